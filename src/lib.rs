@@ -1,0 +1,14 @@
+//! Semantic retrieval with exact citations.
+
+mod article;
+mod embed;
+mod error;
+mod kernel;
+mod passage;
+mod vectors;
+
+pub use article::{Article, Date, Metadata, Value};
+pub use embed::{Embedder, ModelIdentity, Role};
+pub use error::{Cause, Error, Result};
+pub use passage::Passage;
+pub use vectors::Vectors;
