@@ -1,6 +1,7 @@
 //! Semantic retrieval with exact citations.
 
 mod article;
+mod chunk;
 mod embed;
 mod error;
 mod kernel;
@@ -8,6 +9,7 @@ mod passage;
 mod vectors;
 
 pub use article::{Article, Date, Metadata, Value};
+pub use chunk::{Sentences, sentences};
 pub use embed::{Embedder, ModelIdentity, Role};
 pub use error::{Cause, Error, Result};
 pub use passage::Passage;
