@@ -33,7 +33,8 @@ fn run() -> io::Result<()> {
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes)?;
     let text = str::from_utf8(&bytes).map_err(|error| {
-        let message = format!("standard input is not UTF-8: invalid bytes at offset {}", error.valid_up_to());
+        let message =
+            format!("standard input is not UTF-8: invalid bytes at offset {}", error.valid_up_to());
         io::Error::new(ErrorKind::InvalidData, message)
     })?;
     let mut out = BufWriter::new(io::stdout().lock());

@@ -9,7 +9,7 @@ mod passage;
 mod vectors;
 
 pub use article::{Article, Date, Metadata, Value};
-pub use chunk::{Sentences, sentences};
+pub use chunk::{Chunker, Sentences, sentences};
 pub use embed::{Embedder, ModelIdentity, Role};
 pub use error::{Cause, Error, Result};
 pub use passage::Passage;

@@ -63,7 +63,8 @@ impl<'t> Line<'t> {
     fn read(text: &'t str, start: usize) -> Self {
         let rest = &text.as_bytes()[start..];
         let len = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
-        let newline = if rest[len..].starts_with(b"\r\n") { 2 } else { rest.len().min(len + 1) - len };
+        let newline =
+            if rest[len..].starts_with(b"\r\n") { 2 } else { rest.len().min(len + 1) - len };
         let line = &text[trim(text, start..start + len)];
         let body = line.trim_start_matches(['>', ' ']);
         Self { start, next: start + len + newline, body, quoted: line.starts_with('>') }
@@ -256,12 +257,14 @@ impl Mark {
 fn heading_text(line: &str) -> Option<&str> {
     if let Some(bold) = line.strip_prefix("**") {
         let inner = bold.trim_end_matches(':').strip_suffix("**")?;
-        return (!inner.is_empty() && !inner.contains("**") && !inner.ends_with(is_stop)).then_some(inner);
+        return (!inner.is_empty() && !inner.contains("**") && !inner.ends_with(is_stop))
+            .then_some(inner);
     }
     let marked = line.trim_start_matches('#');
     let level = line.len() - marked.len();
     let inner = marked.trim_end_matches('#').trim();
-    ((1..=6).contains(&level) && marked.starts_with([' ', '\t']) && !inner.is_empty()).then_some(inner)
+    ((1..=6).contains(&level) && marked.starts_with([' ', '\t']) && !inner.is_empty())
+        .then_some(inner)
 }
 
 /// The last number of `1.`, `1.2`, `1)`, `(1)`, or that of the letter of `a)`, `(a)`.
@@ -275,7 +278,10 @@ fn number(line: &str) -> Option<u32> {
     }
     let numbers = inner.strip_suffix('.').unwrap_or(inner);
     let dotted = inner.len() > numbers.len() || (bracketed.is_none() && numbers.contains('.'));
-    if label.len() > 8 || !(dotted || bracketed.is_some()) || (label.starts_with('(') && bracketed.is_none()) {
+    if label.len() > 8
+        || !(dotted || bracketed.is_some())
+        || (label.starts_with('(') && bracketed.is_none())
+    {
         return None;
     }
     let month = rest.split(|c: char| !c.is_alphabetic()).next().is_some_and(takes_ordinal);
@@ -294,7 +300,8 @@ fn is_rule(line: &str) -> bool {
 
 /// The second line of a heading that Markdown calls setext.
 fn is_underline(line: &str) -> bool {
-    line.len() >= 3 && (line.bytes().all(|byte| byte == b'=') || line.bytes().all(|byte| byte == b'-'))
+    line.len() >= 3
+        && (line.bytes().all(|byte| byte == b'=') || line.bytes().all(|byte| byte == b'-'))
 }
 
 /// The row `|---|---|` under the head of a table.
@@ -314,7 +321,9 @@ fn ends_clause(line: &str) -> bool {
 /// Whether a line can be a heading: short, begun like one, without a stop.
 fn is_short_title(line: &str) -> bool {
     line.len() <= MOST_TITLE_BYTES
-        && line.trim_start_matches(is_opener).starts_with(|c: char| c.is_uppercase() || c.is_numeric())
+        && line
+            .trim_start_matches(is_opener)
+            .starts_with(|c: char| c.is_uppercase() || c.is_numeric())
         && line.contains(char::is_alphabetic)
         && !ends_clause(line)
         && !line.ends_with([',', ';', '-', '–', '—'])

@@ -30,15 +30,17 @@ impl Language {
 /// Positive for an English word, negative for a German one, 0 if it can be both or neither.
 fn evidence(word: &str) -> i32 {
     match word {
-        "the" | "The" | "of" | "and" | "to" | "is" | "were" | "are" | "on" | "that" | "with" | "it" | "It"
-        | "he" | "He" | "she" | "She" | "this" | "This" | "they" | "They" | "from" | "which" | "his" | "her"
-        | "at" | "for" | "by" | "be" | "has" | "have" | "had" | "not" | "you" | "You" | "I" | "a" | "A" | "In"
-        | "or" | "we" | "We" | "But" | "but" | "do" | "there" | "There" | "been" | "would" | "said" => 1,
-        "der" | "Der" | "das" | "Das" | "und" | "ist" | "nicht" | "ein" | "eine" | "einen" | "einem" | "einer"
-        | "den" | "dem" | "des" | "von" | "mit" | "auf" | "für" | "sich" | "im" | "Im" | "zu" | "er" | "Er"
-        | "sie" | "Sie" | "es" | "Es" | "wurde" | "wird" | "auch" | "als" | "aus" | "nach" | "bei" | "wie"
-        | "wir" | "Wir" | "ich" | "Ich" | "oder" | "aber" | "Aber" | "sind" | "hatte" | "haben" | "am" | "Am"
-        | "vom" | "zum" | "zur" | "seit" | "um" | "kam" | "Die" | "sagte" | "noch" | "dann" | "Dann" => -1,
+        "the" | "The" | "of" | "and" | "to" | "is" | "were" | "are" | "on" | "that" | "with"
+        | "it" | "It" | "he" | "He" | "she" | "She" | "this" | "This" | "they" | "They"
+        | "from" | "which" | "his" | "her" | "at" | "for" | "by" | "be" | "has" | "have"
+        | "had" | "not" | "you" | "You" | "I" | "a" | "A" | "In" | "or" | "we" | "We" | "But"
+        | "but" | "do" | "there" | "There" | "been" | "would" | "said" => 1,
+        "der" | "Der" | "das" | "Das" | "und" | "ist" | "nicht" | "ein" | "eine" | "einen"
+        | "einem" | "einer" | "den" | "dem" | "des" | "von" | "mit" | "auf" | "für" | "sich"
+        | "im" | "Im" | "zu" | "er" | "Er" | "sie" | "Sie" | "es" | "Es" | "wurde" | "wird"
+        | "auch" | "als" | "aus" | "nach" | "bei" | "wie" | "wir" | "Wir" | "ich" | "Ich"
+        | "oder" | "aber" | "Aber" | "sind" | "hatte" | "haben" | "am" | "Am" | "vom" | "zum"
+        | "zur" | "seit" | "um" | "kam" | "Die" | "sagte" | "noch" | "dann" | "Dann" => -1,
         _ if word.contains(['ä', 'ö', 'ü', 'ß', 'Ä', 'Ö', 'Ü']) => -1,
         _ => 0,
     }

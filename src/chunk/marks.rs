@@ -2,7 +2,8 @@
 
 /// A character that can end a sentence.
 pub(super) fn is_stop(c: char) -> bool {
-    matches!(c, '.' | '!' | '?' | '…' | '‼' | '⁇' | '⁈' | '⁉' | '؟' | '۔' | '։' | '।' | '॥') || is_wide_stop(c)
+    matches!(c, '.' | '!' | '?' | '…' | '‼' | '⁇' | '⁈' | '⁉' | '؟' | '۔' | '։' | '।' | '॥')
+        || is_wide_stop(c)
 }
 
 /// A stop of a script that puts no space after it.
@@ -14,7 +15,23 @@ pub(super) fn is_wide_stop(c: char) -> bool {
 pub(super) fn is_quote(c: char) -> bool {
     matches!(
         c,
-        '"' | '\'' | '„' | '“' | '”' | '‟' | '‚' | '‘' | '’' | '‛' | '«' | '»' | '‹' | '›' | '「' | '」' | '『' | '』'
+        '"' | '\''
+            | '„'
+            | '“'
+            | '”'
+            | '‟'
+            | '‚'
+            | '‘'
+            | '’'
+            | '‛'
+            | '«'
+            | '»'
+            | '‹'
+            | '›'
+            | '「'
+            | '」'
+            | '『'
+            | '』'
     )
 }
 

@@ -49,7 +49,11 @@ impl<'t> Stop<'t> {
     }
 
     /// Whether the sentence ends with this stop. Takes a pictograph or smiley that follows into the sentence.
-    pub(super) fn ends_sentence(&mut self, place: Place, language: impl FnOnce() -> Language) -> bool {
+    pub(super) fn ends_sentence(
+        &mut self,
+        place: Place,
+        language: impl FnOnce() -> Language,
+    ) -> bool {
         if place == Place::Inside {
             return false;
         }
@@ -149,23 +153,31 @@ impl<'t> Stop<'t> {
             Some(Abbreviation::Open) => return false,
             Some(Abbreviation::Either) => return follow.begins_sentence(),
             Some(Abbreviation::Closing) => return true,
-            Some(Abbreviation::Counted) if follow.start == Start::Digit || is_roman(follow.word()) => {
+            Some(Abbreviation::Counted)
+                if follow.start == Start::Digit || is_roman(follow.word()) =>
+            {
                 return false;
             }
             _ => {}
         }
         if is_roman(token.text) {
-            return !token.is_first() && (follow.begins_sentence() || language() == Language::English);
+            return !token.is_first()
+                && (follow.begins_sentence() || language() == Language::English);
         }
         if token.is_letter() {
-            return !token.is_first() && (follow.begins_sentence() || takes_letter(token.previous()));
+            return !token.is_first()
+                && (follow.begins_sentence() || takes_letter(token.previous()));
         }
         true
     }
 }
 
 /// Whether the stop after a number ends the sentence rather than making it an ordinal or part of a date.
-fn number_ends(token: &Token<'_>, follow: &Follow<'_>, language: impl FnOnce() -> Language) -> bool {
+fn number_ends(
+    token: &Token<'_>,
+    follow: &Follow<'_>,
+    language: impl FnOnce() -> Language,
+) -> bool {
     if token.is_first() {
         return false;
     }

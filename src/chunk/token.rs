@@ -83,16 +83,20 @@ impl<'t> Token<'t> {
             key.insert_str(0, part);
             let rest = &text[..text.len() - part.len()];
             let first = rest.is_empty() && is_bare(head);
-            longest = lookup(&key, first).or(longest);
+            if !rest.ends_with('.') {
+                longest = lookup(&key, first).or(longest);
+            }
             before = match rest.strip_suffix('.') {
                 Some(rest) => (head, rest),
-                None if rest.is_empty() => match head.trim_end_matches(is_space).strip_suffix('.') {
-                    Some(head) => {
-                        let text = last_token(head);
-                        (&head[..head.len() - text.len()], text)
+                None if rest.is_empty() => {
+                    match head.trim_end_matches(is_space).strip_suffix('.') {
+                        Some(head) => {
+                            let text = last_token(head);
+                            (&head[..head.len() - text.len()], text)
+                        }
+                        None => break,
                     }
-                    None => break,
-                },
+                }
                 None => break,
             };
             key.insert(0, '.');
