@@ -1,0 +1,217 @@
+//! What the user gives: an article with its key, title, text and metadata.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use jiff::civil;
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Named values of an article, in the order of their names.
+pub type Metadata = BTreeMap<String, Value>;
+
+/// A text with a key to cite it by.
+///
+/// # Examples
+///
+/// ```
+/// use passim::{Article, Date};
+///
+/// let article = Article::new("moor.txt", "Moore speichern Kohlenstoff.")
+///     .title("Moore und Klima")
+///     .metadata("published", "2024-06-03".parse::<Date>()?)
+///     .metadata("words", 3);
+/// assert_eq!(article.key, "moor.txt");
+/// # Ok::<(), passim::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Article {
+    /// What hits cite the article by; not empty, unique in the corpus.
+    #[serde(alias = "id")]
+    pub key: String,
+    /// Title, if there is one.
+    #[serde(default)]
+    pub title: Option<String>,
+    /// The text; every byte range of a passage or hit refers to it.
+    pub text: String,
+    /// Values that come back with every hit.
+    #[serde(default)]
+    pub metadata: Metadata,
+}
+
+impl Article {
+    /// An article without title and metadata.
+    pub fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
+        Self { key: key.into(), title: None, text: text.into(), metadata: Metadata::new() }
+    }
+
+    /// Gives the article a title.
+    #[must_use]
+    pub fn title(mut self, title: impl Into<String>) -> Self {
+        self.title = Some(title.into());
+        self
+    }
+
+    /// Adds a named value, replacing one of the same name.
+    #[must_use]
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
+        self.metadata.insert(name.into(), value.into());
+        self
+    }
+
+    /// The title without surrounding white space, if anything is left of it.
+    pub(crate) fn shown_title(&self) -> Option<&str> {
+        self.title.as_deref().map(str::trim).filter(|title| !title.is_empty())
+    }
+}
+
+/// A value of an article's metadata.
+///
+/// In JSON a date is a string of the form `YYYY-MM-DD`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum Value {
+    /// True or false.
+    Bool(bool),
+    /// A whole number.
+    Integer(i64),
+    /// A number with a fraction.
+    Float(f64),
+    /// A calendar date.
+    Date(Date),
+    /// Any other text.
+    String(String),
+}
+
+impl fmt::Display for Value {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bool(value) => value.fmt(f),
+            Self::Integer(value) => value.fmt(f),
+            Self::Float(value) => value.fmt(f),
+            Self::Date(value) => value.fmt(f),
+            Self::String(value) => value.fmt(f),
+        }
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Bool(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<i32> for Value {
+    fn from(value: i32) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<Date> for Value {
+    fn from(value: Date) -> Self {
+        Self::Date(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(value: &str) -> Self {
+        Self::String(value.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(value: String) -> Self {
+        Self::String(value)
+    }
+}
+
+/// A day of the Gregorian calendar, written `YYYY-MM-DD`; earlier days are less.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Date(civil::Date);
+
+impl Date {
+    /// The day `day` (from 1) of month `month` (from 1) of `year`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Date`] if there is no such day.
+    pub fn new(year: i16, month: i8, day: i8) -> Result<Self> {
+        civil::Date::new(year, month, day)
+            .map(Self)
+            .map_err(|_| Error::Date { got: format!("{year:04}-{month:02}-{day:02}") })
+    }
+}
+
+impl FromStr for Date {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        // Other notations that jiff reads (with a time, without hyphens) are not dates here.
+        let shaped = text.len() == "YYYY-MM-DD".len() && text.as_bytes().get(4) == Some(&b'-');
+        let date = if shaped { text.parse().ok() } else { None };
+        date.map(Self).ok_or_else(|| Error::Date { got: text.to_owned() })
+    }
+}
+
+impl TryFrom<String> for Date {
+    type Error = Error;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Date> for String {
+    fn from(date: Date) -> Self {
+        date.to_string()
+    }
+}
+
+impl fmt::Display for Date {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_checked() {
+        let leap: Date = "2024-02-29".parse().unwrap();
+        assert_eq!(leap.to_string(), "2024-02-29");
+        assert!(leap < Date::new(2024, 3, 1).unwrap());
+        for wrong in ["2023-02-29", "20240229", "2024-02-29T10:00", "29.02.2024", ""] {
+            assert!(matches!(wrong.parse::<Date>(), Err(Error::Date { .. })), "{wrong}");
+        }
+        assert!(matches!(Date::new(2024, 13, 1), Err(Error::Date { .. })));
+    }
+
+    #[test]
+    fn articles_are_read_from_json() {
+        let line = r#"{"id": "a", "title": "", "text": "T", "lang": "de",
+                       "metadata": {"on": "2024-01-02", "n": 3, "x": 0.5, "ok": true, "by": "dpa"}}"#;
+        let article: Article = serde_json::from_str(line).unwrap();
+        assert_eq!(article.shown_title(), None);
+        assert_eq!(article.metadata["on"], Value::Date(Date::new(2024, 1, 2).unwrap()));
+        assert_eq!(article.metadata["n"], Value::Integer(3));
+        assert_eq!(article.metadata["x"], Value::Float(0.5));
+        assert_eq!(article.metadata["ok"], Value::Bool(true));
+        assert_eq!(article.metadata["by"], Value::from("dpa"));
+    }
+}

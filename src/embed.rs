@@ -1,0 +1,82 @@
+//! The boundary to embedding models: what every embedder must say and do.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Result, Vectors};
+
+/// Which side of retrieval a text is on; many models want a different prefix for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// A question.
+    Query,
+    /// A passage that may answer one.
+    Passage,
+}
+
+/// What decides whether two models give the same vectors.
+///
+/// Two identities are equal if their hashes are: a renamed model is the same model.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ModelIdentity {
+    /// Name for people.
+    pub name: String,
+    /// Hash of everything that the vectors depend on: weights, tokenizer,
+    /// pooling, prefixes and token limit.
+    pub hash: u128,
+}
+
+impl PartialEq for ModelIdentity {
+    fn eq(&self, other: &Self) -> bool {
+        self.hash == other.hash
+    }
+}
+
+impl Eq for ModelIdentity {}
+
+impl fmt::Display for ModelIdentity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({:032x})", self.name, self.hash)
+    }
+}
+
+/// Turns texts into unit vectors.
+///
+/// An embedder is shared by threads: `embed` is called from several at once.
+///
+/// # Examples
+///
+/// An embedder of one's own is a struct with five short methods; the example
+/// `custom_embedder` shows one.
+pub trait Embedder: Send + Sync {
+    /// Name of the model and hash of what its vectors depend on.
+    fn identity(&self) -> &ModelIdentity;
+
+    /// Dimension of every vector returned.
+    fn dim(&self) -> usize;
+
+    /// The most tokens of one text that [`embed`](Self::embed) reads, as counted by
+    /// [`count_tokens`](Self::count_tokens); `None` if it reads any number.
+    fn max_tokens(&self) -> Option<usize>;
+
+    /// Length of `text` in the model's tokens, without special tokens and prefixes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Embed`](crate::Error::Embed) if the tokenizer fails.
+    fn count_tokens(&self, text: &str) -> Result<usize>;
+
+    /// Embeds `texts`; row `i` of the result belongs to `texts[i]` and does not
+    /// depend on the other texts.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Embed`](crate::Error::Embed) if the model fails.
+    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors>;
+
+    /// How many calls of [`embed`](Self::embed) can do useful work at once.
+    fn max_workers(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
+}

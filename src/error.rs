@@ -1,0 +1,227 @@
+//! The one error type of the crate: every way an operation can fail, with what to do about it.
+
+use std::path::{Path, PathBuf};
+
+use crate::embed::ModelIdentity;
+
+/// Result of a fallible operation of this crate.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// A cause that comes from another crate or from a user's [`Embedder`](crate::Embedder).
+pub type Cause = Box<dyn std::error::Error + Send + Sync>;
+
+/// Everything that can go wrong.
+///
+/// The message names what is wrong in one clause; the cause, where there is one,
+/// is the [source](std::error::Error::source).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// A setting lies outside its allowed range.
+    #[error("setting `{name}` is {got}, allowed is {allowed}")]
+    Setting {
+        /// Name of the setting as written in code.
+        name: &'static str,
+        /// The value that was given.
+        got: usize,
+        /// The range of allowed values.
+        allowed: &'static str,
+    },
+
+    /// A query holds no text. Ask with at least one word.
+    #[error("the query is empty, ask with at least one word")]
+    EmptyQuery,
+
+    /// An article has an empty key, so no hit could cite it.
+    #[error("article number {position} of this call has an empty key, give every article a key")]
+    EmptyKey {
+        /// Position of the article in the call, from 0.
+        position: usize,
+    },
+
+    /// A date does not exist or is not written `YYYY-MM-DD`.
+    #[error("`{got}` is not a date of the form YYYY-MM-DD")]
+    Date {
+        /// The text that was given.
+        got: String,
+    },
+
+    /// A vector does not have the dimension that is expected.
+    #[error("a vector of dimension {got} was given where {expected} is expected")]
+    Dimension {
+        /// Dimension of the index or of the model.
+        expected: usize,
+        /// Dimension, or number of values, that was given.
+        got: usize,
+    },
+
+    /// A vector has no direction: a component is not finite, or all are zero.
+    #[error("vector {row} has no direction: a component is not finite, or all are zero")]
+    Undirected {
+        /// Row of the vector, from 0.
+        row: usize,
+    },
+
+    /// A model returned another number of vectors than it was given texts.
+    #[error("the model returned {got} vectors for {expected} texts")]
+    Rows {
+        /// Number of texts.
+        expected: usize,
+        /// Number of vectors.
+        got: usize,
+    },
+
+    /// More rows or bytes than the index can number.
+    #[error("{what}: {got} is over the limit of {limit}")]
+    TooLarge {
+        /// What was counted.
+        what: &'static str,
+        /// How many there are.
+        got: usize,
+        /// How many there may be.
+        limit: usize,
+    },
+
+    /// The embedding model failed on a text.
+    #[error("the embedding model failed")]
+    Embed(#[source] Cause),
+
+    /// No model of this name is known.
+    #[error("no model is named `{name}`, known are: {}", known.join(", "))]
+    UnknownModel {
+        /// The name that was given.
+        name: String,
+        /// The names that can be given.
+        known: Vec<String>,
+    },
+
+    /// A model's files could not be found, read, or downloaded.
+    #[error("model `{name}` could not be loaded: {remedy}")]
+    Model {
+        /// Name or folder of the model.
+        name: String,
+        /// What to do about it.
+        remedy: String,
+        /// Why it failed.
+        #[source]
+        source: Cause,
+    },
+
+    /// ONNX Runtime, the library that runs transformer models, could not be loaded.
+    #[error(
+        "ONNX Runtime {needed} or later was not found (tried: {}): install it (for example with \
+         `pip install onnxruntime`) and set ORT_DYLIB_PATH to its library file",
+        listed(tried)
+    )]
+    Runtime {
+        /// The oldest version that works.
+        needed: &'static str,
+        /// The files and names that were tried, in order.
+        tried: Vec<PathBuf>,
+        /// Why the last of them failed.
+        #[source]
+        source: Cause,
+    },
+
+    /// The index was built with another model than the one given; their vectors cannot be compared.
+    #[error(
+        "the index was built with model {index}, the model given is {given}: open it with the first, or index anew"
+    )]
+    ModelMismatch {
+        /// The model of the index.
+        index: Box<ModelIdentity>,
+        /// The model given.
+        given: Box<ModelIdentity>,
+    },
+
+    /// A cancel handle ended the operation; nothing was changed.
+    #[error("cancelled, nothing was changed")]
+    Cancelled,
+
+    /// Worker threads could not be started.
+    #[error("worker threads could not be started")]
+    Threads(#[source] Cause),
+
+    /// Bytes are not what this crate wrote, or are damaged.
+    #[error("{origin} is damaged or of another kind: {check}")]
+    Corrupt {
+        /// The file, or what the bytes should have been.
+        origin: String,
+        /// The check that failed.
+        check: &'static str,
+    },
+
+    /// A format version that this version of the crate does not read.
+    #[error("{origin} has format version {got}, this version of passim reads {oldest} to {newest}")]
+    Version {
+        /// The file, or what the bytes should have been.
+        origin: String,
+        /// The version found.
+        got: u32,
+        /// The oldest version that is read.
+        oldest: u32,
+        /// The newest version that is read.
+        newest: u32,
+    },
+
+    /// A file is not UTF-8. Convert it; nothing of it was read.
+    #[error("{} is not UTF-8: invalid bytes at offset {at}", path.display())]
+    NotUtf8 {
+        /// The file.
+        path: PathBuf,
+        /// Offset of the first invalid byte.
+        at: usize,
+    },
+
+    /// A line of a JSON Lines file is not an article.
+    #[error("line {line} of {} is not an article", path.display())]
+    Json {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// What is wrong with it.
+        #[source]
+        source: Cause,
+    },
+
+    /// A file is of a kind that is not read.
+    #[error("{} is not read: articles are .txt, .md or .jsonl files", path.display())]
+    FileKind {
+        /// The file.
+        path: PathBuf,
+    },
+
+    /// Reading or writing failed.
+    #[error("{} could not be read or written", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Error {
+    /// An [`Error::Io`] about `path`; for `map_err`.
+    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+
+    /// An [`Error::Setting`] if `got` is not in `range`.
+    pub(crate) fn check_setting(
+        name: &'static str,
+        got: usize,
+        range: impl std::ops::RangeBounds<usize>,
+        allowed: &'static str,
+    ) -> Result<()> {
+        if range.contains(&got) { Ok(()) } else { Err(Self::Setting { name, got, allowed }) }
+    }
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
+}
