@@ -1,9 +1,12 @@
 //! The boundary to embedding models: what every embedder must say and do.
 
+mod bundled;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::bundled::StaticEmbedder;
 use crate::{Result, Vectors};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.

@@ -9,7 +9,7 @@ mod passage;
 mod vectors;
 
 pub use article::{Article, Date, Metadata, Value};
-pub use embed::{Embedder, ModelIdentity, Role};
+pub use embed::{Embedder, ModelIdentity, Role, StaticEmbedder};
 pub use error::{Cause, Error, Result};
 pub use index::{
     ExactIndex, HnswIndex, HnswParams, IndexChoice, Neighbor, RowSet, SearchParams, VectorIndex,

@@ -203,7 +203,7 @@ def train(table, data, anchor, steps, development, rng):
     for step in range(steps):
         values, gradient = train_step(table, data, anchor, sampler, rng)
         adam.step(table, gradient, LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2)
-        if step % 25 == 0 or step == steps - 1:
+        if step % 20 == 0 or step == steps - 1:
             shown = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
             print(f"step {step} ({time.monotonic() - started:.0f} s): {shown}; development {development.measure(table)}", flush=True)
 
