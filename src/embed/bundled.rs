@@ -143,7 +143,8 @@ struct Model {
 impl Model {
     fn read(bytes: Cow<'static, [u8]>) -> Result<Self, Problem> {
         let layout = Layout::read(&bytes)?;
-        let pieces = Pieces::read(&bytes[layout.vocabulary.clone()], layout.starts, layout.unknown())?;
+        let pieces =
+            Pieces::read(&bytes[layout.vocabulary.clone()], layout.starts, layout.unknown())?;
         let identity = ModelIdentity { name: layout.name.clone(), hash: layout.hash };
         Ok(Self { bytes, layout, pieces, identity })
     }

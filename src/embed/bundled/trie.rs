@@ -93,7 +93,10 @@ impl Strings {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "there are fewer than 2^32 nodes, one per byte")]
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "there are fewer than 2^32 nodes, one per byte"
+)]
 fn index(i: usize) -> u32 {
     i as u32
 }
