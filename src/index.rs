@@ -56,11 +56,14 @@ pub struct SearchParams {
     /// `ef`: candidates that a graph search keeps; raised to `k` if lower. More
     /// candidates, higher recall, longer search.
     pub ef_search: usize,
+    /// Compare the query with every vector, even where there is a graph: slower, and
+    /// what the graph's recall is measured by.
+    pub exact: bool,
 }
 
 impl Default for SearchParams {
     fn default() -> Self {
-        Self { k: 10, ef_search: 64 }
+        Self { k: 10, ef_search: 64, exact: false }
     }
 }
 

@@ -136,7 +136,7 @@ impl Retriever {
         for key in &keys {
             replaced += usize::from(segments.iter_mut().any(|segment| segment.remove(key)));
         }
-        self.searcher.segments = self.merged(segments, chunked, vectors)?;
+        self.searcher.segments = self.merged(segments, chunked, &vectors)?;
         Ok(AddReport { articles: keys.len(), replaced, empty, embedding })
     }
 
@@ -233,7 +233,7 @@ impl Retriever {
         &self,
         segments: Vec<LiveSegment>,
         new: Vec<Chunked>,
-        vectors: Vectors,
+        vectors: &Vectors,
     ) -> Result<Vec<LiveSegment>> {
         let (mut kept, mut taken) = (Vec::new(), Vec::new());
         let mut gathered = vectors.len().max(IndexChoice::GRAPH_FROM);
@@ -250,7 +250,7 @@ impl Retriever {
         let (mut articles, old) = joined(&taken, vectors.dim())?;
         articles.extend(new);
         if !articles.is_empty() {
-            let vectors = Vectors::concat(vectors.dim(), [&old, &vectors])?;
+            let vectors = Vectors::concat(vectors.dim(), [&old, vectors])?;
             let segment = Segment::seal(articles, vectors, self.settings.index)?;
             kept.push(LiveSegment::all(segment));
         }

@@ -1,6 +1,5 @@
 //! Laws of the vector indexes, on seeded data that is easy, hard or hostile to a graph.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 
 mod support;
@@ -16,7 +15,7 @@ use support::{clustered, spread};
 const PARAMS: HnswParams = HnswParams { m: 16, ef_construction: 100 };
 
 fn at(k: usize, ef_search: usize) -> SearchParams {
-    SearchParams { k, ef_search }
+    SearchParams { k, ef_search, exact: false }
 }
 
 /// The least similarity that counts as found: that of the last exact neighbor. Among

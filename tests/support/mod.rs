@@ -1,7 +1,7 @@
 //! Seeded data that the test files share.
 
-#![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
-#![allow(clippy::expect_used, clippy::cast_precision_loss, reason = "seeded test data")]
+#![allow(dead_code, reason = "no test file uses all of it")]
+#![allow(clippy::cast_precision_loss, reason = "24 bits of a random number")]
 
 use passim::Vectors;
 
