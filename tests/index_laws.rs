@@ -2,7 +2,8 @@
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 
-mod support;
+#[path = "../benches/support/seeded.rs"]
+mod seeded;
 
 use std::sync::Arc;
 
@@ -10,7 +11,7 @@ use passim::{
     Error, ExactIndex, HnswIndex, HnswParams, RowSet, SearchParams, VectorIndex, Vectors,
 };
 use proptest::prelude::*;
-use support::{clustered, spread};
+use seeded::{clustered, spread};
 
 const PARAMS: HnswParams = HnswParams { m: 16, ef_construction: 100 };
 

@@ -1,6 +1,6 @@
-//! Seeded data that the test files share.
+//! Seeded vectors for benchmarks and tests.
 
-#![allow(dead_code, reason = "no test file uses all of it")]
+#![allow(dead_code, reason = "no file uses all of it")]
 #![allow(clippy::cast_precision_loss, reason = "24 bits of a random number")]
 
 use passim::Vectors;
@@ -15,6 +15,11 @@ impl Seeded {
         z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
         z ^ (z >> 31)
+    }
+
+    /// Uniform in 0 to `bound - 1`.
+    pub fn below(&mut self, bound: usize) -> usize {
+        usize::try_from(self.next() % bound as u64).expect("less than a usize")
     }
 
     /// Uniform in -1 to 1.
