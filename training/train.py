@@ -37,6 +37,7 @@ RELATIONAL = 0.1
 # Of Adam's second moment: short, since the first gradients of the small new
 # rows are far larger than all later ones.
 DECAY = 0.98
+EPSILON = 1e-8
 # Share of each kind of source in a batch; within a kind, lines count alike.
 SHARES = [(re.compile(r".* windows"), 0.20), (re.compile(r"tatoeba"), 0.20), (re.compile(r"ms-"), 0.25), (re.compile(r""), 0.35)]
 
@@ -111,7 +112,7 @@ class Batches:
             values[loss.__name__] = values.get(loss.__name__, 0) + weight * value
             gradients += [weight * side for side in sided]
         pooled = losses.through_unit(np.concatenate(gradients), units, norms)
-        return values, weights.T.tocsr() @ pooled
+        return values, weights.T @ pooled
 
 
 class Adam:
@@ -126,7 +127,7 @@ class Adam:
         np.square(gradient, out=gradient)
         self.second += (1 - DECAY) * (gradient - self.second)
         scale = rate / (1 - 0.9**self.steps)
-        table -= scale * self.first / (np.sqrt(self.second / (1 - DECAY**self.steps)) + 1e-8)
+        table -= scale * self.first / (np.sqrt(self.second / (1 - DECAY**self.steps)) + EPSILON)
 
 
 class Corpus:
