@@ -1,5 +1,6 @@
 //! The boundary to embedding models: what every embedder must say and do.
 
+mod bundled;
 mod stage;
 
 use std::{fmt, sync::Arc};
@@ -8,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Result, Vectors};
 
+pub use bundled::StaticEmbedder;
 pub use stage::{EmbedReport, EmbedStage};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.

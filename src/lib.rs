@@ -73,7 +73,7 @@ mod query;
 mod vectors;
 
 pub use article::{Article, Date, Metadata, Value};
-pub use embed::{EmbedReport, EmbedStage, Embedder, ModelIdentity, Role};
+pub use embed::{EmbedReport, EmbedStage, Embedder, ModelIdentity, Role, StaticEmbedder};
 pub use error::{Cause, Error, Result};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
