@@ -1,10 +1,16 @@
 //! The boundary to embedding models: what every embedder must say and do.
 
-use std::fmt;
+mod bundled;
+mod stage;
+
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, Vectors};
+
+pub use bundled::StaticEmbedder;
+pub use stage::{EmbedReport, EmbedStage};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -80,3 +86,37 @@ pub trait Embedder: Send + Sync {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 }
+
+/// What points to an embedder is one.
+macro_rules! embedder_behind {
+    ($pointer:ident) => {
+        impl<E: Embedder + ?Sized> Embedder for $pointer<E> {
+            fn identity(&self) -> &ModelIdentity {
+                (**self).identity()
+            }
+
+            fn dim(&self) -> usize {
+                (**self).dim()
+            }
+
+            fn max_tokens(&self) -> Option<usize> {
+                (**self).max_tokens()
+            }
+
+            fn count_tokens(&self, text: &str) -> Result<usize> {
+                (**self).count_tokens(text)
+            }
+
+            fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+                (**self).embed(role, texts)
+            }
+
+            fn max_workers(&self) -> usize {
+                (**self).max_workers()
+            }
+        }
+    };
+}
+
+embedder_behind!(Arc);
+embedder_behind!(Box);
