@@ -1,5 +1,6 @@
 //! From articles to passages: how sentences are packed to a budget of tokens.
 
+mod aside;
 mod atom;
 mod block;
 mod context;

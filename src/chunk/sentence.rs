@@ -2,10 +2,11 @@
 
 use std::{iter::FusedIterator, ops::Range};
 
+use super::aside::Asides;
 use super::block::{Block, Blocks, Kind};
 use super::language::Language;
 use super::marks::is_stop;
-use super::stop::{Place, Stop};
+use super::stop::Stop;
 use super::unicode::{is_boundary, is_space, trim};
 
 /// The sentences of `text`, for German and English.
@@ -95,24 +96,19 @@ impl Splitter {
         let body = &block[rest.start..];
         // A sentence holds a letter or digit: stops before the first of them end nothing.
         let Some(mut at) = body.find(char::is_alphanumeric) else { return rest.end };
-        let mut brackets = Brackets::default();
+        let mut asides = Asides::default();
         while let Some(found) = next_mark(body.as_bytes(), at) {
-            if matches!(body.as_bytes()[found], b'(' | b'[') {
-                brackets.open(body, found);
-                at = found + 1;
-                continue;
-            }
-            let Some(c) = body[found..].chars().next().filter(|c| is_stop(*c)) else {
+            if !body[found..].starts_with(is_stop) {
+                asides.open(body, found);
                 at = body.ceil_char_boundary(found + 1);
                 continue;
-            };
+            }
             let mut stop = Stop::read(body, found);
-            let place = brackets.place(found, stop.end);
+            let place = asides.place(found, stop.end);
             if stop.ends_sentence(place, || self.language(block)) && splits_at(body, stop.end) {
                 return rest.start + stop.end;
             }
-            at = found + c.len_utf8();
-            at += body[at..].len() - body[at..].trim_start_matches(is_stop).len();
+            at = stop.marks_end;
         }
         rest.end
     }
@@ -132,15 +128,15 @@ fn splits_at(text: &str, end: usize) -> bool {
     is_boundary(text, end) && is_boundary(text, next)
 }
 
-/// The next byte from `at` on that can begin a stop or is an opening bracket.
+/// The next byte from `at` on that can begin a stop, an opening bracket or a quotation mark.
 fn next_mark(bytes: &[u8], at: usize) -> Option<usize> {
     bytes[at..].iter().position(|byte| MARKS[usize::from(*byte)]).map(|len| at + len)
 }
 
-/// The bytes that [`next_mark`] finds: ASCII stops and brackets, and the first bytes of the other stops.
+/// The bytes that [`next_mark`] finds: ASCII ones, and the first bytes of the others.
 const MARKS: [bool; 256] = {
     let mut marks = [false; 256];
-    let bytes = *b".!?([\xD6\xD8\xDB\xE0\xE2\xE3\xEF";
+    let bytes = *b".!?([\"\xC2\xD6\xD8\xDB\xE0\xE2\xE3\xEF";
     let mut at = 0;
     while at < bytes.len() {
         marks[bytes[at] as usize] = true;
@@ -148,53 +144,3 @@ const MARKS: [bool; 256] = {
     }
     marks
 };
-
-/// The brackets that the current sentence goes around.
-#[derive(Debug, Default)]
-struct Brackets {
-    /// Where the last of them ends.
-    end: usize,
-    /// Up to here it is known that a bracket does not close.
-    unclosed: usize,
-}
-
-impl Brackets {
-    /// Longest content of brackets that is taken for part of a sentence, in bytes.
-    const LONGEST: usize = 400;
-
-    /// Notes the bracket that opens at `at`, after the first word.
-    fn open(&mut self, text: &str, at: usize) {
-        if at < self.end || at < self.unclosed {
-            return;
-        }
-        match closing(text.as_bytes(), at) {
-            Some(end) => self.end = end,
-            None => self.unclosed = at + Self::LONGEST,
-        }
-    }
-
-    fn place(&self, stop: usize, stop_end: usize) -> Place {
-        match stop < self.end {
-            false => Place::Open,
-            true if stop_end < self.end => Place::Inside,
-            true => Place::Closing,
-        }
-    }
-}
-
-/// Where the bracket that opens at `at` is closed, brackets inside of it passed over.
-fn closing(bytes: &[u8], at: usize) -> Option<usize> {
-    let (open, close) = if bytes[at] == b'(' { (b'(', b')') } else { (b'[', b']') };
-    let mut depth = 0;
-    for (len, byte) in bytes[at..].iter().take(Brackets::LONGEST).enumerate() {
-        if *byte == open {
-            depth += 1;
-        } else if *byte == close {
-            depth -= 1;
-            if depth == 0 {
-                return Some(at + len + 1);
-            }
-        }
-    }
-    None
-}

@@ -1,5 +1,6 @@
 //! Whether a stop ends its sentence: the rules for German and English.
 
+use super::aside::Place;
 use super::follow::{Follow, Start};
 use super::language::Language;
 use super::marks::{is_closer, is_dash, is_emoji, is_quote, is_stop, is_wide_stop};
@@ -20,20 +21,9 @@ pub(super) struct Stop<'t> {
     /// Where the first stop is.
     at: usize,
     /// Where the last stop ends.
-    marks_end: usize,
+    pub(super) marks_end: usize,
     /// Where what belongs to the sentence ends, if it ends here.
     pub(super) end: usize,
-}
-
-/// How the place of a stop bears on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
-    /// In the sentence itself.
-    Open,
-    /// In brackets that the sentence goes around.
-    Inside,
-    /// Last in such brackets.
-    Closing,
 }
 
 impl<'t> Stop<'t> {
