@@ -2,7 +2,7 @@
 
 mod support;
 
-use std::ops::Range;
+use std::{ops::Range, time::Instant};
 
 use passim::{Article, Chunker, Embedder, Passage, sentences};
 use proptest::prelude::*;
@@ -218,5 +218,26 @@ proptest! {
             covered = passage.range.end;
         }
         prop_assert!(article.text[covered..].chars().all(is_space));
+    }
+}
+
+/// Texts that would show quadratic time: 2 MB of one thing after another.
+#[test]
+fn odd_texts_take_linear_time() {
+    let embedder = WordEmbedder::new(1).reading(512);
+    for piece in [
+        "a. ", "a ", "a", ".", ". ", "\"", "\n", " ", "(", "(a. ", "„", "„A. ", "1. ", "1.",
+        "- \n", "```\n", "# a\n", "|\n", "A\n\n", "z. B. ", "a\u{301}", "\u{301}", "🇩🇪", "😀",
+        "! 😀 ", "\u{200D}", "文", "。", "\u{FEFF}", "…", "a.\u{A0}", "> ", ">\n", "**", "=\n",
+        "---\n", "A. B. ", "» ", "\" ", "A: ", ", ", "und ", "\r", "[1]", "a.[1] ",
+    ] {
+        let text = piece.repeat(2_000_000 / piece.len());
+        let start = Instant::now();
+        let count = sentences(&text).count();
+        let article = Article::new("a", text);
+        let passages = Chunker::default().passages(&article, &embedder).unwrap().len();
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{piece:?}: {count} sentences, {passages} passages in {seconds:.2} s");
+        assert!(seconds < 20.0, "{piece:?} took {seconds} s");
     }
 }

@@ -7,7 +7,8 @@ use super::marks::{is_closer, is_dash, is_emoji, is_quote, is_stop, is_wide_stop
 use super::token::{Token, is_roman};
 use super::unicode::is_space;
 use super::words::{
-    Abbreviation, is_determiner, is_exclaimed_name, takes_cardinal, takes_letter, takes_ordinal,
+    Abbreviation, goes_with_clock, is_determiner, is_exclaimed_name, is_particle, takes_cardinal,
+    takes_letter, takes_ordinal,
 };
 
 /// Smileys that belong to the sentence they follow.
@@ -142,7 +143,14 @@ impl<'t> Stop<'t> {
         match token.abbreviation() {
             Some(Abbreviation::Open) => return false,
             Some(Abbreviation::Either) => return follow.begins_sentence(),
-            Some(Abbreviation::Closing) => return true,
+            Some(Abbreviation::Closing) => {
+                let measure = follow.start == Start::Digit && starts_with_digit(token.previous());
+                return !measure;
+            }
+            Some(Abbreviation::Clock) => {
+                return follow.begins_sentence()
+                    || !(token.is_early() || goes_with_clock(follow.word()));
+            }
             Some(Abbreviation::Counted)
                 if follow.start == Start::Digit || is_roman(follow.word()) =>
             {
@@ -181,8 +189,7 @@ fn number_ends(
     match Number::of(token.text) {
         Number::Short | Number::Date if follow.start == Start::Digit => false,
         Number::Short | Number::Date if takes_ordinal(follow.word()) => false,
-        Number::Short => takes_cardinal(previous),
-        Number::Date => takes_cardinal(previous),
+        Number::Short | Number::Date => takes_cardinal(previous),
         Number::Long => !is_determiner(previous) || follow.start != Start::Upper,
         Number::Exact => true,
     }
@@ -205,14 +212,21 @@ impl Number {
         if text.contains([',', ':']) {
             return Self::Exact;
         }
-        let mut lens = text.split('.').map(str::len);
+        let mut parts = text.split(['/', '-', '–']);
+        let last = parts.next_back().unwrap_or(text);
+        let mut lens = last.split('.').map(str::len);
         match (lens.next(), lens.next(), lens.next()) {
+            _ if parts.any(|part| part.len() > 3) => Self::Long,
             (Some(..=3), None, _) => Self::Short,
             (Some(..=2), Some(..=2), None) => Self::Date,
             (Some(..=2), Some(..=2), Some(_)) => Self::Exact,
             _ => Self::Long,
         }
     }
+}
+
+fn starts_with_digit(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_ascii_digit())
 }
 
 /// Length of the characters at the start of `text` that `belongs` accepts.

@@ -36,10 +36,18 @@ impl<'t> Token<'t> {
         is_bare(self.head)
     }
 
-    /// Digits only, or digits with stops, commas and colons between them.
+    /// Digits only, or digits with stops, commas, colons, slashes and dashes between them.
     pub(super) fn is_number(&self) -> bool {
         self.text.starts_with(|c: char| c.is_ascii_digit())
-            && self.text.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'.' | b',' | b':'))
+            && self
+                .text
+                .chars()
+                .all(|c| c.is_ascii_digit() || matches!(c, '.' | ',' | ':' | '/' | '-' | '–'))
+    }
+
+    /// Whether it stands near the start of the sentence, as in `At 5 p.m.`
+    pub(super) fn is_early(&self) -> bool {
+        self.head.len() <= 12
     }
 
     /// A single letter.

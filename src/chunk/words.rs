@@ -10,6 +10,8 @@ pub(super) enum Abbreviation {
     Either,
     /// Ends an enumeration, and the sentence if a capital follows: `usw.`
     Closing,
+    /// Ends a clock time, and the sentence unless more about the time follows: `5 p.m.`
+    Clock,
     /// An abbreviation only before a number, a word otherwise: `Art. 5`, `No. 10`
     Counted,
 }
@@ -21,6 +23,7 @@ pub(super) fn abbreviation(token: &str) -> Option<Abbreviation> {
         (OPEN, Abbreviation::Open),
         (EITHER, Abbreviation::Either),
         (CLOSING, Abbreviation::Closing),
+        (CLOCK, Abbreviation::Clock),
         (COUNTED, Abbreviation::Counted),
     ];
     lists.into_iter().find(|(list, _)| has(list, token)).map(|(_, kind)| kind)
@@ -49,6 +52,16 @@ pub(super) fn takes_letter(word: &str) -> bool {
 /// Whether `word` is a German article or the like, which has a noun phrase after it.
 pub(super) fn is_determiner(word: &str) -> bool {
     has(DETERMINERS, word)
+}
+
+/// Whether `word` says more about a clock time: a zone, a day, a month.
+pub(super) fn goes_with_clock(word: &str) -> bool {
+    has(CLOCKED, word)
+}
+
+/// Whether `word` can stand in a name between initial and surname.
+pub(super) fn is_particle(word: &str) -> bool {
+    has(PARTICLES, word)
 }
 
 /// Whether `word` is an English verb of speaking.
@@ -82,6 +95,7 @@ const OPEN: &[&str] = &[
     "Dipl",
     "Doz",
     "Dr",
+    "Dt",
     "Ew",
     "Fa",
     "Fr",
@@ -89,6 +103,7 @@ const OPEN: &[&str] = &[
     "Ft",
     "Gebr",
     "Gefr",
+    "Gesch",
     "Geschf",
     "Gov",
     "Hg",
@@ -112,6 +127,7 @@ const OPEN: &[&str] = &[
     "Mme",
     "Mr",
     "Mrs",
+    "Ms",
     "Msgr",
     "Mt",
     "Mx",
@@ -143,6 +159,7 @@ const OPEN: &[&str] = &[
     "Univ",
     "Verf",
     "Vors",
+    "Westf",
     "Z.B",
     "a.k.a",
     "abzgl",
@@ -174,6 +191,7 @@ const OPEN: &[&str] = &[
     "einschl",
     "engl",
     "entspr",
+    "erm",
     "erw",
     "esp",
     "europ",
@@ -298,6 +316,7 @@ const OPEN: &[&str] = &[
     "zuz",
     "zw",
     "zzgl",
+    "Öst",
     "Übers",
     "öff",
     "österr",
@@ -309,27 +328,30 @@ const OPEN: &[&str] = &[
 const EITHER: &[&str] = &[
     "Abk", "Abt", "Ala", "Anl", "Anm", "Apr", "Ariz", "Assn", "Aufl", "Aug", "Ausg", "Ave", "B.A",
     "B.Sc", "Bem", "Bez", "Bhf", "Bio", "Blvd", "Bros", "Calif", "Chr", "Co", "Colo", "Conn",
-    "Corp", "Dec", "Del", "Dept", "Dez", "Diss", "Dr.h.c", "Dtzd", "Einw", "Esq", "Fax", "Feb",
-    "Febr", "Fla", "Ga", "Gen", "Ges", "Hbf", "Hwy", "Inc", "Ind", "Inst", "Jan", "Jb", "Jg",
-    "Jgg", "Jh", "Jhd", "Jhdt", "Jhs", "Jr", "Jt", "Jul", "Jun", "Kan", "Kfm", "Kl", "Kr", "Krs",
-    "Kt", "Kto", "Ky", "LL.B", "LL.M", "Lfg", "Lkr", "Ln", "Ltd", "M.A", "M.D", "M.Sc", "Mass",
-    "Md", "Mich", "Min", "Minn", "Mio", "Mitgl", "Mrd", "Mrz", "Mär", "Neb", "Nev", "Nov", "Oct",
-    "Okla", "Okt", "Ore", "Pa", "Pck", "Penn", "Pfd", "Ph.D", "Pkg", "Pl", "Rd", "Reg.-Bez", "Sek",
-    "Sep", "Sept", "Sq", "Sr", "Stck", "Std", "Stdn", "Stk", "Str", "Tel", "Tenn", "Tex", "Tsd",
-    "Va", "Verl", "Verz", "Wash", "Whg", "Wis", "Zi", "Zs", "Zschr", "Ztg", "Ztr", "a.D", "a.M",
-    "a.Rh", "a.S", "a.a.O", "a.d", "a.m", "abds", "al", "d.Gr", "d.J", "d.M", "d.O", "d.Ä", "e.G",
-    "e.V", "ed", "eds", "est", "ft", "gal", "hr", "hrs", "i.J", "i.L", "i.O", "i.R", "jr", "jun",
-    "k.A", "kph", "lb", "lbs", "max", "mi", "min", "mins", "mph", "n.Chr", "n.a", "nachm", "o.B",
-    "o.D", "o.J", "oz", "p.P", "p.a", "p.m", "pt", "qt", "s.o", "s.u", "secs", "sen", "sr",
-    "transl", "u.E", "u.a", "u.v.a", "v.Chr", "v.H", "v.T", "yd", "yds", "z.T", "z.Z", "z.Zt",
+    "Corp", "Dec", "Del", "Dept", "Dez", "Diss", "Dr.h.c", "Dtzd", "EL", "Einw", "Esq", "Essl",
+    "Fax", "Feb", "Febr", "Fla", "Ga", "Gen", "Ges", "Hbf", "Hwy", "Inc", "Ind", "Inst", "Jan",
+    "Jb", "Jg", "Jgg", "Jh", "Jhd", "Jhdt", "Jhs", "Jr", "Jt", "Jul", "Jun", "Kan", "Kfm", "Kl",
+    "Kr", "Krs", "Kt", "Kto", "Ky", "LL.B", "LL.M", "Lfg", "Lkr", "Ln", "Ltd", "M.A", "M.D",
+    "M.Sc", "Mass", "Md", "Mich", "Min", "Minn", "Mio", "Mitgl", "Mrd", "Mrz", "Msp", "Mär", "Neb",
+    "Nev", "Nov", "Oct", "Okla", "Okt", "Ore", "Pa", "Pck", "Penn", "Pfd", "Ph.D", "Pkg", "Pl",
+    "Pr", "Rd", "Reg.-Bez", "Sek", "Sep", "Sept", "Sq", "Sr", "Stck", "Std", "Stdn", "Stk", "Str",
+    "TL", "Teel", "Tel", "Tenn", "Tex", "Tsd", "Va", "Verl", "Verz", "Wash", "Whg", "Wis", "Zi",
+    "Zs", "Zschr", "Ztg", "Ztr", "a.D", "a.M", "a.Rh", "a.S", "a.a.O", "a.d", "abds", "al", "d.Gr",
+    "d.J", "d.M", "d.O", "d.Ä", "e.G", "e.V", "ed", "eds", "est", "i.J", "i.L", "i.O", "i.R", "jr",
+    "jun", "k.A", "max", "min", "n.a", "nachm", "o.B", "o.D", "o.J", "p.P", "p.a", "pt", "qt",
+    "s.o", "s.u", "sen", "sr", "transl", "u.E", "u.a", "u.v.a", "v.H", "v.T", "z.T", "z.Z", "z.Zt",
     "zzt",
 ];
 
 /// See [`Abbreviation::Closing`].
 const CLOSING: &[&str] = &[
-    "dgl", "etc", "f", "ff", "o.Ä", "o.ä", "u.a.m", "u.dergl", "u.dgl", "u.s.f", "u.s.w",
-    "u.v.a.m", "u.v.m", "u.Ä", "u.ä", "usf", "usw",
+    "dgl", "etc", "f", "ff", "ft", "gal", "hr", "hrs", "kph", "lb", "lbs", "m.p.h", "mi", "mins",
+    "mph", "n.Chr", "o.Ä", "o.ä", "oz", "r.p.m", "secs", "u.a.m", "u.dergl", "u.dgl", "u.s.f",
+    "u.s.w", "u.v.a.m", "u.v.m", "u.Ä", "u.ä", "usf", "usw", "v.Chr", "yd", "yds",
 ];
+
+/// See [`Abbreviation::Clock`].
+const CLOCK: &[&str] = &["A.M", "P.M", "a.m", "p.m"];
 
 /// See [`Abbreviation::Counted`].
 const COUNTED: &[&str] = &[
@@ -466,7 +488,6 @@ const STARTERS: &[&str] = &[
     "According",
     "After",
     "Alle",
-    "Allen",
     "Allerdings",
     "Alles",
     "Als",
@@ -1153,6 +1174,79 @@ const DETERMINERS: &[&str] = &[
     "unserem", "unseren", "vom", "zum", "zur",
 ];
 
+/// See [`goes_with_clock`].
+const CLOCKED: &[&str] = &[
+    "Apr",
+    "April",
+    "Atlantic",
+    "Aug",
+    "August",
+    "BST",
+    "CDT",
+    "CEST",
+    "CET",
+    "CST",
+    "CT",
+    "Central",
+    "Dec",
+    "December",
+    "EDT",
+    "EST",
+    "ET",
+    "Eastern",
+    "Feb",
+    "February",
+    "Fri",
+    "Friday",
+    "GMT",
+    "Greenwich",
+    "Jan",
+    "January",
+    "Jul",
+    "July",
+    "Jun",
+    "June",
+    "MDT",
+    "MST",
+    "MT",
+    "Mar",
+    "March",
+    "May",
+    "Mon",
+    "Monday",
+    "Mountain",
+    "Nov",
+    "November",
+    "Oct",
+    "October",
+    "PDT",
+    "PST",
+    "PT",
+    "Pacific",
+    "Sat",
+    "Saturday",
+    "Sep",
+    "Sept",
+    "September",
+    "Sun",
+    "Sunday",
+    "Thu",
+    "Thurs",
+    "Thursday",
+    "Tue",
+    "Tues",
+    "Tuesday",
+    "UTC",
+    "Wed",
+    "Wednesday",
+];
+
+/// See [`is_particle`].
+const PARTICLES: &[&str] = &[
+    "Da", "De", "Del", "Della", "Den", "Dos", "Du", "La", "Le", "Van", "Vom", "Von", "Zu", "Zum",
+    "Zur",
+];
+
 /// See [`is_speech`].
 const SPEECH: &[&str] = &[
     "added",
@@ -1190,8 +1284,18 @@ mod tests {
 
     #[test]
     fn lists_are_in_order_and_disjoint() {
-        let abbreviations = [OPEN, EITHER, CLOSING, COUNTED];
-        let others = [STARTERS, ORDERED, COUNTERS, LETTERED, DETERMINERS, SPEECH, EXCLAIMED];
+        let abbreviations = [OPEN, EITHER, CLOSING, CLOCK, COUNTED];
+        let others = [
+            STARTERS,
+            ORDERED,
+            COUNTERS,
+            LETTERED,
+            DETERMINERS,
+            CLOCKED,
+            PARTICLES,
+            SPEECH,
+            EXCLAIMED,
+        ];
         for list in abbreviations.iter().chain(&others) {
             assert!(list.is_sorted_by(|a, b| a < b), "{list:?}");
         }
