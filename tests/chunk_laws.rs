@@ -126,6 +126,8 @@ const PIECES: &[&str] = &[
     "said",
 ];
 
+const CASES: u32 = if cfg!(debug_assertions) { 2_000 } else { 40_000 };
+
 fn text() -> impl Strategy<Value = String> {
     let made = prop::collection::vec(prop::sample::select(PIECES), 0..80)
         .prop_map(|pieces| pieces.concat());
@@ -176,7 +178,7 @@ fn check_budget(article: &Article, passages: &[Passage], embedder: &dyn Embedder
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 2_000 } else { 20_000 }))]
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn sentences_tile_the_text(text in text()) {

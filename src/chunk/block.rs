@@ -4,7 +4,7 @@ use std::{iter::FusedIterator, ops::Range};
 
 use super::marks::{is_closer, is_dash, is_opener, is_stop};
 use super::unicode::trim;
-use super::words::takes_ordinal;
+use super::words;
 
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -284,7 +284,10 @@ fn number(line: &str) -> Option<u32> {
     {
         return None;
     }
-    let month = rest.split(|c: char| !c.is_alphabetic()).next().is_some_and(takes_ordinal);
+    let month = rest
+        .split(|c: char| !c.is_alphabetic())
+        .next()
+        .is_some_and(|word| words::Kind::Ordered.has(word));
     let mut parts = numbers.split('.').map(|part| part.parse().ok().filter(|_| part.len() <= 3));
     let last = parts.next_back()?;
     if month || parts.any(|part: Option<u32>| part.is_none()) { None } else { last }

@@ -2,7 +2,7 @@
 
 use super::marks::{is_dash, is_opener, is_symbol};
 use super::unicode::is_space;
-use super::words::{begins_sentences, is_speech};
+use super::words::Kind;
 
 /// How many opening marks, dashes and ellipses are passed before the first word.
 const MOST_MARKS: usize = 8;
@@ -43,13 +43,12 @@ impl<'t> Follow<'t> {
         }
         let rest = skip_marks(after);
         let start = match rest.chars().next() {
-            None => Start::Mark,
             Some(c) if c.is_lowercase() && !has_inner_capital(first_word(rest)) => Start::Lower,
             Some(c) if c.is_uppercase() || c.is_lowercase() => Start::Upper,
             Some(c) if c.is_numeric() => Start::Digit,
             Some(c) if c.is_alphabetic() => Start::Letter,
             Some(c) if is_symbol(c) => Start::Symbol,
-            Some(_) => Start::Mark,
+            _ => Start::Mark,
         };
         Self { start, rest }
     }
@@ -63,7 +62,7 @@ impl<'t> Follow<'t> {
     pub(super) fn begins_sentence(&self) -> bool {
         let word = self.word();
         let joined = self.rest[word.len()..].starts_with(['-', '\u{2010}', '\u{2011}', '.']);
-        !joined && begins_sentences(word)
+        !joined && Kind::Starter.has(word)
     }
 
     /// Whether it is `Anna said` or the like: a name or two, then a verb of speaking.
@@ -71,7 +70,8 @@ impl<'t> Follow<'t> {
         let window = &self.rest[..self.rest.floor_char_boundary(64)];
         let mut words = window.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
         let subject = words.next().unwrap_or_default();
-        (subject == "I" || !begins_sentences(subject)) && words.take(3).any(is_speech)
+        (subject == "I" || !Kind::Starter.has(subject))
+            && words.take(3).any(|word| Kind::Speech.has(word))
     }
 }
 

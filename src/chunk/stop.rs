@@ -6,10 +6,7 @@ use super::language::Language;
 use super::marks::{is_closer, is_dash, is_emoji, is_quote, is_stop, is_wide_stop};
 use super::token::{Token, is_roman};
 use super::unicode::is_space;
-use super::words::{
-    Abbreviation, goes_with_clock, is_determiner, is_exclaimed_name, is_particle, takes_cardinal,
-    takes_letter, takes_ordinal,
-};
+use super::words::Kind;
 
 /// Smileys that belong to the sentence they follow.
 const SMILEYS: [&str; 10] = [":-)", ":)", ";-)", ";)", ":-(", ":(", ":-D", ":D", ":-P", ":P"];
@@ -127,7 +124,7 @@ impl<'t> Stop<'t> {
         if quoted && follow.is_speech_tag() {
             return false;
         }
-        !is_exclaimed_name(self.token().text) || follow.begins_sentence()
+        !Kind::Exclaimed.has(self.token().text) || follow.begins_sentence()
     }
 
     /// After a space the dots can stand for words in mid-sentence.
@@ -141,19 +138,17 @@ impl<'t> Stop<'t> {
             return number_ends(&token, follow, language);
         }
         match token.abbreviation() {
-            Some(Abbreviation::Open) => return false,
-            Some(Abbreviation::Either) => return follow.begins_sentence(),
-            Some(Abbreviation::Closing) => {
+            Some(Kind::Open) => return false,
+            Some(Kind::Either) => return follow.begins_sentence(),
+            Some(Kind::Closing) => {
                 let measure = follow.start == Start::Digit && starts_with_digit(token.previous());
                 return !measure;
             }
-            Some(Abbreviation::Clock) => {
+            Some(Kind::Clock) => {
                 return follow.begins_sentence()
-                    || !(token.is_early() || goes_with_clock(follow.word()));
+                    || !(token.is_early() || Kind::Clocked.has(follow.word()));
             }
-            Some(Abbreviation::Counted)
-                if follow.start == Start::Digit || is_roman(follow.word()) =>
-            {
+            Some(Kind::Counted) if follow.start == Start::Digit || is_roman(follow.word()) => {
                 return false;
             }
             _ => {}
@@ -164,7 +159,7 @@ impl<'t> Stop<'t> {
         }
         if token.is_letter() {
             return !token.is_first()
-                && (follow.begins_sentence() || takes_letter(token.previous()));
+                && (follow.begins_sentence() || Kind::Lettered.has(token.previous()));
         }
         true
     }
@@ -188,9 +183,9 @@ fn number_ends(
     let previous = token.previous();
     match Number::of(token.text) {
         Number::Short | Number::Date if follow.start == Start::Digit => false,
-        Number::Short | Number::Date if takes_ordinal(follow.word()) => false,
-        Number::Short | Number::Date => takes_cardinal(previous),
-        Number::Long => !is_determiner(previous) || follow.start != Start::Upper,
+        Number::Short | Number::Date if Kind::Ordered.has(follow.word()) => false,
+        Number::Short | Number::Date => Kind::Counter.has(previous),
+        Number::Long => !Kind::Determiner.has(previous) || follow.start != Start::Upper,
         Number::Exact => true,
     }
 }

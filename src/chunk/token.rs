@@ -2,7 +2,7 @@
 
 use super::marks::is_opener;
 use super::unicode::is_space;
-use super::words::{Abbreviation, abbreviation};
+use super::words::Kind;
 
 /// The longest token that is looked at, in bytes; a longer one is no abbreviation and no number.
 const LONGEST: usize = 64;
@@ -64,13 +64,13 @@ impl<'t> Token<'t> {
     }
 
     /// What it abbreviates, alone or with the tokens before it.
-    pub(super) fn abbreviation(&self) -> Option<Abbreviation> {
+    pub(super) fn abbreviation(&self) -> Option<Kind> {
         self.listed().or_else(|| {
             let street = self.text.len() > 4 && self.text.ends_with("str");
             let number = self.text.len() > 4 && self.text.ends_with("nr");
             match (self.is_dotted() || street, number) {
-                (true, _) => Some(Abbreviation::Either),
-                (_, true) => Some(Abbreviation::Counted),
+                (true, _) => Some(Kind::Either),
+                (_, true) => Some(Kind::Counted),
                 _ => None,
             }
         })
@@ -78,7 +78,7 @@ impl<'t> Token<'t> {
 
     /// The longest abbreviation of the lists that ends with this token, whether it
     /// is written with spaces between its parts or without.
-    fn listed(&self) -> Option<Abbreviation> {
+    fn listed(&self) -> Option<Kind> {
         let mut before = (self.head, self.text);
         let mut key = String::new();
         let mut longest = None;
@@ -114,12 +114,12 @@ impl<'t> Token<'t> {
 }
 
 /// Looks `key` up, at the start of a sentence also without its capital.
-fn lookup(key: &str, first: bool) -> Option<Abbreviation> {
-    let found = abbreviation(key);
+fn lookup(key: &str, first: bool) -> Option<Kind> {
+    let found = Kind::of_abbreviation(key);
     if found.is_some() || !first || !key.starts_with(|c: char| c.is_ascii_uppercase()) {
         return found;
     }
-    abbreviation(&format!("{}{}", key[..1].to_ascii_lowercase(), &key[1..]))
+    Kind::of_abbreviation(&format!("{}{}", key[..1].to_ascii_lowercase(), &key[1..]))
 }
 
 /// The characters after the last white space of `text`, without opening marks; empty if there are too many.

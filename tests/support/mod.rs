@@ -7,7 +7,7 @@ use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
 /// Counts words and adds up one pseudo-random vector per word, so that texts
 /// that share words are similar.
 #[derive(Debug)]
-pub struct WordEmbedder {
+pub(crate) struct WordEmbedder {
     identity: ModelIdentity,
     dim: usize,
     max_tokens: Option<usize>,
@@ -16,13 +16,13 @@ pub struct WordEmbedder {
 #[allow(dead_code, reason = "not every test that includes this file uses all of it")]
 impl WordEmbedder {
     /// Vectors of `dim` components; texts of any length.
-    pub fn new(dim: usize) -> Self {
+    pub(crate) fn new(dim: usize) -> Self {
         let identity = ModelIdentity { name: format!("words-{dim}"), hash: dim as u128 };
         Self { identity, dim, max_tokens: None }
     }
 
     /// Reads at most `max_tokens` words.
-    pub fn reading(mut self, max_tokens: usize) -> Self {
+    pub(crate) fn reading(mut self, max_tokens: usize) -> Self {
         self.max_tokens = Some(max_tokens);
         self
     }
@@ -74,5 +74,6 @@ fn uniform(state: &mut u64) -> f32 {
     let mut z = *state;
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
     z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
+    let bits = u16::try_from((z ^ (z >> 31)) >> 48).unwrap();
+    f32::from(bits) / f32::from(u16::MAX) * 2.0 - 1.0
 }
