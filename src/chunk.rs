@@ -106,8 +106,8 @@ impl Chunker {
     /// The passages of `article`, in order; none if it holds only white space.
     ///
     /// Without overlap every character that is not white space is in exactly one
-    /// passage. No passage is over the budget, counted as a whole by `embedder`,
-    /// unless it is a single grapheme; together with its context
+    /// passage. No passage is over the budget, as a whole and by the count of
+    /// `embedder`, unless it is a single grapheme; together with its context
     /// ([`Passage::text_in_context`]) it is not over what the model reads.
     ///
     /// # Errors

@@ -19,7 +19,8 @@ pub struct Passage {
     pub heading: Option<Range<usize>>,
     /// Whether the article's title is embedded with the passage.
     pub titled: bool,
-    /// Length of the passage in the embedder's tokens, without its context.
+    /// Length of the passage in the embedder's tokens, without its context. It is
+    /// counted sentence by sentence, and as a whole where that is near the budget.
     pub tokens: usize,
 }
 

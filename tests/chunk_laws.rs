@@ -167,9 +167,11 @@ fn check_ends(text: &str, range: &Range<usize>, bounds: &[usize]) {
 fn check_budget(article: &Article, passages: &[Passage], embedder: &dyn Embedder, budget: usize) {
     for passage in passages {
         let text = &article.text[passage.range.clone()];
-        assert_eq!(passage.tokens, embedder.count_tokens(text).unwrap());
+        let tokens = embedder.count_tokens(text).unwrap();
         let single = text.graphemes(true).count() == 1;
-        assert!(passage.tokens <= budget || single, "{} tokens: {text:?}", passage.tokens);
+        assert!(tokens <= budget || single, "{tokens} tokens: {text:?}");
+        let spaces = text.chars().filter(|c| is_space(*c)).count();
+        assert!(passage.tokens.abs_diff(tokens) <= spaces, "{tokens} tokens: {text:?}");
         if let Some(limit) = embedder.max_tokens() {
             let whole = embedder.count_tokens(&passage.text_in_context(article)).unwrap();
             assert!(whole <= limit || single, "{whole} tokens with context: {text:?}");

@@ -62,7 +62,7 @@ struct Line<'t> {
 impl<'t> Line<'t> {
     fn read(text: &'t str, start: usize) -> Self {
         let rest = &text.as_bytes()[start..];
-        let len = rest.iter().position(|byte| matches!(byte, b'\n' | b'\r')).unwrap_or(rest.len());
+        let len = line_len(rest);
         let newline =
             if rest[len..].starts_with(b"\r\n") { 2 } else { rest.len().min(len + 1) - len };
         let line = &text[trim(text, start..start + len)];
@@ -77,6 +77,16 @@ impl<'t> Line<'t> {
     fn is_end(&self) -> bool {
         self.start == self.next
     }
+}
+
+/// Length of the first line of `rest`. It goes by stretches, which the compiler turns into vector code.
+fn line_len(rest: &[u8]) -> usize {
+    let ends = |byte: &u8| *byte == b'\n' || *byte == b'\r';
+    let clear = rest
+        .chunks(32)
+        .take_while(|stretch| !stretch.iter().fold(false, |any, byte| any | ends(byte)));
+    let start = rest.len().min(32 * clear.count());
+    rest[start..].iter().position(ends).map_or(rest.len(), |len| start + len)
 }
 
 impl<'t> Blocks<'t> {

@@ -1,10 +1,10 @@
-//! Passages whose lengths hold when they are counted as a whole.
+//! Passages from packed pieces, with lengths that hold for the whole and not only for its pieces.
 
 use std::ops::Range;
 
 use crate::{Article, Embedder, Passage, Result};
 
-use super::atom::Atoms;
+use super::atom::{Atom, Atoms};
 use super::context::Context;
 use super::pack::{overlap_start, pack};
 
@@ -64,12 +64,14 @@ impl Fitter<'_> {
 
     /// The passage from the first to the last piece of `run`.
     fn passage(&self, run: Range<usize>) -> Result<Passage> {
-        let atoms = &self.atoms.list[run.clone()];
+        let context = self.context(run.start);
+        let atoms = &self.atoms.list[run];
         let range = atoms[0].range.start..atoms[atoms.len() - 1].range.end;
         let text = &self.article.text[range.clone()];
-        let tokens =
-            if run.len() == 1 { atoms[0].tokens } else { self.embedder.count_tokens(text)? };
-        let context = self.context(run.start);
+        let tokens = match self.sure_tokens(atoms, self.room(context)) {
+            Some(tokens) => tokens,
+            None => self.embedder.count_tokens(text)?,
+        };
         let repeated = self.article.shown_title().is_some_and(|title| text.starts_with(title));
         Ok(Passage {
             range,
@@ -77,6 +79,24 @@ impl Fitter<'_> {
             titled: context.titled && !repeated,
             tokens,
         })
+    }
+
+    /// The sum of the tokens of `atoms`, if the whole is sure to be within `room`.
+    ///
+    /// Counting again is most of the work with a real tokenizer. It is spared where
+    /// `room` would hold even if every byte of white space between the pieces were a
+    /// token; no tokenizer is so bad.
+    fn sure_tokens(&self, atoms: &[Atom], room: usize) -> Option<usize> {
+        let tokens: usize = atoms.iter().map(|atom| atom.tokens).sum();
+        let mut most = tokens;
+        for pair in atoms.windows(2) {
+            let gap = pair[1].range.start - pair[0].range.end;
+            if gap == 0 {
+                return None;
+            }
+            most += gap;
+        }
+        (most <= room || atoms.len() == 1).then_some(tokens)
     }
 
     /// Whether `passage` is within the budget and, with its context, within what the model reads.

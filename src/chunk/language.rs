@@ -11,7 +11,7 @@ pub(super) enum Language {
 }
 
 /// How much of a text is read for the guess, in bytes.
-const READ: usize = 1_000;
+const READ: usize = 300;
 
 impl Language {
     /// The language of `text` by its function words, if there are any.
