@@ -68,7 +68,7 @@ impl Fitter<'_> {
         let atoms = &self.atoms.list[run];
         let range = atoms[0].range.start..atoms[atoms.len() - 1].range.end;
         let text = &self.article.text[range.clone()];
-        let tokens = match self.sure_tokens(atoms, self.room(context)) {
+        let tokens = match sure_tokens(atoms, self.room(context)) {
             Some(tokens) => tokens,
             None => self.embedder.count_tokens(text)?,
         };
@@ -79,24 +79,6 @@ impl Fitter<'_> {
             titled: context.titled && !repeated,
             tokens,
         })
-    }
-
-    /// The sum of the tokens of `atoms`, if the whole is sure to be within `room`.
-    ///
-    /// Counting again is most of the work with a real tokenizer. It is spared where
-    /// `room` would hold even if every byte of white space between the pieces were a
-    /// token; no tokenizer is so bad.
-    fn sure_tokens(&self, atoms: &[Atom], room: usize) -> Option<usize> {
-        let tokens: usize = atoms.iter().map(|atom| atom.tokens).sum();
-        let mut most = tokens;
-        for pair in atoms.windows(2) {
-            let gap = pair[1].range.start - pair[0].range.end;
-            if gap == 0 {
-                return None;
-            }
-            most += gap;
-        }
-        (most <= room || atoms.len() == 1).then_some(tokens)
     }
 
     /// Whether `passage` is within the budget and, with its context, within what the model reads.
@@ -126,4 +108,22 @@ impl Fitter<'_> {
     fn tokens(&self, run: &Range<usize>) -> usize {
         self.atoms.list[run.clone()].iter().map(|atom| atom.tokens).sum()
     }
+}
+
+/// The sum of the tokens of `atoms`, if the whole is sure to be within `room`.
+///
+/// Counting again is most of the work with a real tokenizer. It is spared where
+/// `room` would hold even if every byte of white space between the pieces were a
+/// token; no tokenizer is so bad.
+fn sure_tokens(atoms: &[Atom], room: usize) -> Option<usize> {
+    let tokens: usize = atoms.iter().map(|atom| atom.tokens).sum();
+    let mut most = tokens;
+    for pair in atoms.windows(2) {
+        let gap = pair[1].range.start - pair[0].range.end;
+        if gap == 0 {
+            return None;
+        }
+        most += gap;
+    }
+    (most <= room || atoms.len() == 1).then_some(tokens)
 }

@@ -158,8 +158,14 @@ impl<'t> Stop<'t> {
                 && (follow.begins_sentence() || language() == Language::English);
         }
         if token.is_letter() {
-            return !token.is_first()
-                && (follow.begins_sentence() || Kind::Lettered.has(token.previous()));
+            let previous = token.previous();
+            if Kind::of_abbreviation(&format!("{}.{}", token.text, follow.word())).is_some() {
+                return false;
+            }
+            let unit = starts_with_digit(previous) && !previous.ends_with('.');
+            let named = unit || self.closes() || Kind::Lettered.has(previous);
+            let begins = follow.begins_sentence() && !Kind::Particle.has(follow.word());
+            return !token.is_first() && (begins || named);
         }
         true
     }

@@ -91,19 +91,19 @@ const LISTS: [(Kind, &str); 14] = [
 
 const OPEN: &str = "\
      a.k.a Abg abzgl Adm ahd allg amerik approx arab ausschl b.w bayer Bearb bearb bes betr \
-     bezgl Bgm brit bzgl bzw ca Cand Capt cf chin Cmdr Col Cpl Cpt D.h d.h d.i Det Dipl Doz \
-     Dr Dt dt dän e.g e.v ehem einschl engl entspr erm erw esp europ ev eventl evtl Ew excl \
-     exkl Fa Fr franz Frl frz Ft geb Gebr Gefr gegr gem Gesch gesch Geschf gest gew gez ggf \
-     ggfs Gov griech h.c hebr hess Hg hg hist Hl hl Hon Hptm Hr Hrn Hrsg hrsg i.A \
-     i.Br i.d.F i.d.R i.d.S i.e i.e.S i.H.v i.S.d i.S.v i.V i.V.m i.w.S ibid incl \
-     Ing inkl insb insbes Insp ital jap jur jährl kaiserl kath kgl Kpt lat Lt lt Ltg Ltn \
-     m.a.W m.E m.W m.W.n Mag Maj Mdm med Messrs mhd mind Mlle Mme monatl Mr Mrs Ms Msgr Mt \
-     mtl Mx n.b nat niederl norw Nr Nrn o.g Oblt Obstlt oec Olt p.Adr Pfr phil pol poln \
-     portug Pres Priv priv Prof prot Präs Pvt rd Rechtsanw Red Rep rer resp Rev russ röm \
-     schwed schweiz Sekr Sen Sgt sog sogen soz span spez Sra Srta St staatl Ste stellv Stud \
-     städt Supt sächs techn tgl theol theor türk u.d.T u.U Uffz ungef Univ urspr v.a verb \
-     Verf verh verw vgl viz vorm Vors vs Westf wg wiss wtl wöch z Z.B z.B z.Hd z.Hdn zit zuz \
-     zw zzgl öff Öst österr überarb Übers übers";
+     bezgl Bgm brit bzgl bzw ca Cand Capt cf chin Cmdr Col Cpl Cpt D.h d.h d.i dent Det Dipl \
+     Doz Dr Dt dt dän e.g e.v ehem einschl engl entspr erm erw esp europ ev eventl evtl Ew \
+     excl exkl Fa Fr franz Frl frz Ft geb Gebr Gefr gegr gem Gesch gesch Geschf gest gew gez \
+     ggf ggfs Gov griech h.c habil hebr hess Hg hg hist Hl hl Hon Hptm Hr Hrn Hrsg hrsg i.A \
+     i.Br i.d.F i.d.R i.d.S i.e i.e.S i.H.v i.S.d i.S.v i.V i.V.m i.w.S ibid incl Ing inkl \
+     insb insbes Insp ital jap Jos jur jährl kaiserl kath kgl Kpt lat Lt lt Ltg Ltn m.a.W m.E \
+     m.W m.W.n Mag Maj Mdm med Messrs mhd mind Mlle Mme monatl Mr Mrs Ms Msgr Mt mtl Mx n.b \
+     nat niederl norw Nr Nrn o.g Oblt Obstlt oec Olt p.Adr Pfr Ph phil pol poln portug Postf \
+     Pres Priv priv Prof prot Präs Pvt rd Rechtsanw Red Rep rer resp Rev russ röm schwed \
+     schweiz Sekr Sen Sgt sog sogen soz span spez Sra Srta St staatl Ste stellv Stud städt \
+     Supt sächs techn tgl Th theol theor türk u.d.T u.U Uffz ungef Univ urspr v.a verb Verf \
+     verh verw vet vgl viz vorm Vors vs Westf wg wiss Wm wtl wöch z Z.B z.B z.Hd z.Hdn zit \
+     zuz zw zzgl öff Öst österr überarb Übers übers";
 
 const EITHER: &str = "\
      a.a.O a.D a.M a.Rh a.S abds Abk Abt al Ala Anl Anm Apr Ariz Assn Aufl Aug Ausg Ave \
