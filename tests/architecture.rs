@@ -40,6 +40,7 @@ fn each_foreign_crate_has_one_home() {
         ("bincode::", "store/codec.rs"),
         ("ndarray::", "vectors.rs"),
         ("jiff::", "article.rs"),
+        ("unicode_segmentation::", "chunk/unicode.rs"),
         ("walkdir::", "files.rs"),
         ("unicode_segmentation::", "chunk/unicode.rs"),
     ] {
