@@ -1,5 +1,8 @@
 //! The boundary to embedding models: what every embedder must say and do.
 
+#[cfg(feature = "fastembed")]
+pub(crate) mod pretrained;
+
 use std::fmt;
 
 use serde::{Deserialize, Serialize};

@@ -8,6 +8,10 @@ mod passage;
 mod vectors;
 
 pub use article::{Article, Date, Metadata, Value};
+#[cfg(feature = "hub")]
+pub use embed::pretrained::PretrainedModel;
+#[cfg(feature = "fastembed")]
+pub use embed::pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};
 pub use embed::{Embedder, ModelIdentity, Role};
 pub use error::{Cause, Error, Result};
 pub use passage::Passage;
