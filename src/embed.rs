@@ -1,13 +1,22 @@
 //! The boundary to embedding models: what every embedder must say and do.
 
+mod bundled;
 #[cfg(feature = "fastembed")]
-pub(crate) mod pretrained;
+mod pretrained;
+mod stage;
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Result, Vectors};
+
+pub use bundled::StaticEmbedder;
+#[cfg(feature = "hub")]
+pub use pretrained::PretrainedModel;
+#[cfg(feature = "fastembed")]
+pub use pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};
+pub use stage::{EmbedReport, EmbedStage};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -81,5 +90,31 @@ pub trait Embedder: Send + Sync {
     /// How many calls of [`embed`](Self::embed) can do useful work at once.
     fn max_workers(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
+    }
+}
+
+impl<E: Embedder + ?Sized> Embedder for Arc<E> {
+    fn identity(&self) -> &ModelIdentity {
+        (**self).identity()
+    }
+
+    fn dim(&self) -> usize {
+        (**self).dim()
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        (**self).max_tokens()
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        (**self).count_tokens(text)
+    }
+
+    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+        (**self).embed(role, texts)
+    }
+
+    fn max_workers(&self) -> usize {
+        (**self).max_workers()
     }
 }

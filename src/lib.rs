@@ -3,16 +3,27 @@
 mod article;
 mod embed;
 mod error;
+pub mod eval;
+mod hit;
+mod index;
 mod kernel;
 mod passage;
+mod progress;
+mod query;
 mod vectors;
 
 pub use article::{Article, Date, Metadata, Value};
 #[cfg(feature = "hub")]
-pub use embed::pretrained::PretrainedModel;
+pub use embed::PretrainedModel;
+pub use embed::{EmbedReport, EmbedStage, Embedder, ModelIdentity, Role, StaticEmbedder};
 #[cfg(feature = "fastembed")]
-pub use embed::pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};
-pub use embed::{Embedder, ModelIdentity, Role};
+pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
 pub use error::{Cause, Error, Result};
+pub use hit::{Hit, Hits};
+pub use index::{
+    ExactIndex, HnswIndex, HnswParams, IndexChoice, Neighbor, RowSet, SearchParams, VectorIndex,
+};
 pub use passage::Passage;
+pub use progress::{Cancel, Progress};
+pub use query::Query;
 pub use vectors::Vectors;

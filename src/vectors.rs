@@ -42,6 +42,20 @@ impl Vectors {
         Self(Array2::zeros((0, dim)))
     }
 
+    /// Rows that were unit vectors when they were stored, bit for bit; `None` if `data`
+    /// is not a whole number of them.
+    pub(crate) fn stored(dim: usize, data: Vec<f32>) -> Option<Self> {
+        if data.is_empty() {
+            return Some(Self::empty(dim));
+        }
+        if dim == 0 || !data.len().is_multiple_of(dim) {
+            return None;
+        }
+        let is_unit = |row: &[f32]| (kernel::dot(row, row) - 1.0).abs() < 1e-3;
+        let all = data.chunks_exact(dim).all(is_unit);
+        all.then(|| Self::from_rows(dim, data).ok()).flatten()
+    }
+
     /// Rows that are known to be unit vectors.
     fn from_rows(dim: usize, data: Vec<f32>) -> Result<Self> {
         let (len, values) = (data.len() / dim, data.len());

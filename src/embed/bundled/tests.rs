@@ -1,0 +1,3 @@
+//! What the loader refuses, and what the tokenizer finds.
+
+use super::*;

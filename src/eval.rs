@@ -1,0 +1,154 @@
+//! Measures of retrieval quality: from rankings and judgments to numbers.
+//!
+//! A measure is `None` for a question without a relevant document; [`mean`] is taken
+//! over the questions that have a value.
+
+use std::{
+    collections::{HashMap, HashSet},
+    hash::Hash,
+};
+
+/// Grades of the documents that were judged for one question, 0 for not relevant;
+/// documents that are missing count as not relevant.
+pub type Grades<T> = HashMap<T, u32>;
+
+/// Normalised discounted cumulative gain of the first `k` documents of `ranked`, 0 to 1.
+///
+/// Gain `2^grade - 1`, discount `1 / log2(rank + 1)`; the ideal ranking has all judged
+/// documents in the order of their grades.
+///
+/// # Examples
+///
+/// ```
+/// use passim::eval::{Grades, ndcg_at_k};
+///
+/// let grades = Grades::from([("a", 1), ("b", 2)]);
+/// assert_eq!(ndcg_at_k(&["b", "a"], &grades, 10), Some(1.0));
+/// assert_eq!(ndcg_at_k(&["c"], &grades, 10), Some(0.0));
+/// ```
+///
+/// # Source
+///
+/// Järvelin & Kekäläinen (2002); the gain is that of Burges et al. (2005).
+pub fn ndcg_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Option<f64> {
+    let gains = ranked.iter().map(|document| grades.get(document).copied().unwrap_or_default());
+    let mut ideal: Vec<u32> = grades.values().copied().collect();
+    ideal.sort_unstable_by(|a, b| b.cmp(a));
+    let best = discounted(ideal.into_iter().take(k));
+    (best > 0.0).then(|| discounted(gains.take(k)) / best)
+}
+
+fn discounted(grades: impl Iterator<Item = u32>) -> f64 {
+    let ranks = (1_u32..).map(f64::from);
+    grades
+        .zip(ranks)
+        .map(|(grade, rank)| (f64::from(grade).exp2() - 1.0) / (rank + 1.0).log2())
+        .sum()
+}
+
+/// Share of the relevant documents (grade 1 or more) that are among the first `k` of `ranked`.
+pub fn recall_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Option<f64> {
+    let relevant = grades.values().filter(|grade| **grade > 0).count();
+    let found: HashSet<&T> = ranked.iter().take(k).filter(|one| is_relevant(grades, one)).collect();
+    share(found.len(), relevant)
+}
+
+/// Reciprocal of the rank of the first relevant document (grade 1 or more), 0 if none is
+/// among the first `k` of `ranked`. The mean over questions is the MRR@k.
+pub fn mrr_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Option<f64> {
+    let any = grades.values().any(|grade| *grade > 0);
+    let first = ranked.iter().take(k).zip(1_u32..).find(|(one, _)| is_relevant(grades, one));
+    any.then(|| first.map_or(0.0, |(_, rank)| 1.0 / f64::from(rank)))
+}
+
+/// Share of the first `k` of `exact`, the neighbors of an exact search, that are among
+/// the first `k` of `found`.
+///
+/// It measures the index, not the ranking: what an approximate search misses.
+pub fn ann_recall_at_k<T: Eq + Hash>(found: &[T], exact: &[T], k: usize) -> Option<f64> {
+    let exact: HashSet<&T> = exact.iter().take(k).collect();
+    let found: HashSet<&T> = found.iter().take(k).collect();
+    share(exact.intersection(&found).count(), exact.len())
+}
+
+/// Mean of the values that are there; `None` if none is.
+pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
+    let values: Vec<f64> = values.into_iter().flatten().collect();
+    share_of(values.iter().sum(), values.len())
+}
+
+fn is_relevant<T: Eq + Hash>(grades: &Grades<T>, document: &T) -> bool {
+    grades.get(document).is_some_and(|grade| *grade > 0)
+}
+
+fn share(part: usize, whole: usize) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "counts of documents are far below 2^52")]
+    let part = part as f64;
+    share_of(part, whole)
+}
+
+fn share_of(part: f64, whole: usize) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "counts of documents are far below 2^52")]
+    let whole = whole as f64;
+    (whole > 0.0).then(|| part / whole)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn assert_near(got: Option<f64>, want: f64) {
+        let got = got.expect("a value");
+        assert!((got - want).abs() < 1e-4, "{got} is not {want}");
+    }
+
+    /// Grades 3, 2, 3, 0, 1, 2 in rank order, the worked example of the article
+    /// "Discounted cumulative gain" in the English Wikipedia, by its second formula
+    /// (gain 2^grade - 1): 13.8483 of 14.5954.
+    #[test]
+    fn ndcg_of_the_worked_example() {
+        let grades =
+            Grades::from([("d1", 3), ("d2", 2), ("d3", 3), ("d4", 0), ("d5", 1), ("d6", 2)]);
+        let ranked = ["d1", "d2", "d3", "d4", "d5", "d6"];
+        assert_near(ndcg_at_k(&ranked, &grades, 6), 13.8483 / 14.5954);
+        assert_near(ndcg_at_k(&ranked, &grades, 1), 1.0);
+        // With a seventh document of grade 3 that was not found, the ideal is
+        // 7 + 7/log2(3) + 7/2 + 3/log2(5) + 3/log2(6) + 1/log2(7) = 17.7252.
+        let more: Grades<_> = grades.into_iter().chain([("d7", 3)]).collect();
+        assert_near(ndcg_at_k(&ranked, &more, 6), 13.8483 / 17.7252);
+    }
+
+    /// The worked example of the article "Mean reciprocal rank" in the English Wikipedia:
+    /// the right plural is at rank 3, 2 and 1, the mean is 11/18.
+    #[test]
+    fn mrr_of_the_worked_example() {
+        let first = [
+            (["catten", "cati", "cats"], "cats"),
+            (["torii", "tori", "toruses"], "tori"),
+            (["viruses", "virii", "viri"], "viruses"),
+        ];
+        let ranks = first.map(|(ranked, right)| mrr_at_k(&ranked, &Grades::from([(right, 1)]), 3));
+        assert_near(mean(ranks), 11.0 / 18.0);
+    }
+
+    /// Recall of Manning, Raghavan & Schütze (2008), section 8.3: relevant retrieved by
+    /// relevant; here 2 of 4 are among the first 3.
+    #[test]
+    fn recall_by_definition() {
+        let grades = Grades::from([(1, 1), (2, 2), (3, 1), (4, 1), (5, 0)]);
+        assert_near(recall_at_k(&[1, 5, 2, 3], &grades, 3), 0.5);
+        assert_near(recall_at_k(&[1, 1, 1], &grades, 3), 0.25);
+        assert_near(ann_recall_at_k(&[1, 2, 9, 8], &[2, 1, 3, 4], 4), 0.5);
+    }
+
+    #[test]
+    fn no_relevant_document_no_value() {
+        let none = Grades::from([(1, 0)]);
+        assert_eq!(ndcg_at_k(&[1], &none, 10), None);
+        assert_eq!(recall_at_k(&[1], &none, 10), None);
+        assert_eq!(mrr_at_k(&[1], &none, 10), None);
+        assert_eq!(ann_recall_at_k::<u32>(&[], &[], 10), None);
+        assert_eq!(mean([None, None]), None);
+        assert_near(mean([None, Some(0.5), Some(1.0)]), 0.75);
+    }
+}

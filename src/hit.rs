@@ -1,0 +1,60 @@
+//! What a search returns: passages with their exact place and their similarity.
+
+use std::ops::{Deref, Range};
+
+use serde::Serialize;
+
+use crate::Metadata;
+
+/// A passage that answers a query.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Hit {
+    /// Cosine between the query's vector and the passage's, -1 to 1; higher is closer.
+    pub similarity: f32,
+    /// Key of the article.
+    pub article: String,
+    /// Title of the article.
+    pub title: Option<String>,
+    /// Where the passage is in the article's text, in bytes.
+    pub range: Range<usize>,
+    /// The passage: the article's text at `range`.
+    pub text: String,
+    /// The nearest heading above the passage.
+    pub heading: Option<String>,
+    /// The article's metadata.
+    pub metadata: Metadata,
+}
+
+/// The hits of one query, most similar first; equal ones in the order they were added.
+///
+/// A search that finds nothing gives no hits, not an error.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[serde(transparent)]
+pub struct Hits(pub(crate) Vec<Hit>);
+
+impl Deref for Hits {
+    type Target = [Hit];
+
+    fn deref(&self) -> &[Hit] {
+        &self.0
+    }
+}
+
+impl IntoIterator for Hits {
+    type Item = Hit;
+    type IntoIter = std::vec::IntoIter<Hit>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
+    }
+}
+
+impl<'a> IntoIterator for &'a Hits {
+    type Item = &'a Hit;
+    type IntoIter = std::slice::Iter<'a, Hit>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.iter()
+    }
+}

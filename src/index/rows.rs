@@ -1,0 +1,114 @@
+//! A set of rows: which vectors of an index a search may return.
+
+/// A set of row numbers below a fixed bound; one bit a row.
+///
+/// # Examples
+///
+/// ```
+/// use passim::RowSet;
+///
+/// let mut live = RowSet::all(3);
+/// live.remove(1);
+/// assert_eq!(live.iter().collect::<Vec<_>>(), [0, 2]);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RowSet {
+    words: Vec<u64>,
+    len: usize,
+}
+
+impl RowSet {
+    /// No row of `bound`.
+    #[must_use]
+    pub fn none(bound: u32) -> Self {
+        Self { words: vec![0; (bound as usize).div_ceil(64)], len: 0 }
+    }
+
+    /// Every row below `bound`.
+    #[must_use]
+    pub fn all(bound: u32) -> Self {
+        let mut all = Self::none(bound);
+        all.words.fill(u64::MAX);
+        if let Some(last) = all.words.last_mut().filter(|_| !bound.is_multiple_of(64)) {
+            *last = (1 << (bound % 64)) - 1;
+        }
+        all.len = bound as usize;
+        all
+    }
+
+    /// Number of rows in the set.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether no row is in the set.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Whether `row` is in the set; rows at or above the bound are not.
+    #[must_use]
+    pub fn contains(&self, row: u32) -> bool {
+        self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
+    }
+
+    /// Adds `row`; false if it was there.
+    ///
+    /// # Panics
+    ///
+    /// If `row` is far above the bound.
+    pub fn insert(&mut self, row: u32) -> bool {
+        let added = !self.contains(row);
+        self.words[row as usize / 64] |= 1 << (row % 64);
+        self.len += usize::from(added);
+        added
+    }
+
+    /// Takes `row` out; false if it was not there.
+    pub fn remove(&mut self, row: u32) -> bool {
+        let removed = self.contains(row);
+        if removed {
+            self.words[row as usize / 64] &= !(1 << (row % 64));
+            self.len -= 1;
+        }
+        removed
+    }
+
+    /// The rows, in ascending order.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        self.words.iter().zip(0_u32..).flat_map(|(&word, at)| {
+            std::iter::successors(Some(word), |rest| Some(rest & rest.wrapping_sub(1)))
+                .take_while(|rest| *rest != 0)
+                .map(move |rest| at * 64 + rest.trailing_zeros())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn behaves_as_a_set(bound in 1_u32..300, steps in prop::collection::vec((any::<bool>(), 0_u32..300), 0..200)) {
+            let (mut rows, mut model) = (RowSet::all(bound), (0..bound).collect::<BTreeSet<_>>());
+            for (add, row) in steps {
+                let row = row % bound;
+                if add {
+                    prop_assert_eq!(rows.insert(row), model.insert(row));
+                } else {
+                    prop_assert_eq!(rows.remove(row), model.remove(&row));
+                }
+            }
+            prop_assert_eq!(rows.len(), model.len());
+            prop_assert!(rows.iter().eq(model.iter().copied()));
+            prop_assert!((0..400).all(|row| rows.contains(row) == model.contains(&row)));
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! Long work from outside: how far it is, and how to stop it.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, Ordering},
+};
+
+use crate::{Error, Result};
+
+/// How far a long operation is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Texts embedded so far.
+    pub done: usize,
+    /// Texts to embed in all.
+    pub total: usize,
+    /// Tokens embedded so far.
+    pub tokens: usize,
+}
+
+/// Stops an operation that runs in another thread; clones stop the same one.
+///
+/// # Examples
+///
+/// ```
+/// use passim::Cancel;
+///
+/// let cancel = Cancel::new();
+/// let for_ctrl_c = cancel.clone();
+/// for_ctrl_c.cancel();
+/// assert!(cancel.is_cancelled());
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Cancel(Arc<AtomicBool>);
+
+impl Cancel {
+    /// A handle that has not been used.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Asks the operation to end with [`Error::Cancelled`] as soon as it can.
+    pub fn cancel(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+
+    /// Makes the handle usable again.
+    pub fn reset(&self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+
+    /// Whether [`cancel`](Self::cancel) was called.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// [`Error::Cancelled`] if [`cancel`](Self::cancel) was called.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
+    }
+}

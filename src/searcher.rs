@@ -1,0 +1,103 @@
+//! Searching: a snapshot of the corpus that answers questions from any number of threads.
+
+use std::{fmt, sync::Arc};
+
+use rayon::prelude::*;
+use tracing::instrument;
+
+use crate::{
+    Article, EmbedStage, Embedder, Error, Hits, Neighbor, Query, Result, Role, SearchParams,
+    Vectors, segment::LiveSegment,
+};
+
+/// The corpus as it was when [`Retriever::searcher`](crate::Retriever::searcher) was
+/// called; cheap to clone, and not changed by what the retriever does later.
+#[derive(Clone)]
+pub struct Searcher {
+    pub(crate) embedder: Arc<dyn Embedder>,
+    pub(crate) segments: Vec<LiveSegment>,
+}
+
+impl fmt::Debug for Searcher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Searcher")
+            .field("model", self.embedder.identity())
+            .field("segments", &self.segments)
+            .finish()
+    }
+}
+
+impl Searcher {
+    /// The passages that are most similar to `query`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyQuery`] without text, [`Error::Setting`] if `k` is 0, and what the
+    /// embedder returns.
+    #[instrument(level = "debug", skip_all)]
+    pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
+        let query = query.into();
+        query.check()?;
+        let vectors = self.embedder.embed(Role::Query, &[&query.text])?;
+        if vectors.len() != 1 {
+            return Err(Error::Rows { expected: 1, got: vectors.len() });
+        }
+        self.hits(vectors.row(0), query.params)
+    }
+
+    /// The hits of every query, in the order of `queries`, searched for in parallel on
+    /// the threads of the current `rayon` pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search), for the first query that fails.
+    #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
+    pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
+        let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
+        queries.iter().try_for_each(Query::check)?;
+        let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
+        let (vectors, _) = EmbedStage::new(&*self.embedder).run(Role::Query, &texts)?;
+        self.hits_many(&vectors, &queries)
+    }
+
+    fn hits_many(&self, vectors: &Vectors, queries: &[Query]) -> Result<Vec<Hits>> {
+        let hits = |(row, query): (usize, &Query)| self.hits(vectors.row(row), query.params);
+        queries.par_iter().enumerate().map(hits).collect()
+    }
+
+    /// The live article of this key.
+    #[must_use]
+    pub fn article(&self, key: &str) -> Option<&Article> {
+        self.segments.iter().find_map(|segment| segment.article(key))
+    }
+
+    /// Number of articles.
+    #[must_use]
+    pub fn articles(&self) -> usize {
+        self.segments.iter().map(LiveSegment::articles).sum()
+    }
+
+    /// Number of passages.
+    #[must_use]
+    pub fn passages(&self) -> usize {
+        self.segments.iter().map(LiveSegment::passages).sum()
+    }
+
+    /// The model that the corpus is embedded with.
+    #[must_use]
+    pub fn embedder(&self) -> &dyn Embedder {
+        &*self.embedder
+    }
+
+    /// The closest passages of all segments.
+    fn hits(&self, query: &[f32], params: SearchParams) -> Result<Hits> {
+        let mut found: Vec<(Neighbor, &LiveSegment)> = Vec::new();
+        for segment in &self.segments {
+            found.extend(segment.search(query, params)?.into_iter().map(|one| (one, segment)));
+        }
+        // A stable sort: equal ones stay in the order of their segments.
+        found.sort_by(|(a, _), (b, _)| b.similarity.total_cmp(&a.similarity));
+        found.truncate(params.k);
+        Ok(Hits(found.into_iter().map(|(neighbor, segment)| segment.hit(neighbor)).collect()))
+    }
+}

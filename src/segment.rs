@@ -1,0 +1,165 @@
+//! A segment: some articles with their passages, vectors and index, sealed for good.
+//!
+//! What is removed is not taken out of a segment but left out of its live rows; what is
+//! added goes into another segment. Searchers share segments with the writer.
+
+use std::{fmt, sync::Arc};
+
+use rustc_hash::FxHashMap;
+
+use crate::{
+    Article, Hit, IndexChoice, Neighbor, Passage, Result, RowSet, SearchParams, VectorIndex,
+    Vectors,
+};
+
+/// An article with its passages, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunked {
+    pub(crate) article: Arc<Article>,
+    pub(crate) passages: Arc<[Passage]>,
+}
+
+/// Articles, the vectors of all their passages in order, and the index over them.
+pub(crate) struct Segment {
+    articles: Vec<Chunked>,
+    /// Row of the first passage of every article.
+    first_rows: Vec<u32>,
+    by_key: FxHashMap<String, usize>,
+    vectors: Arc<Vectors>,
+    index: Box<dyn VectorIndex>,
+}
+
+impl fmt::Debug for Segment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Segment")
+            .field("articles", &self.articles.len())
+            .field("passages", &self.vectors.len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Segment {
+    /// Seals `articles`; row `i` of `vectors` belongs to the `i`th of all their passages.
+    pub(crate) fn seal(
+        articles: Vec<Chunked>,
+        vectors: Vectors,
+        choice: IndexChoice,
+    ) -> Result<Self> {
+        let vectors = Arc::new(vectors);
+        let index = choice.build(Arc::clone(&vectors))?;
+        let by_key = articles.iter().enumerate();
+        let by_key = by_key.map(|(at, chunked)| (chunked.article.key.clone(), at)).collect();
+        let first_rows = articles.iter().scan(0, |next, chunked| {
+            let first = *next;
+            *next += rows(chunked.passages.len());
+            Some(first)
+        });
+        Ok(Self { first_rows: first_rows.collect(), articles, by_key, vectors, index })
+    }
+
+    /// Number of passages, live or not.
+    fn len(&self) -> u32 {
+        rows(self.vectors.len())
+    }
+
+    /// The article and passage of `row`.
+    fn passage(&self, row: u32) -> (&Article, &Passage) {
+        // Articles without passages share their first row with the next: the last wins.
+        let at = self.first_rows.partition_point(|first| *first <= row) - 1;
+        let Chunked { article, passages } = &self.articles[at];
+        (article, &passages[(row - self.first_rows[at]) as usize])
+    }
+
+    fn hit(&self, neighbor: Neighbor) -> Hit {
+        let (article, passage) = self.passage(neighbor.row);
+        let text = |range: &std::ops::Range<usize>| article.text[range.clone()].to_owned();
+        Hit {
+            similarity: neighbor.similarity,
+            article: article.key.clone(),
+            title: article.title.clone(),
+            range: passage.range.clone(),
+            text: text(&passage.range),
+            heading: passage.heading.as_ref().map(text),
+            metadata: article.metadata.clone(),
+        }
+    }
+}
+
+/// Rows are counted in `u32`; an index over more is refused before a segment is sealed.
+fn rows(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+/// A segment with what is still alive of it.
+#[derive(Clone, Debug)]
+pub(crate) struct LiveSegment {
+    segment: Arc<Segment>,
+    articles: Arc<RowSet>,
+    passages: Arc<RowSet>,
+}
+
+impl LiveSegment {
+    /// All of `segment`.
+    pub(crate) fn all(segment: Segment) -> Self {
+        Self {
+            articles: Arc::new(RowSet::all(rows(segment.articles.len()))),
+            passages: Arc::new(RowSet::all(segment.len())),
+            segment: Arc::new(segment),
+        }
+    }
+
+    /// Number of live articles.
+    pub(crate) fn articles(&self) -> usize {
+        self.articles.len()
+    }
+
+    /// Number of live passages.
+    pub(crate) fn passages(&self) -> usize {
+        self.passages.len()
+    }
+
+    /// Whether more than half of the passages are dead.
+    pub(crate) fn is_mostly_dead(&self) -> bool {
+        self.passages.len() * 2 < self.segment.len() as usize
+    }
+
+    /// The live article of this key.
+    pub(crate) fn article(&self, key: &str) -> Option<&Article> {
+        let at = self.live_position(key)?;
+        Some(&self.segment.articles[at].article)
+    }
+
+    /// Removes the article of this key; false if it is not here.
+    pub(crate) fn remove(&mut self, key: &str) -> bool {
+        let Some(at) = self.live_position(key) else { return false };
+        let first = self.segment.first_rows[at];
+        let end = first + rows(self.segment.articles[at].passages.len());
+        let live = Arc::make_mut(&mut self.passages);
+        (first..end).for_each(|row| _ = live.remove(row));
+        Arc::make_mut(&mut self.articles).remove(rows(at))
+    }
+
+    /// The live articles, and the vectors of their passages.
+    pub(crate) fn survivors(&self) -> (Vec<Chunked>, Vectors) {
+        let articles = self.articles.iter().map(|at| self.segment.articles[at as usize].clone());
+        let live: Vec<usize> = self.passages.iter().map(|row| row as usize).collect();
+        (articles.collect(), self.segment.vectors.select(&live))
+    }
+
+    /// The live neighbors of `query`, closest first.
+    pub(crate) fn search(&self, query: &[f32], params: SearchParams) -> Result<Vec<Neighbor>> {
+        let all_live = self.passages.len() == self.segment.len() as usize;
+        let allowed = (!all_live).then_some(&*self.passages);
+        self.segment.index.search(query, params, allowed)
+    }
+
+    /// The hit that `neighbor` of this segment stands for.
+    pub(crate) fn hit(&self, neighbor: Neighbor) -> Hit {
+        self.segment.hit(neighbor)
+    }
+
+    fn live_position(&self, key: &str) -> Option<usize> {
+        let at = *self.segment.by_key.get(key)?;
+        self.articles.contains(rows(at)).then_some(at)
+    }
+}

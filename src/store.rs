@@ -1,0 +1,327 @@
+//! One corpus in one file: how it is laid out, written and checked.
+//!
+//! The layout is specified in `docs/FORMAT.md`. Whatever the bytes are, reading them gives
+//! a corpus or an error, and allocates little more than the file is long.
+
+mod codec;
+mod record;
+
+use std::{
+    fs::{self, File},
+    io::Write,
+    path::{Path, PathBuf},
+};
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::{
+    Error, ModelIdentity, Result, Vectors, segment::Chunked, store::record::ArticleRecord,
+};
+
+/// Not text, not UTF-8, and broken by newline conversion.
+const MAGIC: [u8; 8] = *b"\x89PSC\r\n\x1a\n";
+const OLDEST: u32 = 1;
+const NEWEST: u32 = 1;
+
+// Each offset is the end of the field before it.
+const VERSION_AT: usize = MAGIC.len();
+const DIM_AT: usize = VERSION_AT + size_of::<u32>();
+const RECORDS_AT: usize = DIM_AT + size_of::<u32>();
+const VECTORS_AT: usize = RECORDS_AT + size_of::<u64>();
+const CHECKSUM_AT: usize = VECTORS_AT + size_of::<u64>();
+const HEADER_LEN: usize = CHECKSUM_AT + size_of::<u64>();
+
+/// Writes a corpus to `path`, replacing what is there in one step.
+pub(crate) fn save(
+    path: &Path,
+    identity: &ModelIdentity,
+    articles: &[Chunked],
+    vectors: &Vectors,
+) -> Result<()> {
+    let bytes = encode(identity, articles, vectors)?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(format!(".{}.new", std::process::id()));
+    let beside = folder.join(name);
+    let written = write_and_sync(&beside, &bytes)
+        .and_then(|()| fs::rename(&beside, path).map_err(Error::io(path)))
+        .and_then(|()| sync_folder(folder));
+    if written.is_err() {
+        // What was not renamed is of no use; that it cannot be removed changes nothing.
+        _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+fn write_and_sync(path: &Path, bytes: &[u8]) -> Result<()> {
+    let mut file = File::create(path).map_err(Error::io(path))?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io(path))
+}
+
+/// Makes the renaming itself durable; folders can be synced on Unix alone.
+fn sync_folder(folder: &Path) -> Result<()> {
+    if cfg!(unix) {
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))?;
+    }
+    Ok(())
+}
+
+/// Reads the corpus at `path`, which must be embedded with the model `identity`.
+pub(crate) fn load(
+    path: &Path,
+    identity: &ModelIdentity,
+    dim: usize,
+) -> Result<(Vec<Chunked>, Vectors)> {
+    let bytes = fs::read(path).map_err(Error::io(path))?;
+    let saved = decode(&bytes).map_err(|refusal| refusal.about(path))?;
+    if saved.identity != *identity {
+        let (index, given) = (Box::new(saved.identity), Box::new(identity.clone()));
+        return Err(Error::ModelMismatch { index, given });
+    }
+    if saved.vectors.dim() != dim {
+        return Err(Error::Dimension { expected: saved.vectors.dim(), got: dim });
+    }
+    Ok((saved.articles, saved.vectors))
+}
+
+/// Why bytes are not read.
+#[derive(Debug)]
+enum Refusal {
+    /// This check failed.
+    Corrupt(&'static str),
+    /// They are of this version.
+    Version(u32),
+}
+
+impl Refusal {
+    fn about(self, path: &Path) -> Error {
+        let origin = PathBuf::from(path).display().to_string();
+        match self {
+            Self::Corrupt(check) => Error::Corrupt { origin, check },
+            Self::Version(got) => Error::Version { origin, got, oldest: OLDEST, newest: NEWEST },
+        }
+    }
+}
+
+/// A corpus as it is in a file.
+#[derive(Debug)]
+struct Saved {
+    identity: ModelIdentity,
+    articles: Vec<Chunked>,
+    vectors: Vectors,
+}
+
+fn encode(identity: &ModelIdentity, articles: &[Chunked], vectors: &Vectors) -> Result<Vec<u8>> {
+    let mut records = codec::encode(identity)?;
+    for article in articles {
+        records.extend(codec::encode(&ArticleRecord::from(article))?);
+    }
+    let values = vectors.as_slice();
+    let mut header = Vec::with_capacity(HEADER_LEN);
+    header.extend(MAGIC);
+    header.extend(NEWEST.to_le_bytes());
+    header.extend(dim_field(vectors)?.to_le_bytes());
+    header.extend(length_field(records.len()));
+    header.extend(length_field(size_of_val(values)));
+    let mut payload = records;
+    payload.extend(values.iter().flat_map(|value| value.to_le_bytes()));
+    header.extend(checksum(&header, &payload).to_le_bytes());
+    Ok([header, payload].concat())
+}
+
+/// The checksum of a file: of its header up to the checksum, and of what follows the header.
+fn checksum(header: &[u8], payload: &[u8]) -> u64 {
+    let mut hasher = Xxh3Default::new();
+    hasher.update(header);
+    hasher.update(payload);
+    hasher.digest()
+}
+
+fn dim_field(vectors: &Vectors) -> Result<u32> {
+    let (what, got, limit) = ("values in one vector", vectors.dim(), u32::MAX as usize);
+    u32::try_from(got).map_err(|_| Error::TooLarge { what, got, limit })
+}
+
+fn length_field(len: usize) -> [u8; 8] {
+    (len as u64).to_le_bytes()
+}
+
+/// Magic, version, lengths, checksum, and only then what they are about.
+fn decode(bytes: &[u8]) -> Result<Saved, Refusal> {
+    let header = bytes.get(..HEADER_LEN).ok_or(Refusal::Corrupt("shorter than its header"))?;
+    if !header.starts_with(&MAGIC) {
+        return Err(Refusal::Corrupt("it does not begin as a passim corpus does"));
+    }
+    let version = u32_at(header, VERSION_AT);
+    if !(OLDEST..=NEWEST).contains(&version) {
+        return Err(Refusal::Version(version));
+    }
+    let payload = &bytes[HEADER_LEN..];
+    let (records, values) = sections(header, payload)?;
+    if checksum(&header[..CHECKSUM_AT], payload) != u64_at(header, CHECKSUM_AT) {
+        return Err(Refusal::Corrupt("the checksum does not match"));
+    }
+    let vectors = decode_vectors(u32_at(header, DIM_AT) as usize, values)?;
+    let (identity, articles) = decode_records(records)?;
+    let passages: usize = articles.iter().map(|article| article.passages.len()).sum();
+    if passages != vectors.len() {
+        return Err(Refusal::Corrupt("it has another number of passages than of vectors"));
+    }
+    Ok(Saved { identity, articles, vectors })
+}
+
+/// The sections of `payload`, if they are as long together as the header says.
+fn sections<'a>(header: &[u8], payload: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Refusal> {
+    let length = |at| usize::try_from(u64_at(header, at)).ok();
+    let (records, values) = length(RECORDS_AT).zip(length(VECTORS_AT)).unwrap_or_default();
+    if records.checked_add(values) != Some(payload.len()) {
+        return Err(Refusal::Corrupt("its length is not the one that was written"));
+    }
+    Ok(payload.split_at(records))
+}
+
+fn decode_records(mut rest: &[u8]) -> Result<(ModelIdentity, Vec<Chunked>), Refusal> {
+    const DAMAGED: Refusal = Refusal::Corrupt("a record is not readable");
+    let identity = codec::decode(&mut rest).ok_or(DAMAGED)?;
+    let mut articles = Vec::new();
+    while !rest.is_empty() {
+        let record: ArticleRecord = codec::decode(&mut rest).ok_or(DAMAGED)?;
+        let place = Refusal::Corrupt("a passage is not a place in its article");
+        articles.push(record.checked().ok_or(place)?);
+    }
+    Ok((identity, articles))
+}
+
+fn decode_vectors(dim: usize, bytes: &[u8]) -> Result<Vectors, Refusal> {
+    let (values, rest) = bytes.as_chunks();
+    if !rest.is_empty() {
+        return Err(Refusal::Corrupt("its vectors are not whole numbers of values"));
+    }
+    let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
+    Vectors::stored(dim, values).ok_or(Refusal::Corrupt("it has a vector that is not of length 1"))
+}
+
+fn u32_at(header: &[u8], at: usize) -> u32 {
+    let mut bytes = [0; size_of::<u32>()];
+    bytes.copy_from_slice(&header[at..at + size_of::<u32>()]);
+    u32::from_le_bytes(bytes)
+}
+
+fn u64_at(header: &[u8], at: usize) -> u64 {
+    let mut bytes = [0; size_of::<u64>()];
+    bytes.copy_from_slice(&header[at..at + size_of::<u64>()]);
+    u64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::{Article, Date, Passage};
+
+    fn identity() -> ModelIdentity {
+        ModelIdentity { name: "test".to_owned(), hash: 7 }
+    }
+
+    fn corpus() -> (Vec<Chunked>, Vectors) {
+        let article = Article::new("ä", "Zwölf Boxkämpfer jagen Viktor.")
+            .title("Satz")
+            .metadata("on", Date::new(2024, 5, 1).unwrap())
+            .metadata("n", 3)
+            .metadata("x", 0.5)
+            .metadata("ok", true)
+            .metadata("by", "dpa");
+        let passage = |range, heading| Passage { range, heading, tokens: 2 };
+        let passages = [passage(0..18, None), passage(19..32, Some(0..6))];
+        let articles = vec![
+            Chunked { article: Arc::new(article), passages: passages.into() },
+            Chunked { article: Arc::new(Article::new("leer", "")), passages: [].into() },
+        ];
+        (articles, Vectors::normalized(3, vec![1.0, 2.0, 3.0, -4.0, 0.5, 0.0]).unwrap())
+    }
+
+    fn encoded() -> Vec<u8> {
+        let (articles, vectors) = corpus();
+        encode(&identity(), &articles, &vectors).unwrap()
+    }
+
+    #[test]
+    fn what_is_saved_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("corpus.passim");
+        let (articles, vectors) = corpus();
+        for _ in 0..2 {
+            save(&path, &identity(), &articles, &vectors).unwrap();
+        }
+        let (got, got_vectors) = load(&path, &identity(), 3).unwrap();
+        assert_eq!(got_vectors, vectors);
+        for (got, want) in got.iter().zip(&articles) {
+            assert_eq!((&got.article, &got.passages), (&want.article, &want.passages));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn another_model_is_refused_and_another_name_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("corpus.passim");
+        let (articles, vectors) = corpus();
+        save(&path, &identity(), &articles, &vectors).unwrap();
+        let other = ModelIdentity { hash: 8, ..identity() };
+        assert!(matches!(load(&path, &other, 3), Err(Error::ModelMismatch { .. })));
+        let renamed = ModelIdentity { name: "renamed".to_owned(), ..identity() };
+        assert!(load(&path, &renamed, 3).is_ok());
+    }
+
+    #[test]
+    fn every_truncation_and_every_flipped_bit_is_refused() {
+        let bytes = encoded();
+        assert!(decode(&bytes).is_ok());
+        for len in 0..bytes.len() {
+            assert!(decode(&bytes[..len]).is_err(), "cut to {len}");
+        }
+        for bit in 0..bytes.len() * 8 {
+            let mut bytes = bytes.clone();
+            bytes[bit / 8] ^= 1 << (bit % 8);
+            assert!(decode(&bytes).is_err(), "bit {bit}");
+        }
+        assert!(decode(&[bytes.as_slice(), b"more"].concat()).is_err());
+    }
+
+    /// Damage behind a right checksum, as a hostile writer makes it: refused or read, but
+    /// no panic and no large allocation.
+    #[test]
+    fn hostile_records_do_no_harm() {
+        let bytes = encoded();
+        for at in HEADER_LEN..bytes.len() {
+            for value in [0x00, 0x7f, 0xfb, 0xfc, 0xfd, 0xff] {
+                let mut bytes = bytes.clone();
+                bytes[at] = value;
+                let sum = checksum(&bytes[..CHECKSUM_AT], &bytes[HEADER_LEN..]);
+                bytes[CHECKSUM_AT..HEADER_LEN].copy_from_slice(&sum.to_le_bytes());
+                _ = decode(&bytes);
+            }
+        }
+    }
+
+    #[test]
+    fn newer_versions_and_missing_files_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("newer");
+        let mut bytes = encoded();
+        bytes[VERSION_AT] = 9;
+        fs::write(&path, bytes).unwrap();
+        let error = load(&path, &identity(), 3).unwrap_err();
+        assert!(matches!(error, Error::Version { got: 9, .. }), "{error}");
+        assert!(error.to_string().contains("newer"), "{error}");
+        let missing = folder.path().join("missing");
+        assert!(
+            matches!(load(&missing, &identity(), 3), Err(Error::Io { path, .. }) if path == missing)
+        );
+        let nowhere = folder.path().join("no/such/folder/corpus");
+        let (articles, vectors) = corpus();
+        assert!(matches!(save(&nowhere, &identity(), &articles, &vectors), Err(Error::Io { .. })));
+    }
+}

@@ -1,0 +1,192 @@
+//! Laws of the vector indexes, on seeded data that is easy, hard or hostile to a graph.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
+#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
+
+mod support;
+
+use std::sync::Arc;
+
+use passim::{
+    Error, ExactIndex, HnswIndex, HnswParams, RowSet, SearchParams, VectorIndex, Vectors,
+};
+use proptest::prelude::*;
+use support::{clustered, spread};
+
+const PARAMS: HnswParams = HnswParams { m: 16, ef_construction: 100 };
+
+fn at(k: usize, ef_search: usize) -> SearchParams {
+    SearchParams { k, ef_search }
+}
+
+/// The least similarity that counts as found: that of the last exact neighbor. Among
+/// duplicates any of them is right.
+fn ann_recall_at_10(index: &HnswIndex, exact: &ExactIndex, queries: &Vectors, ef: usize) -> f64 {
+    let shares = queries.rows().map(|query| {
+        let want = exact.search(query, at(10, ef), None).unwrap();
+        let got = index.search(query, at(10, ef), None).unwrap();
+        assert_eq!(got.len(), want.len());
+        let last = want.last().expect("an index with vectors").similarity;
+        let found = got.iter().filter(|neighbor| neighbor.similarity >= last).count();
+        found as f64 / want.len() as f64
+    });
+    shares.sum::<f64>() / queries.len() as f64
+}
+
+fn both(vectors: Vectors) -> (HnswIndex, ExactIndex, Arc<Vectors>) {
+    let vectors = Arc::new(vectors);
+    let hnsw = HnswIndex::build(Arc::clone(&vectors), PARAMS).unwrap();
+    (hnsw, ExactIndex::new(Arc::clone(&vectors)).unwrap(), vectors)
+}
+
+/// Every vector is its own nearest neighbor (or a duplicate of it is).
+fn assert_all_find_themselves(index: &HnswIndex, vectors: &Vectors, ef: usize) {
+    for (row, vector) in vectors.rows().enumerate() {
+        let first = index.search(vector, at(1, ef), None).unwrap()[0];
+        assert!(first.similarity > 1.0 - 1e-5, "row {row} finds {first:?}");
+    }
+}
+
+#[test]
+fn recall_on_ordinary_vectors() {
+    let (hnsw, exact, vectors) = both(clustered(1, 64, 50, 80, 1.0));
+    let queries = clustered(2, 64, 50, 4, 1.0);
+    let recall = ann_recall_at_10(&hnsw, &exact, &queries, 96);
+    assert!(recall >= 0.95, "recall@10 {recall}");
+    assert_all_find_themselves(&hnsw, &vectors, 16);
+}
+
+#[test]
+fn tight_clusters_inserted_in_order() {
+    let (hnsw, exact, vectors) = both(clustered(3, 64, 20, 500, 0.05));
+    assert_all_find_themselves(&hnsw, &vectors, 32);
+    let queries = vectors.select(&(0..vectors.len()).step_by(40).collect::<Vec<_>>());
+    let recall = ann_recall_at_10(&hnsw, &exact, &queries, 128);
+    assert!(recall >= 0.99, "recall@10 {recall}");
+}
+
+#[test]
+fn duplicates_first_hide_nothing() {
+    let one = clustered(4, 32, 1, 1, 0.0);
+    let copies = Vectors::concat(32, std::iter::repeat_n(&one, 500)).unwrap();
+    let others = spread(5, 32, 1_500);
+    let (hnsw, exact, vectors) = both(Vectors::concat(32, [&copies, &others]).unwrap());
+    assert_all_find_themselves(&hnsw, &vectors, 16);
+    let recall = ann_recall_at_10(&hnsw, &exact, &others, 128);
+    assert!(recall >= 0.99, "recall@10 {recall}");
+    let found = hnsw.search(one.row(0), at(600, 64), None).unwrap();
+    assert_eq!(found.len(), 600);
+    let rows: Vec<u32> = found[..500].iter().map(|neighbor| neighbor.row).collect();
+    assert!(rows.into_iter().eq(0..500), "duplicates come first, by row");
+}
+
+#[test]
+fn equal_vectors_are_all_found() {
+    let one = Vectors::normalized(8, vec![1.0; 8]).unwrap();
+    let (hnsw, ..) = both(Vectors::concat(8, std::iter::repeat_n(&one, 300)).unwrap());
+    for k in [1, 10, 300, 1_000] {
+        assert_eq!(hnsw.search(one.row(0), at(k, 10), None).unwrap().len(), k.min(300));
+    }
+}
+
+#[test]
+fn no_vector_and_one_vector() {
+    let query = [1.0, 0.0, 0.0];
+    let (empty, ..) = both(Vectors::empty(3));
+    assert!(empty.is_empty());
+    assert!(empty.search(&query, SearchParams::default(), None).unwrap().is_empty());
+    let (single, ..) = both(Vectors::normalized(3, vec![1.0, 1.0, 0.0]).unwrap());
+    let found = single.search(&query, SearchParams::default(), None).unwrap();
+    assert_eq!((found.len(), found[0].row), (1, 0));
+}
+
+#[test]
+fn more_wanted_than_there_are() {
+    let (hnsw, exact, vectors) = both(spread(6, 16, 200));
+    for (k, ef) in [(200, 1), (201, 64), (usize::MAX, 64), (10, 0)] {
+        let found = hnsw.search(vectors.row(0), at(k, ef), None).unwrap();
+        assert_eq!(found.len(), k.min(200), "k {k} ef {ef}");
+        if k >= 200 {
+            assert_eq!(found, exact.search(vectors.row(0), at(k, ef), None).unwrap());
+        }
+    }
+}
+
+#[test]
+fn bad_input_is_an_error() {
+    let vectors = Arc::new(spread(7, 4, 50));
+    for m in [0, 1, 256, 300, usize::MAX] {
+        let built = HnswIndex::build(Arc::clone(&vectors), HnswParams { m, ef_construction: m });
+        assert!(matches!(built, Err(Error::Setting { name: "m", .. })), "m {m}");
+    }
+    let short = HnswIndex::build(Arc::clone(&vectors), HnswParams { m: 8, ef_construction: 7 });
+    assert!(matches!(short, Err(Error::Setting { name: "ef_construction", got: 7, .. })));
+
+    let hnsw = HnswIndex::build(Arc::clone(&vectors), PARAMS).unwrap();
+    let exact = ExactIndex::new(vectors).unwrap();
+    for index in [&hnsw as &dyn VectorIndex, &exact] {
+        let search = |query: &[f32], k| index.search(query, at(k, 10), None);
+        assert!(matches!(search(&[1.0; 3], 1), Err(Error::Dimension { expected: 4, got: 3 })));
+        assert!(matches!(search(&[0.0; 4], 1), Err(Error::Undirected { .. })));
+        assert!(matches!(search(&[1.0, f32::NAN, 0.0, 0.0], 1), Err(Error::Undirected { .. })));
+        assert!(matches!(search(&[1.0; 4], 0), Err(Error::Setting { name: "k", .. })));
+    }
+}
+
+#[test]
+fn extreme_m_works() {
+    for m in [2, 255] {
+        let vectors = Arc::new(spread(8, 16, 600));
+        let params = HnswParams { m, ef_construction: 255 };
+        let hnsw = HnswIndex::build(Arc::clone(&vectors), params).unwrap();
+        assert_all_find_themselves(&hnsw, &vectors, 16);
+    }
+}
+
+#[test]
+fn allowed_rows_only_and_k_if_k_exist() {
+    let (hnsw, exact, vectors) = both(clustered(9, 32, 10, 300, 0.3));
+    let rows = vectors.len() as u32;
+    for every in [1, 2, 3, 10, 100, 1_000] {
+        let mut allowed = RowSet::none(rows);
+        (0..rows).step_by(every).for_each(|row| _ = allowed.insert(row));
+        for query in vectors.rows().step_by(211) {
+            let got = hnsw.search(query, at(10, 64), Some(&allowed)).unwrap();
+            let want = exact.search(query, at(10, 64), Some(&allowed)).unwrap();
+            assert_eq!(got.len(), want.len());
+            assert!(got.iter().all(|neighbor| allowed.contains(neighbor.row)));
+            let shared = got.iter().filter(|neighbor| want.contains(neighbor)).count();
+            assert!(shared * 10 >= want.len() * 8, "{shared} of {} at 1/{every}", want.len());
+        }
+    }
+}
+
+#[test]
+fn a_group_far_from_the_query_is_found_when_only_it_is_allowed() {
+    let (hnsw, exact, vectors) = both(clustered(10, 32, 5, 800, 0.2));
+    let mut last = RowSet::none(vectors.len() as u32);
+    (3_200..4_000).for_each(|row| _ = last.insert(row));
+    let got = hnsw.search(vectors.row(0), at(10, 64), Some(&last)).unwrap();
+    assert_eq!(got, exact.search(vectors.row(0), at(10, 64), Some(&last)).unwrap());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    /// With `ef_search` over the number of vectors both indexes give the same answer,
+    /// whatever the vectors: few dimensions make duplicates and ties common.
+    #[test]
+    fn a_wide_search_is_exact(
+        data in prop::collection::vec(-2_i8..3, 2..240),
+        query in prop::collection::vec(-3_i8..4, 3),
+        k in 1_usize..100,
+    ) {
+        let rows = data.chunks_exact(3).filter(|row| row.iter().any(|x| *x != 0));
+        let data: Vec<f32> = rows.flatten().map(|x| f32::from(*x)).collect();
+        let query: Vec<f32> = query.into_iter().map(f32::from).collect();
+        prop_assume!(query.iter().any(|x| *x != 0.0));
+        let (hnsw, exact, _) = both(Vectors::normalized(3, data).unwrap());
+        let got = hnsw.search(&query, at(k, 1_000), None).unwrap();
+        prop_assert_eq!(got, exact.search(&query, at(k, 1_000), None).unwrap());
+    }
+}
