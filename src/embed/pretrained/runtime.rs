@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::LoadDynamicError;
-use ort::environment::{Environment, EnvironmentBuilder};
+use ort::environment::Environment;
 use ort::logging::LogLevel;
 
 use crate::{Cause, Error, Result};
@@ -76,8 +76,12 @@ fn load(places: Vec<PathBuf>) -> Result<Environment> {
 
 fn open(library: &Path) -> Result<Environment, Cause> {
     check_complete(library)?;
-    let builder: Result<EnvironmentBuilder, LoadDynamicError> = ort::init_from(library);
-    let environment = builder?.with_telemetry(false).with_logger(Arc::new(log)).build()?;
+    let builder = ort::init_from(library).map_err(|error| match error {
+        // Its own text does not say why.
+        LoadDynamicError::Dlopen { error, .. } => Cause::from(error),
+        error => error.into(),
+    })?;
+    let environment = builder.with_telemetry(false).with_logger(Arc::new(log)).build()?;
     tracing::debug!(library = %library.display(), "loaded ONNX Runtime");
     Ok(environment)
 }
@@ -227,7 +231,9 @@ mod tests {
             panic!("something was loaded")
         };
         assert_eq!(tried, places);
-        assert!(source.to_string().contains(text.to_str().unwrap()), "{source}");
+        // The loader's own words, about the file that is there.
+        let reason = source.source().unwrap().to_string();
+        assert!(reason.contains(text.to_str().unwrap()), "{reason}");
     }
 
     #[test]

@@ -1,13 +1,16 @@
 //! `FastEmbedder` with the real ONNX Runtime and all-MiniLM-L6-v2, which `scripts/test` provides.
 #![cfg(feature = "fastembed")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use std::collections::BTreeMap;
+mod child;
+mod failures;
+#[cfg(feature = "hub")]
+mod hub;
+
 use std::env;
-use std::error::Error as _;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
@@ -60,21 +63,6 @@ fn copy_of(model: &Path) -> TempDir {
         }
     }
     copy
-}
-
-/// A folder with every file and nothing of use in them.
-fn dummy() -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for name in REQUIRED {
-        fs::write(folder.path().join(name), "{}").unwrap();
-    }
-    folder
-}
-
-/// The error and its causes, one a line.
-fn chain(error: &Error) -> String {
-    let causes = std::iter::successors(error.source(), |&cause| cause.source());
-    causes.fold(error.to_string(), |text, cause| format!("{text}\n{cause}"))
 }
 
 fn cosine(vectors: &Vectors, a: usize, b: usize) -> f32 {
@@ -284,52 +272,6 @@ fn settings_out_of_range_are_named() {
 }
 
 #[test]
-fn a_missing_file_is_named() {
-    for missing in REQUIRED {
-        let folder = dummy();
-        fs::remove_file(folder.path().join(missing)).unwrap();
-        let error = FastEmbedder::from_folder(folder.path()).unwrap_err();
-        let Error::ModelFile { path, .. } = &error else { panic!("{error}") };
-        // Which file was looked for; where there is no graph, its folder was read.
-        assert!(path.ends_with(missing), "{}", path.display());
-        assert!(error.source().is_some());
-    }
-    let error = FastEmbedder::from_folder("there/is/no/such/folder").unwrap_err();
-    assert!(matches!(error, Error::ModelFile { .. }), "{error}");
-}
-
-#[test]
-fn damaged_files_are_errors() {
-    let Some(model) = minilm() else { return };
-    let graph = fs::read(model.join("model.onnx")).unwrap();
-    let mut flipped = graph.clone();
-    for at in (0..flipped.len()).step_by(997) {
-        flipped[at] ^= 0x5a;
-    }
-    for (name, bytes) in [
-        ("model.onnx", &b""[..]),
-        ("model.onnx", b"this is not a graph"),
-        ("model.onnx", &graph[..graph.len() / 2]),
-        ("model.onnx", &flipped),
-        ("tokenizer.json", b"{}"),
-        ("tokenizer.json", b"\xff\xfe"),
-        ("config.json", b"{"),
-        ("tokenizer_config.json", b"[]"),
-        ("special_tokens_map.json", b"!"),
-    ] {
-        let copy = copy_of(&model);
-        // Written anew, since the weights are linked.
-        fs::remove_file(copy.path().join(name)).unwrap();
-        fs::write(copy.path().join(name), bytes).unwrap();
-        // In a process of its own: damage must not end it.
-        let said = child("open", &[("PASSIM_TEST_FOLDER", copy.path().as_os_str())]);
-        let kind = said.lines().next().unwrap();
-        assert!(["Model", "ModelFile"].contains(&kind), "{name}: {said}");
-        assert!(said.contains(copy.path().file_name().unwrap().to_str().unwrap()), "{said}");
-    }
-}
-
-#[test]
 fn calls_from_rayon_workers_come_back() {
     let Some(model) = minilm() else { return };
     let (done, watch) = mpsc::channel();
@@ -339,107 +281,5 @@ fn calls_from_rayon_workers_come_back() {
         let rows: usize = (0..100).into_par_iter().map(|n| embed(n).unwrap().len()).sum();
         done.send(rows).unwrap();
     });
-    assert_eq!(watch.recv_timeout(Duration::from_secs(120)), Ok(300));
-}
-
-#[test]
-fn a_library_that_does_not_work_is_an_error_that_says_what_was_tried() {
-    let folder = tempfile::tempdir().unwrap();
-    let at = |name: &str| folder.path().join(name);
-    fs::write(at("text.so"), "this is a text".repeat(100)).unwrap();
-    fs::write(at("empty.so"), "").unwrap();
-    fs::create_dir(at("folder")).unwrap();
-    let mut places = vec![at("missing.so"), at("text.so"), at("empty.so"), at("folder")];
-    if cfg!(target_os = "linux") {
-        // A library of another kind, and one whose end is missing.
-        let maps = fs::read_to_string("/proc/self/maps").unwrap();
-        let c = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
-        let c = c.filter(|path| path.contains("libc.so") || path.contains("libc-")).next().unwrap();
-        let whole = fs::read(c).unwrap();
-        fs::write(at("cut.so"), &whole[..whole.len() / 2]).unwrap();
-        places.extend([c.into(), at("cut.so")]);
-    }
-    let model = dummy();
-    for place in places {
-        let said = child(
-            "open",
-            &[
-                ("ORT_DYLIB_PATH", place.as_os_str()),
-                ("PASSIM_TEST_FOLDER", model.path().as_os_str()),
-            ],
-        );
-        assert!(said.starts_with("Runtime\n"), "{said}");
-        assert!(said.contains("1.24") && said.contains("pip install onnxruntime"), "{said}");
-        assert!(said.contains(place.to_str().unwrap()), "{said}");
-    }
-}
-
-#[test]
-#[cfg(unix)]
-fn a_library_that_appears_later_is_found_by_the_next_call() {
-    let Some(model) = minilm() else { return };
-    let folder = tempfile::tempdir().unwrap();
-    let said = child(
-        "wait_for_library",
-        &[
-            ("ORT_DYLIB_PATH", folder.path().as_os_str()),
-            ("PASSIM_TEST_LIBRARY", &env::var_os("ORT_DYLIB_PATH").unwrap()),
-            ("PASSIM_TEST_FOLDER", model.as_os_str()),
-        ],
-    );
-    assert_eq!(said, "Runtime, then 384 dimensions\n");
-}
-
-/// What [`child`] runs, in a process of its own.
-#[test]
-#[ignore = "other tests run it in a process of its own"]
-fn in_child() {
-    let Ok(task) = env::var("PASSIM_TEST_TASK") else { return };
-    let folder = env::var_os("PASSIM_TEST_FOLDER").map(PathBuf::from);
-    let report = match (task.as_str(), folder) {
-        ("open", Some(folder)) => opened(FastEmbedder::from_folder(folder)),
-        ("wait_for_library", Some(folder)) => {
-            let early = opened(FastEmbedder::from_folder(&folder));
-            let library = PathBuf::from(env::var_os("PASSIM_TEST_LIBRARY").unwrap());
-            let place = PathBuf::from(env::var_os("ORT_DYLIB_PATH").unwrap());
-            #[cfg(unix)]
-            std::os::unix::fs::symlink(&library, place.join(library.file_name().unwrap())).unwrap();
-            let late = opened(FastEmbedder::from_folder(&folder));
-            format!("{}, then {late}", early.lines().next().unwrap())
-        }
-        #[cfg(feature = "hub")]
-        ("by_name", _) => {
-            let name = env::var("PASSIM_TEST_NAME").unwrap();
-            opened(FastEmbedderBuilder::from_name(name).workers(1).build())
-        }
-        task => panic!("no task {task:?}"),
-    };
-    fs::write(env::var_os("PASSIM_TEST_REPORT").unwrap(), report + "\n").unwrap();
-}
-
-/// The dimension, or the kind of the error, and on further lines what it says.
-fn opened(embedder: passim::Result<FastEmbedder>) -> String {
-    match embedder {
-        Ok(embedder) => format!("{} dimensions", embedder.dim()),
-        Err(error) => {
-            let kind = format!("{error:?}");
-            let kind = kind.split([' ', '(']).next().unwrap();
-            format!("{kind}\n{}", chain(&error))
-        }
-    }
-}
-
-/// Runs one task of [`in_child`] and returns its report; fails if the process crashes.
-fn child(task: &str, variables: &[(&str, &std::ffi::OsStr)]) -> String {
-    let report = tempfile::NamedTempFile::new().unwrap();
-    let variables: BTreeMap<_, _> = variables.iter().copied().collect();
-    let output = Command::new(env::current_exe().unwrap())
-        .args(["--exact", "in_child", "--ignored", "--nocapture"])
-        .envs(variables)
-        .env("PASSIM_TEST_TASK", task)
-        .env("PASSIM_TEST_REPORT", report.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{task}: {output:?}");
-    fs::read_to_string(report.path()).unwrap()
+    assert_eq!(watch.recv_timeout(Duration::from_mins(2)), Ok(300));
 }
