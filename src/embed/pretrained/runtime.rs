@@ -54,7 +54,7 @@ pub(super) fn environment() -> Result<Environment> {
 /// Loads the first library that works, looking at `places` in order.
 fn load(places: Vec<PathBuf>) -> Result<Environment> {
     let mut tried = Vec::new();
-    let mut cause: Option<Cause> = None;
+    let mut told = Failure { found: false, cause: io::Error::from(io::ErrorKind::NotFound).into() };
     for place in places {
         let libraries = libraries_at(&place);
         if libraries.is_empty() {
@@ -63,22 +63,36 @@ fn load(places: Vec<PathBuf>) -> Result<Environment> {
         for library in libraries {
             match open(&library) {
                 Ok(environment) => return Ok(environment),
-                // A file that is there and does not work tells more than one that is not there.
-                Err(failure) if library.exists() || cause.is_none() => cause = Some(failure),
+                // A library that is there and does not work tells more than one that is not.
+                Err(failure) if failure.found || !told.found => told = failure,
                 Err(_) => {}
             }
             tried.push(library);
         }
     }
-    let source = cause.unwrap_or_else(|| io::Error::from(io::ErrorKind::NotFound).into());
-    Err(Error::Runtime { needed: NEEDED, tried, source })
+    Err(Error::Runtime { needed: NEEDED, tried, source: told.cause })
 }
 
-fn open(library: &Path) -> Result<Environment, Cause> {
+/// Why a library was not taken.
+struct Failure {
+    /// Whether there is a library at all.
+    found: bool,
+    cause: Cause,
+}
+
+impl<E: Into<Cause>> From<E> for Failure {
+    fn from(cause: E) -> Self {
+        Self { found: true, cause: cause.into() }
+    }
+}
+
+fn open(library: &Path) -> Result<Environment, Failure> {
     check_complete(library)?;
     let builder = ort::init_from(library).map_err(|error| match error {
-        // Its own text does not say why.
-        LoadDynamicError::Dlopen { error, .. } => Cause::from(error),
+        // The loader's error says more than the one around it.
+        LoadDynamicError::Dlopen { error, .. } => {
+            Failure { found: library.exists(), cause: error.into() }
+        }
         error => error.into(),
     })?;
     let environment = builder.with_telemetry(false).with_logger(Arc::new(log)).build()?;
