@@ -91,6 +91,7 @@ impl<T> Drop for Claim<'_, T> {
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
     use std::sync::mpsc;
+    use std::thread;
     use std::time::Duration;
 
     use rayon::prelude::*;
@@ -100,7 +101,7 @@ mod tests {
     #[test]
     fn an_item_is_used_by_one_caller_at_a_time() {
         let pool = Pool::new(vec![0_u32, 0]).unwrap();
-        std::thread::scope(|scope| {
+        thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| (0..100).for_each(|_| pool.run(|count| *count += 1)));
             }
@@ -122,18 +123,21 @@ mod tests {
     #[test]
     fn rayon_workers_may_call_even_if_the_work_uses_rayon() {
         let (done, watch) = mpsc::channel();
-        std::thread::spawn(move || {
+        thread::spawn(move || {
             let pool = Pool::new(vec![0_usize]).unwrap();
             let outer = ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+            // Slow enough that idle workers take parts of it.
+            let work = |n: usize| {
+                let parts = (0..8_usize).into_par_iter();
+                parts.inspect(|_| thread::sleep(Duration::from_micros(100))).map(|x| x * n).sum()
+            };
             let sum: usize = outer.install(|| {
-                (0..500_usize)
-                    .into_par_iter()
-                    .map(|n| pool.run(|_| (0..64).into_par_iter().map(|x| x * n).sum::<usize>()))
-                    .sum()
+                let calls = (0..100_usize).into_par_iter();
+                calls.map(|n| pool.run(|_| -> usize { work(n) })).sum()
             });
             done.send(sum).unwrap();
         });
-        let expected = (0..500).sum::<usize>() * (0..64).sum::<usize>();
-        assert_eq!(watch.recv_timeout(Duration::from_mins(1)), Ok(expected));
+        let expected = (0..100).sum::<usize>() * (0..8).sum::<usize>();
+        assert_eq!(watch.recv_timeout(Duration::from_secs(30)), Ok(expected));
     }
 }
