@@ -96,6 +96,8 @@ fn open(library: &Path) -> Result<Environment, Failure> {
         error => error.into(),
     })?;
     let environment = builder.with_telemetry(false).with_logger(Arc::new(log)).build()?;
+    // With a logger of its user's, it would otherwise report every step.
+    environment.set_log_level(LogLevel::Warning);
     tracing::debug!(library = %library.display(), "loaded ONNX Runtime");
     Ok(environment)
 }
@@ -127,8 +129,7 @@ fn check_complete(library: &Path) -> Result<(), Cause> {
 fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str) {
     match level {
         LogLevel::Error | LogLevel::Fatal => tracing::error!(category, location, "{message}"),
-        LogLevel::Warning => tracing::warn!(category, location, "{message}"),
-        _ => tracing::trace!(category, location, "{message}"),
+        _ => tracing::warn!(category, location, "{message}"),
     }
 }
 
