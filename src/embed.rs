@@ -93,28 +93,36 @@ pub trait Embedder: Send + Sync {
     }
 }
 
-impl<E: Embedder + ?Sized> Embedder for Arc<E> {
-    fn identity(&self) -> &ModelIdentity {
-        (**self).identity()
-    }
+/// What points to an embedder is one.
+macro_rules! embedder_behind {
+    ($pointer:ident) => {
+        impl<E: Embedder + ?Sized> Embedder for $pointer<E> {
+            fn identity(&self) -> &ModelIdentity {
+                (**self).identity()
+            }
 
-    fn dim(&self) -> usize {
-        (**self).dim()
-    }
+            fn dim(&self) -> usize {
+                (**self).dim()
+            }
 
-    fn max_tokens(&self) -> Option<usize> {
-        (**self).max_tokens()
-    }
+            fn max_tokens(&self) -> Option<usize> {
+                (**self).max_tokens()
+            }
 
-    fn count_tokens(&self, text: &str) -> Result<usize> {
-        (**self).count_tokens(text)
-    }
+            fn count_tokens(&self, text: &str) -> Result<usize> {
+                (**self).count_tokens(text)
+            }
 
-    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
-        (**self).embed(role, texts)
-    }
+            fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+                (**self).embed(role, texts)
+            }
 
-    fn max_workers(&self) -> usize {
-        (**self).max_workers()
-    }
+            fn max_workers(&self) -> usize {
+                (**self).max_workers()
+            }
+        }
+    };
 }
+
+embedder_behind!(Arc);
+embedder_behind!(Box);

@@ -43,6 +43,13 @@ impl Query {
         self
     }
 
+    /// Compares the question with every passage, even where there is a graph.
+    #[must_use]
+    pub fn exact(mut self) -> Self {
+        self.params.exact = true;
+        self
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         Error::check_setting("k", self.params.k, 1.., "1 or more")?;
         if self.text.trim().is_empty() { Err(Error::EmptyQuery) } else { Ok(()) }

@@ -1,9 +1,9 @@
 //! Laws of the vector indexes, on seeded data that is easy, hard or hostile to a graph.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 
-mod support;
+#[path = "../benches/support/seeded.rs"]
+mod seeded;
 
 use std::sync::Arc;
 
@@ -11,12 +11,12 @@ use passim::{
     Error, ExactIndex, HnswIndex, HnswParams, RowSet, SearchParams, VectorIndex, Vectors,
 };
 use proptest::prelude::*;
-use support::{clustered, spread};
+use seeded::{clustered, spread};
 
 const PARAMS: HnswParams = HnswParams { m: 16, ef_construction: 100 };
 
 fn at(k: usize, ef_search: usize) -> SearchParams {
-    SearchParams { k, ef_search }
+    SearchParams { k, ef_search, exact: false }
 }
 
 /// The least similarity that counts as found: that of the last exact neighbor. Among

@@ -113,9 +113,9 @@ def add_windows(training, source, rows, clear, rng):
                 training.add(f"{source} windows", german, english)
 
 
-def read_german(train, evaluation, lines_per_file, seed):
+def read_german(train, evaluation, lines_per_file=30_000):
     """A sample of the German-only text, for learning word pieces."""
-    rng = random.Random(seed)
+    rng = random.Random(3)
     sample = []
     for path in sorted(Path(train).glob("mono/*.txt.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as lines:
@@ -123,3 +123,11 @@ def read_german(train, evaluation, lines_per_file, seed):
         rows = rng.sample(rows, min(lines_per_file, len(rows)))
         sample += [row for row in rows if not evaluation.hold(row)]
     return sample
+
+
+def vocabulary_texts(pairs, german):
+    """German text to learn word pieces from, the large narrow sources sampled down."""
+    rng = random.Random(4)
+    share = {source: 0.3 if source.startswith("ms-") else 0.5 if source.startswith("bible") else 1 for source in set(pairs.source)}
+    lines = zip(pairs.source, pairs.german)
+    return [text for source, text in lines if not source.endswith("windows") and rng.random() < share[source]] + german

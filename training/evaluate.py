@@ -46,12 +46,15 @@ def table_of(folder, embed):
     return by_set | {"mean across languages": np.mean(across), "mean within a language": np.mean(within)}
 
 
+def show(folder, embed):
+    for name, value in table_of(folder, embed).items():
+        print(f"{name:24} {value:.3f}")
+
+
 def main():
     from model_file import StaticModel
 
-    model = StaticModel.read(Path(sys.argv[1]))
-    for name, value in table_of(sys.argv[2], model.embed).items():
-        print(f"{name:24} {value:.3f}")
+    show(sys.argv[2], StaticModel.read(Path(sys.argv[1])).embed)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the bundled German-English static model; README.md beside this file explains it.
 
-usage: train.py [--train DIR] [--evaluation DIR] [--teacher DIR] [--cache DIR] [--output FILE] [--steps N]
+usage: train.py [--train DIR] [--evaluation DIR] [--teacher DIR] [--cache DIR] [--output FILE] [--fixture FILE] [--steps N]
 """
 
 import argparse
@@ -15,6 +15,7 @@ from scipy.sparse import csr_matrix, vstack
 from tokenizers import Tokenizer
 
 import corpus
+import evaluate
 import fixture
 import losses
 import model_file
@@ -24,7 +25,9 @@ from teacher import Teacher
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 56_000
 DIM = 256
-SEED = 20_26
+# English texts whose teacher vectors are the targets; the others are not trained on.
+TAUGHT = 17 * 16_384
+STEPS = 300
 LEARNING_RATE = 0.01
 PAIR_BATCH = 1024
 CONTEXT_BATCH = 2048
@@ -34,6 +37,7 @@ RELATIONAL = 0.1
 # Of Adam's second moment: short, since the first gradients of the small new
 # rows are far larger than all later ones.
 DECAY = 0.98
+EPSILON = 1e-8
 # Share of each kind of source in a batch; within a kind, lines count alike.
 SHARES = [(re.compile(r".* windows"), 0.20), (re.compile(r"tatoeba"), 0.20), (re.compile(r"ms-"), 0.25), (re.compile(r""), 0.35)]
 
@@ -108,7 +112,7 @@ class Batches:
             values[loss.__name__] = values.get(loss.__name__, 0) + weight * value
             gradients += [weight * side for side in sided]
         pooled = losses.through_unit(np.concatenate(gradients), units, norms)
-        return values, weights.T.tocsr() @ pooled
+        return values, weights.T @ pooled
 
 
 class Adam:
@@ -123,7 +127,7 @@ class Adam:
         np.square(gradient, out=gradient)
         self.second += (1 - DECAY) * (gradient - self.second)
         scale = rate / (1 - 0.9**self.steps)
-        table -= scale * self.first / (np.sqrt(self.second / (1 - DECAY**self.steps)) + 1e-8)
+        table -= scale * self.first / (np.sqrt(self.second / (1 - DECAY**self.steps)) + EPSILON)
 
 
 class Corpus:
@@ -238,3 +242,66 @@ def reciprocal_rank(queries, documents):
     similarities = queries @ documents.T
     own = np.diagonal(similarities)[:, None]
     return (1 / (similarities >= own - 1e-7).sum(axis=1)).mean()
+
+
+def taught_pairs(pairs, development, teacher):
+    """The pairs whose English side is taught, with the teacher's vectors of these sides, f16 [len, 384]."""
+    texts = sorted({*pairs.english, *development.english})
+    random.Random(2).shuffle(texts)
+    texts = texts[:TAUGHT]
+    row = {text: at for at, text in enumerate(texts)}
+    vectors = teacher.texts(texts, lambda done, total: print(f"teacher: {done} of {total} shards", flush=True))
+    kept = [at for at, text in enumerate(pairs.english) if text in row]
+    columns = (pairs.source, pairs.german, pairs.english)
+    taught = corpus.Pairs(*([column[at] for at in kept] for column in columns))
+    return taught, vectors[[row[text] for text in taught.english]]
+
+
+def teach_pieces(pieces_of_teacher, teacher):
+    """The teacher's unit vectors of its pieces, each as a text of its own."""
+    first, last = (teacher.tokenizer.token_to_id(token) for token in ("[CLS]", "[SEP]"))
+    return teacher.tokens([[first, token, last] for token in pieces_of_teacher.values()])
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    paths = {
+        "train": ROOT.parent / "shared" / "train",
+        "evaluation": ROOT.parent / "shared" / "eval",
+        "teacher": ROOT / "target" / "models" / "all-MiniLM-L6-v2",
+        "cache": ROOT / "target" / "teacher",
+        "output": ROOT / "models" / "passim-de-en.psm",
+        "fixture": ROOT / "tests" / "data" / "bundled_parity.jsonl",
+    }
+    for name, path in paths.items():
+        parser.add_argument(f"--{name}", type=Path, default=path, help=f"default: {path}")
+    parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}")
+    return parser.parse_args()
+
+
+def main():
+    given = arguments()
+    evaluation = corpus.EvaluationTexts(given.evaluation)
+    pairs, development, dropped = corpus.read_pairs(given.train, evaluation)
+    print(f"{len(pairs)} pairs to train on, {len(development)} held out, {dropped} dropped as evaluation texts", flush=True)
+
+    teacher = Teacher(given.teacher, given.cache)
+    pieces_of_teacher = pieces.teacher_pieces(teacher.tokenizer)
+    texts = corpus.vocabulary_texts(pairs, corpus.read_german(given.train, evaluation))
+    vocabulary = pieces.vocabulary(pieces_of_teacher, texts, ROWS)
+    pairs, vectors = taught_pairs(pairs, development, teacher)
+    axes = projection(vectors)
+    data = Corpus(pairs, vocabulary, (vectors.astype(np.float32) @ axes).astype(np.float16))
+    anchor = Anchor(vocabulary, list(pieces_of_teacher), losses.unit(teach_pieces(pieces_of_teacher, teacher) @ axes)[0])
+
+    rng = np.random.default_rng(1)
+    table = initial_table(anchor, data.english, rng)
+    train(table, data, anchor, given.steps, Development(development, vocabulary), rng)
+    model = model_file.StaticModel("passim-de-en-1", vocabulary, *model_file.quantise(table))
+    model.write(given.output)
+    fixture.write(model, given.fixture)
+    evaluate.show(given.evaluation, model.embed)
+
+
+if __name__ == "__main__":
+    main()

@@ -12,7 +12,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     Error, Result, Vectors,
     index::{
-        Neighbor, RowSet, SearchParams, VectorIndex, checked, closest, exact, graph::Graph,
+        Neighbor, RowSet, SearchParams, VectorIndex, checked, closest, exact::scan, graph::Graph,
         row_count,
     },
     kernel,
@@ -142,10 +142,11 @@ impl VectorIndex for HnswIndex {
         allowed: Option<&RowSet>,
     ) -> Result<Vec<Neighbor>> {
         let query = checked(query, self.dim(), params)?;
-        let SearchParams { k, ef_search } = params;
+        let SearchParams { k, ef_search, exact } = params;
         let ef = ef_search.max(k);
         let candidates = allowed.map_or(self.len(), RowSet::len);
         if let Some(graph) = &self.graph
+            && !exact
             && ef < candidates
             && allowed.is_none_or(|allowed| !self.few(allowed, ef))
         {
@@ -157,7 +158,7 @@ impl VectorIndex for HnswIndex {
                 return Ok(closest(neighbors, k));
             }
         }
-        Ok(exact::scan(&query, &self.vectors, self.rows, k, allowed))
+        Ok(scan(&query, &self.vectors, self.rows, k, allowed))
     }
 }
 

@@ -37,7 +37,7 @@ pub struct RetrieverBuilder {
 impl fmt::Debug for RetrieverBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetrieverBuilder")
-            .field("model", &self.embedder.as_ref().map(|embedder| embedder.identity()))
+            .field("model", &self.embedder.as_ref().map(Embedder::identity))
             .field("chunker", &self.chunker)
             .field("index", &self.index)
             .field("workers", &self.workers)

@@ -1,48 +1,78 @@
-//! Seeded data that the test files share.
+//! An embedder for tests: white-space words as tokens, seeded hashes as vectors.
 
-#![allow(dead_code, unreachable_pub, reason = "no test file uses all of it")]
-#![allow(clippy::expect_used, clippy::cast_precision_loss, reason = "seeded test data")]
+use std::hash::{DefaultHasher, Hash, Hasher};
 
-use passim::Vectors;
+use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
 
-/// A small seeded generator (splitmix64, Steele et al. 2014).
-pub struct Seeded(pub u64);
+/// Counts words and adds up one pseudo-random vector per word, so that texts
+/// that share words are similar.
+#[derive(Debug)]
+pub struct WordEmbedder {
+    identity: ModelIdentity,
+    dim: usize,
+    max_tokens: Option<usize>,
+}
 
-impl Seeded {
-    pub fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
+#[allow(dead_code, reason = "not every test that includes this file uses all of it")]
+impl WordEmbedder {
+    /// Vectors of `dim` components; texts of any length.
+    pub fn new(dim: usize) -> Self {
+        let identity = ModelIdentity { name: format!("words-{dim}"), hash: dim as u128 };
+        Self { identity, dim, max_tokens: None }
     }
 
-    /// Uniform in -1 to 1.
-    pub fn unit(&mut self) -> f32 {
-        (self.next() >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
-    }
-
-    /// About normal: the sum of four uniform numbers.
-    pub fn normal(&mut self) -> f32 {
-        (0..4).map(|_| self.unit()).sum::<f32>() * 0.87
+    /// Reads at most `max_tokens` words.
+    pub fn reading(mut self, max_tokens: usize) -> Self {
+        self.max_tokens = Some(max_tokens);
+        self
     }
 }
 
-/// `clusters` groups of `each` vectors, group after group, at distance about `spread`
-/// from their centre.
-pub fn clustered(seed: u64, dim: usize, clusters: usize, each: usize, spread: f32) -> Vectors {
-    let mut seeded = Seeded(seed);
-    let mut data = Vec::with_capacity(clusters * each * dim);
-    for _ in 0..clusters {
-        let centre: Vec<f32> = (0..dim).map(|_| seeded.normal()).collect();
-        for _ in 0..each {
-            data.extend(centre.iter().map(|x| x + spread * seeded.normal()));
+impl Embedder for WordEmbedder {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        self.max_tokens
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        Ok(text.split_whitespace().count())
+    }
+
+    fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+        let most = self.max_tokens.unwrap_or(usize::MAX);
+        let mut data = Vec::with_capacity(texts.len() * self.dim);
+        for text in texts {
+            let mut sum = vec![1e-3; self.dim];
+            for word in text.split_whitespace().take(most) {
+                let mut state = seed(word);
+                for x in &mut sum {
+                    *x += uniform(&mut state);
+                }
+            }
+            data.extend(sum);
         }
+        Vectors::normalized(self.dim, data)
     }
-    Vectors::normalized(dim, data).expect("random vectors have a direction")
 }
 
-/// Vectors in every direction.
-pub fn spread(seed: u64, dim: usize, len: usize) -> Vectors {
-    clustered(seed, dim, 1, len, 1e3)
+fn seed(word: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    word.to_lowercase().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The next number of splitmix64, scaled to -1 to 1.
+fn uniform(state: &mut u64) -> f32 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
 }

@@ -1,0 +1,65 @@
+//! A model of one's own: implement `Embedder`, and everything else works as before.
+//!
+//! This one hashes the letter triples of a text, which finds spelling variants but
+//! knows nothing of meaning: "Modell" is near "Sprachmodelle", not near "language model".
+//!
+//! `cargo run --release --example custom_embedder`
+
+use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
+
+use passim::{Article, Embedder, ModelIdentity, Result, Retriever, Role, Vectors};
+
+struct Trigrams {
+    identity: ModelIdentity,
+}
+
+const DIM: usize = 512;
+
+impl Embedder for Trigrams {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn dim(&self) -> usize {
+        DIM
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        None
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        Ok(text.split_whitespace().count())
+    }
+
+    fn embed(&self, _role: Role, texts: &[&str]) -> Result<Vectors> {
+        let rows = texts.iter().flat_map(|text| counts(text));
+        // `normalized` scales every row to length 1 and refuses rows without a direction.
+        Vectors::normalized(DIM, rows.collect())
+    }
+}
+
+/// How often each bucket of letter triples occurs.
+fn counts(text: &str) -> [f32; DIM] {
+    let letters: Vec<char> = format!("  {}  ", text.to_lowercase()).chars().collect();
+    let mut counts = [0.0; DIM];
+    for triple in letters.windows(3) {
+        let bucket = BuildHasherDefault::<DefaultHasher>::default().hash_one(triple) % DIM as u64;
+        counts[usize::try_from(bucket).expect("less than DIM")] += 1.0;
+    }
+    counts
+}
+
+fn main() -> Result<()> {
+    // The hash stands for everything that the vectors depend on: change it with the code.
+    let identity = ModelIdentity { name: "letter triples".to_owned(), hash: 1 };
+    let mut retriever = Retriever::builder().embedder(Trigrams { identity }).in_memory()?;
+    retriever.add([
+        Article::new("a", "Große Sprachmodelle werden mit Texten aus dem Netz trainiert."),
+        Article::new("b", "Der Teig ruht über Nacht im Kühlschrank."),
+    ])?;
+    for hit in &retriever.search("Sprachmodell")? {
+        println!("{:.3}  {}  {}", hit.similarity, hit.article, hit.text);
+    }
+    Ok(())
+}

@@ -1,0 +1,17 @@
+//! A progress bar on stderr, shown only on a terminal.
+
+use indicatif::{ProgressBar, ProgressStyle};
+use passim::Progress;
+
+/// A bar, and what to give to `RetrieverBuilder::progress` so that it moves.
+pub fn bar() -> (ProgressBar, impl Fn(Progress) + Send + Sync + 'static) {
+    let style = ProgressStyle::with_template("embedding {wide_bar} {pos}/{len} passages {eta}");
+    let bar =
+        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let moving = bar.clone();
+    let progress = move |progress: Progress| {
+        moving.set_length(progress.total as u64);
+        moving.set_position(progress.done as u64);
+    };
+    (bar, progress)
+}

@@ -1,3 +1,0 @@
-//! What the loader refuses, and what the tokenizer finds.
-
-use super::*;

@@ -1,0 +1,41 @@
+//! The bundled model gives the vectors of the code that trained it.
+
+use passim::{Embedder, Role, StaticEmbedder};
+use serde_json::Value;
+
+/// Written by `training/train.py`: texts, numbers of pieces, every fourth value of the vectors.
+const FIXTURE: &str = include_str!("data/bundled_parity.jsonl");
+const TOLERANCE: f64 = 1e-5;
+
+#[test]
+fn pieces_and_vectors_are_those_of_the_training_code() {
+    let embedder = StaticEmbedder::bundled().unwrap();
+    let records: Vec<Value> =
+        FIXTURE.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert!(records.len() >= 190, "only {} texts", records.len());
+
+    let texts: Vec<&str> = records.iter().map(|record| record["text"].as_str().unwrap()).collect();
+    let vectors = embedder.embed(Role::Passage, &texts).unwrap();
+    for ((record, text), vector) in records.iter().zip(texts).zip(vectors.rows()) {
+        let pieces = embedder.count_tokens(text).unwrap();
+        assert_eq!(Some(pieces as u64), record["pieces"].as_u64(), "pieces of {text:?}");
+        let expected = record["values"].as_array().unwrap();
+        assert_eq!(vector.iter().step_by(4).len(), expected.len());
+        for (got, want) in vector.iter().step_by(4).zip(expected) {
+            let error = (f64::from(*got) - want.as_f64().unwrap()).abs();
+            assert!(error <= TOLERANCE, "{text:?} is off by {error}");
+        }
+    }
+}
+
+#[test]
+fn a_text_has_one_vector_in_any_company() {
+    let embedder = StaticEmbedder::bundled().unwrap();
+    let texts = ["", "Ein Satz.", "日本語", "Ein Satz.", "another one"];
+    let together = embedder.embed(Role::Query, &texts).unwrap();
+    for (text, vector) in texts.iter().zip(together.rows()) {
+        assert_eq!(embedder.embed(Role::Passage, &[text]).unwrap().row(0), vector);
+    }
+    assert_eq!(together.row(0), together.row(2));
+    assert!(embedder.embed(Role::Query, &[]).unwrap().is_empty());
+}

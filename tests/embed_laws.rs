@@ -1,0 +1,155 @@
+//! Laws of the embedding stage: order, independence of workers, errors, cancellation.
+
+#[path = "../benches/support/corpus.rs"]
+mod corpus;
+#[path = "../benches/support/seeded.rs"]
+mod seeded;
+
+use std::sync::{
+    Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
+
+use passim::{
+    Cancel, EmbedStage, Embedder, Error, ModelIdentity, Progress, Result, Role, StaticEmbedder,
+    Vectors,
+};
+
+fn as_strs(texts: &[String]) -> Vec<&str> {
+    texts.iter().map(String::as_str).collect()
+}
+
+#[test]
+fn vectors_do_not_depend_on_workers_or_batches() {
+    let embedder = StaticEmbedder::bundled().unwrap();
+    let texts: Vec<String> = (1..60).flat_map(|words| corpus::texts(1, 4, words)).collect();
+    let texts = as_strs(&texts);
+    let one_by_one = texts.iter().map(|text| embedder.embed(Role::Passage, &[text]).unwrap());
+    let want = Vectors::concat(embedder.dim(), &one_by_one.collect::<Vec<_>>()).unwrap();
+    for (workers, batch) in [(1, 1), (1, 1_000), (2, 7), (4, 32), (300, 1)] {
+        let stage = EmbedStage::new(&embedder).workers(workers).batch(batch);
+        let (got, report) = stage.run(Role::Passage, &texts).unwrap();
+        assert_eq!(got, want, "{workers} workers, batches of {batch}");
+        assert_eq!((report.texts, report.truncated), (texts.len(), 0));
+        let tokens: usize = texts.iter().map(|text| embedder.count_tokens(text).unwrap()).sum();
+        assert_eq!(report.tokens, tokens);
+    }
+}
+
+#[test]
+fn no_texts_no_vectors() {
+    let embedder = StaticEmbedder::bundled().unwrap();
+    let (vectors, report) = EmbedStage::new(&embedder).run(Role::Query, &[]).unwrap();
+    assert_eq!((vectors.len(), vectors.dim(), report.tokens), (0, embedder.dim(), 0));
+}
+
+#[test]
+fn progress_only_grows_and_ends_at_all() {
+    let embedder = StaticEmbedder::bundled().unwrap();
+    let texts = corpus::texts(1, 200, 20);
+    let seen = Mutex::new(Vec::<Progress>::new());
+    let note = |progress| seen.lock().unwrap().push(progress);
+    let stage = EmbedStage::new(&embedder).workers(3).batch(9).progress(&note);
+    let (_, report) = stage.run(Role::Passage, &as_strs(&texts)).unwrap();
+    let seen = seen.into_inner().unwrap();
+    assert!(seen.is_sorted_by_key(|progress| (progress.done, progress.tokens)));
+    assert_eq!(seen.last(), Some(&Progress { done: 200, total: 200, tokens: report.tokens }));
+}
+
+/// A model that fails, is cancelled, or returns too little, after `after` texts.
+struct Faulty {
+    identity: ModelIdentity,
+    after: usize,
+    seen: AtomicUsize,
+    fault: fn(&Faulty, usize) -> Result<Vectors>,
+    cancel: Cancel,
+}
+
+impl Faulty {
+    fn new(after: usize, fault: fn(&Self, usize) -> Result<Vectors>) -> Self {
+        let identity = ModelIdentity { name: "faulty".to_owned(), hash: 1 };
+        Self { identity, after, seen: AtomicUsize::new(0), fault, cancel: Cancel::new() }
+    }
+}
+
+impl Embedder for Faulty {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        Some(3)
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        Ok(text.split_whitespace().count())
+    }
+
+    fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+        if self.seen.fetch_add(texts.len(), Ordering::Relaxed) >= self.after {
+            return (self.fault)(self, texts.len());
+        }
+        Vectors::normalized(2, vec![1.0; 2 * texts.len()])
+    }
+}
+
+fn run(model: &Faulty, workers: usize) -> Result<usize> {
+    let texts = ["a"; 400];
+    let stage = EmbedStage::new(model).workers(workers).batch(5).cancel(&model.cancel);
+    stage.run(Role::Passage, &texts).map(|(vectors, _)| vectors.len())
+}
+
+#[test]
+fn a_failing_model_ends_the_run() {
+    for workers in [1, 4] {
+        let failing = Faulty::new(50, |_, _| Err(Error::Embed("out of memory".into())));
+        assert!(matches!(run(&failing, workers), Err(Error::Embed(_))));
+        let seen = failing.seen.load(Ordering::Relaxed);
+        assert!(seen < 400, "{seen} texts were embedded after the failure");
+    }
+}
+
+#[test]
+fn cancelling_ends_the_run() {
+    for workers in [1, 4] {
+        let model = Faulty::new(50, |model, len| {
+            model.cancel.cancel();
+            Vectors::normalized(2, vec![1.0; 2 * len])
+        });
+        assert!(matches!(run(&model, workers), Err(Error::Cancelled)));
+        assert!(model.seen.load(Ordering::Relaxed) < 400);
+        model.cancel.reset();
+        let healthy = Faulty { after: usize::MAX, ..model };
+        assert_eq!(run(&healthy, workers).unwrap(), 400);
+    }
+}
+
+#[test]
+fn too_few_or_wrong_vectors_are_an_error() {
+    let few = Faulty::new(0, |_, len| Vectors::normalized(2, vec![1.0; 2 * len - 2]));
+    assert!(matches!(run(&few, 1), Err(Error::Rows { expected: 5, got: 4 })));
+    let wide = Faulty::new(0, |_, len| Vectors::normalized(3, vec![1.0; 3 * len]));
+    assert!(matches!(run(&wide, 2), Err(Error::Dimension { expected: 2, got: 3 })));
+}
+
+#[test]
+fn what_a_model_cannot_read_is_counted() {
+    let model = Faulty::new(usize::MAX, |_, _| Err(Error::EmptyQuery));
+    let texts = ["one two three", "one two three four", "", "1 2 3 4 5"];
+    let (_, report) = EmbedStage::new(&model).run(Role::Passage, &texts).unwrap();
+    assert_eq!((report.tokens, report.truncated), (12, 2));
+}
+
+#[test]
+fn settings_are_checked() {
+    let embedder = StaticEmbedder::bundled().unwrap();
+    let stage = || EmbedStage::new(&embedder);
+    for (stage, want) in [(stage().workers(0), "workers"), (stage().batch(0), "batch")] {
+        let error = stage.run(Role::Query, &["x"]).unwrap_err();
+        assert!(matches!(error, Error::Setting { name, got: 0, .. } if name == want), "{error}");
+    }
+}
