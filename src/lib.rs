@@ -79,7 +79,11 @@ mod vectors;
 
 pub use article::{Article, Date, Metadata, Value};
 pub use chunk::{Chunker, Sentences, sentences};
+#[cfg(feature = "hub")]
+pub use embed::PretrainedModel;
 pub use embed::{EmbedReport, EmbedStage, Embedder, ModelIdentity, Role, StaticEmbedder};
+#[cfg(feature = "fastembed")]
+pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
 pub use error::{Cause, Error, Result};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
