@@ -1,5 +1,7 @@
 //! A guess whether a text is German or English, for the rules in which the two differ.
 
+use super::words::Kind;
+
 /// The two languages whose rules are known; a text in any other is treated as one of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) enum Language {
@@ -13,12 +15,20 @@ pub(super) enum Language {
 /// How much of a text is read for the guess, in bytes.
 const READ: usize = 300;
 
+/// By how many words one language must lead for no more to be read.
+const ENOUGH: i32 = 3;
+
 impl Language {
     /// The language of `text` by its function words, if there are any.
     pub(super) fn guess(text: &str) -> Option<Self> {
         let read = &text[..text.floor_char_boundary(READ)];
-        let words = read.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let balance: i32 = words.map(evidence).sum();
+        let mut balance = 0;
+        for word in read.split([' ', '\n']) {
+            balance += evidence(word);
+            if balance.abs() == ENOUGH {
+                break;
+            }
+        }
         match balance {
             0 => None,
             1.. => Some(Self::English),
@@ -29,21 +39,11 @@ impl Language {
 
 /// Positive for an English word, negative for a German one, 0 if it can be both or neither.
 fn evidence(word: &str) -> i32 {
-    match word {
-        "the" | "The" | "of" | "and" | "to" | "is" | "were" | "are" | "on" | "that" | "with"
-        | "it" | "It" | "he" | "He" | "she" | "She" | "this" | "This" | "they" | "They"
-        | "from" | "which" | "his" | "her" | "at" | "for" | "by" | "be" | "has" | "have"
-        | "had" | "not" | "you" | "You" | "I" | "a" | "A" | "In" | "or" | "we" | "We" | "But"
-        | "but" | "do" | "there" | "There" | "been" | "would" | "said" => 1,
-        "der" | "Der" | "das" | "Das" | "und" | "ist" | "nicht" | "ein" | "eine" | "einen"
-        | "einem" | "einer" | "den" | "dem" | "des" | "von" | "mit" | "auf" | "für" | "sich"
-        | "im" | "Im" | "zu" | "er" | "Er" | "sie" | "Sie" | "es" | "Es" | "wurde" | "wird"
-        | "auch" | "als" | "aus" | "nach" | "bei" | "wie" | "wir" | "Wir" | "ich" | "Ich"
-        | "oder" | "aber" | "Aber" | "sind" | "hatte" | "haben" | "am" | "Am" | "vom" | "zum"
-        | "zur" | "seit" | "um" | "kam" | "Die" | "sagte" | "noch" | "dann" | "Dann" => -1,
-        _ if word.contains(['ä', 'ö', 'ü', 'ß', 'Ä', 'Ö', 'Ü']) => -1,
-        _ => 0,
+    if Kind::English.has(word) {
+        return 1;
     }
+    let german = Kind::German.has(word) || word.contains(['ä', 'ö', 'ü', 'ß', 'Ä', 'Ö', 'Ü']);
+    -i32::from(german)
 }
 
 #[cfg(test)]

@@ -38,6 +38,10 @@ pub(super) enum Kind {
     Speech,
     /// A name that is written with an exclamation mark.
     Exclaimed,
+    /// A frequent German word that is not an English one.
+    German,
+    /// A frequent English word that is not a German one.
+    English,
 }
 
 impl Kind {
@@ -72,7 +76,7 @@ static KINDS: LazyLock<FxHashMap<&str, u16>> = LazyLock::new(|| {
     kinds
 });
 
-const LISTS: [(Kind, &str); 14] = [
+const LISTS: [(Kind, &str); 16] = [
     (Kind::Open, OPEN),
     (Kind::Either, EITHER),
     (Kind::Closing, CLOSING),
@@ -87,6 +91,8 @@ const LISTS: [(Kind, &str); 14] = [
     (Kind::Particle, PARTICLES),
     (Kind::Speech, SPEECH),
     (Kind::Exclaimed, EXCLAIMED),
+    (Kind::German, GERMAN),
+    (Kind::English, ENGLISH),
 ];
 
 const OPEN: &str = "\
@@ -214,6 +220,16 @@ const SPEECH: &str = "\
 
 const EXCLAIMED: &str = "\
      Jeopardy Joomla Yahoo";
+
+const GERMAN: &str = "\
+     Aber aber als Am am auch auf aus bei Dann dann Das das dem den Der der des Die ein eine \
+     einem einen einer Er er Es es für haben hatte Ich ich Im im ist kam mit nach nicht noch \
+     oder sagte seit sich Sie sie sind um und vom von wie Wir wir wird wurde zu zum zur";
+
+const ENGLISH: &str = "\
+     A a and are at be been But but by do for from had has have He he her his I In is It it \
+     not of on or said She she that The the There there They they This this to We we were \
+     which with would You you";
 
 #[cfg(test)]
 mod tests {
