@@ -1,4 +1,57 @@
-//! Semantic retrieval with exact citations.
+//! Semantic retrieval with exact citations, for German and English articles.
+//!
+//! passim splits articles into passages, embeds them in parallel, indexes the vectors with
+//! HNSW, and answers a question with the ranked passages that speak of it, each with its
+//! exact byte range in its article.
+//!
+//! ```text
+//! article ──chunk──▶ passages ──embed──▶ unit vectors ──index──▶ neighbors ──▶ hits
+//!          byte ranges         parallel               exact, HNSW
+//! ```
+//!
+//! # Examples
+//!
+//! The bundled model needs no download and finds German passages for English questions,
+//! and the other way round:
+//!
+//! ```
+//! use passim::{Article, Retriever};
+//!
+//! let text = "Moore speichern mehr Kohlenstoff als alle Wälder der Erde.";
+//! let mut retriever = Retriever::in_memory()?;
+//! retriever.add([Article::new("moor.txt", text)])?;
+//!
+//! let hits = retriever.search("What do peat bogs store?")?;
+//! assert_eq!(hits[0].text, &text[hits[0].range.clone()]);
+//! # Ok::<(), passim::Error>(())
+//! ```
+//!
+//! # Settings
+//!
+//! | what | where |
+//! |---|---|
+//! | passages: tokens, overlap, context | [`Chunker`] |
+//! | model | [`RetrieverBuilder::embedder`] |
+//! | threads, progress, cancelling | [`RetrieverBuilder`] |
+//! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
+//! | `k`, `ef_search`, exact | [`Query`] |
+//!
+//! Embedding runs on threads of its own; chunking, building and [`Searcher::search_many`]
+//! run on the current `rayon` pool: call them inside `ThreadPool::install` to bound them.
+//!
+//! # Features
+//!
+//! `fastembed` (default) adds `FastEmbedder`, transformer models over ONNX Runtime, which is
+//! loaded when the first such model is; `hub` (default) lets it download models by name.
+//!
+//! # Limits
+//!
+//! - A corpus is held in memory whole, and [`Retriever::save`] writes it whole; the graph is
+//!   built again when it is loaded.
+//! - The graph differs a little from build to build, since threads race while it is linked.
+//!   Below [`IndexChoice::GRAPH_FROM`] passages the search is exact and always the same.
+//! - Retrieval is by meaning alone: a name or number unknown to the model is better found
+//!   by words.
 
 // A library answers bad input with an error; it does not panic, print or exit.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::exit)]
@@ -31,3 +84,7 @@ pub use passage::Passage;
 pub use progress::{Cancel, Progress};
 pub use query::Query;
 pub use vectors::Vectors;
+
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
