@@ -1,6 +1,8 @@
 //! The boundary to embedding models: what every embedder must say and do.
 
 mod bundled;
+#[cfg(feature = "fastembed")]
+mod pretrained;
 mod stage;
 
 use std::{fmt, sync::Arc};
@@ -10,6 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::{Result, Vectors};
 
 pub use bundled::StaticEmbedder;
+#[cfg(feature = "hub")]
+pub use pretrained::PretrainedModel;
+#[cfg(feature = "fastembed")]
+pub use pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};
 pub use stage::{EmbedReport, EmbedStage};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.

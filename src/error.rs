@@ -95,13 +95,27 @@ pub enum Error {
         known: Vec<String>,
     },
 
-    /// A model's files could not be found, read, or downloaded.
+    /// A file of a model's folder is missing or cannot be read.
+    #[error(
+        "model file {} could not be read; a model's folder holds model.onnx, tokenizer.json, \
+         config.json and tokenizer_config.json",
+        path.display()
+    )]
+    ModelFile {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: Cause,
+    },
+
+    /// A model could not be downloaded, or does not run.
     #[error("model `{name}` could not be loaded: {remedy}")]
     Model {
         /// Name or folder of the model.
         name: String,
         /// What to do about it.
-        remedy: String,
+        remedy: &'static str,
         /// Why it failed.
         #[source]
         source: Cause,
@@ -109,16 +123,16 @@ pub enum Error {
 
     /// ONNX Runtime, the library that runs transformer models, could not be loaded.
     #[error(
-        "ONNX Runtime {needed} or later was not found (tried: {}): install it (for example with \
-         `pip install onnxruntime`) and set ORT_DYLIB_PATH to its library file",
+        "ONNX Runtime {needed} or later could not be loaded (tried: {}): install it (for example \
+         with `pip install onnxruntime`), or set ORT_DYLIB_PATH to its library file",
         listed(tried)
     )]
     Runtime {
         /// The oldest version that works.
         needed: &'static str,
-        /// The files and names that were tried, in order.
+        /// The libraries and folders that were tried, in order.
         tried: Vec<PathBuf>,
-        /// Why the last of them failed.
+        /// Why it failed: where a library was found, what is wrong with it.
         #[source]
         source: Cause,
     },

@@ -60,6 +60,7 @@
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
 mod article;
+mod chunk;
 mod embed;
 mod error;
 pub mod eval;
@@ -70,10 +71,19 @@ mod kernel;
 mod passage;
 mod progress;
 mod query;
+mod retriever;
+mod searcher;
+mod segment;
+mod store;
 mod vectors;
 
 pub use article::{Article, Date, Metadata, Value};
+pub use chunk::{Chunker, Sentences, sentences};
+#[cfg(feature = "hub")]
+pub use embed::PretrainedModel;
 pub use embed::{EmbedReport, EmbedStage, Embedder, ModelIdentity, Role, StaticEmbedder};
+#[cfg(feature = "fastembed")]
+pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
 pub use error::{Cause, Error, Result};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
@@ -83,6 +93,8 @@ pub use index::{
 pub use passage::Passage;
 pub use progress::{Cancel, Progress};
 pub use query::Query;
+pub use retriever::{AddReport, Retriever, RetrieverBuilder};
+pub use searcher::Searcher;
 pub use vectors::Vectors;
 
 #[cfg(doctest)]

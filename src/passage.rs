@@ -9,27 +9,43 @@ use crate::Article;
 /// A piece of one article.
 ///
 /// All ranges are byte ranges of the article's text and begin and end between
-/// characters, so `&article.text[passage.range.clone()]` is the passage's text.
+/// graphemes, so `&article.text[passage.range.clone()]` is the passage's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Passage {
     /// Where the passage is; not empty, without surrounding white space.
     pub range: Range<usize>,
-    /// The nearest heading above the passage, if it is not part of the passage.
+    /// The nearest heading above the passage, without its marks, if it is
+    /// embedded with the passage and not part of it.
     pub heading: Option<Range<usize>>,
+    /// Whether the article's title is embedded with the passage.
+    pub titled: bool,
     /// Length of the passage in the embedder's tokens, without its context.
     pub tokens: usize,
 }
 
 impl Passage {
-    /// The text that is embedded: title and heading of `article`, where they are
-    /// not part of the passage, then the passage, each on a line of its own.
+    /// The text that is embedded: title and heading of `article`, if they are embedded
+    /// with the passage, then the passage, each on a line of its own.
     #[must_use]
     pub fn text_in_context(&self, article: &Article) -> String {
-        let text = &article.text[self.range.clone()];
-        let title = article.shown_title().filter(|title| !text.starts_with(title));
+        let title = article.shown_title().filter(|_| self.titled);
         let heading = self.heading.clone().map(|range| &article.text[range]);
-        let heading = heading.filter(|heading| Some(*heading) != title);
+        let text = &article.text[self.range.clone()];
         let lines: Vec<_> = title.into_iter().chain(heading).chain([text]).collect();
         lines.join("\n")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn context_comes_before_the_text() {
+        let article = Article::new("moor.md", "# Nutzen\n\nMoore speichern Wasser.").title("Moore");
+        let passage = Passage { range: 10..33, heading: Some(2..8), titled: true, tokens: 3 };
+        assert_eq!(passage.text_in_context(&article), "Moore\nNutzen\nMoore speichern Wasser.");
+        let bare = Passage { heading: None, titled: false, ..passage };
+        assert_eq!(bare.text_in_context(&article), "Moore speichern Wasser.");
     }
 }

@@ -33,7 +33,7 @@ pub use builder::RetrieverBuilder;
 /// ])?;
 /// let hits = retriever.search("What do peat bogs store?")?;
 /// assert_eq!(hits[0].article, "moor.txt");
-/// assert_eq!(hits[0].range, 0..61);
+/// assert_eq!(hits[0].range, 0..59);
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub struct Retriever {
@@ -203,12 +203,9 @@ impl Retriever {
 
     /// Embeds all passages of `articles`, in order.
     fn embed(&self, articles: &[Chunked]) -> Result<(Vectors, EmbedReport)> {
-        let Settings { chunker, workers, progress, cancel, .. } = &self.settings;
+        let Settings { workers, progress, cancel, .. } = &self.settings;
         let in_context = |one: &Chunked| -> Vec<String> {
-            one.passages
-                .iter()
-                .map(|passage| chunker.text_to_embed(&one.article, passage))
-                .collect()
+            one.passages.iter().map(|passage| passage.text_in_context(&one.article)).collect()
         };
         let texts: Vec<String> = articles.par_iter().flat_map_iter(in_context).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

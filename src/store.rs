@@ -233,7 +233,7 @@ mod tests {
             .metadata("x", 0.5)
             .metadata("ok", true)
             .metadata("by", "dpa");
-        let passage = |range, heading| Passage { range, heading, tokens: 2 };
+        let passage = |range, heading| Passage { range, heading, titled: true, tokens: 2 };
         let passages = [passage(0..18, None), passage(19..32, Some(0..6))];
         let articles = vec![
             Chunked { article: Arc::new(article), passages: passages.into() },

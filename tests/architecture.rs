@@ -38,9 +38,13 @@ fn each_foreign_crate_has_one_home() {
     for (name, home) in [
         ("hnsw_rs::", "index/hnsw.rs"),
         ("bincode::", "store/codec.rs"),
+        ("fastembed::", "embed/pretrained/session.rs"),
+        ("hf_hub::", "embed/pretrained/hub.rs"),
         ("ndarray::", "vectors.rs"),
         ("jiff::", "article.rs"),
+        ("unicode_segmentation::", "chunk/unicode.rs"),
         ("walkdir::", "files.rs"),
+        ("unicode_segmentation::", "chunk/unicode.rs"),
     ] {
         assert_eq!(files_with(name), [home], "{name}");
     }

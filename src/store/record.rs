@@ -31,6 +31,7 @@ struct PassageRecord {
     start: u64,
     end: u64,
     heading: Option<(u64, u64)>,
+    titled: bool,
     tokens: u64,
 }
 
@@ -66,6 +67,7 @@ impl From<&Passage> for PassageRecord {
             start: passage.range.start as u64,
             end: passage.range.end as u64,
             heading: heading.map(|range| (range.start as u64, range.end as u64)),
+            titled: passage.titled,
             tokens: passage.tokens as u64,
         }
     }
@@ -104,7 +106,8 @@ impl PassageRecord {
             None => None,
         };
         let tokens = usize::try_from(self.tokens).ok()?;
-        Some(Passage { range: place(text, self.start, self.end)?, heading, tokens })
+        let range = place(text, self.start, self.end)?;
+        Some(Passage { range, heading, titled: self.titled, tokens })
     }
 }
 

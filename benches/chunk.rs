@@ -1,0 +1,83 @@
+//! Sentences and passages per second, by size of the text; words stand in for tokens.
+
+use std::hint::black_box;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use passim::{Article, Chunker, sentences};
+
+#[path = "support/seeded.rs"]
+mod seeded;
+#[path = "../tests/support/mod.rs"]
+mod support;
+
+use seeded::Seeded;
+use support::WordEmbedder;
+
+/// What the texts are put together from.
+const PARAGRAPHS: [&str; 6] = [
+    "## Netze im Umbau\n\nDer Ausbau der Stromnetze kommt voran, z. B. in Schleswig-Holstein. Am 3. Oktober ging \
+     dort der 2. Abschnitt der neuen Leitung in Betrieb; er kostete 1,5 Mrd. Euro. „Das war kein leichter Weg“, \
+     sagte Prof. Dr. Anke Wolters. „Aber er hat sich gelohnt.“",
+    "Nach § 43 Abs. 2 Satz 1 gilt die Frist von sechs Monaten, d. h. die Behörde muss bis zum 31. März 2026 \
+     entscheiden. Ob sie das schafft? Die Kammer hat Zweifel (vgl. S. 12 ff. des Berichts).",
+    "The first trains left at 6.40 a.m. and reached the coast before noon. According to the U.S. Department of \
+     Energy, roughly 3.5 percent of all freight now moves at night. Dr. J. R. Lane, who led the study, was not \
+     surprised: \"We expected it.\" Others were.",
+    "Die Anlage besteht aus drei Teilen:\n\n- der Pumpe, die das Wasser hebt,\n- dem Speicher (ca. 3.500 m³),\n- der \
+     Turbine; sie liefert bis zu 12 MW.\n\nAlles wird über config.toml gesteuert. Wer mag, liest das Handbuch unter \
+     https://example.org/handbuch.pdf nach.",
+    "Die alte Mühle steht seit dem 17. Jahrhundert am Bach. Ludwig XIV. regierte damals in Frankreich, und niemand \
+     ahnte, dass hier einmal Strom erzeugt würde … Heute versorgt sie 40 Haushalte. Das ist nicht viel, aber mehr \
+     als nichts!",
+    "Most of the debate turns on cost. A battery of that size was priced at $400 in 2019; by 2024 it had fallen \
+     below $150, i.e. by almost two thirds. Will it fall further? Nobody knows for sure, but analysts at three \
+     banks think so.",
+];
+
+/// A text of about `bytes` bytes.
+fn text(bytes: usize) -> String {
+    let mut seeded = Seeded(7);
+    let mut text = String::with_capacity(bytes + 1_000);
+    while text.len() < bytes {
+        text.push_str(PARAGRAPHS[seeded.below(PARAGRAPHS.len())]);
+        text.push_str("\n\n");
+    }
+    text
+}
+
+fn chunk(criterion: &mut Criterion) {
+    let embedder = WordEmbedder::new(1).reading(512);
+    let chunker = Chunker::default();
+    let mut group = criterion.benchmark_group("chunk");
+    for bytes in [4_000, 100_000, 2_000_000] {
+        let article = Article::new("a", text(bytes)).title("Strom und Wasser");
+        group.throughput(Throughput::Bytes(article.text.len() as u64));
+        group.bench_with_input(
+            BenchmarkId::new("sentences", bytes),
+            &article.text,
+            |bencher, text| {
+                bencher.iter(|| sentences(black_box(text)).count());
+            },
+        );
+        group.bench_with_input(
+            BenchmarkId::new("passages", bytes),
+            &article,
+            |bencher, article| {
+                bencher.iter(|| {
+                    chunker.passages(black_box(article), &embedder).expect("words are counted")
+                });
+            },
+        );
+        group.bench_with_input(
+            BenchmarkId::new("count tokens", bytes),
+            &article.text,
+            |bencher, text| {
+                bencher.iter(|| black_box(text).split_whitespace().count());
+            },
+        );
+    }
+    group.finish();
+}
+
+criterion_group!(benches, chunk);
+criterion_main!(benches);

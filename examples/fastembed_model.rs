@@ -1,0 +1,74 @@
+//! Embeds German and English sentences with a transformer model and prints how close they are.
+//!
+//! ```text
+//! cargo run --release --example fastembed_model -- FOLDER_OR_NAME
+//! cargo run --release --example fastembed_model -- MultilingualE5Small
+//! ```
+#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
+
+use std::env;
+use std::error::Error;
+use std::path::Path;
+use std::process::ExitCode;
+
+use passim::{Embedder, FastEmbedder, Role};
+
+const QUESTION: &str = "Why do sea otters hold hands?";
+
+const PASSAGES: [&str; 4] = [
+    "Otters hold each other's paws while they sleep, so that they do not drift apart.",
+    "Seeotter halten sich im Schlaf an den Pfoten, damit sie nicht auseinandertreiben.",
+    "The city opened a new bridge for trams and bicycles.",
+    "Die Stadt hat eine neue Brücke für Straßenbahnen und Fahrräder eröffnet.",
+];
+
+fn main() -> ExitCode {
+    let Some(model) = env::args().nth(1) else {
+        eprintln!("usage: fastembed_model FOLDER_OR_NAME");
+        return ExitCode::FAILURE;
+    };
+    match run(&model) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            report(&*error);
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(model: &str) -> Result<(), Box<dyn Error>> {
+    let embedder = open(model)?;
+    println!("{}, dimension {}", embedder.identity(), embedder.dim());
+    println!("at most {:?} tokens a text", embedder.max_tokens().unwrap_or_default());
+
+    // The role decides which prefix the model gets: a question is not embedded like a passage.
+    let question = embedder.embed(Role::Query, &[QUESTION])?;
+    let passages = embedder.embed(Role::Passage, &PASSAGES)?;
+
+    println!("\n{QUESTION}");
+    for (passage, text) in passages.rows().zip(PASSAGES) {
+        // Rows are unit vectors: their dot product is the cosine of the angle.
+        let similarity: f32 = question.row(0).iter().zip(passage).map(|(q, p)| q * p).sum();
+        println!("  {similarity:6.3}  {text}");
+    }
+    Ok(())
+}
+
+/// A folder that is there is loaded; anything else is the name of a model.
+fn open(model: &str) -> passim::Result<FastEmbedder> {
+    #[cfg(feature = "hub")]
+    if !Path::new(model).is_dir() {
+        return FastEmbedder::from_name(model);
+    }
+    FastEmbedder::from_folder(Path::new(model))
+}
+
+/// Says what went wrong, then why.
+fn report(error: &dyn Error) {
+    eprintln!("error: {error}");
+    let mut cause = error.source();
+    while let Some(why) = cause {
+        eprintln!("  because: {why}");
+        cause = why.source();
+    }
+}

@@ -1,0 +1,175 @@
+//! Transformer models, run by fastembed over ONNX Runtime.
+
+mod builder;
+mod folder;
+#[cfg(feature = "hub")]
+mod hub;
+#[cfg(feature = "hub")]
+mod models;
+mod pool;
+mod runtime;
+mod session;
+
+use std::fmt;
+use std::path::PathBuf;
+
+pub use builder::FastEmbedderBuilder;
+#[cfg(feature = "hub")]
+pub use models::PretrainedModel;
+
+use super::{Embedder, ModelIdentity, Role};
+use crate::{Error, Result, Vectors};
+use builder::Recipe;
+use pool::Pool;
+use session::{Counter, Session};
+
+/// How the token vectors of a transformer become the vector of a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Pooling {
+    /// The vector of the first token.
+    Cls,
+    /// The mean of all token vectors.
+    Mean,
+}
+
+/// A transformer model that runs in ONNX Runtime.
+///
+/// Texts are embedded one per run, which on a CPU is faster than batches padded to their
+/// longest text and makes a text's vector independent of the others. Several threads may
+/// call at once: each call takes one of [`max_workers`](Embedder::max_workers) sessions
+/// and waits if none is free.
+///
+/// # ONNX Runtime
+///
+/// The library, version 1.24 or later, is looked for at run time and loaded once for the
+/// process, from the first of these places that has one that works:
+///
+/// 1. `ORT_DYLIB_PATH`, a library file or its folder; if it is set, nothing else is tried;
+/// 2. the folder of the running program;
+/// 3. where the system's loader looks, such as `LD_LIBRARY_PATH`;
+/// 4. the Python package `onnxruntime` in the active virtual or conda environment, in
+///    `~/.local`, `/usr/local` and `/usr`: `pip install onnxruntime` is enough;
+/// 5. `/usr/local/lib`, `/usr/lib` and its relatives, `/opt/onnxruntime/lib`,
+///    `/opt/homebrew/lib`.
+///
+/// Its telemetry is turned off, and what it logs goes to the `tracing` crate. A process has
+/// one environment of ONNX Runtime: if it also uses the crates `ort` or `fastembed` itself,
+/// an environment that those made first is an [`Error::Runtime`].
+///
+/// # Examples
+///
+/// ```no_run
+/// use passim::{Embedder, FastEmbedder, Role};
+///
+/// let embedder = FastEmbedder::from_folder("models/all-MiniLM-L6-v2")?;
+/// let vectors = embedder.embed(Role::Query, &["How do otters sleep?"])?;
+/// assert_eq!(vectors.dim(), embedder.dim());
+/// # Ok::<(), passim::Error>(())
+/// ```
+pub struct FastEmbedder {
+    identity: ModelIdentity,
+    dim: usize,
+    max_tokens: usize,
+    recipe: Recipe,
+    counter: Counter,
+    sessions: Pool<Session>,
+}
+
+impl FastEmbedder {
+    /// Loads an ONNX model from a folder, with the settings of [`FastEmbedderBuilder`] at
+    /// their defaults.
+    ///
+    /// The folder holds `model.onnx` or `onnx/model.onnx`, weights beside it whose names
+    /// begin with `model.onnx`, and the files `tokenizer.json`, `config.json` and
+    /// `tokenizer_config.json`, as exporters write them; `special_tokens_map.json` is read
+    /// if it is there. Pooling is read from `1_Pooling/config.json` and is the mean without
+    /// that file. The length of input is the least that `config.json`,
+    /// `tokenizer_config.json` and `sentence_bert_config.json` state. There are no
+    /// prefixes: set those that the model was trained with.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::Runtime`] if
+    /// ONNX Runtime is not there, [`Error::Model`] if it does not run the model.
+    pub fn from_folder(folder: impl Into<PathBuf>) -> Result<Self> {
+        FastEmbedderBuilder::from_folder(folder).build()
+    }
+
+    /// Loads one of [`models`](Self::models), with its prefixes, pooling and limit, and the
+    /// settings of [`FastEmbedderBuilder`] at their defaults.
+    ///
+    /// `name` is the model's name, such as `MultilingualE5Small`, or its repository, such as
+    /// `intfloat/multilingual-e5-small`; case does not matter.
+    ///
+    /// Files are read from the cache folder and downloaded into it if they are not there.
+    /// It is the first of `FASTEMBED_CACHE_DIR`, `HF_HUB_CACHE`, `HF_HOME` with `hub`
+    /// added, and `~/.cache/huggingface/hub`; Python's `huggingface_hub` shares it.
+    /// `HF_HUB_OFFLINE=1` forbids the network; `HF_ENDPOINT` and `HF_TOKEN` name another hub
+    /// and give access to closed models.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownModel`] if there is no such model, [`Error::Runtime`] if ONNX Runtime
+    /// is not there, [`Error::Model`] if the files cannot be downloaded or run.
+    #[cfg(feature = "hub")]
+    pub fn from_name(name: impl Into<String>) -> Result<Self> {
+        FastEmbedderBuilder::from_name(name).build()
+    }
+
+    /// The models that can be loaded by name, the multilingual ones first.
+    #[cfg(feature = "hub")]
+    #[must_use]
+    pub fn models() -> &'static [PretrainedModel] {
+        &models::MODELS
+    }
+}
+
+impl Embedder for FastEmbedder {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        Some(self.max_tokens)
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        (self.counter)(text).map_err(Error::Embed)
+    }
+
+    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+        if texts.is_empty() {
+            return Ok(Vectors::empty(self.dim));
+        }
+        let prefix = self.recipe.prefix(role);
+        let rows = self.sessions.run(|session| {
+            let mut rows = Vec::with_capacity(texts.len() * self.dim);
+            for text in texts {
+                rows.extend(session.embed(&[prefix, text].concat())?);
+            }
+            Ok(rows)
+        });
+        Vectors::normalized(self.dim, rows.map_err(Error::Embed)?)
+    }
+
+    fn max_workers(&self) -> usize {
+        self.sessions.len()
+    }
+}
+
+impl fmt::Debug for FastEmbedder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FastEmbedder")
+            .field("identity", &self.identity)
+            .field("dim", &self.dim)
+            .field("max_tokens", &self.max_tokens)
+            .field("recipe", &self.recipe)
+            .field("workers", &self.sessions.len())
+            .finish_non_exhaustive()
+    }
+}

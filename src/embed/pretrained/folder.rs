@@ -1,0 +1,298 @@
+//! The files of one model: which they are, what they say of pooling and length, and their hash.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::Pooling;
+use crate::{Cause, Error, Result};
+
+/// Where exporters put the graph.
+const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
+
+/// Length of input where no file states one: that of BERT.
+const USUAL_LENGTH: usize = 512;
+
+/// Model types whose positions begin after the padding token's number.
+const SHIFTED_POSITIONS: [&str; 4] = ["roberta", "xlm-roberta", "camembert", "mpnet"];
+
+/// The contents of a model's files.
+pub(super) struct ModelFiles {
+    folder: PathBuf,
+    pub(super) onnx: Vec<u8>,
+    /// Weights kept beside the graph, by file name.
+    pub(super) external: Vec<(String, Vec<u8>)>,
+    pub(super) tokenizer: Vec<u8>,
+    pub(super) config: Vec<u8>,
+    pub(super) special_tokens_map: Vec<u8>,
+    pub(super) tokenizer_config: Vec<u8>,
+    /// The output to read, where the graph has several and the first choice is wrong.
+    pub(super) output: Option<&'static str>,
+}
+
+impl ModelFiles {
+    /// Reads a folder that holds one model.
+    pub(super) fn read(folder: &Path) -> Result<Self> {
+        let graph = GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists());
+        let graph = graph.unwrap_or_else(|| folder.join(GRAPHS[0]));
+        let external = weights_beside(&graph).map_err(|source| unread(&graph, source))?;
+        Self::read_parts(folder, &graph, &external)
+    }
+
+    /// Reads the graph, its external weights and the tokenizer's files in `folder`.
+    pub(super) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
+        let external = external.iter().map(|path| Ok((file_name(path), contents(path)?)));
+        let text = |name: &str| contents(&folder.join(name));
+        Ok(Self {
+            folder: folder.to_owned(),
+            onnx: contents(graph)?,
+            external: external.collect::<Result<_>>()?,
+            tokenizer: text("tokenizer.json")?,
+            config: text("config.json")?,
+            // It repeats what tokenizer.json says; newer exporters do not write it.
+            special_tokens_map: optional(&folder.join("special_tokens_map.json"))?
+                .unwrap_or_else(|| b"{}".to_vec()),
+            tokenizer_config: text("tokenizer_config.json")?,
+            output: None,
+        })
+    }
+
+    /// Name of the folder.
+    pub(super) fn name(&self) -> String {
+        let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
+        file_name(&folder)
+    }
+
+    /// Bytes of weights, which every session holds once.
+    pub(super) fn weight_bytes(&self) -> usize {
+        self.onnx.len() + self.external.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+    }
+
+    /// The pooling that `1_Pooling/config.json` states; [`Pooling::Mean`] without that file.
+    pub(super) fn pooling(&self) -> Result<Pooling> {
+        let path = self.folder.join("1_Pooling/config.json");
+        let Some(bytes) = optional(&path)? else { return Ok(Pooling::Mean) };
+        let config = json(&path, &bytes)?;
+        let modes: Vec<&str> = match (&config["pooling_mode"], config.as_object()) {
+            (Value::String(mode), _) => vec![mode.as_str()],
+            (_, Some(fields)) => fields
+                .iter()
+                .filter(|(name, on)| {
+                    name.starts_with("pooling_mode_") && on.as_bool() == Some(true)
+                })
+                .map(|(name, _)| name.as_str())
+                .collect(),
+            _ => Vec::new(),
+        };
+        match modes[..] {
+            ["mean" | "pooling_mode_mean_tokens"] => Ok(Pooling::Mean),
+            ["cls" | "pooling_mode_cls_token"] => Ok(Pooling::Cls),
+            _ => Err(unread(&path, format!("pooling {modes:?} is neither `mean` nor `cls`"))),
+        }
+    }
+
+    /// The most tokens that the model has positions for; `None` if it does not say.
+    pub(super) fn positions(&self) -> Result<Option<usize>> {
+        let config = json(&self.folder.join("config.json"), &self.config)?;
+        let shift = match config["model_type"].as_str() {
+            Some(kind) if SHIFTED_POSITIONS.contains(&kind) => {
+                length(&config["pad_token_id"]).unwrap_or(1) + 1
+            }
+            _ => 0,
+        };
+        let positions = ["max_position_embeddings", "n_positions"].map(|key| length(&config[key]));
+        Ok(positions.into_iter().flatten().min().map(|positions| positions.saturating_sub(shift)))
+    }
+
+    /// The length of input that the files state: the least of positions, tokenizer's limit
+    /// and sentence-transformers' limit.
+    pub(super) fn max_length(&self) -> Result<usize> {
+        let tokenizer = json(&self.folder.join("tokenizer_config.json"), &self.tokenizer_config)?;
+        let path = self.folder.join("sentence_bert_config.json");
+        let sentence = match optional(&path)? {
+            Some(bytes) => length(&json(&path, &bytes)?["max_seq_length"]),
+            None => None,
+        };
+        let stated = [self.positions()?, length(&tokenizer["model_max_length"]), sentence];
+        Ok(stated.into_iter().flatten().min().unwrap_or(USUAL_LENGTH))
+    }
+
+    /// Makes `tokenizer_config.json` state `max_length`, which fastembed obeys before
+    /// its own setting, and a padding token, which it asks for and which we do not use.
+    pub(super) fn state_length(&mut self, max_length: usize) -> Result<()> {
+        let path = self.folder.join("tokenizer_config.json");
+        let mut config = json(&path, &self.tokenizer_config)?;
+        let Some(fields) = config.as_object_mut() else {
+            return Err(unread(&path, "it is not a JSON object"));
+        };
+        fields.insert("model_max_length".to_owned(), max_length.into());
+        if fields.get("pad_token").is_none_or(Value::is_null) {
+            fields.insert("pad_token".to_owned(), "[PAD]".into());
+        }
+        self.tokenizer_config = config.to_string().into_bytes();
+        Ok(())
+    }
+
+    /// Hashes everything that vectors depend on: the files, and `settings` in words.
+    pub(super) fn hash(&self, settings: &[String]) -> u128 {
+        let mut hasher = Xxh3::new();
+        let mut add = |part: &[u8]| {
+            // With its length before it, no part can be taken for the end of another.
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        };
+        add(&self.onnx);
+        for (name, bytes) in &self.external {
+            add(name.as_bytes());
+            add(bytes);
+        }
+        add(&self.tokenizer);
+        add(&self.special_tokens_map);
+        add(self.output.unwrap_or_default().as_bytes());
+        for setting in settings {
+            add(setting.as_bytes());
+        }
+        hasher.digest128()
+    }
+}
+
+/// Files that begin with the graph's name: weights of models over 2 GB, for example
+/// `model.onnx_data`.
+fn weights_beside(graph: &Path) -> io::Result<Vec<PathBuf>> {
+    let own = file_name(graph);
+    let mut found = Vec::new();
+    for entry in fs::read_dir(graph.parent().unwrap_or(graph))? {
+        let path = entry?.path();
+        let name = file_name(&path);
+        if name != own && name.starts_with(&own) && path.is_file() {
+            found.push(path);
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// A JSON number as a length; tokenizers without a limit state one of about 1e30.
+fn length(value: &Value) -> Option<usize> {
+    value.as_u64().and_then(|length| usize::try_from(length).ok()).filter(|n| *n <= 1 << 20)
+}
+
+fn json(path: &Path, bytes: &[u8]) -> Result<Value> {
+    serde_json::from_slice(bytes).map_err(|source| unread(path, source))
+}
+
+fn contents(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| unread(path, source))
+}
+
+/// The contents of a file that need not be there.
+fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unread(path, error)),
+    }
+}
+
+fn unread(path: &Path, source: impl Into<Cause>) -> Error {
+    Error::ModelFile { path: path.to_owned(), source: source.into() }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    /// A folder whose files say what `texts` says; the rest is as small as can be.
+    fn folder(texts: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("1_Pooling")).unwrap();
+        let plain = ["model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json"];
+        for (name, text) in plain.map(|name| (name, "{}")).iter().chain(texts) {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_shortest_stated_length_holds() {
+        let bert = r#"{"model_type": "bert", "max_position_embeddings": 512}"#;
+        let roberta =
+            r#"{"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1}"#;
+        let endless = r#"{"model_max_length": 1000000000000000019884624838656}"#;
+        for (config, tokenizer, sentence, expected) in [
+            ("{}", "{}", "{}", 512),
+            (bert, endless, "{}", 512),
+            (roberta, endless, "{}", 512),
+            (bert, r#"{"model_max_length": 384}"#, "{}", 384),
+            (bert, r#"{"model_max_length": 512}"#, r#"{"max_seq_length": 128}"#, 128),
+            (r#"{"n_positions": 2048}"#, r#"{"model_max_length": 8192}"#, "{}", 2048),
+        ] {
+            let folder = folder(&[
+                ("config.json", config),
+                ("tokenizer_config.json", tokenizer),
+                ("sentence_bert_config.json", sentence),
+            ]);
+            let files = ModelFiles::read(folder.path()).unwrap();
+            assert_eq!(files.max_length().unwrap(), expected, "{config} {tokenizer} {sentence}");
+        }
+    }
+
+    #[test]
+    fn pooling_is_read_in_both_spellings() {
+        let name = "1_Pooling/config.json";
+        for (config, expected) in [
+            (
+                r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#,
+                Pooling::Cls,
+            ),
+            (
+                r#"{"pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true}"#,
+                Pooling::Mean,
+            ),
+            (r#"{"pooling_mode": "cls"}"#, Pooling::Cls),
+        ] {
+            let folder = folder(&[(name, config)]);
+            assert_eq!(ModelFiles::read(folder.path()).unwrap().pooling().unwrap(), expected);
+        }
+        assert_eq!(ModelFiles::read(folder(&[]).path()).unwrap().pooling().unwrap(), Pooling::Mean);
+    }
+
+    #[test]
+    fn a_pooling_that_cannot_be_run_is_refused() {
+        for config in [r#"{"pooling_mode_lasttoken": true}"#, "{}", "[]"] {
+            let folder = folder(&[("1_Pooling/config.json", config)]);
+            let error = ModelFiles::read(folder.path()).unwrap().pooling().unwrap_err();
+            assert!(
+                matches!(&error, Error::ModelFile { path, .. } if path.ends_with("config.json"))
+            );
+            assert!(error.source().is_some());
+        }
+    }
+
+    #[test]
+    fn weights_beside_the_graph_are_read_and_hashed() {
+        let folder = folder(&[("model.onnx_data", "weights")]);
+        let files = ModelFiles::read(folder.path()).unwrap();
+        assert_eq!(files.external, [("model.onnx_data".to_owned(), b"weights".to_vec())]);
+        assert_eq!(files.weight_bytes(), 2 + 7);
+        fs::write(folder.path().join("model.onnx_data"), "Weights").unwrap();
+        assert_ne!(files.hash(&[]), ModelFiles::read(folder.path()).unwrap().hash(&[]));
+    }
+
+    #[test]
+    fn the_hash_tells_settings_apart() {
+        let files = ModelFiles::read(folder(&[]).path()).unwrap();
+        let hash = |settings: [&str; 2]| files.hash(&settings.map(str::to_owned));
+        assert_eq!(hash(["a", "b"]), hash(["a", "b"]));
+        assert_ne!(hash(["a", "b"]), hash(["ab", ""]));
+    }
+}

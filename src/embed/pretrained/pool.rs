@@ -1,0 +1,143 @@
+//! Things that one caller at a time may use, each on a thread of its own.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use crate::{Error, Result};
+
+/// Lends its items out, one caller each; who finds none free waits.
+///
+/// Work runs on the item's own rayon pool of one thread. What the work does in
+/// parallel inside stays on that thread, and the item is given back there. So a
+/// caller that is a rayon worker, and takes up another call while it waits for
+/// this one, never waits for an item that its own stack holds.
+pub(super) struct Pool<T> {
+    slots: Vec<Slot<T>>,
+    /// Positions of the slots that nobody uses.
+    free: Mutex<Vec<usize>>,
+    given_back: Condvar,
+}
+
+struct Slot<T> {
+    item: Mutex<T>,
+    thread: ThreadPool,
+}
+
+/// A claim on one slot, given back when dropped.
+struct Claim<'p, T> {
+    pool: &'p Pool<T>,
+    at: usize,
+}
+
+impl<T: Send> Pool<T> {
+    /// # Errors
+    ///
+    /// [`Error::Threads`] if the threads cannot be started.
+    pub(super) fn new(items: Vec<T>) -> Result<Self> {
+        let free = Mutex::new((0..items.len()).collect());
+        let slots: Vec<_> = items.into_iter().map(Slot::new).collect::<Result<_>>()?;
+        Ok(Self { slots, free, given_back: Condvar::new() })
+    }
+
+    /// How many callers are served at once.
+    pub(super) fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Does `work` with the first item that is free.
+    pub(super) fn run<R: Send>(&self, work: impl FnOnce(&mut T) -> R + Send) -> R {
+        let claim = self.claim();
+        let slot = &self.slots[claim.at];
+        slot.thread.install(move || {
+            // Dropped after `item`, on this thread, also if `work` panics.
+            let _claim = claim;
+            let mut item = slot.item.lock().unwrap_or_else(PoisonError::into_inner);
+            work(&mut item)
+        })
+    }
+
+    fn claim(&self) -> Claim<'_, T> {
+        let mut free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(at) = free.pop() {
+                return Claim { pool: self, at };
+            }
+            free = self.given_back.wait(free).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl<T> Slot<T> {
+    fn new(item: T) -> Result<Self> {
+        let builder = ThreadPoolBuilder::new().num_threads(1);
+        let thread = builder
+            .thread_name(|_| "passim-session".to_owned())
+            .build()
+            .map_err(|error| Error::Threads(error.into()))?;
+        Ok(Self { item: Mutex::new(item), thread })
+    }
+}
+
+impl<T> Drop for Claim<'_, T> {
+    fn drop(&mut self) {
+        let mut free = self.pool.free.lock().unwrap_or_else(PoisonError::into_inner);
+        free.push(self.at);
+        self.pool.given_back.notify_one();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use rayon::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn an_item_is_used_by_one_caller_at_a_time() {
+        let pool = Pool::new(vec![0_u32, 0]).unwrap();
+        thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| (0..100).for_each(|_| pool.run(|count| *count += 1)));
+            }
+        });
+        let counts = pool.slots.iter().map(|slot| *slot.item.lock().unwrap());
+        assert_eq!(counts.sum::<u32>(), 800);
+    }
+
+    #[test]
+    fn an_item_comes_back_after_a_panic() {
+        let pool = Pool::new(vec![0]).unwrap();
+        let failed = catch_unwind(AssertUnwindSafe(|| pool.run(|_| panic!("on purpose"))));
+        assert!(failed.is_err());
+        assert_eq!(pool.run(|item| *item), 0);
+    }
+
+    /// Rayon's issue 592: a worker that waits inside a call steals the next call,
+    /// and that call must not need what the first one holds.
+    #[test]
+    fn rayon_workers_may_call_even_if_the_work_uses_rayon() {
+        let (done, watch) = mpsc::channel();
+        thread::spawn(move || {
+            let pool = Pool::new(vec![0_usize]).unwrap();
+            let outer = ThreadPoolBuilder::new().num_threads(4).build().unwrap();
+            // Slow enough that idle workers take parts of it.
+            let work = |n: usize| {
+                let parts = (0..8_usize).into_par_iter();
+                parts.inspect(|_| thread::sleep(Duration::from_micros(100))).map(|x| x * n).sum()
+            };
+            let sum: usize = outer.install(|| {
+                let calls = (0..100_usize).into_par_iter();
+                calls.map(|n| pool.run(|_| -> usize { work(n) })).sum()
+            });
+            done.send(sum).unwrap();
+        });
+        let expected = (0..100).sum::<usize>() * (0..8).sum::<usize>();
+        assert_eq!(watch.recv_timeout(Duration::from_secs(30)), Ok(expected));
+    }
+}

@@ -1,0 +1,222 @@
+//! Laws of sentences and passages that hold for any text.
+
+mod support;
+
+use std::ops::Range;
+
+use passim::{Article, Chunker, Embedder, Passage, sentences};
+use proptest::prelude::*;
+use support::WordEmbedder;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Counts characters: an embedder whose counts of parts do not add up, since white space counts.
+struct CharEmbedder(WordEmbedder);
+
+impl Embedder for CharEmbedder {
+    fn identity(&self) -> &passim::ModelIdentity {
+        self.0.identity()
+    }
+
+    fn dim(&self) -> usize {
+        self.0.dim()
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        self.0.max_tokens()
+    }
+
+    fn count_tokens(&self, text: &str) -> passim::Result<usize> {
+        Ok(text.chars().count())
+    }
+
+    fn embed(&self, role: passim::Role, texts: &[&str]) -> passim::Result<passim::Vectors> {
+        self.0.embed(role, texts)
+    }
+}
+
+/// Pieces that texts are made of: words, marks, white space, scripts, clusters, headings, lists.
+const PIECES: &[&str] = &[
+    "Haus",
+    "ging",
+    "Er",
+    "die",
+    "z. B.",
+    "Dr.",
+    "3.",
+    "2023.",
+    "usw.",
+    "U.S.",
+    "e.g.",
+    "XIV.",
+    "J.",
+    "Nr.",
+    "§ 5",
+    "config.toml",
+    "https://a.de/?b=c.",
+    "1,5",
+    "3.500",
+    "…",
+    "...",
+    "„",
+    "“",
+    "»",
+    "«",
+    "\"",
+    "'",
+    "’",
+    "(",
+    ")",
+    "[",
+    "]",
+    "[12]",
+    "!",
+    "?",
+    ".",
+    ",",
+    ";",
+    ":",
+    "–",
+    "—",
+    "-",
+    " ",
+    " ",
+    " ",
+    " ",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "\u{A0}",
+    "\u{202F}",
+    "\u{FEFF}",
+    "\u{2028}",
+    "# ",
+    "## Titel\n",
+    "- ",
+    "* ",
+    "1. ",
+    "2) ",
+    "> ",
+    "```",
+    "```\n",
+    "|",
+    "---",
+    "===",
+    "**",
+    "e\u{301}",
+    "\u{301}",
+    "\u{200D}",
+    "👩\u{200D}👩\u{200D}👧",
+    "🇩🇪",
+    "🇩",
+    "😀",
+    "中文。",
+    "文",
+    "नमस्ते।",
+    "กำ",
+    "\u{600}",
+    "한국어",
+    "\0",
+    "ß",
+    "Ä",
+    "ﬁ",
+    "iPhone",
+    "sagte",
+    "said",
+];
+
+fn text() -> impl Strategy<Value = String> {
+    let made = prop::collection::vec(prop::sample::select(PIECES), 0..80)
+        .prop_map(|pieces| pieces.concat());
+    let worded = prop::collection::vec(prop::sample::select(PIECES), 0..80)
+        .prop_map(|pieces| pieces.join(" "));
+    prop_oneof![made, worded, any::<String>()]
+}
+
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || c == '\u{FEFF}'
+}
+
+/// In order, without overlap, not empty, between graphemes, trimmed, and around all that is not white space.
+fn check_tiling(text: &str, ranges: &[Range<usize>]) {
+    let bounds: Vec<usize> =
+        text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]).collect();
+    let mut end = 0;
+    for range in ranges {
+        assert!(range.start >= end && range.end > range.start, "{range:?} in {text:?}");
+        assert!(text[end..range.start].chars().all(is_space), "gap before {range:?} in {text:?}");
+        check_ends(text, range, &bounds);
+        end = range.end;
+    }
+    assert!(text[end..].chars().all(is_space), "gap at the end of {text:?}");
+}
+
+fn check_ends(text: &str, range: &Range<usize>, bounds: &[usize]) {
+    for at in [range.start, range.end] {
+        assert!(bounds.binary_search(&at).is_ok(), "{at} cuts a grapheme of {text:?}");
+    }
+    let graphemes: Vec<&str> = text[range.clone()].graphemes(true).collect();
+    for grapheme in [graphemes[0], graphemes[graphemes.len() - 1]] {
+        assert!(!grapheme.chars().all(is_space), "{range:?} of {text:?} is not trimmed");
+    }
+}
+
+fn check_budget(article: &Article, passages: &[Passage], embedder: &dyn Embedder, budget: usize) {
+    for passage in passages {
+        let text = &article.text[passage.range.clone()];
+        assert_eq!(passage.tokens, embedder.count_tokens(text).unwrap());
+        let single = text.graphemes(true).count() == 1;
+        assert!(passage.tokens <= budget || single, "{} tokens: {text:?}", passage.tokens);
+        if let Some(limit) = embedder.max_tokens() {
+            let whole = embedder.count_tokens(&passage.text_in_context(article)).unwrap();
+            assert!(whole <= limit || single, "{whole} tokens with context: {text:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(if cfg!(debug_assertions) { 2_000 } else { 20_000 }))]
+
+    #[test]
+    fn sentences_tile_the_text(text in text()) {
+        let found: Vec<_> = sentences(&text).collect();
+        check_tiling(&text, &found);
+        prop_assert_eq!(found, sentences(&text).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn passages_tile_the_text(text in text(), budget in 1_usize..40, limit in prop::option::of(2_usize..60)) {
+        let words = match limit {
+            Some(limit) => WordEmbedder::new(4).reading(limit),
+            None => WordEmbedder::new(4),
+        };
+        let article = Article::new("a", text).title("Der Titel des Artikels");
+        let chunker = Chunker::default().max_tokens(budget);
+        for embedder in [&words as &dyn Embedder, &CharEmbedder(WordEmbedder::new(4).reading(limit.unwrap_or(99)))] {
+            let passages = chunker.passages(&article, embedder).unwrap();
+            let ranges: Vec<_> = passages.iter().map(|passage| passage.range.clone()).collect();
+            check_tiling(&article.text, &ranges);
+            check_budget(&article, &passages, embedder, budget);
+            prop_assert_eq!(passages, chunker.passages(&article, embedder).unwrap());
+        }
+    }
+
+    #[test]
+    fn overlapping_passages_keep_the_budget(text in text(), budget in 1_usize..40, overlap in 1_usize..4) {
+        let article = Article::new("a", text);
+        let embedder = WordEmbedder::new(4);
+        let chunker = Chunker::default().max_tokens(budget).overlap_sentences(overlap);
+        let passages = chunker.passages(&article, &embedder).unwrap();
+        check_budget(&article, &passages, &embedder, budget);
+        let mut covered = 0;
+        for passage in &passages {
+            prop_assert!(passage.range.end > covered);
+            if passage.range.start > covered {
+                prop_assert!(article.text[covered..passage.range.start].chars().all(is_space));
+            }
+            covered = passage.range.end;
+        }
+        prop_assert!(article.text[covered..].chars().all(is_space));
+    }
+}

@@ -1,0 +1,86 @@
+//! Loading a model in a process of its own, where the environment differs or a crash may follow.
+
+use std::env;
+use std::error::Error as _;
+use std::ffi::OsStr;
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+use passim::{Embedder, Error, FastEmbedder};
+
+/// Variables of the user that would lead a test elsewhere.
+const NOT_PASSED_ON: [&str; 9] = [
+    "FASTEMBED_CACHE_DIR",
+    "HF_HUB_CACHE",
+    "HF_HOME",
+    "HF_HUB_OFFLINE",
+    "HF_ENDPOINT",
+    "HF_TOKEN",
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+];
+
+/// The error and its causes, one a line.
+fn chain(error: &Error) -> String {
+    let causes = std::iter::successors(error.source(), |&cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}\n{cause}"))
+}
+
+/// What [`child`] runs, in a process of its own.
+#[test]
+#[ignore = "other tests run it in a process of its own"]
+fn in_child() {
+    let Ok(task) = env::var("PASSIM_TEST_TASK") else { return };
+    let folder = env::var_os("PASSIM_TEST_FOLDER").map(PathBuf::from);
+    let report = match (task.as_str(), folder) {
+        ("open", Some(folder)) => opened(FastEmbedder::from_folder(folder)),
+        ("wait_for_library", Some(folder)) => {
+            let early = opened(FastEmbedder::from_folder(&folder));
+            let library = PathBuf::from(env::var_os("PASSIM_TEST_LIBRARY").unwrap());
+            let place = PathBuf::from(env::var_os("ORT_DYLIB_PATH").unwrap());
+            #[cfg(unix)]
+            std::os::unix::fs::symlink(&library, place.join(library.file_name().unwrap())).unwrap();
+            let late = opened(FastEmbedder::from_folder(&folder));
+            format!("{}, then {late}", early.lines().next().unwrap())
+        }
+        #[cfg(feature = "hub")]
+        ("by_name", _) => {
+            let name = env::var("PASSIM_TEST_NAME").unwrap();
+            opened(passim::FastEmbedderBuilder::from_name(name).workers(1).build())
+        }
+        task => panic!("no task {task:?}"),
+    };
+    fs::write(env::var_os("PASSIM_TEST_REPORT").unwrap(), report + "\n").unwrap();
+}
+
+/// The dimension, or the kind of the error, and on further lines what it says.
+fn opened(embedder: passim::Result<FastEmbedder>) -> String {
+    match embedder {
+        Ok(embedder) => format!("{} dimensions", embedder.dim()),
+        Err(error) => {
+            let kind = format!("{error:?}");
+            let kind = kind.split([' ', '(']).next().unwrap();
+            format!("{kind}\n{}", chain(&error))
+        }
+    }
+}
+
+/// Runs one task of [`in_child`] and returns its report; fails if the process crashes.
+pub(crate) fn child(task: &str, variables: &[(&str, &OsStr)]) -> String {
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let mut command = Command::new(env::current_exe().unwrap());
+    for variable in NOT_PASSED_ON {
+        command.env_remove(variable).env_remove(variable.to_lowercase());
+    }
+    let output = command
+        .args(["--exact", "child::in_child", "--ignored", "--nocapture"])
+        .envs(variables.iter().copied())
+        .env("PASSIM_TEST_TASK", task)
+        .env("PASSIM_TEST_REPORT", report.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{task}: {output:?}");
+    fs::read_to_string(report.path()).unwrap()
+}

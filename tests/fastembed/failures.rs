@@ -1,0 +1,114 @@
+//! Missing and damaged files and libraries: typed errors that say what to do.
+
+use std::env;
+use std::error::Error as _;
+use std::fs;
+
+use passim::{Error, FastEmbedder};
+use tempfile::TempDir;
+
+use crate::child::child;
+use crate::{REQUIRED, copy_of, minilm};
+
+/// A folder with every file and nothing of use in them.
+fn dummy() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in REQUIRED {
+        fs::write(folder.path().join(name), "{}").unwrap();
+    }
+    folder
+}
+
+#[test]
+fn a_missing_file_is_named() {
+    for missing in REQUIRED {
+        let folder = dummy();
+        fs::remove_file(folder.path().join(missing)).unwrap();
+        let error = FastEmbedder::from_folder(folder.path()).unwrap_err();
+        let Error::ModelFile { path, .. } = &error else { panic!("{error}") };
+        // Which file was looked for; where there is no graph, its folder was read.
+        assert!(path.ends_with(missing), "{}", path.display());
+        assert!(error.source().is_some());
+    }
+    let error = FastEmbedder::from_folder("there/is/no/such/folder").unwrap_err();
+    assert!(matches!(error, Error::ModelFile { .. }), "{error}");
+}
+
+#[test]
+fn damaged_files_are_errors() {
+    let Some(model) = minilm() else { return };
+    let graph = fs::read(model.join("model.onnx")).unwrap();
+    let mut flipped = graph.clone();
+    for at in (0..flipped.len()).step_by(997) {
+        flipped[at] ^= 0x5a;
+    }
+    for (name, bytes) in [
+        ("model.onnx", &b""[..]),
+        ("model.onnx", b"this is not a graph"),
+        ("model.onnx", &graph[..graph.len() / 2]),
+        ("model.onnx", &flipped),
+        ("tokenizer.json", b"{}"),
+        ("tokenizer.json", b"\xff\xfe"),
+        ("config.json", b"{"),
+        ("tokenizer_config.json", b"[]"),
+        ("special_tokens_map.json", b"!"),
+    ] {
+        let copy = copy_of(&model);
+        // Written anew, since the weights are linked.
+        fs::remove_file(copy.path().join(name)).unwrap();
+        fs::write(copy.path().join(name), bytes).unwrap();
+        // In a process of its own: damage must not end it.
+        let said = child("open", &[("PASSIM_TEST_FOLDER", copy.path().as_os_str())]);
+        let kind = said.lines().next().unwrap();
+        assert!(["Model", "ModelFile"].contains(&kind), "{name}: {said}");
+        assert!(said.contains(copy.path().file_name().unwrap().to_str().unwrap()), "{said}");
+    }
+}
+
+#[test]
+fn a_library_that_does_not_work_is_an_error_that_says_what_was_tried() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    fs::write(at("text.so"), "this is a text".repeat(100)).unwrap();
+    fs::write(at("empty.so"), "").unwrap();
+    fs::create_dir(at("folder")).unwrap();
+    let mut places = vec![at("missing.so"), at("text.so"), at("empty.so"), at("folder")];
+    if cfg!(target_os = "linux") {
+        // A library of another kind, and one whose end is missing.
+        let maps = fs::read_to_string("/proc/self/maps").unwrap();
+        let mut mapped = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
+        let c = mapped.find(|path| path.contains("/libc.so") || path.contains("/libc-")).unwrap();
+        let whole = fs::read(c).unwrap();
+        fs::write(at("cut.so"), &whole[..whole.len() / 2]).unwrap();
+        places.extend([c.into(), at("cut.so")]);
+    }
+    let model = dummy();
+    for place in places {
+        let said = child(
+            "open",
+            &[
+                ("ORT_DYLIB_PATH", place.as_os_str()),
+                ("PASSIM_TEST_FOLDER", model.path().as_os_str()),
+            ],
+        );
+        assert!(said.starts_with("Runtime\n"), "{said}");
+        assert!(said.contains("1.24") && said.contains("pip install onnxruntime"), "{said}");
+        assert!(said.contains(place.to_str().unwrap()), "{said}");
+    }
+}
+
+#[test]
+#[cfg(unix)]
+fn a_library_that_appears_later_is_found_by_the_next_call() {
+    let Some(model) = minilm() else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let said = child(
+        "wait_for_library",
+        &[
+            ("ORT_DYLIB_PATH", folder.path().as_os_str()),
+            ("PASSIM_TEST_LIBRARY", &env::var_os("ORT_DYLIB_PATH").unwrap()),
+            ("PASSIM_TEST_FOLDER", model.as_os_str()),
+        ],
+    );
+    assert_eq!(said, "Runtime, then 384 dimensions\n");
+}

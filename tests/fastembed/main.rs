@@ -1,0 +1,285 @@
+//! `FastEmbedder` with the real ONNX Runtime and all-MiniLM-L6-v2, which `scripts/test` provides.
+#![cfg(feature = "fastembed")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+mod child;
+mod failures;
+#[cfg(feature = "hub")]
+mod hub;
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use passim::{Embedder, Error, FastEmbedder, FastEmbedderBuilder, Pooling, Role, Vectors};
+use rayon::prelude::*;
+use tempfile::TempDir;
+
+const TEXTS: [&str; 6] = [
+    "Otters hold hands while they sleep.",
+    "Der Chiphersteller hat bei Dresden ein zweites Werk eröffnet.",
+    "x",
+    "",
+    "A licence that forbids large companies to use the weights is not an open one, say those who \
+     wrote the definition; the company that made the model sees it otherwise.",
+    "日本語 🦦 naïve “quotes” — 3.500",
+];
+
+/// Files that a model's folder must hold.
+const REQUIRED: [&str; 4] =
+    ["model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json"];
+
+/// The folder of all-MiniLM-L6-v2, or a word on standard error that the test does not run.
+fn minilm() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let (runtime, model) = (set("ORT_DYLIB_PATH"), set("PASSIM_TEST_MODEL"));
+    if runtime.is_none() || model.is_none() {
+        let test = thread::current().name().unwrap_or_default().to_owned();
+        // Not `eprintln!`, which the test harness hides.
+        let note = format!(
+            "NOT RUN: {test}: ORT_DYLIB_PATH and PASSIM_TEST_MODEL are not set; use scripts/test\n"
+        );
+        io::stderr().write_all(note.as_bytes()).unwrap();
+        return None;
+    }
+    model.map(PathBuf::from)
+}
+
+/// A copy of the model's folder that a test may change; the weights are linked.
+fn copy_of(model: &Path) -> TempDir {
+    let copy = tempfile::tempdir().unwrap();
+    for name in REQUIRED.into_iter().chain(["special_tokens_map.json"]) {
+        let target = copy.path().join(name);
+        if name == "model.onnx" {
+            fs::hard_link(model.join(name), &target)
+                .or_else(|_| fs::copy(model.join(name), &target).map(drop))
+                .unwrap();
+        } else {
+            fs::copy(model.join(name), target).unwrap();
+        }
+    }
+    copy
+}
+
+fn cosine(vectors: &Vectors, a: usize, b: usize) -> f32 {
+    vectors.row(a).iter().zip(vectors.row(b)).map(|(a, b)| a * b).sum()
+}
+
+#[test]
+fn rows_are_unit_vectors_of_the_models_dimension() {
+    let Some(model) = minilm() else { return };
+    let embedder = FastEmbedder::from_folder(&model).unwrap();
+    assert_eq!(embedder.identity().name, "all-MiniLM-L6-v2");
+    assert_eq!(embedder.dim(), 384);
+    // 512 positions, of which [CLS] and [SEP] take two.
+    assert_eq!(embedder.max_tokens(), Some(510));
+    let cores = thread::available_parallelism().unwrap().get();
+    assert_eq!(embedder.max_workers(), cores.min((4 << 30) / 90_000_000));
+    let vectors = embedder.embed(Role::Passage, &TEXTS).unwrap();
+    assert_eq!((vectors.len(), vectors.dim()), (TEXTS.len(), 384));
+    for row in vectors.rows() {
+        let norm: f32 = row.iter().map(|x| x * x).sum::<f32>().sqrt();
+        assert!((norm - 1.0).abs() < 1e-5, "{norm}");
+    }
+    assert_eq!(embedder.embed(Role::Query, &[]).unwrap(), Vectors::empty(384));
+}
+
+#[test]
+fn a_row_depends_on_its_text_alone() {
+    let Some(model) = minilm() else { return };
+    let one = FastEmbedderBuilder::from_folder(&model).workers(1).build().unwrap();
+    let many = FastEmbedder::from_folder(&model).unwrap();
+    assert_eq!(one.max_workers(), 1);
+    assert_eq!(one.identity(), many.identity());
+    let expected = one.embed(Role::Passage, &TEXTS).unwrap();
+    for (row, text) in TEXTS.iter().enumerate() {
+        let alone = many.embed(Role::Passage, &[text]).unwrap();
+        assert_eq!(alone.row(0), expected.row(row), "{text}");
+    }
+    let mut reversed = TEXTS;
+    reversed.reverse();
+    thread::scope(|scope| {
+        let calls: Vec<_> =
+            (0..8).map(|_| scope.spawn(|| many.embed(Role::Passage, &reversed).unwrap())).collect();
+        for call in calls {
+            let vectors = call.join().unwrap();
+            assert!(vectors.rows().eq(expected.rows().collect::<Vec<_>>().into_iter().rev()));
+        }
+    });
+}
+
+#[test]
+fn like_texts_are_closer_than_unlike_ones() {
+    let Some(model) = minilm() else { return };
+    let embedder = FastEmbedder::from_folder(&model).unwrap();
+    let texts = [
+        "The cat sleeps on the warm sofa.",
+        "A kitten is napping on the couch.",
+        "The central bank raised interest rates again.",
+    ];
+    let vectors = embedder.embed(Role::Passage, &texts).unwrap();
+    let (like, unlike) = (cosine(&vectors, 0, 1), cosine(&vectors, 0, 2));
+    assert!(like > 0.5 && unlike < 0.2, "{like} {unlike}");
+}
+
+#[derive(serde::Deserialize)]
+struct Reference {
+    text: String,
+    tokens: usize,
+    vector: Vec<f32>,
+}
+
+/// Made by `python3 tests/data/minilm_reference.py MODEL > tests/data/minilm_reference.json`.
+#[test]
+fn vectors_and_counts_equal_those_of_an_independent_computation() {
+    let Some(model) = minilm() else { return };
+    let embedder = FastEmbedder::from_folder(&model).unwrap();
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/minilm_reference.json");
+    let cases: Vec<Reference> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    assert_eq!(cases.len(), 5);
+    for case in cases {
+        assert_eq!(embedder.count_tokens(&case.text).unwrap(), case.tokens, "{}", case.text);
+        let vectors = embedder.embed(Role::Passage, &[&case.text]).unwrap();
+        let differences = vectors.row(0).iter().zip(&case.vector).map(|(a, b)| (a - b).abs());
+        let largest = differences.fold(0.0, f32::max);
+        assert!(largest < 1e-5, "{}: {largest}", case.text);
+    }
+}
+
+#[test]
+fn tokens_are_counted_without_special_ones_and_without_cutting() {
+    let Some(model) = minilm() else { return };
+    let embedder = FastEmbedder::from_folder(&model).unwrap();
+    for (text, tokens) in [("", 0), ("otter", 1), ("Hello world", 2), ("3.500", 3)] {
+        assert_eq!(embedder.count_tokens(text).unwrap(), tokens, "{text}");
+    }
+    assert_eq!(embedder.count_tokens(&"otter ".repeat(2000)).unwrap(), 2000);
+}
+
+/// The last token within the limit counts, the first beyond it does not.
+#[test]
+fn exactly_max_tokens_are_read() {
+    let Some(model) = minilm() else { return };
+    for prefix in ["", "passage: "] {
+        for max_length in [16, 512] {
+            let builder = FastEmbedderBuilder::from_folder(&model).workers(1);
+            let embedder = builder.max_length(max_length).passage_prefix(prefix).build().unwrap();
+            let limit = embedder.max_tokens().unwrap();
+            assert_eq!(limit, max_length - 2 - embedder.count_tokens(prefix).unwrap());
+            let ending = |len: usize, last: &str| {
+                let text = "otter ".repeat(len - 1) + last;
+                assert_eq!(embedder.count_tokens(&text).unwrap(), len);
+                embedder.embed(Role::Passage, &[&text]).unwrap()
+            };
+            assert_ne!(ending(limit, "cat"), ending(limit, "bank"));
+            assert_eq!(ending(limit + 1, "cat"), ending(limit + 1, "bank"));
+        }
+    }
+}
+
+#[test]
+fn prefixes_go_by_role() {
+    let Some(model) = minilm() else { return };
+    let plain = FastEmbedder::from_folder(&model).unwrap();
+    let builder = FastEmbedderBuilder::from_folder(&model).workers(1);
+    let prefixed = builder.query_prefix("query: ").passage_prefix("a longer prefix: ");
+    let prefixed = prefixed.build().unwrap();
+    let text = "Why do otters sleep?";
+    let embed = |embedder: &FastEmbedder, role, text: &str| embedder.embed(role, &[text]).unwrap();
+    assert_eq!(embed(&plain, Role::Query, text), embed(&plain, Role::Passage, text));
+    for (role, prefix) in [(Role::Query, "query: "), (Role::Passage, "a longer prefix: ")] {
+        let spelled = format!("{prefix}{text}");
+        assert_eq!(embed(&prefixed, role, text), embed(&plain, role, &spelled), "{prefix}");
+        assert_ne!(embed(&prefixed, role, text), embed(&plain, role, text), "{prefix}");
+    }
+    assert_eq!(prefixed.count_tokens(text).unwrap(), plain.count_tokens(text).unwrap());
+    assert_eq!(prefixed.max_tokens(), Some(510 - 4));
+}
+
+#[test]
+fn whatever_changes_vectors_changes_the_identity() {
+    let Some(model) = minilm() else { return };
+    let copy = copy_of(&model);
+    let build = |builder: FastEmbedderBuilder| {
+        let embedder = builder.workers(1).build().unwrap();
+        (embedder.identity().hash, embedder.embed(Role::Query, &["otters"]).unwrap())
+    };
+    let folder = || FastEmbedderBuilder::from_folder(copy.path());
+    let (plain, mean) = build(folder());
+    let (cls, first) = build(folder().pooling(Pooling::Cls));
+    assert_ne!(mean, first);
+    let mut hashes = vec![
+        plain,
+        cls,
+        build(folder().query_prefix("q: ")).0,
+        build(folder().passage_prefix("q: ")).0,
+        build(folder().max_length(256)).0,
+    ];
+    let tokenizer = fs::read_to_string(copy.path().join("tokenizer.json")).unwrap();
+    let respelled = tokenizer.replace("\"otter\"", "\"ottter\"");
+    assert_ne!(tokenizer, respelled);
+    fs::write(copy.path().join("tokenizer.json"), respelled).unwrap();
+    hashes.push(build(folder()).0);
+    hashes.sort_unstable();
+    hashes.dedup();
+    assert_eq!(hashes.len(), 6);
+    // The folder's name does not count, nor does the pooling file say anything new.
+    fs::write(copy.path().join("tokenizer.json"), tokenizer).unwrap();
+    assert_eq!(build(folder()).0, FastEmbedder::from_folder(&model).unwrap().identity().hash);
+    fs::create_dir(copy.path().join("1_Pooling")).unwrap();
+    let pooling = r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#;
+    fs::write(copy.path().join("1_Pooling/config.json"), pooling).unwrap();
+    assert_eq!(build(folder()), (cls, first));
+}
+
+#[test]
+fn a_folder_in_another_layout_is_the_same_model() {
+    let Some(model) = minilm() else { return };
+    let copy = copy_of(&model);
+    fs::create_dir(copy.path().join("onnx")).unwrap();
+    fs::rename(copy.path().join("model.onnx"), copy.path().join("onnx/model.onnx")).unwrap();
+    fs::remove_file(copy.path().join("special_tokens_map.json")).unwrap();
+    // An export without a padding token and without a limit.
+    fs::write(copy.path().join("tokenizer_config.json"), "{}").unwrap();
+    let other = FastEmbedder::from_folder(copy.path()).unwrap();
+    let plain = FastEmbedder::from_folder(&model).unwrap();
+    assert_eq!(other.max_tokens(), plain.max_tokens());
+    let embed = |embedder: &FastEmbedder| embedder.embed(Role::Passage, &TEXTS).unwrap();
+    assert_eq!(embed(&other), embed(&plain));
+}
+
+#[test]
+fn settings_out_of_range_are_named() {
+    let Some(model) = minilm() else { return };
+    let builder = || FastEmbedderBuilder::from_folder(&model);
+    let long = "otter ".repeat(510);
+    for (builder, expected) in [
+        (builder().workers(0), "workers"),
+        (builder().threads(0), "threads"),
+        (builder().max_length(513), "max_length"),
+        (builder().max_length(7), "max_length"),
+        (builder().query_prefix(&long), "max_length"),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert!(matches!(error, Error::Setting { name, .. } if name == expected), "{error}");
+    }
+    let many = builder().workers(999).threads(1).build().unwrap();
+    assert_eq!(many.max_workers(), thread::available_parallelism().unwrap().get());
+}
+
+#[test]
+fn calls_from_rayon_workers_come_back() {
+    let Some(model) = minilm() else { return };
+    let (done, watch) = mpsc::channel();
+    thread::spawn(move || {
+        let embedder = FastEmbedderBuilder::from_folder(model).workers(1).build().unwrap();
+        let embed = |n: usize| embedder.embed(Role::Passage, &[TEXTS[n % TEXTS.len()]; 3]);
+        let rows: usize = (0..100).into_par_iter().map(|n| embed(n).unwrap().len()).sum();
+        done.send(rows).unwrap();
+    });
+    assert_eq!(watch.recv_timeout(Duration::from_mins(2)), Ok(300));
+}

@@ -1,0 +1,78 @@
+//! An embedder for tests: white-space words as tokens, seeded hashes as vectors.
+
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+
+/// Counts words and adds up one pseudo-random vector per word, so that texts
+/// that share words are similar.
+#[derive(Debug)]
+pub struct WordEmbedder {
+    identity: ModelIdentity,
+    dim: usize,
+    max_tokens: Option<usize>,
+}
+
+#[allow(dead_code, reason = "not every test that includes this file uses all of it")]
+impl WordEmbedder {
+    /// Vectors of `dim` components; texts of any length.
+    pub fn new(dim: usize) -> Self {
+        let identity = ModelIdentity { name: format!("words-{dim}"), hash: dim as u128 };
+        Self { identity, dim, max_tokens: None }
+    }
+
+    /// Reads at most `max_tokens` words.
+    pub fn reading(mut self, max_tokens: usize) -> Self {
+        self.max_tokens = Some(max_tokens);
+        self
+    }
+}
+
+impl Embedder for WordEmbedder {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        self.max_tokens
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        Ok(text.split_whitespace().count())
+    }
+
+    fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+        let most = self.max_tokens.unwrap_or(usize::MAX);
+        let mut data = Vec::with_capacity(texts.len() * self.dim);
+        for text in texts {
+            let mut sum = vec![1e-3; self.dim];
+            for word in text.split_whitespace().take(most) {
+                let mut state = seed(word);
+                for x in &mut sum {
+                    *x += uniform(&mut state);
+                }
+            }
+            data.extend(sum);
+        }
+        Vectors::normalized(self.dim, data)
+    }
+}
+
+fn seed(word: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    word.to_lowercase().hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The next number of splitmix64, scaled to -1 to 1.
+fn uniform(state: &mut u64) -> f32 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    ((z ^ (z >> 31)) >> 40) as f32 / (1 << 23) as f32 - 1.0
+}
