@@ -4,13 +4,13 @@
 //! cargo run --release --example fastembed_model -- FOLDER_OR_NAME
 //! cargo run --release --example fastembed_model -- MultilingualE5Small
 //! ```
-#![expect(clippy::print_stdout, clippy::print_stderr, reason = "an example talks to its user")]
 
-use std::env;
-use std::error::Error;
-use std::path::Path;
-use std::process::ExitCode;
+#[path = "support/outcome.rs"]
+mod outcome;
 
+use std::{env, path::Path, process::ExitCode};
+
+use outcome::{Failure, exit_code};
 use passim::{Embedder, FastEmbedder, Role};
 
 const QUESTION: &str = "Why do sea otters hold hands?";
@@ -23,21 +23,12 @@ const PASSAGES: [&str; 4] = [
 ];
 
 fn main() -> ExitCode {
-    let Some(model) = env::args().nth(1) else {
-        eprintln!("usage: fastembed_model FOLDER_OR_NAME");
-        return ExitCode::FAILURE;
-    };
-    match run(&model) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            report(&*error);
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run())
 }
 
-fn run(model: &str) -> Result<(), Box<dyn Error>> {
-    let embedder = open(model)?;
+fn run() -> Result<(), Failure> {
+    let model = env::args().nth(1).ok_or("usage: fastembed_model FOLDER_OR_NAME")?;
+    let embedder = open(&model)?;
     println!("{}, dimension {}", embedder.identity(), embedder.dim());
     println!("at most {:?} tokens a text", embedder.max_tokens().unwrap_or_default());
 
@@ -61,14 +52,4 @@ fn open(model: &str) -> passim::Result<FastEmbedder> {
         return FastEmbedder::from_name(model);
     }
     FastEmbedder::from_folder(Path::new(model))
-}
-
-/// Says what went wrong, then why.
-fn report(error: &dyn Error) {
-    eprintln!("error: {error}");
-    let mut cause = error.source();
-    while let Some(why) = cause {
-        eprintln!("  because: {why}");
-        cause = why.source();
-    }
 }

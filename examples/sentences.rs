@@ -4,9 +4,15 @@
 //! echo "Am 3. Oktober kam Dr. Weiß. Er blieb." | cargo run --example sentences
 //! ```
 
-use std::io::{self, BufWriter, ErrorKind, Read, Write};
-use std::process::ExitCode;
+#[path = "support/outcome.rs"]
+mod outcome;
 
+use std::{
+    io::{self, BufWriter, Read, Write},
+    process::ExitCode,
+};
+
+use outcome::{Failure, exit_code};
 use serde::Serialize;
 
 /// A sentence and where it is, in bytes.
@@ -18,30 +24,20 @@ struct Sentence<'t> {
 }
 
 fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        // Whoever read the sentences has seen enough of them.
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-        Err(error) => {
-            let _ = writeln!(io::stderr(), "error: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code(run())
 }
 
-fn run() -> io::Result<()> {
+fn run() -> Result<(), Failure> {
     let mut bytes = Vec::new();
     io::stdin().lock().read_to_end(&mut bytes)?;
     let text = str::from_utf8(&bytes).map_err(|error| {
-        let message =
-            format!("standard input is not UTF-8: invalid bytes at offset {}", error.valid_up_to());
-        io::Error::new(ErrorKind::InvalidData, message)
+        format!("standard input is not UTF-8: invalid bytes at offset {}", error.valid_up_to())
     })?;
     let mut out = BufWriter::new(io::stdout().lock());
     for range in passim::sentences(text) {
         let sentence = Sentence { start: range.start, end: range.end, text: &text[range] };
-        serde_json::to_writer(&mut out, &sentence)?;
-        out.write_all(b"\n")?;
+        let line = serde_json::to_string(&sentence)?;
+        writeln!(out, "{line}")?;
     }
-    out.flush()
+    Ok(out.flush()?)
 }

@@ -7,6 +7,7 @@ mod hub;
 #[cfg(feature = "hub")]
 mod models;
 mod pool;
+mod recipe;
 mod runtime;
 mod session;
 
@@ -16,22 +17,13 @@ use std::path::PathBuf;
 pub use builder::FastEmbedderBuilder;
 #[cfg(feature = "hub")]
 pub use models::PretrainedModel;
+pub use recipe::Pooling;
 
 use super::{Embedder, ModelIdentity, Role};
 use crate::{Error, Result, Vectors};
-use builder::Recipe;
 use pool::Pool;
+use recipe::Recipe;
 use session::{Counter, Session};
-
-/// How the token vectors of a transformer become the vector of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Pooling {
-    /// The vector of the first token.
-    Cls,
-    /// The mean of all token vectors.
-    Mean,
-}
 
 /// A transformer model that runs in ONNX Runtime.
 ///

@@ -6,11 +6,12 @@ use std::thread::{self, ScopedJoinHandle};
 
 use super::folder::ModelFiles;
 use super::pool::Pool;
+use super::recipe::Recipe;
 use super::session::{Counter, Session, SessionSettings};
 use super::{FastEmbedder, Pooling, runtime};
 #[cfg(feature = "hub")]
 use super::{hub, models};
-use crate::{Cause, Error, ModelIdentity, Result, Role};
+use crate::{Cause, Error, ModelIdentity, Result};
 
 /// All sessions together hold no more weights than this, in bytes, unless the user sets
 /// their number.
@@ -176,6 +177,7 @@ impl FastEmbedderBuilder {
         let (workers, threads) = share(cores, weights, self.workers, self.threads);
         let settings =
             SessionSettings { pooling: recipe.pooling, max_length: recipe.max_length, threads };
+        tracing::debug!(model = loaded.name, workers, threads, "opening sessions");
         let opened = open(&loaded.files, settings, workers, loaded.dim);
         let Opened { sessions, counter, dim, special_tokens } = opened.map_err(|source| {
             Error::Model { name: loaded.name.clone(), remedy: DAMAGED, source }
@@ -241,37 +243,6 @@ impl FastEmbedderBuilder {
             passage_prefix: prefix(&self.passage_prefix, loaded.passage_prefix),
             max_length,
         })
-    }
-}
-
-/// What vectors depend on beside the model's files.
-#[derive(Debug)]
-pub(super) struct Recipe {
-    pooling: Pooling,
-    query_prefix: String,
-    passage_prefix: String,
-    max_length: usize,
-}
-
-impl Recipe {
-    pub(super) fn prefix(&self, role: Role) -> &str {
-        match role {
-            Role::Query => &self.query_prefix,
-            Role::Passage => &self.passage_prefix,
-        }
-    }
-
-    fn words(&self) -> [String; 4] {
-        let pooling = format!("{:?}", self.pooling);
-        let (query, passage) = (self.query_prefix.clone(), self.passage_prefix.clone());
-        [pooling, query, passage, self.max_length.to_string()]
-    }
-
-    /// In tokens.
-    fn longest_prefix(&self, count: &Counter) -> Result<usize> {
-        let query = count(&self.query_prefix).map_err(Error::Embed)?;
-        let passage = count(&self.passage_prefix).map_err(Error::Embed)?;
-        Ok(query.max(passage))
     }
 }
 
