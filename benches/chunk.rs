@@ -1,17 +1,17 @@
 //! Sentences and passages per second, by size of the text; words stand in for tokens.
 
+#[path = "support/seeded.rs"]
+mod seeded;
+#[path = "support/words.rs"]
+mod words;
+
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use passim::{Article, Chunker, sentences};
 
-#[path = "support/seeded.rs"]
-mod seeded;
-#[path = "../tests/support/mod.rs"]
-mod support;
-
 use seeded::Seeded;
-use support::WordEmbedder;
+use words::WordEmbedder;
 
 /// What the texts are put together from.
 const PARAGRAPHS: [&str; 6] = [

@@ -1,6 +1,6 @@
 //! The bundled model gives the vectors of the code that trained it.
 
-use passim::{Embedder, Role, StaticEmbedder};
+use passim::{Embedder, Error, Role, StaticEmbedder};
 use serde_json::Value;
 
 /// Written by `training/train.py`: texts, numbers of pieces, every fourth value of the vectors.
@@ -38,4 +38,17 @@ fn a_text_has_one_vector_in_any_company() {
     }
     assert_eq!(together.row(0), together.row(2));
     assert!(embedder.embed(Role::Query, &[]).unwrap().is_empty());
+}
+
+#[test]
+fn a_model_file_is_the_same_model_as_the_bundled_one() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/passim-de-en.psm");
+    let from_file = StaticEmbedder::from_file(path).unwrap();
+    assert_eq!(from_file.identity(), StaticEmbedder::bundled().unwrap().identity());
+    assert!(std::fs::metadata(path).unwrap().len() < 8_000_000);
+
+    let missing = StaticEmbedder::from_file("no/such/model.psm").unwrap_err();
+    assert!(matches!(missing, Error::Io { .. }), "{missing}");
+    let other = StaticEmbedder::from_file(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
+    assert!(matches!(other, Err(Error::Corrupt { .. })));
 }

@@ -1,13 +1,16 @@
 //! Laws of sentences and passages that hold for any text.
 
-mod support;
+#[path = "../benches/support/seeded.rs"]
+mod seeded;
+#[path = "../benches/support/words.rs"]
+mod words;
 
 use std::{ops::Range, time::Instant};
 
 use passim::{Article, Chunker, Embedder, Passage, sentences};
 use proptest::prelude::*;
-use support::WordEmbedder;
 use unicode_segmentation::UnicodeSegmentation;
+use words::WordEmbedder;
 
 /// Counts characters: an embedder whose counts of parts do not add up, since white space counts.
 struct CharEmbedder(WordEmbedder);

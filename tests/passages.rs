@@ -1,9 +1,12 @@
 //! How articles are cut into passages: where, how evenly, and what goes with them.
 
-mod support;
+#[path = "../benches/support/seeded.rs"]
+mod seeded;
+#[path = "../benches/support/words.rs"]
+mod words;
 
 use passim::{Article, Chunker, Error, Passage};
-use support::WordEmbedder;
+use words::WordEmbedder;
 
 /// A sentence of `words` words.
 fn sentence(words: usize) -> String {

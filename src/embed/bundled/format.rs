@@ -115,9 +115,10 @@ impl Layout {
 
     /// Checks that there is one scale and one vector with a direction for every row.
     fn check_sections(&self, bytes: &[u8]) -> Result<(), Problem> {
-        let rows = self.rows as usize;
-        require(self.scales.len() == rows * size_of::<f32>(), "length of the scales")?;
-        require(self.codes.len() == rows * self.dim / 2, "length of the codes")?;
+        let rows = u64::from(self.rows);
+        require(self.vocabulary.len() < u32::MAX as usize, "length of the vocabulary")?;
+        require(self.scales.len() as u64 == rows * 4, "length of the scales")?;
+        require(self.codes.len() as u64 == rows * (self.dim as u64 / 2), "length of the codes")?;
         let directed = |row| {
             self.scale(bytes, row).is_normal()
                 && self.codes(bytes, row).iter().any(|&byte| byte != ZEROS)

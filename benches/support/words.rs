@@ -1,8 +1,10 @@
-//! An embedder for tests: white-space words as tokens, seeded hashes as vectors.
+//! An embedder for benchmarks and tests: white-space words as tokens, seeded hashes as vectors.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
 use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+
+use crate::seeded::Seeded;
 
 /// Counts words and adds up one pseudo-random vector per word, so that texts
 /// that share words are similar.
@@ -51,9 +53,9 @@ impl Embedder for WordEmbedder {
         for text in texts {
             let mut sum = vec![1e-3; self.dim];
             for word in text.split_whitespace().take(most) {
-                let mut state = seed(word);
+                let mut seeded = Seeded(seed(word));
                 for x in &mut sum {
-                    *x += uniform(&mut state);
+                    *x += seeded.unit();
                 }
             }
             data.extend(sum);
@@ -66,14 +68,4 @@ fn seed(word: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     word.to_lowercase().hash(&mut hasher);
     hasher.finish()
-}
-
-/// The next number of splitmix64, scaled to -1 to 1.
-fn uniform(state: &mut u64) -> f32 {
-    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let mut z = *state;
-    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    let bits = u16::try_from((z ^ (z >> 31)) >> 48).unwrap();
-    f32::from(bits) / f32::from(u16::MAX) * 2.0 - 1.0
 }
