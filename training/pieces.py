@@ -99,7 +99,8 @@ def weighted(counts):
 def teacher_pieces(tokenizer):
     """The teacher's pieces in our alphabet, as {(is continuation, text): token id}."""
     pieces = {}
-    for token, token_id in tokenizer.get_vocab(with_added_tokens=False).items():
+    by_id = sorted(tokenizer.get_vocab(with_added_tokens=False).items(), key=lambda item: item[1])
+    for token, token_id in by_id:
         continues, text = token.startswith("##"), token.removeprefix("##")
         if token.startswith("[") and token.endswith("]") and len(token) > 1:
             continue

@@ -2,6 +2,7 @@
 """Trains the bundled German-English static model; README.md beside this file explains it.
 
 usage: train.py [--train DIR] [--evaluation DIR] [--teacher DIR] [--cache DIR] [--output FILE] [--fixture FILE] [--steps N]
+                [--vocabulary FILE]
 """
 
 import argparse
@@ -73,7 +74,16 @@ def arguments():
     for name, path in paths.items():
         parser.add_argument(f"--{name}", type=Path, default=path, help=f"default: {path}")
     parser.add_argument("--steps", type=int, default=STEPS, help=f"default: {STEPS}")
+    parser.add_argument("--vocabulary", type=Path, help="model file whose word pieces are taken instead of learning some")
     return parser.parse_args()
+
+
+def word_pieces(given, pairs, evaluation, pieces_of_teacher):
+    """The vocabulary: that of a model file if one is given, else learned."""
+    if given.vocabulary:
+        return model_file.StaticModel.read(given.vocabulary).vocabulary
+    texts = corpus.vocabulary_texts(pairs, corpus.read_german(given.train, evaluation))
+    return pieces.vocabulary(pieces_of_teacher, texts, ROWS)
 
 
 def main():
@@ -84,8 +94,7 @@ def main():
 
     teacher = Teacher(given.teacher, given.cache)
     pieces_of_teacher = pieces.teacher_pieces(teacher.tokenizer)
-    texts = corpus.vocabulary_texts(pairs, corpus.read_german(given.train, evaluation))
-    vocabulary = pieces.vocabulary(pieces_of_teacher, texts, ROWS)
+    vocabulary = word_pieces(given, pairs, evaluation, pieces_of_teacher)
     pairs, vectors = taught_pairs(pairs, development, teacher)
     axes = projection(vectors)
     data = Corpus(pairs, vocabulary, (vectors.astype(np.float32) @ axes).astype(np.float16))
