@@ -59,6 +59,9 @@ impl Article {
         self
     }
 
+    /// The longest text that a corpus takes, in bytes.
+    pub const MAX_BYTES: usize = 1 << 27;
+
     /// The title without surrounding white space, if anything is left of it.
     pub(crate) fn shown_title(&self) -> Option<&str> {
         self.title.as_deref().map(str::trim).filter(|title| !title.is_empty())
@@ -114,6 +117,18 @@ impl From<i32> for Value {
     }
 }
 
+impl From<u32> for Value {
+    fn from(value: u32) -> Self {
+        Self::Integer(value.into())
+    }
+}
+
+impl From<f32> for Value {
+    fn from(value: f32) -> Self {
+        Self::Float(value.into())
+    }
+}
+
 impl From<f64> for Value {
     fn from(value: f64) -> Self {
         Self::Float(value)
@@ -144,15 +159,15 @@ impl From<String> for Value {
 pub struct Date(civil::Date);
 
 impl Date {
-    /// The day `day` (from 1) of month `month` (from 1) of `year`.
+    /// The day `day` (from 1) of month `month` (from 1) of `year` (0 to 9999).
     ///
     /// # Errors
     ///
     /// [`Error::Date`] if there is no such day.
     pub fn new(year: i16, month: i8, day: i8) -> Result<Self> {
-        civil::Date::new(year, month, day)
-            .map(Self)
-            .map_err(|_| Error::Date { got: format!("{year:04}-{month:02}-{day:02}") })
+        let date = civil::Date::new(year, month, day).ok().filter(|_| (0..=9999).contains(&year));
+        let got = || format!("{year:04}-{month:02}-{day:02}");
+        date.map(Self).ok_or_else(|| Error::Date { got: got() })
     }
 }
 
@@ -199,7 +214,13 @@ mod tests {
         for wrong in ["2023-02-29", "20240229", "2024-02-29T10:00", "29.02.2024", ""] {
             assert!(matches!(wrong.parse::<Date>(), Err(Error::Date { .. })), "{wrong}");
         }
-        assert!(matches!(Date::new(2024, 13, 1), Err(Error::Date { .. })));
+        for (year, month, day) in [(2024, 13, 1), (2023, 2, 29), (-1, 1, 1), (-5, 6, 7)] {
+            assert!(matches!(Date::new(year, month, day), Err(Error::Date { .. })), "{year}");
+        }
+        for date in [Date::new(0, 1, 1), Date::new(9999, 12, 31), Date::new(812, 3, 4)] {
+            let date = date.unwrap();
+            assert_eq!(date.to_string().parse::<Date>().unwrap(), date);
+        }
     }
 
     #[test]

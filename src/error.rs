@@ -39,6 +39,17 @@ pub enum Error {
         position: usize,
     },
 
+    /// An article is longer than a corpus takes. Split it into several.
+    #[error("article `{key}` has {bytes} bytes, {limit} are allowed: split it into several")]
+    ArticleTooLarge {
+        /// Key of the article.
+        key: String,
+        /// Length of its text.
+        bytes: usize,
+        /// The longest text that is taken.
+        limit: usize,
+    },
+
     /// A date does not exist or is not written `YYYY-MM-DD`.
     #[error("`{got}` is not a date of the form YYYY-MM-DD")]
     Date {

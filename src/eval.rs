@@ -10,12 +10,12 @@ use std::{
 
 /// Grades of the documents that were judged for one question, 0 for not relevant;
 /// documents that are missing count as not relevant.
-pub type Grades<T> = HashMap<T, u32>;
+pub type Grades<T> = HashMap<T, u8>;
 
 /// Normalised discounted cumulative gain of the first `k` documents of `ranked`, 0 to 1.
 ///
 /// Gain `2^grade - 1`, discount `1 / log2(rank + 1)`; the ideal ranking has all judged
-/// documents in the order of their grades.
+/// documents in the order of their grades. A document that is ranked again gains nothing.
 ///
 /// # Examples
 ///
@@ -31,14 +31,18 @@ pub type Grades<T> = HashMap<T, u32>;
 ///
 /// Järvelin & Kekäläinen (2002); the gain is that of Burges et al. (2005).
 pub fn ndcg_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Option<f64> {
-    let gains = ranked.iter().map(|document| grades.get(document).copied().unwrap_or_default());
-    let mut ideal: Vec<u32> = grades.values().copied().collect();
+    let mut seen = HashSet::new();
+    let gains = ranked.iter().map(|document| {
+        let grade = grades.get(document).filter(|_| seen.insert(document));
+        grade.copied().unwrap_or_default()
+    });
+    let mut ideal: Vec<u8> = grades.values().copied().collect();
     ideal.sort_unstable_by(|a, b| b.cmp(a));
     let best = discounted(ideal.into_iter().take(k));
     (best > 0.0).then(|| discounted(gains.take(k)) / best)
 }
 
-fn discounted(grades: impl Iterator<Item = u32>) -> f64 {
+fn discounted(grades: impl Iterator<Item = u8>) -> f64 {
     let ranks = (1_u32..).map(f64::from);
     grades
         .zip(ranks)
@@ -139,6 +143,13 @@ mod tests {
         assert_near(recall_at_k(&[1, 5, 2, 3], &grades, 3), 0.5);
         assert_near(recall_at_k(&[1, 1, 1], &grades, 3), 0.25);
         assert_near(ann_recall_at_k(&[1, 2, 9, 8], &[2, 1, 3, 4], 4), 0.5);
+    }
+
+    #[test]
+    fn a_document_gains_once_and_no_grade_is_too_high() {
+        let grades = Grades::from([("a", 1), ("b", 1)]);
+        assert_near(ndcg_at_k(&["a", "a", "b"], &grades, 10), 1.5 / (1.0 + 1.0 / 3_f64.log2()));
+        assert_near(ndcg_at_k(&["a"; 10], &Grades::from([("a", u8::MAX)]), 10), 1.0);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use std::{cmp::Ordering, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result, Vectors, kernel, vectors::unit_query};
+use crate::{Cancel, Error, Result, Vectors, kernel, vectors::unit_query};
 
 pub use exact::ExactIndex;
 pub use hnsw::{HnswIndex, HnswParams};
@@ -18,7 +18,8 @@ pub use rows::RowSet;
 /// Finds the vectors closest to a query.
 ///
 /// An index numbers its vectors by their rows, from 0, and never changes, so any
-/// number of threads can search it.
+/// number of threads can search it. A [`Retriever`](crate::Retriever) builds its indexes
+/// itself, as [`IndexChoice`] says.
 pub trait VectorIndex: Send + Sync {
     /// Number of vectors indexed.
     fn len(&self) -> usize;
@@ -53,8 +54,8 @@ pub trait VectorIndex: Send + Sync {
 pub struct SearchParams {
     /// Number of neighbors wanted, 1 or more.
     pub k: usize,
-    /// `ef`: candidates that a graph search keeps; raised to `k` if lower. More
-    /// candidates, higher recall, longer search.
+    /// `ef`: candidates that a graph search keeps; raised to `k`, and to 16, if lower.
+    /// More candidates, higher recall, longer search.
     pub ef_search: usize,
     /// Compare the query with every vector, even where there is a graph: slower, and
     /// what the graph's recall is measured by.
@@ -120,9 +121,9 @@ pub enum IndexChoice {
 }
 
 impl IndexChoice {
-    /// From this number of vectors on there is a graph: its search then takes about half
-    /// the time of comparing all (`cargo bench --bench query`), which pays for its build.
-    pub const GRAPH_FROM: usize = 2_048;
+    /// From this number of vectors on [`IndexChoice::Auto`] builds a graph: its search then
+    /// takes less than half the time of comparing all (`cargo bench --bench query`).
+    pub const GRAPH_FROM: usize = 4_096;
 
     /// Checks the settings before any work is done.
     pub(crate) fn check(self) -> Result<()> {
@@ -133,13 +134,25 @@ impl IndexChoice {
     }
 
     /// Builds the chosen index over `vectors`.
-    pub(crate) fn build(self, vectors: Arc<Vectors>) -> Result<Box<dyn VectorIndex>> {
+    pub(crate) fn build(
+        self,
+        vectors: Arc<Vectors>,
+        cancel: &Cancel,
+    ) -> Result<Box<dyn VectorIndex>> {
         match self {
-            Self::Hnsw(params) => Ok(Box::new(HnswIndex::build(vectors, params)?)),
-            Self::Auto(params) if vectors.len() >= Self::GRAPH_FROM => {
-                Ok(Box::new(HnswIndex::build(vectors, params)?))
+            Self::Hnsw(params) | Self::Auto(params) if vectors.len() >= self.graph_from() => {
+                Ok(Box::new(HnswIndex::build_unless(cancel, vectors, params)?))
             }
-            Self::Auto(_) | Self::Exact => Ok(Box::new(ExactIndex::new(vectors)?)),
+            _ => Ok(Box::new(ExactIndex::new(vectors)?)),
+        }
+    }
+
+    /// From how many vectors on this choice builds a graph.
+    pub(crate) fn graph_from(self) -> usize {
+        match self {
+            Self::Exact => usize::MAX,
+            Self::Hnsw(_) => 0,
+            Self::Auto(_) => Self::GRAPH_FROM,
         }
     }
 }

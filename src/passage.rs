@@ -11,6 +11,7 @@ use crate::Article;
 /// All ranges are byte ranges of the article's text and begin and end between
 /// graphemes, so `&article.text[passage.range.clone()]` is the passage's text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct Passage {
     /// Where the passage is; not empty, without surrounding white space.
     pub range: Range<usize>,

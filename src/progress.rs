@@ -9,6 +9,7 @@ use crate::{Error, Result};
 
 /// How far a long operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Progress {
     /// Texts embedded so far.
     pub done: usize,

@@ -5,11 +5,12 @@ mod builder;
 use std::{collections::HashSet, fmt, path::Path, sync::Arc};
 
 use rayon::prelude::*;
+use serde::Serialize;
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, Chunker, EmbedReport, EmbedStage, Error, Hits, IndexChoice, Progress, Query,
-    Result, Role, Searcher, Vectors,
+    Article, Cancel, Chunker, EmbedReport, Error, Hits, IndexChoice, Progress, Query, Result, Role,
+    Searcher, Vectors,
     segment::{Chunked, LiveSegment, Segment},
     store,
 };
@@ -45,7 +46,6 @@ pub struct Retriever {
 struct Settings {
     chunker: Chunker,
     index: IndexChoice,
-    workers: Option<usize>,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
 }
@@ -61,7 +61,7 @@ impl fmt::Debug for Retriever {
 }
 
 /// What adding articles came to.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AddReport {
     /// Articles added, those that replaced others included.
@@ -106,7 +106,8 @@ impl Retriever {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be written.
+    /// [`Error::Io`] if it cannot be written, [`Error::TooLarge`] for an article that is
+    /// over 2^28 bytes together with its metadata and passages.
     #[instrument(level = "debug", skip_all)]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let (articles, vectors) = joined(&self.searcher.segments, self.searcher.embedder.dim())?;
@@ -120,11 +121,14 @@ impl Retriever {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyKey`] for an article without key, [`Error::Cancelled`], and what the
-    /// embedder returns.
+    /// [`Error::EmptyKey`] for an article without key, [`Error::ArticleTooLarge`] for one
+    /// over [`Article::MAX_BYTES`], [`Error::Cancelled`], and what the embedder returns.
     #[instrument(level = "debug", skip_all)]
     pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
         let articles = last_of_each_key(articles)?;
+        if articles.is_empty() {
+            return Ok(AddReport::default());
+        }
         let keys: Vec<String> = articles.iter().map(|article| article.key.clone()).collect();
         let chunked = self.chunk(articles)?;
         let (vectors, embedding) = self.embed(&chunked)?;
@@ -178,6 +182,11 @@ impl Retriever {
         self.searcher.article(key)
     }
 
+    /// The keys of all articles, in the order they were added.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.searcher.keys()
+    }
+
     /// Number of articles.
     #[must_use]
     pub fn articles(&self) -> usize {
@@ -203,55 +212,59 @@ impl Retriever {
 
     /// Embeds all passages of `articles`, in order.
     fn embed(&self, articles: &[Chunked]) -> Result<(Vectors, EmbedReport)> {
-        let Settings { workers, progress, cancel, .. } = &self.settings;
+        let Settings { progress, cancel, .. } = &self.settings;
         let in_context = |one: &Chunked| -> Vec<String> {
             one.passages.iter().map(|passage| passage.text_in_context(&one.article)).collect()
         };
         let texts: Vec<String> = articles.par_iter().flat_map_iter(in_context).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let mut stage = EmbedStage::new(&*self.searcher.embedder).cancel(cancel);
-        if let Some(workers) = workers {
-            stage = stage.workers(*workers);
-        }
+        let mut stage = self.searcher.stage().cancel(cancel);
         if let Some(progress) = progress {
             stage = stage.progress(progress);
         }
         stage.run(Role::Passage, &texts)
     }
 
-    /// `segments` with one more, of the new articles and of the segments that are too
-    /// small, or too dead, to stand beside it.
+    /// `segments` with the new articles in one more, which takes in the newest of them that
+    /// would be too small beside it; and those that are mostly dead sealed anew.
     ///
-    /// From the newest to the oldest, a segment is taken in that is not larger than what
-    /// was gathered so far. So each is more than twice as large as the next, a corpus
-    /// of n passages has about log n segments, and a passage is indexed anew about
-    /// log n times.
+    /// A segment without a graph is cheap to take in, one with a graph is taken in if it is
+    /// not more than twice as large as what is gathered. So every segment is more than twice
+    /// as large as all later ones together, there are about log n of them, and a passage is
+    /// indexed about log n times.
     fn merged(
         &self,
-        segments: Vec<LiveSegment>,
+        mut segments: Vec<LiveSegment>,
         new: Vec<Chunked>,
         vectors: &Vectors,
     ) -> Result<Vec<LiveSegment>> {
-        let (mut kept, mut taken) = (Vec::new(), Vec::new());
-        let mut gathered = vectors.len().max(IndexChoice::GRAPH_FROM);
-        for segment in segments.into_iter().rev() {
-            if segment.passages() <= gathered || segment.is_mostly_dead() {
-                gathered += segment.passages();
-                taken.push(segment);
-            } else {
-                kept.push(segment);
+        segments.retain(|segment| segment.articles() > 0);
+        let cheap = self.settings.index.graph_from().min(IndexChoice::GRAPH_FROM);
+        let (mut from, mut gathered) = (segments.len(), vectors.len());
+        for segment in segments.iter().rev() {
+            if segment.passages() >= cheap && segment.passages() > 2 * gathered {
+                break;
             }
+            gathered += segment.passages();
+            from -= 1;
         }
-        kept.reverse();
-        taken.reverse();
+        let taken = segments.split_off(from);
+        for segment in segments.iter_mut().filter(|segment| segment.is_mostly_dead()) {
+            let (articles, vectors) = segment.survivors();
+            *segment = self.sealed(articles, vectors)?;
+        }
         let (mut articles, old) = joined(&taken, vectors.dim())?;
         articles.extend(new);
         if !articles.is_empty() {
             let vectors = Vectors::concat(vectors.dim(), [&old, vectors])?;
-            let segment = Segment::seal(articles, vectors, self.settings.index)?;
-            kept.push(LiveSegment::all(segment));
+            segments.push(self.sealed(articles, vectors)?);
         }
-        Ok(kept)
+        Ok(segments)
+    }
+
+    fn sealed(&self, articles: Vec<Chunked>, vectors: Vectors) -> Result<LiveSegment> {
+        let Settings { index, cancel, .. } = &self.settings;
+        Segment::seal(articles, vectors, *index, cancel).map(LiveSegment::all)
     }
 }
 
@@ -261,11 +274,15 @@ fn joined(segments: &[LiveSegment], dim: usize) -> Result<(Vec<Chunked>, Vectors
     Ok((articles.concat(), Vectors::concat(dim, &vectors)?))
 }
 
-/// The articles in order, of those with the same key only the last.
+/// The articles in order, checked, of those with the same key only the last.
 fn last_of_each_key(articles: impl IntoIterator<Item = Article>) -> Result<Vec<Article>> {
     let articles: Vec<Article> = articles.into_iter().collect();
     if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
         return Err(Error::EmptyKey { position });
+    }
+    if let Some(article) = articles.iter().find(|one| one.text.len() > Article::MAX_BYTES) {
+        let (key, bytes) = (article.key.clone(), article.text.len());
+        return Err(Error::ArticleTooLarge { key, bytes, limit: Article::MAX_BYTES });
     }
     let mut seen = HashSet::new();
     let mut last: Vec<bool> =
@@ -276,4 +293,112 @@ fn last_of_each_key(articles: impl IntoIterator<Item = Article>) -> Result<Vec<A
         .zip(last)
         .filter_map(|(article, last)| last.then_some(article))
         .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{HnswParams, ModelIdentity, Role};
+
+    /// One passage a text, at an angle that its length decides.
+    struct ByLength(ModelIdentity);
+
+    impl crate::Embedder for ByLength {
+        fn identity(&self) -> &ModelIdentity {
+            &self.0
+        }
+
+        fn dim(&self) -> usize {
+            2
+        }
+
+        fn max_tokens(&self) -> Option<usize> {
+            None
+        }
+
+        fn count_tokens(&self, _: &str) -> Result<usize> {
+            Ok(1)
+        }
+
+        fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+            let angles = texts.iter().map(|text| f32::from(u8::try_from(text.len()).unwrap_or(0)));
+            Vectors::normalized(
+                2,
+                angles.flat_map(|x| [(x / 99.0).cos(), (x / 99.0).sin()]).collect(),
+            )
+        }
+    }
+
+    fn retriever(index: IndexChoice) -> Retriever {
+        let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
+        Retriever::builder().embedder(ByLength(identity)).index(index).in_memory().unwrap()
+    }
+
+    fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
+        keys.map(|key| Article::new(key.to_string(), "x".repeat(key % 200 + 1)))
+    }
+
+    fn sizes(retriever: &Retriever) -> Vec<usize> {
+        retriever.searcher.segments.iter().map(LiveSegment::passages).collect()
+    }
+
+    #[test]
+    fn every_segment_is_larger_than_all_later_ones_together() {
+        let index = IndexChoice::Hnsw(HnswParams { m: 4, ef_construction: 8 });
+        let mut retriever = retriever(index);
+        let mut end = 0;
+        for step in [90, 70, 50, 30, 1, 1, 1, 1, 1, 40, 2, 2, 200, 1, 7, 7, 7] {
+            retriever.add(articles(end..end + step)).unwrap();
+            end += step;
+            let sizes = sizes(&retriever);
+            assert_eq!(sizes.iter().sum::<usize>(), end);
+            for (at, size) in sizes.iter().enumerate() {
+                assert!(*size > 2 * sizes[at + 1..].iter().sum::<usize>(), "{sizes:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn small_segments_are_one_and_equal_hits_keep_their_order() {
+        let mut retriever = retriever(IndexChoice::default());
+        for key in 0..300 {
+            retriever.add(articles(key..key + 1)).unwrap();
+        }
+        assert_eq!(sizes(&retriever), [300]);
+        for key in (0..300).filter(|key| key % 200 != 7) {
+            retriever.remove(&key.to_string());
+        }
+        retriever.add(articles(407..408)).unwrap();
+        let hits = retriever.search("x".repeat(8)).unwrap();
+        let keys: Vec<_> = hits.iter().map(|hit| hit.article.as_str()).collect();
+        assert_eq!(keys, ["7", "207", "407"]);
+        assert!(retriever.keys().eq(["7", "207", "407"]));
+    }
+
+    #[test]
+    fn cancelling_ends_the_building_of_the_graph_too() {
+        let cancel = Cancel::new();
+        let at_the_end = cancel.clone();
+        let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
+        let mut retriever = Retriever::builder()
+            .embedder(ByLength(identity))
+            .index(IndexChoice::Hnsw(HnswParams::default()))
+            .cancel(&cancel)
+            .progress(move |progress| {
+                if progress.done == progress.total {
+                    at_the_end.cancel();
+                }
+            })
+            .in_memory()
+            .unwrap();
+        assert!(matches!(retriever.add(articles(0..100)), Err(Error::Cancelled)));
+        assert_eq!(retriever.articles(), 0);
+    }
+
+    #[test]
+    fn an_article_that_could_not_be_saved_is_not_taken() {
+        let long = Article::new("long", "x".repeat(Article::MAX_BYTES + 1));
+        let error = retriever(IndexChoice::Exact).add([long]).unwrap_err();
+        assert!(matches!(&error, Error::ArticleTooLarge { key, .. } if key == "long"), "{error}");
+    }
 }

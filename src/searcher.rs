@@ -16,6 +16,8 @@ use crate::{
 pub struct Searcher {
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) segments: Vec<LiveSegment>,
+    /// Threads to embed on, if not as many as the model can use.
+    pub(crate) workers: Option<usize>,
 }
 
 impl fmt::Debug for Searcher {
@@ -23,7 +25,7 @@ impl fmt::Debug for Searcher {
         f.debug_struct("Searcher")
             .field("model", self.embedder.identity())
             .field("segments", &self.segments)
-            .finish()
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,8 +58,17 @@ impl Searcher {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
         queries.iter().try_for_each(Query::check)?;
         let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
-        let (vectors, _) = EmbedStage::new(&*self.embedder).run(Role::Query, &texts)?;
+        let (vectors, _) = self.stage().run(Role::Query, &texts)?;
         self.hits_many(&vectors, &queries)
+    }
+
+    /// The stage that texts are embedded by.
+    pub(crate) fn stage(&self) -> EmbedStage<'_> {
+        let stage = EmbedStage::new(&*self.embedder);
+        match self.workers {
+            Some(workers) => stage.workers(workers),
+            None => stage,
+        }
     }
 
     fn hits_many(&self, vectors: &Vectors, queries: &[Query]) -> Result<Vec<Hits>> {
@@ -65,10 +76,15 @@ impl Searcher {
         queries.par_iter().enumerate().map(hits).collect()
     }
 
-    /// The live article of this key.
+    /// The article of this key.
     #[must_use]
     pub fn article(&self, key: &str) -> Option<&Article> {
         self.segments.iter().find_map(|segment| segment.article(key))
+    }
+
+    /// The keys of all articles, in the order they were added.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.segments.iter().flat_map(LiveSegment::keys)
     }
 
     /// Number of articles.

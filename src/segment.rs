@@ -8,8 +8,8 @@ use std::{fmt, sync::Arc};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Article, Hit, IndexChoice, Neighbor, Passage, Result, RowSet, SearchParams, VectorIndex,
-    Vectors,
+    Article, Cancel, Hit, IndexChoice, Neighbor, Passage, Result, RowSet, SearchParams,
+    VectorIndex, Vectors,
 };
 
 /// An article with its passages, in order.
@@ -44,9 +44,10 @@ impl Segment {
         articles: Vec<Chunked>,
         vectors: Vectors,
         choice: IndexChoice,
+        cancel: &Cancel,
     ) -> Result<Self> {
         let vectors = Arc::new(vectors);
-        let index = choice.build(Arc::clone(&vectors))?;
+        let index = choice.build(Arc::clone(&vectors), cancel)?;
         let by_key = articles.iter().enumerate();
         let by_key = by_key.map(|(at, chunked)| (chunked.article.key.clone(), at)).collect();
         let first_rows = articles.iter().scan(0, |next, chunked| {
@@ -91,11 +92,21 @@ fn rows(len: usize) -> u32 {
 }
 
 /// A segment with what is still alive of it.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct LiveSegment {
     segment: Arc<Segment>,
     articles: Arc<RowSet>,
     passages: Arc<RowSet>,
+}
+
+impl fmt::Debug for LiveSegment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveSegment")
+            .field("segment", &self.segment)
+            .field("live_articles", &self.articles())
+            .field("live_passages", &self.passages())
+            .finish_non_exhaustive()
+    }
 }
 
 impl LiveSegment {
@@ -121,6 +132,11 @@ impl LiveSegment {
     /// Whether more than half of the passages are dead.
     pub(crate) fn is_mostly_dead(&self) -> bool {
         self.passages.len() * 2 < self.segment.len() as usize
+    }
+
+    /// The keys of the live articles, in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        self.articles.iter().map(|at| self.segment.articles[at as usize].article.key.as_str())
     }
 
     /// The live article of this key.

@@ -1,17 +1,18 @@
 //! One corpus in one file: how it is laid out, written and checked.
 //!
 //! The layout is specified in `docs/FORMAT.md`. Whatever the bytes are, reading them gives
-//! a corpus or an error, and allocates little more than the file is long.
+//! a corpus or an error.
 
 mod codec;
 mod record;
 
 use std::{
     fs::{self, File},
-    io::Write,
+    io::{self, Write},
     path::{Path, PathBuf},
 };
 
+use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{
@@ -38,25 +39,28 @@ pub(crate) fn save(
     articles: &[Chunked],
     vectors: &Vectors,
 ) -> Result<()> {
-    let bytes = encode(identity, articles, vectors)?;
+    let parts = encode(identity, articles, vectors)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(format!(".{}.new", std::process::id()));
-    let beside = folder.join(name);
-    let written = write_and_sync(&beside, &bytes)
-        .and_then(|()| fs::rename(&beside, path).map_err(Error::io(path)))
-        .and_then(|()| sync_folder(folder));
-    if written.is_err() {
-        // What was not renamed is of no use; that it cannot be removed changes nothing.
-        _ = fs::remove_file(&beside);
-    }
-    written
+    let beside = written_beside(folder, &parts).map_err(Error::io(path))?;
+    // Until here the file is removed when it is dropped.
+    beside.persist(path).map_err(|error| Error::io(path)(error.error))?;
+    sync_folder(folder)
 }
 
-fn write_and_sync(path: &Path, bytes: &[u8]) -> Result<()> {
-    let mut file = File::create(path).map_err(Error::io(path))?;
-    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(Error::io(path))
+/// A file in `folder` that holds `parts`, synced, under a name that nobody else has.
+fn written_beside(folder: &Path, parts: &[Vec<u8>]) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What any new file gets, less the process's own mask.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.prefix(".passim-").suffix(".new").tempfile_in(folder)?;
+    parts.iter().try_for_each(|part| file.write_all(part))?;
+    file.as_file().sync_all()?;
+    Ok(file)
 }
 
 /// Makes the renaming itself durable; folders can be synced on Unix alone.
@@ -112,7 +116,12 @@ struct Saved {
     vectors: Vectors,
 }
 
-fn encode(identity: &ModelIdentity, articles: &[Chunked], vectors: &Vectors) -> Result<Vec<u8>> {
+/// Header and payload of a file.
+fn encode(
+    identity: &ModelIdentity,
+    articles: &[Chunked],
+    vectors: &Vectors,
+) -> Result<[Vec<u8>; 2]> {
     let mut records = codec::encode(identity)?;
     for article in articles {
         records.extend(codec::encode(&ArticleRecord::from(article))?);
@@ -127,7 +136,7 @@ fn encode(identity: &ModelIdentity, articles: &[Chunked], vectors: &Vectors) -> 
     let mut payload = records;
     payload.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     header.extend(checksum(&header, &payload).to_le_bytes());
-    Ok([header, payload].concat())
+    Ok([header, payload])
 }
 
 /// The checksum of a file: of its header up to the checksum, and of what follows the header.
@@ -187,8 +196,7 @@ fn decode_records(mut rest: &[u8]) -> Result<(ModelIdentity, Vec<Chunked>), Refu
     let mut articles = Vec::new();
     while !rest.is_empty() {
         let record: ArticleRecord = codec::decode(&mut rest).ok_or(DAMAGED)?;
-        let place = Refusal::Corrupt("a passage is not a place in its article");
-        articles.push(record.checked().ok_or(place)?);
+        articles.push(record.checked().map_err(Refusal::Corrupt)?);
     }
     Ok((identity, articles))
 }
@@ -244,7 +252,7 @@ mod tests {
 
     fn encoded() -> Vec<u8> {
         let (articles, vectors) = corpus();
-        encode(&identity(), &articles, &vectors).unwrap()
+        encode(&identity(), &articles, &vectors).unwrap().concat()
     }
 
     #[test]
@@ -261,6 +269,23 @@ mod tests {
             assert_eq!((&got.article, &got.passages), (&want.article, &want.passages));
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn savers_of_one_path_do_not_mix() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("corpus.passim");
+        let (articles, vectors) = corpus();
+        save(&path, &identity(), &articles, &vectors).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    (0..50).for_each(|_| save(&path, &identity(), &articles, &vectors).unwrap());
+                });
+            }
+            (0..200).for_each(|_| assert_eq!(load(&path, &identity(), 3).unwrap().1, vectors));
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
@@ -291,7 +316,7 @@ mod tests {
     }
 
     /// Damage behind a right checksum, as a hostile writer makes it: refused or read, but
-    /// no panic and no large allocation.
+    /// no panic.
     #[test]
     fn hostile_records_do_no_harm() {
         let bytes = encoded();

@@ -39,12 +39,14 @@ fn each_foreign_crate_has_one_home() {
         ("hnsw_rs::", "index/hnsw.rs"),
         ("bincode::", "store/codec.rs"),
         ("fastembed::", "embed/pretrained/session.rs"),
+        ("use ort::", "embed/pretrained/runtime.rs"),
         ("hf_hub::", "embed/pretrained/hub.rs"),
         ("ndarray::", "vectors.rs"),
         ("jiff::", "article.rs"),
         ("unicode_segmentation::", "chunk/unicode.rs"),
+        ("tempfile::NamedTempFile", "store.rs"),
+        ("unicode_normalization::", "embed/bundled/words.rs"),
         ("walkdir::", "files.rs"),
-        ("unicode_segmentation::", "chunk/unicode.rs"),
     ] {
         assert_eq!(files_with(name), [home], "{name}");
     }

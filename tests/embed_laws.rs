@@ -53,7 +53,8 @@ fn progress_only_grows_and_ends_at_all() {
     let (_, report) = stage.run(Role::Passage, &as_strs(&texts)).unwrap();
     let seen = seen.into_inner().unwrap();
     assert!(seen.is_sorted_by_key(|progress| (progress.done, progress.tokens)));
-    assert_eq!(seen.last(), Some(&Progress { done: 200, total: 200, tokens: report.tokens }));
+    let last = seen.last().expect("at least one batch");
+    assert_eq!((last.done, last.total, last.tokens), (200, 200, report.tokens));
 }
 
 /// A model that fails, is cancelled, or returns too little, after `after` texts.
@@ -111,6 +112,14 @@ fn a_failing_model_ends_the_run() {
         let seen = failing.seen.load(Ordering::Relaxed);
         assert!(seen < 400, "{seen} texts were embedded after the failure");
     }
+}
+
+#[test]
+fn a_panicking_model_ends_the_run_and_panics_on() {
+    let model = Faulty::new(50, |_, _| panic!("as models do"));
+    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&model, 4)));
+    assert!(outcome.is_err());
+    assert!(model.seen.load(Ordering::Relaxed) < 200);
 }
 
 #[test]

@@ -59,7 +59,7 @@ fn recall_on_ordinary_vectors() {
 #[test]
 fn tight_clusters_inserted_in_order() {
     let (hnsw, exact, vectors) = both(clustered(3, 64, 20, 500, 0.05));
-    assert_all_find_themselves(&hnsw, &vectors, 32);
+    assert_all_find_themselves(&hnsw, &vectors, 1);
     let queries = vectors.select(&(0..vectors.len()).step_by(40).collect::<Vec<_>>());
     let recall = ann_recall_at_10(&hnsw, &exact, &queries, 128);
     assert!(recall >= 0.99, "recall@10 {recall}");
@@ -121,6 +121,10 @@ fn bad_input_is_an_error() {
     }
     let short = HnswIndex::build(Arc::clone(&vectors), HnswParams { m: 8, ef_construction: 7 });
     assert!(matches!(short, Err(Error::Setting { name: "ef_construction", got: 7, .. })));
+
+    let wide =
+        HnswIndex::build(Arc::clone(&vectors), HnswParams { m: 8, ef_construction: usize::MAX });
+    assert!(matches!(wide, Err(Error::Setting { name: "ef_construction", .. })));
 
     let hnsw = HnswIndex::build(Arc::clone(&vectors), PARAMS).unwrap();
     let exact = ExactIndex::new(vectors).unwrap();

@@ -12,12 +12,14 @@ use std::{
     time::Instant,
 };
 
+use serde::Serialize;
 use tracing::instrument;
 
 use crate::{Cancel, Embedder, Error, Progress, Result, Role, Vectors};
 
 /// What the embedding of many texts came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct EmbedReport {
     /// Texts embedded.
     pub texts: usize,
@@ -132,6 +134,17 @@ impl<'a> EmbedStage<'a> {
     }
 }
 
+/// Stops all workers when one of them panics in the user's embedder.
+struct StopOnPanic<'q>(&'q Queue<'q>);
+
+impl Drop for StopOnPanic<'_> {
+    fn drop(&mut self) {
+        if thread::panicking() {
+            self.0.stop();
+        }
+    }
+}
+
 /// What one worker made of one batch.
 struct Batch {
     /// Position of the batch in the queue.
@@ -176,8 +189,11 @@ impl<'a> Queue<'a> {
             let mut all = Vec::with_capacity(self.batches.len());
             let mut failed = None;
             for thread in threads {
-                match thread.map_err(|error| self.stop(Error::Threads(error.into()))) {
-                    Err(error) => failed = Some(error),
+                match thread {
+                    Err(error) => {
+                        self.stop();
+                        failed = Some(Error::Threads(error.into()));
+                    }
                     Ok(thread) => match thread.join() {
                         Ok(Ok(batches)) => all.extend(batches),
                         Ok(Err(error)) => failed = Some(error),
@@ -192,10 +208,11 @@ impl<'a> Queue<'a> {
 
     /// Embeds batches until none is left.
     fn drain(&self) -> Result<Vec<Batch>> {
+        let _guard = StopOnPanic(self);
         let mut done = Vec::new();
         while let Some((at, batch)) = self.claim() {
             let embedded = self.stage.cancel.check().and_then(|()| self.embed(at, batch));
-            done.push(embedded.map_err(|error| self.stop(error))?);
+            done.push(embedded.inspect_err(|_| self.stop())?);
         }
         Ok(done)
     }
@@ -207,9 +224,8 @@ impl<'a> Queue<'a> {
     }
 
     /// Leaves nothing for the other workers to do: the result is lost anyway.
-    fn stop(&self, error: Error) -> Error {
+    fn stop(&self) {
         self.next.store(self.batches.len(), Ordering::Relaxed);
-        error
     }
 
     fn embed(&self, at: usize, batch: &[usize]) -> Result<Batch> {

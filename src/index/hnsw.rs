@@ -10,7 +10,7 @@ use tracing::instrument;
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    Error, Result, Vectors,
+    Cancel, Error, Result, Vectors,
     index::{
         Neighbor, RowSet, SearchParams, VectorIndex, checked, closest, exact::scan, graph::Graph,
         row_count,
@@ -24,7 +24,7 @@ pub struct HnswParams {
     /// `M`: links per vector and layer (twice as many on the lowest), 2 to 255.
     /// More links, higher recall, more memory.
     pub m: usize,
-    /// `efConstruction`: candidates kept while linking a vector; at least `m`.
+    /// `efConstruction`: candidates kept while linking a vector; `m` to 65,536.
     /// More candidates, better links, longer build.
     pub ef_construction: usize,
 }
@@ -40,7 +40,9 @@ impl HnswParams {
         // hnsw_rs ends the process over 256 and stores `m` as a `u8`; with 1 its
         // layers have no bound.
         Error::check_setting("m", self.m, 2..=255, "2 to 255")?;
-        Error::check_setting("ef_construction", self.ef_construction, self.m.., "`m` or more")
+        // hnsw_rs allocates as many places for every vector it links.
+        let allowed = self.m..=1 << 16;
+        Error::check_setting("ef_construction", self.ef_construction, allowed, "`m` to 65536")
     }
 }
 
@@ -90,14 +92,25 @@ impl HnswIndex {
     ///
     /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] over
     /// `u32::MAX` vectors.
-    #[instrument(level = "debug", skip_all, fields(vectors = vectors.len(), ?params))]
     pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
+        Self::build_unless(&Cancel::new(), vectors, params)
+    }
+
+    /// [`build`](Self::build) that ends with [`Error::Cancelled`] when `cancel` is used.
+    #[instrument(level = "debug", skip_all, fields(vectors = vectors.len(), ?params))]
+    pub(super) fn build_unless(
+        cancel: &Cancel,
+        vectors: Arc<Vectors>,
+        params: HnswParams,
+    ) -> Result<Self> {
         params.check()?;
         let rows = row_count(&vectors)?;
         let twins = Twins::among(&vectors, rows);
-        let mut graph = linked(&vectors, &twins.points, params);
-        let repaired = graph.as_mut().map(|graph| repair(graph, &vectors, &twins.points));
-        let strays = repaired.unwrap_or_default();
+        let mut graph = linked(&vectors, &twins.points, params, cancel)?;
+        let strays = match &mut graph {
+            Some(graph) => repair(graph, &vectors, &twins.points, cancel)?,
+            None => Vec::new(),
+        };
         Ok(Self { vectors, rows, graph, strays, twins, m: params.m })
     }
 
@@ -143,7 +156,8 @@ impl VectorIndex for HnswIndex {
     ) -> Result<Vec<Neighbor>> {
         let query = checked(query, self.dim(), params)?;
         let SearchParams { k, ef_search, exact } = params;
-        let ef = ef_search.max(k);
+        // With less, some of the points that the repair made sure of would be missed.
+        let ef = ef_search.max(k).max(REPAIR_EF);
         let candidates = allowed.map_or(self.len(), RowSet::len);
         if let Some(graph) = &self.graph
             && !exact
@@ -236,19 +250,27 @@ const MAX_LAYERS: usize = 16;
 const SERIAL_POINTS: usize = 64;
 
 /// Links `points` into a graph; `None` if there are none.
-fn linked(vectors: &Vectors, points: &[u32], params: HnswParams) -> Option<Graph> {
-    let HnswParams { m, ef_construction } = params;
-    let distance = RowDistance(vectors);
-    let hnsw = Hnsw::new(m, points.len(), MAX_LAYERS, ef_construction, distance);
+fn linked(
+    vectors: &Vectors,
+    points: &[u32],
+    params: HnswParams,
+    cancel: &Cancel,
+) -> Result<Option<Graph>> {
+    let ef = params.ef_construction.min(points.len());
+    let hnsw = Hnsw::new(params.m, points.len(), MAX_LAYERS, ef, RowDistance(vectors));
     let mut order = points.to_vec();
     // Articles come in groups of like passages; inserted in that order, the groups
     // would lose their links to each other.
     order.sort_by_key(|row| xxh3_64(&row.to_le_bytes()));
-    let insert = |row: &u32| hnsw.insert_slice((std::slice::from_ref(row), *row as usize));
+    let insert = |row: &u32| {
+        cancel.check()?;
+        hnsw.insert_slice((std::slice::from_ref(row), *row as usize));
+        Ok(())
+    };
     let (first, rest) = order.split_at(order.len().min(SERIAL_POINTS));
-    first.iter().for_each(insert);
-    rest.par_iter().for_each(insert);
-    frozen(&hnsw, vectors.len())
+    first.iter().try_for_each(insert)?;
+    rest.par_iter().try_for_each(insert)?;
+    Ok(frozen(&hnsw, vectors.len()))
 }
 
 /// Copies the links out of `hnsw`; `None` if it is empty.
@@ -285,11 +307,17 @@ const REPAIR_LINKS: usize = 4;
 
 /// Links every point that a search for its own vector does not find from the point
 /// where that search ends, and returns those that are still not found.
-fn repair(graph: &mut Graph, vectors: &Vectors, points: &[u32]) -> Vec<u32> {
-    let missing = |graph: &Graph, among: &[u32]| -> Vec<(u32, u32)> {
-        among.par_iter().filter_map(|point| missing_link(graph, vectors, *point)).collect()
+fn repair(
+    graph: &mut Graph,
+    vectors: &Vectors,
+    points: &[u32],
+    cancel: &Cancel,
+) -> Result<Vec<u32>> {
+    let missing = |graph: &Graph, among: &[u32]| -> Result<Vec<(u32, u32)>> {
+        cancel.check()?;
+        Ok(among.par_iter().filter_map(|point| missing_link(graph, vectors, *point)).collect())
     };
-    let mut strays = missing(graph, points);
+    let mut strays = missing(graph, points)?;
     for round in 0..REPAIR_ROUNDS {
         if strays.is_empty() {
             break;
@@ -300,13 +328,13 @@ fn repair(graph: &mut Graph, vectors: &Vectors, points: &[u32]) -> Vec<u32> {
         let added = by_source.flat_map(|links| links.iter().take(REPAIR_LINKS)).copied();
         graph.link(&added.collect::<Vec<_>>());
         let lost: Vec<u32> = strays.iter().map(|link| link.1).collect();
-        strays = missing(graph, &lost);
-        if strays.is_empty() {
+        strays = missing(graph, &lost)?;
+        if strays.is_empty() || round + 1 == REPAIR_ROUNDS {
             // New links can lead a search astray that went right before.
-            strays = missing(graph, points);
+            strays = missing(graph, points)?;
         }
     }
-    strays.into_iter().map(|link| link.1).collect()
+    Ok(strays.into_iter().map(|link| link.1).collect())
 }
 
 /// A link to `point` from where a search for it ends; `None` if it is found.

@@ -13,6 +13,7 @@
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RowSet {
+    bound: u32,
     words: Vec<u64>,
     len: usize,
 }
@@ -21,7 +22,7 @@ impl RowSet {
     /// No row of `bound`.
     #[must_use]
     pub fn none(bound: u32) -> Self {
-        Self { words: vec![0; (bound as usize).div_ceil(64)], len: 0 }
+        Self { bound, words: vec![0; (bound as usize).div_ceil(64)], len: 0 }
     }
 
     /// Every row below `bound`.
@@ -58,8 +59,9 @@ impl RowSet {
     ///
     /// # Panics
     ///
-    /// If `row` is far above the bound.
+    /// If `row` is not below the bound.
     pub fn insert(&mut self, row: u32) -> bool {
+        assert!(row < self.bound, "row {row} is not below {}", self.bound);
         let added = !self.contains(row);
         self.words[row as usize / 64] |= 1 << (row % 64);
         self.len += usize::from(added);
@@ -93,6 +95,12 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    #[should_panic(expected = "row 3 is not below 3")]
+    fn no_row_is_above_the_bound() {
+        RowSet::none(3).insert(3);
+    }
 
     proptest! {
         #[test]

@@ -4,10 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
     Cancel, Chunker, Embedder, Error, IndexChoice, Progress, Result, Retriever, Searcher,
-    StaticEmbedder,
-    retriever::Settings,
-    segment::{LiveSegment, Segment},
-    store,
+    StaticEmbedder, retriever::Settings, store,
 };
 
 /// Settings for a [`Retriever`]; they are checked when it is made.
@@ -74,14 +71,16 @@ impl RetrieverBuilder {
         self
     }
 
-    /// Called from the embedding threads while articles are added.
+    /// Called from the embedding threads while articles are added; the graph is built
+    /// after its last call.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Box::new(progress));
         self
     }
 
-    /// A handle that ends the adding of articles.
+    /// A handle that ends the adding and loading of articles: between batches while they are
+    /// embedded, between vectors while they are linked.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();
@@ -105,8 +104,8 @@ impl RetrieverBuilder {
         };
         let Self { chunker, index, workers, progress, cancel, .. } = self;
         Ok(Retriever {
-            searcher: Searcher { embedder, segments: Vec::new() },
-            settings: Settings { chunker, index, workers, progress, cancel },
+            searcher: Searcher { embedder, segments: Vec::new(), workers },
+            settings: Settings { chunker, index, progress, cancel },
         })
     }
 
@@ -124,8 +123,8 @@ impl RetrieverBuilder {
         let embedder = &retriever.searcher.embedder;
         let (articles, vectors) = store::load(path.as_ref(), embedder.identity(), embedder.dim())?;
         if !articles.is_empty() {
-            let segment = Segment::seal(articles, vectors, retriever.settings.index)?;
-            retriever.searcher.segments.push(LiveSegment::all(segment));
+            let segment = retriever.sealed(articles, vectors)?;
+            retriever.searcher.segments.push(segment);
         }
         Ok(retriever)
     }

@@ -21,14 +21,16 @@ fn codec() -> Codec {
 
 /// `record` as bytes, its length first.
 pub(super) fn encode(record: &impl Serialize) -> Result<Vec<u8>> {
-    let too_large = |got| Error::TooLarge { what: "bytes in one article", got, limit: MAX_RECORD };
-    let bytes =
-        bincode::serde::encode_to_vec(record, codec()).map_err(|_| too_large(MAX_RECORD))?;
-    if bytes.len() > MAX_RECORD {
-        return Err(too_large(bytes.len()));
+    #[expect(clippy::expect_used, reason = "bincode fails on sequences of unknown length alone")]
+    let bytes = bincode::serde::encode_to_vec(record, codec()).expect("records know their lengths");
+    let what = "bytes in one article with its metadata and passages";
+    let too_large = Error::TooLarge { what, got: bytes.len(), limit: MAX_RECORD };
+    match u32::try_from(bytes.len()) {
+        Ok(length) if bytes.len() <= MAX_RECORD => {
+            Ok([&length.to_le_bytes(), bytes.as_slice()].concat())
+        }
+        _ => Err(too_large),
     }
-    let length = u32::try_from(bytes.len()).map_err(|_| too_large(bytes.len()))?;
-    Ok([&length.to_le_bytes(), bytes.as_slice()].concat())
 }
 
 /// The record at the beginning of `bytes`, which is moved behind it; `None` if it is not

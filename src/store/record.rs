@@ -74,16 +74,21 @@ impl From<&Passage> for PassageRecord {
 }
 
 impl ArticleRecord {
-    /// The article with its passages; `None` if one of them is not a place in it.
-    pub(super) fn checked(self) -> Option<Chunked> {
+    /// The article with its passages, or the check that it does not pass.
+    pub(super) fn checked(self) -> Result<Chunked, &'static str> {
         let passages: Option<Arc<[Passage]>> =
             self.passages.iter().map(|passage| passage.checked(&self.text)).collect();
+        let passages = passages.ok_or("a passage is not a place in its article")?;
         let metadata = self.metadata.into_iter();
         let metadata: Option<_> =
             metadata.map(|(name, value)| Some((name, value.checked()?))).collect();
-        let article =
-            Article { key: self.key, title: self.title, text: self.text, metadata: metadata? };
-        Some(Chunked { article: Arc::new(article), passages: passages? })
+        let article = Article {
+            key: self.key,
+            title: self.title,
+            text: self.text,
+            metadata: metadata.ok_or("a date does not exist")?,
+        };
+        Ok(Chunked { article: Arc::new(article), passages })
     }
 }
 
