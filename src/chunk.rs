@@ -108,7 +108,8 @@ impl Chunker {
     /// Without overlap every character that is not white space is in exactly one
     /// passage. No passage is over the budget, as a whole and by the count of
     /// `embedder`, unless it is a single grapheme; together with its context
-    /// ([`Passage::text_in_context`]) it is not over what the model reads.
+    /// ([`Passage::text_in_context`]) it is not over what the model reads. Both hold
+    /// for embedders that count as [`Embedder::count_tokens`] asks.
     ///
     /// # Errors
     ///

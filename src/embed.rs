@@ -74,6 +74,11 @@ pub trait Embedder: Send + Sync {
 
     /// Length of `text` in the model's tokens, without special tokens and prefixes.
     ///
+    /// What the model cannot read should count too: passages are cut by this length
+    /// alone. Where [`Chunker`](crate::Chunker) adds up the lengths of sentences
+    /// instead of counting again, it relies on this: texts joined by ASCII white space
+    /// have at most one token more for each of its bytes than they have apart.
+    ///
     /// # Errors
     ///
     /// [`Error::Embed`](crate::Error::Embed) if the tokenizer fails.

@@ -3,12 +3,12 @@
 use passim::{Embedder, Error, Role, StaticEmbedder};
 use serde_json::Value;
 
-/// Written by `training/train.py`: texts, numbers of pieces, every fourth value of the vectors.
+/// Written by `training/train.py`: texts, numbers of tokens, every fourth value of the vectors.
 const FIXTURE: &str = include_str!("data/bundled_parity.jsonl");
 const TOLERANCE: f64 = 1e-5;
 
 #[test]
-fn pieces_and_vectors_are_those_of_the_training_code() {
+fn tokens_and_vectors_are_those_of_the_training_code() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let records: Vec<Value> =
         FIXTURE.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -17,8 +17,8 @@ fn pieces_and_vectors_are_those_of_the_training_code() {
     let texts: Vec<&str> = records.iter().map(|record| record["text"].as_str().unwrap()).collect();
     let vectors = embedder.embed(Role::Passage, &texts).unwrap();
     for ((record, text), vector) in records.iter().zip(texts).zip(vectors.rows()) {
-        let pieces = embedder.count_tokens(text).unwrap();
-        assert_eq!(Some(pieces as u64), record["pieces"].as_u64(), "pieces of {text:?}");
+        let tokens = embedder.count_tokens(text).unwrap();
+        assert_eq!(Some(tokens as u64), record["tokens"].as_u64(), "tokens of {text:?}");
         let expected = record["values"].as_array().unwrap();
         assert_eq!(vector.iter().step_by(4).len(), expected.len());
         for (got, want) in vector.iter().step_by(4).zip(expected) {

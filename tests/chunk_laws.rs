@@ -7,7 +7,7 @@ mod words;
 
 use std::{ops::Range, time::Instant};
 
-use passim::{Article, Chunker, Embedder, Passage, sentences};
+use passim::{Article, Chunker, Embedder, Passage, StaticEmbedder, sentences};
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 use words::WordEmbedder;
@@ -200,7 +200,8 @@ proptest! {
         };
         let article = Article::new("a", text).title("Der Titel des Artikels");
         let chunker = Chunker::default().max_tokens(budget);
-        for embedder in [&words as &dyn Embedder, &CharEmbedder(WordEmbedder::new(4).reading(limit.unwrap_or(99)))] {
+        let chars = CharEmbedder(WordEmbedder::new(4).reading(limit.unwrap_or(99)));
+        for embedder in [&words as &dyn Embedder, &chars, &StaticEmbedder::bundled().unwrap()] {
             let passages = chunker.passages(&article, embedder).unwrap();
             let ranges: Vec<_> = passages.iter().map(|passage| passage.range.clone()).collect();
             check_tiling(&article.text, &ranges);

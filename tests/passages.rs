@@ -5,7 +5,7 @@ mod seeded;
 #[path = "../benches/support/words.rs"]
 mod words;
 
-use passim::{Article, Chunker, Error, Passage};
+use passim::{Article, Chunker, Error, Passage, StaticEmbedder};
 use words::WordEmbedder;
 
 /// A sentence of `words` words.
@@ -127,6 +127,22 @@ fn sentences_are_repeated_as_far_as_there_is_room() {
     }
     let found = passages(&article, &Chunker::default().max_tokens(10).overlap_sentences(2));
     assert_eq!(tokens(&found), [10; 8]);
+}
+
+#[test]
+fn scripts_that_the_model_cannot_read_are_cut_like_others() {
+    let chinese = "河水在春天上涨，淹没了低处的田地。村民们把粮食搬到山上，等待水退去。";
+    let russian = "Весной река выходит из берегов и заливает луга. Жители переносят зерно на холм.";
+    let unmarked = ["河水在春天上涨淹没了低处的田地", "рекавыходитизберегов"];
+    let embedder = StaticEmbedder::bundled().unwrap();
+    for text in [chinese, &format!("{russian} "), unmarked[0], unmarked[1]] {
+        let article = Article::new("a", text.repeat(100));
+        let found = Chunker::default().passages(&article, &embedder).unwrap();
+        for text in texts(&article, &found) {
+            let len = text.chars().count();
+            assert!((100..=300).contains(&len), "{len} characters");
+        }
+    }
 }
 
 #[test]

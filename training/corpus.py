@@ -81,11 +81,11 @@ def held_out(source, line):
     return int.from_bytes(digest[:8], "little") < DEV_SHARE * 2**64
 
 
-def read_pairs(train, evaluation):
-    """The pairs under `train` as (training, development, number dropped)."""
+def read_pairs(folder, evaluation):
+    """The pairs under `folder` as (training, development, number dropped)."""
     training, development, dropped = Pairs(), Pairs(), 0
     rng = random.Random(1)
-    for path in sorted(Path(train).glob("pairs/*.tsv.gz")):
+    for path in sorted(Path(folder).glob("pairs/*.tsv.gz")):
         source = path.name.removesuffix(".tsv.gz")
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             rows = [line.rstrip("\n").split("\t") for line in lines]
@@ -113,11 +113,11 @@ def add_windows(training, source, rows, clear, rng):
                 training.add(f"{source} windows", german, english)
 
 
-def read_german(train, evaluation, lines_per_file=30_000):
+def read_german(folder, evaluation, lines_per_file=30_000):
     """A sample of the German-only text, for learning word pieces."""
     rng = random.Random(3)
     sample = []
-    for path in sorted(Path(train).glob("mono/*.txt.gz")):
+    for path in sorted(Path(folder).glob("mono/*.txt.gz")):
         with gzip.open(path, "rt", encoding="utf-8") as lines:
             rows = [line.strip() for line in lines]
         rows = rng.sample(rows, min(lines_per_file, len(rows)))

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Dense nDCG@10 of a model file over folders of judged sets, documents as whole texts.
 
-usage: evaluate.py MODEL.psm EVALUATION_DIR
+usage: evaluate.py MODEL.psm SETS_DIR
 """
 
 import json

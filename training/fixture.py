@@ -40,9 +40,9 @@ def texts():
 
 
 def write(model, path):
-    """One JSON object a line: the text, its number of pieces, every fourth value of its vector."""
+    """One JSON object a line: the text, its number of tokens, every fourth value of its vector."""
     with path.open("w", encoding="utf-8") as lines:
         for text, vector in zip(texts(), model.embed(texts())):
             values = [round(float(value), 7) for value in vector[::EVERY]]
-            record = {"text": text, "pieces": len(model.vocabulary.of_text(text)), "values": values}
+            record = {"text": text, "tokens": model.vocabulary.count_tokens(text), "values": values}
             lines.write(json.dumps(record, ensure_ascii=False) + "\n")

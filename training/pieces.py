@@ -52,18 +52,18 @@ class Pieces:
         self._longest = max(map(len, [*starts, *continuations]))
         self._words = {}
 
-    def of_word(self, word):
-        """Rows of the longest pieces from left to right; a character without any piece is skipped."""
+    def tokens_of_word(self, word):
+        """Rows of the longest pieces from left to right; None for a character without any piece, which is skipped."""
         found, at = [], 0
         while at < len(word):
             table = self._tables[at > 0]
             for end in range(min(len(word), at + self._longest), at, -1):
                 row = table.get(word[at:end])
                 if row is not None:
-                    found.append(row)
                     break
             else:
                 end = at + 1
+            found.append(row)
             at = end
         return found
 
@@ -73,9 +73,13 @@ class Pieces:
         for word in split_words(text):
             known = self._words.get(word)
             if known is None:
-                known = self._words[word] = self.of_word(word)
+                known = self._words[word] = [row for row in self.tokens_of_word(word) if row is not None]
             rows += known
         return rows
+
+    def count_tokens(self, text):
+        """The length of `text`: its pieces, and the characters without any."""
+        return sum(len(self.tokens_of_word(word)) for word in split_words(text))
 
     def counts(self, texts):
         """How often each text has each piece: f32 CSR [len(texts), rows]."""

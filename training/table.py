@@ -19,7 +19,7 @@ def initial_table(anchor, english, rng):
     uses = np.asarray(english.sum(axis=0)).ravel()[anchor.rows]
     share = uses / uses.sum()
     table[anchor.rows] = anchor.vectors * (1e-3 / (1e-3 + share))[:, None]
-    # Far from everything: a text without a known piece is similar to none.
+    # Any direction that no piece was taught: the one vector of all texts without a known piece.
     table[-1] = losses.unit(rng.standard_normal((1, table.shape[1])))[0]
     return table
 

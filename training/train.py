@@ -1,8 +1,7 @@
 #!/usr/bin/env python3
 """Trains the bundled German-English static model; README.md beside this file explains it.
 
-usage: train.py [--train DIR] [--evaluation DIR] [--teacher DIR] [--cache DIR] [--output FILE] [--fixture FILE] [--steps N]
-                [--vocabulary FILE]
+usage: train.py TEXT_DIR SETS_DIR [--teacher DIR] [--cache DIR] [--output FILE] [--fixture FILE] [--steps N] [--vocabulary FILE]
 """
 
 import argparse
@@ -63,9 +62,9 @@ def train(table, data, anchor, steps, measure, rng):
 
 def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("text", metavar="TEXT_DIR", type=Path, help="training text")
+    parser.add_argument("sets", metavar="SETS_DIR", type=Path, help="judged sets, kept out of the training text")
     paths = {
-        "train": ROOT.parent / "shared" / "train",
-        "evaluation": ROOT.parent / "shared" / "eval",
         "teacher": ROOT / "target" / "models" / "all-MiniLM-L6-v2",
         "cache": ROOT / "target" / "teacher",
         "output": ROOT / "models" / "passim-de-en.psm",
@@ -82,14 +81,14 @@ def word_pieces(given, pairs, evaluation, pieces_of_teacher):
     """The vocabulary: that of a model file if one is given, else learned."""
     if given.vocabulary:
         return model_file.StaticModel.read(given.vocabulary).vocabulary
-    texts = corpus.vocabulary_texts(pairs, corpus.read_german(given.train, evaluation))
+    texts = corpus.vocabulary_texts(pairs, corpus.read_german(given.text, evaluation))
     return pieces.vocabulary(pieces_of_teacher, texts, ROWS)
 
 
 def main():
     given = arguments()
-    evaluation = corpus.EvaluationTexts(given.evaluation)
-    pairs, development, dropped = corpus.read_pairs(given.train, evaluation)
+    evaluation = corpus.EvaluationTexts(given.sets)
+    pairs, development, dropped = corpus.read_pairs(given.text, evaluation)
     print(f"{len(pairs)} pairs to train on, {len(development)} held out, {dropped} dropped as evaluation texts", flush=True)
 
     teacher = Teacher(given.teacher, given.cache)
@@ -109,7 +108,7 @@ def main():
     model = model_file.StaticModel("passim-de-en-1", vocabulary, *model_file.quantise(table))
     model.write(given.output)
     fixture.write(model, given.fixture)
-    evaluate.show(given.evaluation, model.embed)
+    evaluate.show(given.sets, model.embed)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,7 @@ impl Fitter<'_> {
         let atoms = &self.atoms.list[run];
         let range = atoms[0].range.start..atoms[atoms.len() - 1].range.end;
         let text = &self.article.text[range.clone()];
-        let tokens = match sure_tokens(atoms, self.room(context)) {
+        let tokens = match sure_tokens(&self.article.text, atoms, self.room(context)) {
             Some(tokens) => tokens,
             None => self.embedder.count_tokens(text)?,
         };
@@ -113,17 +113,17 @@ impl Fitter<'_> {
 /// The sum of the tokens of `atoms`, if the whole is sure to be within `room`.
 ///
 /// Counting again is most of the work with a real tokenizer. It is spared where
-/// `room` would hold even if every byte of white space between the pieces were a
-/// token; no tokenizer is so bad.
-fn sure_tokens(atoms: &[Atom], room: usize) -> Option<usize> {
+/// `room` would hold even if every byte between the pieces were a token, which is
+/// the most that [`Embedder::count_tokens`] allows for white space of ASCII.
+fn sure_tokens(text: &str, atoms: &[Atom], room: usize) -> Option<usize> {
     let tokens: usize = atoms.iter().map(|atom| atom.tokens).sum();
     let mut most = tokens;
     for pair in atoms.windows(2) {
-        let gap = pair[1].range.start - pair[0].range.end;
-        if gap == 0 {
+        let gap = &text[pair[0].range.end..pair[1].range.start];
+        if gap.is_empty() || !gap.is_ascii() {
             return None;
         }
-        most += gap;
+        most += gap.len();
     }
     (most <= room || atoms.len() == 1).then_some(tokens)
 }

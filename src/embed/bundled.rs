@@ -19,8 +19,12 @@ static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 /// A model without a network: one vector per word piece, summed over the pieces of a text.
 ///
 /// A piece that occurs `n` times counts `1 + ln n` times; word order does not
-/// count. There is no limit of length. A text without any known piece, the empty
-/// text too, gets one vector of its own, which is similar to no other.
+/// count. There is no limit of length. The tokens of a text are its pieces, and
+/// every character that no piece covers.
+///
+/// Texts without a known piece, the empty text too, all have the same vector, so
+/// each finds any other with similarity 1. The bundled model knows Latin and Greek
+/// letters: it tells texts in other scripts apart by their digits and marks alone.
 ///
 /// Clones share one model.
 ///
@@ -110,7 +114,7 @@ impl Embedder for StaticEmbedder {
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
         let mut count = 0;
-        self.0.pieces.for_each_row(text, &mut String::new(), |_| count += 1);
+        self.0.pieces.for_each_token(text, &mut String::new(), |_| count += 1);
         Ok(count)
     }
 
@@ -155,7 +159,7 @@ impl Model {
     fn pool(&self, text: &str, scratch: &mut Scratch, sum: &mut [f32]) {
         let rows = &mut scratch.rows;
         rows.clear();
-        self.pieces.for_each_row(text, &mut scratch.word, |row| rows.push(row));
+        self.pieces.for_each_token(text, &mut scratch.word, |row| rows.extend(row));
         if rows.is_empty() {
             rows.push(self.layout.unknown());
         }
@@ -247,7 +251,7 @@ mod tests {
     fn rows_of(text: &str) -> Vec<u32> {
         let model = Model::read(Cow::Owned(small_file())).unwrap();
         let mut rows = Vec::new();
-        model.pieces.for_each_row(text, &mut String::new(), |row| rows.push(row));
+        model.pieces.for_each_token(text, &mut String::new(), |row| rows.extend(row));
         rows
     }
 
@@ -298,6 +302,21 @@ mod tests {
         assert_eq!(vectors.row(2), [0.5; DIM]);
         assert_eq!(vectors.row(2), vectors.row(3));
         assert_eq!(embedder.count_tokens("haus ! ! !").unwrap(), 4);
+    }
+
+    #[test]
+    fn pieces_and_skipped_characters_are_tokens() {
+        let embedder = StaticEmbedder::from_bytes(small_file()).unwrap();
+        for (text, tokens) in [
+            ("", 0),
+            (" \t\u{200B}", 0),
+            ("Haustür!", 2),
+            ("xhausboot", 6),
+            ("日本語 Ж, 🙂", 6),
+            ("a\u{308}", 1),
+        ] {
+            assert_eq!(embedder.count_tokens(text).unwrap(), tokens, "{text:?}");
+        }
     }
 
     #[test]

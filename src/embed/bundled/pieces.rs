@@ -25,22 +25,25 @@ impl Pieces {
         Ok(Self { starts: Trie::new(&starting, 0), continuations: Trie::new(&continuing, starts) })
     }
 
-    /// Calls `take` with the row of each piece of `text`, in order; `word` is a buffer.
-    pub(super) fn for_each_row(&self, text: &str, word: &mut String, mut take: impl FnMut(u32)) {
+    /// Calls `take` with each token of `text`, in order: the row of a piece, or `None`
+    /// for a character without one; `word` is a buffer.
+    pub(super) fn for_each_token(
+        &self,
+        text: &str,
+        word: &mut String,
+        mut take: impl FnMut(Option<u32>),
+    ) {
         words::for_each_word(text, word, |word| self.match_word(word, &mut take));
     }
 
     /// The longest pieces from left to right; a character without any is skipped.
-    fn match_word(&self, word: &str, take: &mut impl FnMut(u32)) {
+    fn match_word(&self, word: &str, take: &mut impl FnMut(Option<u32>)) {
         let mut at = 0;
         while let Some(character) = word[at..].chars().next() {
             let trie = if at == 0 { &self.starts } else { &self.continuations };
-            if let Some((row, len)) = trie.longest(&word.as_bytes()[at..]) {
-                take(row);
-                at += len;
-            } else {
-                at += character.len_utf8();
-            }
+            let piece = trie.longest(&word.as_bytes()[at..]);
+            take(piece.map(|(row, _)| row));
+            at += piece.map_or(character.len_utf8(), |(_, len)| len);
         }
     }
 }
