@@ -1,4 +1,8 @@
 //! Searching: queries per second, with the recall@10 that each setting has.
+//!
+//! The vectors are seeded clusters. With `PASSIM_BENCH_TEXT=FILE` they are the lines of a
+//! text file, embedded with the bundled model, and the queries are the first eight words of
+//! its last lines, which are not indexed.
 
 #[path = "support/corpus.rs"]
 mod corpus;
@@ -9,11 +13,11 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use passim::{
-    Article, ExactIndex, HnswIndex, HnswParams, Retriever, SearchParams, VectorIndex, Vectors, eval,
+    Article, EmbedStage, ExactIndex, HnswIndex, HnswParams, Retriever, Role, SearchParams,
+    StaticEmbedder, VectorIndex, Vectors, eval,
 };
 
-const DIM: usize = 384;
-const SIZES: [usize; 4] = [1_000, 2_000, 4_000, 16_000];
+const SIZES: [usize; 4] = [1_000, 4_000, 8_000, 16_000];
 const QUERIES: usize = 200;
 
 /// Rows found for every query.
@@ -22,17 +26,44 @@ fn found(index: &dyn VectorIndex, queries: &Vectors, params: SearchParams) -> Ve
     queries.rows().map(rows).map(|found| found.iter().map(|one| one.row).collect()).collect()
 }
 
+/// `size` vectors to index, and queries that are not among them.
+fn seeded_vectors(size: usize) -> (Vectors, Vectors) {
+    // One vector more than is indexed for each cluster: near its centre, but no copy.
+    let all = seeded::clustered(1, 384, size / 50, 51, 0.6);
+    let (held_out, indexed): (Vec<_>, Vec<_>) = (0..all.len()).partition(|row| row % 51 == 50);
+    let queries: Vec<usize> = held_out.into_iter().cycle().take(QUERIES).collect();
+    (all.select(&indexed), all.select(&queries))
+}
+
+/// The first `size` of `lines` to index, and queries from the last; `None` if they are too few.
+fn text_vectors(lines: &[String], size: usize) -> Option<(Vectors, Vectors)> {
+    let (rest, last) = lines.split_at_checked(lines.len().checked_sub(QUERIES)?)?;
+    let words = |line: &String| line.split_whitespace().take(8).collect::<Vec<_>>().join(" ");
+    let questions: Vec<String> = last.iter().map(words).collect();
+    let embedder = StaticEmbedder::bundled().expect("the bundled model");
+    let embed = |role, texts: &[String]| {
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        EmbedStage::new(&embedder).run(role, &texts).expect("texts are embedded").0
+    };
+    Some((embed(Role::Passage, rest.get(..size)?), embed(Role::Query, &questions)))
+}
+
 fn vector_search(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("query");
     group.throughput(Throughput::Elements(QUERIES as u64));
+    let file = std::env::var_os("PASSIM_BENCH_TEXT")
+        .map(|path| std::fs::read_to_string(path).expect("a text file"));
+    let lines: Option<Vec<String>> = file.map(|text| text.lines().map(str::to_owned).collect());
     for size in SIZES {
-        // One cluster more than is indexed for each: near its centre, but no copies.
-        let all = seeded::clustered(1, DIM, size / 50, 51, 0.6);
-        let (mut indexed, mut held_out): (Vec<usize>, Vec<usize>) = (Vec::new(), Vec::new());
-        (0..all.len())
-            .for_each(|row| if row % 51 == 50 { held_out.push(row) } else { indexed.push(row) });
-        let queries = all.select(&held_out.into_iter().cycle().take(QUERIES).collect::<Vec<_>>());
-        let vectors = Arc::new(all.select(&indexed));
+        let data = match &lines {
+            Some(lines) => text_vectors(lines, size),
+            None => Some(seeded_vectors(size)),
+        };
+        let Some((vectors, queries)) = data else {
+            println!("query/{size}: NOT RUN, the file has too few lines");
+            continue;
+        };
+        let vectors = Arc::new(vectors);
         let exact = ExactIndex::new(Arc::clone(&vectors)).expect("few vectors");
         let hnsw = HnswIndex::build(vectors, HnswParams::default()).expect("valid settings");
         let truth = found(&exact, &queries, SearchParams::default());
@@ -40,11 +71,11 @@ fn vector_search(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("exact", size), |bencher| {
             bencher.iter(|| found(&exact, black_box(&queries), SearchParams::default()));
         });
-        for ef_search in [16, 32, 64, 128] {
+        for ef_search in [32, 64, 96, 128] {
             let params = SearchParams { ef_search, ..SearchParams::default() };
             let got = found(&hnsw, &queries, params);
-            let recalls =
-                got.iter().zip(&truth).map(|(got, truth)| eval::ann_recall_at_k(got, truth, 10));
+            let recalls = got.iter().zip(&truth);
+            let recalls = recalls.map(|(got, truth)| eval::ann_recall_at_k(got, truth, 10));
             let recall = eval::mean(recalls).expect("queries with neighbors");
             println!("query/hnsw ef {ef_search}/{size}: recall@10 {recall:.4}");
             group.bench_function(

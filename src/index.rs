@@ -64,7 +64,7 @@ pub struct SearchParams {
 
 impl Default for SearchParams {
     fn default() -> Self {
-        Self { k: 10, ef_search: 64, exact: false }
+        Self { k: 10, ef_search: 96, exact: false }
     }
 }
 
@@ -121,9 +121,10 @@ pub enum IndexChoice {
 }
 
 impl IndexChoice {
-    /// From this number of vectors on [`IndexChoice::Auto`] builds a graph: its search then
-    /// takes less than half the time of comparing all (`cargo bench --bench query`).
-    pub const GRAPH_FROM: usize = 4_096;
+    /// From this number of vectors on [`IndexChoice::Auto`] builds a graph. Its search is
+    /// faster with fewer, too (`cargo bench --bench query`), but by too little to be worth
+    /// the build and the neighbors it misses.
+    pub const GRAPH_FROM: usize = 8_192;
 
     /// Checks the settings before any work is done.
     pub(crate) fn check(self) -> Result<()> {

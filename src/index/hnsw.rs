@@ -31,7 +31,7 @@ pub struct HnswParams {
 
 impl Default for HnswParams {
     fn default() -> Self {
-        Self { m: 16, ef_construction: 200 }
+        Self { m: 24, ef_construction: 200 }
     }
 }
 
