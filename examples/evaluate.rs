@@ -199,7 +199,7 @@ fn judgment(line: &str) -> Result<(&str, &str, u32), Failure> {
         }
         _ => return Err("wanted is query, document and grade, with tabs between them".into()),
     };
-    let wrong = |error| format!("grade `{grade}`: {error}");
+    let wrong = |_| format!("grade `{grade}` is not a whole number");
     // Negative grades mark spam in TREC's sets: no more than not relevant.
     let grade = grade.parse::<i32>().map_err(wrong)?.max(0).unsigned_abs();
     Ok((query, document, grade))

@@ -34,7 +34,7 @@ search [--articles DIR_OR_FILE]... [--top-k N] [--embedder EMBEDDER] [--json] [Q
 
 `article` is the path below DIR (or the name of FILE), `start` and `end` are bytes of that file.
 For .jsonl, `article` is the id, and `start` and `end` are bytes of its decoded text, in UTF-8.
-An article whose name one of an earlier --articles has is given as FOLDER/article.";
+Where a later --articles has an article of the same name, FOLDER/ goes before its name.";
 
 /// The sample articles, wherever the example is run from.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles");
@@ -112,7 +112,7 @@ fn answer_lines(retriever: &Retriever, args: &Args) -> Result<(), Failure> {
             }
         }
     }
-    if unread == 0 { Ok(()) } else { Err(format!("{unread} questions were not read").into()) }
+    if unread == 0 { Ok(()) } else { Err(format!("questions that were not read: {unread}").into()) }
 }
 
 /// Reads and indexes the articles.
@@ -149,7 +149,7 @@ fn articles(sources: &[PathBuf]) -> Result<Articles, Failure> {
         let folder = folder(source);
         for (key, article) in again {
             let key_below = free_key(&all, &folder, &key);
-            eprintln!("warning: `{key}` of {} is given as `{key_below}`", source.display());
+            eprintln!("warning: `{key}` of {} is cited as `{key_below}`", source.display());
             all.insert(key_below.clone(), Article { key: key_below, ..article });
         }
     }
