@@ -10,8 +10,9 @@ mod embedders;
 mod outcome;
 
 use std::{
+    collections::BTreeMap,
     io::{self, BufRead, IsTerminal, Write},
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::ExitCode,
 };
 
@@ -19,7 +20,7 @@ use anstream::{eprintln, stdout};
 use anstyle::{AnsiColor, Style};
 use lexopt::prelude::*;
 use outcome::{Failure, exit_code, report};
-use passim::{Hit, Query, Retriever, read_articles};
+use passim::{Article, Error, Hit, Query, Retriever, read_articles};
 use serde_json::json;
 
 const USAGE: &str = "\
@@ -28,8 +29,12 @@ search [--articles DIR_OR_FILE]... [--top-k N] [--embedder EMBEDDER] [--json] [Q
   --articles   .txt, .md or .jsonl files, or folders of them; without it, the sample articles
   --top-k      hits per question (5)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
-  --json       one JSON object per hit and line
-  QUESTION     without one, questions are read from standard input, one per line";
+  --json       one JSON object per hit and line: query, rank, article, start, end, similarity, text
+  QUESTION     without one, questions are read from standard input, one per line
+
+`article` is the path below DIR (or the name of FILE), `start` and `end` are bytes of that file.
+For .jsonl, `article` is the id, and `start` and `end` are bytes of its decoded text, in UTF-8.
+Where a later --articles has an article of the same name, FOLDER/ goes before its name.";
 
 /// The sample articles, wherever the example is run from.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles");
@@ -70,6 +75,9 @@ fn args() -> Result<Option<Args>, Failure> {
             other => return Err(format!("{}\n\n{USAGE}", other.unexpected()).into()),
         }
     }
+    if args.top_k == 0 {
+        return Err("--top-k is 0, give 1 or more".into());
+    }
     if args.articles.is_empty() {
         args.articles.push(SAMPLES.into());
     }
@@ -81,49 +89,113 @@ fn run(args: &Args) -> Result<(), Failure> {
     if !args.questions.is_empty() {
         return args.questions.iter().try_for_each(|question| answer(&retriever, question, args));
     }
+    answer_lines(&retriever, args)
+}
+
+/// Answers the questions of standard input; a line that is not UTF-8 is named and passed over.
+fn answer_lines(retriever: &Retriever, args: &Args) -> Result<(), Failure> {
     let prompts = io::stdin().is_terminal();
-    let mut lines = io::stdin().lock().lines();
+    let mut lines = io::stdin().lock().split(b'\n').zip(1..);
+    let mut unread = 0;
     loop {
         if prompts {
             eprint!("question> ");
         }
-        match lines.next().transpose()? {
-            None => return Ok(()),
-            Some(question) if question.trim().is_empty() => {}
-            Some(question) => answer(&retriever, &question, args)?,
+        let Some((line, number)) = lines.next() else { break };
+        match String::from_utf8(line?) {
+            Ok(question) if question.trim().is_empty() => {}
+            Ok(question) => answer(retriever, question.trim_end_matches('\r'), args)?,
+            Err(_) => {
+                let error = format!("line {number} of standard input is not UTF-8");
+                report(&*Failure::from(error));
+                unread += 1;
+            }
         }
     }
+    if unread == 0 { Ok(()) } else { Err(format!("questions that were not read: {unread}").into()) }
 }
 
-/// Reads and indexes the articles; files that cannot be read are named and passed over.
+/// Reads and indexes the articles.
 fn indexed(args: &Args) -> Result<Retriever, Failure> {
-    let embedder = embedders::embedder(&args.embedder)?;
-    let mut articles = Vec::new();
-    for article in args.articles.iter().flat_map(read_articles) {
-        match article {
-            Ok(article) => articles.push(article),
-            Err(error) => report(&error),
-        }
-    }
-    let (bar, progress) = bar::bar();
-    let mut retriever = Retriever::builder().embedder(embedder).progress(progress).in_memory()?;
-    let read = articles.len();
-    let added = retriever.add(articles)?;
-    bar.finish_and_clear();
-    if added.articles < read {
-        eprintln!(
-            "warning: {} articles have the key of a later one, which replaced them",
-            read - added.articles
-        );
-    }
-    if added.articles == 0 {
+    let articles = articles(&args.articles)?;
+    if articles.is_empty() {
         return Err("there is no article to search".into());
     }
+    let embedder = embedders::embedder(&args.embedder)?;
+    let (bar, progress) = bar::bar();
+    let mut retriever = Retriever::builder().embedder(embedder).progress(progress).in_memory()?;
+    let added = retriever.add(articles.into_values())?;
+    bar.finish_and_clear();
     eprintln!(
         "{} articles, {} passages, embedded in {:.2} s",
         added.articles, added.embedding.texts, added.embedding.seconds
     );
     Ok(retriever)
+}
+
+type Articles = BTreeMap<String, Article>;
+
+/// The articles of all sources. Where a later source has a key of an earlier one again, the
+/// name of its folder goes before the key.
+fn articles(sources: &[PathBuf]) -> Result<Articles, Failure> {
+    let mut all = Articles::new();
+    for source in sources {
+        let mut articles = read(source)?;
+        // A file that is given twice is one article.
+        articles.retain(|key, article| all.get(key) != Some(article));
+        let (again, new): (Articles, Articles) =
+            articles.into_iter().partition(|(key, _)| all.contains_key(key));
+        all.extend(new);
+        let folder = folder(source);
+        for (key, article) in again {
+            let key_below = free_key(&all, &folder, &key);
+            eprintln!("warning: `{key}` of {} is cited as `{key_below}`", source.display());
+            all.insert(key_below.clone(), Article { key: key_below, ..article });
+        }
+    }
+    Ok(all)
+}
+
+/// `key` below `folder`, with a number if there is such a key already.
+fn free_key(all: &Articles, folder: &str, key: &str) -> String {
+    let mut free = format!("{folder}/{key}");
+    let mut number = 1;
+    while all.contains_key(&free) {
+        number += 1;
+        free = format!("{folder}-{number}/{key}");
+    }
+    free
+}
+
+/// The articles of one source by key. What cannot be read in it is named and passed over;
+/// if that is the source itself, it is an error.
+fn read(source: &Path) -> Result<Articles, Failure> {
+    let mut articles = Articles::new();
+    for article in read_articles(source) {
+        match article {
+            Ok(article) => {
+                if let Some(earlier) = articles.insert(article.key.clone(), article) {
+                    let (key, source) = (earlier.key, source.display());
+                    eprintln!("warning: `{key}` is there twice in {source}, the later one counts");
+                }
+            }
+            Err(error) if is_about(&error, source) => return Err(error.into()),
+            Err(error) => report(&error),
+        }
+    }
+    Ok(articles)
+}
+
+fn is_about(error: &Error, source: &Path) -> bool {
+    matches!(error, Error::Io { path, .. } | Error::FileKind { path } if path == source)
+}
+
+/// The name of the folder that `source` is, or that it is in.
+fn folder(source: &Path) -> String {
+    let path = source.canonicalize().unwrap_or_else(|_| source.to_owned());
+    let folder = if path.is_dir() { Some(&*path) } else { path.parent() };
+    let name = folder.and_then(Path::file_name).unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }
 
 fn answer(retriever: &Retriever, question: &str, args: &Args) -> Result<(), Failure> {

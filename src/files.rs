@@ -1,14 +1,17 @@
 //! Articles from files: plain text, Markdown and JSON Lines.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
-    io::{BufRead, BufReader},
+    io::{self, BufRead, BufReader},
+    iter,
     path::{Path, PathBuf},
 };
 
+use serde::Deserialize;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::{Article, Error, Result};
+use crate::{Article, Cause, Error, Result, Value};
 
 /// The longest first line that is taken for a title, in characters.
 const MAX_TITLE: usize = 150;
@@ -18,19 +21,23 @@ const MAX_TITLE: usize = 150;
 ///
 /// - `.txt`: one article. Its first line is the title if an empty line follows it.
 /// - `.md`: one article. Its first line is the title if it is a heading.
-/// - `.jsonl`: an article a line, an object with `id` (or `key`) and `text`, and, if
-///   wanted, `title` and `metadata` (an object of numbers, texts, dates and Booleans).
+/// - `.jsonl`: an article a line, an object with `id` (or `key`; a text that is not empty, or
+///   a whole number) and `text`, and, if wanted, `title` and `metadata` (an object of numbers,
+///   texts, dates and Booleans). `null` for one of the latter two, or for a value of
+///   `metadata`, is as if it were missing.
 ///
 /// The key of a `.txt` or `.md` article is its path below `path`, with `/` between folders
 /// (its name, if `path` is the file itself); its text is the whole file, title included, so
-/// that byte ranges of the text are those of the file. Of a folder, hidden files and files
-/// of other kinds are passed over.
+/// that byte ranges of the text are those of the file. `.TXT` is `.txt`, and so on.
+///
+/// Of a folder, hidden files, files of other kinds, and what is no file (pipes, devices) are
+/// passed over. Links to files are followed; links to folders are not, except `path` itself.
 ///
 /// # Errors
 ///
 /// Each article that cannot be read is an error, and the others go on: [`Error::Io`],
-/// [`Error::NotUtf8`] with the place, [`Error::Json`] with the line, [`Error::FileKind`] if
-/// `path` is a file of another kind.
+/// [`Error::NotUtf8`] with the place, [`Error::Json`] with the line. If `path` is a file of
+/// another kind, [`Error::FileKind`]; if it is neither file nor folder, [`Error::Io`].
 ///
 /// # Examples
 ///
@@ -51,8 +58,8 @@ pub fn read_articles(path: impl AsRef<Path>) -> impl Iterator<Item = Result<Arti
         Ok(entry) => read_entry(&root, &entry),
         Err(error) => {
             let path = error.path().unwrap_or(&root).to_owned();
-            let source = error.into_io_error().unwrap_or_else(|| std::io::ErrorKind::Other.into());
-            Box::new(std::iter::once(Err(Error::Io { path, source })))
+            let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
+            one(Err(Error::Io { path, source }))
         }
     })
 }
@@ -63,16 +70,54 @@ fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
+fn one(article: Result<Article>) -> Articles {
+    Box::new(iter::once(article))
+}
+
+/// How the articles of a file are written.
+#[derive(Clone, Copy)]
+enum Format {
+    Plain,
+    Markdown,
+    Lines,
+}
+
+impl Format {
+    fn of(path: &Path) -> Option<Self> {
+        match path.extension()?.to_ascii_lowercase().to_str()? {
+            "txt" => Some(Self::Plain),
+            "md" => Some(Self::Markdown),
+            "jsonl" => Some(Self::Lines),
+            _ => None,
+        }
+    }
+}
+
 /// The articles of one entry of the folder `root`, or of `root` itself.
 fn read_entry(root: &Path, entry: &DirEntry) -> Articles {
-    let path = entry.path();
-    match path.extension().and_then(|extension| extension.to_str()) {
-        _ if entry.path().is_dir() => Box::new(std::iter::empty()),
-        Some("txt") => Box::new(std::iter::once(read_text(root, path, plain_title))),
-        Some("md") => Box::new(std::iter::once(read_text(root, path, markdown_title))),
-        Some("jsonl") => read_lines(path),
-        _ if entry.depth() > 0 => Box::new(std::iter::empty()),
-        _ => Box::new(std::iter::once(Err(Error::FileKind { path: path.to_owned() }))),
+    let (path, given) = (entry.path(), entry.depth() == 0);
+    let format = Format::of(path);
+    if format.is_none() && !given {
+        return Box::new(iter::empty());
+    }
+    match fs::metadata(path) {
+        Ok(found) if found.is_file() => read_file(root, path, format),
+        Ok(found) if found.is_dir() || !given => Box::new(iter::empty()),
+        // To open a pipe would wait for its writer.
+        Ok(_) => {
+            let source = io::Error::new(io::ErrorKind::InvalidInput, "neither a file nor a folder");
+            one(Err(Error::Io { path: path.to_owned(), source }))
+        }
+        Err(source) => one(Err(Error::Io { path: path.to_owned(), source })),
+    }
+}
+
+fn read_file(root: &Path, path: &Path, format: Option<Format>) -> Articles {
+    match format {
+        Some(Format::Plain) => one(read_text(root, path, plain_title)),
+        Some(Format::Markdown) => one(read_text(root, path, markdown_title)),
+        Some(Format::Lines) => read_lines(path),
+        None => one(Err(Error::FileKind { path: path.to_owned() })),
     }
 }
 
@@ -112,7 +157,7 @@ fn read_lines(path: &Path) -> Articles {
     let path = path.to_owned();
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
-        Err(source) => return Box::new(std::iter::once(Err(Error::Io { path, source }))),
+        Err(source) => return one(Err(Error::Io { path, source })),
     };
     let mut offset = 0;
     let lines = file.split(b'\n').zip(1..).map(move |(bytes, line)| {
@@ -133,9 +178,39 @@ fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<O
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let article = serde_json::from_str(text.trim_start_matches('\u{feff}'));
-    let path = PathBuf::from(path);
-    article.map(Some).map_err(|error| Error::Json { path, line, source: error.into() })
+    let article = parse(text.trim_start_matches('\u{feff}'));
+    article.map(Some).map_err(|source| Error::Json { path: PathBuf::from(path), line, source })
+}
+
+/// An article as a line of JSON has it.
+#[derive(Deserialize)]
+struct Line {
+    #[serde(alias = "key")]
+    id: Id,
+    title: Option<String>,
+    text: String,
+    metadata: Option<BTreeMap<String, Option<Value>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "`id` is neither a text nor a whole number")]
+enum Id {
+    Text(String),
+    Number(u64),
+}
+
+fn parse(line: &str) -> Result<Article, Cause> {
+    let Line { id, title, text, metadata } = serde_json::from_str(line)?;
+    let key = match id {
+        Id::Text(text) => text,
+        Id::Number(number) => number.to_string(),
+    };
+    if key.is_empty() {
+        return Err("`id` is empty".into());
+    }
+    let values = metadata.into_iter().flatten();
+    let metadata = values.filter_map(|(name, value)| Some((name, value?))).collect();
+    Ok(Article { key, title, text, metadata })
 }
 
 #[cfg(test)]
@@ -202,5 +277,64 @@ mod tests {
         let image = folder.path().join("image.png");
         fs::write(&image, "").unwrap();
         assert!(matches!(read_articles(image).next(), Some(Err(Error::FileKind { .. }))));
+    }
+
+    fn keys(path: &Path) -> Vec<String> {
+        read_articles(path).map(|article| article.unwrap().key).collect()
+    }
+
+    #[test]
+    fn lines_with_numbers_and_nulls() {
+        let lines = r#"{"id": 7, "title": null, "text": "T", "metadata": null}
+            {"key": "b", "text": "T", "metadata": {"by": null, "n": 3}}"#;
+        let folder = folder(&[("a.jsonl", lines.as_bytes())]);
+        let read: Vec<_> = read_articles(folder.path()).map(Result::unwrap).collect();
+        assert_eq!(read, [Article::new("7", "T"), Article::new("b", "T").metadata("n", 3)]);
+    }
+
+    #[test]
+    fn a_line_without_usable_id_is_told_with_its_place() {
+        for (line, wrong) in [
+            (r#"{"id": "", "text": "T"}"#, "`id` is empty"),
+            (r#"{"text": "T"}"#, "missing field `id`"),
+            (r#"{"id": null, "text": "T"}"#, "`id` is neither a text nor a whole number"),
+            (r#"{"id": 0.5, "text": "T"}"#, "`id` is neither a text nor a whole number"),
+        ] {
+            let folder = folder(&[("a.jsonl", format!("\n{line}\n").as_bytes())]);
+            let read = read_articles(folder.path()).next().unwrap();
+            let Err(Error::Json { line: 2, source, .. }) = read else { panic!("{line}: {read:?}") };
+            assert!(source.to_string().starts_with(wrong), "{source}");
+        }
+    }
+
+    #[test]
+    fn extensions_in_capitals() {
+        let folder =
+            folder(&[("A.TXT", b"T"), ("B.Md", b"# T"), ("C.JSONL", br#"{"id":"x","text":"T"}"#)]);
+        assert_eq!(keys(folder.path()), ["A.TXT", "B.Md", "x"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn links_to_files_are_followed_and_what_is_no_file_is_not_read() {
+        use std::os::unix::{fs::symlink, net::UnixListener};
+
+        let other = folder(&[("there.txt", b"T"), ("below/there.txt", b"T")]);
+        let folder = folder(&[("a.txt", b"T")]);
+        symlink(other.path().join("there.txt"), folder.path().join("link.txt")).unwrap();
+        symlink(other.path().join("below"), folder.path().join("linked")).unwrap();
+        let pipe = folder.path().join("pipe.txt");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        let _socket = UnixListener::bind(folder.path().join("socket.txt")).unwrap();
+        assert_eq!(keys(folder.path()), ["a.txt", "link.txt"]);
+        assert_eq!(keys(&folder.path().join("linked")), ["there.txt"]);
+
+        let read = read_articles(&pipe).next().unwrap();
+        let Err(Error::Io { source, .. }) = read else { panic!("{read:?}") };
+        assert_eq!(source.to_string(), "neither a file nor a folder");
+
+        symlink("nowhere.txt", folder.path().join("broken.txt")).unwrap();
+        let errors = read_articles(folder.path()).filter(Result::is_err).count();
+        assert_eq!(errors, 1, "a link to nothing is named");
     }
 }
