@@ -190,7 +190,7 @@ fn judgments(path: &Path) -> Result<HashMap<String, eval::Grades<String>>, Failu
 }
 
 /// Query, document and grade of a line of tab-separated values, or of TREC's four columns.
-fn judgment(line: &str) -> Result<(&str, &str, u32), Failure> {
+fn judgment(line: &str) -> Result<(&str, &str, u8), Failure> {
     let tabs: Vec<&str> = line.split('\t').map(str::trim).collect();
     let words: Vec<&str> = line.split_whitespace().collect();
     let (query, document, grade) = match (&*tabs, &*words) {
@@ -199,9 +199,10 @@ fn judgment(line: &str) -> Result<(&str, &str, u32), Failure> {
         }
         _ => return Err("wanted is query, document and grade, with tabs between them".into()),
     };
-    let wrong = |_| format!("grade `{grade}` is not a whole number");
+    let wrong = || format!("grade `{grade}` is not a whole number up to 255");
+    let number: i64 = grade.parse().map_err(|_| wrong())?;
     // Negative grades mark spam in TREC's sets: no more than not relevant.
-    let grade = grade.parse::<i32>().map_err(wrong)?.max(0).unsigned_abs();
+    let grade = u8::try_from(number.max(0)).map_err(|_| wrong())?;
     Ok((query, document, grade))
 }
 
