@@ -187,7 +187,7 @@ fn read(source: &Path) -> Result<Articles, Failure> {
 }
 
 fn is_about(error: &Error, source: &Path) -> bool {
-    matches!(error, Error::Io { path, .. } | Error::FileKind { path } if path == source)
+    matches!(error, Error::Read { path, .. } | Error::FileKind { path } if path == source)
 }
 
 /// The name of the folder that `source` is, or that it is in.

@@ -217,9 +217,19 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// Reading or writing failed.
-    #[error("{} could not be read or written", path.display())]
-    Io {
+    /// A file or folder could not be read.
+    #[error("{} could not be read", path.display())]
+    Read {
+        /// The file or folder.
+        path: PathBuf,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+
+    /// A file or folder could not be written.
+    #[error("{} could not be written", path.display())]
+    Write {
         /// The file or folder.
         path: PathBuf,
         /// Why it failed.
@@ -229,10 +239,16 @@ pub enum Error {
 }
 
 impl Error {
-    /// An [`Error::Io`] about `path`; for `map_err`.
-    pub(crate) fn io(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+    /// An [`Error::Read`] about `path`; for `map_err`.
+    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
-        move |source| Self::Io { path, source }
+        move |source| Self::Read { path, source }
+    }
+
+    /// An [`Error::Write`] about `path`; for `map_err`.
+    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Write { path, source }
     }
 
     /// An [`Error::Setting`] if `got` is not in `range`.

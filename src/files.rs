@@ -35,9 +35,9 @@ const MAX_TITLE: usize = 150;
 ///
 /// # Errors
 ///
-/// Each article that cannot be read is an error, and the others go on: [`Error::Io`],
+/// Each article that cannot be read is an error, and the others go on: [`Error::Read`],
 /// [`Error::NotUtf8`] with the place, [`Error::Json`] with the line. If `path` is a file of
-/// another kind, [`Error::FileKind`]; if it is neither file nor folder, [`Error::Io`].
+/// another kind, [`Error::FileKind`]; if it is neither file nor folder, [`Error::Read`].
 ///
 /// # Examples
 ///
@@ -59,7 +59,7 @@ pub fn read_articles(path: impl AsRef<Path>) -> impl Iterator<Item = Result<Arti
         Err(error) => {
             let path = error.path().unwrap_or(&root).to_owned();
             let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-            one(Err(Error::Io { path, source }))
+            one(Err(Error::Read { path, source }))
         }
     })
 }
@@ -106,9 +106,9 @@ fn read_entry(root: &Path, entry: &DirEntry) -> Articles {
         // To open a pipe would wait for its writer.
         Ok(_) => {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "neither a file nor a folder");
-            one(Err(Error::Io { path: path.to_owned(), source }))
+            one(Err(Error::Read { path: path.to_owned(), source }))
         }
-        Err(source) => one(Err(Error::Io { path: path.to_owned(), source })),
+        Err(source) => one(Err(Error::Read { path: path.to_owned(), source })),
     }
 }
 
@@ -122,7 +122,7 @@ fn read_file(root: &Path, path: &Path, format: Option<Format>) -> Articles {
 }
 
 fn read_text(root: &Path, path: &Path, title: fn(&str) -> Option<&str>) -> Result<Article> {
-    let text = utf8(path, fs::read(path).map_err(Error::io(path))?)?;
+    let text = utf8(path, fs::read(path).map_err(Error::read(path))?)?;
     let below = path.strip_prefix(root).ok().filter(|below| below.file_name().is_some());
     let below = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
     let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
@@ -157,11 +157,11 @@ fn read_lines(path: &Path) -> Articles {
     let path = path.to_owned();
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
-        Err(source) => return one(Err(Error::Io { path, source })),
+        Err(source) => return one(Err(Error::Read { path, source })),
     };
     let mut offset = 0;
     let lines = file.split(b'\n').zip(1..).map(move |(bytes, line)| {
-        let bytes = bytes.map_err(Error::io(&path))?;
+        let bytes = bytes.map_err(Error::read(&path))?;
         let start = offset;
         offset += bytes.len() + 1;
         read_line(&path, line, start, bytes)
@@ -273,7 +273,7 @@ mod tests {
         assert!(read.next().is_none());
 
         let missing = folder.path().join("missing");
-        assert!(matches!(read_articles(missing).next(), Some(Err(Error::Io { .. }))));
+        assert!(matches!(read_articles(missing).next(), Some(Err(Error::Read { .. }))));
         let image = folder.path().join("image.png");
         fs::write(&image, "").unwrap();
         assert!(matches!(read_articles(image).next(), Some(Err(Error::FileKind { .. }))));
@@ -330,7 +330,7 @@ mod tests {
         assert_eq!(keys(&folder.path().join("linked")), ["there.txt"]);
 
         let read = read_articles(&pipe).next().unwrap();
-        let Err(Error::Io { source, .. }) = read else { panic!("{read:?}") };
+        let Err(Error::Read { source, .. }) = read else { panic!("{read:?}") };
         assert_eq!(source.to_string(), "neither a file nor a folder");
 
         symlink("nowhere.txt", folder.path().join("broken.txt")).unwrap();

@@ -106,7 +106,7 @@ impl Retriever {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be written, [`Error::TooLarge`] for an article that is
+    /// [`Error::Write`] if it cannot be written, [`Error::TooLarge`] for an article that is
     /// over 2^28 bytes together with its metadata and passages.
     #[instrument(level = "debug", skip_all)]
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {

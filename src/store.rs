@@ -42,9 +42,9 @@ pub(crate) fn save(
     let parts = encode(identity, articles, vectors)?;
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
     let folder = folder.unwrap_or(Path::new("."));
-    let beside = written_beside(folder, &parts).map_err(Error::io(path))?;
+    let beside = written_beside(folder, &parts).map_err(Error::write(path))?;
     // Until here the file is removed when it is dropped.
-    beside.persist(path).map_err(|error| Error::io(path)(error.error))?;
+    beside.persist(path).map_err(|error| Error::write(path)(error.error))?;
     sync_folder(folder)
 }
 
@@ -66,7 +66,7 @@ fn written_beside(folder: &Path, parts: &[Vec<u8>]) -> io::Result<NamedTempFile>
 /// Makes the renaming itself durable; folders can be synced on Unix alone.
 fn sync_folder(folder: &Path) -> Result<()> {
     if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::io(folder))?;
+        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::write(folder))?;
     }
     Ok(())
 }
@@ -77,7 +77,7 @@ pub(crate) fn load(
     identity: &ModelIdentity,
     dim: usize,
 ) -> Result<(Vec<Chunked>, Vectors)> {
-    let bytes = fs::read(path).map_err(Error::io(path))?;
+    let bytes = fs::read(path).map_err(Error::read(path))?;
     let saved = decode(&bytes).map_err(|refusal| refusal.about(path))?;
     if saved.identity != *identity {
         let (index, given) = (Box::new(saved.identity), Box::new(identity.clone()));
@@ -343,10 +343,13 @@ mod tests {
         assert!(error.to_string().contains("newer"), "{error}");
         let missing = folder.path().join("missing");
         assert!(
-            matches!(load(&missing, &identity(), 3), Err(Error::Io { path, .. }) if path == missing)
+            matches!(load(&missing, &identity(), 3), Err(Error::Read { path, .. }) if path == missing)
         );
         let nowhere = folder.path().join("no/such/folder/corpus");
         let (articles, vectors) = corpus();
-        assert!(matches!(save(&nowhere, &identity(), &articles, &vectors), Err(Error::Io { .. })));
+        assert!(matches!(
+            save(&nowhere, &identity(), &articles, &vectors),
+            Err(Error::Write { .. })
+        ));
     }
 }

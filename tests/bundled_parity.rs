@@ -48,7 +48,7 @@ fn a_model_file_is_the_same_model_as_the_bundled_one() {
     assert!(std::fs::metadata(path).unwrap().len() < 8_000_000);
 
     let missing = StaticEmbedder::from_file("no/such/model.psm").unwrap_err();
-    assert!(matches!(missing, Error::Io { .. }), "{missing}");
+    assert!(matches!(missing, Error::Read { .. }), "{missing}");
     let other = StaticEmbedder::from_file(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"));
     assert!(matches!(other, Err(Error::Corrupt { .. })));
 }

@@ -288,7 +288,7 @@ fn a_saved_corpus_answers_as_before() {
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
     assert!(matches!(Retriever::load(&path), Err(Error::Corrupt { .. })));
-    assert!(matches!(Retriever::load(folder.path().join("none")), Err(Error::Io { .. })));
+    assert!(matches!(Retriever::load(folder.path().join("none")), Err(Error::Read { .. })));
 }
 
 #[test]

@@ -78,10 +78,10 @@ impl StaticEmbedder {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if it cannot be read, else those of [`from_bytes`](Self::from_bytes).
+    /// [`Error::Read`] if it cannot be read, else those of [`from_bytes`](Self::from_bytes).
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let bytes = fs::read(path).map_err(Error::io(path))?;
+        let bytes = fs::read(path).map_err(Error::read(path))?;
         Self::read(Cow::Owned(bytes), &path.display().to_string())
     }
 

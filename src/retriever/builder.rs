@@ -115,7 +115,7 @@ impl RetrieverBuilder {
     ///
     /// # Errors
     ///
-    /// As [`in_memory`](Self::in_memory); [`Error::Io`] if the file cannot be read,
+    /// As [`in_memory`](Self::in_memory); [`Error::Read`] if the file cannot be read,
     /// [`Error::Corrupt`] or [`Error::Version`] if it is not what was saved,
     /// [`Error::ModelMismatch`] if it was made with another model.
     pub fn load(self, path: impl AsRef<Path>) -> Result<Retriever> {
