@@ -246,21 +246,26 @@ fn outcome(retriever: &Retriever, question: &Judged, k: usize) -> passim::Result
     let hits = retriever.search(Query::new(text).k(k))?;
     let seconds = start.elapsed().as_secs_f64();
     let exact = retriever.search(Query::new(text).k(k).exact())?;
-    let ranked = documents(retriever, text, k)?;
+    let ann_recall = eval::ann_recall_at_k(&places(&hits), &places(&exact), k);
+    let ranked = documents(retriever, text, k, hits)?;
     Ok(Outcome {
         ndcg: eval::ndcg_at_k(&ranked, grades, k),
         recall: eval::recall_at_k(&ranked, grades, k),
         reciprocal_rank: eval::mrr_at_k(&ranked, grades, k),
-        ann_recall: eval::ann_recall_at_k(&places(&hits), &places(&exact), k),
+        ann_recall,
         seconds,
     })
 }
 
-/// The first `k` documents by their best passage.
-fn documents(retriever: &Retriever, text: &str, k: usize) -> passim::Result<Vec<String>> {
+/// The first `k` documents by their best passage; `hits` are those of the first `k` passages.
+fn documents(
+    retriever: &Retriever,
+    text: &str,
+    k: usize,
+    mut hits: Hits,
+) -> passim::Result<Vec<String>> {
     let mut wanted = k;
     loop {
-        let hits = retriever.search(Query::new(text).k(wanted))?;
         let mut documents: Vec<String> = Vec::new();
         for hit in &hits {
             if !documents.contains(&hit.article) {
@@ -272,6 +277,7 @@ fn documents(retriever: &Retriever, text: &str, k: usize) -> passim::Result<Vec<
             return Ok(documents);
         }
         wanted *= 2;
+        hits = retriever.search(Query::new(text).k(wanted))?;
     }
 }
 

@@ -14,6 +14,7 @@ use crate::{Cancel, Error, Result, Vectors, kernel, vectors::unit_query};
 pub use exact::ExactIndex;
 pub use hnsw::{HnswIndex, HnswParams};
 pub use rows::RowSet;
+pub(crate) use rows::as_rows;
 
 /// Finds the vectors closest to a query.
 ///

@@ -71,6 +71,7 @@ mod kernel;
 mod passage;
 mod progress;
 mod query;
+mod refusal;
 mod retriever;
 mod searcher;
 mod segment;

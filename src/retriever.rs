@@ -129,7 +129,6 @@ impl Retriever {
         if articles.is_empty() {
             return Ok(AddReport::default());
         }
-        let keys: Vec<String> = articles.iter().map(|article| article.key.clone()).collect();
         let chunked = self.chunk(articles)?;
         let (vectors, embedding) = self.embed(&chunked)?;
         let empty = chunked.iter().filter(|one| one.passages.is_empty());
@@ -137,11 +136,13 @@ impl Retriever {
 
         let mut segments = self.searcher.segments.clone();
         let mut replaced = 0;
-        for key in &keys {
+        for one in &chunked {
+            let key = &one.article.key;
             replaced += usize::from(segments.iter_mut().any(|segment| segment.remove(key)));
         }
+        let articles = chunked.len();
         self.searcher.segments = self.merged(segments, chunked, &vectors)?;
-        Ok(AddReport { articles: keys.len(), replaced, empty, embedding })
+        Ok(AddReport { articles, replaced, empty, embedding })
     }
 
     /// Removes the article of this key; false if there is none.
@@ -286,7 +287,7 @@ fn last_of_each_key(articles: impl IntoIterator<Item = Article>) -> Result<Vec<A
     }
     let mut seen = HashSet::new();
     let mut last: Vec<bool> =
-        articles.iter().rev().map(|article| seen.insert(article.key.clone())).collect();
+        articles.iter().rev().map(|article| seen.insert(article.key.as_str())).collect();
     last.reverse();
     Ok(articles
         .into_iter()

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Article, Cancel, Hit, IndexChoice, Neighbor, Passage, Result, RowSet, SearchParams,
-    VectorIndex, Vectors,
+    VectorIndex, Vectors, index::as_rows,
 };
 
 /// An article with its passages, in order.
@@ -52,7 +52,7 @@ impl Segment {
         let by_key = by_key.map(|(at, chunked)| (chunked.article.key.clone(), at)).collect();
         let first_rows = articles.iter().scan(0, |next, chunked| {
             let first = *next;
-            *next += rows(chunked.passages.len());
+            *next += as_rows(chunked.passages.len());
             Some(first)
         });
         Ok(Self { first_rows: first_rows.collect(), articles, by_key, vectors, index })
@@ -60,7 +60,7 @@ impl Segment {
 
     /// Number of passages, live or not.
     fn len(&self) -> u32 {
-        rows(self.vectors.len())
+        as_rows(self.vectors.len())
     }
 
     /// The article and passage of `row`.
@@ -86,11 +86,6 @@ impl Segment {
     }
 }
 
-/// Rows are counted in `u32`; an index over more is refused before a segment is sealed.
-fn rows(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
-}
-
 /// A segment with what is still alive of it.
 #[derive(Clone)]
 pub(crate) struct LiveSegment {
@@ -113,7 +108,7 @@ impl LiveSegment {
     /// All of `segment`.
     pub(crate) fn all(segment: Segment) -> Self {
         Self {
-            articles: Arc::new(RowSet::all(rows(segment.articles.len()))),
+            articles: Arc::new(RowSet::all(as_rows(segment.articles.len()))),
             passages: Arc::new(RowSet::all(segment.len())),
             segment: Arc::new(segment),
         }
@@ -149,10 +144,10 @@ impl LiveSegment {
     pub(crate) fn remove(&mut self, key: &str) -> bool {
         let Some(at) = self.live_position(key) else { return false };
         let first = self.segment.first_rows[at];
-        let end = first + rows(self.segment.articles[at].passages.len());
+        let end = first + as_rows(self.segment.articles[at].passages.len());
         let live = Arc::make_mut(&mut self.passages);
         (first..end).for_each(|row| _ = live.remove(row));
-        Arc::make_mut(&mut self.articles).remove(rows(at))
+        Arc::make_mut(&mut self.articles).remove(as_rows(at))
     }
 
     /// The live articles, and the vectors of their passages.
@@ -176,6 +171,6 @@ impl LiveSegment {
 
     fn live_position(&self, key: &str) -> Option<usize> {
         let at = *self.segment.by_key.get(key)?;
-        self.articles.contains(rows(at)).then_some(at)
+        self.articles.contains(as_rows(at)).then_some(at)
     }
 }

@@ -9,14 +9,17 @@ mod record;
 use std::{
     fs::{self, File},
     io::{self, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use tempfile::NamedTempFile;
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{
-    Error, ModelIdentity, Result, Vectors, segment::Chunked, store::record::ArticleRecord,
+    Error, ModelIdentity, Result, Vectors,
+    refusal::{Refusal, require, require_version, u32_at, u64_at},
+    segment::Chunked,
+    store::record::ArticleRecord,
 };
 
 /// Not text, not UTF-8, and broken by newline conversion.
@@ -78,7 +81,7 @@ pub(crate) fn load(
     dim: usize,
 ) -> Result<(Vec<Chunked>, Vectors)> {
     let bytes = fs::read(path).map_err(Error::read(path))?;
-    let saved = decode(&bytes).map_err(|refusal| refusal.about(path))?;
+    let saved = decode(&bytes).map_err(|refusal| refusal.about(path.display()))?;
     if saved.identity != *identity {
         let (index, given) = (Box::new(saved.identity), Box::new(identity.clone()));
         return Err(Error::ModelMismatch { index, given });
@@ -87,25 +90,6 @@ pub(crate) fn load(
         return Err(Error::Dimension { expected: saved.vectors.dim(), got: dim });
     }
     Ok((saved.articles, saved.vectors))
-}
-
-/// Why bytes are not read.
-#[derive(Debug)]
-enum Refusal {
-    /// This check failed.
-    Corrupt(&'static str),
-    /// They are of this version.
-    Version(u32),
-}
-
-impl Refusal {
-    fn about(self, path: &Path) -> Error {
-        let origin = PathBuf::from(path).display().to_string();
-        match self {
-            Self::Corrupt(check) => Error::Corrupt { origin, check },
-            Self::Version(got) => Error::Version { origin, got, oldest: OLDEST, newest: NEWEST },
-        }
-    }
 }
 
 /// A corpus as it is in a file.
@@ -159,24 +143,16 @@ fn length_field(len: usize) -> [u8; 8] {
 /// Magic, version, lengths, checksum, and only then what they are about.
 fn decode(bytes: &[u8]) -> Result<Saved, Refusal> {
     let header = bytes.get(..HEADER_LEN).ok_or(Refusal::Corrupt("shorter than its header"))?;
-    if !header.starts_with(&MAGIC) {
-        return Err(Refusal::Corrupt("it does not begin as a passim corpus does"));
-    }
-    let version = u32_at(header, VERSION_AT);
-    if !(OLDEST..=NEWEST).contains(&version) {
-        return Err(Refusal::Version(version));
-    }
+    require(header.starts_with(&MAGIC), "it does not begin as a passim corpus does")?;
+    require_version(u32_at(header, VERSION_AT), OLDEST..=NEWEST)?;
     let payload = &bytes[HEADER_LEN..];
     let (records, values) = sections(header, payload)?;
-    if checksum(&header[..CHECKSUM_AT], payload) != u64_at(header, CHECKSUM_AT) {
-        return Err(Refusal::Corrupt("the checksum does not match"));
-    }
+    let sum = checksum(&header[..CHECKSUM_AT], payload);
+    require(sum == u64_at(header, CHECKSUM_AT), "the checksum does not match")?;
     let vectors = decode_vectors(u32_at(header, DIM_AT) as usize, values)?;
     let (identity, articles) = decode_records(records)?;
     let passages: usize = articles.iter().map(|article| article.passages.len()).sum();
-    if passages != vectors.len() {
-        return Err(Refusal::Corrupt("it has another number of passages than of vectors"));
-    }
+    require(passages == vectors.len(), "it has another number of passages than of vectors")?;
     Ok(Saved { identity, articles, vectors })
 }
 
@@ -184,9 +160,8 @@ fn decode(bytes: &[u8]) -> Result<Saved, Refusal> {
 fn sections<'a>(header: &[u8], payload: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Refusal> {
     let length = |at| usize::try_from(u64_at(header, at)).ok();
     let (records, values) = length(RECORDS_AT).zip(length(VECTORS_AT)).unwrap_or_default();
-    if records.checked_add(values) != Some(payload.len()) {
-        return Err(Refusal::Corrupt("its length is not the one that was written"));
-    }
+    let whole = records.checked_add(values) == Some(payload.len());
+    require(whole, "its length is not the one that was written")?;
     Ok(payload.split_at(records))
 }
 
@@ -203,23 +178,9 @@ fn decode_records(mut rest: &[u8]) -> Result<(ModelIdentity, Vec<Chunked>), Refu
 
 fn decode_vectors(dim: usize, bytes: &[u8]) -> Result<Vectors, Refusal> {
     let (values, rest) = bytes.as_chunks();
-    if !rest.is_empty() {
-        return Err(Refusal::Corrupt("its vectors are not whole numbers of values"));
-    }
+    require(rest.is_empty(), "its vectors are not whole numbers of values")?;
     let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     Vectors::stored(dim, values).ok_or(Refusal::Corrupt("it has a vector that is not of length 1"))
-}
-
-fn u32_at(header: &[u8], at: usize) -> u32 {
-    let mut bytes = [0; size_of::<u32>()];
-    bytes.copy_from_slice(&header[at..at + size_of::<u32>()]);
-    u32::from_le_bytes(bytes)
-}
-
-fn u64_at(header: &[u8], at: usize) -> u64 {
-    let mut bytes = [0; size_of::<u64>()];
-    bytes.copy_from_slice(&header[at..at + size_of::<u64>()]);
-    u64::from_le_bytes(bytes)
 }
 
 #[cfg(test)]

@@ -10,8 +10,9 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::{fmt, fs};
 
-use self::format::{Layout, Problem};
+use self::format::Layout;
 use self::pieces::Pieces;
+use crate::refusal::Refusal;
 use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
 
 static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
@@ -82,14 +83,12 @@ impl StaticEmbedder {
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(Error::read(path))?;
-        Self::read(Cow::Owned(bytes), &path.display().to_string())
+        Self::read(Cow::Owned(bytes), path.display())
     }
 
-    fn read(bytes: Cow<'static, [u8]>, origin: &str) -> Result<Self> {
-        match Model::read(bytes) {
-            Ok(model) => Ok(Self(Arc::new(model))),
-            Err(problem) => Err(problem.about(origin)),
-        }
+    fn read(bytes: Cow<'static, [u8]>, origin: impl fmt::Display) -> Result<Self> {
+        let model = Model::read(bytes).map_err(|refusal| refusal.about(origin))?;
+        Ok(Self(Arc::new(model)))
     }
 }
 
@@ -145,7 +144,7 @@ struct Model {
 }
 
 impl Model {
-    fn read(bytes: Cow<'static, [u8]>) -> Result<Self, Problem> {
+    fn read(bytes: Cow<'static, [u8]>) -> Result<Self, Refusal> {
         let layout = Layout::read(&bytes)?;
         let pieces =
             Pieces::read(&bytes[layout.vocabulary.clone()], layout.starts, layout.unknown())?;

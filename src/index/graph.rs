@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Vectors,
-    index::{Neighbor, RowSet, closest_first},
+    index::{Neighbor, RowSet, as_rows, closest_first},
 };
 
 /// A navigable graph over rows of a matrix of unit vectors.
@@ -110,10 +110,10 @@ impl Graph {
         ef: usize,
         allowed: Option<&RowSet>,
     ) -> Vec<Neighbor> {
-        let mut seen = vec![0_u64; vectors.len().div_ceil(64)];
+        let mut seen = RowSet::none(as_rows(vectors.len()));
         let mut frontier = BinaryHeap::new();
         let mut kept = Kept::new(ef, allowed);
-        mark(&mut seen, start.row);
+        seen.insert(start.row);
         kept.offer(start);
         frontier.push(Closer(start));
         while let Some(Closer(next)) = frontier.pop() {
@@ -121,7 +121,7 @@ impl Graph {
                 break;
             }
             for &row in self.base.of(next.row) {
-                if !mark(&mut seen, row) {
+                if !seen.insert(row) {
                     continue;
                 }
                 let neighbor = Neighbor::of(query, vectors, row);
@@ -150,14 +150,6 @@ fn descend(
         }
     }
     nearest
-}
-
-/// Sets the bit of `row`; false if it was set.
-fn mark(seen: &mut [u64], row: u32) -> bool {
-    let (word, bit) = (&mut seen[row as usize / 64], 1 << (row % 64));
-    let new = *word & bit == 0;
-    *word |= bit;
-    new
 }
 
 /// The closest allowed points found so far, at most `ef`.

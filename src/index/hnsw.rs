@@ -1,6 +1,6 @@
 //! HNSW: the graph is built by `hnsw_rs`, frozen, and repaired until every vector is found.
 
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 use hnsw_rs::prelude::{Distance, Hnsw};
 use rayon::prelude::*;
@@ -58,7 +58,7 @@ impl HnswParams {
 /// # Examples
 ///
 /// ```
-/// use std::sync::Arc;
+/// use std::{borrow::Cow, sync::Arc};
 /// use passim::{HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
 ///
 /// let angles = (0..500).map(|i| i as f32 / 100.0);
@@ -165,8 +165,9 @@ impl VectorIndex for HnswIndex {
             && allowed.is_none_or(|allowed| !self.few(allowed, ef))
         {
             let points = self.twins.points_of(allowed);
-            let mut found = graph.search(&query, &self.vectors, ef, points.as_ref());
-            found.extend(self.strays_near(&query, points.as_ref(), &found));
+            let points = points.as_deref();
+            let mut found = graph.search(&query, &self.vectors, ef, points);
+            found.extend(self.strays_near(&query, points, &found));
             let neighbors = self.twins.expand(found, allowed);
             if neighbors.len() >= k {
                 return Ok(closest(neighbors, k));
@@ -206,11 +207,11 @@ impl Twins {
     }
 
     /// The points of which at least one row is allowed.
-    fn points_of(&self, allowed: Option<&RowSet>) -> Option<RowSet> {
-        let mut points = allowed?.clone();
+    fn points_of<'a>(&self, allowed: Option<&'a RowSet>) -> Option<Cow<'a, RowSet>> {
+        let mut points = Cow::Borrowed(allowed?);
         for (&point, rows) in &self.further {
-            if rows.iter().any(|row| points.contains(*row)) {
-                points.insert(point);
+            if rows.iter().any(|row| points.contains(*row)) && !points.contains(point) {
+                points.to_mut().insert(point);
             }
         }
         Some(points)

@@ -1,5 +1,11 @@
 //! A set of rows: which vectors of an index a search may return.
 
+/// A number of rows as the `u32` that rows are counted in: more are refused before an index
+/// is built.
+pub(crate) fn as_rows(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
 /// A set of row numbers below a fixed bound; one bit a row.
 ///
 /// # Examples

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::{Xxh3, xxh3_64};
 
-use crate::Error;
+use crate::refusal::{Refusal, require, require_version, u32_at, u64_at};
 
 /// Not text, not UTF-8, and broken by newline conversion.
 const MAGIC: [u8; 8] = *b"\x89PSM\r\n\x1a\n";
@@ -37,26 +37,6 @@ const DIMS: Range<usize> = 2..4097;
 /// The byte of two codes 8, that is, of two zeros.
 const ZEROS: u8 = 0x88;
 
-/// Why bytes are not a model file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Problem {
-    /// A check failed.
-    Corrupt(&'static str),
-    /// The format version is not one that is read.
-    Version(u32),
-}
-
-impl Problem {
-    /// The error that says what `origin` is the problem with.
-    pub(super) fn about(self, origin: &str) -> Error {
-        let origin = origin.to_owned();
-        match self {
-            Self::Corrupt(check) => Error::Corrupt { origin, check },
-            Self::Version(got) => Error::Version { origin, got, oldest: OLDEST, newest: NEWEST },
-        }
-    }
-}
-
 /// Where the sections of a valid model file lie.
 pub(super) struct Layout {
     /// Name of the model, for people.
@@ -76,7 +56,7 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Checks the whole of `bytes`, but for what the vocabulary section holds.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Problem> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
         check_envelope(bytes)?;
         let dim = u32_at(bytes, DIM_AT) as usize;
         require(DIMS.contains(&dim) && dim.is_multiple_of(2), "dimension")?;
@@ -114,7 +94,7 @@ impl Layout {
     }
 
     /// Checks that there is one scale and one vector with a direction for every row.
-    fn check_sections(&self, bytes: &[u8]) -> Result<(), Problem> {
+    fn check_sections(&self, bytes: &[u8]) -> Result<(), Refusal> {
         let rows = u64::from(self.rows);
         require(self.vocabulary.len() < u32::MAX as usize, "length of the vocabulary")?;
         require(self.scales.len() as u64 == rows * 4, "length of the scales")?;
@@ -128,13 +108,10 @@ impl Layout {
 }
 
 /// Checks what does not depend on the kind of model: magic, version, checksum.
-fn check_envelope(bytes: &[u8]) -> Result<(), Problem> {
+fn check_envelope(bytes: &[u8]) -> Result<(), Refusal> {
     require(bytes.len() >= HEADER_LEN + CHECKSUM_LEN, "length")?;
     require(bytes.starts_with(&MAGIC), "magic")?;
-    let version = u32_at(bytes, VERSION_AT);
-    if !(OLDEST..=NEWEST).contains(&version) {
-        return Err(Problem::Version(version));
-    }
+    require_version(u32_at(bytes, VERSION_AT), OLDEST..=NEWEST)?;
     let checksum_at = bytes.len() - CHECKSUM_LEN;
     require(u64_at(bytes, checksum_at) == xxh3_64(&bytes[..checksum_at]), "checksum")?;
     require(u32_at(bytes, POOLING_AT) == POOLING_LOG_COUNT, "pooling")?;
@@ -142,18 +119,18 @@ fn check_envelope(bytes: &[u8]) -> Result<(), Problem> {
 }
 
 /// The section whose offset and length are written at `at`.
-fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, Problem> {
+fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, Refusal> {
     let body = (HEADER_LEN as u64, (bytes.len() - CHECKSUM_LEN) as u64);
     let (start, len) = (u64_at(bytes, at), u64_at(bytes, at + size_of::<u64>()));
     let end = start.checked_add(len).filter(|&end| start >= body.0 && end <= body.1);
     let found = end.and_then(|end| Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?));
     let found = found.filter(|found| found.start.is_multiple_of(ALIGN));
-    found.ok_or(Problem::Corrupt("place of a section"))
+    found.ok_or(Refusal::Corrupt("place of a section"))
 }
 
-fn name(bytes: &[u8]) -> Result<String, Problem> {
+fn name(bytes: &[u8]) -> Result<String, Refusal> {
     let name = std::str::from_utf8(&bytes[NAME_AT..NAME_END]);
-    name.map(|name| name.trim_end_matches('\0').to_owned()).map_err(|_| Problem::Corrupt("name"))
+    name.map(|name| name.trim_end_matches('\0').to_owned()).map_err(|_| Refusal::Corrupt("name"))
 }
 
 /// Hash of what the vectors depend on: all bytes but the name and the checksum, which covers it.
@@ -162,18 +139,4 @@ fn hash(bytes: &[u8]) -> u128 {
     hash.update(&bytes[..NAME_AT]);
     hash.update(&bytes[NAME_END..bytes.len() - CHECKSUM_LEN]);
     hash.digest128()
-}
-
-/// The number at `at`, which the caller knows to lie within `bytes`.
-fn u32_at(bytes: &[u8], at: usize) -> u32 {
-    bytes[at..].first_chunk().copied().map_or(0, u32::from_le_bytes)
-}
-
-/// The number at `at`, which the caller knows to lie within `bytes`.
-fn u64_at(bytes: &[u8], at: usize) -> u64 {
-    bytes[at..].first_chunk().copied().map_or(0, u64::from_le_bytes)
-}
-
-pub(super) fn require(holds: bool, check: &'static str) -> Result<(), Problem> {
-    if holds { Ok(()) } else { Err(Problem::Corrupt(check)) }
 }

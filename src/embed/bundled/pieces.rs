@@ -1,8 +1,8 @@
 //! The word pieces of a model file, and the greedy longest match that finds them in a text.
 
-use super::format::{Problem, require};
 use super::trie::{Strings, Trie};
 use super::words;
+use crate::refusal::{Refusal, require};
 
 /// A piece has at most this many bytes, so that a small file cannot ask for much memory.
 const MAX_PIECE: usize = 64;
@@ -17,7 +17,7 @@ pub(super) struct Pieces {
 
 impl Pieces {
     /// Reads `count` front-coded pieces, of which the first `starts` start a word.
-    pub(super) fn read(section: &[u8], starts: u32, count: u32) -> Result<Self, Problem> {
+    pub(super) fn read(section: &[u8], starts: u32, count: u32) -> Result<Self, Refusal> {
         let mut rest = section;
         let starting = read_strings(&mut rest, starts)?;
         let continuing = read_strings(&mut rest, count - starts)?;
@@ -50,10 +50,10 @@ impl Pieces {
 
 /// Takes `count` strings from the front of `section`, in strictly ascending order, each as:
 /// bytes shared with the one before, bytes that follow, those bytes.
-fn read_strings(section: &mut &[u8], count: u32) -> Result<Strings, Problem> {
+fn read_strings(section: &mut &[u8], count: u32) -> Result<Strings, Refusal> {
     let mut strings = Strings::default();
     for _ in 0..count {
-        let (shared, rest) = read_string(section).ok_or(Problem::Corrupt("a piece is cut off"))?;
+        let (shared, rest) = read_string(section).ok_or(Refusal::Corrupt("a piece is cut off"))?;
         let last = strings.last();
         let ascends = last.get(shared..).is_some_and(|replaced| replaced < rest);
         require(ascends && shared + rest.len() <= MAX_PIECE, "order or length of the pieces")?;
