@@ -13,7 +13,7 @@ use std::{hint::black_box, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use passim::{
-    Article, EmbedStage, ExactIndex, HnswIndex, HnswParams, Retriever, Role, SearchParams,
+    Article, Effort, EmbedStage, ExactIndex, HnswIndex, HnswParams, Retriever, Role, SearchParams,
     StaticEmbedder, VectorIndex, Vectors, eval,
 };
 
@@ -21,8 +21,8 @@ const SIZES: [usize; 4] = [1_000, 4_000, 8_000, 16_000];
 const QUERIES: usize = 200;
 
 /// Rows found for every query.
-fn found(index: &dyn VectorIndex, queries: &Vectors, params: SearchParams) -> Vec<Vec<u32>> {
-    let rows = |query| index.search(query, params, None).expect("a valid query");
+fn found(index: &dyn VectorIndex, queries: &Vectors, params: SearchParams<'_>) -> Vec<Vec<u32>> {
+    let rows = |query| index.search(query, &params).expect("a valid query").neighbors;
     queries.rows().map(rows).map(|found| found.iter().map(|one| one.row).collect()).collect()
 }
 
@@ -72,7 +72,7 @@ fn vector_search(criterion: &mut Criterion) {
             bencher.iter(|| found(&exact, black_box(&queries), SearchParams::default()));
         });
         for ef_search in [32, 64, 96, 128] {
-            let params = SearchParams { ef_search, ..SearchParams::default() };
+            let params = SearchParams { effort: Effort::Ef(ef_search), ..SearchParams::default() };
             let got = found(&hnsw, &queries, params);
             let recalls = got.iter().zip(&truth);
             let recalls = recalls.map(|(got, truth)| eval::ann_recall_at_k(got, truth, 10));

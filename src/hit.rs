@@ -4,7 +4,7 @@ use std::ops::{Deref, Range};
 
 use serde::Serialize;
 
-use crate::Metadata;
+use crate::{Metadata, Plan};
 
 /// A passage that answers a query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -31,13 +31,33 @@ pub struct Hit {
 /// A search that finds nothing gives no hits, not an error.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[serde(transparent)]
-pub struct Hits(pub(crate) Vec<Hit>);
+pub struct Hits {
+    pub(crate) hits: Vec<Hit>,
+    #[serde(skip)]
+    pub(crate) plans: Vec<Plan>,
+}
+
+impl Hits {
+    /// How each segment of the corpus was searched; a segment is what one or several calls
+    /// of [`Retriever::add`](crate::Retriever::add) added.
+    #[must_use]
+    pub fn plans(&self) -> &[Plan] {
+        &self.plans
+    }
+
+    /// Whether the search ran to its end; if not, a time limit or a cancel handle ended it,
+    /// and there may be closer passages than these.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.plans.iter().all(|plan| plan.complete)
+    }
+}
 
 impl Deref for Hits {
     type Target = [Hit];
 
     fn deref(&self) -> &[Hit] {
-        &self.0
+        &self.hits
     }
 }
 
@@ -46,7 +66,7 @@ impl IntoIterator for Hits {
     type IntoIter = std::vec::IntoIter<Hit>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.into_iter()
+        self.hits.into_iter()
     }
 }
 
@@ -55,6 +75,6 @@ impl<'a> IntoIterator for &'a Hits {
     type IntoIter = std::slice::Iter<'a, Hit>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.0.iter()
+        self.hits.iter()
     }
 }

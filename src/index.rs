@@ -1,18 +1,23 @@
 //! The boundary to vector indexes: what they are asked, what they answer, in which order.
 
+mod choice;
 mod exact;
 mod graph;
 mod hnsw;
+mod plan;
 mod rows;
 
-use std::{cmp::Ordering, sync::Arc};
+use std::{cmp::Ordering, time::Instant};
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{Cancel, Error, Result, Vectors, kernel, vectors::unit_query};
 
+pub use choice::IndexChoice;
 pub use exact::ExactIndex;
 pub use hnsw::{HnswIndex, HnswParams};
+pub use plan::{Found, Plan, Route, ScanReason};
 pub use rows::RowSet;
 pub(crate) use rows::as_rows;
 
@@ -28,8 +33,8 @@ pub trait VectorIndex: Send + Sync {
     /// Dimension of the vectors indexed.
     fn dim(&self) -> usize;
 
-    /// The `params.k` neighbors of `query` among the rows `allowed` (all, if `None`),
-    /// closest first, ties by row; fewer only if fewer are allowed.
+    /// The `params.k` allowed neighbors of `query`; fewer only if fewer are allowed, or
+    /// if the search was ended early.
     ///
     /// `query` is a vector of the index's dimension, of any length but 0.
     ///
@@ -37,12 +42,18 @@ pub trait VectorIndex: Send + Sync {
     ///
     /// [`Error::Setting`] if `params.k` is 0, [`Error::Dimension`] if `query` is of
     /// another dimension, [`Error::Undirected`] if it is zero or not finite.
-    fn search(
-        &self,
-        query: &[f32],
-        params: SearchParams,
-        allowed: Option<&RowSet>,
-    ) -> Result<Vec<Neighbor>>;
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found>;
+
+    /// The answer to each of `queries`, in their order, searched for in parallel on the
+    /// threads of the current `rayon` pool.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search), for the first query that fails.
+    fn search_many(&self, queries: &Vectors, params: &SearchParams) -> Result<Vec<Found>> {
+        let rows = (0..queries.len()).into_par_iter();
+        rows.map(|row| self.search(queries.row(row), params)).collect()
+    }
 
     /// Whether no vector is indexed.
     fn is_empty(&self) -> bool {
@@ -50,22 +61,60 @@ pub trait VectorIndex: Send + Sync {
     }
 }
 
-/// How many neighbors are wanted, and how hard to look for them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SearchParams {
+/// What is wanted of a search.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use passim::{Effort, SearchParams};
+///
+/// let deadline = Some(Instant::now() + Duration::from_millis(5));
+/// let params = SearchParams { k: 3, effort: Effort::Ef(200), deadline, ..Default::default() };
+/// ```
+#[derive(Clone, Copy, Debug)]
+pub struct SearchParams<'a> {
     /// Number of neighbors wanted, 1 or more.
     pub k: usize,
-    /// `ef`: candidates that a graph search keeps; raised to `k`, and to 16, if lower.
-    /// More candidates, higher recall, longer search.
-    pub ef_search: usize,
-    /// Compare the query with every vector, even where there is a graph: slower, and
-    /// what the graph's recall is measured by.
-    pub exact: bool,
+    /// How hard to look for them.
+    pub effort: Effort,
+    /// The rows that may be found; all, if `None`.
+    pub allowed: Option<&'a RowSet>,
+    /// When to end with what has been found.
+    pub deadline: Option<Instant>,
+    /// A handle that, once used, ends the search with what has been found.
+    pub cancel: Option<&'a Cancel>,
 }
 
-impl Default for SearchParams {
+/// How hard a search looks for the closest vectors.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum Effort {
+    /// `ef`: candidates that a graph search keeps; raised to `k`, and to 16, if lower.
+    /// More candidates, higher recall, longer search.
+    Ef(usize),
+    /// Compare the query with every vector, even where there is a graph: slower, and
+    /// what the graph's recall is measured by.
+    Exact,
+}
+
+impl Default for Effort {
     fn default() -> Self {
-        Self { k: 10, ef_search: 96, exact: false }
+        Self::Ef(96)
+    }
+}
+
+impl Default for SearchParams<'_> {
+    fn default() -> Self {
+        Self { k: 10, effort: Effort::default(), allowed: None, deadline: None, cancel: None }
+    }
+}
+
+impl SearchParams<'_> {
+    /// Whether the search is to end now.
+    fn ended(&self) -> bool {
+        self.cancel.is_some_and(Cancel::is_cancelled)
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 
@@ -104,65 +153,9 @@ fn closest(mut neighbors: Vec<Neighbor>, k: usize) -> Vec<Neighbor> {
 }
 
 /// Checks what every search is given and returns the query as a unit vector.
-fn checked(query: &[f32], dim: usize, params: SearchParams) -> Result<Vec<f32>> {
+fn checked(query: &[f32], dim: usize, params: &SearchParams) -> Result<Vec<f32>> {
     Error::check_setting("k", params.k, 1.., "1 or more")?;
     unit_query(query, dim)
-}
-
-/// Which index a [`Retriever`](crate::Retriever) builds over its passages.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum IndexChoice {
-    /// Compare the query with every passage.
-    Exact,
-    /// Search a graph, whatever the number of passages.
-    Hnsw(HnswParams),
-    /// The faster of the two: a graph from [`IndexChoice::GRAPH_FROM`] passages.
-    Auto(HnswParams),
-}
-
-impl IndexChoice {
-    /// From this number of vectors on [`IndexChoice::Auto`] builds a graph. Its search is
-    /// faster with fewer, too (`cargo bench --bench query`), but by too little to be worth
-    /// the build and the neighbors it misses.
-    pub const GRAPH_FROM: usize = 8_192;
-
-    /// Checks the settings before any work is done.
-    pub(crate) fn check(self) -> Result<()> {
-        match self {
-            Self::Exact => Ok(()),
-            Self::Hnsw(params) | Self::Auto(params) => params.check(),
-        }
-    }
-
-    /// Builds the chosen index over `vectors`.
-    pub(crate) fn build(
-        self,
-        vectors: Arc<Vectors>,
-        cancel: &Cancel,
-    ) -> Result<Box<dyn VectorIndex>> {
-        match self {
-            Self::Hnsw(params) | Self::Auto(params) if vectors.len() >= self.graph_from() => {
-                Ok(Box::new(HnswIndex::build_unless(cancel, vectors, params)?))
-            }
-            _ => Ok(Box::new(ExactIndex::new(vectors)?)),
-        }
-    }
-
-    /// From how many vectors on this choice builds a graph.
-    pub(crate) fn graph_from(self) -> usize {
-        match self {
-            Self::Exact => usize::MAX,
-            Self::Hnsw(_) => 0,
-            Self::Auto(_) => Self::GRAPH_FROM,
-        }
-    }
-}
-
-impl Default for IndexChoice {
-    fn default() -> Self {
-        Self::Auto(HnswParams::default())
-    }
 }
 
 /// Number of rows as the `u32` that indexes count with.

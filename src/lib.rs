@@ -89,7 +89,8 @@ pub use error::{Cause, Error, Result};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
 pub use index::{
-    ExactIndex, HnswIndex, HnswParams, IndexChoice, Neighbor, RowSet, SearchParams, VectorIndex,
+    Effort, ExactIndex, Found, HnswIndex, HnswParams, IndexChoice, Neighbor, Plan, Route, RowSet,
+    ScanReason, SearchParams, VectorIndex,
 };
 pub use passage::Passage;
 pub use progress::{Cancel, Progress};

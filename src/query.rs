@@ -1,6 +1,8 @@
 //! A question and how it is to be answered.
 
-use crate::{Error, Result, SearchParams};
+use std::time::Duration;
+
+use crate::{Cancel, Effort, Error, Result, SearchParams};
 
 /// A question with the settings of its search.
 ///
@@ -12,46 +14,68 @@ use crate::{Error, Result, SearchParams};
 /// use passim::Query;
 ///
 /// let query = Query::new("Warum hält Meta Behemoth zurück?").k(3).ef_search(128);
-/// assert_eq!(query.params.k, 3);
+/// assert_eq!(query.k, 3);
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Query {
     /// The question.
     pub text: String,
-    /// Number of hits wanted, and how hard to look for them.
-    pub params: SearchParams,
+    /// Number of hits wanted, 1 or more.
+    pub k: usize,
+    /// How hard to look for them.
+    pub effort: Effort,
+    /// Time after which the search ends with what it has found.
+    pub time_limit: Option<Duration>,
+    /// A handle that, once used, ends the search with what it has found.
+    pub cancel: Option<Cancel>,
 }
 
 impl Query {
     /// A question with the default settings.
     pub fn new(text: impl Into<String>) -> Self {
-        Self { text: text.into(), params: SearchParams::default() }
+        let SearchParams { k, effort, .. } = SearchParams::default();
+        Self { text: text.into(), k, effort, time_limit: None, cancel: None }
     }
 
     /// Number of hits wanted, 1 or more.
     #[must_use]
     pub fn k(mut self, k: usize) -> Self {
-        self.params.k = k;
+        self.k = k;
         self
     }
 
     /// Candidates that a graph search keeps; more of them, higher recall.
     #[must_use]
     pub fn ef_search(mut self, ef_search: usize) -> Self {
-        self.params.ef_search = ef_search;
+        self.effort = Effort::Ef(ef_search);
         self
     }
 
     /// Compares the question with every passage, even where there is a graph.
     #[must_use]
     pub fn exact(mut self) -> Self {
-        self.params.exact = true;
+        self.effort = Effort::Exact;
+        self
+    }
+
+    /// Ends the search after `limit`, counted from its start, with what it has found:
+    /// [`Hits::is_complete`](crate::Hits::is_complete) tells.
+    #[must_use]
+    pub fn time_limit(mut self, limit: Duration) -> Self {
+        self.time_limit = Some(limit);
+        self
+    }
+
+    /// Ends the search, once `cancel` is used, with what it has found.
+    #[must_use]
+    pub fn cancel(mut self, cancel: &Cancel) -> Self {
+        self.cancel = Some(cancel.clone());
         self
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        Error::check_setting("k", self.params.k, 1.., "1 or more")?;
+        Error::check_setting("k", self.k, 1.., "1 or more")?;
         if self.text.trim().is_empty() { Err(Error::EmptyQuery) } else { Ok(()) }
     }
 }

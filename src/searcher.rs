@@ -1,13 +1,13 @@
 //! Searching: a snapshot of the corpus that answers questions from any number of threads.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Instant};
 
 use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    Article, EmbedStage, Embedder, Error, Hits, Neighbor, Query, Result, Role, SearchParams,
-    Vectors, segment::LiveSegment,
+    Article, EmbedStage, Embedder, Error, Found, Hits, Neighbor, Query, Result, Role, SearchParams,
+    segment::LiveSegment,
 };
 
 /// The corpus as it was when [`Retriever::searcher`](crate::Retriever::searcher) was
@@ -40,11 +40,12 @@ impl Searcher {
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();
         query.check()?;
+        let deadline = deadline_of(&query);
         let vectors = self.embedder.embed(Role::Query, &[&query.text])?;
         if vectors.len() != 1 {
             return Err(Error::Rows { expected: 1, got: vectors.len() });
         }
-        self.hits(vectors.row(0), query.params)
+        self.hits(vectors.row(0), &query, deadline)
     }
 
     /// The hits of every query, in the order of `queries`, searched for in parallel on
@@ -57,9 +58,11 @@ impl Searcher {
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
         queries.iter().try_for_each(Query::check)?;
+        let deadlines: Vec<_> = queries.iter().map(deadline_of).collect();
         let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
-        self.hits_many(&vectors, &queries)
+        let hits = |(row, query)| self.hits(vectors.row(row), query, deadlines[row]);
+        queries.par_iter().enumerate().map(hits).collect()
     }
 
     /// The stage that texts are embedded by.
@@ -69,11 +72,6 @@ impl Searcher {
             Some(workers) => stage.workers(workers),
             None => stage,
         }
-    }
-
-    fn hits_many(&self, vectors: &Vectors, queries: &[Query]) -> Result<Vec<Hits>> {
-        let hits = |(row, query): (usize, &Query)| self.hits(vectors.row(row), query.params);
-        queries.par_iter().enumerate().map(hits).collect()
     }
 
     /// The article of this key.
@@ -106,14 +104,26 @@ impl Searcher {
     }
 
     /// The closest passages of all segments.
-    fn hits(&self, query: &[f32], params: SearchParams) -> Result<Hits> {
-        let mut found: Vec<(Neighbor, &LiveSegment)> = Vec::new();
+    fn hits(&self, vector: &[f32], query: &Query, deadline: Option<Instant>) -> Result<Hits> {
+        let cancel = query.cancel.as_ref();
+        let params =
+            SearchParams { k: query.k, effort: query.effort, allowed: None, deadline, cancel };
+        let (mut found, mut plans): (Vec<(Neighbor, &LiveSegment)>, _) = (Vec::new(), Vec::new());
         for segment in &self.segments {
-            found.extend(segment.search(query, params)?.into_iter().map(|one| (one, segment)));
+            let Found { neighbors, plan } = segment.search(vector, &params)?;
+            found.extend(neighbors.into_iter().map(|one| (one, segment)));
+            plans.push(plan);
         }
         // A stable sort: equal ones stay in the order of their segments.
         found.sort_by(|(a, _), (b, _)| b.similarity.total_cmp(&a.similarity));
-        found.truncate(params.k);
-        Ok(Hits(found.into_iter().map(|(neighbor, segment)| segment.hit(neighbor)).collect()))
+        found.truncate(query.k);
+        let hits = found.into_iter().map(|(neighbor, segment)| segment.hit(neighbor)).collect();
+        Ok(Hits { hits, plans })
     }
+}
+
+/// When a search for `query` that starts now is to end.
+fn deadline_of(query: &Query) -> Option<Instant> {
+    // A limit beyond what the clock can tell is none.
+    query.time_limit.and_then(|limit| Instant::now().checked_add(limit))
 }

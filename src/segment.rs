@@ -8,7 +8,7 @@ use std::{fmt, sync::Arc};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Article, Cancel, Hit, IndexChoice, Neighbor, Passage, Result, RowSet, SearchParams,
+    Article, Cancel, Found, Hit, IndexChoice, Neighbor, Passage, Result, RowSet, SearchParams,
     VectorIndex, Vectors, index::as_rows,
 };
 
@@ -158,10 +158,10 @@ impl LiveSegment {
     }
 
     /// The live neighbors of `query`, closest first.
-    pub(crate) fn search(&self, query: &[f32], params: SearchParams) -> Result<Vec<Neighbor>> {
+    pub(crate) fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
         let all_live = self.passages.len() == self.segment.len() as usize;
         let allowed = (!all_live).then_some(&*self.passages);
-        self.segment.index.search(query, params, allowed)
+        self.segment.index.search(query, &SearchParams { allowed, ..*params })
     }
 
     /// The hit that `neighbor` of this segment stands for.

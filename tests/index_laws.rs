@@ -8,23 +8,28 @@ mod seeded;
 use std::sync::Arc;
 
 use passim::{
-    Error, ExactIndex, HnswIndex, HnswParams, RowSet, SearchParams, VectorIndex, Vectors,
+    Effort, Error, ExactIndex, HnswIndex, HnswParams, Neighbor, RowSet, SearchParams, VectorIndex,
+    Vectors,
 };
 use proptest::prelude::*;
 use seeded::{clustered, spread};
 
 const PARAMS: HnswParams = HnswParams { m: 16, ef_construction: 100 };
 
-fn at(k: usize, ef_search: usize) -> SearchParams {
-    SearchParams { k, ef_search, exact: false }
+fn at(k: usize, ef_search: usize) -> SearchParams<'static> {
+    SearchParams { k, effort: Effort::Ef(ef_search), ..SearchParams::default() }
+}
+
+fn neighbors(index: &dyn VectorIndex, query: &[f32], params: &SearchParams) -> Vec<Neighbor> {
+    index.search(query, params).unwrap().neighbors
 }
 
 /// The least similarity that counts as found: that of the last exact neighbor. Among
 /// duplicates any of them is right.
 fn ann_recall_at_10(index: &HnswIndex, exact: &ExactIndex, queries: &Vectors, ef: usize) -> f64 {
     let shares = queries.rows().map(|query| {
-        let want = exact.search(query, at(10, ef), None).unwrap();
-        let got = index.search(query, at(10, ef), None).unwrap();
+        let want = exact.search(query, &at(10, ef));
+        let want = neighbors(exact, query, &at(10, ef));
         assert_eq!(got.len(), want.len());
         let last = want.last().expect("an index with vectors").similarity;
         let found = got.iter().filter(|neighbor| neighbor.similarity >= last).count();
@@ -42,7 +47,7 @@ fn both(vectors: Vectors) -> (HnswIndex, ExactIndex, Arc<Vectors>) {
 /// Every vector is its own nearest neighbor (or a duplicate of it is).
 fn assert_all_find_themselves(index: &HnswIndex, vectors: &Vectors, ef: usize) {
     for (row, vector) in vectors.rows().enumerate() {
-        let first = index.search(vector, at(1, ef), None).unwrap()[0];
+        let first = neighbors(index, vector, &at(1, ef))[0];
         assert!(first.similarity > 1.0 - 1e-5, "row {row} finds {first:?}");
     }
 }
@@ -74,7 +79,7 @@ fn duplicates_first_hide_nothing() {
     assert_all_find_themselves(&hnsw, &vectors, 16);
     let recall = ann_recall_at_10(&hnsw, &exact, &others, 128);
     assert!(recall >= 0.99, "recall@10 {recall}");
-    let found = hnsw.search(one.row(0), at(600, 64), None).unwrap();
+    let found = neighbors(&hnsw, one.row(0), &at(600, 64));
     assert_eq!(found.len(), 600);
     let rows: Vec<u32> = found[..500].iter().map(|neighbor| neighbor.row).collect();
     assert!(rows.into_iter().eq(0..500), "duplicates come first, by row");
@@ -85,7 +90,7 @@ fn equal_vectors_are_all_found() {
     let one = Vectors::normalized(8, vec![1.0; 8]).unwrap();
     let (hnsw, ..) = both(Vectors::concat(8, std::iter::repeat_n(&one, 300)).unwrap());
     for k in [1, 10, 300, 1_000] {
-        assert_eq!(hnsw.search(one.row(0), at(k, 10), None).unwrap().len(), k.min(300));
+        assert_eq!(neighbors(&hnsw, one.row(0), &at(k, 10)).len(), k.min(300));
     }
 }
 
@@ -94,9 +99,9 @@ fn no_vector_and_one_vector() {
     let query = [1.0, 0.0, 0.0];
     let (empty, ..) = both(Vectors::empty(3));
     assert!(empty.is_empty());
-    assert!(empty.search(&query, SearchParams::default(), None).unwrap().is_empty());
+    assert!(empty.search(&query, &SearchParams::default()).unwrap().neighbors.is_empty());
     let (single, ..) = both(Vectors::normalized(3, vec![1.0, 1.0, 0.0]).unwrap());
-    let found = single.search(&query, SearchParams::default(), None).unwrap();
+    let found = single.search(&query, &SearchParams::default()).unwrap().neighbors;
     assert_eq!((found.len(), found[0].row), (1, 0));
 }
 
@@ -104,10 +109,10 @@ fn no_vector_and_one_vector() {
 fn more_wanted_than_there_are() {
     let (hnsw, exact, vectors) = both(spread(6, 16, 200));
     for (k, ef) in [(200, 1), (201, 64), (usize::MAX, 64), (10, 0)] {
-        let found = hnsw.search(vectors.row(0), at(k, ef), None).unwrap();
+        let found = neighbors(&hnsw, vectors.row(0), &at(k, ef));
         assert_eq!(found.len(), k.min(200), "k {k} ef {ef}");
         if k >= 200 {
-            assert_eq!(found, exact.search(vectors.row(0), at(k, ef), None).unwrap());
+            assert_eq!(found, neighbors(&exact, vectors.row(0), &at(k, ef)));
         }
     }
 }
@@ -129,7 +134,7 @@ fn bad_input_is_an_error() {
     let hnsw = HnswIndex::build(Arc::clone(&vectors), PARAMS).unwrap();
     let exact = ExactIndex::new(vectors).unwrap();
     for index in [&hnsw as &dyn VectorIndex, &exact] {
-        let search = |query: &[f32], k| index.search(query, at(k, 10), None);
+        let search = |query: &[f32], k| index.search(query, &at(k, 10));
         assert!(matches!(search(&[1.0; 3], 1), Err(Error::Dimension { expected: 4, got: 3 })));
         assert!(matches!(search(&[0.0; 4], 1), Err(Error::Undirected { .. })));
         assert!(matches!(search(&[1.0, f32::NAN, 0.0, 0.0], 1), Err(Error::Undirected { .. })));
@@ -155,8 +160,10 @@ fn allowed_rows_only_and_k_if_k_exist() {
         let mut allowed = RowSet::none(rows);
         (0..rows).step_by(every).for_each(|row| _ = allowed.insert(row));
         for query in vectors.rows().step_by(211) {
-            let got = hnsw.search(query, at(10, 64), Some(&allowed)).unwrap();
-            let want = exact.search(query, at(10, 64), Some(&allowed)).unwrap();
+            let got =
+                neighbors(&hnsw, query, &SearchParams { allowed: Some(&allowed), ..at(10, 64) });
+            let want =
+                neighbors(&exact, query, &SearchParams { allowed: Some(&allowed), ..at(10, 64) });
             assert_eq!(got.len(), want.len());
             assert!(got.iter().all(|neighbor| allowed.contains(neighbor.row)));
             let shared = got.iter().filter(|neighbor| want.contains(neighbor)).count();
@@ -170,8 +177,12 @@ fn a_group_far_from_the_query_is_found_when_only_it_is_allowed() {
     let (hnsw, exact, vectors) = both(clustered(10, 32, 5, 800, 0.2));
     let mut last = RowSet::none(vectors.len() as u32);
     (3_200..4_000).for_each(|row| _ = last.insert(row));
-    let got = hnsw.search(vectors.row(0), at(10, 64), Some(&last)).unwrap();
-    assert_eq!(got, exact.search(vectors.row(0), at(10, 64), Some(&last)).unwrap());
+    let got =
+        neighbors(&hnsw, vectors.row(0), &SearchParams { allowed: Some(&last), ..at(10, 64) });
+    assert_eq!(
+        got,
+        neighbors(&exact, vectors.row(0), &SearchParams { allowed: Some(&last), ..at(10, 64) })
+    );
 }
 
 proptest! {
@@ -190,7 +201,7 @@ proptest! {
         let query: Vec<f32> = query.into_iter().map(f32::from).collect();
         prop_assume!(query.iter().any(|x| *x != 0.0));
         let (hnsw, exact, _) = both(Vectors::normalized(3, data).unwrap());
-        let got = hnsw.search(&query, at(k, 1_000), None).unwrap();
-        prop_assert_eq!(got, exact.search(&query, at(k, 1_000), None).unwrap());
+        let got = neighbors(&hnsw, &query, &at(k, 1_000));
+        prop_assert_eq!(got, neighbors(&exact, &query, &at(k, 1_000)));
     }
 }

@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use crate::{
     Result, Vectors,
-    index::{Neighbor, RowSet, SearchParams, VectorIndex, checked, closest, row_count},
+    index::{
+        Effort, Found, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex,
+        checked, closest, row_count,
+    },
 };
 
 /// Compares the query with every vector: the right choice for small corpora and the
@@ -18,8 +21,8 @@ use crate::{
 ///
 /// let vectors = Vectors::normalized(2, vec![1.0, 0.0, 0.6, 0.8])?;
 /// let index = ExactIndex::new(Arc::new(vectors))?;
-/// let neighbors = index.search(&[0.0, 2.0], SearchParams { k: 1, ..Default::default() }, None)?;
-/// assert_eq!(neighbors[0].row, 1);
+/// let found = index.search(&[0.0, 2.0], &SearchParams { k: 1, ..Default::default() })?;
+/// assert_eq!(found.neighbors[0].row, 1);
 /// # Ok::<(), passim::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -49,29 +52,36 @@ impl VectorIndex for ExactIndex {
         self.vectors.dim()
     }
 
-    fn search(
-        &self,
-        query: &[f32],
-        params: SearchParams,
-        allowed: Option<&RowSet>,
-    ) -> Result<Vec<Neighbor>> {
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
         let query = checked(query, self.dim(), params)?;
-        Ok(scan(&query, &self.vectors, self.rows, params.k, allowed))
+        let reason = match params.effort {
+            Effort::Exact => ScanReason::Asked,
+            Effort::Ef(_) => ScanReason::NoGraph,
+        };
+        Ok(scan(&query, &self.vectors, self.rows, params, reason))
     }
 }
 
-/// The `k` rows of `vectors` closest to the unit vector `query` among those `allowed`.
+/// The rows of `vectors` closest to the unit vector `query`.
 pub(super) fn scan(
     query: &[f32],
     vectors: &Vectors,
     rows: u32,
-    k: usize,
-    allowed: Option<&RowSet>,
-) -> Vec<Neighbor> {
+    params: &SearchParams,
+    reason: ScanReason,
+) -> Found {
     let neighbor = |row| Neighbor::of(query, vectors, row);
-    let all = match allowed {
+    let all: Vec<Neighbor> = match params.allowed {
         Some(allowed) => allowed.iter().take_while(|row| *row < rows).map(neighbor).collect(),
         None => (0..rows).map(neighbor).collect(),
     };
-    closest(all, k)
+    let plan = Plan {
+        route: Route::Scan(reason),
+        rows: rows as usize,
+        allowed: params.allowed.map_or(rows as usize, RowSet::len),
+        compared: all.len(),
+        reranked: 0,
+        complete: true,
+    };
+    Found { neighbors: closest(all, params.k), plan }
 }

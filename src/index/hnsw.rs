@@ -12,8 +12,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     Cancel, Error, Result, Vectors,
     index::{
-        Neighbor, RowSet, SearchParams, VectorIndex, checked, closest, exact::scan, graph::Graph,
-        row_count,
+        Effort, Found, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex,
+        checked, closest, exact::scan, graph::Graph, row_count,
     },
     kernel,
 };
@@ -53,7 +53,7 @@ impl HnswParams {
 /// every vector is found by its own query.
 ///
 /// A search visits a small part of the graph; it may miss neighbors, fewer with a
-/// higher [`SearchParams::ef_search`]. Where few rows are allowed they are all compared.
+/// higher [`Effort::Ef`]. Where few rows are allowed they are all compared.
 ///
 /// # Examples
 ///
@@ -64,8 +64,8 @@ impl HnswParams {
 /// let angles = (0..500).map(|i| i as f32 / 100.0);
 /// let vectors = Vectors::normalized(2, angles.flat_map(|a| [a.cos(), a.sin()]).collect())?;
 /// let index = HnswIndex::build(Arc::new(vectors), HnswParams::default())?;
-/// let neighbors = index.search(&[1.0, 0.0], SearchParams::default(), None)?;
-/// assert_eq!(neighbors[0].row, 0);
+/// let found = index.search(&[1.0, 0.0], &SearchParams::default())?;
+/// assert_eq!(found.neighbors[0].row, 0);
 /// # Ok::<(), passim::Error>(())
 /// ```
 ///
@@ -148,19 +148,15 @@ impl VectorIndex for HnswIndex {
         self.vectors.dim()
     }
 
-    fn search(
-        &self,
-        query: &[f32],
-        params: SearchParams,
-        allowed: Option<&RowSet>,
-    ) -> Result<Vec<Neighbor>> {
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
         let query = checked(query, self.dim(), params)?;
-        let SearchParams { k, ef_search, exact } = params;
-        // With less, some of the points that the repair made sure of would be missed.
-        let ef = ef_search.max(k).max(REPAIR_EF);
+        let SearchParams { k, allowed, .. } = *params;
+        let mut reason = ScanReason::Asked;
         let candidates = allowed.map_or(self.len(), RowSet::len);
         if let Some(graph) = &self.graph
-            && !exact
+            && let Effort::Ef(ef_search) = params.effort
+            // With less, some of the points that the repair made sure of would be missed.
+            && let ef = ef_search.max(k).max(REPAIR_EF)
             && ef < candidates
             && allowed.is_none_or(|allowed| !self.few(allowed, ef))
         {
@@ -170,10 +166,19 @@ impl VectorIndex for HnswIndex {
             found.extend(self.strays_near(&query, points, &found));
             let neighbors = self.twins.expand(found, allowed);
             if neighbors.len() >= k {
-                return Ok(closest(neighbors, k));
+                let plan = Plan {
+                    route: Route::Graph { ef_search: ef },
+                    rows: self.len(),
+                    allowed: candidates,
+                    compared: 0,
+                    reranked: 0,
+                    complete: true,
+                };
+                return Ok(Found { neighbors: closest(neighbors, k), plan });
             }
+            reason = ScanReason::TooFewFound;
         }
-        Ok(scan(&query, &self.vectors, self.rows, k, allowed))
+        Ok(scan(&query, &self.vectors, self.rows, params, reason))
     }
 }
 

@@ -1,0 +1,63 @@
+//! Which index a corpus gets.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Cancel, ExactIndex, HnswIndex, HnswParams, Result, VectorIndex, Vectors};
+
+/// Which index a [`Retriever`](crate::Retriever) builds over its passages.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub enum IndexChoice {
+    /// Compare the query with every passage.
+    Exact,
+    /// Search a graph, whatever the number of passages.
+    Hnsw(HnswParams),
+    /// The faster of the two: a graph from [`IndexChoice::GRAPH_FROM`] passages.
+    Auto(HnswParams),
+}
+
+impl IndexChoice {
+    /// From this number of vectors on [`IndexChoice::Auto`] builds a graph. Its search is
+    /// faster with fewer, too (`cargo bench --bench query`), but by too little to be worth
+    /// the build and the neighbors it misses.
+    pub const GRAPH_FROM: usize = 8_192;
+
+    /// Checks the settings before any work is done.
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Self::Exact => Ok(()),
+            Self::Hnsw(params) | Self::Auto(params) => params.check(),
+        }
+    }
+
+    /// Builds the chosen index over `vectors`.
+    pub(crate) fn build(
+        self,
+        vectors: Arc<Vectors>,
+        cancel: &Cancel,
+    ) -> Result<Box<dyn VectorIndex>> {
+        match self {
+            Self::Hnsw(params) | Self::Auto(params) if vectors.len() >= self.graph_from() => {
+                Ok(Box::new(HnswIndex::build_unless(cancel, vectors, params)?))
+            }
+            _ => Ok(Box::new(ExactIndex::new(vectors)?)),
+        }
+    }
+
+    /// From how many vectors on this choice builds a graph.
+    pub(crate) fn graph_from(self) -> usize {
+        match self {
+            Self::Exact => usize::MAX,
+            Self::Hnsw(_) => 0,
+            Self::Auto(_) => Self::GRAPH_FROM,
+        }
+    }
+}
+
+impl Default for IndexChoice {
+    fn default() -> Self {
+        Self::Auto(HnswParams::default())
+    }
+}
