@@ -30,6 +30,7 @@ fn ann_recall_at_10(index: &HnswIndex, exact: &ExactIndex, queries: &Vectors, ef
     let shares = queries.rows().map(|query| {
         let want = exact.search(query, &at(10, ef));
         let want = neighbors(exact, query, &at(10, ef));
+        let got = neighbors(index, query, &at(10, ef));
         assert_eq!(got.len(), want.len());
         let last = want.last().expect("an index with vectors").similarity;
         let found = got.iter().filter(|neighbor| neighbor.similarity >= last).count();
