@@ -1,11 +1,20 @@
 //! The boundary to vector indexes: what they are asked, what they answer, in which order.
 
 mod choice;
+mod closest;
+mod codes;
 mod exact;
 mod graph;
+mod hierarchy;
 mod hnsw;
+mod link;
 mod plan;
+mod points;
+mod repair;
 mod rows;
+mod scan;
+mod space;
+mod walk;
 
 use std::{cmp::Ordering, time::Instant};
 
@@ -142,27 +151,23 @@ pub(crate) fn closest_first(a: &Neighbor, b: &Neighbor) -> Ordering {
     b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row))
 }
 
-/// The `k` closest of `neighbors`, closest first.
-fn closest(mut neighbors: Vec<Neighbor>, k: usize) -> Vec<Neighbor> {
-    if k < neighbors.len() {
-        neighbors.select_nth_unstable_by(k, closest_first);
-        neighbors.truncate(k);
-    }
-    neighbors.sort_unstable_by(closest_first);
-    neighbors
-}
-
 /// Checks what every search is given and returns the query as a unit vector.
 fn checked(query: &[f32], dim: usize, params: &SearchParams) -> Result<Vec<f32>> {
     Error::check_setting("k", params.k, 1.., "1 or more")?;
     unit_query(query, dim)
 }
 
+/// The most vectors in one index: a bit of their numbers is used otherwise.
+const MOST_ROWS: usize = 1 << 31;
+/// The most dimensions: sums of products of codes stay exact.
+const MOST_DIMENSIONS: usize = 1 << 16;
+
 /// Number of rows as the `u32` that indexes count with.
 fn row_count(vectors: &Vectors) -> Result<u32> {
-    u32::try_from(vectors.len()).map_err(|_| Error::TooLarge {
-        what: "vectors in one index",
-        got: vectors.len(),
-        limit: u32::MAX as usize,
-    })
+    let check = |what, got, limit| {
+        if got > limit { Err(Error::TooLarge { what, got, limit }) } else { Ok(()) }
+    };
+    check("vectors in one index", vectors.len(), MOST_ROWS)?;
+    check("dimensions of an index", vectors.dim(), MOST_DIMENSIONS)?;
+    Ok(as_rows(vectors.len()))
 }

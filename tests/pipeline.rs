@@ -274,7 +274,8 @@ fn a_saved_corpus_answers_as_before() {
     let mut loaded = Retriever::load(&path).unwrap();
     assert_eq!(loaded.articles(), retriever.articles());
     for (question, _) in questions() {
-        assert_eq!(loaded.search(&question).unwrap(), retriever.search(&question).unwrap());
+        let (got, want) = (loaded.search(&question).unwrap(), retriever.search(&question).unwrap());
+        assert_eq!(got[..], want[..]);
     }
     loaded.add([Article::new("neu", "Nach dem Laden kommt Neues dazu.")]).unwrap();
     assert_eq!(loaded.search("Nach dem Laden").unwrap()[0].article, "neu");

@@ -5,13 +5,17 @@ use std::sync::Arc;
 use crate::{
     Result, Vectors,
     index::{
-        Effort, Found, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex,
-        checked, closest, row_count,
+        Effort, Found, ScanReason, SearchParams, VectorIndex, checked, codes::Codes, row_count,
+        scan::Scan,
     },
 };
 
 /// Compares the query with every vector: the right choice for small corpora and the
 /// reference for recall.
+///
+/// Vectors are compared in eight bits a value first, and in full precision where that
+/// leaves them a chance to be among the closest: the answer is that of comparing all of
+/// them in full, bit for bit.
 ///
 /// # Examples
 ///
@@ -28,18 +32,20 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ExactIndex {
     vectors: Arc<Vectors>,
+    codes: Arc<Codes>,
     rows: u32,
 }
 
 impl ExactIndex {
-    /// An index of `vectors`.
+    /// An index of `vectors`, on the threads of the current `rayon` pool.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`](crate::Error::TooLarge) over `u32::MAX` vectors.
+    /// [`Error::TooLarge`](crate::Error::TooLarge) over 2^31 vectors, or 2^16 dimensions.
     pub fn new(vectors: Arc<Vectors>) -> Result<Self> {
         let rows = row_count(&vectors)?;
-        Ok(Self { vectors, rows })
+        let codes = Codes::of(vectors.dim(), vectors.len(), |row| vectors.row(row));
+        Ok(Self { vectors, codes: Arc::new(codes), rows })
     }
 }
 
@@ -58,30 +64,8 @@ impl VectorIndex for ExactIndex {
             Effort::Exact => ScanReason::Asked,
             Effort::Ef(_) => ScanReason::NoGraph,
         };
-        Ok(scan(&query, &self.vectors, self.rows, params, reason))
+        let Self { vectors, codes, rows } = self;
+        let scan = Scan { vectors, codes, code_of: |row| row, rows: *rows };
+        Ok(scan.run(&query, params, reason))
     }
-}
-
-/// The rows of `vectors` closest to the unit vector `query`.
-pub(super) fn scan(
-    query: &[f32],
-    vectors: &Vectors,
-    rows: u32,
-    params: &SearchParams,
-    reason: ScanReason,
-) -> Found {
-    let neighbor = |row| Neighbor::of(query, vectors, row);
-    let all: Vec<Neighbor> = match params.allowed {
-        Some(allowed) => allowed.iter().take_while(|row| *row < rows).map(neighbor).collect(),
-        None => (0..rows).map(neighbor).collect(),
-    };
-    let plan = Plan {
-        route: Route::Scan(reason),
-        rows: rows as usize,
-        allowed: params.allowed.map_or(rows as usize, RowSet::len),
-        compared: all.len(),
-        reranked: 0,
-        complete: true,
-    };
-    Found { neighbors: closest(all, params.k), plan }
 }

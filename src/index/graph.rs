@@ -1,206 +1,168 @@
-//! The frozen graph: links of every layer in flat arrays, and the search over them.
+//! The frozen graph: links of every layer in flat arrays, and the way down its layers.
 
-use std::{
-    cmp::{Ordering, Reverse},
-    collections::BinaryHeap,
+use std::cmp::Ordering;
+
+use crate::index::{
+    RowSet,
+    space::Space,
+    walk::{Candidate, Links},
 };
 
-use rustc_hash::FxHashMap;
-
-use crate::{
-    Vectors,
-    index::{Neighbor, RowSet, as_rows, closest_first},
-};
-
-/// A navigable graph over rows of a matrix of unit vectors.
+/// A navigable graph over points that are numbered from 0.
 ///
-/// It holds no vector: each search is given the matrix it was built over.
-#[derive(Debug)]
+/// It knows no vector: what it is searched with is a [`Space`].
+#[derive(Clone, Debug, PartialEq)]
 pub(super) struct Graph {
-    /// Where every search begins, on the highest layer.
-    entry: u32,
+    /// Layers 1 and up.
+    pub(super) upper: Upper,
     /// Links of layer 0, on which every point is.
-    base: Links,
-    /// Links of layers 1 and up: points by row, a small share of all.
-    upper: Vec<FxHashMap<u32, Box<[u32]>>>,
+    pub(super) base: FlatLinks,
 }
 
-/// Links of all rows: those of row `i` are `targets[starts[i]..starts[i + 1]]`.
-#[derive(Debug)]
-struct Links {
+/// The layers above the lowest, from layer 1 on: each a small share of the points of the one
+/// below.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Upper(pub(super) Vec<Layer>);
+
+/// Links of all points: those of point `i` are `targets[starts[i]..starts[i + 1]]`.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct FlatLinks {
     starts: Vec<usize>,
     targets: Vec<u32>,
 }
 
-impl Links {
-    fn new(lists: &[Vec<u32>]) -> Self {
+/// A layer above the lowest. Its links are between places in its list of points.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Layer {
+    /// The points on this layer.
+    pub(super) points: Vec<u32>,
+    /// The place of each of them on the layer below; on layer 1, its number.
+    pub(super) below: Vec<u32>,
+    pub(super) links: FlatLinks,
+}
+
+impl FlatLinks {
+    pub(super) fn new<'a>(lists: impl ExactSizeIterator<Item = &'a [u32]> + Clone) -> Self {
         let mut starts = Vec::with_capacity(lists.len() + 1);
         starts.push(0);
-        starts.extend(lists.iter().scan(0, |end, list| {
+        starts.extend(lists.clone().scan(0, |end, list| {
             *end += list.len();
             Some(*end)
         }));
-        Self { starts, targets: lists.concat() }
+        let mut targets = Vec::with_capacity(starts.last().copied().unwrap_or(0));
+        lists.for_each(|list| targets.extend_from_slice(list));
+        Self { starts, targets }
     }
 
-    fn of(&self, row: u32) -> &[u32] {
-        let row = row as usize;
-        &self.targets[self.starts[row]..self.starts[row + 1]]
+    /// Number of points.
+    pub(super) fn len(&self) -> usize {
+        self.starts.len() - 1
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.starts) + size_of_val(&*self.targets)
+    }
+
+    /// The lists, in order.
+    pub(super) fn lists(&self) -> impl ExactSizeIterator<Item = &[u32]> + Clone {
+        self.starts.windows(2).map(|ends| &self.targets[ends[0]..ends[1]])
     }
 
     /// The same links with those of `added` (from, to) at the end of their lists.
-    fn with(&self, added: &[(u32, u32)]) -> Self {
-        let mut lists: Vec<Vec<u32>> =
-            self.starts.windows(2).map(|ends| self.targets[ends[0]..ends[1]].to_vec()).collect();
+    pub(super) fn with(&self, added: &[(u32, u32)]) -> Self {
+        let mut lists: Vec<Vec<u32>> = self.lists().map(<[u32]>::to_vec).collect();
         for &(from, to) in added {
             lists[from as usize].push(to);
         }
-        Self::new(&lists)
+        Self::new(lists.iter().map(Vec::as_slice))
+    }
+}
+
+impl Links for FlatLinks {
+    fn of(&self, point: u32) -> &[u32] {
+        let point = point as usize;
+        &self.targets[self.starts[point]..self.starts[point + 1]]
     }
 }
 
 impl Graph {
-    /// A graph with `base[row]` as the links of layer 0, `upper[0]` as those of layer 1
-    /// and so on, searched from `entry`.
-    pub(super) fn new(
-        entry: u32,
-        base: &[Vec<u32>],
-        upper: Vec<FxHashMap<u32, Box<[u32]>>>,
-    ) -> Self {
-        Self { entry, base: Links::new(base), upper }
+    /// All points in the order of their distance, in links, from the first point of layer 1;
+    /// those that it does not lead to come last. Points that are searched together get
+    /// numbers that are close together.
+    pub(super) fn by_breadth(&self) -> Vec<u32> {
+        let points = super::as_rows(self.base.len());
+        let mut seen = RowSet::none(points);
+        let mut order = Vec::with_capacity(self.base.len());
+        for start in 0..points {
+            let mut next = order.len();
+            if seen.insert(start) {
+                order.push(start);
+            }
+            while let Some(point) = order.get(next).copied() {
+                order.extend(self.base.of(point).iter().filter(|link| seen.insert(**link)));
+                next += 1;
+            }
+        }
+        order
     }
 
-    /// Adds links (from, to) to layer 0.
-    pub(super) fn link(&mut self, added: &[(u32, u32)]) {
-        self.base = self.base.with(added);
+    /// The same graph, the point that was `order[i]` now number `i`.
+    pub(super) fn reordered(&self, order: &[u32]) -> Self {
+        let mut numbers = vec![0; order.len()];
+        for (number, point) in (0..).zip(order) {
+            numbers[*point as usize] = number;
+        }
+        let renumber = |points: &[u32]| -> Vec<u32> {
+            points.iter().map(|point| numbers[*point as usize]).collect()
+        };
+        let lists: Vec<Vec<u32>> =
+            order.iter().map(|point| renumber(self.base.of(*point))).collect();
+        let mut upper = self.upper.clone();
+        for layer in &mut upper.0 {
+            layer.points = renumber(&layer.points);
+        }
+        if let Some(first) = upper.0.first_mut() {
+            first.below = first.points.clone();
+        }
+        Self { upper, base: FlatLinks::new(lists.iter().map(Vec::as_slice)) }
     }
+}
 
-    /// The at most `ef` points nearest to the unit vector `query` that the search comes
-    /// across and that are `allowed`, closest first.
+impl Upper {
+    /// Where a search of layer 0 for `query` begins: the point that greedy walks down the
+    /// upper layers end at.
     ///
     /// # Source
     ///
-    /// Malkov & Yashunin (2018), algorithm 5.
-    pub(super) fn search(
-        &self,
-        query: &[f32],
-        vectors: &Vectors,
-        ef: usize,
-        allowed: Option<&RowSet>,
-    ) -> Vec<Neighbor> {
-        let mut nearest = Neighbor::of(query, vectors, self.entry);
-        for layer in self.upper.iter().rev() {
-            nearest = descend(query, vectors, layer, nearest);
+    /// Malkov & Yashunin (2018), algorithm 5, steps 4 to 6.
+    pub(super) fn entry<S: Space>(&self, space: &S, query: &S::Query) -> u32 {
+        let mut place = 0;
+        for layer in self.0.iter().rev() {
+            place = layer.below[layer.nearest(space, query, place) as usize];
         }
-        self.search_base(query, vectors, nearest, ef, allowed)
+        place
     }
+}
 
-    /// The search of layer 0 from `start`.
-    ///
-    /// Points that are not allowed are passed through but not kept.
-    ///
-    /// # Source
-    ///
-    /// Malkov & Yashunin (2018), algorithm 2.
-    fn search_base(
-        &self,
-        query: &[f32],
-        vectors: &Vectors,
-        start: Neighbor,
-        ef: usize,
-        allowed: Option<&RowSet>,
-    ) -> Vec<Neighbor> {
-        let mut seen = RowSet::none(as_rows(vectors.len()));
-        let mut frontier = BinaryHeap::new();
-        let mut kept = Kept::new(ef, allowed);
-        seen.insert(start.row);
-        kept.offer(start);
-        frontier.push(Closer(start));
-        while let Some(Closer(next)) = frontier.pop() {
-            if !kept.has_room_for(next) {
-                break;
+impl Layer {
+    /// The place to which no link offers a closer one, starting from `place`.
+    fn nearest<S: Space>(&self, space: &S, query: &S::Query, mut place: u32) -> u32 {
+        let mut similarities = Vec::new();
+        space.similarities(query, &[self.points[place as usize]], &mut similarities);
+        let mut nearest = Candidate::new(similarities[0], place);
+        let mut points = Vec::new();
+        loop {
+            let links = self.links.of(place);
+            points.clear();
+            points.extend(links.iter().map(|place| self.points[*place as usize]));
+            space.similarities(query, &points, &mut similarities);
+            let candidates = similarities.iter().zip(links);
+            match candidates.map(|(similarity, place)| Candidate::new(*similarity, *place)).min() {
+                Some(closer) if closer.cmp(&nearest) == Ordering::Less => nearest = closer,
+                _ => return place,
             }
-            for &row in self.base.of(next.row) {
-                if !seen.insert(row) {
-                    continue;
-                }
-                let neighbor = Neighbor::of(query, vectors, row);
-                if kept.has_room_for(neighbor) {
-                    kept.offer(neighbor);
-                    frontier.push(Closer(neighbor));
-                }
-            }
+            place = nearest.point();
         }
-        kept.closest_first()
-    }
-}
-
-/// Goes from `nearest` along the links of one upper layer to where no link leads closer.
-fn descend(
-    query: &[f32],
-    vectors: &Vectors,
-    layer: &FxHashMap<u32, Box<[u32]>>,
-    mut nearest: Neighbor,
-) -> Neighbor {
-    while let Some(links) = layer.get(&nearest.row) {
-        let neighbors = links.iter().map(|row| Neighbor::of(query, vectors, *row));
-        match neighbors.min_by(closest_first) {
-            Some(closer) if closest_first(&closer, &nearest) == Ordering::Less => nearest = closer,
-            _ => break,
-        }
-    }
-    nearest
-}
-
-/// The closest allowed points found so far, at most `ef`.
-struct Kept<'a> {
-    ef: usize,
-    allowed: Option<&'a RowSet>,
-    /// The farthest is on top.
-    heap: BinaryHeap<Reverse<Closer>>,
-}
-
-impl<'a> Kept<'a> {
-    fn new(ef: usize, allowed: Option<&'a RowSet>) -> Self {
-        Self { ef, allowed, heap: BinaryHeap::new() }
-    }
-
-    /// Whether `neighbor` is closer than the farthest kept, or fewer than `ef` are.
-    fn has_room_for(&self, neighbor: Neighbor) -> bool {
-        let farthest = self.heap.peek().filter(|_| self.heap.len() >= self.ef);
-        farthest.is_none_or(|Reverse(Closer(kept))| closest_first(&neighbor, kept).is_lt())
-    }
-
-    /// Keeps `neighbor` if it is allowed, and lets go of one that is now too many.
-    fn offer(&mut self, neighbor: Neighbor) {
-        if self.allowed.is_none_or(|allowed| allowed.contains(neighbor.row)) {
-            self.heap.push(Reverse(Closer(neighbor)));
-            if self.heap.len() > self.ef {
-                self.heap.pop();
-            }
-        }
-    }
-
-    fn closest_first(self) -> Vec<Neighbor> {
-        // Ascending in `Reverse<Closer>` is descending in closeness.
-        self.heap.into_sorted_vec().into_iter().map(|Reverse(Closer(neighbor))| neighbor).collect()
-    }
-}
-
-/// A neighbor ordered by closeness: the closer is the greater.
-#[derive(PartialEq)]
-struct Closer(Neighbor);
-
-impl Eq for Closer {}
-
-impl PartialOrd for Closer {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Closer {
-    fn cmp(&self, other: &Self) -> Ordering {
-        closest_first(&other.0, &self.0)
     }
 }

@@ -1,10 +1,12 @@
-//! AVX2 with fused multiply-add: eight values an instruction, four sums in flight.
+//! AVX2: eight values an instruction, or sixteen codes.
 
 use std::arch::x86_64::{
-    _mm256_add_ps, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_setzero_ps, _mm256_storeu_ps,
+    __m128i, __m256i, _mm_load_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi8_epi16,
+    _mm256_cvtepu8_epi16, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_setzero_ps,
+    _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
-use super::scalar;
+use super::{Block, by_fours, scalar};
 
 /// Values in a register.
 const LANES: usize = 8;
@@ -29,4 +31,47 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     // SAFETY: `lanes` is the 32 bytes that the store writes; it needs no alignment.
     unsafe { _mm256_storeu_ps(lanes.as_mut_ptr(), sum) };
     lanes.iter().sum::<f32>() + scalar::dot(a_rest, b_rest)
+}
+
+/// See [`code_dots`](super::code_dots).
+#[target_feature(enable = "avx2")]
+pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
+    by_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
+}
+
+/// Dot product of `query` with each of four rows of as many blocks.
+///
+/// Codes are widened to 16 bits first: the instruction that multiplies bytes caps its sums.
+#[target_feature(enable = "avx2")]
+fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
+    let mut sums = [_mm256_setzero_si256(); 4];
+    for (at, q) in query.iter().enumerate() {
+        for part in 0..4 {
+            let q = _mm256_cvtepi8_epi16(quarter(q, part));
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                let x = _mm256_cvtepu8_epi16(quarter(&row[at], part));
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(q, x));
+            }
+        }
+    }
+    sums.map(|sum| total(sum))
+}
+
+/// 16 bytes of a block, from 16 times `part`.
+#[target_feature(enable = "avx2")]
+fn quarter<T>(block: &Block<T>, part: usize) -> __m128i {
+    const { assert!(size_of::<Block<T>>() == 64) };
+    assert!(part < 4, "a block has four quarters");
+    let start = std::ptr::from_ref(block).cast::<__m128i>();
+    // SAFETY: a block is 64 bytes, aligned to 64: its quarter below the fourth is 16 bytes
+    // of it, aligned to 16.
+    unsafe { _mm_load_si128(start.add(part)) }
+}
+
+#[target_feature(enable = "avx2")]
+fn total(sum: __m256i) -> i32 {
+    let mut lanes = [0_i32; LANES];
+    // SAFETY: `lanes` is the 32 bytes that the store writes; it needs no alignment.
+    unsafe { _mm256_storeu_si256(lanes.as_mut_ptr().cast(), sum) };
+    lanes.iter().sum()
 }

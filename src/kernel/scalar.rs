@@ -1,5 +1,7 @@
 //! The reference: plain loops, right on every processor.
 
+use super::{Block, by_fours};
+
 /// Independent sums, so that the compiler may use vector registers.
 const LANES: usize = 8;
 
@@ -15,4 +17,17 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     }
     let rest: f32 = a_rest.iter().zip(b_rest).map(|(x, y)| x * y).sum();
     sums.iter().sum::<f32>() + rest
+}
+
+/// See [`code_dots`](super::code_dots).
+pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
+    by_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
+}
+
+/// Dot product of `query` with each of four rows of as many blocks.
+fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
+    rows.map(|row| {
+        let codes = query.iter().zip(row).flat_map(|(q, x)| q.0.iter().zip(&x.0));
+        codes.map(|(q, x)| i32::from(*q) * i32::from(*x)).sum()
+    })
 }

@@ -1,0 +1,191 @@
+//! Vectors in eight bits a value: what a search compares first.
+
+use rayon::prelude::*;
+
+use crate::{
+    index::{as_rows, space::Space},
+    kernel::{self, BLOCK, Block},
+};
+
+/// Unit vectors rounded to eight bits a value, each in steps of its own size.
+///
+/// Rows are compared by the cosine between their codes: equal codes are then the closest
+/// there are, and of vectors that are close the errors nearly cancel. With the dot product
+/// alone, rows whose codes happen to be long would seem close to everything.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Codes {
+    /// Blocks of a row.
+    width: usize,
+    /// Codes plus 128, row after row.
+    blocks: Vec<Block<u8>>,
+    /// 1 / norm of the codes of every row.
+    inverse_norms: Vec<f32>,
+    /// Distance of every vector from the direction of its codes.
+    chords: Vec<f32>,
+    /// The share of the largest possible error that is rarely exceeded.
+    likely: f32,
+}
+
+/// A query in eight bits a value.
+#[derive(Debug)]
+pub(super) struct CodeQuery {
+    blocks: Vec<Block<i8>>,
+    /// What the 128 that is added to every code of a row adds to a dot product.
+    bias: i32,
+    inverse_norm: f32,
+    chord: f32,
+}
+
+impl Codes {
+    /// The codes of the unit vectors `row(0)` to `row(len - 1)`, of dimension `dim`.
+    pub(super) fn of<'a>(dim: usize, len: usize, row: impl Fn(usize) -> &'a [f32] + Sync) -> Self {
+        let width = dim.div_ceil(BLOCK).max(1);
+        let mut blocks = vec![Block([0; BLOCK]); len * width];
+        let rows = blocks.par_chunks_mut(width).enumerate();
+        let (inverse_norms, chords) = rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
+        // Rounding errors point anywhere: along the query they are 1 / sqrt(dim) of their length.
+        #[expect(clippy::cast_precision_loss, reason = "dimensions are below 2^16")]
+        let likely = (LIKELY / (dim.max(1) as f32).sqrt()).min(1.0);
+        Self { width, blocks, inverse_norms, chords, likely }
+    }
+
+    /// The codes at `rows`, in that order.
+    pub(super) fn select(&self, rows: &[u32]) -> Self {
+        let blocks = rows.iter().flat_map(|row| self.row(*row)).copied();
+        let at = |values: &[f32]| rows.iter().map(|row| values[*row as usize]).collect();
+        Self {
+            width: self.width,
+            blocks: blocks.collect(),
+            inverse_norms: at(&self.inverse_norms),
+            chords: at(&self.chords),
+            likely: self.likely,
+        }
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.blocks) + size_of_val(&*self.inverse_norms) + size_of_val(&*self.chords)
+    }
+
+    /// How far the similarity of `query` and `row` can be from that of their codes.
+    ///
+    /// By the triangle inequality, `|q·x - q'·x'| <= |q - q'| + |x - x'|`, where `q'` and
+    /// `x'` are the unit vectors that the codes stand for. Sums of `f32` are off by at most
+    /// as many roundings as they have terms.
+    pub(super) fn error(&self, query: &CodeQuery, row: u32) -> f32 {
+        #[expect(clippy::cast_precision_loss, reason = "a bound")]
+        let rounding = (self.width * BLOCK + 8) as f32 * f32::EPSILON;
+        query.chord + self.chords[row as usize] + rounding
+    }
+
+    /// Whether codes tell near rows apart, judged by a random sample, the rows below `sample`.
+    ///
+    /// A row of the sample has its nearest neighbor there about as far as its `len / sample`-th
+    /// among all: so many rows within a few rounding errors of each other would be in no order.
+    pub(super) fn tell_apart(&self, sample: u32) -> bool {
+        let all: Vec<u32> = (0..sample).collect();
+        let probes = &all[..all.len().min(PROBES)];
+        let is_lost = |probe: &&u32| {
+            let mut similarities = Vec::with_capacity(all.len());
+            self.similarities(&self.point(**probe), &all, &mut similarities);
+            similarities[**probe as usize] = -1.0;
+            let nearest = similarities.iter().fold(-1.0_f32, |max, one| max.max(*one));
+            let distance = (2.0 - 2.0 * nearest).max(0.0).sqrt();
+            distance < COARSE * self.chords[**probe as usize]
+        };
+        let lost = probes.par_iter().filter(is_lost).count();
+        lost * 16 <= probes.len()
+    }
+
+    fn row(&self, row: u32) -> &[Block<u8>] {
+        &self.blocks[row as usize * self.width..][..self.width]
+    }
+}
+
+impl Space for Codes {
+    type Query = CodeQuery;
+
+    fn len(&self) -> u32 {
+        as_rows(self.inverse_norms.len())
+    }
+
+    fn query(&self, unit: &[f32]) -> CodeQuery {
+        let mut row = vec![Block([0; BLOCK]); self.width];
+        let (inverse_norm, chord) = encode(unit, &mut row);
+        CodeQuery::new(&row, inverse_norm, chord)
+    }
+
+    fn point(&self, point: u32) -> CodeQuery {
+        let at = point as usize;
+        CodeQuery::new(self.row(point), self.inverse_norms[at], self.chords[at])
+    }
+
+    fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
+        self.likely * (query.chord + self.chords[point as usize])
+    }
+
+    fn similarities(&self, query: &CodeQuery, points: &[u32], similarities: &mut Vec<f32>) {
+        similarities.clear();
+        let mut dots = [0; BLOCK];
+        for points in points.chunks(dots.len()) {
+            let dots = &mut dots[..points.len()];
+            kernel::code_dots(&query.blocks, &self.blocks, points, dots);
+            similarities.extend(points.iter().zip(dots).map(|(point, dot)| {
+                cosine(*dot - query.bias, query.inverse_norm, self.inverse_norms[*point as usize])
+            }));
+        }
+    }
+}
+
+/// Standard deviations of an error that are reckoned with.
+const LIKELY: f32 = 3.0;
+/// Rows of a sample that are looked at.
+const PROBES: usize = 256;
+/// Distances below this many rounding errors are in no order.
+const COARSE: f32 = 4.0;
+
+impl CodeQuery {
+    fn new(row: &[Block<u8>], inverse_norm: f32, chord: f32) -> Self {
+        let blocks: Vec<_> = row.iter().map(|block| Block(block.0.map(unbiased))).collect();
+        let codes = blocks.iter().flat_map(|block| block.0);
+        let bias = codes.map(i32::from).sum::<i32>() * i32::from(BIAS);
+        Self { blocks, bias, inverse_norm, chord }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rounding far below that of the codes")]
+fn cosine(dot: i32, inverse_norm: f32, other: f32) -> f32 {
+    dot as f32 * inverse_norm * other
+}
+
+/// Rows are stored as unsigned bytes, which is what the kernels multiply signed ones with.
+const BIAS: u8 = 128;
+/// The largest code: the largest value of a vector gets it.
+const LARGEST: f32 = 127.0;
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 255")]
+fn biased(rounded: f32) -> u8 {
+    (rounded + f32::from(BIAS)) as u8
+}
+
+fn unbiased(code: u8) -> i8 {
+    code.wrapping_sub(BIAS).cast_signed()
+}
+
+/// Writes the codes of `unit` into `row` and returns 1 / their norm, and the distance of
+/// `unit` from their direction.
+fn encode(unit: &[f32], row: &mut [Block<u8>]) -> (f32, f32) {
+    let largest = unit.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+    let codes: Vec<f32> = unit.iter().map(|x| (x * (LARGEST / largest)).round()).collect();
+    for (block, codes) in row.iter_mut().zip(codes.chunks(BLOCK)) {
+        block.0 = [BIAS; BLOCK];
+        block.0.iter_mut().zip(codes).for_each(|(slot, code)| *slot = biased(*code));
+    }
+    // Sums of squares of up to 2^16 codes are exact in `f64`.
+    let norm = codes.iter().map(|code| f64::from(*code).powi(2)).sum::<f64>().sqrt();
+    let inverse = 1.0 / norm;
+    let gap = |(x, code): (&f32, &f32)| (f64::from(*x) - f64::from(*code) * inverse).powi(2);
+    let chord = unit.iter().zip(&codes).map(gap).sum::<f64>().sqrt();
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to the nearest")]
+    (inverse as f32, chord as f32)
+}

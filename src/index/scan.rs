@@ -1,0 +1,121 @@
+//! Exact search: every allowed vector is compared, first by its code, and in full precision
+//! if its code leaves it a chance.
+
+use crate::{
+    Neighbor, Vectors,
+    index::{
+        Found, Plan, Route, RowSet, ScanReason, SearchParams,
+        closest::Closest,
+        codes::{CodeQuery, Codes},
+        space::Space,
+    },
+};
+
+/// What is scanned: row `i` of `vectors` has code `code_of(i)`.
+pub(super) struct Scan<'a, F> {
+    pub(super) vectors: &'a Vectors,
+    pub(super) codes: &'a Codes,
+    pub(super) code_of: F,
+    pub(super) rows: u32,
+}
+
+/// Rows compared between two looks at the clock; their codes stay in the cache.
+const BLOCK: usize = 1024;
+
+impl<F: Fn(u32) -> u32> Scan<'_, F> {
+    /// The neighbors of the unit vector `query` that a comparison of all in full precision
+    /// would give, bit for bit.
+    ///
+    /// A code tells a similarity up to [`Codes::error`]: rows whose upper bound is below the
+    /// k-th best lower bound cannot be among the `k` closest. The others are compared in
+    /// full, the most promising first, until none can be.
+    pub(super) fn run(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Found {
+        let mut hopefuls = Hopefuls::new(params.k);
+        let complete = self.compare_codes(query, params, &mut hopefuls);
+        let compared = hopefuls.compared;
+        let mut closest = Closest::new(params.k);
+        let mut reranked = 0;
+        for Hopeful { most, row } in hopefuls.best_first() {
+            if most < closest.floor() {
+                break;
+            }
+            closest.offer(Neighbor::of(query, self.vectors, row));
+            reranked += 1;
+        }
+        let rows = self.rows as usize;
+        let allowed = params.allowed.map_or(rows, RowSet::len);
+        let route = Route::Scan(reason);
+        let plan = Plan { route, rows, allowed, compared, reranked, complete };
+        Found { neighbors: closest.into_neighbors(), plan }
+    }
+
+    /// Compares the codes of all allowed rows; false if it was ended early.
+    fn compare_codes(&self, query: &[f32], params: &SearchParams, hopefuls: &mut Hopefuls) -> bool {
+        let code = self.codes.query(query);
+        let mut block = Vec::with_capacity(BLOCK);
+        let mut rows: Box<dyn Iterator<Item = u32>> = match params.allowed {
+            Some(allowed) => Box::new(allowed.iter().take_while(|row| *row < self.rows)),
+            None => Box::new(0..self.rows),
+        };
+        loop {
+            block.clear();
+            block.extend(rows.by_ref().take(BLOCK));
+            if block.is_empty() {
+                return true;
+            }
+            // The first block is always compared, so that there is something to return.
+            if hopefuls.compared > 0 && params.ended() {
+                return false;
+            }
+            self.compare_block(&code, &block, hopefuls);
+        }
+    }
+
+    fn compare_block(&self, query: &CodeQuery, rows: &[u32], hopefuls: &mut Hopefuls) {
+        let points: Vec<u32> = rows.iter().map(|row| (self.code_of)(*row)).collect();
+        let mut similarities = Vec::with_capacity(rows.len());
+        self.codes.similarities(query, &points, &mut similarities);
+        for ((row, point), similarity) in rows.iter().zip(points).zip(similarities) {
+            let error = self.codes.error(query, point);
+            hopefuls.offer(*row, similarity, error);
+        }
+        hopefuls.compared += rows.len();
+    }
+}
+
+/// Rows that may be among the closest.
+struct Hopefuls {
+    rows: Vec<Hopeful>,
+    /// The best lower bounds: what is surely as close.
+    sure: Closest,
+    compared: usize,
+}
+
+#[derive(Clone, Copy)]
+struct Hopeful {
+    /// The highest similarity that the row may have.
+    most: f32,
+    row: u32,
+}
+
+impl Hopefuls {
+    fn new(k: usize) -> Self {
+        Self { rows: Vec::new(), sure: Closest::new(k), compared: 0 }
+    }
+
+    fn offer(&mut self, row: u32, similarity: f32, error: f32) {
+        let most = similarity + error;
+        if most >= self.sure.floor() {
+            self.rows.push(Hopeful { most, row });
+            self.sure.offer(Neighbor { row, similarity: similarity - error });
+        }
+    }
+
+    /// The rows that have a chance beside all that were offered, best first.
+    fn best_first(mut self) -> Vec<Hopeful> {
+        let floor = self.sure.floor();
+        self.rows.retain(|hopeful| hopeful.most >= floor);
+        self.rows.sort_unstable_by(|a, b| b.most.total_cmp(&a.most));
+        self.rows
+    }
+}

@@ -1,0 +1,19 @@
+//! Rows of eight-bit codes in aligned blocks: every row is a whole number of blocks, so that
+//! no kernel has a remainder to deal with.
+
+/// Codes in a block: one register of the widest kernel, one line of the cache.
+pub(crate) const BLOCK: usize = 64;
+
+/// 64 codes, aligned to 64 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C, align(64))]
+pub(crate) struct Block<T>(pub(crate) [T; BLOCK]);
+
+/// Blocks of `codes`, the last one filled up with `filler`.
+pub(crate) fn blocks<T: Copy>(codes: &[T], filler: T) -> impl Iterator<Item = Block<T>> {
+    codes.chunks(BLOCK).map(move |chunk| {
+        let mut block = [filler; BLOCK];
+        block[..chunk.len()].copy_from_slice(chunk);
+        Block(block)
+    })
+}
