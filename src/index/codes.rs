@@ -24,6 +24,8 @@ pub(super) struct Codes {
     chords: Vec<f32>,
     /// The share of the largest possible error that is rarely exceeded.
     likely: f32,
+    /// How far sums of as many `f32` as a vector has can be off.
+    rounding: f32,
 }
 
 /// A query in eight bits a value.
@@ -43,10 +45,12 @@ impl Codes {
         let mut blocks = vec![Block([0; BLOCK]); len * width];
         let rows = blocks.par_chunks_mut(width).enumerate();
         let (inverse_norms, chords) = rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
-        // Rounding errors point anywhere: along the query they are 1 / sqrt(dim) of their length.
         #[expect(clippy::cast_precision_loss, reason = "dimensions are below 2^16")]
-        let likely = (LIKELY / (dim.max(1) as f32).sqrt()).min(1.0);
-        Self { width, blocks, inverse_norms, chords, likely }
+        let terms = dim.max(1) as f32;
+        // Rounding errors point anywhere: along the query they are 1 / sqrt(dim) of their length.
+        let likely = (LIKELY / terms.sqrt()).min(1.0);
+        let rounding = (terms + 8.0) * f32::EPSILON;
+        Self { width, blocks, inverse_norms, chords, likely, rounding }
     }
 
     /// The codes at `rows`, in that order.
@@ -59,6 +63,7 @@ impl Codes {
             inverse_norms: at(&self.inverse_norms),
             chords: at(&self.chords),
             likely: self.likely,
+            rounding: self.rounding,
         }
     }
 
@@ -73,9 +78,7 @@ impl Codes {
     /// `x'` are the unit vectors that the codes stand for. Sums of `f32` are off by at most
     /// as many roundings as they have terms.
     pub(super) fn error(&self, query: &CodeQuery, row: u32) -> f32 {
-        #[expect(clippy::cast_precision_loss, reason = "a bound")]
-        let rounding = (self.width * BLOCK + 8) as f32 * f32::EPSILON;
-        query.chord + self.chords[row as usize] + rounding
+        query.chord + self.chords[row as usize] + self.rounding
     }
 
     /// Whether codes tell near rows apart, judged by a random sample, the rows below `sample`.

@@ -4,9 +4,7 @@
 use crate::{
     Neighbor, Vectors,
     index::{
-        Found, Plan, Route, RowSet, ScanReason, SearchParams,
-        closest::Closest,
-        codes::{CodeQuery, Codes},
+        Found, Plan, Route, RowSet, ScanReason, SearchParams, closest::Closest, codes::Codes,
         space::Space,
     },
 };
@@ -31,7 +29,13 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
     /// full, the most promising first, until none can be.
     pub(super) fn run(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Found {
         let mut hopefuls = Hopefuls::new(params.k);
-        let complete = self.compare_codes(query, params, &mut hopefuls);
+        let complete = match params.allowed {
+            Some(allowed) => {
+                let rows = allowed.iter().take_while(|row| *row < self.rows);
+                self.compare(query, rows, params, &mut hopefuls)
+            }
+            None => self.compare(query, 0..self.rows, params, &mut hopefuls),
+        };
         let compared = hopefuls.compared;
         let mut closest = Closest::new(params.k);
         let mut reranked = 0;
@@ -49,37 +53,32 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
         Found { neighbors: closest.into_neighbors(), plan }
     }
 
-    /// Compares the codes of all allowed rows; false if it was ended early.
-    fn compare_codes(&self, query: &[f32], params: &SearchParams, hopefuls: &mut Hopefuls) -> bool {
-        let code = self.codes.query(query);
+    /// Compares the codes of `rows` with that of `query`; false if it was ended early.
+    fn compare(
+        &self,
+        query: &[f32],
+        mut rows: impl Iterator<Item = u32>,
+        params: &SearchParams,
+        hopefuls: &mut Hopefuls,
+    ) -> bool {
+        let query = self.codes.query(query);
         let mut block = Vec::with_capacity(BLOCK);
-        let mut rows: Box<dyn Iterator<Item = u32>> = match params.allowed {
-            Some(allowed) => Box::new(allowed.iter().take_while(|row| *row < self.rows)),
-            None => Box::new(0..self.rows),
-        };
+        let (mut points, mut similarities) = (block.clone(), Vec::with_capacity(BLOCK));
         loop {
             block.clear();
             block.extend(rows.by_ref().take(BLOCK));
-            if block.is_empty() {
-                return true;
-            }
             // The first block is always compared, so that there is something to return.
-            if hopefuls.compared > 0 && params.ended() {
-                return false;
+            if block.is_empty() || hopefuls.compared > 0 && params.ended() {
+                return block.is_empty();
             }
-            self.compare_block(&code, &block, hopefuls);
+            points.clear();
+            points.extend(block.iter().map(|row| (self.code_of)(*row)));
+            self.codes.similarities(&query, &points, &mut similarities);
+            for ((row, point), similarity) in block.iter().zip(&points).zip(&similarities) {
+                hopefuls.offer(*row, *similarity, self.codes.error(&query, *point));
+            }
+            hopefuls.compared += block.len();
         }
-    }
-
-    fn compare_block(&self, query: &CodeQuery, rows: &[u32], hopefuls: &mut Hopefuls) {
-        let points: Vec<u32> = rows.iter().map(|row| (self.code_of)(*row)).collect();
-        let mut similarities = Vec::with_capacity(rows.len());
-        self.codes.similarities(query, &points, &mut similarities);
-        for ((row, point), similarity) in rows.iter().zip(points).zip(similarities) {
-            let error = self.codes.error(query, point);
-            hopefuls.offer(*row, similarity, error);
-        }
-        hopefuls.compared += rows.len();
     }
 }
 
