@@ -142,12 +142,18 @@ impl<S: Space> Builder<'_, S> {
     }
 }
 
+/// How much farther than from the point that is being linked a candidate may be from one
+/// chosen before it. A little slack keeps some links that are not strictly needed, and
+/// searches take fewer steps.
+const SLACK: f32 = 1.1;
+
 /// At most `limit` of `candidates`, which come closest first: each is closer to the point
-/// that is being linked than to any candidate chosen before.
+/// that is being linked than, with [`SLACK`], to any candidate chosen before.
 ///
 /// # Source
 ///
-/// Malkov & Yashunin (2018), algorithm 4, without keeping those discarded.
+/// Malkov & Yashunin (2018), algorithm 4, without keeping those discarded; the slack is
+/// that of Subramanya et al. (2019), "DiskANN".
 fn diverse<S: Space>(space: &S, mut candidates: Vec<Candidate>, limit: usize) -> Vec<u32> {
     let (mut chosen, mut points, mut similarities) = (Vec::new(), Vec::new(), Vec::new());
     while chosen.len() < limit && !candidates.is_empty() {
@@ -157,7 +163,10 @@ fn diverse<S: Space>(space: &S, mut candidates: Vec<Candidate>, limit: usize) ->
         points.extend(candidates.iter().map(|candidate| candidate.point()));
         space.similarities(&space.point(next), &points, &mut similarities);
         let mut to_next = similarities.iter();
-        candidates.retain(|one| to_next.next().is_none_or(|to_next| *to_next < one.similarity()));
+        candidates.retain(|one| {
+            let to_next = to_next.next().map_or(0.0, |similarity| 1.0 - similarity);
+            SLACK * to_next > 1.0 - one.similarity()
+        });
     }
     chosen
 }
