@@ -14,6 +14,7 @@ mod repair;
 mod rows;
 mod scan;
 mod space;
+mod verify;
 mod walk;
 
 use std::{cmp::Ordering, time::Instant};
@@ -29,6 +30,7 @@ pub use hnsw::{HnswIndex, HnswParams};
 pub use plan::{Found, Plan, Route, ScanReason};
 pub use rows::RowSet;
 pub(crate) use rows::as_rows;
+pub use verify::GraphReport;
 
 /// Finds the vectors closest to a query.
 ///

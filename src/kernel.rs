@@ -10,7 +10,7 @@ mod avx512;
 mod block;
 mod scalar;
 
-pub(crate) use block::{BLOCK, Block, blocks};
+pub(crate) use block::{BLOCK, Block};
 
 /// Dot product of `a` and `b`, summed in `f32`.
 ///
@@ -56,6 +56,7 @@ const AT_ONCE: usize = 4;
 
 /// Gives `four` the `rows` of `codes`, each of `width` blocks, by fours, and fetches the next
 /// four meanwhile.
+#[expect(clippy::inline_always, reason = "it runs with the instructions of its caller")]
 #[inline(always)]
 fn by_fours(
     width: usize,
@@ -81,7 +82,7 @@ fn by_fours(
 }
 
 /// Asks for `data` to be brought into the cache.
-#[inline(always)]
+#[inline]
 pub(crate) fn prefetch<T>(data: &[T]) {
     #[cfg(target_arch = "x86_64")]
     {
@@ -127,6 +128,15 @@ mod tests {
                 assert_near(scalar::dot(a, b), a, b);
             }
         }
+    }
+
+    /// Blocks of `codes`, the last one filled up with `filler`.
+    fn blocks<T: Copy>(codes: &[T], filler: T) -> impl Iterator<Item = Block<T>> {
+        codes.chunks(BLOCK).map(move |chunk| {
+            let mut block = [filler; BLOCK];
+            block[..chunk.len()].copy_from_slice(chunk);
+            Block(block)
+        })
     }
 
     type CodeDots = fn(&[Block<i8>], &[Block<u8>], &[u32], &mut [i32]);
@@ -177,7 +187,7 @@ mod tests {
     #[test]
     fn the_largest_sums_are_exact() {
         let (query, row) = (vec![127_i8; 1 << 16], vec![255_u8; 1 << 16]);
-        assert_code_dots(&query, &[row.clone()], &[0]);
+        assert_code_dots(&query, std::slice::from_ref(&row), &[0]);
         assert_code_dots(&query.iter().map(|x| -x).collect::<Vec<_>>(), &[row], &[0]);
     }
 

@@ -89,8 +89,8 @@ pub use error::{Cause, Error, Result};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
 pub use index::{
-    Effort, ExactIndex, Found, HnswIndex, HnswParams, IndexChoice, Neighbor, Plan, Route, RowSet,
-    ScanReason, SearchParams, VectorIndex,
+    Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams, IndexChoice, Neighbor, Plan,
+    Route, RowSet, ScanReason, SearchParams, VectorIndex,
 };
 pub use passage::Passage;
 pub use progress::{Cancel, Progress};

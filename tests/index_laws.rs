@@ -28,7 +28,6 @@ fn neighbors(index: &dyn VectorIndex, query: &[f32], params: &SearchParams) -> V
 /// duplicates any of them is right.
 fn ann_recall_at_10(index: &HnswIndex, exact: &ExactIndex, queries: &Vectors, ef: usize) -> f64 {
     let shares = queries.rows().map(|query| {
-        let want = exact.search(query, &at(10, ef));
         let want = neighbors(exact, query, &at(10, ef));
         let got = neighbors(index, query, &at(10, ef));
         assert_eq!(got.len(), want.len());
@@ -47,6 +46,9 @@ fn both(vectors: Vectors) -> (HnswIndex, ExactIndex, Arc<Vectors>) {
 
 /// Every vector is its own nearest neighbor (or a duplicate of it is).
 fn assert_all_find_themselves(index: &HnswIndex, vectors: &Vectors, ef: usize) {
+    let report = index.verify();
+    assert!(report.is_sound(), "{report:?}");
+    assert_eq!((report.vectors, report.degrees.iter().sum()), (vectors.len(), report.points));
     for (row, vector) in vectors.rows().enumerate() {
         let first = neighbors(index, vector, &at(1, ef))[0];
         assert!(first.similarity > 1.0 - 1e-5, "row {row} finds {first:?}");
@@ -69,6 +71,47 @@ fn tight_clusters_inserted_in_order() {
     let queries = vectors.select(&(0..vectors.len()).step_by(40).collect::<Vec<_>>());
     let recall = ann_recall_at_10(&hnsw, &exact, &queries, 128);
     assert!(recall >= 0.99, "recall@10 {recall}");
+}
+
+/// So tight that eight bits a value do not tell the vectors of a cluster apart.
+#[test]
+fn clusters_tighter_than_codes() {
+    let (hnsw, exact, vectors) = both(clustered(11, 64, 20, 500, 0.002));
+    assert!(!hnsw.verify().by_codes);
+    assert_all_find_themselves(&hnsw, &vectors, 16);
+    let queries = clustered(11, 64, 20, 501, 0.002);
+    let held_out = queries.select(&(500..queries.len()).step_by(501).collect::<Vec<_>>());
+    let recall = ann_recall_at_10(&hnsw, &exact, &held_out, 128);
+    assert!(recall >= 0.99, "recall@10 {recall}");
+}
+
+/// One huge value a vector: what is left for the others is little, in any fixed scale.
+#[test]
+fn huge_outliers() {
+    let dim = 64;
+    let with_outliers = |seed, each| {
+        let mut data = clustered(seed, dim, 40, each, 0.8).as_slice().to_vec();
+        for (at, vector) in data.chunks_mut(dim).enumerate().filter(|(at, _)| at % 3 == 0) {
+            vector[at * 7 % 5] = if at % 2 == 0 { 50.0 } else { -9.0 };
+        }
+        Vectors::normalized(dim, data).unwrap()
+    };
+    let (hnsw, exact, vectors) = both(with_outliers(12, 100));
+    assert_all_find_themselves(&hnsw, &vectors, 16);
+    let recall = ann_recall_at_10(&hnsw, &exact, &with_outliers(13, 5), 128);
+    assert!(recall >= 0.99, "recall@10 {recall}");
+}
+
+#[test]
+fn the_same_graph_whatever_the_threads() {
+    for vectors in [clustered(14, 48, 30, 200, 0.7), clustered(15, 48, 12, 250, 0.001)] {
+        let vectors = Arc::new(vectors);
+        let built = [1, 2, 8, 8].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| HnswIndex::build(Arc::clone(&vectors), PARAMS).unwrap().verify())
+        });
+        built.iter().for_each(|one| assert_eq!(one, &built[0]));
+    }
 }
 
 #[test]

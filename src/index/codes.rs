@@ -1,6 +1,7 @@
 //! Vectors in eight bits a value: what a search compares first.
 
 use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     index::{as_rows, space::Space},
@@ -65,6 +66,13 @@ impl Codes {
             likely: self.likely,
             rounding: self.rounding,
         }
+    }
+
+    /// Adds all codes to `hash`.
+    pub(super) fn hash(&self, hash: &mut Xxh3) {
+        self.blocks.iter().for_each(|block| hash.update(&block.0));
+        let floats = self.inverse_norms.iter().chain(&self.chords);
+        floats.for_each(|x| hash.update(&x.to_le_bytes()));
     }
 
     /// Bytes in memory.

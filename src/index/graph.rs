@@ -87,6 +87,12 @@ impl Links for FlatLinks {
 }
 
 impl Graph {
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        let layer = |layer: &Layer| 2 * size_of_val(&*layer.points) + layer.links.bytes();
+        self.base.bytes() + self.upper.0.iter().map(layer).sum::<usize>()
+    }
+
     /// All points in the order of their distance, in links, from the first point of layer 1;
     /// those that it does not lead to come last. Points that are searched together get
     /// numbers that are close together.

@@ -83,15 +83,15 @@ impl HnswParams {
 /// using Hierarchical Navigable Small World graphs".
 #[derive(Debug)]
 pub struct HnswIndex {
-    vectors: Arc<Vectors>,
-    rows: u32,
-    points: Points,
-    codes: Codes,
+    pub(super) vectors: Arc<Vectors>,
+    pub(super) rows: u32,
+    pub(super) points: Points,
+    pub(super) codes: Codes,
     /// Whether codes tell neighbors apart; if not, the graph is searched in full precision.
-    by_codes: bool,
-    graph: Graph,
+    pub(super) by_codes: bool,
+    pub(super) graph: Graph,
     /// Points that the graph does not lead to; compared with every query.
-    strays: Vec<u32>,
+    pub(super) strays: Vec<u32>,
     m: usize,
     memories: Memories,
 }

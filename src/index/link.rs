@@ -59,7 +59,7 @@ impl Links for Growing {
 /// # Source
 ///
 /// The links of a point: Malkov & Yashunin (2018), algorithms 1 and 4. Batches in which no
-/// point sees another: Manohar et al. (2024), "ParlayANN", algorithm 3.
+/// point sees another: Manohar et al. (2024), "`ParlayANN`", algorithm 3.
 pub(super) fn link_all<S: Space>(
     space: &S,
     upper: Upper,
@@ -153,7 +153,7 @@ const SLACK: f32 = 1.1;
 /// # Source
 ///
 /// Malkov & Yashunin (2018), algorithm 4, without keeping those discarded; the slack is
-/// that of Subramanya et al. (2019), "DiskANN".
+/// that of Subramanya et al. (2019), "`DiskANN`".
 fn diverse<S: Space>(space: &S, mut candidates: Vec<Candidate>, limit: usize) -> Vec<u32> {
     let (mut chosen, mut points, mut similarities) = (Vec::new(), Vec::new(), Vec::new());
     while chosen.len() < limit && !candidates.is_empty() {

@@ -54,7 +54,9 @@ impl Points {
         let by_point = |(first, rows): (u32, Vec<u32>)| (of_rows[first as usize], rows);
         let further: FxHashMap<u32, Vec<u32>> = further.into_iter().map(by_point).collect();
         for (point, rows) in &further {
-            rows.iter().for_each(|row| of_rows[*row as usize] = *point);
+            for row in rows {
+                of_rows[*row as usize] = *point;
+            }
         }
         Self { rows: firsts, further, of_rows }
     }

@@ -118,3 +118,55 @@ impl Hopefuls {
         self.rows
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Effort, index::closest_first};
+
+    fn brute(query: &[f32], vectors: &Vectors, params: &SearchParams) -> Vec<Neighbor> {
+        let rows = (0..u32::try_from(vectors.len()).unwrap())
+            .filter(|row| params.allowed.is_none_or(|allowed| allowed.contains(*row)));
+        let mut all: Vec<_> = rows.map(|row| Neighbor::of(query, vectors, row)).collect();
+        all.sort_by(closest_first);
+        all.truncate(params.k);
+        all
+    }
+
+    /// Values with ties, outliers and tiny differences.
+    fn value() -> impl Strategy<Value = f32> {
+        prop_oneof![
+            4 => -1.0_f32..1.0,
+            2 => (-2_i8..3).prop_map(f32::from),
+            1 => Just(40.0_f32),
+            1 => (0_i16..9).prop_map(|x| 0.5 + f32::from(x) * 1e-5),
+        ]
+    }
+
+    proptest! {
+        /// The answer is that of comparing all in full precision, bit for bit.
+        #[test]
+        fn exact_to_the_bit(
+            (dim, data) in (1_usize..150).prop_flat_map(|dim| (Just(dim), prop::collection::vec(value(), dim..dim * 60))),
+            k in 1_usize..30,
+            every in 1_usize..4,
+        ) {
+            let nonzero = data.chunks_exact(dim).filter(|row| row.iter().any(|x| *x != 0.0));
+            let vectors = Vectors::normalized(dim, nonzero.flatten().copied().collect()).unwrap();
+            prop_assume!(!vectors.is_empty());
+            let rows = u32::try_from(vectors.len()).unwrap();
+            let mut allowed = RowSet::none(rows);
+            (0..rows).step_by(every).for_each(|row| _ = allowed.insert(row));
+            let codes = Codes::of(dim, vectors.len(), |row| vectors.row(row));
+            let scan = Scan { vectors: &vectors, codes: &codes, code_of: |row| row, rows };
+            for allowed in [None, Some(&allowed)] {
+                let params = SearchParams { k, effort: Effort::Exact, allowed, ..SearchParams::default() };
+                let query = vectors.row(vectors.len() / 2);
+                let found = scan.run(query, &params, ScanReason::Asked);
+                prop_assert_eq!(found.neighbors, brute(query, &vectors, &params));
+            }
+        }
+    }
+}

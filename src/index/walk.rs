@@ -26,6 +26,7 @@ impl Candidate {
         Self(u64::from(!ascending) << 32 | u64::from(point) << 1)
     }
 
+    #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
     pub(super) fn point(self) -> u32 {
         self.0 as u32 >> 1
     }

@@ -19,11 +19,10 @@ pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], 
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
 fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
     let mut sums = [_mm512_setzero_si512(); 4];
-    let [a, b, c, d] = rows;
-    for ((((q, a), b), c), d) in query.iter().zip(a).zip(b).zip(c).zip(d) {
-        let q = load(q);
-        for (sum, row) in sums.iter_mut().zip([a, b, c, d]) {
-            *sum = _mm512_dpbusd_epi32(*sum, load(row), q);
+    for (at, block) in query.iter().enumerate() {
+        let codes = load(block);
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            *sum = _mm512_dpbusd_epi32(*sum, load(&row[at]), codes);
         }
     }
     totals(sums)

@@ -8,12 +8,3 @@ pub(crate) const BLOCK: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(crate) struct Block<T>(pub(crate) [T; BLOCK]);
-
-/// Blocks of `codes`, the last one filled up with `filler`.
-pub(crate) fn blocks<T: Copy>(codes: &[T], filler: T) -> impl Iterator<Item = Block<T>> {
-    codes.chunks(BLOCK).map(move |chunk| {
-        let mut block = [filler; BLOCK];
-        block[..chunk.len()].copy_from_slice(chunk);
-        Block(block)
-    })
-}
