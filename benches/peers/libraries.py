@@ -89,8 +89,7 @@ class Usearch:
 
 
 class Svs:
-    """Vamana over rows as they are; over rows and queries given as bytes come `SvsInt8`,
-    over its own codes `SvsLvq8`."""
+    """Vamana over rows as they are; the classes below give it codes instead."""
 
     def __init__(self, base_file: Path) -> None:
         import svs
@@ -101,7 +100,7 @@ class Svs:
         return base
 
     def build(self, base: np.ndarray, threads: int, m: int, ef_construction: int) -> None:
-        # Its default for inner products. L2 with 1.2 was slower at equal recall.
+        # Its default for inner products; L2 with its 1.2 is slower at equal recall.
         shape = self.lib.VamanaBuildParameters(
             alpha=0.95, graph_max_degree=2 * m, window_size=ef_construction
         )
