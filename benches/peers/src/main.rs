@@ -1,0 +1,155 @@
+//! Builds and searches one Rust index as the driver asks, in lines on standard input.
+//!
+//! `passim-peers LIBRARY BASE QUERIES DIM`, where the files hold unit rows of
+//! little-endian `f32`. The first line out is `{}`: ready. Then one line is answered by one:
+//!
+//! - `build THREADS M EF_CONSTRUCTION`: `{"cpu": seconds, "wall": seconds}`
+//! - `round EF K`: `{"cpu": seconds, "ids": rows found for each query}`
+
+use std::{
+    env,
+    error::Error,
+    fs::File,
+    io::{self, BufReader, Read},
+    sync::Arc,
+    time::Instant,
+};
+
+use cpu_time::ProcessTime;
+use hnsw_rs::prelude::{DistDot, Hnsw};
+use passim::{HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
+use rayon::ThreadPoolBuilder;
+use serde_json::{Value, json};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+fn main() -> Result<()> {
+    let arguments: Vec<String> = env::args().skip(1).collect();
+    let [library, base, queries, dim] = arguments.as_slice() else {
+        return Err("expected LIBRARY BASE QUERIES DIM".into());
+    };
+    let dim = dim.parse()?;
+    let queries = read_rows(queries)?;
+    let mut index = None;
+    println!("{{}}");
+    for line in io::stdin().lines() {
+        let line = line?;
+        let mut words = line.split(' ');
+        let command = words.next();
+        let numbers = words.map(str::parse).collect::<std::result::Result<Vec<usize>, _>>()?;
+        let answer = match (command, numbers.as_slice(), &index) {
+            (Some("build"), &[threads, m, ef_construction], _) => {
+                let shape = Shape { dim, m, ef_construction };
+                let (built, answer) = timed_build(library, read_rows(base)?, shape, threads)?;
+                index = Some(built);
+                answer
+            }
+            (Some("round"), &[ef, k], Some(index)) => round(index, queries.chunks(dim), ef, k)?,
+            _ => return Err(format!("no such command: {line}").into()),
+        };
+        println!("{answer}");
+    }
+    Ok(())
+}
+
+fn read_rows(path: &str) -> Result<Vec<f32>> {
+    let mut file = File::open(path)?;
+    let len = usize::try_from(file.metadata()?.len())? / size_of::<f32>();
+    let mut reader = BufReader::new(&mut file);
+    let mut rows = Vec::with_capacity(len);
+    let mut value = [0; size_of::<f32>()];
+    for _ in 0..len {
+        reader.read_exact(&mut value)?;
+        rows.push(f32::from_le_bytes(value));
+    }
+    Ok(rows)
+}
+
+/// The settings of a graph.
+#[derive(Clone, Copy)]
+struct Shape {
+    dim: usize,
+    m: usize,
+    ef_construction: usize,
+}
+
+enum Index {
+    Passim(HnswIndex),
+    HnswRs(Hnsw<'static, f32, DistDot>),
+}
+
+/// Builds `library`'s index on `threads` threads; the answer has what that took.
+fn timed_build(
+    library: &str,
+    base: Vec<f32>,
+    shape: Shape,
+    threads: usize,
+) -> Result<(Index, Value)> {
+    let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
+    let (cpu, wall) = (ProcessTime::now(), Instant::now());
+    let index = match library {
+        "passim" => Index::Passim(pool.install(|| build_passim(base, shape))?),
+        "hnsw_rs" => Index::HnswRs(pool.install(|| build_hnsw_rs(&base, shape))),
+        _ => return Err(format!("no such library: {library}").into()),
+    };
+    let answer = json!({"cpu": cpu.elapsed().as_secs_f64(), "wall": wall.elapsed().as_secs_f64()});
+    drop(pool);
+    // SAFETY: it only gives free pages back, so that what stays is what the index holds.
+    #[cfg(target_env = "gnu")]
+    unsafe {
+        libc::malloc_trim(0);
+    }
+    Ok((index, answer))
+}
+
+fn build_passim(base: Vec<f32>, shape: Shape) -> passim::Result<HnswIndex> {
+    let vectors = Arc::new(Vectors::normalized(shape.dim, base)?);
+    let params = HnswParams { m: shape.m, ef_construction: shape.ef_construction };
+    HnswIndex::build(vectors, params)
+}
+
+fn build_hnsw_rs(base: &[f32], shape: Shape) -> Hnsw<'static, f32, DistDot> {
+    const MAX_LAYERS: usize = 16;
+    let rows: Vec<Vec<f32>> = base.chunks(shape.dim).map(<[f32]>::to_vec).collect();
+    let numbered: Vec<(&Vec<f32>, usize)> = rows.iter().zip(0..).collect();
+    let mut hnsw = Hnsw::new(shape.m, rows.len(), MAX_LAYERS, shape.ef_construction, DistDot);
+    hnsw.parallel_insert(&numbered);
+    hnsw.set_searching_mode(true);
+    hnsw
+}
+
+/// Searches once for every query; the rows are read out of the answers after the clock.
+fn round<'q>(
+    index: &Index,
+    queries: impl Iterator<Item = &'q [f32]>,
+    ef: usize,
+    k: usize,
+) -> Result<Value> {
+    let cpu = ProcessTime::now();
+    let (cpu, ids) = match index {
+        Index::Passim(index) => {
+            let found: Vec<_> =
+                queries.map(|query| search_passim(index, query, ef, k)).collect::<Result<_>>()?;
+            (cpu.elapsed(), rows_of(&found, |neighbor| neighbor.row as usize))
+        }
+        Index::HnswRs(hnsw) => {
+            let found: Vec<_> = queries.map(|query| hnsw.search(query, k, ef)).collect();
+            (cpu.elapsed(), rows_of(&found, |neighbor| neighbor.d_id))
+        }
+    };
+    Ok(json!({"cpu": cpu.as_secs_f64(), "ids": ids}))
+}
+
+/// The one place that knows how passim is asked.
+fn search_passim(
+    index: &HnswIndex,
+    query: &[f32],
+    ef: usize,
+    k: usize,
+) -> Result<Vec<passim::Neighbor>> {
+    Ok(index.search(query, SearchParams { k, ef_search: ef, exact: false }, None)?)
+}
+
+fn rows_of<N>(found: &[Vec<N>], row: impl Fn(&N) -> usize) -> Vec<Vec<usize>> {
+    found.iter().map(|neighbors| neighbors.iter().map(&row).collect()).collect()
+}
