@@ -17,7 +17,7 @@ use std::{
 
 use cpu_time::ProcessTime;
 use hnsw_rs::prelude::{DistDot, Hnsw};
-use passim::{HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
+use passim::{Effort, HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
 use rayon::ThreadPoolBuilder;
 use serde_json::{Value, json};
 
@@ -147,7 +147,8 @@ fn search_passim(
     ef: usize,
     k: usize,
 ) -> Result<Vec<passim::Neighbor>> {
-    Ok(index.search(query, SearchParams { k, ef_search: ef, exact: false }, None)?)
+    let params = SearchParams { k, effort: Effort::Ef(ef), ..SearchParams::default() };
+    Ok(index.search(query, &params)?.neighbors)
 }
 
 fn rows_of<N>(found: &[Vec<N>], row: impl Fn(&N) -> usize) -> Vec<Vec<usize>> {
