@@ -141,10 +141,14 @@ pub struct Neighbor {
 impl Neighbor {
     /// Row `row` of `vectors` as a neighbor of the unit vector `query`.
     fn of(query: &[f32], vectors: &Vectors, row: u32) -> Self {
-        // Rounding can push the dot product of equal unit vectors just above 1.
-        let similarity = kernel::dot(query, vectors.row(row as usize)).clamp(-1.0, 1.0);
-        Self { row, similarity }
+        Self { row, similarity: similarity(query, vectors.row(row as usize)) }
     }
+}
+
+/// Cosine between two unit vectors.
+fn similarity(a: &[f32], b: &[f32]) -> f32 {
+    // Rounding can push the dot product of equal unit vectors just above 1.
+    kernel::dot(a, b).clamp(-1.0, 1.0)
 }
 
 /// The one order of neighbors: higher similarity first, then lower row.

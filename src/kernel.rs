@@ -54,8 +54,7 @@ pub(crate) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], 
 /// Rows that a kernel takes at once: they share the loads of the query.
 const AT_ONCE: usize = 4;
 
-/// Gives `four` the `rows` of `codes`, each of `width` blocks, by fours, and fetches the next
-/// four meanwhile.
+/// Gives `four` the `rows` of `codes`, each of `width` blocks, by fours.
 #[expect(clippy::inline_always, reason = "it runs with the instructions of its caller")]
 #[inline(always)]
 fn by_fours(
@@ -68,10 +67,7 @@ fn by_fours(
     let row = |row: u32| &codes[row as usize * width..][..width];
     let (fours, rest) = rows.as_chunks::<AT_ONCE>();
     let (sums, last_sums) = dots.as_chunks_mut::<AT_ONCE>();
-    for (at, (rows, sums)) in fours.iter().zip(sums).enumerate() {
-        for next in fours.get(at + 1).map_or(rest, |four| four) {
-            prefetch(row(*next));
-        }
+    for (rows, sums) in fours.iter().zip(sums) {
         *sums = four(rows.map(row));
     }
     if let Some(last) = rest.last() {

@@ -30,7 +30,7 @@ pub(super) struct Codes {
 }
 
 /// A query in eight bits a value.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct CodeQuery {
     blocks: Vec<Block<i8>>,
     /// What the 128 that is added to every code of a row adds to a dot product.
@@ -123,12 +123,20 @@ impl Space for Codes {
     fn query(&self, unit: &[f32]) -> CodeQuery {
         let mut row = vec![Block([0; BLOCK]); self.width];
         let (inverse_norm, chord) = encode(unit, &mut row);
-        CodeQuery::new(&row, inverse_norm, chord)
+        let mut query = CodeQuery { inverse_norm, chord, ..CodeQuery::default() };
+        query.load(&row);
+        query
     }
 
-    fn point(&self, point: u32) -> CodeQuery {
-        let at = point as usize;
-        CodeQuery::new(self.row(point), self.inverse_norms[at], self.chords[at])
+    fn load(&self, point: u32, query: &mut CodeQuery) {
+        query.inverse_norm = self.inverse_norms[point as usize];
+        query.chord = self.chords[point as usize];
+        query.load(self.row(point));
+    }
+
+    fn prefetch(&self, point: u32) {
+        // The processor itself fetches on from there.
+        kernel::prefetch(&self.row(point)[..self.width.min(2)]);
     }
 
     fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
@@ -156,11 +164,17 @@ const PROBES: usize = 256;
 const COARSE: f32 = 4.0;
 
 impl CodeQuery {
-    fn new(row: &[Block<u8>], inverse_norm: f32, chord: f32) -> Self {
-        let blocks: Vec<_> = row.iter().map(|block| Block(block.0.map(unbiased))).collect();
-        let codes = blocks.iter().flat_map(|block| block.0);
-        let bias = codes.map(i32::from).sum::<i32>() * i32::from(BIAS);
-        Self { blocks, bias, inverse_norm, chord }
+    /// Takes over the codes of `row`.
+    fn load(&mut self, row: &[Block<u8>]) {
+        self.blocks.resize(row.len(), Block([0; BLOCK]));
+        let mut sum = 0;
+        for (to, from) in self.blocks.iter_mut().zip(row) {
+            for (to, from) in to.0.iter_mut().zip(&from.0) {
+                *to = unbiased(*from);
+            }
+            sum += to.0.iter().map(|code| i32::from(*code)).sum::<i32>();
+        }
+        self.bias = sum * i32::from(BIAS);
     }
 }
 
@@ -187,16 +201,25 @@ fn unbiased(code: u8) -> i8 {
 /// `unit` from their direction.
 fn encode(unit: &[f32], row: &mut [Block<u8>]) -> (f32, f32) {
     let largest = unit.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
-    let codes: Vec<f32> = unit.iter().map(|x| (x * (LARGEST / largest)).round()).collect();
+    let mut codes: Vec<f32> = unit.iter().map(|x| rounded(x * (LARGEST / largest))).collect();
     for (block, codes) in row.iter_mut().zip(codes.chunks(BLOCK)) {
         block.0 = [BIAS; BLOCK];
         block.0.iter_mut().zip(codes).for_each(|(slot, code)| *slot = biased(*code));
     }
-    // Sums of squares of up to 2^16 codes are exact in `f64`.
-    let norm = codes.iter().map(|code| f64::from(*code).powi(2)).sum::<f64>().sqrt();
-    let inverse = 1.0 / norm;
-    let gap = |(x, code): (&f32, &f32)| (f64::from(*x) - f64::from(*code) * inverse).powi(2);
-    let chord = unit.iter().zip(&codes).map(gap).sum::<f64>().sqrt();
+    let square = |code: &u8| i32::from(unbiased(*code)).pow(2);
+    let squares = row.iter().map(|block| block.0.iter().map(square).sum::<i32>());
+    let norm = f64::from(squares.sum::<i32>()).sqrt();
     #[expect(clippy::cast_possible_truncation, reason = "rounded to the nearest")]
-    (inverse as f32, chord as f32)
+    let inverse = (1.0 / norm) as f32;
+    for (code, x) in codes.iter_mut().zip(unit) {
+        *code = x - *code * inverse;
+    }
+    (inverse, kernel::dot(&codes, &codes).sqrt())
+}
+
+/// `x`, of at most [`LARGEST`], rounded to a whole number: added to this number, it has no
+/// room for a fraction.
+fn rounded(x: f32) -> f32 {
+    const ROOM: f32 = 12_582_912.0;
+    (x + ROOM) - ROOM
 }

@@ -18,9 +18,11 @@ use crate::{
         repair::{REPAIR_EF, repair},
         row_count,
         scan::Scan,
+        similarity,
         space::{Full, Space},
         walk::{End, Memories, Scratch},
     },
+    kernel,
 };
 
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
@@ -218,6 +220,9 @@ impl HnswIndex {
     ) -> Option<Found> {
         let mut closest = Closest::new(params.k);
         let mut reranked = 0;
+        let vector_of = |point: u32| self.vectors.row(self.points.rows[point as usize] as usize);
+        let first = scratch.pool.found().iter().take(params.k);
+        first.for_each(|one| kernel::prefetch(vector_of(one.point())));
         let is_allowed = |row| params.allowed.is_none_or(|allowed| allowed.contains(row));
         let found = scratch.pool.found().iter();
         let likely = found
@@ -229,8 +234,7 @@ impl HnswIndex {
             if most < closest.floor() {
                 continue;
             }
-            let vector = self.points.rows[point as usize];
-            let similarity = Neighbor::of(query, &self.vectors, vector).similarity;
+            let similarity = similarity(query, vector_of(point));
             reranked += 1;
             let rows = self.points.rows_of(point).filter(|row| is_allowed(*row));
             rows.for_each(|row| closest.offer(Neighbor { row, similarity }));

@@ -156,12 +156,14 @@ const SLACK: f32 = 1.1;
 /// that of Subramanya et al. (2019), "`DiskANN`".
 fn diverse<S: Space>(space: &S, mut candidates: Vec<Candidate>, limit: usize) -> Vec<u32> {
     let (mut chosen, mut points, mut similarities) = (Vec::new(), Vec::new(), Vec::new());
+    let mut query = S::Query::default();
     while chosen.len() < limit && !candidates.is_empty() {
         let next = candidates.remove(0).point();
         chosen.push(next);
         points.clear();
         points.extend(candidates.iter().map(|candidate| candidate.point()));
-        space.similarities(&space.point(next), &points, &mut similarities);
+        space.load(next, &mut query);
+        space.similarities(&query, &points, &mut similarities);
         let mut to_next = similarities.iter();
         candidates.retain(|one| {
             let to_next = to_next.next().map_or(0.0, |similarity| 1.0 - similarity);

@@ -5,7 +5,7 @@ use crate::{Vectors, kernel};
 /// Points, from 0, that a query can be compared with.
 pub(super) trait Space: Sync {
     /// A query made ready for comparing.
-    type Query;
+    type Query: Default;
 
     /// Number of points.
     fn len(&self) -> u32;
@@ -14,7 +14,17 @@ pub(super) trait Space: Sync {
     fn query(&self, unit: &[f32]) -> Self::Query;
 
     /// Point `point` as a query.
-    fn point(&self, point: u32) -> Self::Query;
+    fn point(&self, point: u32) -> Self::Query {
+        let mut query = Self::Query::default();
+        self.load(point, &mut query);
+        query
+    }
+
+    /// Makes `query` the point `point`, in the memory it has.
+    fn load(&self, point: u32, query: &mut Self::Query);
+
+    /// Asks for what `point` is compared by to be brought into the cache.
+    fn prefetch(&self, point: u32);
 
     /// The similarities of `query` to `points`, in their order, in place of what is in
     /// `similarities`.
@@ -57,8 +67,13 @@ impl Space for Full<'_> {
         unit.to_vec()
     }
 
-    fn point(&self, point: u32) -> Vec<f32> {
-        self.vector(point).to_vec()
+    fn load(&self, point: u32, query: &mut Vec<f32>) {
+        query.clear();
+        query.extend_from_slice(self.vector(point));
+    }
+
+    fn prefetch(&self, point: u32) {
+        kernel::prefetch(self.vector(point));
     }
 
     fn similarities(&self, query: &Vec<f32>, points: &[u32], similarities: &mut Vec<f32>) {

@@ -6,11 +6,16 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::index::space::Space;
+use crate::{index::space::Space, kernel};
 
 /// The links of points, by their numbers.
 pub(super) trait Links: Sync {
     fn of(&self, point: u32) -> &[u32];
+
+    /// Asks for the links of `point` to be brought into the cache.
+    fn prefetch(&self, point: u32) {
+        kernel::prefetch(self.of(point));
+    }
 }
 
 /// A point with its similarity to a query, in 64 bits that sort closest first, then by
@@ -111,8 +116,8 @@ impl Seen {
         self.words.resize((points as usize).div_ceil(64), 0);
     }
 
-    /// Adds `points` and returns those that are new.
-    fn add(&mut self, points: &[u32]) -> &[u32] {
+    /// Adds those of `points` that are new.
+    fn add(&mut self, points: &[u32]) {
         let first = self.len;
         if self.points.len() < first + points.len() {
             self.points.resize(2 * (first + points.len()), 0);
@@ -124,7 +129,11 @@ impl Seen {
             self.len += usize::from(*word & bit == 0);
             *word |= bit;
         }
-        &self.points[first..self.len]
+    }
+
+    /// The points added after the first `len`.
+    fn since(&self, len: usize) -> &[u32] {
+        &self.points[len..self.len]
     }
 }
 
@@ -134,6 +143,8 @@ pub(super) struct Scratch {
     pub(super) pool: Pool,
     seen: Seen,
     similarities: Vec<f32>,
+    /// The points compared last.
+    fresh: Vec<Candidate>,
     /// Points to go on from, where not all may be kept.
     frontier: BinaryHeap<Reverse<Candidate>>,
 }
@@ -149,8 +160,11 @@ pub(super) enum End {
     OverBudget,
 }
 
-/// Expansions between two looks at the clock.
-const EXPANSIONS_PER_LOOK: usize = 16;
+/// Points whose links are followed in one step: the more there is to compare at once, the less
+/// of the time that memory takes is spent waiting.
+const AT_ONCE: usize = 2;
+/// Steps between two looks at the clock.
+const STEPS_PER_LOOK: usize = 16;
 
 impl Scratch {
     /// Number of points compared.
@@ -161,6 +175,20 @@ impl Scratch {
     fn reset(&mut self, points: u32, ef: usize) {
         self.pool.reset(ef);
         self.seen.reset(points);
+    }
+
+    /// Compares `query` with the points seen after the first `compared`; returns how many are
+    /// compared now.
+    fn compare<S: Space>(&mut self, space: &S, query: &S::Query, compared: usize) -> usize {
+        let fresh = self.seen.since(compared);
+        for point in fresh {
+            space.prefetch(*point);
+        }
+        space.similarities(query, fresh, &mut self.similarities);
+        self.fresh.clear();
+        let pairs = fresh.iter().zip(&self.similarities);
+        self.fresh.extend(pairs.map(|(point, similarity)| Candidate::new(*similarity, *point)));
+        self.seen.len
     }
 
     /// Leaves in the pool the at most `ef` points nearest to `query` that a walk from
@@ -178,20 +206,26 @@ impl Scratch {
         mut ended: impl FnMut() -> bool,
     ) -> End {
         self.reset(space.len(), ef);
-        let mut links_of_next = starts;
-        for expansions in 1.. {
-            let fresh = self.seen.add(links_of_next);
-            space.similarities(query, fresh, &mut self.similarities);
-            for (point, similarity) in fresh.iter().zip(&self.similarities) {
-                self.pool.offer(Candidate::new(*similarity, *point));
+        self.seen.add(starts);
+        let (mut compared, mut steps) = (0, 0);
+        loop {
+            compared = self.compare(space, query, compared);
+            for &candidate in &self.fresh {
+                if self.pool.has_room_for(candidate) {
+                    links.prefetch(candidate.point());
+                    self.pool.offer(candidate);
+                }
             }
-            if expansions % EXPANSIONS_PER_LOOK == 0 && ended() {
+            steps += 1;
+            if steps % STEPS_PER_LOOK == 0 && ended() {
                 return End::Told;
             }
-            let Some(next) = self.pool.follow() else { break };
-            links_of_next = links.of(next);
+            let Some(next) = self.pool.follow() else { return End::Complete };
+            self.seen.add(links.of(next));
+            for _ in 1..AT_ONCE {
+                self.pool.follow().into_iter().for_each(|next| self.seen.add(links.of(next)));
+            }
         }
-        End::Complete
     }
 
     /// [`walk`](Self::walk) that passes through all points but keeps only those `allowed`,
@@ -207,33 +241,32 @@ impl Scratch {
     ) -> End {
         self.reset(space.len(), ef);
         self.frontier.clear();
-        let mut links_of_next = starts;
-        for expansions in 1.. {
-            let fresh = self.seen.add(links_of_next);
-            space.similarities(query, fresh, &mut self.similarities);
-            for (point, similarity) in fresh.iter().zip(&self.similarities) {
-                let candidate = Candidate::new(*similarity, *point);
+        self.seen.add(starts);
+        let (mut compared, mut steps) = (0, 0);
+        loop {
+            compared = self.compare(space, query, compared);
+            for &candidate in &self.fresh {
                 if self.pool.has_room_for(candidate) {
                     self.frontier.push(Reverse(candidate));
-                    if allowed(*point) {
+                    if allowed(candidate.point()) {
                         self.pool.offer(candidate);
                     }
                 }
             }
-            if self.seen.len > budget {
+            if compared > budget {
                 return End::OverBudget;
             }
-            if expansions % EXPANSIONS_PER_LOOK == 0 && ended() {
+            steps += 1;
+            if steps % STEPS_PER_LOOK == 0 && ended() {
                 return End::Told;
             }
             match self.frontier.pop() {
                 Some(Reverse(next)) if self.pool.has_room_for(next) => {
-                    links_of_next = links.of(next.point());
+                    self.seen.add(links.of(next.point()));
                 }
-                _ => break,
+                _ => return End::Complete,
             }
         }
-        End::Complete
     }
 }
 
