@@ -135,8 +135,7 @@ impl Space for Codes {
     }
 
     fn prefetch(&self, point: u32) {
-        // The processor itself fetches on from there.
-        kernel::prefetch(&self.row(point)[..self.width.min(2)]);
+        kernel::prefetch(self.row(point));
     }
 
     fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
