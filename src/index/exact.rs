@@ -56,7 +56,7 @@ impl VectorIndex for ExactIndex {
         let query = checked(query, self.dim(), params)?;
         let reason = match params.effort {
             Effort::Exact => ScanReason::Asked,
-            Effort::Ef(_) => ScanReason::NoGraph,
+            Effort::Ef(_) | Effort::Recall(_) => ScanReason::NoGraph,
         };
         Ok(scan(&query, &self.vectors, self.rows, params, reason))
     }

@@ -12,8 +12,8 @@ use xxhash_rust::xxh3::xxh3_64;
 use crate::{
     Cancel, Error, Result, Vectors,
     index::{
-        Effort, Found, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex,
-        checked, closest, exact::scan, graph::Graph, row_count,
+        Calibration, Found, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex,
+        calibrate::asked_route, checked, closest, exact::scan, graph::Graph, row_count,
     },
     kernel,
 };
@@ -83,6 +83,7 @@ pub struct HnswIndex {
     strays: Vec<u32>,
     twins: Twins,
     m: usize,
+    pub(super) calibration: Option<Calibration>,
 }
 
 impl HnswIndex {
@@ -111,7 +112,7 @@ impl HnswIndex {
             Some(graph) => repair(graph, &vectors, &twins.points, cancel)?,
             None => Vec::new(),
         };
-        Ok(Self { vectors, rows, graph, strays, twins, m: params.m })
+        Ok(Self { vectors, rows, graph, strays, twins, m: params.m, calibration: None })
     }
 
     /// Whether comparing all of `allowed` is less work than a graph search.
@@ -151,10 +152,10 @@ impl VectorIndex for HnswIndex {
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
         let query = checked(query, self.dim(), params)?;
         let SearchParams { k, allowed, .. } = *params;
-        let mut reason = ScanReason::Asked;
+        let route = asked_route(params, self.calibration.as_ref())?;
         let candidates = allowed.map_or(self.len(), RowSet::len);
         if let Some(graph) = &self.graph
-            && let Effort::Ef(ef_search) = params.effort
+            && let Route::Graph { ef_search } = route
             // With less, some of the points that the repair made sure of would be missed.
             && let ef = ef_search.max(k).max(REPAIR_EF)
             && ef < candidates
@@ -176,8 +177,12 @@ impl VectorIndex for HnswIndex {
                 };
                 return Ok(Found { neighbors: closest(neighbors, k), plan });
             }
-            reason = ScanReason::TooFewFound;
+            return Ok(scan(&query, &self.vectors, self.rows, params, ScanReason::TooFewFound));
         }
+        let reason = match route {
+            Route::Scan(reason) => reason,
+            Route::Graph { .. } => ScanReason::Asked,
+        };
         Ok(scan(&query, &self.vectors, self.rows, params, reason))
     }
 }
