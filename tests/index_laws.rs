@@ -28,7 +28,6 @@ fn neighbors(index: &dyn VectorIndex, query: &[f32], params: &SearchParams) -> V
 /// duplicates any of them is right.
 fn ann_recall_at_10(index: &HnswIndex, exact: &ExactIndex, queries: &Vectors, ef: usize) -> f64 {
     let shares = queries.rows().map(|query| {
-        let want = exact.search(query, &at(10, ef));
         let want = neighbors(exact, query, &at(10, ef));
         let got = neighbors(index, query, &at(10, ef));
         assert_eq!(got.len(), want.len());
