@@ -53,7 +53,7 @@ impl HnswParams {
 /// every vector is found by its own query.
 ///
 /// A search visits a small part of the graph; it may miss neighbors, fewer with a
-/// higher [`Effort::Ef`]. Where few rows are allowed they are all compared.
+/// higher [`Effort::Ef`](crate::Effort::Ef). Where few rows are allowed they are all compared.
 ///
 /// # Examples
 ///
