@@ -1,5 +1,6 @@
 //! The boundary to vector indexes: what they are asked, what they answer, in which order.
 
+mod bound;
 mod calibrate;
 mod choice;
 mod exact;
