@@ -28,6 +28,24 @@ pub enum Error {
         allowed: &'static str,
     },
 
+    /// A setting that is a fraction lies outside its allowed range.
+    #[error("setting `{name}` is {got}, allowed is {allowed}")]
+    Fraction {
+        /// Name of the setting as written in code.
+        name: &'static str,
+        /// The value that was given.
+        got: f32,
+        /// The range of allowed values.
+        allowed: &'static str,
+    },
+
+    /// A recall was asked of a graph whose recall was not measured. Calibrate it first.
+    #[error(
+        "a recall was asked for, but the graph is not calibrated: call `calibrate` with queries \
+         like those to come, or ask with `ef_search`"
+    )]
+    NotCalibrated,
+
     /// A query holds no text. Ask with at least one word.
     #[error("the query is empty, ask with at least one word")]
     EmptyQuery,
@@ -259,6 +277,12 @@ impl Error {
         allowed: &'static str,
     ) -> Result<()> {
         if range.contains(&got) { Ok(()) } else { Err(Self::Setting { name, got, allowed }) }
+    }
+
+    /// An [`Error::Fraction`] unless `got` is over 0 and at most 1.
+    pub(crate) fn check_fraction(name: &'static str, got: f32) -> Result<()> {
+        let allowed = "over 0 to 1";
+        if got > 0.0 && got <= 1.0 { Ok(()) } else { Err(Self::Fraction { name, got, allowed }) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! The boundary to vector indexes: what they are asked, what they answer, in which order.
 
+mod bound;
+mod calibrate;
 mod choice;
 mod closest;
 mod codes;
@@ -24,6 +26,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cancel, Error, Result, Vectors, kernel, vectors::unit_query};
 
+pub use calibrate::{Calibration, CalibrationStep, Shortfall};
 pub use choice::IndexChoice;
 pub use exact::ExactIndex;
 pub use hnsw::{HnswIndex, HnswParams};
@@ -52,7 +55,9 @@ pub trait VectorIndex: Send + Sync {
     /// # Errors
     ///
     /// [`Error::Setting`] if `params.k` is 0, [`Error::Dimension`] if `query` is of
-    /// another dimension, [`Error::Undirected`] if it is zero or not finite.
+    /// another dimension, [`Error::Undirected`] if it is zero or not finite; if a recall is
+    /// asked for, [`Error::Fraction`] if it is out of range, and [`Error::NotCalibrated`] of
+    /// an index with a graph whose recall was not measured.
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found>;
 
     /// The answer to each of `queries`, in their order, searched for in parallel on the
@@ -95,6 +100,8 @@ pub struct SearchParams<'a> {
     pub deadline: Option<Instant>,
     /// A handle that, once used, ends the search with what has been found.
     pub cancel: Option<&'a Cancel>,
+    /// What [`Effort::Recall`] goes by; if `None`, the calibration that the index keeps.
+    pub calibration: Option<&'a Calibration>,
 }
 
 /// How hard a search looks for the closest vectors.
@@ -107,6 +114,18 @@ pub enum Effort {
     /// Compare the query with every vector, even where there is a graph: slower, and
     /// what the graph's recall is measured by.
     Exact,
+    /// As many candidates as reach this recall, over 0 to 1, by a [`Calibration`]; where no
+    /// number is known to, the query is compared with every vector.
+    Recall(f32),
+}
+
+impl Effort {
+    pub(crate) fn check(self) -> Result<()> {
+        match self {
+            Self::Recall(target) => Error::check_fraction("recall", target),
+            Self::Ef(_) | Self::Exact => Ok(()),
+        }
+    }
 }
 
 impl Default for Effort {
@@ -117,7 +136,14 @@ impl Default for Effort {
 
 impl Default for SearchParams<'_> {
     fn default() -> Self {
-        Self { k: 10, effort: Effort::default(), allowed: None, deadline: None, cancel: None }
+        Self {
+            k: 10,
+            effort: Effort::default(),
+            allowed: None,
+            deadline: None,
+            cancel: None,
+            calibration: None,
+        }
     }
 }
 
@@ -160,6 +186,7 @@ pub(crate) fn closest_first(a: &Neighbor, b: &Neighbor) -> Ordering {
 /// Checks what every search is given and returns the query as a unit vector.
 fn checked(query: &[f32], dim: usize, params: &SearchParams) -> Result<Vec<f32>> {
     Error::check_setting("k", params.k, 1.., "1 or more")?;
+    params.effort.check()?;
     unit_query(query, dim)
 }
 

@@ -34,7 +34,8 @@
 //! | model | [`RetrieverBuilder::embedder`] |
 //! | threads, progress, cancelling | [`RetrieverBuilder`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
-//! | `k`, `ef_search`, exact | [`Query`] |
+//! | `k`, `ef_search` or recall, exact | [`Query`] |
+//! | what a recall is proven by | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
 //!
 //! Embedding runs on threads of its own; chunking, building and [`Searcher::search_many`]
 //! run on the current `rayon` pool: call them inside `ThreadPool::install` to bound them.
@@ -89,13 +90,13 @@ pub use error::{Cause, Error, Result};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
 pub use index::{
-    Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams, IndexChoice, Neighbor, Plan,
-    Route, RowSet, ScanReason, SearchParams, VectorIndex,
+    Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,
+    IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
 };
 pub use passage::Passage;
 pub use progress::{Cancel, Progress};
 pub use query::Query;
-pub use retriever::{AddReport, Retriever, RetrieverBuilder};
+pub use retriever::{AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder};
 pub use searcher::Searcher;
 pub use vectors::Vectors;
 

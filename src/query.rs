@@ -52,6 +52,15 @@ impl Query {
         self
     }
 
+    /// Keeps as many candidates as find this share of the closest passages, over 0 to 1, by
+    /// what [`Retriever::calibrate`](crate::Retriever::calibrate) measured; where no number
+    /// is known to, the question is compared with every passage, and the plan says so.
+    #[must_use]
+    pub fn recall(mut self, target: f32) -> Self {
+        self.effort = Effort::Recall(target);
+        self
+    }
+
     /// Compares the question with every passage, even where there is a graph.
     #[must_use]
     pub fn exact(mut self) -> Self {
@@ -76,6 +85,7 @@ impl Query {
 
     pub(crate) fn check(&self) -> Result<()> {
         Error::check_setting("k", self.k, 1.., "1 or more")?;
+        self.effort.check()?;
         if self.text.trim().is_empty() { Err(Error::EmptyQuery) } else { Ok(()) }
     }
 }

@@ -1,6 +1,7 @@
 //! The retriever: takes articles in, chunks, embeds and indexes them, lets them be found.
 
 mod builder;
+mod calibrate;
 
 use std::{collections::HashSet, fmt, path::Path, sync::Arc};
 
@@ -9,13 +10,14 @@ use serde::Serialize;
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, Chunker, EmbedReport, Error, Hits, IndexChoice, Progress, Query, Result, Role,
-    Searcher, Vectors,
+    Article, Cancel, Chunker, EmbedReport, EmbedStage, Error, Hits, IndexChoice, Progress, Query,
+    Result, Role, Searcher, Vectors,
     segment::{Chunked, LiveSegment, Segment},
     store,
 };
 
 pub use builder::RetrieverBuilder;
+pub use calibrate::{CalibrationReport, GraphCalibration};
 
 /// A corpus of articles that can be searched.
 ///
@@ -40,6 +42,8 @@ pub use builder::RetrieverBuilder;
 pub struct Retriever {
     searcher: Searcher,
     settings: Settings,
+    /// `None` until it is calibrated.
+    kept: Option<calibrate::Kept>,
 }
 
 /// What a retriever is told when it is built.
@@ -117,7 +121,8 @@ impl Retriever {
 
     /// Adds articles; one with the key of an earlier article replaces it.
     ///
-    /// All of them are added, or, on an error, none.
+    /// All of them are added, or, on an error, none. Where this builds a graph, it is
+    /// [calibrated](Self::calibrate), too, if the corpus is.
     ///
     /// # Errors
     ///
@@ -213,17 +218,22 @@ impl Retriever {
 
     /// Embeds all passages of `articles`, in order.
     fn embed(&self, articles: &[Chunked]) -> Result<(Vectors, EmbedReport)> {
-        let Settings { progress, cancel, .. } = &self.settings;
         let in_context = |one: &Chunked| -> Vec<String> {
             one.passages.iter().map(|passage| passage.text_in_context(&one.article)).collect()
         };
         let texts: Vec<String> = articles.par_iter().flat_map_iter(in_context).collect();
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let mut stage = self.searcher.stage().cancel(cancel);
-        if let Some(progress) = progress {
-            stage = stage.progress(progress);
+        self.stage().run(Role::Passage, &texts)
+    }
+
+    /// The stage that texts are embedded by, observed and cancelled as the settings say.
+    fn stage(&self) -> EmbedStage<'_> {
+        let Settings { progress, cancel, .. } = &self.settings;
+        let stage = self.searcher.stage().cancel(cancel);
+        match progress {
+            Some(progress) => stage.progress(progress),
+            None => stage,
         }
-        stage.run(Role::Passage, &texts)
     }
 
     /// `segments` with the new articles in one more, which takes in the newest of them that
@@ -265,7 +275,11 @@ impl Retriever {
 
     fn sealed(&self, articles: Vec<Chunked>, vectors: Vectors) -> Result<LiveSegment> {
         let Settings { index, cancel, .. } = &self.settings;
-        Segment::seal(articles, vectors, *index, cancel).map(LiveSegment::all)
+        let segment = LiveSegment::all(Segment::seal(articles, vectors, *index, cancel)?);
+        match &self.kept {
+            Some(kept) => self.calibrated(segment, kept),
+            None => Ok(segment),
+        }
     }
 }
 

@@ -34,8 +34,10 @@ impl Searcher {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyQuery`] without text, [`Error::Setting`] if `k` is 0, and what the
-    /// embedder returns.
+    /// [`Error::EmptyQuery`] without text, [`Error::Setting`] if `k` is 0, [`Error::Fraction`]
+    /// if the recall asked for is out of range, [`Error::NotCalibrated`] if one is and the
+    /// corpus has a graph but was not [calibrated](crate::Retriever::calibrate), and what
+    /// the embedder returns.
     #[instrument(level = "debug", skip_all)]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();
@@ -105,9 +107,8 @@ impl Searcher {
 
     /// The closest passages of all segments.
     fn hits(&self, vector: &[f32], query: &Query, deadline: Option<Instant>) -> Result<Hits> {
-        let cancel = query.cancel.as_ref();
-        let params =
-            SearchParams { k: query.k, effort: query.effort, allowed: None, deadline, cancel };
+        let (k, effort, cancel) = (query.k, query.effort, query.cancel.as_ref());
+        let params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
         let (mut found, mut plans): (Vec<(Neighbor, &LiveSegment)>, _) = (Vec::new(), Vec::new());
         for segment in &self.segments {
             let Found { neighbors, plan } = segment.search(vector, &params)?;

@@ -8,8 +8,8 @@ use std::{fmt, sync::Arc};
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Article, Cancel, Found, Hit, IndexChoice, Neighbor, Passage, Result, RowSet, SearchParams,
-    VectorIndex, Vectors, index::as_rows,
+    Article, Calibration, Cancel, Found, Hit, IndexChoice, Neighbor, Passage, Result, RowSet,
+    SearchParams, VectorIndex, Vectors, index::as_rows,
 };
 
 /// An article with its passages, in order.
@@ -27,6 +27,7 @@ pub(crate) struct Segment {
     by_key: FxHashMap<String, usize>,
     vectors: Arc<Vectors>,
     index: Box<dyn VectorIndex>,
+    has_graph: bool,
 }
 
 impl fmt::Debug for Segment {
@@ -46,6 +47,7 @@ impl Segment {
         choice: IndexChoice,
         cancel: &Cancel,
     ) -> Result<Self> {
+        let has_graph = choice.builds_graph(vectors.len());
         let vectors = Arc::new(vectors);
         let index = choice.build(Arc::clone(&vectors), cancel)?;
         let by_key = articles.iter().enumerate();
@@ -55,7 +57,7 @@ impl Segment {
             *next += as_rows(chunked.passages.len());
             Some(first)
         });
-        Ok(Self { first_rows: first_rows.collect(), articles, by_key, vectors, index })
+        Ok(Self { first_rows: first_rows.collect(), articles, by_key, vectors, index, has_graph })
     }
 
     /// Number of passages, live or not.
@@ -92,6 +94,9 @@ pub(crate) struct LiveSegment {
     segment: Arc<Segment>,
     articles: Arc<RowSet>,
     passages: Arc<RowSet>,
+    /// Of the graph, if there is one. Beside the segment, not in it: searchers that share
+    /// the segment keep the calibration that they began with.
+    calibration: Option<Arc<Calibration>>,
 }
 
 impl fmt::Debug for LiveSegment {
@@ -111,6 +116,7 @@ impl LiveSegment {
             articles: Arc::new(RowSet::all(as_rows(segment.articles.len()))),
             passages: Arc::new(RowSet::all(segment.len())),
             segment: Arc::new(segment),
+            calibration: None,
         }
     }
 
@@ -159,9 +165,31 @@ impl LiveSegment {
 
     /// The live neighbors of `query`, closest first.
     pub(crate) fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
+        let (allowed, calibration) = (self.allowed(), self.calibration());
+        self.segment.index.search(query, &SearchParams { allowed, calibration, ..*params })
+    }
+
+    /// The live rows; `None` if all are.
+    fn allowed(&self) -> Option<&RowSet> {
         let all_live = self.passages.len() == self.segment.len() as usize;
-        let allowed = (!all_live).then_some(&*self.passages);
-        self.segment.index.search(query, &SearchParams { allowed, ..*params })
+        (!all_live).then_some(&*self.passages)
+    }
+
+    /// What was measured of the graph, if there is one and it was.
+    pub(crate) fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_deref()
+    }
+
+    /// Measures how many of the live rows closest to `queries` the graph finds, if there is
+    /// one, for up to `k` neighbors.
+    pub(crate) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
+        if self.segment.has_graph {
+            let (allowed, cancel) = (self.allowed(), Some(cancel));
+            let params = SearchParams { k, allowed, cancel, ..SearchParams::default() };
+            let measured = Calibration::measure(&*self.segment.index, queries, &params)?;
+            self.calibration = Some(Arc::new(measured));
+        }
+        Ok(())
     }
 
     /// The hit that `neighbor` of this segment stands for.

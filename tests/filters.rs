@@ -1,6 +1,7 @@
 //! Laws of searches among some of the rows, and of searches that are ended early.
 
-#![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
+#![allow(clippy::cast_precision_loss, reason = "small numbers")]
+#![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
 
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
@@ -155,7 +156,7 @@ fn an_ended_search_says_so_and_returns_what_it_has() {
     let cancel = Cancel::new();
     cancel.cancel();
     let past = Instant::now();
-    let far = Instant::now() + Duration::from_secs(3_600);
+    let far = Instant::now() + Duration::from_hours(1);
     for index in [&hnsw as &dyn VectorIndex, &exact] {
         let search = |params: &SearchParams| index.search(&[1.0; 16], params).unwrap();
         let wide = SearchParams { effort: Effort::Ef(600), ..SearchParams::default() };

@@ -110,7 +110,9 @@ fn the_same_graph_whatever_the_threads() {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| HnswIndex::build(Arc::clone(&vectors), PARAMS).unwrap().verify())
         });
-        built.iter().for_each(|one| assert_eq!(one, &built[0]));
+        for one in &built {
+            assert_eq!(one, &built[0]);
+        }
     }
 }
 

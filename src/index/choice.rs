@@ -39,11 +39,16 @@ impl IndexChoice {
         cancel: &Cancel,
     ) -> Result<Box<dyn VectorIndex>> {
         match self {
-            Self::Hnsw(params) | Self::Auto(params) if vectors.len() >= self.graph_from() => {
+            Self::Hnsw(params) | Self::Auto(params) if self.builds_graph(vectors.len()) => {
                 Ok(Box::new(HnswIndex::build_unless(cancel, vectors, params)?))
             }
             _ => Ok(Box::new(ExactIndex::new(vectors)?)),
         }
+    }
+
+    /// Whether this choice builds a graph over so many vectors.
+    pub(crate) fn builds_graph(self, vectors: usize) -> bool {
+        vectors >= self.graph_from()
     }
 
     /// From how many vectors on this choice builds a graph.

@@ -62,7 +62,7 @@ impl VectorIndex for ExactIndex {
         let query = checked(query, self.dim(), params)?;
         let reason = match params.effort {
             Effort::Exact => ScanReason::Asked,
-            Effort::Ef(_) => ScanReason::NoGraph,
+            Effort::Ef(_) | Effort::Recall(_) => ScanReason::NoGraph,
         };
         let Self { vectors, codes, rows } = self;
         let scan = Scan { vectors, codes, code_of: |row| row, rows: *rows };

@@ -2,10 +2,9 @@
 
 use std::cmp::Ordering;
 
-use crate::index::{
-    RowSet,
-    space::Space,
-    walk::{Candidate, Links},
+use crate::{
+    index::{RowSet, space::Space, walk::Candidate},
+    kernel,
 };
 
 /// A navigable graph over points that are numbered from 0.
@@ -16,7 +15,7 @@ pub(super) struct Graph {
     /// Layers 1 and up.
     pub(super) upper: Upper,
     /// Links of layer 0, on which every point is.
-    pub(super) base: FlatLinks,
+    pub(super) base: Links,
 }
 
 /// The layers above the lowest, from layer 1 on: each a small share of the points of the one
@@ -24,10 +23,12 @@ pub(super) struct Graph {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Upper(pub(super) Vec<Layer>);
 
-/// Links of all points: those of point `i` are `targets[starts[i]..starts[i + 1]]`.
+/// Links of points, each with room for as many: where they are follows from the number of
+/// the point, so that they can be fetched before anything else is known of it.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct FlatLinks {
-    starts: Vec<usize>,
+pub(super) struct Links {
+    room: usize,
+    lengths: Vec<u16>,
     targets: Vec<u32>,
 }
 
@@ -38,51 +39,71 @@ pub(super) struct Layer {
     pub(super) points: Vec<u32>,
     /// The place of each of them on the layer below; on layer 1, its number.
     pub(super) below: Vec<u32>,
-    pub(super) links: FlatLinks,
+    pub(super) links: Links,
 }
 
-impl FlatLinks {
+impl Links {
+    /// No links yet, with room for `room` at each of `points`.
+    pub(super) fn none(points: usize, room: usize) -> Self {
+        Self { room, lengths: vec![0; points], targets: vec![0; points * room] }
+    }
+
+    /// The links `lists`, with room for the longest of them.
     pub(super) fn new<'a>(lists: impl ExactSizeIterator<Item = &'a [u32]> + Clone) -> Self {
-        let mut starts = Vec::with_capacity(lists.len() + 1);
-        starts.push(0);
-        starts.extend(lists.clone().scan(0, |end, list| {
-            *end += list.len();
-            Some(*end)
-        }));
-        let mut targets = Vec::with_capacity(starts.last().copied().unwrap_or(0));
-        lists.for_each(|list| targets.extend_from_slice(list));
-        Self { starts, targets }
+        let room = lists.clone().map(<[u32]>::len).max().unwrap_or(0);
+        let mut links = Self::none(lists.len(), room);
+        lists.zip(0..).for_each(|(list, point)| links.set(point, list));
+        links
     }
 
     /// Number of points.
     pub(super) fn len(&self) -> usize {
-        self.starts.len() - 1
+        self.lengths.len()
+    }
+
+    /// The most links that a point can have.
+    pub(super) fn room(&self) -> usize {
+        self.room
     }
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.starts) + size_of_val(&*self.targets)
+        size_of_val(&*self.lengths) + size_of_val(&*self.targets)
     }
 
-    /// The lists, in order.
+    /// The links of `point`.
+    pub(super) fn of(&self, point: u32) -> &[u32] {
+        let start = point as usize * self.room;
+        &self.targets[start..start + usize::from(self.lengths[point as usize])]
+    }
+
+    /// The links of all points, in order.
     pub(super) fn lists(&self) -> impl ExactSizeIterator<Item = &[u32]> + Clone {
-        self.starts.windows(2).map(|ends| &self.targets[ends[0]..ends[1]])
+        let starts = self.lengths.iter().enumerate().map(|(point, len)| (point * self.room, len));
+        starts.map(|(start, len)| &self.targets[start..start + usize::from(*len)])
     }
 
-    /// The same links with those of `added` (from, to) at the end of their lists.
-    pub(super) fn with(&self, added: &[(u32, u32)]) -> Self {
-        let mut lists: Vec<Vec<u32>> = self.lists().map(<[u32]>::to_vec).collect();
-        for &(from, to) in added {
-            lists[from as usize].push(to);
-        }
-        Self::new(lists.iter().map(Vec::as_slice))
+    /// Makes `links`, of which there is room for all, those of `point`.
+    pub(super) fn set(&mut self, point: u32, links: &[u32]) {
+        debug_assert!(links.len() <= self.room, "{} links, room for {}", links.len(), self.room);
+        let start = point as usize * self.room;
+        self.targets[start..start + links.len()].copy_from_slice(links);
+        self.lengths[point as usize] = u16::try_from(links.len()).unwrap_or(u16::MAX);
     }
-}
 
-impl Links for FlatLinks {
-    fn of(&self, point: u32) -> &[u32] {
-        let point = point as usize;
-        &self.targets[self.starts[point]..self.starts[point + 1]]
+    /// Adds links; where there is not enough room, they take the place of the last ones, but
+    /// of at most half of them.
+    pub(super) fn add(&mut self, from: u32, added: &[u32]) {
+        let added = &added[..added.len().min(self.room.div_ceil(2))];
+        let links = self.of(from);
+        let kept = links.len().min(self.room - added.len());
+        let links = [&links[..kept], added].concat();
+        self.set(from, &links);
+    }
+
+    /// Asks for the links of `point` to be brought into the cache.
+    pub(super) fn prefetch(&self, point: u32) {
+        kernel::prefetch(&self.targets[point as usize * self.room..][..self.room]);
     }
 }
 
@@ -131,7 +152,7 @@ impl Graph {
         if let Some(first) = upper.0.first_mut() {
             first.below = first.points.clone();
         }
-        Self { upper, base: FlatLinks::new(lists.iter().map(Vec::as_slice)) }
+        Self { upper, base: Links::new(lists.iter().map(Vec::as_slice)) }
     }
 }
 

@@ -6,7 +6,7 @@ use crate::{
     Cancel, Result,
     index::{
         HnswParams,
-        graph::{FlatLinks, Layer, Upper},
+        graph::{Layer, Links, Upper},
         space::Space,
     },
 };
@@ -81,5 +81,5 @@ fn layer(lists: &[(u32, Vec<u32>)], below: Option<&Layer>) -> Layer {
         }
         None => points.clone(),
     };
-    Layer { links: FlatLinks::new(links.iter().map(Vec::as_slice)), below, points }
+    Layer { links: Links::new(links.iter().map(Vec::as_slice)), below, points }
 }

@@ -8,7 +8,9 @@ use tracing::instrument;
 use crate::{
     Cancel, Error, Neighbor, Result, Vectors,
     index::{
-        Effort, Found, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex, checked,
+        Calibration, Found, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex,
+        calibrate::asked_route,
+        checked,
         closest::Closest,
         codes::Codes,
         graph::Graph,
@@ -61,7 +63,7 @@ impl HnswParams {
 /// every vector is found by its own query.
 ///
 /// A search visits a small part of the graph; it may miss neighbors, fewer with a
-/// higher [`Effort::Ef`]. Vectors are compared in eight bits a value, and the closest
+/// higher [`Effort::Ef`](crate::Effort::Ef). Vectors are compared in eight bits a value, and the closest
 /// again in full precision, unless the vectors are so close together that eight bits do
 /// not tell them apart. Where few rows are allowed they are all compared.
 ///
@@ -95,6 +97,7 @@ pub struct HnswIndex {
     /// Points that the graph does not lead to; compared with every query.
     pub(super) strays: Vec<u32>,
     m: usize,
+    pub(super) calibration: Option<Calibration>,
     memories: Memories,
 }
 
@@ -141,8 +144,18 @@ impl HnswIndex {
         let order = graph.by_breadth();
         let graph = graph.reordered(&order);
         let (points, codes) = (points.reordered(&order), codes.select(&order));
-        let (strays, memories, m) = (Vec::new(), Memories::default(), params.m);
-        let mut index = Self { vectors, rows, points, codes, by_codes, graph, strays, m, memories };
+        let mut index = Self {
+            vectors,
+            rows,
+            points,
+            codes,
+            by_codes,
+            graph,
+            strays: Vec::new(),
+            m: params.m,
+            calibration: None,
+            memories: Memories::default(),
+        };
         index.repair(cancel)?;
         Ok(index)
     }
@@ -157,9 +170,12 @@ impl HnswIndex {
         Ok(())
     }
 
-    /// The way to search for what `params` want: along the graph with this `ef`, or not.
-    fn route(&self, params: &SearchParams) -> Result<usize, ScanReason> {
-        let Effort::Ef(ef_search) = params.effort else { return Err(ScanReason::Asked) };
+    /// The way to search for what is asked: along the graph with this `ef`, or not.
+    fn route(&self, asked: Route, params: &SearchParams) -> Result<usize, ScanReason> {
+        let ef_search = match asked {
+            Route::Graph { ef_search } => ef_search,
+            Route::Scan(reason) => return Err(reason),
+        };
         // With less, some of the points that the repair made sure of would be missed.
         let ef = ef_search.max(params.k).max(REPAIR_EF);
         let allowed = params.allowed.map_or(self.rows as usize, RowSet::len);
@@ -272,7 +288,8 @@ impl VectorIndex for HnswIndex {
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
         let query = checked(query, self.dim(), params)?;
-        let ef = match self.route(params) {
+        let asked = asked_route(params, self.calibration.as_ref())?;
+        let ef = match self.route(asked, params) {
             Ok(ef) => ef,
             Err(reason) => return Ok(self.scan(&query, params, reason)),
         };

@@ -9,9 +9,9 @@ use crate::{
     Cancel, Result,
     index::{
         HnswParams,
-        graph::{FlatLinks, Graph, Upper},
+        graph::{Graph, Links, Upper},
         space::Space,
-        walk::{Candidate, Links, Memories},
+        walk::{Candidate, Memories},
     },
 };
 
@@ -20,39 +20,6 @@ use crate::{
 const BATCH_SHARE: u32 = 16;
 /// The smallest batch.
 const LEAST_BATCH: u32 = 16;
-
-/// Links that grow: every point has room for `capacity`.
-struct Growing {
-    capacity: usize,
-    lengths: Vec<u16>,
-    targets: Vec<u32>,
-}
-
-impl Growing {
-    fn new(points: u32, capacity: usize) -> Self {
-        let points = points as usize;
-        Self { capacity, lengths: vec![0; points], targets: vec![0; points * capacity] }
-    }
-
-    /// Makes `links`, of which there is room for all, those of `point`.
-    fn set(&mut self, point: u32, links: &[u32]) {
-        let start = point as usize * self.capacity;
-        self.targets[start..start + links.len()].copy_from_slice(links);
-        self.lengths[point as usize] = u16::try_from(links.len()).unwrap_or(u16::MAX);
-    }
-
-    fn lists(&self) -> impl ExactSizeIterator<Item = &[u32]> + Clone {
-        let lists = self.targets.chunks(self.capacity).zip(&self.lengths);
-        lists.map(|(list, length)| &list[..usize::from(*length)])
-    }
-}
-
-impl Links for Growing {
-    fn of(&self, point: u32) -> &[u32] {
-        let start = point as usize * self.capacity;
-        &self.targets[start..][..usize::from(self.lengths[point as usize])]
-    }
-}
 
 /// Links all points of `space`, of which `upper` has the first.
 ///
@@ -66,11 +33,12 @@ pub(super) fn link_all<S: Space>(
     params: HnswParams,
     cancel: &Cancel,
 ) -> Result<Graph> {
-    let mut growing = Growing::new(space.len(), 2 * params.m);
+    let mut links = Links::none(space.len() as usize, 2 * params.m);
     let mut linked = 0;
     if let Some(sampled) = upper.0.first() {
-        for (point, links) in sampled.points.iter().zip(sampled.links.lists()) {
-            growing.set(*point, links);
+        for (point, places) in sampled.points.iter().zip(sampled.links.lists()) {
+            let targets = places.iter().map(|place| sampled.points[*place as usize]);
+            links.set(*point, &targets.collect::<Vec<_>>());
         }
         linked = super::as_rows(sampled.points.len());
     }
@@ -79,9 +47,9 @@ pub(super) fn link_all<S: Space>(
         cancel.check()?;
         let batch = linked..space.len().min(linked + (linked / BATCH_SHARE).max(LEAST_BATCH));
         linked = batch.end;
-        builder.link(&mut growing, batch);
+        builder.link(&mut links, batch);
     }
-    Ok(Graph { base: FlatLinks::new(growing.lists()), upper })
+    Ok(Graph { upper, base: links })
 }
 
 struct Builder<'a, S> {
@@ -93,52 +61,51 @@ struct Builder<'a, S> {
 
 impl<S: Space> Builder<'_, S> {
     /// Links the points of `batch` to those linked before, and these back to them.
-    fn link(&self, growing: &mut Growing, batch: Range<u32>) {
+    fn link(&self, links: &mut Links, batch: Range<u32>) {
         let found: Vec<Vec<u32>> =
-            batch.clone().into_par_iter().map(|point| self.links_for(growing, point)).collect();
+            batch.clone().into_par_iter().map(|point| self.links_for(links, point)).collect();
         let mut back: Vec<(u32, u32)> = Vec::new();
-        for (point, links) in batch.zip(&found) {
-            growing.set(point, links);
-            back.extend(links.iter().map(|target| (*target, point)));
+        for (point, targets) in batch.zip(&found) {
+            links.set(point, targets);
+            back.extend(targets.iter().map(|target| (*target, point)));
         }
         back.par_sort_unstable();
         let by_target: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
         let merged: Vec<Vec<u32>> =
-            by_target.par_iter().map(|links| self.merged(growing, links)).collect();
-        for (links, merged) in by_target.iter().zip(merged) {
-            growing.set(links[0].0, &merged);
+            by_target.par_iter().map(|added| self.merged(links, added)).collect();
+        for (added, merged) in by_target.iter().zip(merged) {
+            links.set(added[0].0, &merged);
         }
     }
 
     /// Links for `point`, which has none: from those of the linked points that a search
     /// finds near it.
-    fn links_for(&self, growing: &Growing, point: u32) -> Vec<u32> {
+    fn links_for(&self, links: &Links, point: u32) -> Vec<u32> {
         let query = self.space.point(point);
         let start = self.upper.entry(self.space, &query);
         let HnswParams { m, ef_construction } = self.params;
         self.memories.with(|scratch| {
-            let links = (self.space, growing);
-            scratch.walk(links, &query, &[start], ef_construction, || false);
+            scratch.walk((self.space, links), &query, &[start], ef_construction, || false);
             diverse(self.space, scratch.pool.found().to_vec(), m)
         })
     }
 
     /// The links of a point with the new ones `added` (point, target), less some if they
     /// have become too many.
-    fn merged(&self, growing: &Growing, added: &[(u32, u32)]) -> Vec<u32> {
+    fn merged(&self, links: &Links, added: &[(u32, u32)]) -> Vec<u32> {
         let point = added[0].0;
-        let mut links = growing.of(point).to_vec();
-        links.extend(added.iter().map(|link| link.1));
-        if links.len() <= growing.capacity {
-            return links;
+        let mut targets = links.of(point).to_vec();
+        targets.extend(added.iter().map(|link| link.1));
+        if targets.len() <= links.room() {
+            return targets;
         }
         let mut similarities = Vec::new();
-        self.space.similarities(&self.space.point(point), &links, &mut similarities);
-        let candidates = similarities.iter().zip(&links);
+        self.space.similarities(&self.space.point(point), &targets, &mut similarities);
+        let candidates = similarities.iter().zip(&targets);
         let mut candidates: Vec<Candidate> =
-            candidates.map(|(similarity, link)| Candidate::new(*similarity, *link)).collect();
+            candidates.map(|(similarity, target)| Candidate::new(*similarity, *target)).collect();
         candidates.sort_unstable();
-        diverse(self.space, candidates, growing.capacity)
+        diverse(self.space, candidates, links.room())
     }
 }
 

@@ -31,9 +31,10 @@ pub(super) fn repair<S: Space>(graph: &mut Graph, space: &S, cancel: &Cancel) ->
         tracing::debug!(round, points = strays.len(), "linking points that are not found");
         strays.sort_unstable();
         let by_source = strays.chunk_by(|a, b| a.0 == b.0);
-        let added: Vec<_> =
-            by_source.flat_map(|links| links.iter().take(LINKS_A_ROUND)).copied().collect();
-        graph.base = graph.base.with(&added);
+        for links in by_source {
+            let added: Vec<u32> = links.iter().take(LINKS_A_ROUND).map(|link| link.1).collect();
+            graph.base.add(links[0].0, &added);
+        }
         let lost: Vec<u32> = strays.iter().map(|link| link.1).collect();
         strays = missing_links(graph, space, &lost, cancel)?;
         if strays.is_empty() || round + 1 == ROUNDS {

@@ -8,9 +8,8 @@ use crate::{
     Effort, HnswIndex, Neighbor, RowSet, SearchParams, VectorIndex,
     index::{
         as_rows,
-        graph::{FlatLinks, Graph},
+        graph::{Graph, Links},
         repair::REPAIR_EF,
-        walk::Links,
     },
 };
 
@@ -105,7 +104,7 @@ impl HnswIndex {
     }
 }
 
-impl FlatLinks {
+impl Links {
     fn hash(&self, hash: &mut Xxh3) {
         for list in self.lists() {
             update(hash, &[as_rows(list.len())]);
@@ -131,7 +130,7 @@ fn reachable(graph: &Graph) -> usize {
 }
 
 /// `starts` and all that their links lead to.
-fn closure(links: &FlatLinks, starts: Vec<u32>) -> Vec<u32> {
+fn closure(links: &Links, starts: Vec<u32>) -> Vec<u32> {
     let mut seen = RowSet::none(as_rows(links.len()));
     let mut reached: Vec<u32> = starts.into_iter().filter(|start| seen.insert(*start)).collect();
     let mut next = 0;

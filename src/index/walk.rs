@@ -6,17 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{index::space::Space, kernel};
-
-/// The links of points, by their numbers.
-pub(super) trait Links: Sync {
-    fn of(&self, point: u32) -> &[u32];
-
-    /// Asks for the links of `point` to be brought into the cache.
-    fn prefetch(&self, point: u32) {
-        kernel::prefetch(self.of(point));
-    }
-}
+use crate::index::{graph::Links, space::Space};
 
 /// A point with its similarity to a query, in 64 bits that sort closest first, then by
 /// number; the lowest bit tells whether its links were followed.
@@ -199,7 +189,7 @@ impl Scratch {
     /// Malkov & Yashunin (2018), algorithm 2; one sorted list is both its heaps.
     pub(super) fn walk<S: Space>(
         &mut self,
-        (space, links): (&S, &impl Links),
+        (space, links): (&S, &Links),
         query: &S::Query,
         starts: &[u32],
         ef: usize,
@@ -232,7 +222,7 @@ impl Scratch {
     /// and gives up after comparing `budget` points.
     pub(super) fn walk_among<S: Space>(
         &mut self,
-        (space, links): (&S, &impl Links),
+        (space, links): (&S, &Links),
         query: &S::Query,
         starts: &[u32],
         ef: usize,

@@ -79,8 +79,9 @@ impl RetrieverBuilder {
         self
     }
 
-    /// A handle that ends the adding and loading of articles: between batches while they are
-    /// embedded, between vectors while they are linked.
+    /// A handle that ends adding, loading and calibrating: between batches while texts are
+    /// embedded, between vectors while they are linked, between questions while the recall
+    /// is measured.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();
@@ -106,6 +107,7 @@ impl RetrieverBuilder {
         Ok(Retriever {
             searcher: Searcher { embedder, segments: Vec::new(), workers },
             settings: Settings { chunker, index, progress, cancel },
+            kept: None,
         })
     }
 
