@@ -155,9 +155,13 @@ pub(crate) fn unit_query(query: &[f32], dim: usize) -> Result<Vec<f32>> {
 
 /// Scales `vector` to norm 1; `None` if it has no direction.
 ///
-/// The largest value is brought to 1 first, so that neither very large nor very
-/// small vectors are lost when their values are squared.
+/// A vector of norm 1 stays as it is, bit for bit. Of others the largest value is brought to 1
+/// first, so that neither very large nor very small vectors are lost when their values are
+/// squared.
 fn scale_to_unit(vector: &mut [f32]) -> Option<()> {
+    if (kernel::dot(vector, vector) - 1.0).abs() <= UNIT {
+        return Some(());
+    }
     let largest = vector.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
     if vector.iter().any(|x| !x.is_finite()) || largest == 0.0 {
         return None;
@@ -166,6 +170,9 @@ fn scale_to_unit(vector: &mut [f32]) -> Option<()> {
     divide(vector, kernel::dot(vector, vector).sqrt());
     Some(())
 }
+
+/// How far the square of a norm of 1 may be off, by rounding.
+const UNIT: f32 = 1e-6;
 
 fn divide(vector: &mut [f32], by: f32) {
     for x in vector {
@@ -191,6 +198,14 @@ mod tests {
         }
         assert!(matches!(Vectors::normalized(2, vec![1.0; 3]), Err(Error::Dimension { .. })));
         assert!(matches!(Vectors::normalized(0, vec![]), Err(Error::Setting { .. })));
+    }
+
+    #[test]
+    fn unit_vectors_stay_as_they_are() {
+        let values: Vec<f32> = (0..3_840_u16).map(|i| (f32::from(i) * 0.7).sin()).collect();
+        let once = Vectors::normalized(384, values).unwrap();
+        let twice = Vectors::normalized(384, once.as_slice().to_vec()).unwrap();
+        assert_eq!(once, twice);
     }
 
     #[test]

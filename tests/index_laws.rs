@@ -76,12 +76,12 @@ fn tight_clusters_inserted_in_order() {
 /// So tight that eight bits a value do not tell the vectors of a cluster apart.
 #[test]
 fn clusters_tighter_than_codes() {
-    let (hnsw, exact, vectors) = both(clustered(11, 64, 20, 500, 0.002));
+    let all = clustered(11, 64, 20, 503, 0.002);
+    let (indexed, held_out): (Vec<_>, Vec<_>) = (0..all.len()).partition(|row| row % 503 < 500);
+    let (hnsw, exact, vectors) = both(all.select(&indexed));
     assert!(!hnsw.verify().by_codes);
     assert_all_find_themselves(&hnsw, &vectors, 16);
-    let queries = clustered(11, 64, 20, 501, 0.002);
-    let held_out = queries.select(&(500..queries.len()).step_by(501).collect::<Vec<_>>());
-    let recall = ann_recall_at_10(&hnsw, &exact, &held_out, 128);
+    let recall = ann_recall_at_10(&hnsw, &exact, &all.select(&held_out), 128);
     assert!(recall >= 0.99, "recall@10 {recall}");
 }
 
@@ -98,7 +98,7 @@ fn huge_outliers() {
     };
     let (hnsw, exact, vectors) = both(with_outliers(12, 100));
     assert_all_find_themselves(&hnsw, &vectors, 16);
-    let recall = ann_recall_at_10(&hnsw, &exact, &with_outliers(13, 5), 128);
+    let recall = ann_recall_at_10(&hnsw, &exact, &with_outliers(13, 5), 256);
     assert!(recall >= 0.99, "recall@10 {recall}");
 }
 
