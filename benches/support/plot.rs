@@ -33,6 +33,7 @@ pub fn write(path: &Path, caption: &str, curves: &[Curve]) -> Result<(), Box<dyn
         .build_cartesian_2d(recalls.0..recalls.1, (speeds.0..speeds.1).log_scale())?;
     chart
         .configure_mesh()
+        .max_light_lines(4)
         .x_desc("recall@10")
         .y_desc("queries per second, one thread")
         .x_label_formatter(&|recall| format!("{recall:.3}"))
