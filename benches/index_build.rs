@@ -1,27 +1,51 @@
-//! Building an index: vectors per second, for several sizes and both indexes.
+//! Building an index: vectors per second, for several sizes and both indexes, with the recall
+//! that the default settings give and the bytes that a vector takes.
+//!
+//! The data sets are those of `support/datasets.rs`.
 
+#[path = "support/datasets.rs"]
+mod datasets;
+#[path = "support/extent.rs"]
+mod extent;
+#[path = "support/indexes.rs"]
+mod indexes;
 #[path = "support/seeded.rs"]
 mod seeded;
 
-use std::{hint::black_box, sync::Arc};
+use std::{cell::LazyCell, hint::black_box, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{ExactIndex, HnswIndex, HnswParams};
+use passim::{Effort, ExactIndex, HnswIndex, HnswParams};
 
-const DIM: usize = 384;
-const SIZES: [usize; 3] = [1_000, 4_000, 16_000];
+use datasets::{DataSet, Source};
+use extent::sizes;
+use indexes::{Indexes, Way};
+
+const QUERIES: usize = 200;
+
+/// Prints what the default settings give.
+fn report(data: &DataSet) {
+    let indexes = Indexes::build(&data.vectors);
+    let way = Way { index: &indexes.hnsw, effort: Effort::default() };
+    indexes.report("index_build", data, &[way]);
+}
 
 fn index_build(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("index_build");
     group.sample_size(10);
-    for size in SIZES {
-        let vectors = Arc::new(seeded::clustered(1, DIM, size / 50, 50, 0.6));
+    let sources = Source::all(sizes().iter().copied().max().unwrap_or_default(), QUERIES);
+    for data in sources.iter().flat_map(|source| source.cuts(sizes())) {
+        let size = data.vectors.len();
+        let name = |index| BenchmarkId::new(format!("{} {index}", data.name), size);
+        let vectors = || Arc::clone(black_box(&data.vectors));
+        let report = LazyCell::new(|| report(&data));
         group.throughput(Throughput::Elements(size as u64));
-        group.bench_with_input(BenchmarkId::new("exact", size), &vectors, |bencher, vectors| {
-            bencher.iter(|| ExactIndex::new(Arc::clone(black_box(vectors))));
+        group.bench_function(name("exact"), |bencher| {
+            bencher.iter(|| ExactIndex::new(vectors()));
         });
-        group.bench_with_input(BenchmarkId::new("hnsw", size), &vectors, |bencher, vectors| {
-            bencher.iter(|| HnswIndex::build(Arc::clone(vectors), HnswParams::default()));
+        group.bench_function(name("hnsw"), |bencher| {
+            LazyCell::force(&report);
+            bencher.iter(|| HnswIndex::build(vectors(), HnswParams::default()));
         });
     }
     group.finish();

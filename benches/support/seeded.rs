@@ -36,15 +36,30 @@ impl Seeded {
 /// `clusters` groups of `each` vectors, group after group, at distance about `spread`
 /// from their centre.
 pub fn clustered(seed: u64, dim: usize, clusters: usize, each: usize, spread: f32) -> Vectors {
+    clustered_apart(seed, dim, clusters, (each, 0), spread).0
+}
+
+/// Clusters as [`clustered`] makes them, `each` vectors a cluster, and `apart` further ones of
+/// every cluster: near its centre, but no copies.
+pub fn clustered_apart(
+    seed: u64,
+    dim: usize,
+    clusters: usize,
+    (each, apart): (usize, usize),
+    spread: f32,
+) -> (Vectors, Vectors) {
     let mut seeded = Seeded(seed);
-    let mut data = Vec::with_capacity(clusters * each * dim);
+    let room = |vectors: usize| Vec::with_capacity(clusters * vectors * dim);
+    let (mut kept, mut others) = (room(each), room(apart));
     for _ in 0..clusters {
         let centre: Vec<f32> = (0..dim).map(|_| seeded.normal()).collect();
-        for _ in 0..each {
+        for at in 0..each + apart {
+            let data = if at < each { &mut kept } else { &mut others };
             data.extend(centre.iter().map(|x| x + spread * seeded.normal()));
         }
     }
-    Vectors::normalized(dim, data).expect("random vectors have a direction")
+    let unit = |data| Vectors::normalized(dim, data).expect("random vectors have a direction");
+    (unit(kept), unit(others))
 }
 
 /// Vectors in every direction.

@@ -1,0 +1,150 @@
+//! How building and searching grow with the number of vectors, from 1,000 to 1,000,000.
+//!
+//! ```sh
+//! cargo bench --bench scale                        # all sizes; the last takes minutes
+//! cargo bench --bench scale -- --sizes 1000,50000  # these
+//! ```
+//!
+//! The vectors are seeded clusters of 256 values, or with `PASSIM_BENCH_TEXT=FILE` the lines
+//! of that file, embedded. Every size is measured in a process of its own, so that each has
+//! its own peak of memory. The table is printed and written to `scale.csv` in the target
+//! folder. Search times are those of one thread, without what other processes take.
+
+#[path = "support/datasets.rs"]
+mod datasets;
+#[path = "support/extent.rs"]
+mod extent;
+#[path = "support/indexes.rs"]
+mod indexes;
+#[path = "support/memory.rs"]
+mod memory;
+#[path = "support/seeded.rs"]
+mod seeded;
+#[path = "support/table.rs"]
+mod table;
+
+use std::{
+    env,
+    error::Error,
+    iter,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use cpu_time::ProcessTime;
+
+use datasets::{DataSet, Source};
+use extent::{is_quick, option};
+use indexes::{Indexes, Way, bytes_per_vector, graph, recall, seconds, used};
+use memory::peak_mib;
+use table::Table;
+
+const QUERIES: usize = 1_000;
+const ROUNDS: usize = 3;
+/// The recall@10 at which speed is told.
+const RECALL: f64 = 0.95;
+const COLUMNS: [&str; 11] = [
+    "data",
+    "vectors",
+    "dim",
+    "build s",
+    "build CPU s",
+    "peak MiB",
+    "bytes/vector",
+    "ef_search",
+    "recall@10",
+    "QPS",
+    "exact ms",
+];
+
+/// Rows of the default table.
+const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if let Some(size) = option("--one") {
+        if let Some(row) = measured(size.parse()?) {
+            println!("{}", row.join(","));
+        }
+        return Ok(());
+    }
+    let mut table = Table::new(&COLUMNS);
+    for size in sizes()? {
+        if let Some(row) = row_of_child(size)? {
+            table.push(row);
+        }
+    }
+    println!("{table}\n{}", table.write_csv("scale.csv")?.display());
+    Ok(())
+}
+
+fn sizes() -> Result<Vec<usize>, Box<dyn Error>> {
+    match option("--sizes") {
+        Some(sizes) => Ok(sizes.split(',').map(str::parse).collect::<Result<_, _>>()?),
+        None if is_quick() => Ok(SIZES[..2].to_vec()),
+        None => Ok(SIZES.to_vec()),
+    }
+}
+
+/// The row for `size` vectors, measured in a process of its own; `None` if there are fewer.
+fn row_of_child(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
+    let mut child = Command::new(env::current_exe()?);
+    let child = child.args(["--one", &size.to_string()]).stderr(Stdio::inherit());
+    let output = child.output()?;
+    if !output.status.success() {
+        return Err(format!("{size} vectors: {}", output.status).into());
+    }
+    let line = String::from_utf8(output.stdout)?;
+    Ok(line.lines().next().map(|line| line.split(',').map(str::to_owned).collect()))
+}
+
+/// Builds and searches; `None` if there are fewer than `size` vectors.
+fn measured(size: usize) -> Option<Vec<String>> {
+    let clusters = Source::Clusters { dim: 256, queries: QUERIES };
+    let data = Source::text(size, QUERIES).unwrap_or(clusters).cut(size);
+    if data.vectors.len() < size {
+        eprintln!("NOT RUN: {size} vectors; there are {}", data.vectors.len());
+        return None;
+    }
+    let (wall, cpu) = (Instant::now(), ProcessTime::now());
+    let graph = graph(&data.vectors);
+    let (wall, cpu, peak) = (wall.elapsed(), cpu.elapsed(), peak_mib());
+    let indexes = Indexes::with_graph(&data.vectors, graph);
+    let mut row = vec![
+        data.name.to_owned(),
+        size.to_string(),
+        data.vectors.dim().to_string(),
+        format!("{:.2}", wall.as_secs_f64()),
+        format!("{:.2}", cpu.as_secs_f64()),
+        peak.map_or("-".to_owned(), |mib| mib.to_string()),
+        bytes_per_vector(&indexes.hnsw),
+    ];
+    row.extend(searched(&data, &indexes));
+    Some(row)
+}
+
+/// The smallest `ef_search` that reaches the recall, its recall and speed, and the time of
+/// comparing all.
+fn searched(data: &DataSet, indexes: &Indexes) -> [String; 4] {
+    let truth = indexes.truth(&data.queries);
+    let reached = |ef_search: usize| {
+        let answers = Way::graph(indexes, ef_search).answers(&data.queries);
+        let recall = recall(&answers, &truth);
+        (recall >= RECALL).then(|| (ef_search, used(&answers), recall))
+    };
+    let millis = |seconds: f64| format!("{:.3}", 1e3 * seconds);
+    let exact = Way::exact(indexes);
+    let Some((ef_search, used, recall)) = ladder().find_map(reached) else {
+        let times = seconds(&[exact], &data.queries, ROUNDS);
+        return ["-".to_owned(), format!("below {RECALL}"), "-".to_owned(), millis(times[0])];
+    };
+    let ways = [Way::graph(indexes, ef_search), exact];
+    let times = seconds(&ways, &data.queries, ROUNDS);
+    let speed = format!("{:.0}", 1.0 / times[0]);
+    [used, format!("{recall:.4}"), speed, millis(times[1])]
+}
+
+/// Values of `ef_search` from 10 to 2,000, each a tenth over the one before.
+fn ladder() -> impl Iterator<Item = usize> {
+    let ladder = iter::successors(Some(10_usize), |ef| Some(ef + ef.div_ceil(10)));
+    ladder.take_while(|ef| *ef <= 2_000)
+}

@@ -1,0 +1,129 @@
+//! Both indexes over one data set: their size, their recall, their time.
+
+#![allow(dead_code, reason = "no file uses all of it")]
+
+use std::{hint::black_box, sync::Arc};
+
+use cpu_time::ThreadTime;
+use passim::{
+    Effort, ExactIndex, Found, HnswIndex, HnswParams, Route, SearchParams, VectorIndex, Vectors,
+    eval,
+};
+
+use crate::datasets::DataSet;
+
+/// Neighbors looked for.
+const K: usize = 10;
+
+/// Both indexes over the same vectors.
+pub struct Indexes {
+    pub exact: ExactIndex,
+    pub hnsw: HnswIndex,
+}
+
+impl Indexes {
+    pub fn build(vectors: &Arc<Vectors>) -> Self {
+        Self::with_graph(vectors, graph(vectors))
+    }
+
+    /// The exact index beside a graph over the same `vectors`.
+    pub fn with_graph(vectors: &Arc<Vectors>, hnsw: HnswIndex) -> Self {
+        Self { exact: ExactIndex::new(Arc::clone(vectors)).expect("few vectors"), hnsw }
+    }
+
+    /// Prints the graph's bytes per vector, and the recall@10 of each of `ways`.
+    pub fn report(&self, benchmark: &str, data: &DataSet, ways: &[Way]) {
+        let truth = self.truth(&data.queries);
+        let name = format!("{benchmark}/{}/{}", data.name, data.vectors.len());
+        println!("{name}: hnsw: bytes per vector {}", bytes_per_vector(&self.hnsw));
+        for way in ways {
+            let recall = recall(&way.answers(&data.queries), &truth);
+            println!("{name}: {:?}: recall@10 {recall:.4}", way.effort);
+        }
+    }
+
+    /// The true neighbors of `queries`.
+    pub fn truth(&self, queries: &Vectors) -> Vec<Found> {
+        let params = SearchParams { k: K, effort: Effort::Exact, ..SearchParams::default() };
+        self.exact.search_many(queries, &params).expect("valid queries")
+    }
+}
+
+/// The graph over `vectors`, with default settings.
+pub fn graph(vectors: &Arc<Vectors>) -> HnswIndex {
+    HnswIndex::build(Arc::clone(vectors), HnswParams::default()).expect("valid settings")
+}
+
+/// An index and how hard it is to look.
+#[derive(Clone, Copy)]
+pub struct Way<'a> {
+    pub index: &'a dyn VectorIndex,
+    pub effort: Effort,
+}
+
+impl<'a> Way<'a> {
+    /// Every vector compared.
+    pub fn exact(indexes: &'a Indexes) -> Self {
+        Self { index: &indexes.exact, effort: Effort::Exact }
+    }
+
+    /// The graph, with this `ef_search`.
+    pub fn graph(indexes: &'a Indexes, ef_search: usize) -> Self {
+        Self { index: &indexes.hnsw, effort: Effort::Ef(ef_search) }
+    }
+
+    /// The answers to `queries`, one after the other, on this thread.
+    pub fn answers(self, queries: &Vectors) -> Vec<Found> {
+        let params = SearchParams { k: K, effort: self.effort, ..SearchParams::default() };
+        let answer = |query| self.index.search(query, &params).expect("a valid query");
+        queries.rows().map(answer).collect()
+    }
+
+    /// CPU seconds that one of `queries` takes.
+    fn seconds(self, queries: &Vectors) -> f64 {
+        let start = ThreadTime::now();
+        black_box(self.answers(black_box(queries)));
+        start.elapsed().as_secs_f64() / count(queries.len())
+    }
+}
+
+/// CPU seconds that one query takes in each of `ways`: the median of `rounds`, each through
+/// all ways, so that whatever slows the machine for a while slows all of them.
+pub fn seconds(ways: &[Way], queries: &Vectors, rounds: usize) -> Vec<f64> {
+    let round = |_| ways.iter().map(|way| way.seconds(queries)).collect();
+    let rounds: Vec<Vec<f64>> = (0..rounds).map(round).collect();
+    let median = |way: usize| {
+        let mut times: Vec<f64> = rounds.iter().map(|round| round[way]).collect();
+        times.sort_by(f64::total_cmp);
+        times[times.len() / 2]
+    };
+    (0..ways.len()).map(median).collect()
+}
+
+/// Mean recall@10 of `answers`.
+pub fn recall(answers: &[Found], truth: &[Found]) -> f64 {
+    let rows = |found: &Found| found.neighbors.iter().map(|one| one.row).collect::<Vec<_>>();
+    let pairs = answers.iter().zip(truth);
+    let recalls = pairs.map(|(got, truth)| eval::ann_recall_at_k(&rows(got), &rows(truth), K));
+    eval::mean(recalls).expect("queries with neighbors")
+}
+
+/// The `ef_search` that the searches behind `answers` used, which may be more than they were
+/// asked for; `all` if they compared every vector.
+pub fn used(answers: &[Found]) -> String {
+    match answers[0].plan.route {
+        Route::Graph { ef_search } => ef_search.to_string(),
+        _ => "all".to_owned(),
+    }
+}
+
+/// What the graph takes for each vector beside its values, in bytes; `-`, since a graph does
+/// not tell yet.
+pub fn bytes_per_vector(_: &HnswIndex) -> String {
+    "-".to_owned()
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts and bytes are far below 2^52")]
+pub fn count(count: usize) -> f64 {
+    count as f64
+}
