@@ -36,7 +36,7 @@ fn files_with(text: &str) -> Vec<String> {
 #[test]
 fn each_foreign_crate_has_one_home() {
     for (name, home) in [
-        ("hnsw_rs::", "index/hnsw.rs"),
+        ("hnsw_rs::", "index/hierarchy.rs"),
         ("bincode::", "store/codec.rs"),
         ("fastembed::", "embed/pretrained/session.rs"),
         ("use ort::", "embed/pretrained/runtime.rs"),

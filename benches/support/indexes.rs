@@ -117,10 +117,9 @@ pub fn used(answers: &[Found]) -> String {
     }
 }
 
-/// What the graph takes for each vector beside its values, in bytes; `-`, since a graph does
-/// not tell yet.
-pub fn bytes_per_vector(_: &HnswIndex) -> String {
-    "-".to_owned()
+/// Bytes that the graph takes for each vector, beside its values. Searches for every vector.
+pub fn bytes_per_vector(index: &HnswIndex) -> String {
+    format!("{:.0}", count(index.verify().bytes) / count(index.len()))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "counts and bytes are far below 2^52")]
