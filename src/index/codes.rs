@@ -136,6 +136,7 @@ impl Space for Codes {
 
     fn prefetch(&self, point: u32) {
         kernel::prefetch(self.row(point));
+        kernel::prefetch(&self.inverse_norms[point as usize..][..1]);
     }
 
     fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
