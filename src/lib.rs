@@ -49,6 +49,8 @@
 //!
 //! - A corpus is held in memory whole, and [`Retriever::save`] writes it whole; the graph is
 //!   built again when it is loaded.
+//! - From [`IndexChoice::GRAPH_FROM`] passages on a search may miss some of the closest, unless
+//!   it is asked to be exact. The same vectors always give the same graph.
 //! - Retrieval is by meaning alone: a name or number unknown to the model is better found
 //!   by words.
 

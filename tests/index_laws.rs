@@ -146,6 +146,7 @@ fn no_vector_and_one_vector() {
     let (empty, ..) = both(Vectors::empty(3));
     assert!(empty.is_empty());
     assert!(empty.search(&query, &SearchParams::default()).unwrap().neighbors.is_empty());
+    assert!(empty.verify().is_sound());
     let (single, ..) = both(Vectors::normalized(3, vec![1.0, 1.0, 0.0]).unwrap());
     let found = single.search(&query, &SearchParams::default()).unwrap().neighbors;
     assert_eq!((found.len(), found[0].row), (1, 0));
@@ -196,6 +197,29 @@ fn extreme_m_works() {
         let hnsw = HnswIndex::build(Arc::clone(&vectors), params).unwrap();
         assert_all_find_themselves(&hnsw, &vectors, 16);
     }
+}
+
+/// So poor a graph leaves many points unlinked; still no number of candidates misses one.
+#[test]
+fn every_ef_finds_every_vector() {
+    let vectors = Arc::new(spread(8, 16, 3_000));
+    let params = HnswParams { m: 2, ef_construction: 20 };
+    let hnsw = HnswIndex::build(Arc::clone(&vectors), params).unwrap();
+    assert!(hnsw.verify().is_sound());
+    for ef in (16..32).chain([45, 64, 96, 200]) {
+        for (row, vector) in vectors.rows().enumerate() {
+            let first = neighbors(&hnsw, vector, &at(1, ef))[0];
+            assert!(first.similarity > 1.0 - 1e-5, "ef {ef}: row {row} finds {first:?}");
+        }
+    }
+}
+
+#[test]
+fn the_sign_of_zero_makes_no_difference() {
+    let one = |row: u16| (0..8).map(move |bit| if row >> bit & 1 == 1 { -0.0 } else { 0.0 });
+    let data = (0..200).flat_map(|row| std::iter::once(1.0).chain(one(row))).collect();
+    let (hnsw, ..) = both(Vectors::normalized(9, data).unwrap());
+    assert_eq!(hnsw.verify().points, 1);
 }
 
 #[test]

@@ -7,7 +7,10 @@ use tracing::instrument;
 use crate::{
     Cancel, Effort, Error, HnswIndex, Neighbor, Result, Route, RowSet, ScanReason, SearchParams,
     VectorIndex, Vectors,
-    index::bound::{as_f64, lower_bound, queries_needed},
+    index::{
+        bound::{as_f64, lower_bound, queries_needed},
+        walk::LEAST_EF,
+    },
 };
 
 /// The recall of a graph for a ladder of `ef_search`, measured on queries: what a search by
@@ -255,8 +258,6 @@ pub(super) fn asked_route(params: &SearchParams, own: Option<&Calibration>) -> R
     })
 }
 
-/// The smallest `ef_search` measured: the least that any graph search keeps.
-const SMALLEST_EF: usize = 16;
 /// The largest measured, unless many neighbors are wanted: beyond it comparing all vectors
 /// is seldom slower.
 const LARGEST_EF: usize = 4_096;
@@ -266,9 +267,9 @@ const EF_PER_NEIGHBOR: usize = 4;
 /// The `ef_search` to measure: each about √2 times the one before, ending with one that
 /// covers all rows, if they are so few.
 fn ladder(k: usize, rows: usize) -> impl Iterator<Item = usize> {
-    let largest = LARGEST_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(SMALLEST_EF));
+    let largest = LARGEST_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(LEAST_EF));
     let root_two = |ef: &usize| ef.checked_mul(17).map(|product| product / 12);
-    let steps = std::iter::successors(Some(SMALLEST_EF), root_two);
+    let steps = std::iter::successors(Some(LEAST_EF), root_two);
     steps.take_while(move |ef| *ef < largest).chain(std::iter::once(largest))
 }
 

@@ -17,12 +17,12 @@ use crate::{
         hierarchy::over_sample,
         link::link_all,
         points::Points,
-        repair::{REPAIR_EF, repair},
+        repair::repair,
         row_count,
         scan::Scan,
         similarity,
         space::{Full, Space},
-        walk::{End, Memories, Scratch},
+        walk::{End, LEAST_EF, Memories, Scratch},
     },
     kernel,
 };
@@ -63,9 +63,9 @@ impl HnswParams {
 /// every vector is found by its own query.
 ///
 /// A search visits a small part of the graph; it may miss neighbors, fewer with a
-/// higher [`Effort::Ef`](crate::Effort::Ef). Vectors are compared in eight bits a value, and the closest
-/// again in full precision, unless the vectors are so close together that eight bits do
-/// not tell them apart. Where few rows are allowed they are all compared.
+/// higher [`Effort::Ef`](crate::Effort::Ef). Vectors are compared in eight bits a value,
+/// and the closest again in full precision, unless the vectors are so close together that
+/// eight bits do not tell them apart. Where few rows are allowed they are all compared.
 ///
 /// # Examples
 ///
@@ -94,7 +94,7 @@ pub struct HnswIndex {
     /// Whether codes tell neighbors apart; if not, the graph is searched in full precision.
     pub(super) by_codes: bool,
     pub(super) graph: Graph,
-    /// Points that the graph does not lead to; compared with every query.
+    /// Points that the graph does not lead to, in ascending order; compared with every query.
     pub(super) strays: Vec<u32>,
     m: usize,
     pub(super) calibration: Option<Calibration>,
@@ -177,7 +177,7 @@ impl HnswIndex {
             Route::Scan(reason) => return Err(reason),
         };
         // With less, some of the points that the repair made sure of would be missed.
-        let ef = ef_search.max(params.k).max(REPAIR_EF);
+        let ef = ef_search.max(params.k).max(LEAST_EF);
         let allowed = params.allowed.map_or(self.rows as usize, RowSet::len);
         if ef >= allowed {
             return Err(ScanReason::WideSearch);
@@ -185,7 +185,7 @@ impl HnswIndex {
         // A search among a share `s` of the rows visits about `ef * m / s` points, a scan
         // compares `s * rows`, each in less than half the time (measured).
         let visits = (ef * self.m).saturating_mul(self.rows as usize);
-        if params.allowed.is_some() && allowed.saturating_mul(allowed) <= 2 * visits {
+        if params.allowed.is_some() && allowed.saturating_mul(allowed) <= visits.saturating_mul(2) {
             return Err(ScanReason::FewAllowed);
         }
         Ok(ef)
@@ -240,12 +240,11 @@ impl HnswIndex {
         let first = scratch.pool.found().iter().take(params.k);
         first.for_each(|one| kernel::prefetch(vector_of(one.point())));
         let is_allowed = |row| params.allowed.is_none_or(|allowed| allowed.contains(row));
-        let found = scratch.pool.found().iter();
+        let is_stray = |point| self.strays.binary_search(&point).is_ok();
+        let found = scratch.pool.found().iter().filter(|one| !is_stray(one.point()));
         let likely = found
             .map(|one| (one.point(), one.similarity() + space.likely_error(ready, one.point())));
-        let is_found = |point: &u32| scratch.pool.found().iter().any(|one| one.point() == *point);
-        let strays = self.strays.iter().filter(|point| !is_found(point));
-        let strays = strays.map(|point| (*point, f32::INFINITY));
+        let strays = self.strays.iter().map(|point| (*point, f32::INFINITY));
         for (point, most) in likely.chain(strays) {
             if most < closest.floor() {
                 continue;

@@ -42,12 +42,12 @@ pub(super) fn link_all<S: Space>(
         }
         linked = super::as_rows(sampled.points.len());
     }
-    let builder = Builder { space, upper: &upper, params, memories: Memories::default() };
+    let memories = Memories::default();
+    let builder = Builder { space, upper: &upper, params, cancel, memories };
     while linked < space.len() {
-        cancel.check()?;
         let batch = linked..space.len().min(linked + (linked / BATCH_SHARE).max(LEAST_BATCH));
         linked = batch.end;
-        builder.link(&mut links, batch);
+        builder.link(&mut links, batch)?;
     }
     Ok(Graph { upper, base: links })
 }
@@ -56,14 +56,20 @@ struct Builder<'a, S> {
     space: &'a S,
     upper: &'a Upper,
     params: HnswParams,
+    cancel: &'a Cancel,
     memories: Memories,
 }
 
 impl<S: Space> Builder<'_, S> {
     /// Links the points of `batch` to those linked before, and these back to them.
-    fn link(&self, links: &mut Links, batch: Range<u32>) {
-        let found: Vec<Vec<u32>> =
-            batch.clone().into_par_iter().map(|point| self.links_for(links, point)).collect();
+    fn link(&self, links: &mut Links, batch: Range<u32>) -> Result<()> {
+        let linked = |point| {
+            // A late batch is large.
+            self.cancel.check()?;
+            Ok(self.links_for(links, point))
+        };
+        let found: Result<Vec<Vec<u32>>> = batch.clone().into_par_iter().map(linked).collect();
+        let found = found?;
         let mut back: Vec<(u32, u32)> = Vec::new();
         for (point, targets) in batch.zip(&found) {
             links.set(point, targets);
@@ -76,6 +82,7 @@ impl<S: Space> Builder<'_, S> {
         for (added, merged) in by_target.iter().zip(merged) {
             links.set(added[0].0, &merged);
         }
+        Ok(())
     }
 
     /// Links for `point`, which has none: from those of the linked points that a search

@@ -91,7 +91,7 @@ impl fmt::Display for ScanReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Asked => "the query asks for it",
-            Self::NoGraph => "so few vectors need no graph",
+            Self::NoGraph => "the index has no graph",
             Self::WideSearch => "ef_search covers all allowed vectors",
             Self::FewAllowed => "few vectors are allowed",
             Self::TooFewFound => "the graph search found too few allowed vectors",

@@ -25,7 +25,8 @@ impl Points {
     /// Articles come in groups of like passages; linked in that order, the groups would
     /// lose their links to each other.
     pub(super) fn shuffled(vectors: &Vectors, rows: u32) -> Self {
-        let bits = |row: u32| vectors.row(row as usize).iter().map(|x| x.to_bits());
+        // 0 and -0 are equal; a sum is never -0 unless both terms are.
+        let bits = |row: u32| vectors.row(row as usize).iter().map(|x| (x + 0.0).to_bits());
         let mut firsts: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
         let mut further: FxHashMap<u32, Vec<u32>> = FxHashMap::default();
         let mut distinct = Vec::new();

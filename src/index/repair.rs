@@ -7,13 +7,10 @@ use crate::{
     index::{
         graph::Graph,
         space::Space,
-        walk::{Candidate, Memories},
+        walk::{Candidate, LEAST_EF, Memories},
     },
 };
 
-/// Candidates kept by the search that must find every point: few, so that points found
-/// with them are found with any usual `ef_search`.
-pub(super) const REPAIR_EF: usize = 16;
 /// Rounds of repair, after which the points still not found are compared with every query.
 const ROUNDS: usize = 24;
 /// Links that one point may be given in one round: strays come in groups, and one link
@@ -65,7 +62,7 @@ pub(super) fn missing_links<S: Space>(
         let query = space.point(*point);
         let start = graph.upper.entry(space, &query);
         Ok(memories.with(|scratch| {
-            scratch.walk((space, &graph.base), &query, &[start], REPAIR_EF, || false);
+            scratch.walk((space, &graph.base), &query, &[start], LEAST_EF, || false);
             let found = scratch.pool.found();
             let lost = found.iter().all(|candidate| candidate.point() != *point);
             found.first().copied().map(Candidate::point).filter(|_| lost).map(|near| (near, *point))

@@ -9,7 +9,7 @@ use crate::{
     index::{
         as_rows,
         graph::{Graph, Links},
-        repair::REPAIR_EF,
+        walk::LEAST_EF,
     },
 };
 
@@ -81,8 +81,7 @@ impl HnswIndex {
     /// Whether a search for vector `row` finds it, or one that is no less close.
     fn finds(&self, row: u32) -> bool {
         let vector = self.vectors.row(row as usize);
-        let params =
-            SearchParams { k: 1, effort: Effort::Ef(REPAIR_EF), ..SearchParams::default() };
+        let params = SearchParams { k: 1, effort: Effort::Ef(LEAST_EF), ..SearchParams::default() };
         let own = Neighbor::of(vector, &self.vectors, row).similarity;
         let found = self.search(vector, &params);
         // The query is scaled once more, which can move the last bit.
@@ -121,12 +120,15 @@ fn update(hash: &mut Xxh3, numbers: &[u32]) {
 
 /// Number of points of layer 0 that paths lead to from where searches begin.
 fn reachable(graph: &Graph) -> usize {
+    if graph.base.len() == 0 {
+        return 0;
+    }
     let mut places = vec![0];
     for layer in graph.upper.0.iter().rev() {
         let reached = closure(&layer.links, places);
         places = reached.into_iter().map(|place| layer.below[place as usize]).collect();
     }
-    if graph.base.len() == 0 { 0 } else { closure(&graph.base, places).len() }
+    closure(&graph.base, places).len()
 }
 
 /// `starts` and all that their links lead to.

@@ -36,6 +36,11 @@ impl Candidate {
     }
 }
 
+/// The fewest candidates that a search keeps. With more of them it begins with the same steps,
+/// so it comes across all that it would with these: the nearest point that these find, any
+/// number finds, and a repair needs to look with these only.
+pub(super) const LEAST_EF: usize = 16;
+
 /// The closest points found so far, at most `ef`, closest first.
 #[derive(Debug, Default)]
 pub(super) struct Pool {
@@ -73,7 +78,19 @@ impl Pool {
 
     /// The closest point whose links were not followed yet; they count as followed now.
     fn follow(&mut self) -> Option<u32> {
-        let rest = self.candidates.get_mut(self.next..)?;
+        self.follow_before(self.candidates.len())
+    }
+
+    /// The next point to be [followed](Self::follow) together with the last one, if what a
+    /// search that keeps [`LEAST_EF`] finds does not change by that: while such a search goes
+    /// on, no point is followed that it does not keep.
+    fn follow_beside(&mut self) -> Option<u32> {
+        let kept = self.candidates.len();
+        self.follow_before(if self.next <= LEAST_EF { kept.min(LEAST_EF) } else { kept })
+    }
+
+    fn follow_before(&mut self, end: usize) -> Option<u32> {
+        let rest = self.candidates.get_mut(self.next..end)?;
         let at = rest.iter().position(|candidate| !candidate.is_followed())?;
         rest[at].0 |= 1;
         self.next += at + 1;
@@ -213,7 +230,9 @@ impl Scratch {
             let Some(next) = self.pool.follow() else { return End::Complete };
             self.seen.add(links.of(next));
             for _ in 1..AT_ONCE {
-                self.pool.follow().into_iter().for_each(|next| self.seen.add(links.of(next)));
+                if let Some(next) = self.pool.follow_beside() {
+                    self.seen.add(links.of(next));
+                }
             }
         }
     }
