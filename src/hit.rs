@@ -29,12 +29,19 @@ pub struct Hit {
 /// The hits of one query, most similar first; equal ones in the order they were added.
 ///
 /// A search that finds nothing gives no hits, not an error.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+/// Two are equal if their hits are, however they were found.
+#[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Hits {
     pub(crate) hits: Vec<Hit>,
     #[serde(skip)]
     pub(crate) plans: Vec<Plan>,
+}
+
+impl PartialEq for Hits {
+    fn eq(&self, other: &Self) -> bool {
+        self.hits == other.hits
+    }
 }
 
 impl Hits {

@@ -115,7 +115,8 @@ pub enum Effort {
     /// what the graph's recall is measured by.
     Exact,
     /// As many candidates as reach this recall, over 0 to 1, by a [`Calibration`]; where no
-    /// number is known to, the query is compared with every vector.
+    /// number is known to, the query is compared with every vector. It was measured for the
+    /// rows allowed then, not for others.
     Recall(f32),
 }
 

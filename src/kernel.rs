@@ -146,6 +146,11 @@ mod tests {
             // SAFETY: the feature was detected on the line above.
             all.push(("avx2", |q, c, r, d| unsafe { avx2::code_dots(q, c, r, d) }));
         }
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") {
+            // SAFETY: the features were detected on the line above.
+            all.push(("avx512", |q, c, r, d| unsafe { avx512::code_dots(q, c, r, d) }));
+        }
         all
     }
 

@@ -1,8 +1,8 @@
 //! A question and how it is to be answered.
 
-use std::time::Duration;
+use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{Cancel, Effort, Error, Result, SearchParams};
+use crate::{Article, Cancel, Effort, Error, Passage, Result, SearchParams};
 
 /// A question with the settings of its search.
 ///
@@ -29,13 +29,33 @@ pub struct Query {
     pub time_limit: Option<Duration>,
     /// A handle that, once used, ends the search with what it has found.
     pub cancel: Option<Cancel>,
+    /// Which passages may be found; all, if `None`.
+    pub(crate) filter: Option<Filter>,
+}
+
+/// A condition on passages.
+#[derive(Clone)]
+pub(crate) struct Filter(Arc<Condition>);
+
+type Condition = dyn Fn(&Article, &Passage) -> bool + Send + Sync;
+
+impl Filter {
+    pub(crate) fn allows(&self, article: &Article, passage: &Passage) -> bool {
+        (self.0)(article, passage)
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Filter(..)")
+    }
 }
 
 impl Query {
     /// A question with the default settings.
     pub fn new(text: impl Into<String>) -> Self {
         let SearchParams { k, effort, .. } = SearchParams::default();
-        Self { text: text.into(), k, effort, time_limit: None, cancel: None }
+        Self { text: text.into(), k, effort, time_limit: None, cancel: None, filter: None }
     }
 
     /// Number of hits wanted, 1 or more.
@@ -54,7 +74,8 @@ impl Query {
 
     /// Keeps as many candidates as find this share of the closest passages, over 0 to 1, by
     /// what [`Retriever::calibrate`](crate::Retriever::calibrate) measured; where no number
-    /// is known to, the question is compared with every passage, and the plan says so.
+    /// is known to, the question is compared with every passage, and the plan says so. It is
+    /// measured for each graph of the corpus, and without a [filter](Self::filter).
     #[must_use]
     pub fn recall(mut self, target: f32) -> Self {
         self.effort = Effort::Recall(target);
@@ -80,6 +101,34 @@ impl Query {
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
+        self
+    }
+
+    /// Finds only passages that meet `condition`; `k` of them, whenever `k` exist.
+    ///
+    /// The condition is asked of every passage of the corpus, once a search.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use passim::{Article, Query, Retriever};
+    ///
+    /// let mut retriever = Retriever::in_memory()?;
+    /// retriever.add([
+    ///     Article::new("de/moor.txt", "Moore speichern viel Kohlenstoff."),
+    ///     Article::new("en/bog.txt", "Peat bogs store a lot of carbon."),
+    /// ])?;
+    /// let query = Query::new("Was speichert ein Moor?");
+    /// let hits = retriever.search(query.filter(|article, _| article.key.starts_with("en/")))?;
+    /// assert_eq!(hits[0].article, "en/bog.txt");
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    #[must_use]
+    pub fn filter(
+        mut self,
+        condition: impl Fn(&Article, &Passage) -> bool + Send + Sync + 'static,
+    ) -> Self {
+        self.filter = Some(Filter(Arc::new(condition)));
         self
     }
 

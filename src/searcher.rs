@@ -111,7 +111,8 @@ impl Searcher {
         let params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
         let (mut found, mut plans): (Vec<(Neighbor, &LiveSegment)>, _) = (Vec::new(), Vec::new());
         for segment in &self.segments {
-            let Found { neighbors, plan } = segment.search(vector, &params)?;
+            let Found { neighbors, plan } =
+                segment.search(vector, &params, query.filter.as_ref())?;
             found.extend(neighbors.into_iter().map(|one| (one, segment)));
             plans.push(plan);
         }

@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 
 use crate::{
     Article, Calibration, Cancel, Found, Hit, IndexChoice, Neighbor, Passage, Result, RowSet,
-    SearchParams, VectorIndex, Vectors, index::as_rows,
+    SearchParams, VectorIndex, Vectors, index::as_rows, query::Filter,
 };
 
 /// An article with its passages, in order.
@@ -163,10 +163,28 @@ impl LiveSegment {
         (articles.collect(), self.segment.vectors.select(&live))
     }
 
-    /// The live neighbors of `query`, closest first.
-    pub(crate) fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
-        let (allowed, calibration) = (self.allowed(), self.calibration());
+    /// The live neighbors of `query` that `filter` allows, closest first.
+    pub(crate) fn search(
+        &self,
+        query: &[f32],
+        params: &SearchParams,
+        filter: Option<&Filter>,
+    ) -> Result<Found> {
+        let filtered = filter.map(|filter| self.filtered(filter));
+        let (allowed, calibration) = (filtered.as_ref().or(self.allowed()), self.calibration());
         self.segment.index.search(query, &SearchParams { allowed, calibration, ..*params })
+    }
+
+    /// The live rows that `filter` allows.
+    fn filtered(&self, filter: &Filter) -> RowSet {
+        let mut rows = RowSet::none(self.segment.len());
+        for row in self.passages.iter() {
+            let (article, passage) = self.segment.passage(row);
+            if filter.allows(article, passage) {
+                rows.insert(row);
+            }
+        }
+        rows
     }
 
     /// The live rows; `None` if all are.

@@ -126,7 +126,7 @@ fn the_plan_tells_the_way_and_why() {
         few
     };
     assert_eq!(route(&hnsw, default), Route::Graph { ef_search: 96 });
-    assert_eq!(route(&hnsw, SearchParams { k: 150, ..default }), Route::Graph { ef_search: 150 });
+    assert_eq!(route(&hnsw, SearchParams { k: 120, ..default }), Route::Graph { ef_search: 120 });
     let scans = [
         (route(&exact, default), ScanReason::NoGraph),
         (route(&hnsw, SearchParams { effort: Effort::Exact, ..default }), ScanReason::Asked),

@@ -274,8 +274,7 @@ fn a_saved_corpus_answers_as_before() {
     let mut loaded = Retriever::load(&path).unwrap();
     assert_eq!(loaded.articles(), retriever.articles());
     for (question, _) in questions() {
-        let (got, want) = (loaded.search(&question).unwrap(), retriever.search(&question).unwrap());
-        assert_eq!(got[..], want[..]);
+        assert_eq!(loaded.search(&question).unwrap(), retriever.search(&question).unwrap());
     }
     loaded.add([Article::new("neu", "Nach dem Laden kommt Neues dazu.")]).unwrap();
     assert_eq!(loaded.search("Nach dem Laden").unwrap()[0].article, "neu");
@@ -335,4 +334,25 @@ fn passages_fit_into_a_model_of_ones_own() {
     let hits = retriever.search("irgendetwas").unwrap();
     let first: Vec<_> = corpus::samples()[0].text.chars().take(10).collect();
     assert!(hits[0].text.starts_with(&first.iter().collect::<String>()), "ties in corpus order");
+}
+
+#[test]
+fn a_filter_lets_through_what_meets_it_and_as_many_as_there_are() {
+    for index in [IndexChoice::Exact, IndexChoice::Hnsw(HnswParams::default())] {
+        let mut retriever = Retriever::builder().index(index).in_memory().unwrap();
+        retriever.add(corpus::samples()).unwrap();
+        retriever.remove("moorschutz.md");
+        let all = retriever.search(Query::new("Energie").k(1_000).exact()).unwrap();
+        for (part, k) in [("e", 5), ("e", 1_000), ("z", 3), ("no such key", 3)] {
+            let query = Query::new("Energie").k(k).ef_search(16);
+            let hits =
+                retriever.search(query.filter(move |one, _| one.key.contains(part))).unwrap();
+            let there = all.iter().filter(|hit| hit.article.contains(part)).count();
+            assert_eq!(hits.len(), k.min(there), "{part} {k}");
+            assert!(hits.iter().all(|hit| hit.article.contains(part)));
+        }
+        let early =
+            retriever.search(Query::new("Energie").filter(|_, passage| passage.range.start == 0));
+        assert!(early.unwrap().iter().all(|hit| hit.range.start == 0));
+    }
 }

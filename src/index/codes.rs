@@ -71,8 +71,7 @@ impl Codes {
     /// Adds all codes to `hash`.
     pub(super) fn hash(&self, hash: &mut Xxh3) {
         self.blocks.iter().for_each(|block| hash.update(&block.0));
-        let floats = self.inverse_norms.iter().chain(&self.chords);
-        floats.for_each(|x| hash.update(&x.to_le_bytes()));
+        self.inverse_norms.iter().for_each(|x| hash.update(&x.to_le_bytes()));
     }
 
     /// Bytes in memory.
@@ -140,7 +139,7 @@ impl Space for Codes {
     }
 
     fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
-        self.likely * (query.chord + self.chords[point as usize])
+        self.likely * (query.chord + self.chords[point as usize]) + self.rounding
     }
 
     fn similarities(&self, query: &CodeQuery, points: &[u32], similarities: &mut Vec<f32>) {

@@ -85,9 +85,8 @@ impl Links {
 
     /// Makes `links`, of which there is room for all, those of `point`.
     pub(super) fn set(&mut self, point: u32, links: &[u32]) {
-        debug_assert!(links.len() <= self.room, "{} links, room for {}", links.len(), self.room);
-        let start = point as usize * self.room;
-        self.targets[start..start + links.len()].copy_from_slice(links);
+        let room = &mut self.targets[point as usize * self.room..][..self.room];
+        room[..links.len()].copy_from_slice(links);
         self.lengths[point as usize] = u16::try_from(links.len()).unwrap_or(u16::MAX);
     }
 

@@ -179,7 +179,8 @@ impl HnswIndex {
         // With less, some of the points that the repair made sure of would be missed.
         let ef = ef_search.max(params.k).max(LEAST_EF);
         let allowed = params.allowed.map_or(self.rows as usize, RowSet::len);
-        if ef >= allowed {
+        // The graph pays for far fewer links than there are rows.
+        if ef >= allowed || ef * self.m >= self.rows as usize {
             return Err(ScanReason::WideSearch);
         }
         // A search among a share `s` of the rows visits about `ef * m / s` points, a scan

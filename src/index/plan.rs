@@ -56,7 +56,7 @@ pub enum ScanReason {
     Asked,
     /// The index has no graph.
     NoGraph,
-    /// As many candidates were to be kept as vectors are allowed.
+    /// So many candidates were to be kept that comparing all vectors costs less.
     WideSearch,
     /// So few vectors are allowed that comparing them costs less than a graph search.
     FewAllowed,
@@ -92,7 +92,7 @@ impl fmt::Display for ScanReason {
         f.write_str(match self {
             Self::Asked => "the query asks for it",
             Self::NoGraph => "the index has no graph",
-            Self::WideSearch => "ef_search covers all allowed vectors",
+            Self::WideSearch => "so large an ef_search costs more",
             Self::FewAllowed => "few vectors are allowed",
             Self::TooFewFound => "the graph search found too few allowed vectors",
             Self::RecallOutOfReach => "no ef_search is known to reach the recall asked for",
