@@ -179,7 +179,8 @@ impl HnswIndex {
         // With less, some of the points that the repair made sure of would be missed.
         let ef = ef_search.max(params.k).max(LEAST_EF);
         let allowed = params.allowed.map_or(self.rows as usize, RowSet::len);
-        // The graph pays for far fewer links than there are rows.
+        // A walk along about as many links as there are rows compares most of them, each at a
+        // higher price than a scan.
         if ef >= allowed || ef * self.m >= self.rows as usize {
             return Err(ScanReason::WideSearch);
         }

@@ -74,7 +74,7 @@ struct Shape {
 }
 
 enum Index {
-    Passim(HnswIndex),
+    Passim(Box<HnswIndex>),
     HnswRs(Hnsw<'static, f32, DistDot>),
 }
 
@@ -88,7 +88,7 @@ fn timed_build(
     let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
     let (cpu, wall) = (ProcessTime::now(), Instant::now());
     let index = match library {
-        "passim" => Index::Passim(pool.install(|| build_passim(base, shape))?),
+        "passim" => Index::Passim(Box::new(pool.install(|| build_passim(base, shape))?)),
         "hnsw_rs" => Index::HnswRs(pool.install(|| build_hnsw_rs(&base, shape))),
         _ => return Err(format!("no such library: {library}").into()),
     };
