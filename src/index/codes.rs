@@ -104,7 +104,7 @@ impl Codes {
             distance < COARSE * self.chords[**probe as usize]
         };
         let lost = probes.par_iter().filter(is_lost).count();
-        lost * 16 <= probes.len()
+        lost * LOST_SHARE <= probes.len()
     }
 
     fn row(&self, row: u32) -> &[Block<u8>] {
@@ -159,6 +159,8 @@ impl Space for Codes {
 const LIKELY: f32 = 3.0;
 /// Rows of a sample that are looked at.
 const PROBES: usize = 256;
+/// Codes do not do if more than one probe in this many is lost.
+const LOST_SHARE: usize = 16;
 /// Distances below this many rounding errors are in no order.
 const COARSE: f32 = 4.0;
 

@@ -100,6 +100,24 @@ impl Links {
         self.set(from, &links);
     }
 
+    /// `starts` and all that their links lead to, start by start, in the order of their
+    /// distance from it.
+    pub(super) fn by_breadth(&self, starts: impl IntoIterator<Item = u32>) -> Vec<u32> {
+        let mut seen = RowSet::none(super::as_rows(self.len()));
+        let mut order = Vec::new();
+        for start in starts {
+            let mut next = order.len();
+            if seen.insert(start) {
+                order.push(start);
+            }
+            while let Some(point) = order.get(next).copied() {
+                order.extend(self.of(point).iter().filter(|link| seen.insert(**link)));
+                next += 1;
+            }
+        }
+        order
+    }
+
     /// Asks for the links of `point` to be brought into the cache.
     pub(super) fn prefetch(&self, point: u32) {
         kernel::prefetch(&self.targets[point as usize * self.room..][..self.room]);
@@ -117,41 +135,29 @@ impl Graph {
     /// those that it does not lead to come last. Points that are searched together get
     /// numbers that are close together.
     pub(super) fn by_breadth(&self) -> Vec<u32> {
-        let points = super::as_rows(self.base.len());
-        let mut seen = RowSet::none(points);
-        let mut order = Vec::with_capacity(self.base.len());
-        for start in 0..points {
-            let mut next = order.len();
-            if seen.insert(start) {
-                order.push(start);
-            }
-            while let Some(point) = order.get(next).copied() {
-                order.extend(self.base.of(point).iter().filter(|link| seen.insert(**link)));
-                next += 1;
-            }
-        }
-        order
+        self.base.by_breadth(0..super::as_rows(self.base.len()))
     }
 
     /// The same graph, the point that was `order[i]` now number `i`.
-    pub(super) fn reordered(&self, order: &[u32]) -> Self {
+    pub(super) fn reordered(mut self, order: &[u32]) -> Self {
         let mut numbers = vec![0; order.len()];
         for (number, point) in (0..).zip(order) {
             numbers[*point as usize] = number;
         }
-        let renumber = |points: &[u32]| -> Vec<u32> {
-            points.iter().map(|point| numbers[*point as usize]).collect()
+        let renumber = |points: &mut [u32]| {
+            for point in points {
+                *point = numbers[*point as usize];
+            }
         };
-        let lists: Vec<Vec<u32>> =
-            order.iter().map(|point| renumber(self.base.of(*point))).collect();
-        let mut upper = self.upper.clone();
-        for layer in &mut upper.0 {
-            layer.points = renumber(&layer.points);
+        let mut base = Links::new(order.iter().map(|point| self.base.of(*point)));
+        renumber(&mut base.targets);
+        for layer in &mut self.upper.0 {
+            renumber(&mut layer.points);
         }
-        if let Some(first) = upper.0.first_mut() {
-            first.below = first.points.clone();
+        if let Some(first) = self.upper.0.first_mut() {
+            renumber(&mut first.below);
         }
-        Self { upper, base: Links::new(lists.iter().map(Vec::as_slice)) }
+        Self { upper: self.upper, base }
     }
 }
 

@@ -50,7 +50,7 @@ fn all<S: Space>(space: &S) -> Vec<u32> {
 
 /// For each of `points` that a search for it does not find, a link (from, to) that would
 /// lead to it.
-pub(super) fn missing_links<S: Space>(
+fn missing_links<S: Space>(
     graph: &Graph,
     space: &S,
     points: &[u32],

@@ -18,7 +18,7 @@ pub(super) struct Scan<'a, F> {
 }
 
 /// Rows compared between two looks at the clock; their codes stay in the cache.
-const BLOCK: usize = 1024;
+const ROWS_PER_LOOK: usize = 1024;
 
 impl<F: Fn(u32) -> u32> Scan<'_, F> {
     /// The neighbors of the unit vector `query` that a comparison of all in full precision
@@ -62,11 +62,11 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
         hopefuls: &mut Hopefuls,
     ) -> bool {
         let query = self.codes.query(query);
-        let mut block = Vec::with_capacity(BLOCK);
-        let (mut points, mut similarities) = (block.clone(), Vec::with_capacity(BLOCK));
+        let mut block = Vec::with_capacity(ROWS_PER_LOOK);
+        let (mut points, mut similarities) = (block.clone(), Vec::with_capacity(ROWS_PER_LOOK));
         loop {
             block.clear();
-            block.extend(rows.by_ref().take(BLOCK));
+            block.extend(rows.by_ref().take(ROWS_PER_LOOK));
             // The first block is always compared, so that there is something to return.
             if block.is_empty() || hopefuls.compared > 0 && params.ended() {
                 return block.is_empty();

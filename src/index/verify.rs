@@ -5,7 +5,7 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
-    Effort, HnswIndex, Neighbor, RowSet, SearchParams, VectorIndex,
+    Effort, HnswIndex, Neighbor, SearchParams, VectorIndex,
     index::{
         as_rows,
         graph::{Graph, Links},
@@ -84,7 +84,7 @@ impl HnswIndex {
         let params = SearchParams { k: 1, effort: Effort::Ef(LEAST_EF), ..SearchParams::default() };
         let own = Neighbor::of(vector, &self.vectors, row).similarity;
         let found = self.search(vector, &params);
-        // The query is scaled once more, which can move the last bit.
+        // A query of many values may be scaled once more, which can move the last bit.
         let least = own - 4.0 * f32::EPSILON;
         found.is_ok_and(|found| found.neighbors.iter().any(|one| one.similarity >= least))
     }
@@ -125,20 +125,8 @@ fn reachable(graph: &Graph) -> usize {
     }
     let mut places = vec![0];
     for layer in graph.upper.0.iter().rev() {
-        let reached = closure(&layer.links, places);
+        let reached = layer.links.by_breadth(places);
         places = reached.into_iter().map(|place| layer.below[place as usize]).collect();
     }
-    closure(&graph.base, places).len()
-}
-
-/// `starts` and all that their links lead to.
-fn closure(links: &Links, starts: Vec<u32>) -> Vec<u32> {
-    let mut seen = RowSet::none(as_rows(links.len()));
-    let mut reached: Vec<u32> = starts.into_iter().filter(|start| seen.insert(*start)).collect();
-    let mut next = 0;
-    while let Some(place) = reached.get(next).copied() {
-        reached.extend(links.of(place).iter().filter(|link| seen.insert(**link)));
-        next += 1;
-    }
-    reached
+    graph.base.by_breadth(places).len()
 }

@@ -169,7 +169,7 @@ pub(super) enum End {
 
 /// Points whose links are followed in one step: the more there is to compare at once, the less
 /// of the time that memory takes is spent waiting.
-const AT_ONCE: usize = 2;
+const FOLLOWED_AT_ONCE: usize = 2;
 /// Steps between two looks at the clock.
 const STEPS_PER_LOOK: usize = 16;
 
@@ -229,7 +229,7 @@ impl Scratch {
             }
             let Some(next) = self.pool.follow() else { return End::Complete };
             self.seen.add(links.of(next));
-            for _ in 1..AT_ONCE {
+            for _ in 1..FOLLOWED_AT_ONCE {
                 if let Some(next) = self.pool.follow_beside() {
                     self.seen.add(links.of(next));
                 }
