@@ -60,6 +60,7 @@
 #![deny(clippy::todo, clippy::unimplemented, clippy::unreachable)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
+mod array;
 mod article;
 mod chunk;
 mod embed;
@@ -75,6 +76,7 @@ mod query;
 mod refusal;
 mod retriever;
 mod searcher;
+mod sections;
 mod segment;
 mod store;
 mod vectors;

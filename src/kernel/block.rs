@@ -8,3 +8,9 @@ pub(crate) const BLOCK: usize = 64;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(C, align(64))]
 pub(crate) struct Block<T>(pub(crate) [T; BLOCK]);
+
+// SAFETY: zeros are a block of codes; bytes are initialised whatever they are.
+unsafe impl bytemuck::Zeroable for Block<u8> {}
+// SAFETY: `repr(C)` over 64 bytes, aligned to 64: a block is its bytes, without padding, and
+// any bytes are one.
+unsafe impl bytemuck::Pod for Block<u8> {}

@@ -1,0 +1,63 @@
+//! Files as memory: the only place that maps them.
+
+#![expect(unsafe_code, reason = "mapping a file; the block states why it is sound")]
+
+use std::{
+    fmt,
+    fs::File,
+    io,
+    ops::Deref,
+    path::{Path, PathBuf},
+};
+
+use memmap2::{Advice, Mmap};
+
+/// A file as bytes, read from the disk when they are looked at.
+pub(crate) struct Map {
+    path: PathBuf,
+    /// `None` for an empty file, which systems refuse to map.
+    bytes: Option<Mmap>,
+}
+
+impl fmt::Debug for Map {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Map").field("path", &self.path).field("len", &self.len()).finish()
+    }
+}
+
+impl Map {
+    /// Maps the file at `path`, which nobody changes or shortens as long as it is mapped: files
+    /// of an index are written once, under a name of their own, and only ever removed.
+    pub(crate) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let bytes = if file.metadata()?.len() == 0 {
+            None
+        } else {
+            // SAFETY: bytes that change under a `&[u8]` are what makes a mapping unsound. This
+            // crate never writes to a file that is complete, and asks the same of others (see
+            // the documentation of `Retriever::open`).
+            Some(unsafe { Mmap::map(&file)? })
+        };
+        Ok(Self { path: path.to_owned(), bytes })
+    }
+
+    /// The file.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Asks the system to read nothing ahead: what is looked at is here and there.
+    pub(crate) fn read_here_and_there(&self, start: usize, len: usize) {
+        let advise = |map: &Mmap| map.advise_range(Advice::Random, start, len);
+        // A hint alone: without it the same bytes are read.
+        _ = self.bytes.as_ref().map(advise);
+    }
+}
+
+impl Deref for Map {
+    type Target = [u8];
+
+    fn deref(&self) -> &[u8] {
+        self.bytes.as_deref().unwrap_or_default()
+    }
+}
