@@ -85,6 +85,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     let mut retriever = Retriever::builder().embedder(embedder).progress(progress).in_memory()?;
     let start = Instant::now();
     retriever.add(articles)?;
+    retriever.commit()?;
     let index_seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
 

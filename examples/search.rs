@@ -24,9 +24,11 @@ use passim::{Article, Error, Hit, Query, Retriever, read_articles};
 use serde_json::json;
 
 const USAGE: &str = "\
-search [--articles DIR_OR_FILE]... [--top-k N] [--embedder EMBEDDER] [--json] [QUESTION]...
+search [--articles DIR_OR_FILE]... [--index DIR] [--top-k N] [--embedder EMBEDDER] [--json] [QUESTION]...
 
   --articles   .txt, .md or .jsonl files, or folders of them; without it, the sample articles
+  --index      keep the index in this folder: it is made if it is not there; of the articles only
+               what is new or changed since is embedded. Without --articles it is searched as it is
   --top-k      hits per question (5)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
   --json       one JSON object per hit and line: query, rank, article, start, end, similarity, text
@@ -41,6 +43,7 @@ const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles");
 
 struct Args {
     articles: Vec<PathBuf>,
+    index: Option<PathBuf>,
     top_k: usize,
     embedder: String,
     json: bool,
@@ -55,6 +58,7 @@ fn main() -> ExitCode {
 fn args() -> Result<Option<Args>, Failure> {
     let mut args = Args {
         articles: Vec::new(),
+        index: None,
         top_k: 5,
         embedder: "bundled".to_owned(),
         json: false,
@@ -64,6 +68,7 @@ fn args() -> Result<Option<Args>, Failure> {
     while let Some(arg) = parser.next()? {
         match arg {
             Long("articles") => args.articles.push(parser.value()?.into()),
+            Long("index") => args.index = Some(parser.value()?.into()),
             Long("top-k") | Short('k') => args.top_k = parser.value()?.parse()?,
             Long("embedder") => args.embedder = parser.value()?.string()?,
             Long("json") => args.json = true,
@@ -78,7 +83,8 @@ fn args() -> Result<Option<Args>, Failure> {
     if args.top_k == 0 {
         return Err("--top-k is 0, give 1 or more".into());
     }
-    if args.articles.is_empty() {
+    let there = args.index.as_ref().is_some_and(|index| index.join("manifest.passim").exists());
+    if args.articles.is_empty() && !there {
         args.articles.push(SAMPLES.into());
     }
     Ok(Some(args))
@@ -115,32 +121,53 @@ fn answer_lines(retriever: &Retriever, args: &Args) -> Result<(), Failure> {
     if unread == 0 { Ok(()) } else { Err(format!("questions that were not read: {unread}").into()) }
 }
 
-/// Reads and indexes the articles.
+/// The retriever over the articles: in memory, or in a folder, brought up to date.
 fn indexed(args: &Args) -> Result<Retriever, Failure> {
-    let articles = articles(&args.articles)?;
-    if articles.is_empty() {
-        return Err("there is no article to search".into());
-    }
     let embedder = embedders::embedder(&args.embedder)?;
     let (bar, progress) = bar::bar();
-    let mut retriever = Retriever::builder().embedder(embedder).progress(progress).in_memory()?;
-    let added = retriever.add(articles.into_values())?;
-    bar.finish_and_clear();
-    eprintln!(
-        "{} articles, {} passages, embedded in {:.2} s",
-        added.articles, added.embedding.texts, added.embedding.seconds
-    );
+    let builder = Retriever::builder().embedder(embedder).progress(progress);
+    let mut retriever = match &args.index {
+        Some(index) => builder.open_or_create(index)?,
+        None => builder.in_memory()?,
+    };
+    if !args.articles.is_empty() {
+        let (articles, unread) = articles(&args.articles)?;
+        if articles.is_empty() {
+            return Err("there is no article to search".into());
+        }
+        let synced = if unread == 0 {
+            retriever.sync(articles.into_values())?
+        } else {
+            // What could not be read is not gone: nothing is removed.
+            let upserted = retriever.upsert(articles.into_values())?;
+            retriever.commit()?;
+            upserted
+        };
+        bar.finish_and_clear();
+        eprintln!(
+            "{} added, {} changed, {} removed, {} unchanged; {} passages embedded in {:.2} s",
+            synced.added,
+            synced.changed,
+            synced.removed,
+            synced.unchanged,
+            synced.embedded,
+            synced.seconds
+        );
+    }
+    eprintln!("{} articles, {} passages", retriever.articles(), retriever.passages());
     Ok(retriever)
 }
 
 type Articles = BTreeMap<String, Article>;
 
 /// The articles of all sources. Where a later source has a key of an earlier one again, the
-/// name of its folder goes before the key.
-fn articles(sources: &[PathBuf]) -> Result<Articles, Failure> {
+/// name of its folder goes before the key. And how many could not be read.
+fn articles(sources: &[PathBuf]) -> Result<(Articles, usize), Failure> {
     let mut all = Articles::new();
+    let mut unread = 0;
     for source in sources {
-        let mut articles = read(source)?;
+        let (mut articles, unread_here) = read(source)?;
+        unread += unread_here;
         // A file that is given twice is one article.
         articles.retain(|key, article| all.get(key) != Some(article));
         let (again, new): (Articles, Articles) =
@@ -153,7 +180,7 @@ fn articles(sources: &[PathBuf]) -> Result<Articles, Failure> {
             all.insert(key_below.clone(), Article { key: key_below, ..article });
         }
     }
-    Ok(all)
+    Ok((all, unread))
 }
 
 /// `key` below `folder`, with a number if there is such a key already.
@@ -168,9 +195,9 @@ fn free_key(all: &Articles, folder: &str, key: &str) -> String {
 }
 
 /// The articles of one source by key. What cannot be read in it is named and passed over;
-/// if that is the source itself, it is an error.
-fn read(source: &Path) -> Result<Articles, Failure> {
-    let mut articles = Articles::new();
+/// if that is the source itself, it is an error. The number is how many those are.
+fn read(source: &Path) -> Result<(Articles, usize), Failure> {
+    let (mut articles, mut unread) = (Articles::new(), 0);
     for article in read_articles(source) {
         match article {
             Ok(article) => {
@@ -180,10 +207,13 @@ fn read(source: &Path) -> Result<Articles, Failure> {
                 }
             }
             Err(error) if is_about(&error, source) => return Err(error.into()),
-            Err(error) => report(&error),
+            Err(error) => {
+                report(&error);
+                unread += 1;
+            }
         }
     }
-    Ok(articles)
+    Ok((articles, unread))
 }
 
 fn is_about(error: &Error, source: &Path) -> bool {

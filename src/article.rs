@@ -68,6 +68,18 @@ impl Article {
     }
 }
 
+/// An article without its text: what a [filter](crate::Query::filter) is asked about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ArticleHead {
+    /// What hits cite the article by.
+    pub key: String,
+    /// Title, if there is one.
+    pub title: Option<String>,
+    /// Its named values.
+    pub metadata: Metadata,
+}
+
 /// A value of an article's metadata.
 ///
 /// In JSON a date is a string of the form `YYYY-MM-DD`.
@@ -168,6 +180,20 @@ impl Date {
         let date = civil::Date::new(year, month, day).ok().filter(|_| (0..=9999).contains(&year));
         let got = || format!("{year:04}-{month:02}-{day:02}");
         date.map(Self).ok_or_else(|| Error::Date { got: got() })
+    }
+}
+
+impl Date {
+    pub(crate) fn year(self) -> i16 {
+        self.0.year()
+    }
+
+    pub(crate) fn month(self) -> i8 {
+        self.0.month()
+    }
+
+    pub(crate) fn day(self) -> i8 {
+        self.0.day()
     }
 }
 

@@ -97,6 +97,35 @@ impl Chunker {
         self
     }
 
+    /// What [`max_tokens`](Self::max_tokens) is.
+    pub(crate) fn budget(&self) -> usize {
+        self.max_tokens
+    }
+
+    /// What [`overlap_sentences`](Self::overlap_sentences) is.
+    pub(crate) fn overlap(&self) -> usize {
+        self.overlap_sentences
+    }
+
+    /// What [`context`](Self::context) is.
+    pub(crate) fn has_context(&self) -> bool {
+        self.context
+    }
+
+    /// Equal for chunkers that cut an article alike.
+    pub(crate) fn fingerprint(&self) -> [u8; 24] {
+        /// To be raised when the same settings begin to cut otherwise.
+        const WAY_OF_CUTTING: u32 = 1;
+        let context = u32::from(self.context);
+        let settings = [self.max_tokens as u64, self.overlap_sentences as u64];
+        let [tokens, overlap] = settings.map(u64::to_le_bytes);
+        let [way, context] = [WAY_OF_CUTTING, context].map(u32::to_le_bytes);
+        let mut bytes = [0; 24];
+        let pieces = [&tokens[..], &overlap, &way, &context].concat();
+        bytes.copy_from_slice(&pieces);
+        bytes
+    }
+
     /// Checks the settings.
     pub(crate) fn check(&self) -> Result<()> {
         Error::check_setting("max_tokens", self.max_tokens, 1.., "1 or more")?;

@@ -194,6 +194,45 @@ pub enum Error {
         check: &'static str,
     },
 
+    /// Another process, or another part of this one, has the index open for writing.
+    #[error(
+        "the index in {} is open for writing elsewhere: wait for that writer, or only read, with \
+         `Searcher::open`",
+        path.display()
+    )]
+    Locked {
+        /// The folder of the index.
+        path: PathBuf,
+    },
+
+    /// A folder holds no index.
+    #[error("there is no index in {}: make one with `Retriever::create`", path.display())]
+    NoIndex {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A folder holds an index already.
+    #[error("there is an index in {}: open it with `Retriever::open`", path.display())]
+    IndexExists {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A model gives a text another vector than when the index was made.
+    #[error(
+        "model {model} gives `{text}` another vector than when the index was made (cosine \
+         {similarity:.4}): its runtime has changed; go back to that one, or index anew"
+    )]
+    ModelDrift {
+        /// The model.
+        model: Box<ModelIdentity>,
+        /// The text.
+        text: String,
+        /// Cosine between the two vectors.
+        similarity: f32,
+    },
+
     /// A format version that this version of the crate does not read.
     #[error("{origin} has format version {got}, this version of passim reads {oldest} to {newest}")]
     Version {

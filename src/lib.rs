@@ -81,7 +81,7 @@ mod segment;
 mod store;
 mod vectors;
 
-pub use article::{Article, Date, Metadata, Value};
+pub use article::{Article, ArticleHead, Date, Metadata, Value};
 pub use chunk::{Chunker, Sentences, sentences};
 #[cfg(feature = "hub")]
 pub use embed::PretrainedModel;
@@ -98,7 +98,10 @@ pub use index::{
 pub use passage::Passage;
 pub use progress::{Cancel, Progress};
 pub use query::Query;
-pub use retriever::{AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder};
+pub use retriever::{
+    AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, SegmentStats,
+    Stats, SyncReport, VerifyReport,
+};
 pub use searcher::Searcher;
 pub use vectors::Vectors;
 

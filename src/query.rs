@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
-use crate::{Article, Cancel, Effort, Error, Passage, Result, SearchParams};
+use crate::{ArticleHead, Cancel, Effort, Error, Passage, Result, SearchParams};
 
 /// A question with the settings of its search.
 ///
@@ -37,10 +37,10 @@ pub struct Query {
 #[derive(Clone)]
 pub(crate) struct Filter(Arc<Condition>);
 
-type Condition = dyn Fn(&Article, &Passage) -> bool + Send + Sync;
+type Condition = dyn Fn(&ArticleHead, &Passage) -> bool + Send + Sync;
 
 impl Filter {
-    pub(crate) fn allows(&self, article: &Article, passage: &Passage) -> bool {
+    pub(crate) fn allows(&self, article: &ArticleHead, passage: &Passage) -> bool {
         (self.0)(article, passage)
     }
 }
@@ -106,7 +106,8 @@ impl Query {
 
     /// Finds only passages that meet `condition`; `k` of them, whenever `k` exist.
     ///
-    /// The condition is asked of every passage of the corpus, once a search.
+    /// The condition is asked of every passage of the corpus, once a search. The first such
+    /// search reads the keys, titles and metadata of all articles, and keeps them in memory.
     ///
     /// # Examples
     ///
@@ -126,7 +127,7 @@ impl Query {
     #[must_use]
     pub fn filter(
         mut self,
-        condition: impl Fn(&Article, &Passage) -> bool + Send + Sync + 'static,
+        condition: impl Fn(&ArticleHead, &Passage) -> bool + Send + Sync + 'static,
     ) -> Self {
         self.filter = Some(Filter(Arc::new(condition)));
         self

@@ -1,28 +1,35 @@
 //! The retriever: takes articles in, chunks, embeds and indexes them, lets them be found.
 
+mod absorb;
 mod builder;
 mod calibrate;
+mod merge;
+mod stats;
+mod sync;
 
-use std::{collections::HashSet, fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc};
 
-use rayon::prelude::*;
-use serde::Serialize;
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, Chunker, EmbedReport, EmbedStage, Error, Hits, IndexChoice, Progress, Query,
-    Result, Role, Searcher, Vectors,
-    segment::{Chunked, LiveSegment, Segment},
-    store,
+    Article, Cancel, Chunker, Hits, IndexChoice, Progress, Query, Result, Searcher,
+    searcher::{Shared, Snapshot},
+    segment::LiveSegment,
+    store::{Manifest, Store},
 };
 
+pub use absorb::AddReport;
 pub use builder::RetrieverBuilder;
 pub use calibrate::{CalibrationReport, GraphCalibration};
+pub use stats::{SegmentStats, Stats, VerifyReport};
+pub use sync::SyncReport;
 
-/// A corpus of articles that can be searched.
+/// A corpus of articles that can be searched, in memory or in a folder.
 ///
-/// It is written by one owner (`&mut self`); [`searcher`](Self::searcher) gives
-/// snapshots that other threads search meanwhile.
+/// It has one owner, who changes it (`&mut self`) and [commits](Self::commit) the changes.
+/// The owner finds what is not committed, too; everybody else finds the last commit:
+/// [`searcher`](Self::searcher) gives snapshots of it for other threads, and
+/// [`Searcher::open`] in other processes. Dropping a retriever drops what is not committed.
 ///
 /// # Examples
 ///
@@ -39,17 +46,42 @@ pub use calibrate::{CalibrationReport, GraphCalibration};
 /// assert_eq!(hits[0].range, 0..59);
 /// # Ok::<(), passim::Error>(())
 /// ```
+///
+/// In a folder:
+///
+/// ```
+/// use passim::{Article, Retriever};
+///
+/// # let temp = tempfile::tempdir().unwrap();
+/// # let folder = temp.path().join("index");
+/// let mut retriever = Retriever::create(&folder)?;
+/// retriever.add([Article::new("moor.txt", "Moore speichern viel Kohlenstoff.")])?;
+/// retriever.commit()?;
+/// drop(retriever);
+///
+/// let retriever = Retriever::open(&folder)?;
+/// assert_eq!(retriever.search("What do peat bogs store?")?[0].article, "moor.txt");
+/// # Ok::<(), passim::Error>(())
+/// ```
 pub struct Retriever {
+    /// The corpus with what is not committed.
     searcher: Searcher,
+    /// How many of its segments are of the last commit; later ones are not committed.
+    committed: usize,
+    /// The last commit.
+    published: Arc<Shared>,
     settings: Settings,
-    /// `None` until it is calibrated.
-    kept: Option<calibrate::Kept>,
+    /// `None` in memory.
+    store: Option<Store>,
+    /// Whether there is anything to commit.
+    changed: bool,
 }
 
 /// What a retriever is told when it is built.
 struct Settings {
     chunker: Chunker,
     index: IndexChoice,
+    checkpoint: usize,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
 }
@@ -58,24 +90,11 @@ impl fmt::Debug for Retriever {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retriever")
             .field("searcher", &self.searcher)
+            .field("store", &self.store)
             .field("chunker", &self.settings.chunker)
             .field("index", &self.settings.index)
             .finish_non_exhaustive()
     }
-}
-
-/// What adding articles came to.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct AddReport {
-    /// Articles added, those that replaced others included.
-    pub articles: usize,
-    /// Articles that replaced one of the same key.
-    pub replaced: usize,
-    /// Keys of articles without text; they are kept, but no passage of them is found.
-    pub empty: Vec<String>,
-    /// The embedding of the passages.
-    pub embedding: EmbedReport,
 }
 
 impl Retriever {
@@ -88,73 +107,96 @@ impl Retriever {
         Self::builder().in_memory()
     }
 
+    /// Makes an empty index in the folder at `path`, with the bundled model.
+    ///
+    /// # Errors
+    ///
+    /// As [`RetrieverBuilder::create`].
+    pub fn create(path: impl AsRef<Path>) -> Result<Self> {
+        Self::builder().create(path)
+    }
+
+    /// Opens the index in the folder at `path`, which was made with the bundled model.
+    ///
+    /// # Errors
+    ///
+    /// As [`RetrieverBuilder::open`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::builder().open(path)
+    }
+
+    /// Opens the index in the folder at `path`, or makes it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As [`RetrieverBuilder::open_or_create`].
+    pub fn open_or_create(path: impl AsRef<Path>) -> Result<Self> {
+        Self::builder().open_or_create(path)
+    }
+
     /// Settings for a retriever.
     #[must_use]
     pub fn builder() -> RetrieverBuilder {
         RetrieverBuilder::default()
     }
 
-    /// Reads a corpus that was [saved](Self::save), with the bundled model.
-    ///
-    /// # Errors
-    ///
-    /// As [`RetrieverBuilder::load`].
-    pub fn load(path: impl AsRef<Path>) -> Result<Self> {
-        Self::builder().load(path)
-    }
-
-    /// Writes all articles, passages and vectors to one file; the graph is built anew
-    /// when it is loaded.
-    ///
-    /// The file is replaced in one step: whatever happens, the old or the new one is there.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Write`] if it cannot be written, [`Error::TooLarge`] for an article that is
-    /// over 2^28 bytes together with its metadata and passages.
-    #[instrument(level = "debug", skip_all)]
-    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
-        let (articles, vectors) = joined(&self.searcher.segments, self.searcher.embedder.dim())?;
-        let identity = self.searcher.embedder.identity();
-        store::save(path.as_ref(), identity, &articles, &vectors)
-    }
-
-    /// Adds articles; one with the key of an earlier article replaces it.
-    ///
-    /// All of them are added, or, on an error, none. Where this builds a graph, it is
-    /// [calibrated](Self::calibrate), too, if the corpus is.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::EmptyKey`] for an article without key, [`Error::ArticleTooLarge`] for one
-    /// over [`Article::MAX_BYTES`], [`Error::Cancelled`], and what the embedder returns.
-    #[instrument(level = "debug", skip_all)]
-    pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
-        let articles = last_of_each_key(articles)?;
-        if articles.is_empty() {
-            return Ok(AddReport::default());
-        }
-        let chunked = self.chunk(articles)?;
-        let (vectors, embedding) = self.embed(&chunked)?;
-        let empty = chunked.iter().filter(|one| one.passages.is_empty());
-        let empty = empty.map(|one| one.article.key.clone()).collect();
-
-        let mut segments = self.searcher.segments.clone();
-        let mut replaced = 0;
-        for one in &chunked {
-            let key = &one.article.key;
-            replaced += usize::from(segments.iter_mut().any(|segment| segment.remove(key)));
-        }
-        let articles = chunked.len();
-        self.searcher.segments = self.merged(segments, chunked, &vectors)?;
-        Ok(AddReport { articles, replaced, empty, embedding })
-    }
-
     /// Removes the article of this key; false if there is none.
-    pub fn remove(&mut self, key: &str) -> bool {
-        let removed = self.searcher.segments.iter_mut().any(|segment| segment.remove(key));
-        self.searcher.segments.retain(|segment| segment.articles() > 0);
-        removed
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a file of the index is damaged.
+    pub fn remove(&mut self, key: &str) -> Result<bool> {
+        let place = merge::place_of(self.segments(), key)?;
+        if let Some((segment, at)) = place {
+            self.segments_mut()[segment].remove(at)?;
+            self.changed = true;
+        }
+        Ok(place.is_some())
+    }
+
+    /// Makes what was changed the next generation: merges small segments, builds their graphs,
+    /// writes what is new, and publishes it. Returns the number of the generation, which is
+    /// that of the last one if nothing was changed.
+    ///
+    /// All of it is committed, or, on an error, nothing, and what was changed is still there
+    /// to be committed again. One error is the exception: if the last step, syncing the
+    /// folder, fails, others see the new generation, but it may not outlast a power cut;
+    /// committing again syncs it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Write`](crate::Error::Write) if it cannot be written,
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a segment that is to be merged is damaged,
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    #[instrument(level = "debug", skip_all)]
+    pub fn commit(&mut self) -> Result<u64> {
+        if self.changed {
+            let segments = self.merged()?;
+            self.publish(segments)
+        } else {
+            self.sync_again()
+        }
+    }
+
+    /// Forgets what was changed since the last commit.
+    pub fn rollback(&mut self) {
+        self.searcher.snapshot = self.published.get();
+        self.committed = self.segments().len();
+        self.changed = false;
+    }
+
+    /// Commits, with all articles in one segment and nothing of what was removed: the smallest
+    /// and fastest form of the corpus. Returns the number of the generation.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    #[instrument(level = "debug", skip_all)]
+    pub fn compact(&mut self) -> Result<u64> {
+        match self.compacted()? {
+            Some(segments) => self.publish(segments),
+            None => self.commit(),
+        }
     }
 
     /// The passages that are most similar to `query`; see [`Searcher::search`].
@@ -175,21 +217,29 @@ impl Retriever {
         self.searcher.search_many(queries)
     }
 
-    /// A snapshot of the corpus for other threads; what is added or removed later does
-    /// not change it.
+    /// A snapshot of the last commit for other threads: what was added or removed since is not
+    /// in it. It answers from there until it is told to [`reload`](Searcher::reload).
     #[must_use]
     pub fn searcher(&self) -> Searcher {
-        self.searcher.clone()
+        Searcher { snapshot: self.published.get(), ..self.searcher.clone() }
     }
 
     /// The article of this key.
-    #[must_use]
-    pub fn article(&self, key: &str) -> Option<&Article> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if a file of the index is damaged.
+    pub fn article(&self, key: &str) -> Result<Option<Article>> {
         self.searcher.article(key)
     }
 
     /// The keys of all articles, in the order they were added.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
+    ///
+    /// # Errors
+    ///
+    /// Each is an [`Error::Corrupt`](crate::Error::Corrupt) if the file that it is in is
+    /// damaged.
+    pub fn keys(&self) -> impl Iterator<Item = Result<&str>> {
         self.searcher.keys()
     }
 
@@ -205,115 +255,51 @@ impl Retriever {
         self.searcher.passages()
     }
 
-    /// Chunks `articles` on the threads of the current `rayon` pool.
-    fn chunk(&self, articles: Vec<Article>) -> Result<Vec<Chunked>> {
-        let Settings { chunker, cancel, .. } = &self.settings;
-        let chunk = |article: Article| {
-            cancel.check()?;
-            let passages = chunker.passages(&article, &*self.searcher.embedder)?.into();
-            Ok(Chunked { article: Arc::new(article), passages })
-        };
-        articles.into_par_iter().map(chunk).collect()
+    fn segments(&self) -> &[LiveSegment] {
+        &self.searcher.snapshot.segments
     }
 
-    /// Embeds all passages of `articles`, in order.
-    fn embed(&self, articles: &[Chunked]) -> Result<(Vectors, EmbedReport)> {
-        let in_context = |one: &Chunked| -> Vec<String> {
-            one.passages.iter().map(|passage| passage.text_in_context(&one.article)).collect()
-        };
-        let texts: Vec<String> = articles.par_iter().flat_map_iter(in_context).collect();
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        self.stage().run(Role::Passage, &texts)
+    fn segments_mut(&mut self) -> &mut Vec<LiveSegment> {
+        &mut Arc::make_mut(&mut self.searcher.snapshot).segments
     }
 
-    /// The stage that texts are embedded by, observed and cancelled as the settings say.
-    fn stage(&self) -> EmbedStage<'_> {
-        let Settings { progress, cancel, .. } = &self.settings;
-        let stage = self.searcher.stage().cancel(cancel);
-        match progress {
-            Some(progress) => stage.progress(progress),
-            None => stage,
-        }
-    }
-
-    /// `segments` with the new articles in one more, which takes in the newest of them that
-    /// would be too small beside it; and those that are mostly dead sealed anew.
-    ///
-    /// A segment without a graph is cheap to take in, one with a graph is taken in if it is
-    /// not more than twice as large as what is gathered. So every segment is more than twice
-    /// as large as all later ones together, there are about log n of them, and a passage is
-    /// indexed about log n times.
-    fn merged(
-        &self,
-        mut segments: Vec<LiveSegment>,
-        new: Vec<Chunked>,
-        vectors: &Vectors,
-    ) -> Result<Vec<LiveSegment>> {
-        segments.retain(|segment| segment.articles() > 0);
-        let cheap = self.settings.index.graph_from().min(IndexChoice::GRAPH_FROM);
-        let (mut from, mut gathered) = (segments.len(), vectors.len());
-        for segment in segments.iter().rev() {
-            if segment.passages() >= cheap && segment.passages() > 2 * gathered {
-                break;
+    /// Publishes `segments` as the next generation.
+    fn publish(&mut self, segments: Vec<LiveSegment>) -> Result<u64> {
+        let generation = self.published.get().generation + 1;
+        let questions = self.searcher.snapshot.questions.clone();
+        let (segments, durable) = match &mut self.store {
+            None => (segments, Ok(())),
+            Some(store) => {
+                let manifest = Manifest {
+                    generation,
+                    chunker: self.settings.chunker.clone(),
+                    index: self.settings.index,
+                    ..store.manifest().clone()
+                };
+                let published = store.publish(manifest, &segments, questions.as_deref())?;
+                (published.segments, published.durable)
             }
-            gathered += segment.passages();
-            from -= 1;
-        }
-        let taken = segments.split_off(from);
-        for segment in segments.iter_mut().filter(|segment| segment.is_mostly_dead()) {
-            let (articles, vectors) = segment.survivors();
-            *segment = self.sealed(articles, vectors)?;
-        }
-        let (mut articles, old) = joined(&taken, vectors.dim())?;
-        articles.extend(new);
-        if !articles.is_empty() {
-            let vectors = Vectors::concat(vectors.dim(), [&old, vectors])?;
-            segments.push(self.sealed(articles, vectors)?);
-        }
-        Ok(segments)
+        };
+        self.committed = segments.len();
+        self.searcher.snapshot = Arc::new(Snapshot { generation, segments, questions });
+        self.published.set(Arc::clone(&self.searcher.snapshot));
+        self.changed = false;
+        durable.map(|()| generation)
     }
 
-    fn sealed(&self, articles: Vec<Chunked>, vectors: Vectors) -> Result<LiveSegment> {
-        let Settings { index, cancel, .. } = &self.settings;
-        let segment = LiveSegment::all(Segment::seal(articles, vectors, *index, cancel)?);
-        match &self.kept {
-            Some(kept) => self.calibrated(segment, kept),
-            None => Ok(segment),
+    /// Makes a generation durable that could not be when it was published.
+    fn sync_again(&mut self) -> Result<u64> {
+        if let Some(store) = self.store.as_mut().filter(|store| store.is_unsynced()) {
+            store.make_durable()?;
         }
+        Ok(self.searcher.generation())
     }
-}
-
-/// The live articles of `segments` with the vectors of their passages, of dimension `dim`.
-fn joined(segments: &[LiveSegment], dim: usize) -> Result<(Vec<Chunked>, Vectors)> {
-    let (articles, vectors): (Vec<_>, Vec<_>) = segments.iter().map(LiveSegment::survivors).unzip();
-    Ok((articles.concat(), Vectors::concat(dim, &vectors)?))
-}
-
-/// The articles in order, checked, of those with the same key only the last.
-fn last_of_each_key(articles: impl IntoIterator<Item = Article>) -> Result<Vec<Article>> {
-    let articles: Vec<Article> = articles.into_iter().collect();
-    if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
-        return Err(Error::EmptyKey { position });
-    }
-    if let Some(article) = articles.iter().find(|one| one.text.len() > Article::MAX_BYTES) {
-        let (key, bytes) = (article.key.clone(), article.text.len());
-        return Err(Error::ArticleTooLarge { key, bytes, limit: Article::MAX_BYTES });
-    }
-    let mut seen = HashSet::new();
-    let mut last: Vec<bool> =
-        articles.iter().rev().map(|article| seen.insert(article.key.as_str())).collect();
-    last.reverse();
-    Ok(articles
-        .into_iter()
-        .zip(last)
-        .filter_map(|(article, last)| last.then_some(article))
-        .collect())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{HnswParams, ModelIdentity, Role};
+    use crate::{Error, HnswParams, ModelIdentity, Role, Vectors};
 
     /// One passage a text, at an angle that its length decides.
     struct ByLength(ModelIdentity);
@@ -354,40 +340,47 @@ mod tests {
     }
 
     fn sizes(retriever: &Retriever) -> Vec<usize> {
-        retriever.searcher.segments.iter().map(LiveSegment::passages).collect()
+        retriever.segments().iter().map(LiveSegment::passages).collect()
     }
 
     #[test]
-    fn every_segment_is_larger_than_all_later_ones_together() {
-        let index = IndexChoice::Hnsw(HnswParams { m: 4, ef_construction: 8 });
-        let mut retriever = retriever(index);
-        let mut end = 0;
-        for step in [90, 70, 50, 30, 1, 1, 1, 1, 1, 40, 2, 2, 200, 1, 7, 7, 7] {
-            retriever.add(articles(end..end + step)).unwrap();
-            end += step;
-            let sizes = sizes(&retriever);
-            assert_eq!(sizes.iter().sum::<usize>(), end);
-            for (at, size) in sizes.iter().enumerate() {
-                assert!(*size > 2 * sizes[at + 1..].iter().sum::<usize>(), "{sizes:?}");
-            }
-        }
-    }
-
-    #[test]
-    fn small_segments_are_one_and_equal_hits_keep_their_order() {
+    fn segments_are_few_and_equal_hits_keep_their_order() {
         let mut retriever = retriever(IndexChoice::default());
         for key in 0..300 {
             retriever.add(articles(key..key + 1)).unwrap();
+            retriever.commit().unwrap();
+            let sizes = sizes(&retriever);
+            assert_eq!(sizes.iter().sum::<usize>(), key + 1);
+            for (at, size) in sizes.iter().enumerate() {
+                assert!(*size > 8 * sizes[at + 1..].iter().sum::<usize>(), "{sizes:?}");
+            }
         }
-        assert_eq!(sizes(&retriever), [300]);
         for key in (0..300).filter(|key| key % 200 != 7) {
-            retriever.remove(&key.to_string());
+            retriever.remove(&key.to_string()).unwrap();
         }
         retriever.add(articles(407..408)).unwrap();
-        let hits = retriever.search("x".repeat(8)).unwrap();
-        let keys: Vec<_> = hits.iter().map(|hit| hit.article.as_str()).collect();
-        assert_eq!(keys, ["7", "207", "407"]);
-        assert!(retriever.keys().eq(["7", "207", "407"]));
+        for _ in 0..2 {
+            let hits = retriever.search("x".repeat(8)).unwrap();
+            let keys: Vec<_> = hits.iter().map(|hit| hit.article.as_str()).collect();
+            assert_eq!(keys, ["7", "207", "407"]);
+            let keys: Result<Vec<_>> = retriever.keys().collect();
+            assert_eq!(keys.unwrap(), ["7", "207", "407"]);
+            retriever.compact().unwrap();
+            assert_eq!(sizes(&retriever), [3]);
+        }
+    }
+
+    #[test]
+    fn rollback_forgets_what_is_not_committed() {
+        let mut retriever = retriever(IndexChoice::Exact);
+        retriever.add(articles(0..5)).unwrap();
+        assert_eq!(retriever.commit().unwrap(), 1);
+        retriever.add(articles(5..9)).unwrap();
+        retriever.remove("3").unwrap();
+        assert_eq!((retriever.articles(), retriever.searcher().articles()), (8, 5));
+        retriever.rollback();
+        assert_eq!((retriever.articles(), retriever.searcher().articles()), (5, 5));
+        assert_eq!(retriever.commit().unwrap(), 1, "nothing to commit");
     }
 
     #[test]
@@ -406,8 +399,9 @@ mod tests {
             })
             .in_memory()
             .unwrap();
-        assert!(matches!(retriever.add(articles(0..100)), Err(Error::Cancelled)));
-        assert_eq!(retriever.articles(), 0);
+        retriever.add(articles(0..100)).unwrap();
+        assert!(matches!(retriever.commit(), Err(Error::Cancelled)));
+        assert_eq!((retriever.articles(), retriever.searcher().articles()), (100, 0));
     }
 
     #[test]

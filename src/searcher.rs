@@ -1,35 +1,124 @@
 //! Searching: a snapshot of the corpus that answers questions from any number of threads.
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    sync::{Arc, PoisonError, RwLock},
+    time::Instant,
+};
 
 use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    Article, EmbedStage, Embedder, Error, Found, Hits, Neighbor, Query, Result, Role, SearchParams,
+    Article, EmbedStage, Embedder, Error, Found, Hits, Neighbor, Query, Result, RetrieverBuilder,
+    Role, SearchParams,
     segment::LiveSegment,
+    store::{self, Generation, Questions},
 };
 
-/// The corpus as it was when [`Retriever::searcher`](crate::Retriever::searcher) was
-/// called; cheap to clone, and not changed by what the retriever does later.
+/// A corpus as it was at one commit; cheap to clone.
+///
+/// It goes on answering from that generation, whatever the writer does, until it is told to
+/// [`reload`](Self::reload). [`Retriever::searcher`](crate::Retriever::searcher) gives one in
+/// the process of the writer; [`Searcher::open`] in any process, of which there can be any
+/// number beside the one that writes.
 #[derive(Clone)]
 pub struct Searcher {
     pub(crate) embedder: Arc<dyn Embedder>,
-    pub(crate) segments: Vec<LiveSegment>,
+    pub(crate) snapshot: Arc<Snapshot>,
+    pub(crate) source: Source,
     /// Threads to embed on, if not as many as the model can use.
     pub(crate) workers: Option<usize>,
+}
+
+/// A generation of a corpus.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Snapshot {
+    pub(crate) generation: u64,
+    pub(crate) segments: Vec<LiveSegment>,
+    /// What graphs are calibrated with; `None` until they are.
+    pub(crate) questions: Option<Arc<Questions>>,
+}
+
+/// Where later generations come from.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    /// The writer in this process.
+    Writer(Arc<Shared>),
+    /// The folder that a writer in some process publishes them in.
+    Folder(PathBuf),
+}
+
+/// The generation that a writer published last.
+#[derive(Debug, Default)]
+pub(crate) struct Shared(RwLock<Arc<Snapshot>>);
+
+impl From<Generation> for Snapshot {
+    fn from(Generation { manifest, segments, questions }: Generation) -> Self {
+        Self { generation: manifest.generation, segments, questions }
+    }
+}
+
+impl Shared {
+    pub(crate) fn get(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    pub(crate) fn set(&self, snapshot: Arc<Snapshot>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+    }
 }
 
 impl fmt::Debug for Searcher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Searcher")
             .field("model", self.embedder.identity())
-            .field("segments", &self.segments)
+            .field("snapshot", &self.snapshot)
             .finish_non_exhaustive()
     }
 }
 
 impl Searcher {
+    /// Opens the index in the folder at `path` for searching alone, with the bundled model.
+    ///
+    /// It takes no lock and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`RetrieverBuilder::open_searcher`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        RetrieverBuilder::default().open_searcher(path)
+    }
+
+    /// Moves on to the generation that was committed last; false if this is it.
+    ///
+    /// # Errors
+    ///
+    /// Of an index in a folder [`Error::Read`], [`Error::Corrupt`] and the like if it cannot be
+    /// read; the searcher then stays where it is.
+    pub fn reload(&mut self) -> Result<bool> {
+        let latest = match &self.source {
+            Source::Writer(shared) => shared.get(),
+            Source::Folder(path) => {
+                let generation = store::read(path, &self.snapshot.segments)?;
+                generation.manifest.check_model(&*self.embedder)?;
+                Arc::new(generation.into())
+            }
+        };
+        let moved = latest.generation != self.snapshot.generation;
+        if moved {
+            self.snapshot = latest;
+        }
+        Ok(moved)
+    }
+
+    /// The number of the generation that it answers from: how many commits there were.
+    #[must_use]
+    pub fn generation(&self) -> u64 {
+        self.snapshot.generation
+    }
+
     /// The passages that are most similar to `query`.
     ///
     /// # Errors
@@ -77,26 +166,34 @@ impl Searcher {
     }
 
     /// The article of this key.
-    #[must_use]
-    pub fn article(&self, key: &str) -> Option<&Article> {
-        self.segments.iter().find_map(|segment| segment.article(key))
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if a file of the index is damaged.
+    pub fn article(&self, key: &str) -> Result<Option<Article>> {
+        let mut segments = self.snapshot.segments.iter();
+        segments.find_map(|segment| segment.article(key).transpose()).transpose()
     }
 
     /// The keys of all articles, in the order they were added.
-    pub fn keys(&self) -> impl Iterator<Item = &str> {
-        self.segments.iter().flat_map(LiveSegment::keys)
+    ///
+    /// # Errors
+    ///
+    /// Each is an [`Error::Corrupt`] if the file that it is in is damaged.
+    pub fn keys(&self) -> impl Iterator<Item = Result<&str>> {
+        self.snapshot.segments.iter().flat_map(LiveSegment::keys)
     }
 
     /// Number of articles.
     #[must_use]
     pub fn articles(&self) -> usize {
-        self.segments.iter().map(LiveSegment::articles).sum()
+        self.snapshot.segments.iter().map(LiveSegment::articles).sum()
     }
 
     /// Number of passages.
     #[must_use]
     pub fn passages(&self) -> usize {
-        self.segments.iter().map(LiveSegment::passages).sum()
+        self.snapshot.segments.iter().map(LiveSegment::passages).sum()
     }
 
     /// The model that the corpus is embedded with.
@@ -110,7 +207,7 @@ impl Searcher {
         let (k, effort, cancel) = (query.k, query.effort, query.cancel.as_ref());
         let params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
         let (mut found, mut plans): (Vec<(Neighbor, &LiveSegment)>, _) = (Vec::new(), Vec::new());
-        for segment in &self.segments {
+        for segment in &self.snapshot.segments {
             let Found { neighbors, plan } =
                 segment.search(vector, &params, query.filter.as_ref())?;
             found.extend(neighbors.into_iter().map(|one| (one, segment)));
@@ -119,8 +216,8 @@ impl Searcher {
         // A stable sort: equal ones stay in the order of their segments.
         found.sort_by(|(a, _), (b, _)| b.similarity.total_cmp(&a.similarity));
         found.truncate(query.k);
-        let hits = found.into_iter().map(|(neighbor, segment)| segment.hit(neighbor)).collect();
-        Ok(Hits { hits, plans })
+        let hits = found.into_iter().map(|(neighbor, segment)| segment.hit(neighbor));
+        Ok(Hits { hits: hits.collect::<Result<_>>()?, plans })
     }
 }
 

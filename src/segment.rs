@@ -1,222 +1,391 @@
 //! A segment: some articles with their passages, vectors and index, sealed for good.
 //!
-//! What is removed is not taken out of a segment but left out of its live rows; what is
-//! added goes into another segment. Searchers share segments with the writer.
+//! It is a set of columns, which lie in memory or in a mapped file. What is removed is not
+//! taken out of a segment but left out of its live rows; what is added goes into another
+//! segment. Searchers share segments with the writer.
 
-use std::{fmt, sync::Arc};
+mod blobs;
+mod draft;
+mod live;
+mod record;
 
-use rustc_hash::FxHashMap;
-
-use crate::{
-    Article, Calibration, Cancel, Found, Hit, IndexChoice, Neighbor, Passage, Result, RowSet,
-    SearchParams, VectorIndex, Vectors, index::as_rows, query::Filter,
+use std::{
+    fmt,
+    ops::Range,
+    sync::{Arc, OnceLock},
 };
 
-/// An article with its passages, in order.
-#[derive(Clone, Debug)]
-pub(crate) struct Chunked {
-    pub(crate) article: Arc<Article>,
-    pub(crate) passages: Arc<[Passage]>,
-}
+use crate::{
+    Article, ArticleHead, Error, Found, GraphReport, Hit, Neighbor, Passage, Result, SearchParams,
+    VectorIndex, Vectors,
+    array::{Array, Map},
+    index::{SegmentIndex, as_rows},
+    refusal::{Refusal, require},
+    sections::{FileId, Kind, Part, Sections, Tag},
+    store::codec,
+};
+
+use blobs::{BlobTags, Blobs, sum};
+use record::{HeadRecord, SegmentRecord};
+
+pub(crate) use draft::{Chunked, Draft};
+pub(crate) use live::LiveSegment;
+
+const KEYS: BlobTags = BlobTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };
+const HEADS: BlobTags = BlobTags { bytes: Tag::Heads, ends: Tag::HeadEnds, sums: Tag::HeadSums };
+const TEXTS: BlobTags = BlobTags { bytes: Tag::Texts, ends: Tag::TextEnds, sums: Tag::TextSums };
+
+/// Sections that are read whole before the first article is: all but those whose pieces have
+/// checksums of their own.
+const DIRECTORY: [Tag; 10] = [
+    Tag::KeyEnds,
+    Tag::KeySums,
+    Tag::KeyOrder,
+    Tag::HeadEnds,
+    Tag::HeadSums,
+    Tag::TextEnds,
+    Tag::TextSums,
+    Tag::ContentHashes,
+    Tag::FirstRows,
+    Tag::Passages,
+];
+
+/// A passage: start, end, start and end of its heading (or [`NO_HEADING`]), tokens, whether the
+/// title is embedded, checksum of its text and heading, zero. Places are in the article's text.
+type PassageRow = [u32; 8];
+
+const NO_HEADING: u32 = u32::MAX;
+
+/// Hash of what an article says and how it was cut.
+pub(crate) type ContentHash = [u64; 2];
 
 /// Articles, the vectors of all their passages in order, and the index over them.
 pub(crate) struct Segment {
-    articles: Vec<Chunked>,
+    keys: Blobs,
+    /// The articles in the order of their keys.
+    key_order: Array<u32>,
+    heads: Blobs,
+    texts: Blobs,
+    contents: Array<ContentHash>,
     /// Row of the first passage of every article.
-    first_rows: Vec<u32>,
-    by_key: FxHashMap<String, usize>,
+    first_rows: Array<u32>,
+    passages: Array<PassageRow>,
     vectors: Arc<Vectors>,
-    index: Box<dyn VectorIndex>,
-    has_graph: bool,
+    index: SegmentIndex,
+    /// `None` in memory.
+    file: Option<SegmentFile>,
+    /// All heads, once a filter has asked for them.
+    heads_in_memory: OnceLock<Vec<ArticleHead>>,
+}
+
+/// The file of a segment, and which parts of it were found to be whole.
+struct SegmentFile {
+    sections: Sections,
+    directory: OnceLock<Result<(), Refusal>>,
+    index: OnceLock<Result<(), Refusal>>,
 }
 
 impl fmt::Debug for Segment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Segment")
-            .field("articles", &self.articles.len())
-            .field("passages", &self.vectors.len())
+            .field("articles", &self.articles())
+            .field("passages", &self.len())
+            .field("file", &self.id())
             .finish_non_exhaustive()
     }
 }
 
 impl Segment {
-    /// Seals `articles`; row `i` of `vectors` belongs to the `i`th of all their passages.
-    pub(crate) fn seal(
-        articles: Vec<Chunked>,
-        vectors: Vectors,
-        choice: IndexChoice,
-        cancel: &Cancel,
-    ) -> Result<Self> {
-        let has_graph = choice.builds_graph(vectors.len());
-        let vectors = Arc::new(vectors);
-        let index = choice.build(Arc::clone(&vectors), cancel)?;
-        let by_key = articles.iter().enumerate();
-        let by_key = by_key.map(|(at, chunked)| (chunked.article.key.clone(), at)).collect();
-        let first_rows = articles.iter().scan(0, |next, chunked| {
-            let first = *next;
-            *next += as_rows(chunked.passages.len());
-            Some(first)
-        });
-        Ok(Self { first_rows: first_rows.collect(), articles, by_key, vectors, index, has_graph })
+    /// The segment in a file; what is in it is read when it is needed.
+    pub(crate) fn open(map: Map) -> Result<Self> {
+        let path = map.path().to_owned();
+        let open = |map| {
+            let sections = Sections::open(map, Kind::Segment)?;
+            Self::of(sections)
+        };
+        open(map).map_err(|refusal: Refusal| refusal.about(path.display()))
+    }
+
+    fn of(sections: Sections) -> Result<Self, Refusal> {
+        let record: Option<SegmentRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
+        let record = record.ok_or(Refusal::Corrupt("its record is not readable"))?;
+        let dim = usize::try_from(record.dim).ok().filter(|dim| *dim > 0);
+        let values = sections.array(Tag::Vectors)?;
+        let sums = sections.array(Tag::VectorSums)?;
+        let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, sums));
+        let vectors = Arc::new(vectors.ok_or(Refusal::Corrupt("its vectors are not whole"))?);
+        let place = sections.place(Tag::Vectors)?;
+        sections.map().read_here_and_there(place.start, place.len());
+        let segment = Self {
+            keys: Blobs::open(&sections, KEYS)?,
+            key_order: sections.array(Tag::KeyOrder)?,
+            heads: Blobs::open(&sections, HEADS)?,
+            texts: Blobs::open(&sections, TEXTS)?,
+            contents: sections.array(Tag::ContentHashes)?,
+            first_rows: sections.array(Tag::FirstRows)?,
+            passages: sections.array(Tag::Passages)?,
+            index: SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?,
+            vectors,
+            file: Some(SegmentFile {
+                sections,
+                directory: OnceLock::new(),
+                index: OnceLock::new(),
+            }),
+            heads_in_memory: OnceLock::new(),
+        };
+        segment.check_lengths(&record)?;
+        Ok(segment)
+    }
+
+    fn check_lengths(&self, record: &SegmentRecord) -> Result<(), Refusal> {
+        let (articles, passages) = (self.first_rows.len(), self.passages.len());
+        let as_recorded = articles as u64 == record.articles && passages as u64 == record.passages;
+        require(as_recorded, "it has another number of articles or passages than it says")?;
+        let alike = self.contents.len() == articles && self.key_order.len() == articles;
+        require(alike, "its columns are not of one length")?;
+        let each = self.vectors.len() == passages && self.index.len() == passages;
+        require(each, "it has another number of passages than of vectors")
+    }
+
+    /// The record and all columns, to be written with [`Kind::Segment`].
+    pub(crate) fn with_parts<T>(&self, write: impl FnOnce(&[Part]) -> Result<T>) -> Result<T> {
+        let record = SegmentRecord {
+            articles: self.articles() as u64,
+            passages: u64::from(self.len()),
+            dim: self.vectors.dim() as u64,
+            index: self.index.record(),
+        };
+        let record = codec::encode(&record, "bytes in the record of a segment")?;
+        let sums = self.vectors.sums();
+        let mut parts: Vec<Part> = vec![(Tag::Record, &record)];
+        parts.extend(self.keys.parts(KEYS));
+        parts.push((Tag::KeyOrder, self.key_order.as_bytes()));
+        parts.extend(self.heads.parts(HEADS));
+        parts.extend(self.texts.parts(TEXTS));
+        parts.push((Tag::ContentHashes, self.contents.as_bytes()));
+        parts.push((Tag::FirstRows, self.first_rows.as_bytes()));
+        parts.push((Tag::Passages, self.passages.as_bytes()));
+        parts.push((Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
+        parts.push((Tag::VectorSums, sums.as_bytes()));
+        parts.extend(self.index.parts());
+        write(&parts)
+    }
+
+    /// The file that it is in.
+    pub(crate) fn id(&self) -> Option<FileId> {
+        self.file.as_ref().map(|file| file.sections.id())
     }
 
     /// Number of passages, live or not.
-    fn len(&self) -> u32 {
-        as_rows(self.vectors.len())
+    pub(crate) fn len(&self) -> u32 {
+        as_rows(self.passages.len())
     }
 
-    /// The article and passage of `row`.
-    fn passage(&self, row: u32) -> (&Article, &Passage) {
-        // Articles without passages share their first row with the next: the last wins.
-        let at = self.first_rows.partition_point(|first| *first <= row) - 1;
-        let Chunked { article, passages } = &self.articles[at];
-        (article, &passages[(row - self.first_rows[at]) as usize])
-    }
-
-    fn hit(&self, neighbor: Neighbor) -> Hit {
-        let (article, passage) = self.passage(neighbor.row);
-        let text = |range: &std::ops::Range<usize>| article.text[range.clone()].to_owned();
-        Hit {
-            similarity: neighbor.similarity,
-            article: article.key.clone(),
-            title: article.title.clone(),
-            range: passage.range.clone(),
-            text: text(&passage.range),
-            heading: passage.heading.as_ref().map(text),
-            metadata: article.metadata.clone(),
-        }
-    }
-}
-
-/// A segment with what is still alive of it.
-#[derive(Clone)]
-pub(crate) struct LiveSegment {
-    segment: Arc<Segment>,
-    articles: Arc<RowSet>,
-    passages: Arc<RowSet>,
-    /// Of the graph, if there is one. Beside the segment, not in it: searchers that share
-    /// the segment keep the calibration that they began with.
-    calibration: Option<Arc<Calibration>>,
-}
-
-impl fmt::Debug for LiveSegment {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LiveSegment")
-            .field("segment", &self.segment)
-            .field("live_articles", &self.articles())
-            .field("live_passages", &self.passages())
-            .finish_non_exhaustive()
-    }
-}
-
-impl LiveSegment {
-    /// All of `segment`.
-    pub(crate) fn all(segment: Segment) -> Self {
-        Self {
-            articles: Arc::new(RowSet::all(as_rows(segment.articles.len()))),
-            passages: Arc::new(RowSet::all(segment.len())),
-            segment: Arc::new(segment),
-            calibration: None,
-        }
-    }
-
-    /// Number of live articles.
+    /// Number of articles, live or not.
     pub(crate) fn articles(&self) -> usize {
-        self.articles.len()
+        self.first_rows.len()
     }
 
-    /// Number of live passages.
-    pub(crate) fn passages(&self) -> usize {
-        self.passages.len()
+    /// Number of values in a vector.
+    pub(crate) fn dim(&self) -> usize {
+        self.vectors.dim()
     }
 
-    /// Whether more than half of the passages are dead.
-    pub(crate) fn is_mostly_dead(&self) -> bool {
-        self.passages.len() * 2 < self.segment.len() as usize
+    /// Whether it is searched by a graph.
+    pub(crate) fn has_graph(&self) -> bool {
+        self.index.graph().is_some()
     }
 
-    /// The keys of the live articles, in order.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
-        self.articles.iter().map(|at| self.segment.articles[at as usize].article.key.as_str())
+    /// Makes sure, once, that what is read of a file before its articles is whole.
+    fn directory(&self) -> Result<&Self> {
+        let Some(file) = &self.file else { return Ok(self) };
+        let check = || {
+            file.sections.check(&DIRECTORY)?;
+            self.check_directory()
+        };
+        file.passed(&file.directory, check).map(|()| self)
     }
 
-    /// The live article of this key.
-    pub(crate) fn article(&self, key: &str) -> Option<&Article> {
-        let at = self.live_position(key)?;
-        Some(&self.segment.articles[at].article)
+    fn check_directory(&self) -> Result<(), Refusal> {
+        let articles = self.articles();
+        self.keys.check(articles)?;
+        self.heads.check(articles)?;
+        self.texts.check(articles)?;
+        let numbers = self.key_order.iter().all(|at| (*at as usize) < articles);
+        require(numbers, "its order of keys names articles that it does not have")?;
+        let begins = self.first_rows.first().map_or(self.passages.is_empty(), |first| *first == 0);
+        let ends = self.first_rows.last().is_none_or(|last| *last <= self.len());
+        let places = begins && ends && self.first_rows.is_sorted();
+        require(places, "its passages do not belong to its articles")
     }
 
-    /// Removes the article of this key; false if it is not here.
-    pub(crate) fn remove(&mut self, key: &str) -> bool {
-        let Some(at) = self.live_position(key) else { return false };
-        let first = self.segment.first_rows[at];
-        let end = first + as_rows(self.segment.articles[at].passages.len());
-        let live = Arc::make_mut(&mut self.passages);
-        (first..end).for_each(|row| _ = live.remove(row));
-        Arc::make_mut(&mut self.articles).remove(as_rows(at))
+    /// Makes sure, once, that what is searched is whole.
+    fn searchable(&self) -> Result<&Self> {
+        let Some(file) = &self.file else { return Ok(self) };
+        file.passed(&file.index, || self.index.check(&file.sections))?;
+        self.directory()
     }
 
-    /// The live articles, and the vectors of their passages.
-    pub(crate) fn survivors(&self) -> (Vec<Chunked>, Vectors) {
-        let articles = self.articles.iter().map(|at| self.segment.articles[at as usize].clone());
-        let live: Vec<usize> = self.passages.iter().map(|row| row as usize).collect();
-        (articles.collect(), self.segment.vectors.select(&live))
+    /// The key of article `at`.
+    pub(crate) fn key(&self, at: u32) -> Result<&str> {
+        self.directory()?.keys.text(at as usize)
     }
 
-    /// The live neighbors of `query` that `filter` allows, closest first.
-    pub(crate) fn search(
-        &self,
-        query: &[f32],
-        params: &SearchParams,
-        filter: Option<&Filter>,
-    ) -> Result<Found> {
-        let filtered = filter.map(|filter| self.filtered(filter));
-        let (allowed, calibration) = (filtered.as_ref().or(self.allowed()), self.calibration());
-        self.segment.index.search(query, &SearchParams { allowed, calibration, ..*params })
-    }
-
-    /// The live rows that `filter` allows.
-    fn filtered(&self, filter: &Filter) -> RowSet {
-        let mut rows = RowSet::none(self.segment.len());
-        for row in self.passages.iter() {
-            let (article, passage) = self.segment.passage(row);
-            if filter.allows(article, passage) {
-                rows.insert(row);
+    /// The article of this key.
+    pub(crate) fn find(&self, key: &str) -> Result<Option<u32>> {
+        let order = &self.directory()?.key_order;
+        let mut rest = &**order;
+        while !rest.is_empty() {
+            let (before, after) = rest.split_at(rest.len() / 2);
+            match self.keys.text(after[0] as usize)?.cmp(key) {
+                std::cmp::Ordering::Equal => return Ok(Some(after[0])),
+                std::cmp::Ordering::Less => rest = &after[1..],
+                std::cmp::Ordering::Greater => rest = before,
             }
         }
-        rows
+        Ok(None)
     }
 
-    /// The live rows; `None` if all are.
-    fn allowed(&self) -> Option<&RowSet> {
-        let all_live = self.passages.len() == self.segment.len() as usize;
-        (!all_live).then_some(&*self.passages)
+    /// Key, title and metadata of article `at`.
+    fn head(&self, at: u32) -> Result<ArticleHead> {
+        let head = HeadRecord::read(self.heads.get(at as usize)?);
+        let (title, metadata) = head.ok_or_else(|| self.heads.damaged())?;
+        Ok(ArticleHead { key: self.key(at)?.to_owned(), title, metadata })
     }
 
-    /// What was measured of the graph, if there is one and it was.
-    pub(crate) fn calibration(&self) -> Option<&Calibration> {
-        self.calibration.as_deref()
+    /// Article `at`.
+    pub(crate) fn article(&self, at: u32) -> Result<Article> {
+        let ArticleHead { key, title, metadata } = self.directory()?.head(at)?;
+        Ok(Article { key, title, text: self.texts.text(at as usize)?.to_owned(), metadata })
     }
 
-    /// Measures how many of the live rows closest to `queries` the graph finds, if there is
-    /// one, for up to `k` neighbors.
-    pub(crate) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
-        if self.segment.has_graph {
-            let (allowed, cancel) = (self.allowed(), Some(cancel));
-            let params = SearchParams { k, allowed, cancel, ..SearchParams::default() };
-            let measured = Calibration::measure(&*self.segment.index, queries, &params)?;
-            self.calibration = Some(Arc::new(measured));
+    /// The hash of the content of article `at`.
+    pub(crate) fn content(&self, at: u32) -> Result<ContentHash> {
+        Ok(self.directory()?.contents[at as usize])
+    }
+
+    /// The rows of the passages of article `at`.
+    pub(crate) fn rows_of(&self, at: u32) -> Result<Range<u32>> {
+        let first_rows = &self.directory()?.first_rows;
+        let end = first_rows.get(at as usize + 1).copied();
+        Ok(first_rows[at as usize]..end.unwrap_or(self.len()))
+    }
+
+    /// The passages of `article`, which is article `at`.
+    pub(crate) fn passages_of(&self, at: u32, article: &Article) -> Result<Vec<Passage>> {
+        let passages = self.rows_of(at)?.map(|row| self.passage(row));
+        let is_placed = |range: &Range<usize>| article.text.get(range.clone()).is_some();
+        let checked = passages.map(|passage| {
+            let placed = is_placed(&passage.range) && passage.heading.iter().all(is_placed);
+            if placed { Ok(passage) } else { Err(self.texts.damaged()) }
+        });
+        checked.collect()
+    }
+
+    /// The vectors of all passages, by row.
+    pub(crate) fn vectors(&self) -> &Vectors {
+        &self.vectors
+    }
+
+    /// The article of `row`.
+    fn article_of(&self, row: u32) -> u32 {
+        // Articles without passages share their first row with the next: the last wins.
+        as_rows(self.first_rows.partition_point(|first| *first <= row) - 1)
+    }
+
+    fn passage(&self, row: u32) -> Passage {
+        let [start, end, heading_start, heading_end, tokens, titled, ..] =
+            self.passages[row as usize];
+        let range = |start: u32, end: u32| start as usize..end as usize;
+        Passage {
+            range: range(start, end),
+            heading: (heading_start != NO_HEADING).then(|| range(heading_start, heading_end)),
+            titled: titled != 0,
+            tokens: tokens as usize,
         }
-        Ok(())
     }
 
-    /// The hit that `neighbor` of this segment stands for.
-    pub(crate) fn hit(&self, neighbor: Neighbor) -> Hit {
-        self.segment.hit(neighbor)
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
+        self.searchable()?.index.search(query, params)
     }
 
-    fn live_position(&self, key: &str) -> Option<usize> {
-        let at = *self.segment.by_key.get(key)?;
-        self.articles.contains(as_rows(at)).then_some(at)
+    /// The hit that `neighbor`, found here, stands for.
+    fn hit(&self, neighbor: Neighbor) -> Result<Hit> {
+        let at = self.article_of(neighbor.row);
+        let ArticleHead { key, title, metadata } = self.head(at)?;
+        let passage = self.passage(neighbor.row);
+        let (text, heading) = self.cited(neighbor.row, at, &passage)?;
+        let similarity = neighbor.similarity;
+        Ok(Hit { similarity, article: key, title, range: passage.range, text, heading, metadata })
+    }
+
+    /// The text and the heading of `passage`, of `row` and article `at`, after their checksum
+    /// was compared.
+    fn cited(&self, row: u32, at: u32, passage: &Passage) -> Result<(String, Option<String>)> {
+        let read = || {
+            let article = self.texts.unchecked(at as usize)?;
+            let text = article.get(passage.range.clone())?;
+            let heading = match &passage.heading {
+                Some(range) => Some(article.get(range.clone())?),
+                None => None,
+            };
+            let sum = sum(&[text, heading.unwrap_or_default()]);
+            let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+            let heading = match heading {
+                Some(heading) => Some(owned(heading)?),
+                None => None,
+            };
+            let [.., right, _] = self.passages[row as usize];
+            (sum == right).then_some((owned(text)?, heading))
+        };
+        read().ok_or_else(|| self.texts.damaged())
+    }
+
+    /// All heads; read once, and kept.
+    fn all_heads(&self) -> Result<&[ArticleHead]> {
+        if let Some(heads) = self.heads_in_memory.get() {
+            return Ok(heads);
+        }
+        let all = 0..as_rows(self.articles());
+        let heads: Vec<_> = all.map(|at| self.head(at)).collect::<Result<_>>()?;
+        Ok(self.heads_in_memory.get_or_init(|| heads))
+    }
+
+    /// Reads everything, and searches a graph for all its vectors.
+    pub(crate) fn verify(&self) -> Result<Option<GraphReport>> {
+        if let Some(file) = &self.file {
+            let whole = file.sections.check_all();
+            whole.map_err(|refusal| refusal.about(file.sections.map().path().display()))?;
+        }
+        self.searchable()?;
+        let mut last: Option<&str> = None;
+        for at in self.key_order.iter() {
+            let key = self.key(*at)?;
+            if last.is_some_and(|last| last >= key) {
+                return Err(self.keys.damaged());
+            }
+            last = Some(key);
+        }
+        for at in 0..as_rows(self.articles()) {
+            let article = self.article(at)?;
+            for (row, passage) in self.rows_of(at)?.zip(self.passages_of(at, &article)?) {
+                self.cited(row, at, &passage)?;
+                self.vectors.checked_row(row as usize)?;
+            }
+        }
+        Ok(self.index.graph().map(crate::HnswIndex::verify))
+    }
+}
+
+impl SegmentFile {
+    /// What `check` says, which is asked once.
+    fn passed(
+        &self,
+        gate: &OnceLock<Result<(), Refusal>>,
+        check: impl FnOnce() -> Result<(), Refusal>,
+    ) -> Result<()> {
+        let refused =
+            |refusal: Refusal| -> Error { refusal.about(self.sections.map().path().display()) };
+        gate.get_or_init(check).map_err(refused)
     }
 }

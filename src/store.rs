@@ -1,316 +1,410 @@
-//! One corpus in one file: how it is laid out, written and checked.
+//! An index on disk: a folder of immutable files, and a manifest that names those of the last
+//! generation.
 //!
-//! The layout is specified in `docs/FORMAT.md`. Whatever the bytes are, reading them gives
-//! a corpus or an error.
+//! The files are specified in `docs/FORMAT.md`. A generation is published by renaming its
+//! manifest, after everything that it names was synced; whatever happens, the old or the new
+//! one is there, whole.
 
-mod codec;
-mod record;
+mod calibration;
+pub(crate) mod codec;
+mod folder;
+mod lock;
+mod manifest;
 
-use std::{
-    fs::{self, File},
-    io::{self, Write},
-    path::Path,
-};
-
-use tempfile::NamedTempFile;
-use xxhash_rust::xxh3::Xxh3Default;
+use std::{collections::HashMap, path::Path, sync::Arc};
 
 use crate::{
-    Error, ModelIdentity, Result, Vectors,
-    refusal::{Refusal, require, require_version, u32_at, u64_at},
-    segment::Chunked,
-    store::record::ArticleRecord,
+    Error, Result,
+    index::as_rows,
+    refusal::{Refusal, require},
+    sections::{FileId, Kind, Part, Sections, Tag, header},
+    segment::{LiveSegment, Segment},
 };
 
-/// Not text, not UTF-8, and broken by newline conversion.
-const MAGIC: [u8; 8] = *b"\x89PSC\r\n\x1a\n";
-const OLDEST: u32 = 1;
-const NEWEST: u32 = 1;
+use folder::Folder;
+use lock::Lock;
 
-// Each offset is the end of the field before it.
-const VERSION_AT: usize = MAGIC.len();
-const DIM_AT: usize = VERSION_AT + size_of::<u32>();
-const RECORDS_AT: usize = DIM_AT + size_of::<u32>();
-const VECTORS_AT: usize = RECORDS_AT + size_of::<u64>();
-const CHECKSUM_AT: usize = VECTORS_AT + size_of::<u64>();
-const HEADER_LEN: usize = CHECKSUM_AT + size_of::<u64>();
+pub(crate) use calibration::Questions;
+pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
 
-/// Writes a corpus to `path`, replacing what is there in one step.
-pub(crate) fn save(
-    path: &Path,
-    identity: &ModelIdentity,
-    articles: &[Chunked],
-    vectors: &Vectors,
-) -> Result<()> {
-    let parts = encode(identity, articles, vectors)?;
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    let beside = written_beside(folder, &parts).map_err(Error::write(path))?;
-    // Until here the file is removed when it is dropped.
-    beside.persist(path).map_err(|error| Error::write(path)(error.error))?;
-    sync_folder(folder)
+const MANIFEST: &str = "manifest.passim";
+const LOCK: &str = "lock";
+
+/// A generation with its segments.
+pub(crate) struct Generation {
+    pub(crate) manifest: Manifest,
+    pub(crate) segments: Vec<LiveSegment>,
+    pub(crate) questions: Option<Arc<Questions>>,
 }
 
-/// A file in `folder` that holds `parts`, synced, under a name that nobody else has.
-fn written_beside(folder: &Path, parts: &[Vec<u8>]) -> io::Result<NamedTempFile> {
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What any new file gets, less the process's own mask.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.prefix(".passim-").suffix(".new").tempfile_in(folder)?;
-    parts.iter().try_for_each(|part| file.write_all(part))?;
-    file.as_file().sync_all()?;
-    Ok(file)
+/// An index that is open for writing.
+#[derive(Debug)]
+pub(crate) struct Store {
+    folder: Folder,
+    _lock: Lock,
+    manifest: Manifest,
+    /// Higher than in the manifest if a commit failed after it wrote files.
+    next_number: u64,
+    /// The manifest was renamed, but that may not be durable.
+    unsynced: bool,
 }
 
-/// Makes the renaming itself durable; folders can be synced on Unix alone.
-fn sync_folder(folder: &Path) -> Result<()> {
-    if cfg!(unix) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(Error::write(folder))?;
+/// What came of publishing a generation.
+pub(crate) struct Published {
+    /// The segments, all of them in files now.
+    pub(crate) segments: Vec<LiveSegment>,
+    /// Whether the generation, which is there in any case, outlasts a power cut.
+    pub(crate) durable: Result<()>,
+}
+
+impl Store {
+    /// Makes the empty index `manifest` in the folder at `path`.
+    pub(crate) fn create(path: &Path, manifest: Manifest) -> Result<Self> {
+        let folder = Folder::create(path)?;
+        let lock = Lock::take(path, LOCK)?;
+        let names = folder.names()?;
+        if names.iter().any(|name| name == MANIFEST) {
+            return Err(Error::IndexExists { path: path.to_owned() });
+        }
+        let mut segments = names.iter().filter_map(|name| our_name(name));
+        if segments.any(|(kind, _)| kind == Kind::Segment) {
+            let check = "it has segments, but no manifest";
+            return Err(Error::Corrupt { origin: path.display().to_string(), check });
+        }
+        let next_number = manifest.next_number;
+        let mut store =
+            Self { folder, _lock: lock, manifest: manifest.clone(), next_number, unsynced: false };
+        store.publish(manifest, &[], None)?.durable?;
+        Ok(store)
     }
+
+    /// Opens the index in the folder at `path`, and removes files that no generation names.
+    pub(crate) fn open(path: &Path) -> Result<(Self, Generation)> {
+        let folder = Folder::at(path);
+        // Before the lock, which is a file in the folder.
+        read_manifest(&folder)?.ok_or_else(|| Error::NoIndex { path: path.to_owned() })?;
+        let lock = Lock::take(path, LOCK)?;
+        let generation = read_folder(&folder, &[])?;
+        let manifest = generation.manifest.clone();
+        let next_number = manifest.next_number;
+        let store = Self { folder, _lock: lock, manifest, next_number, unsynced: false };
+        store.remove_strays()?;
+        Ok((store, generation))
+    }
+
+    /// Bytes of all files of the last generation but the manifest.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.manifest.files().map(|(_, file)| file.length).sum()
+    }
+
+    /// Reads every byte of the files of the last generation but those of segments; returns the
+    /// number of all files, and their bytes.
+    pub(crate) fn verify(&self) -> Result<(usize, u64)> {
+        let manifest = read_manifest(&self.folder)?;
+        if manifest.as_ref() != Some(&self.manifest) {
+            return Err(about(&self.folder, MANIFEST, Refusal::Corrupt("it is another one")));
+        }
+        for (kind, file) in self.manifest.files().filter(|(kind, _)| *kind != Kind::Segment) {
+            open_file(&self.folder, kind, file)?.map_err(|name| missing(&self.folder, &name))?;
+        }
+        Ok((self.manifest.files().count() + 1, self.bytes()))
+    }
+
+    /// The last generation.
+    pub(crate) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Whether the last generation is published, but perhaps not durable.
+    pub(crate) fn is_unsynced(&self) -> bool {
+        self.unsynced
+    }
+
+    /// Publishes a generation of these `segments`. On an error the one before is there.
+    pub(crate) fn publish(
+        &mut self,
+        manifest: Manifest,
+        segments: &[LiveSegment],
+        questions: Option<&Questions>,
+    ) -> Result<Published> {
+        let mut written = Vec::new();
+        match self.prepare(manifest, segments, questions, &mut written) {
+            Ok((manifest, segments)) => {
+                let name = name_of(Kind::Manifest, manifest.generation);
+                self.folder.rename(&name, MANIFEST)?;
+                self.manifest = manifest;
+                self.unsynced = true;
+                Ok(Published { segments, durable: self.make_durable() })
+            }
+            Err(error) => {
+                // No manifest names them; what cannot be removed now is when the index is opened.
+                for name in written {
+                    _ = self.folder.remove(&name);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Writes and syncs all files of a generation, the manifest under a name of its own.
+    fn prepare(
+        &mut self,
+        manifest: Manifest,
+        segments: &[LiveSegment],
+        questions: Option<&Questions>,
+        written: &mut Vec<String>,
+    ) -> Result<(Manifest, Vec<LiveSegment>)> {
+        let stored = segments.iter().map(|segment| self.stored(segment, written));
+        let segments: Vec<LiveSegment> = stored.collect::<Result<_>>()?;
+        let calibration = match questions {
+            Some(questions) => Some(self.calibration(questions, &segments, written)?),
+            None => None,
+        };
+        let entry = |segment: &LiveSegment| {
+            let file = segment.segment().id()?;
+            Some(SegmentEntry { file, removals: segment.removals_file() })
+        };
+        let entries = segments.iter().filter_map(entry).collect();
+        let next_number = self.next_number;
+        let manifest = Manifest { segments: entries, calibration, next_number, ..manifest };
+        let record = manifest.encode()?;
+        let name = name_of(Kind::Manifest, manifest.generation);
+        // It is there if an earlier attempt could not rename it.
+        _ = self.folder.remove(&name);
+        let parts = [(Tag::Record, &*record)];
+        self.folder.write(&name, Kind::Manifest, manifest.generation, &parts)?;
+        written.push(name);
+        self.folder.sync()?;
+        Ok((manifest, segments))
+    }
+
+    /// `segment`, in files.
+    fn stored(&mut self, segment: &LiveSegment, written: &mut Vec<String>) -> Result<LiveSegment> {
+        let mut stored = segment.clone();
+        if segment.segment().id().is_none() {
+            let name = segment.segment().with_parts(|parts| {
+                self.write(Kind::Segment, parts, written).map(|(name, _)| name)
+            })?;
+            let map = self.folder.map(&name)?.ok_or_else(|| missing(&self.folder, &name))?;
+            stored = segment.moved_to(Arc::new(Segment::open(map)?));
+        }
+        if stored.removed() > 0 && stored.removals_file().is_none() {
+            let removed = stored.removed_articles();
+            let part = (Tag::Removed, bytemuck::cast_slice(&removed));
+            let (_, file) = self.write(Kind::Removals, &[part], written)?;
+            stored.set_removals_file(file);
+        }
+        Ok(stored)
+    }
+
+    /// A file of what was measured of `segments` on `questions`.
+    fn calibration(
+        &mut self,
+        questions: &Questions,
+        segments: &[LiveSegment],
+        written: &mut Vec<String>,
+    ) -> Result<FileId> {
+        let record = calibration::encode(questions, segments)?;
+        let values = bytemuck::cast_slice(questions.vectors.as_slice());
+        let parts = [(Tag::Record, &*record), (Tag::Questions, values)];
+        // Nothing was measured since the last generation if its file would be the same.
+        let last = self.manifest.calibration;
+        let is_same = |file: &FileId| header(Kind::Calibration, file.number, &parts).1 == *file;
+        match last.filter(is_same) {
+            Some(file) => Ok(file),
+            None => self.write(Kind::Calibration, &parts, written).map(|(_, file)| file),
+        }
+    }
+
+    /// Writes a new file of `kind`.
+    fn write(
+        &mut self,
+        kind: Kind,
+        parts: &[Part],
+        written: &mut Vec<String>,
+    ) -> Result<(String, FileId)> {
+        let number = self.next_number;
+        self.next_number += 1;
+        let name = name_of(kind, number);
+        let id = self.folder.write(&name, kind, number, parts)?;
+        written.push(name.clone());
+        Ok((name, id))
+    }
+
+    /// Makes sure that the last generation outlasts a power cut, and removes what only those
+    /// before it need.
+    pub(crate) fn make_durable(&mut self) -> Result<()> {
+        self.folder.sync()?;
+        self.unsynced = false;
+        self.remove_strays()
+    }
+
+    /// Removes our files that the manifest does not name. One that cannot be removed, perhaps
+    /// because somebody reads it, is left for the next time.
+    fn remove_strays(&self) -> Result<()> {
+        let named: Vec<_> = self.manifest.files().map(|(kind, file)| (kind, file.number)).collect();
+        for name in self.folder.names()? {
+            if our_name(&name).is_some_and(|file| !named.contains(&file))
+                && let Err(error) = self.folder.remove(&name)
+            {
+                tracing::warn!(file = %self.folder.path_of(&name).display(), %error, "not removed");
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether there is an index in the folder at `path`.
+pub(crate) fn exists(path: &Path) -> Result<bool> {
+    Ok(Folder::at(path).map(MANIFEST)?.is_some())
+}
+
+/// Reads the last generation in the folder at `path`, which a writer may be changing. Segments
+/// that are `known` are not opened again.
+pub(crate) fn read(path: &Path, known: &[LiveSegment]) -> Result<Generation> {
+    read_folder(&Folder::at(path), known)
+}
+
+/// How often a reader starts again because a writer has published meanwhile.
+const ATTEMPTS: usize = 100;
+
+fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Generation> {
+    let known = known.iter().filter_map(|one| Some((one.segment().id()?, one.segment())));
+    let known: HashMap<FileId, &Arc<Segment>> = known.collect();
+    let manifest = || {
+        let manifest = read_manifest(folder)?;
+        manifest.ok_or_else(|| Error::NoIndex { path: folder.path().to_owned() })
+    };
+    let mut current = manifest()?;
+    for _ in 0..ATTEMPTS {
+        let name = match open_all(folder, &current, &known)? {
+            Ok((segments, questions)) => {
+                return Ok(Generation { manifest: current, segments, questions });
+            }
+            Err(name) => name,
+        };
+        // The writer removes what only older generations need: is there a newer one?
+        let newer = manifest()?;
+        if newer == current {
+            return Err(missing(folder, &name));
+        }
+        current = newer;
+    }
+    Err(missing(folder, MANIFEST))
+}
+
+fn read_manifest(folder: &Folder) -> Result<Option<Manifest>> {
+    let Some(map) = folder.map(MANIFEST)? else { return Ok(None) };
+    let read = |map| Manifest::read(&Sections::open(map, Kind::Manifest)?);
+    let manifest = read(map).map_err(|refusal| refusal.about(folder.path_of(MANIFEST).display()));
+    manifest.map(Some)
+}
+
+type Opened = (Vec<LiveSegment>, Option<Arc<Questions>>);
+
+/// What `manifest` names, or the name of a file that is not there.
+fn open_all(
+    folder: &Folder,
+    manifest: &Manifest,
+    known: &HashMap<FileId, &Arc<Segment>>,
+) -> Result<Result<Opened, String>> {
+    let mut segments = Vec::with_capacity(manifest.segments.len());
+    for entry in &manifest.segments {
+        let segment = match known.get(&entry.file) {
+            Some(segment) => Arc::clone(segment),
+            None => match open_segment(folder, entry.file, manifest.dim)? {
+                Ok(segment) => Arc::new(segment),
+                Err(name) => return Ok(Err(name)),
+            },
+        };
+        let mut segment = LiveSegment::all(segment);
+        if let Some(file) = entry.removals {
+            match open_file(folder, Kind::Removals, file)? {
+                Ok(sections) => remove_all(&mut segment, &sections, file)?,
+                Err(name) => return Ok(Err(name)),
+            }
+        }
+        segments.push(segment);
+    }
+    let Some(file) = manifest.calibration else { return Ok(Ok((segments, None))) };
+    let sections = match open_file(folder, Kind::Calibration, file)? {
+        Ok(sections) => sections,
+        Err(name) => return Ok(Err(name)),
+    };
+    let about = |refusal: Refusal| refusal.about(sections.map().path().display());
+    let (questions, mut graphs) = calibration::read(&sections, manifest.dim).map_err(about)?;
+    for segment in &mut segments {
+        let number = segment.segment().id().map(|file| file.number);
+        segment.set_calibration(number.and_then(|number| graphs.remove(&number)));
+    }
+    Ok(Ok((segments, Some(questions))))
+}
+
+fn open_segment(folder: &Folder, file: FileId, dim: usize) -> Result<Result<Segment, String>> {
+    let name = name_of(Kind::Segment, file.number);
+    let Some(map) = folder.map(&name)? else { return Ok(Err(name)) };
+    let segment = Segment::open(map)?;
+    let right = segment.id() == Some(file) && segment.dim() == dim;
+    require(right, NOT_THE_NAMED).map_err(|refusal| about(folder, &name, refusal))?;
+    Ok(Ok(segment))
+}
+
+/// The sections of a file other than a segment, every byte of it checked.
+fn open_file(folder: &Folder, kind: Kind, file: FileId) -> Result<Result<Sections, String>> {
+    let name = name_of(kind, file.number);
+    let Some(map) = folder.map(&name)? else { return Ok(Err(name)) };
+    let open = |map| {
+        let sections = Sections::open(map, kind)?;
+        require(sections.id() == file, NOT_THE_NAMED)?;
+        sections.check_all()?;
+        Ok(sections)
+    };
+    open(map).map(Ok).map_err(|refusal| about(folder, &name, refusal))
+}
+
+const NOT_THE_NAMED: &str = "it is another file than the one that the manifest names";
+
+/// Removes the articles that `sections` lists from `segment`.
+fn remove_all(segment: &mut LiveSegment, sections: &Sections, file: FileId) -> Result<()> {
+    let about = |refusal: Refusal| refusal.about(sections.map().path().display());
+    let removed = sections.array::<u32>(Tag::Removed).map_err(about)?;
+    let articles = as_rows(segment.segment().articles());
+    let places =
+        removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < articles);
+    require(places, "it removes articles that are not there").map_err(about)?;
+    removed.iter().try_for_each(|at| segment.remove(*at))?;
+    segment.set_removals_file(file);
     Ok(())
 }
 
-/// Reads the corpus at `path`, which must be embedded with the model `identity`.
-pub(crate) fn load(
-    path: &Path,
-    identity: &ModelIdentity,
-    dim: usize,
-) -> Result<(Vec<Chunked>, Vectors)> {
-    let bytes = fs::read(path).map_err(Error::read(path))?;
-    let saved = decode(&bytes).map_err(|refusal| refusal.about(path.display()))?;
-    if saved.identity != *identity {
-        let (index, given) = (Box::new(saved.identity), Box::new(identity.clone()));
-        return Err(Error::ModelMismatch { index, given });
-    }
-    if saved.vectors.dim() != dim {
-        return Err(Error::Dimension { expected: saved.vectors.dim(), got: dim });
-    }
-    Ok((saved.articles, saved.vectors))
+fn about(folder: &Folder, name: &str, refusal: Refusal) -> Error {
+    refusal.about(folder.path_of(name).display())
 }
 
-/// A corpus as it is in a file.
-#[derive(Debug)]
-struct Saved {
-    identity: ModelIdentity,
-    articles: Vec<Chunked>,
-    vectors: Vectors,
+fn missing(folder: &Folder, name: &str) -> Error {
+    about(folder, name, Refusal::Corrupt("the manifest names it, but it is not there"))
 }
 
-/// Header and payload of a file.
-fn encode(
-    identity: &ModelIdentity,
-    articles: &[Chunked],
-    vectors: &Vectors,
-) -> Result<[Vec<u8>; 2]> {
-    let mut records = codec::encode(identity)?;
-    for article in articles {
-        records.extend(codec::encode(&ArticleRecord::from(article))?);
+/// The name of a file of `kind`; a manifest that is published has another.
+fn name_of(kind: Kind, number: u64) -> String {
+    match kind {
+        Kind::Manifest => format!("manifest-{number}.new"),
+        Kind::Segment => format!("segment-{number}.passim"),
+        Kind::Removals => format!("removals-{number}.passim"),
+        Kind::Calibration => format!("calibration-{number}.passim"),
     }
-    let values = vectors.as_slice();
-    let mut header = Vec::with_capacity(HEADER_LEN);
-    header.extend(MAGIC);
-    header.extend(NEWEST.to_le_bytes());
-    header.extend(dim_field(vectors)?.to_le_bytes());
-    header.extend(length_field(records.len()));
-    header.extend(length_field(size_of_val(values)));
-    let mut payload = records;
-    payload.extend(values.iter().flat_map(|value| value.to_le_bytes()));
-    header.extend(checksum(&header, &payload).to_le_bytes());
-    Ok([header, payload])
 }
 
-/// The checksum of a file: of its header up to the checksum, and of what follows the header.
-fn checksum(header: &[u8], payload: &[u8]) -> u64 {
-    let mut hasher = Xxh3Default::new();
-    hasher.update(header);
-    hasher.update(payload);
-    hasher.digest()
-}
-
-fn dim_field(vectors: &Vectors) -> Result<u32> {
-    let (what, got, limit) = ("values in one vector", vectors.dim(), u32::MAX as usize);
-    u32::try_from(got).map_err(|_| Error::TooLarge { what, got, limit })
-}
-
-fn length_field(len: usize) -> [u8; 8] {
-    (len as u64).to_le_bytes()
-}
-
-/// Magic, version, lengths, checksum, and only then what they are about.
-fn decode(bytes: &[u8]) -> Result<Saved, Refusal> {
-    let header = bytes.get(..HEADER_LEN).ok_or(Refusal::Corrupt("shorter than its header"))?;
-    require(header.starts_with(&MAGIC), "it does not begin as a passim corpus does")?;
-    require_version(u32_at(header, VERSION_AT), OLDEST..=NEWEST)?;
-    let payload = &bytes[HEADER_LEN..];
-    let (records, values) = sections(header, payload)?;
-    let sum = checksum(&header[..CHECKSUM_AT], payload);
-    require(sum == u64_at(header, CHECKSUM_AT), "the checksum does not match")?;
-    let vectors = decode_vectors(u32_at(header, DIM_AT) as usize, values)?;
-    let (identity, articles) = decode_records(records)?;
-    let passages: usize = articles.iter().map(|article| article.passages.len()).sum();
-    require(passages == vectors.len(), "it has another number of passages than of vectors")?;
-    Ok(Saved { identity, articles, vectors })
-}
-
-/// The sections of `payload`, if they are as long together as the header says.
-fn sections<'a>(header: &[u8], payload: &'a [u8]) -> Result<(&'a [u8], &'a [u8]), Refusal> {
-    let length = |at| usize::try_from(u64_at(header, at)).ok();
-    let (records, values) = length(RECORDS_AT).zip(length(VECTORS_AT)).unwrap_or_default();
-    let whole = records.checked_add(values) == Some(payload.len());
-    require(whole, "its length is not the one that was written")?;
-    Ok(payload.split_at(records))
-}
-
-fn decode_records(mut rest: &[u8]) -> Result<(ModelIdentity, Vec<Chunked>), Refusal> {
-    const DAMAGED: Refusal = Refusal::Corrupt("a record is not readable");
-    let identity = codec::decode(&mut rest).ok_or(DAMAGED)?;
-    let mut articles = Vec::new();
-    while !rest.is_empty() {
-        let record: ArticleRecord = codec::decode(&mut rest).ok_or(DAMAGED)?;
-        articles.push(record.checked().map_err(Refusal::Corrupt)?);
-    }
-    Ok((identity, articles))
-}
-
-fn decode_vectors(dim: usize, bytes: &[u8]) -> Result<Vectors, Refusal> {
-    let (values, rest) = bytes.as_chunks();
-    require(rest.is_empty(), "its vectors are not whole numbers of values")?;
-    let values = values.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
-    Vectors::stored(dim, values).ok_or(Refusal::Corrupt("it has a vector that is not of length 1"))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::sync::Arc;
-
-    use super::*;
-    use crate::{Article, Date, Passage};
-
-    fn identity() -> ModelIdentity {
-        ModelIdentity { name: "test".to_owned(), hash: 7 }
-    }
-
-    fn corpus() -> (Vec<Chunked>, Vectors) {
-        let article = Article::new("ä", "Zwölf Boxkämpfer jagen Viktor.")
-            .title("Satz")
-            .metadata("on", Date::new(2024, 5, 1).unwrap())
-            .metadata("n", 3)
-            .metadata("x", 0.5)
-            .metadata("ok", true)
-            .metadata("by", "dpa");
-        let passage = |range, heading| Passage { range, heading, titled: true, tokens: 2 };
-        let passages = [passage(0..18, None), passage(19..32, Some(0..6))];
-        let articles = vec![
-            Chunked { article: Arc::new(article), passages: passages.into() },
-            Chunked { article: Arc::new(Article::new("leer", "")), passages: [].into() },
-        ];
-        (articles, Vectors::normalized(3, vec![1.0, 2.0, 3.0, -4.0, 0.5, 0.0]).unwrap())
-    }
-
-    fn encoded() -> Vec<u8> {
-        let (articles, vectors) = corpus();
-        encode(&identity(), &articles, &vectors).unwrap().concat()
-    }
-
-    #[test]
-    fn what_is_saved_is_loaded() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("corpus.passim");
-        let (articles, vectors) = corpus();
-        for _ in 0..2 {
-            save(&path, &identity(), &articles, &vectors).unwrap();
-        }
-        let (got, got_vectors) = load(&path, &identity(), 3).unwrap();
-        assert_eq!(got_vectors, vectors);
-        for (got, want) in got.iter().zip(&articles) {
-            assert_eq!((&got.article, &got.passages), (&want.article, &want.passages));
-        }
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
-    }
-
-    #[test]
-    fn savers_of_one_path_do_not_mix() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("corpus.passim");
-        let (articles, vectors) = corpus();
-        save(&path, &identity(), &articles, &vectors).unwrap();
-        std::thread::scope(|scope| {
-            for _ in 0..2 {
-                scope.spawn(|| {
-                    (0..50).for_each(|_| save(&path, &identity(), &articles, &vectors).unwrap());
-                });
-            }
-            (0..200).for_each(|_| assert_eq!(load(&path, &identity(), 3).unwrap().1, vectors));
-        });
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-    }
-
-    #[test]
-    fn another_model_is_refused_and_another_name_is_not() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("corpus.passim");
-        let (articles, vectors) = corpus();
-        save(&path, &identity(), &articles, &vectors).unwrap();
-        let other = ModelIdentity { hash: 8, ..identity() };
-        assert!(matches!(load(&path, &other, 3), Err(Error::ModelMismatch { .. })));
-        let renamed = ModelIdentity { name: "renamed".to_owned(), ..identity() };
-        assert!(load(&path, &renamed, 3).is_ok());
-    }
-
-    #[test]
-    fn every_truncation_and_every_flipped_bit_is_refused() {
-        let bytes = encoded();
-        assert!(decode(&bytes).is_ok());
-        for len in 0..bytes.len() {
-            assert!(decode(&bytes[..len]).is_err(), "cut to {len}");
-        }
-        for bit in 0..bytes.len() * 8 {
-            let mut bytes = bytes.clone();
-            bytes[bit / 8] ^= 1 << (bit % 8);
-            assert!(decode(&bytes).is_err(), "bit {bit}");
-        }
-        assert!(decode(&[bytes.as_slice(), b"more"].concat()).is_err());
-    }
-
-    /// Damage behind a right checksum, as a hostile writer makes it: refused or read, but
-    /// no panic.
-    #[test]
-    fn hostile_records_do_no_harm() {
-        let bytes = encoded();
-        for at in HEADER_LEN..bytes.len() {
-            for value in [0x00, 0x7f, 0xfb, 0xfc, 0xfd, 0xff] {
-                let mut bytes = bytes.clone();
-                bytes[at] = value;
-                let sum = checksum(&bytes[..CHECKSUM_AT], &bytes[HEADER_LEN..]);
-                bytes[CHECKSUM_AT..HEADER_LEN].copy_from_slice(&sum.to_le_bytes());
-                _ = decode(&bytes);
-            }
-        }
-    }
-
-    #[test]
-    fn newer_versions_and_missing_files_are_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("newer");
-        let mut bytes = encoded();
-        bytes[VERSION_AT] = 9;
-        fs::write(&path, bytes).unwrap();
-        let error = load(&path, &identity(), 3).unwrap_err();
-        assert!(matches!(error, Error::Version { got: 9, .. }), "{error}");
-        assert!(error.to_string().contains("newer"), "{error}");
-        let missing = folder.path().join("missing");
-        assert!(
-            matches!(load(&missing, &identity(), 3), Err(Error::Read { path, .. }) if path == missing)
-        );
-        let nowhere = folder.path().join("no/such/folder/corpus");
-        let (articles, vectors) = corpus();
-        assert!(matches!(
-            save(&nowhere, &identity(), &articles, &vectors),
-            Err(Error::Write { .. })
-        ));
-    }
+/// Kind and number of the file of this name, if it is one that [`name_of`] gives.
+fn our_name(name: &str) -> Option<(Kind, u64)> {
+    let (kind, rest) = name.split_once('-')?;
+    let number = rest.split_once('.')?.0.parse().ok()?;
+    let kind = match kind {
+        "manifest" => Kind::Manifest,
+        "segment" => Kind::Segment,
+        "removals" => Kind::Removals,
+        "calibration" => Kind::Calibration,
+        _ => return None,
+    };
+    (name_of(kind, number) == name).then_some((kind, number))
 }

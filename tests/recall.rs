@@ -240,9 +240,11 @@ fn ways(hits: &Hits) -> Vec<Route> {
 #[test]
 fn a_corpus_stays_calibrated_as_it_grows() {
     let mut retriever = poor_corpus();
-    retriever.add(articles(20, 2_000)).unwrap();
+    retriever.add(articles(20, 3_000)).unwrap();
+    retriever.commit().unwrap();
     let before = retriever.searcher();
     let report = retriever.calibrate(0.9, &questions(21, 250)).unwrap();
+    retriever.commit().unwrap();
     assert!(report.is_reached(), "{report:?}");
     assert_eq!((report.questions, report.k, report.graphs.len()), (250, 10, 1));
     let first = report.graphs[0].outcome.unwrap().ef_search;
@@ -250,7 +252,8 @@ fn a_corpus_stays_calibrated_as_it_grows() {
     assert_eq!(ways(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
     assert!(overall_recall(&searcher, 0.9) >= 0.9);
 
-    retriever.add(articles(22, 700)).unwrap();
+    retriever.add(articles(22, 350)).unwrap();
+    retriever.commit().unwrap();
     let grown = retriever.calibration().unwrap();
     assert_eq!(grown.graphs.len(), 2, "{grown:?}");
     assert_eq!(grown.graphs[0], report.graphs[0], "what did not change is not measured again");
@@ -271,19 +274,24 @@ fn a_corpus_stays_calibrated_as_it_grows() {
 fn removing_and_sealing_anew_keep_the_recall() {
     let mut retriever = poor_corpus();
     retriever.add(articles(30, 2_000)).unwrap();
+    retriever.commit().unwrap();
     retriever.calibrate(0.9, &questions(31, 250)).unwrap();
-    for at in (0..2_000).step_by(3) {
-        assert!(retriever.remove(&format!("30/{at}")));
+    for at in (0..2_000).step_by(4) {
+        assert!(retriever.remove(&format!("30/{at}")).unwrap());
     }
+    retriever.commit().unwrap();
     assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
     let report = retriever.calibrate(0.9, &questions(31, 250)).unwrap();
     assert_eq!(report.graphs[0].passages, retriever.passages());
+    retriever.commit().unwrap();
     assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
 
-    for at in (1..2_000).step_by(3) {
-        assert!(retriever.remove(&format!("30/{at}")));
+    for at in (1..2_000).step_by(4) {
+        assert!(retriever.remove(&format!("30/{at}")).unwrap());
     }
     retriever.add([Article::new("neu", "Der Strom kommt aus der Mühle.")]).unwrap();
+    retriever.commit().unwrap();
+    assert_eq!(retriever.stats().segments[0].removed, 0, "sealed anew");
     let passages: usize =
         retriever.calibration().unwrap().graphs.iter().map(|one| one.passages).sum();
     assert_eq!(passages, retriever.passages());
@@ -297,6 +305,7 @@ fn an_empty_corpus_can_be_calibrated() {
     let report = retriever.calibrate(0.9, &questions(40, 250)).unwrap();
     assert!(report.is_reached() && report.graphs.is_empty());
     retriever.add(articles(41, 1_500)).unwrap();
+    retriever.commit().unwrap();
     let report = retriever.calibration().unwrap();
     assert!(report.is_reached() && report.graphs.len() == 1, "{report:?}");
     let hits = by_recall(&retriever.searcher(), "Strom", 0.9);
@@ -307,10 +316,12 @@ fn an_empty_corpus_can_be_calibrated() {
 fn a_corpus_that_cannot_reach_it_compares_all() {
     let mut retriever = poor_corpus();
     retriever.add(articles(50, 1_000)).unwrap();
+    retriever.commit().unwrap();
     for (target, questions) in [(0.98, questions(51, 3)), (1.0, questions(51, 200))] {
         let report = retriever.calibrate(target, &questions).unwrap();
         assert!(!report.is_reached());
         assert!(report.graphs[0].outcome.is_err() && !report.graphs[0].ladder.is_empty());
+        retriever.commit().unwrap();
         let hits = by_recall(&retriever.searcher(), "Strom", target);
         assert_eq!(ways(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
         assert_eq!(hits.to_vec(), retriever.search(Query::new("Strom").exact()).unwrap().to_vec());
@@ -339,6 +350,7 @@ fn a_corpus_without_a_graph_reaches_any_recall() {
 fn bad_calibrations_of_a_corpus_change_nothing() {
     let mut retriever = poor_corpus();
     retriever.add(articles(60, 300)).unwrap();
+    retriever.commit().unwrap();
     for target in [0.0, 1.5, f32::NAN] {
         let refused = retriever.calibrate(target, &["Strom"]);
         assert!(matches!(refused, Err(Error::Fraction { name: "target_recall", .. })));
@@ -372,6 +384,7 @@ fn calibrating_can_be_cancelled() {
         .in_memory()
         .unwrap();
     retriever.add(articles(70, 500)).unwrap();
+    retriever.commit().unwrap();
     assert!(matches!(retriever.calibrate(0.9, &questions(71, 200)), Err(Error::Cancelled)));
     assert_eq!(retriever.calibration(), None);
     cancel.reset();

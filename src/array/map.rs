@@ -21,7 +21,10 @@ pub(crate) struct Map {
 
 impl fmt::Debug for Map {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map").field("path", &self.path).field("len", &self.len()).finish()
+        f.debug_struct("Map")
+            .field("path", &self.path)
+            .field("len", &self.len())
+            .finish_non_exhaustive()
     }
 }
 

@@ -3,8 +3,11 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
-    Cancel, Chunker, Embedder, Error, IndexChoice, Progress, Result, Retriever, Searcher,
-    StaticEmbedder, retriever::Settings, store,
+    Cancel, Chunker, EmbedStage, Embedder, Error, IndexChoice, Progress, Result, Retriever, Role,
+    Searcher, StaticEmbedder, Vectors, kernel,
+    retriever::Settings,
+    searcher::{Shared, Snapshot, Source},
+    store::{self, Manifest, Probe, Store},
 };
 
 /// Settings for a [`Retriever`]; they are checked when it is made.
@@ -21,14 +24,30 @@ use crate::{
 /// assert_eq!(retriever.passages(), 0);
 /// # Ok::<(), passim::Error>(())
 /// ```
-#[derive(Default)]
 pub struct RetrieverBuilder {
     embedder: Option<Arc<dyn Embedder>>,
-    chunker: Chunker,
-    index: IndexChoice,
+    chunker: Option<Chunker>,
+    index: Option<IndexChoice>,
     workers: Option<usize>,
+    checkpoint: usize,
+    probes: bool,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
+}
+
+impl Default for RetrieverBuilder {
+    fn default() -> Self {
+        Self {
+            embedder: None,
+            chunker: None,
+            index: None,
+            workers: None,
+            checkpoint: 4_096,
+            probes: true,
+            progress: None,
+            cancel: Cancel::default(),
+        }
+    }
 }
 
 impl fmt::Debug for RetrieverBuilder {
@@ -38,6 +57,8 @@ impl fmt::Debug for RetrieverBuilder {
             .field("chunker", &self.chunker)
             .field("index", &self.index)
             .field("workers", &self.workers)
+            .field("checkpoint", &self.checkpoint)
+            .field("probes", &self.probes)
             .finish_non_exhaustive()
     }
 }
@@ -50,17 +71,22 @@ impl RetrieverBuilder {
         self
     }
 
-    /// How articles are cut into passages.
+    /// How articles are cut into passages; without this call as the index that is opened
+    /// says, or by default.
+    ///
+    /// Articles that are in the index keep their passages until they change, or until
+    /// [`Retriever::sync`] or [`Retriever::upsert`] is given them again.
     #[must_use]
     pub fn chunker(mut self, chunker: Chunker) -> Self {
-        self.chunker = chunker;
+        self.chunker = Some(chunker);
         self
     }
 
-    /// Which index is built over the passages.
+    /// Which index is built over the passages; without this call as the index that is opened
+    /// says, or by default.
     #[must_use]
     pub fn index(mut self, index: IndexChoice) -> Self {
-        self.index = index;
+        self.index = Some(index);
         self
     }
 
@@ -71,15 +97,31 @@ impl RetrieverBuilder {
         self
     }
 
-    /// Called from the embedding threads while articles are added; the graph is built
-    /// after its last call.
+    /// After how many new passages [`Retriever::sync`] commits what it has, 1 or more; 4,096
+    /// without this call.
+    #[must_use]
+    pub fn checkpoint(mut self, passages: usize) -> Self {
+        self.checkpoint = passages;
+        self
+    }
+
+    /// Whether opening an index embeds a few texts, to see that the model still gives the
+    /// vectors that it gave when the index was made; true without this call.
+    #[must_use]
+    pub fn probes(mut self, probes: bool) -> Self {
+        self.probes = probes;
+        self
+    }
+
+    /// Called from the embedding threads while articles are added; graphs are built by
+    /// [`Retriever::commit`], which does not call it.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Box::new(progress));
         self
     }
 
-    /// A handle that ends adding, loading and calibrating: between batches while texts are
+    /// A handle that ends adding, committing and calibrating: between batches while texts are
     /// embedded, between vectors while they are linked, between questions while the recall
     /// is measured.
     #[must_use]
@@ -94,40 +136,161 @@ impl RetrieverBuilder {
     ///
     /// [`Error::Setting`] if a setting is out of range.
     pub fn in_memory(self) -> Result<Retriever> {
-        self.chunker.check()?;
-        self.index.check()?;
-        if let Some(workers) = self.workers {
-            Error::check_setting("workers", workers, 1.., "1 or more")?;
-        }
-        let embedder = match self.embedder {
-            Some(embedder) => embedder,
-            None => Arc::new(StaticEmbedder::bundled()?),
-        };
-        let Self { chunker, index, workers, progress, cancel, .. } = self;
-        Ok(Retriever {
-            searcher: Searcher { embedder, segments: Vec::new(), workers },
-            settings: Settings { chunker, index, progress, cancel },
-            kept: None,
-        })
+        let embedder = self.checked_embedder()?;
+        Ok(self.retriever(embedder, None, Snapshot::default()))
     }
 
-    /// Reads a corpus that was [saved](Retriever::save) and builds its index.
-    ///
-    /// Its articles keep the passages they have; new ones are cut by this builder's chunker.
+    /// Makes an empty index in the folder at `path`, which is made if it is not there.
     ///
     /// # Errors
     ///
-    /// As [`in_memory`](Self::in_memory); [`Error::Read`] if the file cannot be read,
-    /// [`Error::Corrupt`] or [`Error::Version`] if it is not what was saved,
-    /// [`Error::ModelMismatch`] if it was made with another model.
-    pub fn load(self, path: impl AsRef<Path>) -> Result<Retriever> {
-        let mut retriever = self.in_memory()?;
-        let embedder = &retriever.searcher.embedder;
-        let (articles, vectors) = store::load(path.as_ref(), embedder.identity(), embedder.dim())?;
-        if !articles.is_empty() {
-            let segment = retriever.sealed(articles, vectors)?;
-            retriever.searcher.segments.push(segment);
-        }
-        Ok(retriever)
+    /// [`Error::Setting`] if a setting is out of range, [`Error::IndexExists`] if there is an
+    /// index, [`Error::Locked`] if somebody else is making one, [`Error::Write`] if the folder
+    /// cannot be written to, and what the embedder returns.
+    pub fn create(self, path: impl AsRef<Path>) -> Result<Retriever> {
+        let embedder = self.checked_embedder()?;
+        let manifest = Manifest {
+            generation: 0,
+            next_number: 1,
+            model: embedder.identity().clone(),
+            dim: embedder.dim(),
+            chunker: self.chunker.clone().unwrap_or_default(),
+            index: self.index.unwrap_or_default(),
+            probes: probes(&*embedder)?,
+            segments: Vec::new(),
+            calibration: None,
+        };
+        let store = Store::create(path.as_ref(), manifest)?;
+        Ok(self.retriever(embedder, Some(store), Snapshot::default()))
     }
+
+    /// Opens the index in the folder at `path`, to search and to change it.
+    ///
+    /// What is in its files is read when it is needed: the first search reads what searches go
+    /// along and makes sure that it is whole, vectors and texts are read and checked one by
+    /// one. The files are mapped into memory, so nobody else may change or shorten them while
+    /// they are open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if a setting is out of range, [`Error::NoIndex`] if there is no
+    /// index, [`Error::Locked`] if somebody else has it open for writing,
+    /// [`Error::ModelMismatch`] or [`Error::ModelDrift`] if it was made with another model,
+    /// [`Error::Corrupt`] or [`Error::Version`] if its files are not what was written,
+    /// [`Error::Read`] and [`Error::Write`] if they cannot be read or removed.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Retriever> {
+        let embedder = self.checked_embedder()?;
+        let (store, generation) = Store::open(path.as_ref())?;
+        self.check_model(&*embedder, &generation.manifest)?;
+        let snapshot = generation.into();
+        Ok(self.retriever(embedder, Some(store), snapshot))
+    }
+
+    /// [`open`](Self::open)s the index in the folder at `path`, or [`create`](Self::create)s
+    /// it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As `open` and `create`.
+    pub fn open_or_create(self, path: impl AsRef<Path>) -> Result<Retriever> {
+        if store::exists(path.as_ref())? { self.open(path) } else { self.create(path) }
+    }
+
+    /// Opens the index in the folder at `path` for searching alone; settings for adding are
+    /// of no effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), but it takes no lock and writes nothing.
+    pub fn open_searcher(self, path: impl AsRef<Path>) -> Result<Searcher> {
+        let embedder = self.checked_embedder()?;
+        let generation = store::read(path.as_ref(), &[])?;
+        self.check_model(&*embedder, &generation.manifest)?;
+        let (snapshot, workers) = (Arc::new(generation.into()), self.workers);
+        let source = Source::Folder(path.as_ref().to_owned());
+        Ok(Searcher { embedder, snapshot, source, workers })
+    }
+
+    /// The embedder, after all settings were checked.
+    fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
+        self.chunker.iter().try_for_each(Chunker::check)?;
+        self.index.into_iter().try_for_each(IndexChoice::check)?;
+        Error::check_setting("checkpoint", self.checkpoint, 1.., "1 or more")?;
+        if let Some(workers) = self.workers {
+            Error::check_setting("workers", workers, 1.., "1 or more")?;
+        }
+        match &self.embedder {
+            Some(embedder) => Ok(Arc::clone(embedder)),
+            None => Ok(Arc::new(StaticEmbedder::bundled()?)),
+        }
+    }
+
+    /// Refuses `embedder` if it is not the model that the index was made with.
+    fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
+        manifest.check_model(embedder)?;
+        if self.probes { check_probes(embedder, &manifest.probes) } else { Ok(()) }
+    }
+
+    fn retriever(
+        self,
+        embedder: Arc<dyn Embedder>,
+        store: Option<Store>,
+        snapshot: Snapshot,
+    ) -> Retriever {
+        let Self { workers, checkpoint, progress, cancel, .. } = self;
+        let stored = store.as_ref().map(Store::manifest);
+        let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
+        let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
+        let (snapshot, published) = (Arc::new(snapshot), Arc::new(Shared::default()));
+        published.set(Arc::clone(&snapshot));
+        let source = Source::Writer(Arc::clone(&published));
+        Retriever {
+            committed: snapshot.segments.len(),
+            searcher: Searcher { embedder, snapshot, source, workers },
+            published,
+            settings: Settings { chunker, index, checkpoint, progress, cancel },
+            store,
+            changed: false,
+        }
+    }
+}
+
+/// Texts that are embedded when an index is made, and again when it is opened.
+const PROBES: [&str; 3] = [
+    "Der Bundestag berät am Donnerstag über den Haushalt für das kommende Jahr.",
+    "The new chip doubles the memory and needs a third less power.",
+    "Straßenbahnhaltestelle 7, geöffnet von 6.30 bis 22 Uhr – \"closed on Sundays\"",
+];
+
+/// The least cosine between two vectors of one text from one model: other processors and
+/// versions of a runtime round otherwise, but not as much as this.
+const SAME: f32 = 0.99;
+
+fn probes(embedder: &dyn Embedder) -> Result<Vec<Probe>> {
+    let vectors = probe_vectors(embedder, &PROBES)?;
+    let probes = PROBES.iter().zip(vectors.rows());
+    let probe = |(text, vector): (&&str, &[f32])| Probe {
+        text: (*text).to_owned(),
+        vector: vector.to_vec(),
+    };
+    Ok(probes.map(probe).collect())
+}
+
+fn check_probes(embedder: &dyn Embedder, probes: &[Probe]) -> Result<()> {
+    let texts: Vec<&str> = probes.iter().map(|probe| probe.text.as_str()).collect();
+    let vectors = probe_vectors(embedder, &texts)?;
+    for (probe, vector) in probes.iter().zip(vectors.rows()) {
+        let similarity = kernel::dot(&probe.vector, vector);
+        let drifted = similarity.is_nan() || similarity < SAME;
+        if drifted {
+            let (model, text) = (Box::new(embedder.identity().clone()), probe.text.clone());
+            return Err(Error::ModelDrift { model, text, similarity });
+        }
+    }
+    Ok(())
+}
+
+fn probe_vectors(embedder: &dyn Embedder, texts: &[&str]) -> Result<Vectors> {
+    let stage = EmbedStage::new(embedder).workers(1);
+    Ok(stage.run(Role::Passage, texts)?.0)
 }

@@ -1,18 +1,14 @@
 //! Calibrating a corpus: what proves a recall, kept for the graphs that are yet to come.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 use tracing::instrument;
 
 use crate::{
-    Calibration, CalibrationStep, Error, Result, Retriever, Role, SearchParams, Shortfall, Vectors,
-    segment::LiveSegment,
+    Calibration, CalibrationStep, Error, Result, Retriever, Role, SearchParams, Shortfall,
+    segment::LiveSegment, store::Questions,
 };
-
-/// What a retriever keeps of its calibration.
-pub(super) struct Kept {
-    target_recall: f32,
-    questions: Vectors,
-}
 
 /// How far a recall is reached over a corpus.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -62,10 +58,10 @@ impl Retriever {
     /// 133 of them, .99 268. [`Calibration`] says what is promised of each graph. A corpus
     /// without a graph needs no questions to prove anything, since its search is exact.
     ///
-    /// The questions' vectors are kept: whenever [`add`](Self::add) builds a graph, it is
-    /// calibrated, too, and [`calibration`](Self::calibration) tells what came of it.
-    /// Removing articles changes no calibration until a graph is built anew for it.
-    /// [`save`](Self::save) does not write calibrations: call this again after loading.
+    /// Graphs are built by [`commit`](Self::commit), so call this after it; the calibration is
+    /// committed by the next. The questions' vectors are kept: whenever a commit builds a
+    /// graph, it is calibrated, too, and [`calibration`](Self::calibration) tells what came of
+    /// it. Removing articles changes no calibration until a graph is built anew for it.
     ///
     /// # Errors
     ///
@@ -98,14 +94,15 @@ impl Retriever {
         if texts.iter().any(|text| text.trim().is_empty()) {
             return Err(Error::EmptyQuery);
         }
-        let (questions, _) = self.stage().run(Role::Query, &texts)?;
-        let kept = Kept { target_recall, questions };
-        let segments = self.searcher.segments.iter();
+        let (vectors, _) = self.embed(Role::Query, &texts, 0)?;
+        let questions = Arc::new(Questions { target_recall, vectors });
+        let segments = self.segments().iter();
         let segments: Result<Vec<_>> =
-            segments.map(|segment| self.calibrated(segment.clone(), &kept)).collect();
-        self.searcher.segments = segments?;
-        let report = self.report(&kept);
-        self.kept = Some(kept);
+            segments.map(|segment| self.calibrated(segment.clone(), &questions)).collect();
+        *self.segments_mut() = segments?;
+        let report = self.report(&questions);
+        Arc::make_mut(&mut self.searcher.snapshot).questions = Some(questions);
+        self.changed = true;
         Ok(report)
     }
 
@@ -113,25 +110,29 @@ impl Retriever {
     /// `None` before the first.
     #[must_use]
     pub fn calibration(&self) -> Option<CalibrationReport> {
-        self.kept.as_ref().map(|kept| self.report(kept))
+        self.searcher.snapshot.questions.as_ref().map(|questions| self.report(questions))
     }
 
-    /// `segment` with the recall of its graph, if it has one, measured on what is `kept`.
-    pub(super) fn calibrated(&self, mut segment: LiveSegment, kept: &Kept) -> Result<LiveSegment> {
-        segment.calibrate(Self::CALIBRATED_K, &kept.questions, &self.settings.cancel)?;
+    /// `segment` with the recall of its graph, if it has one, measured on `questions`.
+    pub(super) fn calibrated(
+        &self,
+        mut segment: LiveSegment,
+        questions: &Questions,
+    ) -> Result<LiveSegment> {
+        segment.calibrate(Self::CALIBRATED_K, &questions.vectors, &self.settings.cancel)?;
         Ok(segment)
     }
 
-    fn report(&self, kept: &Kept) -> CalibrationReport {
-        let (target_recall, k) = (kept.target_recall, SearchParams::default().k);
+    fn report(&self, questions: &Questions) -> CalibrationReport {
+        let (target_recall, k) = (questions.target_recall, SearchParams::default().k);
         let graph = |(passages, calibration): (usize, &Calibration)| GraphCalibration {
             passages,
             outcome: calibration.reach(target_recall, k),
             ladder: calibration.steps(k),
         };
-        let segments = self.searcher.segments.iter();
+        let segments = self.segments().iter();
         let measured = segments.filter_map(|one| Some((one.passages(), one.calibration()?)));
         let graphs = measured.map(graph).collect();
-        CalibrationReport { target_recall, k, questions: kept.questions.len(), graphs }
+        CalibrationReport { target_recall, k, questions: questions.vectors.len(), graphs }
     }
 }

@@ -1,0 +1,90 @@
+//! A folder of articles that changes: each run embeds only what is new in it.
+//!
+//! `cargo run --release --example incremental_news -- ARTICLES_DIR INDEX_DIR`, twice, with a
+//! change in between. Without arguments it syncs the sample articles, and once more after it
+//! has changed one, added one and removed one.
+
+#[path = "support/bar.rs"]
+mod bar;
+#[path = "support/outcome.rs"]
+mod outcome;
+
+use std::{env, fs, path::Path, process::ExitCode};
+
+use outcome::{Failure, exit_code, report};
+use passim::{Article, Retriever, SyncReport, read_articles};
+
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles");
+
+fn main() -> ExitCode {
+    exit_code(run())
+}
+
+fn run() -> Result<(), Failure> {
+    let arguments: Vec<_> = env::args_os().skip(1).collect();
+    match arguments.as_slice() {
+        [] => demonstrate(),
+        [articles, index] => update(Path::new(articles), Path::new(index)),
+        _ => Err("give a folder of articles and a folder for the index, or nothing".into()),
+    }
+}
+
+/// Makes the index what the folder of articles is.
+fn update(articles: &Path, index: &Path) -> Result<(), Failure> {
+    let mut read: Vec<Article> = Vec::new();
+    let mut unread = 0;
+    for article in read_articles(articles) {
+        match article {
+            Ok(article) => read.push(article),
+            Err(error) => {
+                report(&error);
+                unread += 1;
+            }
+        }
+    }
+    let (bar, progress) = bar::bar();
+    let mut retriever = Retriever::builder().progress(progress).open_or_create(index)?;
+    let synced = if unread == 0 {
+        retriever.sync(read)?
+    } else {
+        // What could not be read is not gone: nothing is removed.
+        let upserted = retriever.upsert(read)?;
+        retriever.commit()?;
+        upserted
+    };
+    bar.finish_and_clear();
+    show(&synced, &retriever);
+    Ok(())
+}
+
+fn show(synced: &SyncReport, retriever: &Retriever) {
+    let SyncReport { added, changed, removed, unchanged, embedded, reused, seconds, .. } = synced;
+    println!("{added} added, {changed} changed, {removed} removed, {unchanged} unchanged");
+    println!("{embedded} passages embedded, {reused} reused, {seconds:.3} s");
+    let stats = retriever.stats();
+    println!(
+        "generation {}: {} articles, {} passages, {} bytes\n",
+        stats.generation, stats.articles, stats.passages, stats.bytes_on_disk
+    );
+}
+
+fn demonstrate() -> Result<(), Failure> {
+    let folder = tempfile::tempdir()?;
+    let (articles, index) = (folder.path().join("articles"), folder.path().join("index"));
+    fs::create_dir(&articles)?;
+    let mut names = Vec::new();
+    for entry in fs::read_dir(SAMPLES)? {
+        let entry = entry?;
+        fs::copy(entry.path(), articles.join(entry.file_name()))?;
+        names.push(entry.file_name());
+    }
+    names.sort();
+    update(&articles, &index)?;
+
+    let changed = articles.join(&names[0]);
+    let text = fs::read_to_string(&changed)?;
+    fs::write(&changed, text + "\n\nNachtrag: Die Zahlen wurden am Abend bestätigt.\n")?;
+    fs::remove_file(articles.join(&names[1]))?;
+    fs::write(articles.join("neu.txt"), "Am Morgen fuhr der erste Zug durch den neuen Tunnel.\n")?;
+    update(&articles, &index)
+}

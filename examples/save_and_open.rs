@@ -1,0 +1,54 @@
+//! An index in a folder: commits, readers that move on when they are told to, roll-back.
+//!
+//! `cargo run --release --example save_and_open`
+
+use passim::{Article, Retriever, Searcher};
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let folder = tempfile::tempdir()?;
+    let index = folder.path().join("index");
+
+    let mut retriever = Retriever::create(&index)?;
+    retriever.add([
+        Article::new("moor.txt", "Moore speichern mehr Kohlenstoff als alle Wälder der Erde."),
+        Article::new(
+            "train.txt",
+            "The night train leaves Vienna at eight and reaches Paris by ten.",
+        ),
+    ])?;
+    println!("generation {} is on disk", retriever.commit()?);
+
+    // A reader, here or in another process, answers from the generation that it opened.
+    let mut reader = Searcher::open(&index)?;
+
+    retriever.upsert([
+        Article::new("moor.txt", "Moore speichern mehr Kohlenstoff als alle Wälder der Erde."),
+        Article::new("brot.txt", "Ein Sauerteig braucht Mehl, Wasser, Wärme und Geduld."),
+    ])?;
+    retriever.remove("train.txt")?;
+    let question = "What does sourdough need?";
+    show("the writer, not yet committed", &retriever.search(question)?);
+    show("the reader, before the commit", &reader.search(question)?);
+
+    println!("generation {} is on disk", retriever.commit()?);
+    reader.reload()?;
+    show("the reader, after it", &reader.search(question)?);
+
+    // What is not committed can be forgotten.
+    retriever.remove("brot.txt")?;
+    retriever.rollback();
+
+    let report = retriever.verify()?;
+    println!("{} files, {} bytes: every checksum matches", report.files, report.bytes);
+
+    // One writer at a time; the lock ends with it.
+    drop(retriever);
+    let retriever = Retriever::open(&index)?;
+    println!("opened again: {} articles", retriever.articles());
+    Ok(())
+}
+
+fn show(who: &str, hits: &[passim::Hit]) {
+    let best = hits.first().map_or("nothing", |hit| hit.article.as_str());
+    println!("  {who}: {best} first of {}", hits.len());
+}

@@ -1,0 +1,257 @@
+//! Taking articles in: chunk, embed what is new, and seal it into a segment that is not
+//! committed.
+
+use std::collections::HashSet;
+
+use rayon::prelude::*;
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use tracing::instrument;
+
+use crate::{
+    Article, EmbedReport, Error, IndexChoice, Progress, Result, Retriever, Role, SyncReport,
+    Vectors,
+    retriever::merge::{join, place_of},
+    segment::{Chunked, Draft, LiveSegment},
+};
+
+/// What adding articles came to.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct AddReport {
+    /// Articles added, those that replaced others included.
+    pub articles: usize,
+    /// Articles that replaced one of the same key.
+    pub replaced: usize,
+    /// Keys of articles without text; they are kept, but no passage of them is found.
+    pub empty: Vec<String>,
+    /// Passages whose vectors were taken from those that they replace.
+    pub reused: usize,
+    /// The embedding of the other passages.
+    pub embedding: EmbedReport,
+}
+
+/// An article that comes in.
+struct Incoming {
+    one: Chunked,
+    /// The segment that it is in, and its number there, if it is in the corpus.
+    place: Option<(usize, u32)>,
+}
+
+/// A passage as it is embedded.
+struct Text {
+    text: String,
+    /// The segment and row of its vector, if it is the text of a passage that it replaces.
+    known: Option<(usize, u32)>,
+}
+
+/// Articles that came in, and what they came to.
+#[derive(Default)]
+pub(super) struct Absorbed {
+    pub(super) added: usize,
+    pub(super) changed: usize,
+    pub(super) unchanged: usize,
+    pub(super) empty: Vec<String>,
+    pub(super) reused: usize,
+    pub(super) embedding: EmbedReport,
+}
+
+/// Which of the articles that the corpus has already are taken in.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Among {
+    All,
+    /// Those that say something else now, or would be cut otherwise.
+    Changed,
+}
+
+impl Retriever {
+    /// Adds articles; one with the key of an earlier article replaces it.
+    ///
+    /// All of them are added, or, on an error, none. What is added is found at once by this
+    /// retriever, and by others once it is [committed](Self::commit).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyKey`] for an article without key, [`Error::ArticleTooLarge`] for one
+    /// over [`Article::MAX_BYTES`], [`Error::TooLarge`] for more than 2^24 bytes of title and
+    /// metadata, [`Error::Cancelled`], and what the embedder returns.
+    #[instrument(level = "debug", skip_all)]
+    pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
+        let absorbed = self.absorb(articles.into_iter().collect(), Among::All, 0)?;
+        let Absorbed { added, changed: replaced, empty, reused, embedding, .. } = absorbed;
+        Ok(AddReport { articles: added + replaced, replaced, empty, reused, embedding })
+    }
+
+    /// Adds the articles that are new and replaces those that say something else now; those
+    /// that are in the corpus as they are given are left alone, and nothing is embedded for
+    /// them.
+    ///
+    /// Articles are compared by a hash of title, text, metadata and the chunker's settings.
+    /// All are taken in, or, on an error, none.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    #[instrument(level = "debug", skip_all)]
+    pub fn upsert(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
+        let started = std::time::Instant::now();
+        let absorbed = self.absorb(articles.into_iter().collect(), Among::Changed, 0)?;
+        let mut report = SyncReport::default();
+        report.count(absorbed);
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Takes in those of `articles` that are meant. `embedded` passages were embedded before
+    /// in the same work: progress goes on from there.
+    pub(super) fn absorb(
+        &mut self,
+        articles: Vec<Article>,
+        among: Among,
+        embedded: usize,
+    ) -> Result<Absorbed> {
+        let articles = last_of_each_key(articles)?;
+        let given = articles.len();
+        let incoming = self.incoming(articles, among)?;
+        let mut absorbed = Absorbed { unchanged: given - incoming.len(), ..Absorbed::default() };
+        if incoming.is_empty() {
+            return Ok(absorbed);
+        }
+        let vectors = self.vectors_of(&incoming, embedded, &mut absorbed)?;
+        let mut segments = self.segments().to_vec();
+        let mut draft = Draft::default();
+        for Incoming { one, place } in &incoming {
+            draft.push(one)?;
+            if one.passages.is_empty() {
+                absorbed.empty.push(one.article.key.clone());
+            }
+            match *place {
+                Some((segment, at)) => segments[segment].remove(at)?,
+                None => absorbed.added += 1,
+            }
+        }
+        absorbed.changed = incoming.len() - absorbed.added;
+        // Its graph, if it is to have one, is built when it is committed.
+        let segment = draft.seal(vectors, IndexChoice::Exact, &self.settings.cancel)?;
+        segments.push(LiveSegment::all(segment.into()));
+        self.join_uncommitted(&mut segments)?;
+        *self.segments_mut() = segments;
+        self.changed = true;
+        Ok(absorbed)
+    }
+
+    /// Those of `articles` that are meant, chunked, on the threads of the current `rayon` pool.
+    fn incoming(&self, articles: Vec<Article>, among: Among) -> Result<Vec<Incoming>> {
+        let (settings, segments) = (&self.settings, self.segments());
+        let incoming = |article: Article| -> Result<Option<Incoming>> {
+            settings.cancel.check()?;
+            let content = Chunked::content(&article, &settings.chunker)?;
+            let place = place_of(segments, &article.key)?;
+            if let Some((segment, at)) = place
+                && among == Among::Changed
+                && segments[segment].segment().content(at)? == content
+            {
+                return Ok(None);
+            }
+            let passages = settings.chunker.passages(&article, &*self.searcher.embedder)?;
+            Ok(Some(Incoming { one: Chunked { article, passages, content }, place }))
+        };
+        articles.into_par_iter().filter_map(|article| incoming(article).transpose()).collect()
+    }
+
+    /// The vectors of all passages of `incoming`, in order. Those whose text is that of a
+    /// passage they replace are taken from there.
+    fn vectors_of(
+        &self,
+        incoming: &[Incoming],
+        embedded: usize,
+        absorbed: &mut Absorbed,
+    ) -> Result<Vectors> {
+        let texts = incoming.par_iter().map(|incoming| self.texts_of(incoming));
+        let texts: Vec<Vec<Text>> = texts.collect::<Result<_>>()?;
+        let texts: Vec<&Text> = texts.iter().flatten().collect();
+        let new = texts.iter().filter(|text| text.known.is_none());
+        let new: Vec<&str> = new.map(|text| text.text.as_str()).collect();
+        absorbed.reused = texts.len() - new.len();
+        let vectors;
+        (vectors, absorbed.embedding) = self.embed(Role::Passage, &new, embedded)?;
+        let mut fresh = 0..;
+        let row = |text: &&Text| match text.known {
+            Some((segment, row)) => Some((self.segments()[segment].segment().vectors(), row)),
+            None => Some((&vectors, fresh.next()?)),
+        };
+        let rows: Vec<(&Vectors, u32)> = texts.iter().filter_map(row).collect();
+        let rows = rows.iter().map(|(vectors, row)| (*vectors, std::slice::from_ref(row)));
+        Vectors::gather(vectors.dim(), &rows.collect::<Vec<_>>())
+    }
+
+    /// The texts of the passages of an article.
+    fn texts_of(&self, incoming: &Incoming) -> Result<Vec<Text>> {
+        let Incoming { one: Chunked { article, passages, .. }, place } = incoming;
+        let mut known: FxHashMap<String, (usize, u32)> = FxHashMap::default();
+        if let Some((segment, at)) = *place {
+            let sealed = self.segments()[segment].segment();
+            let old = sealed.article(at)?;
+            for (row, passage) in sealed.rows_of(at)?.zip(sealed.passages_of(at, &old)?) {
+                known.insert(passage.text_in_context(&old), (segment, row));
+            }
+        }
+        let texts = passages.iter().map(|passage| passage.text_in_context(article));
+        Ok(texts.map(|text| Text { known: known.get(&text).copied(), text }).collect())
+    }
+
+    /// Embeds `texts`, observed and cancelled as the settings say; `before` were embedded before
+    /// in the same work.
+    pub(super) fn embed(
+        &self,
+        role: Role,
+        texts: &[&str],
+        before: usize,
+    ) -> Result<(Vectors, EmbedReport)> {
+        let stage = self.searcher.stage().cancel(&self.settings.cancel);
+        let Some(progress) = &self.settings.progress else { return stage.run(role, texts) };
+        let from_there = |progress_now: Progress| {
+            let (done, total) = (progress_now.done + before, progress_now.total + before);
+            progress(Progress { done, total, ..progress_now });
+        };
+        stage.progress(&from_there).run(role, texts)
+    }
+
+    /// Joins the last segments that are not committed, so that each is larger than all later
+    /// ones together.
+    fn join_uncommitted(&self, segments: &mut Vec<LiveSegment>) -> Result<()> {
+        let mut from = segments.len() - 1;
+        let mut gathered = segments[from].passages();
+        while from > self.committed && segments[from - 1].passages() <= gathered {
+            from -= 1;
+            gathered += segments[from].passages();
+        }
+        if from + 1 < segments.len() {
+            let (dim, cancel) = (self.searcher.embedder.dim(), &self.settings.cancel);
+            let joined = join(dim, &segments[from..], IndexChoice::Exact, cancel)?;
+            segments.truncate(from);
+            segments.extend(joined);
+        }
+        Ok(())
+    }
+}
+
+/// The articles in order, checked, of those with the same key only the last.
+fn last_of_each_key(articles: Vec<Article>) -> Result<Vec<Article>> {
+    if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
+        return Err(Error::EmptyKey { position });
+    }
+    if let Some(article) = articles.iter().find(|one| one.text.len() > Article::MAX_BYTES) {
+        let (key, bytes) = (article.key.clone(), article.text.len());
+        return Err(Error::ArticleTooLarge { key, bytes, limit: Article::MAX_BYTES });
+    }
+    let mut seen = HashSet::new();
+    let mut last: Vec<bool> =
+        articles.iter().rev().map(|article| seen.insert(article.key.as_str())).collect();
+    last.reverse();
+    Ok(articles
+        .into_iter()
+        .zip(last)
+        .filter_map(|(article, last)| last.then_some(article))
+        .collect())
+}

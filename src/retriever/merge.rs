@@ -1,0 +1,181 @@
+//! Which segments are merged at a commit, and how.
+//!
+//! A search asks every segment, so there must be few of them; merging indexes passages again,
+//! so it must be rare. Every segment is kept several times as large as all later ones
+//! together: there are about log n of them, and a passage is merged about log n times.
+
+use std::sync::Arc;
+
+use crate::{
+    Cancel, IndexChoice, Result, Retriever, Vectors,
+    segment::{Draft, LiveSegment},
+};
+
+/// Segments below [`LARGE`] are kept more than this many times as large as all later ones
+/// together: of ten thousand passages all but about a thousand are then in one graph, and
+/// comparing those costs no more than another search of a graph.
+const FACTOR: usize = 8;
+/// Larger ones are kept more than this many times as large: their graphs take long to build.
+const FACTOR_OF_LARGE: usize = 2;
+/// Passages from which on a segment is large.
+const LARGE: usize = 1 << 17;
+/// A segment is sealed anew when more than one in this many of its passages is removed.
+const MOST_REMOVED: usize = 3;
+
+/// What merging goes by.
+#[derive(Clone, Copy, Debug)]
+struct Size {
+    /// Live passages.
+    live: usize,
+    /// All passages.
+    all: usize,
+    has_graph: bool,
+}
+
+impl Size {
+    fn of(segment: &LiveSegment) -> Self {
+        let sealed = segment.segment();
+        let all = sealed.len() as usize;
+        Self { live: segment.passages(), all, has_graph: sealed.has_graph() }
+    }
+
+    fn is_small_beside(self, later: usize) -> bool {
+        let factor = if self.live < LARGE { FACTOR } else { FACTOR_OF_LARGE };
+        self.live <= later.saturating_mul(factor)
+    }
+
+    /// Whether it should be sealed anew, even alone.
+    fn is_stale(self, choice: IndexChoice) -> bool {
+        let needs_graph = choice.builds_graph(self.live) && !self.has_graph;
+        let needs_none = choice == IndexChoice::Exact && self.has_graph;
+        needs_graph || needs_none || (self.all - self.live) * MOST_REMOVED > self.all
+    }
+}
+
+/// From which segment on all are merged into one: the first that is too small beside those
+/// after it.
+fn merged_from(sizes: &[Size]) -> usize {
+    let mut later = 0;
+    let mut from = sizes.len();
+    for (at, size) in sizes.iter().enumerate().rev() {
+        if later > 0 && size.is_small_beside(later) {
+            from = at;
+        }
+        later += size.live;
+    }
+    from
+}
+
+/// The segment and number of the live article of this key.
+pub(super) fn place_of(segments: &[LiveSegment], key: &str) -> Result<Option<(usize, u32)>> {
+    // New articles are looked for more often than old ones.
+    for (segment, live) in segments.iter().enumerate().rev() {
+        if let Some(at) = live.find(key)? {
+            return Ok(Some((segment, at)));
+        }
+    }
+    Ok(None)
+}
+
+impl Retriever {
+    /// The segments as they are to be committed: few, each with the index that it should have.
+    pub(super) fn merged(&self) -> Result<Vec<LiveSegment>> {
+        let segments = self.present();
+        let sizes: Vec<Size> = segments.iter().map(Size::of).collect();
+        let from = merged_from(&sizes);
+        let mut merged = Vec::with_capacity(from + 1);
+        for (segment, size) in segments[..from].iter().zip(&sizes) {
+            if size.is_stale(self.settings.index) {
+                merged.extend(self.joined(std::slice::from_ref(segment))?);
+            } else {
+                merged.push(segment.clone());
+            }
+        }
+        merged.extend(self.joined(&segments[from..])?);
+        Ok(merged)
+    }
+
+    /// All in one segment; `None` if they are.
+    pub(super) fn compacted(&self) -> Result<Option<Vec<LiveSegment>>> {
+        let segments = self.present();
+        let compact = match segments.as_slice() {
+            [] => self.segments().is_empty(),
+            [one] => one.removed() == 0 && !Size::of(one).is_stale(self.settings.index),
+            _ => false,
+        };
+        if compact {
+            return Ok(None);
+        }
+        Ok(Some(self.joined(&segments)?.into_iter().collect()))
+    }
+
+    /// The segments of which anything is left.
+    pub(super) fn present(&self) -> Vec<LiveSegment> {
+        let present = self.segments().iter().filter(|segment| segment.articles() > 0);
+        present.cloned().collect()
+    }
+
+    /// The live articles of `segments` in one; `None` if there are none.
+    fn joined(&self, segments: &[LiveSegment]) -> Result<Option<LiveSegment>> {
+        let dim = self.searcher.embedder.dim();
+        let joined = join(dim, segments, self.settings.index, &self.settings.cancel)?;
+        let calibrated = |segment| match &self.searcher.snapshot.questions {
+            Some(questions) => self.calibrated(segment, questions),
+            None => Ok(segment),
+        };
+        joined.map(calibrated).transpose()
+    }
+}
+
+/// The live articles of `segments` in one, whose vectors have `dim` values; `None` if there are
+/// none.
+pub(super) fn join(
+    dim: usize,
+    segments: &[LiveSegment],
+    choice: IndexChoice,
+    cancel: &Cancel,
+) -> Result<Option<LiveSegment>> {
+    let mut draft = Draft::default();
+    let rows = segments.iter().map(|segment| segment.copy_into(&mut draft));
+    let rows: Vec<Vec<u32>> = rows.collect::<Result<_>>()?;
+    if draft.is_empty() {
+        return Ok(None);
+    }
+    let sources = segments.iter().map(|segment| segment.segment().vectors());
+    let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
+    let vectors = Vectors::gather(dim, &parts)?;
+    let segment = draft.seal(vectors, choice, cancel)?;
+    Ok(Some(LiveSegment::all(Arc::new(segment))))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever is added, every segment stays several times as large as all later ones
+        /// together, and all of it is there.
+        #[test]
+        fn segments_are_few(steps in prop::collection::vec(1_usize..60_000, 1..200)) {
+            let mut sizes: Vec<Size> = Vec::new();
+            for live in &steps {
+                sizes.push(Size { live: *live, all: *live, has_graph: false });
+                let from = merged_from(&sizes);
+                let live: usize = sizes[from..].iter().map(|size| size.live).sum();
+                sizes.truncate(from);
+                if live > 0 {
+                    sizes.push(Size { live, all: live, has_graph: false });
+                }
+                for at in 1..sizes.len() {
+                    let later = sizes[at..].iter().map(|size| size.live).sum();
+                    prop_assert!(!sizes[at - 1].is_small_beside(later), "{:?}", sizes);
+                }
+            }
+            let all: usize = sizes.iter().map(|size| size.live).sum();
+            prop_assert_eq!(all, steps.iter().sum::<usize>());
+            prop_assert!(sizes.len() < 16);
+        }
+    }
+}

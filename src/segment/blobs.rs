@@ -1,0 +1,115 @@
+//! Pieces of bytes of any length, one behind the other, each with its checksum.
+
+use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
+
+use crate::{
+    Error, Result,
+    array::Array,
+    refusal::{Refusal, require},
+    sections::{Part, Sections, Tag},
+};
+
+/// Byte strings by number, from 0.
+#[derive(Debug)]
+pub(crate) struct Blobs {
+    bytes: Array<u8>,
+    /// Where each of them ends.
+    ends: Array<u64>,
+    sums: Array<u32>,
+}
+
+/// The sections that blobs are in.
+#[derive(Clone, Copy)]
+pub(crate) struct BlobTags {
+    pub(crate) bytes: Tag,
+    pub(crate) ends: Tag,
+    pub(crate) sums: Tag,
+}
+
+/// Blobs that are being gathered.
+#[derive(Debug, Default)]
+pub(crate) struct BlobsDraft {
+    bytes: Vec<u8>,
+    ends: Vec<u64>,
+    sums: Vec<u32>,
+}
+
+impl BlobsDraft {
+    pub(crate) fn push(&mut self, blob: &[u8]) {
+        self.bytes.extend_from_slice(blob);
+        self.ends.push(self.bytes.len() as u64);
+        self.sums.push(sum(&[blob]));
+    }
+
+    pub(crate) fn seal(self) -> Blobs {
+        Blobs { bytes: self.bytes.into(), ends: self.ends.into(), sums: self.sums.into() }
+    }
+}
+
+impl Blobs {
+    /// The blobs in `sections`; nothing of them is looked at.
+    pub(crate) fn open(sections: &Sections, tags: BlobTags) -> Result<Self, Refusal> {
+        let bytes = sections.array(tags.bytes)?;
+        Ok(Self { bytes, ends: sections.array(tags.ends)?, sums: sections.array(tags.sums)? })
+    }
+
+    /// Refuses blobs that are not `len` or do not follow each other.
+    pub(crate) fn check(&self, len: usize) -> Result<(), Refusal> {
+        let whole = self.ends.len() == len && self.sums.len() == len;
+        require(whole, "it has another number of keys, titles or texts than of articles")?;
+        let end = self.ends.last().copied().unwrap_or(0);
+        let ordered = self.ends.is_sorted() && end == self.bytes.len() as u64;
+        require(ordered, "its keys, titles or texts do not follow each other")
+    }
+
+    pub(crate) fn parts(&self, tags: BlobTags) -> [Part<'_>; 3] {
+        [
+            (tags.bytes, self.bytes.as_bytes()),
+            (tags.ends, self.ends.as_bytes()),
+            (tags.sums, self.sums.as_bytes()),
+        ]
+    }
+
+    /// Blob `at`, after its checksum was compared.
+    pub(crate) fn get(&self, at: usize) -> Result<&[u8]> {
+        let blob = self.unchecked(at);
+        let right = blob.filter(|blob| self.sums.get(at) == Some(&sum(&[blob])));
+        right.ok_or_else(|| self.damaged())
+    }
+
+    /// Blob `at` as text, after its checksum was compared.
+    pub(crate) fn text(&self, at: usize) -> Result<&str> {
+        std::str::from_utf8(self.get(at)?).map_err(|_| self.damaged())
+    }
+
+    /// Blob `at`, whatever it is.
+    pub(crate) fn unchecked(&self, at: usize) -> Option<&[u8]> {
+        let place = |end: &u64| usize::try_from(*end).ok();
+        let start = if at == 0 { 0 } else { place(self.ends.get(at - 1)?)? };
+        self.bytes.get(start..place(self.ends.get(at)?)?)
+    }
+
+    /// That a blob is not what was written.
+    pub(crate) fn damaged(&self) -> Error {
+        let check = "the checksum of a key, title or text does not match";
+        let path = self.bytes.path().map(|path| path.display().to_string());
+        Error::Corrupt { origin: path.unwrap_or_else(|| "the corpus".to_owned()), check }
+    }
+}
+
+/// The checksum of bytes that lie in several pieces.
+pub(crate) fn sum(pieces: &[&[u8]]) -> u32 {
+    let hash = match pieces {
+        [piece] => xxh3_64(piece),
+        pieces => {
+            let mut hasher = Xxh3Default::new();
+            for piece in pieces {
+                hasher.update(piece);
+            }
+            hasher.digest()
+        }
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is the checksum")]
+    let low = hash as u32;
+    low
+}

@@ -1,0 +1,137 @@
+//! A segment that is being put together, from new articles and from those of other segments.
+
+use std::sync::{Arc, OnceLock};
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::{
+    Article, Cancel, Chunker, Error, IndexChoice, Passage, Result, Vectors,
+    index::as_rows,
+    segment::{ContentHash, NO_HEADING, PassageRow, Segment, record::HeadRecord},
+};
+
+use super::blobs::{BlobsDraft, sum};
+
+/// An article with its passages, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunked {
+    pub(crate) article: Article,
+    pub(crate) passages: Vec<Passage>,
+    pub(crate) content: ContentHash,
+}
+
+/// The columns of a segment to come.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    keys: BlobsDraft,
+    key_list: Vec<String>,
+    heads: BlobsDraft,
+    texts: BlobsDraft,
+    contents: Vec<ContentHash>,
+    first_rows: Vec<u32>,
+    passages: Vec<PassageRow>,
+}
+
+impl Chunked {
+    /// The hash of what `article` says and of how `chunker` cuts it.
+    pub(crate) fn content(article: &Article, chunker: &Chunker) -> Result<ContentHash> {
+        let head = HeadRecord::bytes_of(article)?;
+        let mut hasher = Xxh3Default::new();
+        hasher.update(&chunker.fingerprint());
+        hasher.update(&(head.len() as u64).to_le_bytes());
+        hasher.update(&head);
+        hasher.update(article.text.as_bytes());
+        let hash = hasher.digest128().to_le_bytes();
+        Ok(bytemuck::cast(hash))
+    }
+}
+
+impl Draft {
+    /// Whether nothing was put in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first_rows.is_empty()
+    }
+
+    /// Puts in a new article.
+    pub(crate) fn push(&mut self, one: &Chunked) -> Result<()> {
+        let Chunked { article, passages, content } = one;
+        self.begin(&article.key, *content);
+        self.heads.push(&HeadRecord::bytes_of(article)?);
+        self.texts.push(article.text.as_bytes());
+        for passage in passages {
+            self.passages.push(row(article, passage)?);
+        }
+        Ok(())
+    }
+
+    /// Puts in article `at` of `segment`, each piece checked as it is copied.
+    pub(crate) fn copy(&mut self, segment: &Segment, at: u32) -> Result<()> {
+        self.begin(segment.key(at)?, segment.content(at)?);
+        self.heads.push(segment.heads.get(at as usize)?);
+        self.texts.push(segment.texts.get(at as usize)?);
+        let rows = segment.rows_of(at)?;
+        self.passages.extend(&segment.passages[rows.start as usize..rows.end as usize]);
+        Ok(())
+    }
+
+    fn begin(&mut self, key: &str, content: ContentHash) {
+        self.keys.push(key.as_bytes());
+        self.key_list.push(key.to_owned());
+        self.contents.push(content);
+        self.first_rows.push(as_rows(self.passages.len()));
+    }
+
+    /// Seals what was put in; row `i` of `vectors` belongs to the `i`th of all passages.
+    pub(crate) fn seal(
+        self,
+        vectors: Vectors,
+        choice: IndexChoice,
+        cancel: &Cancel,
+    ) -> Result<Segment> {
+        if vectors.len() != self.passages.len() {
+            return Err(Error::Rows { expected: self.passages.len(), got: vectors.len() });
+        }
+        let vectors = Arc::new(vectors);
+        let index = choice.build(Arc::clone(&vectors), cancel)?;
+        let mut key_order: Vec<u32> = (0..as_rows(self.key_list.len())).collect();
+        key_order.sort_unstable_by_key(|at| &self.key_list[*at as usize]);
+        Ok(Segment {
+            keys: self.keys.seal(),
+            key_order: key_order.into(),
+            heads: self.heads.seal(),
+            texts: self.texts.seal(),
+            contents: self.contents.into(),
+            first_rows: self.first_rows.into(),
+            passages: self.passages.into(),
+            vectors,
+            index,
+            file: None,
+            heads_in_memory: OnceLock::new(),
+        })
+    }
+}
+
+fn row(article: &Article, passage: &Passage) -> Result<PassageRow> {
+    let number = |got: usize| {
+        let (what, limit) = ("bytes or tokens in one article", u32::MAX as usize);
+        u32::try_from(got).map_err(|_| Error::TooLarge { what, got, limit })
+    };
+    let text = &article.text.as_bytes()[passage.range.clone()];
+    let (heading_start, heading_end, heading) = match &passage.heading {
+        None => (NO_HEADING, NO_HEADING, &[][..]),
+        Some(range) => {
+            let heading = &article.text.as_bytes()[range.clone()];
+            (number(range.start)?, number(range.end)?, heading)
+        }
+    };
+    Ok([
+        number(passage.range.start)?,
+        number(passage.range.end)?,
+        heading_start,
+        heading_end,
+        number(passage.tokens)?,
+        u32::from(passage.titled),
+        sum(&[text, heading]),
+        0,
+    ])
+}

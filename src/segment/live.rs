@@ -1,0 +1,184 @@
+//! A segment with what is still alive of it.
+
+use std::{fmt, sync::Arc};
+
+use crate::{
+    Article, Calibration, Cancel, Found, Hit, Neighbor, Result, RowSet, SearchParams, Vectors,
+    index::as_rows,
+    query::Filter,
+    sections::FileId,
+    segment::{Draft, Segment},
+};
+
+/// A segment, less the articles that were removed from it.
+#[derive(Clone)]
+pub(crate) struct LiveSegment {
+    segment: Arc<Segment>,
+    articles: Arc<RowSet>,
+    passages: Arc<RowSet>,
+    /// Of the graph, if there is one. Beside the segment, not in it: searchers that share
+    /// the segment keep the calibration that they began with.
+    calibration: Option<Arc<Calibration>>,
+    /// The file that names the articles removed, if it names all of them.
+    removals: Option<FileId>,
+}
+
+impl fmt::Debug for LiveSegment {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LiveSegment")
+            .field("segment", &self.segment)
+            .field("live_articles", &self.articles())
+            .field("live_passages", &self.passages())
+            .finish_non_exhaustive()
+    }
+}
+
+impl LiveSegment {
+    /// All of `segment`.
+    pub(crate) fn all(segment: Arc<Segment>) -> Self {
+        Self {
+            articles: Arc::new(RowSet::all(as_rows(segment.articles()))),
+            passages: Arc::new(RowSet::all(segment.len())),
+            segment,
+            calibration: None,
+            removals: None,
+        }
+    }
+
+    /// The segment as it was sealed.
+    pub(crate) fn segment(&self) -> &Arc<Segment> {
+        &self.segment
+    }
+
+    /// The same articles, now in `segment`, which holds the same.
+    pub(crate) fn moved_to(&self, segment: Arc<Segment>) -> Self {
+        Self { segment, ..self.clone() }
+    }
+
+    /// Number of live articles.
+    pub(crate) fn articles(&self) -> usize {
+        self.articles.len()
+    }
+
+    /// Number of live passages.
+    pub(crate) fn passages(&self) -> usize {
+        self.passages.len()
+    }
+
+    /// Number of articles that were removed.
+    pub(crate) fn removed(&self) -> usize {
+        self.segment.articles() - self.articles()
+    }
+
+    /// The articles that were removed, in ascending order.
+    pub(crate) fn removed_articles(&self) -> Vec<u32> {
+        let all = 0..as_rows(self.segment.articles());
+        all.filter(|at| !self.articles.contains(*at)).collect()
+    }
+
+    /// The file that names all of them.
+    pub(crate) fn removals_file(&self) -> Option<FileId> {
+        self.removals
+    }
+
+    /// Notes that `file` names all of them.
+    pub(crate) fn set_removals_file(&mut self, file: FileId) {
+        self.removals = Some(file);
+    }
+
+    /// The live articles by their numbers.
+    pub(crate) fn live(&self) -> impl Iterator<Item = u32> {
+        self.articles.iter()
+    }
+
+    /// The keys of the live articles, in order.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = Result<&str>> {
+        self.articles.iter().map(|at| self.segment.key(at))
+    }
+
+    /// The number of the live article of this key.
+    pub(crate) fn find(&self, key: &str) -> Result<Option<u32>> {
+        Ok(self.segment.find(key)?.filter(|at| self.articles.contains(*at)))
+    }
+
+    /// The live article of this key.
+    pub(crate) fn article(&self, key: &str) -> Result<Option<Article>> {
+        self.find(key)?.map(|at| self.segment.article(at)).transpose()
+    }
+
+    /// Removes article `at`, which is live.
+    pub(crate) fn remove(&mut self, at: u32) -> Result<()> {
+        let rows = self.segment.rows_of(at)?;
+        let live = Arc::make_mut(&mut self.passages);
+        rows.for_each(|row| _ = live.remove(row));
+        Arc::make_mut(&mut self.articles).remove(at);
+        self.removals = None;
+        Ok(())
+    }
+
+    /// Copies the live articles into `draft`, and returns the rows of their passages.
+    pub(crate) fn copy_into(&self, draft: &mut Draft) -> Result<Vec<u32>> {
+        self.articles.iter().try_for_each(|at| draft.copy(&self.segment, at))?;
+        Ok(self.passages.iter().collect())
+    }
+
+    /// The live neighbors of `query` that `filter` allows, closest first.
+    pub(crate) fn search(
+        &self,
+        query: &[f32],
+        params: &SearchParams,
+        filter: Option<&Filter>,
+    ) -> Result<Found> {
+        let filtered = filter.map(|filter| self.filtered(filter)).transpose()?;
+        let (allowed, calibration) = (filtered.as_ref().or(self.allowed()), self.calibration());
+        self.segment.search(query, &SearchParams { allowed, calibration, ..*params })
+    }
+
+    /// The live rows that `filter` allows.
+    fn filtered(&self, filter: &Filter) -> Result<RowSet> {
+        let heads = self.segment.all_heads()?;
+        let mut rows = RowSet::none(self.segment.len());
+        for at in self.articles.iter() {
+            for row in self.segment.rows_of(at)? {
+                if filter.allows(&heads[at as usize], &self.segment.passage(row)) {
+                    rows.insert(row);
+                }
+            }
+        }
+        Ok(rows)
+    }
+
+    /// The live rows; `None` if all are.
+    fn allowed(&self) -> Option<&RowSet> {
+        let all_live = self.passages.len() == self.segment.len() as usize;
+        (!all_live).then_some(&*self.passages)
+    }
+
+    /// What was measured of the graph, if there is one and it was.
+    pub(crate) fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_deref()
+    }
+
+    /// Takes over what was measured of the graph.
+    pub(crate) fn set_calibration(&mut self, calibration: Option<Calibration>) {
+        self.calibration = calibration.map(Arc::new);
+    }
+
+    /// Measures how many of the live rows closest to `queries` the graph finds, if there is
+    /// one, for up to `k` neighbors.
+    pub(crate) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
+        let segment = self.segment.searchable()?;
+        if let Some(graph) = segment.index.graph() {
+            let (allowed, cancel) = (self.allowed(), Some(cancel));
+            let params = SearchParams { k, allowed, cancel, ..SearchParams::default() };
+            let measured = Calibration::measure(graph, queries, &params)?;
+            self.calibration = Some(Arc::new(measured));
+        }
+        Ok(())
+    }
+
+    /// The hit that `neighbor` of this segment stands for.
+    pub(crate) fn hit(&self, neighbor: Neighbor) -> Result<Hit> {
+        self.segment.hit(neighbor)
+    }
+}

@@ -1,0 +1,159 @@
+//! The folder of an index: the one place that writes, syncs, renames and removes files.
+
+#[cfg(test)]
+pub(super) mod faults;
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, BufWriter, Write},
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Error, Result,
+    array::Map,
+    sections::{self, FileId, Kind, Part},
+};
+
+/// A folder that exists.
+#[derive(Clone, Debug)]
+pub(super) struct Folder {
+    path: PathBuf,
+    #[cfg(test)]
+    faults: faults::Faults,
+}
+
+/// What is done to a folder; each of them can fail.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Step {
+    Create,
+    Write,
+    SyncFile,
+    Rename,
+    SyncFolder,
+    Remove,
+}
+
+impl Folder {
+    /// The folder at `path`, made if it is not there, with those above it.
+    pub(super) fn create(path: &Path) -> Result<Self> {
+        if !path.is_dir() {
+            fs::create_dir_all(path).map_err(Error::write(path))?;
+            let above = path.parent().filter(|above| !above.as_os_str().is_empty());
+            sync_folder(above.unwrap_or(Path::new("."))).map_err(Error::write(path))?;
+        }
+        Ok(Self::at(path))
+    }
+
+    /// The folder at `path`, whether it is there or not.
+    pub(super) fn at(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            #[cfg(test)]
+            faults: faults::Faults::planned(path),
+        }
+    }
+
+    /// Where a file of this name is.
+    pub(super) fn path_of(&self, name: &str) -> PathBuf {
+        self.path.join(name)
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The file of this name; `None` if there is none.
+    pub(super) fn map(&self, name: &str) -> Result<Option<Map>> {
+        let path = self.path_of(name);
+        match Map::open(&path) {
+            Ok(map) => Ok(Some(map)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(Error::read(&path)(error)),
+        }
+    }
+
+    /// Writes and syncs a file under a name that is free. On an error it is not there.
+    pub(super) fn write(
+        &self,
+        name: &str,
+        kind: Kind,
+        number: u64,
+        parts: &[Part],
+    ) -> Result<FileId> {
+        let path = self.path_of(name);
+        let (header, id) = sections::header(kind, number, parts);
+        let written = self.write_to(&path, &header, parts);
+        if written.is_err() {
+            // What is left of it is removed when the index is opened for writing again.
+            _ = self.remove(name);
+        }
+        written.map(|()| id).map_err(Error::write(&path))
+    }
+
+    fn write_to(&self, path: &Path, header: &[u8], parts: &[Part]) -> io::Result<()> {
+        self.step(Step::Create, path)?;
+        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
+        let mut writer = BufWriter::new(&file);
+        self.step(Step::Write, path)?;
+        writer.write_all(header)?;
+        let mut written = header.len();
+        for (_, bytes) in parts {
+            self.step(Step::Write, path)?;
+            let padding = sections::padding(written);
+            writer.write_all(padding)?;
+            writer.write_all(bytes)?;
+            written += padding.len() + bytes.len();
+        }
+        writer.flush()?;
+        drop(writer);
+        self.step(Step::SyncFile, path)?;
+        file.sync_all()
+    }
+
+    /// Gives the file `from` the name `to`, in place of the one that has it.
+    pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
+        let (from, to) = (self.path_of(from), self.path_of(to));
+        let renamed = self.step(Step::Rename, &from).and_then(|()| fs::rename(&from, &to));
+        renamed.map_err(Error::write(&to))
+    }
+
+    /// Makes what was created, renamed and removed durable.
+    pub(super) fn sync(&self) -> Result<()> {
+        let synced = self.step(Step::SyncFolder, &self.path);
+        synced.and_then(|()| sync_folder(&self.path)).map_err(Error::write(&self.path))
+    }
+
+    /// Removes a file.
+    pub(super) fn remove(&self, name: &str) -> io::Result<()> {
+        let path = self.path_of(name);
+        self.step(Step::Remove, &path)?;
+        fs::remove_file(path)
+    }
+
+    /// The names of all that is in the folder; those that are not UTF-8 are not ours.
+    pub(super) fn names(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(&self.path).map_err(Error::read(&self.path))?;
+        let names = entries.filter_map(|entry| match entry {
+            Ok(entry) => entry.file_name().into_string().ok().map(Ok),
+            Err(error) => Some(Err(Error::read(&self.path)(error))),
+        });
+        names.collect()
+    }
+
+    #[cfg(not(test))]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests let steps fail")]
+    fn step(&self, _: Step, _: &Path) -> io::Result<()> {
+        Ok(())
+    }
+
+    #[cfg(test)]
+    fn step(&self, step: Step, path: &Path) -> io::Result<()> {
+        self.faults.step(step, path)
+    }
+}
+
+/// Folders can be synced on Unix alone; elsewhere the system does it by itself.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}

@@ -1,0 +1,181 @@
+//! The manifest: what a generation consists of.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Chunker, Embedder, Error, HnswParams, IndexChoice, ModelIdentity, Result,
+    refusal::{Refusal, require},
+    sections::{FileId, Kind, Sections, Tag},
+    store::codec,
+};
+
+/// A generation: its segments, and how articles come in.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Manifest {
+    /// Counts the commits, from 0 for the empty index.
+    pub(crate) generation: u64,
+    /// The number that the next file gets.
+    pub(crate) next_number: u64,
+    pub(crate) model: ModelIdentity,
+    pub(crate) dim: usize,
+    pub(crate) chunker: Chunker,
+    pub(crate) index: IndexChoice,
+    pub(crate) probes: Vec<Probe>,
+    pub(crate) segments: Vec<SegmentEntry>,
+    pub(crate) calibration: Option<FileId>,
+}
+
+/// A text with the vector that the model gave it when the index was made.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Probe {
+    pub(crate) text: String,
+    pub(crate) vector: Vec<f32>,
+}
+
+/// A segment of a generation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct SegmentEntry {
+    pub(crate) file: FileId,
+    /// Which of its articles are removed; `None` if none are.
+    pub(crate) removals: Option<FileId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ManifestRecord {
+    generation: u64,
+    next_number: u64,
+    model_name: String,
+    model_hash: u128,
+    dim: u64,
+    max_tokens: u64,
+    overlap_sentences: u64,
+    context: bool,
+    index: IndexRecord,
+    probes: Vec<Probe>,
+    segments: Vec<SegmentEntry>,
+    calibration: Option<FileId>,
+}
+
+#[derive(Serialize, Deserialize)]
+enum IndexRecord {
+    Exact,
+    Hnsw { m: u64, ef_construction: u64 },
+    Auto { m: u64, ef_construction: u64 },
+}
+
+impl Manifest {
+    /// The bytes of its record.
+    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+        let record = ManifestRecord {
+            generation: self.generation,
+            next_number: self.next_number,
+            model_name: self.model.name.clone(),
+            model_hash: self.model.hash,
+            dim: self.dim as u64,
+            max_tokens: self.chunker.budget() as u64,
+            overlap_sentences: self.chunker.overlap() as u64,
+            context: self.chunker.has_context(),
+            index: self.index.into(),
+            probes: self.probes.clone(),
+            segments: self.segments.clone(),
+            calibration: self.calibration,
+        };
+        codec::encode(&record, "bytes in the manifest")
+    }
+
+    /// The manifest in a file, every byte of which is checked.
+    pub(super) fn read(sections: &Sections) -> Result<Self, Refusal> {
+        sections.check_all()?;
+        let record: Option<ManifestRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
+        let manifest = record.and_then(ManifestRecord::checked);
+        let manifest = manifest.ok_or(Refusal::Corrupt("its record is not readable"))?;
+        let files = manifest.files().map(|(_, file)| file.number);
+        let mut numbers: Vec<u64> = files.collect();
+        require(
+            numbers.iter().all(|number| *number < manifest.next_number),
+            "it names a file with a number that was not given yet",
+        )?;
+        numbers.sort_unstable();
+        require(numbers.is_sorted_by(|a, b| a < b), "it names a file twice")?;
+        Ok(manifest)
+    }
+
+    /// Refuses a model that gives other vectors than the one the index was made with.
+    pub(crate) fn check_model(&self, embedder: &dyn Embedder) -> Result<()> {
+        let given = embedder.identity();
+        if self.model != *given {
+            let (index, given) = (Box::new(self.model.clone()), Box::new(given.clone()));
+            return Err(Error::ModelMismatch { index, given });
+        }
+        if self.dim != embedder.dim() {
+            return Err(Error::Dimension { expected: self.dim, got: embedder.dim() });
+        }
+        Ok(())
+    }
+
+    /// The files of this generation, beside the manifest.
+    pub(super) fn files(&self) -> impl Iterator<Item = (Kind, FileId)> {
+        let segments = self.segments.iter().map(|entry| (Kind::Segment, entry.file));
+        let removals = self.segments.iter().filter_map(|entry| entry.removals);
+        let removals = removals.map(|file| (Kind::Removals, file));
+        let calibration = self.calibration.map(|file| (Kind::Calibration, file));
+        segments.chain(removals).chain(calibration)
+    }
+}
+
+impl ManifestRecord {
+    fn checked(self) -> Option<Manifest> {
+        let number = |number: u64| usize::try_from(number).ok();
+        let chunker = Chunker::default()
+            .max_tokens(number(self.max_tokens)?)
+            .overlap_sentences(number(self.overlap_sentences)?)
+            .context(self.context);
+        chunker.check().ok()?;
+        let index = self.index.checked()?;
+        let dim = number(self.dim)?;
+        let whole = self.probes.iter().all(|probe| probe.vector.len() == dim);
+        whole.then_some(Manifest {
+            generation: self.generation,
+            next_number: self.next_number,
+            model: ModelIdentity { name: self.model_name, hash: self.model_hash },
+            dim,
+            chunker,
+            index,
+            probes: self.probes,
+            segments: self.segments,
+            calibration: self.calibration,
+        })
+    }
+}
+
+impl From<IndexChoice> for IndexRecord {
+    fn from(choice: IndexChoice) -> Self {
+        let numbers = |params: HnswParams| (params.m as u64, params.ef_construction as u64);
+        match choice {
+            IndexChoice::Exact => Self::Exact,
+            IndexChoice::Hnsw(params) => {
+                let (m, ef_construction) = numbers(params);
+                Self::Hnsw { m, ef_construction }
+            }
+            IndexChoice::Auto(params) => {
+                let (m, ef_construction) = numbers(params);
+                Self::Auto { m, ef_construction }
+            }
+        }
+    }
+}
+
+impl IndexRecord {
+    fn checked(self) -> Option<IndexChoice> {
+        let params = |m: u64, ef_construction: u64| {
+            let ef_construction = usize::try_from(ef_construction).ok()?;
+            Some(HnswParams { m: usize::try_from(m).ok()?, ef_construction })
+        };
+        let choice = match self {
+            Self::Exact => IndexChoice::Exact,
+            Self::Hnsw { m, ef_construction } => IndexChoice::Hnsw(params(m, ef_construction)?),
+            Self::Auto { m, ef_construction } => IndexChoice::Auto(params(m, ef_construction)?),
+        };
+        choice.check().ok().map(|()| choice)
+    }
+}
