@@ -10,12 +10,14 @@ mod graph;
 mod hierarchy;
 mod hnsw;
 mod link;
+mod links;
 mod plan;
 mod points;
 mod repair;
 mod rows;
 mod scan;
 mod space;
+mod stored;
 mod verify;
 mod walk;
 
@@ -33,6 +35,7 @@ pub use hnsw::{HnswIndex, HnswParams};
 pub use plan::{Found, Plan, Route, ScanReason};
 pub use rows::RowSet;
 pub(crate) use rows::as_rows;
+pub(crate) use stored::{IndexRecord, SegmentIndex};
 pub use verify::GraphReport;
 
 /// Finds the vectors closest to a query.
@@ -57,7 +60,8 @@ pub trait VectorIndex: Send + Sync {
     /// [`Error::Setting`] if `params.k` is 0, [`Error::Dimension`] if `query` is of
     /// another dimension, [`Error::Undirected`] if it is zero or not finite; if a recall is
     /// asked for, [`Error::Fraction`] if it is out of range, and [`Error::NotCalibrated`] of
-    /// an index with a graph whose recall was not measured.
+    /// an index with a graph whose recall was not measured; [`Error::Corrupt`] if a vector that
+    /// may belong to the answer is damaged in its file.
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found>;
 
     /// The answer to each of `queries`, in their order, searched for in parallel on the
@@ -167,8 +171,12 @@ pub struct Neighbor {
 
 impl Neighbor {
     /// Row `row` of `vectors` as a neighbor of the unit vector `query`.
-    fn of(query: &[f32], vectors: &Vectors, row: u32) -> Self {
-        Self { row, similarity: similarity(query, vectors.row(row as usize)) }
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if the row is damaged in its file.
+    fn of(query: &[f32], vectors: &Vectors, row: u32) -> Result<Self> {
+        Ok(Self { row, similarity: similarity(query, vectors.checked_row(row as usize)?) })
     }
 }
 

@@ -49,7 +49,7 @@ impl Segment {
     ) -> Result<Self> {
         let has_graph = choice.builds_graph(vectors.len());
         let vectors = Arc::new(vectors);
-        let index = choice.build(Arc::clone(&vectors), cancel)?;
+        let index = Box::new(choice.build(Arc::clone(&vectors), cancel)?);
         let by_key = articles.iter().enumerate();
         let by_key = by_key.map(|(at, chunked)| (chunked.article.key.clone(), at)).collect();
         let first_rows = articles.iter().scan(0, |next, chunked| {

@@ -1,8 +1,11 @@
 //! Unit vectors: the one place where vectors are checked and scaled.
 
-use ndarray::{Array2, ArrayView2, Axis};
+use std::path::Path;
 
-use crate::{Error, Result, kernel};
+use ndarray::{Array2, ArrayView2, Axis};
+use xxhash_rust::xxh3::xxh3_64;
+
+use crate::{Error, Result, array::Array, kernel, refusal::Refusal};
 
 /// Unit vectors: shape `[len, dim]`, `f32`, row-major, every row finite with L2 norm 1.
 ///
@@ -18,8 +21,20 @@ use crate::{Error, Result, kernel};
 /// assert_eq!(vectors.row(0), [0.6, 0.8]);
 /// # Ok::<(), passim::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq)]
-pub struct Vectors(Array2<f32>);
+#[derive(Clone, Debug)]
+pub struct Vectors {
+    dim: usize,
+    /// Whole rows, one after the other.
+    values: Array<f32>,
+    /// Checksums of the rows, if they are those of a file.
+    sums: Option<Array<u32>>,
+}
+
+impl PartialEq for Vectors {
+    fn eq(&self, other: &Self) -> bool {
+        self.dim == other.dim && self.values == other.values
+    }
+}
 
 impl Vectors {
     /// Scales every row of `data` (shape `[data.len() / dim, dim]`, row-major) to norm 1.
@@ -39,7 +54,16 @@ impl Vectors {
     /// No vectors, of dimension `dim`.
     #[must_use]
     pub fn empty(dim: usize) -> Self {
-        Self(Array2::zeros((0, dim)))
+        Self { dim, values: Array::default(), sums: None }
+    }
+
+    /// The rows of a file, whose checksums are `sums`; `None` if there are not as many. No value
+    /// is looked at: whoever needs a row that is surely right asks for a
+    /// [checked](Self::checked_row) one.
+    pub(crate) fn in_file(dim: usize, values: Array<f32>, sums: Array<u32>) -> Option<Self> {
+        let fits =
+            sums.len().checked_mul(dim) == Some(values.len()) && (dim > 0 || sums.is_empty());
+        fits.then_some(Self { dim, values, sums: Some(sums) })
     }
 
     /// Rows that were unit vectors when they were stored, bit for bit; `None` if `data`
@@ -58,16 +82,17 @@ impl Vectors {
 
     /// Rows that are known to be unit vectors.
     fn from_rows(dim: usize, data: Vec<f32>) -> Result<Self> {
-        let (len, values) = (data.len() / dim, data.len());
-        Array2::from_shape_vec((len, dim), data)
-            .map(Self)
-            .map_err(|_| Error::Dimension { expected: dim, got: values % dim })
+        match data.len() % dim {
+            0 => Ok(Self { dim, values: data.into(), sums: None }),
+            rest => Err(Error::Dimension { expected: dim, got: rest }),
+        }
     }
 
     /// Number of vectors.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.0.nrows()
+        // `dim` is 0 only where there are no values.
+        self.values.len() / self.dim.max(1)
     }
 
     /// Whether there is no vector.
@@ -79,7 +104,7 @@ impl Vectors {
     /// Number of values in each vector.
     #[must_use]
     pub fn dim(&self) -> usize {
-        self.0.ncols()
+        self.dim
     }
 
     /// Vector `row`, from 0.
@@ -89,22 +114,41 @@ impl Vectors {
     /// If there is no such row.
     #[must_use]
     pub fn row(&self, row: usize) -> &[f32] {
-        let dim = self.dim();
-        &self.as_slice()[row * dim..(row + 1) * dim]
+        &self.values[row * self.dim..(row + 1) * self.dim]
+    }
+
+    /// Vector `row`; of a file, after its checksum was compared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if it does not match.
+    pub(crate) fn checked_row(&self, row: usize) -> Result<&[f32]> {
+        let values = self.row(row);
+        match &self.sums {
+            Some(sums) if sums[row] != sum_of(values) => {
+                let path = self.values.path().unwrap_or(Path::new("an index"));
+                Err(Refusal::Corrupt("the checksum of a vector does not match")
+                    .about(path.display()))
+            }
+            _ => Ok(values),
+        }
+    }
+
+    /// The checksum of every row: the low half of XXH3-64 of its values as little-endian bytes.
+    pub(crate) fn sums(&self) -> Array<u32> {
+        self.sums.clone().unwrap_or_else(|| self.rows().map(sum_of).collect())
     }
 
     /// All vectors, in order.
     #[must_use]
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[f32]> {
-        // `dim` is 0 only for `empty(0)`, which has no values.
-        self.as_slice().chunks_exact(self.dim().max(1))
+        self.values.chunks_exact(self.dim.max(1))
     }
 
     /// All values, row by row.
     #[must_use]
     pub fn as_slice(&self) -> &[f32] {
-        // Every constructor makes the standard, row-major layout.
-        self.0.as_slice().unwrap_or_default()
+        &self.values
     }
 
     /// The vectors of all `parts`, in order.
@@ -113,18 +157,16 @@ impl Vectors {
     ///
     /// [`Error::Dimension`] if a part does not have dimension `dim`.
     pub fn concat<'a>(dim: usize, parts: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
-        let mut views: Vec<ArrayView2<'a, f32>> = Vec::new();
-        for part in parts {
-            if part.dim() != dim {
-                return Err(Error::Dimension { expected: dim, got: part.dim() });
-            }
-            views.push(part.0.view());
+        let parts: Vec<&Self> = parts.into_iter().collect();
+        if let Some(other) = parts.iter().find(|part| part.dim != dim) {
+            return Err(Error::Dimension { expected: dim, got: other.dim });
         }
-        if views.is_empty() {
+        if parts.is_empty() {
             return Ok(Self::empty(dim));
         }
+        let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
         let joined = ndarray::concatenate(Axis(0), &views);
-        joined.map(Self).map_err(|_| Error::Dimension { expected: dim, got: 0 })
+        joined.map(Self::of).map_err(|_| Error::Dimension { expected: dim, got: 0 })
     }
 
     /// The vectors at `rows`, in that order.
@@ -134,8 +176,48 @@ impl Vectors {
     /// If one of `rows` does not exist.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
-        Self(self.0.select(Axis(0), rows))
+        Self::of(self.view().select(Axis(0), rows))
     }
+
+    /// Copies of rows of several vectors of dimension `dim`, part by part. Each row is
+    /// [checked](Self::checked_row), so that what is damaged in a file does not get a new
+    /// checksum that matches.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Dimension`] if a part does not have dimension `dim`, [`Error::Corrupt`] if a
+    /// row is damaged.
+    pub(crate) fn gather(dim: usize, parts: &[(&Self, &[u32])]) -> Result<Self> {
+        let rows: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
+        let mut values = Vec::with_capacity(rows * dim);
+        for (part, rows) in parts {
+            if part.dim != dim {
+                return Err(Error::Dimension { expected: dim, got: part.dim });
+            }
+            for row in *rows {
+                values.extend_from_slice(part.checked_row(*row as usize)?);
+            }
+        }
+        Ok(Self { dim, values: values.into(), sums: None })
+    }
+
+    fn view(&self) -> ArrayView2<'_, f32> {
+        let empty = || ArrayView2::from(&[[0.0; 0]; 0]);
+        // Every constructor makes whole rows, so there is always such a view.
+        ArrayView2::from_shape((self.len(), self.dim), &self.values).unwrap_or_else(|_| empty())
+    }
+
+    /// The rows of `array`, which has the standard, row-major layout.
+    fn of(array: Array2<f32>) -> Self {
+        let dim = array.ncols();
+        let (values, _) = array.into_raw_vec_and_offset();
+        Self { dim, values: values.into(), sums: None }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
+fn sum_of(row: &[f32]) -> u32 {
+    xxh3_64(bytemuck::cast_slice(row)) as u32
 }
 
 /// A copy of `query`, scaled to norm 1.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cancel, ExactIndex, HnswIndex, HnswParams, Result, VectorIndex, Vectors};
+use crate::{Cancel, ExactIndex, HnswIndex, HnswParams, Result, Vectors, index::SegmentIndex};
 
 /// Which index a [`Retriever`](crate::Retriever) builds over its passages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,16 +33,13 @@ impl IndexChoice {
     }
 
     /// Builds the chosen index over `vectors`.
-    pub(crate) fn build(
-        self,
-        vectors: Arc<Vectors>,
-        cancel: &Cancel,
-    ) -> Result<Box<dyn VectorIndex>> {
+    pub(crate) fn build(self, vectors: Arc<Vectors>, cancel: &Cancel) -> Result<SegmentIndex> {
         match self {
             Self::Hnsw(params) | Self::Auto(params) if self.builds_graph(vectors.len()) => {
-                Ok(Box::new(HnswIndex::build_unless(cancel, vectors, params)?))
+                let graph = HnswIndex::build_unless(cancel, vectors, params)?;
+                Ok(SegmentIndex::Graph(Box::new(graph)))
             }
-            _ => Ok(Box::new(ExactIndex::new(vectors)?)),
+            _ => Ok(SegmentIndex::Exact(ExactIndex::new(vectors)?)),
         }
     }
 

@@ -4,8 +4,11 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
+    array::Array,
     index::{as_rows, space::Space},
     kernel::{self, BLOCK, Block},
+    refusal::{Refusal, require},
+    sections::{Part, Sections, Tag},
 };
 
 /// Unit vectors rounded to eight bits a value, each in steps of its own size.
@@ -15,18 +18,47 @@ use crate::{
 /// alone, rows whose codes happen to be long would seem close to everything.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Codes {
+    shape: Shape,
+    /// Codes plus 128, row after row.
+    blocks: Array<Block<u8>>,
+    /// 1 / norm of the codes of every row.
+    inverse_norms: Array<f32>,
+    /// Distance of every vector from the direction of its codes.
+    chords: Array<f32>,
+}
+
+/// What codes of vectors of one dimension have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Shape {
     /// Blocks of a row.
     width: usize,
-    /// Codes plus 128, row after row.
-    blocks: Vec<Block<u8>>,
-    /// 1 / norm of the codes of every row.
-    inverse_norms: Vec<f32>,
-    /// Distance of every vector from the direction of its codes.
-    chords: Vec<f32>,
     /// The share of the largest possible error that is rarely exceeded.
     likely: f32,
     /// How far sums of as many `f32` as a vector has can be off.
     rounding: f32,
+}
+
+impl Shape {
+    fn of(dim: usize) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "dimensions are below 2^16")]
+        let terms = dim.max(1) as f32;
+        Self {
+            width: dim.div_ceil(BLOCK).max(1),
+            // Rounding errors point anywhere: along the query they are 1 / sqrt(dim) of their
+            // length.
+            likely: (LIKELY / terms.sqrt()).min(1.0),
+            rounding: (terms + 8.0) * f32::EPSILON,
+        }
+    }
+}
+
+/// Codes, for reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CodesView<'a> {
+    shape: Shape,
+    blocks: &'a [Block<u8>],
+    inverse_norms: &'a [f32],
+    chords: &'a [f32],
 }
 
 /// A query in eight bits a value.
@@ -42,29 +74,25 @@ pub(super) struct CodeQuery {
 impl Codes {
     /// The codes of the unit vectors `row(0)` to `row(len - 1)`, of dimension `dim`.
     pub(super) fn of<'a>(dim: usize, len: usize, row: impl Fn(usize) -> &'a [f32] + Sync) -> Self {
-        let width = dim.div_ceil(BLOCK).max(1);
-        let mut blocks = vec![Block([0; BLOCK]); len * width];
-        let rows = blocks.par_chunks_mut(width).enumerate();
-        let (inverse_norms, chords) = rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
-        #[expect(clippy::cast_precision_loss, reason = "dimensions are below 2^16")]
-        let terms = dim.max(1) as f32;
-        // Rounding errors point anywhere: along the query they are 1 / sqrt(dim) of their length.
-        let likely = (LIKELY / terms.sqrt()).min(1.0);
-        let rounding = (terms + 8.0) * f32::EPSILON;
-        Self { width, blocks, inverse_norms, chords, likely, rounding }
+        let shape = Shape::of(dim);
+        let mut blocks = vec![Block([0; BLOCK]); len * shape.width];
+        let rows = blocks.par_chunks_mut(shape.width).enumerate();
+        let (inverse_norms, chords): (Vec<f32>, Vec<f32>) =
+            rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
+        let (inverse_norms, chords) = (inverse_norms.into(), chords.into());
+        Self { shape, blocks: blocks.into(), inverse_norms, chords }
     }
 
     /// The codes at `rows`, in that order.
     pub(super) fn select(&self, rows: &[u32]) -> Self {
-        let blocks = rows.iter().flat_map(|row| self.row(*row)).copied();
+        let codes = self.view();
+        let blocks = rows.iter().flat_map(|row| codes.row(*row)).copied();
         let at = |values: &[f32]| rows.iter().map(|row| values[*row as usize]).collect();
         Self {
-            width: self.width,
+            shape: self.shape,
             blocks: blocks.collect(),
-            inverse_norms: at(&self.inverse_norms),
-            chords: at(&self.chords),
-            likely: self.likely,
-            rounding: self.rounding,
+            inverse_norms: at(codes.inverse_norms),
+            chords: at(codes.chords),
         }
     }
 
@@ -79,13 +107,51 @@ impl Codes {
         size_of_val(&*self.blocks) + size_of_val(&*self.inverse_norms) + size_of_val(&*self.chords)
     }
 
+    pub(super) fn view(&self) -> CodesView<'_> {
+        let Self { shape, blocks, inverse_norms, chords } = self;
+        CodesView { shape: *shape, blocks, inverse_norms, chords }
+    }
+
+    /// What is stored of the codes.
+    pub(super) fn parts(&self) -> [Part<'_>; 3] {
+        [
+            (Tag::Codes, self.blocks.as_bytes()),
+            (Tag::CodeNorms, self.inverse_norms.as_bytes()),
+            (Tag::CodeChords, self.chords.as_bytes()),
+        ]
+    }
+
+    /// The codes in `sections` of `len` vectors of dimension `dim`.
+    pub(super) fn open(dim: usize, len: usize, sections: &Sections) -> Result<Self, Refusal> {
+        let codes = Self {
+            shape: Shape::of(dim),
+            blocks: sections.array(Tag::Codes)?,
+            inverse_norms: sections.array(Tag::CodeNorms)?,
+            chords: sections.array(Tag::CodeChords)?,
+        };
+        let fits = len.checked_mul(codes.shape.width) == Some(codes.blocks.len())
+            && codes.inverse_norms.len() == len
+            && codes.chords.len() == len;
+        require(fits, "it has codes of another number of vectors")?;
+        Ok(codes)
+    }
+
+    /// Looks at the numbers that codes are measured by; any bytes are codes.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let measures = |values: &[f32]| values.iter().all(|x| x.is_finite() && *x >= 0.0);
+        let fits = measures(&self.inverse_norms) && measures(&self.chords);
+        require(fits, "the measure of a code is not a number from 0 up")
+    }
+}
+
+impl<'a> CodesView<'a> {
     /// How far the similarity of `query` and `row` can be from that of their codes.
     ///
     /// By the triangle inequality, `|q·x - q'·x'| <= |q - q'| + |x - x'|`, where `q'` and
     /// `x'` are the unit vectors that the codes stand for. Sums of `f32` are off by at most
     /// as many roundings as they have terms.
     pub(super) fn error(&self, query: &CodeQuery, row: u32) -> f32 {
-        query.chord + self.chords[row as usize] + self.rounding
+        query.chord + self.chords[row as usize] + self.shape.rounding
     }
 
     /// Whether codes tell near rows apart, judged by a random sample, the rows below `sample`.
@@ -107,12 +173,13 @@ impl Codes {
         lost * LOST_SHARE <= probes.len()
     }
 
-    fn row(&self, row: u32) -> &[Block<u8>] {
-        &self.blocks[row as usize * self.width..][..self.width]
+    fn row(&self, row: u32) -> &'a [Block<u8>] {
+        let width = self.shape.width;
+        &self.blocks[row as usize * width..][..width]
     }
 }
 
-impl Space for Codes {
+impl Space for CodesView<'_> {
     type Query = CodeQuery;
 
     fn len(&self) -> u32 {
@@ -120,7 +187,7 @@ impl Space for Codes {
     }
 
     fn query(&self, unit: &[f32]) -> CodeQuery {
-        let mut row = vec![Block([0; BLOCK]); self.width];
+        let mut row = vec![Block([0; BLOCK]); self.shape.width];
         let (inverse_norm, chord) = encode(unit, &mut row);
         let mut query = CodeQuery { inverse_norm, chord, ..CodeQuery::default() };
         query.load(&row);
@@ -139,7 +206,8 @@ impl Space for Codes {
     }
 
     fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
-        self.likely * (query.chord + self.chords[point as usize]) + self.rounding
+        let Shape { likely, rounding, .. } = self.shape;
+        likely * (query.chord + self.chords[point as usize]) + rounding
     }
 
     fn similarities(&self, query: &CodeQuery, points: &[u32], similarities: &mut Vec<f32>) {
@@ -147,7 +215,7 @@ impl Space for Codes {
         let mut dots = [0; BLOCK];
         for points in points.chunks(dots.len()) {
             let dots = &mut dots[..points.len()];
-            kernel::code_dots(&query.blocks, &self.blocks, points, dots);
+            kernel::code_dots(&query.blocks, self.blocks, points, dots);
             similarities.extend(points.iter().zip(dots).map(|(point, dot)| {
                 cosine(*dot - query.bias, query.inverse_norm, self.inverse_norms[*point as usize])
             }));

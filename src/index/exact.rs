@@ -6,8 +6,10 @@ use crate::{
     Result, Vectors,
     index::{
         Effort, Found, ScanReason, SearchParams, VectorIndex, checked, codes::Codes, row_count,
-        scan::Scan,
+        scan::Scan, stored::stored_rows,
     },
+    refusal::Refusal,
+    sections::Sections,
 };
 
 /// Compares the query with every vector: the right choice for small corpora and the
@@ -32,7 +34,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ExactIndex {
     vectors: Arc<Vectors>,
-    codes: Arc<Codes>,
+    pub(super) codes: Arc<Codes>,
     rows: u32,
 }
 
@@ -45,6 +47,13 @@ impl ExactIndex {
     pub fn new(vectors: Arc<Vectors>) -> Result<Self> {
         let rows = row_count(&vectors)?;
         let codes = Codes::of(vectors.dim(), vectors.len(), |row| vectors.row(row));
+        Ok(Self { vectors, codes: Arc::new(codes), rows })
+    }
+
+    /// The index of `vectors` by their codes in `sections`.
+    pub(super) fn open(sections: &Sections, vectors: Arc<Vectors>) -> Result<Self, Refusal> {
+        let rows = stored_rows(&vectors)?;
+        let codes = Codes::open(vectors.dim(), vectors.len(), sections)?;
         Ok(Self { vectors, codes: Arc::new(codes), rows })
     }
 }
@@ -65,7 +74,7 @@ impl VectorIndex for ExactIndex {
             Effort::Ef(_) | Effort::Recall(_) => ScanReason::NoGraph,
         };
         let Self { vectors, codes, rows } = self;
-        let scan = Scan { vectors, codes, code_of: |row| row, rows: *rows };
-        Ok(scan.run(&query, params, reason))
+        let scan = Scan { vectors, codes: codes.view(), code_of: |row| row, rows: *rows };
+        scan.run(&query, params, reason)
     }
 }

@@ -1,10 +1,19 @@
 //! The frozen graph: links of every layer in flat arrays, and the way down its layers.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ops::Range};
+
+use serde::{Deserialize, Serialize};
 
 use crate::{
-    index::{RowSet, space::Space, walk::Candidate},
-    kernel,
+    array::Array,
+    index::{
+        as_rows,
+        links::{Links, LinksView, require_below},
+        space::Space,
+        walk::Candidate,
+    },
+    refusal::{Refusal, require},
+    sections::{Part, Sections, Tag},
 };
 
 /// A navigable graph over points that are numbered from 0.
@@ -19,123 +28,63 @@ pub(super) struct Graph {
 }
 
 /// The layers above the lowest, from layer 1 on: each a small share of the points of the one
-/// below.
+/// below. In every array they lie one behind the other.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Upper(pub(super) Vec<Layer>);
-
-/// Links of points, each with room for as many: where they are follows from the number of
-/// the point, so that they can be fetched before anything else is known of it.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Links {
-    room: usize,
-    lengths: Vec<u16>,
-    targets: Vec<u32>,
+pub(super) struct Upper {
+    extents: Vec<Extent>,
+    points: Array<u32>,
+    below: Array<u32>,
+    counts: Array<u16>,
+    targets: Array<u32>,
 }
 
-/// A layer above the lowest. Its links are between places in its list of points.
+/// Where a layer is in the arrays.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Layer {
+struct Extent {
+    points: Range<usize>,
+    targets: Range<usize>,
+    room: usize,
+}
+
+/// How large a layer is, as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct LayerRecord {
+    points: u32,
+    /// The most links that a point can have.
+    room: u32,
+}
+
+/// A layer above the lowest, for reading. Its links are between places in its list of points.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LayerView<'a> {
     /// The points on this layer.
-    pub(super) points: Vec<u32>,
+    pub(super) points: &'a [u32],
     /// The place of each of them on the layer below; on layer 1, its number.
+    pub(super) below: &'a [u32],
+    pub(super) links: LinksView<'a>,
+}
+
+/// A layer that is to be put on others.
+#[derive(Debug)]
+pub(super) struct Layer {
+    pub(super) points: Vec<u32>,
     pub(super) below: Vec<u32>,
     pub(super) links: Links,
-}
-
-impl Links {
-    /// No links yet, with room for `room` at each of `points`.
-    pub(super) fn none(points: usize, room: usize) -> Self {
-        Self { room, lengths: vec![0; points], targets: vec![0; points * room] }
-    }
-
-    /// The links `lists`, with room for the longest of them.
-    pub(super) fn new<'a>(lists: impl ExactSizeIterator<Item = &'a [u32]> + Clone) -> Self {
-        let room = lists.clone().map(<[u32]>::len).max().unwrap_or(0);
-        let mut links = Self::none(lists.len(), room);
-        lists.zip(0..).for_each(|(list, point)| links.set(point, list));
-        links
-    }
-
-    /// Number of points.
-    pub(super) fn len(&self) -> usize {
-        self.lengths.len()
-    }
-
-    /// The most links that a point can have.
-    pub(super) fn room(&self) -> usize {
-        self.room
-    }
-
-    /// Bytes in memory.
-    pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.lengths) + size_of_val(&*self.targets)
-    }
-
-    /// The links of `point`.
-    pub(super) fn of(&self, point: u32) -> &[u32] {
-        let start = point as usize * self.room;
-        &self.targets[start..start + usize::from(self.lengths[point as usize])]
-    }
-
-    /// The links of all points, in order.
-    pub(super) fn lists(&self) -> impl ExactSizeIterator<Item = &[u32]> + Clone {
-        let starts = self.lengths.iter().enumerate().map(|(point, len)| (point * self.room, len));
-        starts.map(|(start, len)| &self.targets[start..start + usize::from(*len)])
-    }
-
-    /// Makes `links`, of which there is room for all, those of `point`.
-    pub(super) fn set(&mut self, point: u32, links: &[u32]) {
-        let room = &mut self.targets[point as usize * self.room..][..self.room];
-        room[..links.len()].copy_from_slice(links);
-        self.lengths[point as usize] = u16::try_from(links.len()).unwrap_or(u16::MAX);
-    }
-
-    /// Adds links; where there is not enough room, they take the place of the last ones, but
-    /// of at most half of them.
-    pub(super) fn add(&mut self, from: u32, added: &[u32]) {
-        let added = &added[..added.len().min(self.room.div_ceil(2))];
-        let links = self.of(from);
-        let kept = links.len().min(self.room - added.len());
-        let links = [&links[..kept], added].concat();
-        self.set(from, &links);
-    }
-
-    /// `starts` and all that their links lead to, start by start, in the order of their
-    /// distance from it.
-    pub(super) fn by_breadth(&self, starts: impl IntoIterator<Item = u32>) -> Vec<u32> {
-        let mut seen = RowSet::none(super::as_rows(self.len()));
-        let mut order = Vec::new();
-        for start in starts {
-            let mut next = order.len();
-            if seen.insert(start) {
-                order.push(start);
-            }
-            while let Some(point) = order.get(next).copied() {
-                order.extend(self.of(point).iter().filter(|link| seen.insert(**link)));
-                next += 1;
-            }
-        }
-        order
-    }
-
-    /// Asks for the links of `point` to be brought into the cache.
-    pub(super) fn prefetch(&self, point: u32) {
-        kernel::prefetch(&self.targets[point as usize * self.room..][..self.room]);
-    }
 }
 
 impl Graph {
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        let layer = |layer: &Layer| 2 * size_of_val(&*layer.points) + layer.links.bytes();
-        self.base.bytes() + self.upper.0.iter().map(layer).sum::<usize>()
+        let layer = |layer: LayerView| 2 * size_of_val(layer.points) + layer.links.bytes();
+        self.base.view().bytes() + self.upper.layers().map(layer).sum::<usize>()
     }
 
     /// All points in the order of their distance, in links, from the first point of layer 1;
     /// those that it does not lead to come last. Points that are searched together get
     /// numbers that are close together.
     pub(super) fn by_breadth(&self) -> Vec<u32> {
-        self.base.by_breadth(0..super::as_rows(self.base.len()))
+        let base = self.base.view();
+        base.by_breadth(0..as_rows(base.len()))
     }
 
     /// The same graph, the point that was `order[i]` now number `i`.
@@ -144,24 +93,77 @@ impl Graph {
         for (number, point) in (0..).zip(order) {
             numbers[*point as usize] = number;
         }
+        let old = self.base.view();
+        let mut base = Links::new(order.iter().map(|point| old.of(*point)));
+        base.renumber(&numbers);
+        self.upper.renumber(&numbers);
+        Self { upper: self.upper, base }
+    }
+
+    /// Looks at every number that is used as a place.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let base = self.base.view();
+        base.check()?;
+        let mut below = base.len();
+        for layer in self.upper.layers() {
+            // A way down begins at the first point of the highest layer.
+            require(base.len() == 0 || !layer.points.is_empty(), "a layer has no point")?;
+            require_below(layer.points, base.len(), "a layer has a point that does not exist")?;
+            require_below(layer.below, below, "a point is at no place on the layer below")?;
+            layer.links.check()?;
+            below = layer.points.len();
+        }
+        Ok(())
+    }
+}
+
+impl Upper {
+    /// The layers `layers`, from layer 1 on.
+    pub(super) fn of(layers: &[Layer]) -> Self {
+        let records = layers.iter().map(|layer| LayerRecord {
+            points: as_rows(layer.points.len()),
+            room: as_rows(layer.links.view().room()),
+        });
+        Self {
+            extents: extents(records),
+            points: layers.iter().flat_map(|layer| &layer.points).copied().collect(),
+            below: layers.iter().flat_map(|layer| &layer.below).copied().collect(),
+            counts: layers.iter().flat_map(|layer| layer.links.counts().iter()).copied().collect(),
+            targets: layers
+                .iter()
+                .flat_map(|layer| layer.links.targets().iter())
+                .copied()
+                .collect(),
+        }
+    }
+
+    /// The layers, from layer 1 on.
+    pub(super) fn layers(&self) -> impl DoubleEndedIterator<Item = LayerView<'_>> {
+        let (points, below) = (&*self.points, &*self.below);
+        let (counts, targets) = (&*self.counts, &*self.targets);
+        self.extents.iter().map(move |extent| {
+            let Extent { points: at, targets: links, room } = extent.clone();
+            LayerView {
+                points: &points[at.clone()],
+                below: &below[at.clone()],
+                links: LinksView::new(room, &counts[at], &targets[links]),
+            }
+        })
+    }
+
+    /// Gives every point the number that is at its place in `numbers`.
+    fn renumber(&mut self, numbers: &[u32]) {
         let renumber = |points: &mut [u32]| {
             for point in points {
                 *point = numbers[*point as usize];
             }
         };
-        let mut base = Links::new(order.iter().map(|point| self.base.of(*point)));
-        renumber(&mut base.targets);
-        for layer in &mut self.upper.0 {
-            renumber(&mut layer.points);
+        renumber(self.points.to_mut());
+        if let Some(first) = self.extents.first() {
+            renumber(&mut self.below.to_mut()[first.points.clone()]);
         }
-        if let Some(first) = self.upper.0.first_mut() {
-            renumber(&mut first.below);
-        }
-        Self { upper: self.upper, base }
     }
-}
 
-impl Upper {
     /// Where a search of layer 0 for `query` begins: the point that greedy walks down the
     /// upper layers end at.
     ///
@@ -170,14 +172,64 @@ impl Upper {
     /// Malkov & Yashunin (2018), algorithm 5, steps 4 to 6.
     pub(super) fn entry<S: Space>(&self, space: &S, query: &S::Query) -> u32 {
         let mut place = 0;
-        for layer in self.0.iter().rev() {
+        for layer in self.layers().rev() {
             place = layer.below[layer.nearest(space, query, place) as usize];
         }
         place
     }
+
+    /// How large every layer is.
+    pub(super) fn records(&self) -> Vec<LayerRecord> {
+        let record = |extent: &Extent| LayerRecord {
+            points: as_rows(extent.points.len()),
+            room: as_rows(extent.room),
+        };
+        self.extents.iter().map(record).collect()
+    }
+
+    /// What is stored of the layers.
+    pub(super) fn parts(&self) -> [Part<'_>; 4] {
+        [
+            (Tag::LayerPoints, self.points.as_bytes()),
+            (Tag::LayerBelow, self.below.as_bytes()),
+            (Tag::LayerLinkCounts, self.counts.as_bytes()),
+            (Tag::LayerLinks, self.targets.as_bytes()),
+        ]
+    }
+
+    /// The layers in `sections`, which are as large as `records` say.
+    pub(super) fn open(records: &[LayerRecord], sections: &Sections) -> Result<Self, Refusal> {
+        let extents = extents(records.iter().copied());
+        let upper = Self {
+            points: sections.array(Tag::LayerPoints)?,
+            below: sections.array(Tag::LayerBelow)?,
+            counts: sections.array(Tag::LayerLinkCounts)?,
+            targets: sections.array(Tag::LayerLinks)?,
+            extents,
+        };
+        let (points, targets) =
+            upper.extents.last().map_or((0, 0), |last| (last.points.end, last.targets.end));
+        let lengths = [upper.points.len(), upper.below.len(), upper.counts.len()];
+        let fits = lengths == [points; 3] && upper.targets.len() == targets;
+        require(fits, "its layers are not as large as it says")?;
+        Ok(upper)
+    }
 }
 
-impl Layer {
+/// Where layers of these sizes are.
+fn extents(records: impl Iterator<Item = LayerRecord>) -> Vec<Extent> {
+    let (mut points, mut targets) = (0_usize, 0_usize);
+    let extent = |LayerRecord { points: more, room }| {
+        let (first, first_target) = (points, targets);
+        // Sizes that no file has stay too large instead of coming round to small ones.
+        points = points.saturating_add(more as usize);
+        targets = targets.saturating_add((more as usize).saturating_mul(room as usize));
+        Extent { points: first..points, targets: first_target..targets, room: room as usize }
+    };
+    records.map(extent).collect()
+}
+
+impl LayerView<'_> {
     /// The place to which no link offers a closer one, starting from `place`.
     fn nearest<S: Space>(&self, space: &S, query: &S::Query, mut place: u32) -> u32 {
         let mut similarities = Vec::new();

@@ -6,7 +6,8 @@ use crate::{
     Cancel, Result,
     index::{
         HnswParams,
-        graph::{Layer, Links, Upper},
+        graph::{Layer, Upper},
+        links::Links,
         space::Space,
     },
 };
@@ -41,7 +42,7 @@ pub(super) fn over_sample<S: Space>(
         cancel.check()?;
         hnsw.insert_slice((&[point], point as usize));
     }
-    Ok(Upper(frozen(&hnsw)))
+    Ok(Upper::of(&frozen(&hnsw)))
 }
 
 /// Copies the layers out of `hnsw`.

@@ -1,12 +1,13 @@
 //! HNSW: a graph over codes, built once, repaired, and frozen.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 use crate::{
     Cancel, Error, Neighbor, Result, Vectors,
+    array::Array,
     index::{
         Calibration, Found, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex,
         calibrate::asked_route,
@@ -44,11 +45,12 @@ impl Default for HnswParams {
     }
 }
 
+/// hnsw_rs ends the process over 256 and stores `m` as a `u8`; with 1 its layers have no bound.
+pub(super) const M: RangeInclusive<usize> = 2..=255;
+
 impl HnswParams {
     pub(super) fn check(self) -> Result<()> {
-        // hnsw_rs ends the process over 256 and stores `m` as a `u8`; with 1 its
-        // layers have no bound.
-        Error::check_setting("m", self.m, 2..=255, "2 to 255")?;
+        Error::check_setting("m", self.m, M, "2 to 255")?;
         // hnsw_rs allocates as many places for every vector it links.
         let allowed = self.m..=1 << 16;
         Error::check_setting("ef_construction", self.ef_construction, allowed, "`m` to 65536")
@@ -70,7 +72,7 @@ impl HnswParams {
 /// # Examples
 ///
 /// ```
-/// use std::sync::Arc;
+/// use std::{ops::RangeInclusive, sync::Arc};
 /// use passim::{HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
 ///
 /// let angles = (0..100_u8).map(|i| f32::from(i) / 20.0);
@@ -95,10 +97,10 @@ pub struct HnswIndex {
     pub(super) by_codes: bool,
     pub(super) graph: Graph,
     /// Points that the graph does not lead to, in ascending order; compared with every query.
-    pub(super) strays: Vec<u32>,
-    m: usize,
+    pub(super) strays: Array<u32>,
+    pub(super) m: usize,
     pub(super) calibration: Option<Calibration>,
-    memories: Memories,
+    pub(super) memories: Memories,
 }
 
 /// One point in this many is in the sample that the upper layers are built over.
@@ -134,12 +136,11 @@ impl HnswIndex {
         });
         let sample = (points.len() / SAMPLE_SHARE).clamp(LEAST_SAMPLE, LARGEST_SAMPLE);
         let sample = sample.min(points.len());
-        let by_codes = codes.tell_apart(sample);
+        let by_codes = codes.view().tell_apart(sample);
         let graph = if by_codes {
-            linked(&codes, sample, params, cancel)?
+            linked(&codes.view(), sample, params, cancel)?
         } else {
-            let full = Full { vectors: &vectors, rows: &points.rows };
-            linked(&full, sample, params, cancel)?
+            linked(&Full::new(&vectors, &points.rows), sample, params, cancel)?
         };
         let order = graph.by_breadth();
         let graph = graph.reordered(&order);
@@ -151,7 +152,7 @@ impl HnswIndex {
             codes,
             by_codes,
             graph,
-            strays: Vec::new(),
+            strays: Array::default(),
             m: params.m,
             calibration: None,
             memories: Memories::default(),
@@ -161,12 +162,12 @@ impl HnswIndex {
     }
 
     fn repair(&mut self, cancel: &Cancel) -> Result<()> {
-        self.strays = if self.by_codes {
-            repair(&mut self.graph, &self.codes, cancel)?
+        let strays = if self.by_codes {
+            repair(&mut self.graph, &self.codes.view(), cancel)?
         } else {
-            let full = Full { vectors: &self.vectors, rows: &self.points.rows };
-            repair(&mut self.graph, &full, cancel)?
+            repair(&mut self.graph, &Full::new(&self.vectors, &self.points.rows), cancel)?
         };
+        self.strays = strays.into();
         Ok(())
     }
 
@@ -193,10 +194,11 @@ impl HnswIndex {
         Ok(ef)
     }
 
-    fn scan(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Found {
-        let code_of = |row| self.points.of_row(row);
-        let Self { vectors, codes, rows, .. } = self;
-        Scan { vectors, codes, code_of, rows: *rows }.run(query, params, reason)
+    fn scan(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Result<Found> {
+        let (vectors, points) = (&*self.vectors, self.points.view());
+        let code_of = |row| points.of_row(row);
+        Scan { vectors, codes: self.codes.view(), code_of, rows: self.rows }
+            .run(query, params, reason)
     }
 
     /// Searches the graph; `None` if it does not lead to `k` allowed rows.
@@ -206,17 +208,16 @@ impl HnswIndex {
         query: &[f32],
         params: &SearchParams,
         ef: usize,
-    ) -> Option<Found> {
+    ) -> Result<Option<Found>> {
         let ready = space.query(query);
         let start = [self.graph.upper.entry(space, &ready)];
-        let graph = (space, &self.graph.base);
+        let (graph, points) = ((space, self.graph.base.view()), self.points.view());
         let ended = || params.ended();
         self.memories.with(|scratch| {
             let end = match params.allowed {
                 None => scratch.walk(graph, &ready, &start, ef, ended),
                 Some(allowed) => {
-                    let is_allowed =
-                        |point| self.points.rows_of(point).any(|row| allowed.contains(row));
+                    let is_allowed = |point| points.rows_of(point).any(|row| allowed.contains(row));
                     // A walk that costs as much as a scan leads away from what is allowed.
                     let among = (is_allowed, allowed.len() / 2);
                     scratch.walk_among(graph, &ready, &start, ef, among, ended)
@@ -235,30 +236,31 @@ impl HnswIndex {
         scratch: &Scratch,
         end: End,
         ef: usize,
-    ) -> Option<Found> {
+    ) -> Result<Option<Found>> {
         let mut closest = Closest::new(params.k);
         let mut reranked = 0;
-        let vector_of = |point: u32| self.vectors.row(self.points.rows[point as usize] as usize);
+        let (points, strays) = (self.points.view(), &*self.strays);
+        let row_of = |point: u32| points.rows[point as usize] as usize;
         let first = scratch.pool.found().iter().take(params.k);
-        first.for_each(|one| kernel::prefetch(vector_of(one.point())));
+        first.for_each(|one| kernel::prefetch(self.vectors.row(row_of(one.point()))));
         let is_allowed = |row| params.allowed.is_none_or(|allowed| allowed.contains(row));
-        let is_stray = |point| self.strays.binary_search(&point).is_ok();
+        let is_stray = |point| strays.binary_search(&point).is_ok();
         let found = scratch.pool.found().iter().filter(|one| !is_stray(one.point()));
         let likely = found
             .map(|one| (one.point(), one.similarity() + space.likely_error(ready, one.point())));
-        let strays = self.strays.iter().map(|point| (*point, f32::INFINITY));
+        let strays = strays.iter().map(|point| (*point, f32::INFINITY));
         for (point, most) in likely.chain(strays) {
             if most < closest.floor() {
                 continue;
             }
-            let similarity = similarity(query, vector_of(point));
+            let similarity = similarity(query, self.vectors.checked_row(row_of(point))?);
             reranked += 1;
-            let rows = self.points.rows_of(point).filter(|row| is_allowed(*row));
+            let rows = points.rows_of(point).filter(|row| is_allowed(*row));
             rows.for_each(|row| closest.offer(Neighbor { row, similarity }));
         }
         let complete = end != End::Told;
         if end == End::OverBudget || complete && closest.len() < params.k {
-            return None;
+            return Ok(None);
         }
         let plan = Plan {
             route: Route::Graph { ef_search: ef },
@@ -268,7 +270,7 @@ impl HnswIndex {
             reranked,
             complete,
         };
-        Some(Found { neighbors: closest.into_neighbors(), plan })
+        Ok(Some(Found { neighbors: closest.into_neighbors(), plan }))
     }
 }
 
@@ -292,14 +294,16 @@ impl VectorIndex for HnswIndex {
         let asked = asked_route(params, self.calibration.as_ref())?;
         let ef = match self.route(asked, params) {
             Ok(ef) => ef,
-            Err(reason) => return Ok(self.scan(&query, params, reason)),
+            Err(reason) => return self.scan(&query, params, reason),
         };
         let found = if self.by_codes {
-            self.walk(&self.codes, &query, params, ef)
+            self.walk(&self.codes.view(), &query, params, ef)
         } else {
-            let full = Full { vectors: &self.vectors, rows: &self.points.rows };
-            self.walk(&full, &query, params, ef)
+            self.walk(&Full::new(&self.vectors, &self.points.rows), &query, params, ef)
         };
-        Ok(found.unwrap_or_else(|| self.scan(&query, params, ScanReason::TooFewFound)))
+        match found? {
+            Some(found) => Ok(found),
+            None => self.scan(&query, params, ScanReason::TooFewFound),
+        }
     }
 }

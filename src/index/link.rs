@@ -9,7 +9,8 @@ use crate::{
     Cancel, Result,
     index::{
         HnswParams,
-        graph::{Graph, Links, Upper},
+        graph::{Graph, Upper},
+        links::{Links, LinksView},
         space::Space,
         walk::{Candidate, Memories},
     },
@@ -35,7 +36,7 @@ pub(super) fn link_all<S: Space>(
 ) -> Result<Graph> {
     let mut links = Links::none(space.len() as usize, 2 * params.m);
     let mut linked = 0;
-    if let Some(sampled) = upper.0.first() {
+    if let Some(sampled) = upper.layers().next() {
         for (point, places) in sampled.points.iter().zip(sampled.links.lists()) {
             let targets = places.iter().map(|place| sampled.points[*place as usize]);
             links.set(*point, &targets.collect::<Vec<_>>());
@@ -63,10 +64,11 @@ struct Builder<'a, S> {
 impl<S: Space> Builder<'_, S> {
     /// Links the points of `batch` to those linked before, and these back to them.
     fn link(&self, links: &mut Links, batch: Range<u32>) -> Result<()> {
+        let before = links.view();
         let linked = |point| {
             // A late batch is large.
             self.cancel.check()?;
-            Ok(self.links_for(links, point))
+            Ok(self.links_for(before, point))
         };
         let found: Result<Vec<Vec<u32>>> = batch.clone().into_par_iter().map(linked).collect();
         let found = found?;
@@ -77,8 +79,9 @@ impl<S: Space> Builder<'_, S> {
         }
         back.par_sort_unstable();
         let by_target: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
+        let before = links.view();
         let merged: Vec<Vec<u32>> =
-            by_target.par_iter().map(|added| self.merged(links, added)).collect();
+            by_target.par_iter().map(|added| self.merged(before, added)).collect();
         for (added, merged) in by_target.iter().zip(merged) {
             links.set(added[0].0, &merged);
         }
@@ -87,7 +90,7 @@ impl<S: Space> Builder<'_, S> {
 
     /// Links for `point`, which has none: from those of the linked points that a search
     /// finds near it.
-    fn links_for(&self, links: &Links, point: u32) -> Vec<u32> {
+    fn links_for(&self, links: LinksView, point: u32) -> Vec<u32> {
         let query = self.space.point(point);
         let start = self.upper.entry(self.space, &query);
         let HnswParams { m, ef_construction } = self.params;
@@ -99,7 +102,7 @@ impl<S: Space> Builder<'_, S> {
 
     /// The links of a point with the new ones `added` (point, target), less some if they
     /// have become too many.
-    fn merged(&self, links: &Links, added: &[(u32, u32)]) -> Vec<u32> {
+    fn merged(&self, links: LinksView, added: &[(u32, u32)]) -> Vec<u32> {
         let point = added[0].0;
         let mut targets = links.of(point).to_vec();
         targets.extend(added.iter().map(|link| link.1));

@@ -56,13 +56,13 @@ fn missing_links<S: Space>(
     points: &[u32],
     cancel: &Cancel,
 ) -> Result<Vec<(u32, u32)>> {
-    let memories = Memories::default();
+    let (memories, links) = (Memories::default(), graph.base.view());
     let missing = |point: &u32| -> Result<Option<(u32, u32)>> {
         cancel.check()?;
         let query = space.point(*point);
         let start = graph.upper.entry(space, &query);
         Ok(memories.with(|scratch| {
-            scratch.walk((space, &graph.base), &query, &[start], LEAST_EF, || false);
+            scratch.walk((space, links), &query, &[start], LEAST_EF, || false);
             let found = scratch.pool.found();
             let lost = found.iter().all(|candidate| candidate.point() != *point);
             found.first().copied().map(Candidate::point).filter(|_| lost).map(|near| (near, *point))

@@ -2,9 +2,9 @@
 //! if its code leaves it a chance.
 
 use crate::{
-    Neighbor, Vectors,
+    Neighbor, Result, Vectors,
     index::{
-        Found, Plan, Route, RowSet, ScanReason, SearchParams, closest::Closest, codes::Codes,
+        Found, Plan, Route, RowSet, ScanReason, SearchParams, closest::Closest, codes::CodesView,
         space::Space,
     },
 };
@@ -12,7 +12,7 @@ use crate::{
 /// What is scanned: row `i` of `vectors` has code `code_of(i)`.
 pub(super) struct Scan<'a, F> {
     pub(super) vectors: &'a Vectors,
-    pub(super) codes: &'a Codes,
+    pub(super) codes: CodesView<'a>,
     pub(super) code_of: F,
     pub(super) rows: u32,
 }
@@ -24,10 +24,19 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
     /// The neighbors of the unit vector `query` that a comparison of all in full precision
     /// would give, bit for bit.
     ///
-    /// A code tells a similarity up to [`Codes::error`]: rows whose upper bound is below the
+    /// A code tells a similarity up to [`CodesView::error`]: rows whose upper bound is below the
     /// k-th best lower bound cannot be among the `k` closest. The others are compared in
     /// full, the most promising first, until none can be.
-    pub(super) fn run(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Found {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if one of these is damaged in its file.
+    pub(super) fn run(
+        &self,
+        query: &[f32],
+        params: &SearchParams,
+        reason: ScanReason,
+    ) -> Result<Found> {
         let mut hopefuls = Hopefuls::new(params.k);
         let complete = match params.allowed {
             Some(allowed) => {
@@ -43,14 +52,14 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
             if most < closest.floor() {
                 break;
             }
-            closest.offer(Neighbor::of(query, self.vectors, row));
+            closest.offer(Neighbor::of(query, self.vectors, row)?);
             reranked += 1;
         }
         let rows = self.rows as usize;
         let allowed = params.allowed.map_or(rows, RowSet::len);
         let route = Route::Scan(reason);
         let plan = Plan { route, rows, allowed, compared, reranked, complete };
-        Found { neighbors: closest.into_neighbors(), plan }
+        Ok(Found { neighbors: closest.into_neighbors(), plan })
     }
 
     /// Compares the codes of `rows` with that of `query`; false if it was ended early.
@@ -124,12 +133,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Effort, index::closest_first};
+    use crate::{
+        Effort,
+        index::{closest_first, codes::Codes},
+    };
 
     fn brute(query: &[f32], vectors: &Vectors, params: &SearchParams) -> Vec<Neighbor> {
         let rows = (0..u32::try_from(vectors.len()).unwrap())
             .filter(|row| params.allowed.is_none_or(|allowed| allowed.contains(*row)));
-        let mut all: Vec<_> = rows.map(|row| Neighbor::of(query, vectors, row)).collect();
+        let mut all: Vec<_> = rows.map(|row| Neighbor::of(query, vectors, row).unwrap()).collect();
         all.sort_by(closest_first);
         all.truncate(params.k);
         all
@@ -160,11 +172,11 @@ mod tests {
             let mut allowed = RowSet::none(rows);
             (0..rows).step_by(every).for_each(|row| _ = allowed.insert(row));
             let codes = Codes::of(dim, vectors.len(), |row| vectors.row(row));
-            let scan = Scan { vectors: &vectors, codes: &codes, code_of: |row| row, rows };
+            let scan = Scan { vectors: &vectors, codes: codes.view(), code_of: |row| row, rows };
             for allowed in [None, Some(&allowed)] {
                 let params = SearchParams { k, effort: Effort::Exact, allowed, ..SearchParams::default() };
                 let query = vectors.row(vectors.len() / 2);
-                let found = scan.run(query, &params, ScanReason::Asked);
+                let found = scan.run(query, &params, ScanReason::Asked).unwrap();
                 prop_assert_eq!(found.neighbors, brute(query, &vectors, &params));
             }
         }

@@ -45,14 +45,20 @@ pub(super) trait Space: Sync {
 /// Points that are rows of a matrix, compared in full precision.
 #[derive(Clone, Copy)]
 pub(super) struct Full<'a> {
-    pub(super) vectors: &'a Vectors,
+    dim: usize,
+    values: &'a [f32],
     /// The row of every point.
-    pub(super) rows: &'a [u32],
+    rows: &'a [u32],
 }
 
-impl Full<'_> {
-    fn vector(&self, point: u32) -> &[f32] {
-        self.vectors.row(self.rows[point as usize] as usize)
+impl<'a> Full<'a> {
+    /// The points that are the `rows` of `vectors`.
+    pub(super) fn new(vectors: &'a Vectors, rows: &'a [u32]) -> Self {
+        Self { dim: vectors.dim(), values: vectors.as_slice(), rows }
+    }
+
+    fn vector(&self, point: u32) -> &'a [f32] {
+        &self.values[self.rows[point as usize] as usize * self.dim..][..self.dim]
     }
 }
 

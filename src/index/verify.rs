@@ -6,11 +6,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
     Effort, HnswIndex, Neighbor, SearchParams, VectorIndex,
-    index::{
-        as_rows,
-        graph::{Graph, Links},
-        walk::LEAST_EF,
-    },
+    index::{as_rows, graph::Graph, links::LinksView, walk::LEAST_EF},
 };
 
 /// What a graph is like, and whether all its vectors can be found.
@@ -56,13 +52,13 @@ impl HnswIndex {
     /// the graph is like.
     #[must_use]
     pub fn verify(&self) -> GraphReport {
-        let base = &self.graph.base;
+        let base = self.graph.base.view();
         let mut degrees = Vec::new();
         for degree in base.lists().map(<[u32]>::len) {
             degrees.resize(degrees.len().max(degree + 1), 0);
             degrees[degree] += 1;
         }
-        let upper = self.graph.upper.0.iter().map(|layer| layer.points.len());
+        let upper = self.graph.upper.layers().map(|layer| layer.points.len());
         GraphReport {
             vectors: self.len(),
             points: base.len(),
@@ -82,10 +78,11 @@ impl HnswIndex {
     fn finds(&self, row: u32) -> bool {
         let vector = self.vectors.row(row as usize);
         let params = SearchParams { k: 1, effort: Effort::Ef(LEAST_EF), ..SearchParams::default() };
-        let own = Neighbor::of(vector, &self.vectors, row).similarity;
+        // One that is damaged in its file is found by no search.
+        let Ok(own) = Neighbor::of(vector, &self.vectors, row) else { return false };
         let found = self.search(vector, &params);
         // A query of many values may be scaled once more, which can move the last bit.
-        let least = own - 4.0 * f32::EPSILON;
+        let least = own.similarity - 4.0 * f32::EPSILON;
         found.is_ok_and(|found| found.neighbors.iter().any(|one| one.similarity >= least))
     }
 
@@ -93,9 +90,9 @@ impl HnswIndex {
         let mut hash = Xxh3::new();
         update(&mut hash, &self.points.rows);
         self.codes.hash(&mut hash);
-        self.graph.base.hash(&mut hash);
-        for layer in &self.graph.upper.0 {
-            update(&mut hash, &layer.points);
+        self.graph.base.view().hash(&mut hash);
+        for layer in self.graph.upper.layers() {
+            update(&mut hash, layer.points);
             layer.links.hash(&mut hash);
         }
         update(&mut hash, &self.strays);
@@ -103,8 +100,8 @@ impl HnswIndex {
     }
 }
 
-impl Links {
-    fn hash(&self, hash: &mut Xxh3) {
+impl LinksView<'_> {
+    fn hash(self, hash: &mut Xxh3) {
         for list in self.lists() {
             update(hash, &[as_rows(list.len())]);
             update(hash, list);
@@ -120,13 +117,14 @@ fn update(hash: &mut Xxh3, numbers: &[u32]) {
 
 /// Number of points of layer 0 that paths lead to from where searches begin.
 fn reachable(graph: &Graph) -> usize {
-    if graph.base.len() == 0 {
+    let base = graph.base.view();
+    if base.len() == 0 {
         return 0;
     }
     let mut places = vec![0];
-    for layer in graph.upper.0.iter().rev() {
+    for layer in graph.upper.layers().rev() {
         let reached = layer.links.by_breadth(places);
         places = reached.into_iter().map(|place| layer.below[place as usize]).collect();
     }
-    graph.base.by_breadth(places).len()
+    base.by_breadth(places).len()
 }

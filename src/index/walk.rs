@@ -6,7 +6,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::index::{graph::Links, space::Space};
+use crate::index::{links::LinksView, space::Space};
 
 /// A point with its similarity to a query, in 64 bits that sort closest first, then by
 /// number; the lowest bit tells whether its links were followed.
@@ -206,7 +206,7 @@ impl Scratch {
     /// Malkov & Yashunin (2018), algorithm 2; one sorted list is both its heaps.
     pub(super) fn walk<S: Space>(
         &mut self,
-        (space, links): (&S, &Links),
+        (space, links): (&S, LinksView),
         query: &S::Query,
         starts: &[u32],
         ef: usize,
@@ -241,7 +241,7 @@ impl Scratch {
     /// and gives up after comparing `budget` points.
     pub(super) fn walk_among<S: Space>(
         &mut self,
-        (space, links): (&S, &Links),
+        (space, links): (&S, LinksView),
         query: &S::Query,
         starts: &[u32],
         ef: usize,
