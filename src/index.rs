@@ -28,6 +28,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Cancel, Error, Result, Vectors, kernel, vectors::unit_query};
 
+pub(crate) use calibrate::CalibrationRecord;
 pub use calibrate::{Calibration, CalibrationStep, Shortfall};
 pub use choice::IndexChoice;
 pub use exact::ExactIndex;

@@ -299,4 +299,53 @@ mod tests {
         assert!(Vectors::concat(2, []).unwrap().is_empty());
         assert!(matches!(Vectors::concat(3, [&a]), Err(Error::Dimension { expected: 3, got: 2 })));
     }
+
+    fn in_file(dim: usize, values: Vec<f32>, sums: Array<u32>) -> Option<Vectors> {
+        Vectors::in_file(dim, values.into(), sums)
+    }
+
+    #[test]
+    fn rows_of_a_file_are_as_many_as_their_checksums() {
+        let sums = || Array::from(vec![1_u32, 2]);
+        assert_eq!(in_file(2, vec![0.0; 4], sums()).unwrap().len(), 2);
+        for (dim, values, sums) in [
+            (2, vec![0.0; 2], sums()),
+            (2, vec![0.0; 5], sums()),
+            (2, vec![0.0; 4], Array::default()),
+            (0, vec![], sums()),
+            (0, vec![0.0], Array::default()),
+            (usize::MAX, vec![0.0; 2], sums()),
+        ] {
+            assert!(in_file(dim, values, sums).is_none());
+        }
+        assert!(in_file(0, vec![], Array::default()).unwrap().is_empty());
+    }
+
+    #[test]
+    fn a_damaged_row_is_not_taken_for_a_vector() {
+        let whole = Vectors::normalized(2, vec![1.0, 0.0, 0.6, 0.8, 0.0, 1.0]).unwrap();
+        let stored = in_file(2, whole.as_slice().to_vec(), whole.sums()).unwrap();
+        assert_eq!(stored, whole);
+        assert_eq!(stored.sums(), whole.sums());
+        let mut values = whole.as_slice().to_vec();
+        values[3] = 0.800_000_1;
+        let damaged = in_file(2, values, whole.sums()).unwrap();
+        assert_ne!(damaged, whole);
+        assert_eq!(damaged.checked_row(0).unwrap(), whole.row(0));
+        assert!(matches!(damaged.checked_row(1), Err(Error::Corrupt { .. })));
+
+        let rows = [(&damaged, &[2, 0][..]), (&whole, &[1])];
+        assert_eq!(Vectors::gather(2, &rows).unwrap(), whole.select(&[2, 0, 1]));
+        let error = Vectors::gather(2, &[(&whole, &[1]), (&damaged, &[1])]).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }));
+        let error = Vectors::gather(3, &rows).unwrap_err();
+        assert!(matches!(error, Error::Dimension { expected: 3, got: 2 }));
+    }
+
+    #[test]
+    fn the_checksum_of_a_row_is_that_of_the_format() {
+        let one = Vectors::normalized(1, vec![5.0]).unwrap();
+        let whole = xxh3_64(&1.0_f32.to_le_bytes());
+        assert_eq!(u64::from(one.sums()[0]), whole & 0xFFFF_FFFF);
+    }
 }

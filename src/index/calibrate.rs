@@ -1,5 +1,7 @@
 //! Calibration: which `ef_search` reaches a recall, proven on queries.
 
+mod record;
+
 use rayon::prelude::*;
 use serde::Serialize;
 use tracing::instrument;
@@ -12,6 +14,8 @@ use crate::{
         walk::LEAST_EF,
     },
 };
+
+pub(crate) use record::CalibrationRecord;
 
 /// The recall of a graph for a ladder of `ef_search`, measured on queries: what a search by
 /// [`Effort::Recall`] goes by.

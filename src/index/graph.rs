@@ -49,9 +49,9 @@ struct Extent {
 /// How large a layer is, as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LayerRecord {
-    points: u32,
+    pub(super) points: u32,
     /// The most links that a point can have.
-    room: u32,
+    pub(super) room: u32,
 }
 
 /// A layer above the lowest, for reading. Its links are between places in its list of points.

@@ -206,3 +206,6 @@ impl HnswIndex {
 pub(super) fn stored_rows(vectors: &Vectors) -> Result<u32, Refusal> {
     row_count(vectors).map_err(|_| Refusal::Corrupt("it has more values than an index can have"))
 }
+
+#[cfg(test)]
+mod tests;
