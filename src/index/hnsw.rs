@@ -45,7 +45,7 @@ impl Default for HnswParams {
     }
 }
 
-/// hnsw_rs ends the process over 256 and stores `m` as a `u8`; with 1 its layers have no bound.
+/// `hnsw_rs` ends the process over 256 and keeps `m` in a `u8`; with 1 its layers have no bound.
 pub(super) const M: RangeInclusive<usize> = 2..=255;
 
 impl HnswParams {

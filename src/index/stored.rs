@@ -195,7 +195,7 @@ impl HnswIndex {
     /// Looks at every number that is used as a place.
     fn check(&self) -> Result<(), Refusal> {
         self.codes.check()?;
-
+        self.points.check()?;
         self.graph.check()?;
         require(self.strays.is_sorted_by(|a, b| a < b), "points without a way are not in order")?;
         require_below(&self.strays, self.points.rows.len(), "a point without a way does not exist")

@@ -106,9 +106,9 @@ mod tests {
             |record| record.steps[1].recall[1] = 1.5,
         ];
         for change in changes {
-            let mut changed = record.clone();
-            change(&mut changed);
-            assert!(changed.clone().checked().is_err(), "{changed:?}");
+            let mut other = record.clone();
+            change(&mut other);
+            assert!(other.clone().checked().is_err(), "{other:?}");
         }
     }
 
