@@ -96,24 +96,84 @@ impl fmt::Debug for Segment {
 }
 
 impl Segment {
-    /// Seals `articles`; row `i` of `vectors` belongs to the `i`th of all their passages.
-    pub(crate) fn seal(
-        articles: Vec<Chunked>,
-        vectors: Vectors,
-        choice: IndexChoice,
-        cancel: &Cancel,
-    ) -> Result<Self> {
-        let has_graph = choice.builds_graph(vectors.len());
-        let vectors = Arc::new(vectors);
-        let index = Box::new(choice.build(Arc::clone(&vectors), cancel)?);
-        let by_key = articles.iter().enumerate();
-        let by_key = by_key.map(|(at, chunked)| (chunked.article.key.clone(), at)).collect();
-        let first_rows = articles.iter().scan(0, |next, chunked| {
-            let first = *next;
-            *next += as_rows(chunked.passages.len());
-            Some(first)
-        });
-        Ok(Self { first_rows: first_rows.collect(), articles, by_key, vectors, index, has_graph })
+    /// The segment in a file; what is in it is read when it is needed.
+    pub(crate) fn open(map: Map) -> Result<Self> {
+        let path = map.path().to_owned();
+        let open = |map| {
+            let sections = Sections::open(map, Kind::Segment)?;
+            Self::of(sections)
+        };
+        open(map).map_err(|refusal: Refusal| refusal.about(path.display()))
+    }
+
+    fn of(sections: Sections) -> Result<Self, Refusal> {
+        let record: Option<SegmentRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
+        let record = record.ok_or(Refusal::Corrupt("its record is not readable"))?;
+        let dim = usize::try_from(record.dim).ok().filter(|dim| *dim > 0);
+        let values = sections.array(Tag::Vectors)?;
+        let sums = sections.array(Tag::VectorSums)?;
+        let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, sums));
+        let vectors = Arc::new(vectors.ok_or(Refusal::Corrupt("its vectors are not whole"))?);
+        let place = sections.place(Tag::Vectors)?;
+        sections.map().read_here_and_there(place.start, place.len());
+        let segment = Self {
+            keys: Blobs::open(&sections, KEYS)?,
+            key_order: sections.array(Tag::KeyOrder)?,
+            heads: Blobs::open(&sections, HEADS)?,
+            texts: Blobs::open(&sections, TEXTS)?,
+            contents: sections.array(Tag::ContentHashes)?,
+            first_rows: sections.array(Tag::FirstRows)?,
+            passages: sections.array(Tag::Passages)?,
+            index: SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?,
+            vectors,
+            file: Some(SegmentFile {
+                sections,
+                directory: OnceLock::new(),
+                index: OnceLock::new(),
+            }),
+            heads_in_memory: OnceLock::new(),
+        };
+        segment.check_lengths(&record)?;
+        Ok(segment)
+    }
+
+    fn check_lengths(&self, record: &SegmentRecord) -> Result<(), Refusal> {
+        let (articles, passages) = (self.first_rows.len(), self.passages.len());
+        let as_recorded = articles as u64 == record.articles && passages as u64 == record.passages;
+        require(as_recorded, "it has another number of articles or passages than it says")?;
+        let alike = self.contents.len() == articles && self.key_order.len() == articles;
+        require(alike, "its columns are not of one length")?;
+        let each = self.vectors.len() == passages && self.index.len() == passages;
+        require(each, "it has another number of passages than of vectors")
+    }
+
+    /// The record and all columns, to be written with [`Kind::Segment`].
+    pub(crate) fn with_parts<T>(&self, write: impl FnOnce(&[Part]) -> Result<T>) -> Result<T> {
+        let record = SegmentRecord {
+            articles: self.articles() as u64,
+            passages: u64::from(self.len()),
+            dim: self.vectors.dim() as u64,
+            index: self.index.record(),
+        };
+        let record = codec::encode(&record, "bytes in the record of a segment")?;
+        let sums = self.vectors.sums();
+        let mut parts: Vec<Part> = vec![(Tag::Record, &record)];
+        parts.extend(self.keys.parts(KEYS));
+        parts.push((Tag::KeyOrder, self.key_order.as_bytes()));
+        parts.extend(self.heads.parts(HEADS));
+        parts.extend(self.texts.parts(TEXTS));
+        parts.push((Tag::ContentHashes, self.contents.as_bytes()));
+        parts.push((Tag::FirstRows, self.first_rows.as_bytes()));
+        parts.push((Tag::Passages, self.passages.as_bytes()));
+        parts.push((Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
+        parts.push((Tag::VectorSums, sums.as_bytes()));
+        parts.extend(self.index.parts());
+        write(&parts)
+    }
+
+    /// The file that it is in.
+    pub(crate) fn id(&self) -> Option<FileId> {
+        self.file.as_ref().map(|file| file.sections.id())
     }
 
     /// Number of passages, live or not.
