@@ -35,20 +35,6 @@ impl<T: Pod> Array<T> {
         piece.numbers().is_some().then_some(Self::Mapped(piece))
     }
 
-    /// The numbers at `range` of this array, which stay where they are if they are in a file;
-    /// `None` if it has no such range.
-    pub(crate) fn part(&self, range: Range<usize>) -> Option<Self> {
-        let part = self.get(range.clone())?;
-        Some(match self {
-            Self::Owned(_) => Self::Owned(part.to_vec()),
-            Self::Mapped(Piece { map, bytes, .. }) => {
-                let place = |at: usize| bytes.start + at * size_of::<T>();
-                let bytes = place(range.start)..place(range.end);
-                Self::Mapped(Piece { map: Arc::clone(map), bytes, kind: PhantomData })
-            }
-        })
-    }
-
     /// The numbers, to be changed; those of a file are copied first.
     pub(crate) fn to_mut(&mut self) -> &mut [T] {
         if let Self::Mapped(_) = self {

@@ -26,13 +26,16 @@
 //! # Ok::<(), passim::Error>(())
 //! ```
 //!
+//! [`Retriever::open_or_create`] keeps the corpus in a folder; [`Retriever::sync`] brings it up
+//! to date and embeds only what changed; [`Searcher::open`] searches it from other processes.
+//!
 //! # Settings
 //!
 //! | what | where |
 //! |---|---|
 //! | passages: tokens, overlap, context | [`Chunker`] |
 //! | model | [`RetrieverBuilder::embedder`] |
-//! | threads, progress, cancelling | [`RetrieverBuilder`] |
+//! | threads, progress, cancelling, checkpoints | [`RetrieverBuilder`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
 //! | `k`, `ef_search` or recall, exact | [`Query`] |
 //! | what a recall is proven by | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
@@ -47,8 +50,9 @@
 //!
 //! # Limits
 //!
-//! - A corpus is held in memory whole, and [`Retriever::save`] writes it whole; the graph is
-//!   built again when it is loaded.
+//! - What is not committed is in memory, and so is what a commit merges. What is committed to a
+//!   folder is mapped from its files, which nobody else may change or shorten meanwhile.
+//! - Big-endian processors are not supported.
 //! - From [`IndexChoice::GRAPH_FROM`] passages on a search may miss some of the closest, unless
 //!   it is asked to be exact. The same vectors always give the same graph.
 //! - Retrieval is by meaning alone: a name or number unknown to the model is better found

@@ -1,0 +1,158 @@
+//! How an index in a folder grows, from 1,000 to 1,000,000 passages: bytes on disk, time to
+//! open it, time of the first search and of later ones, memory.
+//!
+//! ```sh
+//! cargo bench --bench folder                          # 1,000, 10,000 and 100,000
+//! cargo bench --bench folder -- --sizes 1000,1000000  # these
+//! ```
+//!
+//! Articles are of one passage each: seeded mixtures of the sample articles, or with
+//! `PASSIM_BENCH_TEXT=FILE` the lines of that file. Each index is opened in a process of its
+//! own, with its files in the system's cache. The table is printed and written to
+//! `folder.csv` in the target folder.
+
+#[path = "support/corpus.rs"]
+mod corpus;
+#[path = "support/extent.rs"]
+mod extent;
+#[path = "support/memory.rs"]
+mod memory;
+#[path = "support/seeded.rs"]
+mod seeded;
+#[path = "support/table.rs"]
+mod table;
+
+use std::{
+    env,
+    error::Error,
+    fs::File,
+    io::{BufRead, BufReader},
+    path::Path,
+    process::{Command, Stdio},
+    time::Instant,
+};
+
+use passim::{Article, Retriever, Searcher};
+
+use extent::{is_quick, option};
+use memory::{mapped_mib, own_mib};
+use table::Table;
+
+const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
+const WORDS: usize = 60;
+/// Searches after the first.
+const SEARCHES: usize = 500;
+const COLUMNS: [&str; 12] = [
+    "passages",
+    "sync s",
+    "MiB on disk",
+    "bytes/passage",
+    "open ms",
+    "open searcher ms",
+    "own MiB opened",
+    "mapped MiB opened",
+    "first search ms",
+    "search us",
+    "own MiB searched",
+    "mapped MiB searched",
+];
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if let Some(folder) = option("--opened") {
+        println!("{}", opened(Path::new(&folder))?.join(","));
+        return Ok(());
+    }
+    let mut table = Table::new(&COLUMNS);
+    for size in sizes()? {
+        match row(size)? {
+            Some(row) => table.push(row),
+            None => eprintln!("NOT RUN: {size} passages; there are fewer lines of text"),
+        }
+    }
+    println!("{table}\n{}", table.write_csv("folder.csv")?.display());
+    Ok(())
+}
+
+fn sizes() -> Result<Vec<usize>, Box<dyn Error>> {
+    match option("--sizes") {
+        Some(sizes) => Ok(sizes.split(',').map(str::parse).collect::<Result<_, _>>()?),
+        None if is_quick() => Ok(SIZES[..2].to_vec()),
+        None => Ok(SIZES.to_vec()),
+    }
+}
+
+/// Makes an index of `size` passages and measures it; `None` if there is not as much text.
+fn row(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let started = Instant::now();
+    let mut retriever = Retriever::create(folder.path())?;
+    retriever.sync(articles(size)?)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let stats = retriever.stats();
+    drop(retriever);
+    if stats.articles < size {
+        return Ok(None);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let (bytes, passages) = (stats.bytes_on_disk as f64, stats.passages as f64);
+    let mut row = vec![
+        stats.passages.to_string(),
+        format!("{seconds:.1}"),
+        format!("{:.1}", bytes / f64::from(1 << 20)),
+        format!("{:.0}", bytes / passages),
+    ];
+    let mut child = Command::new(env::current_exe()?);
+    let child = child.arg("--opened").arg(folder.path()).stderr(Stdio::inherit());
+    let output = child.output()?;
+    if !output.status.success() {
+        return Err(format!("{size} passages: {}", output.status).into());
+    }
+    let line = String::from_utf8(output.stdout)?;
+    row.extend(line.trim().split(',').map(str::to_owned));
+    Ok(Some(row))
+}
+
+fn articles(size: usize) -> Result<Box<dyn Iterator<Item = Article>>, Box<dyn Error>> {
+    let article = |(at, text): (usize, String)| Article::new(at.to_string(), text);
+    let Some(path) = env::var_os("PASSIM_BENCH_TEXT") else {
+        let texts = corpus::texts(1, size, WORDS).into_iter();
+        return Ok(Box::new(texts.enumerate().map(article)));
+    };
+    let lines = BufReader::new(File::open(path)?).lines().map_while(Result::ok);
+    Ok(Box::new(lines.take(size).enumerate().map(article)))
+}
+
+/// What opening and searching the index in `folder` takes, the last of a few openings.
+fn opened(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
+    let (mut to_write, mut to_search) = (0.0, 0.0);
+    for _ in 0..3 {
+        let started = Instant::now();
+        let retriever = Retriever::open(folder)?;
+        to_write = milliseconds(started);
+        drop(retriever);
+        let started = Instant::now();
+        drop(Searcher::open(folder)?);
+        to_search = milliseconds(started);
+    }
+    let searcher = Searcher::open(folder)?;
+    let after_opening = [own_mib(), mapped_mib()];
+    let started = Instant::now();
+    searcher.search("Was speichern Moore?")?;
+    let first = milliseconds(started);
+    let questions = corpus::texts(2, SEARCHES, 8);
+    let started = Instant::now();
+    for question in &questions {
+        searcher.search(question)?;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+    let each = milliseconds(started) * 1e3 / questions.len() as f64;
+    let mib = |mib: Option<u64>| mib.map_or("-".to_owned(), |mib| mib.to_string());
+    let to_open = [format!("{to_write:.1}"), format!("{to_search:.1}")];
+    let to_answer = [format!("{first:.1}"), format!("{each:.0}")];
+    let memory = [own_mib(), mapped_mib()].map(mib);
+    Ok([to_open, after_opening.map(mib), to_answer, memory].concat())
+}
+
+fn milliseconds(since: Instant) -> f64 {
+    since.elapsed().as_secs_f64() * 1e3
+}
