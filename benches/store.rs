@@ -97,7 +97,7 @@ fn sync(criterion: &mut Criterion) {
                 round += 1;
                 let mut changed = all.clone();
                 for article in changed.iter_mut().step_by(100) {
-                    article.text += &format!(" Stand {round}.");
+                    article.text = format!("{} Stand {round}.", article.text);
                 }
                 retriever.sync(changed).expect("articles with keys")
             });

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 pub struct Progress {
     /// Texts embedded so far.
     pub done: usize,
-    /// Texts to embed in all.
+    /// Texts to embed in all; in a [sync](crate::Retriever::sync) as far as it is known yet.
     pub total: usize,
     /// Tokens embedded so far.
     pub tokens: usize,

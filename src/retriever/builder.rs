@@ -204,10 +204,13 @@ impl RetrieverBuilder {
     /// As [`open`](Self::open), but it takes no lock and writes nothing.
     pub fn open_searcher(self, path: impl AsRef<Path>) -> Result<Searcher> {
         let embedder = self.checked_embedder()?;
-        let generation = store::read(path.as_ref(), &[])?;
+        let path = path.as_ref();
+        // It stays this one if the process moves to another working folder.
+        let path = std::path::absolute(path).map_err(Error::read(path))?;
+        let generation = store::read(&path, &[])?;
         self.check_model(&*embedder, &generation.manifest)?;
         let (snapshot, workers) = (Arc::new(generation.into()), self.workers);
-        let source = Source::Folder(path.as_ref().to_owned());
+        let source = Source::Folder(path);
         Ok(Searcher { embedder, snapshot, source, workers })
     }
 

@@ -1,9 +1,11 @@
 //! What a corpus consists of, and whether all of it is whole.
 
+use std::collections::HashSet;
+
 use serde::Serialize;
 use tracing::instrument;
 
-use crate::{GraphReport, Result, Retriever, segment::LiveSegment, store::Store};
+use crate::{Error, GraphReport, Result, Retriever, segment::LiveSegment, store::Store};
 
 /// What a corpus consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -89,11 +91,18 @@ impl Retriever {
     #[instrument(level = "debug", skip_all)]
     pub fn verify(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
+        let mut keys = HashSet::new();
         for segment in self.segments() {
             let sealed = segment.segment();
             report.graphs.extend(sealed.verify()?);
             report.articles += sealed.articles();
             report.passages += sealed.len() as usize;
+            for key in segment.keys() {
+                if !keys.insert(key?) {
+                    let check = "two segments have an article of one key";
+                    return Err(Error::Corrupt { origin: "the index".to_owned(), check });
+                }
+            }
         }
         if let Some(store) = &self.store {
             (report.files, report.bytes) = store.verify()?;

@@ -24,7 +24,6 @@ pub(crate) struct Chunked {
 #[derive(Debug, Default)]
 pub(crate) struct Draft {
     keys: BlobsDraft,
-    key_list: Vec<String>,
     heads: BlobsDraft,
     texts: BlobsDraft,
     contents: Vec<ContentHash>,
@@ -76,7 +75,6 @@ impl Draft {
 
     fn begin(&mut self, key: &str, content: ContentHash) {
         self.keys.push(key.as_bytes());
-        self.key_list.push(key.to_owned());
         self.contents.push(content);
         self.first_rows.push(as_rows(self.passages.len()));
     }
@@ -93,10 +91,11 @@ impl Draft {
         }
         let vectors = Arc::new(vectors);
         let index = choice.build(Arc::clone(&vectors), cancel)?;
-        let mut key_order: Vec<u32> = (0..as_rows(self.key_list.len())).collect();
-        key_order.sort_unstable_by_key(|at| &self.key_list[*at as usize]);
+        let keys = self.keys.seal();
+        let mut key_order: Vec<u32> = (0..as_rows(self.first_rows.len())).collect();
+        key_order.sort_unstable_by_key(|at| keys.unchecked(*at as usize));
         Ok(Segment {
-            keys: self.keys.seal(),
+            keys,
             key_order: key_order.into(),
             heads: self.heads.seal(),
             texts: self.texts.seal(),

@@ -45,10 +45,11 @@ impl Folder {
         Ok(Self::at(path))
     }
 
-    /// The folder at `path`, whether it is there or not.
+    /// The folder at `path`, whether it is there or not; it stays this one if the process moves
+    /// to another working folder.
     pub(super) fn at(path: &Path) -> Self {
         Self {
-            path: path.to_owned(),
+            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
             #[cfg(test)]
             faults: faults::Faults::planned(path),
         }
