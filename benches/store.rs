@@ -65,14 +65,17 @@ fn opening(criterion: &mut Criterion) {
     for &len in sizes() {
         let folder = LazyCell::new(|| index(len));
         group.bench_function(BenchmarkId::new("to write", len), |bencher| {
-            bencher.iter(|| open(folder.path()));
+            let path = folder.path();
+            bencher.iter(|| open(path));
         });
         group.bench_function(BenchmarkId::new("to search", len), |bencher| {
-            bencher.iter(|| Searcher::open(folder.path()).expect("the index that was made"));
+            let path = folder.path();
+            bencher.iter(|| Searcher::open(path).expect("the index that was made"));
         });
         group.bench_function(BenchmarkId::new("and search once", len), |bencher| {
+            let path = folder.path();
             bencher.iter(|| {
-                let searcher = Searcher::open(folder.path()).expect("the index that was made");
+                let searcher = Searcher::open(path).expect("the index that was made");
                 searcher.search("Was speichern Moore?").expect("an index that is whole")
             });
         });

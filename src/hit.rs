@@ -45,8 +45,8 @@ impl PartialEq for Hits {
 }
 
 impl Hits {
-    /// How each segment of the corpus was searched; a segment is what one or several calls
-    /// of [`Retriever::add`](crate::Retriever::add) added.
+    /// How each segment of the corpus was searched: what one or several commits added, or what
+    /// is not committed yet.
     #[must_use]
     pub fn plans(&self) -> &[Plan] {
         &self.plans

@@ -405,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn an_article_that_could_not_be_saved_is_not_taken() {
+    fn an_article_that_is_too_large_is_not_taken() {
         let long = Article::new("long", "x".repeat(Article::MAX_BYTES + 1));
         let error = retriever(IndexChoice::Exact).add([long]).unwrap_err();
         assert!(matches!(&error, Error::ArticleTooLarge { key, .. } if key == "long"), "{error}");
