@@ -72,7 +72,7 @@ impl HnswParams {
 /// # Examples
 ///
 /// ```
-/// use std::{ops::RangeInclusive, sync::Arc};
+/// use std::sync::Arc;
 /// use passim::{HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
 ///
 /// let angles = (0..100_u8).map(|i| f32::from(i) / 20.0);
