@@ -10,6 +10,7 @@ pub(crate) mod codec;
 mod folder;
 mod lock;
 mod manifest;
+mod names;
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -23,12 +24,10 @@ use crate::{
 
 use folder::Folder;
 use lock::Lock;
+use names::{LOCK, MANIFEST, name_of, our_name};
 
 pub(crate) use calibration::Questions;
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
-
-const MANIFEST: &str = "manifest.passim";
-const LOCK: &str = "lock";
 
 /// A generation with its segments.
 pub(crate) struct Generation {
@@ -385,26 +384,5 @@ fn missing(folder: &Folder, name: &str) -> Error {
     about(folder, name, Refusal::Corrupt("the manifest names it, but it is not there"))
 }
 
-/// The name of a file of `kind`; a manifest that is published has another.
-fn name_of(kind: Kind, number: u64) -> String {
-    match kind {
-        Kind::Manifest => format!("manifest-{number}.new"),
-        Kind::Segment => format!("segment-{number}.passim"),
-        Kind::Removals => format!("removals-{number}.passim"),
-        Kind::Calibration => format!("calibration-{number}.passim"),
-    }
-}
-
-/// Kind and number of the file of this name, if it is one that [`name_of`] gives.
-fn our_name(name: &str) -> Option<(Kind, u64)> {
-    let (kind, rest) = name.split_once('-')?;
-    let number = rest.split_once('.')?.0.parse().ok()?;
-    let kind = match kind {
-        "manifest" => Kind::Manifest,
-        "segment" => Kind::Segment,
-        "removals" => Kind::Removals,
-        "calibration" => Kind::Calibration,
-        _ => return None,
-    };
-    (name_of(kind, number) == name).then_some((kind, number))
-}
+#[cfg(test)]
+mod tests;
