@@ -16,7 +16,7 @@ use super::{
     read,
 };
 use crate::{Article, Error, Hits, Query, Result, Retriever, Searcher, Vectors};
-use scenes::{QUESTIONS, SCENES, Scene};
+use scenes::{QUESTIONS, Scene};
 
 /// What an index is to those who use it.
 #[derive(Clone, Debug, PartialEq)]
@@ -192,32 +192,60 @@ fn loss(kind: usize, seed: usize) -> impl FnMut(&Change) -> bool {
     }
 }
 
-#[test]
-fn an_index_outlives_every_step_that_fails() {
-    let (mut steps, mut errors, mut cuts) = (0, 0, 0);
-    for scene in &SCENES {
-        let play = Play::of(scene);
-        println!("{}: {} steps", scene.name, play.steps.len());
-        for at in 0..play.steps.len() {
-            errors += usize::from(play.fails_once(at));
+/// Lets every step of a scene fail, once, and for good with the power cut after it.
+fn outlives(scene: &'static Scene) {
+    let play = Play::of(scene);
+    let errors = (0..play.steps.len()).filter(|at| play.fails_once(*at)).count();
+    let mut cuts = 0;
+    for at in 0..=play.steps.len() {
+        // While a file is written, it is the same to the folder at every step.
+        let is_write = play.steps.get(at) == Some(&Step::Write);
+        let kinds = if is_write { at..at + 1 } else { 0..LOSSES };
+        for kind in kinds {
+            play.is_cut(at, loss(kind, at));
+            cuts += 1;
         }
-        for at in 0..=play.steps.len() {
-            // While a file is written, it is the same to the folder at every step.
-            let is_write = play.steps.get(at) == Some(&Step::Write);
-            let kinds = if is_write { at..at + 1 } else { 0..LOSSES };
-            for kind in kinds {
-                play.is_cut(at, loss(kind, at));
-                cuts += 1;
-            }
-        }
-        steps += play.steps.len();
     }
-    println!("{steps} steps failed once, {errors} of them with an error; {cuts} power cuts");
+    let steps = play.steps.len();
+    println!(
+        "{}: {steps} steps failed once, {errors} with an error; {cuts} power cuts",
+        scene.name
+    );
+}
+
+#[test]
+fn an_index_outlives_faults_of_merging() {
+    outlives(&scenes::MERGE);
+}
+
+#[test]
+fn an_index_outlives_faults_of_removing() {
+    outlives(&scenes::REMOVAL);
+}
+
+#[test]
+fn an_index_outlives_faults_of_compacting() {
+    outlives(&scenes::COMPACTION);
+}
+
+#[test]
+fn an_index_outlives_faults_of_syncing() {
+    outlives(&scenes::SYNC);
+}
+
+#[test]
+fn an_index_outlives_faults_of_removing_all() {
+    outlives(&scenes::EMPTYING);
+}
+
+#[test]
+fn an_index_outlives_faults_of_its_first_commit() {
+    outlives(&scenes::FIRST);
 }
 
 #[test]
 fn an_index_that_could_not_be_made_can_be_made_later() {
-    let scene = &SCENES[0];
+    let scene = &scenes::MERGE;
     let folder = tempfile::tempdir().unwrap();
     let faults = Faults::plan(folder.path());
     drop(scene.builder().create(folder.path()).unwrap());

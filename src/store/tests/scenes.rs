@@ -25,61 +25,64 @@ pub(super) struct Scene {
 
 const GRAPH: IndexChoice = IndexChoice::Hnsw(HnswParams { m: 4, ef_construction: 12 });
 
-pub(super) const SCENES: [Scene; 6] = [
-    Scene {
-        name: "segments are merged, articles removed, graphs calibrated",
-        index: GRAPH,
-        base: three_segments,
-        change: all_kinds,
-        commit: committed,
-        course: &[all_kinds],
-    },
-    Scene {
-        name: "one article is removed, no segment is written",
-        index: IndexChoice::Exact,
-        base: three_segments,
-        change: |retriever| retriever.remove("7").map(|_| ()),
-        commit: committed,
-        course: &[|retriever| retriever.remove("7").map(|_| ())],
-    },
-    Scene {
-        name: "all is compacted",
-        index: GRAPH,
-        base: three_segments,
-        change: all_kinds,
-        commit: |retriever| retriever.compact().map(|_| ()),
-        course: &[all_kinds],
-    },
-    Scene {
-        name: "a sync commits twice",
-        index: GRAPH,
-        base: three_segments,
-        change: |_| Ok(()),
-        commit: |retriever| retriever.sync(others()).map(|_| ()),
-        course: &[
-            |retriever| retriever.upsert(others()).map(|_| ()),
-            |retriever| (0..150).try_for_each(|key| retriever.remove(&key.to_string()).map(|_| ())),
-        ],
-    },
-    Scene {
-        name: "all is removed",
-        index: IndexChoice::Exact,
-        base: three_segments,
-        change: |_| Ok(()),
-        commit: |retriever| retriever.sync([]).map(|_| ()),
-        course: &[|retriever| {
-            (0..213).try_for_each(|key| retriever.remove(&key.to_string()).map(|_| ()))
-        }],
-    },
-    Scene {
-        name: "the first commit",
-        index: GRAPH,
-        base: |_| Ok(()),
-        change: |retriever| retriever.add(articles(0..40)).map(|_| ()),
-        commit: committed,
-        course: &[|retriever| retriever.add(articles(0..40)).map(|_| ())],
-    },
-];
+pub(super) static MERGE: Scene = Scene {
+    name: "segments are merged, articles removed, graphs calibrated",
+    index: GRAPH,
+    base: three_segments,
+    change: all_kinds,
+    commit: committed,
+    course: &[all_kinds],
+};
+
+pub(super) static REMOVAL: Scene = Scene {
+    name: "one article is removed, no segment is written",
+    index: IndexChoice::Exact,
+    base: three_segments,
+    change: |retriever| retriever.remove("7").map(|_| ()),
+    commit: committed,
+    course: &[|retriever| retriever.remove("7").map(|_| ())],
+};
+
+pub(super) static COMPACTION: Scene = Scene {
+    name: "all is compacted",
+    index: GRAPH,
+    base: three_segments,
+    change: all_kinds,
+    commit: |retriever| retriever.compact().map(|_| ()),
+    course: &[all_kinds],
+};
+
+pub(super) static SYNC: Scene = Scene {
+    name: "a sync commits twice",
+    index: GRAPH,
+    base: three_segments,
+    change: |_| Ok(()),
+    commit: |retriever| retriever.sync(others()).map(|_| ()),
+    course: &[
+        |retriever| retriever.upsert(others()).map(|_| ()),
+        |retriever| (0..75).try_for_each(|key| retriever.remove(&key.to_string()).map(|_| ())),
+    ],
+};
+
+pub(super) static EMPTYING: Scene = Scene {
+    name: "all is removed",
+    index: IndexChoice::Exact,
+    base: three_segments,
+    change: |_| Ok(()),
+    commit: |retriever| retriever.sync([]).map(|_| ()),
+    course: &[|retriever| {
+        (0..107).try_for_each(|key| retriever.remove(&key.to_string()).map(|_| ()))
+    }],
+};
+
+pub(super) static FIRST: Scene = Scene {
+    name: "the first commit",
+    index: GRAPH,
+    base: |_| Ok(()),
+    change: |retriever| retriever.add(articles(0..40)).map(|_| ()),
+    commit: committed,
+    course: &[|retriever| retriever.add(articles(0..40)).map(|_| ())],
+};
 
 impl Scene {
     pub(super) fn builder(&self) -> RetrieverBuilder {
@@ -112,17 +115,17 @@ fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
 
 /// What the corpus is synced with: many removed, some changed, some new.
 fn others() -> Vec<Article> {
-    articles(150..190).chain((190..230).map(|key| article(key, "b"))).collect()
+    articles(75..95).chain((95..115).map(|key| article(key, "b"))).collect()
 }
 
-/// Segments of 200, 12 and 1 article, and calibrated graphs if there are any.
+/// Segments of 100, 7 and 1 article, and calibrated graphs if there are any.
 fn three_segments(retriever: &mut Retriever) -> Result<()> {
-    retriever.add(articles(0..200))?;
+    retriever.add(articles(0..100))?;
     retriever.commit()?;
     retriever.calibrate(0.5, &QUESTIONS)?;
     retriever.remove("11")?;
     retriever.add([article(11, "c")])?;
-    for keys in [200..212, 212..213] {
+    for keys in [100..106, 106..107] {
         retriever.add(articles(keys))?;
         retriever.commit()?;
     }
@@ -132,9 +135,9 @@ fn three_segments(retriever: &mut Retriever) -> Result<()> {
 /// Articles are added, replaced and removed, graphs calibrated; the small segments will be
 /// merged, and the large one keeps its file.
 fn all_kinds(retriever: &mut Retriever) -> Result<()> {
-    retriever.add(articles(213..217).chain([article(201, "d")]))?;
+    retriever.add(articles(107..110).chain([article(101, "d")]))?;
     retriever.remove("3")?;
-    retriever.remove("205")?;
+    retriever.remove("105")?;
     retriever.calibrate(0.6, &QUESTIONS[1..])?;
     Ok(())
 }
