@@ -96,14 +96,14 @@ impl Store {
         self.manifest.files().map(|(_, file)| file.length).sum()
     }
 
-    /// Reads every byte of the files of the last generation but those of segments; returns the
-    /// number of all files, and their bytes.
+    /// Reads every byte of the files of the last generation as they are in the folder now, and
+    /// not as they were when they were opened; returns the number of files, and their bytes.
     pub(crate) fn verify(&self) -> Result<(usize, u64)> {
         let manifest = read_manifest(&self.folder)?;
         if manifest.as_ref() != Some(&self.manifest) {
             return Err(about(&self.folder, MANIFEST, Refusal::Corrupt("it is another one")));
         }
-        for (kind, file) in self.manifest.files().filter(|(kind, _)| *kind != Kind::Segment) {
+        for (kind, file) in self.manifest.files() {
             open_file(&self.folder, kind, file)?.map_err(|name| missing(&self.folder, &name))?;
         }
         Ok((self.manifest.files().count() + 1, self.bytes()))
@@ -348,7 +348,7 @@ fn open_segment(folder: &Folder, file: FileId, dim: usize) -> Result<Result<Segm
     Ok(Ok(segment))
 }
 
-/// The sections of a file other than a segment, every byte of it checked.
+/// The sections of a file, every byte of it checked.
 fn open_file(folder: &Folder, kind: Kind, file: FileId) -> Result<Result<Sections, String>> {
     let name = name_of(kind, file.number);
     let Some(map) = folder.map(&name)? else { return Ok(Err(name)) };

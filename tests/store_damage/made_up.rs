@@ -52,7 +52,6 @@ fn headers_that_lie_are_refused() {
                 }
                 sign(&mut other, end);
                 let what = format!("{number} at {at} of the header");
-                // The number of a manifest is not what counts: it is in the record, too.
                 assert!(is_refused(&sample, name, &other, &what), "{name}: {what}");
                 tried += 1;
             }

@@ -178,8 +178,12 @@ impl Sample {
         self.files.iter().for_each(|(name, bytes)| self.write(name, bytes));
     }
 
+    /// Puts `bytes` into a new file in the place of `name`.
     pub fn write(&self, name: &str, bytes: &[u8]) {
-        fs::write(self.path().join(name), bytes).unwrap();
+        let path = self.path().join(name);
+        // Some systems write out at once what takes the place of other bytes.
+        _ = fs::remove_file(&path);
+        fs::write(path, bytes).unwrap();
     }
 
     /// Examines the index with other `bytes` in the file `name`, which is then restored.
@@ -259,7 +263,8 @@ impl Sample {
             is_damage(error)
                 || matches!(
                     error,
-                    Error::ModelMismatch { .. }
+                    Error::NotCalibrated
+                        | Error::ModelMismatch { .. }
                         | Error::ModelDrift { .. }
                         | Error::Dimension { .. }
                 )
