@@ -10,6 +10,7 @@ pub(crate) mod codec;
 mod folder;
 mod lock;
 mod manifest;
+mod names;
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -23,12 +24,10 @@ use crate::{
 
 use folder::Folder;
 use lock::Lock;
+use names::{LOCK, MANIFEST, name_of, our_name};
 
 pub(crate) use calibration::Questions;
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
-
-const MANIFEST: &str = "manifest.passim";
-const LOCK: &str = "lock";
 
 /// A generation with its segments.
 pub(crate) struct Generation {
@@ -97,14 +96,14 @@ impl Store {
         self.manifest.files().map(|(_, file)| file.length).sum()
     }
 
-    /// Reads every byte of the files of the last generation but those of segments; returns the
-    /// number of all files, and their bytes.
+    /// Reads every byte of the files of the last generation as they are in the folder now, and
+    /// not as they were when they were opened; returns the number of files, and their bytes.
     pub(crate) fn verify(&self) -> Result<(usize, u64)> {
         let manifest = read_manifest(&self.folder)?;
         if manifest.as_ref() != Some(&self.manifest) {
             return Err(about(&self.folder, MANIFEST, Refusal::Corrupt("it is another one")));
         }
-        for (kind, file) in self.manifest.files().filter(|(kind, _)| *kind != Kind::Segment) {
+        for (kind, file) in self.manifest.files() {
             open_file(&self.folder, kind, file)?.map_err(|name| missing(&self.folder, &name))?;
         }
         Ok((self.manifest.files().count() + 1, self.bytes()))
@@ -349,7 +348,7 @@ fn open_segment(folder: &Folder, file: FileId, dim: usize) -> Result<Result<Segm
     Ok(Ok(segment))
 }
 
-/// The sections of a file other than a segment, every byte of it checked.
+/// The sections of a file, every byte of it checked.
 fn open_file(folder: &Folder, kind: Kind, file: FileId) -> Result<Result<Sections, String>> {
     let name = name_of(kind, file.number);
     let Some(map) = folder.map(&name)? else { return Ok(Err(name)) };
@@ -385,26 +384,5 @@ fn missing(folder: &Folder, name: &str) -> Error {
     about(folder, name, Refusal::Corrupt("the manifest names it, but it is not there"))
 }
 
-/// The name of a file of `kind`; a manifest that is published has another.
-fn name_of(kind: Kind, number: u64) -> String {
-    match kind {
-        Kind::Manifest => format!("manifest-{number}.new"),
-        Kind::Segment => format!("segment-{number}.passim"),
-        Kind::Removals => format!("removals-{number}.passim"),
-        Kind::Calibration => format!("calibration-{number}.passim"),
-    }
-}
-
-/// Kind and number of the file of this name, if it is one that [`name_of`] gives.
-fn our_name(name: &str) -> Option<(Kind, u64)> {
-    let (kind, rest) = name.split_once('-')?;
-    let number = rest.split_once('.')?.0.parse().ok()?;
-    let kind = match kind {
-        "manifest" => Kind::Manifest,
-        "segment" => Kind::Segment,
-        "removals" => Kind::Removals,
-        "calibration" => Kind::Calibration,
-        _ => return None,
-    };
-    (name_of(kind, number) == name).then_some((kind, number))
-}
+#[cfg(test)]
+mod tests;

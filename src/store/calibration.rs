@@ -24,6 +24,7 @@ pub(crate) struct Questions {
 struct Record {
     target_recall: f32,
     dim: u64,
+    #[serde(deserialize_with = "codec::list")]
     graphs: Vec<(u64, CalibrationRecord)>,
 }
 

@@ -37,10 +37,15 @@ pub(super) enum Step {
 impl Folder {
     /// The folder at `path`, made if it is not there, with those above it.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        if !path.is_dir() {
+        let missing = path.ancestors().take_while(|one| !one.is_dir() && *one != Path::new(""));
+        let missing: Vec<&Path> = missing.collect();
+        if !missing.is_empty() {
             fs::create_dir_all(path).map_err(Error::write(path))?;
-            let above = path.parent().filter(|above| !above.as_os_str().is_empty());
-            sync_folder(above.unwrap_or(Path::new("."))).map_err(Error::write(path))?;
+        }
+        // A folder outlasts a power cut once the one above it, which names it, was synced.
+        for made in missing {
+            let above = made.parent().filter(|above| !above.as_os_str().is_empty());
+            sync_folder(above.unwrap_or(Path::new("."))).map_err(Error::write(made))?;
         }
         Ok(Self::at(path))
     }
@@ -93,14 +98,14 @@ impl Folder {
     }
 
     fn write_to(&self, path: &Path, header: &[u8], parts: &[Part]) -> io::Result<()> {
-        self.step(Step::Create, path)?;
+        self.step(Step::Create, &[path])?;
         let file = OpenOptions::new().write(true).create_new(true).open(path)?;
         let mut writer = BufWriter::new(&file);
-        self.step(Step::Write, path)?;
+        self.step(Step::Write, &[path])?;
         writer.write_all(header)?;
         let mut written = header.len();
         for (_, bytes) in parts {
-            self.step(Step::Write, path)?;
+            self.step(Step::Write, &[path])?;
             let padding = sections::padding(written);
             writer.write_all(padding)?;
             writer.write_all(bytes)?;
@@ -108,27 +113,27 @@ impl Folder {
         }
         writer.flush()?;
         drop(writer);
-        self.step(Step::SyncFile, path)?;
+        self.step(Step::SyncFile, &[path])?;
         file.sync_all()
     }
 
     /// Gives the file `from` the name `to`, in place of the one that has it.
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
         let (from, to) = (self.path_of(from), self.path_of(to));
-        let renamed = self.step(Step::Rename, &from).and_then(|()| fs::rename(&from, &to));
+        let renamed = self.step(Step::Rename, &[&from, &to]).and_then(|()| fs::rename(&from, &to));
         renamed.map_err(Error::write(&to))
     }
 
     /// Makes what was created, renamed and removed durable.
     pub(super) fn sync(&self) -> Result<()> {
-        let synced = self.step(Step::SyncFolder, &self.path);
+        let synced = self.step(Step::SyncFolder, &[&self.path]);
         synced.and_then(|()| sync_folder(&self.path)).map_err(Error::write(&self.path))
     }
 
     /// Removes a file.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         let path = self.path_of(name);
-        self.step(Step::Remove, &path)?;
+        self.step(Step::Remove, &[&path])?;
         fs::remove_file(path)
     }
 
@@ -144,13 +149,13 @@ impl Folder {
 
     #[cfg(not(test))]
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests let steps fail")]
-    fn step(&self, _: Step, _: &Path) -> io::Result<()> {
+    fn step(&self, _: Step, _: &[&Path]) -> io::Result<()> {
         Ok(())
     }
 
     #[cfg(test)]
-    fn step(&self, step: Step, path: &Path) -> io::Result<()> {
-        self.faults.step(step, path)
+    fn step(&self, step: Step, paths: &[&Path]) -> io::Result<()> {
+        self.faults.step(step, paths)
     }
 }
 

@@ -26,7 +26,7 @@ pub(crate) struct Manifest {
 }
 
 /// A text with the vector that the model gave it when the index was made.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Probe {
     pub(crate) text: String,
     pub(crate) vector: Vec<f32>,
@@ -40,20 +40,32 @@ pub(crate) struct SegmentEntry {
     pub(crate) removals: Option<FileId>,
 }
 
+/// Generations and files are fewer than this, so that one more can always be counted.
+const MOST: u64 = 1 << 63;
+
 #[derive(Serialize, Deserialize)]
-struct ManifestRecord {
+struct ManifestRecord<'a> {
     generation: u64,
     next_number: u64,
-    model_name: String,
+    model_name: &'a str,
     model_hash: u128,
     dim: u64,
     max_tokens: u64,
     overlap_sentences: u64,
     context: bool,
     index: IndexRecord,
-    probes: Vec<Probe>,
+    #[serde(borrow, deserialize_with = "codec::list")]
+    probes: Vec<ProbeRecord<'a>>,
+    #[serde(deserialize_with = "codec::list")]
     segments: Vec<SegmentEntry>,
     calibration: Option<FileId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct ProbeRecord<'a> {
+    text: &'a str,
+    #[serde(deserialize_with = "codec::list")]
+    vector: Vec<f32>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -69,14 +81,14 @@ impl Manifest {
         let record = ManifestRecord {
             generation: self.generation,
             next_number: self.next_number,
-            model_name: self.model.name.clone(),
+            model_name: &self.model.name,
             model_hash: self.model.hash,
             dim: self.dim as u64,
             max_tokens: self.chunker.budget() as u64,
             overlap_sentences: self.chunker.overlap() as u64,
             context: self.chunker.has_context(),
             index: self.index.into(),
-            probes: self.probes.clone(),
+            probes: self.probes.iter().map(ProbeRecord::of).collect(),
             segments: self.segments.clone(),
             calibration: self.calibration,
         };
@@ -89,6 +101,10 @@ impl Manifest {
         let record: Option<ManifestRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
         let manifest = record.and_then(ManifestRecord::checked);
         let manifest = manifest.ok_or(Refusal::Corrupt("its record is not readable"))?;
+        let is_own = manifest.generation == sections.id().number;
+        require(is_own, "it is not of the generation that its header names")?;
+        let counts = [manifest.generation, manifest.next_number];
+        require(counts.iter().all(|count| *count < MOST), "it counts further than anybody has")?;
         let files = manifest.files().map(|(_, file)| file.number);
         let mut numbers: Vec<u64> = files.collect();
         require(
@@ -123,7 +139,13 @@ impl Manifest {
     }
 }
 
-impl ManifestRecord {
+impl<'a> ProbeRecord<'a> {
+    fn of(Probe { text, vector }: &'a Probe) -> Self {
+        Self { text, vector: vector.clone() }
+    }
+}
+
+impl ManifestRecord<'_> {
     fn checked(self) -> Option<Manifest> {
         let number = |number: u64| usize::try_from(number).ok();
         let chunker = Chunker::default()
@@ -134,14 +156,15 @@ impl ManifestRecord {
         let index = self.index.checked()?;
         let dim = number(self.dim)?;
         let whole = self.probes.iter().all(|probe| probe.vector.len() == dim);
+        let probe = |one: ProbeRecord| Probe { text: one.text.to_owned(), vector: one.vector };
         whole.then_some(Manifest {
             generation: self.generation,
             next_number: self.next_number,
-            model: ModelIdentity { name: self.model_name, hash: self.model_hash },
+            model: ModelIdentity { name: self.model_name.to_owned(), hash: self.model_hash },
             dim,
             chunker,
             index,
-            probes: self.probes,
+            probes: self.probes.into_iter().map(probe).collect(),
             segments: self.segments,
             calibration: self.calibration,
         })

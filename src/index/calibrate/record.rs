@@ -2,19 +2,21 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Calibration, index::calibrate::Step, refusal::Refusal};
+use crate::{Calibration, index::calibrate::Step, refusal::Refusal, store::codec};
 
 /// What is stored of a [`Calibration`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CalibrationRecord {
     k: u64,
     queries: u64,
+    #[serde(deserialize_with = "codec::list")]
     steps: Vec<StepRecord>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct StepRecord {
     ef_search: u64,
+    #[serde(deserialize_with = "codec::list")]
     recall: Vec<f64>,
 }
 

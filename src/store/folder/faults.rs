@@ -5,7 +5,7 @@ use std::{
     fs::{self, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::{Arc, LazyLock, Mutex, PoisonError},
+    sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
 use super::Step;
@@ -21,7 +21,18 @@ struct State {
     fails_at: Option<usize>,
     /// Whether all later steps fail, too.
     for_good: bool,
+    /// Files whose bytes were not synced.
     unsynced: BTreeSet<PathBuf>,
+    /// What the folder went through since it was synced, in order.
+    changes: Vec<Change>,
+}
+
+/// A change of a folder, with what is needed to take it back.
+#[derive(Clone, Debug)]
+pub(in crate::store) enum Change {
+    Created { path: PathBuf },
+    Renamed { from: PathBuf, to: PathBuf, over: Option<Vec<u8>> },
+    Removed { path: PathBuf, bytes: Vec<u8> },
 }
 
 static PLANNED: LazyLock<Mutex<HashMap<PathBuf, Faults>>> = LazyLock::new(Mutex::default);
@@ -39,7 +50,7 @@ impl Faults {
         planned.entry(path.to_owned()).or_default().clone()
     }
 
-    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -56,17 +67,26 @@ impl Faults {
         self.state().steps.clone()
     }
 
-    /// What a power cut leaves of files that were not synced: the first half, and zeros.
-    pub(in crate::store) fn cut_power(&self) {
-        for path in std::mem::take(&mut self.state().unsynced) {
-            let Ok(length) = fs::metadata(&path).map(|about| about.len()) else { continue };
+    /// Leaves what a power cut can: of files that were not synced the first half, and zeros; and
+    /// of the changes of the folder since it was synced those that are not `lost`, whatever
+    /// their order was.
+    ///
+    /// No file of the folder may be mapped.
+    pub(in crate::store) fn cut_power(&self, mut lost: impl FnMut(&Change) -> bool) {
+        let mut state = self.state();
+        for path in std::mem::take(&mut state.unsynced) {
             let file = OpenOptions::new().write(true).open(&path).unwrap();
+            let length = file.metadata().unwrap().len();
             file.set_len(length / 2).unwrap();
             file.set_len(length).unwrap();
         }
+        let changes = std::mem::take(&mut state.changes);
+        changes.iter().rev().filter(|change| lost(change)).for_each(Change::take_back);
     }
 
-    pub(super) fn step(&self, step: Step, path: &Path) -> io::Result<()> {
+    /// Fails as planned, or takes note of a step that is about to be taken with the files at
+    /// `paths`.
+    pub(super) fn step(&self, step: Step, paths: &[&Path]) -> io::Result<()> {
         let mut state = self.state();
         let at = state.steps.len();
         state.steps.push(step);
@@ -74,11 +94,53 @@ impl Faults {
         if state.fails_at.is_some_and(fails) {
             return Err(io::Error::other("a fault of the test"));
         }
-        match step {
-            Step::Create => _ = state.unsynced.insert(path.to_owned()),
-            Step::SyncFile => _ = state.unsynced.remove(path),
-            Step::Write | Step::Rename | Step::SyncFolder | Step::Remove => {}
-        }
+        state.note(step, paths);
         Ok(())
+    }
+}
+
+impl State {
+    fn note(&mut self, step: Step, paths: &[&Path]) {
+        match (step, paths) {
+            (Step::Create, [path]) if !path.exists() => {
+                self.unsynced.insert((*path).to_owned());
+                self.changes.push(Change::Created { path: (*path).to_owned() });
+            }
+            (Step::SyncFile, [path]) => _ = self.unsynced.remove(*path),
+            (Step::Rename, [from, to]) => {
+                self.unsynced.remove(*to);
+                if self.unsynced.remove(*from) {
+                    self.unsynced.insert((*to).to_owned());
+                }
+                let over = fs::read(to).ok();
+                let (from, to) = ((*from).to_owned(), (*to).to_owned());
+                self.changes.push(Change::Renamed { from, to, over });
+            }
+            (Step::Remove, [path]) => {
+                self.unsynced.remove(*path);
+                if let Ok(bytes) = fs::read(path) {
+                    self.changes.push(Change::Removed { path: (*path).to_owned(), bytes });
+                }
+            }
+            (Step::SyncFolder, _) => self.changes.clear(),
+            _ => {}
+        }
+    }
+}
+
+impl Change {
+    /// Makes the folder what it would be without this change, but with the others.
+    fn take_back(&self) {
+        match self {
+            // It may have another name by now.
+            Self::Created { path } => _ = fs::remove_file(path),
+            Self::Renamed { from, to, over } => {
+                fs::rename(to, from).unwrap();
+                if let Some(bytes) = over {
+                    fs::write(to, bytes).unwrap();
+                }
+            }
+            Self::Removed { path, bytes } => fs::write(path, bytes).unwrap(),
+        }
     }
 }

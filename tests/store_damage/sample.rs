@@ -1,0 +1,275 @@
+//! A small index with files of all kinds, and what is true of it.
+
+use std::{
+    collections::BTreeMap,
+    fs,
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::Path,
+};
+
+use passim::{
+    Article, Error, Hits, HnswParams, IndexChoice, Query, Result, Retriever, RetrieverBuilder,
+    Route, Searcher,
+};
+use tempfile::TempDir;
+
+use crate::{
+    counting::most_in,
+    file::{File, id},
+    seeded::Seeded,
+    words::WordEmbedder,
+};
+
+pub const MANIFEST: &str = "manifest.passim";
+/// What may be asked for beside as many bytes as the files have.
+const ROOM: usize = 2 << 20;
+const PARAMS: HnswParams = HnswParams { m: 4, ef_construction: 12 };
+const QUESTIONS: [&str; 2] = ["Moor Wald Zug", "river snow engine Moor"];
+
+/// Files by their names.
+pub type Files = BTreeMap<String, Vec<u8>>;
+
+/// An index, and what it answers.
+pub struct Sample {
+    folder: TempDir,
+    pub files: Files,
+    /// The files of an earlier generation.
+    pub older: Files,
+    right: Answers,
+}
+
+/// What an index says, or how it refuses to.
+struct Answers {
+    hits: Vec<Result<Hits>>,
+    articles: Vec<Result<Option<Article>>>,
+    keys: Result<Vec<String>>,
+}
+
+/// Where damage was found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Found {
+    /// It was opened neither for reading nor for writing.
+    Opening,
+    /// A search, an article or the keys.
+    Reading,
+    /// All answers were given, and right.
+    Verifying,
+    /// Not at all.
+    Nowhere,
+}
+
+pub fn builder(index: IndexChoice) -> RetrieverBuilder {
+    Retriever::builder().embedder(WordEmbedder::new(8)).index(index)
+}
+
+fn open(path: &Path) -> Result<Retriever> {
+    Retriever::builder().embedder(WordEmbedder::new(8)).open(path)
+}
+
+fn article(key: usize, random: &mut Seeded) -> Article {
+    const WORDS: [&str; 8] = ["Moor", "Zug", "Brot", "Wald", "bridge", "river", "engine", "snow"];
+    let words: Vec<_> = (0..4).map(|_| WORDS[random.below(8)]).collect();
+    let text = format!("# Kopf {}\n\n{} und {key}.", key % 5, words.join(" "));
+    let article = Article::new(format!("{key}.md"), text).metadata("even", key % 2 == 0);
+    article.title(format!("Über {}", words[0])).metadata("key", key.to_string())
+}
+
+fn read(folder: &Path) -> Files {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    let files = entries
+        .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()));
+    files.filter(|(name, _)| name != "lock").collect()
+}
+
+fn queries() -> impl Iterator<Item = Query> {
+    QUESTIONS.into_iter().flat_map(|question| {
+        let query = || Query::new(question).k(4);
+        let even = query().filter(|head, _| head.metadata.get("even") == Some(&true.into()));
+        [query().ef_search(16), query().exact(), even, query().recall(0.3)]
+    })
+}
+
+impl Answers {
+    fn of(searcher: &Searcher) -> Self {
+        let keys = ["0.md", "3.md", "77.md", "205.md", "none"];
+        Self {
+            hits: queries().map(|query| searcher.search(query)).collect(),
+            articles: keys.iter().map(|key| searcher.article(key)).collect(),
+            keys: searcher.keys().map(|key| key.map(str::to_owned)).collect(),
+        }
+    }
+
+    /// Whether nothing was refused; fails if anything is not `right`.
+    fn are_whole(&self, right: &Self) -> bool {
+        let hits = self.hits.iter().zip(&right.hits).map(|(one, right)| is_right(one, right));
+        let articles = self.articles.iter().zip(&right.articles);
+        let articles = articles.map(|(one, right)| is_right(one, right));
+        let all: Vec<bool> =
+            hits.chain(articles).chain([is_right(&self.keys, &right.keys)]).collect();
+        all.into_iter().all(|right| right)
+    }
+}
+
+fn is_right<T: PartialEq + std::fmt::Debug>(answer: &Result<T>, right: &Result<T>) -> bool {
+    match answer {
+        Ok(answer) => {
+            assert_eq!(answer, right.as_ref().unwrap(), "another answer");
+            true
+        }
+        Err(error) => {
+            assert!(is_damage(error), "{error:?}");
+            false
+        }
+    }
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { .. } | Error::Version { .. })
+}
+
+impl Sample {
+    pub fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let mut random = Seeded(5);
+        let mut writer = builder(IndexChoice::Hnsw(PARAMS)).create(folder.path()).unwrap();
+        writer.add((0..180).map(|key| article(key, &mut random))).unwrap();
+        writer.commit().unwrap();
+        writer.calibrate(0.3, &QUESTIONS).unwrap();
+        writer.remove("7.md").unwrap();
+        writer.commit().unwrap();
+        drop(writer);
+        // Of so few passages no graph is made any more; that of the first segment stays.
+        let mut writer = builder(IndexChoice::Auto(PARAMS)).open(folder.path()).unwrap();
+        writer.add((200..210).map(|key| article(key, &mut random))).unwrap();
+        writer.commit().unwrap();
+        let older = read(folder.path());
+        writer.remove("3.md").unwrap();
+        writer.remove("8.md").unwrap();
+        writer.calibrate(0.4, &QUESTIONS[..1]).unwrap();
+        writer.commit().unwrap();
+        let stats = writer.stats();
+        assert!(stats.segments.iter().map(|one| one.has_graph).eq([true, false]), "{stats:?}");
+        let right = Answers::of(&writer.searcher());
+        let by_graph = &right.hits[0].as_ref().unwrap().plans()[0];
+        assert!(matches!(by_graph.route, Route::Graph { .. }), "{by_graph:?}");
+        drop(writer);
+        let files = read(folder.path());
+        let kinds = ["calibration-", "manifest.", "removals-", "segment-", "segment-"];
+        assert!(files.keys().zip(kinds).all(|(name, kind)| name.starts_with(kind)));
+        let sample = Self { folder, files, older, right };
+        assert_eq!(sample.examine("nothing"), Found::Nowhere);
+        sample
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Makes the folder what it was.
+    pub fn restore(&self) {
+        for entry in fs::read_dir(self.path()).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                fs::remove_dir(path).unwrap()
+            } else {
+                fs::remove_file(path).unwrap()
+            }
+        }
+        self.files.iter().for_each(|(name, bytes)| self.write(name, bytes));
+    }
+
+    /// Puts `bytes` into a new file in the place of `name`.
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        let path = self.path().join(name);
+        // Some systems write out at once what takes the place of other bytes.
+        _ = fs::remove_file(&path);
+        fs::write(path, bytes).unwrap();
+    }
+
+    /// Examines the index with other `bytes` in the file `name`, which is then restored.
+    pub fn with(&self, name: &str, bytes: &[u8], what: &str) -> Found {
+        self.write(name, bytes);
+        let found = self.examine(&format!("{name}: {what}"));
+        self.write(name, &self.files[name]);
+        found
+    }
+
+    /// Reads all of the index; whoever reads it gets the right answer or is told of damage.
+    pub fn examine(&self, what: &str) -> Found {
+        self.bounded(what, || {
+            let reading = self.read();
+            let verified = open(self.path()).and_then(|writer| writer.verify().map(drop));
+            let verified = is_right(&verified, &Ok(()));
+            match reading {
+                Found::Nowhere if !verified => Found::Verifying,
+                found => {
+                    assert!(!verified || found == Found::Nowhere, "found, but not by verifying");
+                    found
+                }
+            }
+        })
+    }
+
+    fn read(&self) -> Found {
+        match builder(IndexChoice::Exact).open_searcher(self.path()) {
+            Err(error) => {
+                assert!(is_damage(&error), "{error:?}");
+                Found::Opening
+            }
+            Ok(searcher) if Answers::of(&searcher).are_whole(&self.right) => Found::Nowhere,
+            Ok(_) => Found::Reading,
+        }
+    }
+
+    /// Runs `work`, which must not panic, nor ask for more memory than there are bytes.
+    fn bounded<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
+        let (outcome, most) = most_in(|| catch_unwind(AssertUnwindSafe(work)));
+        let bytes: u64 = fs::read_dir(self.path())
+            .unwrap()
+            .map(|one| one.unwrap().metadata().unwrap().len())
+            .sum();
+        let allowed = usize::try_from(bytes).unwrap() + ROOM;
+        assert!(most <= allowed, "{what}: {most} bytes of memory for {bytes} of files");
+        outcome.unwrap_or_else(|_| panic!("{what}: see above"))
+    }
+
+    /// Makes `bytes` the file `name` and its right name in the manifest.
+    pub fn name_rightly(&self, name: &str, bytes: &[u8]) {
+        self.write(name, bytes);
+        let mut manifest = File::of(&self.files[MANIFEST]);
+        let record = &mut manifest.sections[0].1;
+        let old = id(&self.files[name]);
+        let at = record.windows(old.len()).position(|some| some == old).unwrap();
+        record[at..at + old.len()].copy_from_slice(&id(bytes));
+        self.write(MANIFEST, &manifest.bytes());
+    }
+
+    /// Does everything with an index that somebody made up, checksums and all: it may say
+    /// anything, but what it cannot mean is an error.
+    pub fn try_everything(&self, what: &str) -> bool {
+        let outcome = self.bounded(what, || -> Result<()> {
+            let searcher = builder(IndexChoice::Exact).open_searcher(self.path())?;
+            let answers = Answers::of(&searcher);
+            let mut writer = open(self.path())?;
+            let verified = writer.verify().map(drop);
+            writer.add([Article::new("made up", "Zug und Brot.")])?;
+            writer.remove("12.md")?;
+            writer.commit()?;
+            let errors = answers.hits.into_iter().filter_map(Result::err);
+            let errors = errors.chain(answers.articles.into_iter().filter_map(Result::err));
+            errors.chain(answers.keys.err()).chain(verified.err()).next().map_or(Ok(()), Err)
+        });
+        let is_typed = |error: &Error| {
+            is_damage(error)
+                || matches!(
+                    error,
+                    Error::NotCalibrated
+                        | Error::ModelMismatch { .. }
+                        | Error::ModelDrift { .. }
+                        | Error::Dimension { .. }
+                )
+        };
+        assert!(outcome.as_ref().err().is_none_or(is_typed), "{what}: {outcome:?}");
+        outcome.is_err()
+    }
+}

@@ -1,0 +1,171 @@
+//! One writer and many readers at once: each answer is that of the generation that it is from.
+
+#[path = "support/child.rs"]
+mod child;
+#[path = "support/script.rs"]
+mod script;
+#[path = "../benches/support/seeded.rs"]
+mod seeded;
+#[path = "../benches/support/words.rs"]
+mod words;
+
+use std::{
+    fs,
+    path::Path,
+    process::{Child, Stdio},
+    sync::atomic::{AtomicBool, Ordering::Relaxed},
+    thread,
+    time::{Duration, Instant},
+};
+
+use passim::{Retriever, Searcher};
+
+use script::{State, builder};
+use seeded::Seeded;
+
+const SEED: u64 = 31;
+const TIME: Duration = Duration::from_secs(12);
+
+/// What a reader has done.
+#[derive(Debug, Default)]
+struct Count {
+    answers: usize,
+    generations: u64,
+    reloads: usize,
+}
+
+/// A reader that keeps up with the writer, and one that stays behind for a while.
+struct Reader {
+    searcher: Searcher,
+    state: State,
+    behind: (Searcher, State),
+    random: Seeded,
+    count: Count,
+}
+
+impl Reader {
+    fn new(searcher: Searcher, seed: u64) -> Self {
+        let state = State::default().at(SEED, searcher.generation());
+        let behind = (searcher.clone(), state.clone());
+        Self { searcher, state, behind, random: Seeded(seed), count: Count::default() }
+    }
+
+    /// Moves on, and checks everything.
+    fn step(&mut self) {
+        let before = self.searcher.generation();
+        let moved = self.searcher.reload().unwrap();
+        let now = self.searcher.generation();
+        assert!(now > before || !moved && now == before, "from {before} to {now}");
+        self.state = std::mem::take(&mut self.state).at(SEED, now);
+        self.count.answers += self.state.check(&self.searcher, &mut self.random).unwrap();
+        self.count.generations += u64::from(moved);
+        self.count.reloads += 1;
+        let (searcher, state) = &self.behind;
+        self.count.answers += state.check(searcher, &mut self.random).unwrap();
+        if self.random.below(40) == 0 {
+            self.behind = (self.searcher.clone(), self.state.clone());
+        }
+        thread::sleep(Duration::from_millis(1));
+    }
+
+    /// Goes on with a searcher that was opened later.
+    fn replace(&mut self, searcher: Searcher) {
+        assert!(searcher.generation() >= self.searcher.generation());
+        self.searcher = searcher;
+    }
+}
+
+/// What the test runs in a process of its own: reading until there is a file `done`.
+#[test]
+#[ignore = "the other test runs it in a process of its own"]
+fn in_child() {
+    let Some((task, folder)) = child::asked() else { return };
+    let open = || builder().open_searcher(&folder).unwrap();
+    let mut reader = Reader::new(open(), u64::from(std::process::id()));
+    while !folder.with_file_name("done").exists() {
+        if reader.random.below(4) == 0 {
+            reader.replace(open());
+        }
+        reader.step();
+    }
+    println!("{task}: {:?}", reader.count);
+    assert!(reader.count.generations > 20 && reader.count.answers > 1_000, "{:?}", reader.count);
+}
+
+/// What the writer has done.
+#[derive(Debug, Default)]
+struct Written {
+    operations: usize,
+    commits: u64,
+    rollbacks: usize,
+}
+
+/// Commits round after round, with changes that come to nothing between them.
+fn write(writer: &mut Retriever) -> Written {
+    let (mut state, mut random) = (State::default(), Seeded(SEED));
+    let (mut written, begun) = (Written::default(), Instant::now());
+    while begun.elapsed() < TIME {
+        if random.below(3) == 0 {
+            for _ in 0..=random.below(3) {
+                state.change(&mut random).play(writer).unwrap();
+                written.operations += 1;
+            }
+            writer.rollback();
+            written.operations += 1;
+            written.rollbacks += 1;
+        }
+        let round = state.round(SEED);
+        round.change(writer).unwrap();
+        round.commit(writer).unwrap();
+        state = state.after(&round);
+        written.operations += round.operations();
+        written.commits = state.generation;
+        assert_eq!(writer.stats().generation, state.generation);
+    }
+    state.check(&writer.searcher(), &mut random).unwrap();
+    written
+}
+
+fn reading_child(name: &str, folder: &Path) -> Child {
+    child::command(&[], name, folder).stdout(Stdio::piped()).spawn().unwrap()
+}
+
+#[test]
+fn readers_are_told_the_truth_of_their_generation() {
+    let temp = tempfile::tempdir().unwrap();
+    let folder = temp.path().join("index");
+    let mut writer = builder().create(&folder).unwrap();
+    let children = ["first process", "second process"].map(|name| reading_child(name, &folder));
+    let done = AtomicBool::new(false);
+    let threads = [0, 1].map(|seed| Reader::new(writer.searcher(), seed));
+    thread::scope(|scope| {
+        let readers = threads.map(|mut reader| {
+            let done = &done;
+            scope.spawn(move || {
+                while !done.load(Relaxed) {
+                    reader.step();
+                }
+                reader.count
+            })
+        });
+        let written = write(&mut writer);
+        done.store(true, Relaxed);
+        fs::write(temp.path().join("done"), "").unwrap();
+        println!("writer: {written:?}");
+        for reader in readers {
+            println!("thread: {:?}", reader.join().unwrap());
+        }
+    });
+    for child in children {
+        let output = child.wait_with_output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{said}");
+        let count = said.lines().find(|line| line.contains("Count"));
+        println!("{}", count.unwrap());
+    }
+    assert!(writer.verify().unwrap().is_sound());
+    drop(writer);
+    let left = fs::read_dir(&folder).unwrap().count();
+    let report = builder().open(&folder).unwrap().verify().unwrap();
+    assert_eq!(left, report.files + 1);
+}
