@@ -226,19 +226,15 @@ fn compare_answer(folder: &Folder, retriever: &Retriever, model: &dyn Embedder, 
 fn the_document_is_enough_to_read_an_index() {
     let folder = tempfile::tempdir().unwrap();
     v1::write(folder.path());
+    let written = Folder::read(folder.path());
+    let params = HnswParams { m: 4, ef_construction: 20 };
+    assert_eq!(written.manifest.index, IndexChoice::Auto(params));
+    assert_eq!(written.manifest.chunker, (24, 1, true));
+    let shapes = written.segments.iter().map(|one| one.graph.as_ref());
+    let shapes: Vec<_> = shapes.map(|graph| graph.map(|one| (one.m, one.by_codes))).collect();
+    assert_eq!(shapes, [Some((4, true)), None]);
     let retriever = v1::builder().open(folder.path()).unwrap();
     compare(folder.path(), &retriever, &tiny::Tiny::default(), &v1::QUESTIONS);
-}
-
-/// `cargo test --no-default-features --test format -- --ignored write_v1`
-#[test]
-#[ignore = "writes tests/data/v1 anew"]
-fn write_v1() {
-    let folder = v1::folder();
-    if folder.exists() {
-        fs::remove_dir_all(&folder).unwrap();
-    }
-    v1::write(&folder);
 }
 
 #[test]
@@ -253,7 +249,97 @@ fn indexes_of_the_bundled_model_are_read_as_well() {
         retriever.remove("moorschutz.md").unwrap();
         retriever.calibrate(0.9, &questions).unwrap();
         retriever.commit().unwrap();
-        assert_eq!(Folder::read(folder.path()).manifest.index, index);
+        let manifest = Folder::read(folder.path()).manifest;
+        assert_eq!((manifest.index, manifest.chunker), (index, (200, 0, true)));
+        assert_eq!((manifest.generation, manifest.next_number), (2, 4));
         compare(folder.path(), &retriever, &model, &questions);
+    }
+}
+
+/// `cargo test --no-default-features --test format -- --ignored write_v1`
+#[test]
+#[ignore = "writes tests/data/v1 anew"]
+fn write_v1() {
+    let folder = v1::folder();
+    if folder.exists() {
+        fs::remove_dir_all(&folder).unwrap();
+    }
+    v1::write(&folder);
+}
+
+fn files(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let names = Folder::listed(folder).into_iter();
+    names.map(|name| (name.clone(), fs::read(folder.join(name)).unwrap())).collect()
+}
+
+#[test]
+fn the_same_articles_make_the_same_files() {
+    let write = |threads: usize| {
+        let folder = tempfile::tempdir().unwrap();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| v1::write(folder.path()));
+        files(folder.path())
+    };
+    let written = write(1);
+    assert!(written == write(1), "written twice");
+    assert!(written == write(3), "by another number of threads");
+}
+
+/// Searching, changing and committing what version 1 wrote.
+#[test]
+fn version_1_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, bytes) in files(&v1::folder()) {
+        fs::write(folder.path().join(name), bytes).unwrap();
+    }
+    let mut retriever = v1::builder().open(folder.path()).unwrap();
+    let mut articles = v1::articles();
+    articles.retain(|article| !v1::REMOVED.contains(&article.key.as_str()));
+    check_v1(&retriever, &articles);
+    compare(folder.path(), &retriever, &tiny::Tiny::default(), &v1::QUESTIONS);
+    let report = retriever.verify().unwrap();
+    assert!(report.is_sound() && report.graphs.len() == 1, "{report:?}");
+    assert_eq!((report.files, report.articles), (5, v1::articles().len()));
+
+    let added = Article::new("neu.txt", "Seit Montag fährt die Fähre wieder.");
+    retriever.add([added.clone()]).unwrap();
+    assert_eq!(retriever.commit().unwrap(), 3);
+    drop(retriever);
+    articles.push(added);
+    let mut retriever = v1::builder().open(folder.path()).unwrap();
+    assert_eq!(retriever.article("neu.txt").unwrap().as_ref(), articles.last());
+    compare(folder.path(), &retriever, &tiny::Tiny::default(), &v1::QUESTIONS);
+    assert_eq!(retriever.compact().unwrap(), 4);
+    assert!(retriever.verify().unwrap().is_sound());
+    let keys = retriever.keys().collect::<passim::Result<Vec<_>>>().unwrap();
+    assert!(keys.into_iter().eq(articles.iter().map(|article| article.key.as_str())));
+}
+
+/// Key, start and similarity of the closest three passages to each question.
+const ANSWERS: [[(&str, usize, f32); 3]; 4] = [
+    [("wal.txt", 0, 0.660_080), ("moor.md", 0, 0.608_577), ("moor.md", 21, 0.400_082)],
+    [("glass.md", 0, 0.915_581), ("bread.txt", 112, 0.859_181), ("bog.md", 112, 0.816_564)],
+    [("netz.md", 206, 0.815_874), ("wal.txt", 0, 0.667_005), ("moor.md", 0, 0.653_909)],
+    [("brot.txt", 79, 0.803_999), ("glass.md", 0, 0.735_476), ("bread.txt", 0, 0.664_411)],
+];
+
+fn check_v1(retriever: &Retriever, articles: &[Article]) {
+    assert_eq!(retriever.articles(), articles.len());
+    for article in articles {
+        assert_eq!(retriever.article(&article.key).unwrap().as_ref(), Some(article));
+    }
+    let queries = v1::QUESTIONS.map(|question| Query::new(question).k(3));
+    for (query, wanted) in queries.into_iter().zip(ANSWERS) {
+        let by_graph = retriever.search(query.clone()).unwrap();
+        let exact = retriever.search(query.exact()).unwrap();
+        for hits in [by_graph, exact] {
+            let found: Vec<_> =
+                hits.iter().map(|hit| (&*hit.article, hit.range.start, hit.similarity)).collect();
+            assert_eq!(found.len(), wanted.len());
+            for (found, wanted) in found.iter().zip(wanted) {
+                let same = (found.0, found.1) == (wanted.0, wanted.1);
+                assert!(same && (found.2 - wanted.2).abs() < 1e-5, "{found:?}");
+            }
+        }
     }
 }

@@ -6,9 +6,8 @@ use crate::bytes::{File, Record};
 
 /// What a segment's record says of its graph.
 pub struct Shape {
-    pub m: u32,
-    /// Whether it is searched by codes.
-    pub by_codes: bool,
+    m: u32,
+    by_codes: bool,
     room: u32,
     /// Points on each layer from 1 on, and room for their links.
     layers: Vec<(u32, u32)>,
@@ -26,7 +25,9 @@ impl Shape {
 }
 
 pub struct Graph {
-    pub shape: Shape,
+    pub m: u32,
+    /// Whether it is searched by codes.
+    pub by_codes: bool,
     /// The first row of each point.
     pub first_rows: Vec<usize>,
     /// The point of each row.
@@ -56,7 +57,8 @@ impl Graph {
             layers: layers(file, &shape.layers),
             strays: numbers(&file.u32s(86)),
             first_rows,
-            shape,
+            m: shape.m,
+            by_codes: shape.by_codes,
         };
         graph.check_points(file, rows);
         graph.check_links();
@@ -150,6 +152,7 @@ fn split<'s, T>(rest: &mut &'s [T], len: usize) -> &'s [T] {
 /// The first `lengths` of each `room`.
 fn rooms(links: &[u32], lengths: &[u16], room: u32) -> Vec<Vec<usize>> {
     assert_eq!(links.len(), lengths.len() * room as usize);
+    assert!(links.iter().all(|link| (*link as usize) < lengths.len()), "in what is left, too");
     let room =
         |(at, len): (usize, &u16)| numbers(&links[at * room as usize..][..usize::from(*len)]);
     lengths.iter().enumerate().map(room).collect()
