@@ -55,3 +55,39 @@ fn generations_and_file_numbers_can_be_counted_on() {
     let folder = forged("manifest.passim", |bytes| put_record(bytes, &counted));
     assert_eq!(open(&folder).unwrap().compact().unwrap(), 3);
 }
+
+/// Puts what `forge` makes of it in place of segment 1, and names it in the manifest.
+fn with_segment(forge: impl FnOnce(&mut Forged)) -> TempDir {
+    let mut segment = Forged::of(&fs::read(v1::folder().join("segment-1.passim")).unwrap());
+    forge(&mut segment);
+    repair::repair(&mut segment);
+    let (bytes, id) = segment.bytes(Kind::Segment, 1);
+    let old = fs::read(v1::folder().join("segment-1.passim")).unwrap();
+    let named = |bytes: &[u8]| [&bytes[16..32], &bytes[56..64]].concat();
+    let folder = forged("manifest.passim", |manifest| {
+        let file = Forged::of(manifest);
+        let mut record = file.section(1).to_vec();
+        let at = record.windows(24).position(|window| window == named(&old)).unwrap();
+        record[at..at + 24].copy_from_slice(&id.map(u64::to_le_bytes).concat());
+        put_record(manifest, &record);
+    });
+    fs::write(folder.path().join("segment-1.passim"), bytes).unwrap();
+    folder
+}
+
+/// Puts `bytes` at `at` of section `tag`.
+fn put(segment: &mut Forged, tag: u32, at: usize, bytes: &[u8]) {
+    let mut section = segment.section(tag).to_vec();
+    section[at..at + bytes.len()].copy_from_slice(bytes);
+    segment.replace(tag, section);
+}
+
+#[test]
+fn verify_finds_vectors_that_are_not_of_length_1() {
+    assert!(open(&with_segment(|_| ())).unwrap().verify().is_ok(), "only what is forged is wrong");
+    for value in [f32::NAN, f32::INFINITY, 2.0] {
+        let folder = with_segment(|segment| put(segment, 50, 32, &value.to_le_bytes()));
+        let refused = open(&folder).unwrap().verify().unwrap_err();
+        assert!(matches!(&refused, Error::Corrupt { check, .. } if check.contains("length 1")));
+    }
+}

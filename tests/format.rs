@@ -141,7 +141,7 @@ fn compare_calibration(
     let (stored, report) = (folder.calibration.as_ref(), retriever.calibration());
     assert_eq!(stored.is_some(), report.is_some());
     let Some((stored, report)) = stored.zip(report) else { return };
-    assert_eq!(stored.target_recall, report.target_recall);
+    assert_eq!(stored.target_recall.to_bits(), report.target_recall.to_bits());
     let vectors: Vec<_> = stored.questions.iter().map(Vec::as_slice).collect();
     assert_eq!(model.embed(Role::Query, questions).unwrap().rows().collect::<Vec<_>>(), vectors);
     let numbers = stored.graphs.iter().map(|graph| graph.segment);
@@ -154,6 +154,8 @@ fn compare_calibration(
         for (ef, recalls) in &stored.steps {
             assert_eq!(recalls.len(), least.min(*ef));
         }
+        assert_eq!(stored.steps.last().map(|(_, recalls)| recalls.len()), Some(least));
+        assert!(stored.steps.is_sorted_by(|(a, _), (b, _)| a < b));
         let at = report.k.min(least) - 1;
         let steps = stored.steps.iter().filter_map(|(ef, recalls)| Some((*ef, *recalls.get(at)?)));
         let ladder = reported.ladder.iter().map(|step| (step.ef_search, step.recall));

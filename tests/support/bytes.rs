@@ -118,7 +118,7 @@ impl File {
             assert!(sections.insert(tag, place).is_none(), "section {tag} twice");
         }
         assert_eq!(end, bytes.len(), "the file ends with its last section");
-        Self { kind, id, sections, bytes }
+        Self { kind, id, bytes, sections }
     }
 
     /// The tags of its sections, ascending.

@@ -1,5 +1,7 @@
 //! Files of an index with any content, put together as docs/FORMAT.md says.
 
+#![allow(dead_code, reason = "no file uses all of it")]
+
 use xxhash_rust::xxh3::xxh3_64;
 
 /// What a file is for.

@@ -48,7 +48,7 @@ pub struct Layer {
 }
 
 impl Graph {
-    pub fn read(file: &File, shape: Shape, rows: usize) -> Self {
+    pub fn read(file: &File, shape: &Shape, rows: usize) -> Self {
         let first_rows = numbers(&file.u32s(70));
         let (links, lengths) = (file.u32s(80), file.u16s(81));
         let graph = Self {

@@ -197,7 +197,7 @@ impl Segment {
             tags.extend([70, 71, 72, 80, 81, 82, 83, 84, 85, 86]);
         }
         assert_eq!(file.tags(), tags);
-        let graph = graph.map(|shape| Graph::read(file, shape, passages));
+        let graph = graph.map(|shape| Graph::read(file, &shape, passages));
         let points = graph.as_ref().map_or(passages, |graph| graph.first_rows.len());
         let articles = articles_of(file, articles, passages);
         let segment = Self {

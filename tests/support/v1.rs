@@ -1,5 +1,7 @@
 //! The small index that tests/data/v1 holds.
 
+#![allow(dead_code, reason = "no file uses all of it")]
+
 use std::path::{Path, PathBuf};
 
 use passim::{Article, Chunker, HnswParams, IndexChoice, Retriever, RetrieverBuilder};
