@@ -370,10 +370,18 @@ impl Segment {
             let article = self.article(at)?;
             for (row, passage) in self.rows_of(at)?.zip(self.passages_of(at, &article)?) {
                 self.cited(row, at, &passage)?;
-                self.vectors.checked_row(row as usize)?;
+                self.check_vector(row)?;
             }
         }
         Ok(self.index.graph().map(crate::HnswIndex::verify))
+    }
+
+    fn check_vector(&self, row: u32) -> Result<()> {
+        let vector = self.vectors.checked_row(row as usize)?.to_vec();
+        let unit = Vectors::stored(self.dim(), vector).is_some();
+        let path = self.file.as_ref().map(|file| file.sections.map().path().display().to_string());
+        require(unit, "it has a vector that is not of length 1")
+            .map_err(|refusal| refusal.about(path.unwrap_or_else(|| "the corpus".to_owned())))
     }
 }
 

@@ -32,6 +32,9 @@ pub(crate) struct Probe {
     pub(crate) vector: Vec<f32>,
 }
 
+/// More commits and files than any index has, and few enough to count on.
+const MOST: u64 = 1 << 63;
+
 /// A segment of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentEntry {
@@ -111,6 +114,8 @@ impl Manifest {
             numbers.iter().all(|number| *number < manifest.next_number),
             "it names a file with a number that was not given yet",
         )?;
+        let countable = manifest.generation.max(manifest.next_number) < MOST;
+        require(countable, "it counts more commits or files than there can be")?;
         numbers.sort_unstable();
         require(numbers.is_sorted_by(|a, b| a < b), "it names a file twice")?;
         Ok(manifest)

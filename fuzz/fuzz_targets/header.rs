@@ -1,0 +1,15 @@
+//! Any bytes as a manifest's file, with the checksums of its header and sections made right.
+
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+use passim_fuzz::Index;
+
+thread_local!(static INDEX: Index = Index::v1());
+
+fuzz_target!(|bytes: &[u8]| {
+    INDEX.with(|index| {
+        index.write_manifest_file(bytes);
+        _ = index.read_all();
+    });
+});

@@ -1,0 +1,172 @@
+//! An index folder that the fuzzer writes, and everything that can be done with one.
+
+use std::{fs, path::Path};
+
+use passim::{Embedder, Error, Query, Result, Retriever, RetrieverBuilder, Searcher};
+use tempfile::TempDir;
+
+use crate::{
+    forge::{FileId, Forged, Kind, seal},
+    tiny::Tiny,
+};
+
+/// A folder in the temporary folder of the system, which is best kept in memory.
+pub struct Index {
+    folder: TempDir,
+}
+
+impl Default for Index {
+    fn default() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+}
+
+impl Index {
+    /// A folder with the files of tests/data/v1.
+    #[must_use]
+    pub fn v1() -> Self {
+        let index = Self::default();
+        let from = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/v1");
+        for entry in fs::read_dir(from).expect("the index of version 1") {
+            let path = entry.expect("a file").path();
+            let name = path.file_name().expect("a name");
+            fs::copy(&path, index.folder.path().join(name)).expect("a copy");
+        }
+        index
+    }
+
+    pub fn write(&self, name: &str, bytes: &[u8]) {
+        fs::write(self.folder.path().join(name), bytes).expect("a file in a temporary folder");
+    }
+
+    pub fn remove_all(&self) {
+        for entry in fs::read_dir(self.folder.path()).expect("a temporary folder") {
+            fs::remove_file(entry.expect("a file").path()).expect("a file that can be removed");
+        }
+    }
+
+    #[must_use]
+    pub fn read(&self, name: &str) -> Vec<u8> {
+        fs::read(self.folder.path().join(name)).unwrap_or_default()
+    }
+
+    /// Writes `bytes`, with the right checksums, as the manifest.
+    pub fn write_manifest_file(&self, bytes: &[u8]) {
+        let mut bytes = bytes.to_vec();
+        seal(&mut bytes);
+        self.write("manifest.passim", &bytes);
+    }
+
+    /// Writes a manifest with this record.
+    pub fn write_record(&self, record: &[u8]) {
+        let generation = record.first_chunk().copied().map_or(0, u64::from_le_bytes);
+        let file = Forged { sections: vec![(1, record.to_vec())] };
+        self.write("manifest.passim", &file.bytes(Kind::Manifest, generation).0);
+    }
+
+    /// Writes a manifest that names these files.
+    pub fn write_manifest(
+        &self,
+        segments: &[(FileId, Option<FileId>)],
+        calibration: Option<FileId>,
+    ) {
+        let mut record = Vec::new();
+        let model = Tiny::default();
+        let number = |record: &mut Vec<u8>, number: u64| record.extend(number.to_le_bytes());
+        [1, 1 << 32, 0].into_iter().for_each(|one| number(&mut record, one));
+        record.extend(model.identity().hash.to_le_bytes());
+        [model.dim() as u64, 24, 1].into_iter().for_each(|one| number(&mut record, one));
+        // With context; searched exactly; no probes.
+        record.extend([1, 0, 0, 0, 0]);
+        number(&mut record, 0);
+        number(&mut record, segments.len() as u64);
+        for (segment, removals) in segments {
+            segment.iter().for_each(|one| number(&mut record, *one));
+            optional(&mut record, *removals);
+        }
+        optional(&mut record, calibration);
+        self.write_record(&record);
+    }
+
+    /// Opens the index for reading and uses it.
+    ///
+    /// # Errors
+    ///
+    /// What it says is wrong with its files.
+    pub fn read_all(&self) -> Result<()> {
+        let searcher = builder().open_searcher(self.folder.path())?;
+        read_articles(&searcher).and(search_all(&searcher)).map(drop)
+    }
+
+    /// Opens the index for writing, uses all of it, and writes it anew. What `verify` finds
+    /// whole must be.
+    ///
+    /// # Errors
+    ///
+    /// What it says is wrong with its files.
+    pub fn use_all(&self) -> Result<()> {
+        let mut retriever = builder().open(self.folder.path())?;
+        let verified = retriever.verify().map(drop);
+        let searcher = retriever.searcher();
+        let used = read_articles(&searcher).and(search_all(&searcher));
+        _ = retriever.calibration();
+        _ = retriever.stats();
+        match (&verified, &used) {
+            (Ok(()), Err(error)) => panic!("verify says that the index is whole, but {error}"),
+            (Ok(()), Ok(similarities)) => {
+                assert!(similarities.iter().all(|one| one.abs() < 1.01), "{similarities:?}");
+            }
+            (Err(_), _) => {}
+        }
+        if let Some(key) = first_key(&retriever) {
+            retriever.remove(&key)?;
+        }
+        retriever.compact()?;
+        read_articles(&retriever.searcher())?;
+        verified.and(used).map(drop)
+    }
+}
+
+fn optional(record: &mut Vec<u8>, file: Option<FileId>) {
+    record.push(u8::from(file.is_some()));
+    record.extend(file.into_iter().flatten().flat_map(u64::to_le_bytes));
+}
+
+fn builder() -> RetrieverBuilder {
+    Retriever::builder().embedder(Tiny::default()).workers(1).probes(false)
+}
+
+fn first_key(retriever: &Retriever) -> Option<String> {
+    retriever.keys().find_map(|key| Some(key.ok()?.to_owned()))
+}
+
+fn read_articles(searcher: &Searcher) -> Result<()> {
+    let mut result = searcher.article("no such key").map(drop);
+    for key in searcher.keys() {
+        let article = key.and_then(|key| searcher.article(key));
+        result = result.and(article.map(drop));
+    }
+    result
+}
+
+/// Searches in every way. Returns the similarities of all hits.
+fn search_all(searcher: &Searcher) -> Result<Vec<f32>> {
+    let query = || Query::new("Moor clock").k(4);
+    let queries = [
+        query(),
+        query().k(1_000).exact(),
+        query().ef_search(1),
+        query().k(100).ef_search(64),
+        query().recall(0.5),
+        query().filter(|article, passage| article.key.len() + passage.range.start > 8),
+    ];
+    let (mut similarities, mut refused) = (Vec::new(), None);
+    for query in queries {
+        match searcher.search(query) {
+            Ok(hits) => similarities.extend(hits.iter().map(|hit| hit.similarity)),
+            Err(Error::NotCalibrated) => {}
+            Err(error) => refused = Some(error),
+        }
+    }
+    refused.map_or(Ok(similarities), Err)
+}
