@@ -15,7 +15,7 @@ use crate::{
     Article, Cancel, Chunker, Hits, IndexChoice, Progress, Query, Result, Searcher,
     searcher::{Shared, Snapshot},
     segment::LiveSegment,
-    store::{Manifest, Store},
+    store::{self, Manifest, Store},
 };
 
 pub use absorb::AddReport;
@@ -134,6 +134,15 @@ impl Retriever {
         Self::builder().open_or_create(path)
     }
 
+    /// Whether there is an index in the folder at `path`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`](crate::Error::Read) if that cannot be told.
+    pub fn exists(path: impl AsRef<Path>) -> Result<bool> {
+        store::exists(path.as_ref())
+    }
+
     /// Settings for a retriever.
     #[must_use]
     pub fn builder() -> RetrieverBuilder {
@@ -156,7 +165,7 @@ impl Retriever {
 
     /// Makes what was changed the next generation: merges small segments, builds their graphs,
     /// writes what is new, and publishes it. Returns the number of the generation, which is
-    /// that of the last one if nothing was changed.
+    /// that of the last one if nothing was changed and nothing is to be merged.
     ///
     /// All of it is committed, or, on an error, nothing, and what was changed is still there
     /// to be committed again. One error is the exception: if the last step, syncing the
@@ -165,12 +174,15 @@ impl Retriever {
     ///
     /// # Errors
     ///
-    /// [`Error::Write`](crate::Error::Write) if it cannot be written,
-    /// [`Error::Corrupt`](crate::Error::Corrupt) if a segment that is to be merged is damaged,
+    /// [`Error::Write`](crate::Error::Write) or [`Error::Read`](crate::Error::Read) if the
+    /// folder cannot be written to or read, [`Error::Corrupt`](crate::Error::Corrupt) if a
+    /// segment that is to be merged is damaged, [`Error::Locked`](crate::Error::Locked) if
+    /// somebody wrote to the folder without the lock, [`Error::TooLarge`](crate::Error::TooLarge)
+    /// if there are more passages than an index can have,
     /// [`Error::Cancelled`](crate::Error::Cancelled).
     #[instrument(level = "debug", skip_all)]
     pub fn commit(&mut self) -> Result<u64> {
-        if self.changed {
+        if self.changed || self.is_to_be_merged() {
             let segments = self.merged()?;
             self.publish(segments)
         } else {
@@ -267,6 +279,7 @@ impl Retriever {
     fn publish(&mut self, segments: Vec<LiveSegment>) -> Result<u64> {
         let generation = self.published.get().generation + 1;
         let questions = self.searcher.snapshot.questions.clone();
+        let mut manifest_file = None;
         let (segments, durable) = match &mut self.store {
             None => (segments, Ok(())),
             Some(store) => {
@@ -277,11 +290,13 @@ impl Retriever {
                     ..store.manifest().clone()
                 };
                 let published = store.publish(manifest, &segments, questions.as_deref())?;
+                manifest_file = store.id();
                 (published.segments, published.durable)
             }
         };
         self.committed = segments.len();
-        self.searcher.snapshot = Arc::new(Snapshot { generation, segments, questions });
+        self.searcher.snapshot =
+            Arc::new(Snapshot { generation, manifest: manifest_file, segments, questions });
         self.published.set(Arc::clone(&self.searcher.snapshot));
         self.changed = false;
         durable.map(|()| generation)

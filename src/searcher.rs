@@ -2,7 +2,7 @@
 
 use std::{
     fmt,
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
     time::Instant,
 };
@@ -11,8 +11,8 @@ use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    Article, EmbedStage, Embedder, Error, Found, Hits, Neighbor, Query, Result, RetrieverBuilder,
-    Role, SearchParams,
+    Article, EmbedStage, Embedder, Error, Found, Hits, Neighbor, Query, Result, Role, SearchParams,
+    sections::FileId,
     segment::LiveSegment,
     store::{self, Generation, Questions},
 };
@@ -36,6 +36,8 @@ pub struct Searcher {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) generation: u64,
+    /// Which file its manifest is; `None` in memory.
+    pub(crate) manifest: Option<FileId>,
     pub(crate) segments: Vec<LiveSegment>,
     /// What graphs are calibrated with; `None` until they are.
     pub(crate) questions: Option<Arc<Questions>>,
@@ -44,7 +46,7 @@ pub(crate) struct Snapshot {
 /// Where later generations come from.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    /// The writer in this process.
+    /// The writer, of a corpus in memory.
     Writer(Arc<Shared>),
     /// The folder that a writer in some process publishes them in.
     Folder(PathBuf),
@@ -55,8 +57,8 @@ pub(crate) enum Source {
 pub(crate) struct Shared(RwLock<Arc<Snapshot>>);
 
 impl From<Generation> for Snapshot {
-    fn from(Generation { manifest, segments, questions }: Generation) -> Self {
-        Self { generation: manifest.generation, segments, questions }
+    fn from(Generation { id, manifest, segments, questions }: Generation) -> Self {
+        Self { generation: manifest.generation, manifest: Some(id), segments, questions }
     }
 }
 
@@ -80,17 +82,6 @@ impl fmt::Debug for Searcher {
 }
 
 impl Searcher {
-    /// Opens the index in the folder at `path` for searching alone, with the bundled model.
-    ///
-    /// It takes no lock and writes nothing.
-    ///
-    /// # Errors
-    ///
-    /// As [`RetrieverBuilder::open_searcher`].
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        RetrieverBuilder::default().open_searcher(path)
-    }
-
     /// Moves on to the generation that was committed last; false if this is it.
     ///
     /// # Errors
@@ -99,16 +90,21 @@ impl Searcher {
     /// read; the searcher then stays where it is.
     pub fn reload(&mut self) -> Result<bool> {
         let latest = match &self.source {
-            Source::Writer(shared) => shared.get(),
+            Source::Writer(shared) => Some(shared.get()),
             Source::Folder(path) => {
-                let generation = store::read(path, &self.snapshot.segments)?;
-                generation.manifest.check_model(&*self.embedder)?;
-                Arc::new(generation.into())
+                let Snapshot { manifest, segments, .. } = &*self.snapshot;
+                let newer = store::read_newer(path, *manifest, segments)?;
+                let checked = |generation: Generation| {
+                    generation.manifest.check_model(&*self.embedder)?;
+                    Ok(Arc::new(generation.into()))
+                };
+                newer.map(checked).transpose()?
             }
         };
-        let moved = latest.generation != self.snapshot.generation;
-        if moved {
-            self.snapshot = latest;
+        let newer = latest.filter(|latest| !Arc::ptr_eq(latest, &self.snapshot));
+        let moved = newer.is_some();
+        if let Some(newer) = newer {
+            self.snapshot = newer;
         }
         Ok(moved)
     }

@@ -8,33 +8,29 @@
 mod calibration;
 pub(crate) mod codec;
 mod folder;
+mod generation;
 mod lock;
 mod manifest;
 mod names;
 
-use std::{collections::HashMap, path::Path, sync::Arc};
+use std::{path::Path, sync::Arc};
 
 use crate::{
     Error, Result,
-    index::as_rows,
-    refusal::{Refusal, require},
-    sections::{FileId, Kind, Part, Sections, Tag, header},
+    refusal::Refusal,
+    sections::{FileId, Kind, Part, Tag, header},
     segment::{LiveSegment, Segment},
 };
 
 use folder::Folder;
+use generation::{missing, read_folder, read_manifest};
 use lock::Lock;
+use manifest::MOST;
 use names::{LOCK, MANIFEST, name_of, our_name};
 
 pub(crate) use calibration::Questions;
+pub(crate) use generation::{Generation, exists, read, read_newer, verify};
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
-
-/// A generation with its segments.
-pub(crate) struct Generation {
-    pub(crate) manifest: Manifest,
-    pub(crate) segments: Vec<LiveSegment>,
-    pub(crate) questions: Option<Arc<Questions>>,
-}
 
 /// An index that is open for writing.
 #[derive(Debug)]
@@ -42,6 +38,8 @@ pub(crate) struct Store {
     folder: Folder,
     _lock: Lock,
     manifest: Manifest,
+    /// Which file the manifest is; `None` before the first.
+    id: Option<FileId>,
     /// Higher than in the manifest if a commit failed after it wrote files.
     next_number: u64,
     /// The manifest was renamed, but that may not be durable.
@@ -54,6 +52,13 @@ pub(crate) struct Published {
     pub(crate) segments: Vec<LiveSegment>,
     /// Whether the generation, which is there in any case, outlasts a power cut.
     pub(crate) durable: Result<()>,
+}
+
+/// A generation whose files are all written and synced.
+struct Prepared {
+    manifest: Manifest,
+    id: FileId,
+    segments: Vec<LiveSegment>,
 }
 
 impl Store {
@@ -71,8 +76,14 @@ impl Store {
             return Err(Error::Corrupt { origin: path.display().to_string(), check });
         }
         let next_number = manifest.next_number;
-        let mut store =
-            Self { folder, _lock: lock, manifest: manifest.clone(), next_number, unsynced: false };
+        let mut store = Self {
+            folder,
+            _lock: lock,
+            manifest: manifest.clone(),
+            id: None,
+            next_number,
+            unsynced: false,
+        };
         store.publish(manifest, &[], None)?.durable?;
         Ok(store)
     }
@@ -85,28 +96,31 @@ impl Store {
         let lock = Lock::take(path, LOCK)?;
         let generation = read_folder(&folder, &[])?;
         let manifest = generation.manifest.clone();
-        let next_number = manifest.next_number;
-        let store = Self { folder, _lock: lock, manifest, next_number, unsynced: false };
-        store.remove_strays()?;
+        // Of a commit that did not come to its end there may be files with higher numbers.
+        let names = folder.names()?;
+        let numbers = names.iter().filter_map(|name| our_name(name)).map(|(_, number)| number);
+        let given = numbers.filter(|number| *number < MOST).max();
+        let next_number = manifest.next_number.max(given.map_or(0, |number| number + 1));
+        let id = Some(generation.id);
+        let mut store = Self { folder, _lock: lock, manifest, id, next_number, unsynced: true };
+        // The writer before may have ended between renaming and syncing.
+        store.make_durable()?;
         Ok((store, generation))
     }
 
-    /// Bytes of all files of the last generation but the manifest.
+    /// Bytes of all files of the last generation.
     pub(crate) fn bytes(&self) -> u64 {
-        self.manifest.files().map(|(_, file)| file.length).sum()
+        self.manifest.bytes() + self.id.map_or(0, |id| id.length)
     }
 
-    /// Reads every byte of the files of the last generation as they are in the folder now, and
-    /// not as they were when they were opened; returns the number of files, and their bytes.
-    pub(crate) fn verify(&self) -> Result<(usize, u64)> {
-        let manifest = read_manifest(&self.folder)?;
-        if manifest.as_ref() != Some(&self.manifest) {
-            return Err(about(&self.folder, MANIFEST, Refusal::Corrupt("it is another one")));
-        }
-        for (kind, file) in self.manifest.files() {
-            open_file(&self.folder, kind, file)?.map_err(|name| missing(&self.folder, &name))?;
-        }
-        Ok((self.manifest.files().count() + 1, self.bytes()))
+    /// The folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Which file the manifest of the last generation is.
+    pub(crate) fn id(&self) -> Option<FileId> {
+        self.id
     }
 
     /// The last generation.
@@ -127,12 +141,14 @@ impl Store {
         questions: Option<&Questions>,
     ) -> Result<Published> {
         let mut written = Vec::new();
-        match self.prepare(manifest, segments, questions, &mut written) {
-            Ok((manifest, segments)) => {
-                let name = name_of(Kind::Manifest, manifest.generation);
-                self.folder.rename(&name, MANIFEST)?;
-                self.manifest = manifest;
-                self.unsynced = true;
+        let prepared = self.prepare(manifest, segments, questions, &mut written);
+        let renamed = prepared.and_then(|prepared| {
+            self.rename(&prepared)?;
+            Ok(prepared)
+        });
+        match renamed {
+            Ok(Prepared { manifest, id, segments }) => {
+                (self.manifest, self.id, self.unsynced) = (manifest, Some(id), true);
                 Ok(Published { segments, durable: self.make_durable() })
             }
             Err(error) => {
@@ -145,6 +161,22 @@ impl Store {
         }
     }
 
+    /// Makes the manifest that was prepared that of the index.
+    fn rename(&self, prepared: &Prepared) -> Result<()> {
+        let name = name_of(Kind::Manifest, prepared.manifest.generation);
+        let now = || Ok(read_manifest(&self.folder)?.map(|(_, id)| id));
+        if now()? != self.id {
+            // Somebody who did not see the lock.
+            return Err(Error::Locked { path: self.folder.path().to_owned() });
+        }
+        let renamed = self.folder.rename(&name, MANIFEST);
+        // Some systems report an error although they did it.
+        match renamed {
+            Err(_) if now().is_ok_and(|id| id == Some(prepared.id)) => Ok(()),
+            renamed => renamed,
+        }
+    }
+
     /// Writes and syncs all files of a generation, the manifest under a name of its own.
     fn prepare(
         &mut self,
@@ -152,7 +184,7 @@ impl Store {
         segments: &[LiveSegment],
         questions: Option<&Questions>,
         written: &mut Vec<String>,
-    ) -> Result<(Manifest, Vec<LiveSegment>)> {
+    ) -> Result<Prepared> {
         let stored = segments.iter().map(|segment| self.stored(segment, written));
         let segments: Vec<LiveSegment> = stored.collect::<Result<_>>()?;
         let calibration = match questions {
@@ -171,10 +203,10 @@ impl Store {
         // It is there if an earlier attempt could not rename it.
         _ = self.folder.remove(&name);
         let parts = [(Tag::Record, &*record)];
-        self.folder.write(&name, Kind::Manifest, manifest.generation, &parts)?;
+        let id = self.folder.write(&name, Kind::Manifest, manifest.generation, &parts)?;
         written.push(name);
         self.folder.sync()?;
-        Ok((manifest, segments))
+        Ok(Prepared { manifest, id, segments })
     }
 
     /// `segment`, in files.
@@ -235,7 +267,10 @@ impl Store {
     pub(crate) fn make_durable(&mut self) -> Result<()> {
         self.folder.sync()?;
         self.unsynced = false;
-        self.remove_strays()
+        if let Err(error) = self.remove_strays() {
+            tracing::warn!(%error, "files of earlier generations are left for the next time");
+        }
+        Ok(())
     }
 
     /// Removes our files that the manifest does not name. One that cannot be removed, perhaps
@@ -243,145 +278,16 @@ impl Store {
     fn remove_strays(&self) -> Result<()> {
         let named: Vec<_> = self.manifest.files().map(|(kind, file)| (kind, file.number)).collect();
         for name in self.folder.names()? {
-            if our_name(&name).is_some_and(|file| !named.contains(&file))
-                && let Err(error) = self.folder.remove(&name)
-            {
-                tracing::warn!(file = %self.folder.path_of(&name).display(), %error, "not removed");
+            if our_name(&name).is_some_and(|file| !named.contains(&file)) {
+                self.folder.remove(&name).map_err(Error::write(&self.folder.path_of(&name)))?;
             }
         }
         Ok(())
     }
 }
 
-/// Whether there is an index in the folder at `path`.
-pub(crate) fn exists(path: &Path) -> Result<bool> {
-    Ok(Folder::at(path).map(MANIFEST)?.is_some())
-}
-
-/// Reads the last generation in the folder at `path`, which a writer may be changing. Segments
-/// that are `known` are not opened again.
-pub(crate) fn read(path: &Path, known: &[LiveSegment]) -> Result<Generation> {
-    read_folder(&Folder::at(path), known)
-}
-
-/// How often a reader starts again because a writer has published meanwhile.
-const ATTEMPTS: usize = 100;
-
-fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Generation> {
-    let known = known.iter().filter_map(|one| Some((one.segment().id()?, one.segment())));
-    let known: HashMap<FileId, &Arc<Segment>> = known.collect();
-    let manifest = || {
-        let manifest = read_manifest(folder)?;
-        manifest.ok_or_else(|| Error::NoIndex { path: folder.path().to_owned() })
-    };
-    let mut current = manifest()?;
-    for _ in 0..ATTEMPTS {
-        let name = match open_all(folder, &current, &known)? {
-            Ok((segments, questions)) => {
-                return Ok(Generation { manifest: current, segments, questions });
-            }
-            Err(name) => name,
-        };
-        // The writer removes what only older generations need: is there a newer one?
-        let newer = manifest()?;
-        if newer == current {
-            return Err(missing(folder, &name));
-        }
-        current = newer;
-    }
-    Err(missing(folder, MANIFEST))
-}
-
-fn read_manifest(folder: &Folder) -> Result<Option<Manifest>> {
-    let Some(map) = folder.map(MANIFEST)? else { return Ok(None) };
-    let read = |map| Manifest::read(&Sections::open(map, Kind::Manifest)?);
-    let manifest = read(map).map_err(|refusal| refusal.about(folder.path_of(MANIFEST).display()));
-    manifest.map(Some)
-}
-
-type Opened = (Vec<LiveSegment>, Option<Arc<Questions>>);
-
-/// What `manifest` names, or the name of a file that is not there.
-fn open_all(
-    folder: &Folder,
-    manifest: &Manifest,
-    known: &HashMap<FileId, &Arc<Segment>>,
-) -> Result<Result<Opened, String>> {
-    let mut segments = Vec::with_capacity(manifest.segments.len());
-    for entry in &manifest.segments {
-        let segment = match known.get(&entry.file) {
-            Some(segment) => Arc::clone(segment),
-            None => match open_segment(folder, entry.file, manifest.dim)? {
-                Ok(segment) => Arc::new(segment),
-                Err(name) => return Ok(Err(name)),
-            },
-        };
-        let mut segment = LiveSegment::all(segment);
-        if let Some(file) = entry.removals {
-            match open_file(folder, Kind::Removals, file)? {
-                Ok(sections) => remove_all(&mut segment, &sections, file)?,
-                Err(name) => return Ok(Err(name)),
-            }
-        }
-        segments.push(segment);
-    }
-    let Some(file) = manifest.calibration else { return Ok(Ok((segments, None))) };
-    let sections = match open_file(folder, Kind::Calibration, file)? {
-        Ok(sections) => sections,
-        Err(name) => return Ok(Err(name)),
-    };
-    let about = |refusal: Refusal| refusal.about(sections.map().path().display());
-    let (questions, mut graphs) = calibration::read(&sections, manifest.dim).map_err(about)?;
-    for segment in &mut segments {
-        let number = segment.segment().id().map(|file| file.number);
-        segment.set_calibration(number.and_then(|number| graphs.remove(&number)));
-    }
-    Ok(Ok((segments, Some(questions))))
-}
-
-fn open_segment(folder: &Folder, file: FileId, dim: usize) -> Result<Result<Segment, String>> {
-    let name = name_of(Kind::Segment, file.number);
-    let Some(map) = folder.map(&name)? else { return Ok(Err(name)) };
-    let segment = Segment::open(map)?;
-    let right = segment.id() == Some(file) && segment.dim() == dim;
-    require(right, NOT_THE_NAMED).map_err(|refusal| about(folder, &name, refusal))?;
-    Ok(Ok(segment))
-}
-
-/// The sections of a file, every byte of it checked.
-fn open_file(folder: &Folder, kind: Kind, file: FileId) -> Result<Result<Sections, String>> {
-    let name = name_of(kind, file.number);
-    let Some(map) = folder.map(&name)? else { return Ok(Err(name)) };
-    let open = |map| {
-        let sections = Sections::open(map, kind)?;
-        require(sections.id() == file, NOT_THE_NAMED)?;
-        sections.check_all()?;
-        Ok(sections)
-    };
-    open(map).map(Ok).map_err(|refusal| about(folder, &name, refusal))
-}
-
-const NOT_THE_NAMED: &str = "it is another file than the one that the manifest names";
-
-/// Removes the articles that `sections` lists from `segment`.
-fn remove_all(segment: &mut LiveSegment, sections: &Sections, file: FileId) -> Result<()> {
-    let about = |refusal: Refusal| refusal.about(sections.map().path().display());
-    let removed = sections.array::<u32>(Tag::Removed).map_err(about)?;
-    let articles = as_rows(segment.segment().articles());
-    let places =
-        removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < articles);
-    require(places, "it removes articles that are not there").map_err(about)?;
-    removed.iter().try_for_each(|at| segment.remove(*at))?;
-    segment.set_removals_file(file);
-    Ok(())
-}
-
 fn about(folder: &Folder, name: &str, refusal: Refusal) -> Error {
     refusal.about(folder.path_of(name).display())
-}
-
-fn missing(folder: &Folder, name: &str) -> Error {
-    about(folder, name, Refusal::Corrupt("the manifest names it, but it is not there"))
 }
 
 #[cfg(test)]

@@ -123,7 +123,7 @@ impl RetrieverBuilder {
 
     /// A handle that ends adding, committing and calibrating: between batches while texts are
     /// embedded, between vectors while they are linked, between questions while the recall
-    /// is measured.
+    /// is measured. Once it is used, all of these fail until it is [reset](Cancel::reset).
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();
@@ -161,7 +161,8 @@ impl RetrieverBuilder {
             calibration: None,
         };
         let store = Store::create(path.as_ref(), manifest)?;
-        Ok(self.retriever(embedder, Some(store), Snapshot::default()))
+        let snapshot = Snapshot { manifest: store.id(), ..Snapshot::default() };
+        Ok(self.retriever(embedder, Some(store), snapshot))
     }
 
     /// Opens the index in the folder at `path`, to search and to change it.
@@ -207,7 +208,7 @@ impl RetrieverBuilder {
         let path = path.as_ref();
         // It stays this one if the process moves to another working folder.
         let path = std::path::absolute(path).map_err(Error::read(path))?;
-        let generation = store::read(&path, &[])?;
+        let generation = store::read(&path)?;
         self.check_model(&*embedder, &generation.manifest)?;
         let (snapshot, workers) = (Arc::new(generation.into()), self.workers);
         let source = Source::Folder(path);
@@ -246,7 +247,10 @@ impl RetrieverBuilder {
         let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
         let (snapshot, published) = (Arc::new(snapshot), Arc::new(Shared::default()));
         published.set(Arc::clone(&snapshot));
-        let source = Source::Writer(Arc::clone(&published));
+        let source = match &store {
+            Some(store) => Source::Folder(store.path().to_owned()),
+            None => Source::Writer(Arc::clone(&published)),
+        };
         Retriever {
             committed: snapshot.segments.len(),
             searcher: Searcher { embedder, snapshot, source, workers },
@@ -255,6 +259,19 @@ impl RetrieverBuilder {
             store,
             changed: false,
         }
+    }
+}
+
+impl Searcher {
+    /// Opens the index in the folder at `path` for searching alone, with the bundled model.
+    ///
+    /// It takes no lock and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`RetrieverBuilder::open_searcher`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        RetrieverBuilder::default().open_searcher(path)
     }
 }
 

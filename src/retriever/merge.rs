@@ -25,18 +25,21 @@ const MOST_REMOVED: usize = 3;
 /// What merging goes by.
 #[derive(Clone, Copy, Debug)]
 struct Size {
-    /// Live passages.
+    /// Live passages, each article counting as one more: those without text are merged, too.
     live: usize,
-    /// All passages.
+    /// The same with those that were removed.
     all: usize,
+    /// Live passages alone.
+    passages: usize,
     has_graph: bool,
 }
 
 impl Size {
     fn of(segment: &LiveSegment) -> Self {
         let sealed = segment.segment();
-        let all = sealed.len() as usize;
-        Self { live: segment.passages(), all, has_graph: sealed.has_graph() }
+        let all = sealed.len() as usize + sealed.articles();
+        let live = segment.passages() + segment.articles();
+        Self { live, all, passages: segment.passages(), has_graph: sealed.has_graph() }
     }
 
     fn is_small_beside(self, later: usize) -> bool {
@@ -46,7 +49,7 @@ impl Size {
 
     /// Whether it should be sealed anew, even alone.
     fn is_stale(self, choice: IndexChoice) -> bool {
-        let needs_graph = choice.builds_graph(self.live) && !self.has_graph;
+        let needs_graph = choice.builds_graph(self.passages) && !self.has_graph;
         let needs_none = choice == IndexChoice::Exact && self.has_graph;
         needs_graph || needs_none || (self.all - self.live) * MOST_REMOVED > self.all
     }
@@ -78,6 +81,13 @@ pub(super) fn place_of(segments: &[LiveSegment], key: &str) -> Result<Option<(us
 }
 
 impl Retriever {
+    /// Whether the segments are other than a commit leaves them.
+    pub(super) fn is_to_be_merged(&self) -> bool {
+        let sizes: Vec<Size> = self.segments().iter().map(Size::of).collect();
+        let is_stale = |size: &Size| size.is_stale(self.settings.index);
+        merged_from(&sizes) < sizes.len() || sizes.iter().any(is_stale)
+    }
+
     /// The segments as they are to be committed: few, each with the index that it should have.
     pub(super) fn merged(&self) -> Result<Vec<LiveSegment>> {
         let segments = self.present();
@@ -161,12 +171,12 @@ mod tests {
         fn segments_are_few(steps in prop::collection::vec(1_usize..60_000, 1..200)) {
             let mut sizes: Vec<Size> = Vec::new();
             for live in &steps {
-                sizes.push(Size { live: *live, all: *live, has_graph: false });
+                sizes.push(Size { live: *live, all: *live, passages: *live, has_graph: false });
                 let from = merged_from(&sizes);
                 let live: usize = sizes[from..].iter().map(|size| size.live).sum();
                 sizes.truncate(from);
                 if live > 0 {
-                    sizes.push(Size { live, all: live, has_graph: false });
+                    sizes.push(Size { live, all: live, passages: live, has_graph: false });
                 }
                 for at in 1..sizes.len() {
                     let later = sizes[at..].iter().map(|size| size.live).sum();

@@ -5,7 +5,11 @@ use std::collections::HashSet;
 use serde::Serialize;
 use tracing::instrument;
 
-use crate::{Error, GraphReport, Result, Retriever, segment::LiveSegment, store::Store};
+use crate::{
+    Error, GraphReport, Result, Retriever,
+    segment::LiveSegment,
+    store::{self, Store},
+};
 
 /// What a corpus consists of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -44,6 +48,7 @@ pub struct SegmentStats {
 /// What [`Retriever::verify`] has looked at, and found to be whole.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
+#[must_use = "that nothing is damaged does not mean that graphs are sound"]
 pub struct VerifyReport {
     /// Files read to their last byte.
     pub files: usize,
@@ -105,7 +110,7 @@ impl Retriever {
             }
         }
         if let Some(store) = &self.store {
-            (report.files, report.bytes) = store.verify()?;
+            (report.files, report.bytes) = store::verify(store.path(), store.id())?;
         }
         Ok(report)
     }

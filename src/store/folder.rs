@@ -89,7 +89,13 @@ impl Folder {
     ) -> Result<FileId> {
         let path = self.path_of(name);
         let (header, id) = sections::header(kind, number, parts);
-        let written = self.write_to(&path, &header, parts);
+        let file = self.step(Step::Create, &[&path]).and_then(|()| {
+            // A file that is there already is somebody else's.
+            OpenOptions::new().write(true).create_new(true).open(&path)
+        });
+        let file = file.map_err(Error::write(&path))?;
+        let written = self.write_to(&file, &path, &header, parts);
+        drop(file);
         if written.is_err() {
             // What is left of it is removed when the index is opened for writing again.
             _ = self.remove(name);
@@ -97,10 +103,8 @@ impl Folder {
         written.map(|()| id).map_err(Error::write(&path))
     }
 
-    fn write_to(&self, path: &Path, header: &[u8], parts: &[Part]) -> io::Result<()> {
-        self.step(Step::Create, &[path])?;
-        let file = OpenOptions::new().write(true).create_new(true).open(path)?;
-        let mut writer = BufWriter::new(&file);
+    fn write_to(&self, file: &File, path: &Path, header: &[u8], parts: &[Part]) -> io::Result<()> {
+        let mut writer = BufWriter::new(file);
         self.step(Step::Write, &[path])?;
         writer.write_all(header)?;
         let mut written = header.len();

@@ -32,9 +32,6 @@ pub(crate) struct Probe {
     pub(crate) vector: Vec<f32>,
 }
 
-/// More commits and files than any index has, and few enough to count on.
-const MOST: u64 = 1 << 63;
-
 /// A segment of a generation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentEntry {
@@ -44,7 +41,7 @@ pub(crate) struct SegmentEntry {
 }
 
 /// Generations and files are fewer than this, so that one more can always be counted.
-const MOST: u64 = 1 << 63;
+pub(super) const MOST: u64 = 1 << 63;
 
 #[derive(Serialize, Deserialize)]
 struct ManifestRecord<'a> {
@@ -114,8 +111,6 @@ impl Manifest {
             numbers.iter().all(|number| *number < manifest.next_number),
             "it names a file with a number that was not given yet",
         )?;
-        let countable = manifest.generation.max(manifest.next_number) < MOST;
-        require(countable, "it counts more commits or files than there can be")?;
         numbers.sort_unstable();
         require(numbers.is_sorted_by(|a, b| a < b), "it names a file twice")?;
         Ok(manifest)
@@ -132,6 +127,11 @@ impl Manifest {
             return Err(Error::Dimension { expected: self.dim, got: embedder.dim() });
         }
         Ok(())
+    }
+
+    /// Bytes of the files of this generation, beside the manifest.
+    pub(super) fn bytes(&self) -> u64 {
+        self.files().fold(0, |bytes, (_, file)| bytes.saturating_add(file.length))
     }
 
     /// The files of this generation, beside the manifest.

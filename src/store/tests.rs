@@ -166,7 +166,7 @@ fn names_in(folder: &Path) -> Vec<String> {
 
 /// The files that a folder is to have.
 fn named(folder: &Path) -> Vec<String> {
-    let manifest = read(folder, &[]).unwrap().manifest;
+    let manifest = read(folder).unwrap().manifest;
     let files = manifest.files().map(|(kind, file)| name_of(kind, file.number));
     let mut names: Vec<_> = files.chain([LOCK.to_owned(), MANIFEST.to_owned()]).collect();
     names.sort();

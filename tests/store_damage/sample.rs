@@ -70,7 +70,7 @@ fn article(key: usize, random: &mut Seeded) -> Article {
     const WORDS: [&str; 8] = ["Moor", "Zug", "Brot", "Wald", "bridge", "river", "engine", "snow"];
     let words: Vec<_> = (0..4).map(|_| WORDS[random.below(8)]).collect();
     let text = format!("# Kopf {}\n\n{} und {key}.", key % 5, words.join(" "));
-    let article = Article::new(format!("{key}.md"), text).metadata("even", key % 2 == 0);
+    let article = Article::new(format!("{key}.md"), text).metadata("even", key.is_multiple_of(2));
     article.title(format!("Über {}", words[0])).metadata("key", key.to_string())
 }
 
@@ -170,9 +170,9 @@ impl Sample {
         for entry in fs::read_dir(self.path()).unwrap() {
             let path = entry.unwrap().path();
             if path.is_dir() {
-                fs::remove_dir(path).unwrap()
+                fs::remove_dir(path).unwrap();
             } else {
-                fs::remove_file(path).unwrap()
+                fs::remove_file(path).unwrap();
             }
         }
         self.files.iter().for_each(|(name, bytes)| self.write(name, bytes));
