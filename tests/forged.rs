@@ -91,3 +91,11 @@ fn verify_finds_vectors_that_are_not_of_length_1() {
         assert!(matches!(&refused, Error::Corrupt { check, .. } if check.contains("length 1")));
     }
 }
+
+#[test]
+fn sections_of_other_tags_are_left_alone() {
+    let folder = with_segment(|segment| segment.sections.push((999, b"of a later version".into())));
+    let retriever = open(&folder).unwrap();
+    assert!(retriever.verify().unwrap().is_sound());
+    assert_eq!(retriever.search("Was speichert ein Moor?").unwrap().len(), 10);
+}
