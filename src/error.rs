@@ -177,8 +177,9 @@ pub enum Error {
         given: Box<ModelIdentity>,
     },
 
-    /// A cancel handle ended the operation; nothing was changed.
-    #[error("cancelled, nothing was changed")]
+    /// A cancel handle ended the operation. Nothing was changed, but what a
+    /// [sync](crate::Retriever::sync) committed on its way is kept.
+    #[error("cancelled")]
     Cancelled,
 
     /// Worker threads could not be started.
@@ -234,7 +235,10 @@ pub enum Error {
     },
 
     /// A format version that this version of the crate does not read.
-    #[error("{origin} has format version {got}, this version of passim reads {oldest} to {newest}")]
+    #[error(
+        "{origin} has format version {got}, this version of passim reads {oldest} to {newest}: use \
+         the version that wrote it, or a later one"
+    )]
     Version {
         /// The file, or what the bytes should have been.
         origin: String,

@@ -16,8 +16,8 @@ use std::{
 };
 
 use crate::{
-    Article, ArticleHead, Error, Found, GraphReport, Hit, Neighbor, Passage, Result, SearchParams,
-    VectorIndex, Vectors,
+    Article, ArticleHead, Error, Found, GraphReport, Hit, HnswIndex, HnswParams, Neighbor, Passage,
+    Result, SearchParams, VectorIndex, Vectors,
     array::{Array, Map},
     index::{SegmentIndex, as_rows},
     refusal::{Refusal, require},
@@ -37,7 +37,7 @@ const TEXTS: BlobTags = BlobTags { bytes: Tag::Texts, ends: Tag::TextEnds, sums:
 
 /// Sections that are read whole before the first article is: all but those whose pieces have
 /// checksums of their own.
-const DIRECTORY: [Tag; 10] = [
+const DIRECTORY: [Tag; 9] = [
     Tag::KeyEnds,
     Tag::KeySums,
     Tag::KeyOrder,
@@ -46,13 +46,17 @@ const DIRECTORY: [Tag; 10] = [
     Tag::TextEnds,
     Tag::TextSums,
     Tag::ContentHashes,
-    Tag::FirstRows,
     Tag::Passages,
 ];
 
 /// A passage: start, end, start and end of its heading (or [`NO_HEADING`]), tokens, whether the
-/// title is embedded, checksum of its text and heading, zero. Places are in the article's text.
+/// title is embedded, checksum of its text and heading, and [`TOLD`]. Places are in the article's
+/// text.
 type PassageRow = [u32; 8];
+
+/// The way in which [`Passage::text_in_context`] puts together what is embedded; to be raised
+/// when it changes, so that no vector of the way before is taken for one of the new.
+const TOLD: u32 = 1;
 
 const NO_HEADING: u32 = u32::MAX;
 
@@ -75,12 +79,13 @@ pub(crate) struct Segment {
     /// `None` in memory.
     file: Option<SegmentFile>,
     /// All heads, once a filter has asked for them.
-    heads_in_memory: OnceLock<Vec<ArticleHead>>,
+    heads_in_memory: OnceLock<Vec<Option<ArticleHead>>>,
 }
 
 /// The file of a segment, and which parts of it were found to be whole.
 struct SegmentFile {
     sections: Sections,
+    first_rows: OnceLock<Result<(), Refusal>>,
     directory: OnceLock<Result<(), Refusal>>,
     index: OnceLock<Result<(), Refusal>>,
 }
@@ -128,6 +133,7 @@ impl Segment {
             vectors,
             file: Some(SegmentFile {
                 sections,
+                first_rows: OnceLock::new(),
                 directory: OnceLock::new(),
                 index: OnceLock::new(),
             }),
@@ -196,6 +202,11 @@ impl Segment {
         self.index.graph().is_some()
     }
 
+    /// The shape of its graph, if there is one.
+    pub(crate) fn graph_params(&self) -> Option<HnswParams> {
+        self.index.graph().map(HnswIndex::params)
+    }
+
     /// Makes sure, once, that what is read of a file before its articles is whole.
     fn directory(&self) -> Result<&Self> {
         let Some(file) = &self.file else { return Ok(self) };
@@ -203,7 +214,26 @@ impl Segment {
             file.sections.check(&DIRECTORY)?;
             self.check_directory()
         };
-        file.passed(&file.directory, check).map(|()| self)
+        file.passed(&file.directory, check)?;
+        self.first_rows().map(|_| self)
+    }
+
+    /// The row of the first passage of every article, once it is sure that they are whole. They
+    /// are all that removing an article needs.
+    fn first_rows(&self) -> Result<&[u32]> {
+        let Some(file) = &self.file else { return Ok(&self.first_rows) };
+        let check = || {
+            file.sections.check(&[Tag::FirstRows])?;
+            self.check_first_rows()
+        };
+        file.passed(&file.first_rows, check).map(|()| &*self.first_rows)
+    }
+
+    fn check_first_rows(&self) -> Result<(), Refusal> {
+        let begins = self.first_rows.first().map_or(self.passages.is_empty(), |first| *first == 0);
+        let ends = self.first_rows.last().is_none_or(|last| *last <= self.len());
+        let places = begins && ends && self.first_rows.is_sorted();
+        require(places, "its passages do not belong to its articles")
     }
 
     fn check_directory(&self) -> Result<(), Refusal> {
@@ -212,11 +242,7 @@ impl Segment {
         self.heads.check(articles)?;
         self.texts.check(articles)?;
         let numbers = self.key_order.iter().all(|at| (*at as usize) < articles);
-        require(numbers, "its order of keys names articles that it does not have")?;
-        let begins = self.first_rows.first().map_or(self.passages.is_empty(), |first| *first == 0);
-        let ends = self.first_rows.last().is_none_or(|last| *last <= self.len());
-        let places = begins && ends && self.first_rows.is_sorted();
-        require(places, "its passages do not belong to its articles")
+        require(numbers, "its order of keys names articles that it does not have")
     }
 
     /// Makes sure, once, that what is searched is whole.
@@ -228,7 +254,8 @@ impl Segment {
 
     /// The key of article `at`.
     pub(crate) fn key(&self, at: u32) -> Result<&str> {
-        self.directory()?.keys.text(at as usize)
+        let key = self.directory()?.keys.text(at as usize);
+        key.ok_or_else(|| self.damaged(at))
     }
 
     /// The article of this key.
@@ -237,7 +264,7 @@ impl Segment {
         let mut rest = &**order;
         while !rest.is_empty() {
             let (before, after) = rest.split_at(rest.len() / 2);
-            match self.keys.text(after[0] as usize)?.cmp(key) {
+            match self.key(after[0])?.cmp(key) {
                 std::cmp::Ordering::Equal => return Ok(Some(after[0])),
                 std::cmp::Ordering::Less => rest = &after[1..],
                 std::cmp::Ordering::Greater => rest = before,
@@ -248,15 +275,16 @@ impl Segment {
 
     /// Key, title and metadata of article `at`.
     fn head(&self, at: u32) -> Result<ArticleHead> {
-        let head = HeadRecord::read(self.heads.get(at as usize)?);
-        let (title, metadata) = head.ok_or_else(|| self.heads.damaged())?;
+        let head = self.heads.get(at as usize).and_then(HeadRecord::read);
+        let (title, metadata) = head.ok_or_else(|| self.damaged(at))?;
         Ok(ArticleHead { key: self.key(at)?.to_owned(), title, metadata })
     }
 
     /// Article `at`.
     pub(crate) fn article(&self, at: u32) -> Result<Article> {
         let ArticleHead { key, title, metadata } = self.directory()?.head(at)?;
-        Ok(Article { key, title, text: self.texts.text(at as usize)?.to_owned(), metadata })
+        let text = self.texts.text(at as usize).ok_or_else(|| self.damaged(at))?.to_owned();
+        Ok(Article { key, title, text, metadata })
     }
 
     /// The hash of the content of article `at`.
@@ -266,7 +294,7 @@ impl Segment {
 
     /// The rows of the passages of article `at`.
     pub(crate) fn rows_of(&self, at: u32) -> Result<Range<u32>> {
-        let first_rows = &self.directory()?.first_rows;
+        let first_rows = self.first_rows()?;
         let end = first_rows.get(at as usize + 1).copied();
         Ok(first_rows[at as usize]..end.unwrap_or(self.len()))
     }
@@ -277,7 +305,7 @@ impl Segment {
         let is_placed = |range: &Range<usize>| article.text.get(range.clone()).is_some();
         let checked = passages.map(|passage| {
             let placed = is_placed(&passage.range) && passage.heading.iter().all(is_placed);
-            if placed { Ok(passage) } else { Err(self.texts.damaged()) }
+            if placed { Ok(passage) } else { Err(self.damaged(at)) }
         });
         checked.collect()
     }
@@ -338,17 +366,42 @@ impl Segment {
             let [.., right, _] = self.passages[row as usize];
             (sum == right).then_some((owned(text)?, heading))
         };
-        read().ok_or_else(|| self.texts.damaged())
+        read().ok_or_else(|| self.damaged(at))
     }
 
-    /// All heads; read once, and kept.
-    fn all_heads(&self) -> Result<&[ArticleHead]> {
-        if let Some(heads) = self.heads_in_memory.get() {
-            return Ok(heads);
+    /// The head of article `at`. All heads are read when the first is asked for, and kept; of
+    /// those that are damaged only the ones that are asked for are an error.
+    fn kept_head(&self, at: u32) -> Result<&ArticleHead> {
+        let all = || (0..as_rows(self.articles())).map(|at| self.head(at).ok()).collect();
+        let head = self.heads_in_memory.get_or_init(all)[at as usize].as_ref();
+        head.ok_or_else(|| self.damaged(at))
+    }
+
+    /// That article `at` is not what was written.
+    fn damaged(&self, at: u32) -> Error {
+        let article = match self.keys.text(at as usize) {
+            Some(key) => format!("article `{key}`"),
+            None => format!("article number {at}"),
+        };
+        let origin = match &self.file {
+            Some(file) => format!("{article} in {}", file.sections.map().path().display()),
+            None => article,
+        };
+        let check = "a checksum does not match; it can be removed and added again";
+        Error::Corrupt { origin, check }
+    }
+
+    /// Whether the text of the passage of `row` was put together as it would be now.
+    pub(crate) fn is_told_as_now(&self, row: u32) -> bool {
+        let [.., told] = self.passages[row as usize];
+        told == TOLD
+    }
+
+    /// Tells the system that all of it is about to be read in order.
+    pub(crate) fn read_in_order(&self) {
+        if let Some(file) = &self.file {
+            file.sections.map().read_in_order();
         }
-        let all = 0..as_rows(self.articles());
-        let heads: Vec<_> = all.map(|at| self.head(at)).collect::<Result<_>>()?;
-        Ok(self.heads_in_memory.get_or_init(|| heads))
     }
 
     /// Reads everything, and searches a graph for all its vectors.
@@ -362,7 +415,7 @@ impl Segment {
         for at in self.key_order.iter() {
             let key = self.key(*at)?;
             if last.is_some_and(|last| last >= key) {
-                return Err(self.keys.damaged());
+                return Err(self.damaged(*at));
             }
             last = Some(key);
         }
@@ -373,7 +426,7 @@ impl Segment {
                 self.check_vector(row)?;
             }
         }
-        Ok(self.index.graph().map(crate::HnswIndex::verify))
+        Ok(self.index.graph().map(HnswIndex::verify))
     }
 
     fn check_vector(&self, row: u32) -> Result<()> {

@@ -51,9 +51,17 @@ impl Map {
 
     /// Asks the system to read nothing ahead: what is looked at is here and there.
     pub(crate) fn read_here_and_there(&self, start: usize, len: usize) {
-        let advise = |map: &Mmap| map.advise_range(Advice::Random, start, len);
-        // A hint alone: without it the same bytes are read.
-        _ = self.bytes.as_ref().map(advise);
+        self.advise(Advice::Random, start, len);
+    }
+
+    /// Asks the system to read ahead: all of it is about to be read.
+    pub(crate) fn read_in_order(&self) {
+        self.advise(Advice::Sequential, 0, self.len());
+    }
+
+    /// A hint alone: without it the same bytes are read.
+    fn advise(&self, advice: Advice, start: usize, len: usize) {
+        _ = self.bytes.as_ref().map(|map| map.advise_range(advice, start, len));
     }
 }
 

@@ -34,12 +34,20 @@ impl IndexChoice {
 
     /// Builds the chosen index over `vectors`.
     pub(crate) fn build(self, vectors: Arc<Vectors>, cancel: &Cancel) -> Result<SegmentIndex> {
-        match self {
-            Self::Hnsw(params) | Self::Auto(params) if self.builds_graph(vectors.len()) => {
+        match self.graph_params(vectors.len()) {
+            Some(params) => {
                 let graph = HnswIndex::build_unless(cancel, vectors, params)?;
                 Ok(SegmentIndex::Graph(Box::new(graph)))
             }
-            _ => Ok(SegmentIndex::Exact(ExactIndex::new(vectors)?)),
+            None => Ok(SegmentIndex::Exact(ExactIndex::new(vectors)?)),
+        }
+    }
+
+    /// The shape of the graph that this choice builds over so many vectors, if it does.
+    pub(crate) fn graph_params(self, vectors: usize) -> Option<HnswParams> {
+        match self {
+            Self::Hnsw(params) | Self::Auto(params) if self.builds_graph(vectors) => Some(params),
+            _ => None,
         }
     }
 

@@ -98,7 +98,7 @@ pub struct HnswIndex {
     pub(super) graph: Graph,
     /// Points that the graph does not lead to, in ascending order; compared with every query.
     pub(super) strays: Array<u32>,
-    pub(super) m: usize,
+    pub(super) params: HnswParams,
     pub(super) calibration: Option<Calibration>,
     pub(super) memories: Memories,
 }
@@ -153,7 +153,7 @@ impl HnswIndex {
             by_codes,
             graph,
             strays: Array::default(),
-            m: params.m,
+            params,
             calibration: None,
             memories: Memories::default(),
         };
@@ -182,12 +182,12 @@ impl HnswIndex {
         let allowed = params.allowed.map_or(self.rows as usize, RowSet::len);
         // A walk along about as many links as there are rows compares most of them, each at a
         // higher price than a scan.
-        if ef >= allowed || ef * self.m >= self.rows as usize {
+        if ef >= allowed || ef * self.params.m >= self.rows as usize {
             return Err(ScanReason::WideSearch);
         }
         // A search among a share `s` of the rows visits about `ef * m / s` points, a scan
         // compares `s * rows`, each in less than half the time (measured).
-        let visits = (ef * self.m).saturating_mul(self.rows as usize);
+        let visits = (ef * self.params.m).saturating_mul(self.rows as usize);
         if params.allowed.is_some() && allowed.saturating_mul(allowed) <= visits.saturating_mul(2) {
             return Err(ScanReason::FewAllowed);
         }

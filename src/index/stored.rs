@@ -5,11 +5,10 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ExactIndex, Found, HnswIndex, Result, SearchParams, VectorIndex, Vectors,
+    ExactIndex, Found, HnswIndex, HnswParams, Result, SearchParams, VectorIndex, Vectors,
     index::{
         codes::Codes,
         graph::{Graph, LayerRecord, Upper},
-        hnsw::M,
         links::{Links, require_below},
         points::Points,
         row_count,
@@ -32,6 +31,7 @@ pub(crate) enum IndexRecord {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GraphRecord {
     m: u32,
+    ef_construction: u32,
     by_codes: bool,
     /// The most links that a point has on the lowest layer.
     room: u32,
@@ -146,9 +146,15 @@ impl VectorIndex for SegmentIndex {
 }
 
 impl HnswIndex {
+    /// The shape that the graph was built with.
+    pub(crate) fn params(&self) -> HnswParams {
+        self.params
+    }
+
     fn record(&self) -> GraphRecord {
         GraphRecord {
-            m: super::as_rows(self.m),
+            m: super::as_rows(self.params.m),
+            ef_construction: super::as_rows(self.params.ef_construction),
             by_codes: self.by_codes,
             room: super::as_rows(self.graph.base.view().room()),
             layers: self.graph.upper.records(),
@@ -170,7 +176,9 @@ impl HnswIndex {
         sections: &Sections,
         vectors: Arc<Vectors>,
     ) -> Result<Self, Refusal> {
-        require(M.contains(&(record.m as usize)), "its graph has an `m` that no graph has")?;
+        let ef_construction = record.ef_construction as usize;
+        let params = HnswParams { m: record.m as usize, ef_construction };
+        require(params.check().is_ok(), "its graph has an `m` or `ef_construction` that none has")?;
         let rows = stored_rows(&vectors)?;
         let points = Points::open(vectors.len(), sections)?;
         let codes = Codes::open(vectors.dim(), points.rows.len(), sections)?;
@@ -186,7 +194,7 @@ impl HnswIndex {
             by_codes: record.by_codes,
             graph: Graph { upper, base },
             strays: sections.array(Tag::Strays)?,
-            m: record.m as usize,
+            params,
             calibration: None,
             memories: Memories::default(),
         })

@@ -74,10 +74,12 @@ impl Retriever {
     ///
     /// [`Error::EmptyKey`] for an article without key, [`Error::ArticleTooLarge`] for one
     /// over [`Article::MAX_BYTES`], [`Error::TooLarge`] for more than 2^24 bytes of title and
-    /// metadata, [`Error::Cancelled`], and what the embedder returns.
+    /// metadata, [`Error::Corrupt`] if the keys of the index are damaged,
+    /// [`Error::Cancelled`], and what the embedder returns.
     #[instrument(level = "debug", skip_all)]
     pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
-        let absorbed = self.absorb(articles.into_iter().collect(), Among::All, 0)?;
+        let absorbed =
+            self.absorb(articles.into_iter().collect(), Among::All, EmbedReport::default())?;
         let Absorbed { added, changed: replaced, empty, reused, embedding, .. } = absorbed;
         Ok(AddReport { articles: added + replaced, replaced, empty, reused, embedding })
     }
@@ -95,20 +97,21 @@ impl Retriever {
     #[instrument(level = "debug", skip_all)]
     pub fn upsert(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = std::time::Instant::now();
-        let absorbed = self.absorb(articles.into_iter().collect(), Among::Changed, 0)?;
+        let absorbed =
+            self.absorb(articles.into_iter().collect(), Among::Changed, EmbedReport::default())?;
         let mut report = SyncReport::default();
         report.count(absorbed);
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    /// Takes in those of `articles` that are meant. `embedded` passages were embedded before
-    /// in the same work: progress goes on from there.
+    /// Takes in those of `articles` that are meant. What was embedded `before` is part of the
+    /// same work: progress goes on from there.
     pub(super) fn absorb(
         &mut self,
         articles: Vec<Article>,
         among: Among,
-        embedded: usize,
+        before: EmbedReport,
     ) -> Result<Absorbed> {
         let articles = last_of_each_key(articles)?;
         let given = articles.len();
@@ -117,7 +120,7 @@ impl Retriever {
         if incoming.is_empty() {
             return Ok(absorbed);
         }
-        let vectors = self.vectors_of(&incoming, embedded, &mut absorbed)?;
+        let vectors = self.vectors_of(&incoming, before, &mut absorbed)?;
         let mut segments = self.segments().to_vec();
         let mut draft = Draft::default();
         for Incoming { one, place } in &incoming {
@@ -164,17 +167,20 @@ impl Retriever {
     fn vectors_of(
         &self,
         incoming: &[Incoming],
-        embedded: usize,
+        before: EmbedReport,
         absorbed: &mut Absorbed,
     ) -> Result<Vectors> {
         let texts = incoming.par_iter().map(|incoming| self.texts_of(incoming));
-        let texts: Vec<Vec<Text>> = texts.collect::<Result<_>>()?;
+        let texts: Vec<Vec<Text>> = texts.collect();
         let texts: Vec<&Text> = texts.iter().flatten().collect();
         let new = texts.iter().filter(|text| text.known.is_none());
         let new: Vec<&str> = new.map(|text| text.text.as_str()).collect();
         absorbed.reused = texts.len() - new.len();
         let vectors;
-        (vectors, absorbed.embedding) = self.embed(Role::Passage, &new, embedded)?;
+        (vectors, absorbed.embedding) = self.embed(Role::Passage, &new, before)?;
+        if absorbed.reused == 0 {
+            return Ok(vectors);
+        }
         let mut fresh = 0..;
         let row = |text: &&Text| match text.known {
             Some((segment, row)) => Some((self.segments()[segment].segment().vectors(), row)),
@@ -186,33 +192,46 @@ impl Retriever {
     }
 
     /// The texts of the passages of an article.
-    fn texts_of(&self, incoming: &Incoming) -> Result<Vec<Text>> {
+    fn texts_of(&self, incoming: &Incoming) -> Vec<Text> {
         let Incoming { one: Chunked { article, passages, .. }, place } = incoming;
-        let mut known: FxHashMap<String, (usize, u32)> = FxHashMap::default();
-        if let Some((segment, at)) = *place {
-            let sealed = self.segments()[segment].segment();
-            let old = sealed.article(at)?;
-            for (row, passage) in sealed.rows_of(at)?.zip(sealed.passages_of(at, &old)?) {
-                known.insert(passage.text_in_context(&old), (segment, row));
-            }
-        }
+        let known = place.map(|(segment, at)| self.known_texts(segment, at));
+        let known = known.transpose().unwrap_or_else(|error| {
+            // What replaces a damaged article does not need it.
+            tracing::warn!(%error, key = article.key, "no vector of what it replaces is used");
+            None
+        });
+        let known = known.unwrap_or_default();
         let texts = passages.iter().map(|passage| passage.text_in_context(article));
-        Ok(texts.map(|text| Text { known: known.get(&text).copied(), text }).collect())
+        texts.map(|text| Text { known: known.get(&text).copied(), text }).collect()
     }
 
-    /// Embeds `texts`, observed and cancelled as the settings say; `before` were embedded before
-    /// in the same work.
+    /// The texts of the passages of article `at` of `segment`, with the places of their vectors.
+    fn known_texts(&self, segment: usize, at: u32) -> Result<FxHashMap<String, (usize, u32)>> {
+        let sealed = self.segments()[segment].segment();
+        let article = sealed.article(at)?;
+        let mut known = FxHashMap::default();
+        for (row, passage) in sealed.rows_of(at)?.zip(sealed.passages_of(at, &article)?) {
+            if sealed.is_told_as_now(row) {
+                sealed.vectors().checked_row(row as usize)?;
+                known.insert(passage.text_in_context(&article), (segment, row));
+            }
+        }
+        Ok(known)
+    }
+
+    /// Embeds `texts`, observed and cancelled as the settings say; what was embedded `before` is
+    /// part of the same work.
     pub(super) fn embed(
         &self,
         role: Role,
         texts: &[&str],
-        before: usize,
+        before: EmbedReport,
     ) -> Result<(Vectors, EmbedReport)> {
         let stage = self.searcher.stage().cancel(&self.settings.cancel);
         let Some(progress) = &self.settings.progress else { return stage.run(role, texts) };
-        let from_there = |progress_now: Progress| {
-            let (done, total) = (progress_now.done + before, progress_now.total + before);
-            progress(Progress { done, total, ..progress_now });
+        let from_there = |Progress { done, total, tokens }: Progress| {
+            let (done, total) = (done + before.texts, total + before.texts);
+            progress(Progress { done, total, tokens: tokens + before.tokens });
         };
         stage.progress(&from_there).run(role, texts)
     }

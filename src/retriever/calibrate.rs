@@ -6,8 +6,8 @@ use serde::Serialize;
 use tracing::instrument;
 
 use crate::{
-    Calibration, CalibrationStep, Error, Result, Retriever, Role, SearchParams, Shortfall,
-    segment::LiveSegment, store::Questions,
+    Calibration, CalibrationStep, EmbedReport, Error, Result, Retriever, Role, SearchParams,
+    Shortfall, segment::LiveSegment, store::Questions,
 };
 
 /// How far a recall is reached over a corpus.
@@ -66,7 +66,8 @@ impl Retriever {
     /// # Errors
     ///
     /// [`Error::Fraction`] if `target_recall` is out of range, [`Error::Setting`] without
-    /// questions, [`Error::EmptyQuery`] for one without text, [`Error::Cancelled`], and what
+    /// questions, [`Error::EmptyQuery`] for one without text, [`Error::Corrupt`] if the index is
+    /// damaged, [`Error::Cancelled`], and what
     /// the embedder returns. The corpus keeps the calibration it had.
     ///
     /// # Examples
@@ -94,7 +95,7 @@ impl Retriever {
         if texts.iter().any(|text| text.trim().is_empty()) {
             return Err(Error::EmptyQuery);
         }
-        let (vectors, _) = self.embed(Role::Query, &texts, 0)?;
+        let (vectors, _) = self.embed(Role::Query, &texts, EmbedReport::default())?;
         let questions = Arc::new(Questions { target_recall, vectors });
         let segments = self.segments().iter();
         let segments: Result<Vec<_>> =

@@ -7,7 +7,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Cancel, IndexChoice, Result, Retriever, Vectors,
+    Cancel, HnswParams, IndexChoice, Result, Retriever, Vectors,
     segment::{Draft, LiveSegment},
 };
 
@@ -22,6 +22,9 @@ const LARGE: usize = 1 << 17;
 /// A segment is sealed anew when more than one in this many of its passages is removed.
 const MOST_REMOVED: usize = 3;
 
+/// So many small segments of checkpoints are joined.
+const MOST_SMALL: usize = 8;
+
 /// What merging goes by.
 #[derive(Clone, Copy, Debug)]
 struct Size {
@@ -31,7 +34,8 @@ struct Size {
     all: usize,
     /// Live passages alone.
     passages: usize,
-    has_graph: bool,
+    /// Those of the graph, if there is one.
+    params: Option<HnswParams>,
 }
 
 impl Size {
@@ -39,7 +43,8 @@ impl Size {
         let sealed = segment.segment();
         let all = sealed.len() as usize + sealed.articles();
         let live = segment.passages() + segment.articles();
-        Self { live, all, passages: segment.passages(), has_graph: sealed.has_graph() }
+        let (passages, params) = (segment.passages(), sealed.graph_params());
+        Self { live, all, passages, params }
     }
 
     fn is_small_beside(self, later: usize) -> bool {
@@ -49,8 +54,8 @@ impl Size {
 
     /// Whether it should be sealed anew, even alone.
     fn is_stale(self, choice: IndexChoice) -> bool {
-        let needs_graph = choice.builds_graph(self.passages) && !self.has_graph;
-        let needs_none = choice == IndexChoice::Exact && self.has_graph;
+        let needs_graph = choice.builds_graph(self.passages) && self.params.is_none();
+        let needs_none = choice == IndexChoice::Exact && self.params.is_some();
         needs_graph || needs_none || (self.all - self.live) * MOST_REMOVED > self.all
     }
 }
@@ -110,13 +115,36 @@ impl Retriever {
         let segments = self.present();
         let compact = match segments.as_slice() {
             [] => self.segments().is_empty(),
-            [one] => one.removed() == 0 && !Size::of(one).is_stale(self.settings.index),
+            [one] => {
+                let size = Size::of(one);
+                let params = self.settings.index.graph_params(size.passages);
+                one.removed() == 0 && params == size.params
+            }
             _ => false,
         };
         if compact {
             return Ok(None);
         }
         Ok(Some(self.joined(&segments)?.into_iter().collect()))
+    }
+
+    /// The segments, with the last ones joined, without a graph, if they are many and small: each
+    /// one more takes time whenever an article is looked for.
+    pub(super) fn few_small(&self) -> Result<Vec<LiveSegment>> {
+        let mut segments = self.present();
+        let small = self.settings.checkpoint.saturating_mul(MOST_SMALL);
+        let is_small =
+            |one: &&LiveSegment| !one.segment().has_graph() && Size::of(one).live < small;
+        let last = segments.iter().rev().take_while(is_small).count();
+        if last < MOST_SMALL {
+            return Ok(segments);
+        }
+        let dim = self.searcher.embedder.dim();
+        let from = segments.len() - last;
+        let joined = join(dim, &segments[from..], IndexChoice::Exact, &self.settings.cancel)?;
+        segments.truncate(from);
+        segments.extend(joined);
+        Ok(segments)
     }
 
     /// The segments of which anything is left.
@@ -171,12 +199,12 @@ mod tests {
         fn segments_are_few(steps in prop::collection::vec(1_usize..60_000, 1..200)) {
             let mut sizes: Vec<Size> = Vec::new();
             for live in &steps {
-                sizes.push(Size { live: *live, all: *live, passages: *live, has_graph: false });
+                sizes.push(Size { live: *live, all: *live, passages: *live, params: None });
                 let from = merged_from(&sizes);
                 let live: usize = sizes[from..].iter().map(|size| size.live).sum();
                 sizes.truncate(from);
                 if live > 0 {
-                    sizes.push(Size { live, all: live, passages: live, has_graph: false });
+                    sizes.push(Size { live, all: live, passages: live, params: None });
                 }
                 for at in 1..sizes.len() {
                     let later = sizes[at..].iter().map(|size| size.live).sum();

@@ -7,7 +7,7 @@ use tracing::instrument;
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
-    Article, Result, Retriever,
+    Article, EmbedReport, Error, Result, Retriever,
     retriever::absorb::{Absorbed, Among},
 };
 
@@ -65,7 +65,7 @@ impl Retriever {
     /// Articles are removed at the end. What was changed before the call and not committed is
     /// committed with it.
     ///
-    /// Of several articles with one key the last counts. To leave articles that are not given
+    /// Of several articles with one key the last counts, but both may be embedded. To leave articles that are not given
     /// alone, use [`upsert`](Self::upsert) and [`commit`](Self::commit).
     ///
     /// # Errors
@@ -92,19 +92,23 @@ impl Retriever {
         let mut report = SyncReport::default();
         let mut given: HashSet<u128> = HashSet::new();
         let mut articles = articles.into_iter();
-        let mut since_checkpoint = 0;
+        let (mut embedded, mut since_checkpoint, mut looked_at) = (EmbedReport::default(), 0, 0);
         loop {
             let some = some_of(&mut articles);
             if some.is_empty() {
                 break;
             }
             given.extend(some.iter().map(|article| xxh3_128(article.key.as_bytes())));
-            let absorbed = self.absorb(some, Among::Changed, report.embedded)?;
-            since_checkpoint += absorbed.embedding.texts;
+            let len = some.len();
+            let absorbed = self.absorb(some, Among::Changed, embedded);
+            let absorbed = absorbed.map_err(|error| counted_from(looked_at, error))?;
+            looked_at += len;
+            embedded.texts += absorbed.embedding.texts;
+            embedded.tokens += absorbed.embedding.tokens;
+            since_checkpoint += absorbed.embedding.texts + absorbed.reused;
             report.count(absorbed);
             if since_checkpoint >= self.settings.checkpoint {
-                // Segments are merged once, at the end.
-                self.publish(self.present())?;
+                self.checkpoint()?;
                 since_checkpoint = 0;
             }
         }
@@ -112,6 +116,12 @@ impl Retriever {
         self.commit()?;
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// Commits without building graphs: those are built once, at the end.
+    fn checkpoint(&mut self) -> Result<()> {
+        let segments = self.few_small()?;
+        self.publish(segments).map(drop)
     }
 
     /// Removes the articles whose keys do not have these hashes; returns how many.
@@ -133,6 +143,14 @@ impl Retriever {
             self.changed = true;
         }
         Ok(removed)
+    }
+}
+
+/// `error`, about an article by its place among those that were given.
+fn counted_from(looked_at: usize, error: Error) -> Error {
+    match error {
+        Error::EmptyKey { position } => Error::EmptyKey { position: looked_at + position },
+        other => other,
     }
 }
 

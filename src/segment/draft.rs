@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 use crate::{
     Article, Cancel, Chunker, Error, IndexChoice, Passage, Result, Vectors,
     index::as_rows,
-    segment::{ContentHash, NO_HEADING, PassageRow, Segment, record::HeadRecord},
+    segment::{ContentHash, NO_HEADING, PassageRow, Segment, TOLD, record::HeadRecord},
 };
 
 use super::blobs::{BlobsDraft, sum};
@@ -66,8 +66,9 @@ impl Draft {
     /// Puts in article `at` of `segment`, each piece checked as it is copied.
     pub(crate) fn copy(&mut self, segment: &Segment, at: u32) -> Result<()> {
         self.begin(segment.key(at)?, segment.content(at)?);
-        self.heads.push(segment.heads.get(at as usize)?);
-        self.texts.push(segment.texts.get(at as usize)?);
+        let damaged = || segment.damaged(at);
+        self.heads.push(segment.heads.get(at as usize).ok_or_else(damaged)?);
+        self.texts.push(segment.texts.get(at as usize).ok_or_else(damaged)?);
         let rows = segment.rows_of(at)?;
         self.passages.extend(&segment.passages[rows.start as usize..rows.end as usize]);
         Ok(())
@@ -131,6 +132,6 @@ fn row(article: &Article, passage: &Passage) -> Result<PassageRow> {
         number(passage.tokens)?,
         u32::from(passage.titled),
         sum(&[text, heading]),
-        0,
+        TOLD,
     ])
 }

@@ -118,6 +118,7 @@ impl LiveSegment {
 
     /// Copies the live articles into `draft`, and returns the rows of their passages.
     pub(crate) fn copy_into(&self, draft: &mut Draft) -> Result<Vec<u32>> {
+        self.segment.read_in_order();
         self.articles.iter().try_for_each(|at| draft.copy(&self.segment, at))?;
         Ok(self.passages.iter().collect())
     }
@@ -136,11 +137,11 @@ impl LiveSegment {
 
     /// The live rows that `filter` allows.
     fn filtered(&self, filter: &Filter) -> Result<RowSet> {
-        let heads = self.segment.all_heads()?;
         let mut rows = RowSet::none(self.segment.len());
         for at in self.articles.iter() {
+            let head = self.segment.kept_head(at)?;
             for row in self.segment.rows_of(at)? {
-                if filter.allows(&heads[at as usize], &self.segment.passage(row)) {
+                if filter.allows(head, &self.segment.passage(row)) {
                     rows.insert(row);
                 }
             }

@@ -7,6 +7,7 @@ use crate::bytes::{File, Record};
 /// What a segment's record says of its graph.
 pub struct Shape {
     m: u32,
+    ef_construction: u32,
     by_codes: bool,
     room: u32,
     /// Points on each layer from 1 on, and room for their links.
@@ -17,6 +18,7 @@ impl Shape {
     pub fn read(record: &mut Record) -> Self {
         Self {
             m: record.u32(),
+            ef_construction: record.u32(),
             by_codes: record.bool(),
             room: record.u32(),
             layers: record.list(|record| (record.u32(), record.u32())),
@@ -26,6 +28,7 @@ impl Shape {
 
 pub struct Graph {
     pub m: u32,
+    pub ef_construction: u32,
     /// Whether it is searched by codes.
     pub by_codes: bool,
     /// The first row of each point.
@@ -58,6 +61,7 @@ impl Graph {
             strays: numbers(&file.u32s(86)),
             first_rows,
             m: shape.m,
+            ef_construction: shape.ef_construction,
             by_codes: shape.by_codes,
         };
         graph.check_points(file, rows);

@@ -280,8 +280,8 @@ fn passages_of(file: &File, articles: &[Stored], count: usize) -> Vec<StoredPass
 /// A passage of an article with this text.
 fn passage(row: &mut Record, text: &str) -> StoredPassage {
     let [start, end, from, to, tokens] = [(); 5].map(|()| row.u32() as usize);
-    let (titled, checksum, zero) = (row.u32(), row.u32(), row.u32());
-    assert_eq!(zero, 0);
+    let (titled, checksum, told) = (row.u32(), row.u32(), row.u32());
+    assert_eq!(told, 1);
     assert!(titled < 2);
     let none = u32::MAX as usize;
     let heading = ((from, to) != (none, none)).then_some(from..to);

@@ -261,7 +261,11 @@ proptest! {
                 let layers = layers.collect();
                 match old {
                     IndexRecord::Graph(old) => IndexRecord::Graph(GraphRecord { layers, ..old }),
-                    IndexRecord::Exact => IndexRecord::Graph(GraphRecord { m, by_codes, room, layers }),
+                    IndexRecord::Exact => {
+                        let ef_construction = 200;
+                        let record = GraphRecord { m, ef_construction, by_codes, room, layers };
+                        IndexRecord::Graph(record)
+                    }
                 }
             }
         };
