@@ -106,7 +106,9 @@ fn article(key: usize, salt: &str) -> Article {
     let hash = xxh3_64(format!("{salt}{key}").as_bytes()).to_le_bytes();
     let words = hash[..4].iter().map(|byte| WORDS[usize::from(*byte) % WORDS.len()]);
     let text = format!("{} {salt}{key}.", words.collect::<Vec<_>>().join(" "));
-    Article::new(key.to_string(), text).title(format!("Titel {key}")).metadata("even", key % 2 == 0)
+    Article::new(key.to_string(), text)
+        .title(format!("Titel {key}"))
+        .metadata("even", key.is_multiple_of(2))
 }
 
 fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
