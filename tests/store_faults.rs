@@ -55,8 +55,8 @@ fn say(line: &str) {
 
 /// The next line that a child has [said](say).
 fn heard(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
-    let lines = lines.map_while(Result::ok);
-    lines.filter_map(|line| line.strip_prefix("> ").map(str::to_owned)).next()
+    let mut lines = lines.map_while(Result::ok);
+    lines.find_map(|line| line.strip_prefix("> ").map(str::to_owned))
 }
 
 /// The kind of an error, with that of its cause.
@@ -302,7 +302,9 @@ mod unix {
             eprintln!("NOT RUN: `setpriv` is not here, or nobody may not run this program");
             return;
         }
-        names(folder.path()).iter().for_each(|name| allow(&folder.path().join(name), 0o444));
+        for name in names(folder.path()) {
+            allow(&folder.path().join(name), 0o444);
+        }
         allow(folder.path(), 0o555);
         let said = |lock| {
             allow(&folder.path().join("lock"), lock);

@@ -68,7 +68,8 @@ fn records_that_lie_end_nothing() {
         let file = File::of(bytes);
         let Some(at) = file.sections.iter().position(|(tag, _)| *tag == 1) else { continue };
         let record = &file.sections[at].1;
-        for place in 0..record.len() {
+        // Of a long one, every fifth byte: so every place within a number comes.
+        for place in (0..record.len()).step_by(if record.len() < 1_000 { 1 } else { 5 }) {
             for number in NUMBERS {
                 let mut other = record.clone();
                 let end = other.len().min(place + 8);

@@ -93,7 +93,9 @@ impl State {
             changes.push(self.change(&mut random));
         }
         let mut after = self.clone();
-        changes.iter().for_each(|change| after.change_by(change));
+        for change in &changes {
+            after.change_by(change);
+        }
         let last = match random.below(12) {
             0 => Last::Compact,
             1 => Last::Sync(after.others(&mut random)),
@@ -135,7 +137,9 @@ impl State {
     fn change_by(&mut self, change: &Change) {
         match change {
             Change::Add(articles) | Change::Upsert(articles) => {
-                articles.iter().for_each(|article| self.put(article));
+                for article in articles {
+                    self.put(article);
+                }
             }
             Change::Remove(keys) => keys.iter().for_each(|key| _ = self.entries.remove(key)),
         }
@@ -144,10 +148,14 @@ impl State {
     /// The state after `round`.
     pub fn after(&self, round: &Round) -> Self {
         let mut after = self.clone();
-        round.changes.iter().for_each(|change| after.change_by(change));
+        for change in &round.changes {
+            after.change_by(change);
+        }
         if let Last::Sync(articles) = &round.last {
             after.entries.clear();
-            articles.iter().for_each(|article| after.put(article));
+            for article in articles {
+                after.put(article);
+            }
         }
         after.generation += 1;
         after
