@@ -83,8 +83,8 @@ fn args() -> Result<Option<Args>, Failure> {
     if args.top_k == 0 {
         return Err("--top-k is 0, give 1 or more".into());
     }
-    let there = args.index.as_ref().is_some_and(|index| index.join("manifest.passim").exists());
-    if args.articles.is_empty() && !there {
+    let there = args.index.as_ref().map(Retriever::exists).transpose()?;
+    if args.articles.is_empty() && there != Some(true) {
         args.articles.push(SAMPLES.into());
     }
     Ok(Some(args))

@@ -232,9 +232,9 @@ fn the_document_is_enough_to_read_an_index() {
     let params = HnswParams { m: 4, ef_construction: 20 };
     assert_eq!(written.manifest.index, IndexChoice::Auto(params));
     assert_eq!(written.manifest.chunker, (24, 1, true));
-    let shapes = written.segments.iter().map(|one| one.graph.as_ref());
-    let shapes: Vec<_> = shapes.map(|graph| graph.map(|one| (one.m, one.ef_construction, one.by_codes))).collect();
-    assert_eq!(shapes, [Some((4, true)), None]);
+    let shape = |graph: &graph::Graph| (graph.m, graph.ef_construction, graph.by_codes);
+    let shapes = written.segments.iter().map(|one| one.graph.as_ref().map(shape));
+    assert_eq!(shapes.collect::<Vec<_>>(), [Some((4, 20, true)), None]);
     let retriever = v1::builder().open(folder.path()).unwrap();
     compare(folder.path(), &retriever, &tiny::Tiny::default(), &v1::QUESTIONS);
 }

@@ -283,6 +283,124 @@ fn a_sync_that_was_stopped_goes_on_where_it_was() {
     assert_eq!(retriever.stats().segments.len(), 1, "checkpoints are merged at the end");
 }
 
+/// Also where the last batch was a checkpoint, and where the sync before was stopped after one.
+#[test]
+fn a_sync_ends_with_the_segments_that_a_commit_leaves() {
+    let index = IndexChoice::Hnsw(HnswParams { m: 8, ef_construction: 40 });
+    let articles = |len| {
+        let texts = corpus::texts(4, len, 30).into_iter().enumerate();
+        texts.map(|(at, text)| Article::new(at.to_string(), text))
+    };
+    for len in [40, 256, 512, 5_000] {
+        let folder = tempfile::tempdir().unwrap();
+        let builder = Retriever::builder().index(index).checkpoint(20);
+        let mut retriever = builder.create(folder.path()).unwrap();
+        retriever.sync(articles(len)).unwrap();
+        let stats = retriever.stats();
+        assert!(stats.segments.len() == 1 && stats.segments[0].has_graph, "{len}: {stats:?}");
+        assert_eq!(retriever.commit().unwrap(), stats.generation, "nothing is left to do");
+    }
+}
+
+#[test]
+fn a_graph_of_another_shape_is_built_by_compacting() {
+    let folder = tempfile::tempdir().unwrap();
+    let index =
+        |m| Retriever::builder().index(IndexChoice::Hnsw(HnswParams { m, ef_construction: 40 }));
+    let mut retriever = index(4).create(folder.path()).unwrap();
+    retriever.sync(corpus::samples()).unwrap();
+    drop(retriever);
+    let mut retriever = index(16).open(folder.path()).unwrap();
+    assert_eq!(retriever.commit().unwrap(), 1, "what is built stays");
+    let before = retriever.verify().unwrap().graphs[0].links;
+    assert_eq!(retriever.compact().unwrap(), 2);
+    assert!(retriever.verify().unwrap().graphs[0].links > before);
+    assert_eq!(retriever.compact().unwrap(), 2, "nothing is left to do");
+}
+
+#[test]
+fn a_searcher_moves_on_to_another_writer_and_another_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let with = |text: &str| {
+        let mut retriever = Retriever::open_or_create(&path).unwrap();
+        retriever.upsert([Article::new("a", text)]).unwrap();
+        retriever.commit().unwrap();
+        retriever
+    };
+    let mut searchers = [with("Der Zug fährt.").searcher(), Searcher::open(&path).unwrap()];
+    with("Das Schiff fährt.");
+    for searcher in &mut searchers {
+        assert!(searcher.reload().unwrap());
+        assert_eq!(searcher.search("Reise").unwrap()[0].text, "Das Schiff fährt.");
+    }
+    fs::remove_dir_all(&path).unwrap();
+    with("Der Ballon fährt.");
+    with("Der Schlitten fährt.");
+    for searcher in &mut searchers {
+        assert_eq!(searcher.generation(), 2);
+        assert!(searcher.reload().unwrap());
+        assert_eq!(searcher.generation(), 2, "of the new index");
+        assert_eq!(searcher.search("Reise").unwrap()[0].text, "Der Schlitten fährt.");
+    }
+}
+
+/// Where locks do not work, the second of two writers finds out before it does harm.
+#[test]
+fn a_writer_that_did_not_see_the_lock_does_no_harm() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Retriever::create(folder.path()).unwrap();
+    fs::remove_file(folder.path().join("lock")).unwrap();
+    let mut second = Retriever::open(folder.path()).unwrap();
+    for (retriever, key) in [(&mut first, "a"), (&mut second, "b")] {
+        retriever.add([Article::new(key, "Der Zug fährt.")]).unwrap();
+    }
+    first.commit().unwrap();
+    assert!(matches!(second.commit(), Err(Error::Locked { .. } | Error::Write { .. })));
+    drop((first, second));
+    let retriever = Retriever::open(folder.path()).unwrap();
+    assert!(retriever.verify().unwrap().is_sound());
+    assert_eq!(contents(&retriever).into_keys().collect::<Vec<_>>(), ["a"]);
+}
+
+/// An article whose text is damaged is an error when it is read, and can be replaced or removed.
+#[test]
+fn what_is_damaged_can_be_replaced() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut retriever = Retriever::create(folder.path()).unwrap();
+    retriever
+        .add([Article::new("a", "Der Zug fährt."), Article::new("b", "Das Boot liegt.")])
+        .unwrap();
+    retriever.commit().unwrap();
+    drop(retriever);
+    let file = folder.path().join("segment-1.passim");
+    let mut bytes = fs::read(&file).unwrap();
+    let at = bytes.windows(7).position(|some| some == b"Der Zug").unwrap();
+    bytes[at] = b'W';
+    fs::write(&file, bytes).unwrap();
+    let mut retriever = Retriever::open(folder.path()).unwrap();
+    let error = retriever.article("a").unwrap_err();
+    assert!(error.to_string().contains("article `a` in "), "{error}");
+    assert!(matches!(retriever.verify(), Err(Error::Corrupt { .. })));
+    assert_eq!(retriever.article("b").unwrap().unwrap().text, "Das Boot liegt.");
+    let report = retriever.upsert([Article::new("a", "Der Zug steht.")]).unwrap();
+    assert_eq!((report.changed, report.reused), (1, 0));
+    retriever.compact().unwrap();
+    assert!(retriever.verify().unwrap().is_sound());
+    assert_eq!(retriever.article("a").unwrap().unwrap().text, "Der Zug steht.");
+}
+
+#[test]
+fn commits_of_articles_without_text_are_merged() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    for at in 0..50 {
+        retriever.add([Article::new(at.to_string(), " ")]).unwrap();
+        retriever.commit().unwrap();
+        assert!(retriever.stats().segments.len() <= 3);
+    }
+    assert_eq!(retriever.articles(), 50);
+}
+
 #[test]
 fn few_segments_are_left_of_many_commits() {
     let folder = tempfile::tempdir().unwrap();
