@@ -121,8 +121,8 @@ impl Searcher {
     ///
     /// [`Error::EmptyQuery`] without text, [`Error::Setting`] if `k` is 0, [`Error::Fraction`]
     /// if the recall asked for is out of range, [`Error::NotCalibrated`] if one is and the
-    /// corpus has a graph but was not [calibrated](crate::Retriever::calibrate), and what
-    /// the embedder returns.
+    /// corpus has a graph but was not [calibrated](crate::Retriever::calibrate),
+    /// [`Error::Corrupt`] if a file of the index is damaged, and what the embedder returns.
     #[instrument(level = "debug", skip_all)]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();

@@ -2,7 +2,8 @@
 //!
 //! A search asks every segment, so there must be few of them; merging indexes passages again,
 //! so it must be rare. Every segment is kept several times as large as all later ones
-//! together: there are about log n of them, and a passage is merged about log n times.
+//! together: there are about log n of them, and the more times, the more often is the largest
+//! of a corpus that grows by small commits merged with those.
 
 use std::sync::Arc;
 
@@ -11,28 +12,26 @@ use crate::{
     segment::{Draft, LiveSegment},
 };
 
-/// Segments below [`LARGE`] are kept more than this many times as large as all later ones
-/// together: of ten thousand passages all but about a thousand are then in one graph, and
-/// comparing those costs no more than another search of a graph.
-const FACTOR: usize = 8;
-/// Larger ones are kept more than this many times as large: their graphs take long to build.
-const FACTOR_OF_LARGE: usize = 2;
-/// Passages from which on a segment is large.
-const LARGE: usize = 1 << 17;
+/// How many times as large as all later ones together segments are kept, at most and at least.
+/// Of ten thousand passages all but a few hundred are then in one graph, and comparing those
+/// costs a fraction of a search of it.
+const FACTORS: (usize, usize) = (2, 16);
+/// The factor of a segment is this by its size, within those bounds: graphs of many passages
+/// take long to build, so they are to be built more rarely.
+const FACTOR_BY_SIZE: usize = 1 << 19;
 /// A segment is sealed anew when more than one in this many of its passages is removed.
 const MOST_REMOVED: usize = 3;
-
 /// So many small segments of checkpoints are joined.
 const MOST_SMALL: usize = 8;
 
 /// What merging goes by.
 #[derive(Clone, Copy, Debug)]
 struct Size {
-    /// Live passages, each article counting as one more: those without text are merged, too.
+    /// Live passages and articles: articles without text are to be merged, too.
     live: usize,
-    /// The same with those that were removed.
+    /// Passages and articles, those that were removed included.
     all: usize,
-    /// Live passages alone.
+    /// Live passages.
     passages: usize,
     /// Those of the graph, if there is one.
     params: Option<HnswParams>,
@@ -48,7 +47,7 @@ impl Size {
     }
 
     fn is_small_beside(self, later: usize) -> bool {
-        let factor = if self.live < LARGE { FACTOR } else { FACTOR_OF_LARGE };
+        let factor = (FACTOR_BY_SIZE / self.live.max(1)).clamp(FACTORS.0, FACTORS.1);
         self.live <= later.saturating_mul(factor)
     }
 
