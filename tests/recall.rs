@@ -240,7 +240,7 @@ fn ways(hits: &Hits) -> Vec<Route> {
 #[test]
 fn a_corpus_stays_calibrated_as_it_grows() {
     let mut retriever = poor_corpus();
-    retriever.add(articles(20, 3_000)).unwrap();
+    retriever.add(articles(20, 5_000)).unwrap();
     retriever.commit().unwrap();
     let before = retriever.searcher();
     let report = retriever.calibrate(0.9, &questions(21, 250)).unwrap();
@@ -252,7 +252,7 @@ fn a_corpus_stays_calibrated_as_it_grows() {
     assert_eq!(ways(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
     assert!(overall_recall(&searcher, 0.9) >= 0.9);
 
-    retriever.add(articles(22, 350)).unwrap();
+    retriever.add(articles(22, 300)).unwrap();
     retriever.commit().unwrap();
     let grown = retriever.calibration().unwrap();
     assert_eq!(grown.graphs.len(), 2, "{grown:?}");

@@ -39,7 +39,7 @@ pub fn builder() -> RetrieverBuilder {
 /// Writes the index: a segment with a graph, articles of which are removed, and an exact one.
 pub fn write(path: &Path) {
     let mut first = articles();
-    let rest = first.split_off(20);
+    let rest = first.split_off(first.len() - 1);
     let params = HnswParams { m: 4, ef_construction: 20 };
     let mut retriever = builder().index(IndexChoice::Hnsw(params)).create(path).unwrap();
     retriever.add(first).unwrap();
