@@ -8,6 +8,7 @@ mod blobs;
 mod draft;
 mod live;
 mod record;
+mod whole;
 
 use std::{
     fmt,
@@ -16,8 +17,8 @@ use std::{
 };
 
 use crate::{
-    Article, ArticleHead, Error, Found, GraphReport, Hit, HnswIndex, HnswParams, Neighbor, Passage,
-    Result, SearchParams, VectorIndex, Vectors,
+    Article, ArticleHead, Error, Found, Hit, HnswIndex, HnswParams, Neighbor, Passage, Result,
+    SearchParams, VectorIndex, Vectors,
     array::{Array, Map},
     index::{SegmentIndex, as_rows},
     refusal::{Refusal, require},
@@ -27,6 +28,7 @@ use crate::{
 
 use blobs::{BlobTags, Blobs, sum};
 use record::{HeadRecord, SegmentRecord};
+use whole::SegmentFile;
 
 pub(crate) use draft::{Chunked, Draft};
 pub(crate) use live::LiveSegment;
@@ -34,20 +36,6 @@ pub(crate) use live::LiveSegment;
 const KEYS: BlobTags = BlobTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };
 const HEADS: BlobTags = BlobTags { bytes: Tag::Heads, ends: Tag::HeadEnds, sums: Tag::HeadSums };
 const TEXTS: BlobTags = BlobTags { bytes: Tag::Texts, ends: Tag::TextEnds, sums: Tag::TextSums };
-
-/// Sections that are read whole before the first article is: all but those whose pieces have
-/// checksums of their own.
-const DIRECTORY: [Tag; 9] = [
-    Tag::KeyEnds,
-    Tag::KeySums,
-    Tag::KeyOrder,
-    Tag::HeadEnds,
-    Tag::HeadSums,
-    Tag::TextEnds,
-    Tag::TextSums,
-    Tag::ContentHashes,
-    Tag::Passages,
-];
 
 /// A passage: start, end, start and end of its heading (or [`NO_HEADING`]), tokens, whether the
 /// title is embedded, checksum of its text and heading, and [`TOLD`]. Places are in the article's
@@ -80,14 +68,6 @@ pub(crate) struct Segment {
     file: Option<SegmentFile>,
     /// All heads, once a filter has asked for them.
     heads_in_memory: OnceLock<Vec<Option<ArticleHead>>>,
-}
-
-/// The file of a segment, and which parts of it were found to be whole.
-struct SegmentFile {
-    sections: Sections,
-    first_rows: OnceLock<Result<(), Refusal>>,
-    directory: OnceLock<Result<(), Refusal>>,
-    index: OnceLock<Result<(), Refusal>>,
 }
 
 impl fmt::Debug for Segment {
@@ -131,12 +111,7 @@ impl Segment {
             passages: sections.array(Tag::Passages)?,
             index: SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?,
             vectors,
-            file: Some(SegmentFile {
-                sections,
-                first_rows: OnceLock::new(),
-                directory: OnceLock::new(),
-                index: OnceLock::new(),
-            }),
+            file: Some(SegmentFile::new(sections)),
             heads_in_memory: OnceLock::new(),
         };
         segment.check_lengths(&record)?;
@@ -205,51 +180,6 @@ impl Segment {
     /// The shape of its graph, if there is one.
     pub(crate) fn graph_params(&self) -> Option<HnswParams> {
         self.index.graph().map(HnswIndex::params)
-    }
-
-    /// Makes sure, once, that what is read of a file before its articles is whole.
-    fn directory(&self) -> Result<&Self> {
-        let Some(file) = &self.file else { return Ok(self) };
-        let check = || {
-            file.sections.check(&DIRECTORY)?;
-            self.check_directory()
-        };
-        file.passed(&file.directory, check)?;
-        self.first_rows().map(|_| self)
-    }
-
-    /// The row of the first passage of every article, once it is sure that they are whole. They
-    /// are all that removing an article needs.
-    fn first_rows(&self) -> Result<&[u32]> {
-        let Some(file) = &self.file else { return Ok(&self.first_rows) };
-        let check = || {
-            file.sections.check(&[Tag::FirstRows])?;
-            self.check_first_rows()
-        };
-        file.passed(&file.first_rows, check).map(|()| &*self.first_rows)
-    }
-
-    fn check_first_rows(&self) -> Result<(), Refusal> {
-        let begins = self.first_rows.first().map_or(self.passages.is_empty(), |first| *first == 0);
-        let ends = self.first_rows.last().is_none_or(|last| *last <= self.len());
-        let places = begins && ends && self.first_rows.is_sorted();
-        require(places, "its passages do not belong to its articles")
-    }
-
-    fn check_directory(&self) -> Result<(), Refusal> {
-        let articles = self.articles();
-        self.keys.check(articles)?;
-        self.heads.check(articles)?;
-        self.texts.check(articles)?;
-        let numbers = self.key_order.iter().all(|at| (*at as usize) < articles);
-        require(numbers, "its order of keys names articles that it does not have")
-    }
-
-    /// Makes sure, once, that what is searched is whole.
-    fn searchable(&self) -> Result<&Self> {
-        let Some(file) = &self.file else { return Ok(self) };
-        file.passed(&file.index, || self.index.check(&file.sections))?;
-        self.directory()
     }
 
     /// The key of article `at`.
@@ -402,51 +332,5 @@ impl Segment {
         if let Some(file) = &self.file {
             file.sections.map().read_in_order();
         }
-    }
-
-    /// Reads everything, and searches a graph for all its vectors.
-    pub(crate) fn verify(&self) -> Result<Option<GraphReport>> {
-        if let Some(file) = &self.file {
-            let whole = file.sections.check_all();
-            whole.map_err(|refusal| refusal.about(file.sections.map().path().display()))?;
-        }
-        self.searchable()?;
-        let mut last: Option<&str> = None;
-        for at in self.key_order.iter() {
-            let key = self.key(*at)?;
-            if last.is_some_and(|last| last >= key) {
-                return Err(self.damaged(*at));
-            }
-            last = Some(key);
-        }
-        for at in 0..as_rows(self.articles()) {
-            let article = self.article(at)?;
-            for (row, passage) in self.rows_of(at)?.zip(self.passages_of(at, &article)?) {
-                self.cited(row, at, &passage)?;
-                self.check_vector(row)?;
-            }
-        }
-        Ok(self.index.graph().map(HnswIndex::verify))
-    }
-
-    fn check_vector(&self, row: u32) -> Result<()> {
-        let vector = self.vectors.checked_row(row as usize)?.to_vec();
-        let unit = Vectors::stored(self.dim(), vector).is_some();
-        let path = self.file.as_ref().map(|file| file.sections.map().path().display().to_string());
-        require(unit, "it has a vector that is not of length 1")
-            .map_err(|refusal| refusal.about(path.unwrap_or_else(|| "the corpus".to_owned())))
-    }
-}
-
-impl SegmentFile {
-    /// What `check` says, which is asked once.
-    fn passed(
-        &self,
-        gate: &OnceLock<Result<(), Refusal>>,
-        check: impl FnOnce() -> Result<(), Refusal>,
-    ) -> Result<()> {
-        let refused =
-            |refusal: Refusal| -> Error { refusal.about(self.sections.map().path().display()) };
-        gate.get_or_init(check).map_err(refused)
     }
 }
