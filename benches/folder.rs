@@ -34,7 +34,7 @@ use std::{
 
 use passim::{Article, Retriever, Searcher};
 
-use extent::{is_quick, option};
+use extent::{chosen, option};
 use memory::{mapped_mib, own_mib};
 use table::Table;
 
@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let mut table = Table::new(&COLUMNS);
-    for size in sizes()? {
+    for size in chosen(&SIZES)? {
         match row(size)? {
             Some(row) => table.push(row),
             None => eprintln!("NOT RUN: {size} passages; there are fewer lines of text"),
@@ -71,14 +71,6 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{table}\n{}", table.write_csv("folder.csv")?.display());
     Ok(())
-}
-
-fn sizes() -> Result<Vec<usize>, Box<dyn Error>> {
-    match option("--sizes") {
-        Some(sizes) => Ok(sizes.split(',').map(str::parse).collect::<Result<_, _>>()?),
-        None if is_quick() => Ok(SIZES[..2].to_vec()),
-        None => Ok(SIZES.to_vec()),
-    }
 }
 
 /// Makes an index of `size` passages and measures it; `None` if there is not as much text.

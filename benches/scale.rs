@@ -34,7 +34,7 @@ use std::{
 use cpu_time::ProcessTime;
 
 use datasets::{DataSet, Source};
-use extent::{is_quick, option};
+use extent::{chosen, option};
 use indexes::{Indexes, Way, bytes_per_vector, graph, recall, seconds, used};
 use memory::peak_mib;
 use table::Table;
@@ -68,21 +68,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     }
     let mut table = Table::new(&COLUMNS);
-    for size in sizes()? {
+    for size in chosen(&SIZES)? {
         if let Some(row) = row_of_child(size)? {
             table.push(row);
         }
     }
     println!("{table}\n{}", table.write_csv("scale.csv")?.display());
     Ok(())
-}
-
-fn sizes() -> Result<Vec<usize>, Box<dyn Error>> {
-    match option("--sizes") {
-        Some(sizes) => Ok(sizes.split(',').map(str::parse).collect::<Result<_, _>>()?),
-        None if is_quick() => Ok(SIZES[..2].to_vec()),
-        None => Ok(SIZES.to_vec()),
-    }
 }
 
 /// The row for `size` vectors, measured in a process of its own; `None` if there are fewer.

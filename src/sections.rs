@@ -139,6 +139,24 @@ fn checksum_of(header: &[u8], table: &[u8]) -> u64 {
     hasher.digest()
 }
 
+/// The checksum of a piece of a section, which may lie in several pieces of memory: the low half
+/// of that of a section.
+pub(crate) fn short_sum(pieces: &[&[u8]]) -> u32 {
+    let hash = match pieces {
+        [piece] => xxh3_64(piece),
+        pieces => {
+            let mut hasher = Xxh3Default::new();
+            for piece in pieces {
+                hasher.update(piece);
+            }
+            hasher.digest()
+        }
+    };
+    #[expect(clippy::cast_possible_truncation, reason = "the low half is the checksum")]
+    let low = hash as u32;
+    low
+}
+
 /// The sections of a mapped file. Header and table are checked, what is in the sections is
 /// not, until it is asked for.
 #[derive(Clone, Debug)]

@@ -22,15 +22,15 @@ use crate::{
     array::{Array, Map},
     index::{SegmentIndex, as_rows},
     refusal::{Refusal, require},
-    sections::{FileId, Kind, Part, Sections, Tag},
+    sections::{FileId, Kind, Part, Sections, Tag, short_sum},
     store::codec,
 };
 
-use blobs::{BlobTags, Blobs, sum};
+use blobs::{BlobTags, Blobs};
 use record::{HeadRecord, SegmentRecord};
 use whole::SegmentFile;
 
-pub(crate) use draft::{Chunked, Draft};
+pub(crate) use draft::{Chunked, Draft, Told};
 pub(crate) use live::LiveSegment;
 
 const KEYS: BlobTags = BlobTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };
@@ -287,7 +287,7 @@ impl Segment {
                 Some(range) => Some(article.get(range.clone())?),
                 None => None,
             };
-            let sum = sum(&[text, heading.unwrap_or_default()]);
+            let sum = short_sum(&[text, heading.unwrap_or_default()]);
             let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
             let heading = match heading {
                 Some(heading) => Some(owned(heading)?),
@@ -314,7 +314,7 @@ impl Segment {
             None => format!("article number {at}"),
         };
         let origin = match &self.file {
-            Some(file) => format!("{article} in {}", file.sections.map().path().display()),
+            Some(file) => format!("{article} in {}", file.path()),
             None => article,
         };
         let check = "a checksum does not match; it can be removed and added again";

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use ndarray::{Array2, ArrayView2, Axis};
-use xxhash_rust::xxh3::xxh3_64;
 
-use crate::{Error, Result, array::Array, kernel, refusal::Refusal};
+use crate::{Error, Result, array::Array, kernel, refusal::Refusal, sections::short_sum};
 
 /// Unit vectors: shape `[len, dim]`, `f32`, row-major, every row finite with L2 norm 1.
 ///
@@ -75,7 +74,6 @@ impl Vectors {
         if dim == 0 || !data.len().is_multiple_of(dim) {
             return None;
         }
-        let is_unit = |row: &[f32]| (kernel::dot(row, row) - 1.0).abs() < 1e-3;
         let all = data.chunks_exact(dim).all(is_unit);
         all.then(|| Self::from_rows(dim, data).ok()).flatten()
     }
@@ -215,9 +213,13 @@ impl Vectors {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "the lower half")]
 fn sum_of(row: &[f32]) -> u32 {
-    xxh3_64(bytemuck::cast_slice(row)) as u32
+    short_sum(&[bytemuck::cast_slice(row)])
+}
+
+/// Whether `row` has norm 1, but for the rounding of whoever made it.
+pub(crate) fn is_unit(row: &[f32]) -> bool {
+    (kernel::dot(row, row) - 1.0).abs() < 1e-3
 }
 
 /// A copy of `query`, scaled to norm 1.
@@ -345,7 +347,7 @@ mod tests {
     #[test]
     fn the_checksum_of_a_row_is_that_of_the_format() {
         let one = Vectors::normalized(1, vec![5.0]).unwrap();
-        let whole = xxh3_64(&1.0_f32.to_le_bytes());
+        let whole = xxhash_rust::xxh3::xxh3_64(&1.0_f32.to_le_bytes());
         assert_eq!(u64::from(one.sums()[0]), whole & 0xFFFF_FFFF);
     }
 }

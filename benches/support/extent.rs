@@ -2,7 +2,7 @@
 
 #![allow(dead_code, reason = "no file uses all of it")]
 
-use std::env;
+use std::{env, error::Error};
 
 /// Whether little is to be measured: with `--quick`, and where `cargo test` runs a benchmark,
 /// which it does without `--bench`.
@@ -14,6 +14,16 @@ pub fn is_quick() -> bool {
 /// The argument after `name`.
 pub fn option(name: &str) -> Option<String> {
     env::args().skip_while(|argument| argument != name).nth(1)
+}
+
+/// The sizes that `--sizes` lists; without it all of `sizes`, or where little is to be measured
+/// the first two.
+pub fn chosen(sizes: &[usize]) -> Result<Vec<usize>, Box<dyn Error>> {
+    match option("--sizes") {
+        Some(chosen) => Ok(chosen.split(',').map(str::parse).collect::<Result<_, _>>()?),
+        None if is_quick() => Ok(sizes[..2].to_vec()),
+        None => Ok(sizes.to_vec()),
+    }
 }
 
 /// Numbers of vectors that the Criterion benchmarks of indexes go through.

@@ -11,8 +11,8 @@ use tracing::instrument;
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Progress, Result, Retriever, Role, SyncReport,
     Vectors,
-    retriever::merge::{join, place_of},
-    segment::{Chunked, Draft, LiveSegment},
+    retriever::merge::place_of,
+    segment::{Chunked, Draft, LiveSegment, Told},
 };
 
 /// What adding articles came to.
@@ -148,16 +148,16 @@ impl Retriever {
         let (settings, segments) = (&self.settings, self.segments());
         let incoming = |article: Article| -> Result<Option<Incoming>> {
             settings.cancel.check()?;
-            let content = Chunked::content(&article, &settings.chunker)?;
+            let told = Told::by(&article, &settings.chunker)?;
             let place = place_of(segments, &article.key)?;
             if let Some((segment, at)) = place
                 && among == Among::Changed
-                && segments[segment].segment().content(at)? == content
+                && segments[segment].segment().content(at)? == told.content
             {
                 return Ok(None);
             }
             let passages = settings.chunker.passages(&article, &*self.searcher.embedder)?;
-            Ok(Some(Incoming { one: Chunked { article, passages, content }, place }))
+            Ok(Some(Incoming { one: Chunked { article, passages, told }, place }))
         };
         articles.into_par_iter().filter_map(|article| incoming(article).transpose()).collect()
     }
@@ -245,13 +245,7 @@ impl Retriever {
             from -= 1;
             gathered += segments[from].passages();
         }
-        if from + 1 < segments.len() {
-            let (dim, cancel) = (self.searcher.embedder.dim(), &self.settings.cancel);
-            let joined = join(dim, &segments[from..], IndexChoice::Exact, cancel)?;
-            segments.truncate(from);
-            segments.extend(joined);
-        }
-        Ok(())
+        if from + 1 < segments.len() { self.join_from(from, segments) } else { Ok(()) }
     }
 }
 

@@ -8,7 +8,7 @@
 use std::sync::Arc;
 
 use crate::{
-    Cancel, HnswParams, IndexChoice, Result, Retriever, Vectors,
+    HnswParams, IndexChoice, Result, Retriever, Vectors,
     segment::{Draft, LiveSegment},
 };
 
@@ -138,12 +138,17 @@ impl Retriever {
         if last < MOST_SMALL {
             return Ok(segments);
         }
-        let dim = self.searcher.embedder.dim();
         let from = segments.len() - last;
-        let joined = join(dim, &segments[from..], IndexChoice::Exact, &self.settings.cancel)?;
+        self.join_from(from, &mut segments)?;
+        Ok(segments)
+    }
+
+    /// Joins the segments from `from` on into one, without a graph.
+    pub(super) fn join_from(&self, from: usize, segments: &mut Vec<LiveSegment>) -> Result<()> {
+        let joined = self.join(&segments[from..], IndexChoice::Exact)?;
         segments.truncate(from);
         segments.extend(joined);
-        Ok(segments)
+        Ok(())
     }
 
     /// The segments of which anything is left.
@@ -152,37 +157,31 @@ impl Retriever {
         present.cloned().collect()
     }
 
-    /// The live articles of `segments` in one; `None` if there are none.
+    /// The live articles of `segments` in one, with the index and the calibration that it
+    /// should have; `None` if there are none.
     fn joined(&self, segments: &[LiveSegment]) -> Result<Option<LiveSegment>> {
-        let dim = self.searcher.embedder.dim();
-        let joined = join(dim, segments, self.settings.index, &self.settings.cancel)?;
+        let joined = self.join(segments, self.settings.index)?;
         let calibrated = |segment| match &self.searcher.snapshot.questions {
             Some(questions) => self.calibrated(segment, questions),
             None => Ok(segment),
         };
         joined.map(calibrated).transpose()
     }
-}
 
-/// The live articles of `segments` in one, whose vectors have `dim` values; `None` if there are
-/// none.
-pub(super) fn join(
-    dim: usize,
-    segments: &[LiveSegment],
-    choice: IndexChoice,
-    cancel: &Cancel,
-) -> Result<Option<LiveSegment>> {
-    let mut draft = Draft::default();
-    let rows = segments.iter().map(|segment| segment.copy_into(&mut draft));
-    let rows: Vec<Vec<u32>> = rows.collect::<Result<_>>()?;
-    if draft.is_empty() {
-        return Ok(None);
+    /// The live articles of `segments` in one; `None` if there are none.
+    fn join(&self, segments: &[LiveSegment], choice: IndexChoice) -> Result<Option<LiveSegment>> {
+        let mut draft = Draft::default();
+        let rows = segments.iter().map(|segment| segment.copy_into(&mut draft));
+        let rows: Vec<Vec<u32>> = rows.collect::<Result<_>>()?;
+        if draft.is_empty() {
+            return Ok(None);
+        }
+        let sources = segments.iter().map(|segment| segment.segment().vectors());
+        let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
+        let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
+        let segment = draft.seal(vectors, choice, &self.settings.cancel)?;
+        Ok(Some(LiveSegment::all(Arc::new(segment))))
     }
-    let sources = segments.iter().map(|segment| segment.segment().vectors());
-    let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
-    let vectors = Vectors::gather(dim, &parts)?;
-    let segment = draft.seal(vectors, choice, cancel)?;
-    Ok(Some(LiveSegment::all(Arc::new(segment))))
 }
 
 #[cfg(test)]

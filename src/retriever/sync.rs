@@ -65,8 +65,9 @@ impl Retriever {
     /// Articles are removed at the end. What was changed before the call and not committed is
     /// committed with it.
     ///
-    /// Of several articles with one key the last counts, but both may be embedded. To leave articles that are not given
-    /// alone, use [`upsert`](Self::upsert) and [`commit`](Self::commit).
+    /// Of several articles with one key the last counts, but both may be embedded. To leave
+    /// articles that are not given alone, use [`upsert`](Self::upsert) and
+    /// [`commit`](Self::commit).
     ///
     /// # Errors
     ///

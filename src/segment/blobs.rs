@@ -1,11 +1,9 @@
 //! Pieces of bytes of any length, one behind the other, each with its checksum.
 
-use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
-
 use crate::{
     array::Array,
     refusal::{Refusal, require},
-    sections::{Part, Sections, Tag},
+    sections::{Part, Sections, Tag, short_sum},
 };
 
 /// Byte strings by number, from 0.
@@ -37,7 +35,7 @@ impl BlobsDraft {
     pub(crate) fn push(&mut self, blob: &[u8]) {
         self.bytes.extend_from_slice(blob);
         self.ends.push(self.bytes.len() as u64);
-        self.sums.push(sum(&[blob]));
+        self.sums.push(short_sum(&[blob]));
     }
 
     pub(crate) fn seal(self) -> Blobs {
@@ -71,7 +69,7 @@ impl Blobs {
 
     /// Blob `at`; `None` if its checksum does not match.
     pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
-        self.unchecked(at).filter(|blob| self.sums.get(at) == Some(&sum(&[blob])))
+        self.unchecked(at).filter(|blob| self.sums.get(at) == Some(&short_sum(&[blob])))
     }
 
     /// Blob `at`; `None` if its checksum does not match, or it is not text.
@@ -85,21 +83,4 @@ impl Blobs {
         let start = if at == 0 { 0 } else { place(self.ends.get(at - 1)?)? };
         self.bytes.get(start..place(self.ends.get(at)?)?)
     }
-}
-
-/// The checksum of bytes that lie in several pieces.
-pub(crate) fn sum(pieces: &[&[u8]]) -> u32 {
-    let hash = match pieces {
-        [piece] => xxh3_64(piece),
-        pieces => {
-            let mut hasher = Xxh3Default::new();
-            for piece in pieces {
-                hasher.update(piece);
-            }
-            hasher.digest()
-        }
-    };
-    #[expect(clippy::cast_possible_truncation, reason = "the low half is the checksum")]
-    let low = hash as u32;
-    low
 }

@@ -7,16 +7,24 @@ use xxhash_rust::xxh3::Xxh3Default;
 use crate::{
     Article, Cancel, Chunker, Error, IndexChoice, Passage, Result, Vectors,
     index::as_rows,
-    segment::{ContentHash, NO_HEADING, PassageRow, Segment, TOLD, record::HeadRecord},
+    sections::short_sum,
+    segment::{
+        ContentHash, NO_HEADING, PassageRow, Segment, TOLD, blobs::BlobsDraft, record::HeadRecord,
+    },
 };
-
-use super::blobs::{BlobsDraft, sum};
 
 /// An article with its passages, in order.
 #[derive(Clone, Debug)]
 pub(crate) struct Chunked {
     pub(crate) article: Article,
     pub(crate) passages: Vec<Passage>,
+    pub(crate) told: Told,
+}
+
+/// What an article says beside its text, and the hash of all that it says.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    head: Vec<u8>,
     pub(crate) content: ContentHash,
 }
 
@@ -31,17 +39,17 @@ pub(crate) struct Draft {
     passages: Vec<PassageRow>,
 }
 
-impl Chunked {
-    /// The hash of what `article` says and of how `chunker` cuts it.
-    pub(crate) fn content(article: &Article, chunker: &Chunker) -> Result<ContentHash> {
+impl Told {
+    /// By `article`, with how `chunker` cuts it in the hash.
+    pub(crate) fn by(article: &Article, chunker: &Chunker) -> Result<Self> {
         let head = HeadRecord::bytes_of(article)?;
         let mut hasher = Xxh3Default::new();
         hasher.update(&chunker.fingerprint());
         hasher.update(&(head.len() as u64).to_le_bytes());
         hasher.update(&head);
         hasher.update(article.text.as_bytes());
-        let hash = hasher.digest128().to_le_bytes();
-        Ok(bytemuck::cast(hash))
+        let content = bytemuck::cast(hasher.digest128().to_le_bytes());
+        Ok(Self { head, content })
     }
 }
 
@@ -53,9 +61,9 @@ impl Draft {
 
     /// Puts in a new article.
     pub(crate) fn push(&mut self, one: &Chunked) -> Result<()> {
-        let Chunked { article, passages, content } = one;
-        self.begin(&article.key, *content);
-        self.heads.push(&HeadRecord::bytes_of(article)?);
+        let Chunked { article, passages, told } = one;
+        self.begin(&article.key, told.content);
+        self.heads.push(&told.head);
         self.texts.push(article.text.as_bytes());
         for passage in passages {
             self.passages.push(row(article, passage)?);
@@ -131,7 +139,7 @@ fn row(article: &Article, passage: &Passage) -> Result<PassageRow> {
         heading_end,
         number(passage.tokens)?,
         u32::from(passage.titled),
-        sum(&[text, heading]),
+        short_sum(&[text, heading]),
         TOLD,
     ])
 }

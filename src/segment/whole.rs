@@ -1,13 +1,14 @@
 //! Whether the file of a segment is whole: each part of it is looked at once, when it is needed.
 
-use std::sync::OnceLock;
+use std::{path, sync::OnceLock};
 
 use crate::{
-    Error, GraphReport, HnswIndex, Result, Vectors,
+    GraphReport, HnswIndex, Result,
     index::as_rows,
     refusal::{Refusal, require},
     sections::{Sections, Tag},
     segment::Segment,
+    vectors::is_unit,
 };
 
 /// Sections that are read whole before the first article is: all but those whose pieces have
@@ -44,9 +45,12 @@ impl SegmentFile {
         gate: &OnceLock<Result<(), Refusal>>,
         check: impl FnOnce() -> Result<(), Refusal>,
     ) -> Result<()> {
-        let refused =
-            |refusal: Refusal| -> Error { refusal.about(self.sections.map().path().display()) };
-        gate.get_or_init(check).map_err(refused)
+        gate.get_or_init(check).map_err(|refusal| refusal.about(self.path()))
+    }
+
+    /// Its path, to be shown.
+    pub(super) fn path(&self) -> path::Display<'_> {
+        self.sections.map().path().display()
     }
 }
 
@@ -100,7 +104,7 @@ impl Segment {
     pub(crate) fn verify(&self) -> Result<Option<GraphReport>> {
         if let Some(file) = &self.file {
             let whole = file.sections.check_all();
-            whole.map_err(|refusal| refusal.about(file.sections.map().path().display()))?;
+            whole.map_err(|refusal| refusal.about(file.path()))?;
         }
         self.searchable()?;
         let mut last: Option<&str> = None;
@@ -122,9 +126,8 @@ impl Segment {
     }
 
     fn check_vector(&self, row: u32) -> Result<()> {
-        let vector = self.vectors.checked_row(row as usize)?.to_vec();
-        let unit = Vectors::stored(self.dim(), vector).is_some();
-        let path = self.file.as_ref().map(|file| file.sections.map().path().display().to_string());
+        let unit = is_unit(self.vectors.checked_row(row as usize)?);
+        let path = self.file.as_ref().map(|file| file.path().to_string());
         require(unit, "it has a vector that is not of length 1")
             .map_err(|refusal| refusal.about(path.unwrap_or_else(|| "the corpus".to_owned())))
     }
