@@ -27,6 +27,17 @@ pub enum Role {
     Passage,
 }
 
+/// What becomes of a text that is longer than a model reads at once.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum LongTexts {
+    /// It is embedded in pieces, and its vector is the mean of theirs, weighted by their
+    /// lengths in tokens: all of it counts.
+    #[default]
+    Split,
+    /// Only its beginning counts, as much as the model reads at once.
+    Cut,
+}
+
 /// What decides whether two models give the same vectors.
 ///
 /// Two identities are equal if their hashes are: a renamed model is the same model.
@@ -68,9 +79,14 @@ pub trait Embedder: Send + Sync {
     /// Dimension of every vector returned.
     fn dim(&self) -> usize;
 
-    /// The most tokens of one text that [`embed`](Self::embed) reads, as counted by
+    /// The most tokens of one text that the model reads at once, as counted by
     /// [`count_tokens`](Self::count_tokens); `None` if it reads any number.
     fn max_tokens(&self) -> Option<usize>;
+
+    /// What [`embed`](Self::embed) does with longer texts; without this method they are cut.
+    fn long_texts(&self) -> LongTexts {
+        LongTexts::Cut
+    }
 
     /// Length of `text` in the model's tokens, without special tokens and prefixes.
     ///
@@ -112,6 +128,10 @@ macro_rules! embedder_behind {
 
             fn max_tokens(&self) -> Option<usize> {
                 (**self).max_tokens()
+            }
+
+            fn long_texts(&self) -> LongTexts {
+                (**self).long_texts()
             }
 
             fn count_tokens(&self, text: &str) -> Result<usize> {

@@ -74,6 +74,8 @@ mod files;
 mod hit;
 mod index;
 mod kernel;
+#[cfg(feature = "fastembed")]
+mod onnx;
 mod passage;
 mod progress;
 mod query;
@@ -84,12 +86,15 @@ mod sections;
 mod segment;
 mod store;
 mod vectors;
+mod workers;
 
 pub use article::{Article, ArticleHead, Date, Metadata, Value};
 pub use chunk::{Chunker, Sentences, sentences};
 #[cfg(feature = "hub")]
 pub use embed::PretrainedModel;
-pub use embed::{EmbedReport, EmbedStage, Embedder, ModelIdentity, Role, StaticEmbedder};
+pub use embed::{
+    EmbedReport, EmbedStage, Embedder, LongTexts, ModelIdentity, Role, StaticEmbedder,
+};
 #[cfg(feature = "fastembed")]
 pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
 pub use error::{Cause, Error, Result};
@@ -100,7 +105,7 @@ pub use index::{
     IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
 };
 pub use passage::Passage;
-pub use progress::{Cancel, Progress};
+pub use progress::{Cancel, Phase, Progress};
 pub use query::Query;
 pub use retriever::{
     AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, SegmentStats,

@@ -7,15 +7,28 @@ use std::sync::{
 
 use crate::{Error, Result};
 
+/// What a long operation is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Phase {
+    /// Embedding texts.
+    Embed,
+    /// Linking vectors into a graph.
+    Link,
+}
+
 /// How far a long operation is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// Texts embedded so far.
+    /// What is counted.
+    pub phase: Phase,
+    /// Texts embedded, or vectors linked, so far.
     pub done: usize,
-    /// Texts to embed in all; in a [sync](crate::Retriever::sync) as far as it is known yet.
+    /// Texts to embed, or vectors to link, in all; in a [sync](crate::Retriever::sync) as far
+    /// as it is known yet.
     pub total: usize,
-    /// Tokens embedded so far.
+    /// Tokens embedded so far; 0 while vectors are linked.
     pub tokens: usize,
 }
 

@@ -38,9 +38,9 @@ fn each_foreign_crate_has_one_home() {
     for (name, home) in [
         ("hnsw_rs::", "index/hierarchy.rs"),
         ("bincode::", "store/codec.rs"),
-        ("fastembed::", "embed/pretrained/session.rs"),
-        ("use ort::", "embed/pretrained/runtime.rs"),
-        ("hf_hub::", "embed/pretrained/hub.rs"),
+        ("fastembed::", "onnx/session.rs"),
+        ("use ort::", "onnx/runtime.rs"),
+        ("hf_hub::", "onnx/hub.rs"),
         ("ndarray::", "vectors.rs"),
         ("jiff::", "article.rs"),
         ("unicode_segmentation::", "chunk/unicode.rs"),

@@ -26,10 +26,10 @@ fn vectors_do_not_depend_on_workers_or_batches() {
     let texts = as_strs(&texts);
     let one_by_one = texts.iter().map(|text| embedder.embed(Role::Passage, &[text]).unwrap());
     let want = Vectors::concat(embedder.dim(), &one_by_one.collect::<Vec<_>>()).unwrap();
-    for (workers, batch) in [(1, 1), (1, 1_000), (2, 7), (4, 32), (300, 1)] {
-        let stage = EmbedStage::new(&embedder).workers(workers).batch(batch);
+    for (workers, tokens) in [(1, 1), (1, 1_000_000), (2, 700), (4, 1_024), (300, 1)] {
+        let stage = EmbedStage::new(&embedder).workers(workers).batch_tokens(tokens);
         let (got, report) = stage.run(Role::Passage, &texts).unwrap();
-        assert_eq!(got, want, "{workers} workers, batches of {batch}");
+        assert_eq!(got, want, "{workers} workers, batches of {tokens} tokens");
         assert_eq!((report.texts, report.truncated), (texts.len(), 0));
         let tokens: usize = texts.iter().map(|text| embedder.count_tokens(text).unwrap()).sum();
         assert_eq!(report.tokens, tokens);
@@ -49,7 +49,7 @@ fn progress_only_grows_and_ends_at_all() {
     let texts = corpus::texts(1, 200, 20);
     let seen = Mutex::new(Vec::<Progress>::new());
     let note = |progress| seen.lock().unwrap().push(progress);
-    let stage = EmbedStage::new(&embedder).workers(3).batch(9).progress(&note);
+    let stage = EmbedStage::new(&embedder).workers(3).batch_tokens(150).progress(&note);
     let (_, report) = stage.run(Role::Passage, &as_strs(&texts)).unwrap();
     let seen = seen.into_inner().unwrap();
     assert!(seen.is_sorted_by_key(|progress| (progress.done, progress.tokens)));
@@ -100,7 +100,7 @@ impl Embedder for Faulty {
 
 fn run(model: &Faulty, workers: usize) -> Result<usize> {
     let texts = ["a"; 400];
-    let stage = EmbedStage::new(model).workers(workers).batch(5).cancel(&model.cancel);
+    let stage = EmbedStage::new(model).workers(workers).batch_tokens(5).cancel(&model.cancel);
     stage.run(Role::Passage, &texts).map(|(vectors, _)| vectors.len())
 }
 
@@ -157,7 +157,9 @@ fn what_a_model_cannot_read_is_counted() {
 fn settings_are_checked() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let stage = || EmbedStage::new(&embedder);
-    for (stage, want) in [(stage().workers(0), "workers"), (stage().batch(0), "batch")] {
+    for (stage, want) in
+        [(stage().workers(0), "workers"), (stage().batch_tokens(0), "batch_tokens")]
+    {
         let error = stage.run(Role::Query, &["x"]).unwrap_err();
         assert!(matches!(error, Error::Setting { name, got: 0, .. } if name == want), "{error}");
     }

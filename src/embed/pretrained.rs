@@ -1,15 +1,10 @@
 //! Transformer models, run by fastembed over ONNX Runtime.
 
 mod builder;
-mod folder;
-#[cfg(feature = "hub")]
-mod hub;
 #[cfg(feature = "hub")]
 mod models;
-mod pool;
 mod recipe;
-mod runtime;
-mod session;
+mod runs;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -19,18 +14,24 @@ pub use builder::FastEmbedderBuilder;
 pub use models::PretrainedModel;
 pub use recipe::Pooling;
 
-use super::{Embedder, ModelIdentity, Role};
-use crate::{Error, Result, Vectors};
-use pool::Pool;
+use super::{Embedder, LongTexts, ModelIdentity, Role};
+use crate::{
+    Error, Result, Vectors,
+    onnx::{EmbedSession, Pool, Tokens},
+};
 use recipe::Recipe;
-use session::{Counter, Session};
+use runs::{Piece, runs};
 
 /// A transformer model that runs in ONNX Runtime.
 ///
-/// Texts are embedded one per run, which on a CPU is faster than batches padded to their
-/// longest text and makes a text's vector independent of the others. Several threads may
-/// call at once: each call takes one of [`max_workers`](Embedder::max_workers) sessions
-/// and waits if none is free.
+/// Only texts of the same length in tokens share a run of the model, short ones up to 192
+/// tokens together: nothing is padded, which on a CPU is faster than batches of like length,
+/// takes less memory, and leaves a text's vector independent of the others. Texts of a
+/// dynamically quantised model run alone, since it rounds all texts of a run alike.
+///
+/// Several threads may call at once: each call takes one of
+/// [`max_workers`](Embedder::max_workers) sessions and waits if none is free. To embed many
+/// texts on all of them, use [`EmbedStage`](crate::EmbedStage).
 ///
 /// # ONNX Runtime
 ///
@@ -64,9 +65,15 @@ pub struct FastEmbedder {
     dim: usize,
     max_tokens: usize,
     recipe: Recipe,
-    counter: Counter,
-    sessions: Pool<Session>,
+    /// Whether no text may share a run with another.
+    runs_alone: bool,
+    tokens: Tokens,
+    sessions: Pool<EmbedSession>,
 }
+
+/// Tokens that texts of the same length have together in a run, at most: where a run of a single
+/// one is as fast (`cargo bench --bench embed`).
+const TOKENS_OF_A_RUN: usize = 192;
 
 impl FastEmbedder {
     /// Loads an ONNX model from a folder, with the settings of [`FastEmbedderBuilder`] at
@@ -130,27 +137,55 @@ impl Embedder for FastEmbedder {
         Some(self.max_tokens)
     }
 
+    fn long_texts(&self) -> LongTexts {
+        self.recipe.long_texts
+    }
+
     fn count_tokens(&self, text: &str) -> Result<usize> {
-        (self.counter)(text).map_err(Error::Embed)
+        self.tokens.count(text)
     }
 
     fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
-        if texts.is_empty() {
-            return Ok(Vectors::empty(self.dim));
-        }
-        let prefix = self.recipe.prefix(role);
-        let rows = self.sessions.run(|session| {
-            let mut rows = Vec::with_capacity(texts.len() * self.dim);
-            for text in texts {
-                rows.extend(session.embed(&[prefix, text].concat())?);
+        let pieces = self.pieces(role, texts)?;
+        let together = if self.runs_alone { 0 } else { TOKENS_OF_A_RUN };
+        let embed = |session: &mut EmbedSession| {
+            let mut rows = vec![0.0; texts.len() * self.dim];
+            for run in runs(&pieces, together) {
+                let texts: Vec<&str> = run.iter().map(|piece| &*piece.text).collect();
+                for (piece, vector) in run.iter().zip(session.embed(&texts)?) {
+                    piece.add(vector, &mut rows[piece.row * self.dim..][..self.dim]);
+                }
             }
             Ok(rows)
-        });
-        Vectors::normalized(self.dim, rows.map_err(Error::Embed)?)
+        };
+        let rows = self.sessions.run(embed).map_err(Error::Embed)?;
+        Vectors::normalized(self.dim, rows)
     }
 
     fn max_workers(&self) -> usize {
         self.sessions.len()
+    }
+}
+
+impl FastEmbedder {
+    /// The texts that the model is to read, by their lengths.
+    fn pieces<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<Piece<'t>>> {
+        let prefix = self.recipe.prefix(role);
+        let limit = match self.recipe.long_texts {
+            LongTexts::Split => self.max_tokens,
+            LongTexts::Cut => usize::MAX,
+        };
+        let mut pieces = Vec::with_capacity(texts.len());
+        for (row, text) in texts.iter().enumerate() {
+            let parts = self.tokens.pieces(text, limit)?;
+            let alone = parts.len() == 1;
+            for (part, tokens) in parts {
+                let share = (!alone).then_some(tokens);
+                pieces.push(Piece::new(row, prefix, part, share, &self.tokens)?);
+            }
+        }
+        pieces.sort_by_key(|piece| piece.tokens);
+        Ok(pieces)
     }
 }
 

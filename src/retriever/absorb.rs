@@ -229,9 +229,13 @@ impl Retriever {
     ) -> Result<(Vectors, EmbedReport)> {
         let stage = self.searcher.stage().cancel(&self.settings.cancel);
         let Some(progress) = &self.settings.progress else { return stage.run(role, texts) };
-        let from_there = |Progress { done, total, tokens }: Progress| {
-            let (done, total) = (done + before.texts, total + before.texts);
-            progress(Progress { done, total, tokens: tokens + before.tokens });
+        let from_there = |reached: Progress| {
+            progress(Progress {
+                done: reached.done + before.texts,
+                total: reached.total + before.texts,
+                tokens: reached.tokens + before.tokens,
+                ..reached
+            });
         };
         stage.progress(&from_there).run(role, texts)
     }

@@ -15,7 +15,10 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Duration;
 
-use passim::{Embedder, Error, FastEmbedder, FastEmbedderBuilder, Pooling, Role, Vectors};
+use passim::{
+    EmbedStage, Embedder, Error, FastEmbedder, FastEmbedderBuilder, LongTexts, Pooling, Role,
+    Vectors,
+};
 use rayon::prelude::*;
 use tempfile::TempDir;
 
@@ -160,14 +163,15 @@ fn tokens_are_counted_without_special_ones_and_without_cutting() {
     assert_eq!(embedder.count_tokens(&"otter ".repeat(2000)).unwrap(), 2000);
 }
 
-/// The last token within the limit counts, the first beyond it does not.
+/// The last token within the limit counts, the first beyond it does not, if texts are cut.
 #[test]
-fn exactly_max_tokens_are_read() {
+fn exactly_max_tokens_are_read_at_once() {
     let Some(model) = minilm() else { return };
     for prefix in ["", "passage: "] {
         for max_length in [16, 512] {
             let builder = FastEmbedderBuilder::from_folder(&model).workers(1);
-            let embedder = builder.max_length(max_length).passage_prefix(prefix).build().unwrap();
+            let builder = builder.max_length(max_length).long_texts(LongTexts::Cut);
+            let embedder = builder.passage_prefix(prefix).build().unwrap();
             let limit = embedder.max_tokens().unwrap();
             assert_eq!(limit, max_length - 2 - embedder.count_tokens(prefix).unwrap());
             let ending = |len: usize, last: &str| {
@@ -179,6 +183,41 @@ fn exactly_max_tokens_are_read() {
             assert_eq!(ending(limit + 1, "cat"), ending(limit + 1, "bank"));
         }
     }
+}
+
+/// All of a long text counts, each piece by its length.
+#[test]
+fn a_long_text_is_split_and_its_pieces_are_pooled() {
+    let Some(model) = minilm() else { return };
+    let builder = || FastEmbedderBuilder::from_folder(&model).workers(1);
+    let embedder = builder().passage_prefix("passage: ").max_length(64).build().unwrap();
+    assert_eq!((embedder.long_texts(), embedder.max_tokens()), (LongTexts::Split, Some(60)));
+    let (otters, banks) = ("otter sleep river ".repeat(20), "bank rates inflation ".repeat(10));
+    let embed = |texts: &[&str]| embedder.embed(Role::Passage, texts).unwrap();
+
+    // Exactly two pieces of 60 and 30 tokens, which are texts, too.
+    let long = [otters.as_str(), &banks].concat();
+    assert_eq!(embedder.count_tokens(&long).unwrap(), 90);
+    let (first, second) = long.split_at(long.match_indices(' ').nth(44).unwrap().0 + 1);
+    let parts = embed(&[first, second, &long, "otter"]);
+    let mean = parts.row(0).iter().zip(parts.row(1)).map(|(a, b)| 45.0 * a + 45.0 * b).collect();
+    let mean = Vectors::normalized(384, mean).unwrap();
+    let off = mean.row(0).iter().zip(parts.row(2)).map(|(a, b)| (a - b).abs());
+    assert!(off.fold(0.0, f32::max) < 1e-6);
+    assert_eq!(embed(&["otter"]).row(0), parts.row(3));
+
+    // What is at the end of a very long text counts, too, and the report tells.
+    let (long, other) = ("otter ".repeat(2_000) + &banks, "otter ".repeat(2_030));
+    let (vectors, report) =
+        EmbedStage::new(&embedder).run(Role::Passage, &[&long, &other]).unwrap();
+    assert_eq!((report.tokens, report.split, report.truncated), (4_060, 2, 0));
+    assert_ne!(vectors.row(0), vectors.row(1));
+
+    let cutting = builder().max_length(64).long_texts(LongTexts::Cut).build().unwrap();
+    assert_ne!(cutting.identity(), builder().max_length(64).build().unwrap().identity());
+    let (vectors, report) = EmbedStage::new(&cutting).run(Role::Passage, &[&long, &other]).unwrap();
+    assert_eq!((report.tokens, report.split, report.truncated), (4_060, 0, 2));
+    assert_eq!(vectors.row(0), vectors.row(1));
 }
 
 #[test]
@@ -262,6 +301,7 @@ fn settings_out_of_range_are_named() {
         (builder().threads(0), "threads"),
         (builder().max_length(513), "max_length"),
         (builder().max_length(7), "max_length"),
+        (builder().max_length(9), "max_length"),
         (builder().query_prefix(&long), "max_length"),
     ] {
         let error = builder.build().unwrap_err();

@@ -1,24 +1,22 @@
-//! How a transformer model is opened: where it is, what is put before texts, and how many
-//! sessions of how many threads run it.
+//! How an embedding model is opened: where it is, what is put before texts, how vectors are
+//! pooled, and how many sessions of how many threads run it.
 
-use std::path::PathBuf;
-use std::thread::{self, ScopedJoinHandle};
-
-use super::folder::ModelFiles;
-use super::pool::Pool;
-use super::recipe::Recipe;
-use super::session::{Counter, Session, SessionSettings};
-use super::{FastEmbedder, Pooling, runtime};
 #[cfg(feature = "hub")]
-use super::{hub, models};
-use crate::{Cause, Error, ModelIdentity, Result};
+use std::path::PathBuf;
 
-/// All sessions together hold no more weights than this, in bytes, unless the user sets
-/// their number.
-const WEIGHT_BUDGET: usize = 4 << 30;
+#[cfg(feature = "hub")]
+use super::models;
+use super::recipe::Recipe;
+use super::{FastEmbedder, Pooling};
+#[cfg(feature = "hub")]
+use crate::onnx::{fetch, hub_embedder};
+use crate::{
+    Cause, Error, LongTexts, ModelIdentity, Result,
+    onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens},
+};
 
-const DAMAGED: &str = "its files are damaged, or of a kind that fastembed does not run: get or \
-                       export them again";
+/// The least room for text in the input, in tokens: what no single character is longer than.
+const ROOM: usize = 8;
 
 /// Settings of a [`FastEmbedder`]; [`build`](Self::build) checks them and loads the model.
 ///
@@ -37,22 +35,11 @@ const DAMAGED: &str = "its files are damaged, or of a kind that fastembed does n
 /// ```
 #[derive(Clone, Debug)]
 pub struct FastEmbedderBuilder {
-    source: Source,
-    workers: Option<usize>,
-    threads: Option<usize>,
+    opening: Opening,
     pooling: Option<Pooling>,
     query_prefix: Option<String>,
     passage_prefix: Option<String>,
-    max_length: Option<usize>,
-    #[cfg(feature = "hub")]
-    cache: Option<PathBuf>,
-}
-
-#[derive(Clone, Debug)]
-enum Source {
-    Folder(PathBuf),
-    #[cfg(feature = "hub")]
-    Name(String),
+    long_texts: LongTexts,
 }
 
 /// A model's files, and what it wants where the user says nothing.
@@ -81,21 +68,11 @@ impl FastEmbedderBuilder {
     }
 
     fn new(source: Source) -> Self {
-        Self {
-            source,
-            workers: None,
-            threads: None,
-            pooling: None,
-            query_prefix: None,
-            passage_prefix: None,
-            max_length: None,
-            #[cfg(feature = "hub")]
-            cache: None,
-        }
+        let (opening, long_texts) = (Opening::new(source), LongTexts::default());
+        Self { opening, pooling: None, query_prefix: None, passage_prefix: None, long_texts }
     }
 
-    /// The most sessions to open, 1 or more; each embeds one text at a time and holds the
-    /// weights once.
+    /// The most sessions to open, 1 or more; each holds the weights once.
     ///
     /// `workers` times [`threads`](Self::threads) is never above the cores: fewer sessions
     /// are opened then, as [`Embedder::max_workers`](crate::Embedder::max_workers) says.
@@ -103,7 +80,7 @@ impl FastEmbedderBuilder {
     /// weights.
     #[must_use]
     pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = Some(workers);
+        self.opening.workers = Some(workers);
         self
     }
 
@@ -114,7 +91,7 @@ impl FastEmbedderBuilder {
     /// threads shorten the wait for one text.
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
-        self.threads = Some(threads);
+        self.opening.threads = Some(threads);
         self
     }
 
@@ -143,7 +120,15 @@ impl FastEmbedderBuilder {
     /// its own.
     #[must_use]
     pub fn max_length(mut self, tokens: usize) -> Self {
-        self.max_length = Some(tokens);
+        self.opening.max_length = Some(tokens);
+        self
+    }
+
+    /// What becomes of texts that are longer than the model reads at once; without this call
+    /// they are [split](LongTexts::Split).
+    #[must_use]
+    pub fn long_texts(mut self, long_texts: LongTexts) -> Self {
+        self.long_texts = long_texts;
         self
     }
 
@@ -152,7 +137,7 @@ impl FastEmbedderBuilder {
     #[cfg(feature = "hub")]
     #[must_use]
     pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.cache = Some(folder.into());
+        self.opening.cache = Some(folder.into());
         self
     }
 
@@ -164,39 +149,28 @@ impl FastEmbedderBuilder {
     /// model has positions for or leaves no room for text; and those of
     /// [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
     pub fn build(self) -> Result<FastEmbedder> {
-        Error::check_setting("workers", self.workers.unwrap_or(1), 1.., "1 or more")?;
-        Error::check_setting("threads", self.threads.unwrap_or(1), 1.., "1 or more")?;
-        let mut loaded = self.load()?;
+        self.opening.check()?;
+        let loaded = self.load()?;
         let recipe = self.recipe(&loaded)?;
-        let hash = loaded.files.hash(&recipe.words());
-        loaded.files.state_length(recipe.max_length)?;
-        runtime::environment()?;
+        let Loaded { name, files, dim: expected, .. } = loaded;
+        let identity = ModelIdentity { hash: files.hash(&recipe.words()), name };
+        let runs_alone = files.is_dynamically_quantized();
+        onnx::require_runtime()?;
 
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        let weights = loaded.files.weight_bytes();
-        let (workers, threads) = share(cores, weights, self.workers, self.threads);
-        let settings =
-            SessionSettings { pooling: recipe.pooling, max_length: recipe.max_length, threads };
-        tracing::debug!(model = loaded.name, workers, threads, "opening sessions");
-        let opened = open(&loaded.files, settings, workers, loaded.dim);
-        let Opened { sessions, counter, dim, special_tokens } = opened.map_err(|source| {
-            Error::Model { name: loaded.name.clone(), remedy: DAMAGED, source }
-        })?;
-        let taken = special_tokens + recipe.longest_prefix(&counter)?;
-        let room = "enough for special tokens, prefix and text";
-        Error::check_setting("max_length", recipe.max_length, taken + 1.., room)?;
-        Ok(FastEmbedder {
-            identity: ModelIdentity { name: loaded.name, hash },
-            dim,
-            max_tokens: recipe.max_length - taken,
-            recipe,
-            counter,
-            sessions: Pool::new(sessions)?,
-        })
+        let open = |files, settings| EmbedSession::open(files, settings, recipe.pooling);
+        let mut sessions = self.opening.sessions(&identity.name, files, recipe.max_length, open)?;
+        let tried = try_out(&mut sessions, expected);
+        let (tokens, dim) = tried.map_err(|source| onnx::unrunnable(&identity.name, source))?;
+        let taken = tokens.special() + recipe.longest_prefix(&tokens)?;
+        let room = "enough for special tokens, prefix and 8 tokens of text";
+        Error::check_setting("max_length", recipe.max_length, taken + ROOM.., room)?;
+        let max_tokens = recipe.max_length - taken;
+        let sessions = Pool::new(sessions)?;
+        Ok(FastEmbedder { identity, dim, max_tokens, recipe, runs_alone, tokens, sessions })
     }
 
     fn load(&self) -> Result<Loaded> {
-        match &self.source {
+        match &self.opening.source {
             Source::Folder(folder) => {
                 let files = ModelFiles::read(folder)?;
                 Ok(Loaded {
@@ -213,10 +187,11 @@ impl FastEmbedderBuilder {
             Source::Name(name) => {
                 let model = models::find(name)?;
                 // Before a long download that would be for nothing.
-                runtime::environment()?;
+                onnx::require_runtime()?;
+                let files = fetch(model.name, hub_embedder(model.name), self.opening.cache.clone());
                 Ok(Loaded {
                     name: model.name.to_owned(),
-                    files: hub::fetch(model, self.cache.clone())?,
+                    files: files?,
                     pooling: Some(model.pooling),
                     query_prefix: model.query_prefix,
                     passage_prefix: model.passage_prefix,
@@ -229,10 +204,6 @@ impl FastEmbedderBuilder {
 
     /// What the user set, else what the model wants.
     fn recipe(&self, loaded: &Loaded) -> Result<Recipe> {
-        let positions = loaded.files.positions()?.unwrap_or(usize::MAX);
-        let max_length = self.max_length.unwrap_or(loaded.max_length.min(positions));
-        let allowed = "8 or more, and no more than the model has positions for";
-        Error::check_setting("max_length", max_length, 8..=positions, allowed)?;
         let prefix = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
         Ok(Recipe {
             pooling: match self.pooling.or(loaded.pooling) {
@@ -241,93 +212,23 @@ impl FastEmbedderBuilder {
             },
             query_prefix: prefix(&self.query_prefix, loaded.query_prefix),
             passage_prefix: prefix(&self.passage_prefix, loaded.passage_prefix),
-            max_length,
+            max_length: self.opening.max_length(&loaded.files, loaded.max_length)?,
+            long_texts: self.long_texts,
         })
     }
 }
 
-/// Sessions of one model, and what was learned by trying the first.
-struct Opened {
-    sessions: Vec<Session>,
-    counter: Counter,
-    dim: usize,
-    special_tokens: usize,
-}
-
-fn open(
-    files: &ModelFiles,
-    settings: SessionSettings,
-    workers: usize,
+/// The tokenizer of a model and the dimension of its vectors.
+fn try_out(
+    sessions: &mut [EmbedSession],
     expected_dim: Option<usize>,
-) -> Result<Opened, Cause> {
-    let mut sessions = open_all(files, settings, workers)?;
-    let [first, ..] = &mut sessions[..] else { return Err("no session was opened".into()) };
-    let (counter, special_tokens) = (first.counter()?, first.special_tokens()?);
-    let dim = first.embed("dimension")?.len();
-    if let Some(expected) = expected_dim.filter(|expected| *expected != dim) {
-        return Err(Error::Dimension { expected, got: dim }.into());
-    }
-    Ok(Opened { sessions, counter, dim, special_tokens })
-}
-
-/// Opens sessions side by side, since each takes a core for a while.
-fn open_all(
-    files: &ModelFiles,
-    settings: SessionSettings,
-    workers: usize,
-) -> Result<Vec<Session>, Cause> {
-    thread::scope(|scope| {
-        let start =
-            |_| thread::Builder::new().spawn_scoped(scope, || Session::open(files, settings));
-        let opening: Vec<_> = (0..workers).map(start).collect::<Result<_, _>>()?;
-        let opened: Vec<_> = opening.into_iter().map(ScopedJoinHandle::join).collect();
-        opened.into_iter().map(|session| session.map_err(|_| "fastembed panicked")?).collect()
-    })
-}
-
-/// How many sessions of how many threads run on `cores`, given what the user wants.
-fn share(
-    cores: usize,
-    weight_bytes: usize,
-    workers: Option<usize>,
-    threads: Option<usize>,
-) -> (usize, usize) {
-    let affordable = (WEIGHT_BUDGET / weight_bytes.max(1)).clamp(1, cores);
-    let threads = threads.unwrap_or_else(|| if workers.is_some() { 1 } else { cores / affordable });
-    let threads = threads.min(cores);
-    (workers.unwrap_or(affordable).min(cores / threads), threads)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    const MB: usize = 1 << 20;
-
-    #[test]
-    fn small_models_get_one_session_per_core() {
-        assert_eq!(share(2, 90 * MB, None, None), (2, 1));
-        assert_eq!(share(16, 90 * MB, None, None), (16, 1));
-        assert_eq!(share(16, 90 * MB, None, Some(4)), (4, 4));
-    }
-
-    #[test]
-    fn large_models_get_the_cores_as_threads() {
-        assert_eq!(share(16, 1_100 * MB, None, None), (3, 5));
-        assert_eq!(share(16, 9_000 * MB, None, None), (1, 16));
-    }
-
-    #[test]
-    fn never_more_threads_than_cores() {
-        for cores in 1..=9 {
-            for workers in [None, Some(1), Some(3), Some(99)] {
-                for threads in [None, Some(1), Some(2), Some(99)] {
-                    for bytes in [0, 90 * MB, 1_100 * MB, usize::MAX] {
-                        let (workers, threads) = share(cores, bytes, workers, threads);
-                        assert!(workers >= 1 && threads >= 1 && workers * threads <= cores);
-                    }
-                }
-            }
-        }
+) -> Result<(Tokens, usize), Cause> {
+    let [first, ..] = sessions else { return Err("no session was opened".into()) };
+    let tokens = first.tokens()?;
+    let vectors = first.embed(&["dimension"])?;
+    let dim = vectors.iter().map(Vec::len).sum();
+    match expected_dim {
+        Some(expected) if expected != dim => Err(Error::Dimension { expected, got: dim }.into()),
+        _ => Ok((tokens, dim)),
     }
 }

@@ -1,7 +1,7 @@
 //! The retrieval models that can be loaded by name, and what each of them wants.
 
-use super::{Pooling, session};
-use crate::{Error, Result};
+use super::Pooling;
+use crate::{Error, Result, onnx::hub_embedder};
 
 /// A retrieval model that [`FastEmbedder::from_name`](crate::FastEmbedder::from_name) loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,7 +133,7 @@ pub(super) static MODELS: [PretrainedModel; 45] = [
 pub(super) fn find(name: &str) -> Result<&'static PretrainedModel> {
     let named = |candidate: &str| candidate.eq_ignore_ascii_case(name);
     let hosted = |model: &PretrainedModel| {
-        session::hub_model(model.name).is_some_and(|hub| named(&hub.repository))
+        hub_embedder(model.name).is_some_and(|hub| named(&hub.repository))
     };
     let find = |is_it: &dyn Fn(&PretrainedModel) -> bool| MODELS.iter().find(|model| is_it(model));
     find(&|model| named(model.name))

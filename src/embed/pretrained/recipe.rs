@@ -1,7 +1,6 @@
 //! What is done to a text beside what the model's files say: prefix, cut and pooling.
 
-use super::session::Counter;
-use crate::{Error, Result, Role};
+use crate::{LongTexts, Result, Role, onnx::Tokens};
 
 /// How the token vectors of a transformer become the vector of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -21,6 +20,7 @@ pub(super) struct Recipe {
     pub(super) passage_prefix: String,
     /// In tokens, with special tokens and prefix.
     pub(super) max_length: usize,
+    pub(super) long_texts: LongTexts,
 }
 
 impl Recipe {
@@ -32,16 +32,15 @@ impl Recipe {
     }
 
     /// The settings as text, for the hash of the model's identity.
-    pub(super) fn words(&self) -> [String; 4] {
-        let pooling = format!("{:?}", self.pooling);
+    pub(super) fn words(&self) -> [String; 5] {
+        let [pooling, long_texts] =
+            [format!("{:?}", self.pooling), format!("{:?}", self.long_texts)];
         let (query, passage) = (self.query_prefix.clone(), self.passage_prefix.clone());
-        [pooling, query, passage, self.max_length.to_string()]
+        [pooling, query, passage, self.max_length.to_string(), long_texts]
     }
 
     /// Length of the longer prefix, in tokens.
-    pub(super) fn longest_prefix(&self, count: &Counter) -> Result<usize> {
-        let query = count(&self.query_prefix).map_err(Error::Embed)?;
-        let passage = count(&self.passage_prefix).map_err(Error::Embed)?;
-        Ok(query.max(passage))
+    pub(super) fn longest_prefix(&self, tokens: &Tokens) -> Result<usize> {
+        Ok(tokens.count(&self.query_prefix)?.max(tokens.count(&self.passage_prefix)?))
     }
 }

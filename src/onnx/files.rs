@@ -4,11 +4,11 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use memchr::memmem;
 use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::Pooling;
-use crate::{Cause, Error, Result};
+use crate::{Cause, Error, Pooling, Result};
 
 /// Where exporters put the graph.
 const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
@@ -20,22 +20,23 @@ const USUAL_LENGTH: usize = 512;
 const SHIFTED_POSITIONS: [&str; 4] = ["roberta", "xlm-roberta", "camembert", "mpnet"];
 
 /// The contents of a model's files.
-pub(super) struct ModelFiles {
+#[derive(Clone)]
+pub(crate) struct ModelFiles {
     folder: PathBuf,
-    pub(super) onnx: Vec<u8>,
+    pub(crate) onnx: Vec<u8>,
     /// Weights kept beside the graph, by file name.
-    pub(super) external: Vec<(String, Vec<u8>)>,
-    pub(super) tokenizer: Vec<u8>,
-    pub(super) config: Vec<u8>,
-    pub(super) special_tokens_map: Vec<u8>,
-    pub(super) tokenizer_config: Vec<u8>,
+    pub(crate) external: Vec<(String, Vec<u8>)>,
+    pub(crate) tokenizer: Vec<u8>,
+    pub(crate) config: Vec<u8>,
+    pub(crate) special_tokens_map: Vec<u8>,
+    pub(crate) tokenizer_config: Vec<u8>,
     /// The output to read, where the graph has several and the first choice is wrong.
-    pub(super) output: Option<&'static str>,
+    pub(crate) output: Option<&'static str>,
 }
 
 impl ModelFiles {
     /// Reads a folder that holds one model.
-    pub(super) fn read(folder: &Path) -> Result<Self> {
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
         let graph = GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists());
         let graph = graph.unwrap_or_else(|| folder.join(GRAPHS[0]));
         let external = weights_beside(&graph).map_err(|source| unread(&graph, source))?;
@@ -43,7 +44,7 @@ impl ModelFiles {
     }
 
     /// Reads the graph, its external weights and the tokenizer's files in `folder`.
-    pub(super) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
+    pub(crate) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
         let external = external.iter().map(|path| Ok((file_name(path), contents(path)?)));
         let text = |name: &str| contents(&folder.join(name));
         Ok(Self {
@@ -61,18 +62,25 @@ impl ModelFiles {
     }
 
     /// Name of the folder.
-    pub(super) fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
         file_name(&folder)
     }
 
     /// Bytes of weights, which every session holds once.
-    pub(super) fn weight_bytes(&self) -> usize {
+    pub(crate) fn weight_bytes(&self) -> usize {
         self.onnx.len() + self.external.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
     }
 
+    /// Whether the graph rounds what flows through it by the range of all that is in a run, so
+    /// that a text's vector depends on the texts beside it.
+    pub(crate) fn is_dynamically_quantized(&self) -> bool {
+        // The names of its operators are in the file as they are.
+        memmem::find(&self.onnx, b"DynamicQuantize").is_some()
+    }
+
     /// The pooling that `1_Pooling/config.json` states; [`Pooling::Mean`] without that file.
-    pub(super) fn pooling(&self) -> Result<Pooling> {
+    pub(crate) fn pooling(&self) -> Result<Pooling> {
         let path = self.folder.join("1_Pooling/config.json");
         let Some(bytes) = optional(&path)? else { return Ok(Pooling::Mean) };
         let config = json(&path, &bytes)?;
@@ -95,7 +103,7 @@ impl ModelFiles {
     }
 
     /// The most tokens that the model has positions for; `None` if it does not say.
-    pub(super) fn positions(&self) -> Result<Option<usize>> {
+    pub(crate) fn positions(&self) -> Result<Option<usize>> {
         let config = json(&self.folder.join("config.json"), &self.config)?;
         let shift = match config["model_type"].as_str() {
             Some(kind) if SHIFTED_POSITIONS.contains(&kind) => {
@@ -109,7 +117,7 @@ impl ModelFiles {
 
     /// The length of input that the files state: the least of positions, tokenizer's limit
     /// and sentence-transformers' limit.
-    pub(super) fn max_length(&self) -> Result<usize> {
+    pub(crate) fn max_length(&self) -> Result<usize> {
         let tokenizer = json(&self.folder.join("tokenizer_config.json"), &self.tokenizer_config)?;
         let path = self.folder.join("sentence_bert_config.json");
         let sentence = match optional(&path)? {
@@ -122,7 +130,7 @@ impl ModelFiles {
 
     /// Makes `tokenizer_config.json` state `max_length`, which fastembed obeys before
     /// its own setting, and a padding token, which it asks for and which we do not use.
-    pub(super) fn state_length(&mut self, max_length: usize) -> Result<()> {
+    pub(crate) fn state_length(&mut self, max_length: usize) -> Result<()> {
         let path = self.folder.join("tokenizer_config.json");
         let mut config = json(&path, &self.tokenizer_config)?;
         let Some(fields) = config.as_object_mut() else {
@@ -137,7 +145,7 @@ impl ModelFiles {
     }
 
     /// Hashes everything that vectors depend on: the files, and `settings` in words.
-    pub(super) fn hash(&self, settings: &[String]) -> u128 {
+    pub(crate) fn hash(&self, settings: &[String]) -> u128 {
         let mut hasher = Xxh3::new();
         let mut add = |part: &[u8]| {
             // With its length before it, no part can be taken for the end of another.

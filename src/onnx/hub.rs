@@ -7,9 +7,7 @@ use std::path::{Path, PathBuf};
 use hf_hub::Cache;
 use hf_hub::api::sync::{ApiBuilder, ApiRepo};
 
-use super::folder::ModelFiles;
-use super::models::PretrainedModel;
-use super::session;
+use super::ModelFiles;
 use crate::{Cause, Error, Result};
 
 const REMEDY: &str = "connect to the network, or set FASTEMBED_CACHE_DIR to a folder that holds \
@@ -18,6 +16,16 @@ const REMEDY: &str = "connect to the network, or set FASTEMBED_CACHE_DIR to a fo
 /// Files that every model has beside its graph.
 const TOKENIZER_FILES: [&str; 4] =
     ["tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"];
+
+/// Where a model is on the hub.
+pub(crate) struct HubModel {
+    pub(crate) repository: String,
+    pub(crate) graph: String,
+    /// Files that hold weights beside the graph.
+    pub(crate) external: Vec<String>,
+    /// The output to read, where the model has several.
+    pub(crate) output: Option<&'static str>,
+}
 
 #[derive(Debug, thiserror::Error)]
 #[error("`{file}` of {repository} is not in {} and could not be downloaded", cache.display())]
@@ -28,14 +36,17 @@ struct NotFetched {
     source: Cause,
 }
 
-/// Reads a model from the cache, downloading what is not there.
-pub(super) fn fetch(model: &PretrainedModel, cache: Option<PathBuf>) -> Result<ModelFiles> {
-    let unloaded = |source| Error::Model { name: model.name.to_owned(), remedy: REMEDY, source };
-    let hub = session::hub_model(model.name).ok_or("fastembed's list has it no more");
-    let hub = hub.map_err(|cause| unloaded(cause.into()))?;
+/// Reads the model `name` from the cache, downloading what is not there.
+pub(crate) fn fetch(
+    name: &str,
+    hub: Option<HubModel>,
+    cache: Option<PathBuf>,
+) -> Result<ModelFiles> {
+    let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
+    let hub = hub.ok_or("fastembed's list has it no more").map_err(|e| unloaded(e.into()))?;
     let repository = Repository::open(hub.repository, cache).map_err(unloaded)?;
     let get = |file: &str| repository.get(file).map_err(|error| unloaded(error.into()));
-    let graph = get(&hub.onnx)?;
+    let graph = get(&hub.graph)?;
     let external: Vec<_> = hub.external.iter().map(|file| get(file)).collect::<Result<_>>()?;
     let tokenizer: Vec<_> = TOKENIZER_FILES.into_iter().map(get).collect::<Result<_>>()?;
     let folder = tokenizer[0].parent().unwrap_or(Path::new(""));

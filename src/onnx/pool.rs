@@ -12,7 +12,7 @@ use crate::{Error, Result};
 /// parallel inside stays on that thread, and the item is given back there. So a
 /// caller that is a rayon worker, and takes up another call while it waits for
 /// this one, never waits for an item that its own stack holds.
-pub(super) struct Pool<T> {
+pub(crate) struct Pool<T> {
     slots: Vec<Slot<T>>,
     /// Positions of the slots that nobody uses.
     free: Mutex<Vec<usize>>,
@@ -34,19 +34,19 @@ impl<T: Send> Pool<T> {
     /// # Errors
     ///
     /// [`Error::Threads`] if the threads cannot be started.
-    pub(super) fn new(items: Vec<T>) -> Result<Self> {
+    pub(crate) fn new(items: Vec<T>) -> Result<Self> {
         let free = Mutex::new((0..items.len()).collect());
         let slots: Vec<_> = items.into_iter().map(Slot::new).collect::<Result<_>>()?;
         Ok(Self { slots, free, given_back: Condvar::new() })
     }
 
     /// How many callers are served at once.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
     /// Does `work` with the first item that is free.
-    pub(super) fn run<R: Send>(&self, work: impl FnOnce(&mut T) -> R + Send) -> R {
+    pub(crate) fn run<R: Send>(&self, work: impl FnOnce(&mut T) -> R + Send) -> R {
         let claim = self.claim();
         let slot = &self.slots[claim.at];
         slot.thread.install(move || {

@@ -1,0 +1,38 @@
+//! Transformer models in ONNX Runtime: what an embedder and a reranker have in common.
+
+mod files;
+#[cfg(feature = "hub")]
+mod hub;
+mod opening;
+mod pool;
+mod runtime;
+mod session;
+mod tokens;
+
+pub(crate) use files::ModelFiles;
+#[cfg(feature = "hub")]
+pub(crate) use hub::{HubModel, fetch};
+pub(crate) use opening::{Opening, Source};
+pub(crate) use pool::Pool;
+#[cfg(feature = "hub")]
+pub(crate) use session::hub_embedder;
+pub(crate) use session::{EmbedSession, SessionSettings};
+pub(crate) use tokens::Tokens;
+
+use crate::{Cause, Error, Result};
+
+/// Makes sure that ONNX Runtime is there.
+///
+/// # Errors
+///
+/// [`Error::Runtime`] if it is not.
+pub(crate) fn require_runtime() -> Result<()> {
+    runtime::environment().map(drop)
+}
+
+/// The error of the model `name` that was loaded but does not run.
+pub(crate) fn unrunnable(name: &str, source: Cause) -> Error {
+    let remedy = "its files are damaged, or of a kind that fastembed does not run: get or \
+                  export them again";
+    Error::Model { name: name.to_owned(), remedy, source }
+}

@@ -1,0 +1,130 @@
+//! How a model is opened, whatever it is for: where it is, how much it reads at once, and how
+//! many sessions of how many threads run it.
+
+use std::{path::PathBuf, thread};
+
+use super::{ModelFiles, SessionSettings};
+use crate::{Cause, Error, Result, workers::share_out};
+
+/// All sessions together hold no more weights than this, in bytes, unless the user sets
+/// their number.
+const WEIGHT_BUDGET: usize = 4 << 30;
+
+/// Where a model is.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Folder(PathBuf),
+    #[cfg(feature = "hub")]
+    Name(String),
+}
+
+/// What a user may set for any model.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) source: Source,
+    pub(crate) workers: Option<usize>,
+    pub(crate) threads: Option<usize>,
+    /// In tokens, with special ones.
+    pub(crate) max_length: Option<usize>,
+    #[cfg(feature = "hub")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+impl Opening {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            workers: None,
+            threads: None,
+            max_length: None,
+            #[cfg(feature = "hub")]
+            cache: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        Error::check_setting("workers", self.workers.unwrap_or(1), 1.., "1 or more")?;
+        Error::check_setting("threads", self.threads.unwrap_or(1), 1.., "1 or more")
+    }
+
+    /// The longest input: what the user set, else `own`, which is the model's, as far as it has
+    /// positions.
+    pub(crate) fn max_length(&self, files: &ModelFiles, own: usize) -> Result<usize> {
+        let positions = files.positions()?.unwrap_or(usize::MAX);
+        let max_length = self.max_length.unwrap_or(own.min(positions));
+        let allowed = "8 or more, and no more than the model has positions for";
+        Error::check_setting("max_length", max_length, 8..=positions, allowed)?;
+        Ok(max_length)
+    }
+
+    /// Opens the sessions of the model `name` by `open`, at least one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if one does not open.
+    pub(crate) fn sessions<S: Send>(
+        &self,
+        name: &str,
+        mut files: ModelFiles,
+        max_length: usize,
+        open: impl Fn(ModelFiles, SessionSettings) -> Result<S, Cause> + Sync,
+    ) -> Result<Vec<S>> {
+        files.state_length(max_length)?;
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        let (workers, threads) = share(cores, files.weight_bytes(), self.workers, self.threads);
+        tracing::debug!(model = name, workers, threads, "opening sessions");
+        let settings = SessionSettings { max_length, threads };
+        let open = |files| open(files, settings).map_err(|source| super::unrunnable(name, source));
+        // Two at a time: while one opens, it holds several copies of the weights.
+        let mut sessions = share_out(2, workers - 1, |_| open(files.clone()))?;
+        sessions.push(open(files)?);
+        Ok(sessions)
+    }
+}
+
+/// How many sessions of how many threads run on `cores`, given what the user wants.
+fn share(
+    cores: usize,
+    weight_bytes: usize,
+    workers: Option<usize>,
+    threads: Option<usize>,
+) -> (usize, usize) {
+    let affordable = (WEIGHT_BUDGET / weight_bytes.max(1)).clamp(1, cores);
+    let threads = threads.unwrap_or_else(|| if workers.is_some() { 1 } else { cores / affordable });
+    let threads = threads.min(cores);
+    (workers.unwrap_or(affordable).min(cores / threads), threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: usize = 1 << 20;
+
+    #[test]
+    fn small_models_get_one_session_per_core() {
+        assert_eq!(share(2, 90 * MB, None, None), (2, 1));
+        assert_eq!(share(16, 90 * MB, None, None), (16, 1));
+        assert_eq!(share(16, 90 * MB, None, Some(4)), (4, 4));
+    }
+
+    #[test]
+    fn large_models_get_the_cores_as_threads() {
+        assert_eq!(share(16, 1_100 * MB, None, None), (3, 5));
+        assert_eq!(share(16, 9_000 * MB, None, None), (1, 16));
+    }
+
+    #[test]
+    fn never_more_threads_than_cores() {
+        for cores in 1..=9 {
+            for workers in [None, Some(1), Some(3), Some(99)] {
+                for threads in [None, Some(1), Some(2), Some(99)] {
+                    for bytes in [0, 90 * MB, 1_100 * MB, usize::MAX] {
+                        let (workers, threads) = share(cores, bytes, workers, threads);
+                        assert!(workers >= 1 && threads >= 1 && workers * threads <= cores);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! One loaded model that turns texts into numbers; the only file that knows `fastembed`.
+
+#[cfg(feature = "hub")]
+use fastembed::EmbeddingModel;
+use fastembed::{
+    InitOptionsUserDefined, OutputKey, TextEmbedding, TokenizerFiles, UserDefinedEmbeddingModel,
+};
+
+#[cfg(feature = "hub")]
+use super::HubModel;
+use super::{ModelFiles, Tokens, runtime};
+use crate::{Cause, Pooling, Result};
+
+/// The [`Tokens`] of a tokenizer, whose type fastembed does not name.
+macro_rules! tokens {
+    ($tokenizer:expr) => {{
+        let mut tokenizer = $tokenizer.clone();
+        tokenizer.with_padding(None).with_truncation(None)?;
+        let (counter, special) = (tokenizer.clone(), tokenizer.encode_fast("", true)?.len());
+        Ok(Tokens {
+            count: Box::new(move |text| Ok(counter.encode_fast(text, false)?.len())),
+            starts: Box::new(move |text| {
+                let encoded = tokenizer.encode(text, false)?;
+                Ok(encoded.get_offsets().iter().map(|(start, _)| *start).collect())
+            }),
+            special,
+        })
+    }};
+}
+
+/// What a session is opened with, beside the files.
+#[derive(Clone, Copy)]
+pub(crate) struct SessionSettings {
+    /// In tokens, with the special ones.
+    pub(crate) max_length: usize,
+    pub(crate) threads: usize,
+}
+
+/// A model that embeds.
+pub(crate) struct EmbedSession(TextEmbedding);
+
+impl EmbedSession {
+    /// Loads the model. The files must state the longest input themselves, since the
+    /// shorter of both limits holds.
+    pub(crate) fn open(
+        files: ModelFiles,
+        settings: SessionSettings,
+        pooling: Pooling,
+    ) -> Result<Self, Cause> {
+        let tokenizer = tokenizer_files(&files);
+        let mut model =
+            UserDefinedEmbeddingModel::new(files.onnx, tokenizer).with_pooling(pooling.into());
+        model.output_key = files.output.map(OutputKey::ByName);
+        for (name, bytes) in files.external {
+            model = model.with_external_initializer(name, bytes);
+        }
+        let options = InitOptionsUserDefined::new()
+            .with_environment(runtime::environment()?)
+            .with_max_length(settings.max_length)
+            .with_intra_threads(settings.threads);
+        Ok(Self(TextEmbedding::try_new_from_user_defined(model, options)?))
+    }
+
+    /// The vectors of `texts`, `f32`, of the model's dimension, from one run of the model.
+    pub(crate) fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Cause> {
+        let vectors = self.0.embed(texts, Some(texts.len()))?;
+        if vectors.len() == texts.len() {
+            Ok(vectors)
+        } else {
+            Err(format!("the model returned {} vectors for {} texts", vectors.len(), texts.len())
+                .into())
+        }
+    }
+
+    /// The model's tokenizer.
+    pub(crate) fn tokens(&self) -> Result<Tokens, Cause> {
+        tokens!(self.0.tokenizer)
+    }
+}
+
+fn tokenizer_files(files: &ModelFiles) -> TokenizerFiles {
+    TokenizerFiles {
+        tokenizer_file: files.tokenizer.clone(),
+        config_file: files.config.clone(),
+        special_tokens_map_file: files.special_tokens_map.clone(),
+        tokenizer_config_file: files.tokenizer_config.clone(),
+    }
+}
+
+impl From<Pooling> for fastembed::Pooling {
+    fn from(pooling: Pooling) -> Self {
+        match pooling {
+            Pooling::Cls => Self::Cls,
+            Pooling::Mean => Self::Mean,
+        }
+    }
+}
+
+/// Where an embedding model of fastembed's list is, by fastembed's own name for it.
+#[cfg(feature = "hub")]
+pub(crate) fn hub_embedder(name: &str) -> Option<HubModel> {
+    use fastembed::ModelTrait;
+
+    let info = EmbeddingModel::get_model_info(&name.parse().ok()?)?.clone();
+    let output = match info.output_key {
+        Some(OutputKey::ByName(name)) => Some(name),
+        _ => None,
+    };
+    let (repository, graph) = (info.model_code, info.model_file);
+    Some(HubModel { repository, graph, external: info.additional_files, output })
+}
+
+#[cfg(all(test, feature = "hub"))]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::FastEmbedder;
+
+    /// A new version of fastembed must not add, drop or change a model unseen.
+    #[test]
+    fn the_table_of_models_is_fastembeds_list() {
+        let table = FastEmbedder::models();
+        let theirs = TextEmbedding::list_supported_models();
+        let ours = table.iter().map(|model| model.name).chain(["ClipVitB32"]);
+        let ours: BTreeSet<String> = ours.map(str::to_owned).collect();
+        let names: BTreeSet<String> = theirs.iter().map(|info| info.model.to_string()).collect();
+        assert_eq!(ours, names);
+        for info in theirs {
+            let name = info.model.to_string();
+            let Some(model) = table.iter().find(|model| model.name == name) else { continue };
+            assert_eq!(model.dim, info.dim, "{name}");
+            let pooling = TextEmbedding::get_default_pooling_method(&info.model);
+            assert_eq!(Some(fastembed::Pooling::from(model.pooling)), pooling, "{name}");
+            assert!(!matches!(info.output_key, Some(OutputKey::ByOrder(_))), "{name}");
+            assert_eq!(hub_embedder(model.name).unwrap().repository, info.model_code, "{name}");
+        }
+    }
+}
