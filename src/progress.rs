@@ -32,6 +32,31 @@ pub struct Progress {
     pub tokens: usize,
 }
 
+/// Whom long work tells how far it is, and who may end it.
+#[derive(Clone, Copy)]
+pub(crate) struct Watch<'a> {
+    cancel: &'a Cancel,
+    progress: Option<&'a (dyn Fn(Progress) + Sync)>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(cancel: &'a Cancel, progress: Option<&'a (dyn Fn(Progress) + Sync)>) -> Self {
+        Self { cancel, progress }
+    }
+
+    /// [`Error::Cancelled`] if the work is to end.
+    pub(crate) fn check(self) -> Result<()> {
+        self.cancel.check()
+    }
+
+    /// Tells that `done` vectors of `total` are linked.
+    pub(crate) fn linked(self, done: usize, total: usize) {
+        if let Some(progress) = self.progress {
+            progress(Progress { phase: Phase::Link, done, total, tokens: 0 });
+        }
+    }
+}
+
 /// Stops an operation that runs in another thread; clones stop the same one.
 ///
 /// # Examples

@@ -13,6 +13,7 @@ use tracing::instrument;
 
 use crate::{
     Article, Cancel, Chunker, Hits, IndexChoice, Progress, Query, Result, Searcher,
+    progress::Watch,
     searcher::{Shared, Snapshot},
     segment::LiveSegment,
     store::{self, Manifest, Store},
@@ -84,6 +85,14 @@ struct Settings {
     checkpoint: usize,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
+}
+
+impl Settings {
+    /// Whom long work tells how far it is, and who may end it.
+    fn watch(&self) -> Watch<'_> {
+        let progress = self.progress.as_deref().map(|progress| progress as &(dyn Fn(_) + Sync));
+        Watch::new(&self.cancel, progress)
+    }
 }
 
 impl fmt::Debug for Retriever {

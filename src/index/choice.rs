@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cancel, ExactIndex, HnswIndex, HnswParams, Result, Vectors, index::SegmentIndex};
+use crate::{
+    ExactIndex, HnswIndex, HnswParams, Result, Vectors, index::SegmentIndex, progress::Watch,
+};
 
 /// Which index a [`Retriever`](crate::Retriever) builds over its passages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,10 +35,10 @@ impl IndexChoice {
     }
 
     /// Builds the chosen index over `vectors`.
-    pub(crate) fn build(self, vectors: Arc<Vectors>, cancel: &Cancel) -> Result<SegmentIndex> {
+    pub(crate) fn build(self, vectors: Arc<Vectors>, watch: Watch) -> Result<SegmentIndex> {
         match self.graph_params(vectors.len()) {
             Some(params) => {
-                let graph = HnswIndex::build_unless(cancel, vectors, params)?;
+                let graph = HnswIndex::build_watched(watch, vectors, params)?;
                 Ok(SegmentIndex::Graph(Box::new(graph)))
             }
             None => Ok(SegmentIndex::Exact(ExactIndex::new(vectors)?)),

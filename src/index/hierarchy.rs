@@ -3,13 +3,14 @@
 use hnsw_rs::prelude::{Distance, Hnsw};
 
 use crate::{
-    Cancel, Result,
+    Result,
     index::{
         HnswParams,
         graph::{Layer, Upper},
         links::Links,
         space::Space,
     },
+    progress::Watch,
 };
 
 /// `1 - similarity` of points; the graph holds their numbers, not vectors, of which
@@ -26,6 +27,9 @@ impl<S: Space> Distance<u32> for PointDistance<'_, S> {
 /// The layers that `hnsw_rs` has room for.
 const MAX_LAYERS: usize = 16;
 
+/// Progress is told after so many points.
+const TOLD_EVERY: u32 = 256;
+
 /// The graph over the points below `sample`, every layer of it an upper layer.
 ///
 /// The points are inserted one after the other, so the graph is always the same; threads
@@ -34,13 +38,16 @@ pub(super) fn over_sample<S: Space>(
     space: &S,
     sample: u32,
     params: HnswParams,
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<Upper> {
     let (points, ef) = (sample as usize, params.ef_construction.min(sample as usize));
     let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance(space));
     for point in 0..sample {
-        cancel.check()?;
+        watch.check()?;
         hnsw.insert_slice((&[point], point as usize));
+        if point % TOLD_EVERY == 0 {
+            watch.linked(point as usize, space.len() as usize);
+        }
     }
     Ok(Upper::of(&frozen(&hnsw)))
 }

@@ -26,6 +26,7 @@ use crate::{
         walk::{End, LEAST_EF, Memories, Scratch},
     },
     kernel,
+    progress::Watch,
 };
 
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
@@ -118,13 +119,18 @@ impl HnswIndex {
     /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] over 2^31
     /// vectors, or 2^16 dimensions.
     pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
-        Self::build_unless(&Cancel::new(), vectors, params)
+        Self::build_watched(Watch::new(&Cancel::new(), None), vectors, params)
     }
 
-    /// [`build`](Self::build) that ends with [`Error::Cancelled`] when `cancel` is used.
-    #[instrument(level = "debug", skip_all, fields(vectors = vectors.len(), ?params))]
-    pub(super) fn build_unless(
-        cancel: &Cancel,
+    /// [`build`](Self::build) that is watched: it tells how far it is, and may be cancelled.
+    #[instrument(
+        name = "build_graph",
+        level = "debug",
+        skip_all,
+        fields(vectors = vectors.len(), ?params)
+    )]
+    pub(super) fn build_watched(
+        watch: Watch,
         vectors: Arc<Vectors>,
         params: HnswParams,
     ) -> Result<Self> {
@@ -138,9 +144,9 @@ impl HnswIndex {
         let sample = sample.min(points.len());
         let by_codes = codes.view().tell_apart(sample);
         let graph = if by_codes {
-            linked(&codes.view(), sample, params, cancel)?
+            linked(&codes.view(), sample, params, watch)?
         } else {
-            linked(&Full::new(&vectors, &points.rows), sample, params, cancel)?
+            linked(&Full::new(&vectors, &points.rows), sample, params, watch)?
         };
         let order = graph.by_breadth();
         let graph = graph.reordered(&order);
@@ -157,15 +163,15 @@ impl HnswIndex {
             calibration: None,
             memories: Memories::default(),
         };
-        index.repair(cancel)?;
+        index.repair(watch)?;
         Ok(index)
     }
 
-    fn repair(&mut self, cancel: &Cancel) -> Result<()> {
+    fn repair(&mut self, watch: Watch) -> Result<()> {
         let strays = if self.by_codes {
-            repair(&mut self.graph, &self.codes.view(), cancel)?
+            repair(&mut self.graph, &self.codes.view(), watch)?
         } else {
-            repair(&mut self.graph, &Full::new(&self.vectors, &self.points.rows), cancel)?
+            repair(&mut self.graph, &Full::new(&self.vectors, &self.points.rows), watch)?
         };
         self.strays = strays.into();
         Ok(())
@@ -275,9 +281,9 @@ impl HnswIndex {
 }
 
 /// The graph over the points of `space`.
-fn linked<S: Space>(space: &S, sample: u32, params: HnswParams, cancel: &Cancel) -> Result<Graph> {
-    let upper = over_sample(space, sample, params, cancel)?;
-    link_all(space, upper, params, cancel)
+fn linked<S: Space>(space: &S, sample: u32, params: HnswParams, watch: Watch) -> Result<Graph> {
+    let upper = over_sample(space, sample, params, watch)?;
+    link_all(space, upper, params, watch)
 }
 
 impl VectorIndex for HnswIndex {

@@ -6,7 +6,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use crate::{
-    Cancel, Result,
+    Result,
     index::{
         HnswParams,
         graph::{Graph, Upper},
@@ -14,6 +14,7 @@ use crate::{
         space::Space,
         walk::{Candidate, Memories},
     },
+    progress::Watch,
 };
 
 /// A batch is this share of the points that are linked already: they are all that its points
@@ -21,6 +22,9 @@ use crate::{
 const BATCH_SHARE: u32 = 16;
 /// The smallest batch.
 const LEAST_BATCH: u32 = 16;
+
+/// Progress is told after so many points.
+const TOLD_EVERY: u32 = 4_096;
 
 /// Links all points of `space`, of which `upper` has the first.
 ///
@@ -32,7 +36,7 @@ pub(super) fn link_all<S: Space>(
     space: &S,
     upper: Upper,
     params: HnswParams,
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<Graph> {
     let mut links = Links::none(space.len() as usize, 2 * params.m);
     let mut linked = 0;
@@ -44,7 +48,7 @@ pub(super) fn link_all<S: Space>(
         linked = super::as_rows(sampled.points.len());
     }
     let memories = Memories::default();
-    let builder = Builder { space, upper: &upper, params, cancel, memories };
+    let builder = Builder { space, upper: &upper, params, watch, memories };
     while linked < space.len() {
         let batch = linked..space.len().min(linked + (linked / BATCH_SHARE).max(LEAST_BATCH));
         linked = batch.end;
@@ -57,7 +61,7 @@ struct Builder<'a, S> {
     space: &'a S,
     upper: &'a Upper,
     params: HnswParams,
-    cancel: &'a Cancel,
+    watch: Watch<'a>,
     memories: Memories,
 }
 
@@ -66,12 +70,16 @@ impl<S: Space> Builder<'_, S> {
     fn link(&self, links: &mut Links, batch: Range<u32>) -> Result<()> {
         let before = links.view();
         let linked = |point| {
-            // A late batch is large.
-            self.cancel.check()?;
+            self.watch.check()?;
             Ok(self.links_for(before, point))
         };
-        let found: Result<Vec<Vec<u32>>> = batch.clone().into_par_iter().map(linked).collect();
-        let found = found?;
+        let mut found: Vec<Vec<u32>> = Vec::with_capacity(batch.len());
+        // A late batch is large: progress is told within it, too.
+        for from in batch.clone().step_by(TOLD_EVERY as usize) {
+            let part = from..batch.end.min(from + TOLD_EVERY);
+            found.par_extend(part.into_par_iter().map(linked).collect::<Result<Vec<_>>>()?);
+            self.watch.linked(batch.start as usize + found.len(), self.space.len() as usize);
+        }
         let mut back: Vec<(u32, u32)> = Vec::new();
         for (point, targets) in batch.zip(&found) {
             links.set(point, targets);

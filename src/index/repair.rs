@@ -3,12 +3,13 @@
 use rayon::prelude::*;
 
 use crate::{
-    Cancel, Result,
+    Result,
     index::{
         graph::Graph,
         space::Space,
         walk::{Candidate, LEAST_EF, Memories},
     },
+    progress::Watch,
 };
 
 /// Rounds of repair, after which the points still not found are compared with every query.
@@ -19,8 +20,8 @@ const LINKS_A_ROUND: usize = 4;
 
 /// Links every point that a search for it does not find from the point where that search
 /// ends, and returns those that are still not found, in ascending order.
-pub(super) fn repair<S: Space>(graph: &mut Graph, space: &S, cancel: &Cancel) -> Result<Vec<u32>> {
-    let mut strays = missing_links(graph, space, &all(space), cancel)?;
+pub(super) fn repair<S: Space>(graph: &mut Graph, space: &S, watch: Watch) -> Result<Vec<u32>> {
+    let mut strays = missing_links(graph, space, &all(space), watch)?;
     for round in 0..ROUNDS {
         if strays.is_empty() {
             break;
@@ -33,10 +34,10 @@ pub(super) fn repair<S: Space>(graph: &mut Graph, space: &S, cancel: &Cancel) ->
             graph.base.add(links[0].0, &added);
         }
         let lost: Vec<u32> = strays.iter().map(|link| link.1).collect();
-        strays = missing_links(graph, space, &lost, cancel)?;
+        strays = missing_links(graph, space, &lost, watch)?;
         if strays.is_empty() || round + 1 == ROUNDS {
             // New links can lead a search astray that went right before.
-            strays = missing_links(graph, space, &all(space), cancel)?;
+            strays = missing_links(graph, space, &all(space), watch)?;
         }
     }
     let mut strays: Vec<u32> = strays.into_iter().map(|link| link.1).collect();
@@ -54,11 +55,11 @@ fn missing_links<S: Space>(
     graph: &Graph,
     space: &S,
     points: &[u32],
-    cancel: &Cancel,
+    watch: Watch,
 ) -> Result<Vec<(u32, u32)>> {
     let (memories, links) = (Memories::default(), graph.base.view());
     let missing = |point: &u32| -> Result<Option<(u32, u32)>> {
-        cancel.check()?;
+        watch.check()?;
         let query = space.point(*point);
         let start = graph.upper.entry(space, &query);
         Ok(memories.with(|scratch| {

@@ -135,7 +135,7 @@ impl Retriever {
         }
         absorbed.changed = incoming.len() - absorbed.added;
         // Its graph, if it is to have one, is built when it is committed.
-        let segment = draft.seal(vectors, IndexChoice::Exact, &self.settings.cancel)?;
+        let segment = draft.seal(vectors, IndexChoice::Exact, self.settings.watch())?;
         segments.push(LiveSegment::all(segment.into()));
         self.join_uncommitted(&mut segments)?;
         *self.segments_mut() = segments;

@@ -179,7 +179,7 @@ impl Retriever {
         let sources = segments.iter().map(|segment| segment.segment().vectors());
         let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
         let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
-        let segment = draft.seal(vectors, choice, &self.settings.cancel)?;
+        let segment = draft.seal(vectors, choice, self.settings.watch())?;
         Ok(Some(LiveSegment::all(Arc::new(segment))))
     }
 }

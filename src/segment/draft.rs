@@ -5,8 +5,9 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{
-    Article, Cancel, Chunker, Error, IndexChoice, Passage, Result, Vectors,
+    Article, Chunker, Error, IndexChoice, Passage, Result, Vectors,
     index::as_rows,
+    progress::Watch,
     sections::short_sum,
     segment::{
         ContentHash, NO_HEADING, PassageRow, Segment, TOLD, blobs::BlobsDraft, record::HeadRecord,
@@ -93,13 +94,13 @@ impl Draft {
         self,
         vectors: Vectors,
         choice: IndexChoice,
-        cancel: &Cancel,
+        watch: Watch,
     ) -> Result<Segment> {
         if vectors.len() != self.passages.len() {
             return Err(Error::Rows { expected: self.passages.len(), got: vectors.len() });
         }
         let vectors = Arc::new(vectors);
-        let index = choice.build(Arc::clone(&vectors), cancel)?;
+        let index = choice.build(Arc::clone(&vectors), watch)?;
         let keys = self.keys.seal();
         let mut key_order: Vec<u32> = (0..as_rows(self.first_rows.len())).collect();
         key_order.sort_unstable_by_key(|at| keys.unchecked(*at as usize));

@@ -11,6 +11,7 @@ use crate::{
     Cancel, Effort, Error, HnswParams, IndexChoice, Route, RowSet,
     array::Map,
     index::as_rows,
+    progress::Watch,
     sections::{Kind, header, padding},
 };
 
@@ -49,7 +50,10 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     ];
     let case = |(vectors, choice): (Vectors, IndexChoice)| {
         let vectors = Arc::new(vectors);
-        Case { index: choice.build(Arc::clone(&vectors), &Cancel::new()).unwrap(), vectors }
+        Case {
+            index: choice.build(Arc::clone(&vectors), Watch::new(&Cancel::new(), None)).unwrap(),
+            vectors,
+        }
     };
     cases.into_iter().map(case).collect()
 });
