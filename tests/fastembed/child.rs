@@ -36,6 +36,9 @@ fn in_child() {
     let folder = env::var_os("PASSIM_TEST_FOLDER").map(PathBuf::from);
     let report = match (task.as_str(), folder) {
         ("open", Some(folder)) => opened(FastEmbedder::from_folder(folder)),
+        ("embed_many", Some(folder)) => {
+            crate::memory::embed_many(FastEmbedder::from_folder(folder))
+        }
         ("wait_for_library", Some(folder)) => {
             let early = opened(FastEmbedder::from_folder(&folder));
             let library = PathBuf::from(env::var_os("PASSIM_TEST_LIBRARY").unwrap());

@@ -6,6 +6,7 @@ mod child;
 mod failures;
 #[cfg(feature = "hub")]
 mod hub;
+mod memory;
 
 use std::env;
 use std::fs;
