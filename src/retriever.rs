@@ -323,7 +323,7 @@ impl Retriever {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Error, HnswParams, ModelIdentity, Role, Vectors};
+    use crate::{Error, HnswParams, ModelIdentity, Phase, Role, Vectors};
 
     /// One passage a text, at an angle that its length decides.
     struct ByLength(ModelIdentity);
@@ -426,6 +426,29 @@ mod tests {
         retriever.add(articles(0..100)).unwrap();
         assert!(matches!(retriever.commit(), Err(Error::Cancelled)));
         assert_eq!((retriever.articles(), retriever.searcher().articles()), (100, 0));
+    }
+
+    #[test]
+    fn the_building_of_the_graph_tells_how_far_it_is() {
+        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let note = Arc::clone(&seen);
+        let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
+        let mut retriever = Retriever::builder()
+            .embedder(ByLength(identity))
+            .index(IndexChoice::Hnsw(HnswParams::default()))
+            .progress(move |progress| note.lock().unwrap().push(progress))
+            .in_memory()
+            .unwrap();
+        retriever.add(articles(0..600)).unwrap();
+        assert!(seen.lock().unwrap().drain(..).all(|told| told.phase == Phase::Embed));
+        retriever.commit().unwrap();
+        let told = seen.lock().unwrap();
+        // Of 600 texts 200 differ, and equal vectors are linked once.
+        assert!(
+            told.iter().all(|told| (told.phase, told.total, told.tokens) == (Phase::Link, 200, 0))
+        );
+        assert!(told.is_sorted_by_key(|told| told.done));
+        assert_eq!(told.last().unwrap().done, 200);
     }
 
     #[test]

@@ -1,15 +1,19 @@
 //! A progress bar on stderr, shown only on a terminal.
 
 use indicatif::{ProgressBar, ProgressStyle};
-use passim::Progress;
+use passim::{Phase, Progress};
 
 /// A bar, and what to give to `RetrieverBuilder::progress` so that it moves.
 pub fn bar() -> (ProgressBar, impl Fn(Progress) + Send + Sync + 'static) {
-    let style = ProgressStyle::with_template("embedding {wide_bar} {pos}/{len} passages {eta}");
+    let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} passages {eta}");
     let bar =
         ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let moving = bar.clone();
     let progress = move |progress: Progress| {
+        moving.set_message(match progress.phase {
+            Phase::Link => "linking",
+            _ => "embedding",
+        });
         moving.set_length(progress.total as u64);
         moving.set_position(progress.done as u64);
     };

@@ -47,6 +47,7 @@ pub(super) fn link_all<S: Space>(
         }
         linked = super::as_rows(sampled.points.len());
     }
+    watch.linked(linked as usize, space.len() as usize);
     let memories = Memories::default();
     let builder = Builder { space, upper: &upper, params, watch, memories };
     while linked < space.len() {

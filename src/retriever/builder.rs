@@ -113,8 +113,9 @@ impl RetrieverBuilder {
         self
     }
 
-    /// Called from the embedding threads while articles are added; graphs are built by
-    /// [`Retriever::commit`], which does not call it.
+    /// Called while articles are embedded, after every batch and from the thread that embedded
+    /// it, and while [`Retriever::commit`] links vectors into a graph, at the latest after every
+    /// 4,096: [`Progress::phase`] says which.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Box::new(progress));
