@@ -1,4 +1,5 @@
-//! Embedding with the bundled model: texts per second by length and number of workers.
+//! Embedding with the bundled model: texts per second by length and number of workers, and
+//! beside it what finding and keeping vectors in a cache costs.
 
 #[path = "support/corpus.rs"]
 mod corpus;
@@ -7,10 +8,12 @@ mod seeded;
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{EmbedStage, Embedder, Role, StaticEmbedder};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use passim::{EmbedStage, Embedder, EmbeddingCache, Role, StaticEmbedder};
 
 const TEXTS: usize = 2_000;
+/// More than all vectors take.
+const ROOM: usize = 1 << 30;
 
 fn embed(criterion: &mut Criterion) {
     let embedder = StaticEmbedder::bundled().expect("the bundled model");
@@ -30,5 +33,46 @@ fn embed(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, embed);
+/// A hit is a run in which all texts are cached, a miss one in which none is: what the latter
+/// takes over a run without a cache is the cost of looking up and keeping.
+fn cache(criterion: &mut Criterion) {
+    let embedder = StaticEmbedder::bundled().expect("the bundled model");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let memory = || EmbeddingCache::in_memory(ROOM);
+    let file = || {
+        let path = folder.path().join("cache");
+        // It is not there the first time.
+        _ = std::fs::remove_file(&path);
+        EmbeddingCache::open(path, ROOM).expect("a cache in a file")
+    };
+    let mut group = criterion.benchmark_group("cache");
+    group.throughput(Throughput::Elements(TEXTS as u64));
+    for words in [8, 100, 300] {
+        let texts = corpus::texts(1, TEXTS, words);
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let stage = || EmbedStage::new(&embedder).workers(1);
+        let length = format!("{words} words");
+        group.bench_function(BenchmarkId::new("none", &length), |bencher| {
+            bencher.iter(|| stage().run(Role::Passage, black_box(&texts)));
+        });
+        let places: [(&str, &dyn Fn() -> EmbeddingCache); 2] =
+            [("memory", &memory), ("file", &file)];
+        for (place, open) in places {
+            let cached = stage().cache(&open());
+            cached.run(Role::Passage, &texts).expect("vectors");
+            group.bench_function(BenchmarkId::new(format!("hit, {place}"), &length), |bencher| {
+                bencher.iter(|| cached.run(Role::Passage, black_box(&texts)));
+            });
+            drop(cached);
+            group.bench_function(BenchmarkId::new(format!("miss, {place}"), &length), |bencher| {
+                let empty = || stage().cache(&open());
+                let run = |stage: &mut EmbedStage| stage.run(Role::Passage, black_box(&texts));
+                bencher.iter_batched_ref(empty, run, BatchSize::PerIteration);
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, embed, cache);
 criterion_main!(benches);

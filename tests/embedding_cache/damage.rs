@@ -38,7 +38,7 @@ impl Sample {
         let mut cached = 0;
         for model in &self.models {
             for role in [Role::Query, Role::Passage] {
-                let texts = texts(0..9);
+                let texts = texts(0..5);
                 let (vectors, report) = embed(model, cache, role, &texts);
                 let want = model.vectors(role, &as_strs(&texts));
                 assert_eq!(bits(&vectors), bits(&want));
@@ -48,11 +48,13 @@ impl Sample {
         cached
     }
 
-    const ALL: usize = 2 * 2 * 9;
+    const ALL: usize = 2 * 2 * 5;
 
     /// Opens a file of `bytes` and asks it; how many of its vectors were right, or `None` if
     /// it was refused. What was lost is in it when it is opened again.
     fn with(&self, bytes: &[u8]) -> Option<usize> {
+        // Some systems sync a file whose bytes are replaced.
+        fs::remove_file(&self.path).unwrap();
         fs::write(&self.path, bytes).unwrap();
         let cache = match self.open() {
             Ok(cache) => cache,

@@ -128,7 +128,7 @@ fn memory_is_bounded_and_the_least_recently_used_goes_first() {
     assert_eq!((cache.len(), cache.bytes()), (3, 600));
     let large = Noting::new(2, 200);
     assert_eq!((cached(&large, &cache, 0..1), cached(&large, &cache, 0..1)), (0, 0), "too large");
-    assert_eq!(cached(&model, &cache, 1..4), 2, "0 went for 1, and nothing for what is too large");
+    assert_eq!(cached(&model, &cache, 1..4), 3, "0 went for 1, none for what is too large");
     let nothing = EmbeddingCache::in_memory(0);
     assert_eq!((cached(&model, &nothing, 0..3), cached(&model, &nothing, 0..3)), (0, 0));
     assert!(nothing.is_empty());
@@ -161,13 +161,15 @@ fn a_file_is_bounded_and_keeps_what_was_used_last() {
     let kept = cache.len();
     assert_eq!(cached(&model, &cache, 400 - (kept - 1)..400), kept - 1, "the last are there");
 
+    let many = (400..).take_while(|_| length() <= 4_096);
+    let last = many.inspect(|at| _ = cached(&model, &cache, *at..at + 1)).last().unwrap_or(399);
     drop(cache);
     let cache = EmbeddingCache::open(&path, 4_096).unwrap();
-    assert!(length() <= 2_048 && cache.len() > 20, "a smaller bound holds at once");
-    assert_eq!(cached(&model, &cache, 395..400), 5);
+    assert!(length() <= 2_048 && cache.len() > 15, "a smaller bound holds at once: {cache:?}");
+    assert_eq!(cached(&model, &cache, last - 4..last + 1), 5);
     let large = Noting::new(2, 1_000);
     assert_eq!((cached(&large, &cache, 0..2), cached(&large, &cache, 0..2)), (0, 0));
-    assert_eq!(cached(&model, &cache, 395..400), 5, "what never fits drives nothing out");
+    assert_eq!(cached(&model, &cache, last - 4..last + 1), 5, "what never fits drives nothing out");
 }
 
 #[test]
@@ -279,9 +281,9 @@ fn in_child() {
 fn write_too_much(folder: &Path) {
     let model = Noting::new(1, 100);
     let cache = EmbeddingCache::open(folder.join("cache"), 1 << 20).unwrap();
-    let texts = texts(0..600);
+    let texts = texts(0..2_000);
     let stage = EmbedStage::new(&model).workers(1).cache(&cache);
-    for most in [600, 256] {
+    for most in [1_999, 256] {
         let error = stage.run(Role::Passage, &as_strs(&texts)).unwrap_err();
         assert!(matches!(error, Error::Write { .. }), "{error}");
         assert!((1..=most).contains(&model.seen().len()));
@@ -317,12 +319,12 @@ fn a_vector_takes_about_the_memory_that_is_counted_for_it() {
 #[test]
 fn a_full_disk_is_an_error_and_no_harm() {
     let folder = tempfile::tempdir().unwrap();
-    let limited = "trap '' XFSZ; ulimit -f 300; exec \"$0\" \"$@\"";
+    let limited = "trap '' XFSZ; ulimit -f 250; exec \"$0\" \"$@\"";
     run_child(&["sh", "-c", limited], "write too much", folder.path());
     let model = Noting::new(1, 100);
     let cache = EmbeddingCache::open(folder.path().join("cache"), 1 << 20).unwrap();
     let there = cache.len();
     assert!(there >= 256, "{there} vectors were written before");
-    assert_eq!(cached(&model, &cache, 0..600), there);
-    assert_eq!(cached(&model, &cache, 0..600), 600);
+    assert_eq!(cached(&model, &cache, 0..2_000), there);
+    assert_eq!(cached(&model, &cache, 0..2_000), 2_000);
 }
