@@ -1,5 +1,5 @@
 //! Embedding: texts per second with the bundled model, and, if `PASSIM_TEST_MODEL` names the
-//! folder of a transformer model, with that one.
+//! folder of a transformer model, with that one; and what finding and keeping vectors in a cache costs.
 
 #[path = "support/corpus.rs"]
 mod corpus;
@@ -8,10 +8,12 @@ mod seeded;
 
 use std::hint::black_box;
 
-use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{EmbedStage, Embedder, Role, StaticEmbedder};
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use passim::{EmbedStage, Embedder, EmbeddingCache, Role, StaticEmbedder};
 
 const TEXTS: usize = 2_000;
+/// More than all vectors take.
+const ROOM: usize = 1 << 30;
 
 fn bundled(criterion: &mut Criterion) {
     let embedder = StaticEmbedder::bundled().expect("the bundled model");
@@ -25,6 +27,47 @@ fn bundled(criterion: &mut Criterion) {
             let stage = EmbedStage::new(&embedder).workers(workers);
             group.bench_function(name, |bencher| {
                 bencher.iter(|| stage.run(Role::Passage, black_box(&texts)));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// A hit is a run in which all texts are cached, a miss one in which none is: what the latter
+/// takes over a run without a cache is the cost of looking up and keeping.
+fn cache(criterion: &mut Criterion) {
+    let embedder = StaticEmbedder::bundled().expect("the bundled model");
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let memory = || EmbeddingCache::in_memory(ROOM);
+    let file = || {
+        let path = folder.path().join("cache");
+        // It is not there the first time.
+        _ = std::fs::remove_file(&path);
+        EmbeddingCache::open(path, ROOM).expect("a cache in a file")
+    };
+    let mut group = criterion.benchmark_group("cache");
+    group.throughput(Throughput::Elements(TEXTS as u64));
+    for words in [8, 100, 300] {
+        let texts = corpus::texts(1, TEXTS, words);
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let stage = || EmbedStage::new(&embedder).workers(1);
+        let length = format!("{words} words");
+        group.bench_function(BenchmarkId::new("none", &length), |bencher| {
+            bencher.iter(|| stage().run(Role::Passage, black_box(&texts)));
+        });
+        let places: [(&str, &dyn Fn() -> EmbeddingCache); 2] =
+            [("memory", &memory), ("file", &file)];
+        for (place, open) in places {
+            let cached = stage().cache(&open());
+            cached.run(Role::Passage, &texts).expect("vectors");
+            group.bench_function(BenchmarkId::new(format!("hit, {place}"), &length), |bencher| {
+                bencher.iter(|| cached.run(Role::Passage, black_box(&texts)));
+            });
+            drop(cached);
+            group.bench_function(BenchmarkId::new(format!("miss, {place}"), &length), |bencher| {
+                let empty = || stage().cache(&open());
+                let run = |stage: &mut EmbedStage| stage.run(Role::Passage, black_box(&texts));
+                bencher.iter_batched_ref(empty, run, BatchSize::PerIteration);
             });
         }
     }
@@ -56,7 +99,7 @@ fn transformer(criterion: &mut Criterion) {
 }
 
 #[cfg(feature = "fastembed")]
-criterion_group!(benches, bundled, transformer);
+criterion_group!(benches, bundled, cache, transformer);
 #[cfg(not(feature = "fastembed"))]
-criterion_group!(benches, bundled);
+criterion_group!(benches, bundled, cache);
 criterion_main!(benches);

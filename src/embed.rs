@@ -1,6 +1,7 @@
 //! The boundary to embedding models: what every embedder must say and do.
 
 mod bundled;
+mod cache;
 #[cfg(feature = "fastembed")]
 mod pretrained;
 mod stage;
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Result, Vectors};
 
 pub use bundled::StaticEmbedder;
+pub use cache::EmbeddingCache;
 #[cfg(feature = "hub")]
 pub use pretrained::PretrainedModel;
 #[cfg(feature = "fastembed")]

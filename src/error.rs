@@ -206,6 +206,16 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A cache of embeddings is open already, in this process or in another.
+    #[error(
+        "the embedding cache {} is open elsewhere: share that one, or take another file",
+        path.display()
+    )]
+    CacheInUse {
+        /// The file of the cache.
+        path: PathBuf,
+    },
+
     /// A folder holds no index.
     #[error("there is no index in {}: make one with `Retriever::create`", path.display())]
     NoIndex {

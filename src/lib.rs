@@ -93,7 +93,8 @@ pub use chunk::{Chunker, Sentences, sentences};
 #[cfg(feature = "hub")]
 pub use embed::PretrainedModel;
 pub use embed::{
-    EmbedReport, EmbedStage, Embedder, LongTexts, ModelIdentity, Role, StaticEmbedder,
+    EmbedReport, EmbedStage, Embedder, EmbeddingCache, LongTexts, ModelIdentity, Role,
+    StaticEmbedder,
 };
 #[cfg(feature = "fastembed")]
 pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};

@@ -12,7 +12,7 @@ use std::{fmt, path::Path, sync::Arc};
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, Chunker, Hits, IndexChoice, Progress, Query, Result, Searcher,
+    Article, Cancel, Chunker, EmbeddingCache, Hits, IndexChoice, Progress, Query, Result, Searcher,
     progress::Watch,
     searcher::{Shared, Snapshot},
     segment::LiveSegment,
@@ -71,6 +71,7 @@ pub struct Retriever {
     committed: usize,
     /// The last commit.
     published: Arc<Shared>,
+    /// Its cache is closed before the lock of the store is given back: the next writer opens it.
     settings: Settings,
     /// `None` in memory.
     store: Option<Store>,
@@ -85,6 +86,8 @@ struct Settings {
     checkpoint: usize,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
+    /// Vectors of what is added; of an index in a folder in a file.
+    cache: Option<EmbeddingCache>,
 }
 
 impl Settings {

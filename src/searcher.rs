@@ -10,8 +10,11 @@ use std::{
 use rayon::prelude::*;
 use tracing::instrument;
 
+#[cfg(doc)]
+use crate::Error;
 use crate::{
-    Article, EmbedStage, Embedder, Error, Found, Hits, Neighbor, Query, Result, Role, SearchParams,
+    Article, EmbedStage, Embedder, EmbeddingCache, Found, Hits, Neighbor, Query, Result, Role,
+    SearchParams,
     sections::FileId,
     segment::LiveSegment,
     store::{self, Generation, Questions},
@@ -30,6 +33,8 @@ pub struct Searcher {
     pub(crate) source: Source,
     /// Threads to embed on, if not as many as the model can use.
     pub(crate) workers: Option<usize>,
+    /// Vectors of questions, in memory; searching writes no file.
+    pub(crate) cache: Option<EmbeddingCache>,
 }
 
 /// A generation of a corpus.
@@ -128,10 +133,8 @@ impl Searcher {
         let query = query.into();
         query.check()?;
         let deadline = deadline_of(&query);
-        let vectors = self.embedder.embed(Role::Query, &[&query.text])?;
-        if vectors.len() != 1 {
-            return Err(Error::Rows { expected: 1, got: vectors.len() });
-        }
+        let cache = self.cache.as_ref();
+        let vectors = EmbeddingCache::embedded(cache, &*self.embedder, Role::Query, &query.text)?;
         self.hits(vectors.row(0), &query, deadline)
     }
 
@@ -154,9 +157,12 @@ impl Searcher {
 
     /// The stage that texts are embedded by.
     pub(crate) fn stage(&self) -> EmbedStage<'_> {
-        let stage = EmbedStage::new(&*self.embedder);
-        match self.workers {
-            Some(workers) => stage.workers(workers),
+        let mut stage = EmbedStage::new(&*self.embedder);
+        if let Some(workers) = self.workers {
+            stage = stage.workers(workers);
+        }
+        match &self.cache {
+            Some(cache) => stage.cache(cache),
             None => stage,
         }
     }

@@ -13,7 +13,10 @@ mod lock;
 mod manifest;
 mod names;
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use crate::{
     Error, Result,
@@ -26,7 +29,7 @@ use folder::Folder;
 use generation::{missing, read_folder, read_manifest};
 use lock::Lock;
 use manifest::MOST;
-use names::{LOCK, MANIFEST, name_of, our_name};
+use names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, our_name};
 
 pub(crate) use calibration::Questions;
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
@@ -111,6 +114,12 @@ impl Store {
     /// Bytes of all files of the last generation.
     pub(crate) fn bytes(&self) -> u64 {
         self.manifest.bytes() + self.id.map_or(0, |id| id.length)
+    }
+
+    /// The file that vectors are cached in. It is no part of the index: no manifest names it, and
+    /// it is never removed.
+    pub(crate) fn cache_path(&self) -> PathBuf {
+        self.folder.path_of(CACHE)
     }
 
     /// The folder.
@@ -278,7 +287,9 @@ impl Store {
     fn remove_strays(&self) -> Result<()> {
         let named: Vec<_> = self.manifest.files().map(|(kind, file)| (kind, file.number)).collect();
         for name in self.folder.names()? {
-            if our_name(&name).is_some_and(|file| !named.contains(&file)) {
+            let is_stray = our_name(&name).is_some_and(|file| !named.contains(&file));
+            // The cache is never written anew during a commit.
+            if is_stray || name == CACHE_NEW {
                 self.folder.remove(&name).map_err(Error::write(&self.folder.path_of(&name)))?;
             }
         }

@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use passim::{
-    Cancel, Chunker, EmbedReport, Embedder, Error, ExactIndex, Hits, HnswIndex, Query, Retriever,
-    Searcher, StaticEmbedder, VectorIndex, Vectors,
+    Cancel, Chunker, EmbedReport, Embedder, EmbeddingCache, Error, ExactIndex, Hits, HnswIndex,
+    Query, Retriever, Searcher, StaticEmbedder, VectorIndex, Vectors,
 };
 
 /// Every source file of the library, by its path below `src`.
@@ -45,6 +45,7 @@ fn each_foreign_crate_has_one_home() {
         ("jiff::", "article.rs"),
         ("unicode_segmentation::", "chunk/unicode.rs"),
         ("memmap2::", "array/map.rs"),
+        ("use lru::", "embed/cache/recent.rs"),
         ("unicode_normalization::", "embed/bundled/words.rs"),
         ("walkdir::", "files.rs"),
     ] {
@@ -80,5 +81,6 @@ fn public_types_cross_threads() {
     crosses::<Hits>();
     crosses::<Cancel>();
     crosses::<EmbedReport>();
+    crosses::<EmbeddingCache>();
     crosses::<Error>();
 }

@@ -37,6 +37,20 @@ fn vectors_do_not_depend_on_workers_or_batches() {
 }
 
 #[test]
+fn a_text_that_is_given_again_is_embedded_once() {
+    let model = Faulty::new(2, |_, _| Err(Error::EmptyQuery));
+    let texts = ["a b", "c", "a b", "c", "a b"];
+    let seen = Mutex::new(Vec::<Progress>::new());
+    let note = |progress| seen.lock().unwrap().push(progress);
+    let (vectors, report) =
+        EmbedStage::new(&model).progress(&note).run(Role::Passage, &texts).unwrap();
+    assert_eq!((report.texts, report.repeated, report.cached), (5, 3, 0));
+    assert_eq!((report.tokens, vectors.len()), (3, 5));
+    let last = seen.into_inner().unwrap().pop().expect("one batch");
+    assert_eq!((last.done, last.total, last.tokens), (5, 5, 3));
+}
+
+#[test]
 fn no_texts_no_vectors() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let (vectors, report) = EmbedStage::new(&embedder).run(Role::Query, &[]).unwrap();
@@ -99,9 +113,9 @@ impl Embedder for Faulty {
 }
 
 fn run(model: &Faulty, workers: usize) -> Result<usize> {
-    let texts = ["a"; 400];
+    let texts: Vec<String> = (0..400).map(|at| at.to_string()).collect();
     let stage = EmbedStage::new(model).workers(workers).batch_tokens(5).cancel(&model.cancel);
-    stage.run(Role::Passage, &texts).map(|(vectors, _)| vectors.len())
+    stage.run(Role::Passage, &as_strs(&texts)).map(|(vectors, _)| vectors.len())
 }
 
 #[test]

@@ -3,6 +3,7 @@
 
 use std::{
     cmp::Reverse,
+    collections::hash_map::Entry,
     fmt,
     ops::Range,
     slice,
@@ -10,9 +11,11 @@ use std::{
     time::Instant,
 };
 
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 use tracing::{Span, field, instrument};
 
+use super::cache::{EmbeddingCache, Known, check_rows};
 use crate::{
     Cancel, Embedder, Error, LongTexts, Phase, Progress, Result, Role, Vectors, workers::share_out,
 };
@@ -21,13 +24,17 @@ use crate::{
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EmbedReport {
-    /// Texts embedded.
+    /// Texts that were given; each got its vector.
     pub texts: usize,
-    /// Their length in the embedder's tokens.
+    /// Those of them whose vectors came from the [cache](EmbedStage::cache).
+    pub cached: usize,
+    /// Those of them that are the same as an earlier one that was embedded, and got its vector.
+    pub repeated: usize,
+    /// Length of the others, which were embedded, in the embedder's tokens.
     pub tokens: usize,
-    /// Texts over the embedder's limit that it embedded piece by piece.
+    /// Embedded texts over the embedder's limit that it embedded piece by piece.
     pub split: usize,
-    /// Texts over the embedder's limit, of which it read only the beginning.
+    /// Embedded texts over the embedder's limit, of which it read only the beginning.
     pub truncated: usize,
     /// Wall time in seconds.
     pub seconds: f64,
@@ -37,7 +44,8 @@ pub struct EmbedReport {
 ///
 /// Batches of texts of like length are taken from a queue by plain threads, never by
 /// workers of a `rayon` pool: a model may wait for such workers itself. Which texts are in a
-/// batch depends on the texts alone, not on the number of workers.
+/// batch depends on the texts alone, not on the number of workers. A text that is given several
+/// times is embedded once.
 ///
 /// # Examples
 ///
@@ -57,6 +65,7 @@ pub struct EmbedStage<'a> {
     batch_tokens: usize,
     progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     cancel: Cancel,
+    cache: Option<EmbeddingCache>,
 }
 
 impl fmt::Debug for EmbedStage<'_> {
@@ -73,7 +82,7 @@ impl<'a> EmbedStage<'a> {
     /// A stage with as many workers as `embedder` can use.
     pub fn new(embedder: &'a dyn Embedder) -> Self {
         let (workers, cancel) = (embedder.max_workers(), Cancel::new());
-        Self { embedder, workers, batch_tokens: 1_024, progress: None, cancel }
+        Self { embedder, workers, batch_tokens: 1_024, progress: None, cancel, cache: None }
     }
 
     /// Threads to embed on, 1 or more.
@@ -109,13 +118,22 @@ impl<'a> EmbedStage<'a> {
         self
     }
 
+    /// Takes vectors from `cache`, embeds only texts that it does not have, and puts their
+    /// vectors into it, batch by batch: what was embedded is kept if the run ends early.
+    #[must_use]
+    pub fn cache(mut self, cache: &EmbeddingCache) -> Self {
+        self.cache = Some(cache.clone());
+        self
+    }
+
     /// Embeds `texts`; row `i` of the vectors belongs to `texts[i]`.
     ///
     /// # Errors
     ///
     /// [`Error::Setting`] without workers or tokens in a batch, [`Error::Cancelled`],
     /// and what the embedder returns; [`Error::Rows`] and [`Error::Dimension`] if it
-    /// does not return one vector of its dimension for every text.
+    /// does not return one vector of its dimension for every text; [`Error::Write`] if the file
+    /// of the cache cannot be written.
     #[instrument(
         name = "embed",
         level = "debug",
@@ -126,9 +144,14 @@ impl<'a> EmbedStage<'a> {
         Error::check_setting("workers", self.workers, 1.., "1 or more")?;
         Error::check_setting("batch_tokens", self.batch_tokens, 1.., "1 or more")?;
         let started = Instant::now();
-        let queue = Queue::new(self, texts)?;
+        let (distinct, places) = distinct(texts);
+        let known = match &self.cache {
+            Some(cache) => cache.find(self.embedder, role, &distinct),
+            None => Known::nothing(self.embedder.dim(), distinct.len()),
+        };
+        let queue = Queue::new(self, role, Given { distinct, places, known })?;
         Span::current().record("tokens", queue.tokens.iter().sum::<usize>());
-        let vectors = queue.embed(role)?;
+        let vectors = queue.embed()?;
         Ok((vectors, EmbedReport { seconds: started.elapsed().as_secs_f64(), ..queue.report() }))
     }
 
@@ -146,62 +169,86 @@ impl<'a> EmbedStage<'a> {
     }
 }
 
-/// The texts of a run, in the order in which they are embedded.
+/// The texts of a run, and what is known of them.
+struct Given<'a> {
+    /// Each text once.
+    distinct: Vec<&'a str>,
+    /// Of each text that was given, where it is in `distinct`.
+    places: Vec<usize>,
+    /// The vectors that the cache has.
+    known: Known,
+}
+
+/// The texts of a run that are embedded, in the order in which they are.
 struct Queue<'a> {
     stage: &'a EmbedStage<'a>,
-    texts: &'a [&'a str],
-    /// Length of each text.
-    tokens: Vec<usize>,
+    role: Role,
+    given: Given<'a>,
+    /// Of each text, how often it was given.
+    times: Vec<usize>,
     /// Positions of the texts, longest first.
     order: Vec<usize>,
+    /// Length of each text in `order`.
+    tokens: Vec<usize>,
     /// Where in `order` the texts of each batch are.
     batches: Vec<Range<usize>>,
     reached: Mutex<Progress>,
 }
 
 impl<'a> Queue<'a> {
-    fn new(stage: &'a EmbedStage<'a>, texts: &'a [&'a str]) -> Result<Self> {
-        let tokens = stage.tokens_of(texts)?;
-        let mut order: Vec<usize> = (0..texts.len()).collect();
+    fn new(stage: &'a EmbedStage<'a>, role: Role, given: Given<'a>) -> Result<Self> {
+        let rows = &given.known.rows;
+        let new: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].is_none()).collect();
+        let texts: Vec<&str> = new.iter().map(|at| given.distinct[*at]).collect();
+        let mut order: Vec<_> = new.into_iter().zip(stage.tokens_of(&texts)?).collect();
         // Longest first: texts of a batch are of like length, and no worker is left
         // with a long batch when the others have finished.
-        order.sort_by_key(|&at| Reverse(tokens[at]));
-        let lengths: Vec<usize> = order.iter().map(|&at| tokens[at]).collect();
-        let batches = batches(&lengths, stage.batch_tokens);
-        let reached =
-            Mutex::new(Progress { phase: Phase::Embed, done: 0, total: texts.len(), tokens: 0 });
-        Ok(Self { stage, texts, tokens, order, batches, reached })
+        order.sort_by_key(|(_, tokens)| Reverse(*tokens));
+        let (order, tokens): (Vec<_>, Vec<_>) = order.into_iter().unzip();
+        let batches = batches(&tokens, stage.batch_tokens);
+        let mut times = vec![0; given.distinct.len()];
+        given.places.iter().for_each(|at| times[*at] += 1);
+        let total = given.places.len();
+        let reached = Mutex::new(Progress { phase: Phase::Embed, done: 0, total, tokens: 0 });
+        Ok(Self { stage, role, given, times, order, tokens, batches, reached })
     }
 
-    /// The vectors of all texts, in the order of the texts.
-    fn embed(&self, role: Role) -> Result<Vectors> {
-        let (stage, batches) = (self.stage, &self.batches);
+    /// The vectors of all texts that were given, in their order.
+    fn embed(&self) -> Result<Vectors> {
+        let Self { stage, given: Given { places, known, .. }, batches, .. } = self;
+        let cached = self.cached();
+        if cached > 0 {
+            self.tell(cached, 0);
+        }
         let embedded =
-            share_out(stage.workers, batches.len(), |at| self.embed_batch(role, &batches[at]))?;
-        // Where the vector of each text is.
-        let mut places = vec![(0, 0); self.texts.len()];
-        for (batch, range) in batches.iter().enumerate() {
-            for (row, &at) in (0..).zip(&self.order[range.clone()]) {
-                places[at] = (batch, row);
+            share_out(stage.workers, batches.len(), |at| self.embed_batch(&batches[at]))?;
+        let mut rows: Vec<(&Vectors, u32)> =
+            known.rows.iter().map(|row| (&known.vectors, row.unwrap_or_default())).collect();
+        for (vectors, batch) in embedded.iter().zip(batches) {
+            for (row, &at) in (0..).zip(&self.order[batch.clone()]) {
+                rows[at] = (vectors, row);
             }
         }
-        let rows = places.iter().map(|(batch, row)| (&embedded[*batch], slice::from_ref(row)));
+        let rows = places.iter().map(|at| (rows[*at].0, slice::from_ref(&rows[*at].1)));
         Vectors::gather(stage.embedder.dim(), &rows.collect::<Vec<_>>())
     }
 
-    fn embed_batch(&self, role: Role, batch: &Range<usize>) -> Result<Vectors> {
-        let Self { stage, order, .. } = self;
-        stage.cancel.check()?;
-        let texts: Vec<&str> = order[batch.clone()].iter().map(|&at| self.texts[at]).collect();
-        let vectors = stage.embedder.embed(role, &texts)?;
-        if vectors.len() != texts.len() {
-            return Err(Error::Rows { expected: texts.len(), got: vectors.len() });
+    fn embed_batch(&self, batch: &Range<usize>) -> Result<Vectors> {
+        let Self { stage: EmbedStage { embedder, cancel, cache, .. }, role, .. } = *self;
+        cancel.check()?;
+        let order = &self.order[batch.clone()];
+        let texts: Vec<&str> = order.iter().map(|&at| self.given.distinct[at]).collect();
+        let vectors = embedder.embed(role, &texts)?;
+        check_rows(*embedder, texts.len(), &vectors)?;
+        if let Some(cache) = cache {
+            cache.keep(*embedder, role, &texts, &vectors)?;
         }
-        self.tell(texts.len(), order[batch.clone()].iter().map(|&at| self.tokens[at]).sum());
+        let times = order.iter().map(|&at| self.times[at]).sum();
+        self.tell(times, self.tokens[batch.clone()].iter().sum());
         Ok(vectors)
     }
 
-    /// Counts a batch and tells the user; one at a time, so that counts only grow.
+    /// Counts texts and tells the user; one call at a time, so that counts only grow.
     fn tell(&self, texts: usize, tokens: usize) {
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         reached.done += texts;
@@ -209,6 +256,12 @@ impl<'a> Queue<'a> {
         if let Some(progress) = self.stage.progress {
             progress(*reached);
         }
+    }
+
+    /// How many of the texts that were given the cache has.
+    fn cached(&self) -> usize {
+        let known = self.given.known.rows.iter().zip(&self.times);
+        known.map(|(row, times)| row.map_or(0, |_| *times)).sum()
     }
 
     fn report(&self) -> EmbedReport {
@@ -226,9 +279,27 @@ impl<'a> Queue<'a> {
                 "texts were cut: the model reads only their beginning"
             );
         }
-        let (texts, tokens) = (tokens.len(), tokens.iter().sum());
-        EmbedReport { texts, tokens, split, truncated, seconds: 0.0 }
+        let (texts, cached) = (self.given.places.len(), self.cached());
+        let repeated = texts - cached - tokens.len();
+        let tokens = tokens.iter().sum();
+        EmbedReport { texts, cached, repeated, tokens, split, truncated, seconds: 0.0 }
     }
+}
+
+/// Each of `texts` once, and of each where it is among those.
+fn distinct<'a>(texts: &[&'a str]) -> (Vec<&'a str>, Vec<usize>) {
+    let mut distinct = Vec::with_capacity(texts.len());
+    let mut seen: FxHashMap<&str, usize> = FxHashMap::default();
+    seen.reserve(texts.len());
+    let place = |&text: &&'a str| match seen.entry(text) {
+        Entry::Occupied(entry) => *entry.get(),
+        Entry::Vacant(entry) => {
+            distinct.push(text);
+            *entry.insert(distinct.len() - 1)
+        }
+    };
+    let places = texts.iter().map(place).collect();
+    (distinct, places)
 }
 
 /// Ranges of texts of these lengths, one after the other, that together have no more than

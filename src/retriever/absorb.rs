@@ -27,7 +27,7 @@ pub struct AddReport {
     pub empty: Vec<String>,
     /// Passages whose vectors were taken from those that they replace.
     pub reused: usize,
-    /// The embedding of the other passages.
+    /// The embedding of the other passages, those in the cache included.
     pub embedding: EmbedReport,
 }
 
@@ -75,7 +75,8 @@ impl Retriever {
     /// [`Error::EmptyKey`] for an article without key, [`Error::ArticleTooLarge`] for one
     /// over [`Article::MAX_BYTES`], [`Error::TooLarge`] for more than 2^24 bytes of title and
     /// metadata, [`Error::Corrupt`] if the keys of the index are damaged,
-    /// [`Error::Cancelled`], and what the embedder returns.
+    /// [`Error::Cancelled`], and what the embedder returns; [`Error::Write`] if the file of the
+    /// [cache](crate::RetrieverBuilder::embedding_cache) cannot be written.
     #[instrument(level = "debug", skip_all)]
     pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
         let absorbed =
@@ -227,7 +228,10 @@ impl Retriever {
         texts: &[&str],
         before: EmbedReport,
     ) -> Result<(Vectors, EmbedReport)> {
-        let stage = self.searcher.stage().cancel(&self.settings.cancel);
+        let mut stage = self.searcher.stage().cancel(&self.settings.cancel);
+        if let Some(cache) = &self.settings.cache {
+            stage = stage.cache(cache);
+        }
         let Some(progress) = &self.settings.progress else { return stage.run(role, texts) };
         let from_there = |reached: Progress| {
             progress(Progress {

@@ -3,8 +3,8 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
-    Cancel, Chunker, EmbedStage, Embedder, Error, IndexChoice, Progress, Result, Retriever, Role,
-    Searcher, StaticEmbedder, Vectors, kernel,
+    Cancel, Chunker, EmbedStage, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Result,
+    Retriever, Role, Searcher, StaticEmbedder, Vectors, kernel,
     retriever::Settings,
     searcher::{Shared, Snapshot, Source},
     store::{self, Manifest, Probe, Store},
@@ -33,6 +33,18 @@ pub struct RetrieverBuilder {
     probes: bool,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
+    cache: CacheChoice,
+}
+
+/// Where vectors of texts are kept for when the texts come again.
+#[derive(Debug)]
+enum CacheChoice {
+    Nowhere,
+    /// In memory, or in a file in the folder of the index, within so many bytes.
+    Own {
+        bytes: usize,
+    },
+    Shared(EmbeddingCache),
 }
 
 impl Default for RetrieverBuilder {
@@ -46,6 +58,7 @@ impl Default for RetrieverBuilder {
             probes: true,
             progress: None,
             cancel: Cancel::default(),
+            cache: CacheChoice::Nowhere,
         }
     }
 }
@@ -59,6 +72,7 @@ impl fmt::Debug for RetrieverBuilder {
             .field("workers", &self.workers)
             .field("checkpoint", &self.checkpoint)
             .field("probes", &self.probes)
+            .field("cache", &self.cache)
             .finish_non_exhaustive()
     }
 }
@@ -131,6 +145,50 @@ impl RetrieverBuilder {
         self
     }
 
+    /// Keeps the vectors of what is embedded in an [`EmbeddingCache`] of at most `bytes`;
+    /// without this call no vector is kept but those of the passages in the corpus.
+    ///
+    /// So an article that was removed and is added again, a text that other articles have, too,
+    /// another chunker that leaves passages as they are, what was rolled back, and what was
+    /// embedded when a process ended before its commit is not embedded again.
+    ///
+    /// Of an index in a folder it is a file there, `embeddings.cache`, of at least 4,096 bytes,
+    /// which only the writer opens. Questions that are searched with are kept in memory, within
+    /// the same bound, by the retriever and its searchers together, and by each searcher that is
+    /// [opened](Self::open_searcher). The file can be removed when the index is not open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use passim::{Article, Retriever};
+    ///
+    /// # let temp = tempfile::tempdir().unwrap();
+    /// # let folder = temp.path().join("index");
+    /// let article = || [Article::new("moor.txt", "Moore speichern viel Kohlenstoff.")];
+    /// let mut retriever = Retriever::builder().embedding_cache(1 << 30).create(&folder)?;
+    /// retriever.add(article())?;
+    /// drop(retriever); // before it committed
+    ///
+    /// let mut retriever = Retriever::builder().embedding_cache(1 << 30).open(&folder)?;
+    /// let report = retriever.add(article())?;
+    /// assert_eq!((report.embedding.texts, report.embedding.cached), (1, 1));
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    #[must_use]
+    pub fn embedding_cache(mut self, bytes: usize) -> Self {
+        self.cache = CacheChoice::Own { bytes };
+        self
+    }
+
+    /// Keeps vectors in `cache`, as [`embedding_cache`](Self::embedding_cache) keeps them in one
+    /// of the retriever's own; several retrievers can share one. If it is one in a file, the
+    /// questions that are searched with are kept in its memory alone.
+    #[must_use]
+    pub fn shared_embedding_cache(mut self, cache: &EmbeddingCache) -> Self {
+        self.cache = CacheChoice::Shared(cache.clone());
+        self
+    }
+
     /// An empty corpus in memory.
     ///
     /// # Errors
@@ -138,7 +196,7 @@ impl RetrieverBuilder {
     /// [`Error::Setting`] if a setting is out of range.
     pub fn in_memory(self) -> Result<Retriever> {
         let embedder = self.checked_embedder()?;
-        Ok(self.retriever(embedder, None, Snapshot::default()))
+        self.retriever(embedder, None, Snapshot::default())
     }
 
     /// Makes an empty index in the folder at `path`, which is made if it is not there.
@@ -163,7 +221,7 @@ impl RetrieverBuilder {
         };
         let store = Store::create(path.as_ref(), manifest)?;
         let snapshot = Snapshot { manifest: store.id(), ..Snapshot::default() };
-        Ok(self.retriever(embedder, Some(store), snapshot))
+        self.retriever(embedder, Some(store), snapshot)
     }
 
     /// Opens the index in the folder at `path`, to search and to change it.
@@ -185,7 +243,7 @@ impl RetrieverBuilder {
         let (store, generation) = Store::open(path.as_ref())?;
         self.check_model(&*embedder, &generation.manifest)?;
         let snapshot = generation.into();
-        Ok(self.retriever(embedder, Some(store), snapshot))
+        self.retriever(embedder, Some(store), snapshot)
     }
 
     /// [`open`](Self::open)s the index in the folder at `path`, or [`create`](Self::create)s
@@ -212,8 +270,9 @@ impl RetrieverBuilder {
         let generation = store::read(&path)?;
         self.check_model(&*embedder, &generation.manifest)?;
         let (snapshot, workers) = (Arc::new(generation.into()), self.workers);
+        let cache = self.cache_in(None)?.map(|cache| cache.memory_alone());
         let source = Source::Folder(path);
-        Ok(Searcher { embedder, snapshot, source, workers })
+        Ok(Searcher { embedder, snapshot, source, workers, cache })
     }
 
     /// The embedder, after all settings were checked.
@@ -241,7 +300,8 @@ impl RetrieverBuilder {
         embedder: Arc<dyn Embedder>,
         store: Option<Store>,
         snapshot: Snapshot,
-    ) -> Retriever {
+    ) -> Result<Retriever> {
+        let cache = self.cache_in(store.as_ref())?;
         let Self { workers, checkpoint, progress, cancel, .. } = self;
         let stored = store.as_ref().map(Store::manifest);
         let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
@@ -252,13 +312,27 @@ impl RetrieverBuilder {
             Some(store) => Source::Folder(store.path().to_owned()),
             None => Source::Writer(Arc::clone(&published)),
         };
-        Retriever {
+        let for_questions = cache.as_ref().map(EmbeddingCache::memory_alone);
+        Ok(Retriever {
             committed: snapshot.segments.len(),
-            searcher: Searcher { embedder, snapshot, source, workers },
+            searcher: Searcher { embedder, snapshot, source, workers, cache: for_questions },
             published,
-            settings: Settings { chunker, index, checkpoint, progress, cancel },
+            settings: Settings { chunker, index, checkpoint, progress, cancel, cache },
             store,
             changed: false,
+        })
+    }
+
+    /// The cache that was asked for; its file, if it has one of its own, is beside those of
+    /// `store`.
+    fn cache_in(&self, store: Option<&Store>) -> Result<Option<EmbeddingCache>> {
+        match (&self.cache, store) {
+            (CacheChoice::Nowhere, _) => Ok(None),
+            (CacheChoice::Shared(cache), _) => Ok(Some(cache.clone())),
+            (CacheChoice::Own { bytes }, None) => Ok(Some(EmbeddingCache::in_memory(*bytes))),
+            (CacheChoice::Own { bytes }, Some(store)) => {
+                EmbeddingCache::open(store.cache_path(), *bytes).map(Some)
+            }
         }
     }
 }

@@ -26,11 +26,14 @@ pub struct SyncReport {
     /// Keys of added or changed articles without text; they are kept, but no passage of them
     /// is found.
     pub empty: Vec<String>,
-    /// Passages embedded.
+    /// Passages embedded; of those with the same text, each counts.
     pub embedded: usize,
+    /// Passages whose vectors came from the
+    /// [cache](crate::RetrieverBuilder::embedding_cache).
+    pub cached: usize,
     /// Passages of changed articles that say what they said before, and keep their vectors.
     pub reused: usize,
-    /// Passages over the embedder's limit, of which it read only the beginning.
+    /// Texts embedded that are over the embedder's limit, of which it read only the beginning.
     pub truncated: usize,
     /// Wall time in seconds.
     pub seconds: f64,
@@ -42,9 +45,11 @@ impl SyncReport {
         self.changed += absorbed.changed;
         self.unchanged += absorbed.unchanged;
         self.empty.extend(absorbed.empty);
-        self.embedded += absorbed.embedding.texts;
+        let EmbedReport { texts, cached, truncated, .. } = absorbed.embedding;
+        self.embedded += texts - cached;
+        self.cached += cached;
         self.reused += absorbed.reused;
-        self.truncated += absorbed.embedding.truncated;
+        self.truncated += truncated;
     }
 }
 

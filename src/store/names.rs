@@ -7,6 +7,11 @@ pub(super) const MANIFEST: &str = "manifest.passim";
 /// What a writer holds a lock on.
 pub(super) const LOCK: &str = "lock";
 
+/// Vectors of texts that were embedded, if the writer keeps them.
+pub(super) const CACHE: &str = "embeddings.cache";
+/// The same while it is written anew.
+pub(super) const CACHE_NEW: &str = "embeddings.cache.new";
+
 /// The name of a file of `kind`; a manifest that is published has another.
 pub(super) fn name_of(kind: Kind, number: u64) -> String {
     match kind {

@@ -1,0 +1,184 @@
+//! Files that are torn, damaged, made up, or not caches at all: the right vectors or an error.
+
+use std::{fs, path::PathBuf};
+
+use passim::{EmbeddingCache, Error, Role};
+use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
+
+use crate::{as_strs, bits, counting::most_in, embed, model::Noting, seeded::Seeded, text, texts};
+
+const LIMIT: usize = 1 << 16;
+const HEADER: usize = 24;
+
+/// A file of several blocks, of two models and both roles.
+struct Sample {
+    _folder: tempfile::TempDir,
+    path: PathBuf,
+    bytes: Vec<u8>,
+    models: [Noting; 2],
+}
+
+impl Sample {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache");
+        let models = [Noting::new(1, 4), Noting::new(u128::MAX / 3, 6)];
+        let sample = Self { _folder: folder, bytes: Vec::new(), path, models };
+        sample.ask(&sample.open().unwrap());
+        let bytes = fs::read(&sample.path).unwrap();
+        Self { bytes, ..sample }
+    }
+
+    fn open(&self) -> passim::Result<EmbeddingCache> {
+        EmbeddingCache::open(&self.path, LIMIT)
+    }
+
+    /// Asks for vectors, which are right; returns how many came from the cache.
+    fn ask(&self, cache: &EmbeddingCache) -> usize {
+        let mut cached = 0;
+        for model in &self.models {
+            for role in [Role::Query, Role::Passage] {
+                let texts = texts(0..5);
+                let (vectors, report) = embed(model, cache, role, &texts);
+                let want = model.vectors(role, &as_strs(&texts));
+                assert_eq!(bits(&vectors), bits(&want));
+                cached += report.cached;
+            }
+        }
+        cached
+    }
+
+    const ALL: usize = 2 * 2 * 5;
+
+    /// Opens a file of `bytes` and asks it; how many of its vectors were right, or `None` if
+    /// it was refused. What was lost is in it when it is opened again.
+    fn with(&self, bytes: &[u8]) -> Option<usize> {
+        // Some systems sync a file whose bytes are replaced.
+        fs::remove_file(&self.path).unwrap();
+        fs::write(&self.path, bytes).unwrap();
+        let cache = match self.open() {
+            Ok(cache) => cache,
+            Err(Error::Corrupt { origin, .. } | Error::Version { origin, .. }) => {
+                assert!(origin.ends_with("cache"), "{origin}");
+                assert_eq!(fs::read(&self.path).unwrap(), bytes, "what is refused is left alone");
+                return None;
+            }
+            Err(error) => panic!("{error:?}"),
+        };
+        let cached = self.ask(&cache);
+        drop(cache);
+        assert_eq!(self.ask(&self.open().unwrap()), Self::ALL);
+        Some(cached)
+    }
+}
+
+#[test]
+fn every_truncation_loses_what_is_cut_off_and_no_more() {
+    let sample = Sample::new();
+    let mut last = 0;
+    for length in 0..sample.bytes.len() {
+        let cached = sample.with(&sample.bytes[..length]).unwrap();
+        assert!(last <= cached && cached < Sample::ALL, "{cached} of {length} bytes");
+        last = cached;
+    }
+    assert!(last > Sample::ALL / 2);
+    assert_eq!(sample.with(&sample.bytes), Some(Sample::ALL));
+}
+
+#[test]
+fn every_flipped_bit_is_found() {
+    let sample = Sample::new();
+    let mut counts = [0; Sample::ALL + 1];
+    for bit in 0..sample.bytes.len() * 8 {
+        let mut bytes = sample.bytes.clone();
+        bytes[bit / 8] ^= 1 << (bit % 8);
+        match sample.with(&bytes) {
+            None => assert!(bit / 8 < HEADER, "refused for bit {bit}"),
+            Some(cached) => {
+                assert!(bit / 8 >= HEADER && cached < Sample::ALL, "bit {bit}");
+                counts[cached] += 1;
+            }
+        }
+    }
+    // In a vector it costs that vector alone.
+    assert!(counts[Sample::ALL - 1] > sample.bytes.len() * 2, "{counts:?}");
+}
+
+#[test]
+fn what_is_appended_or_overwritten_is_found() {
+    let sample = Sample::new();
+    let mut random = Seeded(5);
+    for length in [1, 39, 40, 41, 1_000] {
+        let noise: Vec<u8> = (0..length).map(|_| random.next().to_le_bytes()[0]).collect();
+        for tail in [vec![0; length], vec![0xff; length], noise.clone()] {
+            let bytes = [&sample.bytes[..], &tail].concat();
+            assert_eq!(sample.with(&bytes), Some(Sample::ALL));
+        }
+        let mut bytes = sample.bytes.clone();
+        let at = HEADER + random.below(bytes.len() - HEADER);
+        let end = bytes.len().min(at + length);
+        bytes[at..end].copy_from_slice(&noise[..end - at]);
+        assert!(sample.with(&bytes).is_some_and(|cached| cached < Sample::ALL));
+    }
+}
+
+#[test]
+fn files_of_other_kinds_are_refused_and_left_alone() {
+    let sample = Sample::new();
+    for bytes in [&b"x"[..], b"\x89PSC\r\n\x1a\n", b"%PDF-1.7 and so on, page after page", &[0; 9]]
+    {
+        assert_eq!(sample.with(bytes), None);
+        let error = sample.open().unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{error}");
+    }
+    let mut newer = sample.bytes.clone();
+    newer[8] = 2;
+    assert_eq!(sample.with(&newer), None);
+    let error = sample.open().unwrap_err();
+    assert!(matches!(error, Error::Version { got: 2, newest: 1, .. }), "{error}");
+}
+
+/// A block with checksums that match, whatever it claims.
+fn block(dim: u32, role: u32, count: u32, keys: &[u8], vectors: &[u8]) -> Vec<u8> {
+    let mut block = 1_u128.to_le_bytes().to_vec();
+    let sum = xxh3_64(keys).to_le_bytes();
+    block.extend([dim, role, count].iter().flat_map(|number| number.to_le_bytes()));
+    block.extend(&sum[..4]);
+    block.extend(xxh3_64(&block).to_le_bytes());
+    [&block, keys, vectors].concat()
+}
+
+#[test]
+fn what_a_block_claims_takes_no_memory() {
+    let sample = Sample::new();
+    let most = u32::MAX;
+    for (dim, role, count) in [
+        (4, 2, most),
+        (most, 2, 1),
+        (most, 2, most),
+        (1 << 30, 1, 1 << 30),
+        (0, 2, most),
+        (0, 2, 0),
+        (4, 2, 0),
+        (4, 0, 1),
+        (4, 3, 1),
+    ] {
+        let bytes = [&sample.bytes[..], &block(dim, role, count, &[7; 20], &[7; 16])].concat();
+        let (cached, bytes_taken) = most_in(|| sample.with(&bytes));
+        assert_eq!(cached, Some(Sample::ALL), "{dim} {role} {count}");
+        // Other tests run meanwhile.
+        assert!(bytes_taken < 64 << 20, "{bytes_taken} bytes for {dim} {role} {count}");
+    }
+}
+
+#[test]
+fn made_up_vectors_are_not_taken() {
+    let sample = Sample::new();
+    for values in [[f32::NAN; 4], [0.0; 4], [f32::INFINITY, 0.0, 0.0, 0.0], [2.0; 4]] {
+        let vector: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let mut keys = xxh3_128(text(3).as_bytes()).to_le_bytes().to_vec();
+        keys.extend(&xxh3_64(&vector).to_le_bytes()[..4]);
+        let bytes = [&sample.bytes[..], &block(4, 2, 1, &keys, &vector)].concat();
+        assert_eq!(sample.with(&bytes), Some(Sample::ALL - 1), "{values:?}");
+    }
+}

@@ -1,0 +1,59 @@
+//! A model that takes note of what it embeds.
+
+use std::sync::{Arc, Mutex};
+
+use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+
+use crate::words::WordEmbedder;
+
+/// Word vectors that depend on the model's number and on the role, too.
+#[derive(Clone)]
+pub struct Noting {
+    words: Arc<WordEmbedder>,
+    identity: ModelIdentity,
+    seen: Arc<Mutex<Vec<String>>>,
+}
+
+impl Noting {
+    pub fn new(number: u128, dim: usize) -> Self {
+        let identity = ModelIdentity { name: format!("noting {number}"), hash: number };
+        Self { words: Arc::new(WordEmbedder::new(dim)), identity, seen: Arc::default() }
+    }
+
+    /// What was embedded since the last call, in alphabetical order.
+    pub fn seen(&self) -> Vec<String> {
+        let mut seen = std::mem::take(&mut *self.seen.lock().unwrap());
+        seen.sort();
+        seen
+    }
+
+    /// What it gives for `texts`, noted nowhere.
+    pub fn vectors(&self, role: Role, texts: &[&str]) -> Vectors {
+        let prefix = format!("{role:?} {}", self.identity.hash);
+        let texts: Vec<String> = texts.iter().map(|text| format!("{prefix} {text}")).collect();
+        self.words.embed(role, &texts.iter().map(String::as_str).collect::<Vec<_>>()).unwrap()
+    }
+}
+
+impl Embedder for Noting {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn dim(&self) -> usize {
+        self.words.dim()
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        None
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        self.words.count_tokens(text)
+    }
+
+    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+        self.seen.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
+        Ok(self.vectors(role, texts))
+    }
+}
