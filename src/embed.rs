@@ -13,7 +13,7 @@ use crate::{Result, Vectors};
 
 pub use bundled::StaticEmbedder;
 #[cfg(feature = "hub")]
-pub use pretrained::PretrainedModel;
+pub use pretrained::{PretrainedModel, Quantization};
 #[cfg(feature = "fastembed")]
 pub use pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};
 pub use stage::{EmbedReport, EmbedStage};

@@ -91,7 +91,7 @@ mod workers;
 pub use article::{Article, ArticleHead, Date, Metadata, Value};
 pub use chunk::{Chunker, Sentences, sentences};
 #[cfg(feature = "hub")]
-pub use embed::PretrainedModel;
+pub use embed::{PretrainedModel, Quantization};
 pub use embed::{
     EmbedReport, EmbedStage, Embedder, LongTexts, ModelIdentity, Role, StaticEmbedder,
 };

@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use builder::FastEmbedderBuilder;
 #[cfg(feature = "hub")]
-pub use models::PretrainedModel;
+pub use models::{PretrainedModel, Quantization};
 pub use recipe::Pooling;
 
 use super::{Embedder, LongTexts, ModelIdentity, Role};

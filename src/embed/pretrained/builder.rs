@@ -1,11 +1,10 @@
 //! How an embedding model is opened: where it is, what is put before texts, how vectors are
 //! pooled, and how many sessions of how many threads run it.
 
-#[cfg(feature = "hub")]
 use std::path::PathBuf;
 
 #[cfg(feature = "hub")]
-use super::models;
+use super::models::{self, Quantization};
 use super::recipe::Recipe;
 use super::{FastEmbedder, Pooling};
 #[cfg(feature = "hub")]
@@ -51,6 +50,8 @@ struct Loaded {
     query_prefix: &'static str,
     passage_prefix: &'static str,
     max_length: usize,
+    /// Whether it is known that no text may share a run with another.
+    runs_alone: bool,
     /// The dimension it must have, where that is known.
     dim: Option<usize>,
 }
@@ -152,9 +153,9 @@ impl FastEmbedderBuilder {
         self.opening.check()?;
         let loaded = self.load()?;
         let recipe = self.recipe(&loaded)?;
-        let Loaded { name, files, dim: expected, .. } = loaded;
+        let Loaded { name, files, dim: expected, runs_alone, .. } = loaded;
         let identity = ModelIdentity { hash: files.hash(&recipe.words()), name };
-        let runs_alone = files.is_dynamically_quantized();
+        let runs_alone = runs_alone || files.is_dynamically_quantized();
         onnx::require_runtime()?;
 
         let open = |files, settings| EmbedSession::open(files, settings, recipe.pooling);
@@ -180,6 +181,7 @@ impl FastEmbedderBuilder {
                     pooling: None,
                     query_prefix: "",
                     passage_prefix: "",
+                    runs_alone: false,
                     dim: None,
                 })
             }
@@ -196,6 +198,7 @@ impl FastEmbedderBuilder {
                     query_prefix: model.query_prefix,
                     passage_prefix: model.passage_prefix,
                     max_length: model.max_length,
+                    runs_alone: model.quantization == Quantization::Dynamic,
                     dim: Some(model.dim),
                 })
             }
