@@ -12,10 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::{Result, Vectors};
 
 pub use bundled::StaticEmbedder;
-#[cfg(feature = "hub")]
-pub use pretrained::{PretrainedModel, Quantization};
 #[cfg(feature = "fastembed")]
 pub use pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};
+#[cfg(feature = "hub")]
+pub use pretrained::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.

@@ -90,13 +90,13 @@ mod workers;
 
 pub use article::{Article, ArticleHead, Date, Metadata, Value};
 pub use chunk::{Chunker, Sentences, sentences};
-#[cfg(feature = "hub")]
-pub use embed::{PretrainedModel, Quantization};
 pub use embed::{
     EmbedReport, EmbedStage, Embedder, LongTexts, ModelIdentity, Role, StaticEmbedder,
 };
 #[cfg(feature = "fastembed")]
 pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
+#[cfg(feature = "hub")]
+pub use embed::{PretrainedModel, Quantization};
 pub use error::{Cause, Error, Result};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
@@ -104,6 +104,8 @@ pub use index::{
     Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,
     IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
 };
+#[cfg(feature = "fastembed")]
+pub use onnx::ExecutionProvider;
 pub use passage::Passage;
 pub use progress::{Cancel, Phase, Progress};
 pub use query::Query;

@@ -5,6 +5,7 @@ mod files;
 mod hub;
 mod opening;
 mod pool;
+mod provider;
 mod runtime;
 mod session;
 mod tokens;
@@ -14,6 +15,7 @@ pub(crate) use files::ModelFiles;
 pub(crate) use hub::{HubModel, fetch};
 pub(crate) use opening::{Opening, Source};
 pub(crate) use pool::Pool;
+pub use provider::ExecutionProvider;
 #[cfg(feature = "hub")]
 pub(crate) use session::hub_embedder;
 pub(crate) use session::{EmbedSession, SessionSettings};
@@ -21,13 +23,13 @@ pub(crate) use tokens::Tokens;
 
 use crate::{Cause, Error, Result};
 
-/// Makes sure that ONNX Runtime is there.
+/// Makes sure that ONNX Runtime is there, and that it has `providers`.
 ///
 /// # Errors
 ///
-/// [`Error::Runtime`] if it is not.
-pub(crate) fn require_runtime() -> Result<()> {
-    runtime::environment().map(drop)
+/// [`Error::Runtime`] if it is not, [`Error::Provider`] if it lacks one.
+pub(crate) fn require_runtime(providers: &[ExecutionProvider]) -> Result<()> {
+    runtime::require(providers)
 }
 
 /// The error of the model `name` that was loaded but does not run.

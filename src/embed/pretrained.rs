@@ -65,15 +65,12 @@ pub struct FastEmbedder {
     dim: usize,
     max_tokens: usize,
     recipe: Recipe,
-    /// Whether no text may share a run with another.
-    runs_alone: bool,
+    /// Tokens that texts of the same length have together in a run, at most; 0 if no text may
+    /// share a run with another.
+    together: usize,
     tokens: Tokens,
     sessions: Pool<EmbedSession>,
 }
-
-/// Tokens that texts of the same length have together in a run, at most: where a run of a single
-/// one is as fast (`cargo bench --bench embed`).
-const TOKENS_OF_A_RUN: usize = 192;
 
 impl FastEmbedder {
     /// Loads an ONNX model from a folder, with the settings of [`FastEmbedderBuilder`] at
@@ -147,10 +144,9 @@ impl Embedder for FastEmbedder {
 
     fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
         let pieces = self.pieces(role, texts)?;
-        let together = if self.runs_alone { 0 } else { TOKENS_OF_A_RUN };
         let embed = |session: &mut EmbedSession| {
             let mut rows = vec![0.0; texts.len() * self.dim];
-            for run in runs(&pieces, together) {
+            for run in runs(&pieces, self.together) {
                 let texts: Vec<&str> = run.iter().map(|piece| &*piece.text).collect();
                 for (piece, vector) in run.iter().zip(session.embed(&texts)?) {
                     piece.add(vector, &mut rows[piece.row * self.dim..][..self.dim]);

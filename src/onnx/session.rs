@@ -8,7 +8,7 @@ use fastembed::{
 
 #[cfg(feature = "hub")]
 use super::HubModel;
-use super::{ModelFiles, Tokens, runtime};
+use super::{ExecutionProvider, ModelFiles, Tokens, runtime};
 use crate::{Cause, Pooling, Result};
 
 /// The [`Tokens`] of a tokenizer, whose type fastembed does not name.
@@ -29,11 +29,12 @@ macro_rules! tokens {
 }
 
 /// What a session is opened with, beside the files.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct SessionSettings {
     /// In tokens, with the special ones.
     pub(crate) max_length: usize,
     pub(crate) threads: usize,
+    pub(crate) providers: Vec<ExecutionProvider>,
 }
 
 /// A model that embeds.
@@ -56,6 +57,7 @@ impl EmbedSession {
         }
         let options = InitOptionsUserDefined::new()
             .with_environment(runtime::environment()?)
+            .with_execution_providers(runtime::dispatches(&settings.providers)?)
             .with_max_length(settings.max_length)
             .with_intra_threads(settings.threads);
         Ok(Self(TextEmbedding::try_new_from_user_defined(model, options)?))

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use passim::{Embedder, Error, FastEmbedder};
+use passim::{Embedder, Error, ExecutionProvider, FastEmbedder, FastEmbedderBuilder};
 
 /// Variables of the user that would lead a test elsewhere.
 const NOT_PASSED_ON: [&str; 9] = [
@@ -36,6 +36,17 @@ fn in_child() {
     let folder = env::var_os("PASSIM_TEST_FOLDER").map(PathBuf::from);
     let report = match (task.as_str(), folder) {
         ("open", Some(folder)) => opened(FastEmbedder::from_folder(folder)),
+        ("providers", Some(folder)) => {
+            let providers = [
+                ExecutionProvider::Cuda { device: 0 },
+                ExecutionProvider::CoreMl,
+                ExecutionProvider::DirectMl { device: 0 },
+            ];
+            let open = |provider| FastEmbedderBuilder::from_folder(&folder).providers(&[provider]);
+            let reports = providers.map(|provider| opened(open(provider).build()));
+            // What failed leaves the processor as it was.
+            [reports.join("\n\n"), opened(FastEmbedder::from_folder(&folder))].join("\n\n")
+        }
         ("wait_for_library", Some(folder)) => {
             let early = opened(FastEmbedder::from_folder(&folder));
             let library = PathBuf::from(env::var_os("PASSIM_TEST_LIBRARY").unwrap());
@@ -48,7 +59,7 @@ fn in_child() {
         #[cfg(feature = "hub")]
         ("by_name", _) => {
             let name = env::var("PASSIM_TEST_NAME").unwrap();
-            opened(passim::FastEmbedderBuilder::from_name(name).workers(1).build())
+            opened(FastEmbedderBuilder::from_name(name).workers(1).build())
         }
         task => panic!("no task {task:?}"),
     };

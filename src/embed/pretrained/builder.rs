@@ -10,12 +10,19 @@ use super::{FastEmbedder, Pooling};
 #[cfg(feature = "hub")]
 use crate::onnx::{fetch, hub_embedder};
 use crate::{
-    Cause, Error, LongTexts, ModelIdentity, Result,
+    Cause, Error, ExecutionProvider, LongTexts, ModelIdentity, Result,
     onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens},
 };
 
 /// The least room for text in the input, in tokens: what no single character is longer than.
 const ROOM: usize = 8;
+
+/// Tokens that texts of the same length have together in a run, at most: where a run of a single
+/// one is as fast (`cargo bench --bench embed`).
+const TOKENS_OF_A_RUN: usize = 192;
+
+/// The same where a device other than the processor runs the model; not measured.
+const TOKENS_OF_A_DEVICES_RUN: usize = 16_384;
 
 /// Settings of a [`FastEmbedder`]; [`build`](Self::build) checks them and loads the model.
 ///
@@ -96,6 +103,16 @@ impl FastEmbedderBuilder {
         self
     }
 
+    /// What runs the model, first the one to prefer, instead of the processor.
+    ///
+    /// Without [`workers`](Self::workers) there is one session then, and more texts of the same
+    /// length share a run.
+    #[must_use]
+    pub fn providers(mut self, providers: &[ExecutionProvider]) -> Self {
+        self.opening.providers = providers.to_vec();
+        self
+    }
+
     /// How token vectors become the vector of a text, instead of the model's own way.
     #[must_use]
     pub fn pooling(mut self, pooling: Pooling) -> Self {
@@ -147,8 +164,8 @@ impl FastEmbedderBuilder {
     /// # Errors
     ///
     /// [`Error::Setting`] if `workers` or `threads` is 0, or `max_length` is more than the
-    /// model has positions for or leaves no room for text; and those of
-    /// [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
+    /// model has positions for or leaves no room for text; [`Error::Provider`] if one of
+    /// `providers` cannot be used; and those of [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
     pub fn build(self) -> Result<FastEmbedder> {
         self.opening.check()?;
         let loaded = self.load()?;
@@ -156,7 +173,7 @@ impl FastEmbedderBuilder {
         let Loaded { name, files, dim: expected, runs_alone, .. } = loaded;
         let identity = ModelIdentity { hash: files.hash(&recipe.words()), name };
         let runs_alone = runs_alone || files.is_dynamically_quantized();
-        onnx::require_runtime()?;
+        onnx::require_runtime(&self.opening.providers)?;
 
         let open = |files, settings| EmbedSession::open(files, settings, recipe.pooling);
         let mut sessions = self.opening.sessions(&identity.name, files, recipe.max_length, open)?;
@@ -167,7 +184,12 @@ impl FastEmbedderBuilder {
         Error::check_setting("max_length", recipe.max_length, taken + ROOM.., room)?;
         let max_tokens = recipe.max_length - taken;
         let sessions = Pool::new(sessions)?;
-        Ok(FastEmbedder { identity, dim, max_tokens, recipe, runs_alone, tokens, sessions })
+        let together = match self.opening.providers[..] {
+            _ if runs_alone => 0,
+            [] => TOKENS_OF_A_RUN,
+            _ => TOKENS_OF_A_DEVICES_RUN,
+        };
+        Ok(FastEmbedder { identity, dim, max_tokens, recipe, together, tokens, sessions })
     }
 
     fn load(&self) -> Result<Loaded> {
@@ -189,7 +211,7 @@ impl FastEmbedderBuilder {
             Source::Name(name) => {
                 let model = models::find(name)?;
                 // Before a long download that would be for nothing.
-                onnx::require_runtime()?;
+                onnx::require_runtime(&self.opening.providers)?;
                 let files = fetch(model.name, hub_embedder(model.name), self.opening.cache.clone());
                 Ok(Loaded {
                     name: model.name.to_owned(),
