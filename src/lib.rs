@@ -104,6 +104,8 @@ pub use index::{
     Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,
     IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
 };
+#[cfg(feature = "hub")]
+pub use onnx::Download;
 #[cfg(feature = "fastembed")]
 pub use onnx::ExecutionProvider;
 pub use passage::Passage;

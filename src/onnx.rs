@@ -1,5 +1,7 @@
 //! Transformer models in ONNX Runtime: what an embedder and a reranker have in common.
 
+#[cfg(feature = "hub")]
+mod download;
 mod files;
 #[cfg(feature = "hub")]
 mod hub;
@@ -10,6 +12,10 @@ mod runtime;
 mod session;
 mod tokens;
 
+#[cfg(feature = "hub")]
+pub use download::Download;
+#[cfg(feature = "hub")]
+pub(crate) use download::OnDownload;
 pub(crate) use files::ModelFiles;
 #[cfg(feature = "hub")]
 pub(crate) use hub::{HubModel, fetch};

@@ -100,7 +100,10 @@ impl FastEmbedder {
     ///
     /// Files are read from the cache folder and downloaded into it if they are not there.
     /// It is the first of `FASTEMBED_CACHE_DIR`, `HF_HUB_CACHE`, `HF_HOME` with `hub`
-    /// added, and `~/.cache/huggingface/hub`; Python's `huggingface_hub` shares it.
+    /// added, `XDG_CACHE_HOME` with `huggingface/hub` added, and `~/.cache/huggingface/hub`;
+    /// Python's `huggingface_hub` shares it. A file gets its name in it when all of it is there;
+    /// what broke off is gone on with, now or by the next call. There is no time limit: a hub
+    /// that stops sending without hanging up is waited for.
     /// `HF_HUB_OFFLINE=1` forbids the network; `HF_ENDPOINT` and `HF_TOKEN` name another hub
     /// and give access to closed models.
     ///

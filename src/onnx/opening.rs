@@ -3,6 +3,8 @@
 
 use std::{path::PathBuf, thread};
 
+#[cfg(feature = "hub")]
+use super::OnDownload;
 use super::{ExecutionProvider, ModelFiles, SessionSettings};
 use crate::{Cause, Error, Result, workers::share_out};
 
@@ -30,6 +32,8 @@ pub(crate) struct Opening {
     pub(crate) providers: Vec<ExecutionProvider>,
     #[cfg(feature = "hub")]
     pub(crate) cache: Option<PathBuf>,
+    #[cfg(feature = "hub")]
+    pub(crate) on_download: Option<OnDownload>,
 }
 
 impl Opening {
@@ -42,6 +46,8 @@ impl Opening {
             providers: Vec::new(),
             #[cfg(feature = "hub")]
             cache: None,
+            #[cfg(feature = "hub")]
+            on_download: None,
         }
     }
 

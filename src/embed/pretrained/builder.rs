@@ -2,13 +2,15 @@
 //! pooled, and how many sessions of how many threads run it.
 
 use std::path::PathBuf;
+#[cfg(feature = "hub")]
+use std::sync::Arc;
 
 #[cfg(feature = "hub")]
 use super::models::{self, Quantization};
 use super::recipe::Recipe;
 use super::{FastEmbedder, Pooling};
 #[cfg(feature = "hub")]
-use crate::onnx::{fetch, hub_embedder};
+use crate::onnx::{Download, OnDownload, fetch, hub_embedder};
 use crate::{
     Cause, Error, ExecutionProvider, LongTexts, ModelIdentity, Result,
     onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens},
@@ -159,6 +161,18 @@ impl FastEmbedderBuilder {
         self
     }
 
+    /// Calls `tell` while files are downloaded: at the start of each, after each megabyte and at
+    /// its end.
+    ///
+    /// What was downloaded of a file is kept if the download breaks off, and the next one goes on
+    /// from there. It cannot be cancelled.
+    #[cfg(feature = "hub")]
+    #[must_use]
+    pub fn on_download(mut self, tell: impl Fn(Download) + Send + Sync + 'static) -> Self {
+        self.opening.on_download = Some(OnDownload(Arc::new(tell)));
+        self
+    }
+
     /// Loads the model.
     ///
     /// # Errors
@@ -212,7 +226,7 @@ impl FastEmbedderBuilder {
                 let model = models::find(name)?;
                 // Before a long download that would be for nothing.
                 onnx::require_runtime(&self.opening.providers)?;
-                let files = fetch(model.name, hub_embedder(model.name), self.opening.cache.clone());
+                let files = fetch(model.name, hub_embedder(model.name), &self.opening);
                 Ok(Loaded {
                     name: model.name.to_owned(),
                     files: files?,
