@@ -14,10 +14,10 @@ use crate::{Result, Vectors};
 
 pub use bundled::StaticEmbedder;
 pub use cache::EmbeddingCache;
-#[cfg(feature = "hub")]
-pub use pretrained::PretrainedModel;
 #[cfg(feature = "fastembed")]
 pub use pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};
+#[cfg(feature = "hub")]
+pub use pretrained::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.

@@ -166,6 +166,18 @@ pub enum Error {
         source: Cause,
     },
 
+    /// What a model was to run on cannot be used.
+    #[error("models cannot run on `{name}`: {remedy}")]
+    Provider {
+        /// Name of the execution provider, which is that of its feature, too.
+        name: &'static str,
+        /// What to do about it.
+        remedy: &'static str,
+        /// Why it failed.
+        #[source]
+        source: Cause,
+    },
+
     /// The index was built with another model than the one given; their vectors cannot be compared.
     #[error(
         "the index was built with model {index}, the model given is {given}: open it with the first, or index anew"
@@ -340,6 +352,9 @@ impl Error {
 }
 
 fn listed(paths: &[PathBuf]) -> String {
+    if paths.is_empty() {
+        return "the library that was linked".to_owned();
+    }
     let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     names.join(", ")
 }

@@ -90,14 +90,14 @@ mod workers;
 
 pub use article::{Article, ArticleHead, Date, Metadata, Value};
 pub use chunk::{Chunker, Sentences, sentences};
-#[cfg(feature = "hub")]
-pub use embed::PretrainedModel;
 pub use embed::{
     EmbedReport, EmbedStage, Embedder, EmbeddingCache, LongTexts, ModelIdentity, Role,
     StaticEmbedder,
 };
 #[cfg(feature = "fastembed")]
 pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
+#[cfg(feature = "hub")]
+pub use embed::{PretrainedModel, Quantization};
 pub use error::{Cause, Error, Result};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
@@ -105,6 +105,10 @@ pub use index::{
     Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,
     IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
 };
+#[cfg(feature = "hub")]
+pub use onnx::Download;
+#[cfg(feature = "fastembed")]
+pub use onnx::ExecutionProvider;
 pub use passage::Passage;
 pub use progress::{Cancel, Phase, Progress};
 pub use query::Query;

@@ -1,19 +1,27 @@
 //! Transformer models in ONNX Runtime: what an embedder and a reranker have in common.
 
+#[cfg(feature = "hub")]
+mod download;
 mod files;
 #[cfg(feature = "hub")]
 mod hub;
 mod opening;
 mod pool;
+mod provider;
 mod runtime;
 mod session;
 mod tokens;
 
+#[cfg(feature = "hub")]
+pub use download::Download;
+#[cfg(feature = "hub")]
+pub(crate) use download::OnDownload;
 pub(crate) use files::ModelFiles;
 #[cfg(feature = "hub")]
 pub(crate) use hub::{HubModel, fetch};
 pub(crate) use opening::{Opening, Source};
 pub(crate) use pool::Pool;
+pub use provider::ExecutionProvider;
 #[cfg(feature = "hub")]
 pub(crate) use session::hub_embedder;
 pub(crate) use session::{EmbedSession, SessionSettings};
@@ -21,13 +29,13 @@ pub(crate) use tokens::Tokens;
 
 use crate::{Cause, Error, Result};
 
-/// Makes sure that ONNX Runtime is there.
+/// Makes sure that ONNX Runtime is there, and that it has `providers`.
 ///
 /// # Errors
 ///
-/// [`Error::Runtime`] if it is not.
-pub(crate) fn require_runtime() -> Result<()> {
-    runtime::environment().map(drop)
+/// [`Error::Runtime`] if it is not, [`Error::Provider`] if it lacks one.
+pub(crate) fn require_runtime(providers: &[ExecutionProvider]) -> Result<()> {
+    runtime::require(providers)
 }
 
 /// The error of the model `name` that was loaded but does not run.

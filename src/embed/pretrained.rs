@@ -11,7 +11,7 @@ use std::path::PathBuf;
 
 pub use builder::FastEmbedderBuilder;
 #[cfg(feature = "hub")]
-pub use models::PretrainedModel;
+pub use models::{PretrainedModel, Quantization};
 pub use recipe::Pooling;
 
 use super::{Embedder, LongTexts, ModelIdentity, Role};
@@ -65,7 +65,8 @@ pub struct FastEmbedder {
     dim: usize,
     max_tokens: usize,
     recipe: Recipe,
-    /// Tokens that texts sharing a run have together, at most.
+    /// Tokens that texts of the same length have together in a run, at most; 0 if no text may
+    /// share a run with another.
     run_tokens: usize,
     tokens: Tokens,
     sessions: Pool<EmbedSession>,
@@ -99,7 +100,10 @@ impl FastEmbedder {
     ///
     /// Files are read from the cache folder and downloaded into it if they are not there.
     /// It is the first of `FASTEMBED_CACHE_DIR`, `HF_HUB_CACHE`, `HF_HOME` with `hub`
-    /// added, and `~/.cache/huggingface/hub`; Python's `huggingface_hub` shares it.
+    /// added, `XDG_CACHE_HOME` with `huggingface/hub` added, and `~/.cache/huggingface/hub`;
+    /// Python's `huggingface_hub` shares it. A file gets its name in it when all of it is there;
+    /// what broke off is gone on with, now or by the next call. There is no time limit: a hub
+    /// that stops sending without hanging up is waited for.
     /// `HF_HUB_OFFLINE=1` forbids the network; `HF_ENDPOINT` and `HF_TOKEN` name another hub
     /// and give access to closed models.
     ///

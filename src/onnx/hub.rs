@@ -2,16 +2,28 @@
 //! `hf_hub`.
 
 use std::env;
-use std::path::{Path, PathBuf};
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use hf_hub::Cache;
-use hf_hub::api::sync::{ApiBuilder, ApiRepo};
+use hf_hub::api::Progress;
+use hf_hub::api::sync::{Api, ApiBuilder};
 
-use super::ModelFiles;
+use super::download::{Meter, OnDownload};
+use super::{ModelFiles, Opening};
 use crate::{Cause, Error, Result};
 
 const REMEDY: &str = "connect to the network, or set FASTEMBED_CACHE_DIR to a folder that holds \
                       the model, or give a folder with its files to `FastEmbedder::from_folder`";
+
+/// How often it is looked whether another process is done.
+const POLL: Duration = Duration::from_millis(100);
+
+/// How long another process may hold its lock without getting on.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Files that every model has beside its graph.
 const TOKENIZER_FILES: [&str; 4] =
@@ -37,14 +49,10 @@ struct NotFetched {
 }
 
 /// Reads the model `name` from the cache, downloading what is not there.
-pub(crate) fn fetch(
-    name: &str,
-    hub: Option<HubModel>,
-    cache: Option<PathBuf>,
-) -> Result<ModelFiles> {
+pub(crate) fn fetch(name: &str, hub: Option<HubModel>, opening: &Opening) -> Result<ModelFiles> {
     let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
     let hub = hub.ok_or("fastembed's list has it no more").map_err(|e| unloaded(e.into()))?;
-    let repository = Repository::open(hub.repository, cache).map_err(unloaded)?;
+    let repository = Repository::open(hub.repository, opening).map_err(unloaded)?;
     let get = |file: &str| repository.get(file).map_err(|error| unloaded(error.into()));
     let graph = get(&hub.graph)?;
     let external: Vec<_> = hub.external.iter().map(|file| get(file)).collect::<Result<_>>()?;
@@ -56,36 +64,27 @@ pub(crate) fn fetch(
 }
 
 /// One repository of the hub, as far as it is in the cache.
-struct Repository {
+struct Repository<'o> {
     name: String,
     cache: Cache,
     /// `None` if the user forbids the network.
-    remote: Option<ApiRepo>,
+    remote: Option<Api>,
+    on_download: Option<&'o OnDownload>,
 }
 
-impl Repository {
-    fn open(name: String, cache: Option<PathBuf>) -> Result<Self, Cause> {
-        let cache = Cache::new(cache_folder(cache)?);
-        if is_offline() {
-            return Ok(Self { name, cache, remote: None });
-        }
-        let mut builder = ApiBuilder::from_cache(cache.clone()).with_progress(false);
-        if let Some(endpoint) = setting("HF_ENDPOINT") {
-            builder = builder.with_endpoint(endpoint);
-        }
-        if let Some(token) = setting("HF_TOKEN") {
-            builder = builder.with_token(Some(token));
-        }
-        let remote = builder.build()?.model(name.clone());
-        Ok(Self { name, cache, remote: Some(remote) })
+impl<'o> Repository<'o> {
+    fn open(name: String, opening: &'o Opening) -> Result<Self, Cause> {
+        let cache = Cache::new(cache_folder(opening.cache.clone())?);
+        let remote = if is_offline() { None } else { Some(hub(&cache)?) };
+        Ok(Self { name, cache, remote, on_download: opening.on_download.as_ref() })
     }
 
     fn get(&self, file: &str) -> Result<PathBuf, NotFetched> {
-        if let Some(path) = self.cache.model(self.name.clone()).get(file) {
+        if let Some(path) = self.cached(file) {
             return Ok(path);
         }
         let downloaded = match &self.remote {
-            Some(remote) => remote.download(file).map_err(Cause::from),
+            Some(remote) => self.download(remote, file),
             None => Err("HF_HUB_OFFLINE is set".into()),
         };
         downloaded.map_err(|source| NotFetched {
@@ -95,14 +94,131 @@ impl Repository {
             source,
         })
     }
+
+    fn cached(&self, file: &str) -> Option<PathBuf> {
+        self.cache.model(self.name.clone()).get(file)
+    }
+
+    /// Downloads a file, again and again from where it broke off, as long as it grows.
+    fn download(&self, remote: &Api, file: &str) -> Result<PathBuf, Cause> {
+        let repository = remote.model(self.name.clone());
+        loop {
+            let metadata = remote.metadata(&repository.url(file))?;
+            let size = metadata.size() as u64;
+            if !Path::new(metadata.etag()).components().all(|c| matches!(c, Component::Normal(_))) {
+                return Err("the hub's ETag cannot be the name of a file".into());
+            }
+            let blob = self.cache.model(self.name.clone()).blob_path(metadata.etag());
+            let part = blob.with_extension("part");
+            if wait_for_others(&part, size)?
+                && let Some(path) = self.cached_soon(file)
+            {
+                return Ok(path);
+            }
+            let before = length(&part);
+            match repository.download_with_progress(file, Meter::new(file, self.on_download)) {
+                Ok(path) => return checked(path, &blob, size),
+                Err(error) if length(&part) > before => {
+                    tracing::info!(file, %error, "the download broke off, going on with it");
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// A file that another process has just downloaded: it gives its lock back before the file
+    /// is in its place.
+    fn cached_soon(&self, file: &str) -> Option<PathBuf> {
+        (0..10).find_map(|_| {
+            thread::sleep(POLL);
+            self.cached(file)
+        })
+    }
+}
+
+impl Progress for Meter<'_> {
+    fn init(&mut self, size: usize, _file: &str) {
+        self.start(size);
+    }
+
+    fn update(&mut self, bytes: usize) {
+        self.add(bytes);
+    }
+
+    fn finish(&mut self) {
+        self.tell();
+    }
+}
+
+fn hub(cache: &Cache) -> Result<Api, Cause> {
+    let mut builder = ApiBuilder::from_cache(cache.clone()).with_progress(false);
+    if let Some(endpoint) = setting("HF_ENDPOINT") {
+        builder = builder.with_endpoint(endpoint.trim_end_matches('/').to_owned());
+    }
+    if let Some(token) = setting("HF_TOKEN") {
+        builder = builder.with_token(Some(token));
+    }
+    Ok(builder.build()?)
+}
+
+/// Waits while another process downloads the file of which `part` is there, and says whether
+/// there was one; `hf_hub` would wait for five seconds, and then download all of it again.
+///
+/// A part that is as long as the whole, since its process ended before it got its name, or
+/// longer, is removed: the hub has nothing to add to it, which `hf_hub` takes for an error.
+fn wait_for_others(part: &Path, size: u64) -> io::Result<bool> {
+    fs::create_dir_all(part.parent().unwrap_or(Path::new("")))?;
+    // The lock that `hf_hub` takes.
+    let lock = File::create(part.with_extension("lock"))?;
+    let (mut waited, mut seen, mut since) = (false, length(part), Instant::now());
+    while let Err(TryLockError::WouldBlock) = lock.try_lock() {
+        let now = length(part);
+        if now > seen {
+            (seen, since) = (now, Instant::now());
+        } else if since.elapsed() > PATIENCE {
+            return Ok(waited);
+        }
+        waited = true;
+        thread::sleep(POLL);
+    }
+    if length(part) >= size && part.exists() {
+        fs::remove_file(part)?;
+    }
+    Ok(waited)
+}
+
+/// `path` if it has `size` bytes; else it is removed, with the `blob` that it leads to.
+///
+/// `hf_hub` takes the end of a connection for the end of a file, where the hub does not say how
+/// much it sends.
+fn checked(path: PathBuf, blob: &Path, size: u64) -> Result<PathBuf, Cause> {
+    let got = length(&path);
+    if got == size {
+        return Ok(path);
+    }
+    for damaged in [&path, blob] {
+        if let Err(error) = fs::remove_file(damaged)
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error.into());
+        }
+    }
+    Err(format!("the hub sent {got} of {size} bytes").into())
+}
+
+/// Length of a file in bytes, 0 if there is none.
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
 /// The absolute folder that downloads are kept in, shared with Python's `huggingface_hub`.
 fn cache_folder(given: Option<PathBuf>) -> Result<PathBuf, Cause> {
+    let at = |variable: &str, below: &str| Some(Path::new(&setting(variable)?).join(below));
     let folder = given
-        .or_else(|| setting("FASTEMBED_CACHE_DIR").map(PathBuf::from))
-        .or_else(|| setting("HF_HUB_CACHE").map(PathBuf::from))
-        .or_else(|| Some(Path::new(&setting("HF_HOME")?).join("hub")))
+        .or_else(|| at("FASTEMBED_CACHE_DIR", ""))
+        .or_else(|| at("HF_HUB_CACHE", ""))
+        .or_else(|| at("HF_HOME", "hub"))
+        .or_else(|| at("XDG_CACHE_HOME", "huggingface/hub"))
         .or_else(|| Some(env::home_dir()?.join(".cache/huggingface/hub")))
         .ok_or("there is no home folder to keep models in")?;
     Ok(std::path::absolute(folder)?)

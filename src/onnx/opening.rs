@@ -3,7 +3,9 @@
 
 use std::{path::PathBuf, thread};
 
-use super::{ModelFiles, SessionSettings};
+#[cfg(feature = "hub")]
+use super::OnDownload;
+use super::{ExecutionProvider, ModelFiles, SessionSettings};
 use crate::{Cause, Error, Result, workers::share_out};
 
 /// All sessions together hold no more weights than this, in bytes, unless the user sets
@@ -26,8 +28,12 @@ pub(crate) struct Opening {
     pub(crate) threads: Option<usize>,
     /// In tokens, with special ones.
     pub(crate) max_length: Option<usize>,
+    /// What to run on, in the order of preference; on the processor where there are none.
+    pub(crate) providers: Vec<ExecutionProvider>,
     #[cfg(feature = "hub")]
     pub(crate) cache: Option<PathBuf>,
+    #[cfg(feature = "hub")]
+    pub(crate) on_download: Option<OnDownload>,
 }
 
 impl Opening {
@@ -37,8 +43,11 @@ impl Opening {
             workers: None,
             threads: None,
             max_length: None,
+            providers: Vec::new(),
             #[cfg(feature = "hub")]
             cache: None,
+            #[cfg(feature = "hub")]
+            on_download: None,
         }
     }
 
@@ -67,14 +76,16 @@ impl Opening {
         name: &str,
         mut files: ModelFiles,
         max_length: usize,
-        open: impl Fn(ModelFiles, SessionSettings) -> Result<S, Cause> + Sync,
+        open: impl Fn(ModelFiles, &SessionSettings) -> Result<S, Cause> + Sync,
     ) -> Result<Vec<S>> {
         files.state_length(max_length)?;
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        let (workers, threads) = share(cores, files.weight_bytes(), self.workers, self.threads);
+        // A device is kept busy by one session.
+        let wanted = self.workers.or((!self.providers.is_empty()).then_some(1));
+        let (workers, threads) = share(cores, files.weight_bytes(), wanted, self.threads);
         tracing::debug!(model = name, workers, threads, "opening sessions");
-        let settings = SessionSettings { max_length, threads };
-        let open = |files| open(files, settings).map_err(|source| super::unrunnable(name, source));
+        let settings = SessionSettings { max_length, threads, providers: self.providers.clone() };
+        let open = |files| open(files, &settings).map_err(|source| super::unrunnable(name, source));
         // Two at a time: while one opens, it holds several copies of the weights.
         let mut sessions = share_out(2, workers - 1, |_| open(files.clone()))?;
         sessions.push(open(files)?);

@@ -1,128 +1,78 @@
-//! Where ONNX Runtime is found and how it is loaded; the only file that knows `ort`.
+//! The process's ONNX Runtime, loaded or linked, and what it runs models on; the only file that
+//! knows `ort`.
 
-use std::cmp::Reverse;
-use std::env;
-use std::env::consts::{DLL_PREFIX, DLL_SUFFIX};
-use std::fs::{self, File};
-use std::io::{self, Read};
-use std::ops::Range;
-use std::path::{Path, PathBuf};
+#[cfg(feature = "load-dynamic")]
+mod library;
+
+#[cfg(feature = "load-dynamic")]
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use ort::LoadDynamicError;
-use ort::environment::Environment;
+use ort::environment::{Environment, EnvironmentBuilder};
+use ort::ep::ExecutionProviderDispatch;
 use ort::logging::LogLevel;
+use ort::session::Session;
 
-use crate::{Cause, Error, Result};
+use super::ExecutionProvider;
+#[cfg(not(feature = "load-dynamic"))]
+use crate::Error;
+use crate::{Cause, Result};
 
 /// Version of the interface that `ort` asks the library for (its feature `api-24`).
 const NEEDED: &str = "1.24";
 const _: () = assert!(ort::MINOR_VERSION == 24, "NEEDED is the version that ort asks for");
 
-/// Set to a library file or its folder, this is the only place looked at.
-const VARIABLE: &str = "ORT_DYLIB_PATH";
+/// The one environment of the process; empty until there is one.
+static MADE: Mutex<Option<Environment>> = Mutex::new(None);
 
-/// Folders of package managers and of archives unpacked by hand.
-const FOLDERS: [&str; 7] = [
-    "/usr/local/lib",
-    "/usr/lib",
-    "/usr/lib64",
-    "/usr/lib/x86_64-linux-gnu",
-    "/usr/lib/aarch64-linux-gnu",
-    "/opt/onnxruntime/lib",
-    "/opt/homebrew/lib",
-];
-
-/// The one environment of the process; empty until a library was loaded.
-static LOADED: Mutex<Option<Environment>> = Mutex::new(None);
-
-/// The process's ONNX Runtime, loaded at the first call that finds one.
+/// The process's environment, made at the first call that can.
 ///
 /// # Errors
 ///
-/// [`Error::Runtime`] if no library works; the next call looks again.
+/// [`Error::Runtime`] if no library works; the next call tries again.
 pub(super) fn environment() -> Result<Environment> {
-    let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(environment) = &*loaded {
+    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(environment) = &*made {
         return Ok(environment.clone());
     }
-    let environment = load(places())?;
-    *loaded = Some(environment.clone());
+    let environment = make()?;
+    *made = Some(environment.clone());
     Ok(environment)
 }
 
-/// Loads the first library that works, looking at `places` in order.
-fn load(places: Vec<PathBuf>) -> Result<Environment> {
-    let mut tried = Vec::new();
-    let mut told = Failure { found: false, cause: io::Error::from(io::ErrorKind::NotFound).into() };
-    for place in places {
-        let libraries = libraries_at(&place);
-        if libraries.is_empty() {
-            tried.push(place);
-        }
-        for library in libraries {
-            match open(&library) {
-                Ok(environment) => return Ok(environment),
-                // A library that is there and does not work tells more than one that is not.
-                Err(failure) if failure.found || !told.found => told = failure,
-                Err(_) => {}
-            }
-            tried.push(library);
-        }
-    }
-    Err(Error::Runtime { needed: NEEDED, tried, source: told.cause })
+#[cfg(feature = "load-dynamic")]
+fn make() -> Result<Environment> {
+    library::first_that_opens(library::places(), open)
 }
 
-/// Why a library was not taken.
-struct Failure {
-    /// Whether there is a library at all.
-    found: bool,
-    cause: Cause,
-}
-
-impl<E: Into<Cause>> From<E> for Failure {
-    fn from(cause: E) -> Self {
-        Self { found: true, cause: cause.into() }
-    }
-}
-
-fn open(library: &Path) -> Result<Environment, Failure> {
-    check_complete(library)?;
+#[cfg(feature = "load-dynamic")]
+fn open(library: &Path) -> Result<Environment, library::Failure> {
     let builder = ort::init_from(library).map_err(|error| match error {
         // The loader's error says more than the one around it.
-        LoadDynamicError::Dlopen { error, .. } => {
-            Failure { found: library.exists(), cause: error.into() }
+        ort::LoadDynamicError::Dlopen { error, .. } => {
+            library::Failure { found: library.exists(), cause: error.into() }
         }
         error => error.into(),
     })?;
-    let environment = builder.with_telemetry(false).with_logger(Arc::new(log)).build()?;
-    // With a logger of its user's, it would otherwise report every step.
-    environment.set_log_level(LogLevel::Warning);
+    let environment = configured(builder)?;
     tracing::debug!(library = %library.display(), "loaded ONNX Runtime");
     Ok(environment)
 }
 
-/// Refuses a library that was cut short, as by a full disk: the system's loader would map
-/// it, and the process would die on touching what is not there.
-///
-/// An ELF file ends with its table of sections, whose place is in the header. What is no
-/// ELF file, and what only the loader can find, is left to the loader.
-fn check_complete(library: &Path) -> Result<(), Cause> {
-    let Ok(mut file) = File::open(library) else { return Ok(()) };
-    let mut header = [0; 64];
-    if file.read_exact(&mut header).is_err() || !header.starts_with(b"\x7fELF\x02\x01") {
-        return Ok(());
-    }
-    let number = |field: Range<usize>| {
-        header[field].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
-    };
-    let (table, entry_bytes, entries) = (number(40..48), number(58..60), number(60..62));
-    let needed = table.saturating_add(entry_bytes * entries);
-    let len = file.metadata()?.len();
-    if len < needed {
-        return Err(format!("the file was cut short: {len} of {needed} bytes are there").into());
-    }
-    Ok(())
+/// The environment of the library that was linked.
+#[cfg(not(feature = "load-dynamic"))]
+fn make() -> Result<Environment> {
+    // `ort` panics on a library that is too old.
+    let made = std::panic::catch_unwind(|| configured(ort::init()).map_err(Cause::from));
+    let made = made.unwrap_or_else(|_| Err("the library that was linked is too old".into()));
+    made.map_err(|source| Error::Runtime { needed: NEEDED, tried: Vec::new(), source })
+}
+
+fn configured(builder: EnvironmentBuilder) -> ort::Result<Environment> {
+    let environment = builder.with_telemetry(false).with_logger(Arc::new(log)).build()?;
+    // With a logger of its user's, it would otherwise report every step.
+    environment.set_log_level(LogLevel::Warning);
+    Ok(environment)
 }
 
 /// Passes on what ONNX Runtime would print.
@@ -133,133 +83,46 @@ fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str
     }
 }
 
-/// Places to look at, in order: what the user set, beside the program, where the system's
-/// loader looks, what `pip install` wrote, and the usual folders.
-fn places() -> Vec<PathBuf> {
-    if let Some(given) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
-        return vec![given.into()];
-    }
-    let program = env::current_exe().ok();
-    let beside = program.as_deref().and_then(Path::parent).map(Path::to_owned);
-    let plain = format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}");
-    let names = [plain.clone(), format!("{plain}.1")].map(PathBuf::from);
-    let folders = FOLDERS.iter().map(PathBuf::from).filter(|folder| folder.is_dir());
-    beside.into_iter().chain(names).chain(python_folders()).chain(folders).collect()
-}
-
-/// Folders in which Python's package `onnxruntime` keeps its library.
-fn python_folders() -> Vec<PathBuf> {
-    let active = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os);
-    let user = env::home_dir().map(|home| home.join(".local"));
-    let roots = active.map(PathBuf::from).chain(user).chain(["/usr/local".into(), "/usr".into()]);
-    roots.flat_map(|root| packages_under(&root)).collect()
-}
-
-fn packages_under(root: &Path) -> Vec<PathBuf> {
-    let versions = fs::read_dir(root.join("lib")).into_iter().flatten().flatten();
-    let mut homes: Vec<_> = versions
-        .filter(|entry| entry.file_name().as_encoded_bytes().starts_with(b"python3"))
-        .map(|entry| entry.path())
-        .collect();
-    homes.sort();
-    homes.push(root.join("Lib"));
-    let packages = homes.iter().flat_map(|home| {
-        ["site-packages", "dist-packages"].map(|folder| home.join(folder).join("onnxruntime/capi"))
-    });
-    packages.filter(|folder| folder.is_dir()).collect()
-}
-
-/// The libraries of a folder, newest first; of anything else, itself.
-fn libraries_at(place: &Path) -> Vec<PathBuf> {
-    if !place.is_dir() {
-        // `dlopen` takes a bare name for one of its own folders, not for a file that is here.
-        let here = place.exists().then(|| std::path::absolute(place).ok()).flatten();
-        return vec![here.unwrap_or_else(|| place.to_owned())];
-    }
-    let entries = fs::read_dir(place).into_iter().flatten().flatten();
-    let mut found: Vec<PathBuf> =
-        entries.map(|entry| entry.path()).filter(|path| is_library(path)).collect();
-    found.sort_by_cached_key(|path| Reverse((version(path), path.clone())));
-    found
-}
-
-/// Whether the name is that of ONNX Runtime itself, with or without a version in it.
-fn is_library(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.strip_prefix(DLL_PREFIX)
-        .and_then(|name| name.strip_prefix("onnxruntime."))
-        .is_some_and(|rest| format!(".{rest}").contains(DLL_SUFFIX))
-}
-
-/// The numbers in a library's name.
-fn version(path: &Path) -> Vec<u32> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.split('.').filter_map(|part| part.parse().ok()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_runtime_itself_is_a_library() {
-        let named =
-            |version: &str| PathBuf::from(format!("{DLL_PREFIX}onnxruntime{version}{DLL_SUFFIX}"));
-        assert!(is_library(&named("")));
-        assert!(is_library(Path::new("/x").join(named("")).as_path()));
-        for other in [named("_providers_shared"), named("4j"), "onnxruntime.py".into()] {
-            assert!(!is_library(&other), "{}", other.display());
-        }
-    }
-
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn the_newest_library_of_a_folder_comes_first() {
-        let folder = tempfile::tempdir().unwrap();
-        let names = ["libonnxruntime.so.1.24.2", "libonnxruntime.so.1.9.0", "libonnxruntime.so"];
-        for name in ["libonnxruntime_providers_shared.so"].iter().chain(&names) {
-            fs::write(folder.path().join(name), "").unwrap();
-        }
-        let expected = names.map(|name| folder.path().join(name));
-        assert_eq!(libraries_at(folder.path()), expected);
-    }
-
-    #[test]
-    fn a_python_environment_is_searched() {
-        let root = tempfile::tempdir().unwrap();
-        let package = root.path().join("lib/python3.13/site-packages/onnxruntime/capi");
-        fs::create_dir_all(&package).unwrap();
-        assert_eq!(packages_under(root.path()), [package]);
-        assert!(packages_under(&root.path().join("lib")).is_empty());
-    }
-
-    #[test]
-    fn every_place_tried_is_in_the_error() {
-        let folder = tempfile::tempdir().unwrap();
-        let (empty, text) = (folder.path().join("empty"), folder.path().join("text.so"));
-        fs::create_dir(&empty).unwrap();
-        fs::write(&text, "this is no library, although it is longer than the header of one is")
-            .unwrap();
-        let missing = folder.path().join("missing.so");
-        let places = vec![empty, text.clone(), missing];
-        let Err(Error::Runtime { tried, source, .. }) = load(places.clone()) else {
-            panic!("something was loaded")
+/// Makes sure that the library has each of `providers`: what it lacks it would otherwise do
+/// without, on the processor.
+///
+/// # Errors
+///
+/// [`Error::Runtime`] if there is no library, [`Error::Provider`] for the first provider that
+/// cannot be used.
+pub(super) fn require(providers: &[ExecutionProvider]) -> Result<()> {
+    let environment = environment()?;
+    for provider in providers {
+        let register = || -> Result<(), Cause> {
+            dispatch(*provider)?.register(&mut Session::builder(&environment)?)?;
+            Ok(())
         };
-        assert_eq!(tried, places);
-        // The loader's own words, about the file that is there.
-        let reason = source.source().unwrap().to_string();
-        assert!(reason.contains(text.to_str().unwrap()), "{reason}");
+        register().map_err(|source| provider.unusable(source))?;
     }
+    Ok(())
+}
 
-    #[test]
-    #[cfg(target_os = "linux")]
-    fn a_library_cut_short_is_refused_before_it_is_mapped() {
-        let whole = fs::read(env::current_exe().unwrap()).unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("cut.so");
-        for (len, complete) in [(whole.len(), true), (whole.len() / 2, false), (64, false)] {
-            fs::write(&path, &whole[..len]).unwrap();
-            assert_eq!(check_complete(&path).is_ok(), complete, "{len} bytes");
+/// `providers` for a session, which does not open without one of them.
+pub(super) fn dispatches(
+    providers: &[ExecutionProvider],
+) -> Result<Vec<ExecutionProviderDispatch>, Cause> {
+    providers.iter().map(|provider| Ok(dispatch(*provider)?.error_on_failure())).collect()
+}
+
+fn dispatch(provider: ExecutionProvider) -> Result<ExecutionProviderDispatch, Cause> {
+    match provider {
+        // Rounding products to ten bits would make vectors differ from those of a processor.
+        #[cfg(feature = "cuda")]
+        ExecutionProvider::Cuda { device } => {
+            Ok(ort::ep::CUDA::default().with_device_id(device.into()).with_tf32(false).build())
         }
+        #[cfg(feature = "coreml")]
+        ExecutionProvider::CoreMl => Ok(ort::ep::CoreML::default().build()),
+        #[cfg(feature = "directml")]
+        ExecutionProvider::DirectMl { device } => {
+            Ok(ort::ep::DirectML::default().with_device_id(device.into()).build())
+        }
+        #[allow(unreachable_patterns, reason = "with all features there is no other")]
+        other => Err(format!("passim was built without its feature `{}`", other.feature()).into()),
     }
 }

@@ -8,7 +8,7 @@ use fastembed::{
 
 #[cfg(feature = "hub")]
 use super::HubModel;
-use super::{ModelFiles, Tokens, runtime};
+use super::{ExecutionProvider, ModelFiles, Tokens, runtime};
 use crate::{Cause, Pooling, Result};
 
 /// The [`Tokens`] of a tokenizer, whose type fastembed does not name.
@@ -29,11 +29,12 @@ macro_rules! tokens {
 }
 
 /// What a session is opened with, beside the files.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(crate) struct SessionSettings {
     /// In tokens, with the special ones.
     pub(crate) max_length: usize,
     pub(crate) threads: usize,
+    pub(crate) providers: Vec<ExecutionProvider>,
 }
 
 /// A model that embeds.
@@ -44,7 +45,7 @@ impl EmbedSession {
     /// shorter of both limits holds.
     pub(crate) fn open(
         files: ModelFiles,
-        settings: SessionSettings,
+        settings: &SessionSettings,
         pooling: Pooling,
     ) -> Result<Self, Cause> {
         let tokenizer = tokenizer_files(&files);
@@ -56,6 +57,7 @@ impl EmbedSession {
         }
         let options = InitOptionsUserDefined::new()
             .with_environment(runtime::environment()?)
+            .with_execution_providers(runtime::dispatches(&settings.providers)?)
             .with_max_length(settings.max_length)
             .with_intra_threads(settings.threads);
         Ok(Self(TextEmbedding::try_new_from_user_defined(model, options)?))
@@ -114,8 +116,10 @@ pub(crate) fn hub_embedder(name: &str) -> Option<HubModel> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use xxhash_rust::xxh3::xxh3_64;
+
     use super::*;
-    use crate::FastEmbedder;
+    use crate::{FastEmbedder, PretrainedModel, Quantization};
 
     /// A new version of fastembed must not add, drop or change a model unseen.
     #[test]
@@ -132,8 +136,23 @@ mod tests {
             assert_eq!(model.dim, info.dim, "{name}");
             let pooling = TextEmbedding::get_default_pooling_method(&info.model);
             assert_eq!(Some(fastembed::Pooling::from(model.pooling)), pooling, "{name}");
+            let rounding = TextEmbedding::get_quantization_mode(&info.model);
+            let dynamic = rounding == fastembed::QuantizationMode::Dynamic;
+            assert_eq!(model.quantization == Quantization::Dynamic, dynamic, "{name}");
             assert!(!matches!(info.output_key, Some(OutputKey::ByOrder(_))), "{name}");
-            assert_eq!(hub_embedder(model.name).unwrap().repository, info.model_code, "{name}");
         }
+    }
+
+    /// Which files are fetched, and which output is read. Where this fails, compare the list with
+    /// that of the version before: a model whose files are others has another identity.
+    #[test]
+    fn fastembeds_files_are_those_that_were_looked_at() {
+        let hub = |model: &PretrainedModel| hub_embedder(model.name).unwrap();
+        let line = |model| {
+            let HubModel { repository, graph, external, output } = hub(model);
+            format!("{} {repository} {graph} {external:?} {output:?}", model.name)
+        };
+        let list = FastEmbedder::models().iter().map(line).collect::<Vec<_>>().join("\n");
+        assert_eq!(xxh3_64(list.as_bytes()), 8_292_264_054_925_446_288, "{list}");
     }
 }

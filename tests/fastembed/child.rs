@@ -4,16 +4,19 @@ use std::env;
 use std::error::Error as _;
 use std::ffi::OsStr;
 use std::fs;
-use std::path::PathBuf;
+#[cfg(feature = "hub")]
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use passim::{Embedder, Error, FastEmbedder};
+use passim::{Embedder, Error, ExecutionProvider, FastEmbedder, FastEmbedderBuilder};
 
 /// Variables of the user that would lead a test elsewhere.
-const NOT_PASSED_ON: [&str; 9] = [
+const NOT_PASSED_ON: [&str; 10] = [
     "FASTEMBED_CACHE_DIR",
     "HF_HUB_CACHE",
     "HF_HOME",
+    "XDG_CACHE_HOME",
     "HF_HUB_OFFLINE",
     "HF_ENDPOINT",
     "HF_TOKEN",
@@ -39,6 +42,17 @@ fn in_child() {
         ("embed_many", Some(folder)) => {
             crate::memory::embed_many(FastEmbedder::from_folder(folder))
         }
+        ("providers", Some(folder)) => {
+            let providers = [
+                ExecutionProvider::Cuda { device: 0 },
+                ExecutionProvider::CoreMl,
+                ExecutionProvider::DirectMl { device: 0 },
+            ];
+            let open = |provider| FastEmbedderBuilder::from_folder(&folder).providers(&[provider]);
+            let reports = providers.map(|provider| opened(open(provider).build()));
+            // What failed leaves the processor as it was.
+            [reports.join("\n\n"), opened(FastEmbedder::from_folder(&folder))].join("\n\n")
+        }
         ("wait_for_library", Some(folder)) => {
             let early = opened(FastEmbedder::from_folder(&folder));
             let library = PathBuf::from(env::var_os("PASSIM_TEST_LIBRARY").unwrap());
@@ -49,13 +63,24 @@ fn in_child() {
             format!("{}, then {late}", early.lines().next().unwrap())
         }
         #[cfg(feature = "hub")]
-        ("by_name", _) => {
-            let name = env::var("PASSIM_TEST_NAME").unwrap();
-            opened(passim::FastEmbedderBuilder::from_name(name).workers(1).build())
-        }
+        ("by_name", _) => by_name(),
         task => panic!("no task {task:?}"),
     };
     fs::write(env::var_os("PASSIM_TEST_REPORT").unwrap(), report + "\n").unwrap();
+}
+
+/// The model of a name; each step of its downloads is a line of a file, if one is named.
+#[cfg(feature = "hub")]
+fn by_name() -> String {
+    let name = env::var("PASSIM_TEST_NAME").unwrap();
+    let mut builder = FastEmbedderBuilder::from_name(name).workers(1);
+    if let Some(path) = env::var_os("PASSIM_TEST_DOWNLOADS") {
+        let steps = fs::File::create(path).unwrap();
+        builder = builder.on_download(move |at| {
+            writeln!(&steps, "{} {} {}", at.file, at.done, at.total).unwrap();
+        });
+    }
+    opened(builder.build())
 }
 
 /// The dimension, or the kind of the error, and on further lines what it says.
@@ -73,17 +98,21 @@ fn opened(embedder: passim::Result<FastEmbedder>) -> String {
 /// Runs one task of [`in_child`] and returns its report; fails if the process crashes.
 pub(crate) fn child(task: &str, variables: &[(&str, &OsStr)]) -> String {
     let report = tempfile::NamedTempFile::new().unwrap();
+    let output = command(task, variables, report.path()).output().unwrap();
+    assert!(output.status.success(), "{task}: {output:?}");
+    fs::read_to_string(report.path()).unwrap()
+}
+
+/// The process that does one task of [`in_child`].
+pub(crate) fn command(task: &str, variables: &[(&str, &OsStr)], report: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     for variable in NOT_PASSED_ON {
         command.env_remove(variable).env_remove(variable.to_lowercase());
     }
-    let output = command
+    command
         .args(["--exact", "child::in_child", "--ignored", "--nocapture"])
         .envs(variables.iter().copied())
         .env("PASSIM_TEST_TASK", task)
-        .env("PASSIM_TEST_REPORT", report.path())
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{task}: {output:?}");
-    fs::read_to_string(report.path()).unwrap()
+        .env("PASSIM_TEST_REPORT", report);
+    command
 }

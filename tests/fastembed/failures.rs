@@ -66,6 +66,7 @@ fn damaged_files_are_errors() {
 }
 
 #[test]
+#[cfg(feature = "load-dynamic")]
 fn a_library_that_does_not_work_is_an_error_that_says_what_was_tried() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
@@ -97,8 +98,29 @@ fn a_library_that_does_not_work_is_an_error_that_says_what_was_tried() {
     }
 }
 
+/// The library of `pip install onnxruntime` for Linux runs on the processor alone.
 #[test]
-#[cfg(unix)]
+#[cfg(target_os = "linux")]
+fn what_the_library_does_not_have_is_an_error_that_says_what_to_do() {
+    let Some(model) = minilm() else { return };
+    let said = child("providers", &[("PASSIM_TEST_FOLDER", model.as_os_str())]);
+    let [cuda, coreml, directml, processor] = said.split("\n\n").collect::<Vec<_>>()[..] else {
+        panic!("{said}")
+    };
+    for (said, name, built, remedy) in [
+        (cuda, "cuda", cfg!(feature = "cuda"), "onnxruntime-gpu"),
+        (coreml, "coreml", cfg!(feature = "coreml"), "for macOS"),
+        (directml, "directml", cfg!(feature = "directml"), "onnxruntime-directml"),
+    ] {
+        assert!(said.starts_with("Provider\n") && said.contains(&format!("`{name}`")), "{said}");
+        assert_eq!(said.contains("ORT_DYLIB_PATH") && said.contains(remedy), built, "{said}");
+        assert_eq!(said.contains("turn its feature"), !built, "{said}");
+    }
+    assert_eq!(processor, "384 dimensions\n");
+}
+
+#[test]
+#[cfg(all(unix, feature = "load-dynamic"))]
 fn a_library_that_appears_later_is_found_by_the_next_call() {
     let Some(model) = minilm() else { return };
     let folder = tempfile::tempdir().unwrap();

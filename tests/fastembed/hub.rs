@@ -1,19 +1,25 @@
 //! Models by name: from the cache, from a hub (a small one of our own), and without either.
 
+mod server;
+
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fs;
-use std::io::{BufRead, BufReader, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::Read;
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::thread;
+use std::time::Duration;
 
 use passim::{Error, FastEmbedder, FastEmbedderBuilder};
 use tempfile::TempDir;
 
-use crate::child::child;
+use crate::child::{child, command};
 use crate::{REQUIRED, minilm};
+use server::{Fault, Hub, etag};
 
-const REPOSITORY: &str = "Qdrant/all-MiniLM-L6-v2-onnx";
+/// Where the cache has the files of the model that is asked for.
+const FOLDER: &str = "models--Qdrant--all-MiniLM-L6-v2-onnx";
 
 /// Loads `AllMiniLML6V2` in a process of its own.
 fn load(variables: &[(&str, &OsStr)]) -> String {
@@ -52,7 +58,7 @@ fn without_network_the_error_says_what_to_do() {
 fn a_model_in_the_cache_needs_no_network() {
     let Some(model) = minilm() else { return };
     let home = TempDir::new().unwrap();
-    let repository = home.path().join("hub/models--Qdrant--all-MiniLM-L6-v2-onnx");
+    let repository = home.path().join("hub").join(FOLDER);
     let snapshot = repository.join("snapshots/0123456789abcdef");
     fs::create_dir_all(&snapshot).unwrap();
     fs::create_dir_all(repository.join("refs")).unwrap();
@@ -61,8 +67,16 @@ fn a_model_in_the_cache_needs_no_network() {
         fs::copy(model.join(name), snapshot.join(name)).unwrap();
     }
     let offline = ("HF_HUB_OFFLINE", OsStr::new("1"));
-    let said = load(&[("HF_HOME", home.path().as_os_str()), offline]);
-    assert_eq!(said, "384 dimensions\n");
+    let path = home.path().as_os_str();
+    assert_eq!(load(&[("HF_HOME", path), offline]), "384 dimensions\n");
+    // The first of those that are set holds.
+    let other = ("XDG_CACHE_HOME", OsStr::new("/nowhere"));
+    assert_eq!(load(&[("HF_HOME", path), other, offline]), "384 dimensions\n");
+    let said = load(&[("HF_HOME", path), ("HF_HUB_CACHE", OsStr::new("/nowhere")), offline]);
+    assert!(said.starts_with("Model\n") && said.contains("/nowhere"), "{said}");
+    let said = load(&[("XDG_CACHE_HOME", path), offline]);
+    let folder = home.path().join("huggingface/hub");
+    assert!(said.contains(folder.to_str().unwrap()), "{said}");
 
     // The table's limit holds, not that of the files, and the setting goes before the variables.
     let builder = FastEmbedderBuilder::from_name("sentence-transformers/all-MiniLM-L6-v2");
@@ -71,49 +85,176 @@ fn a_model_in_the_cache_needs_no_network() {
     assert_eq!(passim::Embedder::identity(&named).hash, passim::Embedder::identity(&folder).hash);
 }
 
+/// Loads from `hub` into `cache`.
+fn load_from(hub: &Hub, cache: &Path) -> String {
+    let endpoint = OsStr::new(&hub.endpoint);
+    load(&[("FASTEMBED_CACHE_DIR", cache.as_os_str()), ("HF_ENDPOINT", endpoint)])
+}
+
+/// Loads from `cache` alone.
+fn load_offline(cache: &Path) -> String {
+    load(&[("FASTEMBED_CACHE_DIR", cache.as_os_str()), ("HF_HUB_OFFLINE", OsStr::new("1"))])
+}
+
+/// Where the graph is in the cache while its download is under way, and its length in full.
+fn part_of_graph(cache: &Path, model: &Path) -> (PathBuf, u64) {
+    let size = fs::metadata(model.join("model.onnx")).unwrap().len();
+    let blobs = cache.join(FOLDER).join("blobs");
+    (blobs.join(etag("model.onnx", size)).with_extension("part"), size)
+}
+
+fn length(path: &Path) -> u64 {
+    fs::metadata(path).map_or(0, |metadata| metadata.len())
+}
+
 #[test]
-fn a_model_is_downloaded_once() {
+fn a_model_is_downloaded_once_and_its_progress_is_told() {
     let Some(model) = minilm() else { return };
     let cache = TempDir::new().unwrap();
-    let endpoint = serve(model);
-    let cached = ("FASTEMBED_CACHE_DIR", cache.path().as_os_str());
-    assert_eq!(load(&[cached, ("HF_ENDPOINT", OsStr::new(&endpoint))]), "384 dimensions\n");
-    assert_eq!(load(&[cached, ("HF_HUB_OFFLINE", OsStr::new("1"))]), "384 dimensions\n");
+    let (hub, steps) = (Hub::start(&model, vec![]), cache.path().join("steps"));
+    let said = load(&[
+        ("FASTEMBED_CACHE_DIR", cache.path().as_os_str()),
+        ("HF_ENDPOINT", OsStr::new(&format!("{}/", hub.endpoint))),
+        ("PASSIM_TEST_DOWNLOADS", steps.as_os_str()),
+    ]);
+    assert_eq!(said, "384 dimensions\n");
+    assert_eq!(load_offline(cache.path()), "384 dimensions\n");
+
+    let mut files: BTreeMap<String, Vec<(u64, u64)>> = BTreeMap::new();
+    for line in fs::read_to_string(steps).unwrap().lines() {
+        let [file, done, total] = line.split(' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        let at = (done.parse().unwrap(), total.parse().unwrap());
+        files.entry(file.to_owned()).or_default().push(at);
+    }
+    assert_eq!(files.len(), 5, "{files:?}");
+    for (file, steps) in files {
+        let size = length(&model.join(&file));
+        assert!(steps.iter().all(|(_, total)| *total == size), "{file}: {steps:?}");
+        assert!(steps.is_sorted() && steps[0].0 == 0, "{file}: {steps:?}");
+        assert_eq!(steps.last(), Some(&(size, size)), "{file}");
+        assert!(steps.len() as u64 <= 2 + (size >> 20), "{file}: {steps:?}");
+        assert_eq!(steps.len() > 50, file == "model.onnx", "{file}: {steps:?}");
+    }
 }
 
-/// A hub with one repository, at the address returned, for as long as the test runs.
-fn serve(model: PathBuf) -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = listener.local_addr().unwrap();
-    thread::spawn(move || {
-        for stream in listener.incoming() {
-            // A client that hangs up has its own test to fail.
-            let _ = stream.and_then(|stream| answer(stream, &model));
-        }
+/// The hub hangs up again and again: each time, the download goes on from where it was.
+#[test]
+fn a_download_that_breaks_off_is_gone_on_with() {
+    let Some(model) = minilm() else { return };
+    let cache = TempDir::new().unwrap();
+    let faults = vec![Fault::HangUpAfter(30_000_000), Fault::HangUpAfter(30_000_000)];
+    let hub = Hub::start(&model, faults);
+    assert_eq!(load_from(&hub, cache.path()), "384 dimensions\n");
+    let starts = hub.starts();
+    assert!(starts.len() == 3 && starts[0] == 0, "{starts:?}");
+    assert!(starts.is_sorted() && starts[1] > 20_000_000, "{starts:?}");
+}
+
+/// A hub that sends nothing more is an error, and the next call goes on.
+#[test]
+fn a_download_that_does_not_get_on_is_an_error_and_nothing_is_lost() {
+    let Some(model) = minilm() else { return };
+    let cache = TempDir::new().unwrap();
+    let faults = vec![Fault::HangUpAfter(30_000_000), Fault::HangUpAfter(0)];
+    let hub = Hub::start(&model, faults);
+    let said = load_from(&hub, cache.path());
+    assert!(said.starts_with("Model\n") && said.contains("model.onnx"), "{said}");
+    assert!(said.contains(cache.path().to_str().unwrap()), "{said}");
+    let (part, _) = part_of_graph(cache.path(), &model);
+    let kept = length(&part);
+    assert!(kept > 20_000_000, "{kept}");
+    assert!(load_offline(cache.path()).starts_with("Model\n"));
+    assert_eq!(load_from(&hub, cache.path()), "384 dimensions\n");
+    assert_eq!(hub.starts().last(), Some(&kept));
+}
+
+#[test]
+fn a_process_that_is_killed_leaves_what_the_next_one_goes_on_with() {
+    let Some(model) = minilm() else { return };
+    let cache = TempDir::new().unwrap();
+    let hub = Hub::start(&model, vec![Fault::StallAfter(40_000_000)]);
+    let report = tempfile::NamedTempFile::new().unwrap();
+    let variables = [
+        ("FASTEMBED_CACHE_DIR", cache.path().as_os_str()),
+        ("HF_ENDPOINT", OsStr::new(&hub.endpoint)),
+        ("PASSIM_TEST_NAME", OsStr::new("AllMiniLML6V2")),
+    ];
+    let mut process = command("by_name", &variables, report.path()).spawn().unwrap();
+    let (part, _) = part_of_graph(cache.path(), &model);
+    while length(&part) < 30_000_000 {
+        assert!(process.try_wait().unwrap().is_none(), "the process ended by itself");
+        thread::sleep(Duration::from_millis(20));
+    }
+    process.kill().unwrap();
+    process.wait().unwrap();
+    assert!(part.with_extension("lock").exists());
+    assert_eq!(load_from(&hub, cache.path()), "384 dimensions\n");
+    let starts = hub.starts();
+    assert!(starts.len() == 2 && starts[1] >= 30_000_000, "{starts:?}");
+}
+
+/// What ends too early without a word from the hub never becomes a file of the cache.
+#[test]
+fn a_file_of_another_length_than_the_hub_states_is_not_kept() {
+    let Some(model) = minilm() else { return };
+    let cache = TempDir::new().unwrap();
+    let hub = Hub::start(&model, vec![Fault::EndUnannounced(40_000_000)]);
+    let said = load_from(&hub, cache.path());
+    assert!(said.starts_with("Model\n") && said.contains("40000000 of"), "{said}");
+    let (part, _) = part_of_graph(cache.path(), &model);
+    assert!(!part.exists() && !part.with_extension("").exists());
+    assert!(load_offline(cache.path()).contains("HF_HUB_OFFLINE"));
+    assert_eq!(load_from(&hub, cache.path()), "384 dimensions\n");
+}
+
+/// What processes leave that end between the last byte and the name: a part that is complete, or
+/// one that is too long, and its lock.
+#[test]
+fn what_was_left_behind_does_not_block() {
+    let Some(model) = minilm() else { return };
+    for extra in [0, 1_000] {
+        let cache = TempDir::new().unwrap();
+        let hub = Hub::start(&model, vec![]);
+        let (part, size) = part_of_graph(cache.path(), &model);
+        fs::create_dir_all(part.parent().unwrap()).unwrap();
+        fs::File::create(&part).unwrap().set_len(size + extra).unwrap();
+        fs::write(part.with_extension("lock"), "").unwrap();
+        assert_eq!(load_from(&hub, cache.path()), "384 dimensions\n");
+        assert_eq!(hub.starts(), [0]);
+    }
+}
+
+/// Two processes at once: one downloads, the other waits for it.
+#[test]
+fn who_comes_second_waits() {
+    let Some(model) = minilm() else { return };
+    let cache = TempDir::new().unwrap();
+    // Longer than the lock is waited for.
+    let hub = Hub::start(&model, vec![Fault::Slow(Duration::from_secs(8))]);
+    let loads = thread::scope(|scope| {
+        let loads = [(); 2].map(|()| scope.spawn(|| load_from(&hub, cache.path())));
+        loads.map(|load| load.join().unwrap())
     });
-    format!("http://{address}")
+    assert_eq!(loads, ["384 dimensions\n", "384 dimensions\n"]);
+    assert_eq!(hub.starts(), [0]);
 }
 
-/// Answers one request: one file, or its first byte if only that is asked for.
-fn answer(mut stream: TcpStream, model: &Path) -> std::io::Result<()> {
-    let mut lines = BufReader::new(stream.try_clone()?).lines();
-    let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
-    let headers: Vec<String> = lines.map_while(Result::ok).take_while(|l| !l.is_empty()).collect();
-    let prefix = format!("GET /{REPOSITORY}/resolve/main/");
-    let name = request.strip_prefix(&prefix).and_then(|rest| rest.split(' ').next());
-    let Some(Ok(file)) = name.map(|name| fs::read(model.join(name))) else {
-        return stream.write_all(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n");
-    };
-    let probe = headers.iter().any(|line| line.eq_ignore_ascii_case("range: bytes=0-0"));
-    let end = if probe { 1 } else { file.len() };
-    write!(
-        stream,
-        "HTTP/1.1 206 Partial Content\r\nETag: \"{}-{}\"\r\nX-Repo-Commit: 0123456789abcdef\r\n\
-         Content-Range: bytes 0-{}/{}\r\nContent-Length: {end}\r\nConnection: close\r\n\r\n",
-        name.unwrap_or_default().replace('/', "-"),
-        file.len(),
-        end - 1,
-        file.len(),
-    )?;
-    stream.write_all(&file[..end])
+/// The first thing that is sent is a TLS handshake, not an error about its lack.
+#[test]
+fn https_is_spoken() {
+    let Some(_) = minilm() else { return };
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("https://{}", listener.local_addr().unwrap());
+    let first = thread::spawn(move || {
+        let mut first = [0];
+        listener.accept().unwrap().0.read_exact(&mut first).unwrap();
+        first
+    });
+    let cache = TempDir::new().unwrap();
+    let said = load(&[
+        ("FASTEMBED_CACHE_DIR", cache.path().as_os_str()),
+        ("HF_ENDPOINT", OsStr::new(&endpoint)),
+    ]);
+    assert!(said.starts_with("Model\n"), "{said}");
+    assert_eq!(first.join().unwrap(), [22]);
 }

@@ -7,6 +7,7 @@ mod failures;
 #[cfg(feature = "hub")]
 mod hub;
 mod memory;
+mod quantized;
 
 use std::env;
 use std::fs;
@@ -39,16 +40,22 @@ const REQUIRED: [&str; 4] =
 
 /// The folder of all-MiniLM-L6-v2, or a word on standard error that the test does not run.
 fn minilm() -> Option<PathBuf> {
+    model_in("PASSIM_TEST_MODEL")
+}
+
+/// The folder that a variable names, or a word on standard error that the test does not run.
+fn model_in(variable: &str) -> Option<PathBuf> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-    let (runtime, model) = (set("ORT_DYLIB_PATH"), set("PASSIM_TEST_MODEL"));
-    if runtime.is_none() || model.is_none() {
+    // A linked library is there.
+    let runtime = cfg!(not(feature = "load-dynamic")) || set("ORT_DYLIB_PATH").is_some();
+    let model = set(variable).filter(|_| runtime);
+    if model.is_none() {
         let test = thread::current().name().unwrap_or_default().to_owned();
         // Not `eprintln!`, which the test harness hides.
         let note = format!(
-            "NOT RUN: {test}: ORT_DYLIB_PATH and PASSIM_TEST_MODEL are not set; use scripts/test\n"
+            "NOT RUN: {test}: ORT_DYLIB_PATH and {variable} are not set; use scripts/test\n"
         );
         io::stderr().write_all(note.as_bytes()).unwrap();
-        return None;
     }
     model.map(PathBuf::from)
 }
@@ -70,7 +77,11 @@ fn copy_of(model: &Path) -> TempDir {
 }
 
 fn cosine(vectors: &Vectors, a: usize, b: usize) -> f32 {
-    vectors.row(a).iter().zip(vectors.row(b)).map(|(a, b)| a * b).sum()
+    cosine_of(vectors.row(a), vectors.row(b))
+}
+
+fn cosine_of(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 #[test]

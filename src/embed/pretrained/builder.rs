@@ -1,22 +1,26 @@
 //! How an embedding model is opened: where it is, what is put before texts, how vectors are
 //! pooled, and how many sessions of how many threads run it.
 
-#[cfg(feature = "hub")]
 use std::path::PathBuf;
+#[cfg(feature = "hub")]
+use std::sync::Arc;
 
 #[cfg(feature = "hub")]
-use super::models;
+use super::models::{self, Quantization};
 use super::recipe::Recipe;
 use super::{FastEmbedder, Pooling};
 #[cfg(feature = "hub")]
-use crate::onnx::{fetch, hub_embedder};
+use crate::onnx::{Download, OnDownload, fetch, hub_embedder};
 use crate::{
-    Cause, Error, LongTexts, ModelIdentity, Result,
+    Cause, Error, ExecutionProvider, LongTexts, ModelIdentity, Result,
     onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens},
 };
 
-/// Where a run of one text is as fast as one of several.
+/// Where a run of one text is as fast as one of several, on a processor.
 const RUN_TOKENS: usize = 192;
+
+/// The same on another device; not measured.
+const DEVICE_RUN_TOKENS: usize = 16_384;
 
 /// The least room for text in the input, in tokens: what no single character is longer than.
 const ROOM: usize = 8;
@@ -43,7 +47,7 @@ pub struct FastEmbedderBuilder {
     query_prefix: Option<String>,
     passage_prefix: Option<String>,
     long_texts: LongTexts,
-    run_tokens: usize,
+    run_tokens: Option<usize>,
 }
 
 /// A model's files, and what it wants where the user says nothing.
@@ -55,6 +59,8 @@ struct Loaded {
     query_prefix: &'static str,
     passage_prefix: &'static str,
     max_length: usize,
+    /// Whether it is known that no text may share a run with another.
+    runs_alone: bool,
     /// The dimension it must have, where that is known.
     dim: Option<usize>,
 }
@@ -78,7 +84,7 @@ impl FastEmbedderBuilder {
             query_prefix: None,
             passage_prefix: None,
             long_texts: LongTexts::default(),
-            run_tokens: RUN_TOKENS,
+            run_tokens: None,
         }
     }
 
@@ -102,6 +108,16 @@ impl FastEmbedderBuilder {
     #[must_use]
     pub fn threads(mut self, threads: usize) -> Self {
         self.opening.threads = Some(threads);
+        self
+    }
+
+    /// What runs the model, first the one to prefer, instead of the processor.
+    ///
+    /// Without [`workers`](Self::workers) there is one session then, and more texts of the same
+    /// length share a run.
+    #[must_use]
+    pub fn providers(mut self, providers: &[ExecutionProvider]) -> Self {
+        self.opening.providers = providers.to_vec();
         self
     }
 
@@ -143,13 +159,15 @@ impl FastEmbedderBuilder {
     }
 
     /// Tokens that texts of the same length, which share a run of the model, have together at
-    /// most; 192 without this call. With 0 each text has a run of its own.
+    /// most; without this call 192 on a processor, where a run of one text becomes as fast as a
+    /// shared one (`cargo bench --bench runs`), and 16,384 on other devices, which was not
+    /// measured. With 0 each text has a run of its own.
     ///
-    /// On processors, 192 is where a run of one text becomes as fast as a shared one
-    /// (`cargo bench --bench runs`). It has no effect on dynamically quantised models.
+    /// It has no effect on dynamically quantised models. [`EmbedStage`](crate::EmbedStage)
+    /// hands over no more than its [`batch_tokens`](crate::EmbedStage::batch_tokens) at once.
     #[must_use]
     pub fn run_tokens(mut self, tokens: usize) -> Self {
-        self.run_tokens = tokens;
+        self.run_tokens = Some(tokens);
         self
     }
 
@@ -162,24 +180,35 @@ impl FastEmbedderBuilder {
         self
     }
 
+    /// Calls `tell` while files are downloaded: at the start of each, after each megabyte and at
+    /// its end.
+    ///
+    /// What was downloaded of a file is kept if the download breaks off, and the next one goes on
+    /// from there. It cannot be cancelled.
+    #[cfg(feature = "hub")]
+    #[must_use]
+    pub fn on_download(mut self, tell: impl Fn(Download) + Send + Sync + 'static) -> Self {
+        self.opening.on_download = Some(OnDownload(Arc::new(tell)));
+        self
+    }
+
     /// Loads the model.
     ///
     /// # Errors
     ///
     /// [`Error::Setting`] if `workers` or `threads` is 0, or `max_length` is more than the
-    /// model has positions for or leaves no room for text; and those of
-    /// [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
+    /// model has positions for or leaves no room for text; [`Error::Provider`] if one of
+    /// `providers` cannot be used; and those of [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
     pub fn build(self) -> Result<FastEmbedder> {
         self.opening.check()?;
         let loaded = self.load()?;
         let recipe = self.recipe(&loaded)?;
-        let Loaded { name, files, dim: expected, .. } = loaded;
+        let Loaded { name, files, dim: expected, runs_alone, .. } = loaded;
         let identity = ModelIdentity { hash: files.hash(&recipe.words()), name };
-        // Such a model rounds all texts of a run alike.
-        let run_tokens = if files.is_dynamically_quantized() { 0 } else { self.run_tokens };
-        onnx::require_runtime()?;
+        let runs_alone = runs_alone || files.is_dynamically_quantized();
+        onnx::require_runtime(&self.opening.providers)?;
 
-        let open = |files, settings| EmbedSession::open(files, settings, recipe.pooling);
+        let open = |files, settings: &_| EmbedSession::open(files, settings, recipe.pooling);
         let mut sessions = self.opening.sessions(&identity.name, files, recipe.max_length, open)?;
         let tried = try_out(&mut sessions, expected);
         let (tokens, dim) = tried.map_err(|source| onnx::unrunnable(&identity.name, source))?;
@@ -188,6 +217,12 @@ impl FastEmbedderBuilder {
         Error::check_setting("max_length", recipe.max_length, taken + ROOM.., room)?;
         let max_tokens = recipe.max_length - taken;
         let sessions = Pool::new(sessions)?;
+        // A dynamically quantised model rounds all texts of a run alike.
+        let run_tokens = match self.opening.providers[..] {
+            _ if runs_alone => 0,
+            [] => self.run_tokens.unwrap_or(RUN_TOKENS),
+            _ => self.run_tokens.unwrap_or(DEVICE_RUN_TOKENS),
+        };
         Ok(FastEmbedder { identity, dim, max_tokens, recipe, run_tokens, tokens, sessions })
     }
 
@@ -202,6 +237,7 @@ impl FastEmbedderBuilder {
                     pooling: None,
                     query_prefix: "",
                     passage_prefix: "",
+                    runs_alone: false,
                     dim: None,
                 })
             }
@@ -209,8 +245,8 @@ impl FastEmbedderBuilder {
             Source::Name(name) => {
                 let model = models::find(name)?;
                 // Before a long download that would be for nothing.
-                onnx::require_runtime()?;
-                let files = fetch(model.name, hub_embedder(model.name), self.opening.cache.clone());
+                onnx::require_runtime(&self.opening.providers)?;
+                let files = fetch(model.name, hub_embedder(model.name), &self.opening);
                 Ok(Loaded {
                     name: model.name.to_owned(),
                     files: files?,
@@ -218,6 +254,7 @@ impl FastEmbedderBuilder {
                     query_prefix: model.query_prefix,
                     passage_prefix: model.passage_prefix,
                     max_length: model.max_length,
+                    runs_alone: model.quantization == Quantization::Dynamic,
                     dim: Some(model.dim),
                 })
             }

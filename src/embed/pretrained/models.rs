@@ -7,7 +7,7 @@ use crate::{Error, Result, onnx::hub_embedder};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PretrainedModel {
-    /// Name in fastembed's list; those that end in `Q` or `Q4` are quantised.
+    /// Name in fastembed's list; those that end in `Q` or `Q4` are smaller forms of others.
     pub name: &'static str,
     /// Repository of the model's authors on the hub.
     pub code: &'static str,
@@ -23,10 +23,34 @@ pub struct PretrainedModel {
     pub passage_prefix: &'static str,
     /// The languages it was trained for.
     pub languages: &'static str,
+    /// Licence of its weights: an SPDX identifier, or the name of its terms.
+    pub licence: &'static str,
+    /// About how much is downloaded, in megabytes: weights times their width, and the tokenizer.
+    pub megabytes: u32,
+    /// How its numbers are rounded.
+    pub quantization: Quantization,
+}
+
+/// How a model's numbers are rounded to make it smaller and faster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Quantization {
+    /// Not at all: 32 bits each.
+    #[default]
+    None,
+    /// Only the weights, to 16 bits or fewer.
+    Static,
+    /// Weights, and while it runs what flows through it, by the range of all that is in a run.
+    /// Texts run alone then, so that a vector does not depend on other texts.
+    Dynamic,
 }
 
 const EN: &str = "English";
 const ZH: &str = "Chinese";
+
+const APACHE: &str = "Apache-2.0";
+const MIT: &str = "MIT";
+const GEMMA: &str = "Gemma Terms of Use";
 
 /// The instruction of the English BGE, mxbai and Arctic models.
 const SEARCH_PASSAGES: &str = "Represent this sentence for searching relevant passages: ";
@@ -39,6 +63,7 @@ const fn cls(
     languages: &'static str,
 ) -> PretrainedModel {
     let (query_prefix, passage_prefix, pooling) = ("", "", Pooling::Cls);
+    let (licence, megabytes, quantization) = ("", 0, Quantization::None);
     PretrainedModel {
         name,
         code,
@@ -48,6 +73,9 @@ const fn cls(
         query_prefix,
         passage_prefix,
         languages,
+        licence,
+        megabytes,
+        quantization,
     }
 }
 
@@ -66,6 +94,14 @@ impl PretrainedModel {
     const fn prefixed(self, query_prefix: &'static str, passage_prefix: &'static str) -> Self {
         Self { query_prefix, passage_prefix, ..self }
     }
+
+    const fn files(self, licence: &'static str, megabytes: u32) -> Self {
+        Self { licence, megabytes, ..self }
+    }
+
+    const fn quantized(self, quantization: Quantization) -> Self {
+        Self { quantization, ..self }
+    }
 }
 
 /// fastembed's text models, the multilingual ones first, without `ClipVitB32`, whose vectors
@@ -73,54 +109,56 @@ impl PretrainedModel {
 ///
 /// # Source
 ///
-/// The model cards of the repositories named.
+/// The model cards of the repositories named. Sizes are of float weights of the count that the
+/// card states, of a quarter of that for the dynamically quantised, and of half for fastembed's
+/// other forms but `Q4`.
 #[rustfmt::skip]
 pub(super) static MODELS: [PretrainedModel; 45] = [
-    mean("MultilingualE5Small", "intfloat/multilingual-e5-small", 384, 512, "94 languages").prefixed("query: ", "passage: "),
-    mean("MultilingualE5Base", "intfloat/multilingual-e5-base", 768, 512, "94 languages").prefixed("query: ", "passage: "),
-    mean("MultilingualE5Large", "intfloat/multilingual-e5-large", 1024, 512, "94 languages").prefixed("query: ", "passage: "),
-    mean("EmbeddingGemma300M", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: "),
-    mean("EmbeddingGemma300MQ", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: "),
-    mean("EmbeddingGemma300MQ4", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: "),
-    cls("BGEM3", "BAAI/bge-m3", 1024, 8192, "over 100 languages"),
-    mean("ParaphraseMLMiniLML12V2", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages"),
-    mean("ParaphraseMLMiniLML12V2Q", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages"),
-    mean("ParaphraseMLMpnetBaseV2", "sentence-transformers/paraphrase-multilingual-mpnet-base-v2", 768, 128, "50 languages"),
-    mean("AllMiniLML6V2", "sentence-transformers/all-MiniLM-L6-v2", 384, 256, EN),
-    mean("AllMiniLML6V2Q", "sentence-transformers/all-MiniLM-L6-v2", 384, 256, EN),
-    mean("AllMiniLML12V2", "sentence-transformers/all-MiniLM-L12-v2", 384, 128, EN),
-    mean("AllMiniLML12V2Q", "sentence-transformers/all-MiniLM-L12-v2", 384, 128, EN),
-    mean("AllMpnetBaseV2", "sentence-transformers/all-mpnet-base-v2", 768, 384, EN),
-    cls("BGESmallENV15", "BAAI/bge-small-en-v1.5", 384, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("BGESmallENV15Q", "BAAI/bge-small-en-v1.5", 384, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("BGEBaseENV15", "BAAI/bge-base-en-v1.5", 768, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("BGEBaseENV15Q", "BAAI/bge-base-en-v1.5", 768, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("BGELargeENV15", "BAAI/bge-large-en-v1.5", 1024, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("BGELargeENV15Q", "BAAI/bge-large-en-v1.5", 1024, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("BGESmallZHV15", "BAAI/bge-small-zh-v1.5", 512, 512, ZH).prefixed("为这个句子生成表示以用于检索相关文章：", ""),
-    cls("BGELargeZHV15", "BAAI/bge-large-zh-v1.5", 1024, 512, ZH).prefixed("为这个句子生成表示以用于检索相关文章：", ""),
-    mean("NomicEmbedTextV1", "nomic-ai/nomic-embed-text-v1", 768, 8192, EN).prefixed("search_query: ", "search_document: "),
-    mean("NomicEmbedTextV15", "nomic-ai/nomic-embed-text-v1.5", 768, 8192, EN).prefixed("search_query: ", "search_document: "),
-    mean("NomicEmbedTextV15Q", "nomic-ai/nomic-embed-text-v1.5", 768, 8192, EN).prefixed("search_query: ", "search_document: "),
-    mean("ModernBertEmbedLarge", "lightonai/modernbert-embed-large", 1024, 8192, EN).prefixed("search_query: ", "search_document: "),
-    cls("MxbaiEmbedLargeV1", "mixedbread-ai/mxbai-embed-large-v1", 1024, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("MxbaiEmbedLargeV1Q", "mixedbread-ai/mxbai-embed-large-v1", 1024, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("GTEBaseENV15", "Alibaba-NLP/gte-base-en-v1.5", 768, 8192, EN),
-    cls("GTEBaseENV15Q", "Alibaba-NLP/gte-base-en-v1.5", 768, 8192, EN),
-    cls("GTELargeENV15", "Alibaba-NLP/gte-large-en-v1.5", 1024, 8192, EN),
-    cls("GTELargeENV15Q", "Alibaba-NLP/gte-large-en-v1.5", 1024, 8192, EN),
-    mean("JinaEmbeddingsV2BaseEN", "jinaai/jina-embeddings-v2-base-en", 768, 8192, EN),
-    mean("JinaEmbeddingsV2BaseCode", "jinaai/jina-embeddings-v2-base-code", 768, 8192, "English and 30 programming languages"),
-    cls("SnowflakeArcticEmbedXS", "Snowflake/snowflake-arctic-embed-xs", 384, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedXSQ", "Snowflake/snowflake-arctic-embed-xs", 384, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedS", "Snowflake/snowflake-arctic-embed-s", 384, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedSQ", "Snowflake/snowflake-arctic-embed-s", 384, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedM", "Snowflake/snowflake-arctic-embed-m", 768, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedMQ", "Snowflake/snowflake-arctic-embed-m", 768, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedMLong", "Snowflake/snowflake-arctic-embed-m-long", 768, 2048, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedMLongQ", "Snowflake/snowflake-arctic-embed-m-long", 768, 2048, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedL", "Snowflake/snowflake-arctic-embed-l", 1024, 512, EN).prefixed(SEARCH_PASSAGES, ""),
-    cls("SnowflakeArcticEmbedLQ", "Snowflake/snowflake-arctic-embed-l", 1024, 512, EN).prefixed(SEARCH_PASSAGES, ""),
+    mean("MultilingualE5Small", "intfloat/multilingual-e5-small", 384, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 490),
+    mean("MultilingualE5Base", "intfloat/multilingual-e5-base", 768, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 1_130),
+    mean("MultilingualE5Large", "intfloat/multilingual-e5-large", 1024, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 2_260),
+    mean("EmbeddingGemma300M", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 1_260),
+    mean("EmbeddingGemma300MQ", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 330).quantized(Quantization::Dynamic),
+    mean("EmbeddingGemma300MQ4", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 220).quantized(Quantization::Static),
+    cls("BGEM3", "BAAI/bge-m3", 1024, 8192, "over 100 languages").files(MIT, 2_290),
+    mean("ParaphraseMLMiniLML12V2", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages").files(APACHE, 490),
+    mean("ParaphraseMLMiniLML12V2Q", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages").files(APACHE, 250).quantized(Quantization::Static),
+    mean("ParaphraseMLMpnetBaseV2", "sentence-transformers/paraphrase-multilingual-mpnet-base-v2", 768, 128, "50 languages").files(APACHE, 1_130),
+    mean("AllMiniLML6V2", "sentence-transformers/all-MiniLM-L6-v2", 384, 256, EN).files(APACHE, 91),
+    mean("AllMiniLML6V2Q", "sentence-transformers/all-MiniLM-L6-v2", 384, 256, EN).files(APACHE, 24).quantized(Quantization::Dynamic),
+    mean("AllMiniLML12V2", "sentence-transformers/all-MiniLM-L12-v2", 384, 128, EN).files(APACHE, 134),
+    mean("AllMiniLML12V2Q", "sentence-transformers/all-MiniLM-L12-v2", 384, 128, EN).files(APACHE, 35).quantized(Quantization::Dynamic),
+    mean("AllMpnetBaseV2", "sentence-transformers/all-mpnet-base-v2", 768, 384, EN).files(APACHE, 440),
+    cls("BGESmallENV15", "BAAI/bge-small-en-v1.5", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 134),
+    cls("BGESmallENV15Q", "BAAI/bge-small-en-v1.5", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 67).quantized(Quantization::Static),
+    cls("BGEBaseENV15", "BAAI/bge-base-en-v1.5", 768, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 440),
+    cls("BGEBaseENV15Q", "BAAI/bge-base-en-v1.5", 768, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 220).quantized(Quantization::Static),
+    cls("BGELargeENV15", "BAAI/bge-large-en-v1.5", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 1_340),
+    cls("BGELargeENV15Q", "BAAI/bge-large-en-v1.5", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 670).quantized(Quantization::Static),
+    cls("BGESmallZHV15", "BAAI/bge-small-zh-v1.5", 512, 512, ZH).prefixed("为这个句子生成表示以用于检索相关文章：", "").files(MIT, 96),
+    cls("BGELargeZHV15", "BAAI/bge-large-zh-v1.5", 1024, 512, ZH).prefixed("为这个句子生成表示以用于检索相关文章：", "").files(MIT, 1_300),
+    mean("NomicEmbedTextV1", "nomic-ai/nomic-embed-text-v1", 768, 8192, EN).prefixed("search_query: ", "search_document: ").files(APACHE, 550),
+    mean("NomicEmbedTextV15", "nomic-ai/nomic-embed-text-v1.5", 768, 8192, EN).prefixed("search_query: ", "search_document: ").files(APACHE, 550),
+    mean("NomicEmbedTextV15Q", "nomic-ai/nomic-embed-text-v1.5", 768, 8192, EN).prefixed("search_query: ", "search_document: ").files(APACHE, 140).quantized(Quantization::Dynamic),
+    mean("ModernBertEmbedLarge", "lightonai/modernbert-embed-large", 1024, 8192, EN).prefixed("search_query: ", "search_document: ").files(APACHE, 1_580),
+    cls("MxbaiEmbedLargeV1", "mixedbread-ai/mxbai-embed-large-v1", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 1_340),
+    cls("MxbaiEmbedLargeV1Q", "mixedbread-ai/mxbai-embed-large-v1", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 340).quantized(Quantization::Dynamic),
+    cls("GTEBaseENV15", "Alibaba-NLP/gte-base-en-v1.5", 768, 8192, EN).files(APACHE, 550),
+    cls("GTEBaseENV15Q", "Alibaba-NLP/gte-base-en-v1.5", 768, 8192, EN).files(APACHE, 140).quantized(Quantization::Dynamic),
+    cls("GTELargeENV15", "Alibaba-NLP/gte-large-en-v1.5", 1024, 8192, EN).files(APACHE, 1_740),
+    cls("GTELargeENV15Q", "Alibaba-NLP/gte-large-en-v1.5", 1024, 8192, EN).files(APACHE, 440).quantized(Quantization::Dynamic),
+    mean("JinaEmbeddingsV2BaseEN", "jinaai/jina-embeddings-v2-base-en", 768, 8192, EN).files(APACHE, 550),
+    mean("JinaEmbeddingsV2BaseCode", "jinaai/jina-embeddings-v2-base-code", 768, 8192, "English and 30 programming languages").files(APACHE, 640),
+    cls("SnowflakeArcticEmbedXS", "Snowflake/snowflake-arctic-embed-xs", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 91),
+    cls("SnowflakeArcticEmbedXSQ", "Snowflake/snowflake-arctic-embed-xs", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 24).quantized(Quantization::Dynamic),
+    cls("SnowflakeArcticEmbedS", "Snowflake/snowflake-arctic-embed-s", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 134),
+    cls("SnowflakeArcticEmbedSQ", "Snowflake/snowflake-arctic-embed-s", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 35).quantized(Quantization::Dynamic),
+    cls("SnowflakeArcticEmbedM", "Snowflake/snowflake-arctic-embed-m", 768, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 440),
+    cls("SnowflakeArcticEmbedMQ", "Snowflake/snowflake-arctic-embed-m", 768, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 110).quantized(Quantization::Dynamic),
+    cls("SnowflakeArcticEmbedMLong", "Snowflake/snowflake-arctic-embed-m-long", 768, 2048, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 550),
+    cls("SnowflakeArcticEmbedMLongQ", "Snowflake/snowflake-arctic-embed-m-long", 768, 2048, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 140).quantized(Quantization::Dynamic),
+    cls("SnowflakeArcticEmbedL", "Snowflake/snowflake-arctic-embed-l", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 1_340),
+    cls("SnowflakeArcticEmbedLQ", "Snowflake/snowflake-arctic-embed-l", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 340).quantized(Quantization::Dynamic),
 ];
 
 /// The model of a name, its authors' repository or fastembed's repository; case does not matter.
@@ -160,6 +198,16 @@ mod tests {
             ("nomic-ai/nomic-embed-text-v1.5", "NomicEmbedTextV15"),
         ] {
             assert_eq!(find(name).unwrap().name, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn every_model_is_described() {
+        for model in &MODELS {
+            let PretrainedModel { name, licence, megabytes, quantization, .. } = model;
+            assert!(!licence.is_empty() && *megabytes > 20, "{name}");
+            let smaller = name.ends_with(['Q', '4']);
+            assert_eq!(*quantization != Quantization::None, smaller, "{name}");
         }
     }
 

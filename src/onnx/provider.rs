@@ -1,0 +1,59 @@
+//! What models can run on beside the processor.
+
+use crate::{Cause, Error};
+
+/// A device that runs models instead of the processor.
+///
+/// Each needs the feature of its name, and a library of ONNX Runtime that was built for it: that
+/// of `pip install onnxruntime` has none of the first and last. Parts of a model that a device
+/// cannot run, run on the processor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ExecutionProvider {
+    /// Graphics processors of NVIDIA: feature `cuda`.
+    Cuda {
+        /// Number of the device, from 0.
+        device: u16,
+    },
+    /// Apple's processors: feature `coreml`.
+    CoreMl,
+    /// Graphics processors under Windows: feature `directml`.
+    DirectMl {
+        /// Number of the device, from 0.
+        device: u16,
+    },
+}
+
+impl ExecutionProvider {
+    /// The feature of this crate that it needs.
+    pub(super) fn feature(self) -> &'static str {
+        match self {
+            Self::Cuda { .. } => "cuda",
+            Self::CoreMl => "coreml",
+            Self::DirectMl { .. } => "directml",
+        }
+    }
+
+    /// The error of one that cannot be used.
+    pub(super) fn unusable(self, source: Cause) -> Error {
+        let built = match self {
+            Self::Cuda { .. } => cfg!(feature = "cuda"),
+            Self::CoreMl => cfg!(feature = "coreml"),
+            Self::DirectMl { .. } => cfg!(feature = "directml"),
+        };
+        let remedy = match self {
+            _ if !built => "turn its feature of passim on, or run models on the processor",
+            Self::Cuda { .. } => {
+                "install the CUDA and cuDNN libraries and an ONNX Runtime that was built for \
+                 them (for example with `pip install onnxruntime-gpu`), and set ORT_DYLIB_PATH \
+                 to its library"
+            }
+            Self::CoreMl => "set ORT_DYLIB_PATH to an ONNX Runtime for macOS or iOS",
+            Self::DirectMl { .. } => {
+                "install an ONNX Runtime that was built for it (for example with `pip install \
+                 onnxruntime-directml`), and set ORT_DYLIB_PATH to its library"
+            }
+        };
+        Error::Provider { name: self.feature(), remedy, source }
+    }
+}

@@ -1,0 +1,67 @@
+//! A dynamically quantised model, all-MiniLM-L6-v2 in eight bits: `PASSIM_TEST_MODEL_INT8`.
+
+use std::path::PathBuf;
+use std::thread;
+
+use passim::{EmbedStage, Embedder, FastEmbedder, FastEmbedderBuilder, Role, Vectors};
+
+use crate::{TEXTS, cosine_of, minilm, model_in};
+
+fn int8() -> Option<PathBuf> {
+    model_in("PASSIM_TEST_MODEL_INT8")
+}
+
+/// Texts of which many have the same length in tokens, and which differ in all else.
+fn texts() -> Vec<String> {
+    let subjects = ["otters", "banks", "judges", "trains", "bees", "glaciers", "engines"];
+    let verbs = ["sleep", "collapse", "explode", "sing", "argue"];
+    let sentences = subjects.iter().flat_map(|subject| {
+        verbs.map(|verb| format!("Most {subject} {verb} when nobody looks, 7 % of them at night."))
+    });
+    sentences.chain(TEXTS.map(str::to_owned)).collect()
+}
+
+fn rows(vectors: &Vectors) -> Vec<Vec<u32>> {
+    vectors.rows().map(|row| row.iter().map(|x| x.to_bits()).collect()).collect()
+}
+
+#[test]
+fn the_same_bits_alone_in_any_batch_in_any_order_and_with_any_workers() {
+    let Some(model) = int8() else { return };
+    let open = |workers| FastEmbedderBuilder::from_folder(&model).workers(workers).build().unwrap();
+    let (one, many) = (open(1), open(thread::available_parallelism().unwrap().get()));
+    let texts = texts();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let lengths: Vec<_> = texts.iter().map(|text| one.count_tokens(text).unwrap()).collect();
+    let commonest = lengths.iter().map(|a| lengths.iter().filter(|b| *b == a).count()).max();
+    assert!(commonest.unwrap() >= 10, "{lengths:?}");
+
+    let alone = texts.iter().map(|text| one.embed(Role::Passage, &[text]).unwrap());
+    let alone: Vec<_> = alone.flat_map(|vectors| rows(&vectors)).collect();
+    for embedder in [&one, &many] {
+        assert_eq!(rows(&embedder.embed(Role::Passage, &texts).unwrap()), alone);
+        for (batch, expected) in texts.chunks(7).zip(alone.chunks(7)) {
+            assert_eq!(rows(&embedder.embed(Role::Passage, batch).unwrap()), expected);
+        }
+        let reversed: Vec<&str> = texts.iter().rev().copied().collect();
+        let mut vectors = rows(&embedder.embed(Role::Passage, &reversed).unwrap());
+        vectors.reverse();
+        assert_eq!(vectors, alone);
+        let (vectors, _) = EmbedStage::new(embedder).run(Role::Passage, &texts).unwrap();
+        assert_eq!(rows(&vectors), alone);
+    }
+}
+
+/// Eight bits are another model, and a close one.
+#[test]
+fn eight_bits_are_near_to_all_of_them() {
+    let (Some(int8), Some(model)) = (int8(), minilm()) else { return };
+    let [int8, full] = [int8, model].map(|folder| FastEmbedder::from_folder(folder).unwrap());
+    assert_ne!(int8.identity().hash, full.identity().hash);
+    let embed = |embedder: &FastEmbedder| embedder.embed(Role::Passage, &TEXTS).unwrap();
+    let (int8, full) = (embed(&int8), embed(&full));
+    for (row, text) in TEXTS.iter().enumerate() {
+        let cosine = cosine_of(int8.row(row), full.row(row));
+        assert!(cosine > 0.97, "{cosine}: {text}");
+    }
+}
