@@ -115,6 +115,29 @@ pub enum Error {
     #[error("the embedding model failed")]
     Embed(#[source] Cause),
 
+    /// The reranker failed, or did not give every passage a finite score.
+    #[error("the reranker failed")]
+    Rerank(#[source] Cause),
+
+    /// A query asks for reranking where there is no reranker.
+    #[error(
+        "the query asks for reranking, but there is no reranker: give one to \
+         `RetrieverBuilder::reranker`, or ask without `rerank`"
+    )]
+    NoReranker,
+
+    /// A question is too long for the reranker to read it with a passage.
+    #[error(
+        "the question has {tokens} tokens, the reranker reads {limit} beside a passage: shorten \
+         it, or ask without `rerank`"
+    )]
+    QueryTooLong {
+        /// Length of the question in the reranker's tokens.
+        tokens: usize,
+        /// The longest question that it reads.
+        limit: usize,
+    },
+
     /// No model of this name is known.
     #[error("no model is named `{name}`, known are: {}", known.join(", "))]
     UnknownModel {

@@ -12,6 +12,9 @@ use crate::{Metadata, Plan};
 pub struct Hit {
     /// Cosine between the query's vector and the passage's, -1 to 1; higher is closer.
     pub similarity: f32,
+    /// What the reranker made of it, on its own scale; higher is better. `None` if it was not
+    /// [asked](crate::Query::rerank).
+    pub score: Option<f32>,
     /// Key of the article.
     pub article: String,
     /// Title of the article.
@@ -26,21 +29,34 @@ pub struct Hit {
     pub metadata: Metadata,
 }
 
-/// The hits of one query, most similar first; equal ones in the order they were added.
+impl Hit {
+    /// The passage below title and heading, each on a line of its own.
+    pub(crate) fn in_context(&self) -> String {
+        let context = [&self.title, &self.heading].into_iter().flatten();
+        let lines: Vec<&str> = context.chain([&self.text]).map(String::as_str).collect();
+        lines.join("\n")
+    }
+}
+
+/// The hits of one query, most similar first; equal ones in the order they were added. If they
+/// were [reranked](crate::Query::rerank), best score first.
 ///
 /// A search that finds nothing gives no hits, not an error.
 /// Two are equal if their hits are, however they were found.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Hits {
-    pub(crate) hits: Vec<Hit>,
+    pub(crate) found: Vec<Hit>,
     #[serde(skip)]
     pub(crate) plans: Vec<Plan>,
+    /// Whether the search ended before it reranked them.
+    #[serde(skip)]
+    pub(crate) unranked: bool,
 }
 
 impl PartialEq for Hits {
     fn eq(&self, other: &Self) -> bool {
-        self.hits == other.hits
+        self.found == other.found
     }
 }
 
@@ -53,10 +69,10 @@ impl Hits {
     }
 
     /// Whether the search ran to its end; if not, a time limit or a cancel handle ended it,
-    /// and there may be closer passages than these.
+    /// and there may be closer passages than these, or they were not reranked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.plans.iter().all(|plan| plan.complete)
+        !self.unranked && self.plans.iter().all(|plan| plan.complete)
     }
 }
 
@@ -64,7 +80,7 @@ impl Deref for Hits {
     type Target = [Hit];
 
     fn deref(&self) -> &[Hit] {
-        &self.hits
+        &self.found
     }
 }
 
@@ -73,7 +89,7 @@ impl IntoIterator for Hits {
     type IntoIter = std::vec::IntoIter<Hit>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.hits.into_iter()
+        self.found.into_iter()
     }
 }
 
@@ -82,6 +98,6 @@ impl<'a> IntoIterator for &'a Hits {
     type IntoIter = std::slice::Iter<'a, Hit>;
 
     fn into_iter(self) -> Self::IntoIter {
-        self.hits.iter()
+        self.found.iter()
     }
 }

@@ -80,6 +80,7 @@ mod passage;
 mod progress;
 mod query;
 mod refusal;
+mod rerank;
 mod retriever;
 mod searcher;
 mod sections;
@@ -112,6 +113,11 @@ pub use onnx::ExecutionProvider;
 pub use passage::Passage;
 pub use progress::{Cancel, Phase, Progress};
 pub use query::Query;
+pub use rerank::Reranker;
+#[cfg(feature = "hub")]
+pub use rerank::RerankerModel;
+#[cfg(feature = "fastembed")]
+pub use rerank::{FastReranker, FastRerankerBuilder};
 pub use retriever::{
     AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, SegmentStats,
     Stats, SyncReport, VerifyReport,

@@ -8,6 +8,7 @@ mod hub;
 mod opening;
 mod pool;
 mod provider;
+mod runs;
 mod runtime;
 mod session;
 mod tokens;
@@ -19,12 +20,13 @@ pub(crate) use download::OnDownload;
 pub(crate) use files::ModelFiles;
 #[cfg(feature = "hub")]
 pub(crate) use hub::{HubModel, fetch};
-pub(crate) use opening::{Opening, Source};
+pub(crate) use opening::{Opening, Source, opening_settings};
 pub(crate) use pool::Pool;
 pub use provider::ExecutionProvider;
+pub(crate) use runs::runs;
+pub(crate) use session::{EmbedSession, RerankSession, SessionSettings};
 #[cfg(feature = "hub")]
-pub(crate) use session::hub_embedder;
-pub(crate) use session::{EmbedSession, SessionSettings};
+pub(crate) use session::{hub_embedder, hub_reranker};
 pub(crate) use tokens::Tokens;
 
 use crate::{Cause, Error, Result};

@@ -29,6 +29,9 @@ pub struct Query {
     pub time_limit: Option<Duration>,
     /// A handle that, once used, ends the search with what it has found.
     pub cancel: Option<Cancel>,
+    /// How many of the most similar passages the reranker is asked about, 1 or more; it is not
+    /// asked, if `None`.
+    pub rerank: Option<usize>,
     /// Which passages may be found; all, if `None`.
     pub(crate) filter: Option<Filter>,
 }
@@ -55,7 +58,15 @@ impl Query {
     /// A question with the default settings.
     pub fn new(text: impl Into<String>) -> Self {
         let SearchParams { k, effort, .. } = SearchParams::default();
-        Self { text: text.into(), k, effort, time_limit: None, cancel: None, filter: None }
+        Self {
+            text: text.into(),
+            k,
+            effort,
+            time_limit: None,
+            cancel: None,
+            rerank: None,
+            filter: None,
+        }
     }
 
     /// Number of hits wanted, 1 or more.
@@ -104,6 +115,18 @@ impl Query {
         self
     }
 
+    /// Asks the [reranker](crate::RetrieverBuilder::reranker) about the `candidates` most similar
+    /// passages, at least `k` of them, and returns the `k` that it scores best; of equal scores
+    /// the more similar first.
+    ///
+    /// A [time limit](Self::time_limit) and a [cancel handle](Self::cancel) are looked at before
+    /// it is asked: if they have ended the search, hits are by similarity and without score.
+    #[must_use]
+    pub fn rerank(mut self, candidates: usize) -> Self {
+        self.rerank = Some(candidates);
+        self
+    }
+
     /// Finds only passages that meet `condition`; `k` of them, whenever `k` exist.
     ///
     /// The condition is asked of every passage of the corpus, once a search. The first such
@@ -135,6 +158,7 @@ impl Query {
 
     pub(crate) fn check(&self) -> Result<()> {
         Error::check_setting("k", self.k, 1.., "1 or more")?;
+        Error::check_setting("rerank", self.rerank.unwrap_or(1), 1.., "1 or more")?;
         self.effort.check()?;
         if self.text.trim().is_empty() { Err(Error::EmptyQuery) } else { Ok(()) }
     }

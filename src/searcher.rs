@@ -10,11 +10,9 @@ use std::{
 use rayon::prelude::*;
 use tracing::instrument;
 
-#[cfg(doc)]
-use crate::Error;
 use crate::{
-    Article, EmbedStage, Embedder, EmbeddingCache, Found, Hits, Neighbor, Query, Result, Role,
-    SearchParams,
+    Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Found, Hit, Hits, Neighbor,
+    Query, Reranker, Result, Role, SearchParams,
     sections::FileId,
     segment::LiveSegment,
     store::{self, Generation, Questions},
@@ -33,6 +31,7 @@ pub struct Searcher {
     pub(crate) source: Source,
     /// Threads to embed on, if not as many as the model can use.
     pub(crate) workers: Option<usize>,
+    pub(crate) reranker: Option<Arc<dyn Reranker>>,
     /// Vectors of questions, in memory; searching writes no file.
     pub(crate) cache: Option<EmbeddingCache>,
 }
@@ -127,11 +126,12 @@ impl Searcher {
     /// [`Error::EmptyQuery`] without text, [`Error::Setting`] if `k` is 0, [`Error::Fraction`]
     /// if the recall asked for is out of range, [`Error::NotCalibrated`] if one is and the
     /// corpus has a graph but was not [calibrated](crate::Retriever::calibrate),
-    /// [`Error::Corrupt`] if a file of the index is damaged, and what the embedder returns.
+    /// [`Error::NoReranker`] if reranking is and there is no reranker, [`Error::Corrupt`] if a
+    /// file of the index is damaged, and what the embedder and the reranker return.
     #[instrument(level = "debug", skip_all)]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();
-        query.check()?;
+        self.check(&query)?;
         let deadline = deadline_of(&query);
         let cache = self.cache.as_ref();
         let vectors = EmbeddingCache::embedded(cache, &*self.embedder, Role::Query, &query.text)?;
@@ -147,7 +147,7 @@ impl Searcher {
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
-        queries.iter().try_for_each(Query::check)?;
+        queries.iter().try_for_each(|query| self.check(query))?;
         let deadlines: Vec<_> = queries.iter().map(deadline_of).collect();
         let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
@@ -204,9 +204,39 @@ impl Searcher {
         &*self.embedder
     }
 
-    /// The closest passages of all segments.
+    fn check(&self, query: &Query) -> Result<()> {
+        query.check()?;
+        match (query.rerank, &self.reranker) {
+            (Some(_), None) => Err(Error::NoReranker),
+            _ => Ok(()),
+        }
+    }
+
+    /// The best passages of all segments.
     fn hits(&self, vector: &[f32], query: &Query, deadline: Option<Instant>) -> Result<Hits> {
-        let (k, effort, cancel) = (query.k, query.effort, query.cancel.as_ref());
+        let candidates = query.k.max(query.rerank.unwrap_or_default());
+        let mut hits = self.closest(candidates, vector, query, deadline)?;
+        if let (Some(_), Some(reranker)) = (query.rerank, &self.reranker) {
+            let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
+            if late || query.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
+                hits.unranked = true;
+            } else {
+                rerank(&**reranker, &query.text, &mut hits.found)?;
+            }
+        }
+        hits.found.truncate(query.k);
+        Ok(hits)
+    }
+
+    /// The `k` closest passages of all segments.
+    fn closest(
+        &self,
+        k: usize,
+        vector: &[f32],
+        query: &Query,
+        deadline: Option<Instant>,
+    ) -> Result<Hits> {
+        let (effort, cancel) = (query.effort, query.cancel.as_ref());
         let params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
         let (mut found, mut plans): (Vec<(Neighbor, &LiveSegment)>, _) = (Vec::new(), Vec::new());
         for segment in &self.snapshot.segments {
@@ -217,10 +247,27 @@ impl Searcher {
         }
         // A stable sort: equal ones stay in the order of their segments.
         found.sort_by(|(a, _), (b, _)| b.similarity.total_cmp(&a.similarity));
-        found.truncate(query.k);
+        found.truncate(k);
         let hits = found.into_iter().map(|(neighbor, segment)| segment.hit(neighbor));
-        Ok(Hits { hits: hits.collect::<Result<_>>()?, plans })
+        Ok(Hits { found: hits.collect::<Result<_>>()?, plans, unranked: false })
     }
+}
+
+/// Puts `hits` in the order of the scores that `reranker` gives them, best first.
+fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<()> {
+    let texts: Vec<String> = hits.iter().map(Hit::in_context).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let scores = reranker.score(question, &texts)?;
+    if scores.len() != hits.len() || scores.iter().any(|score| !score.is_finite()) {
+        let said = format!("it gave {} passages the scores {scores:?}", hits.len());
+        return Err(Error::Rerank(said.into()));
+    }
+    for (hit, score) in hits.iter_mut().zip(scores) {
+        hit.score = Some(score);
+    }
+    // A stable sort: of equal scores the more similar stays first.
+    hits.sort_by(|a, b| b.score.unwrap_or_default().total_cmp(&a.score.unwrap_or_default()));
+    Ok(())
 }
 
 /// When a search for `query` that starts now is to end.

@@ -273,8 +273,16 @@ impl Segment {
         let ArticleHead { key, title, metadata } = self.head(at)?;
         let passage = self.passage(neighbor.row);
         let (text, heading) = self.cited(neighbor.row, at, &passage)?;
-        let similarity = neighbor.similarity;
-        Ok(Hit { similarity, article: key, title, range: passage.range, text, heading, metadata })
+        Ok(Hit {
+            similarity: neighbor.similarity,
+            score: None,
+            article: key,
+            title,
+            range: passage.range,
+            text,
+            heading,
+            metadata,
+        })
     }
 
     /// The text and the heading of `passage`, of `row` and article `at`, after their checksum

@@ -3,8 +3,8 @@
 mod builder;
 #[cfg(feature = "hub")]
 mod models;
+mod piece;
 mod recipe;
-mod runs;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -17,10 +17,10 @@ pub use recipe::Pooling;
 use super::{Embedder, LongTexts, ModelIdentity, Role};
 use crate::{
     Error, Result, Vectors,
-    onnx::{EmbedSession, Pool, Tokens},
+    onnx::{EmbedSession, Pool, Tokens, runs},
 };
+use piece::Piece;
 use recipe::Recipe;
-use runs::{Piece, runs};
 
 /// A transformer model that runs in ONNX Runtime.
 ///
@@ -149,7 +149,7 @@ impl Embedder for FastEmbedder {
         let pieces = self.pieces(role, texts)?;
         let embed = |session: &mut EmbedSession| {
             let mut rows = vec![0.0; texts.len() * self.dim];
-            for run in runs(&pieces, self.run_tokens) {
+            for run in runs(&pieces, |piece| piece.tokens, self.run_tokens) {
                 let texts: Vec<&str> = run.iter().map(|piece| &*piece.text).collect();
                 for (piece, vector) in run.iter().zip(session.embed(&texts)?) {
                     piece.add(vector, &mut rows[piece.row * self.dim..][..self.dim]);

@@ -23,9 +23,12 @@ const SHIFTED_POSITIONS: [&str; 4] = ["roberta", "xlm-roberta", "camembert", "mp
 #[derive(Clone)]
 pub(crate) struct ModelFiles {
     folder: PathBuf,
+    /// Where the graph is.
+    pub(crate) graph: PathBuf,
     pub(crate) onnx: Vec<u8>,
     /// Weights kept beside the graph, by file name.
     pub(crate) external: Vec<(String, Vec<u8>)>,
+    weight_bytes: usize,
     pub(crate) tokenizer: Vec<u8>,
     pub(crate) config: Vec<u8>,
     pub(crate) special_tokens_map: Vec<u8>,
@@ -46,11 +49,15 @@ impl ModelFiles {
     /// Reads the graph, its external weights and the tokenizer's files in `folder`.
     pub(crate) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
         let external = external.iter().map(|path| Ok((file_name(path), contents(path)?)));
+        let (onnx, external) = (contents(graph)?, external.collect::<Result<Vec<_>>>()?);
+        let beside = external.iter().map(|(_, bytes)| bytes.len());
         let text = |name: &str| contents(&folder.join(name));
         Ok(Self {
             folder: folder.to_owned(),
-            onnx: contents(graph)?,
-            external: external.collect::<Result<_>>()?,
+            graph: graph.to_owned(),
+            weight_bytes: onnx.len() + beside.sum::<usize>(),
+            onnx,
+            external,
             tokenizer: text("tokenizer.json")?,
             config: text("config.json")?,
             // It repeats what tokenizer.json says; newer exporters do not write it.
@@ -69,7 +76,13 @@ impl ModelFiles {
 
     /// Bytes of weights, which every session holds once.
     pub(crate) fn weight_bytes(&self) -> usize {
-        self.onnx.len() + self.external.iter().map(|(_, bytes)| bytes.len()).sum::<usize>()
+        self.weight_bytes
+    }
+
+    /// Drops the weights, where sessions read them from the graph's file.
+    pub(crate) fn forget_weights(&mut self) {
+        self.onnx = Vec::new();
+        self.external = Vec::new();
     }
 
     /// Whether the graph rounds what flows through it by the range of all that is in a run, so

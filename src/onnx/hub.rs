@@ -23,7 +23,7 @@ const REMEDY: &str = "connect to the network, or set FASTEMBED_CACHE_DIR to a fo
 const POLL: Duration = Duration::from_millis(100);
 
 /// How long another process may hold its lock without getting on.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Files that every model has beside its graph.
 const TOKENIZER_FILES: [&str; 4] =

@@ -93,6 +93,70 @@ impl Opening {
     }
 }
 
+/// The settings that all builders of models have, which hold an `opening`.
+macro_rules! opening_settings {
+    () => {
+        /// The most sessions to open, 1 or more; each holds the weights once.
+        ///
+        /// `workers` times [`threads`](Self::threads) is never above the cores: fewer sessions
+        /// are opened then.
+        /// Without this setting there is one for every core, but no more than fit in 4 GiB of
+        /// weights.
+        #[must_use]
+        pub fn workers(mut self, workers: usize) -> Self {
+            self.opening.workers = Some(workers);
+            self
+        }
+
+        /// Threads inside each session, 1 or more, at most the cores.
+        ///
+        /// Without this setting it is 1, or the cores that too few sessions would leave idle
+        /// if memory limits them. Sessions of one thread give the most texts per second;
+        /// threads shorten the wait for one text.
+        #[must_use]
+        pub fn threads(mut self, threads: usize) -> Self {
+            self.opening.threads = Some(threads);
+            self
+        }
+
+        /// What runs the model, first the one to prefer, instead of the processor.
+        ///
+        /// Without [`workers`](Self::workers) there is one session then, and more texts of the same
+        /// length share a run.
+        #[must_use]
+        pub fn providers(mut self, providers: &[crate::ExecutionProvider]) -> Self {
+            self.opening.providers = providers.to_vec();
+            self
+        }
+
+        /// Folder that models loaded by name are kept in, instead of the one described at
+        /// [`FastEmbedder::from_name`](crate::FastEmbedder::from_name).
+        #[cfg(feature = "hub")]
+        #[must_use]
+        pub fn cache(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+            self.opening.cache = Some(folder.into());
+            self
+        }
+
+        /// Calls `tell` while files are downloaded: at the start of each, after each megabyte and at
+        /// its end.
+        ///
+        /// What was downloaded of a file is kept if the download breaks off, and the next one goes on
+        /// from there. It cannot be cancelled.
+        #[cfg(feature = "hub")]
+        #[must_use]
+        pub fn on_download(
+            mut self,
+            tell: impl Fn(crate::Download) + Send + Sync + 'static,
+        ) -> Self {
+            self.opening.on_download = Some(crate::onnx::OnDownload(std::sync::Arc::new(tell)));
+            self
+        }
+    };
+}
+
+pub(crate) use opening_settings;
+
 /// How many sessions of how many threads run on `cores`, given what the user wants.
 fn share(
     cores: usize,

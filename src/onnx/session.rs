@@ -3,7 +3,8 @@
 #[cfg(feature = "hub")]
 use fastembed::EmbeddingModel;
 use fastembed::{
-    InitOptionsUserDefined, OutputKey, TextEmbedding, TokenizerFiles, UserDefinedEmbeddingModel,
+    InitOptionsUserDefined, OnnxSource, OutputKey, RerankInitOptionsUserDefined, TextEmbedding,
+    TextRerank, TokenizerFiles, UserDefinedEmbeddingModel, UserDefinedRerankingModel,
 };
 
 #[cfg(feature = "hub")]
@@ -11,12 +12,13 @@ use super::HubModel;
 use super::{ExecutionProvider, ModelFiles, Tokens, runtime};
 use crate::{Cause, Pooling, Result};
 
-/// The [`Tokens`] of a tokenizer, whose type fastembed does not name.
+/// The [`Tokens`] of a tokenizer, whose type fastembed does not name, for a model whose input
+/// without text is `$empty`.
 macro_rules! tokens {
-    ($tokenizer:expr) => {{
+    ($tokenizer:expr, $empty:expr) => {{
         let mut tokenizer = $tokenizer.clone();
         tokenizer.with_padding(None).with_truncation(None)?;
-        let (counter, special) = (tokenizer.clone(), tokenizer.encode_fast("", true)?.len());
+        let (counter, special) = (tokenizer.clone(), tokenizer.encode_fast($empty, true)?.len());
         Ok(Tokens {
             count: Box::new(move |text| Ok(counter.encode_fast(text, false)?.len())),
             starts: Box::new(move |text| {
@@ -76,7 +78,46 @@ impl EmbedSession {
 
     /// The model's tokenizer.
     pub(crate) fn tokens(&self) -> Result<Tokens, Cause> {
-        tokens!(self.0.tokenizer)
+        tokens!(self.0.tokenizer, "")
+    }
+}
+
+/// A model that scores pairs of texts.
+pub(crate) struct RerankSession(TextRerank);
+
+impl RerankSession {
+    /// Loads the model, from its file: fastembed takes weights beside the graph from there alone.
+    pub(crate) fn open(files: &ModelFiles, settings: &SessionSettings) -> Result<Self, Cause> {
+        let source = OnnxSource::File(files.graph.clone());
+        let model = UserDefinedRerankingModel::new(source, tokenizer_files(files));
+        let options = RerankInitOptionsUserDefined::new()
+            .with_environment(runtime::environment()?)
+            .with_execution_providers(runtime::dispatches(&settings.providers)?)
+            .with_max_length(settings.max_length)
+            .with_intra_threads(settings.threads);
+        Ok(Self(TextRerank::try_new_from_user_defined(model, options)?))
+    }
+
+    /// The score of each of `passages`, from one run of the model.
+    pub(crate) fn score(&mut self, query: &str, passages: &[&str]) -> Result<Vec<f32>, Cause> {
+        let mut results = self.0.rerank(query, passages, false, Some(passages.len()))?;
+        // They come best first.
+        results.sort_unstable_by_key(|result| result.index);
+        if results.iter().map(|result| result.index).eq(0..passages.len()) {
+            Ok(results.into_iter().map(|result| result.score).collect())
+        } else {
+            Err(format!(
+                "the model returned {} scores for {} passages",
+                results.len(),
+                passages.len()
+            )
+            .into())
+        }
+    }
+
+    /// The model's tokenizer, for pairs.
+    pub(crate) fn tokens(&self) -> Result<Tokens, Cause> {
+        tokens!(self.0.tokenizer, ("", ""))
     }
 }
 
@@ -110,6 +151,15 @@ pub(crate) fn hub_embedder(name: &str) -> Option<HubModel> {
     };
     let (repository, graph) = (info.model_code, info.model_file);
     Some(HubModel { repository, graph, external: info.additional_files, output })
+}
+
+/// Where a reranker of fastembed's list is, by fastembed's own name for it.
+#[cfg(feature = "hub")]
+pub(crate) fn hub_reranker(name: &str) -> Option<HubModel> {
+    let mut listed = TextRerank::list_supported_models().into_iter();
+    let info = listed.find(|info| format!("{:?}", info.model) == name)?;
+    let (repository, graph) = (info.model_code, info.model_file);
+    Some(HubModel { repository, graph, external: info.additional_files, output: None })
 }
 
 #[cfg(all(test, feature = "hub"))]
@@ -154,5 +204,21 @@ mod tests {
         };
         let list = FastEmbedder::models().iter().map(line).collect::<Vec<_>>().join("\n");
         assert_eq!(xxh3_64(list.as_bytes()), 8_292_264_054_925_446_288, "{list}");
+    }
+
+    #[test]
+    fn the_table_of_rerankers_is_fastembeds_list() {
+        let theirs = TextRerank::list_supported_models();
+        assert_eq!(theirs.len(), FastReranker::models().len());
+        for model in FastReranker::models() {
+            let hub = hub_reranker(model.name).unwrap();
+            let files = [hub.graph, hub.external.join(" ")].join(" ");
+            assert_eq!(hub.repository, model.code);
+            let expected = match model.name {
+                "BGERerankerV2M3" => "model.onnx model.onnx.data",
+                _ => "onnx/model.onnx ",
+            };
+            assert_eq!(files, expected, "{}", model.name);
+        }
     }
 }

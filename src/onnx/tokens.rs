@@ -13,7 +13,8 @@ pub(crate) struct Tokens {
     pub(super) count: Tells<usize>,
     /// Where in a text each of its tokens begins, in bytes.
     pub(super) starts: Tells<Vec<usize>>,
-    /// How many special tokens every text gets.
+    /// How many special tokens every text gets, or every pair of texts where the model reads
+    /// two.
     pub(super) special: usize,
 }
 
@@ -22,7 +23,7 @@ impl Tokens {
         (self.count)(text).map_err(Error::Embed)
     }
 
-    /// How many special tokens every text gets.
+    /// How many special tokens every text gets, or every pair.
     pub(crate) fn special(&self) -> usize {
         self.special
     }
@@ -38,6 +39,22 @@ impl Tokens {
         let Some(middle) = middle(text, &starts) else { return Ok(vec![(text, tokens)]) };
         let (first, second) = text.split_at(middle);
         Ok([self.pieces(first, limit)?, self.pieces(second, limit)?].concat())
+    }
+}
+
+impl Tokens {
+    /// The beginning of `text` that has no more than `limit` tokens, with its length.
+    pub(crate) fn beginning<'t>(&self, text: &'t str, limit: usize) -> Result<(&'t str, usize)> {
+        let (mut text, mut tokens) = (text, self.count(text)?);
+        while tokens > limit {
+            let starts = (self.starts)(text).map_err(Error::Embed)?;
+            let end = starts.get(limit).copied().unwrap_or_default();
+            // A tokenizer that does not say where tokens are is helped.
+            let end = if (1..text.len()).contains(&end) { end } else { text.len() / 2 };
+            text = &text[..text.floor_char_boundary(end)];
+            tokens = self.count(text)?;
+        }
+        Ok((text, tokens))
     }
 }
 
@@ -108,6 +125,17 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn a_beginning_is_as_long_as_it_may_be() {
+        let long = "Moore speichern Wasser. ".repeat(40);
+        let (beginning, length) = tokens().beginning(&long, 100).unwrap();
+        assert!(long.starts_with(beginning) && length == 100);
+        assert_eq!(tokens().beginning("short", 8).unwrap(), ("short", 2));
+        let silent = Tokens { starts: Box::new(|_| Ok(Vec::new())), ..tokens() };
+        let (beginning, length) = silent.beginning(&long, 100).unwrap();
+        assert!(long.starts_with(beginning) && (50..=100).contains(&length));
     }
 
     #[test]

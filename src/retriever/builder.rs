@@ -3,8 +3,8 @@
 use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
-    Cancel, Chunker, EmbedStage, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Result,
-    Retriever, Role, Searcher, StaticEmbedder, Vectors, kernel,
+    Cancel, Chunker, EmbedStage, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker,
+    Result, Retriever, Role, Searcher, StaticEmbedder, Vectors, kernel,
     retriever::Settings,
     searcher::{Shared, Snapshot, Source},
     store::{self, Manifest, Probe, Store},
@@ -26,6 +26,7 @@ use crate::{
 /// ```
 pub struct RetrieverBuilder {
     embedder: Option<Arc<dyn Embedder>>,
+    reranker: Option<Arc<dyn Reranker>>,
     chunker: Option<Chunker>,
     index: Option<IndexChoice>,
     workers: Option<usize>,
@@ -51,6 +52,7 @@ impl Default for RetrieverBuilder {
     fn default() -> Self {
         Self {
             embedder: None,
+            reranker: None,
             chunker: None,
             index: None,
             workers: None,
@@ -67,6 +69,7 @@ impl fmt::Debug for RetrieverBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RetrieverBuilder")
             .field("model", &self.embedder.as_ref().map(Embedder::identity))
+            .field("reranker", &self.reranker.as_ref().map(Reranker::identity))
             .field("chunker", &self.chunker)
             .field("index", &self.index)
             .field("workers", &self.workers)
@@ -82,6 +85,14 @@ impl RetrieverBuilder {
     #[must_use]
     pub fn embedder(mut self, embedder: impl Embedder + 'static) -> Self {
         self.embedder = Some(Arc::new(embedder));
+        self
+    }
+
+    /// The model that [reranks](crate::Query::rerank) what a search finds; without this call
+    /// there is none. It is not part of the index.
+    #[must_use]
+    pub fn reranker(mut self, reranker: impl Reranker + 'static) -> Self {
+        self.reranker = Some(Arc::new(reranker));
         self
     }
 
@@ -272,7 +283,7 @@ impl RetrieverBuilder {
         let (snapshot, workers) = (Arc::new(generation.into()), self.workers);
         let cache = self.cache_in(None)?.map(|cache| cache.memory_alone());
         let source = Source::Folder(path);
-        Ok(Searcher { embedder, snapshot, source, workers, cache })
+        Ok(Searcher { embedder, snapshot, source, workers, reranker: self.reranker, cache })
     }
 
     /// The embedder, after all settings were checked.
@@ -302,7 +313,7 @@ impl RetrieverBuilder {
         snapshot: Snapshot,
     ) -> Result<Retriever> {
         let cache = self.cache_in(store.as_ref())?;
-        let Self { workers, checkpoint, progress, cancel, .. } = self;
+        let Self { workers, checkpoint, progress, cancel, reranker, .. } = self;
         let stored = store.as_ref().map(Store::manifest);
         let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
         let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
@@ -315,7 +326,14 @@ impl RetrieverBuilder {
         let for_questions = cache.as_ref().map(EmbeddingCache::memory_alone);
         Ok(Retriever {
             committed: snapshot.segments.len(),
-            searcher: Searcher { embedder, snapshot, source, workers, cache: for_questions },
+            searcher: Searcher {
+                embedder,
+                snapshot,
+                source,
+                workers,
+                reranker,
+                cache: for_questions,
+            },
             published,
             settings: Settings { chunker, index, checkpoint, progress, cancel, cache },
             store,

@@ -2,18 +2,16 @@
 //! pooled, and how many sessions of how many threads run it.
 
 use std::path::PathBuf;
-#[cfg(feature = "hub")]
-use std::sync::Arc;
 
 #[cfg(feature = "hub")]
 use super::models::{self, Quantization};
 use super::recipe::Recipe;
 use super::{FastEmbedder, Pooling};
 #[cfg(feature = "hub")]
-use crate::onnx::{Download, OnDownload, fetch, hub_embedder};
+use crate::onnx::{fetch, hub_embedder};
 use crate::{
-    Cause, Error, ExecutionProvider, LongTexts, ModelIdentity, Result,
-    onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens},
+    Cause, Error, LongTexts, ModelIdentity, Result,
+    onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens, opening_settings},
 };
 
 /// Where a run of one text is as fast as one of several, on a processor.
@@ -88,38 +86,7 @@ impl FastEmbedderBuilder {
         }
     }
 
-    /// The most sessions to open, 1 or more; each holds the weights once.
-    ///
-    /// `workers` times [`threads`](Self::threads) is never above the cores: fewer sessions
-    /// are opened then, as [`Embedder::max_workers`](crate::Embedder::max_workers) says.
-    /// Without this setting there is one for every core, but no more than fit in 4 GiB of
-    /// weights.
-    #[must_use]
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.opening.workers = Some(workers);
-        self
-    }
-
-    /// Threads inside each session, 1 or more, at most the cores.
-    ///
-    /// Without this setting it is 1, or the cores that too few sessions would leave idle
-    /// if memory limits them. Sessions of one thread give the most texts per second;
-    /// threads shorten the wait for one text.
-    #[must_use]
-    pub fn threads(mut self, threads: usize) -> Self {
-        self.opening.threads = Some(threads);
-        self
-    }
-
-    /// What runs the model, first the one to prefer, instead of the processor.
-    ///
-    /// Without [`workers`](Self::workers) there is one session then, and more texts of the same
-    /// length share a run.
-    #[must_use]
-    pub fn providers(mut self, providers: &[ExecutionProvider]) -> Self {
-        self.opening.providers = providers.to_vec();
-        self
-    }
+    opening_settings!();
 
     /// How token vectors become the vector of a text, instead of the model's own way.
     #[must_use]
@@ -168,27 +135,6 @@ impl FastEmbedderBuilder {
     #[must_use]
     pub fn run_tokens(mut self, tokens: usize) -> Self {
         self.run_tokens = Some(tokens);
-        self
-    }
-
-    /// Folder that models loaded by name are kept in, instead of the one described at
-    /// [`FastEmbedder::from_name`].
-    #[cfg(feature = "hub")]
-    #[must_use]
-    pub fn cache(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.opening.cache = Some(folder.into());
-        self
-    }
-
-    /// Calls `tell` while files are downloaded: at the start of each, after each megabyte and at
-    /// its end.
-    ///
-    /// What was downloaded of a file is kept if the download breaks off, and the next one goes on
-    /// from there. It cannot be cancelled.
-    #[cfg(feature = "hub")]
-    #[must_use]
-    pub fn on_download(mut self, tell: impl Fn(Download) + Send + Sync + 'static) -> Self {
-        self.opening.on_download = Some(OnDownload(Arc::new(tell)));
         self
     }
 

@@ -1,4 +1,4 @@
-//! What the model reads in one run: pieces of texts, all of the same length.
+//! What the model reads: texts, or parts of those that are too long.
 
 use std::borrow::Cow;
 
@@ -42,46 +42,16 @@ impl<'t> Piece<'t> {
     }
 }
 
-/// Pieces that share a run: of the same length, with no more than `together` tokens in all, or
-/// single ones. `pieces` are in the order of their lengths.
-pub(super) fn runs<'p, 't>(
-    pieces: &'p [Piece<'t>],
-    together: usize,
-) -> impl Iterator<Item = &'p [Piece<'t>]> {
-    pieces
-        .chunk_by(|a, b| a.tokens == b.tokens)
-        .flat_map(move |alike| alike.chunks((together / alike[0].tokens.max(1)).max(1)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn of_lengths(lengths: &[usize]) -> Vec<Piece<'static>> {
-        let piece = |&tokens: &usize| Piece { row: 0, text: "".into(), tokens, share: None };
-        lengths.iter().map(piece).collect()
-    }
-
-    fn lengths(pieces: &[usize], together: usize) -> Vec<Vec<usize>> {
-        let pieces = of_lengths(pieces);
-        runs(&pieces, together).map(|run| run.iter().map(|piece| piece.tokens).collect()).collect()
-    }
-
-    #[test]
-    fn only_texts_of_the_same_length_share_a_run() {
-        let expected: [&[usize]; 5] = [&[0, 0], &[4, 4], &[4], &[5], &[30]];
-        assert_eq!(lengths(&[0, 0, 4, 4, 4, 5, 30], 10), expected);
-        assert!(lengths(&[2, 2, 2], 0).iter().all(|run| run.len() == 1));
-        assert!(lengths(&[], 10).is_empty());
-    }
-
     #[test]
     fn pieces_count_by_their_lengths() {
-        let mut pieces = of_lengths(&[1, 1]);
-        (pieces[0].share, pieces[1].share) = (Some(3.0), Some(1.0));
+        let piece = |share| Piece { row: 0, text: "".into(), tokens: 1, share: Some(share) };
         let mut row = [0.0; 2];
-        pieces[0].add(vec![5.0, 0.0], &mut row);
-        pieces[1].add(vec![0.0, 0.5], &mut row);
+        piece(3.0).add(vec![5.0, 0.0], &mut row);
+        piece(1.0).add(vec![0.0, 0.5], &mut row);
         assert_eq!(row.map(f32::to_bits), [3.0_f32, 1.0].map(f32::to_bits));
     }
 }

@@ -1,0 +1,89 @@
+//! The boundary to rerankers: models that read a question and a passage together.
+
+#[cfg(feature = "fastembed")]
+mod pretrained;
+
+use std::sync::Arc;
+
+use crate::{ModelIdentity, Result};
+
+#[cfg(feature = "hub")]
+pub use pretrained::RerankerModel;
+#[cfg(feature = "fastembed")]
+pub use pretrained::{FastReranker, FastRerankerBuilder};
+
+/// Says how well passages answer a question.
+///
+/// An embedder reads question and passage apart, once each; a reranker reads them together,
+/// which tells more and costs a run of the model for every passage. So it is asked about the few
+/// passages that a search found: see [`Query::rerank`](crate::Query::rerank).
+///
+/// A reranker is shared by threads: `score` is called from several at once.
+///
+/// # Examples
+///
+/// ```
+/// use passim::{Article, ModelIdentity, Query, Reranker, Result, Retriever};
+///
+/// /// The share of a question's words that a passage holds.
+/// struct SharedWords(ModelIdentity);
+///
+/// impl Reranker for SharedWords {
+///     fn identity(&self) -> &ModelIdentity {
+///         &self.0
+///     }
+///
+///     fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
+///         let words: Vec<String> = query.to_lowercase().split(' ').map(str::to_owned).collect();
+///         let share = |passage: &&str| {
+///             let passage = passage.to_lowercase();
+///             let held = words.iter().filter(|word| passage.contains(word.as_str()));
+///             held.count() as f32 / words.len() as f32
+///         };
+///         Ok(passages.iter().map(share).collect())
+///     }
+/// }
+///
+/// let words = SharedWords(ModelIdentity { name: "shared words".to_owned(), hash: 1 });
+/// let mut retriever = Retriever::builder().reranker(words).in_memory()?;
+/// retriever.add([
+///     Article::new("bog", "A bog keeps water and carbon."),
+///     Article::new("moor", "Moore speichern Wasser und Kohlenstoff."),
+/// ])?;
+/// let hits = retriever.search(Query::new("was speichern moore").rerank(20))?;
+/// assert_eq!((hits[0].article.as_str(), hits[0].score), ("moor", Some(2.0 / 3.0)));
+/// # Ok::<(), passim::Error>(())
+/// ```
+pub trait Reranker: Send + Sync {
+    /// Name of the model and hash of what its scores depend on.
+    fn identity(&self) -> &ModelIdentity;
+
+    /// How well each of `passages` answers `query`: one finite number a passage, in their order,
+    /// on a scale of the model's own, on which higher is better. It does not depend on the other
+    /// passages.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rerank`](crate::Error::Rerank) if the model fails,
+    /// [`Error::QueryTooLong`](crate::Error::QueryTooLong) if it cannot read the question with a
+    /// passage.
+    fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>>;
+}
+
+/// What points to a reranker is one.
+macro_rules! reranker_behind {
+    ($pointer:ident) => {
+        impl<R: Reranker + ?Sized> Reranker for $pointer<R> {
+            fn identity(&self) -> &ModelIdentity {
+                (**self).identity()
+            }
+
+            fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
+                (**self).score(query, passages)
+            }
+        }
+    };
+}
+
+reranker_behind!(Arc);
+reranker_behind!(Box);
