@@ -114,25 +114,32 @@ class Bert:
         inner = node("Gelu", self.linear(x, f"{name}.intermediate.dense"))
         return self.norm(node("Add", x, self.linear(inner, f"{name}.output.dense")), f"{name}.output.LayerNorm")
 
-    def model(self):
-        from onnx import TensorProto, checker, helper
-
+    def states(self):
+        """The hidden states of the last layer."""
         x, bias = self.embeddings(), self.attention_bias()
         for layer in range(self.config["num_hidden_layers"]):
             x = self.layer(x, bias, f"encoder.layer.{layer}")
-        self.graph.nodes.append(helper.make_node("Identity", [x], ["last_hidden_state"]))
-        tokens = [helper.make_tensor_value_info(name, TensorProto.INT64, ["batch", "length"])
-                  for name in ("input_ids", "attention_mask", "token_type_ids")]
-        states = helper.make_tensor_value_info(
-            "last_hidden_state", TensorProto.FLOAT, ["batch", "length", self.config["hidden_size"]])
-        graph = helper.make_graph(self.graph.nodes, "bert", tokens, [states], list(self.graph.weights.values()))
+        return x
+
+    def model(self):
+        return self.model_of(self.states(), "last_hidden_state", ["batch", "length", self.config["hidden_size"]])
+
+    def model_of(self, result, name, shape):
+        """The model whose output `name` is the node `result`."""
+        from onnx import TensorProto, checker, helper
+
+        self.graph.nodes.append(helper.make_node("Identity", [result], [name]))
+        tokens = [helper.make_tensor_value_info(tokens, TensorProto.INT64, ["batch", "length"])
+                  for tokens in ("input_ids", "attention_mask", "token_type_ids")]
+        output = helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        graph = helper.make_graph(self.graph.nodes, "bert", tokens, [output], list(self.graph.weights.values()))
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=10)
         checker.check_model(model)
         return model
 
 
-def reference(weights, config, ids):
-    """Hidden states of one unpadded text, computed with numpy alone: [length, hidden]."""
+def reference(weights, config, ids, types=0):
+    """Hidden states of one unpadded input of these tokens and their types, computed with numpy alone: [length, hidden]."""
     import math
 
     import numpy as np
@@ -151,7 +158,7 @@ def reference(weights, config, ids):
         return linear(x, name).reshape(len(x), config["num_attention_heads"], -1).swapaxes(0, 1)
 
     table = {part: weights[f"embeddings.{part}_embeddings.weight"] for part in ("word", "position", "token_type")}
-    x = norm(table["word"][ids] + table["position"][: len(ids)] + table["token_type"][0], "embeddings.LayerNorm")
+    x = norm(table["word"][ids] + table["position"][: len(ids)] + table["token_type"][types], "embeddings.LayerNorm")
     for name in (f"encoder.layer.{layer}" for layer in range(config["num_hidden_layers"])):
         query, key, value = (heads(x, f"{name}.attention.self.{part}") for part in ("query", "key", "value"))
         scores = np.exp(query @ key.swapaxes(1, 2) / math.sqrt(query.shape[-1]))
