@@ -1,0 +1,216 @@
+//! Reranking: its laws, with a reranker of the test's own, and `FastReranker` with the real ONNX
+//! Runtime and a small cross-encoder of random weights, which `scripts/test` provides.
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+#[cfg(feature = "fastembed")]
+mod pretrained;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use passim::{
+    Article, Cancel, Error, ModelIdentity, Query, Reranker, Result, Retriever, RetrieverBuilder,
+    Searcher,
+};
+
+/// Scores a passage by a rule, and counts what it is asked.
+struct ByRule {
+    identity: ModelIdentity,
+    rule: fn(&str) -> f32,
+    asked: Arc<AtomicUsize>,
+}
+
+impl Reranker for ByRule {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn score(&self, _: &str, passages: &[&str]) -> Result<Vec<f32>> {
+        self.asked.fetch_add(passages.len(), Ordering::Relaxed);
+        Ok(passages.iter().map(|passage| (self.rule)(passage)).collect())
+    }
+}
+
+/// A builder with a reranker, and how many passages it was asked about.
+fn builder(rule: fn(&str) -> f32) -> (RetrieverBuilder, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let identity = ModelIdentity { name: "by rule".to_owned(), hash: 1 };
+    let reranker = ByRule { identity, rule, asked: Arc::clone(&asked) };
+    (Retriever::builder().reranker(reranker), asked)
+}
+
+/// The number that a passage holds.
+fn number(passage: &str) -> f32 {
+    let digits = passage.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty());
+    digits.map_or(0.0, |digits| digits.parse().unwrap())
+}
+
+fn articles() -> impl Iterator<Item = Article> {
+    (0..40).map(|n| Article::new(format!("{n}"), format!("Das Moor {n} speichert viel Wasser.")))
+}
+
+const QUESTION: &str = "Was speichert das Moor?";
+
+#[test]
+fn the_best_scores_of_the_closest_passages_are_returned() {
+    let (builder, asked) = builder(number);
+    let mut retriever = builder.in_memory().unwrap();
+    retriever.add(articles()).unwrap();
+    let closest = retriever.search(Query::new(QUESTION).k(12)).unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert!(closest.iter().all(|hit| hit.score.is_none()));
+
+    let hits = retriever.search(Query::new(QUESTION).k(5).rerank(12)).unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 12);
+    let mut expected: Vec<_> = closest.iter().map(|hit| (number(&hit.text), hit)).collect();
+    expected.sort_by(|a, b| b.0.total_cmp(&a.0));
+    assert_eq!(hits.len(), 5);
+    for (hit, (score, closest)) in hits.iter().zip(expected) {
+        assert_eq!(hit.score.map(f32::to_bits), Some(score.to_bits()));
+        assert_eq!((&hit.article, &hit.range), (&closest.article, &closest.range));
+        assert_eq!(hit.similarity.to_bits(), closest.similarity.to_bits());
+    }
+}
+
+#[test]
+fn at_least_k_are_asked_about_and_equal_scores_keep_their_order() {
+    let (builder, asked) = builder(|_| 1.0);
+    let mut retriever = builder.in_memory().unwrap();
+    retriever.add(articles()).unwrap();
+    let closest = retriever.search(Query::new(QUESTION).k(10)).unwrap();
+    let hits = retriever.search(Query::new(QUESTION).k(10).rerank(3)).unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 10);
+    let keys = |hits: &passim::Hits| -> Vec<String> {
+        hits.iter().map(|hit| hit.article.clone()).collect()
+    };
+    assert_eq!(keys(&hits), keys(&closest));
+    // There are no more than forty, and of none no reranker is asked.
+    assert_eq!(retriever.search(Query::new(QUESTION).k(10).rerank(1_000)).unwrap().len(), 10);
+    assert_eq!(asked.load(Ordering::Relaxed), 50);
+    let none = Query::new(QUESTION).rerank(9).filter(|_, _| false);
+    assert!(retriever.search(none).unwrap().is_empty());
+}
+
+#[test]
+fn only_what_a_filter_allows_is_reranked() {
+    let (builder, asked) = builder(number);
+    let mut retriever = builder.in_memory().unwrap();
+    retriever.add(articles()).unwrap();
+    let even = |key: &str| key.parse::<usize>().is_ok_and(|n| n % 2 == 0);
+    let query = Query::new(QUESTION).k(3).rerank(40).filter(move |head, _| even(&head.key));
+    let hits = retriever.search(query).unwrap();
+    assert_eq!(asked.load(Ordering::Relaxed), 20);
+    let keys: Vec<_> = hits.iter().map(|hit| hit.article.as_str()).collect();
+    assert_eq!(keys, ["38", "36", "34"]);
+}
+
+/// Title and heading are read, too: they are what the embedder reads.
+#[test]
+fn the_reranker_reads_the_context() {
+    let (builder, _) =
+        builder(|passage| if passage.starts_with("Moore\nNutzen\n") { 1.0 } else { 0.0 });
+    let mut retriever = builder.in_memory().unwrap();
+    let text = "# Nutzen\n\nSie speichern viel Wasser und Kohlenstoff.";
+    let markdown = Article::new("moor.md", text).title("Moore");
+    retriever.add([markdown, Article::new("x", "Sie speichern Wasser.")]).unwrap();
+    let hits = retriever.search(Query::new(QUESTION).rerank(5)).unwrap();
+    eprintln!("{hits:?}");
+    assert_eq!((hits[0].article.as_str(), hits[0].score), ("moor.md", Some(1.0)));
+    assert_eq!(hits[1].score, Some(0.0));
+}
+
+#[test]
+fn many_queries_give_what_single_ones_give() {
+    let (builder, _) = builder(number);
+    let mut retriever = builder.in_memory().unwrap();
+    retriever.add(articles()).unwrap();
+    let queries: Vec<Query> = (0..20)
+        .map(|n| Query::new(format!("Was speichert Moor {n}?")).k(4))
+        .enumerate()
+        .map(|(n, query)| if n % 2 == 0 { query.rerank(9) } else { query })
+        .collect();
+    let many = retriever.search_many(&queries).unwrap();
+    for (query, hits) in queries.into_iter().zip(many) {
+        assert_eq!(retriever.search(query).unwrap(), hits);
+    }
+}
+
+#[test]
+fn without_a_reranker_the_error_says_so() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(articles()).unwrap();
+    let query = Query::new(QUESTION).rerank(9);
+    assert!(matches!(retriever.search(query.clone()), Err(Error::NoReranker)));
+    assert!(matches!(retriever.search_many(&[query]), Err(Error::NoReranker)));
+    let (builder, _) = builder(number);
+    let error = builder.in_memory().unwrap().search(Query::new(QUESTION).rerank(0)).unwrap_err();
+    assert!(matches!(error, Error::Setting { name: "rerank", got: 0, .. }), "{error}");
+}
+
+#[test]
+fn a_score_that_is_no_number_is_an_error() {
+    for rule in [|_: &str| f32::NAN, |_: &str| f32::INFINITY] {
+        let (builder, _) = builder(rule);
+        let mut retriever = builder.in_memory().unwrap();
+        retriever.add(articles()).unwrap();
+        let error = retriever.search(Query::new(QUESTION).rerank(9)).unwrap_err();
+        assert!(matches!(error, Error::Rerank(_)), "{error}");
+    }
+}
+
+/// Gives one score too few.
+struct Short(ModelIdentity);
+
+impl Reranker for Short {
+    fn identity(&self) -> &ModelIdentity {
+        &self.0
+    }
+
+    fn score(&self, _: &str, passages: &[&str]) -> Result<Vec<f32>> {
+        Ok(vec![0.0; passages.len() - 1])
+    }
+}
+
+#[test]
+fn a_score_too_few_is_an_error() {
+    let short = Short(ModelIdentity { name: "short".to_owned(), hash: 2 });
+    let mut retriever = Retriever::builder().reranker(Arc::new(short)).in_memory().unwrap();
+    retriever.add(articles()).unwrap();
+    let error = retriever.search(Query::new(QUESTION).rerank(9)).unwrap_err();
+    assert!(matches!(error, Error::Rerank(_)), "{error}");
+}
+
+#[test]
+fn an_ended_search_is_not_reranked_and_says_so() {
+    let (builder, asked) = builder(number);
+    let mut retriever = builder.in_memory().unwrap();
+    retriever.add(articles()).unwrap();
+    let cancel = Cancel::new();
+    cancel.cancel();
+    for query in [
+        Query::new(QUESTION).rerank(9).time_limit(Duration::ZERO),
+        Query::new(QUESTION).rerank(9).cancel(&cancel),
+    ] {
+        let hits = retriever.search(query).unwrap();
+        assert!(!hits.is_complete());
+        assert!(hits.iter().all(|hit| hit.score.is_none()));
+        assert!(hits.is_sorted_by(|a, b| a.similarity >= b.similarity));
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert!(retriever.search(Query::new(QUESTION).rerank(9)).unwrap().is_complete());
+}
+
+#[test]
+fn searchers_of_all_kinds_rerank() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut retriever = builder(number).0.create(folder.path()).unwrap();
+    retriever.add(articles()).unwrap();
+    retriever.commit().unwrap();
+    let query = || Query::new(QUESTION).k(2).rerank(40);
+    let best = |searcher: &Searcher| searcher.search(query()).unwrap()[0].article.clone();
+    assert_eq!(best(&retriever.searcher()), "39");
+    assert_eq!(best(&builder(number).0.open_searcher(folder.path()).unwrap()), "39");
+    let without = Searcher::open(folder.path()).unwrap();
+    assert!(matches!(without.search(query()), Err(Error::NoReranker)));
+}

@@ -1,0 +1,194 @@
+//! `FastReranker` with a small cross-encoder; its random weights rank nothing, but take the way
+//! that real ones take.
+
+use std::env;
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use passim::{
+    Article, Error, FastReranker, FastRerankerBuilder, LongTexts, Query, Reranker, Retriever,
+};
+use rayon::prelude::*;
+
+const QUESTION: &str = "Why do otters hold hands?";
+
+/// The folder of the cross-encoder, or a word on standard error that the test does not run.
+fn cross_encoder() -> Option<PathBuf> {
+    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
+    let (runtime, model) = (set("ORT_DYLIB_PATH"), set("PASSIM_TEST_RERANKER"));
+    if runtime.is_none() || model.is_none() {
+        let test = thread::current().name().unwrap_or_default().to_owned();
+        // Not `eprintln!`, which the test harness hides.
+        let note = format!(
+            "NOT RUN: {test}: ORT_DYLIB_PATH and PASSIM_TEST_RERANKER are not set; use scripts/test\n"
+        );
+        io::stderr().write_all(note.as_bytes()).unwrap();
+        return None;
+    }
+    model.map(PathBuf::from)
+}
+
+/// A folder with the tokenizer of `model` and the graph of its form in a subfolder.
+fn form(model: &Path, form: &str) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let plain =
+        ["tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"];
+    let files = plain.iter().map(|name| model.join(name));
+    let graph = fs::read_dir(model.join(form)).unwrap().map(|entry| entry.unwrap().path());
+    for file in files.chain(graph) {
+        fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
+    }
+    folder
+}
+
+fn passages() -> Vec<String> {
+    (0..60)
+        .map(|n| "Otters hold hands while they sleep. ".repeat(n % 7) + &format!("Number {n}."))
+        .collect()
+}
+
+fn bits(scores: &[f32]) -> Vec<u32> {
+    scores.iter().map(|score| score.to_bits()).collect()
+}
+
+#[derive(serde::Deserialize)]
+struct Reference {
+    question: String,
+    passage: String,
+    score: f32,
+}
+
+/// Made by `python3 tests/data/reranker_reference.py MODEL > tests/data/reranker_reference.json`.
+#[test]
+fn scores_equal_those_of_an_independent_computation() {
+    let Some(model) = cross_encoder() else { return };
+    let external = form(&model, "external");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reranker_reference.json");
+    let cases: Vec<Reference> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+    assert_eq!(cases.len(), 5);
+    for folder in [&model, external.path()] {
+        let reranker = FastReranker::from_folder(folder).unwrap();
+        for case in &cases {
+            let score = reranker.score(&case.question, &[&case.passage]).unwrap()[0];
+            assert!((score - case.score).abs() < 1e-4, "{}: {score}", case.passage);
+        }
+    }
+}
+
+#[test]
+fn a_score_depends_on_its_pair_alone() {
+    let Some(model) = cross_encoder() else { return };
+    let int8 = form(&model, "int8");
+    let passages = passages();
+    let passages: Vec<&str> = passages.iter().map(String::as_str).collect();
+    for folder in [&model, int8.path()] {
+        let build = |workers| FastRerankerBuilder::from_folder(folder).workers(workers).build();
+        let (one, many) = (build(1).unwrap(), build(8).unwrap());
+        assert_eq!(one.identity(), many.identity());
+        let expected = one.score(QUESTION, &passages).unwrap();
+        assert_eq!(bits(&many.score(QUESTION, &passages).unwrap()), bits(&expected));
+        for (passage, score) in passages.iter().zip(&expected) {
+            assert_eq!(bits(&many.score(QUESTION, &[passage]).unwrap()), [score.to_bits()]);
+        }
+        let mut reversed = passages.clone();
+        reversed.reverse();
+        let mut scores = many.score(QUESTION, &reversed).unwrap();
+        scores.reverse();
+        assert_eq!(bits(&scores), bits(&expected));
+        assert!(one.score(QUESTION, &[]).unwrap().is_empty());
+    }
+}
+
+#[test]
+fn the_best_piece_of_a_long_passage_counts() {
+    let Some(model) = cross_encoder() else { return };
+    let build = |long_texts| {
+        let builder = FastRerankerBuilder::from_folder(&model).max_length(43);
+        builder.long_texts(long_texts).build().unwrap()
+    };
+    let (splitting, cutting) = (build(LongTexts::Split), build(LongTexts::Cut));
+    assert_ne!(splitting.identity(), cutting.identity());
+    // [CLS], and a [SEP] after question and passage.
+    assert_eq!(splitting.max_tokens(), 40);
+    // Question: 6 tokens, passage: 34 or more.
+    let score =
+        |reranker: &FastReranker, passage: &str| reranker.score(QUESTION, &[passage]).unwrap()[0];
+    let (first, second) = ("otter ".repeat(30), "bank rates ".repeat(15));
+    let long = [first.as_str(), &second].concat();
+    let best = score(&splitting, &first).max(score(&splitting, &second));
+    assert_eq!(score(&splitting, &long).to_bits(), best.to_bits());
+
+    let end = |last: &str| "otter ".repeat(33) + last;
+    assert_ne!(score(&cutting, &end("cat")).to_bits(), score(&cutting, &end("bank")).to_bits());
+    let beyond = |last: &str| "otter ".repeat(34) + last;
+    assert_eq!(
+        score(&cutting, &beyond("cat")).to_bits(),
+        score(&cutting, &beyond("bank")).to_bits()
+    );
+}
+
+#[test]
+fn a_question_that_leaves_no_room_is_an_error() {
+    let Some(model) = cross_encoder() else { return };
+    let reranker = FastRerankerBuilder::from_folder(&model).max_length(43).build().unwrap();
+    assert!(reranker.score(&"otter ".repeat(20), &["x"]).is_ok());
+    let error = reranker.score(&"otter ".repeat(21), &["x"]).unwrap_err();
+    assert!(matches!(error, Error::QueryTooLong { tokens: 21, limit: 20 }), "{error}");
+}
+
+#[test]
+fn wrong_files_and_settings_are_named() {
+    let Some(model) = cross_encoder() else { return };
+    let builder = || FastRerankerBuilder::from_folder(&model);
+    for (builder, expected) in [
+        (builder().workers(0), "workers"),
+        (builder().threads(0), "threads"),
+        (builder().max_length(18), "max_length"),
+        (builder().max_length(513), "max_length"),
+    ] {
+        let error = builder.build().unwrap_err();
+        assert!(matches!(error, Error::Setting { name, .. } if name == expected), "{error}");
+    }
+    assert!(matches!(FastReranker::from_folder("no/such/folder"), Err(Error::ModelFile { .. })));
+    // A model that embeds has no scores.
+    let Some(embedder) = env::var_os("PASSIM_TEST_MODEL").filter(|name| !name.is_empty()) else {
+        return;
+    };
+    let error = FastReranker::from_folder(embedder).unwrap_err();
+    assert!(matches!(error, Error::Model { .. }), "{error}");
+}
+
+#[cfg(feature = "hub")]
+#[test]
+fn an_unknown_name_is_answered_with_the_known_ones() {
+    let error = FastReranker::from_name("BGERerankerTiny").unwrap_err();
+    let Error::UnknownModel { known, .. } = error else { panic!("{error}") };
+    assert_eq!(known[..2], ["BGERerankerV2M3", "JINARerankerV2BaseMultilingual"]);
+}
+
+#[test]
+fn a_search_is_reranked_by_it_also_from_rayon_workers() {
+    let Some(model) = cross_encoder() else { return };
+    let reranker = FastReranker::from_folder(&model).unwrap();
+    let articles = passages().into_iter().enumerate();
+    let articles = articles.map(|(n, text)| Article::new(n.to_string(), text));
+    let mut retriever = Retriever::builder().reranker(reranker).in_memory().unwrap();
+    retriever.add(articles).unwrap();
+    let query = || Query::new(QUESTION).k(5).rerank(20);
+    let hits = retriever.search(query()).unwrap();
+    assert!(hits.is_sorted_by(|a, b| a.score >= b.score) && hits.len() == 5);
+
+    let reranker = FastReranker::from_folder(&model).unwrap();
+    let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
+    let scores = reranker.score(QUESTION, &texts).unwrap();
+    assert_eq!(
+        bits(&scores),
+        hits.iter().map(|hit| hit.score.unwrap().to_bits()).collect::<Vec<_>>()
+    );
+
+    let queries = vec![query(); 40];
+    assert!(retriever.search_many(&queries).unwrap().iter().all(|others| *others == hits));
+    assert!((0..40).into_par_iter().all(|_| retriever.search(query()).unwrap() == hits));
+}
