@@ -353,7 +353,7 @@ fn check_v1(retriever: &Retriever, articles: &[Article]) {
 #[test]
 fn a_cache_is_read_from_its_description() {
     let folder = tempfile::tempdir().unwrap();
-    let model = Arc::new(Tiny::default());
+    let model = Arc::new(tiny::Tiny::default());
     let builder = Retriever::builder().embedder(Arc::clone(&model)).embedding_cache(1 << 20);
     let mut retriever = builder.create(folder.path()).unwrap();
     let texts: Vec<String> = (0..30).map(|at| format!("Zug {at} fährt.")).collect();
