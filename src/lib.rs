@@ -36,6 +36,7 @@
 //! | passages: tokens, overlap, context | [`Chunker`] |
 //! | model | [`RetrieverBuilder::embedder`] |
 //! | threads, progress, cancelling, checkpoints | [`RetrieverBuilder`] |
+//! | vectors kept for texts that come again | [`RetrieverBuilder::embedding_cache`], [`EmbeddingCache`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
 //! | `k`, `ef_search` or recall, exact | [`Query`] |
 //! | what a recall is proven by | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |

@@ -2,6 +2,8 @@
 
 #[path = "support/bytes.rs"]
 mod bytes;
+#[path = "support/cached.rs"]
+mod cached;
 #[path = "../benches/support/corpus.rs"]
 mod corpus;
 #[path = "support/graph.rs"]
@@ -24,6 +26,7 @@ use std::{
 
 use independent::{Folder, Segment, Stored, StoredPassage};
 use passim::{Article, Embedder, HnswParams, IndexChoice, Query, Retriever, Role, StaticEmbedder};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// A passage of the corpus that is alive: where it is in the files, and what it is.
 struct Live<'f> {
@@ -345,4 +348,28 @@ fn check_v1(retriever: &Retriever, articles: &[Article]) {
             }
         }
     }
+}
+
+#[test]
+fn a_cache_is_read_from_its_description() {
+    let folder = tempfile::tempdir().unwrap();
+    let model = Arc::new(tiny::Tiny::default());
+    let builder = Retriever::builder().embedder(Arc::clone(&model)).embedding_cache(1 << 20);
+    let mut retriever = builder.create(folder.path()).unwrap();
+    let texts: Vec<String> = (0..30).map(|at| format!("Zug {at} fährt.")).collect();
+    let articles = texts.iter().map(|text| Article::new(text.clone(), text.clone()));
+    retriever.add(articles).unwrap();
+    retriever.calibrate(0.9, &["Wann?"]).unwrap();
+    let mut found = cached::read(&folder.path().join("embeddings.cache"));
+    let entry = |number, role, text: &str| cached::Cached {
+        model: model.identity().hash,
+        role: number,
+        text: xxh3_128(text.as_bytes()),
+        vector: model.embed(role, &[text]).unwrap().row(0).to_vec(),
+    };
+    let mut want: Vec<_> = texts.iter().map(|text| entry(2, Role::Passage, text)).collect();
+    want.push(entry(1, Role::Query, "Wann?"));
+    found.sort_by_key(|one| (one.role, one.text));
+    want.sort_by_key(|one| (one.role, one.text));
+    assert_eq!(found, want);
 }

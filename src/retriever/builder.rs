@@ -163,8 +163,9 @@ impl RetrieverBuilder {
     /// another chunker that leaves passages as they are, what was rolled back, and what was
     /// embedded when a process ended before its commit is not embedded again.
     ///
-    /// Of an index in a folder it is a file there, `embeddings.cache`, of at least 4,096 bytes,
-    /// which only the writer opens. Questions that are searched with are kept in memory, within
+    /// Of an index in a folder it is a file there, `embeddings.cache`, which only the writer
+    /// opens; `bytes` is 4,096 or more then. Each batch is in it as soon as it is embedded.
+    /// Questions that are searched with are kept in memory, within
     /// the same bound, by the retriever and its searchers together, and by each searcher that is
     /// [opened](Self::open_searcher). The file can be removed when the index is not open.
     ///
@@ -216,7 +217,7 @@ impl RetrieverBuilder {
     ///
     /// [`Error::Setting`] if a setting is out of range, [`Error::IndexExists`] if there is an
     /// index, [`Error::Locked`] if somebody else is making one, [`Error::Write`] if the folder
-    /// cannot be written to, and what the embedder returns.
+    /// cannot be written to, what the embedder returns, and what [`EmbeddingCache::open`] does.
     pub fn create(self, path: impl AsRef<Path>) -> Result<Retriever> {
         let embedder = self.checked_embedder()?;
         let manifest = Manifest {
@@ -248,7 +249,8 @@ impl RetrieverBuilder {
     /// index, [`Error::Locked`] if somebody else has it open for writing,
     /// [`Error::ModelMismatch`] or [`Error::ModelDrift`] if it was made with another model,
     /// [`Error::Corrupt`] or [`Error::Version`] if its files are not what was written,
-    /// [`Error::Read`] and [`Error::Write`] if they cannot be read or removed.
+    /// [`Error::Read`] and [`Error::Write`] if they cannot be read or removed, and what
+    /// [`EmbeddingCache::open`] returns.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Retriever> {
         let embedder = self.checked_embedder()?;
         let (store, generation) = Store::open(path.as_ref())?;

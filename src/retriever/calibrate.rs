@@ -67,8 +67,8 @@ impl Retriever {
     ///
     /// [`Error::Fraction`] if `target_recall` is out of range, [`Error::Setting`] without
     /// questions, [`Error::EmptyQuery`] for one without text, [`Error::Corrupt`] if the index is
-    /// damaged, [`Error::Cancelled`], and what
-    /// the embedder returns. The corpus keeps the calibration it had.
+    /// damaged, [`Error::Cancelled`], what the embedder returns, and [`Error::Write`] if the file
+    /// of the cache cannot be written. The corpus keeps the calibration it had.
     ///
     /// # Examples
     ///

@@ -104,7 +104,7 @@ fn a_run_that_fails_keeps_what_it_embedded() {
         .cancel(&cancel)
         .progress(move |progress| {
             if progress.done > 700 {
-                handle.cancel()
+                handle.cancel();
             }
         })
         .create(folder.path())
