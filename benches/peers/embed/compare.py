@@ -71,7 +71,7 @@ class Took:
         return asdict(self) | {"arm": str(self.arm), "texts": self.texts.name}
 
 
-class Workplace:
+class Layout:
     """Where programs, models and texts are, and what is written."""
 
     def __init__(self, out: Path) -> None:
@@ -94,9 +94,9 @@ class Workplace:
         program = rust if arm.library in RUST else [sys.executable, HERE / "arms.py"]
         model = self.package if arm == REFERENCE else self.out / "models" / arm.precision
         # On so many cores: who asks the system how many there are is told no more.
-        cores = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
+        pinned = ",".join(map(str, sorted(os.sched_getaffinity(0))[:threads]))
         words = [*program, arm.library, model, texts.path, self.vectors, threads]
-        return ["taskset", "--cpu-list", cores, *map(str, words)]
+        return ["taskset", "--cpu-list", pinned, *map(str, words)]
 
     def run(self, arm: Arm, texts: TextSet, threads: int) -> tuple[dict, np.ndarray]:
         """What the arm's process answers, and its vectors."""
@@ -141,18 +141,18 @@ def read_rows(path: Path, texts: TextSet) -> np.ndarray:
 
 
 def measure_all(
-    place: Workplace, arms: list[Arm], sets: list[TextSet], threads: list[int], rounds: int
+    layout: Layout, arms: list[Arm], sets: list[TextSet], threads: list[int], rounds: int
 ) -> list[Took]:
-    """Round by round, all arms on one set before the next, in another order each time; what
-    is known so far is in `rounds.csv`."""
+    """Round by round, all arms on one set before the next, in another order each time.
+    `rounds.csv` has what is known so far."""
     seeded = random.Random(rounds)
     all_took = []
-    with (place.out / "rounds.csv").open("w", newline="") as file:
+    with (layout.out / "rounds.csv").open("w", newline="") as file:
         writer = csv.DictWriter(file, [field.name for field in fields(Took)])
         writer.writeheader()
         for turn, texts, count in itertools.product(range(rounds), sets, threads):
             for arm in seeded.sample(arms, len(arms)):
-                took = place.measure(arm, texts, count, turn)
+                took = layout.measure(arm, texts, count, turn)
                 all_took.append(took)
                 writer.writerow(took.cells())
                 file.flush()
@@ -244,7 +244,7 @@ def chosen_arms(only: str | None) -> list[Arm]:
 def check(all_took: list[Took]) -> None:
     """Ends with an error if passim's vectors are not those of the model."""
     ours = [took.off for took in all_took if took.arm == Arm(OURS, "fp32")]
-    # Said so that what is no number does not pass.
+    # In this form, since what is no number must not pass.
     if not all(off < TOLERANCE for off in ours):
         sys.exit(f"{OURS}'s vectors are off by {max(ours)}: the most that may be is {TOLERANCE}")
 
@@ -259,11 +259,11 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     threads = [int(count) for count in (options.threads or f"1,{cores()}").split(",")]
-    arms, place = chosen_arms(options.only), Workplace(options.out)
-    sets = place.sets(options.texts, options.count)
+    arms, layout = chosen_arms(options.only), Layout(options.out)
+    sets = layout.sets(options.texts, options.count)
     if not sets:
         sys.exit(f"{options.texts} holds no .txt file with texts")
-    all_took = measure_all(place, arms, sets, threads, options.rounds)
+    all_took = measure_all(layout, arms, sets, threads, options.rounds)
     title = f"Texts: {'; '.join(map(str, sets))}. Median of {options.rounds} rounds."
     figures = Figures(all_took)
     pairs = itertools.product(sets, arms)
