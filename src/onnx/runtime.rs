@@ -104,9 +104,11 @@ pub(super) fn require(providers: &[ExecutionProvider]) -> Result<()> {
 
 /// `providers` for a session, which does not open without one of them.
 pub(super) fn dispatches(
-    providers: &[ExecutionProvider],
+    providers: Vec<ExecutionProvider>,
 ) -> Result<Vec<ExecutionProviderDispatch>, Cause> {
-    providers.iter().map(|provider| Ok(dispatch(*provider)?.error_on_failure())).collect()
+    let dispatches =
+        providers.into_iter().map(|provider| Ok(dispatch(provider)?.error_on_failure()));
+    dispatches.collect()
 }
 
 fn dispatch(provider: ExecutionProvider) -> Result<ExecutionProviderDispatch, Cause> {

@@ -57,7 +57,7 @@ impl EmbedSession {
         }
         let options = InitOptionsUserDefined::new()
             .with_environment(runtime::environment()?)
-            .with_execution_providers(runtime::dispatches(&settings.providers)?)
+            .with_execution_providers(runtime::dispatches(settings.providers)?)
             .with_max_length(settings.max_length)
             .with_intra_threads(settings.threads);
         Ok(Self(TextEmbedding::try_new_from_user_defined(model, options)?))
