@@ -46,8 +46,13 @@
 //!
 //! # Features
 //!
-//! `fastembed` (default) adds `FastEmbedder`, transformer models over ONNX Runtime, which is
-//! loaded when the first such model is; `hub` (default) lets it download models by name.
+//! | feature | default | adds |
+//! |---|---|---|
+//! | `fastembed` | yes | `FastEmbedder`, transformer models over ONNX Runtime |
+//! | `load-dynamic` | yes | ONNX Runtime is loaded when the first such model is; without it, it is linked from the folder `ORT_LIB_PATH` |
+//! | `download-binaries` | no | it is downloaded while building, to be linked; needs `default-features = false` |
+//! | `hub` | yes | models are downloaded by name |
+//! | `cuda`, `coreml`, `directml` | no | models run on these devices (`ExecutionProvider`) |
 //!
 //! # Limits
 //!

@@ -35,8 +35,8 @@ use recipe::Recipe;
 ///
 /// # ONNX Runtime
 ///
-/// The library, version 1.24 or later, is looked for at run time and loaded once for the
-/// process, from the first of these places that has one that works:
+/// With the feature `load-dynamic`, the library, version 1.24 or later, is looked for at run
+/// time and loaded once for the process, from the first of these places that has one that works:
 ///
 /// 1. `ORT_DYLIB_PATH`, a library file or its folder; if it is set, nothing else is tried;
 /// 2. the folder of the running program;
@@ -45,6 +45,10 @@ use recipe::Recipe;
 ///    `~/.local`, `/usr/local` and `/usr`: `pip install onnxruntime` is enough;
 /// 5. `/usr/local/lib`, `/usr/lib` and its relatives, `/opt/onnxruntime/lib`,
 ///    `/opt/homebrew/lib`.
+///
+/// Without that feature it is linked when the program is built, and nothing is looked for then:
+/// from the folder that `ORT_LIB_PATH` names while building (a shared library with
+/// `ORT_PREFER_DYNAMIC_LINK=1`), or downloaded by the feature `download-binaries`.
 ///
 /// Its telemetry is turned off, and what it logs goes to the `tracing` crate. A process has
 /// one environment of ONNX Runtime: if it also uses the crates `ort` or `fastembed` itself,
@@ -103,7 +107,8 @@ impl FastEmbedder {
     /// added, `XDG_CACHE_HOME` with `huggingface/hub` added, and `~/.cache/huggingface/hub`;
     /// Python's `huggingface_hub` shares it. A file gets its name in it when all of it is there;
     /// what broke off is gone on with, now or by the next call. There is no time limit: a hub
-    /// that stops sending without hanging up is waited for.
+    /// that stops sending without hanging up is waited for. Of `https` hubs the certificate must
+    /// lead to one of Mozilla's roots, which are built in; roots of the system are not read.
     /// `HF_HUB_OFFLINE=1` forbids the network; `HF_ENDPOINT` and `HF_TOKEN` name another hub
     /// and give access to closed models.
     ///

@@ -78,7 +78,7 @@ mod tests {
         meter.start(3_000_000);
         meter.start(3_000_000);
         // Two thousand bytes are there from before.
-        for bytes in [2_000].into_iter().chain(std::iter::repeat_n(1_000, 2_998)).chain([0]) {
+        for bytes in std::iter::once(2_000).chain(std::iter::repeat_n(1_000, 2_998)).chain([0]) {
             meter.add(bytes);
         }
         meter.tell();

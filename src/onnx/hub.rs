@@ -213,12 +213,12 @@ fn length(path: &Path) -> u64 {
 
 /// The absolute folder that downloads are kept in, shared with Python's `huggingface_hub`.
 fn cache_folder(given: Option<PathBuf>) -> Result<PathBuf, Cause> {
-    let at = |variable: &str, below: &str| Some(Path::new(&setting(variable)?).join(below));
+    let at = |variable| setting(variable).map(PathBuf::from);
     let folder = given
-        .or_else(|| at("FASTEMBED_CACHE_DIR", ""))
-        .or_else(|| at("HF_HUB_CACHE", ""))
-        .or_else(|| at("HF_HOME", "hub"))
-        .or_else(|| at("XDG_CACHE_HOME", "huggingface/hub"))
+        .or_else(|| at("FASTEMBED_CACHE_DIR"))
+        .or_else(|| at("HF_HUB_CACHE"))
+        .or_else(|| Some(at("HF_HOME")?.join("hub")))
+        .or_else(|| Some(at("XDG_CACHE_HOME")?.join("huggingface/hub")))
         .or_else(|| Some(env::home_dir()?.join(".cache/huggingface/hub")))
         .ok_or("there is no home folder to keep models in")?;
     Ok(std::path::absolute(folder)?)

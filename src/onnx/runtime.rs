@@ -106,7 +106,8 @@ pub(super) fn require(providers: &[ExecutionProvider]) -> Result<()> {
 pub(super) fn dispatches(
     providers: &[ExecutionProvider],
 ) -> Result<Vec<ExecutionProviderDispatch>, Cause> {
-    providers.iter().map(|provider| Ok(dispatch(*provider)?.error_on_failure())).collect()
+    let dispatches = providers.iter().map(|provider| Ok(dispatch(*provider)?.error_on_failure()));
+    dispatches.collect()
 }
 
 fn dispatch(provider: ExecutionProvider) -> Result<ExecutionProviderDispatch, Cause> {

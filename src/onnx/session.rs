@@ -169,7 +169,7 @@ mod tests {
     use xxhash_rust::xxh3::xxh3_64;
 
     use super::*;
-    use crate::{FastEmbedder, PretrainedModel, Quantization};
+    use crate::{FastEmbedder, FastReranker, PretrainedModel, Quantization};
 
     /// A new version of fastembed must not add, drop or change a model unseen.
     #[test]

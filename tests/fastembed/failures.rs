@@ -1,5 +1,6 @@
 //! Missing and damaged files and libraries: typed errors that say what to do.
 
+#[cfg(feature = "load-dynamic")]
 use std::env;
 use std::error::Error as _;
 use std::fs;

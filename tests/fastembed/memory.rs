@@ -49,7 +49,7 @@ fn ten_thousand_texts_take_little_more_memory_than_one() {
     else {
         panic!("{said}")
     };
-    let vectors = TEXTS * 384 * 4 >> 20;
+    let vectors = (TEXTS * 384 * 4) >> 20;
     println!("{before} MiB when the model is open, {peak} MiB at most, {sessions} sessions");
     assert!(peak - before <= sessions * MIB_A_SESSION + 2 * vectors, "{said}");
 }

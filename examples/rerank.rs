@@ -1,0 +1,50 @@
+//! Searches the sample articles and lets a cross-encoder have the last word.
+//!
+//! ```text
+//! cargo run --release --example rerank -- FOLDER_OR_NAME [QUESTION]
+//! cargo run --release --example rerank -- BGERerankerV2M3
+//! ```
+//!
+//! `./scripts/test` gives it a cross-encoder of random weights, whose order means nothing.
+
+#[path = "support/outcome.rs"]
+mod outcome;
+
+use std::{env, path::Path, process::ExitCode};
+
+use outcome::{Failure, exit_code};
+use passim::{FastReranker, Query, Reranker, Retriever, read_articles};
+
+const QUESTION: &str = "Warum hält Meta sein Modell Behemoth zurück?";
+
+fn main() -> ExitCode {
+    exit_code(run())
+}
+
+fn run() -> Result<(), Failure> {
+    let mut arguments = env::args().skip(1);
+    let model = arguments.next().ok_or("usage: rerank FOLDER_OR_NAME [QUESTION]")?;
+    let question = arguments.next().unwrap_or_else(|| QUESTION.to_owned());
+    let reranker = open(&model)?;
+    println!("{}\n{question}", reranker.identity());
+
+    let mut retriever = Retriever::builder().reranker(reranker).in_memory()?;
+    let articles = read_articles(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles"));
+    retriever.add(articles.collect::<passim::Result<Vec<_>>>()?)?;
+
+    // The twenty most similar passages are read together with the question, the best five shown.
+    for hit in &retriever.search(Query::new(question).k(5).rerank(20))? {
+        let score = hit.score.unwrap_or_default();
+        println!("  {score:6.2}  {:.3}  {} {:?}", hit.similarity, hit.article, hit.range);
+    }
+    Ok(())
+}
+
+/// A folder that is there is loaded; anything else is the name of a model.
+fn open(model: &str) -> passim::Result<FastReranker> {
+    #[cfg(feature = "hub")]
+    if !Path::new(model).is_dir() {
+        return FastReranker::from_name(model);
+    }
+    FastReranker::from_folder(Path::new(model))
+}
