@@ -112,9 +112,10 @@ fn the_best_piece_of_a_long_passage_counts() {
     assert_ne!(splitting.identity(), cutting.identity());
     // [CLS], and a [SEP] after question and passage.
     assert_eq!(splitting.max_tokens(), 40);
-    // Question: 6 tokens, passage: 34 or more.
+    // 6 tokens, which leave 34 to the passage.
+    let question = "otter ".repeat(6);
     let score =
-        |reranker: &FastReranker, passage: &str| reranker.score(QUESTION, &[passage]).unwrap()[0];
+        |reranker: &FastReranker, passage: &str| reranker.score(&question, &[passage]).unwrap()[0];
     let (first, second) = ("otter ".repeat(30), "bank rates ".repeat(15));
     let long = [first.as_str(), &second].concat();
     let best = score(&splitting, &first).max(score(&splitting, &second));
