@@ -35,6 +35,7 @@
 //! |---|---|
 //! | passages: tokens, overlap, context | [`Chunker`] |
 //! | model | [`RetrieverBuilder::embedder`] |
+//! | reranker; how many passages it is asked about | [`RetrieverBuilder::reranker`], [`Query::rerank`] |
 //! | threads, progress, cancelling, checkpoints | [`RetrieverBuilder`] |
 //! | vectors kept for texts that come again | [`RetrieverBuilder::embedding_cache`], [`EmbeddingCache`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |

@@ -192,7 +192,11 @@ impl Retriever {
     /// somebody wrote to the folder without the lock, [`Error::TooLarge`](crate::Error::TooLarge)
     /// if there are more passages than an index can have,
     /// [`Error::Cancelled`](crate::Error::Cancelled).
-    #[instrument(level = "debug", skip_all)]
+    #[instrument(
+        level = "debug",
+        skip_all,
+        fields(passages = self.passages(), segments = self.segments().len())
+    )]
     pub fn commit(&mut self) -> Result<u64> {
         if self.changed || self.is_to_be_merged() {
             let segments = self.merged()?;
@@ -215,7 +219,11 @@ impl Retriever {
     /// # Errors
     ///
     /// As [`commit`](Self::commit).
-    #[instrument(level = "debug", skip_all)]
+    #[instrument(
+        level = "debug",
+        skip_all,
+        fields(passages = self.passages(), segments = self.segments().len())
+    )]
     pub fn compact(&mut self) -> Result<u64> {
         match self.compacted()? {
             Some(segments) => self.publish(segments),
@@ -288,6 +296,7 @@ impl Retriever {
     }
 
     /// Publishes `segments` as the next generation.
+    #[instrument(level = "debug", skip_all, fields(segments = segments.len()))]
     fn publish(&mut self, segments: Vec<LiveSegment>) -> Result<u64> {
         let generation = self.published.get().generation + 1;
         let questions = self.searcher.snapshot.questions.clone();

@@ -128,7 +128,7 @@ impl Searcher {
     /// corpus has a graph but was not [calibrated](crate::Retriever::calibrate),
     /// [`Error::NoReranker`] if reranking is and there is no reranker, [`Error::Corrupt`] if a
     /// file of the index is damaged, and what the embedder and the reranker return.
-    #[instrument(level = "debug", skip_all)]
+    #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();
         self.check(&query)?;

@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use passim::{
     Cancel, Chunker, EmbedReport, Embedder, EmbeddingCache, Error, ExactIndex, Hits, HnswIndex,
-    Query, Retriever, Searcher, StaticEmbedder, VectorIndex, Vectors,
+    Query, Reranker, Retriever, Searcher, StaticEmbedder, VectorIndex, Vectors,
 };
 
 /// Every source file of the library, by its path below `src`.
@@ -73,6 +73,12 @@ fn public_types_cross_threads() {
     crosses::<StaticEmbedder>();
     crosses::<dyn Embedder>();
     crosses::<dyn VectorIndex>();
+    crosses::<dyn Reranker>();
+    #[cfg(feature = "fastembed")]
+    {
+        crosses::<passim::FastEmbedder>();
+        crosses::<passim::FastReranker>();
+    }
     crosses::<ExactIndex>();
     crosses::<HnswIndex>();
     crosses::<Vectors>();

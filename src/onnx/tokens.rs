@@ -142,7 +142,7 @@ mod tests {
     fn words_stay_whole_where_they_can() {
         let text = "Seeotter halten sich im Schlaf an den Pfoten ".repeat(9);
         let pieces = tokens().pieces(&text, 16).unwrap();
-        assert!(pieces.len() > 8);
+        assert!(pieces.len() >= 8);
         for (piece, _) in pieces {
             assert!(
                 piece.split_whitespace().all(|word| text.split_whitespace().any(|w| w == word))

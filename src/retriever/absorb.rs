@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
-use tracing::instrument;
+use tracing::{Span, field, instrument};
 
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Progress, Result, Retriever, Role, SyncReport,
@@ -145,6 +145,12 @@ impl Retriever {
     }
 
     /// Those of `articles` that are meant, chunked, on the threads of the current `rayon` pool.
+    #[instrument(
+        name = "chunk",
+        level = "debug",
+        skip_all,
+        fields(articles = articles.len(), taken = field::Empty, passages = field::Empty)
+    )]
     fn incoming(&self, articles: Vec<Article>, among: Among) -> Result<Vec<Incoming>> {
         let (settings, segments) = (&self.settings, self.segments());
         let incoming = |article: Article| -> Result<Option<Incoming>> {
@@ -160,7 +166,11 @@ impl Retriever {
             let passages = settings.chunker.passages(&article, &*self.searcher.embedder)?;
             Ok(Some(Incoming { one: Chunked { article, passages, told }, place }))
         };
-        articles.into_par_iter().filter_map(|article| incoming(article).transpose()).collect()
+        let taken = articles.into_par_iter().filter_map(|article| incoming(article).transpose());
+        let taken: Vec<Incoming> = taken.collect::<Result<_>>()?;
+        let passages: usize = taken.iter().map(|incoming| incoming.one.passages.len()).sum();
+        Span::current().record("taken", taken.len()).record("passages", passages);
+        Ok(taken)
     }
 
     /// The vectors of all passages of `incoming`, in order. Those whose text is that of a

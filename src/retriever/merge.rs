@@ -7,6 +7,8 @@
 
 use std::sync::Arc;
 
+use tracing::instrument;
+
 use crate::{
     HnswParams, IndexChoice, Result, Retriever, Vectors,
     segment::{Draft, LiveSegment},
@@ -169,6 +171,15 @@ impl Retriever {
     }
 
     /// The live articles of `segments` in one; `None` if there are none.
+    #[instrument(
+        name = "merge",
+        level = "debug",
+        skip_all,
+        fields(
+            segments = segments.len(),
+            passages = segments.iter().map(LiveSegment::passages).sum::<usize>()
+        )
+    )]
     fn join(&self, segments: &[LiveSegment], choice: IndexChoice) -> Result<Option<LiveSegment>> {
         let mut draft = Draft::default();
         let rows = segments.iter().map(|segment| segment.copy_into(&mut draft));

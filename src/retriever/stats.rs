@@ -93,7 +93,11 @@ impl Retriever {
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt) for the first file that is damaged,
     /// [`Error::Read`](crate::Error::Read) if one cannot be read.
-    #[instrument(level = "debug", skip_all)]
+    #[instrument(
+        level = "debug",
+        skip_all,
+        fields(passages = self.passages(), segments = self.segments().len())
+    )]
     pub fn verify(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         let mut keys = HashSet::new();

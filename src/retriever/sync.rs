@@ -3,7 +3,7 @@
 use std::{collections::HashSet, time::Instant};
 
 use serde::Serialize;
-use tracing::instrument;
+use tracing::{Span, field, instrument};
 use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{
@@ -92,7 +92,7 @@ impl Retriever {
     /// assert_eq!((report.added, report.removed, report.unchanged, report.embedded), (1, 1, 1, 1));
     /// # Ok::<(), passim::Error>(())
     /// ```
-    #[instrument(level = "debug", skip_all)]
+    #[instrument(level = "debug", skip_all, fields(report = field::Empty))]
     pub fn sync(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = Instant::now();
         let mut report = SyncReport::default();
@@ -121,6 +121,7 @@ impl Retriever {
         report.removed = self.remove_all_but(&given)?;
         self.commit()?;
         report.seconds = started.elapsed().as_secs_f64();
+        Span::current().record("report", field::debug(&report));
         Ok(report)
     }
 
