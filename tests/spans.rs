@@ -6,6 +6,7 @@ mod seeded;
 #[path = "../benches/support/words.rs"]
 mod words;
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -14,12 +15,21 @@ use passim::{Article, HnswParams, IndexChoice, Retriever};
 use tracing::field::{Field, Visit};
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
+use tracing_core::span::Current;
 
 use words::WordEmbedder;
 
-/// The fields of every span of the crate, in the order they began.
+/// A span, and its fields in words.
+type Noted = (&'static Metadata<'static>, BTreeMap<String, String>);
+
+/// Every span of the crate, in the order they began; a span's number is its place from 1.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<(&'static str, BTreeMap<String, String>)>>>);
+struct Spans(Arc<Mutex<Vec<Noted>>>);
+
+thread_local! {
+    /// The spans that this thread is in, the innermost last.
+    static ENTERED: RefCell<Vec<Id>> = const { RefCell::new(Vec::new()) };
+}
 
 /// Writes fields down.
 struct Fields<'f>(&'f mut BTreeMap<String, String>);
@@ -39,7 +49,7 @@ impl Subscriber for Spans {
         let mut spans = self.0.lock().unwrap();
         let mut fields = BTreeMap::new();
         span.record(&mut Fields(&mut fields));
-        spans.push((span.metadata().name(), fields));
+        spans.push((span.metadata(), fields));
         Id::from_u64(spans.len() as u64)
     }
 
@@ -52,9 +62,21 @@ impl Subscriber for Spans {
 
     fn event(&self, _: &Event<'_>) {}
 
-    fn enter(&self, _: &Id) {}
+    fn enter(&self, span: &Id) {
+        ENTERED.with_borrow_mut(|entered| entered.push(span.clone()));
+    }
 
-    fn exit(&self, _: &Id) {}
+    fn exit(&self, _: &Id) {
+        ENTERED.with_borrow_mut(|entered| entered.pop());
+    }
+
+    fn current_span(&self) -> Current {
+        let Some(id) = ENTERED.with_borrow(|entered| entered.last().cloned()) else {
+            return Current::none();
+        };
+        let metadata = self.0.lock().unwrap()[usize::try_from(id.into_u64()).unwrap() - 1].0;
+        Current::new(id, metadata)
+    }
 }
 
 #[test]
@@ -73,7 +95,7 @@ fn long_stages_are_spans_with_counts() {
 
     let spans = spans.0.lock().unwrap();
     let field = |span: &str, field: &str| {
-        let (_, fields) = spans.iter().find(|(name, _)| *name == span).unwrap();
+        let (_, fields) = spans.iter().find(|(metadata, _)| metadata.name() == span).unwrap();
         fields.get(field).cloned().unwrap_or_default()
     };
     for (span, name, value) in [
