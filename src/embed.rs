@@ -110,6 +110,11 @@ pub trait Embedder: Send + Sync {
     /// [`Error::Embed`](crate::Error::Embed) if the model fails.
     fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors>;
 
+    /// How many tokens a call of [`embed`](Self::embed) is best given; 1,024 without this method.
+    fn batch_tokens(&self) -> usize {
+        1_024
+    }
+
     /// How many calls of [`embed`](Self::embed) can do useful work at once.
     fn max_workers(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
@@ -142,6 +147,10 @@ macro_rules! embedder_behind {
 
             fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
                 (**self).embed(role, texts)
+            }
+
+            fn batch_tokens(&self) -> usize {
+                (**self).batch_tokens()
             }
 
             fn max_workers(&self) -> usize {

@@ -4,6 +4,7 @@ mod absorb;
 mod builder;
 mod calibrate;
 mod merge;
+mod probe;
 mod stats;
 mod sync;
 

@@ -135,11 +135,13 @@ impl Searcher {
         let deadline = deadline_of(&query);
         let cache = self.cache.as_ref();
         let vectors = EmbeddingCache::embedded(cache, &*self.embedder, Role::Query, &query.text)?;
-        self.hits(vectors.row(0), &query, deadline)
+        let hits = self.closest(vectors.row(0), &query, deadline)?;
+        self.reranked(hits, &query, deadline)
     }
 
     /// The hits of every query, in the order of `queries`, searched for in parallel on
-    /// the threads of the current `rayon` pool.
+    /// the threads of the current `rayon` pool; those to be reranked are, one query after the
+    /// other, on this thread.
     ///
     /// # Errors
     ///
@@ -151,8 +153,11 @@ impl Searcher {
         let deadlines: Vec<_> = queries.iter().map(deadline_of).collect();
         let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
-        let hits = |(row, query)| self.hits(vectors.row(row), query, deadlines[row]);
-        queries.par_iter().enumerate().map(hits).collect()
+        let hits = |(row, query)| self.closest(vectors.row(row), query, deadlines[row]);
+        let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
+        // One after the other, on no rayon worker: a reranker has threads of its own.
+        let rows = queries.iter().zip(deadlines).zip(hits);
+        rows.map(|((query, deadline), hits)| self.reranked(hits, query, deadline)).collect()
     }
 
     /// The stage that texts are embedded by.
@@ -212,11 +217,9 @@ impl Searcher {
         }
     }
 
-    /// The best passages of all segments.
-    fn hits(&self, vector: &[f32], query: &Query, deadline: Option<Instant>) -> Result<Hits> {
-        let candidates = query.k.max(query.rerank.unwrap_or_default());
-        let mut hits = self.closest(candidates, vector, query, deadline)?;
-        if let (Some(_), Some(reranker)) = (query.rerank, &self.reranker) {
+    /// The best of the closest passages, by the reranker if `query` asks for it.
+    fn reranked(&self, mut hits: Hits, query: &Query, deadline: Option<Instant>) -> Result<Hits> {
+        if let (Some(_), Some(reranker), [_, ..]) = (query.rerank, &self.reranker, &hits[..]) {
             let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if late || query.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
                 hits.unranked = true;
@@ -228,14 +231,9 @@ impl Searcher {
         Ok(hits)
     }
 
-    /// The `k` closest passages of all segments.
-    fn closest(
-        &self,
-        k: usize,
-        vector: &[f32],
-        query: &Query,
-        deadline: Option<Instant>,
-    ) -> Result<Hits> {
+    /// The closest passages of all segments, as many as are wanted, or to be reranked.
+    fn closest(&self, vector: &[f32], query: &Query, deadline: Option<Instant>) -> Result<Hits> {
+        let k = query.k.max(query.rerank.unwrap_or_default());
         let (effort, cancel) = (query.effort, query.cancel.as_ref());
         let params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
         let (mut found, mut plans): (Vec<(Neighbor, &LiveSegment)>, _) = (Vec::new(), Vec::new());
@@ -263,7 +261,8 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
         return Err(Error::Rerank(said.into()));
     }
     for (hit, score) in hits.iter_mut().zip(scores) {
-        hit.score = Some(score);
+        // Of the two zeros there is one.
+        hit.score = Some(score + 0.0);
     }
     // A stable sort: of equal scores the more similar stays first.
     hits.sort_by(|a, b| b.score.unwrap_or_default().total_cmp(&a.score.unwrap_or_default()));

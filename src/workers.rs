@@ -9,7 +9,7 @@ use std::{
     thread,
 };
 
-use crate::{Error, Result};
+use crate::Result;
 
 /// Does jobs 0 to `jobs` on up to `workers` threads, and returns what they gave in the order of
 /// the jobs.
@@ -19,7 +19,7 @@ use crate::{Error, Result};
 ///
 /// # Errors
 ///
-/// One of those that jobs returned; [`Error::Threads`] if threads cannot be started.
+/// One of those that jobs returned.
 pub(crate) fn share_out<T: Send>(
     workers: usize,
     jobs: usize,
@@ -31,24 +31,18 @@ pub(crate) fn share_out<T: Send>(
     }
     let queue = Queue { jobs, next: AtomicUsize::new(0), done: Mutex::default() };
     thread::scope(|scope| {
-        let start = |_| thread::Builder::new().spawn_scoped(scope, || queue.drain(&job));
-        let threads: Vec<_> = (0..workers).map(start).collect();
-        let mut failed = None;
+        let start = |_| thread::Builder::new().spawn_scoped(scope, || queue.drain(&job)).ok();
+        // Those that cannot be started leave their work to the others, or to this thread.
+        let threads: Vec<_> = (0..workers).filter_map(start).collect();
+        let mut outcome = if threads.is_empty() { queue.drain(&job) } else { Ok(()) };
         for thread in threads {
-            match thread {
-                Err(error) => {
-                    queue.stop();
-                    failed = Some(Error::Threads(error.into()));
-                }
-                Ok(thread) => match thread.join() {
-                    Ok(Ok(())) => {}
-                    Ok(Err(error)) => failed = Some(error),
-                    // A panic of the user's model goes on in the user's thread.
-                    Err(panic) => std::panic::resume_unwind(panic),
-                },
+            match thread.join() {
+                Ok(done) => outcome = outcome.and(done),
+                // A panic of the user's model goes on in the user's thread.
+                Err(panic) => std::panic::resume_unwind(panic),
             }
         }
-        failed.map_or(Ok(()), Err)
+        outcome
     })?;
     Ok(queue.in_order())
 }

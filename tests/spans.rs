@@ -67,7 +67,7 @@ impl Subscriber for Spans {
     }
 
     fn exit(&self, _: &Id) {
-        ENTERED.with_borrow_mut(|entered| entered.pop());
+        ENTERED.with_borrow_mut(Vec::pop);
     }
 
     fn current_span(&self) -> Current {

@@ -166,6 +166,10 @@ impl Embedder for FastEmbedder {
         Vectors::normalized(self.dim, rows)
     }
 
+    fn batch_tokens(&self) -> usize {
+        self.run_tokens.max(1_024)
+    }
+
     fn max_workers(&self) -> usize {
         self.sessions.len()
     }
@@ -181,15 +185,33 @@ impl FastEmbedder {
         };
         let mut pieces = Vec::with_capacity(texts.len());
         for (row, text) in texts.iter().enumerate() {
-            let parts = self.tokens.pieces(text, limit)?;
-            let alone = parts.len() == 1;
-            for (part, tokens) in parts {
-                let share = (!alone).then_some(tokens);
-                pieces.push(Piece::new(row, prefix, part, share, &self.tokens)?);
-            }
+            pieces.extend(self.pieces_of(row, prefix, text, limit)?);
         }
         pieces.sort_by_key(|piece| piece.tokens);
         Ok(pieces)
+    }
+
+    /// A text in pieces that the model reads whole, of about `limit` tokens without prefix.
+    fn pieces_of<'t>(
+        &self,
+        row: usize,
+        prefix: &str,
+        text: &'t str,
+        limit: usize,
+    ) -> Result<Vec<Piece<'t>>> {
+        let parts = self.tokens.pieces(text, limit)?;
+        let alone = parts.len() == 1;
+        let piece = |(part, tokens)| Piece::new(row, prefix, (part, tokens), alone, &self.tokens);
+        let pieces: Vec<Piece> = parts.into_iter().map(piece).collect::<Result<_>>()?;
+        // A prefix that does not end a word can make more tokens of what follows.
+        let room = self.recipe.max_length - self.tokens.special();
+        let longest = pieces.iter().map(|piece| piece.tokens).max().unwrap_or_default();
+        match self.recipe.long_texts {
+            LongTexts::Split if longest > room && limit > longest - room => {
+                self.pieces_of(row, prefix, text, limit - (longest - room))
+            }
+            _ => Ok(pieces),
+        }
     }
 }
 

@@ -34,7 +34,8 @@ pub struct EmbedReport {
     pub tokens: usize,
     /// Embedded texts over the embedder's limit that it embedded piece by piece.
     pub split: usize,
-    /// Embedded texts over the embedder's limit, of which it read only the beginning.
+    /// Embedded texts over the embedder's limit, of which it read only the beginning. A text
+    /// whose vector is in the cache was counted when it was embedded.
     pub truncated: usize,
     /// Wall time in seconds.
     pub seconds: f64,
@@ -81,8 +82,8 @@ impl fmt::Debug for EmbedStage<'_> {
 impl<'a> EmbedStage<'a> {
     /// A stage with as many workers as `embedder` can use.
     pub fn new(embedder: &'a dyn Embedder) -> Self {
-        let (workers, cancel) = (embedder.max_workers(), Cancel::new());
-        Self { embedder, workers, batch_tokens: 1_024, progress: None, cancel, cache: None }
+        let (workers, batch_tokens) = (embedder.max_workers(), embedder.batch_tokens());
+        Self { embedder, workers, batch_tokens, progress: None, cancel: Cancel::new(), cache: None }
     }
 
     /// Threads to embed on, 1 or more.
@@ -92,8 +93,8 @@ impl<'a> EmbedStage<'a> {
         self
     }
 
-    /// Tokens that a worker takes at a time, 1 or more; at least one text, and 1,024 tokens
-    /// without this call.
+    /// Tokens that a worker takes at a time, 1 or more, but at least one text; without this call
+    /// what the [embedder](Embedder::batch_tokens) says.
     ///
     /// This is the grain of progress and cancelling, and bounds what an embedder can put into
     /// one run of its model. How many texts share a run is the embedder's own choice.

@@ -1,5 +1,7 @@
 //! The files of one model: which they are, what they say of pooling and length, and their hash.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -42,7 +44,8 @@ impl ModelFiles {
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let graph = GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists());
         let graph = graph.unwrap_or_else(|| folder.join(GRAPHS[0]));
-        let external = weights_beside(&graph).map_err(|source| unread(&graph, source))?;
+        let named = external_names(&contents(&graph)?).map_err(|source| unread(&graph, source))?;
+        let external: Vec<_> = named.iter().map(|name| graph.with_file_name(name)).collect();
         Self::read_parts(folder, &graph, &external)
     }
 
@@ -66,6 +69,13 @@ impl ModelFiles {
             tokenizer_config: text("tokenizer_config.json")?,
             output: None,
         })
+    }
+
+    /// How many classes the model says that it tells apart; `None` if it does not say.
+    pub(crate) fn labels(&self) -> Result<Option<usize>> {
+        let config = json(&self.folder.join("config.json"), &self.config)?;
+        let named = config["id2label"].as_object().map(serde_json::Map::len);
+        Ok(length(&config["num_labels"]).or(named))
     }
 
     /// Name of the folder.
@@ -180,20 +190,25 @@ impl ModelFiles {
     }
 }
 
-/// Files that begin with the graph's name: weights of models over 2 GB, for example
-/// `model.onnx_data`.
-fn weights_beside(graph: &Path) -> io::Result<Vec<PathBuf>> {
-    let own = file_name(graph);
-    let mut found = Vec::new();
-    for entry in fs::read_dir(graph.parent().unwrap_or(graph))? {
-        let path = entry?.path();
-        let name = file_name(&path);
-        if name != own && name.starts_with(&own) && path.is_file() {
-            found.push(path);
+/// Names of the files beside the graph that its weights are in, as those of models over 2 GB
+/// are, for example `model.onnx_data`.
+///
+/// The graph is a protocol buffer; in it such a file is the value of the key `location`.
+fn external_names(graph: &[u8]) -> Result<BTreeSet<String>, Cause> {
+    const KEY: &[u8] = b"\x0a\x08location\x12";
+    let mut names = BTreeSet::new();
+    for at in memmem::find_iter(graph, KEY) {
+        // A name is shorter than 128 bytes, so its length is one byte.
+        let value = &graph[at + KEY.len()..];
+        let name = value.split_first().and_then(|(length, rest)| rest.get(..usize::from(*length)));
+        let name = name.and_then(|name| std::str::from_utf8(name).ok());
+        let Some(name) = name else { return Err("it names weights in no file".into()) };
+        if Path::new(name).file_name() != Some(OsStr::new(name)) {
+            return Err(format!("it names weights outside of its folder: {name}").into());
         }
+        names.insert(name.to_owned());
     }
-    found.sort();
-    Ok(found)
+    Ok(names)
 }
 
 /// A JSON number as a length; tokenizers without a limit state one of about 1e30.
@@ -301,12 +316,28 @@ mod tests {
 
     #[test]
     fn weights_beside_the_graph_are_read_and_hashed() {
-        let folder = folder(&[("model.onnx_data", "weights")]);
+        let graph = "\x0a\x08location\x12\x09any.bytes and more";
+        let folder = folder(&[("model.onnx", graph), ("any.bytes", "weights")]);
         let files = ModelFiles::read(folder.path()).unwrap();
-        assert_eq!(files.external, [("model.onnx_data".to_owned(), b"weights".to_vec())]);
-        assert_eq!(files.weight_bytes(), 2 + 7);
-        fs::write(folder.path().join("model.onnx_data"), "Weights").unwrap();
+        assert_eq!(files.external, [("any.bytes".to_owned(), b"weights".to_vec())]);
+        assert_eq!(files.weight_bytes(), graph.len() + 7);
+        fs::write(folder.path().join("any.bytes"), "Weights").unwrap();
         assert_ne!(files.hash(&[]), ModelFiles::read(folder.path()).unwrap().hash(&[]));
+    }
+
+    #[test]
+    fn weights_outside_of_the_folder_are_refused() {
+        for name in ["../secrets", "/etc/passwd", "a/b", "..", ""] {
+            let length = char::from(u8::try_from(name.len()).unwrap());
+            let graph = format!("\x0a\x08location\x12{length}{name}");
+            let folder = folder(&[("model.onnx", &graph)]);
+            assert!(
+                matches!(ModelFiles::read(folder.path()), Err(Error::ModelFile { .. })),
+                "{name}"
+            );
+        }
+        let cut = folder(&[("model.onnx", "\x0a\x08location\x12\x7fshort")]);
+        assert!(ModelFiles::read(cut.path()).is_err());
     }
 
     #[test]

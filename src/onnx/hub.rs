@@ -105,7 +105,8 @@ impl<'o> Repository<'o> {
         loop {
             let metadata = remote.metadata(&repository.url(file))?;
             let size = metadata.size() as u64;
-            if !Path::new(metadata.etag()).components().all(|c| matches!(c, Component::Normal(_))) {
+            let mut parts = Path::new(metadata.etag()).components();
+            if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
                 return Err("the hub's ETag cannot be the name of a file".into());
             }
             let blob = self.cache.model(self.name.clone()).blob_path(metadata.etag());

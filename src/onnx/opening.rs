@@ -83,7 +83,7 @@ impl Opening {
         // A device is kept busy by one session.
         let wanted = self.workers.or((!self.providers.is_empty()).then_some(1));
         let (workers, threads) = share(cores, files.weight_bytes(), wanted, self.threads);
-        tracing::debug!(model = name, workers, threads, "opening sessions");
+        let _span = tracing::debug_span!("open_sessions", model = name, workers, threads).entered();
         let settings = SessionSettings { max_length, threads, providers: self.providers.clone() };
         let open = |files| open(files, &settings).map_err(|source| super::unrunnable(name, source));
         // Two at a time: while one opens, it holds several copies of the weights.
@@ -121,8 +121,9 @@ macro_rules! opening_settings {
 
         /// What runs the model, first the one to prefer, instead of the processor.
         ///
-        /// Without [`workers`](Self::workers) there is one session then, and more texts of the same
-        /// length share a run.
+        /// Without [`workers`](Self::workers) there is one session then, and up to 16,384 tokens
+        /// share a run. Vectors and scores differ in their last bits from those of a processor,
+        /// under the same identity.
         #[must_use]
         pub fn providers(mut self, providers: &[crate::ExecutionProvider]) -> Self {
             self.opening.providers = providers.to_vec();

@@ -1,6 +1,8 @@
 //! Things that one caller at a time may use, each on a thread of its own.
 
+use std::panic::resume_unwind;
 use std::sync::{Condvar, Mutex, PoisonError};
+use std::thread;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
@@ -9,9 +11,8 @@ use crate::{Error, Result};
 /// Lends its items out, one caller each; who finds none free waits.
 ///
 /// Work runs on the item's own rayon pool of one thread. What the work does in
-/// parallel inside stays on that thread, and the item is given back there. So a
-/// caller that is a rayon worker, and takes up another call while it waits for
-/// this one, never waits for an item that its own stack holds.
+/// parallel inside stays on that thread, and the item is given back there. So no
+/// caller ever waits for an item that its own stack holds.
 pub(crate) struct Pool<T> {
     slots: Vec<Slot<T>>,
     /// Positions of the slots that nobody uses.
@@ -47,6 +48,18 @@ impl<T: Send> Pool<T> {
 
     /// Does `work` with the first item that is free.
     pub(crate) fn run<R: Send>(&self, work: impl FnOnce(&mut T) -> R + Send) -> R {
+        if rayon::current_thread_index().is_none() {
+            return self.install(work);
+        }
+        // A rayon worker that waits takes up other calls meanwhile, one inside the other, until
+        // its stack is full. A plain thread only waits.
+        thread::scope(|scope| match scope.spawn(|| self.install(work)).join() {
+            Ok(done) => done,
+            Err(panic) => resume_unwind(panic),
+        })
+    }
+
+    fn install<R: Send>(&self, work: impl FnOnce(&mut T) -> R + Send) -> R {
         let claim = self.claim();
         let slot = &self.slots[claim.at];
         slot.thread.install(move || {
@@ -89,9 +102,10 @@ impl<T> Drop for Claim<'_, T> {
 
 #[cfg(test)]
 mod tests {
+    use std::cell::Cell;
     use std::panic::{AssertUnwindSafe, catch_unwind};
+    use std::sync::atomic::{AtomicUsize, Ordering};
     use std::sync::mpsc;
-    use std::thread;
     use std::time::Duration;
 
     use rayon::prelude::*;
@@ -139,5 +153,21 @@ mod tests {
         });
         let expected = (0..100).sum::<usize>() * (0..8).sum::<usize>();
         assert_eq!(watch.recv_timeout(Duration::from_secs(30)), Ok(expected));
+    }
+    /// The stack of a worker must not grow with the number of calls.
+    #[test]
+    fn a_rayon_worker_is_in_one_call_at_a_time() {
+        thread_local!(static DEPTH: Cell<usize> = const { Cell::new(0) });
+        let (pool, deepest) = (Pool::new(vec![()]).unwrap(), AtomicUsize::new(0));
+        let outer = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
+        outer.install(|| {
+            (0..500).into_par_iter().for_each(|_| {
+                DEPTH.set(DEPTH.get() + 1);
+                deepest.fetch_max(DEPTH.get(), Ordering::Relaxed);
+                pool.run(|()| thread::sleep(Duration::from_micros(50)));
+                DEPTH.set(DEPTH.get() - 1);
+            });
+        });
+        assert_eq!(deepest.into_inner(), 1);
     }
 }

@@ -29,7 +29,8 @@ impl Tokens {
     }
 
     /// `text` in pieces of no more than `limit` tokens, which is 8 or more, with the length of
-    /// each: the text itself, or all of it halved until the pieces are short enough.
+    /// each: the text itself, or all of it halved until the pieces are short enough; a single
+    /// character that is longer stays as it is.
     pub(crate) fn pieces<'t>(&self, text: &'t str, limit: usize) -> Result<Vec<(&'t str, usize)>> {
         let tokens = self.count(text)?;
         if tokens <= limit {

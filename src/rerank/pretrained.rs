@@ -108,13 +108,19 @@ impl FastReranker {
             return Err(Error::QueryTooLong { tokens: asked, limit });
         }
         let mut pairs = Vec::with_capacity(passages.len());
+        let mut cut = 0;
         for (passage, text) in passages.iter().enumerate() {
             let pieces = match self.long_texts {
                 LongTexts::Split => self.tokens.pieces(text, self.room - asked)?,
                 LongTexts::Cut => vec![self.tokens.beginning(text, self.room - asked)?],
             };
+            let read: usize = pieces.iter().map(|(piece, _)| piece.len()).sum();
+            cut += usize::from(read < text.len());
             let pair = |(text, tokens)| Pair { passage, text, tokens: asked + tokens };
             pairs.extend(pieces.into_iter().map(pair));
+        }
+        if cut > 0 {
+            tracing::warn!(cut, "passages were cut: the reranker reads only their beginning");
         }
         pairs.sort_by_key(|pair| pair.tokens);
         Ok(pairs)

@@ -35,6 +35,8 @@ pub struct SyncReport {
     pub reused: usize,
     /// Texts embedded that are over the embedder's limit, of which it read only the beginning.
     pub truncated: usize,
+    /// Passages embedded that are over the embedder's limit, piece by piece.
+    pub split: usize,
     /// Wall time in seconds.
     pub seconds: f64,
 }
@@ -45,11 +47,12 @@ impl SyncReport {
         self.changed += absorbed.changed;
         self.unchanged += absorbed.unchanged;
         self.empty.extend(absorbed.empty);
-        let EmbedReport { texts, cached, truncated, .. } = absorbed.embedding;
+        let EmbedReport { texts, cached, split, truncated, .. } = absorbed.embedding;
         self.embedded += texts - cached;
         self.cached += cached;
         self.reused += absorbed.reused;
         self.truncated += truncated;
+        self.split += split;
     }
 }
 

@@ -232,6 +232,22 @@ fn a_long_text_is_split_and_its_pieces_are_pooled() {
     assert_eq!(vectors.row(0), vectors.row(1));
 }
 
+/// A prefix that does not end a word makes other tokens of what follows.
+#[test]
+fn a_text_is_read_whole_whatever_the_prefix() {
+    let Some(model) = minilm() else { return };
+    let builder = FastEmbedderBuilder::from_folder(&model).workers(1);
+    let embedder = builder.passage_prefix("q").max_length(32).build().unwrap();
+    let limit = embedder.max_tokens().unwrap();
+    let ending = |last: &str| {
+        let text = "otter ".repeat(limit - 1) + last;
+        assert_eq!(embedder.count_tokens(&text).unwrap(), limit);
+        embedder.embed(Role::Passage, &[&text]).unwrap()
+    };
+    assert!(embedder.count_tokens("qotter").unwrap() > 2);
+    assert_ne!(ending("cat"), ending("bank"));
+}
+
 #[test]
 fn prefixes_go_by_role() {
     let Some(model) = minilm() else { return };

@@ -27,6 +27,7 @@ impl Reranker for ByRule {
     }
 
     fn score(&self, _: &str, passages: &[&str]) -> Result<Vec<f32>> {
+        assert!(!passages.is_empty(), "asked about no passage");
         self.asked.fetch_add(passages.len(), Ordering::Relaxed);
         Ok(passages.iter().map(|passage| (self.rule)(passage)).collect())
     }

@@ -17,8 +17,10 @@ const QUESTION: &str = "Why do otters hold hands?";
 /// The folder of the cross-encoder, or a word on standard error that the test does not run.
 fn cross_encoder() -> Option<PathBuf> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
-    let (runtime, model) = (set("ORT_DYLIB_PATH"), set("PASSIM_TEST_RERANKER"));
-    if runtime.is_none() || model.is_none() {
+    // A linked library needs no variable.
+    let runtime = cfg!(not(feature = "load-dynamic")) || set("ORT_DYLIB_PATH").is_some();
+    let model = set("PASSIM_TEST_RERANKER").filter(|_| runtime);
+    if model.is_none() {
         let test = thread::current().name().unwrap_or_default().to_owned();
         // Not `eprintln!`, which the test harness hides.
         let note = format!(
@@ -131,6 +133,29 @@ fn the_best_piece_of_a_long_passage_counts() {
 }
 
 #[test]
+fn whatever_changes_scores_changes_the_identity() {
+    let Some(model) = cross_encoder() else { return };
+    let external = form(&model, "external");
+    let identity = |folder: &Path| FastReranker::from_folder(folder).unwrap().identity().hash;
+    let before = identity(external.path());
+    assert_ne!(
+        before,
+        FastRerankerBuilder::from_folder(external.path())
+            .max_length(64)
+            .build()
+            .unwrap()
+            .identity()
+            .hash
+    );
+    let weights = external.path().join("model.onnx.data");
+    let mut bytes = fs::read(&weights).unwrap();
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(weights, bytes).unwrap();
+    assert_ne!(before, identity(external.path()));
+}
+
+#[test]
 fn a_question_that_leaves_no_room_is_an_error() {
     let Some(model) = cross_encoder() else { return };
     let reranker = FastRerankerBuilder::from_folder(&model).max_length(43).build().unwrap();
@@ -153,6 +178,14 @@ fn wrong_files_and_settings_are_named() {
         assert!(matches!(error, Error::Setting { name, .. } if name == expected), "{error}");
     }
     assert!(matches!(FastReranker::from_folder("no/such/folder"), Err(Error::ModelFile { .. })));
+    // One that tells two classes apart has no score.
+    let classifier = form(&model, "external");
+    let config = fs::read_to_string(model.join("config.json")).unwrap();
+    let two = config.replace(r#""0": "LABEL_0""#, r#""0": "no", "1": "yes""#);
+    assert_ne!(config, two);
+    fs::write(classifier.path().join("config.json"), two).unwrap();
+    let error = FastReranker::from_folder(classifier.path()).unwrap_err();
+    assert!(matches!(error, Error::Model { .. }), "{error}");
     // A model that embeds has no scores.
     let Some(embedder) = env::var_os("PASSIM_TEST_MODEL").filter(|name| !name.is_empty()) else {
         return;

@@ -11,16 +11,13 @@ use super::{FastEmbedder, Pooling};
 use crate::onnx::{fetch, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Result,
-    onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens, opening_settings},
+    onnx::{
+        self, DEVICE_RUN_TOKENS, EmbedSession, ModelFiles, Opening, Pool, RUN_TOKENS, Source,
+        Tokens, opening_settings,
+    },
 };
 
-/// Where a run of one text is as fast as one of several, on a processor.
-const RUN_TOKENS: usize = 192;
-
-/// The same on another device; not measured.
-const DEVICE_RUN_TOKENS: usize = 16_384;
-
-/// The least room for text in the input, in tokens: what no single character is longer than.
+/// The least room for text in the input, in tokens: few single characters are longer.
 const ROOM: usize = 8;
 
 /// Settings of a [`FastEmbedder`]; [`build`](Self::build) checks them and loads the model.

@@ -20,15 +20,18 @@ impl<'t> Piece<'t> {
     pub(super) fn new(
         row: usize,
         prefix: &str,
-        part: &'t str,
-        share: Option<usize>,
+        (part, length): (&'t str, usize),
+        alone: bool,
         tokens: &Tokens,
     ) -> Result<Self> {
-        let text: Cow<str> =
-            if prefix.is_empty() { part.into() } else { [prefix, part].concat().into() };
-        let tokens = tokens.count(&text)?;
         #[expect(clippy::cast_precision_loss, reason = "a share of a mean")]
-        let share = share.map(|tokens| tokens as f32);
+        let share = (!alone).then_some(length as f32);
+        if prefix.is_empty() {
+            return Ok(Self { row, text: part.into(), tokens: length, share });
+        }
+        let text = [prefix, part].concat();
+        let tokens = tokens.count(&text)?;
+        let text = Cow::Owned(text);
         Ok(Self { row, text, tokens, share })
     }
 

@@ -1,5 +1,6 @@
 //! How a reranker is opened.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use super::FastReranker;
@@ -9,15 +10,14 @@ use super::models;
 use crate::onnx::{fetch, hub_reranker};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Result,
-    onnx::{self, ModelFiles, Opening, Pool, RerankSession, Source, Tokens, opening_settings},
+    onnx::{
+        self, DEVICE_RUN_TOKENS, ModelFiles, Opening, Pool, RUN_TOKENS, RerankSession, Source,
+        Tokens, opening_settings,
+    },
 };
 
-/// Tokens that pairs of the same length have together in a run: as for embedding, where it was
-/// measured.
-const RUN_TOKENS: usize = 192;
-
-/// The least room for question and passage together, in tokens: a question may take half of it,
-/// and no single character is longer than 8.
+/// The least room for question and passage together, in tokens, of which a question may take
+/// half.
 const ROOM: usize = 16;
 
 /// Settings of a [`FastReranker`]; [`build`](Self::build) checks them and loads the model.
@@ -86,9 +86,17 @@ impl FastRerankerBuilder {
         self.opening.check()?;
         let (name, mut files, own_length) = self.load()?;
         let max_length = self.opening.max_length(&files, own_length)?;
+        if let Some(labels) = files.labels()?.filter(|labels| *labels > 1) {
+            let source = format!("it tells {labels} classes apart; a reranker gives one score");
+            return Err(onnx::unrunnable(&name, source.into()));
+        }
         let settings = [max_length.to_string(), format!("{:?}", self.long_texts)];
         let identity = ModelIdentity { hash: files.hash(&settings), name };
-        let run_tokens = if files.is_dynamically_quantized() { 0 } else { RUN_TOKENS };
+        let run_tokens = match self.opening.providers[..] {
+            _ if files.is_dynamically_quantized() => 0,
+            [] => RUN_TOKENS,
+            _ => DEVICE_RUN_TOKENS,
+        };
         onnx::require_runtime(&self.opening.providers)?;
 
         // Sessions read them from the file.
@@ -128,6 +136,8 @@ impl FastRerankerBuilder {
 fn tried_out(mut sessions: Vec<RerankSession>) -> Result<(Tokens, Vec<RerankSession>), Cause> {
     let [first, ..] = &mut sessions[..] else { return Err("no session was opened".into()) };
     let tokens = first.tokens()?;
-    first.score("question", &["passage"])?;
+    // fastembed panics if the scores are not in a column.
+    let tried = AssertUnwindSafe(|| first.score("question", &["passage"]));
+    catch_unwind(tried).map_err(|_| "its output is not one number for each passage")??;
     Ok((tokens, sessions))
 }
