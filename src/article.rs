@@ -64,8 +64,13 @@ impl Article {
 
     /// The title without surrounding white space, if anything is left of it.
     pub(crate) fn shown_title(&self) -> Option<&str> {
-        self.title.as_deref().map(str::trim).filter(|title| !title.is_empty())
+        shown_title(self.title.as_deref())
     }
+}
+
+/// `title` without surrounding white space, if anything is left of it.
+pub(crate) fn shown_title(title: Option<&str>) -> Option<&str> {
+    title.map(str::trim).filter(|title| !title.is_empty())
 }
 
 /// An article without its text: what a [filter](crate::Query::filter) is asked about.

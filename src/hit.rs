@@ -4,7 +4,7 @@ use std::ops::{Deref, Range};
 
 use serde::Serialize;
 
-use crate::{Metadata, Plan};
+use crate::{Metadata, Plan, article, passage};
 
 /// A passage that answers a query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -27,14 +27,16 @@ pub struct Hit {
     pub heading: Option<String>,
     /// The article's metadata.
     pub metadata: Metadata,
+    /// Whether the title is embedded with the passage.
+    #[serde(skip)]
+    pub(crate) titled: bool,
 }
 
 impl Hit {
-    /// The passage below title and heading, each on a line of its own.
+    /// The text that is embedded of the passage.
     pub(crate) fn in_context(&self) -> String {
-        let context = [&self.title, &self.heading].into_iter().flatten();
-        let lines: Vec<&str> = context.chain([&self.text]).map(String::as_str).collect();
-        lines.join("\n")
+        let title = article::shown_title(self.title.as_deref()).filter(|_| self.titled);
+        passage::in_context(title, self.heading.as_deref(), &self.text)
     }
 }
 

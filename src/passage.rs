@@ -33,9 +33,14 @@ impl Passage {
         let title = article.shown_title().filter(|_| self.titled);
         let heading = self.heading.clone().map(|range| &article.text[range]);
         let text = &article.text[self.range.clone()];
-        let lines: Vec<_> = title.into_iter().chain(heading).chain([text]).collect();
-        lines.join("\n")
+        in_context(title, heading, text)
     }
+}
+
+/// What is embedded of a passage: these parts, each on a line of its own.
+pub(crate) fn in_context(title: Option<&str>, heading: Option<&str>, text: &str) -> String {
+    let lines: Vec<_> = title.into_iter().chain(heading).chain([text]).collect();
+    lines.join("\n")
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub use pretrained::{FastReranker, FastRerankerBuilder};
 ///     Article::new("moor", "Moore speichern Wasser und Kohlenstoff."),
 /// ])?;
 /// let hits = retriever.search(Query::new("was speichern moore").rerank(20))?;
-/// assert_eq!((hits[0].article.as_str(), hits[0].score), ("moor", Some(2.0 / 3.0)));
+/// assert_eq!((hits[0].article.as_str(), hits[0].score), ("moor", Some(1.0)));
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub trait Reranker: Send + Sync {
@@ -68,6 +68,11 @@ pub trait Reranker: Send + Sync {
     /// [`Error::QueryTooLong`](crate::Error::QueryTooLong) if it cannot read the question with a
     /// passage.
     fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>>;
+
+    /// How many calls of [`score`](Self::score) can do useful work at once.
+    fn max_workers(&self) -> usize {
+        std::thread::available_parallelism().map_or(1, usize::from)
+    }
 }
 
 /// What points to a reranker is one.
@@ -80,6 +85,10 @@ macro_rules! reranker_behind {
 
             fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
                 (**self).score(query, passages)
+            }
+
+            fn max_workers(&self) -> usize {
+                (**self).max_workers()
             }
         }
     };

@@ -1,6 +1,7 @@
 //! Searching: a snapshot of the corpus that answers questions from any number of threads.
 
 use std::{
+    cmp::Ordering,
     fmt,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
@@ -16,6 +17,7 @@ use crate::{
     sections::FileId,
     segment::LiveSegment,
     store::{self, Generation, Questions},
+    workers::share_out,
 };
 
 /// A corpus as it was at one commit; cheap to clone.
@@ -140,12 +142,12 @@ impl Searcher {
     }
 
     /// The hits of every query, in the order of `queries`, searched for in parallel on
-    /// the threads of the current `rayon` pool; those to be reranked are, one query after the
-    /// other, on this thread.
+    /// the threads of the current `rayon` pool. Those to be [reranked](Query::rerank) then are, on
+    /// as many threads of its own as the reranker can use.
     ///
     /// # Errors
     ///
-    /// As [`search`](Self::search), for the first query that fails.
+    /// As [`search`](Self::search), for one of the queries that fail.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
@@ -155,9 +157,16 @@ impl Searcher {
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
         let hits = |(row, query)| self.closest(vectors.row(row), query, deadlines[row]);
         let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
-        // One after the other, on no rayon worker: a reranker has threads of its own.
-        let rows = queries.iter().zip(deadlines).zip(hits);
-        rows.map(|((query, deadline), hits)| self.reranked(hits, query, deadline)).collect()
+        let reranker = self.reranker.as_ref();
+        let Some(reranker) = reranker.filter(|_| queries.iter().any(|one| one.rerank.is_some()))
+        else {
+            return Ok(hits);
+        };
+        // A reranker may wait for workers of rayon, so none of them waits for it.
+        let workers = reranker.max_workers().min(rayon::current_num_threads());
+        share_out(workers, queries.len(), |at| {
+            self.reranked(hits[at].clone(), &queries[at], deadlines[at])
+        })
     }
 
     /// The stage that texts are embedded by.
@@ -264,8 +273,8 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
         // Of the two zeros there is one.
         hit.score = Some(score + 0.0);
     }
-    // A stable sort: of equal scores the more similar stays first.
-    hits.sort_by(|a, b| b.score.unwrap_or_default().total_cmp(&a.score.unwrap_or_default()));
+    // A stable sort: of equal scores, and 0 equals -0, the more similar stays first.
+    hits.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal));
     Ok(())
 }
 

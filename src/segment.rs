@@ -282,6 +282,7 @@ impl Segment {
             text,
             heading,
             metadata,
+            titled: passage.titled,
         })
     }
 

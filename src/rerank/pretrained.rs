@@ -19,6 +19,10 @@ pub use builder::FastRerankerBuilder;
 #[cfg(feature = "hub")]
 pub use models::RerankerModel;
 
+/// Calls that together keep all sessions busy: each is spread over all of them, and the others
+/// fill those that it leaves idle.
+const USEFUL_CALLS: usize = 4;
+
 /// A cross-encoder that runs in ONNX Runtime.
 ///
 /// The passages of a call are spread over all sessions, and only pairs of question and passage
@@ -61,7 +65,7 @@ impl FastReranker {
     /// defaults.
     ///
     /// The folder is as described at [`FastEmbedder::from_folder`](crate::FastEmbedder::from_folder);
-    /// the model's output is named `logits` and has one column.
+    /// the graph's output is named `logits` and has the shape `[batch, 1]`.
     ///
     /// # Errors
     ///
@@ -107,15 +111,16 @@ impl FastReranker {
         if asked > limit {
             return Err(Error::QueryTooLong { tokens: asked, limit });
         }
-        let mut pairs = Vec::with_capacity(passages.len());
-        let mut cut = 0;
+        let (mut pairs, mut cut) = (Vec::with_capacity(passages.len()), 0);
         for (passage, text) in passages.iter().enumerate() {
             let pieces = match self.long_texts {
                 LongTexts::Split => self.tokens.pieces(text, self.room - asked)?,
-                LongTexts::Cut => vec![self.tokens.beginning(text, self.room - asked)?],
+                LongTexts::Cut => {
+                    let (beginning, tokens) = self.tokens.beginning(text, self.room - asked)?;
+                    cut += usize::from(beginning.len() < text.len());
+                    vec![(beginning, tokens)]
+                }
             };
-            let read: usize = pieces.iter().map(|(piece, _)| piece.len()).sum();
-            cut += usize::from(read < text.len());
             let pair = |(text, tokens)| Pair { passage, text, tokens: asked + tokens };
             pairs.extend(pieces.into_iter().map(pair));
         }
@@ -145,18 +150,24 @@ impl Reranker for FastReranker {
     fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
         let pairs = self.pairs(query, passages)?;
         let runs: Vec<&[Pair]> = runs(&pairs, |pair| pair.tokens, self.run_tokens).collect();
-        let by_run = share_out(self.sessions.len(), runs.len(), |run| {
-            let texts: Vec<&str> = runs[run].iter().map(|pair| pair.text).collect();
+        // Longest first: no session is left with a long run when the others have finished.
+        let by_run = share_out(self.sessions.len(), runs.len(), |job| {
+            let texts: Vec<&str> =
+                runs[runs.len() - 1 - job].iter().map(|pair| pair.text).collect();
             self.sessions.run(|session| session.score(query, &texts)).map_err(Error::Rerank)
         })?;
         let mut scores = vec![f32::NEG_INFINITY; passages.len()];
-        for (pair, score) in runs.into_iter().flatten().zip(by_run.into_iter().flatten()) {
+        for (pair, score) in runs.into_iter().flatten().zip(by_run.into_iter().rev().flatten()) {
             if !score.is_finite() {
                 return Err(Error::Rerank(format!("a score is {score}").into()));
             }
             scores[pair.passage] = scores[pair.passage].max(score);
         }
         Ok(scores)
+    }
+
+    fn max_workers(&self) -> usize {
+        self.sessions.len().min(USEFUL_CALLS)
     }
 }
 
