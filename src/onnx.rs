@@ -3,6 +3,7 @@
 #[cfg(feature = "hub")]
 mod download;
 mod files;
+mod graph;
 #[cfg(feature = "hub")]
 mod hub;
 mod opening;
@@ -18,6 +19,7 @@ pub use download::Download;
 #[cfg(feature = "hub")]
 pub(crate) use download::OnDownload;
 pub(crate) use files::ModelFiles;
+pub(crate) use graph::output_shape;
 #[cfg(feature = "hub")]
 pub(crate) use hub::{HubModel, fetch};
 pub(crate) use opening::{Opening, Source, opening_settings};

@@ -16,11 +16,13 @@ pub(crate) struct Tokens {
     /// How many special tokens every text gets, or every pair of texts where the model reads
     /// two.
     pub(super) special: usize,
+    /// The error of the model that they are of.
+    pub(super) failed: fn(Cause) -> Error,
 }
 
 impl Tokens {
     pub(crate) fn count(&self, text: &str) -> Result<usize> {
-        (self.count)(text).map_err(Error::Embed)
+        (self.count)(text).map_err(self.failed)
     }
 
     /// How many special tokens every text gets, or every pair.
@@ -36,7 +38,7 @@ impl Tokens {
         if tokens <= limit {
             return Ok(vec![(text, tokens)]);
         }
-        let starts = (self.starts)(text).map_err(Error::Embed)?;
+        let starts = (self.starts)(text).map_err(self.failed)?;
         let Some(middle) = middle(text, &starts) else { return Ok(vec![(text, tokens)]) };
         let (first, second) = text.split_at(middle);
         Ok([self.pieces(first, limit)?, self.pieces(second, limit)?].concat())
@@ -48,7 +50,7 @@ impl Tokens {
     pub(crate) fn beginning<'t>(&self, text: &'t str, limit: usize) -> Result<(&'t str, usize)> {
         let (mut text, mut tokens) = (text, self.count(text)?);
         while tokens > limit {
-            let starts = (self.starts)(text).map_err(Error::Embed)?;
+            let starts = (self.starts)(text).map_err(self.failed)?;
             let end = starts.get(limit).copied().unwrap_or_default();
             // A tokenizer that does not say where tokens are is helped.
             let end = if (1..text.len()).contains(&end) { end } else { text.len() / 2 };
@@ -99,6 +101,7 @@ mod tests {
             count: Box::new(move |text| Ok(starts(text).len())),
             starts: Box::new(move |text| Ok(starts(text))),
             special: 2,
+            failed: Error::Embed,
         }
     }
 
@@ -157,6 +160,7 @@ mod tests {
             count: Box::new(|text| Ok(text.chars().count())),
             starts: Box::new(|text| Ok(vec![0; text.chars().count()])),
             special: 0,
+            failed: Error::Embed,
         };
         let pieces = tokens.pieces("öäüöäüöäüöäüöäü", 8).unwrap();
         assert!(pieces.iter().all(|(_, length)| *length <= 8), "{pieces:?}");

@@ -4,7 +4,7 @@ mod builder;
 #[cfg(feature = "hub")]
 mod models;
 
-use std::{fmt, path::PathBuf};
+use std::{cmp::Reverse, fmt, path::PathBuf};
 
 use tracing::instrument;
 
@@ -127,7 +127,8 @@ impl FastReranker {
         if cut > 0 {
             tracing::warn!(cut, "passages were cut: the reranker reads only their beginning");
         }
-        pairs.sort_by_key(|pair| pair.tokens);
+        // Longest first: no session is left with a long run when the others have finished.
+        pairs.sort_by_key(|pair| Reverse(pair.tokens));
         Ok(pairs)
     }
 }
@@ -150,14 +151,12 @@ impl Reranker for FastReranker {
     fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
         let pairs = self.pairs(query, passages)?;
         let runs: Vec<&[Pair]> = runs(&pairs, |pair| pair.tokens, self.run_tokens).collect();
-        // Longest first: no session is left with a long run when the others have finished.
-        let by_run = share_out(self.sessions.len(), runs.len(), |job| {
-            let texts: Vec<&str> =
-                runs[runs.len() - 1 - job].iter().map(|pair| pair.text).collect();
+        let by_run = share_out(self.sessions.len(), runs.len(), |run| {
+            let texts: Vec<&str> = runs[run].iter().map(|pair| pair.text).collect();
             self.sessions.run(|session| session.score(query, &texts)).map_err(Error::Rerank)
         })?;
         let mut scores = vec![f32::NEG_INFINITY; passages.len()];
-        for (pair, score) in runs.into_iter().flatten().zip(by_run.into_iter().rev().flatten()) {
+        for (pair, score) in runs.into_iter().flatten().zip(by_run.into_iter().flatten()) {
             if !score.is_finite() {
                 return Err(Error::Rerank(format!("a score is {score}").into()));
             }

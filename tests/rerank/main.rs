@@ -2,6 +2,7 @@
 //! Runtime and a small cross-encoder of random weights, which `scripts/test` provides.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod laws;
 #[cfg(feature = "fastembed")]
 mod pretrained;
 

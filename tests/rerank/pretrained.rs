@@ -39,7 +39,7 @@ fn form(model: &Path, form: &str) -> tempfile::TempDir {
         ["tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"];
     let files = plain.iter().map(|name| model.join(name));
     let graph = fs::read_dir(model.join(form)).unwrap().map(|entry| entry.unwrap().path());
-    for file in files.chain(graph) {
+    for file in files.chain(graph).filter(|file| file.is_file()) {
         fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
     }
     folder
@@ -225,4 +225,22 @@ fn a_search_is_reranked_by_it_also_from_rayon_workers() {
     let queries = vec![query(); 40];
     assert!(retriever.search_many(&queries).unwrap().iter().all(|others| *others == hits));
     assert!((0..40).into_par_iter().all(|_| retriever.search(query()).unwrap() == hits));
+}
+
+/// The last two bytes of what a graph says of its output: its second dimension is 1.
+#[test]
+fn a_graph_with_several_scores_is_refused() {
+    let Some(model) = cross_encoder() else { return };
+    let copy = form(&model, ".");
+    let path = copy.path().join("model.onnx");
+    let mut graph = fs::read(&path).unwrap();
+    let stated = b"\x0a\x02\x08\x01";
+    let name = graph.windows(6).rposition(|bytes| bytes == b"logits").unwrap();
+    let at = name + graph[name..].windows(4).position(|bytes| bytes == stated).unwrap();
+    graph[at + 3] = 2;
+    fs::write(path, graph).unwrap();
+    let error = FastReranker::from_folder(copy.path()).unwrap_err();
+    let cause = std::error::Error::source(&error).map(ToString::to_string);
+    assert!(matches!(error, Error::Model { .. }), "{error}");
+    assert!(cause.unwrap().contains("[None, Some(2)]"));
 }

@@ -1,6 +1,5 @@
 //! How a reranker is opened.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 
 use super::FastReranker;
@@ -86,12 +85,10 @@ impl FastRerankerBuilder {
         self.opening.check()?;
         let (name, mut files, own_length) = self.load()?;
         let max_length = self.opening.max_length(&files, own_length)?;
-        if let Some(labels) = files.labels()?.filter(|labels| *labels > 1) {
-            let source = format!("it tells {labels} classes apart; a reranker gives one score");
-            return Err(onnx::unrunnable(&name, source.into()));
-        }
         let settings = [max_length.to_string(), format!("{:?}", self.long_texts)];
         let identity = ModelIdentity { hash: files.hash(&settings), name };
+        let unrunnable = |source| onnx::unrunnable(&identity.name, source);
+        check_scores(&files).map_err(unrunnable)?;
         let run_tokens = match self.opening.providers[..] {
             _ if files.is_dynamically_quantized() => 0,
             [] => RUN_TOKENS,
@@ -103,7 +100,6 @@ impl FastRerankerBuilder {
         files.forget_weights();
         let open = |files: ModelFiles, settings: &_| RerankSession::open(&files, settings);
         let sessions = self.opening.sessions(&identity.name, files, max_length, open)?;
-        let unrunnable = |source| onnx::unrunnable(&identity.name, source);
         let (tokens, sessions) = tried_out(sessions).map_err(unrunnable)?;
         let room = "enough for special tokens and 16 tokens of text";
         Error::check_setting("max_length", max_length, tokens.special() + ROOM.., room)?;
@@ -132,12 +128,24 @@ impl FastRerankerBuilder {
     }
 }
 
+/// Refuses a model that states that it gives several scores for a pair: it is not known which
+/// one ranks.
+fn check_scores(files: &ModelFiles) -> Result<(), Cause> {
+    if let Some(labels) = files.labels()?.filter(|labels| *labels > 1) {
+        return Err(format!("it tells {labels} classes apart; a reranker gives one score").into());
+    }
+    match onnx::output_shape(&files.onnx, "logits").as_deref() {
+        None | Some([_, None | Some(1)]) => Ok(()),
+        Some(shape) => {
+            Err(format!("its output `logits` has the shape {shape:?}, not [batch, 1]").into())
+        }
+    }
+}
+
 /// The tokenizer of a model, and its sessions, of which the first was seen to work.
 fn tried_out(mut sessions: Vec<RerankSession>) -> Result<(Tokens, Vec<RerankSession>), Cause> {
     let [first, ..] = &mut sessions[..] else { return Err("no session was opened".into()) };
     let tokens = first.tokens()?;
-    // fastembed panics if the scores are not in a column.
-    let tried = AssertUnwindSafe(|| first.score("question", &["passage"]));
-    catch_unwind(tried).map_err(|_| "its output is not one number for each passage")??;
+    first.try_out()?;
     Ok((tokens, sessions))
 }

@@ -1,0 +1,131 @@
+//! What a graph says of its outputs, read from its file without loading it.
+//!
+//! # Source
+//!
+//! The encoding of Protocol Buffers, and the field numbers in `onnx.proto`.
+
+/// A field of a message, by its number.
+enum Field<'b> {
+    Number(u64, u64),
+    Bytes(u64, &'b [u8]),
+}
+
+/// The size of each dimension of the output `name`, `None` where it varies; `None` in all if the
+/// graph does not say, or is not one.
+pub(crate) fn output_shape(onnx: &[u8], name: &str) -> Option<Vec<Option<u64>>> {
+    const GRAPH: u64 = 7;
+    const OUTPUT: u64 = 12;
+    let mut outputs = messages(onnx, GRAPH).flat_map(|graph| messages(graph, OUTPUT));
+    let output = outputs.find(|output| messages(output, 1).any(|own| own == name.as_bytes()))?;
+    // Its type, which is that of a tensor, and the shape of that.
+    let shape =
+        [2, 1, 2].into_iter().try_fold(output, |message, field| messages(message, field).next())?;
+    Some(messages(shape, 1).map(size).collect())
+}
+
+/// The size that a dimension states.
+fn size(dimension: &[u8]) -> Option<u64> {
+    fields(dimension).find_map(|field| match field {
+        Field::Number(1, size) => Some(size),
+        _ => None,
+    })
+}
+
+/// The messages, or texts, in the fields `number` of a message.
+fn messages(bytes: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
+    fields(bytes).filter_map(move |field| match field {
+        Field::Bytes(at, bytes) if at == number => Some(bytes),
+        _ => None,
+    })
+}
+
+/// The fields of a message, as far as they are whole.
+fn fields(mut bytes: &[u8]) -> impl Iterator<Item = Field<'_>> {
+    std::iter::from_fn(move || {
+        let key = varint(&mut bytes)?;
+        let number = key >> 3;
+        let field = match key & 7 {
+            0 => Field::Number(number, varint(&mut bytes)?),
+            1 => Field::Bytes(number, taken(&mut bytes, 8)?),
+            2 => {
+                let length = varint(&mut bytes)?;
+                Field::Bytes(number, taken(&mut bytes, usize::try_from(length).ok()?)?)
+            }
+            5 => Field::Bytes(number, taken(&mut bytes, 4)?),
+            _ => return None,
+        };
+        Some(field)
+    })
+}
+
+fn taken<'b>(bytes: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
+    let (taken, rest) = bytes.split_at_checked(length)?;
+    *bytes = rest;
+    Some(taken)
+}
+
+/// A number in groups of seven bits, lowest first.
+fn varint(bytes: &mut &[u8]) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
+        let (&byte, rest) = bytes.split_first()?;
+        *bytes = rest;
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Field `number` with `parts` as its bytes.
+    fn field(number: u8, parts: &[&[u8]]) -> Vec<u8> {
+        let bytes = parts.concat();
+        let length = u16::try_from(bytes.len()).unwrap();
+        let low = u8::try_from(length & 0x7f).unwrap() | 0x80;
+        let high = u8::try_from(length >> 7).unwrap();
+        [&[number << 3 | 2, low, high][..], &bytes].concat()
+    }
+
+    fn output(name: &str, dimensions: &[&[u8]]) -> Vec<u8> {
+        let shape: Vec<_> = dimensions.iter().map(|dimension| field(1, &[dimension])).collect();
+        let shape = field(2, &[&shape.concat()]);
+        // A tensor of 32-bit floats.
+        let tensor = field(1, &[&[8, 1], &shape]);
+        field(12, &[&field(1, &[name.as_bytes()]), &field(2, &[&tensor])])
+    }
+
+    #[test]
+    fn the_shape_of_the_output_named_is_read() {
+        let batch = field(2, &[b"batch"]);
+        let outputs = [
+            output("hidden", &[&batch, &[8, 5], &[8, 0x80, 3]]),
+            output("logits", &[&batch, &[8, 1]]),
+            output("flat", &[&batch]),
+        ];
+        let weights = field(5, &[&[7; 300]]);
+        let graph = field(7, &[&weights, &outputs.concat()]);
+        let onnx = [&[8, 10][..], &graph, &field(8, &[&[16, 20]])].concat();
+        for (name, expected) in [
+            ("hidden", Some(vec![None, Some(5), Some(384)])),
+            ("logits", Some(vec![None, Some(1)])),
+            ("flat", Some(vec![None])),
+            ("other", None),
+        ] {
+            assert_eq!(output_shape(&onnx, name), expected, "{name}");
+        }
+        // No damage makes it panic.
+        for end in 0..onnx.len() {
+            output_shape(&onnx[..end], "logits");
+            for flip in [1, 0x80, 0xff] {
+                let mut damaged = onnx.clone();
+                damaged[end] ^= flip;
+                output_shape(&damaged, "logits");
+            }
+        }
+    }
+}
