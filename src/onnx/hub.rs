@@ -17,7 +17,7 @@ use super::{ModelFiles, Opening};
 use crate::{Cause, Error, Result};
 
 const REMEDY: &str = "connect to the network, or set FASTEMBED_CACHE_DIR to a folder that holds \
-                      the model, or give a folder with its files to `FastEmbedder::from_folder`";
+                      the model, or give a folder with its files to `from_folder`";
 
 /// How often it is looked whether another process is done.
 const POLL: Duration = Duration::from_millis(100);
