@@ -26,8 +26,9 @@ use recipe::Recipe;
 ///
 /// Only texts of the same length in tokens share a run of the model, short ones up to 192
 /// tokens together: nothing is padded, which on a CPU is faster than batches of like length,
-/// takes less memory, and leaves a text's vector independent of the others. Texts of a
-/// dynamically quantised model run alone, since it rounds all texts of a run alike.
+/// takes less memory, and leaves a text's vector independent of the others: on a processor to
+/// the bit, as far as was tried. Texts of a dynamically quantised model run alone, since it
+/// rounds all texts of a run alike.
 ///
 /// Several threads may call at once: each call takes one of
 /// [`max_workers`](Embedder::max_workers) sessions and waits if none is free. To embed many
@@ -80,8 +81,8 @@ impl FastEmbedder {
     /// Loads an ONNX model from a folder, with the settings of [`FastEmbedderBuilder`] at
     /// their defaults.
     ///
-    /// The folder holds `model.onnx` or `onnx/model.onnx`, weights beside it whose names
-    /// begin with `model.onnx`, and the files `tokenizer.json`, `config.json` and
+    /// The folder holds `model.onnx` or `onnx/model.onnx`, beside it the files of weights that
+    /// the graph names, and the files `tokenizer.json`, `config.json` and
     /// `tokenizer_config.json`, as exporters write them; `special_tokens_map.json` is read
     /// if it is there. Pooling is read from `1_Pooling/config.json` and is the mean without
     /// that file. The length of input is the least that `config.json`,
