@@ -8,7 +8,10 @@ mod seeded;
 
 use std::hint::black_box;
 
-use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main,
+    measurement::WallTime,
+};
 use passim::{EmbedStage, Embedder, EmbeddingCache, Role, StaticEmbedder};
 
 const TEXTS: usize = 2_000;
@@ -18,19 +21,29 @@ const ROOM: usize = 1 << 30;
 fn bundled(criterion: &mut Criterion) {
     let embedder = StaticEmbedder::bundled().expect("the bundled model");
     let mut group = criterion.benchmark_group("embed");
-    group.throughput(Throughput::Elements(TEXTS as u64));
-    for words in [8, 100, 300] {
-        let texts = corpus::texts(1, TEXTS, words);
+    by_length_and_workers(&mut group, &embedder, TEXTS, &[8, 100, 300]);
+    group.finish();
+}
+
+/// Embeds `len` texts of each number of `words`, on one thread and on as many as help.
+fn by_length_and_workers(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    embedder: &dyn Embedder,
+    len: usize,
+    words: &[usize],
+) {
+    group.throughput(Throughput::Elements(len as u64));
+    for words in words {
+        let texts = corpus::texts(1, len, *words);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
         for workers in [1, embedder.max_workers()] {
             let name = BenchmarkId::new(format!("{workers} workers"), format!("{words} words"));
-            let stage = EmbedStage::new(&embedder).workers(workers);
+            let stage = EmbedStage::new(embedder).workers(workers);
             group.bench_function(name, |bencher| {
                 bencher.iter(|| stage.run(Role::Passage, black_box(&texts)));
             });
         }
     }
-    group.finish();
 }
 
 /// A hit is a run in which all texts are cached, a miss one in which none is: what the latter
@@ -83,18 +96,7 @@ fn transformer(criterion: &mut Criterion) {
     let embedder = passim::FastEmbedder::from_folder(folder).expect("a model that runs");
     let mut group = criterion.benchmark_group("embed by transformer");
     group.sample_size(10);
-    for words in [8, 100] {
-        let texts = corpus::texts(1, 64, words);
-        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        group.throughput(Throughput::Elements(texts.len() as u64));
-        for workers in [1, embedder.max_workers()] {
-            let name = BenchmarkId::new(format!("{workers} workers"), format!("{words} words"));
-            let stage = EmbedStage::new(&embedder).workers(workers);
-            group.bench_function(name, |bencher| {
-                bencher.iter(|| stage.run(Role::Passage, black_box(&texts)));
-            });
-        }
-    }
+    by_length_and_workers(&mut group, &embedder, 64, &[8, 100]);
     group.finish();
 }
 

@@ -25,7 +25,7 @@ pub(crate) use hub::{HubModel, fetch};
 pub(crate) use opening::{Opening, Source, opening_settings};
 pub(crate) use pool::Pool;
 pub use provider::ExecutionProvider;
-pub(crate) use runs::{DEVICE_RUN_TOKENS, RUN_TOKENS, runs};
+pub(crate) use runs::runs;
 pub(crate) use session::{EmbedSession, RerankSession, SessionSettings};
 #[cfg(feature = "hub")]
 pub(crate) use session::{hub_embedder, hub_reranker};

@@ -44,15 +44,27 @@ impl ModelFiles {
     pub(crate) fn read(folder: &Path) -> Result<Self> {
         let graph = GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists());
         let graph = graph.unwrap_or_else(|| folder.join(GRAPHS[0]));
-        let named = external_names(&contents(&graph)?).map_err(|source| unread(&graph, source))?;
+        let onnx = contents(&graph)?;
+        let named = external_names(&onnx).map_err(|source| unread(&graph, source))?;
         let external: Vec<_> = named.iter().map(|name| graph.with_file_name(name)).collect();
-        Self::read_parts(folder, &graph, &external)
+        Self::with_graph(folder, &graph, onnx, &external)
     }
 
     /// Reads the graph, its external weights and the tokenizer's files in `folder`.
-    pub(crate) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
+    #[cfg(feature = "hub")]
+    pub(super) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
+        Self::with_graph(folder, graph, contents(graph)?, external)
+    }
+
+    /// Reads what belongs to the graph `onnx`.
+    fn with_graph(
+        folder: &Path,
+        graph: &Path,
+        onnx: Vec<u8>,
+        external: &[PathBuf],
+    ) -> Result<Self> {
         let external = external.iter().map(|path| Ok((file_name(path), contents(path)?)));
-        let (onnx, external) = (contents(graph)?, external.collect::<Result<Vec<_>>>()?);
+        let external = external.collect::<Result<Vec<_>>>()?;
         let beside = external.iter().map(|(_, bytes)| bytes.len());
         let text = |name: &str| contents(&folder.join(name));
         Ok(Self {

@@ -12,6 +12,13 @@ use crate::{Cause, Error, Result, workers::share_out};
 /// their number.
 const WEIGHT_BUDGET: usize = 4 << 30;
 
+/// Where a run of a single text is as fast as one of several, on a processor (`cargo bench
+/// --bench runs`).
+const RUN_TOKENS: usize = 192;
+
+/// The same on another device; not measured.
+const DEVICE_RUN_TOKENS: usize = 16_384;
+
 /// Where a model is.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
@@ -64,6 +71,16 @@ impl Opening {
         let allowed = "8 or more, and no more than the model has positions for";
         Error::check_setting("max_length", max_length, 8..=positions, allowed)?;
         Ok(max_length)
+    }
+
+    /// Tokens that texts of the same length have together in a run, at most, unless the user has
+    /// `given` another number; 0 for a model whose texts have to run `alone`.
+    pub(crate) fn run_tokens(&self, alone: bool, given: Option<usize>) -> usize {
+        match self.providers[..] {
+            _ if alone => 0,
+            [] => given.unwrap_or(RUN_TOKENS),
+            _ => given.unwrap_or(DEVICE_RUN_TOKENS),
+        }
     }
 
     /// Opens the sessions of the model `name` by `open`, at least one.

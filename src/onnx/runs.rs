@@ -1,12 +1,5 @@
 //! What a model reads in one run: only what has the same length, so that nothing is padded.
 
-/// Tokens that texts of the same length have together in a run, at most: where a run of a single
-/// one is as fast on a processor (`cargo bench --bench runs`).
-pub(crate) const RUN_TOKENS: usize = 192;
-
-/// The same on another device; not measured.
-pub(crate) const DEVICE_RUN_TOKENS: usize = 16_384;
-
 /// Those of `items` that share a run: of the same length in tokens, with no more than `together`
 /// in all, or single ones. `items` are in the order of their lengths.
 pub(crate) fn runs<T>(

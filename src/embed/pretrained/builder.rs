@@ -11,10 +11,7 @@ use super::{FastEmbedder, Pooling};
 use crate::onnx::{fetch, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Result,
-    onnx::{
-        self, DEVICE_RUN_TOKENS, EmbedSession, ModelFiles, Opening, Pool, RUN_TOKENS, Source,
-        Tokens, opening_settings,
-    },
+    onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens, opening_settings},
 };
 
 /// The least room for text in the input, in tokens: few single characters are longer.
@@ -161,11 +158,7 @@ impl FastEmbedderBuilder {
         let max_tokens = recipe.max_length - taken;
         let sessions = Pool::new(sessions)?;
         // A dynamically quantised model rounds all texts of a run alike.
-        let run_tokens = match self.opening.providers[..] {
-            _ if runs_alone => 0,
-            [] => self.run_tokens.unwrap_or(RUN_TOKENS),
-            _ => self.run_tokens.unwrap_or(DEVICE_RUN_TOKENS),
-        };
+        let run_tokens = self.opening.run_tokens(runs_alone, self.run_tokens);
         Ok(FastEmbedder { identity, dim, max_tokens, recipe, run_tokens, tokens, sessions })
     }
 

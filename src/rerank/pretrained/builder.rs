@@ -9,10 +9,7 @@ use super::models;
 use crate::onnx::{fetch, hub_reranker};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Result,
-    onnx::{
-        self, DEVICE_RUN_TOKENS, ModelFiles, Opening, Pool, RUN_TOKENS, RerankSession, Source,
-        Tokens, opening_settings,
-    },
+    onnx::{self, ModelFiles, Opening, Pool, RerankSession, Source, Tokens, opening_settings},
 };
 
 /// The least room for question and passage together, in tokens, of which a question may take
@@ -89,11 +86,7 @@ impl FastRerankerBuilder {
         let identity = ModelIdentity { hash: files.hash(&settings), name };
         let unrunnable = |source| onnx::unrunnable(&identity.name, source);
         check_scores(&files).map_err(unrunnable)?;
-        let run_tokens = match self.opening.providers[..] {
-            _ if files.is_dynamically_quantized() => 0,
-            [] => RUN_TOKENS,
-            _ => DEVICE_RUN_TOKENS,
-        };
+        let run_tokens = self.opening.run_tokens(files.is_dynamically_quantized(), None);
         onnx::require_runtime(&self.opening.providers)?;
 
         // Sessions read them from the file.
