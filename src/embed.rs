@@ -110,6 +110,27 @@ pub trait Embedder: Send + Sync {
     /// [`Error::Embed`](crate::Error::Embed) if the model fails.
     fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors>;
 
+    /// Whether counting tokens takes as long as embedding; `false` without this method.
+    ///
+    /// [`EmbedStage`] counts the tokens of all texts before it embeds them, to share them out.
+    /// With such an embedder it goes by their bytes instead, and calls
+    /// [`embed_counted`](Self::embed_counted).
+    fn counts_while_embedding(&self) -> bool {
+        false
+    }
+
+    /// [`embed`](Self::embed), with the length of each text as [`count_tokens`](Self::count_tokens)
+    /// has it.
+    ///
+    /// # Errors
+    ///
+    /// Those of the two.
+    fn embed_counted(&self, role: Role, texts: &[&str]) -> Result<(Vectors, Vec<usize>)> {
+        let vectors = self.embed(role, texts)?;
+        let counts = texts.iter().map(|text| self.count_tokens(text));
+        Ok((vectors, counts.collect::<Result<_>>()?))
+    }
+
     /// How many tokens a call of [`embed`](Self::embed) is best given; 1,024 without this method.
     fn batch_tokens(&self) -> usize {
         1_024
@@ -147,6 +168,14 @@ macro_rules! embedder_behind {
 
             fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
                 (**self).embed(role, texts)
+            }
+
+            fn counts_while_embedding(&self) -> bool {
+                (**self).counts_while_embedding()
+            }
+
+            fn embed_counted(&self, role: Role, texts: &[&str]) -> Result<(Vectors, Vec<usize>)> {
+                (**self).embed_counted(role, texts)
             }
 
             fn batch_tokens(&self) -> usize {

@@ -1,5 +1,5 @@
-//! Dot products of values and of codes: the only module with `unsafe` code; what runs is
-//! chosen once a call by what the processor has.
+//! Dot products of values and of codes, and sums of packed rows: the only module with `unsafe`
+//! code; what runs is chosen once a call by what the processor has.
 
 #![expect(unsafe_code, reason = "vector instructions; each block states why it is sound")]
 
@@ -8,9 +8,11 @@ mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 mod block;
+mod rows;
 mod scalar;
 
 pub(crate) use block::{BLOCK, Block};
+pub(crate) use rows::{Packing, Share, scale_to_unit, sum_rows};
 
 /// Dot product of `a` and `b`, summed in `f32`.
 ///

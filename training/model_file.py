@@ -11,28 +11,62 @@ from pieces import Pieces, weighted
 
 MAGIC = b"\x89PSM\r\n\x1a\n"
 VERSION = 1
-POOLING_LOG_COUNT = 1
-BITS = 4
-HEADER = struct.Struct("<8s6I6Q32s16x")
+# Text rules.
+COMPOSED, UNCASED = 1, 2
+# Pooling.
+LOG_COUNT, MEAN = 1, 2
+HEADER = struct.Struct("<8s7I4x6Q32s8x")
+NAME = slice(88, 120)
 ALIGN = 64
+# Values that share whole bytes.
+GROUP = {3: 8, 4: 2, 8: 1}
 
 
-def quantise(table):
-    """Codes 0..15, u8 [rows, dim], and one scale per row, f32 [rows]: value = (code - 8) * scale.
+def quantise(table, bits=4):
+    """Codes 0 to 2^bits - 1, u8 [rows, dim], and one scale per row, f32 [rows]: value = (code - 2^(bits - 1)) * scale.
 
     Of several clipping points each row takes the one with the least squared error.
     """
+    zero = 1 << bits - 1
     largest = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-12)
     best_codes, best_scales, best_error = None, None, np.inf
     for share in np.linspace(0.6, 1.0, 9):
-        scales = (largest * share / 7.5).astype(np.float32)
-        codes = np.clip(np.rint(table / scales), -8, 7)
+        scales = (largest * share / (zero - 0.5)).astype(np.float32)
+        codes = np.clip(np.rint(table / scales), -zero, zero - 1)
         error = ((codes * scales - table) ** 2).sum(axis=1, keepdims=True)
         better = error < best_error
         best_error = np.where(better, error, best_error)
         best_scales = scales if best_scales is None else np.where(better, scales, best_scales)
         best_codes = codes if best_codes is None else np.where(better, codes, best_codes)
-    return (best_codes + 8).astype(np.uint8), best_scales[:, 0]
+    return (best_codes + zero).astype(np.uint8), best_scales[:, 0]
+
+
+def packed(codes, bits):
+    """The bytes of rows of codes, u8 [rows, dim * bits / 8]."""
+    if bits == 8:
+        return codes ^ 0x80
+    if bits == 4:
+        low, high = np.split(codes, 2, axis=1)
+        return low | high << 4
+    low = sum(part << 2 * at for at, part in enumerate(np.split(codes & 3, 4, axis=1)))
+    high = sum(part << at for at, part in enumerate(np.split(codes >> 2, 8, axis=1)))
+    return np.hstack([low, high])
+
+
+def unpacked(rows, bits):
+    """The codes of packed rows, u8 [rows, dim]."""
+    if bits == 8:
+        return rows ^ 0x80
+    if bits == 4:
+        return np.hstack([rows & 15, rows >> 4])
+    low, high = np.split(rows, [rows.shape[1] // 3 * 2], axis=1)
+    low = np.hstack([low >> 2 * at & 3 for at in range(4)])
+    return low | np.hstack([high >> at & 1 for at in range(8)]) << 2
+
+
+def checksum(data):
+    """XXH3-64 of all bytes, the name after the others."""
+    return xxhash.xxh3_64_intdigest(data[: NAME.start] + data[NAME.stop :] + data[NAME])
 
 
 def front_coded(pieces):
@@ -57,44 +91,48 @@ def front_decoded(coded, count):
 
 
 class StaticModel:
-    """A vocabulary with its quantised table: what a model file holds."""
+    """A vocabulary with its quantised table: what a model file holds.
 
-    def __init__(self, name, vocabulary, codes, scales):
+    `embed` is for text rules 1 and pooling 1, those of the bundled model.
+    """
+
+    def __init__(self, name, vocabulary, codes, scales, bits=4, rules=COMPOSED, pooling=LOG_COUNT):
+        if codes.shape[1] % GROUP[bits]:
+            raise SystemExit(f"{codes.shape[1]} values of {bits} bits are not whole bytes")
         self.name, self.vocabulary, self.codes, self.scales = name, vocabulary, codes, scales
-        self.table = (codes.astype(np.float32) - 8) * scales[:, None]
+        self.bits, self.rules, self.pooling = bits, rules, pooling
+        self.table = (codes.astype(np.float32) - (1 << bits - 1)) * scales[:, None]
 
     def embed(self, texts):
         """Unit vectors, f32 [len(texts), dim]."""
         return unit(weighted(self.vocabulary.counts(texts)) @ self.table)[0]
 
     def write(self, path):
-        """Writes the file; the high half of byte `j` of a row is the value at `j + dim / 2`."""
-        half = self.codes.shape[1] // 2
         sections = [
             front_coded(self.vocabulary.starts) + front_coded(self.vocabulary.continuations),
             self.scales.astype("<f4").tobytes(),
-            (self.codes[:, :half] | self.codes[:, half:] << 4).tobytes(),
+            packed(self.codes, self.bits).tobytes(),
         ]
         spans, body, at = [], bytearray(), HEADER.size
         for section in sections:
             spans += [at, len(section)]
             body += section + bytes(-len(section) % ALIGN)
             at = HEADER.size + len(body)
-        numbers = POOLING_LOG_COUNT, self.codes.shape[1], BITS, self.vocabulary.rows, len(self.vocabulary.starts)
-        header = HEADER.pack(MAGIC, VERSION, *numbers, *spans, self.name.encode())
+        numbers = self.codes.shape[1], self.bits, self.vocabulary.rows, len(self.vocabulary.starts)
+        header = HEADER.pack(MAGIC, VERSION, self.rules, self.pooling, *numbers, *spans, self.name.encode())
         checked = header + bytes(body)
-        path.write_bytes(checked + struct.pack("<Q", xxhash.xxh3_64_intdigest(checked)))
+        path.write_bytes(checked + struct.pack("<Q", checksum(checked)))
 
     @classmethod
     def read(cls, path):
         """Reads a file that `write` wrote; the crate's loader is the one that checks everything."""
         data = path.read_bytes()
-        magic, version, _, dim, _, rows, starts, *spans, name = HEADER.unpack_from(data)
+        magic, version, rules, pooling, dim, bits, rows, starts, *spans, name = HEADER.unpack_from(data)
         if (magic, version) != (MAGIC, VERSION):
             raise SystemExit(f"{path} is not a model file of version {VERSION}")
-        vocabulary, scales, packed = (data[at : at + size] for at, size in zip(spans[::2], spans[1::2]))
+        vocabulary, scales, codes = (data[at : at + size] for at, size in zip(spans[::2], spans[1::2]))
         start_pieces, rest = front_decoded(vocabulary, starts)
         continuations, _ = front_decoded(rest, rows - 1 - starts)
-        packed = np.frombuffer(packed, dtype=np.uint8).reshape(rows, dim // 2)
-        codes = np.hstack([packed & 15, packed >> 4])
-        return cls(name.rstrip(b"\0").decode(), Pieces(start_pieces, continuations), codes, np.frombuffer(scales, "<f4"))
+        codes = unpacked(np.frombuffer(codes, dtype=np.uint8).reshape(rows, dim * bits // 8), bits)
+        pieces, scales = Pieces(start_pieces, continuations), np.frombuffer(scales, "<f4")
+        return cls(name.rstrip(b"\0").decode(), pieces, codes, scales, bits, rules, pooling)

@@ -151,15 +151,21 @@ impl<'a> EmbedStage<'a> {
             None => Known::nothing(self.embedder.dim(), distinct.len()),
         };
         let queue = Queue::new(self, role, Given { distinct, places, known })?;
-        Span::current().record("tokens", queue.tokens.iter().sum::<usize>());
-        let vectors = queue.embed()?;
-        Ok((vectors, EmbedReport { seconds: started.elapsed().as_secs_f64(), ..queue.report() }))
+        let (vectors, tokens) = queue.embed()?;
+        Span::current().record("tokens", tokens.iter().sum::<usize>());
+        let seconds = started.elapsed().as_secs_f64();
+        Ok((vectors, EmbedReport { seconds, ..queue.report(&tokens) }))
     }
 
-    /// The length of each text in tokens.
+    /// The length of each text in tokens; about, if the embedder counts while it embeds.
     fn tokens_of(&self, texts: &[&str]) -> Result<Vec<usize>> {
+        /// About what a token has in English and German.
+        const BYTES_PER_TOKEN: usize = 5;
         /// Enough that taking a job costs nothing beside it.
         const AT_ONCE: usize = 64;
+        if self.embedder.counts_while_embedding() {
+            return Ok(texts.iter().map(|text| text.len() / BYTES_PER_TOKEN).collect());
+        }
         let parts: Vec<&[&str]> = texts.chunks(AT_ONCE).collect();
         let counts = share_out(self.workers, parts.len(), |part| {
             self.cancel.check()?;
@@ -189,7 +195,7 @@ struct Queue<'a> {
     times: Vec<usize>,
     /// Positions of the texts, longest first.
     order: Vec<usize>,
-    /// Length of each text in `order`.
+    /// Length of each text in `order`, as [`tokens_of`](EmbedStage::tokens_of) has it.
     tokens: Vec<usize>,
     /// Where in `order` the texts of each batch are.
     batches: Vec<Range<usize>>,
@@ -214,8 +220,9 @@ impl<'a> Queue<'a> {
         Ok(Self { stage, role, given, times, order, tokens, batches, reached })
     }
 
-    /// The vectors of all texts that were given, in their order.
-    fn embed(&self) -> Result<Vectors> {
+    /// The vectors of all texts that were given, in their order, and the exact lengths of
+    /// those that were embedded, in tokens.
+    fn embed(&self) -> Result<(Vectors, Vec<usize>)> {
         let Self { stage, given: Given { places, known, .. }, batches, .. } = self;
         let cached = self.cached();
         if cached > 0 {
@@ -225,28 +232,34 @@ impl<'a> Queue<'a> {
             share_out(stage.workers, batches.len(), |at| self.embed_batch(&batches[at]))?;
         let mut rows: Vec<(&Vectors, u32)> =
             known.rows.iter().map(|row| (&known.vectors, row.unwrap_or_default())).collect();
-        for (vectors, batch) in embedded.iter().zip(batches) {
+        for ((vectors, _), batch) in embedded.iter().zip(batches) {
             for (row, &at) in (0..).zip(&self.order[batch.clone()]) {
                 rows[at] = (vectors, row);
             }
         }
         let rows = places.iter().map(|at| (rows[*at].0, slice::from_ref(&rows[*at].1)));
-        Vectors::gather(stage.embedder.dim(), &rows.collect::<Vec<_>>())
+        let vectors = Vectors::gather(stage.embedder.dim(), &rows.collect::<Vec<_>>())?;
+        Ok((vectors, embedded.into_iter().flat_map(|(_, tokens)| tokens).collect()))
     }
 
-    fn embed_batch(&self, batch: &Range<usize>) -> Result<Vectors> {
+    /// The vectors of a batch, and the exact lengths of its texts.
+    fn embed_batch(&self, batch: &Range<usize>) -> Result<(Vectors, Vec<usize>)> {
         let Self { stage: EmbedStage { embedder, cancel, cache, .. }, role, .. } = *self;
         cancel.check()?;
         let order = &self.order[batch.clone()];
         let texts: Vec<&str> = order.iter().map(|&at| self.given.distinct[at]).collect();
-        let vectors = embedder.embed(role, &texts)?;
+        let (vectors, tokens) = if embedder.counts_while_embedding() {
+            embedder.embed_counted(role, &texts)?
+        } else {
+            (embedder.embed(role, &texts)?, self.tokens[batch.clone()].to_vec())
+        };
         check_rows(*embedder, texts.len(), &vectors)?;
         if let Some(cache) = cache {
             cache.keep(*embedder, role, &texts, &vectors)?;
         }
         let times = order.iter().map(|&at| self.times[at]).sum();
-        self.tell(times, self.tokens[batch.clone()].iter().sum());
-        Ok(vectors)
+        self.tell(times, tokens.iter().sum());
+        Ok((vectors, tokens))
     }
 
     /// Counts texts and tells the user; one call at a time, so that counts only grow.
@@ -265,8 +278,9 @@ impl<'a> Queue<'a> {
         known.map(|(row, times)| row.map_or(0, |_| *times)).sum()
     }
 
-    fn report(&self) -> EmbedReport {
-        let Self { stage, tokens, .. } = self;
+    /// What came of it; `tokens` are the lengths of the texts that were embedded.
+    fn report(&self, tokens: &[usize]) -> EmbedReport {
+        let Self { stage, .. } = self;
         let limit = stage.embedder.max_tokens().unwrap_or(usize::MAX);
         let long = tokens.iter().filter(|tokens| **tokens > limit).count();
         let (split, truncated) = match stage.embedder.long_texts() {
@@ -281,7 +295,7 @@ impl<'a> Queue<'a> {
             );
         }
         let (texts, cached) = (self.given.places.len(), self.cached());
-        let repeated = texts - cached - tokens.len();
+        let repeated = texts - cached - self.order.len();
         let tokens = tokens.iter().sum();
         EmbedReport { texts, cached, repeated, tokens, split, truncated, seconds: 0.0 }
     }

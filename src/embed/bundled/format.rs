@@ -2,9 +2,12 @@
 
 use std::ops::Range;
 
-use xxhash_rust::xxh3::{Xxh3, xxh3_64};
+use xxhash_rust::xxh3::Xxh3;
 
-use crate::refusal::{Refusal, require, require_version, u32_at, u64_at};
+use crate::{
+    kernel::Packing,
+    refusal::{Refusal, require, require_version, u32_at, u64_at},
+};
 
 /// Not text, not UTF-8, and broken by newline conversion.
 const MAGIC: [u8; 8] = *b"\x89PSM\r\n\x1a\n";
@@ -13,12 +16,14 @@ const NEWEST: u32 = 1;
 
 // Each offset is the end of the field before it.
 const VERSION_AT: usize = MAGIC.len();
-const POOLING_AT: usize = VERSION_AT + size_of::<u32>();
+const RULES_AT: usize = VERSION_AT + size_of::<u32>();
+const POOLING_AT: usize = RULES_AT + size_of::<u32>();
 const DIM_AT: usize = POOLING_AT + size_of::<u32>();
 const BITS_AT: usize = DIM_AT + size_of::<u32>();
 const ROWS_AT: usize = BITS_AT + size_of::<u32>();
 const STARTS_AT: usize = ROWS_AT + size_of::<u32>();
-const VOCABULARY_AT: usize = STARTS_AT + size_of::<u32>();
+// Four bytes of zeros.
+const VOCABULARY_AT: usize = STARTS_AT + 2 * size_of::<u32>();
 const SCALES_AT: usize = VOCABULARY_AT + SPAN_LEN;
 const CODES_AT: usize = SCALES_AT + SPAN_LEN;
 const NAME_AT: usize = CODES_AT + SPAN_LEN;
@@ -30,12 +35,25 @@ const SPAN_LEN: usize = 2 * size_of::<u64>();
 const CHECKSUM_LEN: usize = size_of::<u64>();
 const ALIGN: usize = 64;
 
-/// Pooling `sum of (1 + ln n) * row`, the only one there is.
-const POOLING_LOG_COUNT: u32 = 1;
-const BITS: u32 = 4;
 const DIMS: Range<usize> = 2..4097;
-/// The byte of two codes 8, that is, of two zeros.
-const ZEROS: u8 = 0x88;
+
+/// How a text becomes words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextRules {
+    /// Rules 1.
+    Composed,
+    /// Rules 2.
+    Uncased,
+}
+
+/// What a piece that occurs several times counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pooling {
+    /// Pooling 1: `1 + ln n`.
+    LogCount,
+    /// Pooling 2: `n`, so that the sum has the direction of the mean.
+    Mean,
+}
 
 /// Where the sections of a valid model file lie.
 pub(super) struct Layout {
@@ -43,34 +61,45 @@ pub(super) struct Layout {
     pub(super) name: String,
     /// Hash of everything but the name.
     pub(super) hash: u128,
+    pub(super) rules: TextRules,
+    pub(super) pooling: Pooling,
     /// Number of values in a row.
     pub(super) dim: usize,
+    pub(super) packing: Packing,
     /// Number of pieces that start a word: the first rows.
     pub(super) starts: u32,
     /// The front-coded pieces.
     pub(super) vocabulary: Range<usize>,
+    /// The packed rows.
+    pub(super) codes: Range<usize>,
     rows: u32,
     scales: Range<usize>,
-    codes: Range<usize>,
+    row_len: usize,
 }
 
 impl Layout {
     /// Checks the whole of `bytes`, but for what the vocabulary section holds.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
-        check_envelope(bytes)?;
+        let hash = check_envelope(bytes)?;
         let dim = u32_at(bytes, DIM_AT) as usize;
-        require(DIMS.contains(&dim) && dim.is_multiple_of(2), "dimension")?;
+        require(DIMS.contains(&dim), "dimension")?;
+        let packing = Packing::of_bits(u32_at(bytes, BITS_AT));
+        let packing = packing.ok_or(Refusal::Corrupt("bits per value"))?;
         let (rows, starts) = (u32_at(bytes, ROWS_AT), u32_at(bytes, STARTS_AT));
         require(rows > starts, "number of rows")?;
         let layout = Self {
             name: name(bytes)?,
-            hash: hash(bytes),
+            hash,
+            rules: text_rules(bytes)?,
+            pooling: pooling(bytes)?,
             dim,
+            packing,
             starts,
             vocabulary: span(bytes, VOCABULARY_AT)?,
+            codes: span(bytes, CODES_AT)?,
             rows,
             scales: span(bytes, SCALES_AT)?,
-            codes: span(bytes, CODES_AT)?,
+            row_len: packing.row_len(dim).ok_or(Refusal::Corrupt("dimension"))?,
         };
         layout.check_sections(bytes)?;
         Ok(layout)
@@ -86,36 +115,53 @@ impl Layout {
         f32::from_bits(u32_at(bytes, self.scales.start + row as usize * size_of::<f32>()))
     }
 
-    /// The codes of `row`, two in each byte.
-    pub(super) fn codes<'b>(&self, bytes: &'b [u8], row: u32) -> &'b [u8] {
-        let len = self.dim / 2;
-        let start = self.codes.start + row as usize * len;
-        &bytes[start..start + len]
+    /// The packed values of `row`.
+    pub(super) fn row<'b>(&self, bytes: &'b [u8], row: u32) -> &'b [u8] {
+        let start = self.codes.start + row as usize * self.row_len;
+        &bytes[start..start + self.row_len]
     }
 
     /// Checks that there is one scale and one vector with a direction for every row.
     fn check_sections(&self, bytes: &[u8]) -> Result<(), Refusal> {
         let rows = u64::from(self.rows);
-        require(self.vocabulary.len() < u32::MAX as usize, "length of the vocabulary")?;
         require(self.scales.len() as u64 == rows * 4, "length of the scales")?;
-        require(self.codes.len() as u64 == rows * (self.dim as u64 / 2), "length of the codes")?;
-        let directed = |row| {
-            self.scale(bytes, row).is_normal()
-                && self.codes(bytes, row).iter().any(|&byte| byte != ZEROS)
-        };
+        require(self.codes.len() as u64 == rows * self.row_len as u64, "length of the codes")?;
+        let directed =
+            |row| self.scale(bytes, row).is_normal() && !self.packing.is_zero(self.row(bytes, row));
         require((0..self.rows).all(directed), "a row without a direction")
     }
 }
 
-/// Checks what does not depend on the kind of model: magic, version, checksum.
-fn check_envelope(bytes: &[u8]) -> Result<(), Refusal> {
+/// Checks magic, version and checksum; returns the hash of what the vectors depend on.
+fn check_envelope(bytes: &[u8]) -> Result<u128, Refusal> {
     require(bytes.len() >= HEADER_LEN + CHECKSUM_LEN, "length")?;
     require(bytes.starts_with(&MAGIC), "magic")?;
     require_version(u32_at(bytes, VERSION_AT), OLDEST..=NEWEST)?;
     let checksum_at = bytes.len() - CHECKSUM_LEN;
-    require(u64_at(bytes, checksum_at) == xxh3_64(&bytes[..checksum_at]), "checksum")?;
-    require(u32_at(bytes, POOLING_AT) == POOLING_LOG_COUNT, "pooling")?;
-    require(u32_at(bytes, BITS_AT) == BITS, "bits per value")
+    // The name comes last, so that one pass gives the hash without it and the checksum of all.
+    let mut state = Xxh3::new();
+    state.update(&bytes[..NAME_AT]);
+    state.update(&bytes[NAME_END..checksum_at]);
+    let hash = state.digest128();
+    state.update(&bytes[NAME_AT..NAME_END]);
+    require(u64_at(bytes, checksum_at) == state.digest(), "checksum")?;
+    Ok(hash)
+}
+
+fn text_rules(bytes: &[u8]) -> Result<TextRules, Refusal> {
+    match u32_at(bytes, RULES_AT) {
+        1 => Ok(TextRules::Composed),
+        2 => Ok(TextRules::Uncased),
+        _ => Err(Refusal::Corrupt("text rules")),
+    }
+}
+
+fn pooling(bytes: &[u8]) -> Result<Pooling, Refusal> {
+    match u32_at(bytes, POOLING_AT) {
+        1 => Ok(Pooling::LogCount),
+        2 => Ok(Pooling::Mean),
+        _ => Err(Refusal::Corrupt("pooling")),
+    }
 }
 
 /// The section whose offset and length are written at `at`.
@@ -131,12 +177,4 @@ fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, Refusal> {
 fn name(bytes: &[u8]) -> Result<String, Refusal> {
     let name = std::str::from_utf8(&bytes[NAME_AT..NAME_END]);
     name.map(|name| name.trim_end_matches('\0').to_owned()).map_err(|_| Refusal::Corrupt("name"))
-}
-
-/// Hash of what the vectors depend on: all bytes but the name and the checksum, which covers it.
-fn hash(bytes: &[u8]) -> u128 {
-    let mut hash = Xxh3::new();
-    hash.update(&bytes[..NAME_AT]);
-    hash.update(&bytes[NAME_END..bytes.len() - CHECKSUM_LEN]);
-    hash.digest128()
 }

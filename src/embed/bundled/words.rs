@@ -1,12 +1,11 @@
-//! What the static model takes for a word: normalisation, lower case, and the classes of characters.
+//! How a text is split into words: letters eight bytes at a time where they are ASCII, all else
+//! character by character, as the rules of a model have it.
 
-use std::borrow::Cow;
-
-use unicode_normalization::{IsNormalized, UnicodeNormalization, is_nfc_quick};
+use super::short::Short;
 
 /// What a character does to the words around it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Class {
     /// Is part of a word.
     Letter,
     /// Is a word by itself.
@@ -17,71 +16,132 @@ enum Class {
     Ignored,
 }
 
-/// Calls `take` with each word and each single symbol of `text`, in NFC and
-/// lower case; `word` is a buffer.
-pub(super) fn for_each_word(text: &str, word: &mut String, mut take: impl FnMut(&str)) {
+/// What the words of a text are. ASCII letters become lower-case ones, ASCII letters and digits
+/// are letters of words.
+pub(super) trait Rules {
+    /// The class of an ASCII character that is neither letter nor digit.
+    fn ascii(byte: u8) -> Class;
+
+    /// Gives `take` the characters that a character other than ASCII becomes.
+    fn expand(character: char, take: impl FnMut(char, Class));
+}
+
+/// Takes the words of a text in their order, in lower case.
+pub(super) trait Words {
+    /// A word of up to 16 ASCII characters.
+    fn short(&mut self, word: Short);
+
+    /// Any other word.
+    fn long(&mut self, word: &str);
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = size_of::<u64>();
+
+/// Gives `words` each word and each single symbol of `text`; `word` is a buffer.
+pub(super) fn split<R: Rules>(text: &str, word: &mut String, words: &mut impl Words) {
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while let Some(&byte) = bytes.get(at) {
+        let start = short_word(bytes, at);
+        let len = start.len();
+        let end = bytes.get(at + len).map_or(Some(Class::Space), |byte| class_of::<R>(*byte));
+        match end {
+            Some(Class::Space | Class::Symbol) if len > 0 => {
+                words.short(start);
+                // Words are most often one space apart.
+                at += len + usize::from(end == Some(Class::Space));
+            }
+            Some(Class::Space) => at += 1,
+            Some(Class::Symbol) => {
+                words.short(Short::of(&[byte]));
+                at += 1;
+            }
+            _ => at = long_word::<R>(text, at, word, words),
+        }
+    }
+}
+
+/// The class of the character of which `byte` is the first one; `None` if it is not ASCII.
+fn class_of<R: Rules>(byte: u8) -> Option<Class> {
+    match byte {
+        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => Some(Class::Letter),
+        ..0x80 => Some(R::ascii(byte)),
+        _ => None,
+    }
+}
+
+/// Up to 16 ASCII letters from `at` on.
+#[inline]
+fn short_word(bytes: &[u8], at: usize) -> Short {
+    let (first, len) = letters(block_at(bytes, at));
+    if len < BLOCK {
+        return Short::new(first.into(), len);
+    }
+    let (second, more) = letters(block_at(bytes, at + BLOCK));
+    Short::new(u128::from(first) | u128::from(second) << 64, BLOCK + more)
+}
+
+/// The eight bytes from `at` on, in order from the lowest; zero where there are none.
+#[inline]
+fn block_at(bytes: &[u8], at: usize) -> u64 {
+    let rest = bytes.get(at..).unwrap_or_default();
+    match rest.first_chunk() {
+        Some(block) => u64::from_le_bytes(*block),
+        None => rest.iter().rev().fold(0, |block, &byte| block << 8 | u64::from(byte)),
+    }
+}
+
+/// A block in lower case, and how many ASCII letters it starts with.
+///
+/// The eight bytes are compared at once: what is added to each sets its highest bit if it is not
+/// below a limit, and cannot carry into the next.
+fn letters(block: u64) -> (u64, usize) {
+    const HIGHEST: u64 = u64::from_ne_bytes([0x80; BLOCK]);
+    let from = |bytes: u64, limit: u8| bytes + u64::from_ne_bytes([0x80 - limit; BLOCK]);
+    let ascii = block & !HIGHEST;
+    let lower = ascii | u64::from_ne_bytes([0x20; BLOCK]);
+    let letter = from(lower, b'a') & !from(lower, b'z' + 1) & HIGHEST;
+    let digit = from(ascii, b'0') & !from(ascii, b'9' + 1) & HIGHEST;
+    let others = (!(letter | digit) | block) & HIGHEST;
+    let len = others.trailing_zeros() as usize / BLOCK;
+    // A letter's highest bit, moved to where upper and lower case differ.
+    (block | letter >> 2, len)
+}
+
+/// Takes characters from `at` on until a word has ended, or none has begun; returns where the
+/// next one starts.
+fn long_word<R: Rules>(text: &str, at: usize, word: &mut String, words: &mut impl Words) -> usize {
     word.clear();
-    let mut end = |word: &mut String| {
-        if !word.is_empty() {
-            take(word);
-            word.clear();
+    let mut take = |character: char, class: Class| match class {
+        Class::Letter => word.push(character),
+        Class::Ignored => {}
+        Class::Space => end(word, words),
+        Class::Symbol => {
+            end(word, words);
+            word.push(character);
+            end(word, words);
         }
     };
-    for character in nfc(text).chars().flat_map(char::to_lowercase) {
-        match class(character) {
-            Class::Letter => word.push(character),
-            Class::Ignored => {}
-            Class::Space => end(word),
-            Class::Symbol => {
-                end(word);
-                word.push(character);
-                end(word);
+    for (offset, character) in text[at..].char_indices() {
+        let class = u8::try_from(character).ok().and_then(class_of::<R>);
+        match class {
+            Some(Class::Letter) => take(character.to_ascii_lowercase(), Class::Letter),
+            Some(Class::Space | Class::Symbol) => {
+                end(word, words);
+                return at + offset;
             }
+            Some(Class::Ignored) => {}
+            None => R::expand(character, &mut take),
         }
     }
-    end(word);
+    end(word, words);
+    text.len()
 }
 
-/// `text` in Unicode normalisation form C: itself, if it is.
-fn nfc(text: &str) -> Cow<'_, str> {
-    // U+0300, whose first byte is CC, is the first character that the form can change.
-    let plain = text.bytes().all(|byte| byte < 0xCC);
-    if plain || is_nfc_quick(text.chars()) == IsNormalized::Yes {
-        Cow::Borrowed(text)
-    } else {
-        Cow::Owned(text.nfc().collect())
-    }
-}
-
-/// The class of a lower-case character: fixed ranges, so that no version of
-/// Unicode can change the words of a text.
-#[expect(clippy::match_same_arms, reason = "in the order of code points")]
-fn class(character: char) -> Class {
-    match character {
-        'a'..='z' | '0'..='9' => Class::Letter,
-        '\0'..=' ' | '\x7F'..='\u{A0}' => Class::Space,
-        '!'..='\x7E' => Class::Symbol,
-        'ª' | 'µ' | 'º' => Class::Letter,
-        '\u{AD}' => Class::Ignored,
-        '¡'..='¿' | '×' | '÷' => Class::Symbol,
-        '\u{C0}'..='\u{1FFF}' => Class::Letter,
-        _ => class_above_letters(character),
-    }
-}
-
-/// [`class`] of the characters from U+2000.
-fn class_above_letters(character: char) -> Class {
-    match character {
-        '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => {
-            Class::Ignored
-        }
-        '\u{2000}'..='\u{200A}' | '\u{2028}'..='\u{202F}' | '\u{205F}' | '\u{3000}' => Class::Space,
-        '\u{2010}'..='\u{2027}'
-        | '\u{2030}'..='\u{205E}'
-        | '\u{20A0}'..='\u{20CF}'
-        | '\u{2190}'..='\u{2BFF}'
-        | '\u{3001}'..='\u{303F}'
-        | '\u{1F000}'..='\u{1FAFF}' => Class::Symbol,
-        _ => Class::Letter,
+fn end(word: &mut String, words: &mut impl Words) {
+    if !word.is_empty() {
+        words.long(word);
+        word.clear();
     }
 }

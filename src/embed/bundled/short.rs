@@ -1,0 +1,55 @@
+//! Strings of up to 16 bytes as one number, so that they are cut, compared and hashed in a few
+//! steps.
+
+/// Most bytes of a short string.
+pub(super) const SHORT: usize = size_of::<u128>();
+
+/// Up to 16 bytes, in order from the lowest; those that it does not have are zero.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Short {
+    bytes: u128,
+    len: usize,
+}
+
+impl Short {
+    /// The first bytes of `string`, as many as there are and fit.
+    pub(super) fn of(string: &[u8]) -> Self {
+        let len = string.len().min(SHORT);
+        let bytes = match string.first_chunk() {
+            Some(chunk) => u128::from_le_bytes(*chunk),
+            None => string.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte)),
+        };
+        Self { bytes, len }
+    }
+
+    /// The first `len` of `bytes`, at most 16.
+    #[inline]
+    pub(super) fn new(bytes: u128, len: usize) -> Self {
+        // All bits of the bytes that are not kept.
+        let others = u128::MAX.checked_shl(8 * u32::try_from(len).unwrap_or(0)).unwrap_or(0);
+        Self { bytes: bytes & !others, len }
+    }
+
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        self.len
+    }
+
+    #[inline]
+    pub(super) fn bytes(self) -> u128 {
+        self.bytes
+    }
+
+    /// The first `len` bytes, of which there are as many.
+    #[inline]
+    pub(super) fn first(self, len: usize) -> Self {
+        Self::new(self.bytes, len)
+    }
+
+    /// What follows the first `len` bytes, of which there are as many.
+    #[inline]
+    pub(super) fn after(self, len: usize) -> Self {
+        let bytes = self.bytes.checked_shr(8 * u32::try_from(len).unwrap_or(0)).unwrap_or(0);
+        Self { bytes, len: self.len - len }
+    }
+}

@@ -1,0 +1,369 @@
+//! Laws of model files, and of the words and pieces of texts.
+
+use proptest::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::{
+    rules::{Composed, Uncased, composed, composed_class},
+    short::Short,
+    words::{Class, Rules, Words, split},
+    *,
+};
+
+const DIM: usize = 8;
+const STARTS: [&str; 6] = ["!", "haus", "haustür", "ß", "é", "über"];
+const CONTINUATIONS: [&str; 3] = ["boot", "s", "tür"];
+
+/// The choices that a model file makes.
+#[derive(Clone, Copy, Debug)]
+struct Choices {
+    rules: u32,
+    pooling: u32,
+    bits: u32,
+}
+
+const OURS: Choices = Choices { rules: 1, pooling: 1, bits: 4 };
+const CONVERTED: Choices = Choices { rules: 2, pooling: 2, bits: 8 };
+
+/// A model file with our choices.
+fn small_file() -> Vec<u8> {
+    file_of(OURS, &STARTS, &CONTINUATIONS)
+}
+
+/// A model file of pieces; row `i` is `i + 1` times a unit axis, the last row the sum of all.
+fn file_of(choices: Choices, starts: &[&str], continuations: &[&str]) -> Vec<u8> {
+    let Choices { rules, pooling, bits } = choices;
+    let rows = u32::try_from(starts.len() + continuations.len() + 1).unwrap();
+    let vocabulary = [front_coded(starts), front_coded(continuations)].concat();
+    #[expect(clippy::cast_precision_loss, reason = "a few rows")]
+    let scales = (1..=rows).flat_map(|row| (row as f32).to_le_bytes()).collect();
+    let axis = |row| (0..DIM).map(move |i| u8::from(row == rows - 1 || row as usize % DIM == i));
+    let codes = (0..rows).flat_map(|row| packed(bits, &axis(row).collect::<Vec<_>>())).collect();
+
+    let mut file = b"\x89PSM\r\n\x1a\n".to_vec();
+    let (dim, starts) = (u32::try_from(DIM).unwrap(), u32::try_from(starts.len()).unwrap());
+    for number in [1, rules, pooling, dim, bits, rows, starts, 0] {
+        file.extend(number.to_le_bytes());
+    }
+    let mut body = Vec::new();
+    for section in [vocabulary, scales, codes] {
+        for number in [128 + body.len(), section.len()] {
+            file.extend((number as u64).to_le_bytes());
+        }
+        body.extend::<Vec<u8>>(section);
+        body.resize(body.len().next_multiple_of(64), 0);
+    }
+    file.extend(*b"small");
+    file.resize(128, 0);
+    file.extend(body);
+    file.extend([0; 8]);
+    sealed(file)
+}
+
+/// The bytes of a row whose values are `steps`, 0 or 1 each.
+fn packed(bits: u32, steps: &[u8]) -> Vec<u8> {
+    match bits {
+        8 => steps.to_vec(),
+        4 => {
+            let (low, high) = steps.split_at(DIM / 2);
+            low.iter().zip(high).map(|(low, high)| (8 + low) | (8 + high) << 4).collect()
+        }
+        // The low bits of codes 4 and 5 are 0 and 1, the third one is set.
+        _ => {
+            let byte = |i| (0..4).map(|part| steps[i + part * DIM / 4] << (2 * part)).sum();
+            (0..DIM / 4).map(byte).chain(vec![0xFF; DIM / 8]).collect()
+        }
+    }
+}
+
+fn front_coded(pieces: &[&str]) -> Vec<u8> {
+    let (mut coded, mut before) = (Vec::new(), "");
+    for piece in pieces {
+        let shared = before.bytes().zip(piece.bytes()).take_while(|(a, b)| a == b).count();
+        coded.extend([u8::try_from(shared).unwrap(), u8::try_from(piece.len() - shared).unwrap()]);
+        coded.extend(&piece.as_bytes()[shared..]);
+        before = piece;
+    }
+    coded
+}
+
+/// `file` with the checksum that fits.
+fn sealed(mut file: Vec<u8>) -> Vec<u8> {
+    let checked = file.len() - 8;
+    let ordered = [&file[..88], &file[120..checked], &file[88..120]].concat();
+    file[checked..].copy_from_slice(&xxh3_64(&ordered).to_le_bytes());
+    file
+}
+
+fn rows_in(file: Vec<u8>, text: &str) -> Vec<u32> {
+    let model = Model::read(Cow::Owned(file)).unwrap();
+    let mut tokens = Tokens::default();
+    model.pieces.tokenize(text, &mut tokens);
+    tokens.rows
+}
+
+fn rows_of(text: &str) -> Vec<u32> {
+    rows_in(small_file(), text)
+}
+
+#[derive(Default)]
+struct Collected(Vec<String>);
+
+impl Words for Collected {
+    fn short(&mut self, word: Short) {
+        self.long(std::str::from_utf8(&word.bytes().to_le_bytes()[..word.len()]).unwrap());
+    }
+
+    fn long(&mut self, word: &str) {
+        self.0.push(word.to_owned());
+    }
+}
+
+fn words_of(text: &str) -> Vec<String> {
+    let mut found = Collected::default();
+    split::<Composed>(&composed(text), &mut String::new(), &mut found);
+    found.0
+}
+
+fn uncased_words_of(text: &str) -> Vec<String> {
+    let mut found = Collected::default();
+    split::<Uncased>(text, &mut String::new(), &mut found);
+    found.0
+}
+
+#[test]
+fn words_are_lower_case_and_symbols_stand_alone() {
+    assert_eq!(
+        words_of("Der Preis: 3.500 €/m²"),
+        ["der", "preis", ":", "3", ".", "500", "€", "/", "m", "²"]
+    );
+    assert_eq!(words_of("GRÖẞE, große"), ["größe", ",", "große"]);
+    assert_eq!(words_of("Schiff\u{AD}fahrt\u{200B}s\u{A0}weg"), ["schifffahrts", "weg"]);
+    assert_eq!(words_of("ΟΔΟΣ 🙂👍🏽"), ["οδοσ", "🙂", "👍", "🏽"]);
+    assert!(words_of(" \t\r\n\0").is_empty());
+}
+
+#[test]
+fn composed_and_decomposed_text_is_the_same() {
+    assert_eq!(words_of("u\u{308}ber Cafe\u{301}"), words_of("über Café"));
+    assert_eq!(rows_of("U\u{308}BER"), [5]);
+}
+
+#[test]
+fn the_longest_piece_is_taken_and_what_has_none_is_skipped() {
+    let [bang, house, door, eszett, over] = [0, 1, 2, 3, 5];
+    let [boat, genitive, door_end] = [6, 7, 8];
+    assert_eq!(rows_of("Haustür"), [door]);
+    assert_eq!(rows_of("Haustürtür"), [door, door_end]);
+    assert_eq!(rows_of("Hausboots!"), [house, boat, genitive, bang]);
+    assert_eq!(rows_of("ß Häuser über"), [eszett, genitive, over]);
+    assert_eq!(rows_of("xhausboot"), [genitive, boat]);
+    assert!(rows_of("日本語 Ж").is_empty());
+}
+
+#[test]
+fn repeated_pieces_count_by_logarithm_or_number() {
+    for (pooling, weight) in [(1, 1.0 + 3.0_f32.ln()), (2, 3.0)] {
+        for bits in [3, 4, 8] {
+            let file = file_of(Choices { pooling, bits, ..OURS }, &STARTS, &CONTINUATIONS);
+            let embedder = StaticEmbedder::from_bytes(file).unwrap();
+            let vectors = embedder.embed(Role::Query, &["!", "haus ! ! !", "", "日本"]).unwrap();
+            assert_eq!(vectors.row(0), [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
+            // Row 1 is twice the second axis.
+            let ratio = vectors.row(1)[0] / vectors.row(1)[1];
+            assert!((ratio - weight / 2.0).abs() < 1e-6, "{ratio}");
+            assert!(
+                vectors.row(2).iter().all(|value| (value - 8.0_f32.sqrt().recip()).abs() < 1e-6)
+            );
+            assert_eq!(vectors.row(2), vectors.row(3));
+            assert_eq!(embedder.count_tokens("haus ! ! !").unwrap(), 4);
+        }
+    }
+}
+
+#[test]
+fn what_cancels_out_is_unknown() {
+    let mut file = small_file();
+    // The codes of row 1 are the axis of row 0, with the other sign: value 7, a step below 8.
+    let codes = file.len() - 8 - 64;
+    file[codes..codes + 8].copy_from_slice(&[0x89, 0x88, 0x88, 0x88, 0x87, 0x88, 0x88, 0x88]);
+    let scale = u64::from_le_bytes(*file[56..].first_chunk().unwrap()) as usize;
+    file.copy_within(scale..scale + 4, scale + 4);
+    let embedder = StaticEmbedder::from_bytes(sealed(file)).unwrap();
+    let vectors = embedder.embed(Role::Query, &["! haus", "日本"]).unwrap();
+    assert_eq!(vectors.row(0), vectors.row(1));
+}
+
+#[test]
+fn a_word_by_rules_2_is_known_as_a_whole_or_not_at_all() {
+    let starts = ["!", "a", "haus", "um", "日"];
+    let rows = |text: &str| rows_in(file_of(CONVERTED, &starts, &["s", "tur"]), text);
+    assert_eq!(rows("HAUSTÜR Häuser haus!"), [2, 6, 2, 0]);
+    assert_eq!(rows("hausx Hauss日s"), [2, 5, 4]);
+    let long = |count: usize| format!("a{}", "s".repeat(count));
+    assert_eq!(rows(&long(99)).len(), 100);
+    assert!(rows(&long(100)).is_empty());
+    let embedder = StaticEmbedder::from_bytes(file_of(CONVERTED, &starts, &["s", "tur"])).unwrap();
+    assert_eq!(embedder.count_tokens("haustür hausx 日x!").unwrap(), 6);
+    assert_eq!(embedder.count_tokens(&long(100)).unwrap(), 1);
+}
+
+#[test]
+fn words_by_rules_2_have_neither_case_nor_accents() {
+    assert_eq!(uncased_words_of("Ärger, CAFÉ. Straße"), ["arger", ",", "cafe", ".", "straße"]);
+    assert_eq!(uncased_words_of("e\u{301}te\u{301} İST"), ["ete", "ist"]);
+    assert_eq!(uncased_words_of("ab\u{1}c\u{AD}d\u{200B}e\0f"), ["abcdef"]);
+    assert_eq!(uncased_words_of("a\u{A0}b\u{2003}c\td"), ["a", "b", "c", "d"]);
+    assert_eq!(uncased_words_of("日本語のx「ok」"), ["日", "本", "語", "のx", "「", "ok", "」"]);
+    assert_eq!(uncased_words_of("3,5\u{20AC}–§7"), ["3", ",", "5€", "–", "§", "7"]);
+    assert_eq!(uncased_words_of("≠ x\u{37E}"), ["=", "x", ";"]);
+    assert_eq!(uncased_words_of("\u{F900}\u{FFFD}!"), ["\u{8C48}", "!"]);
+}
+
+#[test]
+fn pieces_and_skipped_characters_are_tokens() {
+    let embedder = StaticEmbedder::from_bytes(small_file()).unwrap();
+    for (text, tokens) in [
+        ("", 0),
+        (" \t\u{200B}", 0),
+        ("Haustür!", 2),
+        ("xhausboot", 6),
+        ("日本語 Ж, 🙂", 6),
+        ("a\u{308}", 1),
+    ] {
+        assert_eq!(embedder.count_tokens(text).unwrap(), tokens, "{text:?}");
+    }
+}
+
+#[test]
+fn the_name_is_no_part_of_the_identity() {
+    let renamed = sealed({
+        let mut file = small_file();
+        file[88..93].copy_from_slice(b"other");
+        file
+    });
+    let [small, other] =
+        [small_file(), renamed].map(|file| StaticEmbedder::from_bytes(file).unwrap());
+    assert_eq!(small.identity(), other.identity());
+    assert_eq!((&*small.identity().name, &*other.identity().name), ("small", "other"));
+}
+
+#[test]
+fn every_truncation_and_every_flipped_bit_is_an_error() {
+    for bits in [3, 4, 8] {
+        every_damage_is_an_error(&file_of(Choices { bits, ..OURS }, &STARTS, &CONTINUATIONS));
+    }
+}
+
+fn every_damage_is_an_error(file: &[u8]) {
+    for len in 0..file.len() {
+        let error = StaticEmbedder::from_bytes(file[..len].to_vec()).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "{len} bytes: {error}");
+    }
+    for bit in 0..file.len() * 8 {
+        let error = StaticEmbedder::from_bytes(flipped(file, bit)).unwrap_err();
+        let expected = matches!(error, Error::Corrupt { .. } | Error::Version { .. });
+        assert!(expected, "bit {bit}: {error}");
+    }
+}
+
+#[test]
+fn wrong_contents_under_a_right_checksum_never_panic() {
+    for choices in [OURS, CONVERTED, Choices { bits: 3, ..OURS }] {
+        let file = file_of(choices, &STARTS, &CONTINUATIONS);
+        let mut refused = 0;
+        for bit in 0..(file.len() - 8) * 8 {
+            match StaticEmbedder::from_bytes(sealed(flipped(&file, bit))) {
+                Ok(embedder) => {
+                    let vectors = embedder.embed(Role::Query, &["über"]).unwrap();
+                    assert_eq!((vectors.len(), vectors.dim()), (1, embedder.dim()), "bit {bit}");
+                }
+                Err(Error::Corrupt { .. } | Error::Version { .. }) => refused += 1,
+                Err(error) => panic!("bit {bit}: {error}"),
+            }
+        }
+        assert!(refused > 80 * 8, "only {refused} bits are checked, the numbers alone have 640");
+    }
+}
+
+#[test]
+fn damage_to_the_bundled_model_is_found() {
+    // A prime step, so that flips fall on all bits and all sections.
+    for bit in (0..BUNDLED_FILE.len() * 8).step_by(2_999_999) {
+        let error = StaticEmbedder::from_bytes(flipped(BUNDLED_FILE, bit)).unwrap_err();
+        assert!(matches!(error, Error::Corrupt { .. }), "bit {bit}: {error}");
+    }
+}
+
+fn flipped(file: &[u8], bit: usize) -> Vec<u8> {
+    let mut file = file.to_vec();
+    file[bit / 8] ^= 1 << (bit % 8);
+    file
+}
+
+/// The words of rules 1, character by character.
+fn words_by_definition(text: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    for character in composed(text).chars().flat_map(char::to_lowercase) {
+        let class = match u8::try_from(character) {
+            Ok(byte) if byte.is_ascii_alphanumeric() => Class::Letter,
+            Ok(byte @ ..0x80) => Composed::ascii(byte),
+            _ => composed_class(character),
+        };
+        match class {
+            Class::Letter => words.last_mut().unwrap().push(character),
+            Class::Symbol => words.extend([character.to_string(), String::new()]),
+            Class::Space => words.push(String::new()),
+            Class::Ignored => {}
+        }
+    }
+    words.retain(|word| !word.is_empty());
+    words
+}
+
+/// The longest pieces of a word by looking at all pieces.
+fn rows_by_definition(word: &str, pieces: [&[&str]; 2]) -> Vec<u32> {
+    let (mut rows, mut rest) = (Vec::new(), word);
+    while let Some(character) = rest.chars().next() {
+        let inside = rest.len() < word.len();
+        let known = pieces[usize::from(inside)].iter().enumerate();
+        let longest = known
+            .filter(|(_, piece)| rest.starts_with(**piece))
+            .max_by_key(|(_, piece)| piece.len());
+        let first = if inside { pieces[0].len() } else { 0 };
+        rows.extend(longest.map(|(at, _)| u32::try_from(first + at).unwrap()));
+        rest = &rest[longest.map_or(character.len_utf8(), |(_, piece)| piece.len())..];
+    }
+    rows
+}
+
+proptest! {
+    #[test]
+    fn words_are_those_of_the_definition(text in "(?s)([a-zA-Z0-9]{0,20}[ -~äÖßẞé\u{301}–\u{AD}\u{A0}İ\u{0}€日]|.){0,30}") {
+        prop_assert_eq!(words_of(&text), words_by_definition(&text));
+    }
+
+    #[test]
+    fn pieces_are_those_of_the_definition(
+        starts in prop::collection::btree_set("[ab]{1,18}|[aß]{1,5}", 1..60),
+        inside in prop::collection::btree_set("[ab]{1,18}|[aß]{1,5}", 0..60),
+        words in prop::collection::vec("[abß]{1,40}|[ab]{1,16}", 0..40),
+    ) {
+        let [starts, inside]: [Vec<&str>; 2] = [&starts, &inside].map(|set| set.iter().map(String::as_str).collect());
+        let want: Vec<u32> = words.iter().flat_map(|word| rows_by_definition(word, [&starts, &inside])).collect();
+        prop_assert_eq!(rows_in(file_of(OURS, &starts, &inside), &words.join(" ")), want);
+    }
+
+    #[test]
+    fn rows_are_counted(rows in prop::collection::vec(0_u32..50, 0..300)) {
+        let (mut counts, mut seen) = (Counts::default(), Vec::new());
+        counts.count(&[7, 7, 7], |_| {});
+        counts.count(&rows, |row| seen.push(row));
+        let mut first = rows.clone();
+        let mut known = Vec::new();
+        first.retain(|row| !known.contains(row) && { known.push(*row); true });
+        prop_assert_eq!(&seen, &first);
+        let want: Vec<(u32, u32)> = first.iter().map(|row| (*row, rows.iter().filter(|other| *other == row).map(|_| 1).sum())).collect();
+        prop_assert_eq!(&counts.distinct, &want);
+    }
+}
