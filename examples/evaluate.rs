@@ -1,4 +1,4 @@
-//! Measures retrieval on a judged set: how good the ranking is, and what the index misses.
+//! Measures retrieval on judged sets: how good the ranking is, and what the index misses.
 //!
 //! `cargo run --release --example evaluate -- examples`
 
@@ -6,34 +6,33 @@
 mod bar;
 #[path = "support/embedders.rs"]
 mod embedders;
+#[path = "support/judged.rs"]
+mod judged;
 #[path = "support/outcome.rs"]
 mod outcome;
 
 use std::{
-    collections::HashMap,
-    fmt::Display,
-    fs,
     path::{Path, PathBuf},
     process::ExitCode,
     time::Instant,
 };
 
-use anstream::eprintln;
+use judged::Judged;
 use lexopt::prelude::*;
 use outcome::{Failure, exit_code};
-use passim::{Article, Hits, Query, Retriever, eval, read_articles};
-use serde::Deserialize;
-use serde_json::{Value, json};
+use passim::{Hits, Query, Retriever, eval};
+use serde_json::{Map, Value, json};
 
 const USAGE: &str = "\
 evaluate DIR [--embedder EMBEDDER] [--k N] [--json]
 
-  DIR          corpus.jsonl (id, title, text) or a folder articles, queries.jsonl (id, text)
-               and qrels.tsv: query, document and grade with tabs between them, or query, 0,
-               document and grade with white space between them; no header line
+  DIR          a judged set, or a folder of some: corpus.jsonl (id, title, text) or a folder
+               articles, queries.jsonl (id, text) and qrels.tsv: query, document and grade with
+               tabs between them, or query, 0, document and grade with white space between
+               them; no header line. Sets with a 2 in their name count as those across languages.
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
   --k          documents that count (10)
-  --json       one JSON object instead of a table";
+  --json       one JSON object a set instead of a table";
 
 struct Args {
     set: PathBuf,
@@ -70,16 +69,32 @@ fn args() -> Result<Option<Args>, Failure> {
     Ok(Some(Args { set, embedder, k, json }))
 }
 
-/// A question of the set with its judgments.
-struct Judged {
-    text: String,
-    grades: eval::Grades<String>,
+fn run(args: &Args) -> Result<(), Failure> {
+    let sets = judged::sets(&args.set)?;
+    let mut measured = Vec::new();
+    if !args.json {
+        println!("{}", heading(args.k));
+    }
+    for set in &sets {
+        let measures = measure(set, args)?;
+        if args.json {
+            println!("{}", Value::Object(measures.clone()));
+        } else {
+            println!("{}", line(&measures));
+        }
+        measured.push(measures);
+    }
+    if !args.json && sets.len() > 1 {
+        show_means(&measured);
+    }
+    Ok(())
 }
 
-fn run(args: &Args) -> Result<(), Failure> {
-    let articles = corpus(&args.set)?;
+/// The measures of one set, each with its name.
+fn measure(set: &Path, args: &Args) -> Result<Map<String, Value>, Failure> {
+    let articles = judged::corpus(set)?;
     let documents = articles.len();
-    let questions = questions(&args.set)?;
+    let questions = judged::questions(set)?;
     let (bar, progress) = bar::bar();
     let embedder = embedders::embedder(&args.embedder)?;
     let mut retriever = Retriever::builder().embedder(embedder).progress(progress).in_memory()?;
@@ -90,146 +105,91 @@ fn run(args: &Args) -> Result<(), Failure> {
     bar.finish_and_clear();
 
     let outcomes = questions.iter().map(|question| outcome(&retriever, question, args.k));
-    let mut rows = measures(&outcomes.collect::<Result<Vec<_>, _>>()?, args.k);
-    rows.extend([
-        ("index_seconds".to_owned(), json!(index_seconds)),
-        ("documents".to_owned(), json!(documents)),
-        ("passages".to_owned(), json!(retriever.passages())),
-        ("queries".to_owned(), json!(questions.len())),
-    ]);
-    show(args, rows);
-    Ok(())
+    let outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
+    let full = set.canonicalize()?;
+    let name = full.file_name().unwrap_or(full.as_os_str()).to_string_lossy();
+    let mean = |measure: fn(&Outcome) -> Option<f64>| eval::mean(outcomes.iter().map(measure));
+    let measures = json!({
+        "set": name,
+        "documents": documents,
+        "passages": retriever.passages(),
+        "queries": questions.len(),
+        "k": args.k,
+        "ndcg": mean(|outcome| outcome.ndcg),
+        "recall": mean(|outcome| outcome.recall),
+        "mrr": mean(|outcome| outcome.reciprocal_rank),
+        "ann_recall": mean(|outcome| outcome.ann_recall),
+        "index_seconds": index_seconds,
+        "query_p50_ms": percentile_ms(&outcomes, 50),
+        "query_p95_ms": percentile_ms(&outcomes, 95),
+    });
+    match measures {
+        Value::Object(measures) => Ok(measures),
+        other => Err(format!("{other} is no object").into()),
+    }
 }
 
-/// The means over all questions, and how long these took, each with its name.
-fn measures(outcomes: &[Outcome], k: usize) -> Vec<(String, Value)> {
-    let mean = |measure: fn(&Outcome) -> Option<f64>| eval::mean(outcomes.iter().map(measure));
+/// The time that `share` percent of the questions took at most.
+fn percentile_ms(outcomes: &[Outcome], share: usize) -> Option<f64> {
     let mut seconds: Vec<f64> = outcomes.iter().map(|outcome| outcome.seconds).collect();
     seconds.sort_by(f64::total_cmp);
-    let percentile_ms = |share: usize| {
-        let rank = (seconds.len() * share).div_ceil(100).max(1) - 1;
-        seconds.get(rank).map(|seconds| seconds * 1e3)
+    let rank = (seconds.len() * share).div_ceil(100).max(1) - 1;
+    seconds.get(rank).map(|seconds| seconds * 1e3)
+}
+
+/// The columns of the table: name, width, digits after the point.
+const COLUMNS: [(&str, usize, usize); 10] = [
+    ("documents", 9, 0),
+    ("passages", 9, 0),
+    ("queries", 9, 0),
+    ("ndcg", 9, 3),
+    ("recall", 9, 3),
+    ("mrr", 9, 3),
+    ("ann_recall", 10, 3),
+    ("index_seconds", 9, 2),
+    ("query_p50_ms", 9, 2),
+    ("query_p95_ms", 9, 2),
+];
+
+fn heading(k: usize) -> String {
+    let at = |name| format!("{name}@{k}");
+    let names = ["documents", "passages", "queries"].map(str::to_owned);
+    let measures = [at("nDCG"), at("recall"), at("MRR"), at("ANN rec.")];
+    let times = ["index s", "p50 ms", "p95 ms"].map(str::to_owned);
+    let names = names.into_iter().chain(measures).chain(times);
+    let columns = names.zip(COLUMNS).map(|(name, (_, width, _))| format!(" {name:>width$}"));
+    format!("{:24}{}", "set", columns.collect::<String>())
+}
+
+fn line(measures: &Map<String, Value>) -> String {
+    let column = |(name, width, digits): (&str, usize, usize)| match measures
+        .get(name)
+        .map(|value| value.as_f64())
+    {
+        Some(Some(number)) => format!(" {number:>width$.digits$}"),
+        _ => format!(" {:>width$}", "-"),
     };
-    vec![
-        (format!("ndcg_at_{k}"), json!(mean(|outcome| outcome.ndcg))),
-        (format!("recall_at_{k}"), json!(mean(|outcome| outcome.recall))),
-        (format!("mrr_at_{k}"), json!(mean(|outcome| outcome.reciprocal_rank))),
-        (format!("ann_recall_at_{k}"), json!(mean(|outcome| outcome.ann_recall))),
-        ("query_p50_ms".to_owned(), json!(percentile_ms(50))),
-        ("query_p95_ms".to_owned(), json!(percentile_ms(95))),
-    ]
+    let name = measures.get("set").and_then(Value::as_str).unwrap_or_default();
+    format!("{name:24}{}", COLUMNS.map(column).concat())
 }
 
-fn show(args: &Args, rows: Vec<(String, Value)>) {
-    if args.json {
-        println!("{}", Value::Object(rows.into_iter().collect()));
-        return;
+/// The means of the measures over the sets across languages, within one, and over all.
+fn show_means(measured: &[Map<String, Value>]) {
+    let across =
+        |set: &&Map<String, Value>| set["set"].as_str().is_some_and(|name| name.contains('2'));
+    let kinds: [(&str, Vec<_>); 3] = [
+        ("mean across languages", measured.iter().filter(across).collect()),
+        ("mean within a language", measured.iter().filter(|set| !across(set)).collect()),
+        ("mean", measured.iter().collect()),
+    ];
+    for (kind, sets) in kinds.into_iter().filter(|(_, sets)| !sets.is_empty()) {
+        let mean = |name: &str| json!(eval::mean(sets.iter().map(|set| set[name].as_f64())));
+        let names = ["ndcg", "recall", "mrr", "ann_recall"];
+        let mut means: Map<String, Value> =
+            names.map(|name| (name.to_owned(), mean(name))).into_iter().collect();
+        means.insert("set".to_owned(), json!(kind));
+        println!("{}", line(&means));
     }
-    println!("{}", args.set.display());
-    for (name, value) in rows {
-        match value.as_f64().filter(|_| value.is_f64()) {
-            Some(number) => println!("  {name:18} {number:>10.4}"),
-            // A JSON value knows no width, its text does.
-            None => println!("  {name:18} {:>10}", value.to_string()),
-        }
-    }
-}
-
-/// The documents: lines of `corpus.jsonl`, or the files in `articles`.
-fn corpus(set: &Path) -> Result<Vec<Article>, Failure> {
-    let names = ["corpus.jsonl", "articles"];
-    let Some(corpus) = names.map(|name| set.join(name)).into_iter().find(|path| path.exists())
-    else {
-        let wanted = "wanted is a file corpus.jsonl or a folder articles in it";
-        return Err(format!("{} holds no documents: {wanted}", set.display()).into());
-    };
-    let articles = read_articles(&corpus).collect::<Result<Vec<_>, _>>()?;
-    if articles.is_empty() {
-        return Err(format!("{} holds no documents", corpus.display()).into());
-    }
-    Ok(articles)
-}
-
-/// The questions that have judgments, in the order of `queries.jsonl`.
-fn questions(set: &Path) -> Result<Vec<Judged>, Failure> {
-    #[derive(Deserialize)]
-    struct Question {
-        id: String,
-        text: String,
-    }
-    let (path, qrels) = (set.join("queries.jsonl"), set.join("qrels.tsv"));
-    let mut judgments = judgments(&qrels)?;
-    let mut questions = Vec::new();
-    for line in lines(&path)? {
-        let Question { id, text } = line.parse(|text| Ok(serde_json::from_str(text)?))?;
-        let Some(grades) = judgments.remove(&id) else { continue };
-        if text.trim().is_empty() {
-            return Err(line.error(format!("question `{id}` is blank")));
-        }
-        questions.push(Judged { text, grades });
-    }
-    if questions.is_empty() {
-        let (path, qrels) = (path.display(), qrels.display());
-        return Err(format!("no question of {path} has a judgment in {qrels}").into());
-    }
-    let unasked: usize = judgments.values().map(HashMap::len).sum();
-    if unasked > 0 {
-        let path = path.display();
-        eprintln!("warning: the questions of {unasked} judgments are missing in {path}");
-    }
-    Ok(questions)
-}
-
-/// The grades of every question that has some, by its id.
-fn judgments(path: &Path) -> Result<HashMap<String, eval::Grades<String>>, Failure> {
-    let mut judgments: HashMap<String, eval::Grades<String>> = HashMap::new();
-    for line in lines(path)? {
-        let (query, document, grade) = line.parse(judgment)?;
-        judgments.entry(query.to_owned()).or_default().insert(document.to_owned(), grade);
-    }
-    Ok(judgments)
-}
-
-/// Query, document and grade of a line of tab-separated values, or of TREC's four columns.
-fn judgment(line: &str) -> Result<(&str, &str, u8), Failure> {
-    let tabs: Vec<&str> = line.split('\t').map(str::trim).collect();
-    let words: Vec<&str> = line.split_whitespace().collect();
-    let (query, document, grade) = match (&*tabs, &*words) {
-        ([query, document, grade], _) | (_, [query, "0" | "Q0", document, grade]) => {
-            (*query, *document, *grade)
-        }
-        _ => return Err("wanted is query, document and grade, with tabs between them".into()),
-    };
-    let wrong = || format!("grade `{grade}` is not a whole number up to 255");
-    let number: i64 = grade.parse().map_err(|_| wrong())?;
-    // Negative grades mark spam in TREC's sets: no more than not relevant.
-    let grade = u8::try_from(number.max(0)).map_err(|_| wrong())?;
-    Ok((query, document, grade))
-}
-
-/// A line of a file, with its place for errors.
-struct Line<'p> {
-    path: &'p Path,
-    number: usize,
-    text: String,
-}
-
-impl Line<'_> {
-    fn parse<'l, T>(&'l self, parse: impl Fn(&'l str) -> Result<T, Failure>) -> Result<T, Failure> {
-        parse(&self.text).map_err(|error| self.error(error))
-    }
-
-    fn error(&self, wrong: impl Display) -> Failure {
-        format!("line {} of {}: {wrong}", self.number, self.path.display()).into()
-    }
-}
-
-/// The lines of a file that are not blank.
-fn lines(path: &Path) -> Result<Vec<Line<'_>>, Failure> {
-    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let lines = text.trim_start_matches('\u{feff}').lines().zip(1..);
-    let shown = lines.filter(|(line, _)| !line.trim().is_empty());
-    Ok(shown.map(|(text, number)| Line { path, number, text: text.to_owned() }).collect())
 }
 
 /// The measures of one question.

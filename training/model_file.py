@@ -69,25 +69,27 @@ def checksum(data):
     return xxhash.xxh3_64_intdigest(data[: NAME.start] + data[NAME.stop :] + data[NAME])
 
 
-def front_coded(pieces):
-    """Each piece as: bytes shared with the one before, bytes that follow, those bytes."""
+def front_coded(pieces, costs):
+    """Each piece as: bytes shared with the one before, bytes that follow, cost, those bytes."""
     coded, before = bytearray(), b""
-    for piece in map(str.encode, pieces):
+    for piece, cost in zip(map(str.encode, pieces), costs, strict=True):
         shared = len(os.path.commonprefix([before, piece]))
-        coded += bytes([shared, len(piece) - shared]) + piece[shared:]
+        coded += bytes([shared, len(piece) - shared, cost]) + piece[shared:]
         before = piece
     return bytes(coded)
 
 
 def front_decoded(coded, count):
-    """The first `count` pieces of `coded`, and what follows them."""
-    pieces, before, at = [], b"", 0
+    """The first `count` pieces of `coded`, their costs, and what follows them."""
+    pieces, costs, before, at = [], [], b"", 0
     for _ in range(count):
-        shared, more = coded[at], coded[at + 1]
-        before = before[:shared] + coded[at + 2 : at + 2 + more]
+        shared, more, cost = coded[at : at + 3]
+        at += 3
+        before = before[:shared] + coded[at : at + more]
         pieces.append(before.decode())
-        at += 2 + more
-    return pieces, coded[at:]
+        costs.append(cost)
+        at += more
+    return pieces, costs, coded[at:]
 
 
 class StaticModel:
@@ -109,7 +111,7 @@ class StaticModel:
 
     def write(self, path):
         sections = [
-            front_coded(self.vocabulary.starts) + front_coded(self.vocabulary.continuations),
+            self.vocabulary_section(),
             self.scales.astype("<f4").tobytes(),
             packed(self.codes, self.bits).tobytes(),
         ]
@@ -123,6 +125,10 @@ class StaticModel:
         checked = header + bytes(body)
         path.write_bytes(checked + struct.pack("<Q", checksum(checked)))
 
+    def vocabulary_section(self):
+        starts, continuations, costs = self.vocabulary.starts, self.vocabulary.continuations, self.vocabulary.costs
+        return front_coded(starts, costs[: len(starts)]) + front_coded(continuations, costs[len(starts) :])
+
     @classmethod
     def read(cls, path):
         """Reads a file that `write` wrote; the crate's loader is the one that checks everything."""
@@ -131,8 +137,8 @@ class StaticModel:
         if (magic, version) != (MAGIC, VERSION):
             raise SystemExit(f"{path} is not a model file of version {VERSION}")
         vocabulary, scales, codes = (data[at : at + size] for at, size in zip(spans[::2], spans[1::2]))
-        start_pieces, rest = front_decoded(vocabulary, starts)
-        continuations, _ = front_decoded(rest, rows - 1 - starts)
+        start_pieces, start_costs, rest = front_decoded(vocabulary, starts)
+        continuations, costs, _ = front_decoded(rest, rows - 1 - starts)
         codes = unpacked(np.frombuffer(codes, dtype=np.uint8).reshape(rows, dim * bits // 8), bits)
-        pieces, scales = Pieces(start_pieces, continuations), np.frombuffer(scales, "<f4")
+        pieces, scales = Pieces(start_pieces, continuations, start_costs + costs), np.frombuffer(scales, "<f4")
         return cls(name.rstrip(b"\0").decode(), pieces, codes, scales, bits, rules, pooling)

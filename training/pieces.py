@@ -4,6 +4,7 @@ src/embed/bundled/pieces.rs is the same algorithm; tests/data/bundled_parity.jso
 holds the two together.
 """
 
+import math
 import unicodedata
 from collections import Counter
 
@@ -18,6 +19,10 @@ SPACE = [(0x00, 0x20), (0x7F, 0xA0), (0x2000, 0x200A), (0x2028, 0x202F), (0x205F
 SYMBOL = [(0x21, 0x2F), (0x3A, 0x40), (0x5B, 0x60), (0x7B, 0x7E), (0xA1, 0xA9), (0xAB, 0xAC), (0xAE, 0xB4), (0xB6, 0xB9), (0xBB, 0xBF),
           (0xD7, 0xD7), (0xF7, 0xF7), (0x2010, 0x2027), (0x2030, 0x205E), (0x20A0, 0x20CF), (0x2190, 0x2BFF),
           (0x3001, 0x303F), (0x1F000, 0x1FAFF)]
+
+COST_STEPS = 16  # steps of cost for a factor e of probability
+PART = 100  # characters of a word that are cut at once
+SKIPPED = 1024  # the cost of a character that no piece covers: more than any four pieces
 
 # Turns each character that does not belong to a word into blanks around it.
 _SEPARATED = {code: "" for first, last in IGNORED for code in range(first, last + 1)}
@@ -39,33 +44,55 @@ class Pieces:
     """A vocabulary: pieces that start a word, pieces that continue one, and the unknown piece.
 
     Rows: the starts in byte order, then the continuations in byte order, then
-    one row for texts without any known piece.
+    one row for texts without any known piece. Each piece has a cost from 0 to
+    255: a word is cut into the pieces of the least sum.
     """
 
-    def __init__(self, starts, continuations):
+    def __init__(self, starts, continuations, costs=None):
         self.starts = sorted(starts, key=str.encode)
         self.continuations = sorted(continuations, key=str.encode)
         self.rows = len(self.starts) + len(self.continuations) + 1
         self.unknown = self.rows - 1
+        self.costs = [128] * self.unknown if costs is None else [int(cost) for cost in costs]
         inner = range(len(self.starts), self.unknown)
         self._tables = dict(zip(self.starts, range(self.rows))), dict(zip(self.continuations, inner))
         self._longest = max(map(len, [*starts, *continuations]))
+        self.forget_words()
+
+    def forget_words(self):
+        """Forgets how words were cut, after a change of costs."""
         self._words = {}
 
     def tokens_of_word(self, word):
-        """Rows of the longest pieces from left to right; None for a character without any piece, which is skipped."""
-        found, at = [], 0
-        while at < len(word):
-            table = self._tables[at > 0]
-            for end in range(min(len(word), at + self._longest), at, -1):
-                row = table.get(word[at:end])
+        """Rows of the cheapest pieces of a word; None for a character that no piece covers.
+
+        A word that is a piece is not cut. A word is cut in parts of at most
+        `PART` characters. Of cuts of one that cost the same, the one whose last
+        piece is longest is taken, and so on to the left.
+        """
+        whole = self._tables[0].get(word)
+        if whole is not None:
+            return [whole]
+        return [row for at in range(0, len(word), PART) for row in self._cut(word[at : at + PART], at > 0)]
+
+    def _cut(self, part, continues):
+        best = [(0, 0, None)] + [(math.inf, 0, None)] * len(part)
+        for at in range(len(part)):
+            cost, table = best[at][0], self._tables[continues or at > 0]
+            for end in range(at + 1, min(len(part), at + self._longest) + 1):
+                row = table.get(part[at:end])
                 if row is not None:
-                    break
-            else:
-                end = at + 1
-            found.append(row)
-            at = end
-        return found
+                    best[end] = min(best[end], (cost + self.costs[row], at, row))
+            best[at + 1] = min(best[at + 1], (cost + SKIPPED, at, None))
+        return self._walked_back(best)
+
+    @staticmethod
+    def _walked_back(best):
+        rows, end = [], len(best) - 1
+        while end > 0:
+            _, end, row = best[end]
+            rows.append(row)
+        return rows[::-1]
 
     def of_text(self, text):
         """Rows of all pieces of `text` in order; empty if it has none that is known."""
@@ -122,37 +149,60 @@ def is_latin(letter):
     return letter.isascii() or unicodedata.name(letter, "").startswith(("LATIN", "GREEK"))
 
 
-def learn_pieces(texts, size):
-    """`size` word pieces of `texts` (WordPiece training), as {(is continuation, text)}."""
+def learn_pieces(words, size):
+    """`size` word pieces of counted words (WordPiece training), as {(is continuation, text)}."""
     tokenizer = Tokenizer(models.WordPiece(unk_token="[UNK]"))
     tokenizer.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
     trainer = trainers.WordPieceTrainer(vocab_size=size, min_frequency=5, special_tokens=["[UNK]"], show_progress=False)
-    tokenizer.train_from_iterator((" ".join(split_words(text)) for text in texts), trainer)
+    tokenizer.train_from_iterator((" ".join([word] * count) for word, count in words.items()), trainer)
     learned = (token for token in tokenizer.get_vocab() if token != "[UNK]")
     pieces = {(token.startswith("##"), token.removeprefix("##")) for token in learned}
     return {(continues, text) for continues, text in pieces if text and all(map(is_latin, text))}
 
 
-def vocabulary(teacher, german_texts, rows):
+def vocabulary(teacher, german_texts, english_texts, rows):
     """The teacher's pieces with as many German ones as fit into `rows`, the most used ones.
 
     More are learned than fit: training leaves steps on the way to longer
-    pieces in its vocabulary, which longest match then hardly ever uses.
+    pieces in its vocabulary, which are hardly ever used.
     """
-    german_texts = list(german_texts)
-    learned = learn_pieces(german_texts, rows) - teacher.keys()
+    words = [word_counts(texts) for texts in (german_texts, english_texts)]
+    learned = learn_pieces(words[0], rows) - teacher.keys()
     letters = {(continues, letter) for _, text in learned for letter in text for continues in (False, True)}
-    learned |= letters - teacher.keys()
-    trial = pieces_from(teacher.keys() | learned)
-    uses = np.asarray(trial.counts(german_texts).sum(axis=0)).ravel()
-    used = Counter()
-    for row, text in enumerate(trial.starts + trial.continuations):
-        piece = (row >= len(trial.starts), text)
-        if piece in learned:
-            used[piece] = np.inf if piece in letters else uses[row]
-    kept = sorted(used, key=lambda piece: (-used[piece], piece))[: rows - 1 - len(teacher)]
-    return pieces_from(teacher.keys() | set(kept))
+    letters -= teacher.keys()
+    trial = pieces_from(teacher.keys() | learned | letters)
+    uses = estimate_costs(trial, words[0] + words[1])
+    of_piece = dict(zip([(False, text) for text in trial.starts] + [(True, text) for text in trial.continuations], uses))
+    order = sorted((learned | letters), key=lambda piece: (piece not in letters, -of_piece[piece], piece))
+    kept = pieces_from(teacher.keys() | set(order[: rows - 1 - len(teacher)]))
+    estimate_costs(kept, words[0] + words[1])
+    return kept
 
 
 def pieces_from(pieces):
     return Pieces([text for continues, text in pieces if not continues], [text for continues, text in pieces if continues])
+
+
+def word_counts(texts):
+    words = Counter()
+    for text in texts:
+        words.update(filter(None, split_words(text)))
+    return words
+
+
+def estimate_costs(pieces, words, rounds=3):
+    """Sets the costs of `pieces` from how often `words` use them, and returns these uses.
+
+    Costs are negative logarithms of probabilities, as of a unigram model (Kudo
+    2018); each round cuts the words by the costs of the round before.
+    """
+    for _ in range(rounds):
+        uses = np.zeros(pieces.unknown)
+        for word, count in words.items():
+            for row in pieces.tokens_of_word(word):
+                if row is not None:
+                    uses[row] += count
+        probabilities = (uses + 0.5) / (uses.sum() + 0.5 * len(uses))
+        pieces.costs = np.minimum(np.rint(-COST_STEPS * np.log(probabilities)), 255).astype(int).tolist()
+    pieces.forget_words()
+    return uses

@@ -3,6 +3,7 @@
 import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
@@ -10,9 +11,14 @@ import onnxruntime
 from onnxruntime.quantization import QuantType, quantize_dynamic
 from tokenizers import Tokenizer
 
+DIM = 384
 SHARD = 16_384  # texts per cache file
 MAX_TOKENS = 256  # the limit the teacher was made for
 BATCH_TOKENS = 1024  # fits the cache of one core; larger batches are no faster
+
+
+def digest(text):
+    return hashlib.sha256(text.encode()).digest()[:16]
 
 
 class Teacher:
@@ -34,23 +40,35 @@ class Teacher:
         self.sessions = [onnxruntime.InferenceSession(str(int8), options) for _ in range(os.cpu_count())]
 
     def texts(self, texts, report=lambda done, total: None):
-        """Unit vectors, f16 [len(texts), 384]; finished shards are read from the cache."""
-        shards = [texts[at : at + SHARD] for at in range(0, len(texts), SHARD)]
-        vectors = []
-        for done, shard in enumerate(shards):
-            report(done, len(shards))
-            vectors.append(self.shard(shard))
-        return np.concatenate(vectors)
+        """Unit vectors, f16 [len(texts), 384]; those in the cache are read from there."""
+        keys = [digest(text) for text in texts]
+        known = self.cached()
+        missing = {key: text for key, text in zip(keys, texts) if key not in known}
+        for done in range(0, len(missing), SHARD):
+            report(done, len(missing))
+            self.embed_shard(dict(islice(missing.items(), done, done + SHARD)))
+        known = self.cached()
+        vectors = np.empty((len(texts), DIM), dtype=np.float16)
+        for at, key in enumerate(keys):
+            vectors[at] = known[key]
+        return vectors
 
-    def shard(self, texts):
-        name = hashlib.sha256("\0".join(texts).encode()).hexdigest()[:24]
-        path = self.cache / f"{name}.npy"
-        if not path.exists():
-            vectors = self.tokens([encoding.ids for encoding in self.tokenizer.encode_batch(texts)])
-            part = path.with_suffix(".part.npy")
-            np.save(part, vectors.astype(np.float16))
-            os.replace(part, path)
-        return np.load(path)
+    def cached(self):
+        """The vectors of all shards by the digests of their texts."""
+        known = {}
+        for path in sorted(self.cache.glob("*.npz")):
+            with np.load(path) as shard:
+                known |= zip(map(bytes, shard["keys"]), shard["vectors"])
+        return known
+
+    def embed_shard(self, texts):
+        """Embeds texts, given by their digests, and keeps them as a shard."""
+        vectors = self.tokens([encoding.ids for encoding in self.tokenizer.encode_batch(list(texts.values()))])
+        keys = np.frombuffer(b"".join(texts), dtype=np.uint8).reshape(len(texts), -1)
+        part = self.cache / "shard.part"
+        with part.open("wb") as file:
+            np.savez(file, keys=keys, vectors=vectors.astype(np.float16))
+        os.replace(part, self.cache / f"{hashlib.sha256(keys).hexdigest()[:24]}.npz")
 
     def tokens(self, texts):
         """Unit vectors, f32 [len(texts), 384], of texts given as token ids.
@@ -68,7 +86,7 @@ class Teacher:
             batch.append(i)
         batches.append(batch)
 
-        vectors = np.empty((len(texts), 384), dtype=np.float32)
+        vectors = np.empty((len(texts), DIM), dtype=np.float32)
 
         def work(worker):
             for batch in batches[worker :: len(self.sessions)]:

@@ -1,5 +1,6 @@
 //! The static embedder: pooling of a model file's rows, and the model that is part of the crate.
 
+mod cut;
 mod format;
 mod pieces;
 mod rules;

@@ -1,8 +1,9 @@
-//! The word pieces of a model file, and the greedy longest match that finds them in a text.
+//! The word pieces of a model file, and how they are found in a text.
 
 use std::ops::Range;
 
 use super::{
+    cut::{Cut, is_inside},
     format::TextRules,
     rules::{Composed, Uncased, composed},
     short::Short,
@@ -18,11 +19,13 @@ const MAX_UNCASED: usize = 100;
 
 /// Pieces that start a word and pieces that continue one.
 ///
-/// `training/pieces.py` is the same algorithm. A piece is found by its hash: nothing but whole
+/// `training/pieces.py` is the same algorithm as rules 1. A piece is found by its hash: nothing but whole
 /// words and their beginnings is ever looked for, and most words are one piece.
 pub(super) struct Pieces {
     rules: TextRules,
     table: Table,
+    /// What each piece adds to the cost of a cut, by row.
+    costs: Vec<u8>,
 }
 
 /// The pieces of one text, with the buffers that one text after the other uses.
@@ -34,6 +37,7 @@ pub(super) struct Tokens {
     unknown: usize,
     word: String,
     queue: Queue,
+    cut: Cut,
 }
 
 /// Short words that wait until what is needed to find their pieces has come from memory.
@@ -59,7 +63,7 @@ impl Pieces {
         count: u32,
     ) -> Result<Self, Refusal> {
         let table = Table::with_room(count as usize, starts);
-        let mut pieces = Self { rules, table };
+        let mut pieces = Self { rules, table, costs: Vec::with_capacity(count as usize) };
         let mut rest = section;
         for rows in [0..starts, starts..count] {
             pieces.read_list(&mut rest, rows)?;
@@ -69,11 +73,11 @@ impl Pieces {
     }
 
     /// Takes the pieces of `rows` from the front of `section`, in strictly ascending order, each
-    /// as: bytes shared with the one before, bytes that follow, those bytes.
+    /// as: bytes shared with the one before, bytes that follow, cost, the bytes.
     fn read_list(&mut self, section: &mut &[u8], rows: Range<u32>) -> Result<(), Refusal> {
         let mut piece = Vec::with_capacity(MAX_PIECE);
         for row in rows {
-            let (shared, rest) =
+            let (shared, cost, rest) =
                 read_piece(section).ok_or(Refusal::Corrupt("a piece is cut off"))?;
             let ascends = piece.get(shared..).is_some_and(|replaced| replaced < rest);
             require(ascends && shared + rest.len() <= MAX_PIECE, "order or length of the pieces")?;
@@ -81,6 +85,7 @@ impl Pieces {
             piece.extend_from_slice(rest);
             require(std::str::from_utf8(&piece).is_ok(), "a piece is not UTF-8")?;
             self.table.insert(&piece, row);
+            self.costs.push(cost);
         }
         Ok(())
     }
@@ -100,11 +105,12 @@ impl Pieces {
     }
 }
 
-fn read_piece<'s>(section: &mut &'s [u8]) -> Option<(usize, &'s [u8])> {
-    let (&[shared, len], rest) = section.split_first_chunk()?;
+/// Bytes shared with the piece before, cost, and the bytes that follow.
+fn read_piece<'s>(section: &mut &'s [u8]) -> Option<(usize, u8, &'s [u8])> {
+    let (&[shared, len, cost], rest) = section.split_first_chunk()?;
     let (piece, rest) = rest.split_at_checked(usize::from(len))?;
     *section = rest;
-    Some((usize::from(shared), piece))
+    Some((usize::from(shared), cost, piece))
 }
 
 /// Takes words, and keeps their pieces.
@@ -127,14 +133,7 @@ impl Words for Found<'_> {
 
     fn long(&mut self, word: &str) {
         self.look_up();
-        let over = self.pieces.rules == TextRules::Uncased
-            && word.len() > MAX_UNCASED
-            && word.chars().count() > MAX_UNCASED;
-        if over {
-            self.tokens.unknown += 1;
-        } else {
-            self.cut_long(word.as_bytes());
-        }
+        self.cut(word.as_bytes());
     }
 }
 
@@ -145,55 +144,45 @@ impl Found<'_> {
             let word = self.tokens.queue.words[at];
             match self.pieces.table.whole(word) {
                 Some(row) => self.tokens.rows.push(row),
-                None => self.cut_short(word),
+                None => self.cut(&word.bytes().to_le_bytes()[..word.len()]),
             }
         }
     }
 
-    /// The longest pieces of `word`, which is ASCII, from left to right. A character without any
-    /// is skipped by rules 1; by rules 2 the whole word is unknown then.
-    fn cut_short(&mut self, word: Short) {
-        let before = self.tokens.rows.len();
-        let (mut rest, mut place) = (word, Place::Start);
-        while rest.len() > 0 {
-            let piece = self.pieces.table.longest(rest, place);
-            if self.take(piece, before) {
-                return;
-            }
-            rest = rest.after(piece.map_or(1, |(_, len)| len));
-            place = Place::Inside;
+    /// Finds the pieces of one word.
+    fn cut(&mut self, word: &[u8]) {
+        match self.pieces.rules {
+            TextRules::Composed => self.cut_cheaply(word),
+            TextRules::Uncased => self.cut_greedily(word),
         }
     }
 
-    /// [`cut_short`](Self::cut_short) of any word.
-    fn cut_long(&mut self, word: &[u8]) {
+    /// The cheapest pieces of `word`, itself if it is one; a character that none covers is skipped.
+    fn cut_cheaply(&mut self, word: &[u8]) {
+        let Pieces { table, costs, .. } = self.pieces;
+        let Tokens { rows, unknown, cut, .. } = &mut *self.tokens;
+        match table.starts_of(word, Place::Start).next() {
+            Some((row, len)) if len == word.len() => rows.push(row),
+            _ => *unknown += cut.cheapest(table, costs, word, rows),
+        }
+    }
+
+    /// The longest pieces of `word` from left to right; a word with a character without any is
+    /// unknown as a whole, as is one that is too long.
+    fn cut_greedily(&mut self, word: &[u8]) {
         let before = self.tokens.rows.len();
+        let characters = word.iter().filter(|byte| !is_inside(**byte)).count();
         let (mut rest, mut place) = (word, Place::Start);
         while !rest.is_empty() {
-            let piece = self.pieces.table.longest_of(rest, place);
-            if self.take(piece, before) {
+            let piece = self.pieces.table.starts_of(rest, place).next();
+            let Some((row, len)) = piece.filter(|_| characters <= MAX_UNCASED) else {
+                self.tokens.rows.truncate(before);
+                self.tokens.unknown += 1;
                 return;
-            }
-            let inside = |byte: &&u8| **byte & 0xC0 == 0x80;
-            let character = 1 + rest[1..].iter().take_while(inside).count();
-            rest = &rest[piece.map_or(character, |(_, len)| len)..];
+            };
+            self.tokens.rows.push(row);
+            rest = &rest[len..];
             place = Place::Inside;
         }
-    }
-
-    /// Takes a piece of a word whose pieces are those after the first `before`; `true` if the
-    /// rest of the word does not count.
-    #[inline]
-    fn take(&mut self, piece: Option<(u32, usize)>, before: usize) -> bool {
-        if let Some((row, _)) = piece {
-            self.tokens.rows.push(row);
-            return false;
-        }
-        self.tokens.unknown += 1;
-        let all = self.pieces.rules == TextRules::Uncased;
-        if all {
-            self.tokens.rows.truncate(before);
-        }
-        all
     }
 }

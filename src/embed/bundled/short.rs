@@ -45,11 +45,4 @@ impl Short {
     pub(super) fn first(self, len: usize) -> Self {
         Self::new(self.bytes, len)
     }
-
-    /// What follows the first `len` bytes, of which there are as many.
-    #[inline]
-    pub(super) fn after(self, len: usize) -> Self {
-        let bytes = self.bytes.checked_shr(8 * u32::try_from(len).unwrap_or(0)).unwrap_or(0);
-        Self { bytes, len: self.len - len }
-    }
 }

@@ -110,7 +110,7 @@ impl Table {
         self.longest = len.max(self.longest);
     }
 
-    /// Fetches what [`whole`](Self::whole) and [`longest`](Self::longest) will need of a word.
+    /// Fetches what [`whole`](Self::whole) and [`starts`](Self::starts) will need of a word.
     #[inline]
     pub(super) fn fetch(&self, word: Short) {
         let at = self.slot(short_hash(word, Place::Start));
@@ -123,34 +123,37 @@ impl Table {
         self.find(word, short_hash(word, Place::Start), Place::Start)
     }
 
-    /// Row and length of the longest piece that `rest`, which is not empty, starts with.
+    /// Row and length of each piece that `rest`, which is not empty, starts with, the longest first.
     #[inline]
-    pub(super) fn longest(&self, rest: Short, place: Place) -> Option<(u32, usize)> {
+    pub(super) fn starts(&self, rest: Short, place: Place) -> impl Iterator<Item = (u32, usize)> {
         let mut lengths = self.lengths[self.entry(rest, place)] | BELOW;
         lengths &= u16::MAX >> (SHORT - rest.len());
-        while lengths != 0 {
+        let next_length = move || {
             let len = (u16::BITS - lengths.leading_zeros()) as usize;
-            lengths ^= 1 << (len - 1);
+            lengths &= !(1_u16 << len.checked_sub(1)?);
+            Some(len)
+        };
+        std::iter::from_fn(next_length).filter_map(move |len| {
             let piece = rest.first(len);
             let hash = short_hash(piece, place);
-            if self.may_have(hash)
-                && let Some(row) = self.find(piece, hash, place)
-            {
-                return Some((row, len));
-            }
-        }
-        None
+            let row = self.may_have(hash).then(|| self.find(piece, hash, place)).flatten()?;
+            Some((row, len))
+        })
     }
 
-    /// [`longest`](Self::longest) of any string.
-    pub(super) fn longest_of(&self, rest: &[u8], place: Place) -> Option<(u32, usize)> {
+    /// [`starts`](Self::starts) of any string.
+    pub(super) fn starts_of(
+        &self,
+        rest: &[u8],
+        place: Place,
+    ) -> impl Iterator<Item = (u32, usize)> {
         let most = self.longest.min(rest.len());
-        let long = (SHORT + 1..=most).rev().find_map(|len| {
+        let long = (SHORT + 1..=most).rev().filter_map(move |len| {
             let hash = long_hash(&rest[..len], place);
             let row = self.may_have(hash).then(|| self.find_long(&rest[..len], hash, place));
             Some((row.flatten()?, len))
         });
-        long.or_else(|| self.longest(Short::of(rest), place))
+        long.chain(self.starts(Short::of(rest), place))
     }
 
     #[inline]

@@ -76,11 +76,18 @@ fn packed(bits: u32, steps: &[u8]) -> Vec<u8> {
     }
 }
 
+/// Of a piece: long ones are dear, so that the cheapest cut is not that of the longest pieces.
+fn cost(piece: &str) -> u8 {
+    u8::try_from(piece.len() * piece.len()).unwrap_or(u8::MAX)
+}
+
 fn front_coded(pieces: &[&str]) -> Vec<u8> {
     let (mut coded, mut before) = (Vec::new(), "");
     for piece in pieces {
         let shared = before.bytes().zip(piece.bytes()).take_while(|(a, b)| a == b).count();
-        coded.extend([u8::try_from(shared).unwrap(), u8::try_from(piece.len() - shared).unwrap()]);
+        let [shared_len, len] =
+            [shared, piece.len() - shared].map(|len| u8::try_from(len).unwrap());
+        coded.extend([shared_len, len, cost(piece)]);
         coded.extend(&piece.as_bytes()[shared..]);
         before = piece;
     }
@@ -150,15 +157,27 @@ fn composed_and_decomposed_text_is_the_same() {
 }
 
 #[test]
-fn the_longest_piece_is_taken_and_what_has_none_is_skipped() {
+fn the_cheapest_pieces_are_taken_and_what_has_none_is_skipped() {
     let [bang, house, door, eszett, over] = [0, 1, 2, 3, 5];
     let [boat, genitive, door_end] = [6, 7, 8];
     assert_eq!(rows_of("Haustür"), [door]);
-    assert_eq!(rows_of("Haustürtür"), [door, door_end]);
+    // Cheaper than the longer piece "haustür" and one more.
+    assert_eq!(rows_of("Haustürtür"), [house, door_end, door_end]);
     assert_eq!(rows_of("Hausboots!"), [house, boat, genitive, bang]);
     assert_eq!(rows_of("ß Häuser über"), [eszett, genitive, over]);
     assert_eq!(rows_of("xhausboot"), [genitive, boat]);
     assert!(rows_of("日本語 Ж").is_empty());
+}
+
+#[test]
+fn a_long_word_is_cut_in_parts() {
+    let pieces = |text: &str| rows_in(file_of(OURS, &["ab", "b"], &["ab", "b"]), text);
+    assert_eq!(pieces(&"ab".repeat(200)), [vec![0], vec![2; 199]].concat());
+    // Character 100 ends a part: the piece that would go beyond it is not found.
+    assert_eq!(
+        pieces(&format!("b{}", "ab".repeat(60))),
+        [vec![1], vec![2; 49], vec![3], vec![2; 10]].concat()
+    );
 }
 
 #[test]
@@ -321,18 +340,45 @@ fn words_by_definition(text: &str) -> Vec<String> {
     words
 }
 
-/// The longest pieces of a word by looking at all pieces.
-fn rows_by_definition(word: &str, pieces: [&[&str]; 2]) -> Vec<u32> {
+/// The pieces of which a word by rules 1 can be cut, by looking at all of them: `pieces` are those
+/// that start a word and those inside one.
+fn cheapest_by_definition(word: &str, pieces: [&[&str]; 2]) -> Vec<u32> {
+    if let Some(whole) = pieces[0].iter().position(|piece| *piece == word) {
+        return vec![u32::try_from(whole).unwrap()];
+    }
+    // For each place: what the way to it costs, where its last step begins, and the way.
+    let mut ways = vec![(0, 0, Vec::new())];
+    let ends: Vec<usize> = word.char_indices().map(|(at, _)| at).chain([word.len()]).collect();
+    for &end in &ends[1..] {
+        let ways_here = ends.iter().zip(&ways).flat_map(|(&start, way)| {
+            let inside = start > 0;
+            let first = if inside { pieces[0].len() } else { 0 };
+            let known =
+                pieces[usize::from(inside)].iter().position(|piece| *piece == &word[start..end]);
+            let known = known.map(|at| {
+                (cost(&word[start..end]).into(), Some(u32::try_from(first + at).unwrap()))
+            });
+            let skipped = (word[start..end].chars().count() == 1).then_some((1024, None));
+            known.into_iter().chain(skipped).map(move |(cost, row): (u32, _)| {
+                (way.0 + cost, start, way.2.iter().copied().chain(row).collect())
+            })
+        });
+        let best = ways_here.min_by_key(|way: &(u32, usize, Vec<u32>)| (way.0, way.1)).unwrap();
+        ways.push(best);
+    }
+    ways.pop().unwrap().2
+}
+
+/// The longest pieces of a word by rules 2, by looking at all pieces.
+fn longest_by_definition(word: &str, pieces: [&[&str]; 2]) -> Vec<u32> {
     let (mut rows, mut rest) = (Vec::new(), word);
-    while let Some(character) = rest.chars().next() {
+    while !rest.is_empty() {
         let inside = rest.len() < word.len();
         let known = pieces[usize::from(inside)].iter().enumerate();
-        let longest = known
-            .filter(|(_, piece)| rest.starts_with(**piece))
-            .max_by_key(|(_, piece)| piece.len());
-        let first = if inside { pieces[0].len() } else { 0 };
-        rows.extend(longest.map(|(at, _)| u32::try_from(first + at).unwrap()));
-        rest = &rest[longest.map_or(character.len_utf8(), |(_, piece)| piece.len())..];
+        let known = known.filter(|(_, piece)| rest.starts_with(**piece));
+        let Some((at, piece)) = known.max_by_key(|(_, piece)| piece.len()) else { return vec![] };
+        rows.push(u32::try_from(at + if inside { pieces[0].len() } else { 0 }).unwrap());
+        rest = &rest[piece.len()..];
     }
     rows
 }
@@ -350,8 +396,11 @@ proptest! {
         words in prop::collection::vec("[abß]{1,40}|[ab]{1,16}", 0..40),
     ) {
         let [starts, inside]: [Vec<&str>; 2] = [&starts, &inside].map(|set| set.iter().map(String::as_str).collect());
-        let want: Vec<u32> = words.iter().flat_map(|word| rows_by_definition(word, [&starts, &inside])).collect();
-        prop_assert_eq!(rows_in(file_of(OURS, &starts, &inside), &words.join(" ")), want);
+        let pieces = [&*starts, &*inside];
+        let cheapest: Vec<u32> = words.iter().flat_map(|word| cheapest_by_definition(word, pieces)).collect();
+        let longest: Vec<u32> = words.iter().flat_map(|word| longest_by_definition(word, pieces)).collect();
+        prop_assert_eq!(rows_in(file_of(OURS, &starts, &inside), &words.join(" ")), cheapest);
+        prop_assert_eq!(rows_in(file_of(CONVERTED, &starts, &inside), &words.join(" ")), longest);
     }
 
     #[test]

@@ -1,0 +1,143 @@
+//! A judged set: documents, questions, and which documents answer them how well.
+
+use std::{
+    collections::HashMap,
+    fmt::Display,
+    fs,
+    path::{Path, PathBuf},
+};
+
+use anstream::eprintln;
+use passim::{Article, eval, read_articles};
+use serde::Deserialize;
+
+use super::outcome::Failure;
+
+const JUDGMENTS: &str = "qrels.tsv";
+
+/// A question of a set with its judgments.
+pub struct Judged {
+    pub text: String,
+    pub grades: eval::Grades<String>,
+}
+
+/// The sets at `folder`: itself, or those in it, by name.
+pub fn sets(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if folder.join(JUDGMENTS).exists() {
+        return Ok(vec![folder.to_owned()]);
+    }
+    let wrong = |error| format!("{}: {error}", folder.display());
+    let mut sets = Vec::new();
+    for entry in fs::read_dir(folder).map_err(wrong)? {
+        let path = entry.map_err(wrong)?.path();
+        if path.join(JUDGMENTS).exists() {
+            sets.push(path);
+        }
+    }
+    sets.sort();
+    if sets.is_empty() {
+        return Err(format!(
+            "neither {} nor a folder in it holds a file {JUDGMENTS}",
+            folder.display()
+        )
+        .into());
+    }
+    Ok(sets)
+}
+
+/// The documents: lines of `corpus.jsonl`, or the files in `articles`.
+pub fn corpus(set: &Path) -> Result<Vec<Article>, Failure> {
+    let names = ["corpus.jsonl", "articles"];
+    let Some(corpus) = names.map(|name| set.join(name)).into_iter().find(|path| path.exists())
+    else {
+        let wanted = "wanted is a file corpus.jsonl or a folder articles in it";
+        return Err(format!("{} holds no documents: {wanted}", set.display()).into());
+    };
+    let articles = read_articles(&corpus).collect::<Result<Vec<_>, _>>()?;
+    if articles.is_empty() {
+        return Err(format!("{} holds no documents", corpus.display()).into());
+    }
+    Ok(articles)
+}
+
+/// The questions that have judgments, in the order of `queries.jsonl`.
+pub fn questions(set: &Path) -> Result<Vec<Judged>, Failure> {
+    #[derive(Deserialize)]
+    struct Question {
+        id: String,
+        text: String,
+    }
+    let (path, qrels) = (set.join("queries.jsonl"), set.join(JUDGMENTS));
+    let mut judgments = judgments(&qrels)?;
+    let mut questions = Vec::new();
+    for line in lines(&path)? {
+        let Question { id, text } = line.parse(|text| Ok(serde_json::from_str(text)?))?;
+        let Some(grades) = judgments.remove(&id) else { continue };
+        if text.trim().is_empty() {
+            return Err(line.error(format!("question `{id}` is blank")));
+        }
+        questions.push(Judged { text, grades });
+    }
+    if questions.is_empty() {
+        let (path, qrels) = (path.display(), qrels.display());
+        return Err(format!("no question of {path} has a judgment in {qrels}").into());
+    }
+    let unasked: usize = judgments.values().map(HashMap::len).sum();
+    if unasked > 0 {
+        let path = path.display();
+        eprintln!("warning: the questions of {unasked} judgments are missing in {path}");
+    }
+    Ok(questions)
+}
+
+/// The grades of every question that has some, by its id.
+fn judgments(path: &Path) -> Result<HashMap<String, eval::Grades<String>>, Failure> {
+    let mut judgments: HashMap<String, eval::Grades<String>> = HashMap::new();
+    for line in lines(path)? {
+        let (query, document, grade) = line.parse(judgment)?;
+        judgments.entry(query.to_owned()).or_default().insert(document.to_owned(), grade);
+    }
+    Ok(judgments)
+}
+
+/// Query, document and grade of a line of tab-separated values, or of TREC's four columns.
+fn judgment(line: &str) -> Result<(&str, &str, u8), Failure> {
+    let tabs: Vec<&str> = line.split('\t').map(str::trim).collect();
+    let words: Vec<&str> = line.split_whitespace().collect();
+    let (query, document, grade) = match (&*tabs, &*words) {
+        ([query, document, grade], _) | (_, [query, "0" | "Q0", document, grade]) => {
+            (*query, *document, *grade)
+        }
+        _ => return Err("wanted is query, document and grade, with tabs between them".into()),
+    };
+    let wrong = || format!("grade `{grade}` is not a whole number up to 255");
+    let number: i64 = grade.parse().map_err(|_| wrong())?;
+    // Negative grades mark spam in TREC's sets: no more than not relevant.
+    let grade = u8::try_from(number.max(0)).map_err(|_| wrong())?;
+    Ok((query, document, grade))
+}
+
+/// A line of a file, with its place for errors.
+struct Line<'p> {
+    path: &'p Path,
+    number: usize,
+    text: String,
+}
+
+impl Line<'_> {
+    fn parse<'l, T>(&'l self, parse: impl Fn(&'l str) -> Result<T, Failure>) -> Result<T, Failure> {
+        parse(&self.text).map_err(|error| self.error(error))
+    }
+
+    fn error(&self, wrong: impl Display) -> Failure {
+        format!("line {} of {}: {wrong}", self.number, self.path.display()).into()
+    }
+}
+
+/// The lines of a file that are not blank.
+fn lines(path: &Path) -> Result<Vec<Line<'_>>, Failure> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    let lines = text.trim_start_matches('\u{feff}').lines().zip(1..);
+    let shown = lines.filter(|(line, _)| !line.trim().is_empty());
+    Ok(shown.map(|(text, number)| Line { path, number, text: text.to_owned() }).collect())
+}
