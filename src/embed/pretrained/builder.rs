@@ -128,7 +128,9 @@ impl FastEmbedderBuilder {
     /// shared one (`cargo bench --bench runs`), and 16,384 on other devices, which was not
     /// measured. With 0 each text has a run of its own.
     ///
-    /// It has no effect on dynamically quantised models. [`EmbedStage`](crate::EmbedStage)
+    /// It has no effect on dynamically quantised models, and is refused for a model that candle
+    /// runs, unless it is 0: its vectors would depend, in their last bits, on the texts beside
+    /// them. [`EmbedStage`](crate::EmbedStage)
     /// hands over no more than its [`batch_tokens`](crate::EmbedStage::batch_tokens) at once.
     #[must_use]
     pub fn run_tokens(mut self, tokens: usize) -> Self {
@@ -141,8 +143,8 @@ impl FastEmbedderBuilder {
     /// # Errors
     ///
     /// [`Error::Setting`] if `workers` or `threads` is 0, `max_length` is more than the model has
-    /// positions for or leaves no room for text, or there are `providers` for a model that candle
-    /// runs; [`Error::Choice`] if it is not trained for `pooling`; [`Error::Provider`] if one of
+    /// positions for or leaves no room for text, or there are `providers` or `run_tokens` for a
+    /// model that candle runs; [`Error::Choice`] if it is not trained for `pooling`; [`Error::Provider`] if one of
     /// `providers` cannot be used; and those of [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
     pub fn build(self) -> Result<FastEmbedder> {
         self.opening.check()?;
@@ -150,8 +152,11 @@ impl FastEmbedderBuilder {
         let recipe = self.recipe(&loaded)?;
         let Loaded { name, files, dim: expected, runs_alone, .. } = loaded;
         let identity = ModelIdentity { hash: files.hash(&recipe.words()), name };
-        let runs_alone = runs_alone || files.is_dynamically_quantized();
         self.check(files.engine)?;
+        // A dynamically quantised model rounds all texts of a run alike; candle multiplies
+        // matrices of other heights in another order.
+        let is_rounded = runs_alone || files.is_dynamically_quantized();
+        let runs_alone = is_rounded || files.engine == Engine::Candle;
 
         let sessions = self.sessions(&identity.name, files, &recipe)?;
         let tried = sessions.run(|session| try_out(session, expected));
@@ -160,7 +165,6 @@ impl FastEmbedderBuilder {
         let room = "enough for special tokens, prefix and 8 tokens of text";
         Error::check_setting("max_length", recipe.max_length, taken + ROOM.., room)?;
         let max_tokens = recipe.max_length - taken;
-        // A dynamically quantised model rounds all texts of a run alike.
         let run_tokens = self.opening.run_tokens(runs_alone, self.run_tokens);
         Ok(FastEmbedder { identity, dim, max_tokens, recipe, run_tokens, tokens, sessions })
     }
@@ -168,6 +172,10 @@ impl FastEmbedderBuilder {
     /// Makes sure that `engine` is there and can do what the user set.
     fn check(&self, engine: Engine) -> Result<()> {
         engine.require(&self.opening.providers)?;
+        if engine == Engine::Candle {
+            let allowed = "0 for a model in candle, where each text has a run of its own";
+            Error::check_setting("run_tokens", self.run_tokens.unwrap_or(0), ..1, allowed)?;
+        }
         let allowed = match (engine, self.pooling) {
             (_, None)
             | (Engine::OnnxRuntime, Some(Pooling::Cls | Pooling::Mean))
