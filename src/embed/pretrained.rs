@@ -28,7 +28,7 @@ use recipe::Recipe;
 /// tokens together: nothing is padded, which on a CPU is faster than batches of like length,
 /// takes less memory, and leaves a text's vector independent of the others: on a processor to
 /// the bit, as far as was tried. Texts of a dynamically quantised model run alone, since it
-/// rounds all texts of a run alike.
+/// rounds all texts of a run alike; so do those of a model in candle.
 ///
 /// Several threads may call at once: each call takes one of
 /// [`max_workers`](Embedder::max_workers) sessions and waits if none is free. To embed many
