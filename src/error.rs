@@ -39,6 +39,17 @@ pub enum Error {
         allowed: &'static str,
     },
 
+    /// A setting does not go with the model.
+    #[error("setting `{name}` is `{got}`, allowed is {allowed}")]
+    Choice {
+        /// Name of the setting as written in code.
+        name: &'static str,
+        /// The value that was given.
+        got: &'static str,
+        /// What goes with it.
+        allowed: &'static str,
+    },
+
     /// A recall was asked of a graph whose recall was not measured. Calibrate it first.
     #[error(
         "a recall was asked for, but the graph is not calibrated: call `calibrate` with queries \
@@ -150,7 +161,8 @@ pub enum Error {
     /// A file of a model's folder is missing or cannot be read.
     #[error(
         "model file {} could not be read; a model's folder holds model.onnx, tokenizer.json, \
-         config.json and tokenizer_config.json",
+         config.json and tokenizer_config.json, or of a Qwen3 model.safetensors in the place of \
+         model.onnx",
         path.display()
     )]
     ModelFile {

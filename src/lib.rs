@@ -53,6 +53,7 @@
 //! | `load-dynamic` | yes | ONNX Runtime is loaded when the first such model is; without it, it is linked from the folder `ORT_LIB_PATH` |
 //! | `download-binaries` | no | it is downloaded while building, to be linked; needs `default-features = false` |
 //! | `hub` | yes | models are downloaded by name |
+//! | `qwen3` | no | `FastEmbedder` opens Qwen3 embedding models, too, which candle runs on the processor |
 //! | `cuda`, `coreml`, `directml` | no | models run on these devices (`ExecutionProvider`) |
 //!
 //! # Limits
@@ -116,7 +117,7 @@ pub use index::{
 #[cfg(feature = "hub")]
 pub use onnx::Download;
 #[cfg(feature = "fastembed")]
-pub use onnx::ExecutionProvider;
+pub use onnx::{Engine, ExecutionProvider};
 pub use passage::Passage;
 pub use progress::{Cancel, Phase, Progress};
 pub use query::Query;

@@ -1,4 +1,4 @@
-//! Transformer models, run by fastembed over ONNX Runtime.
+//! Transformer models, run by fastembed over ONNX Runtime or in candle.
 
 mod builder;
 #[cfg(feature = "hub")]
@@ -22,13 +22,13 @@ use crate::{
 use piece::Piece;
 use recipe::Recipe;
 
-/// A transformer model that runs in ONNX Runtime.
+/// A transformer model that runs in ONNX Runtime, or in candle.
 ///
 /// Only texts of the same length in tokens share a run of the model, short ones up to 192
 /// tokens together: nothing is padded, which on a CPU is faster than batches of like length,
 /// takes less memory, and leaves a text's vector independent of the others: on a processor to
 /// the bit, as far as was tried. Texts of a dynamically quantised model run alone, since it
-/// rounds all texts of a run alike.
+/// rounds all texts of a run alike; so do those of a model in candle.
 ///
 /// Several threads may call at once: each call takes one of
 /// [`max_workers`](Embedder::max_workers) sessions and waits if none is free. To embed many
@@ -55,6 +55,12 @@ use recipe::Recipe;
 /// one environment of ONNX Runtime: if it also uses the crates `ort` or `fastembed` itself,
 /// an environment that those made first is an [`Error::Runtime`].
 ///
+/// # candle
+///
+/// Qwen3 models without an ONNX graph need the feature `qwen3` and no ONNX Runtime: candle runs
+/// them, on the processor. All sessions share one set of weights, of 32 bits each. `threads` are
+/// those of its matrix products; `providers` are refused.
+///
 /// # Examples
 ///
 /// ```no_run
@@ -78,10 +84,10 @@ pub struct FastEmbedder {
 }
 
 impl FastEmbedder {
-    /// Loads an ONNX model from a folder, with the settings of [`FastEmbedderBuilder`] at
-    /// their defaults.
+    /// Loads a model from a folder, with the settings of [`FastEmbedderBuilder`] at their
+    /// defaults.
     ///
-    /// The folder holds `model.onnx` or `onnx/model.onnx`, beside it the files of weights that
+    /// The folder of an ONNX model holds `model.onnx` or `onnx/model.onnx`, beside it the files of weights that
     /// the graph names, and the files `tokenizer.json`, `config.json` and
     /// `tokenizer_config.json`, as exporters write them; `special_tokens_map.json` is read
     /// if it is there. Pooling is read from `1_Pooling/config.json` and is the mean without
@@ -89,10 +95,17 @@ impl FastEmbedder {
     /// `tokenizer_config.json` and `sentence_bert_config.json` state. There are no
     /// prefixes: set those that the model was trained with.
     ///
+    /// With the feature `qwen3`, a folder without a graph may hold a Qwen3 model: `config.json`
+    /// with `"model_type": "qwen3"`, `tokenizer.json`, and `model.safetensors` or the shards that
+    /// `model.safetensors.index.json` names. It is pooled by its last token, and its length of
+    /// input is 2,048 unless less is stated or another one is
+    /// [set](FastEmbedderBuilder::max_length): memory grows with its square.
+    ///
     /// # Errors
     ///
     /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::Runtime`] if
-    /// ONNX Runtime is not there, [`Error::Model`] if it does not run the model.
+    /// ONNX Runtime is needed and not there, [`Error::Model`] if the model does not run, or needs
+    /// a feature that is off.
     pub fn from_folder(folder: impl Into<PathBuf>) -> Result<Self> {
         FastEmbedderBuilder::from_folder(folder).build()
     }
@@ -116,7 +129,7 @@ impl FastEmbedder {
     /// # Errors
     ///
     /// [`Error::UnknownModel`] if there is no such model, [`Error::Runtime`] if ONNX Runtime
-    /// is not there, [`Error::Model`] if the files cannot be downloaded or run.
+    /// is needed and not there, [`Error::Model`] if the files cannot be downloaded or run.
     #[cfg(feature = "hub")]
     pub fn from_name(name: impl Into<String>) -> Result<Self> {
         FastEmbedderBuilder::from_name(name).build()
@@ -126,7 +139,7 @@ impl FastEmbedder {
     #[cfg(feature = "hub")]
     #[must_use]
     pub fn models() -> &'static [PretrainedModel] {
-        &models::MODELS
+        models::MODELS
     }
 }
 

@@ -1,7 +1,5 @@
 //! The files of one model: which they are, what they say of pooling and length, and their hash.
 
-use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -10,6 +8,7 @@ use memchr::memmem;
 use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
 
+use super::{Engine, engine, graph::external_names, shards};
 use crate::{Cause, Error, Pooling, Result};
 
 /// Where exporters put the graph.
@@ -25,10 +24,12 @@ const SHIFTED_POSITIONS: [&str; 4] = ["roberta", "xlm-roberta", "camembert", "mp
 #[derive(Clone)]
 pub(crate) struct ModelFiles {
     folder: PathBuf,
+    pub(crate) engine: Engine,
     /// Where the graph is.
     pub(crate) graph: PathBuf,
+    /// Empty where there is no graph.
     pub(crate) onnx: Vec<u8>,
-    /// Weights kept beside the graph, by file name.
+    /// Weights kept beside the graph, or without one, by file name.
     pub(crate) external: Vec<(String, Vec<u8>)>,
     weight_bytes: usize,
     pub(crate) tokenizer: Vec<u8>,
@@ -40,10 +41,20 @@ pub(crate) struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Reads a folder that holds one model.
+    /// Reads a folder that holds one model with a graph, or a Qwen3 model.
+    pub(crate) fn read_embedder(folder: &Path) -> Result<Self> {
+        if graph_in(folder).is_some() || !shards::is_qwen3(folder)? {
+            return Self::read(folder);
+        }
+        if cfg!(not(feature = "qwen3")) {
+            return Err(engine::without_candle(folder_name(folder)));
+        }
+        Self::read_shards(folder, &shards::shards(folder)?)
+    }
+
+    /// Reads a folder that holds one model with a graph.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
-        let graph = GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists());
-        let graph = graph.unwrap_or_else(|| folder.join(GRAPHS[0]));
+        let graph = graph_in(folder).unwrap_or_else(|| folder.join(GRAPHS[0]));
         let onnx = contents(&graph)?;
         let named = external_names(&onnx).map_err(|source| unread(&graph, source))?;
         let external: Vec<_> = named.iter().map(|name| graph.with_file_name(name)).collect();
@@ -56,6 +67,26 @@ impl ModelFiles {
         Self::with_graph(folder, graph, contents(graph)?, external)
     }
 
+    /// Reads the weights in `shards` and what else a model without a graph has in `folder`.
+    pub(super) fn read_shards(folder: &Path, shards: &[PathBuf]) -> Result<Self> {
+        let external = weights_in(shards)?;
+        Ok(Self {
+            folder: folder.to_owned(),
+            engine: Engine::Candle,
+            graph: PathBuf::new(),
+            onnx: Vec::new(),
+            weight_bytes: external.iter().map(|(_, bytes)| bytes.len()).sum(),
+            external,
+            tokenizer: contents(&folder.join("tokenizer.json"))?,
+            config: contents(&folder.join("config.json"))?,
+            special_tokens_map: Vec::new(),
+            // Only what it states of the length is read.
+            tokenizer_config: optional(&folder.join("tokenizer_config.json"))?
+                .unwrap_or_else(|| b"{}".to_vec()),
+            output: None,
+        })
+    }
+
     /// Reads what belongs to the graph `onnx`.
     fn with_graph(
         folder: &Path,
@@ -63,12 +94,12 @@ impl ModelFiles {
         onnx: Vec<u8>,
         external: &[PathBuf],
     ) -> Result<Self> {
-        let external = external.iter().map(|path| Ok((file_name(path), contents(path)?)));
-        let external = external.collect::<Result<Vec<_>>>()?;
+        let external = weights_in(external)?;
         let beside = external.iter().map(|(_, bytes)| bytes.len());
         let text = |name: &str| contents(&folder.join(name));
         Ok(Self {
             folder: folder.to_owned(),
+            engine: Engine::OnnxRuntime,
             graph: graph.to_owned(),
             weight_bytes: onnx.len() + beside.sum::<usize>(),
             onnx,
@@ -92,11 +123,10 @@ impl ModelFiles {
 
     /// Name of the folder.
     pub(crate) fn name(&self) -> String {
-        let folder = self.folder.canonicalize().unwrap_or_else(|_| self.folder.clone());
-        file_name(&folder)
+        folder_name(&self.folder)
     }
 
-    /// Bytes of weights, which every session holds once.
+    /// Bytes of weights, as they are in the files.
     pub(crate) fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }
@@ -114,10 +144,14 @@ impl ModelFiles {
         memmem::find(&self.onnx, b"DynamicQuantize").is_some()
     }
 
-    /// The pooling that `1_Pooling/config.json` states; [`Pooling::Mean`] without that file.
+    /// The pooling that `1_Pooling/config.json` states; what is usual without that file.
     pub(crate) fn pooling(&self) -> Result<Pooling> {
         let path = self.folder.join("1_Pooling/config.json");
-        let Some(bytes) = optional(&path)? else { return Ok(Pooling::Mean) };
+        let usual = match self.engine {
+            Engine::OnnxRuntime => Pooling::Mean,
+            Engine::Candle => Pooling::LastToken,
+        };
+        let Some(bytes) = optional(&path)? else { return Ok(usual) };
         let config = json(&path, &bytes)?;
         let modes: Vec<&str> = match (&config["pooling_mode"], config.as_object()) {
             (Value::String(mode), _) => vec![mode.as_str()],
@@ -130,10 +164,14 @@ impl ModelFiles {
                 .collect(),
             _ => Vec::new(),
         };
-        match modes[..] {
-            ["mean" | "pooling_mode_mean_tokens"] => Ok(Pooling::Mean),
-            ["cls" | "pooling_mode_cls_token"] => Ok(Pooling::Cls),
-            _ => Err(unread(&path, format!("pooling {modes:?} is neither `mean` nor `cls`"))),
+        match (self.engine, &modes[..]) {
+            (Engine::OnnxRuntime, ["mean" | "pooling_mode_mean_tokens"]) => Ok(Pooling::Mean),
+            (Engine::OnnxRuntime, ["cls" | "pooling_mode_cls_token"]) => Ok(Pooling::Cls),
+            (Engine::Candle, ["lasttoken" | "pooling_mode_lasttoken"]) => Ok(Pooling::LastToken),
+            (Engine::OnnxRuntime, _) => {
+                Err(unread(&path, format!("pooling {modes:?} is neither `mean` nor `cls`")))
+            }
+            (Engine::Candle, _) => Err(unread(&path, format!("pooling {modes:?} is not run"))),
         }
     }
 
@@ -195,6 +233,10 @@ impl ModelFiles {
         add(&self.tokenizer);
         add(&self.special_tokens_map);
         add(self.output.unwrap_or_default().as_bytes());
+        // A graph says itself what is computed.
+        if self.engine == Engine::Candle {
+            add(&self.config);
+        }
         for setting in settings {
             add(setting.as_bytes());
         }
@@ -202,42 +244,35 @@ impl ModelFiles {
     }
 }
 
-/// Names of the files beside the graph that its weights are in, as those of models over 2 GB
-/// are, for example `model.onnx_data`.
-///
-/// The graph is a protocol buffer; in it such a file is the value of the key `location`.
-fn external_names(graph: &[u8]) -> Result<BTreeSet<String>, Cause> {
-    const KEY: &[u8] = b"\x0a\x08location\x12";
-    let mut names = BTreeSet::new();
-    for at in memmem::find_iter(graph, KEY) {
-        // A name is shorter than 128 bytes, so its length is one byte.
-        let value = &graph[at + KEY.len()..];
-        let name = value.split_first().and_then(|(length, rest)| rest.get(..usize::from(*length)));
-        let name = name.and_then(|name| std::str::from_utf8(name).ok());
-        let Some(name) = name else { return Err("it names weights in no file".into()) };
-        if Path::new(name).file_name() != Some(OsStr::new(name)) {
-            return Err(format!("it names weights outside of its folder: {name}").into());
-        }
-        names.insert(name.to_owned());
-    }
-    Ok(names)
-}
-
 /// A JSON number as a length; tokenizers without a limit state one of about 1e30.
 fn length(value: &Value) -> Option<usize> {
     value.as_u64().and_then(|length| usize::try_from(length).ok()).filter(|n| *n <= 1 << 20)
 }
 
-fn json(path: &Path, bytes: &[u8]) -> Result<Value> {
+/// The graph in a folder, if there is one.
+fn graph_in(folder: &Path) -> Option<PathBuf> {
+    GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists())
+}
+
+/// Names and contents of files that hold weights.
+fn weights_in(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>> {
+    paths.iter().map(|path| Ok((file_name(path), contents(path)?))).collect()
+}
+
+fn folder_name(folder: &Path) -> String {
+    file_name(&folder.canonicalize().unwrap_or_else(|_| folder.to_owned()))
+}
+
+pub(super) fn json(path: &Path, bytes: &[u8]) -> Result<Value> {
     serde_json::from_slice(bytes).map_err(|source| unread(path, source))
 }
 
-fn contents(path: &Path) -> Result<Vec<u8>> {
+pub(super) fn contents(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| unread(path, source))
 }
 
 /// The contents of a file that need not be there.
-fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
+pub(super) fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
@@ -245,7 +280,7 @@ fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
     }
 }
 
-fn unread(path: &Path, source: impl Into<Cause>) -> Error {
+pub(super) fn unread(path: &Path, source: impl Into<Cause>) -> Error {
     Error::ModelFile { path: path.to_owned(), source: source.into() }
 }
 

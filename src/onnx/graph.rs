@@ -1,13 +1,42 @@
-//! What a graph says of its outputs, read from its file without loading it.
+//! What a graph says of its outputs and of its files of weights, read without loading it.
 //!
 //! # Source
 //!
 //! The encoding of Protocol Buffers, and the field numbers in `onnx.proto`.
 
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::Path;
+
+use memchr::memmem;
+
+use crate::Cause;
+
 /// A field of a message, by its number.
 enum Field<'b> {
     Number(u64, u64),
     Bytes(u64, &'b [u8]),
+}
+
+/// Names of the files beside the graph that its weights are in, as those of models over 2 GB
+/// are, for example `model.onnx_data`.
+///
+/// The graph is a protocol buffer; in it such a file is the value of the key `location`.
+pub(super) fn external_names(graph: &[u8]) -> Result<BTreeSet<String>, Cause> {
+    const KEY: &[u8] = b"\x0a\x08location\x12";
+    let mut names = BTreeSet::new();
+    for at in memmem::find_iter(graph, KEY) {
+        // A name is shorter than 128 bytes, so its length is one byte.
+        let value = &graph[at + KEY.len()..];
+        let name = value.split_first().and_then(|(length, rest)| rest.get(..usize::from(*length)));
+        let name = name.and_then(|name| std::str::from_utf8(name).ok());
+        let Some(name) = name else { return Err("it names weights in no file".into()) };
+        if Path::new(name).file_name() != Some(OsStr::new(name)) {
+            return Err(format!("it names weights outside of its folder: {name}").into());
+        }
+        names.insert(name.to_owned());
+    }
+    Ok(names)
 }
 
 /// The size of each dimension of the output `name`, `None` where it varies; `None` in all if the

@@ -13,7 +13,7 @@ use hf_hub::api::Progress;
 use hf_hub::api::sync::{Api, ApiBuilder};
 
 use super::download::{Meter, OnDownload};
-use super::{ModelFiles, Opening};
+use super::{ModelFiles, Opening, shards};
 use crate::{Cause, Error, Result};
 
 const REMEDY: &str = "connect to the network, or set FASTEMBED_CACHE_DIR to a folder that holds \
@@ -28,6 +28,9 @@ const PATIENCE: Duration = Duration::from_mins(1);
 /// Files that every model has beside its graph.
 const TOKENIZER_FILES: [&str; 4] =
     ["tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"];
+
+/// Files that a model without a graph has beside its weights.
+const CANDLE_FILES: [&str; 3] = ["tokenizer.json", "tokenizer_config.json", "config.json"];
 
 /// Where a model is on the hub.
 pub(crate) struct HubModel {
@@ -61,6 +64,28 @@ pub(crate) fn fetch(name: &str, hub: Option<HubModel>, opening: &Opening) -> Res
     let mut files = ModelFiles::read_parts(folder, &graph, &external)?;
     files.output = hub.output;
     Ok(files)
+}
+
+/// Reads the model `name`, which has no graph, and its weights in several files if it is
+/// `sharded`, from the cache, downloading what is not there.
+pub(crate) fn fetch_shards(
+    name: &str,
+    repository: &str,
+    sharded: bool,
+    opening: &Opening,
+) -> Result<ModelFiles> {
+    let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
+    let repository = Repository::open(repository.to_owned(), opening).map_err(unloaded)?;
+    let get = |file: &str| repository.get(file).map_err(|error| unloaded(error.into()));
+    let beside: Vec<_> = CANDLE_FILES.into_iter().map(get).collect::<Result<_>>()?;
+    let shards = if sharded {
+        let index = get(shards::INDEX)?;
+        shards::shard_names(&index)?.iter().map(|name| get(name)).collect::<Result<_>>()?
+    } else {
+        vec![get(shards::WHOLE)?]
+    };
+    let folder = beside[0].parent().unwrap_or(Path::new(""));
+    ModelFiles::read_shards(folder, &shards)
 }
 
 /// One repository of the hub, as far as it is in the cache.

@@ -64,10 +64,11 @@ impl Opening {
     }
 
     /// The longest input: what the user set, else `own`, which is the model's, as far as it has
-    /// positions.
+    /// positions and what runs it copes with them.
     pub(crate) fn max_length(&self, files: &ModelFiles, own: usize) -> Result<usize> {
         let positions = files.positions()?.unwrap_or(usize::MAX);
-        let max_length = self.max_length.unwrap_or(own.min(positions));
+        let usual = own.min(positions).min(files.engine.usual_length());
+        let max_length = self.max_length.unwrap_or(usual);
         let allowed = "8 or more, and no more than the model has positions for";
         Error::check_setting("max_length", max_length, 8..=positions, allowed)?;
         Ok(max_length)
@@ -96,24 +97,52 @@ impl Opening {
         open: impl Fn(ModelFiles, &SessionSettings) -> Result<S, Cause> + Sync,
     ) -> Result<Vec<S>> {
         files.state_length(max_length)?;
-        let cores = thread::available_parallelism().map_or(1, usize::from);
-        // A device is kept busy by one session.
-        let wanted = self.workers.or((!self.providers.is_empty()).then_some(1));
-        let (workers, threads) = share(cores, files.weight_bytes(), wanted, self.threads);
+        let (workers, settings) = self.workers(max_length, files.weight_bytes());
+        let threads = settings.threads;
         let _span = tracing::debug_span!("open_sessions", model = name, workers, threads).entered();
-        let settings = SessionSettings { max_length, threads, providers: self.providers.clone() };
         let open = |files| open(files, &settings).map_err(|source| super::unrunnable(name, source));
         // Two at a time: while one opens, it holds several copies of the weights.
         let mut sessions = share_out(2, workers - 1, |_| open(files.clone()))?;
         sessions.push(open(files)?);
         Ok(sessions)
     }
+
+    /// Opens one session of the model `name` by `open`, whose clones share its weights, and
+    /// returns as many as are wanted, at least one, with the threads that each of them is to have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if it does not open.
+    #[cfg(feature = "qwen3")]
+    pub(crate) fn sharing_sessions<S: Clone>(
+        &self,
+        name: &str,
+        files: ModelFiles,
+        max_length: usize,
+        open: impl FnOnce(ModelFiles, &SessionSettings) -> Result<S, Cause>,
+    ) -> Result<(Vec<S>, usize)> {
+        let (workers, settings) = self.workers(max_length, 0);
+        let threads = settings.threads;
+        let _span = tracing::debug_span!("open_sessions", model = name, workers, threads).entered();
+        let first = open(files, &settings).map_err(|source| super::unrunnable(name, source))?;
+        Ok((vec![first; workers], threads))
+    }
+
+    /// How many sessions to open that hold so many bytes of weights each, and their settings.
+    fn workers(&self, max_length: usize, weight_bytes: usize) -> (usize, SessionSettings) {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        // A device is kept busy by one session.
+        let wanted = self.workers.or((!self.providers.is_empty()).then_some(1));
+        let (workers, threads) = share(cores, weight_bytes, wanted, self.threads);
+        (workers, SessionSettings { max_length, threads, providers: self.providers.clone() })
+    }
 }
 
 /// The settings that all builders of models have, which hold an `opening`.
 macro_rules! opening_settings {
     () => {
-        /// The most sessions to open, 1 or more; each holds the weights once.
+        /// The most sessions to open, 1 or more; each holds the weights once, but for models
+        /// that candle runs, whose sessions share them.
         ///
         /// `workers` times [`threads`](Self::threads) is never above the cores: fewer sessions
         /// are opened then.

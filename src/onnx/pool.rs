@@ -10,9 +10,9 @@ use crate::{Error, Result};
 
 /// Lends its items out, one caller each; who finds none free waits.
 ///
-/// Work runs on the item's own rayon pool of one thread. What the work does in
-/// parallel inside stays on that thread, and the item is given back there. So no
-/// caller ever waits for an item that its own stack holds.
+/// Work runs on the item's own rayon pool, of one thread or a few. What the work does in
+/// parallel inside stays there, and the item is given back there. So no caller ever waits for
+/// an item that its own stack holds.
 pub(crate) struct Pool<T> {
     slots: Vec<Slot<T>>,
     /// Positions of the slots that nobody uses.
@@ -22,7 +22,7 @@ pub(crate) struct Pool<T> {
 
 struct Slot<T> {
     item: Mutex<T>,
-    thread: ThreadPool,
+    threads: ThreadPool,
 }
 
 /// A claim on one slot, given back when dropped.
@@ -36,8 +36,14 @@ impl<T: Send> Pool<T> {
     ///
     /// [`Error::Threads`] if the threads cannot be started.
     pub(crate) fn new(items: Vec<T>) -> Result<Self> {
+        Self::with_threads(items, 1)
+    }
+
+    /// The same, with `threads` for what the work on an item does in parallel inside.
+    pub(crate) fn with_threads(items: Vec<T>, threads: usize) -> Result<Self> {
         let free = Mutex::new((0..items.len()).collect());
-        let slots: Vec<_> = items.into_iter().map(Slot::new).collect::<Result<_>>()?;
+        let slots = items.into_iter().map(|item| Slot::new(item, threads));
+        let slots: Vec<_> = slots.collect::<Result<_>>()?;
         Ok(Self { slots, free, given_back: Condvar::new() })
     }
 
@@ -62,7 +68,7 @@ impl<T: Send> Pool<T> {
     fn install<R: Send>(&self, work: impl FnOnce(&mut T) -> R + Send) -> R {
         let claim = self.claim();
         let slot = &self.slots[claim.at];
-        slot.thread.install(move || {
+        slot.threads.install(move || {
             // Dropped after `item`, on this thread, also if `work` panics.
             let _claim = claim;
             let mut item = slot.item.lock().unwrap_or_else(PoisonError::into_inner);
@@ -82,13 +88,13 @@ impl<T: Send> Pool<T> {
 }
 
 impl<T> Slot<T> {
-    fn new(item: T) -> Result<Self> {
-        let builder = ThreadPoolBuilder::new().num_threads(1);
-        let thread = builder
+    fn new(item: T, threads: usize) -> Result<Self> {
+        let builder = ThreadPoolBuilder::new().num_threads(threads);
+        let threads = builder
             .thread_name(|_| "passim-session".to_owned())
             .build()
             .map_err(|error| Error::Threads(error.into()))?;
-        Ok(Self { item: Mutex::new(item), thread })
+        Ok(Self { item: Mutex::new(item), threads })
     }
 }
 

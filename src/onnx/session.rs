@@ -1,6 +1,8 @@
 //! One loaded model that turns texts into numbers; the only file that knows `fastembed`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+#[cfg(feature = "qwen3")]
+use std::sync::Arc;
 
 #[cfg(feature = "hub")]
 use fastembed::EmbeddingModel;
@@ -8,9 +10,13 @@ use fastembed::{
     InitOptionsUserDefined, OnnxSource, OutputKey, RerankInitOptionsUserDefined, TextEmbedding,
     TextRerank, TokenizerFiles, UserDefinedEmbeddingModel, UserDefinedRerankingModel,
 };
+#[cfg(feature = "qwen3")]
+use fastembed::{Qwen3Config, Qwen3Model, Qwen3TextEmbedding};
 
 #[cfg(feature = "hub")]
 use super::HubModel;
+#[cfg(feature = "qwen3")]
+use super::candle;
 use super::{ExecutionProvider, ModelFiles, Tokens, runtime};
 use crate::{Cause, Error, Pooling, Result};
 
@@ -43,10 +49,19 @@ pub(crate) struct SessionSettings {
 }
 
 /// A model that embeds.
-pub(crate) struct EmbedSession(TextEmbedding);
+pub(crate) enum EmbedSession {
+    Onnx(Box<TextEmbedding>),
+    #[cfg(feature = "qwen3")]
+    Candle(CandleSession),
+}
+
+/// A model that embeds in candle; its clones share one set of weights.
+#[cfg(feature = "qwen3")]
+#[derive(Clone)]
+pub(crate) struct CandleSession(Arc<(Qwen3TextEmbedding, candle::Tokenizer)>);
 
 impl EmbedSession {
-    /// Loads the model. The files must state the longest input themselves, since the
+    /// Loads a model with a graph. The files must state the longest input themselves, since the
     /// shorter of both limits holds.
     pub(crate) fn open(
         files: ModelFiles,
@@ -54,8 +69,9 @@ impl EmbedSession {
         pooling: Pooling,
     ) -> Result<Self, Cause> {
         let tokenizer = tokenizer_files(&files);
-        let mut model =
-            UserDefinedEmbeddingModel::new(files.onnx, tokenizer).with_pooling(pooling.into());
+        let pooling =
+            onnx_pooling(pooling).ok_or("ONNX models have no vector of the last token")?;
+        let mut model = UserDefinedEmbeddingModel::new(files.onnx, tokenizer).with_pooling(pooling);
         model.output_key = files.output.map(OutputKey::ByName);
         for (name, bytes) in files.external {
             model = model.with_external_initializer(name, bytes);
@@ -65,12 +81,16 @@ impl EmbedSession {
             .with_execution_providers(runtime::dispatches(&settings.providers)?)
             .with_max_length(settings.max_length)
             .with_intra_threads(settings.threads);
-        Ok(Self(TextEmbedding::try_new_from_user_defined(model, options)?))
+        Ok(Self::Onnx(Box::new(TextEmbedding::try_new_from_user_defined(model, options)?)))
     }
 
     /// The vectors of `texts`, `f32`, of the model's dimension, from one run of the model.
     pub(crate) fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Cause> {
-        let vectors = self.0.embed(texts, Some(texts.len()))?;
+        let vectors = match self {
+            Self::Onnx(model) => model.embed(texts, Some(texts.len()))?,
+            #[cfg(feature = "qwen3")]
+            Self::Candle(CandleSession(model)) => model.0.embed(texts)?,
+        };
         if vectors.len() == texts.len() {
             Ok(vectors)
         } else {
@@ -81,7 +101,24 @@ impl EmbedSession {
 
     /// The model's tokenizer.
     pub(crate) fn tokens(&self) -> Result<Tokens, Cause> {
-        tokens!(self.0.tokenizer, "", Error::Embed)
+        match self {
+            Self::Onnx(model) => tokens!(model.tokenizer, "", Error::Embed),
+            #[cfg(feature = "qwen3")]
+            Self::Candle(CandleSession(model)) => tokens!(model.1, "", Error::Embed),
+        }
+    }
+}
+
+#[cfg(feature = "qwen3")]
+impl CandleSession {
+    /// Loads a Qwen3 model without a graph.
+    pub(crate) fn open(files: ModelFiles, settings: &SessionSettings) -> Result<Self, Cause> {
+        candle::check_config(&files.config)?;
+        let config: Qwen3Config = serde_json::from_slice(&files.config)?;
+        let tokenizer = candle::tokenizer(&files.tokenizer, settings.max_length)?;
+        let model = Qwen3Model::new(config, candle::weights(files.external)?)?;
+        let model = Qwen3TextEmbedding::new(model, tokenizer.clone());
+        Ok(Self(Arc::new((model, tokenizer))))
     }
 }
 
@@ -140,12 +177,12 @@ fn tokenizer_files(files: &ModelFiles) -> TokenizerFiles {
     }
 }
 
-impl From<Pooling> for fastembed::Pooling {
-    fn from(pooling: Pooling) -> Self {
-        match pooling {
-            Pooling::Cls => Self::Cls,
-            Pooling::Mean => Self::Mean,
-        }
+/// How a model with a graph pools; `None` if it cannot.
+fn onnx_pooling(pooling: Pooling) -> Option<fastembed::Pooling> {
+    match pooling {
+        Pooling::Cls => Some(fastembed::Pooling::Cls),
+        Pooling::Mean => Some(fastembed::Pooling::Mean),
+        Pooling::LastToken => None,
     }
 }
 
@@ -179,12 +216,17 @@ mod tests {
     use xxhash_rust::xxh3::xxh3_64;
 
     use super::*;
-    use crate::{FastEmbedder, FastReranker, PretrainedModel, Quantization};
+    use crate::{Engine, FastEmbedder, FastReranker, PretrainedModel, Quantization};
+
+    /// Those of the table that are in fastembed's list; its Qwen3 models are in none.
+    fn onnx_models() -> impl Iterator<Item = &'static PretrainedModel> {
+        FastEmbedder::models().iter().filter(|model| model.engine == Engine::OnnxRuntime)
+    }
 
     /// A new version of fastembed must not add, drop or change a model unseen.
     #[test]
     fn the_table_of_models_is_fastembeds_list() {
-        let table = FastEmbedder::models();
+        let table: Vec<_> = onnx_models().collect();
         let theirs = TextEmbedding::list_supported_models();
         let ours = table.iter().map(|model| model.name).chain(["ClipVitB32"]);
         let ours: BTreeSet<String> = ours.map(str::to_owned).collect();
@@ -195,7 +237,7 @@ mod tests {
             let Some(model) = table.iter().find(|model| model.name == name) else { continue };
             assert_eq!(model.dim, info.dim, "{name}");
             let pooling = TextEmbedding::get_default_pooling_method(&info.model);
-            assert_eq!(Some(fastembed::Pooling::from(model.pooling)), pooling, "{name}");
+            assert_eq!(onnx_pooling(model.pooling), pooling, "{name}");
             let rounding = TextEmbedding::get_quantization_mode(&info.model);
             let dynamic = rounding == fastembed::QuantizationMode::Dynamic;
             assert_eq!(model.quantization == Quantization::Dynamic, dynamic, "{name}");
@@ -212,7 +254,7 @@ mod tests {
             let HubModel { repository, graph, external, output } = hub(model);
             format!("{} {repository} {graph} {external:?} {output:?}", model.name)
         };
-        let list = FastEmbedder::models().iter().map(line).collect::<Vec<_>>().join("\n");
+        let list = onnx_models().map(line).collect::<Vec<_>>().join("\n");
         assert_eq!(xxh3_64(list.as_bytes()), 8_292_264_054_925_446_288, "{list}");
     }
 

@@ -36,6 +36,16 @@ fn a_missing_file_is_named() {
 }
 
 #[test]
+#[cfg(not(feature = "qwen3"))]
+fn a_qwen3_model_is_answered_with_the_feature_that_it_needs() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("config.json"), r#"{"model_type": "qwen3"}"#).unwrap();
+    let error = FastEmbedder::from_folder(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::Model { .. }), "{error}");
+    assert!(error.to_string().contains("turn the feature `qwen3`"), "{error}");
+}
+
+#[test]
 fn damaged_files_are_errors() {
     let Some(model) = minilm() else { return };
     let graph = fs::read(model.join("model.onnx")).unwrap();

@@ -1,6 +1,6 @@
 //! Models by name: from the cache, from a hub (a small one of our own), and without either.
 
-mod server;
+pub(crate) mod server;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;

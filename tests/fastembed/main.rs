@@ -8,8 +8,11 @@ mod failures;
 mod hub;
 mod memory;
 mod quantized;
+#[cfg(feature = "qwen3")]
+mod qwen3;
 
 use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -43,17 +46,27 @@ fn minilm() -> Option<PathBuf> {
     model_in("PASSIM_TEST_MODEL")
 }
 
-/// The folder that a variable names, or a word on standard error that the test does not run.
+/// The folder with a graph that a variable names, or a word on standard error that the test does
+/// not run.
 fn model_in(variable: &str) -> Option<PathBuf> {
-    let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     // A linked library is there.
     let runtime = cfg!(not(feature = "load-dynamic")) || set("ORT_DYLIB_PATH").is_some();
+    folder_in(variable, runtime)
+}
+
+fn set(name: &str) -> Option<OsString> {
+    env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// The folder that a variable names if there is what runs it, or a word on standard error that
+/// the test does not run.
+fn folder_in(variable: &str, runtime: bool) -> Option<PathBuf> {
     let model = set(variable).filter(|_| runtime);
     if model.is_none() {
         let test = thread::current().name().unwrap_or_default().to_owned();
         // Not `eprintln!`, which the test harness hides.
         let note = format!(
-            "NOT RUN: {test}: ORT_DYLIB_PATH and {variable} are not set; use scripts/test\n"
+            "NOT RUN: {test}: {variable}, or ORT_DYLIB_PATH, is not set; use scripts/test\n"
         );
         io::stderr().write_all(note.as_bytes()).unwrap();
     }

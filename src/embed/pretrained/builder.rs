@@ -7,11 +7,15 @@ use std::path::PathBuf;
 use super::models::{self, Quantization};
 use super::recipe::Recipe;
 use super::{FastEmbedder, Pooling};
+#[cfg(feature = "qwen3")]
+use crate::onnx::CandleSession;
 #[cfg(feature = "hub")]
-use crate::onnx::{fetch, hub_embedder};
+use crate::onnx::{fetch, fetch_shards, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Result,
-    onnx::{self, EmbedSession, ModelFiles, Opening, Pool, Source, Tokens, opening_settings},
+    onnx::{
+        self, EmbedSession, Engine, ModelFiles, Opening, Pool, Source, Tokens, opening_settings,
+    },
 };
 
 /// The least room for text in the input, in tokens: few single characters are longer.
@@ -58,7 +62,7 @@ struct Loaded {
 }
 
 impl FastEmbedderBuilder {
-    /// Starts from a folder with an ONNX model, as described at [`FastEmbedder::from_folder`].
+    /// Starts from a folder with a model, as described at [`FastEmbedder::from_folder`].
     pub fn from_folder(folder: impl Into<PathBuf>) -> Self {
         Self::new(Source::Folder(folder.into()))
     }
@@ -104,7 +108,7 @@ impl FastEmbedderBuilder {
     }
 
     /// Length of the model's input in tokens, with special tokens and prefix, instead of
-    /// its own.
+    /// its own, or of 2,048 for a model that candle runs, whose memory grows with the square.
     #[must_use]
     pub fn max_length(mut self, tokens: usize) -> Self {
         self.opening.max_length = Some(tokens);
@@ -124,7 +128,9 @@ impl FastEmbedderBuilder {
     /// shared one (`cargo bench --bench runs`), and 16,384 on other devices, which was not
     /// measured. With 0 each text has a run of its own.
     ///
-    /// It has no effect on dynamically quantised models. [`EmbedStage`](crate::EmbedStage)
+    /// It has no effect on dynamically quantised models, and is refused for a model that candle
+    /// runs, unless it is 0: its vectors would depend, in their last bits, on the texts beside
+    /// them. [`EmbedStage`](crate::EmbedStage)
     /// hands over no more than its [`batch_tokens`](crate::EmbedStage::batch_tokens) at once.
     #[must_use]
     pub fn run_tokens(mut self, tokens: usize) -> Self {
@@ -136,8 +142,9 @@ impl FastEmbedderBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `workers` or `threads` is 0, or `max_length` is more than the
-    /// model has positions for or leaves no room for text; [`Error::Provider`] if one of
+    /// [`Error::Setting`] if `workers` or `threads` is 0, `max_length` is more than the model has
+    /// positions for or leaves no room for text, or there are `providers` or `run_tokens` for a
+    /// model that candle runs; [`Error::Choice`] if it is not trained for `pooling`; [`Error::Provider`] if one of
     /// `providers` cannot be used; and those of [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
     pub fn build(self) -> Result<FastEmbedder> {
         self.opening.check()?;
@@ -145,27 +152,68 @@ impl FastEmbedderBuilder {
         let recipe = self.recipe(&loaded)?;
         let Loaded { name, files, dim: expected, runs_alone, .. } = loaded;
         let identity = ModelIdentity { hash: files.hash(&recipe.words()), name };
-        let runs_alone = runs_alone || files.is_dynamically_quantized();
-        onnx::require_runtime(&self.opening.providers)?;
+        self.check(files.engine)?;
+        // A dynamically quantised model rounds all texts of a run alike; candle multiplies
+        // matrices of other heights in another order.
+        let is_rounded = runs_alone || files.is_dynamically_quantized();
+        let runs_alone = is_rounded || files.engine == Engine::Candle;
 
-        let open = |files, settings: &_| EmbedSession::open(files, settings, recipe.pooling);
-        let mut sessions = self.opening.sessions(&identity.name, files, recipe.max_length, open)?;
-        let tried = try_out(&mut sessions, expected);
+        let sessions = self.sessions(&identity.name, files, &recipe)?;
+        let tried = sessions.run(|session| try_out(session, expected));
         let (tokens, dim) = tried.map_err(|source| onnx::unrunnable(&identity.name, source))?;
         let taken = tokens.special() + recipe.longest_prefix(&tokens)?;
         let room = "enough for special tokens, prefix and 8 tokens of text";
         Error::check_setting("max_length", recipe.max_length, taken + ROOM.., room)?;
         let max_tokens = recipe.max_length - taken;
-        let sessions = Pool::new(sessions)?;
-        // A dynamically quantised model rounds all texts of a run alike.
         let run_tokens = self.opening.run_tokens(runs_alone, self.run_tokens);
         Ok(FastEmbedder { identity, dim, max_tokens, recipe, run_tokens, tokens, sessions })
+    }
+
+    /// Makes sure that `engine` is there and can do what the user set.
+    fn check(&self, engine: Engine) -> Result<()> {
+        engine.require(&self.opening.providers)?;
+        if engine == Engine::Candle {
+            let allowed = "0 for a model in candle, where each text has a run of its own";
+            Error::check_setting("run_tokens", self.run_tokens.unwrap_or(0), ..1, allowed)?;
+        }
+        let allowed = match (engine, self.pooling) {
+            (_, None)
+            | (Engine::OnnxRuntime, Some(Pooling::Cls | Pooling::Mean))
+            | (Engine::Candle, Some(Pooling::LastToken)) => return Ok(()),
+            (Engine::OnnxRuntime, Some(_)) => "`Cls` or `Mean` for a model in ONNX Runtime",
+            (Engine::Candle, Some(_)) => "`LastToken` alone for a model in candle",
+        };
+        let got = match self.pooling {
+            Some(Pooling::Cls) => "Cls",
+            Some(Pooling::Mean) => "Mean",
+            _ => "LastToken",
+        };
+        Err(Error::Choice { name: "pooling", got, allowed })
+    }
+
+    /// The sessions of a model, each with its threads.
+    fn sessions(
+        &self,
+        name: &str,
+        files: ModelFiles,
+        recipe: &Recipe,
+    ) -> Result<Pool<EmbedSession>> {
+        #[cfg(feature = "qwen3")]
+        if files.engine == Engine::Candle {
+            let open = CandleSession::open;
+            let length = recipe.max_length;
+            let (sessions, threads) = self.opening.sharing_sessions(name, files, length, open)?;
+            let sessions = sessions.into_iter().map(EmbedSession::Candle).collect();
+            return Pool::with_threads(sessions, threads);
+        }
+        let open = |files, settings: &_| EmbedSession::open(files, settings, recipe.pooling);
+        Pool::new(self.opening.sessions(name, files, recipe.max_length, open)?)
     }
 
     fn load(&self) -> Result<Loaded> {
         match &self.opening.source {
             Source::Folder(folder) => {
-                let files = ModelFiles::read(folder)?;
+                let files = ModelFiles::read_embedder(folder)?;
                 Ok(Loaded {
                     name: files.name(),
                     max_length: files.max_length()?,
@@ -181,11 +229,18 @@ impl FastEmbedderBuilder {
             Source::Name(name) => {
                 let model = models::find(name)?;
                 // Before a long download that would be for nothing.
-                onnx::require_runtime(&self.opening.providers)?;
-                let files = fetch(model.name, hub_embedder(model.name), &self.opening);
+                self.check(model.engine)?;
+                let files = match model.engine {
+                    Engine::OnnxRuntime => {
+                        fetch(model.name, hub_embedder(model.name), &self.opening)?
+                    }
+                    Engine::Candle => {
+                        fetch_shards(model.name, model.code, model.is_sharded(), &self.opening)?
+                    }
+                };
                 Ok(Loaded {
                     name: model.name.to_owned(),
-                    files: files?,
+                    files,
                     pooling: Some(model.pooling),
                     query_prefix: model.query_prefix,
                     passage_prefix: model.passage_prefix,
@@ -215,12 +270,11 @@ impl FastEmbedderBuilder {
 
 /// The tokenizer of a model and the dimension of its vectors.
 fn try_out(
-    sessions: &mut [EmbedSession],
+    session: &mut EmbedSession,
     expected_dim: Option<usize>,
 ) -> Result<(Tokens, usize), Cause> {
-    let [first, ..] = sessions else { return Err("no session was opened".into()) };
-    let tokens = first.tokens()?;
-    let vectors = first.embed(&["dimension"])?;
+    let tokens = session.tokens()?;
+    let vectors = session.embed(&["dimension"])?;
     let dim = vectors.iter().map(Vec::len).sum();
     match expected_dim {
         Some(expected) if expected != dim => Err(Error::Dimension { expected, got: dim }.into()),

@@ -1,7 +1,10 @@
 //! The retrieval models that can be loaded by name, and what each of them wants.
 
 use super::Pooling;
-use crate::{Error, Result, onnx::hub_embedder};
+use crate::{
+    Error, Result,
+    onnx::{Engine, hub_embedder},
+};
 
 /// A retrieval model that [`FastEmbedder::from_name`](crate::FastEmbedder::from_name) loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +16,8 @@ pub struct PretrainedModel {
     pub code: &'static str,
     /// Dimension of its vectors.
     pub dim: usize,
-    /// The most tokens it reads, with special tokens and prefix.
+    /// The most tokens it reads, with special tokens and prefix; models that candle runs are
+    /// asked for less without [`max_length`](crate::FastEmbedderBuilder::max_length).
     pub max_length: usize,
     /// How token vectors become the vector of a text.
     pub pooling: Pooling,
@@ -29,6 +33,8 @@ pub struct PretrainedModel {
     pub megabytes: u32,
     /// How its numbers are rounded.
     pub quantization: Quantization,
+    /// What runs it.
+    pub engine: Engine,
 }
 
 /// How a model's numbers are rounded to make it smaller and faster.
@@ -76,6 +82,7 @@ const fn cls(
         licence,
         megabytes,
         quantization,
+        engine: Engine::OnnxRuntime,
     }
 }
 
@@ -90,7 +97,24 @@ const fn mean(
     PretrainedModel { pooling, ..cls(name, code, dim, max_length, languages) }
 }
 
+/// A Qwen3 embedding model: its prefix is that of its card for search on the web.
+#[cfg(feature = "qwen3")]
+const fn qwen3(name: &'static str, code: &'static str, dim: usize) -> PretrainedModel {
+    PretrainedModel {
+        pooling: Pooling::LastToken,
+        engine: Engine::Candle,
+        query_prefix: "Instruct: Given a web search query, retrieve relevant passages that \
+                       answer the query\nQuery:",
+        ..cls(name, code, dim, 32_768, "over 100 languages")
+    }
+}
+
 impl PretrainedModel {
+    /// Whether its weights are in several files, as `transformers` writes those over 5 GB.
+    pub(super) fn is_sharded(&self) -> bool {
+        self.megabytes > 5_000
+    }
+
     const fn prefixed(self, query_prefix: &'static str, passage_prefix: &'static str) -> Self {
         Self { query_prefix, passage_prefix, ..self }
     }
@@ -105,15 +129,15 @@ impl PretrainedModel {
 }
 
 /// fastembed's text models, the multilingual ones first, without `ClipVitB32`, whose vectors
-/// compare texts with images.
+/// compare texts with images, and the Qwen3 models that it runs in candle.
 ///
 /// # Source
 ///
 /// The model cards of the repositories named. Sizes are of float weights of the count that the
 /// card states, of a quarter of that for the dynamically quantised, and of half for fastembed's
-/// other forms but `Q4`.
+/// other forms but `Q4` and of Qwen3, which has 16 bits each.
 #[rustfmt::skip]
-pub(super) static MODELS: [PretrainedModel; 45] = [
+pub(super) static MODELS: &[PretrainedModel] = &[
     mean("MultilingualE5Small", "intfloat/multilingual-e5-small", 384, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 490),
     mean("MultilingualE5Base", "intfloat/multilingual-e5-base", 768, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 1_130),
     mean("MultilingualE5Large", "intfloat/multilingual-e5-large", 1024, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 2_260),
@@ -121,6 +145,12 @@ pub(super) static MODELS: [PretrainedModel; 45] = [
     mean("EmbeddingGemma300MQ", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 330).quantized(Quantization::Dynamic),
     mean("EmbeddingGemma300MQ4", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 220).quantized(Quantization::Static),
     cls("BGEM3", "BAAI/bge-m3", 1024, 8192, "over 100 languages").files(MIT, 2_290),
+    #[cfg(feature = "qwen3")]
+    qwen3("Qwen3Embedding06B", "Qwen/Qwen3-Embedding-0.6B", 1024).files(APACHE, 1_200),
+    #[cfg(feature = "qwen3")]
+    qwen3("Qwen3Embedding4B", "Qwen/Qwen3-Embedding-4B", 2560).files(APACHE, 8_050),
+    #[cfg(feature = "qwen3")]
+    qwen3("Qwen3Embedding8B", "Qwen/Qwen3-Embedding-8B", 4096).files(APACHE, 15_150),
     mean("ParaphraseMLMiniLML12V2", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages").files(APACHE, 490),
     mean("ParaphraseMLMiniLML12V2Q", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages").files(APACHE, 250).quantized(Quantization::Static),
     mean("ParaphraseMLMpnetBaseV2", "sentence-transformers/paraphrase-multilingual-mpnet-base-v2", 768, 128, "50 languages").files(APACHE, 1_130),
@@ -203,7 +233,7 @@ mod tests {
 
     #[test]
     fn every_model_is_described() {
-        for model in &MODELS {
+        for model in MODELS {
             let PretrainedModel { name, licence, megabytes, quantization, .. } = model;
             assert!(!licence.is_empty() && *megabytes > 20, "{name}");
             let smaller = name.ends_with(['Q', '4']);

@@ -10,6 +10,9 @@ pub enum Pooling {
     Cls,
     /// The mean of all token vectors.
     Mean,
+    /// The vector of the last token: that of models that read from left to right, and the only
+    /// one of those that candle runs.
+    LastToken,
 }
 
 /// What vectors depend on beside the model's files.

@@ -87,7 +87,7 @@ impl FastRerankerBuilder {
         let unrunnable = |source| onnx::unrunnable(&identity.name, source);
         check_scores(&files).map_err(unrunnable)?;
         let run_tokens = self.opening.run_tokens(files.is_dynamically_quantized(), None);
-        onnx::require_runtime(&self.opening.providers)?;
+        onnx::Engine::OnnxRuntime.require(&self.opening.providers)?;
 
         // Sessions read them from the file.
         files.forget_weights();
@@ -113,7 +113,7 @@ impl FastRerankerBuilder {
             Source::Name(name) => {
                 let model = models::find(name)?;
                 // Before a long download that would be for nothing.
-                onnx::require_runtime(&self.opening.providers)?;
+                onnx::Engine::OnnxRuntime.require(&self.opening.providers)?;
                 let files = fetch(model.name, hub_reranker(model.name), &self.opening)?;
                 Ok((model.name.to_owned(), files, model.max_length))
             }

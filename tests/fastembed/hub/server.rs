@@ -12,7 +12,7 @@ const REPOSITORY: &str = "Qdrant/all-MiniLM-L6-v2-onnx";
 
 /// What goes wrong with one answer that sends the graph.
 #[derive(Clone, Copy)]
-pub(super) enum Fault {
+pub(crate) enum Fault {
     /// The connection ends after so many bytes.
     HangUpAfter(usize),
     /// Nothing more comes after so many bytes.
@@ -24,12 +24,13 @@ pub(super) enum Fault {
 }
 
 /// A hub for as long as the test runs.
-pub(super) struct Hub {
-    pub(super) endpoint: String,
+pub(crate) struct Hub {
+    pub(crate) endpoint: String,
     state: Arc<State>,
 }
 
 struct State {
+    repository: String,
     model: PathBuf,
     /// What is to go wrong, the next one last.
     faults: Mutex<Vec<Fault>>,
@@ -40,12 +41,18 @@ struct State {
 impl Hub {
     /// Serves the files of `model`; the answers that send its graph have one of `faults` each,
     /// in order, and then none.
-    pub(super) fn start(model: &Path, mut faults: Vec<Fault>) -> Self {
+    pub(super) fn start(model: &Path, faults: Vec<Fault>) -> Self {
+        Self::of(REPOSITORY, model, faults)
+    }
+
+    /// The same under the name of another repository.
+    pub(crate) fn of(repository: &str, model: &Path, mut faults: Vec<Fault>) -> Self {
         faults.reverse();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
         let (faults, starts) = (Mutex::new(faults), Mutex::default());
-        let state = Arc::new(State { model: model.to_owned(), faults, starts });
+        let (repository, model) = (repository.to_owned(), model.to_owned());
+        let state = Arc::new(State { repository, model, faults, starts });
         let served = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming() {
@@ -80,7 +87,7 @@ impl State {
             line.strip_prefix("range: bytes=").map(str::to_owned)
         });
         let range = range.last().unwrap_or_else(|| "0-".to_owned());
-        let prefix = format!("GET /{REPOSITORY}/resolve/main/");
+        let prefix = format!("GET /{}/resolve/main/", self.repository);
         let name = request.strip_prefix(&prefix).and_then(|rest| rest.split(' ').next());
         let Some((name, Ok(file))) = name.map(|name| (name, fs::read(self.model.join(name))))
         else {

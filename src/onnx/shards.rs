@@ -1,0 +1,45 @@
+//! The weights of a model without an ONNX graph: which files they are in.
+
+use std::collections::BTreeSet;
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+
+use super::files::{contents, json, optional, unread};
+use crate::Result;
+
+/// The file of all weights, or what names the files that they are in.
+pub(super) const WHOLE: &str = "model.safetensors";
+pub(super) const INDEX: &str = "model.safetensors.index.json";
+
+/// Whether `config.json` says that the model is a Qwen3; `false` without that file.
+pub(super) fn is_qwen3(folder: &Path) -> Result<bool> {
+    let path = folder.join("config.json");
+    let Some(bytes) = optional(&path)? else { return Ok(false) };
+    Ok(json(&path, &bytes)?["model_type"] == "qwen3")
+}
+
+/// The files in `folder` that hold the weights.
+pub(super) fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
+    let (whole, index) = (folder.join(WHOLE), folder.join(INDEX));
+    if whole.exists() || !index.exists() {
+        return Ok(vec![whole]);
+    }
+    let names = shard_names(&index)?;
+    Ok(names.iter().map(|name| folder.join(name)).collect())
+}
+
+/// The files that the index at `path` names.
+pub(super) fn shard_names(path: &Path) -> Result<BTreeSet<String>> {
+    let index = json(path, &contents(path)?)?;
+    let places = index["weight_map"].as_object().filter(|places| !places.is_empty());
+    let Some(places) = places else { return Err(unread(path, "it names no weights")) };
+    let mut names = BTreeSet::new();
+    for place in places.values() {
+        let name = place.as_str().unwrap_or_default();
+        if Path::new(name).file_name() != Some(OsStr::new(name)) {
+            return Err(unread(path, format!("it names weights outside of its folder: {place}")));
+        }
+        names.insert(name.to_owned());
+    }
+    Ok(names)
+}
