@@ -75,7 +75,7 @@ def pieces_of(tokenizer):
 
 def converted(name, tokenizer, table, bits):
     starts, inside = pieces_of(tokenizer)
-    vocabulary = Pieces(starts, inside)
+    vocabulary = Pieces(starts, inside, [0] * (len(starts) + len(inside)))
     rows = [starts[piece] for piece in vocabulary.starts] + [inside[piece] for piece in vocabulary.continuations]
     require(max(rows) < len(table), f"it has {len(table)} vectors for {max(rows) + 1} tokens")
     known = table[rows]

@@ -125,9 +125,9 @@ def read_german(folder, evaluation, lines_per_file=30_000):
     return sample
 
 
-def vocabulary_texts(pairs, german):
-    """German text to learn word pieces from, the large narrow sources sampled down."""
+def vocabulary_texts(source, texts):
+    """Those of `texts` to learn word pieces from: lines, the large narrow sources sampled down."""
     rng = random.Random(4)
-    share = {source: 0.3 if source.startswith("ms-") else 0.5 if source.startswith("bible") else 1 for source in set(pairs.source)}
-    lines = zip(pairs.source, pairs.german)
-    return [text for source, text in lines if not source.endswith("windows") and rng.random() < share[source]] + german
+    share = {name: 0.3 if name.startswith("ms-") else 0.5 if name.startswith("bible") else 1 for name in set(source)}
+    lines = zip(source, texts)
+    return [text for name, text in lines if not name.endswith("windows") and rng.random() < share[name]]

@@ -22,23 +22,28 @@ ALIGN = 64
 GROUP = {3: 8, 4: 2, 8: 1}
 
 
+def worth(codes, bits):
+    """What codes are worth, in steps: for 3 bits no value is zero, for more bits code 2^(bits - 1) is."""
+    return codes.astype(np.float32) - (3.5 if bits == 3 else 1 << bits - 1)
+
+
 def quantise(table, bits=4):
-    """Codes 0 to 2^bits - 1, u8 [rows, dim], and one scale per row, f32 [rows]: value = (code - 2^(bits - 1)) * scale.
+    """Codes 0 to 2^bits - 1, u8 [rows, dim], and one scale per row, f32 [rows]: value = worth(code) * scale.
 
     Of several clipping points each row takes the one with the least squared error.
     """
-    zero = 1 << bits - 1
+    zero, last = -worth(np.zeros(1), bits), (1 << bits) - 1
     largest = np.maximum(np.abs(table).max(axis=1, keepdims=True), 1e-12)
     best_codes, best_scales, best_error = None, None, np.inf
-    for share in np.linspace(0.6, 1.0, 9):
-        scales = (largest * share / (zero - 0.5)).astype(np.float32)
-        codes = np.clip(np.rint(table / scales), -zero, zero - 1)
-        error = ((codes * scales - table) ** 2).sum(axis=1, keepdims=True)
+    for share in np.linspace(0.35, 1.0, 14):
+        scales = (largest * share / (last / 2)).astype(np.float32)
+        codes = np.clip(np.rint(table / scales + zero), 0, last)
+        error = ((worth(codes, bits) * scales - table) ** 2).sum(axis=1, keepdims=True)
         better = error < best_error
         best_error = np.where(better, error, best_error)
         best_scales = scales if best_scales is None else np.where(better, scales, best_scales)
         best_codes = codes if best_codes is None else np.where(better, codes, best_codes)
-    return (best_codes + zero).astype(np.uint8), best_scales[:, 0]
+    return best_codes.astype(np.uint8), best_scales[:, 0]
 
 
 def packed(codes, bits):
@@ -103,7 +108,7 @@ class StaticModel:
             raise SystemExit(f"{codes.shape[1]} values of {bits} bits are not whole bytes")
         self.name, self.vocabulary, self.codes, self.scales = name, vocabulary, codes, scales
         self.bits, self.rules, self.pooling = bits, rules, pooling
-        self.table = (codes.astype(np.float32) - (1 << bits - 1)) * scales[:, None]
+        self.table = worth(codes, bits) * scales[:, None]
 
     def embed(self, texts):
         """Unit vectors, f32 [len(texts), dim]."""

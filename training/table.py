@@ -70,14 +70,18 @@ class Adam:
 
 
 def finished(table, data, rng):
-    """The table with more even row lengths, and with its strongest directions weakened.
+    """The table with more even row lengths, its strongest directions weakened, and without that of the language.
 
-    Adam lengthens rare rows, whose gradients are mostly noise, and a few
-    directions that say little about the subject are in every text.
+    Adam lengthens rare rows, whose gradients are mostly noise; a few
+    directions that say little about the subject are in every text; and what
+    German texts have over their English sides is not what they are about.
     """
     table = table * np.linalg.norm(table, axis=1, keepdims=True) ** -EVEN_NORMS
     sample = rng.choice(len(data.targets), 60_000)
-    texts = vstack([data.german[sample], data.english[sample]], format="csr")
-    units, _ = losses.unit(pieces.weighted(texts) @ table)
+    sides = [pieces.weighted(side[sample]) for side in (data.german, data.english)]
+    units = losses.unit(vstack(sides) @ table)[0]
     strengths, axes = np.linalg.eigh(units.T @ units / len(units))
-    return (table @ (axes * strengths ** (-WHITEN / 2)) @ axes.T).astype(np.float32)
+    table = table @ (axes * strengths ** (-WHITEN / 2)) @ axes.T
+    german, english = (losses.unit(side @ table)[0].mean(axis=0) for side in sides)
+    language = losses.unit((german - english)[None])[0]
+    return (table - table @ language.T @ language).astype(np.float32)

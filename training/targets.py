@@ -1,6 +1,7 @@
 """What the table learns to give: the teacher's vectors, of English sides and of single pieces."""
 
 import random
+import re
 
 import numpy as np
 from scipy.sparse import csr_matrix
@@ -8,18 +9,21 @@ from scipy.sparse import csr_matrix
 import corpus
 import losses
 
-DIM = 256
-# English texts whose teacher vectors are the targets; the others are not trained on.
-TAUGHT = 28 * 16_384
+DIM = 352
+# The manuals are as many lines as all other sources together and a quarter of a batch:
+# this share of their lines is taught, the others are not trained on.
+MANUALS = re.compile(r"ms-.*(?<! windows)$")
+TAUGHT_MANUALS = 0.279
 
 
 def taught_pairs(pairs, development, teacher):
     """The pairs whose English side is taught, with the teacher's vectors of these sides, f16 [len, 384]."""
     texts = sorted({*pairs.english, *development.english})
     random.Random(2).shuffle(texts)
-    texts = texts[:TAUGHT]
+    others = {text for source, text in zip(pairs.source, pairs.english) if not MANUALS.match(source)}
+    texts = [text for at, text in enumerate(texts) if at < TAUGHT_MANUALS * len(texts) or text in others]
     row = {text: at for at, text in enumerate(texts)}
-    vectors = teacher.texts(texts, lambda done, total: print(f"teacher: {done} of {total} shards", flush=True))
+    vectors = teacher.texts(texts, lambda done, total: print(f"teacher: {done} of {total} texts", flush=True))
     kept = [at for at, text in enumerate(pairs.english) if text in row]
     columns = (pairs.source, pairs.german, pairs.english)
     taught = corpus.Pairs(*([column[at] for at in kept] for column in columns))

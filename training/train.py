@@ -5,8 +5,13 @@ usage: train.py TEXT_DIR SETS_DIR [--teacher DIR] [--cache DIR] [--output FILE] 
 """
 
 import argparse
+import os
 import time
+from multiprocessing import get_context
 from pathlib import Path
+
+# Each table is trained in a process of its own, on one core.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import numpy as np
 
@@ -24,6 +29,9 @@ from teacher import Teacher
 
 ROOT = Path(__file__).resolve().parent.parent
 ROWS = 56_000
+BITS = 3
+# Tables trained from the same start with other draws, and averaged.
+TABLES = 2
 STEPS = 300
 LEARNING_RATE = 0.01
 PAIR_BATCH = 1024
@@ -49,15 +57,27 @@ def train_step(table, data, anchor, sampler, rng):
     return batches.gradient()
 
 
-def train(table, data, anchor, steps, measure, rng):
+def train(table, data, anchor, steps, measure, seed):
     """Trains `table` in place; the rate falls to zero along a half cosine."""
+    rng = np.random.default_rng(seed)
     sampler, adam, started = Sampler(data.pairs.source, rng), Adam(table), time.monotonic()
     for step in range(steps):
         values, gradient = train_step(table, data, anchor, sampler, rng)
         adam.step(table, gradient, LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2)
         if step % 20 == 0 or step == steps - 1:
             shown = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
-            print(f"step {step} ({time.monotonic() - started:.0f} s): {shown}; development {measure(table)}", flush=True)
+            print(f"table {seed}, step {step} ({time.monotonic() - started:.0f} s): {shown}; development {measure(table)}", flush=True)
+    return table
+
+
+def averaged(*training):
+    """The mean of the tables of several trainings, which run at the same time."""
+    # What a forked process reads is not copied; `initial_table` and the data are large.
+    context = get_context("fork")
+    pipes = [context.Pipe(duplex=False) for _ in range(TABLES)]
+    for seed, (_, end) in enumerate(pipes, 1):
+        context.Process(target=lambda seed, end: end.send(train(*training, seed)), args=(seed, end)).start()
+    return np.mean([receiver.recv() for receiver, _ in pipes], axis=0)
 
 
 def arguments():
@@ -81,8 +101,9 @@ def word_pieces(given, pairs, evaluation, pieces_of_teacher):
     """The vocabulary: that of a model file if one is given, else learned."""
     if given.vocabulary:
         return model_file.StaticModel.read(given.vocabulary).vocabulary
-    texts = corpus.vocabulary_texts(pairs, corpus.read_german(given.text, evaluation))
-    return pieces.vocabulary(pieces_of_teacher, texts, ROWS)
+    german = corpus.vocabulary_texts(pairs.source, pairs.german) + corpus.read_german(given.text, evaluation)
+    english = corpus.vocabulary_texts(pairs.source, pairs.english)
+    return pieces.vocabulary(pieces_of_teacher, german, english, ROWS)
 
 
 def main():
@@ -99,13 +120,13 @@ def main():
     data = Corpus(pairs, vocabulary, (vectors.astype(np.float32) @ axes).astype(np.float16))
     anchor = Anchor(vocabulary, list(pieces_of_teacher), losses.unit(teach_pieces(pieces_of_teacher, teacher) @ axes)[0])
 
-    rng = np.random.default_rng(1)
-    table = initial_table(anchor, data.english, rng)
+    table = initial_table(anchor, data.english, np.random.default_rng(1))
     measure = Development(development, vocabulary).measure
-    train(table, data, anchor, given.steps, measure, rng)
-    table = finished(table, data, rng)
+    table = averaged(table, data, anchor, given.steps, measure)
+    print(f"averaged: development {measure(table)}", flush=True)
+    table = finished(table, data, np.random.default_rng(1))
     print(f"finished: development {measure(table)}", flush=True)
-    model = model_file.StaticModel("passim-de-en-1", vocabulary, *model_file.quantise(table))
+    model = model_file.StaticModel("passim-de-en-1", vocabulary, *model_file.quantise(table, BITS), BITS)
     model.write(given.output)
     fixture.write(model, given.fixture)
     evaluate.show(given.sets, model.embed)

@@ -8,7 +8,7 @@ mod avx512;
 /// How the values of a row are packed: `docs/MODEL_FORMAT.md` has the layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
-    /// Two bits in one plane, the third in another.
+    /// Two bits in one plane, the third in another; no code is zero.
     Three,
     /// Two values a byte.
     Four,
@@ -41,10 +41,7 @@ impl Packing {
     pub(crate) fn is_zero(self, row: &[u8]) -> bool {
         let all = |bytes: &[u8], zero| bytes.iter().all(|&byte| byte == zero);
         match self {
-            Self::Three => {
-                let (low, high) = row.split_at(row.len() / 3 * 2);
-                all(high, 0xFF) && all(low, 0)
-            }
+            Self::Three => false,
             Self::Four => all(row, 0x88),
             Self::Eight => all(row, 0),
         }
@@ -155,7 +152,7 @@ mod plain {
                 for (lane, sum) in sums.iter_mut().enumerate() {
                     let low = low[plane % 2][lane] >> (plane / 2 * 2) & 3;
                     let code = low | (high[lane] >> plane & 1) << 2;
-                    *sum += weight * f32::from(code.cast_signed() - 4);
+                    *sum += weight * (f32::from(code) - 3.5);
                 }
             }
         }
@@ -251,7 +248,7 @@ mod tests {
             Packing::Four => bits(row[i % (dim / 2)], 4 * (i / (dim / 2)), 4),
             Packing::Eight => return f32::from(row[i].cast_signed()),
         };
-        f32::from(code) - if packing == Packing::Three { 4.0 } else { 8.0 }
+        f32::from(code) - if packing == Packing::Three { 3.5 } else { 8.0 }
     }
 
     fn sum_of(packing: Packing, codes: &[u8], shares: &[Share], dim: usize) -> Vec<f32> {
@@ -314,9 +311,8 @@ mod tests {
 
     fn zeros(packing: Packing, len: usize) -> Vec<u8> {
         match packing {
-            Packing::Three => (0..len).map(|i| if i < len / 3 * 2 { 0 } else { 0xFF }).collect(),
             Packing::Four => vec![0x88; len],
-            Packing::Eight => vec![0; len],
+            Packing::Three | Packing::Eight => vec![0; len],
         }
     }
 

@@ -68,6 +68,7 @@ impl Pieces {
         for rows in [0..starts, starts..count] {
             pieces.read_list(&mut rest, rows)?;
         }
+        pieces.table.settle();
         require(rest.is_empty(), "length of the vocabulary")?;
         Ok(pieces)
     }

@@ -13,11 +13,20 @@ pub(super) struct Short {
 
 impl Short {
     /// The first bytes of `string`, as many as there are and fit.
+    #[inline]
     pub(super) fn of(string: &[u8]) -> Self {
         let len = string.len().min(SHORT);
-        let bytes = match string.first_chunk() {
-            Some(chunk) => u128::from_le_bytes(*chunk),
-            None => string.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte)),
+        let eight = |chunk: &[u8; 8]| u128::from(u64::from_le_bytes(*chunk));
+        let four = |chunk: &[u8; 4]| u128::from(u32::from_le_bytes(*chunk));
+        // Fewer are put together of two halves that overlap.
+        let bytes = if let Some(chunk) = string.first_chunk() {
+            u128::from_le_bytes(*chunk)
+        } else if let (Some(first), Some(last)) = (string.first_chunk(), string.last_chunk()) {
+            eight(first) | eight(last) << (8 * (len - 8))
+        } else if let (Some(first), Some(last)) = (string.first_chunk(), string.last_chunk()) {
+            four(first) | four(last) << (8 * (len - 4))
+        } else {
+            string.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte))
         };
         Self { bytes, len }
     }
@@ -38,6 +47,13 @@ impl Short {
     #[inline]
     pub(super) fn bytes(self) -> u128 {
         self.bytes
+    }
+
+    /// The first eight bytes.
+    #[inline]
+    #[expect(clippy::cast_possible_truncation, reason = "the others are not wanted")]
+    pub(super) fn first_block(self) -> u64 {
+        self.bytes as u64
     }
 
     /// The first `len` bytes, of which there are as many.

@@ -13,6 +13,8 @@ const FITTING: usize = 12;
 const ELSEWHERE: u32 = u32::MAX;
 /// The row of a free slot is the highest number.
 const FREE: Slot = Slot(u128::MAX);
+/// Pieces that wait together to be entered.
+const WAITING: usize = 32;
 /// Slots for each word of the filter: eight bits a slot.
 const SLOTS_A_WORD: usize = 8;
 /// Slots for each entry in `lengths`.
@@ -38,6 +40,8 @@ pub(super) struct Table {
     /// By hash of their first four bytes and place: bit `len - 1` is set if there are pieces of
     /// `len` bytes, up to 16.
     lengths: Vec<u16>,
+    /// What waits, with its hash, until its slot has come from memory.
+    waiting: Vec<(u64, Slot)>,
     /// The pieces that do not fit into their slots.
     long: Vec<u8>,
     /// Bytes of the longest piece.
@@ -81,21 +85,19 @@ impl Table {
             slots: vec![FREE; slots],
             filter: vec![0; slots / SLOTS_A_WORD],
             lengths: vec![0; slots / SLOTS_AN_ENTRY],
+            waiting: Vec::with_capacity(WAITING),
             long: Vec::new(),
             longest: 0,
             starts,
         }
     }
 
-    /// Enters a piece of 1 to [`MAX_PIECE`] bytes; no more often than there is room for.
+    /// Enters a piece of 1 to [`MAX_PIECE`] bytes; no more often than there is room for. It is
+    /// found after [`settle`](Self::settle).
     pub(super) fn insert(&mut self, piece: &[u8], row: u32) {
         let (place, len, short) = (self.place(row), piece.len(), Short::of(piece));
         let hash = if len <= SHORT { short_hash(short, place) } else { long_hash(piece, place) };
-        let mut at = self.slot(hash);
-        while self.slots[at] != FREE {
-            at = self.after(at);
-        }
-        self.slots[at] = if len <= FITTING {
+        let slot = if len <= FITTING {
             Slot::new(short.bytes(), row)
         } else {
             self.long.extend_from_slice(piece);
@@ -108,12 +110,33 @@ impl Table {
             self.lengths[entry] |= 1 << (len - 1);
         }
         self.longest = len.max(self.longest);
+        self.fetch_slot(hash);
+        self.waiting.push((hash, slot));
+        if self.waiting.len() == WAITING {
+            self.settle();
+        }
     }
 
-    /// Fetches what [`whole`](Self::whole) and [`starts`](Self::starts) will need of a word.
+    /// Gives what waits its slots.
+    pub(super) fn settle(&mut self) {
+        while let Some((hash, slot)) = self.waiting.pop() {
+            let mut at = self.slot(hash);
+            while self.slots[at] != FREE {
+                at = self.after(at);
+            }
+            self.slots[at] = slot;
+        }
+    }
+
+    /// Fetches what [`whole`](Self::whole) will need of `word`.
     #[inline]
     pub(super) fn fetch(&self, word: Short) {
-        let at = self.slot(short_hash(word, Place::Start));
+        self.fetch_slot(short_hash(word, Place::Start));
+    }
+
+    #[inline]
+    fn fetch_slot(&self, hash: u64) {
+        let at = self.slot(hash);
         prefetch(&self.slots[at..=at]);
     }
 

@@ -183,7 +183,8 @@ fn a_long_word_is_cut_in_parts() {
 #[test]
 fn repeated_pieces_count_by_logarithm_or_number() {
     for (pooling, weight) in [(1, 1.0 + 3.0_f32.ln()), (2, 3.0)] {
-        for bits in [3, 4, 8] {
+        // Of 3 bits no value is zero: such rows are no axes.
+        for bits in [4, 8] {
             let file = file_of(Choices { pooling, bits, ..OURS }, &STARTS, &CONTINUATIONS);
             let embedder = StaticEmbedder::from_bytes(file).unwrap();
             let vectors = embedder.embed(Role::Query, &["!", "haus ! ! !", "", "日本"]).unwrap();

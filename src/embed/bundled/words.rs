@@ -88,7 +88,7 @@ fn block_at(bytes: &[u8], at: usize) -> u64 {
     let rest = bytes.get(at..).unwrap_or_default();
     match rest.first_chunk() {
         Some(block) => u64::from_le_bytes(*block),
-        None => rest.iter().rev().fold(0, |block, &byte| block << 8 | u64::from(byte)),
+        None => Short::of(rest).first_block(),
     }
 }
 

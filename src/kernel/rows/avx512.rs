@@ -17,9 +17,9 @@ const AT_ONCE: usize = 4;
 /// Code `c` is worth `c - 8`.
 const FOUR: [f32; LANES] =
     [-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
-/// Code `c` is worth `c - 4`, whatever its fourth bit.
+/// Code `c` is worth `c - 3.5`, whatever its fourth bit.
 const THREE: [f32; LANES] =
-    [-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0];
+    [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, -3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5];
 
 /// See [`sum_rows`](super::sum_rows).
 #[target_feature(enable = "avx512f")]
