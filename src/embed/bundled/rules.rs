@@ -81,7 +81,7 @@ fn is_surely_composed(text: &str) -> bool {
         )
     };
     text.as_bytes().chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)).all(|(chunk, start)| {
-        let plain = chunk.iter().fold(true, |plain, &byte| plain & (byte < FIRST));
+        let plain = chunk.iter().fold(0, |most, &byte| byte.max(most)) < FIRST;
         let may_change = |(byte, at): (&u8, usize)| *byte >= FIRST && !inert(&text[at..]);
         plain || !chunk.iter().zip(start..).any(may_change)
     })

@@ -66,7 +66,6 @@ impl Slot {
         Self::new(place, row)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "only four bytes are left")]
     fn row(self) -> u32 {
         (self.0 >> (8 * FITTING)) as u32
     }

@@ -187,7 +187,7 @@ fn what_cancels_out_is_unknown() {
     // The codes of row 1 are the axis of row 0, with the other sign: value 7, a step below 8.
     let codes = file.len() - 8 - 64;
     file[codes..codes + 8].copy_from_slice(&[0x89, 0x88, 0x88, 0x88, 0x87, 0x88, 0x88, 0x88]);
-    let scale = u64::from_le_bytes(*file[56..].first_chunk().unwrap()) as usize;
+    let scale = u32::from_le_bytes(*file[56..].first_chunk().unwrap()) as usize;
     file.copy_within(scale..scale + 4, scale + 4);
     let embedder = StaticEmbedder::from_bytes(sealed(file)).unwrap();
     let vectors = embedder.embed(Role::Query, &["! haus", "日本"]).unwrap();
