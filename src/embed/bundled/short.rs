@@ -56,6 +56,12 @@ impl Short {
         self.bytes as u64
     }
 
+    /// All 16 bytes.
+    #[inline]
+    pub(super) fn to_bytes(self) -> [u8; SHORT] {
+        self.bytes.to_le_bytes()
+    }
+
     /// The first `len` bytes, of which there are as many.
     #[inline]
     pub(super) fn first(self, len: usize) -> Self {

@@ -111,7 +111,7 @@ struct Collected(Vec<String>);
 
 impl Words for Collected {
     fn short(&mut self, word: Short) {
-        self.long(std::str::from_utf8(&word.bytes().to_le_bytes()[..word.len()]).unwrap());
+        self.long(std::str::from_utf8(&word.to_bytes()[..word.len()]).unwrap());
     }
 
     fn long(&mut self, word: &str) {
@@ -307,7 +307,7 @@ fn words_by_definition(text: &str) -> Vec<String> {
     for character in composed(text).chars().flat_map(char::to_lowercase) {
         let class = match u8::try_from(character) {
             Ok(byte) if byte.is_ascii_alphanumeric() => Class::Letter,
-            Ok(byte @ ..0x80) => Composed::ascii(byte),
+            Ok(byte @ ..0x80) => Composed::CLASSES[usize::from(byte)],
             _ => composed_class(character),
         };
         match class {
