@@ -49,7 +49,7 @@ fn each_foreign_crate_has_one_home() {
         ("unicode_segmentation::", "chunk/unicode.rs"),
         ("memmap2::", "array/map.rs"),
         ("use lru::", "embed/cache/recent.rs"),
-        ("unicode_normalization::", "embed/bundled/words.rs"),
+        ("unicode_normalization::", "embed/bundled/rules.rs"),
         ("walkdir::", "files.rs"),
     ] {
         assert_eq!(files_with(name), [home], "{name}");

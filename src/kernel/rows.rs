@@ -110,28 +110,33 @@ mod plain {
 
     #[inline(always)]
     pub(super) fn sum_rows(packing: Packing, codes: &[u8], shares: &[Share], sum: &mut [f32]) {
-        match packing {
-            Packing::Three => by_chunks(sum.len() / 8, |at, whole| match whole {
-                true => three::<CHUNK>(codes, shares, sum, at),
-                false => three::<1>(codes, shares, sum, at),
-            }),
-            Packing::Four => by_chunks(sum.len() / 2, |at, whole| match whole {
-                true => four::<CHUNK>(codes, shares, sum, at),
-                false => four::<1>(codes, shares, sum, at),
-            }),
-            Packing::Eight => by_chunks(sum.len(), |at, whole| match whole {
-                true => eight::<CHUNK>(codes, shares, sum, at),
-                false => eight::<1>(codes, shares, sum, at),
-            }),
+        let bytes = match packing {
+            Packing::Three => sum.len() / 8,
+            Packing::Four => sum.len() / 2,
+            Packing::Eight => sum.len(),
+        };
+        let whole = bytes - bytes % CHUNK;
+        for at in (0..whole).step_by(CHUNK) {
+            chunk::<CHUNK>(packing, codes, shares, sum, at);
+        }
+        for at in whole..bytes {
+            chunk::<1>(packing, codes, shares, sum, at);
         }
     }
 
-    /// Calls `take` with the start of each whole chunk of `len` bytes, then with each byte left.
     #[inline(always)]
-    fn by_chunks(len: usize, mut take: impl FnMut(usize, bool)) {
-        let whole = len - len % CHUNK;
-        (0..whole).step_by(CHUNK).for_each(|at| take(at, true));
-        (whole..len).for_each(|at| take(at, false));
+    fn chunk<const N: usize>(
+        packing: Packing,
+        codes: &[u8],
+        shares: &[Share],
+        sum: &mut [f32],
+        at: usize,
+    ) {
+        match packing {
+            Packing::Three => three::<N>(codes, shares, sum, at),
+            Packing::Four => four::<N>(codes, shares, sum, at),
+            Packing::Eight => eight::<N>(codes, shares, sum, at),
+        }
     }
 
     /// The values of `N` bytes of the plane of high bits, from `at` on.

@@ -40,10 +40,10 @@ pub(super) struct Tokens {
     cut: Cut,
 }
 
-/// Short words that wait until what is needed to find their pieces has come from memory.
+/// Short words, with their hashes, that wait until what is needed to find their pieces has come from memory.
 #[derive(Default)]
 struct Queue {
-    words: [Short; QUEUED],
+    words: [(Short, u64); QUEUED],
     len: usize,
 }
 
@@ -123,9 +123,9 @@ struct Found<'a> {
 impl Words for Found<'_> {
     #[inline]
     fn short(&mut self, word: Short) {
-        self.pieces.table.fetch(word);
+        let hash = self.pieces.table.fetch(word);
         let queue = &mut self.tokens.queue;
-        queue.words[queue.len] = word;
+        queue.words[queue.len] = (word, hash);
         queue.len += 1;
         if queue.len == QUEUED {
             self.look_up();
@@ -142,8 +142,8 @@ impl Found<'_> {
     /// Finds the pieces of the words that wait.
     fn look_up(&mut self) {
         for at in 0..std::mem::take(&mut self.tokens.queue.len) {
-            let word = self.tokens.queue.words[at];
-            match self.pieces.table.whole(word) {
+            let (word, hash) = self.tokens.queue.words[at];
+            match self.pieces.table.whole(word, hash) {
                 Some(row) => self.tokens.rows.push(row),
                 None => self.cut(&word.bytes().to_le_bytes()[..word.len()]),
             }

@@ -17,12 +17,19 @@ pub(super) struct Composed;
 pub(super) struct Uncased;
 
 impl Rules for Composed {
-    fn ascii(byte: u8) -> Class {
-        match byte {
-            ..=b' ' | 0x7F => Class::Space,
-            _ => Class::Symbol,
+    const CLASSES: [Class; 128] = {
+        let mut classes = [Class::Symbol; 128];
+        let mut byte = 0;
+        while byte < 128 {
+            match byte {
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => classes[byte as usize] = Class::Letter,
+                ..=b' ' | 0x7F => classes[byte as usize] = Class::Space,
+                _ => {}
+            }
+            byte += 1;
         }
-    }
+        classes
+    };
 
     fn expand(character: char, mut take: impl FnMut(char, Class)) {
         match character {
@@ -33,13 +40,17 @@ impl Rules for Composed {
 }
 
 impl Rules for Uncased {
-    fn ascii(byte: u8) -> Class {
-        match byte {
-            b'\t' | b'\n' | b'\r' | b' ' => Class::Space,
-            ..b' ' | 0x7F => Class::Ignored,
-            _ => Class::Symbol,
+    const CLASSES: [Class; 128] = {
+        let mut classes = Composed::CLASSES;
+        let mut byte = 0;
+        while byte < 128 {
+            if matches!(byte, ..b' ' | 0x7F) && !matches!(byte, b'\t' | b'\n' | b'\r') {
+                classes[byte as usize] = Class::Ignored;
+            }
+            byte += 1;
         }
-    }
+        classes
+    };
 
     fn expand(character: char, mut take: impl FnMut(char, Class)) {
         match character {
@@ -81,7 +92,7 @@ fn is_surely_composed(text: &str) -> bool {
         )
     };
     text.as_bytes().chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)).all(|(chunk, start)| {
-        let plain = chunk.iter().fold(true, |plain, &byte| plain & (byte < FIRST));
+        let plain = chunk.iter().fold(0, |most, &byte| byte.max(most)) < FIRST;
         let may_change = |(byte, at): (&u8, usize)| *byte >= FIRST && !inert(&text[at..]);
         plain || !chunk.iter().zip(start..).any(may_change)
     })

@@ -16,15 +16,15 @@ impl Short {
     #[inline]
     pub(super) fn of(string: &[u8]) -> Self {
         let len = string.len().min(SHORT);
-        let eight = |chunk: &[u8; 8]| u128::from(u64::from_le_bytes(*chunk));
-        let four = |chunk: &[u8; 4]| u128::from(u32::from_le_bytes(*chunk));
-        // Fewer are put together of two halves that overlap.
+        // Fewer than 16 are put together of two halves that overlap.
         let bytes = if let Some(chunk) = string.first_chunk() {
             u128::from_le_bytes(*chunk)
-        } else if let (Some(first), Some(last)) = (string.first_chunk(), string.last_chunk()) {
-            eight(first) | eight(last) << (8 * (len - 8))
-        } else if let (Some(first), Some(last)) = (string.first_chunk(), string.last_chunk()) {
-            four(first) | four(last) << (8 * (len - 4))
+        } else if let Some((first, last)) = string.first_chunk::<8>().zip(string.last_chunk()) {
+            let [first, last] = [first, last].map(|half| u128::from(u64::from_le_bytes(*half)));
+            first | last << (8 * (len - 8))
+        } else if let Some((first, last)) = string.first_chunk::<4>().zip(string.last_chunk()) {
+            let [first, last] = [first, last].map(|half| u128::from(u32::from_le_bytes(*half)));
+            first | last << (8 * (len - 4))
         } else {
             string.iter().rev().fold(0, |bytes, &byte| bytes << 8 | u128::from(byte))
         };
@@ -54,6 +54,12 @@ impl Short {
     #[expect(clippy::cast_possible_truncation, reason = "the others are not wanted")]
     pub(super) fn first_block(self) -> u64 {
         self.bytes as u64
+    }
+
+    /// All 16 bytes.
+    #[inline]
+    pub(super) fn to_bytes(self) -> [u8; SHORT] {
+        self.bytes.to_le_bytes()
     }
 
     /// The first `len` bytes, of which there are as many.

@@ -66,7 +66,6 @@ impl Slot {
         Self::new(place, row)
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "only four bytes are left")]
     fn row(self) -> u32 {
         (self.0 >> (8 * FITTING)) as u32
     }
@@ -128,10 +127,12 @@ impl Table {
         }
     }
 
-    /// Fetches what [`whole`](Self::whole) will need of `word`.
+    /// Fetches what [`whole`](Self::whole) will need of `word`; returns its hash.
     #[inline]
-    pub(super) fn fetch(&self, word: Short) {
-        self.fetch_slot(short_hash(word, Place::Start));
+    pub(super) fn fetch(&self, word: Short) -> u64 {
+        let hash = short_hash(word, Place::Start);
+        self.fetch_slot(hash);
+        hash
     }
 
     #[inline]
@@ -140,10 +141,10 @@ impl Table {
         prefetch(&self.slots[at..=at]);
     }
 
-    /// The piece that is `word`.
+    /// The piece that is `word`, whose hash is what [`fetch`](Self::fetch) returned.
     #[inline]
-    pub(super) fn whole(&self, word: Short) -> Option<u32> {
-        self.find(word, short_hash(word, Place::Start), Place::Start)
+    pub(super) fn whole(&self, word: Short, hash: u64) -> Option<u32> {
+        self.find(word, hash, Place::Start)
     }
 
     /// Row and length of each piece that `rest`, which is not empty, starts with, the longest first.
@@ -182,7 +183,7 @@ impl Table {
     #[inline]
     fn find(&self, piece: Short, hash: u64, place: Place) -> Option<u32> {
         if piece.len() > FITTING {
-            return self.find_long(&piece.bytes().to_le_bytes()[..piece.len()], hash, place);
+            return self.find_long(&piece.to_bytes()[..piece.len()], hash, place);
         }
         self.find_slot(hash, place, |slot| slot.bytes() == piece.bytes())
     }
@@ -192,8 +193,9 @@ impl Table {
         self.find_slot(hash, place, |slot| {
             let bytes = slot.bytes();
             let [start, len, last] = [bytes, bytes >> 32, bytes >> 64].map(|part| part as u32);
-            let range = start as usize..start as usize + len as usize;
-            last == ELSEWHERE && self.long[range] == *piece
+            let (start, len) = (start as usize, len as usize);
+            // A free slot has a length that no piece has.
+            last == ELSEWHERE && len == piece.len() && self.long[start..start + len] == *piece
         })
     }
 
@@ -202,11 +204,11 @@ impl Table {
         let mut at = self.slot(hash);
         loop {
             let slot = self.slots[at];
-            if slot == FREE {
-                return None;
-            }
             if is(slot) && self.place(slot.row()) == place {
                 return Some(slot.row());
+            }
+            if slot == FREE {
+                return None;
             }
             at = self.after(at);
         }

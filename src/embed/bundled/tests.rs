@@ -118,7 +118,7 @@ struct Collected(Vec<String>);
 
 impl Words for Collected {
     fn short(&mut self, word: Short) {
-        self.long(std::str::from_utf8(&word.bytes().to_le_bytes()[..word.len()]).unwrap());
+        self.long(std::str::from_utf8(&word.to_bytes()[..word.len()]).unwrap());
     }
 
     fn long(&mut self, word: &str) {
@@ -207,7 +207,7 @@ fn what_cancels_out_is_unknown() {
     // The codes of row 1 are the axis of row 0, with the other sign: value 7, a step below 8.
     let codes = file.len() - 8 - 64;
     file[codes..codes + 8].copy_from_slice(&[0x89, 0x88, 0x88, 0x88, 0x87, 0x88, 0x88, 0x88]);
-    let scale = u64::from_le_bytes(*file[56..].first_chunk().unwrap()) as usize;
+    let scale = u32::from_le_bytes(*file[56..].first_chunk().unwrap()) as usize;
     file.copy_within(scale..scale + 4, scale + 4);
     let embedder = StaticEmbedder::from_bytes(sealed(file)).unwrap();
     let vectors = embedder.embed(Role::Query, &["! haus", "日本"]).unwrap();
@@ -327,7 +327,7 @@ fn words_by_definition(text: &str) -> Vec<String> {
     for character in composed(text).chars().flat_map(char::to_lowercase) {
         let class = match u8::try_from(character) {
             Ok(byte) if byte.is_ascii_alphanumeric() => Class::Letter,
-            Ok(byte @ ..0x80) => Composed::ascii(byte),
+            Ok(byte @ ..0x80) => Composed::CLASSES[usize::from(byte)],
             _ => composed_class(character),
         };
         match class {

@@ -19,8 +19,8 @@ pub(super) enum Class {
 /// What the words of a text are. ASCII letters become lower-case ones, ASCII letters and digits
 /// are letters of words.
 pub(super) trait Rules {
-    /// The class of an ASCII character that is neither letter nor digit.
-    fn ascii(byte: u8) -> Class;
+    /// The classes of the ASCII characters.
+    const CLASSES: [Class; 128];
 
     /// Gives `take` the characters that a character other than ASCII becomes.
     fn expand(character: char, take: impl FnMut(char, Class));
@@ -63,12 +63,9 @@ pub(super) fn split<R: Rules>(text: &str, word: &mut String, words: &mut impl Wo
 }
 
 /// The class of the character of which `byte` is the first one; `None` if it is not ASCII.
+#[inline]
 fn class_of<R: Rules>(byte: u8) -> Option<Class> {
-    match byte {
-        b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => Some(Class::Letter),
-        ..0x80 => Some(R::ascii(byte)),
-        _ => None,
-    }
+    R::CLASSES.get(usize::from(byte)).copied()
 }
 
 /// Up to 16 ASCII letters from `at` on.
@@ -96,6 +93,7 @@ fn block_at(bytes: &[u8], at: usize) -> u64 {
 ///
 /// The eight bytes are compared at once: what is added to each sets its highest bit if it is not
 /// below a limit, and cannot carry into the next.
+#[inline]
 fn letters(block: u64) -> (u64, usize) {
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; BLOCK]);
     let from = |bytes: u64, limit: u8| bytes + u64::from_ne_bytes([0x80 - limit; BLOCK]);

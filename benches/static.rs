@@ -1,0 +1,62 @@
+//! The first use of the bundled model in a process: how long it is read, and how much memory it
+//! has resident then. Each measurement is a process of its own; the figures are medians.
+
+use std::{env, error::Error, fs, process::Command, time::Instant};
+
+use passim::{Embedder, Role, StaticEmbedder};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+const PROCESSES: usize = 15;
+/// What the benchmark calls itself with.
+const MEASURE: &str = "--measure";
+
+fn main() -> Result<()> {
+    if env::args().any(|argument| argument == MEASURE) {
+        return measure();
+    }
+    let runs = (0..PROCESSES).map(|_| {
+        let output = Command::new(env::current_exe()?).arg(MEASURE).output()?;
+        let line = String::from_utf8(output.stdout)?;
+        Ok(line.split_whitespace().map(str::parse).collect::<std::result::Result<Vec<f64>, _>>()?)
+    });
+    let runs = runs.collect::<Result<Vec<_>>>()?;
+    let names =
+        ["reading, ms", "resident after it, MiB", "first text, ms", "resident after all, MiB"];
+    for (at, name) in names.iter().enumerate() {
+        let mut figures: Vec<f64> = runs.iter().filter_map(|run| run.get(at).copied()).collect();
+        figures.sort_by(f64::total_cmp);
+        if let Some(median) = figures.get(figures.len() / 2) {
+            println!("{name}: {median:.2}");
+        }
+    }
+    Ok(())
+}
+
+/// Prints the figures of this process; memory is what it has more than before.
+fn measure() -> Result<()> {
+    let (before, started) = (resident_mib(), Instant::now());
+    let embedder = StaticEmbedder::bundled()?;
+    let (read, known) = (started.elapsed(), resident_mib());
+    let started = Instant::now();
+    embedder.embed(Role::Query, &["Wie alt ist das Moor?"])?;
+    let embedded = started.elapsed();
+    let articles =
+        fs::read_dir("examples/articles")?.map(|entry| fs::read_to_string(entry?.path()));
+    let articles = articles.collect::<std::io::Result<Vec<_>>>()?;
+    let lines: Vec<&str> = articles.iter().flat_map(|article| article.lines()).collect();
+    embedder.embed(Role::Passage, &lines)?;
+    let more = |now: Option<f64>| Some(now? - before?);
+    let [known, all] = [known, resident_mib()].map(|now| more(now).unwrap_or(f64::NAN));
+    let [read, embedded] = [read, embedded].map(|time| time.as_secs_f64() * 1e3);
+    println!("{read} {known} {embedded} {all}");
+    Ok(())
+}
+
+/// What the process has in memory, the pages of its file that it used among it; known on Linux.
+fn resident_mib() -> Option<f64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    let kib: f64 = line.trim().trim_end_matches(" kB").parse().ok()?;
+    Some(kib / 1024.0)
+}
