@@ -13,14 +13,12 @@ import numpy as np
 from safetensors.numpy import load_file
 
 from model_file import GROUP, MEAN, UNCASED, StaticModel, quantise
-from pieces import Pieces
+from pieces import MAX_PIECE, Pieces
 
 # What the model file's text rules 2 do; other settings would give other tokens.
 NORMALIZER = {"clean_text": True, "handle_chinese_chars": True, "lowercase": True}
 MAX_WORD = 100
-# In bytes; limits of the model file.
-MAX_PIECE = 64
-MAX_NAME = 32
+MAX_NAME = 32  # bytes
 # A row of zeros counts as this much of a text of unknown words.
 VANISHING = 1e-6
 
@@ -39,8 +37,8 @@ def check_tokenizer(tokenizer):
     require(model["max_input_chars_per_word"] == MAX_WORD, f"words are not cut off at {MAX_WORD} characters")
     require(normalizer.get("type") == "BertNormalizer", "it has another normalizer than BERT")
     for name, value in NORMALIZER.items():
-        require(normalizer[name] == value, f"{name} is {normalizer[name]} in its normalizer")
-    require(normalizer["strip_accents"] in (None, True), "its normalizer keeps accents")
+        require(normalizer.get(name) == value, f"{name} is {normalizer.get(name)} in its normalizer")
+    require(normalizer.get("strip_accents") in (None, True), "its normalizer keeps accents")
     splitter = (tokenizer["pre_tokenizer"] or {}).get("type")
     require(splitter == "BertPreTokenizer", "it does not split texts into words as BERT does")
 
@@ -75,6 +73,7 @@ def pieces_of(tokenizer):
 
 def converted(name, tokenizer, table, bits):
     starts, inside = pieces_of(tokenizer)
+    require(starts and inside, "it has no pieces")
     vocabulary = Pieces(starts, inside, [0] * (len(starts) + len(inside)))
     rows = [starts[piece] for piece in vocabulary.starts] + [inside[piece] for piece in vocabulary.continuations]
     require(max(rows) < len(table), f"it has {len(table)} vectors for {max(rows) + 1} tokens")

@@ -7,7 +7,7 @@ import numpy as np
 import xxhash
 
 from losses import unit
-from pieces import Pieces, weighted
+from pieces import MAX_PIECE, Pieces, weighted
 
 MAGIC = b"\x89PSM\r\n\x1a\n"
 VERSION = 1
@@ -18,6 +18,7 @@ LOG_COUNT, MEAN = 1, 2
 HEADER = struct.Struct("<8s7I4x6Q32s8x")
 NAME = slice(88, 120)
 ALIGN = 64
+DIMS = range(2, 4097)
 # Values that share whole bytes.
 GROUP = {3: 8, 4: 2, 8: 1}
 
@@ -79,6 +80,8 @@ def front_coded(pieces, costs):
     coded, before = bytearray(), b""
     for piece, cost in zip(map(str.encode, pieces), costs, strict=True):
         shared = len(os.path.commonprefix([before, piece]))
+        if not 0 < len(piece) <= MAX_PIECE:
+            raise SystemExit(f"the piece {piece} has not 1 to {MAX_PIECE} bytes")
         coded += bytes([shared, len(piece) - shared, cost]) + piece[shared:]
         before = piece
     return bytes(coded)
@@ -104,6 +107,8 @@ class StaticModel:
     """
 
     def __init__(self, name, vocabulary, codes, scales, bits=4, rules=COMPOSED, pooling=LOG_COUNT):
+        if codes.shape[1] not in DIMS:
+            raise SystemExit(f"a row of {codes.shape[1]} values has not {DIMS[0]} to {DIMS[-1]}")
         if codes.shape[1] % GROUP[bits]:
             raise SystemExit(f"{codes.shape[1]} values of {bits} bits are not whole bytes")
         self.name, self.vocabulary, self.codes, self.scales = name, vocabulary, codes, scales
@@ -112,6 +117,8 @@ class StaticModel:
 
     def embed(self, texts):
         """Unit vectors, f32 [len(texts), dim]."""
+        if (self.rules, self.pooling) != (COMPOSED, LOG_COUNT):
+            raise SystemExit(f"{self.name} has other rules than the bundled model: only the crate embeds with it")
         return unit(weighted(self.vocabulary.counts(texts)) @ self.table)[0]
 
     def write(self, path):
@@ -143,7 +150,9 @@ class StaticModel:
             raise SystemExit(f"{path} is not a model file of version {VERSION}")
         vocabulary, scales, codes = (data[at : at + size] for at, size in zip(spans[::2], spans[1::2]))
         start_pieces, start_costs, rest = front_decoded(vocabulary, starts)
-        continuations, costs, _ = front_decoded(rest, rows - 1 - starts)
+        continuations, costs, rest = front_decoded(rest, rows - 1 - starts)
+        if rest or checksum(data[:-8]) != struct.unpack("<Q", data[-8:])[0]:
+            raise SystemExit(f"{path} is damaged")
         codes = unpacked(np.frombuffer(codes, dtype=np.uint8).reshape(rows, dim * bits // 8), bits)
         pieces, scales = Pieces(start_pieces, continuations, start_costs + costs), np.frombuffer(scales, "<f4")
         return cls(name.rstrip(b"\0").decode(), pieces, codes, scales, bits, rules, pooling)

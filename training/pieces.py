@@ -21,6 +21,7 @@ SYMBOL = [(0x21, 0x2F), (0x3A, 0x40), (0x5B, 0x60), (0x7B, 0x7E), (0xA1, 0xA9), 
           (0x3001, 0x303F), (0x1F000, 0x1FAFF)]
 
 COST_STEPS = 16  # steps of cost for a factor e of probability
+MAX_PIECE = 64  # bytes
 PART = 100  # characters of a word that are cut at once
 SKIPPED = 1024  # the cost of a character that no piece covers: more than any four pieces
 
@@ -157,7 +158,7 @@ def learn_pieces(words, size):
     tokenizer.train_from_iterator((" ".join([word] * count) for word, count in words.items()), trainer)
     learned = (token for token in tokenizer.get_vocab() if token != "[UNK]")
     pieces = {(token.startswith("##"), token.removeprefix("##")) for token in learned}
-    return {(continues, text) for continues, text in pieces if text and all(map(is_latin, text))}
+    return {(continues, text) for continues, text in pieces if 0 < len(text.encode()) <= MAX_PIECE and all(map(is_latin, text))}
 
 
 def vocabulary(teacher, german_texts, english_texts, rows):

@@ -7,6 +7,7 @@ usage: train.py TEXT_DIR SETS_DIR [--teacher DIR] [--cache DIR] [--output FILE] 
 import argparse
 import os
 import time
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -72,12 +73,15 @@ def train(table, data, anchor, steps, measure, seed):
 
 def averaged(*training):
     """The mean of the tables of several trainings, which run at the same time."""
-    # What a forked process reads is not copied; `initial_table` and the data are large.
-    context = get_context("fork")
-    pipes = [context.Pipe(duplex=False) for _ in range(TABLES)]
-    for seed, (_, end) in enumerate(pipes, 1):
-        context.Process(target=lambda seed, end: end.send(train(*training, seed)), args=(seed, end)).start()
-    return np.mean([receiver.recv() for receiver, _ in pipes], axis=0)
+    global shared
+    shared = training
+    # Forked processes share the data, which are large.
+    with ProcessPoolExecutor(TABLES, mp_context=get_context("fork")) as processes:
+        return np.mean(list(processes.map(train_shared, range(1, TABLES + 1))), axis=0)
+
+
+def train_shared(seed):
+    return train(*shared, seed)
 
 
 def arguments():

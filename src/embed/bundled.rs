@@ -25,9 +25,10 @@ static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 
 /// A model without a network: one vector per word piece, summed over the pieces of a text.
 ///
-/// A piece that occurs `n` times counts `1 + ln n` times; word order does not
-/// count. There is no limit of length. The tokens of a text are its pieces, and
-/// every character that no piece covers.
+/// In the bundled model a piece that occurs `n` times counts `1 + ln n` times; word order does not
+/// count. There is no limit of length. The tokens of a text are its pieces, and every character
+/// that no piece covers. Other models may count `n` times, and take a word without pieces for one
+/// token: `docs/MODEL_FORMAT.md` has both.
 ///
 /// Texts without a known piece, the empty text too, all have the same vector, so
 /// each finds any other with similarity 1. The bundled model knows Latin and Greek
@@ -235,7 +236,8 @@ impl Counts {
                         break;
                     }
                     place if self.distinct[place as usize - 1].0 == row => {
-                        self.distinct[place as usize - 1].1 += 1;
+                        let times = &mut self.distinct[place as usize - 1].1;
+                        *times = times.saturating_add(1);
                         break;
                     }
                     _ => at = (at + 1) & mask,

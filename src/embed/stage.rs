@@ -254,6 +254,9 @@ impl<'a> Queue<'a> {
             (embedder.embed(role, &texts)?, self.tokens[batch.clone()].to_vec())
         };
         check_rows(*embedder, texts.len(), &vectors)?;
+        if tokens.len() != texts.len() {
+            return Err(Error::Rows { expected: texts.len(), got: tokens.len() });
+        }
         if let Some(cache) = cache {
             cache.keep(*embedder, role, &texts, &vectors)?;
         }

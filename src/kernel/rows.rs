@@ -201,7 +201,7 @@ mod plain {
     }
 
     #[inline(always)]
-    fn part<const N: usize>(row: &[u8], at: usize) -> [u8; N] {
+    pub(super) fn part<const N: usize>(row: &[u8], at: usize) -> [u8; N] {
         let mut part = [0; N];
         part.copy_from_slice(&row[at..at + N]);
         part

@@ -1,6 +1,6 @@
 //! The bytes of a model file, as `docs/MODEL_FORMAT.md` lays them out: which are valid, where each section lies.
 
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -36,6 +36,9 @@ const CHECKSUM_LEN: usize = size_of::<u64>();
 const ALIGN: usize = 64;
 
 const DIMS: Range<usize> = 2..4097;
+/// Sizes of scales: sums of some billions of such rows are neither infinite nor lost.
+const SCALES: RangeInclusive<f32> = 1.0 / SCALE_END..=SCALE_END;
+const SCALE_END: f32 = 18_446_744_073_709_551_616.0;
 
 /// How a text becomes words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,13 +124,28 @@ impl Layout {
         &bytes[start..start + self.row_len]
     }
 
-    /// Checks that there is one scale and one vector with a direction for every row.
+    /// Checks that the sections are all that is there, with one scale and one vector with a
+    /// direction for every row.
     fn check_sections(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        let zeros = |range: Range<usize>| bytes[range].iter().all(|&byte| byte == 0);
+        require(zeros(STARTS_AT + size_of::<u32>()..VOCABULARY_AT), "unused part of the header")?;
+        require(zeros(NAME_END..HEADER_LEN), "unused part of the header")?;
+        let mut end = HEADER_LEN;
+        for section in [&self.vocabulary, &self.scales, &self.codes] {
+            require(section.start == end.next_multiple_of(ALIGN), "place of a section")?;
+            require(zeros(end..section.start), "bytes between sections")?;
+            end = section.end;
+        }
+        let checksum_at = bytes.len() - CHECKSUM_LEN;
+        require(end.next_multiple_of(ALIGN) == checksum_at, "length")?;
+        require(zeros(end..checksum_at), "bytes after the sections")?;
         let rows = u64::from(self.rows);
         require(self.scales.len() as u64 == rows * 4, "length of the scales")?;
         require(self.codes.len() as u64 == rows * self.row_len as u64, "length of the codes")?;
-        let directed =
-            |row| self.scale(bytes, row).is_normal() && !self.packing.is_zero(self.row(bytes, row));
+        let directed = |row| {
+            SCALES.contains(&self.scale(bytes, row).abs())
+                && !self.packing.is_zero(self.row(bytes, row))
+        };
         require((0..self.rows).all(directed), "a row without a direction")
     }
 }
@@ -175,6 +193,7 @@ fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, Refusal> {
 }
 
 fn name(bytes: &[u8]) -> Result<String, Refusal> {
-    let name = std::str::from_utf8(&bytes[NAME_AT..NAME_END]);
-    name.map(|name| name.trim_end_matches('\0').to_owned()).map_err(|_| Refusal::Corrupt("name"))
+    let name = std::str::from_utf8(&bytes[NAME_AT..NAME_END]).ok();
+    let name = name.map(|name| name.trim_end_matches('\0')).filter(|name| !name.contains('\0'));
+    name.map(str::to_owned).ok_or(Refusal::Corrupt("name"))
 }

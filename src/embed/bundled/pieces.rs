@@ -62,6 +62,9 @@ impl Pieces {
         starts: u32,
         count: u32,
     ) -> Result<Self, Refusal> {
+        // Places in it have 32 bits; front coding makes at most 64 bytes of three.
+        let longest = section.len().saturating_mul(MAX_PIECE);
+        require(u32::try_from(longest).is_ok(), "length of the vocabulary")?;
         let table = Table::with_room(count as usize, starts);
         let mut pieces = Self { rules, table, costs: Vec::with_capacity(count as usize) };
         let mut rest = section;
@@ -85,6 +88,8 @@ impl Pieces {
             piece.truncate(shared);
             piece.extend_from_slice(rest);
             require(std::str::from_utf8(&piece).is_ok(), "a piece is not UTF-8")?;
+            require(!piece.contains(&0), "a piece with a zero")?;
+            require(self.rules == TextRules::Composed || cost == 0, "a cost that is not used")?;
             self.table.insert(&piece, row);
             self.costs.push(cost);
         }

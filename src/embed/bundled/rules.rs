@@ -1,5 +1,5 @@
-//! The rules by which models split texts into words (`docs/MODEL_FORMAT.md`): fixed ranges of
-//! characters, so that no version of Unicode can change the words of a text.
+//! The rules by which models split texts into words (`docs/MODEL_FORMAT.md`): the classes of
+//! characters are fixed ranges, which no version of Unicode can change.
 
 use std::borrow::Cow;
 
@@ -140,7 +140,8 @@ fn is_invisible(character: char) -> bool {
         | '\u{890}'..='\u{891}' | '\u{8E2}' | '\u{180E}' | '\u{200B}'..='\u{200F}'
         | '\u{202A}'..='\u{202E}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206F}'
         | '\u{E000}'..='\u{F8FF}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0001}'
-        | '\u{E0020}'..='\u{E007F}' | '\u{F0000}'..='\u{FFFFD}' | '\u{100000}'..='\u{10FFFD}')
+        | '\u{110BD}' | '\u{110CD}' | '\u{13430}'..='\u{1343F}' | '\u{1BCA0}'..='\u{1BCA3}'
+        | '\u{1D173}'..='\u{1D17A}' | '\u{E0020}'..='\u{E007F}' | '\u{F0000}'..='\u{FFFFD}' | '\u{100000}'..='\u{10FFFD}')
 }
 
 /// Whether `character` is an ideograph of Chinese, each of which is a word.

@@ -85,10 +85,8 @@ fn three_chunk(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
     for &(row, weight) in shares {
         let values = _mm512_mul_ps(_mm512_set1_ps(weight), steps);
         let row = &codes[row as usize * 3 * eighth..][..3 * eighth];
-        let part = |start: usize| row[start + at..].first_chunk().map(|bytes| widened(bytes));
-        let (Some(low), Some(more), Some(high)) = (part(0), part(eighth), part(2 * eighth)) else {
-            return;
-        };
+        let [low, more, high] =
+            [0, eighth, 2 * eighth].map(|start| widened(&plain::part(row, start + at)));
         // In every lane: two bytes of low bits, and the high bits from the third byte on.
         let low = _mm512_or_si512(low, _mm512_slli_epi32::<8>(more));
         let high = _mm512_slli_epi32::<2>(high);
