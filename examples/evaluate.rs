@@ -71,7 +71,7 @@ fn args() -> Result<Option<Args>, Failure> {
 
 fn run(args: &Args) -> Result<(), Failure> {
     let sets = judged::sets(&args.set)?;
-    let mut measured = Vec::new();
+    let mut rows = Vec::new();
     if !args.json {
         println!("{}", heading(args.k));
     }
@@ -82,10 +82,10 @@ fn run(args: &Args) -> Result<(), Failure> {
         } else {
             println!("{}", line(&measures));
         }
-        measured.push(measures);
+        rows.push(measures);
     }
     if !args.json && sets.len() > 1 {
-        show_means(&measured);
+        show_means(&rows);
     }
     Ok(())
 }
@@ -162,13 +162,11 @@ fn heading(k: usize) -> String {
 }
 
 fn line(measures: &Map<String, Value>) -> String {
-    let column = |(name, width, digits): (&str, usize, usize)| match measures
-        .get(name)
-        .map(|value| value.as_f64())
-    {
-        Some(Some(number)) => format!(" {number:>width$.digits$}"),
-        _ => format!(" {:>width$}", "-"),
-    };
+    let column =
+        |(name, width, digits): (&str, usize, usize)| match measures.get(name).map(Value::as_f64) {
+            Some(Some(number)) => format!(" {number:>width$.digits$}"),
+            _ => format!(" {:>width$}", "-"),
+        };
     let name = measures.get("set").and_then(Value::as_str).unwrap_or_default();
     format!("{name:24}{}", COLUMNS.map(column).concat())
 }
