@@ -24,9 +24,10 @@ static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 
 /// A model without a network: one vector per word piece, summed over the pieces of a text.
 ///
-/// A piece that occurs `n` times counts `1 + ln n` times; word order does not
-/// count. There is no limit of length. The tokens of a text are its pieces, and
-/// every character that no piece covers.
+/// In the bundled model a piece that occurs `n` times counts `1 + ln n` times; word order
+/// does not count. There is no limit of length. The tokens of a text are its pieces, and
+/// every character that no piece covers. Other model files may say otherwise
+/// (`docs/MODEL_FORMAT.md`); `training/convert.py` makes them of Model2Vec's.
 ///
 /// Texts without a known piece, the empty text too, all have the same vector, so
 /// each finds any other with similarity 1. The bundled model knows Latin and Greek
