@@ -160,9 +160,9 @@ pub enum Error {
 
     /// A file of a model's folder is missing or cannot be read.
     #[error(
-        "model file {} could not be read; a model's folder holds model.onnx, tokenizer.json, \
-         config.json and tokenizer_config.json, or of a Qwen3 model.safetensors in the place of \
-         model.onnx",
+        "model file {} could not be read; the folder of an ONNX model holds model.onnx, \
+         tokenizer.json, config.json and tokenizer_config.json, that of a Qwen3 embedding model \
+         model.safetensors, tokenizer.json and config.json",
         path.display()
     )]
     ModelFile {

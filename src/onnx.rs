@@ -23,6 +23,8 @@ pub use download::Download;
 #[cfg(feature = "hub")]
 pub(crate) use download::OnDownload;
 pub use engine::Engine;
+#[cfg(feature = "hub")]
+pub(crate) use engine::without_candle;
 pub(crate) use files::ModelFiles;
 pub(crate) use graph::output_shape;
 #[cfg(feature = "hub")]

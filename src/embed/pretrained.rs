@@ -129,7 +129,8 @@ impl FastEmbedder {
     /// # Errors
     ///
     /// [`Error::UnknownModel`] if there is no such model, [`Error::Runtime`] if ONNX Runtime
-    /// is needed and not there, [`Error::Model`] if the files cannot be downloaded or run.
+    /// is needed and not there, [`Error::Model`] if the files cannot be downloaded or run, or it
+    /// needs a feature that is off.
     #[cfg(feature = "hub")]
     pub fn from_name(name: impl Into<String>) -> Result<Self> {
         FastEmbedderBuilder::from_name(name).build()

@@ -3,8 +3,9 @@
 use super::{ExecutionProvider, runtime};
 use crate::{Cause, Error, Result};
 
-/// candle holds a number for each pair of tokens and each head, more than once: of a model of the
-/// size of the smallest Qwen3, each session took 650 MiB at this length and 2,370 at twice that.
+/// The longest input of a model in candle, in tokens, unless the user sets it: a run's memory grows
+/// with its square. With the smallest Qwen3's size, a run took 650 MiB at this length and 2,370 MiB
+/// at twice this length.
 const CANDLE_LENGTH: usize = 2_048;
 
 /// What runs a model.
@@ -19,19 +20,23 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Makes sure that it is there, and that it has `providers`.
+    /// Makes sure that the engine is there, and that it has `providers`.
     ///
     /// # Errors
     ///
     /// [`Error::Runtime`] if there is no ONNX Runtime, [`Error::Provider`] if it lacks one of
-    /// them, [`Error::Setting`] if candle is asked for any.
+    /// them, [`Error::Choice`] if candle is asked for any.
     pub(crate) fn require(self, providers: &[ExecutionProvider]) -> Result<()> {
         match self {
             Self::OnnxRuntime => runtime::require(providers),
-            Self::Candle => {
-                let allowed = "none: candle runs this model, on the processor alone";
-                Error::check_setting("providers", providers.len(), ..1, allowed)
-            }
+            Self::Candle => match providers.first() {
+                None => Ok(()),
+                Some(provider) => Err(Error::Choice {
+                    name: "providers",
+                    got: provider.feature(),
+                    allowed: "none: candle runs this model, on the processor alone",
+                }),
+            },
         }
     }
 
@@ -45,7 +50,7 @@ impl Engine {
 }
 
 /// The error of the model `name`, which needs candle, where that was left out.
-pub(super) fn without_candle(name: String) -> Error {
+pub(crate) fn without_candle(name: String) -> Error {
     let remedy = "turn the feature `qwen3` of passim on, or export it to ONNX";
     let source: Cause = "it is a Qwen3 model without an ONNX graph".into();
     Error::Model { name, remedy, source }

@@ -41,77 +41,85 @@ pub(crate) struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Reads a folder that holds one model with a graph, or a Qwen3 model.
-    pub(crate) fn read_embedder(folder: &Path) -> Result<Self> {
+    /// Reads a folder that holds one model with a graph, or a Qwen3 model, if what runs it passes
+    /// `check`, before its weights.
+    pub(crate) fn read_embedder(
+        folder: &Path,
+        check: impl FnOnce(Engine) -> Result<()>,
+    ) -> Result<Self> {
         if graph_in(folder).is_some() || !shards::is_qwen3(folder)? {
-            return Self::read(folder);
+            return Self::read_checked(folder, check);
         }
         if cfg!(not(feature = "qwen3")) {
             return Err(engine::without_candle(folder_name(folder)));
         }
+        check(Engine::Candle)?;
         Self::read_shards(folder, &shards::shards(folder)?)
     }
 
     /// Reads a folder that holds one model with a graph.
     pub(crate) fn read(folder: &Path) -> Result<Self> {
+        Self::read_checked(folder, |_| Ok(()))
+    }
+
+    fn read_checked(folder: &Path, check: impl FnOnce(Engine) -> Result<()>) -> Result<Self> {
         let graph = graph_in(folder).unwrap_or_else(|| folder.join(GRAPHS[0]));
+        // What is missing comes before what ONNX Runtime lacks.
+        fs::metadata(&graph).map_err(|error| unread(&graph, error))?;
+        let files = Self::without_weights(folder, Engine::OnnxRuntime)?;
+        check(files.engine)?;
         let onnx = contents(&graph)?;
         let named = external_names(&onnx).map_err(|source| unread(&graph, source))?;
         let external: Vec<_> = named.iter().map(|name| graph.with_file_name(name)).collect();
-        Self::with_graph(folder, &graph, onnx, &external)
+        files.with_weights(graph, onnx, &external)
     }
 
     /// Reads the graph, its external weights and the tokenizer's files in `folder`.
     #[cfg(feature = "hub")]
     pub(super) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
-        Self::with_graph(folder, graph, contents(graph)?, external)
+        let files = Self::without_weights(folder, Engine::OnnxRuntime)?;
+        files.with_weights(graph.to_owned(), contents(graph)?, external)
     }
 
     /// Reads the weights in `shards` and what else a model without a graph has in `folder`.
     pub(super) fn read_shards(folder: &Path, shards: &[PathBuf]) -> Result<Self> {
-        let external = weights_in(shards)?;
+        let files = Self::without_weights(folder, Engine::Candle)?;
+        files.with_weights(PathBuf::new(), Vec::new(), shards)
+    }
+
+    /// Reads what a model that `engine` runs has in `folder` beside its weights.
+    fn without_weights(folder: &Path, engine: Engine) -> Result<Self> {
+        let get = |name| contents(&folder.join(name));
+        let or_empty = |name| Ok(optional(&folder.join(name))?.unwrap_or_else(|| b"{}".to_vec()));
+        let (special_tokens_map, tokenizer_config) = match engine {
+            // The first repeats what tokenizer.json says; newer exporters do not write it.
+            Engine::OnnxRuntime => {
+                (or_empty("special_tokens_map.json")?, get("tokenizer_config.json")?)
+            }
+            // Only what it states of the length is read.
+            Engine::Candle => (Vec::new(), or_empty("tokenizer_config.json")?),
+        };
         Ok(Self {
             folder: folder.to_owned(),
-            engine: Engine::Candle,
+            engine,
             graph: PathBuf::new(),
             onnx: Vec::new(),
-            weight_bytes: external.iter().map(|(_, bytes)| bytes.len()).sum(),
-            external,
-            tokenizer: contents(&folder.join("tokenizer.json"))?,
-            config: contents(&folder.join("config.json"))?,
-            special_tokens_map: Vec::new(),
-            // Only what it states of the length is read.
-            tokenizer_config: optional(&folder.join("tokenizer_config.json"))?
-                .unwrap_or_else(|| b"{}".to_vec()),
+            external: Vec::new(),
+            weight_bytes: 0,
+            tokenizer: get("tokenizer.json")?,
+            config: get("config.json")?,
+            special_tokens_map,
+            tokenizer_config,
             output: None,
         })
     }
 
-    /// Reads what belongs to the graph `onnx`.
-    fn with_graph(
-        folder: &Path,
-        graph: &Path,
-        onnx: Vec<u8>,
-        external: &[PathBuf],
-    ) -> Result<Self> {
-        let external = weights_in(external)?;
-        let beside = external.iter().map(|(_, bytes)| bytes.len());
-        let text = |name: &str| contents(&folder.join(name));
-        Ok(Self {
-            folder: folder.to_owned(),
-            engine: Engine::OnnxRuntime,
-            graph: graph.to_owned(),
-            weight_bytes: onnx.len() + beside.sum::<usize>(),
-            onnx,
-            external,
-            tokenizer: text("tokenizer.json")?,
-            config: text("config.json")?,
-            // It repeats what tokenizer.json says; newer exporters do not write it.
-            special_tokens_map: optional(&folder.join("special_tokens_map.json"))?
-                .unwrap_or_else(|| b"{}".to_vec()),
-            tokenizer_config: text("tokenizer_config.json")?,
-            output: None,
-        })
+    /// Adds the graph, if there is one, and reads the weights in `external`.
+    fn with_weights(self, graph: PathBuf, onnx: Vec<u8>, external: &[PathBuf]) -> Result<Self> {
+        let read = |path: &PathBuf| Ok((file_name(path), contents(path)?));
+        let external: Vec<_> = external.iter().map(read).collect::<Result<_>>()?;
+        let beside: usize = external.iter().map(|(_, bytes)| bytes.len()).sum();
+        Ok(Self { graph, weight_bytes: onnx.len() + beside, onnx, external, ..self })
     }
 
     /// How many classes the model says that it tells apart; `None` if it does not say.
@@ -168,10 +176,10 @@ impl ModelFiles {
             (Engine::OnnxRuntime, ["mean" | "pooling_mode_mean_tokens"]) => Ok(Pooling::Mean),
             (Engine::OnnxRuntime, ["cls" | "pooling_mode_cls_token"]) => Ok(Pooling::Cls),
             (Engine::Candle, ["lasttoken" | "pooling_mode_lasttoken"]) => Ok(Pooling::LastToken),
-            (Engine::OnnxRuntime, _) => {
-                Err(unread(&path, format!("pooling {modes:?} is neither `mean` nor `cls`")))
+            (engine, _) => {
+                let run = if engine == Engine::Candle { "`lasttoken`" } else { "`mean` and `cls`" };
+                Err(unread(&path, format!("pooling {modes:?} is not run, only {run}")))
             }
-            (Engine::Candle, _) => Err(unread(&path, format!("pooling {modes:?} is not run"))),
         }
     }
 
@@ -252,11 +260,6 @@ fn length(value: &Value) -> Option<usize> {
 /// The graph in a folder, if there is one.
 fn graph_in(folder: &Path) -> Option<PathBuf> {
     GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists())
-}
-
-/// Names and contents of files that hold weights.
-fn weights_in(paths: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>> {
-    paths.iter().map(|path| Ok((file_name(path), contents(path)?))).collect()
 }
 
 fn folder_name(folder: &Path) -> String {

@@ -5,11 +5,10 @@
 //! The encoding of Protocol Buffers, and the field numbers in `onnx.proto`.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
-use std::path::Path;
 
 use memchr::memmem;
 
+use super::shards::is_file_name;
 use crate::Cause;
 
 /// A field of a message, by its number.
@@ -31,7 +30,7 @@ pub(super) fn external_names(graph: &[u8]) -> Result<BTreeSet<String>, Cause> {
         let name = value.split_first().and_then(|(length, rest)| rest.get(..usize::from(*length)));
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
         let Some(name) = name else { return Err("it names weights in no file".into()) };
-        if Path::new(name).file_name() != Some(OsStr::new(name)) {
+        if !is_file_name(name) {
             return Err(format!("it names weights outside of its folder: {name}").into());
         }
         names.insert(name.to_owned());

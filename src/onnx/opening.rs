@@ -5,12 +5,14 @@ use std::{path::PathBuf, thread};
 
 #[cfg(feature = "hub")]
 use super::OnDownload;
+#[cfg(feature = "qwen3")]
+use super::candle;
 use super::{ExecutionProvider, ModelFiles, SessionSettings};
 use crate::{Cause, Error, Result, workers::share_out};
 
-/// All sessions together hold no more weights than this, in bytes, unless the user sets
-/// their number.
-const WEIGHT_BUDGET: usize = 4 << 30;
+/// All sessions together hold no more weights than this, in bytes, unless the user sets their
+/// number; where they share their weights, their runs take no more.
+const BUDGET: usize = 4 << 30;
 
 /// Where a run of a single text is as fast as one of several, on a processor (`cargo bench
 /// --bench runs`).
@@ -112,28 +114,31 @@ impl Opening {
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if it does not open.
+    /// [`Error::Model`] if it does not open, or is not run as it is configured.
     #[cfg(feature = "qwen3")]
     pub(crate) fn sharing_sessions<S: Clone>(
         &self,
         name: &str,
-        files: ModelFiles,
+        mut files: ModelFiles,
         max_length: usize,
         open: impl FnOnce(ModelFiles, &SessionSettings) -> Result<S, Cause>,
     ) -> Result<(Vec<S>, usize)> {
-        let (workers, settings) = self.workers(max_length, 0);
+        let config = candle::config(name, &files.config)?;
+        files.config = config.to_string().into_bytes();
+        let run_bytes = candle::run_bytes(&config, max_length);
+        let (workers, settings) = self.workers(max_length, run_bytes);
         let threads = settings.threads;
         let _span = tracing::debug_span!("open_sessions", model = name, workers, threads).entered();
         let first = open(files, &settings).map_err(|source| super::unrunnable(name, source))?;
         Ok((vec![first; workers], threads))
     }
 
-    /// How many sessions to open that hold so many bytes of weights each, and their settings.
-    fn workers(&self, max_length: usize, weight_bytes: usize) -> (usize, SessionSettings) {
+    /// How many sessions to open that hold so many bytes each, and their settings.
+    fn workers(&self, max_length: usize, session_bytes: usize) -> (usize, SessionSettings) {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // A device is kept busy by one session.
         let wanted = self.workers.or((!self.providers.is_empty()).then_some(1));
-        let (workers, threads) = share(cores, weight_bytes, wanted, self.threads);
+        let (workers, threads) = share(cores, session_bytes, wanted, self.threads);
         (workers, SessionSettings { max_length, threads, providers: self.providers.clone() })
     }
 }
@@ -147,7 +152,9 @@ macro_rules! opening_settings {
         /// `workers` times [`threads`](Self::threads) is never above the cores: fewer sessions
         /// are opened then.
         /// Without this setting there is one for every core, but no more than fit in 4 GiB of
-        /// weights.
+        /// weights; or, for models that candle runs, no more than have runs of up to
+        /// [`max_length`](Self::max_length) tokens within 4 GiB: about 768 MiB each at 2,048 tokens
+        /// and 16 heads, and in proportion to the heads and to the square of the length.
         #[must_use]
         pub fn workers(mut self, workers: usize) -> Self {
             self.opening.workers = Some(workers);
@@ -207,11 +214,11 @@ pub(crate) use opening_settings;
 /// How many sessions of how many threads run on `cores`, given what the user wants.
 fn share(
     cores: usize,
-    weight_bytes: usize,
+    session_bytes: usize,
     workers: Option<usize>,
     threads: Option<usize>,
 ) -> (usize, usize) {
-    let affordable = (WEIGHT_BUDGET / weight_bytes.max(1)).clamp(1, cores);
+    let affordable = (BUDGET / session_bytes.max(1)).clamp(1, cores);
     let threads = threads.unwrap_or_else(|| if workers.is_some() { 1 } else { cores / affordable });
     let threads = threads.min(cores);
     (workers.unwrap_or(affordable).min(cores / threads), threads)
@@ -234,6 +241,30 @@ mod tests {
     fn large_models_get_the_cores_as_threads() {
         assert_eq!(share(16, 1_100 * MB, None, None), (3, 5));
         assert_eq!(share(16, 9_000 * MB, None, None), (1, 16));
+    }
+
+    /// Of a size with 16 heads, and one with 32.
+    #[test]
+    #[cfg(feature = "qwen3")]
+    fn long_runs_get_the_cores_as_threads() {
+        for (heads, tokens, expected) in [
+            (16, 512, (16, 1)),
+            (16, 2_048, (5, 3)),
+            (32, 2_048, (2, 8)),
+            (16, 4_096, (1, 16)),
+            (16, 32_768, (1, 16)),
+        ] {
+            let config = serde_json::json!({ "num_attention_heads": heads });
+            let bytes = candle::run_bytes(&config, tokens);
+            assert_eq!(share(16, bytes, None, None), expected, "{heads} {tokens}");
+            assert_eq!(share(16, bytes, Some(16), None), (16, 1));
+        }
+        // At least what was measured, and not twice that.
+        let config = serde_json::json!({ "num_attention_heads": 16 });
+        for (tokens, measured) in [(2_048, 650 * MB), (4_096, 2_370 * MB)] {
+            let bytes = candle::run_bytes(&config, tokens);
+            assert!((measured..2 * measured).contains(&bytes), "{tokens}: {bytes}");
+        }
     }
 
     #[test]

@@ -36,10 +36,15 @@ pub(super) fn shard_names(path: &Path) -> Result<BTreeSet<String>> {
     let mut names = BTreeSet::new();
     for place in places.values() {
         let name = place.as_str().unwrap_or_default();
-        if Path::new(name).file_name() != Some(OsStr::new(name)) {
+        if !is_file_name(name) {
             return Err(unread(path, format!("it names weights outside of its folder: {place}")));
         }
         names.insert(name.to_owned());
     }
     Ok(names)
+}
+
+/// Whether `name` is that of a file, and leads to no other folder.
+pub(super) fn is_file_name(name: &str) -> bool {
+    Path::new(name).file_name() == Some(OsStr::new(name))
 }

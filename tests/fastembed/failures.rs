@@ -46,6 +46,16 @@ fn a_qwen3_model_is_answered_with_the_feature_that_it_needs() {
 }
 
 #[test]
+#[cfg(all(feature = "hub", not(feature = "qwen3")))]
+fn the_name_of_a_qwen3_model_is_answered_with_the_feature_that_it_needs() {
+    for name in ["Qwen3Embedding06B", "Qwen/Qwen3-Embedding-8B"] {
+        let error = FastEmbedder::from_name(name).unwrap_err();
+        assert!(matches!(error, Error::Model { .. }), "{error}");
+        assert!(error.to_string().contains("turn the feature `qwen3`"), "{error}");
+    }
+}
+
+#[test]
 fn damaged_files_are_errors() {
     let Some(model) = minilm() else { return };
     let graph = fs::read(model.join("model.onnx")).unwrap();

@@ -143,16 +143,16 @@ impl FastEmbedderBuilder {
     /// # Errors
     ///
     /// [`Error::Setting`] if `workers` or `threads` is 0, `max_length` is more than the model has
-    /// positions for or leaves no room for text, or there are `providers` or `run_tokens` for a
-    /// model that candle runs; [`Error::Choice`] if it is not trained for `pooling`; [`Error::Provider`] if one of
-    /// `providers` cannot be used; and those of [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
+    /// positions for or leaves no room for text, or there are `run_tokens` for a model that candle
+    /// runs; [`Error::Choice`] if what runs it has no such `pooling`, or no `providers`;
+    /// [`Error::Provider`] if one of `providers` cannot be used; and those of
+    /// [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
     pub fn build(self) -> Result<FastEmbedder> {
         self.opening.check()?;
         let loaded = self.load()?;
         let recipe = self.recipe(&loaded)?;
         let Loaded { name, files, dim: expected, runs_alone, .. } = loaded;
         let identity = ModelIdentity { hash: files.hash(&recipe.words()), name };
-        self.check(files.engine)?;
         // A dynamically quantised model rounds all texts of a run alike; candle multiplies
         // matrices of other heights in another order.
         let is_rounded = runs_alone || files.is_dynamically_quantized();
@@ -213,7 +213,7 @@ impl FastEmbedderBuilder {
     fn load(&self) -> Result<Loaded> {
         match &self.opening.source {
             Source::Folder(folder) => {
-                let files = ModelFiles::read_embedder(folder)?;
+                let files = ModelFiles::read_embedder(folder, |engine| self.check(engine))?;
                 Ok(Loaded {
                     name: files.name(),
                     max_length: files.max_length()?,
@@ -235,7 +235,7 @@ impl FastEmbedderBuilder {
                         fetch(model.name, hub_embedder(model.name), &self.opening)?
                     }
                     Engine::Candle => {
-                        fetch_shards(model.name, model.code, model.is_sharded(), &self.opening)?
+                        fetch_shards(model.name, model.code, model.is_sharded, &self.opening)?
                     }
                 };
                 Ok(Loaded {

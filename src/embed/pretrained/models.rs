@@ -3,14 +3,15 @@
 use super::Pooling;
 use crate::{
     Error, Result,
-    onnx::{Engine, hub_embedder},
+    onnx::{self, Engine, hub_embedder},
 };
 
 /// A retrieval model that [`FastEmbedder::from_name`](crate::FastEmbedder::from_name) loads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PretrainedModel {
-    /// Name in fastembed's list; those that end in `Q` or `Q4` are smaller forms of others.
+    /// Its name, that of fastembed's list for models in ONNX Runtime; those that end in `Q` or
+    /// `Q4` are smaller forms of others.
     pub name: &'static str,
     /// Repository of the model's authors on the hub.
     pub code: &'static str,
@@ -35,13 +36,15 @@ pub struct PretrainedModel {
     pub quantization: Quantization,
     /// What runs it.
     pub engine: Engine,
+    /// Whether its weights are in several files; not looked at for ONNX models.
+    pub(super) is_sharded: bool,
 }
 
 /// How a model's numbers are rounded to make it smaller and faster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Quantization {
-    /// Not at all: 32 bits each.
+    /// Not at all: 32 bits each, but for the files of Qwen3 models, whose authors wrote 16.
     #[default]
     None,
     /// Only the weights, to 16 bits or fewer.
@@ -83,6 +86,7 @@ const fn cls(
         megabytes,
         quantization,
         engine: Engine::OnnxRuntime,
+        is_sharded: false,
     }
 }
 
@@ -98,7 +102,6 @@ const fn mean(
 }
 
 /// A Qwen3 embedding model: its prefix is that of its card for search on the web.
-#[cfg(feature = "qwen3")]
 const fn qwen3(name: &'static str, code: &'static str, dim: usize) -> PretrainedModel {
     PretrainedModel {
         pooling: Pooling::LastToken,
@@ -110,11 +113,6 @@ const fn qwen3(name: &'static str, code: &'static str, dim: usize) -> Pretrained
 }
 
 impl PretrainedModel {
-    /// Whether its weights are in several files, as `transformers` writes those over 5 GB.
-    pub(super) fn is_sharded(&self) -> bool {
-        self.megabytes > 5_000
-    }
-
     const fn prefixed(self, query_prefix: &'static str, passage_prefix: &'static str) -> Self {
         Self { query_prefix, passage_prefix, ..self }
     }
@@ -123,10 +121,25 @@ impl PretrainedModel {
         Self { licence, megabytes, ..self }
     }
 
+    const fn sharded(self) -> Self {
+        Self { is_sharded: true, ..self }
+    }
+
     const fn quantized(self, quantization: Quantization) -> Self {
         Self { quantization, ..self }
     }
 }
+
+/// The models that candle runs, which are known without it, too.
+///
+/// # Source
+///
+/// As of [`MODELS`].
+const QWEN3: [PretrainedModel; 3] = [
+    qwen3("Qwen3Embedding06B", "Qwen/Qwen3-Embedding-0.6B", 1024).files(APACHE, 1_200),
+    qwen3("Qwen3Embedding4B", "Qwen/Qwen3-Embedding-4B", 2560).files(APACHE, 8_050).sharded(),
+    qwen3("Qwen3Embedding8B", "Qwen/Qwen3-Embedding-8B", 4096).files(APACHE, 15_150).sharded(),
+];
 
 /// fastembed's text models, the multilingual ones first, without `ClipVitB32`, whose vectors
 /// compare texts with images, and the Qwen3 models that it runs in candle.
@@ -146,11 +159,11 @@ pub(super) static MODELS: &[PretrainedModel] = &[
     mean("EmbeddingGemma300MQ4", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 220).quantized(Quantization::Static),
     cls("BGEM3", "BAAI/bge-m3", 1024, 8192, "over 100 languages").files(MIT, 2_290),
     #[cfg(feature = "qwen3")]
-    qwen3("Qwen3Embedding06B", "Qwen/Qwen3-Embedding-0.6B", 1024).files(APACHE, 1_200),
+    QWEN3[0],
     #[cfg(feature = "qwen3")]
-    qwen3("Qwen3Embedding4B", "Qwen/Qwen3-Embedding-4B", 2560).files(APACHE, 8_050),
+    QWEN3[1],
     #[cfg(feature = "qwen3")]
-    qwen3("Qwen3Embedding8B", "Qwen/Qwen3-Embedding-8B", 4096).files(APACHE, 15_150),
+    QWEN3[2],
     mean("ParaphraseMLMiniLML12V2", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages").files(APACHE, 490),
     mean("ParaphraseMLMiniLML12V2Q", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages").files(APACHE, 250).quantized(Quantization::Static),
     mean("ParaphraseMLMpnetBaseV2", "sentence-transformers/paraphrase-multilingual-mpnet-base-v2", 768, 128, "50 languages").files(APACHE, 1_130),
@@ -197,13 +210,20 @@ pub(super) static MODELS: &[PretrainedModel] = &[
 ///
 /// # Errors
 ///
-/// [`Error::UnknownModel`] with the names that are known.
+/// [`Error::UnknownModel`] with the names of those that can be run, [`Error::Model`] if it is known
+/// and candle was left out, which it needs.
 pub(super) fn find(name: &str) -> Result<&'static PretrainedModel> {
     let named = |candidate: &str| candidate.eq_ignore_ascii_case(name);
     let hosted = |model: &PretrainedModel| {
         hub_embedder(model.name).is_some_and(|hub| named(&hub.repository))
     };
     let find = |is_it: &dyn Fn(&PretrainedModel) -> bool| MODELS.iter().find(|model| is_it(model));
+    let left_out = || QWEN3.iter().find(|model| named(model.name) || named(model.code));
+    if cfg!(not(feature = "qwen3"))
+        && let Some(model) = left_out()
+    {
+        return Err(onnx::without_candle(model.name.to_owned()));
+    }
     find(&|model| named(model.name))
         .or_else(|| find(&|model| named(model.code)))
         .or_else(|| find(&hosted))
@@ -228,6 +248,20 @@ mod tests {
             ("nomic-ai/nomic-embed-text-v1.5", "NomicEmbedTextV15"),
         ] {
             assert_eq!(find(name).unwrap().name, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_qwen3_is_known_without_candle() {
+        for name in ["Qwen3Embedding06B", "qwen3embedding8b", "qwen/qwen3-embedding-4b"] {
+            let found = find(name);
+            assert_eq!(found.is_ok(), cfg!(feature = "qwen3"), "{name}: {found:?}");
+            match found {
+                Ok(model) => assert!(QWEN3.contains(model), "{name}"),
+                Err(error) => {
+                    assert!(error.to_string().contains("turn the feature `qwen3`"), "{error}");
+                }
+            }
         }
     }
 

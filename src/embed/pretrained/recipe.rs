@@ -10,8 +10,8 @@ pub enum Pooling {
     Cls,
     /// The mean of all token vectors.
     Mean,
-    /// The vector of the last token: that of models that read from left to right, and the only
-    /// one of those that candle runs.
+    /// The vector of the last token: that of models that read from left to right; candle runs no
+    /// other.
     LastToken,
 }
 

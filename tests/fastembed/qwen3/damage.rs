@@ -69,25 +69,26 @@ fn damaged_files_are_errors() {
     }
 }
 
-/// Bits of the whole file, one after the other: a model, or an error.
+/// One bit in every eleventh byte of the header: mostly an error, else a model.
 #[test]
 fn no_flipped_bit_of_the_header_ends_the_process() {
     let Some(model) = qwen3() else { return };
     let copy = copy_of(&model);
     let weights = fs::read(model.join("model.safetensors")).unwrap();
     let header = usize::try_from(u64::from_le_bytes(weights[..8].try_into().unwrap())).unwrap();
-    let mut opened = 0;
+    let (mut opened, mut refused) = (0, 0);
     for at in (0..8 + header).step_by(11) {
         let mut damaged = weights.clone();
         damaged[at] ^= 1 << (at % 7);
         fs::write(copy.path().join("model.safetensors"), damaged).unwrap();
         match FastEmbedder::from_folder(copy.path()) {
             Ok(_) => opened += 1,
-            Err(Error::Model { .. }) => {}
+            Err(Error::Model { .. }) => refused += 1,
             Err(error) => panic!("{at}: {error:?}"),
         }
     }
-    println!("{opened} were not noticed");
+    println!("{refused} were refused, {opened} were not noticed");
+    assert!(refused > 9 * opened, "{refused} {opened}");
 }
 
 /// Numbers that the model was not made with, or that fastembed would not run as they are meant.
@@ -97,6 +98,12 @@ fn a_configuration_that_is_not_run_is_refused() {
     let config = fs::read(model.join("config.json")).unwrap();
     let config: Value = serde_json::from_slice(&config).unwrap();
     let copy = copy_of(&model);
+    let said_with = |name: &str, value: &Value| {
+        let mut config = config.clone();
+        config[name] = value.clone();
+        fs::write(copy.path().join("config.json"), config.to_string()).unwrap();
+        said_of(copy.path())
+    };
     let huge = json!(1_u64 << 40);
     for (name, value) in [
         ("num_hidden_layers", json!(0)),
@@ -121,14 +128,23 @@ fn a_configuration_that_is_not_run_is_refused() {
         ("vocab_size", huge),
         ("hidden_act", json!("quick")),
         ("rope_theta", json!("fast")),
+    ] {
+        let said = said_with(name, &value);
+        assert!(said.starts_with("Model\n"), "{name} {value}: {said}");
+        assert!(!said.contains("export it to ONNX"), "{name} {value}: {said}");
+    }
+    for (name, value) in [
         ("rope_scaling", json!({"type": "yarn", "factor": 4.0})),
         ("use_sliding_window", json!(true)),
+        ("rope_parameters", json!({"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e6})),
+        ("rope_parameters", json!({"rope_type": "default", "factor": 4.0, "rope_theta": 1e6})),
+        ("rope_parameters", json!({"full_attention": {"rope_theta": 1e6}})),
+        ("rope_parameters", json!({"rope_type": "default"})),
+        ("rope_parameters", json!("default")),
     ] {
-        let mut config = config.clone();
-        config[name] = value.clone();
-        fs::write(copy.path().join("config.json"), config.to_string()).unwrap();
-        let said = said_of(copy.path());
-        assert!(said.starts_with("Model\n"), "{name} {value}: {said}");
+        let said = said_with(name, &value);
+        assert!(said.starts_with("Model\n") && said.contains("export it to ONNX"), "{said}");
+        assert!(said.contains(name) && !said.contains("damaged"), "{said}");
     }
     for name in ["rope_theta", "rms_norm_eps", "attention_bias", "vocab_size", "hidden_size"] {
         let mut config = config.clone();
