@@ -39,6 +39,29 @@ def contrastive(a, b):
     return loss, error @ b, error.T @ a
 
 
+def contrastive_across(a, b):
+    """`contrastive` of two languages, where `a[i]` belongs to no other `a` either.
+
+    So a text of the other language is to be closer than all unrelated ones of
+    its own, as in a corpus of both.
+    """
+    n = len(a)
+    own = np.arange(n)
+    logits = SCALE * (a @ b.T)
+    within_a, within_b = SCALE * (a @ a.T), SCALE * (b @ b.T)
+    within_a[own, own] = within_b[own, own] = -np.inf
+    forward = softmax(np.hstack([logits, within_a]))
+    backward = softmax(np.hstack([logits.T, within_b]))
+    loss = -(np.log(forward[own, own] + 1e-12) + np.log(backward[own, own] + 1e-12)).mean() / 2
+    error = forward[:, :n] + backward[:, :n].T
+    error[own, own] -= 2
+    within_a, within_b = forward[:, n:], backward[:, n:]
+    scale = SCALE / (2 * n)
+    of_a = error @ b + (within_a + within_a.T) @ a
+    of_b = error.T @ a + (within_b + within_b.T) @ b
+    return loss, scale * of_a, scale * of_b
+
+
 def distillation(a, targets):
     """`1 - cosine` to the teacher's unit vectors."""
     return 1 - (a * targets).sum(axis=1).mean(), -targets / len(a)

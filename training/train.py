@@ -46,7 +46,7 @@ def train_step(table, data, anchor, sampler, rng):
     """The losses of one step by name, and their gradient."""
     batches = Batches(table)
     pairs = sampler.draw(PAIR_BATCH)
-    batches.add(losses.contrastive, 1, [data.german[pairs], data.english[pairs]])
+    batches.add(losses.contrastive_across, 1, [data.german[pairs], data.english[pairs]])
     batches.add(losses.contrastive, 1, [*context_batch(data, CONTEXT_BATCH, sampler, rng)])
     rows = sampler.draw(DISTIL_BATCHES * DISTIL_BATCH)
     for side in (data.german, data.english):
