@@ -14,13 +14,14 @@ mod outcome;
 use std::{
     path::{Path, PathBuf},
     process::ExitCode,
+    sync::Arc,
     time::Instant,
 };
 
 use judged::Judged;
 use lexopt::prelude::*;
 use outcome::{Failure, exit_code};
-use passim::{Hits, Query, Retriever, eval};
+use passim::{Embedder, Hits, Query, Retriever, eval};
 use serde_json::{Map, Value, json};
 
 const USAGE: &str = "\
@@ -71,12 +72,13 @@ fn args() -> Result<Option<Args>, Failure> {
 
 fn run(args: &Args) -> Result<(), Failure> {
     let sets = judged::sets(&args.set)?;
+    let embedder: Arc<dyn Embedder> = embedders::embedder(&args.embedder)?.into();
     let mut rows = Vec::new();
     if !args.json {
         println!("{}", heading(args.k));
     }
     for set in &sets {
-        let measures = measure(set, args)?;
+        let measures = measure(set, &embedder, args.k)?;
         if args.json {
             println!("{}", Value::Object(measures.clone()));
         } else {
@@ -91,12 +93,16 @@ fn run(args: &Args) -> Result<(), Failure> {
 }
 
 /// The measures of one set, each with its name.
-fn measure(set: &Path, args: &Args) -> Result<Map<String, Value>, Failure> {
+fn measure(
+    set: &Path,
+    embedder: &Arc<dyn Embedder>,
+    k: usize,
+) -> Result<Map<String, Value>, Failure> {
     let articles = judged::corpus(set)?;
     let documents = articles.len();
     let questions = judged::questions(set)?;
     let (bar, progress) = bar::bar();
-    let embedder = embedders::embedder(&args.embedder)?;
+    let embedder = Arc::clone(embedder);
     let mut retriever = Retriever::builder().embedder(embedder).progress(progress).in_memory()?;
     let start = Instant::now();
     retriever.add(articles)?;
@@ -104,7 +110,7 @@ fn measure(set: &Path, args: &Args) -> Result<Map<String, Value>, Failure> {
     let index_seconds = start.elapsed().as_secs_f64();
     bar.finish_and_clear();
 
-    let outcomes = questions.iter().map(|question| outcome(&retriever, question, args.k));
+    let outcomes = questions.iter().map(|question| outcome(&retriever, question, k));
     let outcomes = outcomes.collect::<Result<Vec<_>, _>>()?;
     let full = set.canonicalize()?;
     let name = full.file_name().unwrap_or(full.as_os_str()).to_string_lossy();
@@ -114,7 +120,7 @@ fn measure(set: &Path, args: &Args) -> Result<Map<String, Value>, Failure> {
         "documents": documents,
         "passages": retriever.passages(),
         "queries": questions.len(),
-        "k": args.k,
+        "k": k,
         "ndcg": mean(|outcome| outcome.ndcg),
         "recall": mean(|outcome| outcome.recall),
         "mrr": mean(|outcome| outcome.reciprocal_rank),

@@ -139,7 +139,10 @@ impl Words for Found<'_> {
 
     fn long(&mut self, word: &str) {
         self.look_up();
-        self.cut(word.as_bytes());
+        match self.pieces.table.whole_of(word.as_bytes()) {
+            Some(row) => self.tokens.rows.push(row),
+            None => self.cut(word.as_bytes()),
+        }
     }
 }
 
@@ -150,26 +153,20 @@ impl Found<'_> {
             let (word, hash) = self.tokens.queue.words[at];
             match self.pieces.table.whole(word, hash) {
                 Some(row) => self.tokens.rows.push(row),
-                None => self.cut(&word.bytes().to_le_bytes()[..word.len()]),
+                None => self.cut(&word.to_bytes()[..word.len()]),
             }
         }
     }
 
-    /// Finds the pieces of one word.
+    /// Finds the pieces of a word that is none.
     fn cut(&mut self, word: &[u8]) {
         match self.pieces.rules {
-            TextRules::Composed => self.cut_cheaply(word),
+            TextRules::Composed => {
+                let Pieces { table, costs, .. } = self.pieces;
+                let Tokens { rows, unknown, cut, .. } = &mut *self.tokens;
+                *unknown += cut.cheapest(table, costs, word, rows);
+            }
             TextRules::Uncased => self.cut_greedily(word),
-        }
-    }
-
-    /// The cheapest pieces of `word`, itself if it is one; a character that none covers is skipped.
-    fn cut_cheaply(&mut self, word: &[u8]) {
-        let Pieces { table, costs, .. } = self.pieces;
-        let Tokens { rows, unknown, cut, .. } = &mut *self.tokens;
-        match table.starts_of(word, Place::Start).next() {
-            Some((row, len)) if len == word.len() => rows.push(row),
-            _ => *unknown += cut.cheapest(table, costs, word, rows),
         }
     }
 

@@ -95,7 +95,7 @@ impl Table {
     /// found after [`settle`](Self::settle).
     pub(super) fn insert(&mut self, piece: &[u8], row: u32) {
         let (place, len, short) = (self.place(row), piece.len(), Short::of(piece));
-        let hash = if len <= SHORT { short_hash(short, place) } else { long_hash(piece, place) };
+        let hash = hash_of(piece, place);
         let slot = if len <= FITTING {
             Slot::new(short.bytes(), row)
         } else {
@@ -145,6 +145,15 @@ impl Table {
     #[inline]
     pub(super) fn whole(&self, word: Short, hash: u64) -> Option<u32> {
         self.find(word, hash, Place::Start)
+    }
+
+    /// The piece that is `word`, which is not empty, of any length.
+    pub(super) fn whole_of(&self, word: &[u8]) -> Option<u32> {
+        let hash = hash_of(word, Place::Start);
+        match word.len() {
+            ..=SHORT => self.find(Short::of(word), hash, Place::Start),
+            _ => self.find_long(word, hash, Place::Start),
+        }
     }
 
     /// Row and length of each piece that `rest`, which is not empty, starts with, the longest first.
@@ -248,6 +257,11 @@ impl Table {
     fn bit(&self, hash: u64) -> (usize, u64) {
         ((hash >> 24) as usize & (self.filter.len() - 1), 1 << (hash >> 58))
     }
+}
+
+/// The hash of a string of any length.
+fn hash_of(piece: &[u8], place: Place) -> u64 {
+    if piece.len() <= SHORT { short_hash(Short::of(piece), place) } else { long_hash(piece, place) }
 }
 
 #[inline]
