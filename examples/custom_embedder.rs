@@ -59,7 +59,7 @@ fn main() -> Result<()> {
         Article::new("b", "Der Teig ruht über Nacht im Kühlschrank."),
     ])?;
     for hit in &retriever.search("Sprachmodell")? {
-        println!("{:.3}  {}  {}", hit.similarity, hit.article, hit.text);
+        println!("{:.3}  {}  {}", hit.score, hit.article, hit.text);
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ fn main() -> passim::Result<()> {
         println!("{question}");
         for hit in &retriever.search(Query::new(question).k(2))? {
             // `range` is the exact place of `text` in the article, in bytes.
-            println!("  {:.3}  {} {:?}  {}", hit.similarity, hit.article, hit.range, hit.text);
+            println!("  {:.3}  {} {:?}  {}", hit.score, hit.article, hit.range, hit.text);
         }
     }
     Ok(())

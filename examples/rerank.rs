@@ -32,10 +32,9 @@ fn run() -> Result<(), Failure> {
     let articles = read_articles(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles"));
     retriever.add(articles.collect::<passim::Result<Vec<_>>>()?)?;
 
-    // The twenty most similar passages are read together with the question, the best five shown.
+    // The twenty best passages are read together with the question, the best five shown.
     for hit in &retriever.search(Query::new(question).k(5).rerank(20))? {
-        let score = hit.score.unwrap_or_default();
-        println!("  {score:6.2}  {:.3}  {} {:?}", hit.similarity, hit.article, hit.range);
+        println!("  {:6.2}  {} {:?}", hit.score, hit.article, hit.range);
     }
     Ok(())
 }

@@ -31,7 +31,8 @@ search [--articles DIR_OR_FILE]... [--index DIR] [--top-k N] [--embedder EMBEDDE
                what is new or changed since is embedded. Without --articles it is searched as it is
   --top-k      hits per question (5)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
-  --json       one JSON object per hit and line: query, rank, article, start, end, similarity, text
+  --json       one JSON object per hit and line: query, rank, article, start, end, score,
+               similarity, bm25, text
   QUESTION     without one, questions are read from standard input, one per line
 
 `article` is the path below DIR (or the name of FILE), `start` and `end` are bytes of that file.
@@ -239,7 +240,8 @@ fn answer(retriever: &Retriever, question: &str, args: &Args) -> Result<(), Fail
         if args.json {
             let object = json!({
                 "query": question, "rank": rank, "article": hit.article, "start": hit.range.start,
-                "end": hit.range.end, "similarity": hit.similarity, "text": hit.text,
+                "end": hit.range.end, "score": hit.score, "similarity": hit.similarity,
+                "bm25": hit.bm25, "text": hit.text,
             });
             writeln!(out, "{object}")?;
         } else {
@@ -252,8 +254,8 @@ fn answer(retriever: &Retriever, question: &str, args: &Args) -> Result<(), Fail
 fn show(out: &mut impl Write, rank: usize, hit: &Hit) -> io::Result<()> {
     let place = AnsiColor::Cyan.on_default();
     let dim = Style::new().dimmed();
-    let Hit { article, range, similarity, .. } = hit;
+    let Hit { article, range, score, .. } = hit;
     write!(out, "\n{rank:>2}. {place}{article}:{}..{}{place:#}", range.start, range.end)?;
-    writeln!(out, "  {dim}similarity {similarity:.3}{dim:#}")?;
+    writeln!(out, "  {dim}score {score:.3}{dim:#}")?;
     hit.text.lines().try_for_each(|line| writeln!(out, "    {line}"))
 }

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use jiff::civil;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Language, Result};
 
 /// Named values of an article, in the order of their names.
 pub type Metadata = BTreeMap<String, Value>;
@@ -34,21 +34,38 @@ pub struct Article {
     pub title: Option<String>,
     /// The text; every byte range of a passage or hit refers to it.
     pub text: String,
+    /// The language of its words; found out, if `None`.
+    #[serde(default)]
+    pub language: Option<Language>,
     /// Values that come back with every hit.
     #[serde(default)]
     pub metadata: Metadata,
 }
 
 impl Article {
-    /// An article without title and metadata.
+    /// An article without title and metadata, whose language is to be found out.
     pub fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
-        Self { key: key.into(), title: None, text: text.into(), metadata: Metadata::new() }
+        Self {
+            key: key.into(),
+            title: None,
+            text: text.into(),
+            language: None,
+            metadata: Metadata::new(),
+        }
     }
 
     /// Gives the article a title.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
+        self
+    }
+
+    /// Says what language its words are of, where finding out might fail: in a short text, or
+    /// one of several languages.
+    #[must_use]
+    pub fn language(mut self, language: Language) -> Self {
+        self.language = Some(language);
         self
     }
 
@@ -81,6 +98,9 @@ pub struct ArticleHead {
     pub key: String,
     /// Title, if there is one.
     pub title: Option<String>,
+    /// The language of its words, as it said itself or as was found out; `None` if it is no
+    /// known one.
+    pub language: Option<Language>,
     /// Its named values.
     pub metadata: Metadata,
 }

@@ -39,7 +39,7 @@ pub enum Error {
         allowed: &'static str,
     },
 
-    /// A setting does not go with the model.
+    /// A setting does not go with the model, or with another setting.
     #[error("setting `{name}` is `{got}`, allowed is {allowed}")]
     Choice {
         /// Name of the setting as written in code.

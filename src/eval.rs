@@ -1,12 +1,19 @@
 //! Measures of retrieval quality: from rankings and judgments to numbers.
 //!
 //! A measure is `None` for a question without a relevant document; [`mean`] is taken
-//! over the questions that have a value.
+//! over the questions that have a value. [`run`] asks judged questions, [`estimate`] and
+//! [`difference`] say how sure their means are.
+
+mod bootstrap;
+mod run;
 
 use std::{
     collections::{HashMap, HashSet},
     hash::Hash,
 };
+
+pub use bootstrap::{Estimate, difference, estimate};
+pub use run::{Evaluation, Judged, Outcome, run};
 
 /// Grades of the documents that were judged for one question, 0 for not relevant;
 /// documents that are missing count as not relevant.

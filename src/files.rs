@@ -11,7 +11,7 @@ use std::{
 use serde::Deserialize;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::{Article, Cause, Error, Result, Value};
+use crate::{Article, Cause, Error, Language, Result, Value};
 
 /// The longest first line that is taken for a title, in characters.
 const MAX_TITLE: usize = 150;
@@ -22,8 +22,9 @@ const MAX_TITLE: usize = 150;
 /// - `.txt`: one article. Its first line is the title if an empty line follows it.
 /// - `.md`: one article. Its first line is the title if it is a heading.
 /// - `.jsonl`: an article a line, an object with `id` (or `key`; a text that is not empty, or
-///   a whole number) and `text`, and, if wanted, `title` and `metadata` (an object of numbers,
-///   texts, dates and Booleans). `null` for one of the latter two, or for a value of
+///   a whole number) and `text`, and, if wanted, `title`, `language` (a language tag as `de` or
+///   `en-GB`; other languages are as if it were missing) and `metadata` (an object of numbers,
+///   texts, dates and Booleans). `null` for one of the latter three, or for a value of
 ///   `metadata`, is as if it were missing.
 ///
 /// The key of a `.txt` or `.md` article is its path below `path`, with `/` between folders
@@ -189,6 +190,7 @@ struct Line {
     id: Id,
     title: Option<String>,
     text: String,
+    language: Option<String>,
     metadata: Option<BTreeMap<String, Option<Value>>>,
 }
 
@@ -200,7 +202,7 @@ enum Id {
 }
 
 fn parse(line: &str) -> Result<Article, Cause> {
-    let Line { id, title, text, metadata } = serde_json::from_str(line)?;
+    let Line { id, title, text, language, metadata } = serde_json::from_str(line)?;
     let key = match id {
         Id::Text(text) => text,
         Id::Number(number) => number.to_string(),
@@ -210,7 +212,8 @@ fn parse(line: &str) -> Result<Article, Cause> {
     }
     let values = metadata.into_iter().flatten();
     let metadata = values.filter_map(|(name, value)| Some((name, value?))).collect();
-    Ok(Article { key, title, text, metadata })
+    let language = language.as_deref().and_then(Language::of_tag);
+    Ok(Article { key, title, text, language, metadata })
 }
 
 #[cfg(test)]
@@ -285,11 +288,12 @@ mod tests {
 
     #[test]
     fn lines_with_numbers_and_nulls() {
-        let lines = r#"{"id": 7, "title": null, "text": "T", "metadata": null}
-            {"key": "b", "text": "T", "metadata": {"by": null, "n": 3}}"#;
+        let lines = r#"{"id": 7, "title": null, "text": "T", "language": "fr", "metadata": null}
+            {"key": "b", "text": "T", "language": "de-AT", "metadata": {"by": null, "n": 3}}"#;
         let folder = folder(&[("a.jsonl", lines.as_bytes())]);
         let read: Vec<_> = read_articles(folder.path()).map(Result::unwrap).collect();
-        assert_eq!(read, [Article::new("7", "T"), Article::new("b", "T").metadata("n", 3)]);
+        let second = Article::new("b", "T").language(Language::German).metadata("n", 3);
+        assert_eq!(read, [Article::new("7", "T"), second]);
     }
 
     #[test]

@@ -1,24 +1,31 @@
-//! What a search returns: passages with their exact place and their similarity.
+//! What a search returns: passages with their exact place and what they are ranked by.
 
 use std::ops::{Deref, Range};
 
 use serde::Serialize;
 
-use crate::{Metadata, Plan, article, passage};
+use crate::{Language, Metadata, Plan, article, passage};
 
 /// A passage that answers a query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Hit {
-    /// Cosine between the query's vector and the passage's, -1 to 1; higher is closer.
-    pub similarity: f32,
-    /// What the reranker made of it, on its own scale; higher is better. `None` if it was not
-    /// [asked](crate::Query::rerank).
-    pub score: Option<f32>,
+    /// What hits are ranked by, higher is better: what the reranker made of it, if it was
+    /// [asked](crate::Query::rerank), else by the [mode](crate::Mode) the similarity, BM25, or
+    /// both together.
+    pub score: f32,
+    /// Cosine between the query's vector and the passage's, -1 to 1; higher is closer. `None`
+    /// if passages were found by words alone.
+    pub similarity: Option<f32>,
+    /// How well the passage's words fit those of the query, from 0 on; higher is better. `None`
+    /// if passages were found by meaning alone.
+    pub bm25: Option<f32>,
     /// Key of the article.
     pub article: String,
     /// Title of the article.
     pub title: Option<String>,
+    /// Language of the article's words, if it is a known one.
+    pub language: Option<Language>,
     /// Where the passage is in the article's text, in bytes.
     pub range: Range<usize>,
     /// The passage: the article's text at `range`.
@@ -40,8 +47,8 @@ impl Hit {
     }
 }
 
-/// The hits of one query, most similar first; equal ones in the order they were added. If they
-/// were [reranked](crate::Query::rerank), best score first.
+/// The hits of one query, best [score](Hit::score) first; equal ones in the order they were
+/// added.
 ///
 /// A search that finds nothing gives no hits, not an error.
 /// Two are equal if their hits are, however they were found.
@@ -51,9 +58,9 @@ pub struct Hits {
     pub(crate) found: Vec<Hit>,
     #[serde(skip)]
     pub(crate) plans: Vec<Plan>,
-    /// Whether the search ended before it reranked them.
+    /// Whether the search ended before it compared all words, or reranked the hits.
     #[serde(skip)]
-    pub(crate) unranked: bool,
+    pub(crate) ended: bool,
 }
 
 impl PartialEq for Hits {
@@ -74,7 +81,7 @@ impl Hits {
     /// and there may be closer passages than these, or they were not reranked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.unranked && self.plans.iter().all(|plan| plan.complete)
+        !self.ended && self.plans.iter().all(|plan| plan.complete)
     }
 }
 

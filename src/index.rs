@@ -155,7 +155,7 @@ impl Default for SearchParams<'_> {
 
 impl SearchParams<'_> {
     /// Whether the search is to end now.
-    fn ended(&self) -> bool {
+    pub(crate) fn ended(&self) -> bool {
         self.cancel.is_some_and(Cancel::is_cancelled)
             || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
@@ -179,6 +179,16 @@ impl Neighbor {
     fn of(query: &[f32], vectors: &Vectors, row: u32) -> Result<Self> {
         Ok(Self { row, similarity: similarity(query, vectors.checked_row(row as usize)?) })
     }
+}
+
+/// Cosines between the unit vector `query` and `rows` of `vectors`.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`] if one of the rows is damaged in its file.
+#[cfg(feature = "lexical")]
+pub(crate) fn similarities(query: &[f32], vectors: &Vectors, rows: &[u32]) -> Result<Vec<f32>> {
+    rows.iter().map(|row| Ok(Neighbor::of(query, vectors, *row)?.similarity)).collect()
 }
 
 /// Cosine between two unit vectors.

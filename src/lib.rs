@@ -79,9 +79,13 @@ mod embed;
 mod error;
 pub mod eval;
 mod files;
+mod fuse;
 mod hit;
 mod index;
 mod kernel;
+mod language;
+#[cfg(feature = "lexical")]
+mod lexical;
 #[cfg(feature = "fastembed")]
 mod onnx;
 mod passage;
@@ -114,13 +118,14 @@ pub use index::{
     Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,
     IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
 };
+pub use language::Language;
 #[cfg(feature = "hub")]
 pub use onnx::Download;
 #[cfg(feature = "fastembed")]
 pub use onnx::{Engine, ExecutionProvider};
 pub use passage::Passage;
 pub use progress::{Cancel, Phase, Progress};
-pub use query::Query;
+pub use query::{Mode, Query};
 pub use rerank::Reranker;
 #[cfg(feature = "hub")]
 pub use rerank::RerankerModel;

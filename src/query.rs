@@ -2,7 +2,49 @@
 
 use std::{fmt, sync::Arc, time::Duration};
 
+use serde::{Deserialize, Serialize};
+
 use crate::{ArticleHead, Cancel, Effort, Error, Passage, Result, SearchParams};
+
+/// By what passages are found.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+#[non_exhaustive]
+pub enum Mode {
+    /// By meaning: the cosine between the vectors of question and passage.
+    Dense,
+    /// By words: BM25 over stems, parts of compounds, names and numbers. The question is not
+    /// embedded, and only passages with a word of it are found.
+    #[cfg(feature = "lexical")]
+    Lexical,
+    /// By both: the passages that either finds, ranked by the cosine and by BM25 as a share of
+    /// the most that the question allows.
+    #[cfg(feature = "lexical")]
+    Hybrid,
+}
+
+impl Mode {
+    /// Whether the question is embedded.
+    pub(crate) fn compares_vectors(self) -> bool {
+        match self {
+            #[cfg(feature = "lexical")]
+            Self::Lexical => false,
+            #[cfg(feature = "lexical")]
+            Self::Hybrid => true,
+            Self::Dense => true,
+        }
+    }
+}
+
+/// `Hybrid`; without the feature `lexical`, `Dense`.
+impl Default for Mode {
+    fn default() -> Self {
+        #[cfg(feature = "lexical")]
+        return Self::Hybrid;
+        #[cfg(not(feature = "lexical"))]
+        return Self::Dense;
+    }
+}
 
 /// A question with the settings of its search.
 ///
@@ -23,13 +65,19 @@ pub struct Query {
     pub text: String,
     /// Number of hits wanted, 1 or more.
     pub k: usize,
-    /// How hard to look for them.
+    /// By what they are found.
+    pub mode: Mode,
+    /// How hard to look for the closest by meaning.
     pub effort: Effort,
     /// Time after which the search ends with what it has found.
     pub time_limit: Option<Duration>,
     /// A handle that, once used, ends the search with what it has found.
     pub cancel: Option<Cancel>,
-    /// How many of the most similar passages the reranker is asked about, 1 or more; it is not
+    /// The least [similarity](crate::Hit::similarity) of a hit, -1 to 1.
+    pub min_similarity: Option<f32>,
+    /// The most hits of one article, 1 or more.
+    pub per_article: Option<usize>,
+    /// How many of the best passages the reranker is asked about, 1 or more; it is not
     /// asked, if `None`.
     pub rerank: Option<usize>,
     /// Which passages may be found; all, if `None`.
@@ -61,9 +109,12 @@ impl Query {
         Self {
             text: text.into(),
             k,
+            mode: Mode::default(),
             effort,
             time_limit: None,
             cancel: None,
+            min_similarity: None,
+            per_article: None,
             rerank: None,
             filter: None,
         }
@@ -73,6 +124,13 @@ impl Query {
     #[must_use]
     pub fn k(mut self, k: usize) -> Self {
         self.k = k;
+        self
+    }
+
+    /// By what passages are found.
+    #[must_use]
+    pub fn mode(mut self, mode: Mode) -> Self {
+        self.mode = mode;
         self
     }
 
@@ -100,6 +158,23 @@ impl Query {
         self
     }
 
+    /// Finds only passages whose [similarity](crate::Hit::similarity) to the question is at
+    /// least `least`, -1 to 1. What is similar differs from model to model: look at the
+    /// similarities of hits that are good.
+    #[must_use]
+    pub fn min_similarity(mut self, least: f32) -> Self {
+        self.min_similarity = Some(least);
+        self
+    }
+
+    /// Finds at most `most` passages of each article, the best ones; `k` hits in all, whenever
+    /// there are as many.
+    #[must_use]
+    pub fn per_article(mut self, most: usize) -> Self {
+        self.per_article = Some(most);
+        self
+    }
+
     /// Ends the search after `limit`, counted from its start, with what it has found:
     /// [`Hits::is_complete`](crate::Hits::is_complete) tells.
     #[must_use]
@@ -115,12 +190,12 @@ impl Query {
         self
     }
 
-    /// Asks the [reranker](crate::RetrieverBuilder::reranker) about the `candidates` most similar
+    /// Asks the [reranker](crate::RetrieverBuilder::reranker) about the `candidates` best
     /// passages, at least `k` of them, and returns the `k` that it scores best; of equal scores
-    /// the more similar first.
+    /// those first that were better before.
     ///
     /// A [time limit](Self::time_limit) and a [cancel handle](Self::cancel) are looked at before
-    /// it is asked: if they have ended the search, hits are by similarity and without score.
+    /// it is asked: if they have ended the search, hits stay as they were found.
     #[must_use]
     pub fn rerank(mut self, candidates: usize) -> Self {
         self.rerank = Some(candidates);
@@ -159,8 +234,22 @@ impl Query {
     pub(crate) fn check(&self) -> Result<()> {
         Error::check_setting("k", self.k, 1.., "1 or more")?;
         Error::check_setting("rerank", self.rerank.unwrap_or(1), 1.., "1 or more")?;
+        Error::check_setting("per_article", self.per_article.unwrap_or(1), 1.., "1 or more")?;
+        self.check_min_similarity()?;
         self.effort.check()?;
         if self.text.trim().is_empty() { Err(Error::EmptyQuery) } else { Ok(()) }
+    }
+
+    fn check_min_similarity(&self) -> Result<()> {
+        let Some(got) = self.min_similarity else { return Ok(()) };
+        let name = "min_similarity";
+        if !(-1.0..=1.0).contains(&got) {
+            return Err(Error::Fraction { name, got, allowed: "-1 to 1" });
+        }
+        if self.mode.compares_vectors() {
+            return Ok(());
+        }
+        Err(Error::Choice { name, got: "set", allowed: "modes that compare vectors" })
     }
 }
 

@@ -51,7 +51,7 @@ pub use pretrained::{FastReranker, FastRerankerBuilder};
 ///     Article::new("moor", "Moore speichern Wasser und Kohlenstoff."),
 /// ])?;
 /// let hits = retriever.search(Query::new("was speichern moore").rerank(20))?;
-/// assert_eq!((hits[0].article.as_str(), hits[0].score), ("moor", Some(1.0)));
+/// assert_eq!((hits[0].article.as_str(), hits[0].score), ("moor", 1.0));
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub trait Reranker: Send + Sync {

@@ -1,5 +1,8 @@
 //! Searching: a snapshot of the corpus that answers questions from any number of threads.
 
+mod arms;
+mod shape;
+
 use std::{
     cmp::Ordering,
     fmt,
@@ -12,8 +15,8 @@ use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Found, Hit, Hits, Neighbor,
-    Query, Reranker, Result, Role, SearchParams,
+    Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranker,
+    Result, Role,
     sections::FileId,
     segment::LiveSegment,
     store::{self, Generation, Questions},
@@ -121,7 +124,7 @@ impl Searcher {
         self.snapshot.generation
     }
 
-    /// The passages that are most similar to `query`.
+    /// The best passages for `query`, by its [mode](crate::Mode).
     ///
     /// # Errors
     ///
@@ -136,8 +139,11 @@ impl Searcher {
         self.check(&query)?;
         let deadline = deadline_of(&query);
         let cache = self.cache.as_ref();
-        let vectors = EmbeddingCache::embedded(cache, &*self.embedder, Role::Query, &query.text)?;
-        let hits = self.closest(vectors.row(0), &query, deadline)?;
+        let embedded =
+            || EmbeddingCache::embedded(cache, &*self.embedder, Role::Query, &query.text);
+        let vectors = query.mode.compares_vectors().then(embedded).transpose()?;
+        let vector = vectors.as_ref().map(|vectors| vectors.row(0));
+        let hits = self.found(vector, &query, deadline)?;
         self.reranked(hits, &query, deadline)
     }
 
@@ -153,9 +159,13 @@ impl Searcher {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
         queries.iter().try_for_each(|query| self.check(query))?;
         let deadlines: Vec<_> = queries.iter().map(deadline_of).collect();
-        let texts: Vec<&str> = queries.iter().map(|query| query.text.as_str()).collect();
+        let compares = |query: &&Query| query.mode.compares_vectors();
+        let texts: Vec<&str> = queries.iter().filter(compares).map(|one| &*one.text).collect();
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
-        let hits = |(row, query)| self.closest(vectors.row(row), query, deadlines[row]);
+        let mut rows = vectors.rows();
+        let rows: Vec<_> =
+            queries.iter().map(|one| compares(&one).then(|| rows.next()).flatten()).collect();
+        let hits = |(at, query)| self.found(rows[at], query, deadlines[at]);
         let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
         let reranker = self.reranker.as_ref();
         let Some(reranker) = reranker.filter(|_| queries.iter().any(|one| one.rerank.is_some()))
@@ -226,37 +236,18 @@ impl Searcher {
         }
     }
 
-    /// The best of the closest passages, by the reranker if `query` asks for it.
+    /// The best of the passages found, by the reranker if `query` asks for it.
     fn reranked(&self, mut hits: Hits, query: &Query, deadline: Option<Instant>) -> Result<Hits> {
         if let (Some(_), Some(reranker), [_, ..]) = (query.rerank, &self.reranker, &hits[..]) {
             let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
             if late || query.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
-                hits.unranked = true;
+                hits.ended = true;
             } else {
                 rerank(&**reranker, &query.text, &mut hits.found)?;
             }
         }
         hits.found.truncate(query.k);
         Ok(hits)
-    }
-
-    /// The closest passages of all segments, as many as are wanted, or to be reranked.
-    fn closest(&self, vector: &[f32], query: &Query, deadline: Option<Instant>) -> Result<Hits> {
-        let k = query.k.max(query.rerank.unwrap_or_default());
-        let (effort, cancel) = (query.effort, query.cancel.as_ref());
-        let params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
-        let (mut found, mut plans): (Vec<(Neighbor, &LiveSegment)>, _) = (Vec::new(), Vec::new());
-        for segment in &self.snapshot.segments {
-            let Found { neighbors, plan } =
-                segment.search(vector, &params, query.filter.as_ref())?;
-            found.extend(neighbors.into_iter().map(|one| (one, segment)));
-            plans.push(plan);
-        }
-        // A stable sort: equal ones stay in the order of their segments.
-        found.sort_by(|(a, _), (b, _)| b.similarity.total_cmp(&a.similarity));
-        found.truncate(k);
-        let hits = found.into_iter().map(|(neighbor, segment)| segment.hit(neighbor));
-        Ok(Hits { found: hits.collect::<Result<_>>()?, plans, unranked: false })
     }
 }
 
@@ -271,9 +262,9 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
     }
     for (hit, score) in hits.iter_mut().zip(scores) {
         // Of the two zeros there is one.
-        hit.score = Some(score + 0.0);
+        hit.score = score + 0.0;
     }
-    // A stable sort: of equal scores, and 0 equals -0, the more similar stays first.
+    // A stable sort: of equal scores, and 0 equals -0, what was better before stays first.
     hits.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal));
     Ok(())
 }

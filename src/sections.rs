@@ -85,6 +85,8 @@ pub(crate) enum Tag {
     Strays = 86,
     Removed = 90,
     Questions = 100,
+    #[cfg(feature = "lexical")]
+    Lexical = 110,
 }
 
 /// Which file is meant: another of the same name has another checksum.
@@ -204,6 +206,12 @@ impl Sections {
     /// The file itself.
     pub(crate) fn map(&self) -> &Map {
         &self.map
+    }
+
+    /// Whether there is a section `tag`.
+    #[cfg(feature = "lexical")]
+    pub(crate) fn has(&self, tag: Tag) -> bool {
+        self.section(tag).is_ok()
     }
 
     /// The numbers in a section; their checksum is not looked at.

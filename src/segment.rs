@@ -5,10 +5,13 @@
 //! segment. Searchers share segments with the writer.
 
 mod blobs;
+mod cite;
 mod draft;
 mod live;
 mod record;
 mod whole;
+#[cfg_attr(not(feature = "lexical"), path = "segment/no_words.rs")]
+mod words;
 
 use std::{
     fmt,
@@ -17,21 +20,22 @@ use std::{
 };
 
 use crate::{
-    Article, ArticleHead, Error, Found, Hit, HnswIndex, HnswParams, Neighbor, Passage, Result,
+    Article, ArticleHead, Error, Found, HnswIndex, HnswParams, Passage, Result,
     SearchParams, VectorIndex, Vectors,
     array::{Array, Map},
     index::{SegmentIndex, as_rows},
     refusal::{Refusal, require},
-    sections::{FileId, Kind, Part, Sections, Tag, short_sum},
+    sections::{FileId, Kind, Part, Sections, Tag},
     store::codec,
 };
 
 use blobs::{BlobTags, Blobs};
-use record::{HeadRecord, SegmentRecord};
+use record::{Head, SegmentRecord};
 use whole::SegmentFile;
 
 pub(crate) use draft::{Chunked, Draft, Told};
 pub(crate) use live::LiveSegment;
+pub(crate) use words::Words;
 
 const KEYS: BlobTags = BlobTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };
 const HEADS: BlobTags = BlobTags { bytes: Tag::Heads, ends: Tag::HeadEnds, sums: Tag::HeadSums };
@@ -64,6 +68,7 @@ pub(crate) struct Segment {
     passages: Array<PassageRow>,
     vectors: Arc<Vectors>,
     index: SegmentIndex,
+    words: Words,
     /// `None` in memory.
     file: Option<SegmentFile>,
     /// All heads, once a filter has asked for them.
@@ -111,6 +116,7 @@ impl Segment {
             passages: sections.array(Tag::Passages)?,
             index: SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?,
             vectors,
+            words: Words::default(),
             file: Some(SegmentFile::new(sections)),
             heads_in_memory: OnceLock::new(),
         };
@@ -149,6 +155,7 @@ impl Segment {
         parts.push((Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
         parts.push((Tag::VectorSums, sums.as_bytes()));
         parts.extend(self.index.parts());
+        parts.extend(self.words_part()?);
         write(&parts)
     }
 
@@ -203,18 +210,12 @@ impl Segment {
         Ok(None)
     }
 
-    /// Key, title and metadata of article `at`.
-    fn head(&self, at: u32) -> Result<ArticleHead> {
-        let head = self.heads.get(at as usize).and_then(HeadRecord::read);
-        let (title, metadata) = head.ok_or_else(|| self.damaged(at))?;
-        Ok(ArticleHead { key: self.key(at)?.to_owned(), title, metadata })
-    }
-
     /// Article `at`.
     pub(crate) fn article(&self, at: u32) -> Result<Article> {
-        let ArticleHead { key, title, metadata } = self.directory()?.head(at)?;
+        let key = self.directory()?.key(at)?.to_owned();
+        let Head { title, said: language, metadata, .. } = self.head(at)?;
         let text = self.texts.text(at as usize).ok_or_else(|| self.damaged(at))?.to_owned();
-        Ok(Article { key, title, text, metadata })
+        Ok(Article { key, title, text, language, metadata })
     }
 
     /// The hash of the content of article `at`.
@@ -265,55 +266,6 @@ impl Segment {
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
         self.searchable()?.index.search(query, params)
-    }
-
-    /// The hit that `neighbor`, found here, stands for.
-    fn hit(&self, neighbor: Neighbor) -> Result<Hit> {
-        let at = self.article_of(neighbor.row);
-        let ArticleHead { key, title, metadata } = self.head(at)?;
-        let passage = self.passage(neighbor.row);
-        let (text, heading) = self.cited(neighbor.row, at, &passage)?;
-        Ok(Hit {
-            similarity: neighbor.similarity,
-            score: None,
-            article: key,
-            title,
-            range: passage.range,
-            text,
-            heading,
-            metadata,
-            titled: passage.titled,
-        })
-    }
-
-    /// The text and the heading of `passage`, of `row` and article `at`, after their checksum
-    /// was compared.
-    fn cited(&self, row: u32, at: u32, passage: &Passage) -> Result<(String, Option<String>)> {
-        let read = || {
-            let article = self.texts.unchecked(at as usize)?;
-            let text = article.get(passage.range.clone())?;
-            let heading = match &passage.heading {
-                Some(range) => Some(article.get(range.clone())?),
-                None => None,
-            };
-            let sum = short_sum(&[text, heading.unwrap_or_default()]);
-            let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-            let heading = match heading {
-                Some(heading) => Some(owned(heading)?),
-                None => None,
-            };
-            let [.., right, _] = self.passages[row as usize];
-            (sum == right).then_some((owned(text)?, heading))
-        };
-        read().ok_or_else(|| self.damaged(at))
-    }
-
-    /// The head of article `at`. All heads are read when the first is asked for, and kept; of
-    /// those that are damaged only the ones that are asked for are an error.
-    fn kept_head(&self, at: u32) -> Result<&ArticleHead> {
-        let all = || (0..as_rows(self.articles())).map(|at| self.head(at).ok()).collect();
-        let head = self.heads_in_memory.get_or_init(all)[at as usize].as_ref();
-        head.ok_or_else(|| self.damaged(at))
     }
 
     /// That article `at` is not what was written.

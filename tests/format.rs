@@ -25,7 +25,7 @@ use std::{
 };
 
 use independent::{Folder, Segment, Stored, StoredPassage};
-use passim::{Article, Embedder, HnswParams, IndexChoice, Query, Retriever, Role, StaticEmbedder};
+use passim::{Article, Embedder, HnswParams, IndexChoice, Mode, Query, Retriever, Role, StaticEmbedder};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A passage of the corpus that is alive: where it is in the files, and what it is.
@@ -96,6 +96,7 @@ fn compare_articles(folder: &Folder, retriever: &Retriever) {
         let article = retriever.article(&stored.key).unwrap().unwrap();
         let mut wanted = Article::new(&stored.key, &stored.text);
         (wanted.title, wanted.metadata) = (stored.title.clone(), stored.metadata.clone());
+        wanted.language = stored.language.filter(|one| one.said).map(|one| one.language);
         assert_eq!(article, wanted);
         let said = (wanted.title, wanted.metadata.into_iter().collect::<Vec<_>>(), wanted.text);
         contents.insert((stored.content, format!("{said:?}")));
@@ -118,6 +119,7 @@ fn compare_passages(folder: &Folder, retriever: &Retriever) {
     {
         assert_eq!((&article.key, &article.title), (&wanted.key, &wanted.title));
         assert_eq!(article.metadata, wanted.metadata);
+        assert_eq!(article.language, wanted.language.map(|one| one.language));
         let passim::Passage { range, heading, titled, tokens, .. } = passage.clone();
         assert_eq!(*stored, StoredPassage { range, heading, tokens, titled });
     }
@@ -206,7 +208,7 @@ fn compare_answer(folder: &Folder, retriever: &Retriever, model: &dyn Embedder, 
         one.vector.iter().zip(vector.row(0)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     };
     let mut similarities: Vec<f64> = live.iter().map(similarity).collect();
-    let hits = retriever.search(Query::new(question).k(live.len() + 1).exact()).unwrap();
+    let hits = retriever.search(Query::new(question).mode(Mode::Dense).k(live.len() + 1).exact()).unwrap();
     assert_eq!(hits.len(), live.len());
     let places: HashSet<_> = live.iter().map(place).collect();
     assert_eq!(
@@ -216,14 +218,14 @@ fn compare_answer(folder: &Folder, retriever: &Retriever, model: &dyn Embedder, 
     for hit in &hits {
         let at = live.iter().position(|one| place(one) == (hit.article.clone(), hit.range.clone()));
         let (one, wanted) = (&live[at.unwrap()], similarities[at.unwrap()]);
-        assert!((f64::from(hit.similarity) - wanted).abs() < 1e-6, "{hit:?}: {wanted}");
+        assert!((f64::from(hit.score) - wanted).abs() < 1e-6, "{hit:?}: {wanted}");
         assert_eq!(hit.text, one.article.text[hit.range.clone()]);
         let heading = one.passage.heading.clone().map(|heading| &one.article.text[heading]);
         assert_eq!((hit.heading.as_deref(), &hit.title), (heading, &one.article.title));
         assert_eq!(hit.metadata, one.article.metadata);
     }
     similarities.sort_by(|a, b| b.total_cmp(a));
-    let ranked = hits.iter().map(|hit| f64::from(hit.similarity));
+    let ranked = hits.iter().map(|hit| f64::from(hit.score));
     assert!(ranked.zip(similarities).all(|(got, wanted)| (got - wanted).abs() < 1e-6));
 }
 
@@ -334,13 +336,13 @@ fn check_v1(retriever: &Retriever, articles: &[Article]) {
     for article in articles {
         assert_eq!(retriever.article(&article.key).unwrap().as_ref(), Some(article));
     }
-    let queries = v1::QUESTIONS.map(|question| Query::new(question).k(3));
+    let queries = v1::QUESTIONS.map(|question| Query::new(question).mode(Mode::Dense).k(3));
     for (query, wanted) in queries.into_iter().zip(ANSWERS) {
         let by_graph = retriever.search(query.clone()).unwrap();
         let exact = retriever.search(query.exact()).unwrap();
         for hits in [by_graph, exact] {
             let found: Vec<_> =
-                hits.iter().map(|hit| (&*hit.article, hit.range.start, hit.similarity)).collect();
+                hits.iter().map(|hit| (&*hit.article, hit.range.start, hit.score)).collect();
             assert_eq!(found.len(), wanted.len());
             for (found, wanted) in found.iter().zip(wanted) {
                 let same = (found.0, found.1) == (wanted.0, wanted.1);

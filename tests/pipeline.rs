@@ -8,7 +8,7 @@ mod seeded;
 use std::{collections::BTreeMap, fs, path::Path, sync::mpsc, thread};
 
 use passim::{
-    Article, Cancel, Chunker, Embedder, Error, HnswParams, IndexChoice, ModelIdentity, Query,
+    Article, Cancel, Chunker, Embedder, Error, HnswParams, IndexChoice, Mode, ModelIdentity, Query,
     Result, Retriever, Role, StaticEmbedder, Value, Vectors,
 };
 use serde_json::Value as Json;
@@ -67,7 +67,7 @@ fn hits_cite_the_exact_place() {
     for (question, _) in questions() {
         let hits = retriever.search(Query::new(question).k(20)).unwrap();
         assert_eq!(hits.len(), 20);
-        assert!(hits.is_sorted_by(|a, b| a.similarity >= b.similarity));
+        assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
         for hit in &hits {
             let article = &articles[&hit.article];
             assert_eq!(hit.text, article.text[hit.range.clone()]);
@@ -177,8 +177,8 @@ fn a_graph_answers_as_comparing_all_does() {
     let questions = corpus::texts(8, 50, 8);
     let mut shared = 0;
     for question in &questions {
-        let graph = retriever.search(Query::new(question).ef_search(128)).unwrap();
-        let exact = retriever.search(Query::new(question).exact()).unwrap();
+        let graph = retriever.search(Query::new(question).mode(Mode::Dense).ef_search(128)).unwrap();
+        let exact = retriever.search(Query::new(question).mode(Mode::Dense).exact()).unwrap();
         assert_eq!(graph.len(), 10);
         shared += exact.iter().filter(|hit| graph.contains(hit)).count();
     }

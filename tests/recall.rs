@@ -13,7 +13,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use passim::{
     Article, Calibration, Cancel, Effort, Error, ExactIndex, Found, Hits, HnswIndex, HnswParams,
-    IndexChoice, Query, Retriever, Route, RowSet, ScanReason, SearchParams, Searcher, Shortfall,
+    IndexChoice, Mode, Query, Retriever, Route, RowSet, ScanReason, SearchParams, Searcher, Shortfall,
     VectorIndex, Vectors,
 };
 use seeded::spread;
@@ -218,17 +218,17 @@ fn questions(seed: u64, len: usize) -> Vec<String> {
 }
 
 fn by_recall(searcher: &Searcher, question: &str, target: f32) -> Hits {
-    searcher.search(Query::new(question).recall(target)).unwrap()
+    searcher.search(Query::new(question).mode(Mode::Dense).recall(target)).unwrap()
 }
 
 fn overall_recall(searcher: &Searcher, target: f32) -> f64 {
     let questions = questions(99, 300);
     let shares = questions.iter().map(|question| {
-        let exact = searcher.search(Query::new(question).exact()).unwrap();
-        let last = exact.last().expect("a corpus with passages").similarity;
+        let exact = searcher.search(Query::new(question).mode(Mode::Dense).exact()).unwrap();
+        let last = exact.last().expect("a corpus with passages").score;
         let hits = by_recall(searcher, question, target);
         assert_eq!(hits.len(), exact.len());
-        hits.iter().filter(|hit| hit.similarity >= last).count() as f64 / exact.len() as f64
+        hits.iter().filter(|hit| hit.score >= last).count() as f64 / exact.len() as f64
     });
     shares.sum::<f64>() / questions.len() as f64
 }

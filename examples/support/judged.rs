@@ -8,18 +8,16 @@ use std::{
 };
 
 use anstream::eprintln;
-use passim::{Article, eval, read_articles};
+use passim::{
+    Article, Query,
+    eval::{Grades, Judged},
+    read_articles,
+};
 use serde::Deserialize;
 
 use super::outcome::Failure;
 
 const JUDGMENTS: &str = "qrels.tsv";
-
-/// A question of a set with its judgments.
-pub struct Judged {
-    pub text: String,
-    pub grades: eval::Grades<String>,
-}
 
 /// The sets at `folder`: itself, or those in it, by name.
 pub fn sets(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
@@ -76,7 +74,7 @@ pub fn questions(set: &Path) -> Result<Vec<Judged>, Failure> {
         if text.trim().is_empty() {
             return Err(line.error(format!("question `{id}` is blank")));
         }
-        questions.push(Judged { text, grades });
+        questions.push(Judged { id, query: Query::new(text), grades });
     }
     if questions.is_empty() {
         let (path, qrels) = (path.display(), qrels.display());
@@ -91,8 +89,8 @@ pub fn questions(set: &Path) -> Result<Vec<Judged>, Failure> {
 }
 
 /// The grades of every question that has some, by its id.
-fn judgments(path: &Path) -> Result<HashMap<String, eval::Grades<String>>, Failure> {
-    let mut judgments: HashMap<String, eval::Grades<String>> = HashMap::new();
+fn judgments(path: &Path) -> Result<HashMap<String, Grades<String>>, Failure> {
+    let mut judgments: HashMap<String, Grades<String>> = HashMap::new();
     for line in lines(path)? {
         let (query, document, grade) = line.parse(judgment)?;
         judgments.entry(query.to_owned()).or_default().insert(document.to_owned(), grade);

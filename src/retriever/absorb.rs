@@ -9,10 +9,10 @@ use serde::Serialize;
 use tracing::{Span, field, instrument};
 
 use crate::{
-    Article, EmbedReport, Error, IndexChoice, Progress, Result, Retriever, Role, SyncReport,
+    Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role, SyncReport,
     Vectors,
     retriever::merge::place_of,
-    segment::{Chunked, Draft, LiveSegment, Told},
+    segment::{Chunked, Draft, LiveSegment, Told, Words},
 };
 
 /// What adding articles came to.
@@ -41,6 +41,8 @@ struct Incoming {
 /// A passage as it is embedded.
 struct Text {
     text: String,
+    /// Of its article.
+    language: Option<Language>,
     /// The segment and row of its vector, if it is the text of a passage that it replaces.
     known: Option<(usize, u32)>,
 }
@@ -121,7 +123,12 @@ impl Retriever {
         if incoming.is_empty() {
             return Ok(absorbed);
         }
-        let vectors = self.vectors_of(&incoming, before, &mut absorbed)?;
+        let texts = incoming.par_iter().map(|incoming| self.texts_of(incoming));
+        let texts: Vec<Vec<Text>> = texts.collect();
+        let texts: Vec<&Text> = texts.iter().flatten().collect();
+        let vectors = self.vectors_of(&texts, before, &mut absorbed)?;
+        let passages = texts.iter().map(|text| (text.text.as_str(), text.language));
+        let words = Words::of(&passages.collect::<Vec<_>>())?;
         let mut segments = self.segments().to_vec();
         let mut draft = Draft::default();
         for Incoming { one, place } in &incoming {
@@ -136,7 +143,7 @@ impl Retriever {
         }
         absorbed.changed = incoming.len() - absorbed.added;
         // Its graph, if it is to have one, is built when it is committed.
-        let segment = draft.seal(vectors, IndexChoice::Exact, self.settings.watch())?;
+        let segment = draft.seal(vectors, words, IndexChoice::Exact, self.settings.watch())?;
         segments.push(LiveSegment::all(segment.into()));
         self.join_uncommitted(&mut segments)?;
         *self.segments_mut() = segments;
@@ -173,17 +180,13 @@ impl Retriever {
         Ok(taken)
     }
 
-    /// The vectors of all passages of `incoming`, in order. Those whose text is that of a
-    /// passage they replace are taken from there.
+    /// The vectors of `texts`, in order. Those of passages that they replace are taken from there.
     fn vectors_of(
         &self,
-        incoming: &[Incoming],
+        texts: &[&Text],
         before: EmbedReport,
         absorbed: &mut Absorbed,
     ) -> Result<Vectors> {
-        let texts = incoming.par_iter().map(|incoming| self.texts_of(incoming));
-        let texts: Vec<Vec<Text>> = texts.collect();
-        let texts: Vec<&Text> = texts.iter().flatten().collect();
         let new = texts.iter().filter(|text| text.known.is_none());
         let new: Vec<&str> = new.map(|text| text.text.as_str()).collect();
         absorbed.reused = texts.len() - new.len();
@@ -204,7 +207,7 @@ impl Retriever {
 
     /// The texts of the passages of an article.
     fn texts_of(&self, incoming: &Incoming) -> Vec<Text> {
-        let Incoming { one: Chunked { article, passages, .. }, place } = incoming;
+        let Incoming { one: Chunked { article, passages, told }, place } = incoming;
         let known = place.map(|(segment, at)| self.known_texts(segment, at));
         let known = known.transpose().unwrap_or_else(|error| {
             // What replaces a damaged article does not need it.
@@ -213,7 +216,8 @@ impl Retriever {
         });
         let known = known.unwrap_or_default();
         let texts = passages.iter().map(|passage| passage.text_in_context(article));
-        texts.map(|text| Text { known: known.get(&text).copied(), text }).collect()
+        let language = told.language;
+        texts.map(|text| Text { known: known.get(&text).copied(), language, text }).collect()
     }
 
     /// The texts of the passages of article `at` of `segment`, with the places of their vectors.

@@ -11,7 +11,7 @@ use tracing::instrument;
 
 use crate::{
     HnswParams, IndexChoice, Result, Retriever, Vectors,
-    segment::{Draft, LiveSegment},
+    segment::{Draft, LiveSegment, Words},
 };
 
 /// How many times as large as all later ones together segments are kept, at most and at least.
@@ -190,7 +190,9 @@ impl Retriever {
         let sources = segments.iter().map(|segment| segment.segment().vectors());
         let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
         let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
-        let segment = draft.seal(vectors, choice, self.settings.watch())?;
+        let sources = segments.iter().map(|segment| &**segment.segment());
+        let words = Words::joined(&sources.zip(rows.iter().map(Vec::as_slice)).collect::<Vec<_>>())?;
+        let segment = draft.seal(vectors, words, choice, self.settings.watch())?;
         Ok(Some(LiveSegment::all(Arc::new(segment))))
     }
 }

@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{
-    Article, Chunker, Error, IndexChoice, Passage, Result, Vectors,
+    Article, Chunker, Error, IndexChoice, Language, Passage, Result, Vectors,
     index::as_rows,
     progress::Watch,
     sections::short_sum,
     segment::{
-        ContentHash, NO_HEADING, PassageRow, Segment, TOLD, blobs::BlobsDraft, record::HeadRecord,
+        ContentHash, NO_HEADING, PassageRow, Segment, TOLD, Words, blobs::BlobsDraft,
+        record::HeadRecord,
     },
 };
 
@@ -27,6 +28,8 @@ pub(crate) struct Chunked {
 pub(crate) struct Told {
     head: Vec<u8>,
     pub(crate) content: ContentHash,
+    /// As it says itself, or as was found out.
+    pub(crate) language: Option<Language>,
 }
 
 /// The columns of a segment to come.
@@ -43,15 +46,27 @@ pub(crate) struct Draft {
 impl Told {
     /// By `article`, with how `chunker` cuts it in the hash.
     pub(crate) fn by(article: &Article, chunker: &Chunker) -> Result<Self> {
-        let head = HeadRecord::bytes_of(article)?;
+        // What was found out is no part of what it says.
+        let head = HeadRecord::bytes_of(article, None)?;
         let mut hasher = Xxh3Default::new();
         hasher.update(&chunker.fingerprint());
         hasher.update(&(head.len() as u64).to_le_bytes());
         hasher.update(&head);
         hasher.update(article.text.as_bytes());
         let content = bytemuck::cast(hasher.digest128().to_le_bytes());
-        Ok(Self { head, content })
+        let language = article.language.or_else(|| found_out(article));
+        Ok(Self { head: HeadRecord::bytes_of(article, language)?, content, language })
     }
+}
+
+#[cfg(feature = "lexical")]
+fn found_out(article: &Article) -> Option<Language> {
+    crate::lexical::detect(&article.text)
+}
+
+#[cfg(not(feature = "lexical"))]
+fn found_out(_: &Article) -> Option<Language> {
+    None
 }
 
 impl Draft {
@@ -89,10 +104,12 @@ impl Draft {
         self.first_rows.push(as_rows(self.passages.len()));
     }
 
-    /// Seals what was put in; row `i` of `vectors` belongs to the `i`th of all passages.
+    /// Seals what was put in; row `i` of `vectors`, and of `words`, belongs to the `i`th of all
+    /// passages.
     pub(crate) fn seal(
         self,
         vectors: Vectors,
+        words: Words,
         choice: IndexChoice,
         watch: Watch,
     ) -> Result<Segment> {
@@ -114,6 +131,7 @@ impl Draft {
             passages: self.passages.into(),
             vectors,
             index,
+            words,
             file: None,
             heads_in_memory: OnceLock::new(),
         })

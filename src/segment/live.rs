@@ -1,9 +1,12 @@
 //! A segment with what is still alive of it.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
+#[cfg(feature = "lexical")]
+use crate::lexical::LexicalIndex;
 use crate::{
-    Article, Calibration, Cancel, Found, Hit, Neighbor, Result, RowSet, SearchParams, Vectors,
+    Article, Calibration, Cancel, Found, Hit, Result, RowSet, SearchParams, Vectors,
+    fuse::Scored,
     index::as_rows,
     query::Filter,
     sections::FileId,
@@ -123,16 +126,35 @@ impl LiveSegment {
         Ok(self.passages.iter().collect())
     }
 
-    /// The live neighbors of `query` that `filter` allows, closest first.
-    pub(crate) fn search(
+    /// The neighbors of `query` among the rows `allowed`, all if `None`, closest first.
+    pub(crate) fn closest(
         &self,
         query: &[f32],
         params: &SearchParams,
-        filter: Option<&Filter>,
+        allowed: Option<&RowSet>,
     ) -> Result<Found> {
-        let filtered = filter.map(|filter| self.filtered(filter)).transpose()?;
-        let (allowed, calibration) = (filtered.as_ref().or(self.allowed()), self.calibration());
+        let calibration = self.calibration();
         self.segment.search(query, &SearchParams { allowed, calibration, ..*params })
+    }
+
+    /// Cosines between `query` and the vectors of `rows`.
+    #[cfg(feature = "lexical")]
+    pub(crate) fn similarities(&self, query: &[f32], rows: &[u32]) -> Result<Vec<f32>> {
+        self.segment.similarities(query, rows)
+    }
+
+    /// The lexical index of all its passages.
+    #[cfg(feature = "lexical")]
+    pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
+        self.segment.lexical()
+    }
+
+    /// The live rows that `filter` allows; `None` if all rows of the segment are.
+    pub(crate) fn allowed_by(&self, filter: Option<&Filter>) -> Result<Option<Cow<'_, RowSet>>> {
+        match filter {
+            Some(filter) => Ok(Some(Cow::Owned(self.filtered(filter)?))),
+            None => Ok(self.live_rows().map(Cow::Borrowed)),
+        }
     }
 
     /// The live rows that `filter` allows.
@@ -150,7 +172,7 @@ impl LiveSegment {
     }
 
     /// The live rows; `None` if all are.
-    fn allowed(&self) -> Option<&RowSet> {
+    pub(crate) fn live_rows(&self) -> Option<&RowSet> {
         let all_live = self.passages.len() == self.segment.len() as usize;
         (!all_live).then_some(&*self.passages)
     }
@@ -170,7 +192,7 @@ impl LiveSegment {
     pub(crate) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
         let segment = self.segment.searchable()?;
         if let Some(graph) = segment.index.graph() {
-            let (allowed, cancel) = (self.allowed(), Some(cancel));
+            let (allowed, cancel) = (self.live_rows(), Some(cancel));
             let params = SearchParams { k, allowed, cancel, ..SearchParams::default() };
             let measured = Calibration::measure(graph, queries, &params)?;
             self.calibration = Some(Arc::new(measured));
@@ -178,8 +200,13 @@ impl LiveSegment {
         Ok(())
     }
 
-    /// The hit that `neighbor` of this segment stands for.
-    pub(crate) fn hit(&self, neighbor: Neighbor) -> Result<Hit> {
-        self.segment.hit(neighbor)
+    /// The number of the article of `row`.
+    pub(crate) fn article_of(&self, row: u32) -> u32 {
+        self.segment.article_of(row)
+    }
+
+    /// The hit that `scored` of this segment stands for.
+    pub(crate) fn hit(&self, scored: Scored) -> Result<Hit> {
+        self.segment.hit(scored)
     }
 }

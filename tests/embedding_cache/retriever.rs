@@ -26,7 +26,7 @@ fn builder(model: &Noting) -> RetrieverBuilder {
 /// Hits for a question, with their similarities to the bit.
 fn hits(searcher: &Searcher) -> Vec<(String, String, u32)> {
     let hits = searcher.search("Wo hält Zug 3 in Ort 2?").unwrap();
-    let hit = |hit: &passim::Hit| (hit.article.clone(), hit.text.clone(), hit.similarity.to_bits());
+    let hit = |hit: &passim::Hit| (hit.article.clone(), hit.text.clone(), hit.score.to_bits());
     hits.iter().map(hit).collect()
 }
 

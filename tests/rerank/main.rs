@@ -61,7 +61,7 @@ fn the_best_scores_of_the_closest_passages_are_returned() {
     retriever.add(articles()).unwrap();
     let closest = retriever.search(Query::new(QUESTION).k(12)).unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 0);
-    assert!(closest.iter().all(|hit| hit.score.is_none()));
+    assert!(closest.is_sorted_by(|a, b| a.score >= b.score));
 
     let hits = retriever.search(Query::new(QUESTION).k(5).rerank(12)).unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 12);
@@ -69,9 +69,9 @@ fn the_best_scores_of_the_closest_passages_are_returned() {
     expected.sort_by(|a, b| b.0.total_cmp(&a.0));
     assert_eq!(hits.len(), 5);
     for (hit, (score, closest)) in hits.iter().zip(expected) {
-        assert_eq!(hit.score.map(f32::to_bits), Some(score.to_bits()));
+        assert_eq!(hit.score.to_bits(), score.to_bits());
         assert_eq!((&hit.article, &hit.range), (&closest.article, &closest.range));
-        assert_eq!(hit.similarity.to_bits(), closest.similarity.to_bits());
+        assert_eq!((hit.similarity, hit.bm25), (closest.similarity, closest.bm25));
     }
 }
 
@@ -117,8 +117,8 @@ fn the_reranker_reads_the_context() {
     let markdown = Article::new("moor.md", text).title("Moore");
     retriever.add([markdown, Article::new("x", "Sie speichern Wasser.")]).unwrap();
     let hits = retriever.search(Query::new(QUESTION).rerank(5)).unwrap();
-    assert_eq!((hits[0].article.as_str(), hits[0].score), ("moor.md", Some(1.0)));
-    assert_eq!(hits[1].score, Some(0.0));
+    assert_eq!((hits[0].article.as_str(), hits[0].score), ("moor.md", 1.0));
+    assert_eq!(hits[1].score.to_bits(), 0.0_f32.to_bits());
 }
 
 #[test]
@@ -195,8 +195,7 @@ fn an_ended_search_is_not_reranked_and_says_so() {
     ] {
         let hits = retriever.search(query).unwrap();
         assert!(!hits.is_complete());
-        assert!(hits.iter().all(|hit| hit.score.is_none()));
-        assert!(hits.is_sorted_by(|a, b| a.similarity >= b.similarity));
+        assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
     }
     assert_eq!(asked.load(Ordering::Relaxed), 0);
     assert!(retriever.search(Query::new(QUESTION).rerank(9)).unwrap().is_complete());

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use passim::{Date, HnswParams, IndexChoice, Metadata, Value};
+use passim::{Date, HnswParams, IndexChoice, Language, Metadata, Value};
 
 use crate::{
     bytes::{File, FileId, Record, checksum32},
@@ -53,12 +53,20 @@ pub struct Segment {
 pub struct Stored {
     pub key: String,
     pub title: Option<String>,
+    pub language: Option<Spoken>,
     pub metadata: Metadata,
     pub text: String,
     /// Hash of what it was made from.
     pub content: [u8; 16],
     pub rows: std::ops::Range<usize>,
     pub removed: bool,
+}
+
+/// The language of an article, and whether it says so itself.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Spoken {
+    pub language: Language,
+    pub said: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -239,19 +247,28 @@ fn articles_of(file: &File, count: usize, passages: usize) -> Vec<Stored> {
     assert!(starts.is_sorted() && starts.first().is_none_or(|first| *first == 0));
     starts.push(passages);
     let article = |at: usize| {
-        let (title, metadata) = Record::whole(heads[at], head);
+        let (title, language, metadata) = Record::whole(heads[at], head);
         let rows = starts[at]..starts[at + 1];
         let (key, text) = (utf8(keys[at]), utf8(texts[at]));
-        Stored { key, title, metadata, text, content: contents[at], rows, removed: false }
+        let (content, removed) = (contents[at], false);
+        Stored { key, title, language, metadata, text, content, rows, removed }
     };
     (0..count).map(article).collect()
 }
 
-/// Title and metadata.
-fn head(record: &mut Record) -> (Option<String>, Metadata) {
+/// Title, language and metadata.
+fn head(record: &mut Record) -> (Option<String>, Option<Spoken>, Metadata) {
     let title = record.optional(Record::text);
+    let language = match record.u32() {
+        0 => None,
+        1 => Some(Spoken { language: Language::German, said: true }),
+        2 => Some(Spoken { language: Language::English, said: true }),
+        3 => Some(Spoken { language: Language::German, said: false }),
+        4 => Some(Spoken { language: Language::English, said: false }),
+        other => panic!("{other} is no language"),
+    };
     let metadata = record.list(|record| (record.text(), value(record)));
-    (title, metadata.into_iter().collect())
+    (title, language, metadata.into_iter().collect())
 }
 
 fn value(record: &mut Record) -> Value {

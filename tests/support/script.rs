@@ -8,7 +8,7 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use passim::{
-    Article, Embedder, HnswParams, IndexChoice, Query, Result, Retriever, RetrieverBuilder, Role,
+    Article, Embedder, HnswParams, IndexChoice, Mode, Query, Result, Retriever, RetrieverBuilder, Role,
     Searcher,
 };
 
@@ -185,8 +185,8 @@ impl State {
         self.check_exact(searcher, &question)?;
         let asked = self.entries.values().nth(random.below(KEYS));
         if let Some(Entry { article, vector: Some(_) }) = asked.map(|entry| &**entry) {
-            let hits = searcher.search(Query::new(&*article.text).k(1).ef_search(16))?;
-            assert!(hits[0].similarity > 1.0 - CLOSE, "{}: {hits:?}", self.generation);
+            let hits = searcher.search(Query::new(&*article.text).mode(Mode::Dense).k(1).ef_search(16))?;
+            assert!(hits[0].score > 1.0 - CLOSE, "{}: {hits:?}", self.generation);
         }
         Ok(KEYS + 3)
     }
@@ -200,15 +200,15 @@ impl State {
         let mut right: Vec<f32> = self.entries.values().filter_map(|one| similarity(one)).collect();
         right.sort_by(|a, b| b.total_cmp(a));
         right.truncate(10);
-        let hits = searcher.search(Query::new(question).exact())?;
-        let got: Vec<f32> = hits.iter().map(|hit| hit.similarity).collect();
+        let hits = searcher.search(Query::new(question).mode(Mode::Dense).exact())?;
+        let got: Vec<f32> = hits.iter().map(|hit| hit.score).collect();
         let alike =
             got.len() == right.len() && got.iter().zip(&right).all(|(a, b)| (a - b).abs() < CLOSE);
         assert!(alike, "{}: {got:?} for {right:?}", self.generation);
         for hit in &hits {
             let entry = &self.entries[&hit.article];
             let own = similarity(entry).expect("what is found has text");
-            assert!((own - hit.similarity).abs() < CLOSE, "{}: {hit:?}", self.generation);
+            assert!((own - hit.score).abs() < CLOSE, "{}: {hit:?}", self.generation);
             assert_eq!((&hit.text, &hit.metadata), (&entry.article.text, &entry.article.metadata));
         }
         Ok(())

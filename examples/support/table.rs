@@ -1,0 +1,142 @@
+//! What was measured, as a table and as JSON.
+
+use passim::{
+    Mode,
+    eval::{self, Estimate, Evaluation, Outcome},
+};
+use serde_json::{Value, json};
+
+use super::modes::name;
+
+/// The measures of one set by one mode.
+pub struct Row {
+    pub set: String,
+    pub mode: Mode,
+    pub documents: usize,
+    pub passages: usize,
+    pub evaluation: Evaluation,
+    /// What the first mode gains in nDCG over this one.
+    pub gain: Option<Estimate>,
+    pub ann_recall: Option<f64>,
+    pub index_seconds: f64,
+}
+
+/// The columns; `compared` with what is gained.
+pub fn heading(k: usize, compared: bool) -> String {
+    let at = |name| format!("{name}@{k}");
+    let columns = format!(
+        "{:24} {:8} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8} {:>9} {:>8} {:>8} {:>8}",
+        "set",
+        "mode",
+        "passages",
+        "queries",
+        at("nDCG"),
+        "95 %",
+        at("recall"),
+        at("MRR"),
+        at("ANN rec."),
+        "index s",
+        "p50 ms",
+        "p95 ms",
+    );
+    let gained = if compared { "  first mode gains (95 %)" } else { "" };
+    columns + gained
+}
+
+impl Row {
+    /// As a line of the table.
+    pub fn line(&self) -> String {
+        let Self { set, passages, evaluation, index_seconds, .. } = self;
+        let ndcg = eval::estimate(evaluation.each(|outcome| outcome.ndcg));
+        let interval = ndcg.map(|ndcg| format!("{:.3} to {:.3}", ndcg.low, ndcg.high));
+        let columns = format!(
+            "{set:24} {:8} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {:>8.2} {:>8.2}",
+            name(self.mode),
+            evaluation.outcomes.len(),
+            cell(evaluation.ndcg(), 8),
+            interval.unwrap_or_default(),
+            cell(evaluation.recall(), 9),
+            cell(evaluation.mrr(), 8),
+            cell(self.ann_recall, 9),
+            percentile_ms(evaluation, 50),
+            percentile_ms(evaluation, 95),
+        );
+        columns + &self.gained()
+    }
+
+    fn gained(&self) -> String {
+        match self.gain.filter(|gain| (gain.low, gain.high) != (0.0, 0.0)) {
+            Some(Estimate { mean, low, high, .. }) => {
+                format!("  {mean:+.3} ({low:+.3} to {high:+.3})")
+            }
+            None => String::new(),
+        }
+    }
+
+    /// As one object.
+    pub fn json(&self) -> Value {
+        let Self { set, evaluation, .. } = self;
+        json!({
+            "set": set,
+            "mode": self.mode,
+            "documents": self.documents,
+            "passages": self.passages,
+            "queries": evaluation.outcomes.len(),
+            "k": evaluation.k,
+            "ndcg": eval::estimate(evaluation.each(|outcome| outcome.ndcg)),
+            "recall": evaluation.recall(),
+            "mrr": evaluation.mrr(),
+            "gain_of_first": self.gain,
+            "ann_recall": self.ann_recall,
+            "index_seconds": self.index_seconds,
+            "query_p50_ms": percentile_ms(evaluation, 50),
+            "query_p95_ms": percentile_ms(evaluation, 95),
+        })
+    }
+
+    /// What came of each question, as one object.
+    pub fn outcomes(&self) -> impl Iterator<Item = Value> {
+        let object =
+            |outcome: &Outcome| json!({ "set": self.set, "mode": self.mode, "outcome": outcome });
+        self.evaluation.outcomes.iter().map(object)
+    }
+}
+
+/// For each mode the means over the sets across languages, within one, and over all.
+pub fn means(rows: &[Row], modes: &[Mode]) -> Vec<String> {
+    let across = |row: &&Row| row.set.contains('2');
+    let mut lines = Vec::new();
+    for mode in modes {
+        let rows: Vec<&Row> = rows.iter().filter(|row| row.mode == *mode).collect();
+        let (crossing, within): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| across(row));
+        let kinds = [("across languages", crossing), ("within a language", within), ("all", rows)];
+        for (kind, rows) in kinds.into_iter().filter(|(_, rows)| !rows.is_empty()) {
+            let mean = |measure: fn(&Evaluation) -> Option<f64>, width| {
+                cell(eval::mean(rows.iter().map(|row| measure(&row.evaluation))), width)
+            };
+            let label = format!("mean, {kind}");
+            let (ndcg, recall) = (mean(Evaluation::ndcg, 8), mean(Evaluation::recall, 9));
+            let (none, mrr) = ("", mean(Evaluation::mrr, 8));
+            lines.push(format!(
+                "{label:24} {:8} {none:>9} {none:>8} {ndcg} {none:>13} {recall} {mrr}",
+                name(*mode)
+            ));
+        }
+    }
+    lines
+}
+
+fn cell(value: Option<f64>, width: usize) -> String {
+    match value {
+        Some(value) => format!("{value:>width$.3}"),
+        None => format!("{:>width$}", "-"),
+    }
+}
+
+/// The time that `share` percent of the questions took at most.
+fn percentile_ms(evaluation: &Evaluation, share: usize) -> f64 {
+    let mut seconds: Vec<f64> = evaluation.outcomes.iter().map(|outcome| outcome.seconds).collect();
+    seconds.sort_by(f64::total_cmp);
+    let rank = (seconds.len() * share).div_ceil(100).max(1) - 1;
+    seconds.get(rank).map_or(0.0, |seconds| seconds * 1e3)
+}

@@ -1,0 +1,81 @@
+//! What a row stands for: the passage with its article, as it is cited.
+
+use crate::{
+    ArticleHead, Hit, Passage, Result,
+    fuse::Scored,
+    index::as_rows,
+    sections::short_sum,
+    segment::{
+        Segment,
+        record::{Head, HeadRecord},
+    },
+};
+
+impl Segment {
+    /// The hit that `scored`, found here, stands for.
+    pub(super) fn hit(&self, scored: Scored) -> Result<Hit> {
+        let Scored { row, score, similarity, bm25 } = scored;
+        let at = self.article_of(row);
+        let Head { title, language, metadata, .. } = self.head(at)?;
+        let passage = self.passage(row);
+        let (text, heading) = self.cited(row, at, &passage)?;
+        Ok(Hit {
+            score,
+            similarity,
+            bm25,
+            article: self.key(at)?.to_owned(),
+            title,
+            language,
+            range: passage.range,
+            text,
+            heading,
+            metadata,
+            titled: passage.titled,
+        })
+    }
+
+    /// The text and the heading of `passage`, of `row` and article `at`, after their checksum
+    /// was compared.
+    pub(super) fn cited(
+        &self,
+        row: u32,
+        at: u32,
+        passage: &Passage,
+    ) -> Result<(String, Option<String>)> {
+        let read = || {
+            let article = self.texts.unchecked(at as usize)?;
+            let text = article.get(passage.range.clone())?;
+            let heading = match &passage.heading {
+                Some(range) => Some(article.get(range.clone())?),
+                None => None,
+            };
+            let sum = short_sum(&[text, heading.unwrap_or_default()]);
+            let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+            let heading = match heading {
+                Some(heading) => Some(owned(heading)?),
+                None => None,
+            };
+            let [.., right, _] = self.passages[row as usize];
+            (sum == right).then_some((owned(text)?, heading))
+        };
+        read().ok_or_else(|| self.damaged(at))
+    }
+
+    pub(super) fn head(&self, at: u32) -> Result<Head> {
+        let head = self.heads.get(at as usize).and_then(HeadRecord::read);
+        head.ok_or_else(|| self.damaged(at))
+    }
+
+    /// The head of article `at`. All heads are read when the first is asked for, and kept; of
+    /// those that are damaged only the ones that are asked for are an error.
+    pub(super) fn kept_head(&self, at: u32) -> Result<&ArticleHead> {
+        let all = || (0..as_rows(self.articles())).map(|at| self.article_head(at).ok()).collect();
+        let head = self.heads_in_memory.get_or_init(all)[at as usize].as_ref();
+        head.ok_or_else(|| self.damaged(at))
+    }
+
+    fn article_head(&self, at: u32) -> Result<ArticleHead> {
+        let Head { title, language, metadata, .. } = self.head(at)?;
+        Ok(ArticleHead { key: self.key(at)?.to_owned(), title, language, metadata })
+    }
+}
