@@ -50,6 +50,18 @@ pub enum Error {
         allowed: &'static str,
     },
 
+    /// A hit is of another state of the corpus. Search again.
+    #[error(
+        "article `{article}` has no passage at bytes {range:?} any more: the corpus has changed \
+         since the hit was found, search again"
+    )]
+    Gone {
+        /// Key of the article.
+        article: String,
+        /// Where the passage was, in bytes.
+        range: std::ops::Range<usize>,
+    },
+
     /// A recall was asked of a graph whose recall was not measured. Calibrate it first.
     #[error(
         "a recall was asked for, but the graph is not calibrated: call `calibrate` with queries \

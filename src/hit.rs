@@ -4,7 +4,7 @@ use std::ops::{Deref, Range};
 
 use serde::Serialize;
 
-use crate::{Language, Metadata, Plan, article, passage};
+use crate::{Explanation, Language, Metadata, Plan, article, passage};
 
 /// A passage that answers a query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -34,6 +34,9 @@ pub struct Hit {
     pub heading: Option<String>,
     /// The article's metadata.
     pub metadata: Metadata,
+    /// What the score is made of, if the query [asked](crate::Query::explain) for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub explanation: Option<Box<Explanation>>,
     /// Whether the title is embedded with the passage.
     #[serde(skip)]
     pub(crate) titled: bool,

@@ -75,9 +75,11 @@
 mod array;
 mod article;
 mod chunk;
+mod context;
 mod embed;
 mod error;
 pub mod eval;
+mod explain;
 mod files;
 mod fuse;
 mod hit;
@@ -103,6 +105,7 @@ mod workers;
 
 pub use article::{Article, ArticleHead, Date, Metadata, Value};
 pub use chunk::{Chunker, Sentences, sentences};
+pub use context::{Context, Excerpt};
 pub use embed::{
     EmbedReport, EmbedStage, Embedder, EmbeddingCache, LongTexts, ModelIdentity, Role,
     StaticEmbedder,
@@ -112,6 +115,7 @@ pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
 #[cfg(feature = "hub")]
 pub use embed::{PretrainedModel, Quantization};
 pub use error::{Cause, Error, Result};
+pub use explain::{Explanation, Reranked, WordShare};
 pub use files::read_articles;
 pub use hit::{Hit, Hits};
 pub use index::{

@@ -24,6 +24,12 @@ pub enum Mode {
 }
 
 impl Mode {
+    /// Whether words are looked for.
+    #[cfg(feature = "lexical")]
+    pub(crate) fn compares_words(self) -> bool {
+        self != Self::Dense
+    }
+
     /// Whether the question is embedded.
     pub(crate) fn compares_vectors(self) -> bool {
         match self {
@@ -80,6 +86,8 @@ pub struct Query {
     /// How many of the best passages the reranker is asked about, 1 or more; it is not
     /// asked, if `None`.
     pub rerank: Option<usize>,
+    /// Whether hits come with what their scores are made of.
+    pub explain: bool,
     /// Which passages may be found; all, if `None`.
     pub(crate) filter: Option<Filter>,
 }
@@ -116,6 +124,7 @@ impl Query {
             min_similarity: None,
             per_article: None,
             rerank: None,
+            explain: false,
             filter: None,
         }
     }
@@ -199,6 +208,13 @@ impl Query {
     #[must_use]
     pub fn rerank(mut self, candidates: usize) -> Self {
         self.rerank = Some(candidates);
+        self
+    }
+
+    /// Gives each hit an [`Explanation`](crate::Explanation) of its score.
+    #[must_use]
+    pub fn explain(mut self) -> Self {
+        self.explain = true;
         self
     }
 

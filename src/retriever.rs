@@ -13,7 +13,8 @@ use std::{fmt, path::Path, sync::Arc};
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, Chunker, EmbeddingCache, Hits, IndexChoice, Progress, Query, Result, Searcher,
+    Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Hit, Hits, IndexChoice, Progress,
+    Query, Result, Searcher,
     progress::Watch,
     searcher::{Shared, Snapshot},
     segment::LiveSegment,
@@ -250,11 +251,35 @@ impl Retriever {
         self.searcher.search_many(queries)
     }
 
+    /// Hits with what surrounds them; see [`Searcher::excerpts`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::excerpts`].
+    pub fn excerpts(&self, hits: &[Hit], around: usize) -> Result<Vec<Excerpt>> {
+        self.searcher.excerpts(hits, around)
+    }
+
+    /// Hits as a text for a language model; see [`Searcher::context`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::context`].
+    pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
+        self.searcher.context(hits, budget)
+    }
+
     /// A snapshot of the last commit for other threads: what was added or removed since is not
     /// in it. It answers from there until it is told to [`reload`](Searcher::reload).
     #[must_use]
     pub fn searcher(&self) -> Searcher {
         Searcher { snapshot: self.published.get(), ..self.searcher.clone() }
+    }
+
+    /// The model that the corpus is embedded with.
+    #[must_use]
+    pub fn embedder(&self) -> &dyn Embedder {
+        self.searcher.embedder()
     }
 
     /// The article of this key.

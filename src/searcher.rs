@@ -1,7 +1,10 @@
 //! Searching: a snapshot of the corpus that answers questions from any number of threads.
 
 mod arms;
+mod explained;
 mod shape;
+#[cfg(feature = "lexical")]
+mod words;
 
 use std::{
     cmp::Ordering,
@@ -15,8 +18,8 @@ use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranker,
-    Result, Role,
+    Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranked,
+    Reranker, Result, Role,
     sections::FileId,
     segment::LiveSegment,
     store::{self, Generation, Questions},
@@ -260,9 +263,12 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
         let said = format!("it gave {} passages the scores {scores:?}", hits.len());
         return Err(Error::Rerank(said.into()));
     }
-    for (hit, score) in hits.iter_mut().zip(scores) {
+    for ((hit, score), rank_before) in hits.iter_mut().zip(scores).zip(1..) {
         // Of the two zeros there is one.
         hit.score = score + 0.0;
+        if let Some(explanation) = &mut hit.explanation {
+            explanation.reranked = Some(Reranked { rank_before, score: hit.score });
+        }
     }
     // A stable sort: of equal scores, and 0 equals -0, what was better before stays first.
     hits.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal));

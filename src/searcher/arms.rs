@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{Found, Plan, Result, RowSet, SearchParams, fuse::Scored, segment::LiveSegment};
 
 #[cfg(feature = "lexical")]
-use crate::lexical::{Statistics, Terms};
+use super::words::Words;
 
 /// Passages that each arm finds for both to rank, at least.
 #[cfg(feature = "lexical")]
@@ -46,14 +46,10 @@ pub(super) fn closest(
         found.extend(similar.map(|one| Placed { part, scored: Scored::dense(one) }));
         plans.push(plan);
     }
-    Ok(ranking(found, params.k, plans))
-}
-
-/// The `params.k` passages whose words fit best.
-#[cfg(feature = "lexical")]
-pub(super) fn by_words(parts: &[Part], question: &str, params: &SearchParams) -> Result<Ranking> {
-    let terms = Terms::of(question);
-    best_by_words(parts, &terms, &statistics(parts, &terms)?, params)
+    let mut ranking = ranking(found, params.k, plans);
+    let ranked = ranking.found.iter_mut().enumerate();
+    ranked.for_each(|(rank, one)| one.scored.ranks.dense = Some(rank));
+    Ok(ranking)
 }
 
 /// The `params.k` best of the candidates of both arms, ranked by both, of those that are at
@@ -66,56 +62,39 @@ pub(super) fn by_both(
     params: &SearchParams,
     min_similarity: f32,
 ) -> Result<Ranking> {
-    let terms = Terms::of(question);
-    let statistics = statistics(parts, &terms)?;
+    let words = Words::of(parts, question)?;
     let params = SearchParams { k: params.k.max(CANDIDATES), ..*params };
     let Ranking { found: mut candidates, all, plans } =
         closest(parts, vector, &params, min_similarity)?;
-    candidates.extend(best_by_words(parts, &terms, &statistics, &params)?.found);
+    candidates.extend(words.best(parts, &params)?.found);
     candidates.sort_by_key(|one| (one.part, one.scored.row));
+    candidates.dedup_by(|again, first| {
+        let same = (again.part, again.scored.row) == (first.part, first.scored.row);
+        if same {
+            first.scored.ranks = first.scored.ranks.or(again.scored.ranks);
+        }
+        same
+    });
     let mut found = Vec::with_capacity(candidates.len());
     for candidates in candidates.chunk_by(|a, b| a.part == b.part) {
         let part = candidates[0].part;
-        let mut rows: Vec<u32> = candidates.iter().map(|one| one.scored.row).collect();
-        rows.dedup();
+        let rows: Vec<u32> = candidates.iter().map(|one| one.scored.row).collect();
         let segment = parts[part as usize].0;
         let similarities = segment.similarities(vector, &rows)?;
-        let words = segment.lexical()?.scores(&terms, &statistics, &rows)?;
-        let scored = rows.into_iter().zip(similarities).zip(words);
-        let scored = scored.filter(|((_, similarity), _)| *similarity >= min_similarity);
-        found.extend(scored.map(|((row, similarity), bm25)| {
-            let scored = Scored::hybrid(row, similarity, bm25, statistics.most());
+        let bm25s = words.scores(segment, &rows)?;
+        let both = candidates.iter().zip(similarities.into_iter().zip(bm25s));
+        let both = both.filter(|(_, (similarity, _))| *similarity >= min_similarity);
+        found.extend(both.map(|(Placed { scored, .. }, (similarity, bm25))| {
+            let most = words.most();
+            let scored = Scored::hybrid(scored.row, similarity, bm25, most, scored.ranks);
             Placed { part, scored }
         }));
     }
     Ok(Ranking { all, ..ranking(found, params.k, plans) })
 }
 
-#[cfg(feature = "lexical")]
-fn statistics(parts: &[Part], terms: &Terms) -> Result<Statistics> {
-    let indexes = parts.iter().map(|(segment, _)| Ok((segment.lexical()?, segment.live_rows())));
-    Ok(Statistics::gather(terms, &indexes.collect::<Result<Vec<_>>>()?))
-}
-
-#[cfg(feature = "lexical")]
-fn best_by_words(
-    parts: &[Part],
-    terms: &Terms,
-    statistics: &Statistics,
-    params: &SearchParams,
-) -> Result<Ranking> {
-    let mut found = Vec::new();
-    for (part, (segment, allowed)) in (0..).zip(parts) {
-        let (lexical, allowed) = (segment.lexical()?, allowed.as_deref());
-        let best = lexical.best(terms, statistics, params.k, allowed, || params.ended())?;
-        let scored = best.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
-        found.extend(scored.map(|scored| Placed { part, scored }));
-    }
-    Ok(ranking(found, params.k, Vec::new()))
-}
-
 /// The `k` best of `found`, which are in the order of the corpus where they are equal.
-fn ranking(mut found: Vec<Placed>, k: usize, plans: Vec<Plan>) -> Ranking {
+pub(super) fn ranking(mut found: Vec<Placed>, k: usize, plans: Vec<Plan>) -> Ranking {
     let all = found.len() < k;
     found.sort_by(|a, b| b.scored.score.total_cmp(&a.scored.score));
     found.truncate(k);

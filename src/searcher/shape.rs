@@ -5,9 +5,15 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Hits, Mode, Query, Result, SearchParams, Searcher,
-    searcher::arms::{self, Part, Placed, Ranking},
+    Hit, Hits, Mode, Query, Result, SearchParams, Searcher,
+    searcher::{
+        arms::{self, Part, Placed, Ranking},
+        explained,
+    },
 };
+
+#[cfg(feature = "lexical")]
+use super::words::Words;
 
 /// How many times more passages are looked at when too many of one article were among them.
 const MORE: usize = 4;
@@ -39,10 +45,14 @@ impl Searcher {
                 params.k = params.k.saturating_mul(MORE);
                 continue;
             }
-            let hits = found.into_iter().map(|one| parts[one.part as usize].0.hit(one.scored));
+            let hits = found.iter().map(|one| parts[one.part as usize].0.hit(one.scored));
+            let mut hits: Vec<Hit> = hits.collect::<Result<_>>()?;
+            if query.explain {
+                explained::explain(&mut hits, &found, &parts, query)?;
+            }
             // Vectors and their plans tell themselves whether all were looked at.
             let ended = query.mode != Mode::Dense && params.ended();
-            return Ok(Hits { found: hits.collect::<Result<_>>()?, plans, ended });
+            return Ok(Hits { found: hits, plans, ended });
         }
     }
 }
@@ -53,7 +63,7 @@ fn ranked(parts: &[Part], vector: &[f32], query: &Query, params: &SearchParams) 
     match query.mode {
         Mode::Dense => arms::closest(parts, vector, params, least),
         #[cfg(feature = "lexical")]
-        Mode::Lexical => arms::by_words(parts, &query.text, params),
+        Mode::Lexical => Words::of(parts, &query.text)?.best(parts, params),
         #[cfg(feature = "lexical")]
         Mode::Hybrid => arms::by_both(parts, vector, &query.text, params, least),
     }

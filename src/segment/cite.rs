@@ -14,7 +14,7 @@ use crate::{
 impl Segment {
     /// The hit that `scored`, found here, stands for.
     pub(super) fn hit(&self, scored: Scored) -> Result<Hit> {
-        let Scored { row, score, similarity, bm25 } = scored;
+        let Scored { row, score, similarity, bm25, .. } = scored;
         let at = self.article_of(row);
         let Head { title, language, metadata, .. } = self.head(at)?;
         let passage = self.passage(row);
@@ -30,6 +30,7 @@ impl Segment {
             text,
             heading,
             metadata,
+            explanation: None,
             titled: passage.titled,
         })
     }

@@ -1,0 +1,67 @@
+//! The arm of words: BM25 over all segments, with the statistics of the whole corpus.
+
+use crate::{
+    Result, SearchParams, WordShare,
+    fuse::Scored,
+    lexical::{Analyzer, Statistics, TermShare, Terms},
+    searcher::arms::{Part, Placed, Ranking, ranking},
+    segment::LiveSegment,
+};
+
+/// The words of a question, and what they are worth in a corpus.
+pub(super) struct Words {
+    terms: Terms,
+    statistics: Statistics,
+}
+
+impl Words {
+    /// Those of `question` in the corpus that `parts` are; what removed passages say does not
+    /// count.
+    pub(super) fn of(parts: &[Part], question: &str) -> Result<Self> {
+        let terms = Terms::of(question, &mut Analyzer::new()?);
+        let indexes = parts.iter().map(|(segment, _)| Ok((segment.lexical()?, segment.live_rows())));
+        let statistics = Statistics::gather(&terms, indexes.collect::<Result<Vec<_>>>()?)?;
+        Ok(Self { terms, statistics })
+    }
+
+    /// The `params.k` passages whose words fit best.
+    pub(super) fn best(&self, parts: &[Part], params: &SearchParams) -> Result<Ranking> {
+        let Self { terms, statistics } = self;
+        let mut found = Vec::new();
+        for (part, (segment, allowed)) in (0..).zip(parts) {
+            let (lexical, allowed) = (segment.lexical()?, allowed.as_deref());
+            let best = lexical.best(terms, statistics, params.k, allowed, || params.ended())?;
+            let scored = best.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
+            found.extend(scored.map(|scored| Placed { part, scored }));
+        }
+        let mut ranking = ranking(found, params.k, Vec::new());
+        let ranked = ranking.found.iter_mut().enumerate();
+        ranked.for_each(|(rank, one)| one.scored.ranks.lexical = Some(rank));
+        Ok(ranking)
+    }
+
+    /// BM25 of `rows` of `segment`, which are in ascending order.
+    pub(super) fn scores(&self, segment: &LiveSegment, rows: &[u32]) -> Result<Vec<f32>> {
+        segment.lexical()?.scores(&self.terms, &self.statistics, rows)
+    }
+
+    /// The highest BM25 that the question allows.
+    pub(super) fn most(&self) -> f32 {
+        self.statistics.most()
+    }
+
+    /// What each word adds to the BM25 of `row` of `segment`.
+    pub(super) fn explain(&self, segment: &LiveSegment, row: u32) -> Result<Vec<WordShare>> {
+        let shares = segment.lexical()?.explain(&self.terms, &self.statistics, row)?;
+        let shared = |TermShare { place, terms, weight, passages, idf, times, share }| WordShare {
+            place,
+            terms,
+            weight,
+            passages,
+            idf,
+            times,
+            share,
+        };
+        Ok(shares.into_iter().map(shared).collect())
+    }
+}

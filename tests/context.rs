@@ -1,0 +1,99 @@
+//! Hits as excerpts and as a text for a language model.
+
+#[path = "../benches/support/corpus.rs"]
+mod corpus;
+#[path = "../benches/support/seeded.rs"]
+mod seeded;
+
+use passim::{Article, Chunker, Context, Error, Excerpt, Query, Result, Retriever};
+
+/// Twelve sentences, each a passage of its own.
+fn retriever() -> Retriever {
+    let sentence = |at: usize| format!("Satz {at} handelt von Zug {at} und seinem Bahnhof. ");
+    let text: String = (0..12).map(sentence).collect();
+    let chunker = Chunker::default().max_tokens(20);
+    let mut retriever = Retriever::builder().chunker(chunker).in_memory().unwrap();
+    retriever.add([Article::new("zug.txt", text).title("Züge")]).unwrap();
+    assert_eq!(retriever.passages(), 12);
+    retriever
+}
+
+fn words(text: &str) -> Result<usize> {
+    Ok(text.split_whitespace().count())
+}
+
+#[test]
+fn hits_that_touch_are_one_excerpt() {
+    let retriever = retriever();
+    let text = retriever.article("zug.txt").unwrap().unwrap().text;
+    let all = retriever.search(Query::new("Zug").k(12)).unwrap();
+    let mut hits: Vec<_> = all.iter().cloned().collect();
+    hits.sort_by_key(|hit| hit.range.start);
+
+    let two = [hits[7].clone(), hits[2].clone(), hits[8].clone()];
+    let excerpts = retriever.excerpts(&two, 0).unwrap();
+    let ranges: Vec<_> = excerpts.iter().map(|one| one.range.clone()).collect();
+    assert_eq!(ranges, [hits[7].range.start..hits[8].range.end, hits[2].range.clone()]);
+    assert_eq!(excerpts[0].hits, [hits[7].range.clone(), hits[8].range.clone()]);
+    assert_eq!(excerpts[0].score.to_bits(), hits[7].score.to_bits());
+    for excerpt in &excerpts {
+        assert_eq!(excerpt.text, text[excerpt.range.clone()]);
+    }
+
+    let around = retriever.excerpts(&[hits[0].clone(), hits[11].clone()], 2).unwrap();
+    let ranges: Vec<_> = around.iter().map(|one| one.range.clone()).collect();
+    assert_eq!(ranges, [0..hits[2].range.end, hits[9].range.start..hits[11].range.end]);
+    let whole = retriever.excerpts(&all, usize::MAX).unwrap();
+    assert_eq!((whole.len(), &whole[0].range), (1, &(0..hits[11].range.end)));
+    assert!(retriever.excerpts(&[], 3).unwrap().is_empty());
+}
+
+#[test]
+fn a_hit_of_another_state_of_the_corpus_is_an_error() {
+    let mut retriever = retriever();
+    let hits = retriever.search("Zug").unwrap();
+    retriever.add([Article::new("zug.txt", "Etwas anderes.")]).unwrap();
+    let error = retriever.excerpts(&hits, 0).unwrap_err();
+    assert!(matches!(&error, Error::Gone { article, .. } if article == "zug.txt"), "{error}");
+    retriever.remove("zug.txt").unwrap();
+    assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::Gone { .. })));
+}
+
+/// Everything of a context is counted, and what is left out is told.
+#[test]
+fn a_context_keeps_to_its_budget() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    let hits = retriever.search(Query::new("Was speichern Moore?").k(20)).unwrap();
+    let excerpts = retriever.excerpts(&hits, 1).unwrap();
+    for budget in [0, 30, 100, 300, 1_000, 100_000] {
+        let context = Context::pack(excerpts.clone(), budget, words).unwrap();
+        assert!(context.tokens <= budget, "{budget}: {}", context.tokens);
+        assert_eq!(context.tokens, words(&context.to_string()).unwrap());
+        assert_eq!(context.excerpts.len() + context.left_out, excerpts.len());
+    }
+    let fitting = Context::pack(excerpts.clone(), 100_000, words).unwrap();
+    assert_eq!(fitting.excerpts, excerpts);
+    let context = retriever.context(&hits, 200).unwrap();
+    let tokens = retriever.embedder().count_tokens(&context.to_string()).unwrap();
+    assert!(!context.excerpts.is_empty() && tokens <= 200 + context.excerpts.len());
+}
+
+#[test]
+fn what_was_said_is_not_said_again() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever
+        .add([
+            Article::new("a", "Die Agentur meldet einen Streik der Bahn."),
+            Article::new("b", "Die Agentur  meldet einen\nStreik der Bahn."),
+            Article::new("c", "Der Streik der Bahn dauert an."),
+        ])
+        .unwrap();
+    let hits = retriever.search("Streik der Bahn").unwrap();
+    let context = retriever.context(&hits, 1_000).unwrap();
+    assert_eq!((hits.len(), context.excerpts.len(), context.left_out), (3, 2, 1));
+    let shown = context.to_string();
+    assert!(shown.starts_with("[1] ") && shown.contains("\n\n[2] "), "{shown}");
+    let keys: Vec<&str> = context.excerpts.iter().map(|one: &Excerpt| &*one.article).collect();
+    assert!(keys.contains(&"c"), "{keys:?}");
+}
