@@ -1,12 +1,13 @@
 //! Semantic retrieval with exact citations, for German and English articles.
 //!
 //! passim splits articles into passages, embeds them in parallel, indexes the vectors with
-//! HNSW, and answers a question with the ranked passages that speak of it, each with its
+//! HNSW and the words with BM25, and answers a question with the ranked passages that speak of it, each with its
 //! exact byte range in its article.
 //!
 //! ```text
 //! article ──chunk──▶ passages ──embed──▶ unit vectors ──index──▶ neighbors ──▶ hits
-//!          byte ranges         parallel               exact, HNSW
+//!          byte ranges     │   parallel               exact, HNSW               ▲
+//!                          └──words──▶ lexical index ───────────BM25────────────┘
 //! ```
 //!
 //! # Examples
@@ -39,7 +40,8 @@
 //! | threads, progress, cancelling, checkpoints | [`RetrieverBuilder`] |
 //! | vectors kept for texts that come again | [`RetrieverBuilder::embedding_cache`], [`EmbeddingCache`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
-//! | `k`, `ef_search` or recall, exact | [`Query`] |
+//! | by meaning, by words, or both | [`Mode`] |
+//! | `k`, `ef_search` or recall, exact, filters, limits | [`Query`] |
 //! | what a recall is proven by | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
 //!
 //! Embedding runs on threads of its own; chunking, building and [`Searcher::search_many`]
@@ -52,6 +54,7 @@
 //! | `fastembed` | yes | `FastEmbedder`, transformer models over ONNX Runtime |
 //! | `load-dynamic` | yes | ONNX Runtime is loaded when the first such model is; without it, it is linked from the folder `ORT_LIB_PATH` |
 //! | `download-binaries` | no | it is downloaded while building, to be linked; needs `default-features = false` |
+//! | `lexical` | yes | `Mode::Lexical` and `Mode::Hybrid`; without it, searches are by meaning alone |
 //! | `hub` | yes | models are downloaded by name |
 //! | `qwen3` | no | `FastEmbedder` opens Qwen3 embedding models, too, which candle runs on the processor |
 //! | `cuda`, `coreml`, `directml` | no | models run on these devices (`ExecutionProvider`) |
@@ -63,8 +66,7 @@
 //! - Big-endian processors are not supported.
 //! - From [`IndexChoice::GRAPH_FROM`] passages on a search may miss some of the closest, unless
 //!   it is asked to be exact. The same vectors always give the same graph.
-//! - Retrieval is by meaning alone: a name or number unknown to the model is better found
-//!   by words.
+//! - Words are those of German and English; they are looked for one by one, not as phrases.
 
 // A library answers bad input with an error; it does not panic, print or exit.
 #![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::exit)]
