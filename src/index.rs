@@ -192,7 +192,7 @@ pub(crate) fn similarities(query: &[f32], vectors: &Vectors, rows: &[u32]) -> Re
 }
 
 /// Cosine between two unit vectors.
-fn similarity(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
     // Rounding can push the dot product of equal unit vectors just above 1.
     kernel::dot(a, b).clamp(-1.0, 1.0)
 }

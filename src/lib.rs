@@ -84,6 +84,7 @@ pub mod eval;
 mod explain;
 mod files;
 mod fuse;
+mod highlight;
 mod hit;
 mod index;
 mod kernel;
@@ -119,6 +120,7 @@ pub use embed::{PretrainedModel, Quantization};
 pub use error::{Cause, Error, Result};
 pub use explain::{Explanation, Reranked, WordShare};
 pub use files::read_articles;
+pub use highlight::{Highlights, Sentence};
 pub use hit::{Hit, Hits};
 pub use index::{
     Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,

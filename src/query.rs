@@ -69,6 +69,8 @@ impl Default for Mode {
 pub struct Query {
     /// The question.
     pub text: String,
+    /// The vector to compare in place of that of the question.
+    pub vector: Option<Vec<f32>>,
     /// Number of hits wanted, 1 or more.
     pub k: usize,
     /// By what they are found.
@@ -83,6 +85,10 @@ pub struct Query {
     pub min_similarity: Option<f32>,
     /// The most hits of one article, 1 or more.
     pub per_article: Option<usize>,
+    /// From which similarity on, over 0 to 1, a passage repeats a better one and is left out.
+    pub distinct: Option<f32>,
+    /// How much being unlike each other counts beside the score, 0 to 1.
+    pub diversity: Option<f32>,
     /// How many of the best passages the reranker is asked about, 1 or more; it is not
     /// asked, if `None`.
     pub rerank: Option<usize>,
@@ -116,6 +122,7 @@ impl Query {
         let SearchParams { k, effort, .. } = SearchParams::default();
         Self {
             text: text.into(),
+            vector: None,
             k,
             mode: Mode::default(),
             effort,
@@ -123,10 +130,27 @@ impl Query {
             cancel: None,
             min_similarity: None,
             per_article: None,
+            distinct: None,
+            diversity: None,
             rerank: None,
             explain: false,
             filter: None,
         }
+    }
+
+    /// What is closest to `vector`, of the model's dimension and of any length but 0; without a
+    /// text there are no words to look for, so the mode is `Dense`.
+    #[must_use]
+    pub fn of_vector(vector: Vec<f32>) -> Self {
+        Self { mode: Mode::Dense, ..Self::new("").vector(vector) }
+    }
+
+    /// Compares `vector` in place of that of the text, which is not embedded then; its words
+    /// are looked for as ever.
+    #[must_use]
+    pub fn vector(mut self, vector: Vec<f32>) -> Self {
+        self.vector = Some(vector);
+        self
     }
 
     /// Number of hits wanted, 1 or more.
@@ -181,6 +205,28 @@ impl Query {
     #[must_use]
     pub fn per_article(mut self, most: usize) -> Self {
         self.per_article = Some(most);
+        self
+    }
+
+    /// Leaves out passages whose vectors are at least this similar, over 0 to 1, to that of a
+    /// better hit: reports that were printed twice have .95 and more.
+    #[must_use]
+    pub fn distinct(mut self, similarity: f32) -> Self {
+        self.distinct = Some(similarity);
+        self
+    }
+
+    /// Chooses hits that are good and unlike each other, from a hundred passages or `k`:
+    /// `weight` is what being unlike the hits before counts, 0 (nothing) to 1 (alone). Hits are
+    /// in the order of the choice. With [`rerank`](Self::rerank) the reranker orders those
+    /// that were chosen.
+    ///
+    /// # Source
+    ///
+    /// Maximal marginal relevance: Carbonell & Goldstein (1998).
+    #[must_use]
+    pub fn diversity(mut self, weight: f32) -> Self {
+        self.diversity = Some(weight);
         self
     }
 
@@ -251,9 +297,23 @@ impl Query {
         Error::check_setting("k", self.k, 1.., "1 or more")?;
         Error::check_setting("rerank", self.rerank.unwrap_or(1), 1.., "1 or more")?;
         Error::check_setting("per_article", self.per_article.unwrap_or(1), 1.., "1 or more")?;
-        self.check_min_similarity()?;
+        self.check_fractions()?;
         self.effort.check()?;
-        if self.text.trim().is_empty() { Err(Error::EmptyQuery) } else { Ok(()) }
+        let needs_no_text =
+            self.mode == Mode::Dense && self.vector.is_some() && self.rerank.is_none();
+        if needs_no_text || !self.text.trim().is_empty() { Ok(()) } else { Err(Error::EmptyQuery) }
+    }
+
+    /// Whether its text is to be embedded.
+    pub(crate) fn is_to_be_embedded(&self) -> bool {
+        self.mode.compares_vectors() && self.vector.is_none()
+    }
+
+    fn check_fractions(&self) -> Result<()> {
+        self.check_min_similarity()?;
+        Error::check_fraction("distinct", self.distinct.unwrap_or(1.0))?;
+        let (name, got, allowed) = ("diversity", self.diversity.unwrap_or(0.0), "0 to 1");
+        if (0.0..=1.0).contains(&got) { Ok(()) } else { Err(Error::Fraction { name, got, allowed }) }
     }
 
     fn check_min_similarity(&self) -> Result<()> {

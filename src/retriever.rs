@@ -13,7 +13,7 @@ use std::{fmt, path::Path, sync::Arc};
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Hit, Hits, IndexChoice, Progress,
+    Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Highlights, Hit, Hits, IndexChoice, Progress,
     Query, Result, Searcher,
     progress::Watch,
     searcher::{Shared, Snapshot},
@@ -249,6 +249,24 @@ impl Retriever {
     /// As [`Searcher::search_many`].
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         self.searcher.search_many(queries)
+    }
+
+    /// Articles that are like the article of this key; see [`Searcher::related`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::related`].
+    pub fn related(&self, key: &str, k: usize) -> Result<Option<Hits>> {
+        self.searcher.related(key, k)
+    }
+
+    /// Where in a hit the question is spoken of; see [`Searcher::highlights`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::highlights`].
+    pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
+        self.searcher.highlights(query, hit)
     }
 
     /// Hits with what surrounds them; see [`Searcher::excerpts`].

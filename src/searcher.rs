@@ -1,9 +1,11 @@
 //! Searching: a snapshot of the corpus that answers questions from any number of threads.
 
+mod apart;
 mod arms;
 mod explained;
+mod related;
 mod shape;
-#[cfg(feature = "lexical")]
+#[cfg_attr(not(feature = "lexical"), path = "searcher/no_words.rs")]
 mod words;
 
 use std::{
@@ -144,7 +146,7 @@ impl Searcher {
         let cache = self.cache.as_ref();
         let embedded =
             || EmbeddingCache::embedded(cache, &*self.embedder, Role::Query, &query.text);
-        let vectors = query.mode.compares_vectors().then(embedded).transpose()?;
+        let vectors = query.is_to_be_embedded().then(embedded).transpose()?;
         let vector = vectors.as_ref().map(|vectors| vectors.row(0));
         let hits = self.found(vector, &query, deadline)?;
         self.reranked(hits, &query, deadline)
@@ -162,12 +164,12 @@ impl Searcher {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
         queries.iter().try_for_each(|query| self.check(query))?;
         let deadlines: Vec<_> = queries.iter().map(deadline_of).collect();
-        let compares = |query: &&Query| query.mode.compares_vectors();
-        let texts: Vec<&str> = queries.iter().filter(compares).map(|one| &*one.text).collect();
+        let embedded = |query: &&Query| query.is_to_be_embedded();
+        let texts: Vec<&str> = queries.iter().filter(embedded).map(|one| &*one.text).collect();
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
         let mut rows = vectors.rows();
         let rows: Vec<_> =
-            queries.iter().map(|one| compares(&one).then(|| rows.next()).flatten()).collect();
+            queries.iter().map(|one| embedded(&one).then(|| rows.next()).flatten()).collect();
         let hits = |(at, query)| self.found(rows[at], query, deadlines[at]);
         let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
         let reranker = self.reranker.as_ref();

@@ -7,14 +7,18 @@ use rustc_hash::FxHashMap;
 use crate::{
     Hit, Hits, Mode, Query, Result, SearchParams, Searcher,
     searcher::{
+        apart::{diversify, keep_distinct},
         arms::{self, Part, Placed, Ranking},
         explained,
     },
+    vectors::unit_query,
 };
 
 #[cfg(feature = "lexical")]
 use super::words::Words;
 
+/// Passages that hits of [diversity](Query::diversity) are chosen from, at least.
+const DIVERSE: usize = 100;
 /// How many times more passages are looked at when too many of one article were among them.
 const MORE: usize = 4;
 
@@ -31,14 +35,22 @@ impl Searcher {
         let segments = self.snapshot.segments.iter();
         let parts = segments.map(|one| Ok((one, one.allowed_by(query.filter.as_ref())?)));
         let parts: Vec<Part> = parts.collect::<Result<_>>()?;
-        let vector = vector.unwrap_or_default();
+        let given = query.vector.as_deref();
+        let given = given.map(|vector| unit_query(vector, self.embedder.dim())).transpose()?;
+        let vector = given.as_deref().or(vector).unwrap_or_default();
         let (effort, cancel) = (query.effort, query.cancel.as_ref());
-        let mut params =
-            SearchParams { k: wanted, effort, deadline, cancel, ..SearchParams::default() };
+        let k = if query.diversity.is_some() { wanted.max(DIVERSE) } else { wanted };
+        let mut params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
         loop {
             let Ranking { mut found, all, plans } = ranked(&parts, vector, query, &params)?;
             if let Some(most) = query.per_article {
                 keep_of_each_article(&mut found, most, &parts);
+            }
+            if let Some(most) = query.distinct {
+                keep_distinct(&mut found, most, &parts)?;
+            }
+            if let Some(diversity) = query.diversity {
+                diversify(&mut found, diversity, wanted, &parts)?;
             }
             found.truncate(wanted);
             if found.len() < wanted && !all && !params.ended() {

@@ -1,7 +1,9 @@
 //! The arm of words: BM25 over all segments, with the statistics of the whole corpus.
 
+use std::ops::Range;
+
 use crate::{
-    Result, SearchParams, WordShare,
+    Hit, Query, Result, SearchParams, Searcher, WordShare,
     fuse::Scored,
     lexical::{Analyzer, Statistics, TermShare, Terms},
     searcher::arms::{Part, Placed, Ranking, ranking},
@@ -12,6 +14,21 @@ use crate::{
 pub(super) struct Words {
     terms: Terms,
     statistics: Statistics,
+}
+
+impl Searcher {
+    /// Where in the text of `hit` the words of `query` are, stop words apart.
+    pub(crate) fn words_in(&self, query: &Query, hit: &Hit) -> Result<Vec<Range<usize>>> {
+        let mut analyzer = Analyzer::new()?;
+        let terms = Terms::of(&query.text, &mut analyzer);
+        let mut places: Vec<Range<usize>> = Vec::new();
+        analyzer.terms(&hit.text, hit.language, |term, place, _| {
+            if terms.tell(term) && places.last() != Some(&place) {
+                places.push(place);
+            }
+        });
+        Ok(places)
+    }
 }
 
 impl Words {

@@ -200,6 +200,11 @@ impl LiveSegment {
         Ok(())
     }
 
+    /// The vector of `row`, after its checksum was compared.
+    pub(crate) fn vector(&self, row: u32) -> Result<&[f32]> {
+        self.segment.vectors().checked_row(row as usize)
+    }
+
     /// The number of the article of `row`.
     pub(crate) fn article_of(&self, row: u32) -> u32 {
         self.segment.article_of(row)

@@ -1,0 +1,85 @@
+//! Where in a hit the question is spoken of.
+
+use std::ops::Range;
+
+use serde::Serialize;
+
+use crate::{EmbeddingCache, Hit, Query, Result, Role, Searcher, index, sentences};
+
+/// Where in a hit the question is spoken of: for people who look at it, and for citations of one
+/// sentence. All places are bytes of the article's text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Highlights {
+    /// The sentences of the passage, in their order.
+    pub sentences: Vec<Sentence>,
+    /// The words that the question has, too: in whatever form, and as parts of compounds. Stop
+    /// words are left out. Empty without the feature `lexical`.
+    pub words: Vec<Range<usize>>,
+}
+
+/// A sentence of a hit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Sentence {
+    /// Where it is in the article's text, in bytes.
+    pub range: Range<usize>,
+    /// Cosine between the question's vector and its own, -1 to 1; higher is closer.
+    pub similarity: f32,
+}
+
+impl Highlights {
+    /// The sentence that is closest to the question; the first of equal ones.
+    #[must_use]
+    pub fn best(&self) -> Option<&Sentence> {
+        self.sentences.iter().rev().max_by(|a, b| a.similarity.total_cmp(&b.similarity))
+    }
+}
+
+impl Searcher {
+    /// Where in `hit` the question of `query` is spoken of. The sentences of the hit are
+    /// embedded for it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyQuery`](crate::Error::EmptyQuery) without text, and what the embedder
+    /// returns.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use passim::{Article, Retriever};
+    ///
+    /// let text = "Der Zug hält in Wien. Moore speichern viel Kohlenstoff. Das Brot ruht.";
+    /// let mut retriever = Retriever::in_memory()?;
+    /// retriever.add([Article::new("a", text)])?;
+    /// let question = "Was speichert ein Moor?";
+    /// let hits = retriever.search(question)?;
+    /// let highlights = retriever.highlights(question, &hits[0])?;
+    /// let best = highlights.best().expect("a sentence");
+    /// assert_eq!(&text[best.range.clone()], "Moore speichern viel Kohlenstoff.");
+    /// # #[cfg(feature = "lexical")]
+    /// assert_eq!(&text[highlights.words[0].clone()], "Moore");
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
+        let query = query.into();
+        query.check()?;
+        let ranges: Vec<Range<usize>> = sentences(&hit.text).collect();
+        let texts: Vec<&str> = ranges.iter().map(|range| &hit.text[range.clone()]).collect();
+        let cache = self.cache.as_ref();
+        let question = EmbeddingCache::embedded(cache, self.embedder(), Role::Query, &query.text)?;
+        let (vectors, _) = self.stage().run(Role::Passage, &texts)?;
+        let shifted = |range: &Range<usize>| {
+            hit.range.start + range.start..hit.range.start + range.end
+        };
+        let sentence = |(range, vector)| Sentence {
+            range: shifted(range),
+            similarity: index::similarity(question.row(0), vector),
+        };
+        Ok(Highlights {
+            sentences: ranges.iter().zip(vectors.rows()).map(sentence).collect(),
+            words: self.words_in(&query, hit)?.iter().map(shifted).collect(),
+        })
+    }
+}
