@@ -82,6 +82,9 @@ mod files;
 mod hit;
 mod index;
 mod kernel;
+#[cfg(feature = "lexical")]
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "nothing searches by words yet"))]
+mod lexical;
 #[cfg(feature = "fastembed")]
 mod onnx;
 mod passage;
