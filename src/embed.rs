@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Result, Vectors};
 
 pub use bundled::StaticEmbedder;
+#[cfg(feature = "lexical")]
+pub(crate) use bundled::{Splitter, composed, decomposed};
 pub use cache::EmbeddingCache;
 #[cfg(feature = "fastembed")]
 pub use pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};

@@ -33,7 +33,13 @@ impl Ranks {
 impl Scored {
     /// By its similarity alone.
     pub(crate) fn dense(&Neighbor { row, similarity }: &Neighbor) -> Self {
-        Self { row, score: similarity, similarity: Some(similarity), bm25: None, ranks: Ranks::default() }
+        Self {
+            row,
+            score: similarity,
+            similarity: Some(similarity),
+            bm25: None,
+            ranks: Ranks::default(),
+        }
     }
 
     /// By its words alone.
@@ -41,23 +47,38 @@ impl Scored {
     pub(crate) fn lexical(row: u32, bm25: f32) -> Self {
         Self { row, score: bm25, similarity: None, bm25: Some(bm25), ranks: Ranks::default() }
     }
-
-    /// By both; `most` is the highest BM25 that the question allows.
-    #[cfg(feature = "lexical")]
-    pub(crate) fn hybrid(row: u32, similarity: f32, bm25: f32, most: f32, ranks: Ranks) -> Self {
-        let score = fused(similarity, bm25, most);
-        Self { row, score, similarity: Some(similarity), bm25: Some(bm25), ranks }
-    }
 }
 
-/// Weight of the words beside the cosine.
+/// Share of the best passage's words that says nothing: what unrelated passages of the
+/// question's own language have.
 #[cfg(feature = "lexical")]
-const WORDS: f32 = 1.0;
+const UNTOLD: f32 = 0.25;
 
-/// The cosine, and BM25 as a share of the most that the question allows: where question and
-/// passages have few words in common, as across languages, the words weigh little by themselves.
+/// One score of both arms, for all passages that a question may find.
+///
+/// It is the cosine, and BM25 as a share of the most that the question allows: where question
+/// and passages have few words in common, as across languages, words weigh little by themselves.
+/// A passage whose words are far behind those of the best one gets nothing for them, so that in
+/// a corpus of two languages the question's own does not crowd out the other.
 #[cfg(feature = "lexical")]
-fn fused(similarity: f32, bm25: f32, most: f32) -> f32 {
-    let share = if most > 0.0 { bm25 / most } else { 0.0 };
-    similarity + WORDS * share
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Fusion {
+    most: f32,
+    untold: f32,
+}
+
+#[cfg(feature = "lexical")]
+impl Fusion {
+    /// For a question that allows a BM25 of `most`, and whose best passage has `best`.
+    pub(crate) fn new(most: f32, best: f32) -> Self {
+        Self { most, untold: UNTOLD * best }
+    }
+
+    /// The passage of `row`, by both arms.
+    pub(crate) fn scored(self, row: u32, similarity: f32, bm25: f32, ranks: Ranks) -> Scored {
+        let told = (bm25 - self.untold).max(0.0);
+        let share = if self.most > 0.0 { told / self.most } else { 0.0 };
+        let score = similarity + share;
+        Scored { row, score, similarity: Some(similarity), bm25: Some(bm25), ranks }
+    }
 }

@@ -70,9 +70,8 @@ impl Searcher {
         let cache = self.cache.as_ref();
         let question = EmbeddingCache::embedded(cache, self.embedder(), Role::Query, &query.text)?;
         let (vectors, _) = self.stage().run(Role::Passage, &texts)?;
-        let shifted = |range: &Range<usize>| {
-            hit.range.start + range.start..hit.range.start + range.end
-        };
+        let shifted =
+            |range: &Range<usize>| hit.range.start + range.start..hit.range.start + range.end;
         let sentence = |(range, vector)| Sentence {
             range: shifted(range),
             similarity: index::similarity(question.row(0), vector),

@@ -17,8 +17,8 @@ pub enum Mode {
     /// embedded, and only passages with a word of it are found.
     #[cfg(feature = "lexical")]
     Lexical,
-    /// By both: the passages that either finds, ranked by the cosine and by BM25 as a share of
-    /// the most that the question allows.
+    /// By both: the passages that either finds, ranked by the cosine and, as a share of the most
+    /// BM25 that the question allows, by what they have over a quarter of the best one's.
     #[cfg(feature = "lexical")]
     Hybrid,
 }
@@ -313,7 +313,11 @@ impl Query {
         self.check_min_similarity()?;
         Error::check_fraction("distinct", self.distinct.unwrap_or(1.0))?;
         let (name, got, allowed) = ("diversity", self.diversity.unwrap_or(0.0), "0 to 1");
-        if (0.0..=1.0).contains(&got) { Ok(()) } else { Err(Error::Fraction { name, got, allowed }) }
+        if (0.0..=1.0).contains(&got) {
+            Ok(())
+        } else {
+            Err(Error::Fraction { name, got, allowed })
+        }
     }
 
     fn check_min_similarity(&self) -> Result<()> {

@@ -13,8 +13,8 @@ use std::{fmt, path::Path, sync::Arc};
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Highlights, Hit, Hits, IndexChoice, Progress,
-    Query, Result, Searcher,
+    Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Highlights, Hit, Hits,
+    IndexChoice, Progress, Query, Result, Searcher,
     progress::Watch,
     searcher::{Shared, Snapshot},
     segment::LiveSegment,

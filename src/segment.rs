@@ -20,8 +20,8 @@ use std::{
 };
 
 use crate::{
-    Article, ArticleHead, Error, Found, HnswIndex, HnswParams, Passage, Result,
-    SearchParams, VectorIndex, Vectors,
+    Article, ArticleHead, Error, Found, HnswIndex, HnswParams, Passage, Result, SearchParams,
+    VectorIndex, Vectors,
     array::{Array, Map},
     index::{SegmentIndex, as_rows},
     refusal::{Refusal, require},

@@ -25,7 +25,9 @@ use std::{
 };
 
 use independent::{Folder, Segment, Stored, StoredPassage};
-use passim::{Article, Embedder, HnswParams, IndexChoice, Mode, Query, Retriever, Role, StaticEmbedder};
+use passim::{
+    Article, Embedder, HnswParams, IndexChoice, Mode, Query, Retriever, Role, StaticEmbedder,
+};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A passage of the corpus that is alive: where it is in the files, and what it is.
@@ -208,7 +210,8 @@ fn compare_answer(folder: &Folder, retriever: &Retriever, model: &dyn Embedder, 
         one.vector.iter().zip(vector.row(0)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     };
     let mut similarities: Vec<f64> = live.iter().map(similarity).collect();
-    let hits = retriever.search(Query::new(question).mode(Mode::Dense).k(live.len() + 1).exact()).unwrap();
+    let hits =
+        retriever.search(Query::new(question).mode(Mode::Dense).k(live.len() + 1).exact()).unwrap();
     assert_eq!(hits.len(), live.len());
     let places: HashSet<_> = live.iter().map(place).collect();
     assert_eq!(

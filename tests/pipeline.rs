@@ -177,7 +177,8 @@ fn a_graph_answers_as_comparing_all_does() {
     let questions = corpus::texts(8, 50, 8);
     let mut shared = 0;
     for question in &questions {
-        let graph = retriever.search(Query::new(question).mode(Mode::Dense).ef_search(128)).unwrap();
+        let graph =
+            retriever.search(Query::new(question).mode(Mode::Dense).ef_search(128)).unwrap();
         let exact = retriever.search(Query::new(question).mode(Mode::Dense).exact()).unwrap();
         assert_eq!(graph.len(), 10);
         shared += exact.iter().filter(|hit| graph.contains(hit)).count();

@@ -13,8 +13,8 @@ use std::{collections::HashMap, sync::Arc};
 
 use passim::{
     Article, Calibration, Cancel, Effort, Error, ExactIndex, Found, Hits, HnswIndex, HnswParams,
-    IndexChoice, Mode, Query, Retriever, Route, RowSet, ScanReason, SearchParams, Searcher, Shortfall,
-    VectorIndex, Vectors,
+    IndexChoice, Mode, Query, Retriever, Route, RowSet, ScanReason, SearchParams, Searcher,
+    Shortfall, VectorIndex, Vectors,
 };
 use seeded::spread;
 use words::WordEmbedder;

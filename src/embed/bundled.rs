@@ -5,6 +5,8 @@ mod format;
 mod pieces;
 mod rules;
 mod short;
+#[cfg(feature = "lexical")]
+mod splitter;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -20,6 +22,12 @@ use self::pieces::{Pieces, Tokens};
 use crate::kernel::{Share, prefetch, scale_to_unit, sum_rows};
 use crate::refusal::Refusal;
 use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
+
+#[cfg(feature = "lexical")]
+pub(crate) use self::{
+    rules::{composed, decomposed},
+    splitter::Splitter,
+};
 
 static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 

@@ -9,8 +9,8 @@ use serde::Serialize;
 use tracing::{Span, field, instrument};
 
 use crate::{
-    Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role, SyncReport,
-    Vectors,
+    Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
+    SyncReport, Vectors,
     retriever::merge::place_of,
     segment::{Chunked, Draft, LiveSegment, Told, Words},
 };

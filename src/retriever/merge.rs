@@ -191,7 +191,8 @@ impl Retriever {
         let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
         let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
         let sources = segments.iter().map(|segment| &**segment.segment());
-        let words = Words::joined(&sources.zip(rows.iter().map(Vec::as_slice)).collect::<Vec<_>>())?;
+        let words =
+            Words::joined(&sources.zip(rows.iter().map(Vec::as_slice)).collect::<Vec<_>>())?;
         let segment = draft.seal(vectors, words, choice, self.settings.watch())?;
         Ok(Some(LiveSegment::all(Arc::new(segment))))
     }

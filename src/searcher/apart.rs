@@ -47,7 +47,8 @@ pub(super) fn diversify(
             (1.0 - diversity) * found[*at].scored.score - diversity * alike
         };
         // Of equal ones the first.
-        let best = (0..left.len()).rev().max_by(|a, b| worth(&left[*a]).total_cmp(&worth(&left[*b])));
+        let best =
+            (0..left.len()).rev().max_by(|a, b| worth(&left[*a]).total_cmp(&worth(&left[*b])));
         let Some(best) = best else { break };
         let next = left.remove(best);
         for at in &left {

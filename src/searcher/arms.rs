@@ -6,6 +6,8 @@ use crate::{Found, Plan, Result, RowSet, SearchParams, fuse::Scored, segment::Li
 
 #[cfg(feature = "lexical")]
 use super::words::Words;
+#[cfg(feature = "lexical")]
+use crate::fuse::Fusion;
 
 /// Passages that each arm finds for both to rank, at least.
 #[cfg(feature = "lexical")]
@@ -66,7 +68,10 @@ pub(super) fn by_both(
     let params = SearchParams { k: params.k.max(CANDIDATES), ..*params };
     let Ranking { found: mut candidates, all, plans } =
         closest(parts, vector, &params, min_similarity)?;
-    candidates.extend(words.best(parts, &params)?.found);
+    let by_words = words.best(parts, &params)?.found;
+    let best = by_words.first().map_or(0.0, |best| best.scored.score);
+    let fusion = Fusion::new(words.most(), best);
+    candidates.extend(by_words);
     candidates.sort_by_key(|one| (one.part, one.scored.row));
     candidates.dedup_by(|again, first| {
         let same = (again.part, again.scored.row) == (first.part, first.scored.row);
@@ -85,8 +90,7 @@ pub(super) fn by_both(
         let both = candidates.iter().zip(similarities.into_iter().zip(bm25s));
         let both = both.filter(|(_, (similarity, _))| *similarity >= min_similarity);
         found.extend(both.map(|(Placed { scored, .. }, (similarity, bm25))| {
-            let most = words.most();
-            let scored = Scored::hybrid(scored.row, similarity, bm25, most, scored.ranks);
+            let scored = fusion.scored(scored.row, similarity, bm25, scored.ranks);
             Placed { part, scored }
         }));
     }

@@ -36,7 +36,7 @@ impl Words {
     /// count.
     pub(super) fn of(parts: &[Part], question: &str) -> Result<Self> {
         let terms = Terms::of(question, &mut Analyzer::new()?);
-        let indexes = parts.iter().map(|(segment, _)| Ok((segment.lexical()?, segment.live_rows())));
+        let indexes = parts.iter().map(|(segment, _)| segment.live_lexical());
         let statistics = Statistics::gather(&terms, indexes.collect::<Result<Vec<_>>>()?)?;
         Ok(Self { terms, statistics })
     }
@@ -72,7 +72,7 @@ impl Words {
         let shares = segment.lexical()?.explain(&self.terms, &self.statistics, row)?;
         let shared = |TermShare { place, terms, weight, passages, idf, times, share }| WordShare {
             place,
-            terms,
+            terms: terms.into_iter().collect(),
             weight,
             passages,
             idf,

@@ -1,9 +1,11 @@
 //! A segment with what is still alive of it.
 
+#[cfg(feature = "lexical")]
+use std::sync::OnceLock;
 use std::{borrow::Cow, fmt, sync::Arc};
 
 #[cfg(feature = "lexical")]
-use crate::lexical::LexicalIndex;
+use crate::lexical::{LexicalIndex, Live};
 use crate::{
     Article, Calibration, Cancel, Found, Hit, Result, RowSet, SearchParams, Vectors,
     fuse::Scored,
@@ -24,6 +26,9 @@ pub(crate) struct LiveSegment {
     calibration: Option<Arc<Calibration>>,
     /// The file that names the articles removed, if it names all of them.
     removals: Option<FileId>,
+    /// Number of words in the live passages, once it was asked for.
+    #[cfg(feature = "lexical")]
+    words: OnceLock<u64>,
 }
 
 impl fmt::Debug for LiveSegment {
@@ -45,6 +50,8 @@ impl LiveSegment {
             segment,
             calibration: None,
             removals: None,
+            #[cfg(feature = "lexical")]
+            words: OnceLock::new(),
         }
     }
 
@@ -116,6 +123,8 @@ impl LiveSegment {
         rows.for_each(|row| _ = live.remove(row));
         Arc::make_mut(&mut self.articles).remove(at);
         self.removals = None;
+        #[cfg(feature = "lexical")]
+        self.words.take();
         Ok(())
     }
 
@@ -147,6 +156,14 @@ impl LiveSegment {
     #[cfg(feature = "lexical")]
     pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
         self.segment.lexical()
+    }
+
+    /// The lexical index, and what is alive of it.
+    #[cfg(feature = "lexical")]
+    pub(crate) fn live_lexical(&self) -> Result<Live<'_>> {
+        let (index, rows) = (self.segment.lexical()?, self.live_rows());
+        let in_rows = |rows| *self.words.get_or_init(|| index.terms_in(rows));
+        Ok(Live { index, rows, terms: rows.map_or(index.total_terms(), in_rows) })
     }
 
     /// The live rows that `filter` allows; `None` if all rows of the segment are.

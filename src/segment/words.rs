@@ -73,7 +73,8 @@ impl Segment {
             let texts_of = passages.iter().map(|passage| passage.text_in_context(&article));
             texts.extend(texts_of.map(|text| (text, language)));
         }
-        let texts: Vec<_> = texts.iter().map(|(text, language)| (text.as_str(), *language)).collect();
+        let texts: Vec<_> =
+            texts.iter().map(|(text, language)| (text.as_str(), *language)).collect();
         LexicalIndex::build(&texts)
     }
 

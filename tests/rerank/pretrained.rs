@@ -217,10 +217,7 @@ fn a_search_is_reranked_by_it_also_from_rayon_workers() {
     let reranker = FastReranker::from_folder(&model).unwrap();
     let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
     let scores = reranker.score(QUESTION, &texts).unwrap();
-    assert_eq!(
-        bits(&scores),
-        hits.iter().map(|hit| hit.score.to_bits()).collect::<Vec<_>>()
-    );
+    assert_eq!(bits(&scores), hits.iter().map(|hit| hit.score.to_bits()).collect::<Vec<_>>());
 
     let queries = vec![query(); 40];
     assert!(retriever.search_many(&queries).unwrap().iter().all(|others| *others == hits));

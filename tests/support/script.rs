@@ -8,8 +8,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use passim::{
-    Article, Embedder, HnswParams, IndexChoice, Mode, Query, Result, Retriever, RetrieverBuilder, Role,
-    Searcher,
+    Article, Embedder, HnswParams, IndexChoice, Mode, Query, Result, Retriever, RetrieverBuilder,
+    Role, Searcher,
 };
 
 use crate::{seeded::Seeded, words::WordEmbedder};
@@ -185,7 +185,8 @@ impl State {
         self.check_exact(searcher, &question)?;
         let asked = self.entries.values().nth(random.below(KEYS));
         if let Some(Entry { article, vector: Some(_) }) = asked.map(|entry| &**entry) {
-            let hits = searcher.search(Query::new(&*article.text).mode(Mode::Dense).k(1).ef_search(16))?;
+            let hits =
+                searcher.search(Query::new(&*article.text).mode(Mode::Dense).k(1).ef_search(16))?;
             assert!(hits[0].score > 1.0 - CLOSE, "{}: {hits:?}", self.generation);
         }
         Ok(KEYS + 3)

@@ -1,5 +1,8 @@
 //! Cutting a word into the pieces of the least cost, by dynamic programming.
 
+#[cfg(feature = "lexical")]
+use std::ops::Range;
+
 use super::table::{Place, Table};
 
 /// Longest part of a word that is cut at once, in characters.
@@ -52,6 +55,29 @@ impl Cut {
             (rest, place) = (after, Place::Inside);
         }
         skipped
+    }
+
+    /// Sets `places` to those of the cheapest pieces of `word`, of which there are none where no
+    /// piece covers a character.
+    #[cfg(feature = "lexical")]
+    pub(super) fn places(
+        &mut self,
+        table: &Table,
+        costs: &[u8],
+        word: &[u8],
+        places: &mut Vec<Range<usize>>,
+    ) {
+        places.clear();
+        self.find(table, costs, word, Place::Start);
+        let mut to = word.len();
+        while to > 0 {
+            let Step { from, row, .. } = self.steps[to];
+            if row != NO_ROW {
+                places.push(from..to);
+            }
+            to = from;
+        }
+        places.reverse();
     }
 
     /// Finds the cheapest ways through `part`, whose first piece is in `place`.

@@ -96,6 +96,17 @@ impl Pieces {
         Ok(())
     }
 
+    /// Sets `places` to those of the pieces that `word`, a lower-case word of letters, is cut into.
+    #[cfg(feature = "lexical")]
+    pub(super) fn split(&self, word: &str, cut: &mut Cut, places: &mut Vec<Range<usize>>) {
+        places.clear();
+        if word.is_empty() || self.table.whole_of(word.as_bytes()).is_some() {
+            places.push(0..word.len());
+        } else {
+            cut.places(&self.table, &self.costs, word.as_bytes(), places);
+        }
+    }
+
     /// Finds the tokens of `text`, in order.
     pub(super) fn tokenize(&self, text: &str, tokens: &mut Tokens) {
         tokens.rows.clear();

@@ -70,12 +70,18 @@ impl Rules for Uncased {
 }
 
 /// `text` in Unicode normalisation form C: itself, if it is.
-pub(super) fn composed(text: &str) -> Cow<'_, str> {
+pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     if is_surely_composed(text) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         Cow::Borrowed(text)
     } else {
         Cow::Owned(text.nfc().collect())
     }
+}
+
+/// The characters of `text` in Unicode normalisation form KD.
+#[cfg(feature = "lexical")]
+pub(crate) fn decomposed(text: &str) -> impl Iterator<Item = char> {
+    text.nfkd()
 }
 
 /// Whether `text` has only characters below U+0300, the first one that the form can change, and

@@ -1,0 +1,151 @@
+//! Search by words: the passages of a segment as an inverted index, ranked by BM25.
+//!
+//! A segment's index is one array of bytes: a header, the length of every passage in words, and
+//! the files of [`inverted`]. What a term is worth depends on all segments of a corpus, so it is
+//! told by [`Statistics`] over all of them: the same passages have the same scores in whatever
+//! segments they are.
+
+mod analyzer;
+mod draft;
+mod inverted;
+mod language;
+mod merge;
+mod score;
+mod search;
+mod stable;
+mod statistics;
+mod stop;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod words;
+
+use std::ops::Range;
+
+use crate::{
+    Error, Result, RowSet,
+    array::Array,
+    refusal::{Refusal, require, require_version, u32_at, u64_at},
+};
+
+use inverted::{Inverted, Stored};
+
+pub(crate) use analyzer::{ANALYSIS, Analyzer, Part};
+pub(crate) use language::detect;
+pub(crate) use score::TermShare;
+pub(crate) use statistics::{Live, Statistics};
+pub(crate) use terms::Terms;
+
+/// The version of the array's layout.
+const VERSION: u32 = 1;
+
+// Each offset is the end of the field before it.
+const ANALYSIS_AT: usize = size_of::<u32>();
+const ROWS_AT: usize = ANALYSIS_AT + size_of::<u32>();
+// Four bytes of zeros.
+const WORDS_AT: usize = ROWS_AT + 2 * size_of::<u32>();
+/// Lengths of the three files.
+const FILES_AT: usize = WORDS_AT + size_of::<u64>();
+const HEADER: usize = FILES_AT + 3 * size_of::<u64>();
+
+/// The inverted index of a segment's passages; row `i` is passage `i`.
+#[derive(Debug)]
+pub(crate) struct LexicalIndex {
+    bytes: Array<u8>,
+    rows: u32,
+    words: u64,
+    inverted: Inverted,
+}
+
+impl LexicalIndex {
+    /// The index, to be stored.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// The index in `bytes`, which stay where they are; the caller has compared their checksum.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::Version`] if it has another layout, or terms by other rules;
+    /// [`Refusal::Corrupt`] if its header does not go with its length.
+    pub(crate) fn open(bytes: Array<u8>) -> Result<Self, Refusal> {
+        require(bytes.len() >= HEADER, "its lexical index has no header")?;
+        require_version(u32_at(&bytes, 0), VERSION..=VERSION)?;
+        require_version(u32_at(&bytes, ANALYSIS_AT), ANALYSIS..=ANALYSIS)?;
+        let (rows, words) = (u32_at(&bytes, ROWS_AT), u64_at(&bytes, WORDS_AT));
+        require(rows < inverted::END, "its lexical index has more passages than there can be")?;
+        let parts = parts(&bytes, rows)
+            .ok_or(Refusal::Corrupt("its lexical index has another length than it says"))?;
+        let inverted = Inverted::open(bytes.clone(), parts, rows);
+        let inverted =
+            inverted.map_err(|_| Refusal::Corrupt("its lexical index is not readable"))?;
+        Ok(Self { bytes, rows, words, inverted })
+    }
+
+    /// Puts an index together from `lengths`, the words of every passage, and the files.
+    fn of(lengths: &[u32], files: &Stored<Vec<u8>>) -> Result<Self> {
+        let words: u64 = lengths.iter().copied().map(u64::from).sum();
+        let rows = crate::index::as_rows(lengths.len());
+        let files = [&files.terms, &files.postings, &files.positions];
+        let mut bytes = Vec::with_capacity(
+            HEADER + size_of_val(lengths) + files.iter().map(|file| file.len()).sum::<usize>(),
+        );
+        for number in [VERSION, ANALYSIS, rows, 0] {
+            bytes.extend(number.to_le_bytes());
+        }
+        bytes.extend(words.to_le_bytes());
+        files.iter().for_each(|file| bytes.extend((file.len() as u64).to_le_bytes()));
+        lengths.iter().for_each(|length| bytes.extend(length.to_le_bytes()));
+        files.iter().for_each(|file| bytes.extend_from_slice(file));
+        Self::open(bytes.into()).map_err(|refusal| refusal.about("a lexical index just built"))
+    }
+
+    /// Number of passages.
+    pub(crate) fn len(&self) -> u32 {
+        self.rows
+    }
+
+    /// Number of words in the passages of `rows`.
+    pub(crate) fn terms_in(&self, rows: &RowSet) -> u64 {
+        rows.iter().map(|row| u64::from(self.length(row))).sum()
+    }
+
+    /// Number of words in all passages together.
+    pub(crate) fn total_terms(&self) -> u64 {
+        self.words
+    }
+
+    /// Number of words of every passage, as little-endian bytes.
+    fn lengths(&self) -> &[[u8; 4]] {
+        self.bytes[HEADER..].as_chunks().0.get(..self.rows as usize).unwrap_or_default()
+    }
+
+    /// Number of words of passage `row`.
+    #[inline]
+    fn length(&self, row: u32) -> u32 {
+        u32::from_le_bytes(self.lengths()[row as usize])
+    }
+
+    /// What it is an error to come upon once an index is open.
+    fn unreadable(&self) -> Error {
+        let refusal = Refusal::Corrupt("its lexical index is not readable");
+        match self.bytes.path() {
+            Some(path) => refusal.about(path.display()),
+            None => refusal.about("an index in memory"),
+        }
+    }
+}
+
+/// Where the files are in `bytes`; `None` if they are not all that follows the lengths.
+fn parts(bytes: &[u8], rows: u32) -> Option<Stored<Range<usize>>> {
+    let mut end = HEADER.checked_add((rows as usize).checked_mul(size_of::<u32>())?)?;
+    let mut next = |at: usize| {
+        let length = u64_at(bytes, FILES_AT + at * size_of::<u64>());
+        let start = end;
+        end = start.checked_add(usize::try_from(length).ok()?)?;
+        Some(start..end)
+    };
+    let stored = Stored { terms: next(0)?, postings: next(1)?, positions: next(2)? };
+    (end == bytes.len()).then_some(stored)
+}

@@ -1,0 +1,224 @@
+//! Laws of the lexical index: every way to a score gives the same bits, whatever the segments are.
+
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
+
+use super::{draft::LexicalDraft, *};
+use crate::{Language, RowSet};
+
+/// Passages of a few words, some of them frequent, some in both languages.
+fn passages(most: usize) -> impl Strategy<Value = Vec<(String, Option<Language>)>> {
+    let language =
+        prop_oneof![Just(Some(Language::German)), Just(Some(Language::English)), Just(None)];
+    let passage = prop::collection::vec(word(), 0..12).prop_map(|words| words.join(" "));
+    prop::collection::vec((passage, language), 0..most)
+}
+
+fn word() -> impl Strategy<Value = &'static str> {
+    let common = prop_oneof![Just("der"), Just("the"), Just("Haus"), Just("houses")];
+    let rare = prop_oneof![
+        Just("Wohnungsbaugenossenschaft"),
+        Just("Baugenossenschaften"),
+        Just("Bundesverfassungsgericht"),
+        Just("Gerichte"),
+        Just("information"),
+        Just("Texas"),
+        Just("COVID-19"),
+        Just("3,5"),
+        Just("Ärzte"),
+    ];
+    prop_oneof![3 => common, 1 => rare]
+}
+
+fn question() -> impl Strategy<Value = String> {
+    prop::collection::vec(word(), 0..8).prop_map(|words| words.join(" "))
+}
+
+fn build(passages: &[(String, Option<Language>)]) -> LexicalIndex {
+    let mut draft = LexicalDraft::new().unwrap();
+    for (text, language) in passages {
+        draft.push(text, *language).unwrap();
+    }
+    draft.seal().unwrap()
+}
+
+fn terms(question: &str) -> Terms {
+    Terms::of(question, &mut Analyzer::new().unwrap())
+}
+
+fn gather<'a>(
+    terms: &Terms,
+    indexes: impl IntoIterator<Item = &'a LexicalIndex>,
+) -> Result<Statistics> {
+    let live = |index: &'a LexicalIndex| Live { index, rows: None, terms: index.total_terms() };
+    Statistics::gather(terms, indexes.into_iter().map(live))
+}
+
+fn never() -> bool {
+    false
+}
+
+/// BM25 told from the texts alone.
+fn told(passages: &[(String, Option<Language>)], terms: &Terms) -> Vec<f32> {
+    let mut analyzer = Analyzer::new().unwrap();
+    let (mut counts, mut lengths) = (Vec::new(), Vec::new());
+    for (text, language) in passages {
+        let (mut count, mut length) = (BTreeMap::<String, u32>::new(), 0);
+        analyzer.terms(text, *language, |term, _, _| {
+            *count.entry(term.to_owned()).or_default() += 1;
+            length += 1;
+        });
+        counts.push(count);
+        lengths.push(length);
+    }
+    let n = passages.len() as f64;
+    let mean = f64::from(lengths.iter().sum::<u32>()) / n;
+    let scores = counts.iter().zip(&lengths).map(|(count, length)| {
+        let shares = terms.groups.iter().map(|group| {
+            let of = |term: &String, count: &BTreeMap<String, u32>| count.get(term).copied();
+            let with = group
+                .terms
+                .iter()
+                .map(|term| counts.iter().filter(|count| of(term, count).is_some()).count() as f64);
+            let with = with.sum::<f64>().min(n);
+            let idf = (1.0 + (n - with + 0.5) / (with + 0.5)).ln();
+            let times: u32 = group.terms.iter().filter_map(|term| of(term, count)).sum();
+            let times = f64::from(times);
+            let norm = 1.2 * (0.25 + 0.75 * f64::from(*length) / mean);
+            f64::from(group.weight) * idf * 2.2 * times / (times + norm)
+        });
+        shares.sum::<f64>() as f32
+    });
+    scores.collect()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn best_is_what_comparing_all_scores_gives(
+        passages in passages(300), question in question(), n in 0_usize..400,
+        removed in prop::option::of(prop::collection::vec(0_u32..300, 0..200)),
+    ) {
+        let (index, terms) = (build(&passages), terms(&question));
+        let statistics = gather(&terms, [&index]).unwrap();
+        let rows: Vec<u32> = (0..index.len()).collect();
+        let scores = index.scores(&terms, &statistics, &rows).unwrap();
+        let allowed = removed.map(|removed| {
+            let mut allowed = RowSet::all(index.len());
+            removed.iter().for_each(|row| { allowed.remove(*row); });
+            allowed
+        });
+        let is_allowed = |row: u32| allowed.as_ref().is_none_or(|allowed| allowed.contains(row));
+        let mut expected: Vec<(u32, f32)> = rows.iter().copied().zip(scores.iter().copied()).collect();
+        expected.retain(|(row, score)| *score > 0.0 && is_allowed(*row));
+        expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        expected.truncate(n);
+        let best = index.best(&terms, &statistics, n, allowed.as_ref(), never).unwrap();
+        prop_assert_eq!(best, expected);
+        prop_assert!(scores.iter().all(|score| *score <= statistics.most()));
+        for (row, score) in rows.iter().zip(&scores) {
+            let shares = index.explain(&terms, &statistics, *row).unwrap();
+            prop_assert_eq!(shares.iter().map(|share| share.share).sum::<f32>(), *score);
+        }
+    }
+
+    #[test]
+    fn scores_are_those_of_the_texts(passages in passages(40), question in question()) {
+        let (index, terms) = (build(&passages), terms(&question));
+        let statistics = gather(&terms, [&index]).unwrap();
+        let rows: Vec<u32> = (0..index.len()).collect();
+        let scores = index.scores(&terms, &statistics, &rows).unwrap();
+        for (score, told) in scores.iter().zip(told(&passages, &terms)) {
+            prop_assert!((score - told).abs() <= 1e-4 * told.max(1.0), "{} {}", score, told);
+        }
+    }
+
+    #[test]
+    fn segments_do_not_change_scores(
+        passages in passages(100), question in question(), cut in 0_usize..100,
+    ) {
+        let (whole, terms) = (build(&passages), terms(&question));
+        let cut = cut.min(passages.len());
+        let parts = [build(&passages[..cut]), build(&passages[cut..])];
+        let statistics = gather(&terms, &parts).unwrap();
+        let rows = |index: &LexicalIndex| (0..index.len()).collect::<Vec<_>>();
+        let scores = parts.iter().flat_map(|part| {
+            part.scores(&terms, &statistics, &rows(part)).unwrap()
+        });
+        let all = gather(&terms, [&whole]).unwrap();
+        let expected = whole.scores(&terms, &all, &rows(&whole)).unwrap();
+        prop_assert_eq!(scores.collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn merging_is_building_anew(
+        parts in prop::collection::vec(passages(60), 0..4),
+        removed in prop::collection::btree_set((0_usize..4, 0_u32..60), 0..60),
+    ) {
+        let indexes: Vec<_> = parts.iter().map(|passages| build(passages)).collect();
+        let live: Vec<Vec<u32>> = indexes.iter().enumerate().map(|(at, index)| {
+            (0..index.len()).filter(|row| !removed.contains(&(at, *row))).collect()
+        }).collect();
+        let merged: Vec<_> = indexes.iter().zip(&live).map(|(index, rows)| (index, rows.as_slice())).collect();
+        let merged = LexicalIndex::merge(&merged).unwrap();
+        let passages: Vec<_> = parts.iter().zip(&live)
+            .flat_map(|(passages, rows)| rows.iter().map(|row| passages[*row as usize].clone()))
+            .collect();
+        prop_assert_eq!(merged.bytes(), build(&passages).bytes());
+    }
+
+    #[test]
+    fn any_text_is_indexed_and_found(
+        texts in prop::collection::vec(any::<String>(), 0..8), question in any::<String>(),
+    ) {
+        for language in Language::ALL {
+            let passages: Vec<_> = texts.iter().map(|text| (text.clone(), Some(language))).collect();
+            let index = build(&passages);
+            let terms = terms(&question);
+            let statistics = gather(&terms, [&index]).unwrap();
+            index.best(&terms, &statistics, 3, None, never).unwrap();
+        }
+    }
+
+    #[test]
+    fn an_index_is_opened_as_it_was_built(passages in passages(30)) {
+        let index = build(&passages);
+        let opened = LexicalIndex::open(index.bytes().to_vec().into()).unwrap();
+        prop_assert_eq!(opened.len() as usize, passages.len());
+        prop_assert_eq!(opened.total_terms(), index.total_terms());
+    }
+
+    #[test]
+    fn foreign_bytes_are_refused(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+        prop_assert!(LexicalIndex::open(bytes.into()).is_err());
+    }
+
+    #[test]
+    fn what_is_cut_off_is_refused(passages in passages(10), cut in 1_usize..500) {
+        let bytes = build(&passages).bytes().to_vec();
+        let cut = cut.min(bytes.len());
+        prop_assert!(LexicalIndex::open(bytes[..bytes.len() - cut].to_vec().into()).is_err());
+    }
+}
+
+#[test]
+fn long_passages_are_indexed() {
+    let text = "Wort Haus 17 ".repeat(350_000);
+    let index = build(&[(text, Some(Language::German)), ("x".repeat(1 << 20), None)]);
+    assert_eq!(index.total_terms(), 3 * 350_000 + 1);
+    let terms = terms("haus");
+    let statistics = gather(&terms, [&index]).unwrap();
+    assert_eq!(index.best(&terms, &statistics, 5, None, never).unwrap().len(), 1);
+}
+
+#[test]
+fn a_search_can_be_stopped() {
+    let passages: Vec<_> =
+        (0..9_000).map(|_| ("Haus".to_owned(), Some(Language::German))).collect();
+    let (index, terms) = (build(&passages), terms("Haus"));
+    let statistics = gather(&terms, [&index]).unwrap();
+    let stopped = index.best(&terms, &statistics, 10_000, None, || true).unwrap();
+    assert!((1..9_000).contains(&stopped.len()), "{}", stopped.len());
+}
