@@ -50,6 +50,30 @@ pub enum Error {
         allowed: &'static str,
     },
 
+    /// A condition of a [filter](crate::Filter) makes no sense.
+    #[error("the filter `{condition}` makes no sense: {reason}")]
+    Filter {
+        /// The condition as it reads.
+        condition: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+
+    /// A [filter](crate::Filter) compares metadata with a value that none of it compares with.
+    #[error(
+        "a filter asks for {asked} in the metadata `{name}`, which holds {}: ask for a value of a \
+         type that it holds",
+        stored.join(" and ")
+    )]
+    FilterType {
+        /// Name of the metadata.
+        name: String,
+        /// What was asked for: `booleans`, `numbers`, `dates` or `texts`.
+        asked: &'static str,
+        /// What is stored, in the same words.
+        stored: Vec<&'static str>,
+    },
+
     /// A recall was asked of a graph whose recall was not measured. Calibrate it first.
     #[error(
         "a recall was asked for, but the graph is not calibrated: call `calibrate` with queries \

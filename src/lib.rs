@@ -40,6 +40,7 @@
 //! | vectors kept for texts that come again | [`RetrieverBuilder::embedding_cache`], [`EmbeddingCache`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
 //! | `k`, `ef_search` or recall, exact | [`Query`] |
+//! | what may be found: metadata, language, keys, closures | [`Filter`], [`Query::filter`] |
 //! | what a recall is proven by | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
 //!
 //! Embedding runs on threads of its own; chunking, building and [`Searcher::search_many`]
@@ -79,6 +80,7 @@ mod embed;
 mod error;
 pub mod eval;
 mod files;
+mod filter;
 mod fuse;
 mod hit;
 mod index;
@@ -113,6 +115,7 @@ pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
 pub use embed::{PretrainedModel, Quantization};
 pub use error::{Cause, Error, Result};
 pub use files::read_articles;
+pub use filter::Filter;
 pub use hit::{Hit, Hits};
 pub use index::{
     Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,

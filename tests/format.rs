@@ -25,7 +25,10 @@ use std::{
 };
 
 use independent::{Folder, Segment, Stored, StoredPassage};
-use passim::{Article, Embedder, HnswParams, IndexChoice, Mode, Query, Retriever, Role, StaticEmbedder};
+use passim::{
+    Article, Embedder, Filter, HnswParams, IndexChoice, Mode, Query, Retriever, Role,
+    StaticEmbedder,
+};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// A passage of the corpus that is alive: where it is in the files, and what it is.
@@ -108,10 +111,10 @@ fn compare_articles(folder: &Folder, retriever: &Retriever) {
 fn compare_passages(folder: &Folder, retriever: &Retriever) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&seen);
-    let query = Query::new("?").k(1).filter(move |article, passage| {
+    let query = Query::new("?").k(1).filter(Filter::by(move |article, passage| {
         into.lock().unwrap().push((article.clone(), passage.clone()));
         true
-    });
+    }));
     retriever.search(query).unwrap();
     let (seen, live) = (seen.lock().unwrap(), live(folder));
     assert_eq!((seen.len(), retriever.passages()), (live.len(), live.len()));
@@ -208,7 +211,8 @@ fn compare_answer(folder: &Folder, retriever: &Retriever, model: &dyn Embedder, 
         one.vector.iter().zip(vector.row(0)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
     };
     let mut similarities: Vec<f64> = live.iter().map(similarity).collect();
-    let hits = retriever.search(Query::new(question).mode(Mode::Dense).k(live.len() + 1).exact()).unwrap();
+    let hits =
+        retriever.search(Query::new(question).mode(Mode::Dense).k(live.len() + 1).exact()).unwrap();
     assert_eq!(hits.len(), live.len());
     let places: HashSet<_> = live.iter().map(place).collect();
     assert_eq!(

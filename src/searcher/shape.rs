@@ -5,8 +5,10 @@ use std::time::Instant;
 use rustc_hash::FxHashMap;
 
 use crate::{
-    Hits, Mode, Query, Result, SearchParams, Searcher,
+    Error, Filter, Hits, Mode, Query, Result, SearchParams, Searcher,
+    filter::Kind,
     searcher::arms::{self, Part, Placed, Ranking},
+    segment::LiveSegment,
 };
 
 /// How many times more passages are looked at when too many of one article were among them.
@@ -22,8 +24,10 @@ impl Searcher {
         deadline: Option<Instant>,
     ) -> Result<Hits> {
         let wanted = query.k.max(query.rerank.unwrap_or_default());
+        let filter = query.filter.as_ref();
+        filter.map_or(Ok(()), |filter| self.check_types(filter))?;
         let segments = self.snapshot.segments.iter();
-        let parts = segments.map(|one| Ok((one, one.allowed_by(query.filter.as_ref())?)));
+        let parts = segments.map(|one| Ok((one, one.allowed_by(filter)?)));
         let parts: Vec<Part> = parts.collect::<Result<_>>()?;
         let vector = vector.unwrap_or_default();
         let (effort, cancel) = (query.effort, query.cancel.as_ref());
@@ -44,6 +48,33 @@ impl Searcher {
             let ended = query.mode != Mode::Dense && params.ended();
             return Ok(Hits { found: hits.collect::<Result<_>>()?, plans, ended });
         }
+    }
+
+    /// Refuses a filter that asks for values of a kind that none of the corpus has, where it has
+    /// others of that name.
+    fn check_types(&self, filter: &Filter) -> Result<()> {
+        let holds = |name: &str, kind| {
+            let mut segments = self.snapshot.segments.iter();
+            segments.try_fold(false, |held, segment| Ok(held || segment.holds(name, kind)?))
+        };
+        filter.expression().asked(&mut |name, asked| {
+            if holds(name, asked)? {
+                return Ok(());
+            }
+            let mut stored = Vec::new();
+            for kind in Kind::ALL {
+                if holds(name, kind)? {
+                    stored.push(kind.plural());
+                }
+            }
+            if stored.is_empty() {
+                return Ok(());
+            }
+            // What is damaged may be what was asked for.
+            self.snapshot.segments.iter().try_for_each(LiveSegment::check_heads)?;
+            let (name, asked) = (name.to_owned(), asked.plural());
+            Err(Error::FilterType { name, asked, stored })
+        })
     }
 }
 
