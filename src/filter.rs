@@ -270,7 +270,10 @@ mod tests {
                 r#""key" is 3 and "two words" is 0.5"#,
             ),
             (Filter::prefix("section", "politik/"), r#"section starts with "politik/""#),
-            (Filter::range("n", (Bound::Excluded("a"), Bound::Excluded("b"))), r#"n in "a"<.."b""#),
+            (
+                Filter::range::<&str>("n", (Bound::Excluded("a"), Bound::Excluded("b"))),
+                r#"n in "a"<.."b""#,
+            ),
             (Filter::range::<i32>("n", ..), "n in .."),
             (
                 Filter::any_of("n", none).or(Filter::by(|_, _| true)),

@@ -117,7 +117,7 @@ mod tests {
 
     /// Numbers where rounding matters, and any.
     fn whole() -> impl Strategy<Value = i64> {
-        let edges = [0, 1 << 53, (1 << 53) + 1, i64::MAX, i64::MIN, -(1 << 60) - 1];
+        let edges = [0_i64, 1 << 53, (1 << 53) + 1, i64::MAX, i64::MIN, -(1 << 60) - 1];
         let near = (prop::sample::select(edges.to_vec()), -600_i64..600);
         prop_oneof![near.prop_map(|(edge, step)| edge.saturating_add(step)), any::<i64>()]
     }
@@ -154,7 +154,7 @@ mod tests {
     fn equal_numbers_are_one_value() {
         assert_eq!(scalar(0.0), scalar(-0.0));
         assert_eq!(scalar(-3), scalar(-3.0));
-        assert_ne!(scalar((1 << 53) + 1), scalar(9_007_199_254_740_992.0));
+        assert_ne!(scalar((1_i64 << 53) + 1), scalar(9_007_199_254_740_992.0));
         assert!(scalar(f64::INFINITY) < scalar(f64::NAN));
     }
 
