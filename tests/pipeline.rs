@@ -326,6 +326,15 @@ fn a_filter_lets_through_what_meets_it_and_as_many_as_there_are() {
             assert_eq!(hits.len(), k.min(there), "{part} {k}");
             assert!(hits.iter().all(|hit| hit.article.contains(part)));
         }
+        let meets = |key: &str| key.starts_with('m') && key != "mistral-le-chat.md";
+        let there = all.iter().filter(|hit| meets(&hit.article)).count();
+        for k in [2, 1_000] {
+            let filter = Filter::key_prefix("m").and(!Filter::key("mistral-le-chat.md"));
+            let query = Query::new("Energie").k(k).ef_search(16).filter(filter);
+            let hits = retriever.search(query).unwrap();
+            assert_eq!(hits.len(), k.min(there));
+            assert!(hits.iter().all(|hit| meets(&hit.article)));
+        }
         let early = retriever.search(
             Query::new("Energie").filter(Filter::by(|_, passage| passage.range.start == 0)),
         );
