@@ -1,6 +1,8 @@
 //! The one error type of the crate: every way an operation can fail, with what to do about it.
 
-use std::path::{Path, PathBuf};
+mod made;
+
+use std::path::PathBuf;
 
 use crate::embed::ModelIdentity;
 
@@ -60,6 +62,30 @@ pub enum Error {
         article: String,
         /// Where the passage was, in bytes.
         range: std::ops::Range<usize>,
+    },
+
+    /// A condition of a [filter](crate::Filter) makes no sense.
+    #[error("the filter `{condition}` makes no sense: {reason}")]
+    Filter {
+        /// The condition as it reads.
+        condition: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+
+    /// A [filter](crate::Filter) compares metadata with a value that none of it compares with.
+    #[error(
+        "a filter asks for {asked} in the metadata `{name}`, which holds {}: ask for a value of a \
+         type that it holds",
+        stored.join(" and ")
+    )]
+    FilterType {
+        /// Name of the metadata.
+        name: String,
+        /// What was asked for: `booleans`, `numbers`, `dates` or `texts`.
+        asked: &'static str,
+        /// What is stored, in the same words.
+        stored: Vec<&'static str>,
     },
 
     /// A recall was asked of a graph whose recall was not measured. Calibrate it first.
@@ -371,36 +397,6 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-}
-
-impl Error {
-    /// An [`Error::Read`] about `path`; for `map_err`.
-    pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Read { path, source }
-    }
-
-    /// An [`Error::Write`] about `path`; for `map_err`.
-    pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Write { path, source }
-    }
-
-    /// An [`Error::Setting`] if `got` is not in `range`.
-    pub(crate) fn check_setting(
-        name: &'static str,
-        got: usize,
-        range: impl std::ops::RangeBounds<usize>,
-        allowed: &'static str,
-    ) -> Result<()> {
-        if range.contains(&got) { Ok(()) } else { Err(Self::Setting { name, got, allowed }) }
-    }
-
-    /// An [`Error::Fraction`] unless `got` is over 0 and at most 1.
-    pub(crate) fn check_fraction(name: &'static str, got: f32) -> Result<()> {
-        let allowed = "over 0 to 1";
-        if got > 0.0 && got <= 1.0 { Ok(()) } else { Err(Self::Fraction { name, got, allowed }) }
-    }
 }
 
 fn listed(paths: &[PathBuf]) -> String {

@@ -41,7 +41,8 @@
 //! | vectors kept for texts that come again | [`RetrieverBuilder::embedding_cache`], [`EmbeddingCache`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
 //! | by meaning, by words, or both | [`Mode`] |
-//! | `k`, `ef_search` or recall, exact, filters, limits | [`Query`] |
+//! | `k`, `ef_search` or recall, exact, limits | [`Query`] |
+//! | what may be found: metadata, language, keys, closures | [`Filter`], [`Query::filter`] |
 //! | what a recall is proven by | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
 //!
 //! Embedding runs on threads of its own; chunking, building and [`Searcher::search_many`]
@@ -83,6 +84,7 @@ mod error;
 pub mod eval;
 mod explain;
 mod files;
+mod filter;
 mod fuse;
 mod highlight;
 mod hit;
@@ -120,6 +122,7 @@ pub use embed::{PretrainedModel, Quantization};
 pub use error::{Cause, Error, Result};
 pub use explain::{Explanation, Reranked, WordShare};
 pub use files::read_articles;
+pub use filter::Filter;
 pub use highlight::{Highlights, Sentence};
 pub use hit::{Hit, Hits};
 pub use index::{

@@ -1,10 +1,10 @@
 //! A question and how it is to be answered.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{ArticleHead, Cancel, Effort, Error, Passage, Result, SearchParams};
+use crate::{Cancel, Effort, Error, Filter, Result, SearchParams};
 
 /// By what passages are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -94,26 +94,8 @@ pub struct Query {
     pub rerank: Option<usize>,
     /// Whether hits come with what their scores are made of.
     pub explain: bool,
-    /// Which passages may be found; all, if `None`.
+    /// What may be found; everything, if `None`.
     pub(crate) filter: Option<Filter>,
-}
-
-/// A condition on passages.
-#[derive(Clone)]
-pub(crate) struct Filter(Arc<Condition>);
-
-type Condition = dyn Fn(&ArticleHead, &Passage) -> bool + Send + Sync;
-
-impl Filter {
-    pub(crate) fn allows(&self, article: &ArticleHead, passage: &Passage) -> bool {
-        (self.0)(article, passage)
-    }
-}
-
-impl fmt::Debug for Filter {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Filter(..)")
-    }
 }
 
 impl Query {
@@ -264,32 +246,34 @@ impl Query {
         self
     }
 
-    /// Finds only passages that meet `condition`; `k` of them, whenever `k` exist.
+    /// Finds only what meets `filter`; `k` passages of it, whenever `k` exist. Of several calls
+    /// all filters must be met.
     ///
-    /// The condition is asked of every passage of the corpus, once a search. The first such
-    /// search reads the keys, titles and metadata of all articles, and keeps them in memory.
+    /// The first search with a filter on anything but keys reads the keys, titles and metadata of
+    /// all articles, and keeps them in memory.
     ///
     /// # Examples
     ///
     /// ```
-    /// use passim::{Article, Query, Retriever};
+    /// use passim::{Article, Filter, Query, Retriever};
     ///
     /// let mut retriever = Retriever::in_memory()?;
     /// retriever.add([
-    ///     Article::new("de/moor.txt", "Moore speichern viel Kohlenstoff."),
-    ///     Article::new("en/bog.txt", "Peat bogs store a lot of carbon."),
+    ///     Article::new("de/moor.txt", "Moore speichern viel Kohlenstoff.").metadata("year", 2024),
+    ///     Article::new("en/bog.txt", "Peat bogs store a lot of carbon.").metadata("year", 2021),
     /// ])?;
     /// let query = Query::new("Was speichert ein Moor?");
-    /// let hits = retriever.search(query.filter(|article, _| article.key.starts_with("en/")))?;
+    /// let hits = retriever.search(query.filter(Filter::range("year", ..2023)))?;
+    /// assert_eq!(hits.len(), 1);
     /// assert_eq!(hits[0].article, "en/bog.txt");
     /// # Ok::<(), passim::Error>(())
     /// ```
     #[must_use]
-    pub fn filter(
-        mut self,
-        condition: impl Fn(&ArticleHead, &Passage) -> bool + Send + Sync + 'static,
-    ) -> Self {
-        self.filter = Some(Filter(Arc::new(condition)));
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(match self.filter.take() {
+            Some(before) => before.and(filter),
+            None => filter,
+        });
         self
     }
 
@@ -299,6 +283,7 @@ impl Query {
         Error::check_setting("per_article", self.per_article.unwrap_or(1), 1.., "1 or more")?;
         self.check_fractions()?;
         self.effort.check()?;
+        self.filter.iter().try_for_each(Filter::check)?;
         let needs_no_text =
             self.mode == Mode::Dense && self.vector.is_some() && self.rerank.is_none();
         if needs_no_text || !self.text.trim().is_empty() { Ok(()) } else { Err(Error::EmptyQuery) }

@@ -1,5 +1,6 @@
 //! Searching: a snapshot of the corpus that answers questions from any number of threads.
 
+mod allowed;
 mod apart;
 mod arms;
 mod explained;
@@ -136,6 +137,7 @@ impl Searcher {
     /// [`Error::EmptyQuery`] without text, [`Error::Setting`] if `k` is 0, [`Error::Fraction`]
     /// if the recall asked for is out of range, [`Error::NotCalibrated`] if one is and the
     /// corpus has a graph but was not [calibrated](crate::Retriever::calibrate),
+    /// [`Error::Filter`] and [`Error::FilterType`] if a [filter](Query::filter) makes no sense,
     /// [`Error::NoReranker`] if reranking is and there is no reranker, [`Error::Corrupt`] if a
     /// file of the index is damaged, and what the embedder and the reranker return.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]

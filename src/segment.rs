@@ -6,7 +6,9 @@
 
 mod blobs;
 mod cite;
+mod columns;
 mod draft;
+mod filtered;
 mod live;
 mod record;
 mod whole;
@@ -20,8 +22,8 @@ use std::{
 };
 
 use crate::{
-    Article, ArticleHead, Error, Found, HnswIndex, HnswParams, Passage, Result, SearchParams,
-    VectorIndex, Vectors,
+    Article, Error, Found, HnswIndex, HnswParams, Passage, Result, SearchParams, VectorIndex,
+    Vectors,
     array::{Array, Map},
     index::{SegmentIndex, as_rows},
     refusal::{Refusal, require},
@@ -30,6 +32,7 @@ use crate::{
 };
 
 use blobs::{BlobTags, Blobs};
+use columns::KeptHeads;
 use record::{Head, SegmentRecord};
 use whole::SegmentFile;
 
@@ -72,7 +75,7 @@ pub(crate) struct Segment {
     /// `None` in memory.
     file: Option<SegmentFile>,
     /// All heads, once a filter has asked for them.
-    heads_in_memory: OnceLock<Vec<Option<ArticleHead>>>,
+    heads_in_memory: OnceLock<KeptHeads>,
 }
 
 impl fmt::Debug for Segment {
@@ -197,17 +200,24 @@ impl Segment {
 
     /// The article of this key.
     pub(crate) fn find(&self, key: &str) -> Result<Option<u32>> {
+        let place = self.first_key(0, |stored| stored < key)?;
+        let Some(at) = self.key_order.get(place) else { return Ok(None) };
+        Ok((self.key(*at)? == key).then_some(*at))
+    }
+
+    /// The place in the order of keys, `from` or later, of the first key that is not `before`.
+    fn first_key(&self, from: usize, before: impl Fn(&str) -> bool) -> Result<usize> {
         let order = &self.directory()?.key_order;
-        let mut rest = &**order;
-        while !rest.is_empty() {
-            let (before, after) = rest.split_at(rest.len() / 2);
-            match self.key(after[0])?.cmp(key) {
-                std::cmp::Ordering::Equal => return Ok(Some(after[0])),
-                std::cmp::Ordering::Less => rest = &after[1..],
-                std::cmp::Ordering::Greater => rest = before,
+        let (mut start, mut end) = (from, order.len());
+        while start < end {
+            let middle = start.midpoint(end);
+            if before(self.key(order[middle])?) {
+                start = middle + 1;
+            } else {
+                end = middle;
             }
         }
-        Ok(None)
+        Ok(start)
     }
 
     /// Article `at`.

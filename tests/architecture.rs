@@ -3,8 +3,8 @@
 use std::{fs, path::Path};
 
 use passim::{
-    Cancel, Chunker, EmbedReport, Embedder, EmbeddingCache, Error, ExactIndex, Hits, HnswIndex,
-    Query, Reranker, Retriever, Searcher, StaticEmbedder, VectorIndex, Vectors,
+    Cancel, Chunker, EmbedReport, Embedder, EmbeddingCache, Error, ExactIndex, Filter, Hits,
+    HnswIndex, Query, Reranker, Retriever, Searcher, StaticEmbedder, VectorIndex, Vectors,
 };
 
 /// Every source file of the library, by its path below `src`.
@@ -90,6 +90,7 @@ fn public_types_cross_threads() {
     crosses::<Vectors>();
     crosses::<Chunker>();
     crosses::<Query>();
+    crosses::<Filter>();
     crosses::<Hits>();
     crosses::<Cancel>();
     crosses::<EmbedReport>();

@@ -26,7 +26,8 @@ use std::{
 
 use independent::{Folder, Segment, Stored, StoredPassage};
 use passim::{
-    Article, Embedder, HnswParams, IndexChoice, Mode, Query, Retriever, Role, StaticEmbedder,
+    Article, Embedder, Filter, HnswParams, IndexChoice, Mode, Query, Retriever, Role,
+    StaticEmbedder,
 };
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -110,10 +111,10 @@ fn compare_articles(folder: &Folder, retriever: &Retriever) {
 fn compare_passages(folder: &Folder, retriever: &Retriever) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&seen);
-    let query = Query::new("?").k(1).filter(move |article, passage| {
+    let query = Query::new("?").k(1).filter(Filter::by(move |article, passage| {
         into.lock().unwrap().push((article.clone(), passage.clone()));
         true
-    });
+    }));
     retriever.search(query).unwrap();
     let (seen, live) = (seen.lock().unwrap(), live(folder));
     assert_eq!((seen.len(), retriever.passages()), (live.len(), live.len()));

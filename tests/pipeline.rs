@@ -8,8 +8,8 @@ mod seeded;
 use std::{collections::BTreeMap, fs, path::Path, sync::mpsc, thread};
 
 use passim::{
-    Article, Cancel, Chunker, Embedder, Error, HnswParams, IndexChoice, Mode, ModelIdentity, Query,
-    Result, Retriever, Role, StaticEmbedder, Value, Vectors,
+    Article, Cancel, Chunker, Embedder, Error, Filter, HnswParams, IndexChoice, Mode,
+    ModelIdentity, Query, Result, Retriever, Role, StaticEmbedder, Value, Vectors,
 };
 use serde_json::Value as Json;
 
@@ -319,14 +319,25 @@ fn a_filter_lets_through_what_meets_it_and_as_many_as_there_are() {
         let all = retriever.search(Query::new("Energie").k(1_000).exact()).unwrap();
         for (part, k) in [("e", 5), ("e", 1_000), ("z", 3), ("no such key", 3)] {
             let query = Query::new("Energie").k(k).ef_search(16);
-            let hits =
-                retriever.search(query.filter(move |one, _| one.key.contains(part))).unwrap();
+            let hits = retriever
+                .search(query.filter(Filter::by(move |one, _| one.key.contains(part))))
+                .unwrap();
             let there = all.iter().filter(|hit| hit.article.contains(part)).count();
             assert_eq!(hits.len(), k.min(there), "{part} {k}");
             assert!(hits.iter().all(|hit| hit.article.contains(part)));
         }
-        let early =
-            retriever.search(Query::new("Energie").filter(|_, passage| passage.range.start == 0));
+        let meets = |key: &str| key.starts_with('m') && key != "mistral-le-chat.md";
+        let there = all.iter().filter(|hit| meets(&hit.article)).count();
+        for k in [2, 1_000] {
+            let filter = Filter::key_prefix("m").and(!Filter::key("mistral-le-chat.md"));
+            let query = Query::new("Energie").k(k).ef_search(16).filter(filter);
+            let hits = retriever.search(query).unwrap();
+            assert_eq!(hits.len(), k.min(there));
+            assert!(hits.iter().all(|hit| meets(&hit.article)));
+        }
+        let early = retriever.search(
+            Query::new("Energie").filter(Filter::by(|_, passage| passage.range.start == 0)),
+        );
         assert!(early.unwrap().iter().all(|hit| hit.range.start == 0));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fs, path::Path};
 
-use passim::{Embedder, Error, Query, Result, Retriever, RetrieverBuilder, Searcher};
+use passim::{Embedder, Error, Filter, Query, Result, Retriever, RetrieverBuilder, Searcher};
 use tempfile::TempDir;
 
 use crate::{
@@ -158,7 +158,8 @@ fn search_all(searcher: &Searcher) -> Result<Vec<f32>> {
         query().ef_search(1),
         query().k(100).ef_search(64),
         query().recall(0.5),
-        query().filter(|article, passage| article.key.len() + passage.range.start > 8),
+        query().filter(Filter::by(|article, passage| article.key.len() + passage.range.start > 8)),
+        query().filter(Filter::key_prefix("b").or(Filter::exists("x"))),
     ];
     let (mut similarities, mut refused) = (Vec::new(), None);
     for query in queries {

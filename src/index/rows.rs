@@ -1,5 +1,7 @@
 //! A set of rows: which vectors of an index a search may return.
 
+use std::ops::Range;
+
 /// A number of rows as the `u32` that rows are counted in: more are refused before an index
 /// is built.
 pub(crate) fn as_rows(len: usize) -> u32 {
@@ -84,6 +86,74 @@ impl RowSet {
         removed
     }
 
+    /// Adds all of `rows`.
+    ///
+    /// # Panics
+    ///
+    /// If one of them is not below the bound.
+    pub fn insert_range(&mut self, rows: Range<u32>) {
+        if rows.is_empty() {
+            return;
+        }
+        assert!(rows.end <= self.bound, "rows up to {} are not below {}", rows.end, self.bound);
+        let (first, last) = (rows.start as usize / 64, (rows.end - 1) as usize / 64);
+        for at in first..=last {
+            let mut mask = u64::MAX;
+            if at == first {
+                mask &= u64::MAX << (rows.start % 64);
+            }
+            if at == last {
+                mask &= u64::MAX >> (63 - (rows.end - 1) % 64);
+            }
+            self.len += (mask & !self.words[at]).count_ones() as usize;
+            self.words[at] |= mask;
+        }
+    }
+
+    /// Adds all of `rows`, which are below the bound.
+    pub(crate) fn insert_all<'r>(&mut self, rows: impl IntoIterator<Item = &'r u32>) {
+        for row in rows {
+            self.words[*row as usize / 64] |= 1 << (row % 64);
+        }
+        self.len = self.words.iter().map(|word| word.count_ones() as usize).sum();
+    }
+
+    /// Adds the rows of `other`.
+    ///
+    /// # Panics
+    ///
+    /// If its bound is another one.
+    pub fn union_with(&mut self, other: &Self) {
+        self.combine(other, |one, other| one | other);
+    }
+
+    /// Keeps the rows that are in `other`, too.
+    ///
+    /// # Panics
+    ///
+    /// If its bound is another one.
+    pub fn intersect_with(&mut self, other: &Self) {
+        self.combine(other, |one, other| one & other);
+    }
+
+    /// Takes out the rows of `other`.
+    ///
+    /// # Panics
+    ///
+    /// If its bound is another one.
+    pub fn difference_with(&mut self, other: &Self) {
+        self.combine(other, |one, other| one & !other);
+    }
+
+    fn combine(&mut self, other: &Self, word: impl Fn(u64, u64) -> u64) {
+        assert_eq!(self.bound, other.bound, "two sets of rows have different bounds");
+        self.len = 0;
+        for (one, other) in self.words.iter_mut().zip(&other.words) {
+            *one = word(*one, *other);
+            self.len += one.count_ones() as usize;
+        }
+    }
+
     /// The rows, in ascending order.
     pub fn iter(&self) -> impl Iterator<Item = u32> {
         self.words.iter().zip(0_u32..).flat_map(|(&word, at)| {
@@ -109,6 +179,34 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn sets_combine(
+            bound in 1_u32..300,
+            a in prop::collection::vec((0_u32..300, 0_u32..150), 0..4),
+            b in prop::collection::vec((0_u32..300, 0_u32..150), 0..4),
+        ) {
+            let built = |ranges: &[(u32, u32)]| {
+                let (mut rows, mut model) = (RowSet::none(bound), BTreeSet::new());
+                for (start, len) in ranges {
+                    let range = (*start).min(bound)..(start + len).min(bound);
+                    rows.insert_range(range.clone());
+                    model.extend(range);
+                }
+                (rows, model)
+            };
+            let ((a, of_a), (b, of_b)) = (built(&a), built(&b));
+            let combined = |combine: fn(&mut RowSet, &RowSet)| {
+                let mut rows = a.clone();
+                combine(&mut rows, &b);
+                assert_eq!(rows.len(), rows.iter().count());
+                rows.iter().collect::<BTreeSet<_>>()
+            };
+            prop_assert!(a.iter().eq(of_a.iter().copied()) && a.len() == of_a.len());
+            prop_assert_eq!(combined(RowSet::union_with), &of_a | &of_b);
+            prop_assert_eq!(combined(RowSet::intersect_with), &of_a & &of_b);
+            prop_assert_eq!(combined(RowSet::difference_with), &of_a - &of_b);
+        }
+
         #[test]
         fn behaves_as_a_set(bound in 1_u32..300, steps in prop::collection::vec((any::<bool>(), 0_u32..300), 0..200)) {
             let (mut rows, mut model) = (RowSet::all(bound), (0..bound).collect::<BTreeSet<_>>());

@@ -1,6 +1,6 @@
 //! Articles that are like an article.
 
-use crate::{Error, Hits, Mode, Query, Result, Searcher};
+use crate::{Error, Filter, Hits, Mode, Query, Result, Searcher};
 
 impl Searcher {
     /// The `k` articles that are closest in meaning to the article of this key, each by its best
@@ -34,9 +34,8 @@ impl Searcher {
             // Nothing is like an article without passages.
             return Ok(Some(Hits::default()));
         }
-        let own = key.to_owned();
         let query = Query::of_vector(mean).mode(Mode::Dense).k(k).per_article(1);
-        self.search(query.filter(move |article, _| article.key != own)).map(Some)
+        self.search(query.filter(!Filter::key(key))).map(Some)
     }
 
     /// The sum of the vectors of the article's passages, which has the direction of their mean;

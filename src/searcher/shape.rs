@@ -32,9 +32,7 @@ impl Searcher {
         deadline: Option<Instant>,
     ) -> Result<Hits> {
         let wanted = query.k.max(query.rerank.unwrap_or_default());
-        let segments = self.snapshot.segments.iter();
-        let parts = segments.map(|one| Ok((one, one.allowed_by(query.filter.as_ref())?)));
-        let parts: Vec<Part> = parts.collect::<Result<_>>()?;
+        let parts = self.parts(query.filter.as_ref())?;
         let given = query.vector.as_deref();
         let given = given.map(|vector| unit_query(vector, self.embedder.dim())).transpose()?;
         let vector = given.as_deref().or(vector).unwrap_or_default();

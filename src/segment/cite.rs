@@ -1,9 +1,8 @@
 //! What a row stands for: the passage with its article, as it is cited.
 
 use crate::{
-    ArticleHead, Hit, Passage, Result,
+    Hit, Passage, Result,
     fuse::Scored,
-    index::as_rows,
     sections::short_sum,
     segment::{
         Segment,
@@ -65,18 +64,5 @@ impl Segment {
     pub(super) fn head(&self, at: u32) -> Result<Head> {
         let head = self.heads.get(at as usize).and_then(HeadRecord::read);
         head.ok_or_else(|| self.damaged(at))
-    }
-
-    /// The head of article `at`. All heads are read when the first is asked for, and kept; of
-    /// those that are damaged only the ones that are asked for are an error.
-    pub(super) fn kept_head(&self, at: u32) -> Result<&ArticleHead> {
-        let all = || (0..as_rows(self.articles())).map(|at| self.article_head(at).ok()).collect();
-        let head = self.heads_in_memory.get_or_init(all)[at as usize].as_ref();
-        head.ok_or_else(|| self.damaged(at))
-    }
-
-    fn article_head(&self, at: u32) -> Result<ArticleHead> {
-        let Head { title, language, metadata, .. } = self.head(at)?;
-        Ok(ArticleHead { key: self.key(at)?.to_owned(), title, language, metadata })
     }
 }

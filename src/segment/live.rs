@@ -7,10 +7,9 @@ use std::{borrow::Cow, fmt, sync::Arc};
 #[cfg(feature = "lexical")]
 use crate::lexical::{LexicalIndex, Live};
 use crate::{
-    Article, Calibration, Cancel, Found, Hit, Result, RowSet, SearchParams, Vectors,
+    Article, Calibration, Cancel, Filter, Found, Hit, Result, RowSet, SearchParams, Vectors,
     fuse::Scored,
     index::as_rows,
-    query::Filter,
     sections::FileId,
     segment::{Draft, Segment},
 };
@@ -96,6 +95,11 @@ impl LiveSegment {
         self.removals = Some(file);
     }
 
+    /// The live articles.
+    pub(super) fn live_articles(&self) -> &RowSet {
+        &self.articles
+    }
+
     /// The live articles by their numbers.
     pub(crate) fn live(&self) -> impl Iterator<Item = u32> {
         self.articles.iter()
@@ -172,20 +176,6 @@ impl LiveSegment {
             Some(filter) => Ok(Some(Cow::Owned(self.filtered(filter)?))),
             None => Ok(self.live_rows().map(Cow::Borrowed)),
         }
-    }
-
-    /// The live rows that `filter` allows.
-    fn filtered(&self, filter: &Filter) -> Result<RowSet> {
-        let mut rows = RowSet::none(self.segment.len());
-        for at in self.articles.iter() {
-            let head = self.segment.kept_head(at)?;
-            for row in self.segment.rows_of(at)? {
-                if filter.allows(head, &self.segment.passage(row)) {
-                    rows.insert(row);
-                }
-            }
-        }
-        Ok(rows)
     }
 
     /// The live rows; `None` if all are.

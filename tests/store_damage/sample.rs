@@ -8,8 +8,8 @@ use std::{
 };
 
 use passim::{
-    Article, Error, Hits, HnswParams, IndexChoice, Query, Result, Retriever, RetrieverBuilder,
-    Route, Searcher,
+    Article, Error, Filter, Hits, HnswParams, IndexChoice, Query, Result, Retriever,
+    RetrieverBuilder, Route, Searcher,
 };
 use tempfile::TempDir;
 
@@ -90,7 +90,7 @@ fn read(folder: &Path) -> Files {
 fn queries() -> impl Iterator<Item = Query> {
     QUESTIONS.into_iter().flat_map(|question| {
         let query = || Query::new(question).k(4);
-        let even = query().filter(|head, _| head.metadata.get("even") == Some(&true.into()));
+        let even = query().filter(Filter::equals("even", true));
         [query().ef_search(16), query().exact(), even, query().recall(0.3)]
     })
 }

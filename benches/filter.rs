@@ -1,0 +1,165 @@
+//! Filters: an expression against the closure that says the same, and against no filter, over
+//! articles of one passage with vectors of 32 values.
+
+#[path = "support/extent.rs"]
+mod extent;
+#[path = "support/seeded.rs"]
+mod seeded;
+#[path = "support/words.rs"]
+mod words;
+
+use std::{cell::LazyCell, hint::black_box, path::Path};
+
+use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use passim::{Article, ArticleHead, Date, Filter, Mode, Query, Retriever, Searcher, Value};
+use tempfile::TempDir;
+
+use extent::is_quick;
+use seeded::Seeded;
+use words::WordEmbedder;
+
+const DIM: usize = 32;
+const QUESTION: &str = "w17 w170 w1700";
+
+type Closure = fn(&ArticleHead) -> bool;
+
+fn len() -> usize {
+    if is_quick() { 2_000 } else { 100_000 }
+}
+
+fn day(at: usize) -> Date {
+    let number = |at: usize| i8::try_from(at).expect("a day or a month");
+    let year = 2015 + i16::try_from(at / 336 % 10).expect("a year");
+    Date::new(year, number(at / 28 % 12) + 1, number(at % 28) + 1).expect("a day")
+}
+
+/// Articles with a rank that one in 10,000 shares, a desk that one in 100 does, and a day.
+fn articles() -> impl Iterator<Item = Article> {
+    let mut seeded = Seeded(1);
+    (0..len()).map(move |at| {
+        let words: Vec<_> = (0..12).map(|_| format!("w{}", seeded.below(3_000))).collect();
+        let (rank, desk, date) = (seeded.below(10_000), seeded.below(100), seeded.below(3_360));
+        Article::new(format!("{at:06}"), words.join(" "))
+            .title("Ein Titel")
+            .metadata("rank", i64::try_from(rank).expect("less than 10,000"))
+            .metadata("desk", format!("desk {desk}"))
+            .metadata("published", day(date))
+            .metadata("words", 12)
+    })
+}
+
+/// An index of all articles, with a graph, in a folder.
+fn index() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder for temporary files");
+    let builder = Retriever::builder().embedder(WordEmbedder::new(DIM));
+    let mut retriever = builder.create(folder.path()).expect("an empty folder");
+    retriever.add(articles()).expect("articles with keys");
+    retriever.commit().expect("a disk with room");
+    folder
+}
+
+fn open(folder: &Path) -> Searcher {
+    let builder = Retriever::builder().embedder(WordEmbedder::new(DIM));
+    builder.open_searcher(folder).expect("the index that was made")
+}
+
+/// By how much they let through: filters as expressions and as closures.
+fn filters() -> [(&'static str, Filter, Closure); 4] {
+    [
+        ("1 of 10,000", Filter::equals("rank", 17), |head| {
+            head.metadata.get("rank") == Some(&Value::Integer(17))
+        }),
+        (
+            "1 of 100",
+            Filter::equals("desk", "desk 17"),
+            |head| matches!(head.metadata.get("desk"), Some(Value::String(desk)) if desk == "desk 17"),
+        ),
+        ("half", Filter::range("published", day(0)..day(1_680)), |head| {
+            matches!(head.metadata.get("published"), Some(Value::Date(date))
+                if (day(0)..day(1_680)).contains(date))
+        }),
+        (
+            "1 of 200",
+            Filter::equals("desk", "desk 17")
+                .or(Filter::range("rank", ..100))
+                .and(!Filter::range("published", ..day(2_520))),
+            |head| {
+                let metadata = &head.metadata;
+                let of_desk =
+                    matches!(metadata.get("desk"), Some(Value::String(desk)) if desk == "desk 17");
+                let of_rank = matches!(metadata.get("rank"), Some(Value::Integer(..100)));
+                let old = matches!(metadata.get("published"), Some(Value::Date(date))
+                    if *date < day(2_520));
+                (of_desk || of_rank) && !old
+            },
+        ),
+    ]
+}
+
+fn query() -> Query {
+    Query::new(QUESTION).mode(Mode::Dense)
+}
+
+fn ask(searcher: &Searcher, query: Query) -> usize {
+    searcher.search(query).expect("an index that is whole").len()
+}
+
+fn searches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("filter");
+    let folder = LazyCell::new(index);
+    let searcher = LazyCell::new(|| open(folder.path()));
+    group.bench_function(BenchmarkId::new("none", len()), |bencher| {
+        let searcher = &*searcher;
+        bencher.iter(|| ask(searcher, black_box(query())));
+    });
+    for (share, filter, closure) in filters() {
+        let by = Filter::by(move |head, _| closure(head));
+        for (form, filter) in [("expression", filter), ("closure", by)] {
+            group.bench_function(BenchmarkId::new(format!("{share}, {form}"), len()), |bencher| {
+                let searcher = &*searcher;
+                bencher.iter(|| ask(searcher, black_box(query().filter(filter.clone()))));
+            });
+        }
+    }
+    group.finish();
+}
+
+/// The first search of a searcher that was just opened, and the second one, which may need
+/// another column.
+fn first_searches(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("filter, first search");
+    group.sample_size(20);
+    let folder = LazyCell::new(index);
+    let none: Option<Filter> = None;
+    let desk = || Some(Filter::equals("desk", "desk 17"));
+    let closure = Some(Filter::by(
+        |head, _| matches!(head.metadata.get("desk"), Some(Value::String(desk)) if desk == "desk 17"),
+    ));
+    for (form, before, filter) in [
+        ("no filter", none.clone(), none),
+        ("closure", None, closure.clone()),
+        ("texts", None, desk()),
+        ("texts after a closure", closure, desk()),
+        ("numbers after texts", desk(), Some(Filter::equals("rank", 17))),
+        ("dates after texts", desk(), Some(Filter::range("published", day(0)..day(9)))),
+    ] {
+        let filtered = |filter: &Option<Filter>| match filter.clone() {
+            Some(filter) => query().filter(filter),
+            None => query(),
+        };
+        group.bench_function(BenchmarkId::new(form, len()), |bencher| {
+            let path = folder.path();
+            let opened = || {
+                let searcher = open(path);
+                ask(&searcher, filtered(&before));
+                searcher
+            };
+            let first = |searcher: Searcher| (ask(&searcher, filtered(&filter)), searcher);
+            bencher.iter_batched(opened, first, BatchSize::PerIteration);
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, searches, first_searches);
+criterion_main!(benches);

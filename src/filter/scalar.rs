@@ -1,0 +1,171 @@
+//! Values of metadata in one order, so that they can be sorted and searched.
+
+use std::mem;
+
+use crate::{Date, Value};
+
+/// A value in an order of all values: those that compare with each other stand together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Scalar<T> {
+    Truth(bool),
+    Number(Number),
+    /// Stored, but equal to nothing and in no range.
+    NotANumber,
+    Date(Date),
+    Text(T),
+}
+
+/// A whole number or one with a fraction; they compare exactly.
+///
+/// It is the closest float, as bits that are in its order, and how far the number lies above
+/// it: rounding keeps the order, and what rounds to one float differs in the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Number {
+    rounded: i64,
+    rest: i64,
+}
+
+/// What compares with each other, in the order of [`Scalar`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Kind {
+    Truth,
+    Number,
+    Date,
+    Text,
+}
+
+impl Kind {
+    pub(crate) const ALL: [Self; 4] = [Self::Truth, Self::Number, Self::Date, Self::Text];
+
+    /// What values of it are called.
+    pub(crate) fn plural(self) -> &'static str {
+        match self {
+            Self::Truth => "booleans",
+            Self::Number => "numbers",
+            Self::Date => "dates",
+            Self::Text => "texts",
+        }
+    }
+}
+
+impl<T> Scalar<T> {
+    pub(crate) fn kind(&self) -> Kind {
+        match self {
+            Self::Truth(_) => Kind::Truth,
+            Self::Number(_) | Self::NotANumber => Kind::Number,
+            Self::Date(_) => Kind::Date,
+            Self::Text(_) => Kind::Text,
+        }
+    }
+
+    /// Whether one of them can be less than the other, or equal to it.
+    pub(crate) fn compares_with(&self, other: &Self) -> bool {
+        mem::discriminant(self) == mem::discriminant(other)
+    }
+
+    /// The value with `convert` done to its text.
+    pub(crate) fn map<'s, U>(&'s self, convert: impl FnOnce(&'s T) -> U) -> Scalar<U> {
+        match self {
+            Self::Truth(value) => Scalar::Truth(*value),
+            Self::Number(value) => Scalar::Number(*value),
+            Self::NotANumber => Scalar::NotANumber,
+            Self::Date(value) => Scalar::Date(*value),
+            Self::Text(value) => Scalar::Text(convert(value)),
+        }
+    }
+}
+
+impl<'v> From<&'v Value> for Scalar<&'v str> {
+    fn from(value: &'v Value) -> Self {
+        match value {
+            Value::Bool(value) => Self::Truth(*value),
+            Value::Integer(value) => Self::Number(Number::whole(*value)),
+            Value::Float(value) if value.is_nan() => Self::NotANumber,
+            Value::Float(value) => Self::Number(Number::float(*value)),
+            Value::Date(value) => Self::Date(*value),
+            Value::String(value) => Self::Text(value),
+        }
+    }
+}
+
+impl Number {
+    #[expect(clippy::cast_precision_loss, reason = "what is lost is the rest")]
+    #[expect(clippy::cast_possible_truncation, reason = "at most 2^63, and at most 2^10")]
+    fn whole(value: i64) -> Self {
+        let rounded = value as f64;
+        let rest = i128::from(value) - rounded as i128;
+        Self { rest: rest as i64, ..Self::float(rounded) }
+    }
+
+    /// `value`, which is a number.
+    fn float(value: f64) -> Self {
+        // Of the two zeros there is one.
+        let bits = (value + 0.0).to_bits().cast_signed();
+        // Of negative floats those with greater bits are less.
+        let rounded = if bits < 0 { bits ^ i64::MAX } else { bits };
+        Self { rounded, rest: 0 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cmp::Ordering;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Numbers where rounding matters, and any.
+    fn whole() -> impl Strategy<Value = i64> {
+        let edges = [0_i64, 1 << 53, (1 << 53) + 1, i64::MAX, i64::MIN, -(1 << 60) - 1];
+        let near = (prop::sample::select(edges.to_vec()), -600_i64..600);
+        prop_oneof![near.prop_map(|(edge, step)| edge.saturating_add(step)), any::<i64>()]
+    }
+
+    fn scalar(value: impl Into<Value>) -> Scalar<String> {
+        Scalar::from(&value.into()).map(|text| (*text).to_owned())
+    }
+
+    /// Compares without rounding: as whole numbers, where the float is not beyond them.
+    #[allow(clippy::cast_possible_truncation, reason = "floors within the range of i128")]
+    fn compare(whole: i64, float: f64) -> Ordering {
+        if float.abs() > 1e30 {
+            return if float > 0.0 { Ordering::Less } else { Ordering::Greater };
+        }
+        let floor = float.floor();
+        let fraction = if floor < float { Ordering::Less } else { Ordering::Equal };
+        i128::from(whole).cmp(&(floor as i128)).then(fraction)
+    }
+
+    proptest! {
+        #[test]
+        #[allow(clippy::cast_precision_loss, reason = "floats near whole numbers are wanted")]
+        fn whole_numbers_and_floats_compare_exactly(a in whole(), b in whole(), x in any::<f64>()) {
+            prop_assert_eq!(scalar(a).cmp(&scalar(b)), a.cmp(&b));
+            for float in [b as f64, b as f64 + 0.5, x, -x, f64::INFINITY, 0.0] {
+                prop_assert_eq!(scalar(a).cmp(&scalar(float)), compare(a, float), "{} {}", a, float);
+                let floats = float.partial_cmp(&x).unwrap();
+                prop_assert_eq!(scalar(float).cmp(&scalar(x)), floats);
+            }
+        }
+    }
+
+    #[test]
+    fn equal_numbers_are_one_value() {
+        assert_eq!(scalar(0.0), scalar(-0.0));
+        assert_eq!(scalar(-3), scalar(-3.0));
+        assert_ne!(scalar((1_i64 << 53) + 1), scalar(9_007_199_254_740_992.0));
+        assert!(scalar(f64::INFINITY) < scalar(f64::NAN));
+    }
+
+    #[test]
+    fn values_stand_by_their_kinds() {
+        let day = Date::new(2024, 2, 29).unwrap();
+        let values =
+            [scalar(true), scalar(5), scalar(f64::NAN), scalar(day), scalar(""), scalar("ä")];
+        assert!(values.is_sorted());
+        assert!(values.is_sorted_by_key(Scalar::kind));
+        assert!(!scalar(f64::NAN).compares_with(&scalar(5)));
+        assert!(scalar(0.5).compares_with(&scalar(5)));
+    }
+}

@@ -1,0 +1,247 @@
+//! Expressions that a test evaluates itself, and articles that they are about.
+
+use std::{cmp::Ordering, ops::Bound};
+
+use passim::{Article, ArticleHead, Date, Filter, Language, Value};
+use proptest::prelude::*;
+
+const NAMES: [&str; 6] = ["number", "day", "text", "mixed", "rare", "none"];
+
+/// An expression as a test evaluates it.
+#[derive(Clone, Debug)]
+pub enum Said {
+    AnyOf(&'static str, Vec<Value>),
+    Range(&'static str, Bound<Value>, Bound<Value>),
+    Prefix(&'static str, String),
+    Exists(&'static str),
+    Language(Language),
+    Key(String),
+    KeyPrefix(String),
+    /// The closure: whether the key has an even length.
+    EvenKey,
+    Not(Box<Said>),
+    All(Vec<Said>),
+    Any(Vec<Said>),
+}
+
+impl Said {
+    pub fn filter(&self) -> Filter {
+        let filters = |parts: &[Self]| parts.iter().map(Self::filter).collect::<Vec<_>>();
+        match self.clone() {
+            Self::AnyOf(name, values) => match <[Value; 1]>::try_from(values) {
+                Ok([value]) => Filter::equals(name, value),
+                Err(values) => Filter::any_of(name, values),
+            },
+            Self::Range(name, from, to) => Filter::range(name, (from, to)),
+            Self::Prefix(name, prefix) => Filter::prefix(name, prefix),
+            Self::Exists(name) => Filter::exists(name),
+            Self::Language(language) => Filter::language(language),
+            Self::Key(key) => Filter::key(key),
+            Self::KeyPrefix(prefix) => Filter::key_prefix(prefix),
+            Self::EvenKey => Filter::by(|head, _| head.key.len().is_multiple_of(2)),
+            Self::Not(part) => !part.filter(),
+            Self::All(parts) => Filter::all(filters(&parts)),
+            Self::Any(parts) => Filter::any(filters(&parts)),
+        }
+    }
+
+    pub fn is_true_of(&self, head: &ArticleHead) -> bool {
+        let value = |name: &str| head.metadata.get(name);
+        match self {
+            Self::AnyOf(name, values) => value(name).is_some_and(|stored| {
+                values.iter().any(|value| compare(stored, value) == Some(Ordering::Equal))
+            }),
+            Self::Range(name, from, to) => {
+                value(name).is_some_and(|value| between(value, from, to))
+            }
+            Self::Prefix(name, prefix) => {
+                matches!(value(name), Some(Value::String(text)) if text.starts_with(prefix))
+            }
+            Self::Exists(name) => value(name).is_some(),
+            Self::Language(language) => head.language == Some(*language),
+            Self::Key(key) => head.key == *key,
+            Self::KeyPrefix(prefix) => head.key.starts_with(prefix),
+            Self::EvenKey => head.key.len().is_multiple_of(2),
+            Self::Not(part) => !part.is_true_of(head),
+            Self::All(parts) => parts.iter().all(|part| part.is_true_of(head)),
+            Self::Any(parts) => parts.iter().any(|part| part.is_true_of(head)),
+        }
+    }
+
+    /// The names with a kind of value that is asked for.
+    pub fn asked(&self) -> Vec<(&'static str, u8)> {
+        match self {
+            Self::AnyOf(name, values) => values.iter().map(|one| (*name, kind(one))).collect(),
+            Self::Range(name, from, to) => {
+                let bounds = [from, to].into_iter().filter_map(bounding);
+                bounds.map(|value| (*name, kind(value))).collect()
+            }
+            Self::Prefix(name, _) => vec![(name, kind(&"".into()))],
+            Self::Not(part) => part.asked(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::asked).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    pub fn has_senseless_range(&self) -> bool {
+        match self {
+            Self::Range(_, from, to) => match (bounding(from), bounding(to)) {
+                (Some(from), Some(to)) => {
+                    !matches!(compare(from, to), Some(Ordering::Less | Ordering::Equal))
+                }
+                _ => false,
+            },
+            Self::Not(part) => part.has_senseless_range(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::has_senseless_range),
+            _ => false,
+        }
+    }
+}
+
+fn bounding(bound: &Bound<Value>) -> Option<&Value> {
+    match bound {
+        Bound::Included(value) | Bound::Excluded(value) => Some(value),
+        Bound::Unbounded => None,
+    }
+}
+
+/// How values compare that do; all numbers here are small.
+#[allow(clippy::cast_precision_loss, reason = "small numbers")]
+fn compare(a: &Value, b: &Value) -> Option<Ordering> {
+    match (a, b) {
+        (Value::Bool(a), Value::Bool(b)) => a.partial_cmp(b),
+        (Value::Date(a), Value::Date(b)) => a.partial_cmp(b),
+        (Value::String(a), Value::String(b)) => a.as_bytes().partial_cmp(b.as_bytes()),
+        (Value::Integer(a), Value::Integer(b)) => a.partial_cmp(b),
+        (Value::Integer(a), Value::Float(b)) => (*a as f64).partial_cmp(b),
+        (Value::Float(a), Value::Integer(b)) => a.partial_cmp(&(*b as f64)),
+        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        _ => None,
+    }
+}
+
+fn between(value: &Value, from: &Bound<Value>, to: &Bound<Value>) -> bool {
+    use Ordering::{Equal, Greater, Less};
+    let is = |bound: &Value, wanted: &[Ordering]| {
+        compare(value, bound).is_some_and(|order| wanted.contains(&order))
+    };
+    let after = match from {
+        Bound::Included(from) => is(from, &[Greater, Equal]),
+        Bound::Excluded(from) => is(from, &[Greater]),
+        Bound::Unbounded => true,
+    };
+    let before = match to {
+        Bound::Included(to) => is(to, &[Less, Equal]),
+        Bound::Excluded(to) => is(to, &[Less]),
+        Bound::Unbounded => true,
+    };
+    after && before
+}
+
+pub fn kind(value: &Value) -> u8 {
+    match value {
+        Value::Bool(_) => 0,
+        Value::Integer(_) | Value::Float(_) => 1,
+        Value::Date(_) => 2,
+        _ => 3,
+    }
+}
+
+fn number() -> impl Strategy<Value = Value> {
+    prop_oneof![
+        (-3_i64..4).prop_map(Value::from),
+        (-7_i32..8).prop_map(|halves| Value::from(f64::from(halves) / 2.0)),
+        prop::sample::select(vec![-0.0, f64::INFINITY]).prop_map(Value::from),
+    ]
+}
+
+fn day() -> impl Strategy<Value = Value> {
+    (1_i8..4, 1_i8..4).prop_map(|(month, day)| Date::new(2024, month, day).unwrap().into())
+}
+
+fn text() -> impl Strategy<Value = Value> {
+    "[abä]{0,3}".prop_map(Value::from)
+}
+
+fn any_value() -> impl Strategy<Value = Value> {
+    prop_oneof![number(), day(), text(), any::<bool>().prop_map(Value::from)]
+}
+
+/// A value that most articles with this name could have.
+fn value_of(name: &str) -> BoxedStrategy<Value> {
+    match name {
+        "number" => number().boxed(),
+        "day" => day().boxed(),
+        "text" | "rare" => text().boxed(),
+        _ => any_value().boxed(),
+    }
+}
+
+pub fn article() -> impl Strategy<Value = Article> {
+    let stored = |name| prop::option::weighted(0.7, value_of(name));
+    let mixed = prop_oneof![9 => any_value(), 1 => Just(Value::from(f64::NAN))];
+    let language =
+        prop::sample::select(vec![None, Some(Language::German), Some(Language::English)]);
+    let values = (stored("number"), stored("day"), stored("text"), prop::option::of(mixed));
+    let rare = prop::option::weighted(0.1, text());
+    ("[ab/]{1,4}", language, values, rare, 0_usize..25).prop_map(
+        |(key, language, (number, day, text, mixed), rare, sentences)| {
+            let mut article = Article::new(key, "Ein Satz steht hier. ".repeat(sentences));
+            article.language = language;
+            for (name, value) in NAMES.into_iter().zip([number, day, text, mixed, rare]) {
+                if let Some(value) = value {
+                    article.metadata.insert(name.to_owned(), value);
+                }
+            }
+            article
+        },
+    )
+}
+
+fn range() -> impl Strategy<Value = Said> {
+    prop::sample::select(&NAMES[..]).prop_flat_map(|name| {
+        let bound = || {
+            (value_of(name), 0..5).prop_map(|(value, form)| match form {
+                0 => Bound::Unbounded,
+                1 | 2 => Bound::Excluded(value),
+                _ => Bound::Included(value),
+            })
+        };
+        (bound(), bound()).prop_map(move |(from, to)| {
+            let turned = match (bounding(&from), bounding(&to)) {
+                (Some(a), Some(b)) => compare(a, b) == Some(Ordering::Greater),
+                _ => false,
+            };
+            let (from, to) = if turned { (to, from) } else { (from, to) };
+            Said::Range(name, from, to)
+        })
+    })
+}
+
+pub fn said() -> impl Strategy<Value = Said> {
+    let name = || prop::sample::select(&NAMES[..]);
+    let any_of = name().prop_flat_map(|name| {
+        let values = prop::collection::vec(value_of(name), 0..4);
+        values.prop_map(move |values| Said::AnyOf(name, values))
+    });
+    let condition = prop_oneof![
+        3 => any_of,
+        3 => range(),
+        1 => (prop::sample::select(vec!["text", "mixed", "none"]), "[abä]{0,2}")
+            .prop_map(|(name, prefix)| Said::Prefix(name, prefix)),
+        1 => name().prop_map(Said::Exists),
+        1 => prop::sample::select(vec![Language::German, Language::English])
+            .prop_map(Said::Language),
+        1 => "[ab/]{1,2}".prop_map(Said::Key),
+        1 => "[ab/]{0,2}".prop_map(Said::KeyPrefix),
+        1 => Just(Said::EvenKey),
+    ];
+    condition.prop_recursive(3, 12, 4, |inner| {
+        let parts = || prop::collection::vec(inner.clone(), 0..4);
+        prop_oneof![
+            inner.clone().prop_map(|part| Said::Not(Box::new(part))),
+            parts().prop_map(Said::All),
+            parts().prop_map(Said::Any),
+        ]
+    })
+}
