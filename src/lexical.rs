@@ -9,6 +9,8 @@ mod analyzer;
 mod draft;
 mod inverted;
 mod language;
+#[cfg(test)]
+mod measure;
 mod merge;
 mod score;
 mod search;

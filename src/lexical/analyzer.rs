@@ -8,7 +8,8 @@ use rustc_hash::FxHashMap;
 use super::words::{folded, words, written};
 use crate::{Language, Result, embed::Splitter};
 
-/// The version of these rules: terms of another one are not comparable.
+/// The version of these rules, of the lists of [`stop`](super::stop) that weigh with them, and of
+/// the pieces that cut compounds: terms of another one are not comparable.
 pub(crate) const ANALYSIS: u32 = 1;
 
 /// Shortest part of a compound, in characters.
@@ -195,6 +196,13 @@ mod tests {
         assert_eq!(german, ["arzt", "arzt", "haus", "haus", "strass", "strass"]);
         let english = wholes("connections connected running runs", Language::English);
         assert_eq!(english, ["connect", "connect", "run", "run"]);
+    }
+
+    #[test]
+    fn the_version_stands_for_the_pieces() {
+        let pieces = Splitter::bundled().unwrap().fingerprint();
+        let message = "compounds are cut by other pieces now: raise ANALYSIS";
+        assert_eq!((ANALYSIS, pieces), (1, 4_013_763_635_343_344_022), "{message}");
     }
 
     #[test]

@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+#[cfg(test)]
+use super::Model;
 use super::{StaticEmbedder, cut::Cut};
 use crate::Result;
 
@@ -23,7 +25,15 @@ impl Splitter {
         Ok(Self { embedder, cut: Cut::default(), places: Vec::new() })
     }
 
-    /// Where the pieces of `word`, a lower-case word, are in it: those of the least cost together, or the word if it is a piece. Characters without a piece are in none.
+    /// A hash of all pieces and their costs.
+    #[cfg(test)]
+    pub(crate) fn fingerprint(&self) -> u64 {
+        let Model { bytes, layout, .. } = &*self.embedder.0;
+        xxhash_rust::xxh3::xxh3_64(&bytes[layout.vocabulary.clone()])
+    }
+
+    /// Where the pieces of `word`, a lower-case word, are in it: those of the least cost together,
+    /// or the word if it is a piece. Characters without a piece are in none.
     pub(crate) fn split(&mut self, word: &str) -> &[Range<usize>] {
         let Self { embedder, cut, places } = self;
         embedder.0.pieces.split(word, cut, places);
