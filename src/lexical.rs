@@ -9,8 +9,6 @@ mod analyzer;
 mod draft;
 mod inverted;
 mod language;
-#[cfg(test)]
-mod measure;
 mod merge;
 mod score;
 mod search;
