@@ -11,7 +11,7 @@ use passim::{Article, Chunker, Context, Error, Excerpt, Query, Result, Retriever
 fn retriever() -> Retriever {
     let sentence = |at: usize| format!("Satz {at} handelt von Zug {at} und seinem Bahnhof. ");
     let text: String = (0..12).map(sentence).collect();
-    let chunker = Chunker::default().max_tokens(20);
+    let chunker = Chunker::default().max_tokens(14);
     let mut retriever = Retriever::builder().chunker(chunker).in_memory().unwrap();
     retriever.add([Article::new("zug.txt", text).title("Züge")]).unwrap();
     assert_eq!(retriever.passages(), 12);

@@ -116,8 +116,9 @@ fn scores_do_not_depend_on_segments() {
 
     let index = IndexChoice::Exact;
     let mut stepwise = Retriever::builder().index(index).create(folder.path()).unwrap();
-    for from in (0..400).step_by(50) {
-        stepwise.add((from..from + 50).map(article)).unwrap();
+    // So few are added last that they stay a segment of their own.
+    for added in [0..200, 200..380, 380..400] {
+        stepwise.add(added.map(article)).unwrap();
         stepwise.commit().unwrap();
     }
     for at in (0..400).step_by(5) {
