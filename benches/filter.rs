@@ -8,7 +8,7 @@ mod seeded;
 #[path = "support/words.rs"]
 mod words;
 
-use std::{cell::LazyCell, hint::black_box, path::Path};
+use std::{hint::black_box, path::Path};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
 use passim::{Article, ArticleHead, Date, Filter, Mode, Query, Retriever, Searcher, Value};
@@ -104,20 +104,17 @@ fn ask(searcher: &Searcher, query: Query) -> usize {
     searcher.search(query).expect("an index that is whole").len()
 }
 
-fn searches(criterion: &mut Criterion) {
+fn searches(criterion: &mut Criterion, folder: &Path) {
     let mut group = criterion.benchmark_group("filter");
-    let folder = LazyCell::new(index);
-    let searcher = LazyCell::new(|| open(folder.path()));
+    let searcher = open(folder);
     group.bench_function(BenchmarkId::new("none", len()), |bencher| {
-        let searcher = &*searcher;
-        bencher.iter(|| ask(searcher, black_box(query())));
+        bencher.iter(|| ask(&searcher, black_box(query())));
     });
     for (share, filter, closure) in filters() {
         let by = Filter::by(move |head, _| closure(head));
         for (form, filter) in [("expression", filter), ("closure", by)] {
             group.bench_function(BenchmarkId::new(format!("{share}, {form}"), len()), |bencher| {
-                let searcher = &*searcher;
-                bencher.iter(|| ask(searcher, black_box(query().filter(filter.clone()))));
+                bencher.iter(|| ask(&searcher, black_box(query().filter(filter.clone()))));
             });
         }
     }
@@ -126,10 +123,9 @@ fn searches(criterion: &mut Criterion) {
 
 /// The first search of a searcher that was just opened, and the second one, which may need
 /// another column.
-fn first_searches(criterion: &mut Criterion) {
+fn first_searches(criterion: &mut Criterion, folder: &Path) {
     let mut group = criterion.benchmark_group("filter, first search");
     group.sample_size(20);
-    let folder = LazyCell::new(index);
     let none: Option<Filter> = None;
     let desk = || Some(Filter::equals("desk", "desk 17"));
     let closure = Some(Filter::by(
@@ -148,9 +144,8 @@ fn first_searches(criterion: &mut Criterion) {
             None => query(),
         };
         group.bench_function(BenchmarkId::new(form, len()), |bencher| {
-            let path = folder.path();
             let opened = || {
-                let searcher = open(path);
+                let searcher = open(folder);
                 ask(&searcher, filtered(&before));
                 searcher
             };
@@ -161,5 +156,11 @@ fn first_searches(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, searches, first_searches);
+fn filters_of_one_index(criterion: &mut Criterion) {
+    let folder = index();
+    searches(criterion, folder.path());
+    first_searches(criterion, folder.path());
+}
+
+criterion_group!(benches, filters_of_one_index);
 criterion_main!(benches);

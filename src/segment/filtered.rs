@@ -117,10 +117,12 @@ impl Segment {
 
     /// All rows of `articles`.
     fn rows_of_all(&self, articles: &RowSet) -> Result<RowSet> {
+        let first_rows = self.first_rows()?;
+        let first_row = |at: u32| first_rows.get(at as usize).copied().unwrap_or(self.len());
         let mut rows = RowSet::none(self.len());
         let mut run = 0..0;
         for at in articles.iter() {
-            let of_one = self.rows_of(at)?;
+            let of_one = first_row(at)..first_row(at + 1);
             if run.end == of_one.start {
                 run.end = of_one.end;
             } else {
