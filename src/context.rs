@@ -130,14 +130,11 @@ impl Searcher {
         let mut wanted: Vec<Wanted> = Vec::new();
         let mut places: FxHashMap<&str, usize> = FxHashMap::default();
         for (rank, hit) in hits.iter().enumerate() {
-            let place = match places.get(hit.article.as_str()) {
-                Some(place) => *place,
-                None => {
-                    wanted.push(self.wanted(hit)?);
-                    *places.entry(&hit.article).or_insert(wanted.len() - 1)
-                }
-            };
-            let Wanted { passages, hits, .. } = &mut wanted[place];
+            if !places.contains_key(hit.article.as_str()) {
+                places.insert(&hit.article, wanted.len());
+                wanted.push(self.wanted(hit)?);
+            }
+            let Wanted { passages, hits, .. } = &mut wanted[places[hit.article.as_str()]];
             let passage = passages.iter().position(|passage| passage.range == hit.range);
             hits.entry(passage.ok_or_else(|| gone(hit))?).or_insert(rank);
         }

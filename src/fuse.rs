@@ -32,7 +32,7 @@ impl Ranks {
 
 impl Scored {
     /// By its similarity alone.
-    pub(crate) fn dense(&Neighbor { row, similarity }: &Neighbor) -> Self {
+    pub(crate) fn dense(Neighbor { row, similarity }: Neighbor) -> Self {
         Self {
             row,
             score: similarity,

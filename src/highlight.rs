@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::{EmbeddingCache, Hit, Query, Result, Role, Searcher, index, sentences};
+use crate::{
+    EmbeddingCache, Hit, Query, Result, Role, Searcher, index, searcher::words::words_in, sentences,
+};
 
 /// Where in a hit the question is spoken of: for people who look at it, and for citations of one
 /// sentence. All places are bytes of the article's text.
@@ -78,7 +80,7 @@ impl Searcher {
         };
         Ok(Highlights {
             sentences: ranges.iter().zip(vectors.rows()).map(sentence).collect(),
-            words: self.words_in(&query, hit)?.iter().map(shifted).collect(),
+            words: words_in(hit, &query)?.iter().map(shifted).collect(),
         })
     }
 }

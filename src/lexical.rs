@@ -95,9 +95,9 @@ impl LexicalIndex {
             bytes.extend(number.to_le_bytes());
         }
         bytes.extend(words.to_le_bytes());
-        files.iter().for_each(|file| bytes.extend((file.len() as u64).to_le_bytes()));
-        lengths.iter().for_each(|length| bytes.extend(length.to_le_bytes()));
-        files.iter().for_each(|file| bytes.extend_from_slice(file));
+        bytes.extend(files.iter().flat_map(|file| (file.len() as u64).to_le_bytes()));
+        bytes.extend(lengths.iter().flat_map(|length| length.to_le_bytes()));
+        bytes.extend(files.into_iter().flatten());
         Self::open(bytes.into()).map_err(|refusal| refusal.about("a lexical index just built"))
     }
 

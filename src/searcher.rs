@@ -7,7 +7,7 @@ mod explained;
 mod related;
 mod shape;
 #[cfg_attr(not(feature = "lexical"), path = "searcher/no_words.rs")]
-mod words;
+pub(crate) mod words;
 
 use std::{
     cmp::Ordering,

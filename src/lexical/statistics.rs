@@ -49,7 +49,9 @@ impl Statistics {
             }
         }
         // A passage has terms of one language, so hardly any is counted twice.
-        rows_with.iter_mut().for_each(|rows| *rows = passages.min(*rows));
+        for rows in &mut rows_with {
+            *rows = passages.min(*rows);
+        }
         let worth = groups.iter().zip(&rows_with);
         let worth = worth.map(|(group, rows)| group.weight * idf(*rows, passages)).collect();
         Ok(Self { passages, words, rows_with, worth })

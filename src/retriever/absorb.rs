@@ -40,7 +40,7 @@ struct Incoming {
 
 /// A passage as it is embedded.
 struct Text {
-    text: String,
+    told: String,
     /// Of its article.
     language: Option<Language>,
     /// The segment and row of its vector, if it is the text of a passage that it replaces.
@@ -127,7 +127,7 @@ impl Retriever {
         let texts: Vec<Vec<Text>> = texts.collect();
         let texts: Vec<&Text> = texts.iter().flatten().collect();
         let vectors = self.vectors_of(&texts, before, &mut absorbed)?;
-        let passages = texts.iter().map(|text| (text.text.as_str(), text.language));
+        let passages = texts.iter().map(|text| (text.told.as_str(), text.language));
         let words = Words::of(&passages.collect::<Vec<_>>())?;
         let mut segments = self.segments().to_vec();
         let mut draft = Draft::default();
@@ -188,7 +188,7 @@ impl Retriever {
         absorbed: &mut Absorbed,
     ) -> Result<Vectors> {
         let new = texts.iter().filter(|text| text.known.is_none());
-        let new: Vec<&str> = new.map(|text| text.text.as_str()).collect();
+        let new: Vec<&str> = new.map(|text| text.told.as_str()).collect();
         absorbed.reused = texts.len() - new.len();
         let vectors;
         (vectors, absorbed.embedding) = self.embed(Role::Passage, &new, before)?;
@@ -217,7 +217,7 @@ impl Retriever {
         let known = known.unwrap_or_default();
         let texts = passages.iter().map(|passage| passage.text_in_context(article));
         let language = told.language;
-        texts.map(|text| Text { known: known.get(&text).copied(), language, text }).collect()
+        texts.map(|told| Text { known: known.get(&told).copied(), language, told }).collect()
     }
 
     /// The texts of the passages of article `at` of `segment`, with the places of their vectors.

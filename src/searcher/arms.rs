@@ -45,7 +45,7 @@ pub(super) fn closest(
     for (part, (segment, allowed)) in (0..).zip(parts) {
         let Found { neighbors, plan } = segment.closest(vector, params, allowed.as_deref())?;
         let similar = neighbors.iter().filter(|one| one.similarity >= min_similarity);
-        found.extend(similar.map(|one| Placed { part, scored: Scored::dense(one) }));
+        found.extend(similar.map(|one| Placed { part, scored: Scored::dense(*one) }));
         plans.push(plan);
     }
     let mut ranking = ranking(found, params.k, plans);

@@ -2,11 +2,9 @@
 
 use std::ops::Range;
 
-use crate::{Hit, Query, Result, Searcher};
+use crate::{Hit, Query, Result};
 
-impl Searcher {
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with the feature")]
-    pub(crate) fn words_in(&self, _: &Query, _: &Hit) -> Result<Vec<Range<usize>>> {
-        Ok(Vec::new())
-    }
+#[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
+pub(crate) fn words_in(_: &Hit, _: &Query) -> Result<Vec<Range<usize>>> {
+    Ok(Vec::new())
 }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::{
-    Hit, Query, Result, SearchParams, Searcher, WordShare,
+    Hit, Query, Result, SearchParams, WordShare,
     fuse::Scored,
     lexical::{Analyzer, Statistics, TermShare, Terms},
     searcher::arms::{Part, Placed, Ranking, ranking},
@@ -16,19 +16,17 @@ pub(super) struct Words {
     statistics: Statistics,
 }
 
-impl Searcher {
-    /// Where in the text of `hit` the words of `query` are, stop words apart.
-    pub(crate) fn words_in(&self, query: &Query, hit: &Hit) -> Result<Vec<Range<usize>>> {
-        let mut analyzer = Analyzer::new()?;
-        let terms = Terms::of(&query.text, &mut analyzer);
-        let mut places: Vec<Range<usize>> = Vec::new();
-        analyzer.terms(&hit.text, hit.language, |term, place, _| {
-            if terms.tell(term) && places.last() != Some(&place) {
-                places.push(place);
-            }
-        });
-        Ok(places)
-    }
+/// Where in the text of `hit` the words of `query` are, stop words apart.
+pub(crate) fn words_in(hit: &Hit, query: &Query) -> Result<Vec<Range<usize>>> {
+    let mut analyzer = Analyzer::new()?;
+    let terms = Terms::of(&query.text, &mut analyzer);
+    let mut places: Vec<Range<usize>> = Vec::new();
+    analyzer.terms(&hit.text, hit.language, |term, place, _| {
+        if terms.tell(term) && places.last() != Some(&place) {
+            places.push(place);
+        }
+    });
+    Ok(places)
 }
 
 impl Words {
@@ -70,15 +68,16 @@ impl Words {
     /// What each word adds to the BM25 of `row` of `segment`.
     pub(super) fn explain(&self, segment: &LiveSegment, row: u32) -> Result<Vec<WordShare>> {
         let shares = segment.lexical()?.explain(&self.terms, &self.statistics, row)?;
-        let shared = |TermShare { place, terms, weight, passages, idf, times, share }| WordShare {
-            place,
-            terms: terms.into_iter().collect(),
-            weight,
-            passages,
-            idf,
-            times,
-            share,
-        };
-        Ok(shares.into_iter().map(shared).collect())
+        let share_of =
+            |TermShare { place, terms, weight, passages, idf, times, share }| WordShare {
+                place,
+                terms: terms.into_iter().collect(),
+                weight,
+                passages,
+                idf,
+                times,
+                share,
+            };
+        Ok(shares.into_iter().map(share_of).collect())
     }
 }
