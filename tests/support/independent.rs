@@ -204,7 +204,12 @@ impl Segment {
         if graph.is_some() {
             tags.extend([70, 71, 72, 80, 81, 82, 83, 84, 85, 86]);
         }
-        assert_eq!(file.tags(), tags);
+        let mut found = file.tags();
+        if found.last() == Some(&110) {
+            found.pop();
+            check_words(file.section(110), passages);
+        }
+        assert_eq!(found, tags);
         let graph = graph.map(|shape| Graph::read(file, &shape, passages));
         let points = graph.as_ref().map_or(passages, |graph| graph.first_rows.len());
         let articles = articles_of(file, articles, passages);
@@ -236,6 +241,17 @@ impl Segment {
             self.articles[at as usize].removed = true;
         }
     }
+}
+
+/// The lexical index has as many passages as it should, and no other length than it says.
+fn check_words(words: &[u8], passages: usize) {
+    let u32_at = |at: usize| u32::from_le_bytes(words[at..at + 4].try_into().unwrap());
+    let u64_at = |at: usize| u64::from_le_bytes(words[at..at + 8].try_into().unwrap());
+    assert_eq!((u32_at(0), u32_at(8), u32_at(12)), (1, u32::try_from(passages).unwrap(), 0));
+    let lengths = (0..passages).map(|row| u64::from(u32_at(48 + 4 * row)));
+    assert_eq!(lengths.sum::<u64>(), u64_at(16));
+    let files: u64 = [24, 32, 40].map(u64_at).iter().sum();
+    assert_eq!(words.len() as u64, 48 + 4 * passages as u64 + files);
 }
 
 fn articles_of(file: &File, count: usize, passages: usize) -> Vec<Stored> {
