@@ -49,6 +49,10 @@ fn each_foreign_crate_has_one_home() {
         ("unicode_segmentation::", "chunk/unicode.rs"),
         ("memmap2::", "array/map.rs"),
         ("use lru::", "embed/cache/recent.rs"),
+        ("frostem::", "lexical/analyzer.rs"),
+        ("stable_deref_trait::", "lexical/stable.rs"),
+        ("tantivy::", "lexical/inverted.rs"),
+        ("whatlang::", "lexical/language.rs"),
         ("unicode_normalization::", "embed/bundled/rules.rs"),
         ("walkdir::", "files.rs"),
     ] {
@@ -66,6 +70,7 @@ fn unsafe_code_is_in_the_kernel_and_where_files_are_mapped() {
         !kernel.is_empty() && kernel.iter().all(|name| name.starts_with("kernel")),
         "{files:?}"
     );
+    assert_eq!(files_with("unsafe impl"), ["lexical/stable.rs"]);
 }
 
 #[test]

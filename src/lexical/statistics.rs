@@ -39,7 +39,9 @@ impl Statistics {
             }
         }
         // A passage has terms of one language, so hardly any is counted twice.
-        rows_with.iter_mut().for_each(|rows| *rows = passages.min(*rows));
+        for rows in &mut rows_with {
+            *rows = passages.min(*rows);
+        }
         let worth = groups.iter().zip(&rows_with);
         let worth = worth.map(|(group, rows)| group.weight * idf(*rows, passages)).collect();
         Ok(Self { passages, words, rows_with, worth })
@@ -49,6 +51,13 @@ impl Statistics {
     /// question, without end. Terms that no passage has count as the rarest ones do.
     pub(crate) fn most(&self) -> f32 {
         (K1 + 1.0) * self.worth.iter().sum::<f32>()
+    }
+
+    /// The groups: what adds most to a score first, of equal ones what comes first.
+    pub(super) fn order(&self) -> impl Iterator<Item = usize> {
+        let mut order: Vec<usize> = (0..self.worth.len()).collect();
+        order.sort_by(|a, b| self.worth[*b].total_cmp(&self.worth[*a]));
+        order.into_iter()
     }
 
     /// In how many passages one of the terms of `group` is.

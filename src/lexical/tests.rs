@@ -51,6 +51,7 @@ fn never() -> bool {
 }
 
 /// BM25 told from the texts alone.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 fn told(passages: &[(String, Language)], terms: &Terms) -> Vec<f32> {
     let mut analyzer = Analyzer::new().unwrap();
     let (mut counts, mut lengths) = (Vec::new(), Vec::new());
@@ -64,7 +65,7 @@ fn told(passages: &[(String, Language)], terms: &Terms) -> Vec<f32> {
         lengths.push(length);
     }
     let n = passages.len() as f64;
-    let mean = f64::from(lengths.iter().sum::<u32>()) / n;
+    let mean = f64::from(lengths.iter().sum::<u32>().max(1)) / n;
     let scores = counts.iter().zip(&lengths).map(|(count, length)| {
         let shares = terms.groups.iter().map(|group| {
             let of = |term: &String, count: &BTreeMap<String, u32>| count.get(term).copied();
@@ -98,7 +99,9 @@ proptest! {
         let scores = index.scores(&terms, &statistics, &rows).unwrap();
         let allowed = removed.map(|removed| {
             let mut allowed = RowSet::all(index.len());
-            removed.iter().for_each(|row| { allowed.remove(*row); });
+            for row in removed {
+                allowed.remove(row);
+            }
             allowed
         });
         let is_allowed = |row: u32| allowed.as_ref().is_none_or(|allowed| allowed.contains(row));
@@ -111,7 +114,8 @@ proptest! {
         prop_assert!(scores.iter().all(|score| *score <= statistics.most()));
         for (row, score) in rows.iter().zip(&scores) {
             let shares = index.explain(&terms, &statistics, *row).unwrap();
-            prop_assert_eq!(shares.iter().map(|share| share.share).sum::<f32>(), *score);
+            let sum = shares.iter().fold(0.0, |sum: f32, share| sum + share.share);
+            prop_assert_eq!(sum.to_bits(), score.to_bits());
         }
     }
 
@@ -210,6 +214,6 @@ fn a_search_can_be_stopped() {
     let passages: Vec<_> = (0..9_000).map(|_| ("Haus".to_owned(), Language::German)).collect();
     let (index, terms) = (build(&passages), terms("Haus"));
     let statistics = Statistics::gather(&terms, [&index]).unwrap();
-    let stopped = index.best(&terms, &statistics, 10_000, None, || true);
-    assert!(matches!(stopped, Err(Error::Cancelled)));
+    let stopped = index.best(&terms, &statistics, 10_000, None, || true).unwrap();
+    assert!((1..9_000).contains(&stopped.len()), "{}", stopped.len());
 }
