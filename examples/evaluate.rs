@@ -114,7 +114,9 @@ fn run(args: &Args) -> Result<(), Failure> {
         rows.extend(measured);
     }
     if args.output == Output::Table && sets.len() > 1 {
-        table::means(&rows, &args.modes).iter().for_each(|line| println!("{line}"));
+        for line in table::means(&rows, &args.modes) {
+            println!("{line}");
+        }
     }
     Ok(())
 }

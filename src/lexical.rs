@@ -18,6 +18,7 @@ mod stop;
 mod terms;
 #[cfg(test)]
 mod tests;
+mod walk;
 mod words;
 
 use std::ops::Range;
@@ -87,7 +88,7 @@ impl LexicalIndex {
     fn of(lengths: &[u32], files: &Stored<Vec<u8>>) -> Result<Self> {
         let words: u64 = lengths.iter().copied().map(u64::from).sum();
         let rows = crate::index::as_rows(lengths.len());
-        let files = [&files.terms, &files.postings, &files.positions];
+        let files = [&files.terms, &files.postings, &files.positions].map(Vec::as_slice);
         let mut bytes = Vec::with_capacity(
             HEADER + size_of_val(lengths) + files.iter().map(|file| file.len()).sum::<usize>(),
         );
@@ -97,7 +98,7 @@ impl LexicalIndex {
         bytes.extend(words.to_le_bytes());
         bytes.extend(files.iter().flat_map(|file| (file.len() as u64).to_le_bytes()));
         bytes.extend(lengths.iter().flat_map(|length| length.to_le_bytes()));
-        bytes.extend(files.into_iter().flatten());
+        bytes.extend_from_slice(&files.concat());
         Self::open(bytes.into()).map_err(|refusal| refusal.about("a lexical index just built"))
     }
 

@@ -52,6 +52,10 @@ fn each_foreign_crate_has_one_home() {
         ("frostem::", "lexical/analyzer.rs"),
         ("whatlang::", "lexical/language.rs"),
         ("use lru::", "embed/cache/recent.rs"),
+        ("frostem::", "lexical/analyzer.rs"),
+        ("stable_deref_trait::", "lexical/stable.rs"),
+        ("tantivy::", "lexical/inverted.rs"),
+        ("whatlang::", "lexical/language.rs"),
         ("unicode_normalization::", "embed/bundled/rules.rs"),
         ("walkdir::", "files.rs"),
     ] {
@@ -69,6 +73,7 @@ fn unsafe_code_is_in_the_kernel_and_where_files_are_mapped() {
         !kernel.is_empty() && kernel.iter().all(|name| name.starts_with("kernel")),
         "{files:?}"
     );
+    assert_eq!(files_with("unsafe impl"), ["lexical/stable.rs"]);
 }
 
 #[test]

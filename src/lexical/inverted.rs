@@ -6,11 +6,11 @@
 use std::{
     fmt, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 use tantivy::{
-    DocSet, Index, InvertedIndexReader, SegmentReader, TERMINATED, TantivyError,
+    Index, InvertedIndexReader, SegmentReader, TERMINATED, TantivyError,
     columnar::ColumnarWriter,
     directory::{
         CompositeWrite, Directory, FileHandle, FileSlice, OwnedBytes, WatchCallback, WatchHandle,
@@ -18,7 +18,7 @@ use tantivy::{
         error::{DeleteError, OpenReadError, OpenWriteError},
         footer::Footer,
     },
-    postings::{FieldSerializer, Postings, SegmentPostings},
+    postings::{BlockSegmentPostings, FieldSerializer, TermInfo},
     schema::{Field, IndexRecordOption, Schema, TextFieldIndexing, TextOptions},
     termdict::TermMerger,
 };
@@ -28,6 +28,9 @@ use crate::array::Array;
 
 /// The row after all others.
 pub(super) const END: u32 = TERMINATED;
+
+/// Postings that are stored together.
+const BLOCK: usize = 128;
 
 /// What is stored of each term in a row: how often it is there.
 const RECORD: IndexRecordOption = IndexRecordOption::WithFreqs;
@@ -141,7 +144,6 @@ impl Inverted {
                 postings: part(parts.postings),
                 positions: part(parts.positions),
             },
-            rows,
         };
         let index = Index::open(files)?;
         let segment = index.searchable_segments()?.pop();
@@ -164,37 +166,69 @@ impl Inverted {
     /// The postings of `term`, at their first row; `None` if it is in no row.
     pub(super) fn cursor(&self, term: &str) -> io::Result<Option<Cursor>> {
         let info = self.reader.terms().get(term)?;
-        info.map(|info| Ok(Cursor(self.reader.read_postings_from_terminfo(&info, RECORD)?)))
-            .transpose()
+        info.map(|info| Cursor::new(&self.reader, &info)).transpose()
     }
 }
 
 /// A place in the postings of a term.
-pub(super) struct Cursor(SegmentPostings);
+pub(super) struct Cursor {
+    postings: BlockSegmentPostings,
+    /// In the block of postings; what follows the last row there is [`END`].
+    at: usize,
+}
 
 impl Cursor {
+    /// Of the term that is told by `info`, at its first row.
+    fn new(reader: &InvertedIndexReader, info: &TermInfo) -> io::Result<Self> {
+        Ok(Self { postings: reader.read_block_postings_from_terminfo(info, RECORD)?, at: 0 })
+    }
+
     /// The row that it is at, or [`END`].
     #[inline]
     pub(super) fn row(&self) -> u32 {
-        self.0.doc()
+        self.postings.doc(self.at)
     }
 
     /// How often the term is in the row.
     #[inline]
     pub(super) fn times(&self) -> u32 {
-        self.0.term_freq()
+        self.postings.freq(self.at)
     }
 
     /// Goes to the next row.
     #[inline]
-    pub(super) fn advance(&mut self) -> u32 {
-        self.0.advance()
+    pub(super) fn advance(&mut self) {
+        self.at += 1;
+        if self.at == BLOCK {
+            self.at = 0;
+            self.postings.advance();
+        }
     }
 
-    /// Goes on to the first row from `row` on, unless it is there.
+    /// Goes on to the first row from `row` on, unless it is there or behind.
     #[inline]
-    pub(super) fn seek(&mut self, row: u32) -> u32 {
-        if self.row() < row { self.0.seek(row) } else { self.row() }
+    pub(super) fn seek(&mut self, row: u32) {
+        if self.row() < row {
+            self.at = self.postings.seek(row);
+        }
+    }
+
+    /// Gives `take` the rows below `end` that follow, each with how often the term is there.
+    #[inline]
+    pub(super) fn read_to(&mut self, end: u32, mut take: impl FnMut(u32, u32)) {
+        while self.row() < end {
+            let rows = self.postings.docs().iter().zip(self.postings.freqs()).skip(self.at);
+            let mut read = 0;
+            for (&row, &times) in rows.take_while(|(row, _)| **row < end) {
+                take(row, times);
+                read += 1;
+            }
+            self.at += read;
+            if self.at == BLOCK {
+                self.at = 0;
+                self.postings.advance();
+            }
+        }
     }
 }
 
@@ -207,10 +241,9 @@ pub(super) fn merged<E: From<io::Error>>(
     let streams = parts.iter().map(|part| part.reader.terms().stream());
     let mut terms = TermMerger::new(streams.collect::<io::Result<_>>()?);
     while terms.advance() {
-        let mut postings = terms.current_segment_ords_and_term_infos().map(|(at, info)| {
-            let postings = parts[at].reader.read_postings_from_terminfo(&info, RECORD)?;
-            Ok((at, Cursor(postings)))
-        });
+        let mut postings = terms
+            .current_segment_ords_and_term_infos()
+            .map(|(at, info)| Ok((at, Cursor::new(&parts[at].reader, &info)?)));
         take(terms.key(), &mut postings)?;
     }
     Ok(())
@@ -221,7 +254,6 @@ pub(super) fn merged<E: From<io::Error>>(
 struct Files {
     meta: Vec<u8>,
     stored: Stored<FileSlice>,
-    rows: u32,
 }
 
 impl Clone for Stored<FileSlice> {
@@ -243,19 +275,28 @@ fn meta(schema: &Schema, rows: u32) -> io::Result<Vec<u8>> {
     Ok(serde_json::to_vec(&meta)?)
 }
 
-impl Files {
-    /// A file without columns, parts or content.
-    fn empty(&self, extension: &str) -> io::Result<Option<Vec<u8>>> {
-        let mut file = Vec::new();
-        match extension {
-            "fast" => ColumnarWriter::default().serialize(self.rows, None, &mut file)?,
-            "fieldnorm" => CompositeWrite::wrap(&mut file).close()?,
-            "store" => {}
-            _ => return Ok(None),
-        }
-        append_footer(&mut file)?;
-        Ok(Some(file))
+/// The file with this extension, if it is one of those without columns, parts or content.
+fn empty(extension: &str) -> io::Result<Option<Vec<u8>>> {
+    let mut file = Vec::new();
+    match extension {
+        "fast" => file.extend_from_slice(no_columns()?),
+        "fieldnorm" => CompositeWrite::wrap(&mut file).close()?,
+        "store" => {}
+        _ => return Ok(None),
     }
+    append_footer(&mut file)?;
+    Ok(Some(file))
+}
+
+/// A table without columns. Making it needs far more memory than it has, so it is made once.
+fn no_columns() -> io::Result<&'static [u8]> {
+    static TABLE: OnceLock<Vec<u8>> = OnceLock::new();
+    if let Some(table) = TABLE.get() {
+        return Ok(table);
+    }
+    let mut table = Vec::new();
+    ColumnarWriter::default().serialize(0, None, &mut table)?;
+    Ok(TABLE.get_or_init(|| table))
 }
 
 impl Directory for Files {
@@ -266,9 +307,8 @@ impl Directory for Files {
             "idx" => self.stored.postings.clone(),
             "pos" => self.stored.positions.clone(),
             other => {
-                let empty = self.empty(other);
-                let empty =
-                    empty.map_err(|error| OpenReadError::wrap_io_error(error, path.to_owned()))?;
+                let empty = empty(other)
+                    .map_err(|error| OpenReadError::wrap_io_error(error, path.to_owned()))?;
                 FileSlice::from(empty.ok_or_else(|| missing(path))?)
             }
         };

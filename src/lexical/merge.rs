@@ -52,12 +52,11 @@ fn renumber(len: u32, rows: &[u32], next: &mut impl Iterator<Item = u32>) -> Vec
 impl inverted::Cursor {
     /// Adds all that follows to `postings`, by the new `numbers` of the rows.
     fn copy(&mut self, numbers: &[u32], postings: &mut Vec<Posting>) {
-        while self.row() != END {
-            let number = numbers[self.row() as usize];
+        self.read_to(END, |row, times| {
+            let number = numbers[row as usize];
             if number != END {
-                postings.push((number, self.times()));
+                postings.push((number, times));
             }
-            self.advance();
-        }
+        });
     }
 }

@@ -1,22 +1,16 @@
 //! The passages of a segment that a question's words are in, with their scores.
 //!
-//! All ways to a score add up the shares of the groups in the order of the question: the same
-//! passage has the same bits in each of them.
+//! All ways to a score add up the shares of the groups in one order, that of what they add at
+//! most: the same passage has the same bits in each of them.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
+use std::collections::BTreeSet;
 
 use super::{
     LexicalIndex, Statistics, TermShare, Terms,
     inverted::{Cursor, END},
-    score::Weigher,
-    terms::Group,
+    walk::{Walk, length},
 };
 use crate::{Result, RowSet};
-
-/// Passages that are scored between two looks at whether to stop.
-const AT_ONCE: u32 = 1 << 12;
-/// More than the rounding of sums of shares in another order.
-const SLACK: f32 = 1.000_1;
 
 impl LexicalIndex {
     /// In how many of the `live` rows, or of all, `term` is.
@@ -50,22 +44,9 @@ impl LexicalIndex {
         stop: impl Fn() -> bool,
     ) -> Result<Vec<(u32, f32)>> {
         let streams = self.streams(terms, statistics)?;
-        let mut walk = Walk::new(self, streams, statistics.weigher(), terms.groups.len(), n);
-        let mut left = AT_ONCE;
-        while let Some(row) = walk.next_row() {
-            left -= 1;
-            if left == 0 {
-                left = AT_ONCE;
-                if stop() {
-                    break;
-                }
-            }
-            if allowed.is_none_or(|allowed| allowed.contains(row)) {
-                walk.consider(row);
-            }
-            walk.leave(row);
-        }
-        Ok(walk.best.into_sorted())
+        let mut walk = Walk::new(self.lengths(), streams, statistics.weigher(), n);
+        while walk.step(allowed) && !stop() {}
+        Ok(walk.into_best())
     }
 
     /// The scores of `rows`, which are in ascending order; 0 where no term is.
@@ -79,19 +60,20 @@ impl LexicalIndex {
         statistics: &Statistics,
         rows: &[u32],
     ) -> Result<Vec<f32>> {
-        let weigher = statistics.weigher();
+        let (weigher, lengths) = (statistics.weigher(), self.lengths());
         let mut scores = vec![0.0; rows.len()];
         for mut stream in self.streams(terms, statistics)? {
             for (&row, score) in rows.iter().zip(&mut scores) {
                 if stream.seek(row) == row {
-                    *score += weigher.share(stream.top, stream.times(), self.length(row));
+                    *score += weigher.share(stream.top, stream.times(), length(lengths, row));
                 }
             }
         }
         Ok(scores)
     }
 
-    /// What each group of `terms` adds to the score of `row`, in order.
+    /// What each group of `terms` adds to the score of `row`: first what adds most at best, in
+    /// whose order the shares add up to the score.
     ///
     /// # Errors
     ///
@@ -102,10 +84,11 @@ impl LexicalIndex {
         statistics: &Statistics,
         row: u32,
     ) -> Result<Vec<TermShare>> {
-        let share = |(at, group): (usize, &Group)| {
-            let mut stream = self.stream(at, group, statistics)?;
+        let (weigher, length) = (statistics.weigher(), length(self.lengths(), row));
+        let share = |at: usize| {
+            let group = &terms.groups[at];
+            let mut stream = self.stream(&group.terms, statistics.top(at))?;
             let times = if stream.seek(row) == row { stream.times() } else { 0 };
-            let share = statistics.weigher().share(stream.top, times, self.length(row));
             Ok(TermShare {
                 place: group.place.clone(),
                 terms: group.terms.clone(),
@@ -113,38 +96,36 @@ impl LexicalIndex {
                 passages: statistics.rows_with(at),
                 idf: statistics.idf(at),
                 times,
-                share: if times == 0 { 0.0 } else { share },
+                share: if times == 0 { 0.0 } else { weigher.share(stream.top, times, length) },
             })
         };
-        terms.groups.iter().enumerate().map(share).collect()
+        statistics.order().map(share).collect()
     }
 
-    /// The postings of all groups that are in a row.
+    /// The postings of all groups that are in a row, what adds most first.
     fn streams(&self, terms: &Terms, statistics: &Statistics) -> Result<Vec<Stream>> {
-        let streams = terms.groups.iter().enumerate();
-        let streams = streams.map(|(at, group)| self.stream(at, group, statistics));
+        let stream = |at: usize| self.stream(&terms.groups[at].terms, statistics.top(at));
         let some = |stream: &Result<Stream>| !stream.as_ref().is_ok_and(|s| s.row == END);
-        streams.filter(some).collect()
+        statistics.order().map(stream).filter(some).collect()
     }
 
-    fn stream(&self, at: usize, group: &Group, statistics: &Statistics) -> Result<Stream> {
-        let cursors = group.terms.iter().map(|term| self.inverted.cursor(term));
+    fn stream(&self, terms: &BTreeSet<String>, top: f32) -> Result<Stream> {
+        let cursors = terms.iter().map(|term| self.inverted.cursor(term));
         let cursors: Result<Vec<_>, _> = cursors.filter_map(Result::transpose).collect();
         let cursors = cursors.map_err(|_| self.unreadable())?;
-        let mut stream = Stream { group: at, top: statistics.top(at), cursors, row: END };
+        let mut stream = Stream { top, cursors, row: END };
         stream.settle();
         Ok(stream)
     }
 }
 
 /// The rows of a group of terms, one after the other.
-struct Stream {
-    group: usize,
+pub(super) struct Stream {
     /// The most that it adds to a score.
-    top: f32,
-    cursors: Vec<Cursor>,
+    pub(super) top: f32,
     /// Where it is, or [`END`].
-    row: u32,
+    pub(super) row: u32,
+    cursors: Vec<Cursor>,
 }
 
 impl Stream {
@@ -153,25 +134,11 @@ impl Stream {
         self.row
     }
 
-    /// Goes on to the first row after where it is.
-    #[inline]
-    fn advance(&mut self) {
-        let row = self.row;
-        for cursor in &mut self.cursors {
-            if cursor.row() == row {
-                cursor.advance();
-            }
-        }
-        self.settle();
-    }
-
     /// Goes on to the first row from `row` on, unless it is there or behind.
     #[inline]
-    fn seek(&mut self, row: u32) -> u32 {
+    pub(super) fn seek(&mut self, row: u32) -> u32 {
         if self.row < row {
-            for cursor in &mut self.cursors {
-                cursor.seek(row);
-            }
+            self.cursors.iter_mut().for_each(|cursor| cursor.seek(row));
             self.settle();
         }
         self.row
@@ -179,153 +146,25 @@ impl Stream {
 
     /// How often its terms are in the row that it is at.
     #[inline]
-    fn times(&self) -> u32 {
+    pub(super) fn times(&self) -> u32 {
         let here = self.cursors.iter().filter(|cursor| cursor.row() == self.row);
         here.fold(0, |times, cursor| times.saturating_add(cursor.times()))
     }
-}
 
-/// A walk along all postings, row by row, which leaves out what cannot be among the best.
-///
-/// # Source
-///
-/// `MaxScore`: Turtle & Flood (1995), *Query Evaluation: Strategies and Optimizations*.
-struct Walk<'a> {
-    index: &'a LexicalIndex,
-    weigher: Weigher,
-    /// What adds least first.
-    streams: Vec<Stream>,
-    /// The most that a stream and all before it add.
-    reach: Vec<f32>,
-    /// Number of streams that together make no row one of the best: they are only asked about
-    /// rows of the others.
-    passive: usize,
-    /// By group: what it adds to the score of a row.
-    shares: Vec<f32>,
-    best: Best,
-}
-
-impl<'a> Walk<'a> {
-    fn new(
-        index: &'a LexicalIndex,
-        mut streams: Vec<Stream>,
-        weigher: Weigher,
-        groups: usize,
-        n: usize,
-    ) -> Self {
-        streams.sort_by(|a, b| a.top.total_cmp(&b.top));
-        let mut sum = 0.0;
-        let reach = streams.iter().map(|stream| {
-            sum += stream.top;
-            sum * SLACK
-        });
-        let reach = reach.collect();
-        // Nothing is one of the best none.
-        let passive = if n == 0 { streams.len() } else { 0 };
-        let (shares, best) = (vec![0.0; groups], Best { n, rows: BinaryHeap::new() });
-        Self { index, weigher, streams, reach, passive, shares, best }
-    }
-
-    /// The next row that may be one of the best.
+    /// Gives `take` the rows below `end` that follow, each with how often the terms are there.
     #[inline]
-    fn next_row(&self) -> Option<u32> {
-        let rows = self.streams[self.passive..].iter().map(|stream| stream.row);
-        rows.min().filter(|row| *row != END)
-    }
-
-    /// Takes `row` among the best if it is one.
-    fn consider(&mut self, row: u32) {
-        let Self { index, weigher, streams, reach, passive, shares, best } = self;
-        let length = index.length(row);
-        let least = best.least();
-        shares.fill(0.0);
-        let (asked, leading) = streams.split_at_mut(*passive);
-        let mut sum = 0.0;
-        for stream in leading.iter().filter(|stream| stream.row == row) {
-            let share = weigher.share(stream.top, stream.times(), length);
-            shares[stream.group] = share;
-            sum += share;
+    pub(super) fn read_to(&mut self, end: u32, mut take: impl FnMut(u32, u32)) {
+        if let [cursor] = &mut self.cursors[..] {
+            cursor.read_to(end, take);
+            self.row = cursor.row();
+            return;
         }
-        for (stream, reach) in asked.iter_mut().zip(reach).rev() {
-            if (sum + *reach) * SLACK < least {
-                return;
-            }
-            if stream.seek(row) == row {
-                let share = weigher.share(stream.top, stream.times(), length);
-                shares[stream.group] = share;
-                sum += share;
-            }
+        while self.row < end {
+            take(self.row, self.times());
+            let row = self.row;
+            let here = self.cursors.iter_mut().filter(|cursor| cursor.row() == row);
+            here.for_each(Cursor::advance);
+            self.settle();
         }
-        // What is not there adds 0, which changes no bit.
-        best.offer(Ranked { score: shares.iter().sum(), row });
-        let least = best.least();
-        while *passive < streams.len() && self.reach[*passive] < least {
-            *passive += 1;
-        }
-    }
-
-    /// Goes on behind `row`.
-    #[inline]
-    fn leave(&mut self, row: u32) {
-        for stream in &mut self.streams[self.passive..] {
-            if stream.row == row {
-                stream.advance();
-            }
-        }
-    }
-}
-
-/// A row with its score; what is better is less.
-struct Ranked {
-    score: f32,
-    row: u32,
-}
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.score.total_cmp(&self.score).then(self.row.cmp(&other.row))
-    }
-}
-
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for Ranked {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for Ranked {}
-
-/// The `n` best rows so far.
-struct Best {
-    n: usize,
-    rows: BinaryHeap<Ranked>,
-}
-
-impl Best {
-    /// What a row must have at least to be one of them.
-    #[inline]
-    fn least(&self) -> f32 {
-        if self.rows.len() < self.n {
-            return f32::NEG_INFINITY;
-        }
-        self.rows.peek().map_or(f32::INFINITY, |worst| worst.score)
-    }
-
-    fn offer(&mut self, row: Ranked) {
-        if self.rows.len() < self.n {
-            self.rows.push(row);
-        } else if let Some(mut worst) = self.rows.peek_mut().filter(|worst| row < **worst) {
-            *worst = row;
-        }
-    }
-
-    fn into_sorted(self) -> Vec<(u32, f32)> {
-        self.rows.into_sorted_vec().into_iter().map(|Ranked { score, row }| (row, score)).collect()
     }
 }

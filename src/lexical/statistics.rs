@@ -63,6 +63,13 @@ impl Statistics {
         (K1 + 1.0) * self.worth.iter().sum::<f32>()
     }
 
+    /// The groups: what adds most to a score first, of equal ones what comes first.
+    pub(super) fn order(&self) -> impl Iterator<Item = usize> {
+        let mut order: Vec<usize> = (0..self.worth.len()).collect();
+        order.sort_by(|a, b| self.worth[*b].total_cmp(&self.worth[*a]));
+        order.into_iter()
+    }
+
     /// In how many passages one of the terms of `group` is.
     pub(super) fn rows_with(&self, group: usize) -> u64 {
         self.rows_with[group]
