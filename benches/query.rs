@@ -17,7 +17,7 @@ mod seeded;
 use std::{cell::LazyCell, hint::black_box};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{Article, Retriever};
+use passim::{Article, Mode, Query, Retriever};
 
 use datasets::{DataSet, Source};
 use extent::sizes;
@@ -64,14 +64,23 @@ fn question_to_hits(criterion: &mut Criterion) {
     let questions = corpus::texts(2, QUERIES, 8);
     let mut group = criterion.benchmark_group("question");
     group.throughput(Throughput::Elements(QUERIES as u64));
-    group.bench_function(format!("search/{} passages", retriever.passages()), |bencher| {
-        bencher.iter(|| {
-            questions.iter().map(|one| retriever.search(one)).collect::<Result<Vec<_>, _>>()
+    let passages = retriever.passages();
+    let mut modes = vec![Mode::Dense, Mode::default()];
+    modes.dedup();
+    for mode in modes {
+        let queries: Vec<_> = questions.iter().map(|one| Query::new(one).mode(mode)).collect();
+        group.bench_function(format!("search/{mode:?}/{passages} passages"), |bencher| {
+            bencher.iter(|| {
+                queries
+                    .iter()
+                    .map(|one| retriever.search(one.clone()))
+                    .collect::<Result<Vec<_>, _>>()
+            });
         });
-    });
-    group.bench_function(format!("search_many/{} passages", retriever.passages()), |bencher| {
-        bencher.iter(|| retriever.search_many(black_box(&questions)));
-    });
+        group.bench_function(format!("search_many/{mode:?}/{passages} passages"), |bencher| {
+            bencher.iter(|| retriever.search_many(black_box(&queries)));
+        });
+    }
     group.finish();
 }
 

@@ -23,6 +23,8 @@ use crate::{Article, Embedder, Error, Passage, Result};
 use atom::Atoms;
 use context::Contexts;
 use fit::Fitter;
+#[cfg(feature = "lexical")]
+pub(crate) use language::guess as guess_language;
 pub use sentence::{Sentences, sentences};
 
 /// Splits articles into passages.

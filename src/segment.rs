@@ -71,6 +71,7 @@ pub(crate) struct Segment {
     passages: Array<PassageRow>,
     vectors: Arc<Vectors>,
     index: SegmentIndex,
+    #[cfg_attr(not(feature = "lexical"), expect(dead_code, reason = "there are none"))]
     words: Words,
     /// `None` in memory.
     file: Option<SegmentFile>,

@@ -1,16 +1,9 @@
-//! A guess whether a text is German or English, for the rules in which the two differ.
+//! A guess whether a text is German or English, for the rules in which the two differ: in German
+//! a capital says little, since nouns have one, and a number with a stop is an ordinal; in English
+//! a capital begins a sentence or a name, and a stop after a number ends a sentence.
 
 use super::words::Kind;
-
-/// The two languages whose rules are known; a text in any other is treated as one of them.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) enum Language {
-    /// A capital says little, since nouns have one; a number with a stop is an ordinal.
-    #[default]
-    German,
-    /// A capital begins a sentence or a name; a stop after a number ends a sentence.
-    English,
-}
+use crate::Language;
 
 /// How much of a text is read for the guess, in bytes.
 const READ: usize = 300;
@@ -18,22 +11,20 @@ const READ: usize = 300;
 /// By how many words one language must lead for no more to be read.
 const ENOUGH: i32 = 3;
 
-impl Language {
-    /// The language of `text` by its function words, if there are any.
-    pub(super) fn guess(text: &str) -> Option<Self> {
-        let read = &text[..text.floor_char_boundary(READ)];
-        let mut balance = 0;
-        for word in read.split([' ', '\n']) {
-            balance += evidence(word);
-            if balance.abs() == ENOUGH {
-                break;
-            }
+/// The language of `text` by its function words, if there are any.
+pub(crate) fn guess(text: &str) -> Option<Language> {
+    let read = &text[..text.floor_char_boundary(READ)];
+    let mut balance = 0;
+    for word in read.split([' ', '\n']) {
+        balance += evidence(word);
+        if balance.abs() == ENOUGH {
+            break;
         }
-        match balance {
-            0 => None,
-            1.. => Some(Self::English),
-            _ => Some(Self::German),
-        }
+    }
+    match balance {
+        0 => None,
+        1.. => Some(Language::English),
+        _ => Some(Language::German),
     }
 }
 
@@ -52,8 +43,8 @@ mod tests {
 
     #[test]
     fn function_words_decide() {
-        assert_eq!(Language::guess("He was born on May 3."), Some(Language::English));
-        assert_eq!(Language::guess("Er kam am 3. Mai."), Some(Language::German));
-        assert_eq!(Language::guess("Kapitel 3. Methoden"), None);
+        assert_eq!(guess("He was born on May 3."), Some(Language::English));
+        assert_eq!(guess("Er kam am 3. Mai."), Some(Language::German));
+        assert_eq!(guess("Kapitel 3. Methoden"), None);
     }
 }

@@ -4,10 +4,11 @@ use std::{iter::FusedIterator, ops::Range};
 
 use super::aside::Asides;
 use super::block::{Block, Blocks, Kind};
-use super::language::Language;
+use super::language::guess;
 use super::marks::is_stop;
 use super::stop::Stop;
 use super::unicode::{is_boundary, is_space, trim};
+use crate::Language;
 
 /// The sentences of `text`, for German and English.
 ///
@@ -69,8 +70,8 @@ pub(super) struct Splitter {
     whole: bool,
     /// Where the current block starts, until its language was asked for.
     unread: Option<usize>,
-    /// The language last guessed.
-    language: Language,
+    /// The language last guessed, if one was.
+    language: Option<Language>,
 }
 
 impl Splitter {
@@ -116,9 +117,9 @@ impl Splitter {
     /// The language of `block`, which begins where the text does and ends where the block ends.
     fn language(&mut self, block: &str) -> Language {
         if let Some(start) = self.unread.take() {
-            self.language = Language::guess(&block[start..]).unwrap_or(self.language);
+            self.language = guess(&block[start..]).or(self.language);
         }
-        self.language
+        self.language.unwrap_or(Language::German)
     }
 }
 

@@ -2,11 +2,11 @@
 
 use super::aside::Place;
 use super::follow::{Follow, Start};
-use super::language::Language;
 use super::marks::{is_closer, is_dash, is_emoji, is_quote, is_stop, is_wide_stop};
 use super::token::{Token, is_roman};
 use super::unicode::is_space;
 use super::words::Kind;
+use crate::Language;
 
 /// Smileys that belong to the sentence they follow.
 const SMILEYS: [&str; 10] = [":-)", ":)", ";-)", ";)", ":-(", ":(", ":-D", ":D", ":-P", ":P"];
