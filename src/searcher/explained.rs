@@ -1,17 +1,14 @@
 //! What the scores of hits are made of.
 
+use crate::{Explanation, Hit, searcher::arms::Placed};
+#[cfg(feature = "lexical")]
 use crate::{
-    Explanation, Hit, Query, Result,
-    searcher::arms::{Part, Placed},
+    Result,
+    searcher::{arms::Part, words::Words},
 };
 
 /// Gives `hits`, which are those of `found`, their explanations.
-pub(super) fn explain(
-    hits: &mut [Hit],
-    found: &[Placed],
-    parts: &[Part],
-    query: &Query,
-) -> Result<()> {
+pub(super) fn explain(hits: &mut [Hit], found: &[Placed]) {
     for (hit, Placed { scored, .. }) in hits.iter_mut().zip(found) {
         hit.explanation = Some(Box::new(Explanation {
             similarity: scored.similarity,
@@ -22,18 +19,17 @@ pub(super) fn explain(
             ..Explanation::default()
         }));
     }
-    #[cfg(feature = "lexical")]
-    if query.mode.compares_words() {
-        return explain_words(hits, found, parts, query);
-    }
-    #[cfg(not(feature = "lexical"))]
-    let _ = (parts, query);
-    Ok(())
 }
 
+/// Adds to the explanations of `hits` what the words of the question say.
 #[cfg(feature = "lexical")]
-fn explain_words(hits: &mut [Hit], found: &[Placed], parts: &[Part], query: &Query) -> Result<()> {
-    let words = super::words::Words::of(parts, &query.text)?;
+pub(super) fn explain_words(
+    hits: &mut [Hit],
+    found: &[Placed],
+    parts: &[Part],
+    question: &str,
+) -> Result<()> {
+    let words = Words::of(parts, question)?;
     for (hit, Placed { part, scored }) in hits.iter_mut().zip(found) {
         if let Some(explanation) = &mut hit.explanation {
             explanation.most_bm25 = Some(words.most());

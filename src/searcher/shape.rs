@@ -41,30 +41,45 @@ impl Searcher {
         let mut params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
         loop {
             let Ranking { mut found, all, plans } = ranked(&parts, vector, query, &params)?;
-            if let Some(most) = query.per_article {
-                keep_of_each_article(&mut found, most, &parts);
-            }
-            if let Some(most) = query.distinct {
-                keep_distinct(&mut found, most, &parts)?;
-            }
-            if let Some(diversity) = query.diversity {
-                diversify(&mut found, diversity, wanted, &parts)?;
-            }
-            found.truncate(wanted);
+            keep(&mut found, query, wanted, &parts)?;
             if found.len() < wanted && !all && !params.ended() {
                 params.k = params.k.saturating_mul(MORE);
                 continue;
             }
-            let hits = found.iter().map(|one| parts[one.part as usize].0.hit(one.scored));
-            let mut hits: Vec<Hit> = hits.collect::<Result<_>>()?;
-            if query.explain {
-                explained::explain(&mut hits, &found, &parts, query)?;
-            }
             // Vectors and their plans tell themselves whether all were looked at.
             let ended = query.mode != Mode::Dense && params.ended();
-            return Ok(Hits { found: hits, plans, ended });
+            return Ok(Hits { found: hits(&found, query, &parts)?, plans, ended });
         }
     }
+}
+
+/// Keeps the `wanted` best that `query` lets through.
+fn keep(found: &mut Vec<Placed>, query: &Query, wanted: usize, parts: &[Part]) -> Result<()> {
+    if let Some(most) = query.per_article {
+        keep_of_each_article(found, most, parts);
+    }
+    if let Some(most) = query.distinct {
+        keep_distinct(found, most, parts)?;
+    }
+    if let Some(diversity) = query.diversity {
+        diversify(found, diversity, wanted, parts)?;
+    }
+    found.truncate(wanted);
+    Ok(())
+}
+
+/// The hits that `found` stand for, explained if `query` asks for it.
+fn hits(found: &[Placed], query: &Query, parts: &[Part]) -> Result<Vec<Hit>> {
+    let hits = found.iter().map(|one| parts[one.part as usize].0.hit(one.scored));
+    let mut hits: Vec<Hit> = hits.collect::<Result<_>>()?;
+    if query.explain {
+        explained::explain(&mut hits, found);
+        #[cfg(feature = "lexical")]
+        if query.mode.compares_words() {
+            explained::explain_words(&mut hits, found, parts, &query.text)?;
+        }
+    }
+    Ok(hits)
 }
 
 /// The `params.k` best passages, by the mode of `query`.

@@ -4,17 +4,17 @@ use crate::{Language, Result, sections::Part, segment::Segment};
 
 /// Nothing.
 #[derive(Debug, Default)]
-pub(crate) struct Words;
+pub(crate) struct Words(());
 
 impl Words {
     #[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
     pub(crate) fn of(_: &[(&str, Option<Language>)]) -> Result<Self> {
-        Ok(Self)
+        Ok(Self(()))
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
     pub(crate) fn joined(_: &[(&Segment, &[u32])]) -> Result<Self> {
-        Ok(Self)
+        Ok(Self(()))
     }
 }
 
