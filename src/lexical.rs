@@ -21,7 +21,10 @@ mod tests;
 mod walk;
 mod words;
 
-use std::ops::Range;
+use std::{
+    ops::Range,
+    panic::{AssertUnwindSafe, catch_unwind},
+};
 
 use crate::{
     Error, Result, RowSet,
@@ -78,10 +81,15 @@ impl LexicalIndex {
         require(rows < inverted::END, "its lexical index has more passages than there can be")?;
         let parts = parts(&bytes, rows)
             .ok_or(Refusal::Corrupt("its lexical index has another length than it says"))?;
-        let inverted = Inverted::open(bytes.clone(), parts, rows);
-        let inverted =
-            inverted.map_err(|_| Refusal::Corrupt("its lexical index is not readable"))?;
+        let inverted = unharmed(|| Inverted::open(bytes.clone(), parts, rows).ok()).flatten();
+        let inverted = inverted.ok_or(Refusal::Corrupt("its lexical index is not readable"))?;
         Ok(Self { bytes, rows, words, inverted })
+    }
+
+    /// What `read` returns, or that the index cannot be read, if tantivy panics: it trusts its
+    /// files, and bytes with the right checksum may still be none of its own.
+    fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
+        unharmed(read).unwrap_or_else(|| Err(self.unreadable()))
     }
 
     /// Puts an index together from `lengths`, the words of every passage, and the files.
@@ -136,6 +144,12 @@ impl LexicalIndex {
             None => refusal.about("an index in memory"),
         }
     }
+}
+
+/// What `read` returns; `None` if it panics.
+fn unharmed<T>(read: impl FnOnce() -> T) -> Option<T> {
+    // Nothing that is read is changed, and what is made of it is dropped.
+    catch_unwind(AssertUnwindSafe(read)).ok()
 }
 
 /// Where the files are in `bytes`; `None` if they are not all that follows the lengths.

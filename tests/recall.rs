@@ -324,7 +324,8 @@ fn a_corpus_that_cannot_reach_it_compares_all() {
         retriever.commit().unwrap();
         let hits = by_recall(&retriever.searcher(), "Strom", target);
         assert_eq!(ways(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
-        assert_eq!(hits.to_vec(), retriever.search(Query::new("Strom").exact()).unwrap().to_vec());
+        let exact = Query::new("Strom").mode(Mode::Dense).exact();
+        assert_eq!(hits.to_vec(), retriever.search(exact).unwrap().to_vec());
     }
     let deep = Query::new("Strom").k(Retriever::CALIBRATED_K + 1).recall(0.5);
     let hits = retriever.search(deep).unwrap();

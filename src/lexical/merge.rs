@@ -16,6 +16,11 @@ impl LexicalIndex {
     /// [`Error::Lexical`](crate::Error::Lexical) if it would be larger than an index can be, or a
     /// part cannot be read.
     pub(crate) fn merge(parts: &[(&Self, &[u32])]) -> Result<Self> {
+        let merged = || Self::merged(parts);
+        parts.first().map_or_else(merged, |(first, _)| first.guarded(merged))
+    }
+
+    fn merged(parts: &[(&Self, &[u32])]) -> Result<Self> {
         let lengths: Vec<u32> = parts
             .iter()
             .flat_map(|(part, rows)| rows.iter().map(|row| part.length(*row)))

@@ -16,16 +16,19 @@ impl LexicalIndex {
     /// In how many of the `live` rows, or of all, `term` is.
     pub(super) fn rows_with(&self, term: &str, live: Option<&RowSet>) -> Result<u32> {
         let Some(live) = live else {
-            return self.inverted.rows_with(term).map_err(|_| self.unreadable());
+            let rows = || self.inverted.rows_with(term).map_err(|_| self.unreadable());
+            return self.guarded(rows);
         };
-        let cursor = self.inverted.cursor(term).map_err(|_| self.unreadable())?;
-        let Some(mut cursor) = cursor else { return Ok(0) };
-        let mut rows = 0;
-        while cursor.row() != END {
-            rows += u32::from(live.contains(cursor.row()));
-            cursor.advance();
-        }
-        Ok(rows)
+        self.guarded(|| {
+            let cursor = self.inverted.cursor(term).map_err(|_| self.unreadable())?;
+            let Some(mut cursor) = cursor else { return Ok(0) };
+            let mut rows = 0;
+            while cursor.row() != END {
+                rows += u32::from(live.contains(cursor.row()));
+                cursor.advance();
+            }
+            Ok(rows)
+        })
     }
 
     /// The `n` rows with the highest scores of those in `allowed`, or of all: the best first, of
@@ -43,10 +46,12 @@ impl LexicalIndex {
         allowed: Option<&RowSet>,
         stop: impl Fn() -> bool,
     ) -> Result<Vec<(u32, f32)>> {
-        let streams = self.streams(terms, statistics)?;
-        let mut walk = Walk::new(self.lengths(), streams, statistics.weigher(), n);
-        while walk.step(allowed) && !stop() {}
-        Ok(walk.into_best())
+        self.guarded(|| {
+            let streams = self.streams(terms, statistics)?;
+            let mut walk = Walk::new(self.lengths(), streams, statistics.weigher(), n);
+            while walk.step(allowed) && !stop() {}
+            Ok(walk.into_best())
+        })
     }
 
     /// The scores of `rows`, which are in ascending order; 0 where no term is.
@@ -61,15 +66,17 @@ impl LexicalIndex {
         rows: &[u32],
     ) -> Result<Vec<f32>> {
         let (weigher, lengths) = (statistics.weigher(), self.lengths());
-        let mut scores = vec![0.0; rows.len()];
-        for mut stream in self.streams(terms, statistics)? {
-            for (&row, score) in rows.iter().zip(&mut scores) {
-                if stream.seek(row) == row {
-                    *score += weigher.share(stream.top, stream.times(), length(lengths, row));
+        self.guarded(|| {
+            let mut scores = vec![0.0; rows.len()];
+            for mut stream in self.streams(terms, statistics)? {
+                for (&row, score) in rows.iter().zip(&mut scores) {
+                    if stream.seek(row) == row {
+                        *score += weigher.share(stream.top, stream.times(), length(lengths, row));
+                    }
                 }
             }
-        }
-        Ok(scores)
+            Ok(scores)
+        })
     }
 
     /// What each group of `terms` adds to the score of `row`: first what adds most at best, in
@@ -99,7 +106,7 @@ impl LexicalIndex {
                 share: if times == 0 { 0.0 } else { weigher.share(stream.top, times, length) },
             })
         };
-        statistics.order().map(share).collect()
+        self.guarded(|| statistics.order().map(share).collect())
     }
 
     /// The postings of all groups that are in a row, what adds most first.

@@ -42,7 +42,11 @@ fn headers_that_lie_are_refused() {
     let mut tried = 0;
     for (name, bytes) in &sample.files {
         let end = table_end(bytes);
-        for at in (8..end).step_by(4).filter(|at| *at != 56 && *at != 60) {
+        // Under another tag the words are not known, and are made anew of the texts.
+        let words = File::of(bytes).sections.iter().position(|(tag, _)| *tag == 110);
+        let words = words.map(|place| 64 + 32 * place);
+        let tried_at = |at: &usize| ![56, 60].contains(at) && Some(*at) != words;
+        for at in (8..end).step_by(4).filter(tried_at) {
             for number in NUMBERS {
                 let mut other = bytes.clone();
                 let length = (end - at).min(if at < 16 || at == 32 { 4 } else { 8 });
@@ -138,7 +142,8 @@ fn sections_that_are_missing_are_refused() {
     let sample = crate::sample();
     for (name, bytes) in &sample.files {
         let file = File::of(bytes);
-        for at in 0..file.sections.len() {
+        // Words are made anew of the texts.
+        for at in (0..file.sections.len()).filter(|at| file.sections[*at].0 != 110) {
             let mut other = file.clone();
             let (tag, _) = other.sections.remove(at);
             let what = format!("without section {tag}");

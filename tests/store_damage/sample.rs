@@ -8,7 +8,7 @@ use std::{
 };
 
 use passim::{
-    Article, Error, Filter, Hits, HnswParams, IndexChoice, Query, Result, Retriever,
+    Article, Error, Filter, Hits, HnswParams, IndexChoice, Mode, Query, Result, Retriever,
     RetrieverBuilder, Route, Searcher,
 };
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ fn queries() -> impl Iterator<Item = Query> {
     QUESTIONS.into_iter().flat_map(|question| {
         let query = || Query::new(question).k(4);
         let even = query().filter(Filter::equals("even", true));
-        [query().ef_search(16), query().exact(), even, query().recall(0.3)]
+        [query().mode(Mode::Dense).ef_search(16), query().exact(), even, query().recall(0.3)]
     })
 }
 
