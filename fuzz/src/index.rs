@@ -164,7 +164,7 @@ fn search_all(searcher: &Searcher) -> Result<Vec<f32>> {
     let (mut similarities, mut refused) = (Vec::new(), None);
     for query in queries {
         match searcher.search(query) {
-            Ok(hits) => similarities.extend(hits.iter().map(|hit| hit.similarity)),
+            Ok(hits) => similarities.extend(hits.iter().filter_map(|hit| hit.similarity)),
             Err(Error::NotCalibrated) => {}
             Err(error) => refused = Some(error),
         }
