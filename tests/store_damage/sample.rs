@@ -3,7 +3,7 @@
 use std::{
     collections::BTreeMap,
     fs,
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{self, AssertUnwindSafe, catch_unwind},
     path::Path,
 };
 
@@ -135,6 +135,9 @@ fn is_damage(error: &Error) -> bool {
 
 impl Sample {
     pub fn new() -> Self {
+        // A panic that is caught is no failure, but its backtrace would take the memory that is
+        // counted.
+        panic::set_hook(Box::new(|info| eprintln!("{info}")));
         let folder = in_memory();
         let mut random = Seeded(5);
         let mut writer = builder(IndexChoice::Hnsw(PARAMS)).create(folder.path()).unwrap();
