@@ -22,14 +22,6 @@ pub(crate) struct Ranks {
     pub(crate) lexical: Option<usize>,
 }
 
-impl Ranks {
-    /// These, and where there is none that of `other`.
-    #[cfg(feature = "lexical")]
-    pub(crate) fn or(self, other: Self) -> Self {
-        Self { dense: self.dense.or(other.dense), lexical: self.lexical.or(other.lexical) }
-    }
-}
-
 impl Scored {
     /// By its similarity alone.
     pub(crate) fn dense(Neighbor { row, similarity }: Neighbor) -> Self {
@@ -46,6 +38,15 @@ impl Scored {
     #[cfg(feature = "lexical")]
     pub(crate) fn lexical(row: u32, bm25: f32) -> Self {
         Self { row, score: bm25, similarity: None, bm25: Some(bm25), ranks: Ranks::default() }
+    }
+
+    /// Takes over what the other arm knows of the same row.
+    #[cfg(feature = "lexical")]
+    pub(crate) fn add(&mut self, other: Self) {
+        self.similarity = self.similarity.or(other.similarity);
+        self.bm25 = self.bm25.or(other.bm25);
+        self.ranks.dense = self.ranks.dense.or(other.ranks.dense);
+        self.ranks.lexical = self.ranks.lexical.or(other.ranks.lexical);
     }
 }
 

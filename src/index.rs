@@ -181,16 +181,6 @@ impl Neighbor {
     }
 }
 
-/// Cosines between the unit vector `query` and `rows` of `vectors`.
-///
-/// # Errors
-///
-/// [`Error::Corrupt`] if one of the rows is damaged in its file.
-#[cfg(feature = "lexical")]
-pub(crate) fn similarities(query: &[f32], vectors: &Vectors, rows: &[u32]) -> Result<Vec<f32>> {
-    rows.iter().map(|row| Ok(Neighbor::of(query, vectors, *row)?.similarity)).collect()
-}
-
 /// Cosine between two unit vectors.
 pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
     // Rounding can push the dot product of equal unit vectors just above 1.

@@ -2,12 +2,16 @@
 
 use std::borrow::Cow;
 
-use crate::{Found, Plan, Result, RowSet, SearchParams, fuse::Scored, segment::LiveSegment};
+use crate::{
+    Found, Plan, Result, RowSet, SearchParams,
+    fuse::{Ranks, Scored},
+    segment::LiveSegment,
+};
 
 #[cfg(feature = "lexical")]
 use super::words::Words;
 #[cfg(feature = "lexical")]
-use crate::fuse::Fusion;
+use crate::{fuse::Fusion, index};
 
 /// Passages that each arm finds for both to rank, at least: more changed nothing where it was
 /// tried.
@@ -35,6 +39,16 @@ pub(super) struct Ranking {
     pub(super) plans: Vec<Plan>,
 }
 
+impl Ranking {
+    /// Notes the rank of each passage in the place that is `its`.
+    pub(super) fn numbered(mut self, its: impl Fn(&mut Ranks) -> &mut Option<usize>) -> Self {
+        for (rank, one) in self.found.iter_mut().enumerate() {
+            *its(&mut one.scored.ranks) = Some(rank);
+        }
+        self
+    }
+}
+
 /// The `params.k` closest passages that are at least this similar.
 pub(super) fn closest(
     parts: &[Part],
@@ -49,10 +63,7 @@ pub(super) fn closest(
         found.extend(similar.map(|one| Placed { part, scored: Scored::dense(*one) }));
         plans.push(plan);
     }
-    let mut ranking = ranking(found, params.k, plans);
-    let ranked = ranking.found.iter_mut().enumerate();
-    ranked.for_each(|(rank, one)| one.scored.ranks.dense = Some(rank));
-    Ok(ranking)
+    Ok(ranking(found, params.k, plans).numbered(|ranks| &mut ranks.dense))
 }
 
 /// The `params.k` best of the candidates of both arms, ranked by both, of those that are at
@@ -77,23 +88,27 @@ pub(super) fn by_both(
     candidates.dedup_by(|again, first| {
         let same = (again.part, again.scored.row) == (first.part, first.scored.row);
         if same {
-            first.scored.ranks = first.scored.ranks.or(again.scored.ranks);
+            first.scored.add(again.scored);
         }
         same
     });
     let mut found = Vec::with_capacity(candidates.len());
     for candidates in candidates.chunk_by(|a, b| a.part == b.part) {
-        let part = candidates[0].part;
-        let rows: Vec<u32> = candidates.iter().map(|one| one.scored.row).collect();
-        let segment = parts[part as usize].0;
-        let similarities = segment.similarities(vector, &rows)?;
-        let bm25s = words.scores(segment, &rows)?;
-        let both = candidates.iter().zip(similarities.into_iter().zip(bm25s));
-        let both = both.filter(|(_, (similarity, _))| *similarity >= min_similarity);
-        found.extend(both.map(|(Placed { scored, .. }, (similarity, bm25))| {
-            let scored = fusion.scored(scored.row, similarity, bm25, scored.ranks);
-            Placed { part, scored }
-        }));
+        let segment = parts[candidates[0].part as usize].0;
+        let unscored = candidates.iter().filter(|one| one.scored.bm25.is_none());
+        let unscored: Vec<u32> = unscored.map(|one| one.scored.row).collect();
+        let mut bm25s = words.scores(segment, &unscored)?.into_iter();
+        for Placed { part, scored } in candidates {
+            let similarity = match scored.similarity {
+                Some(similarity) => similarity,
+                None => index::similarity(vector, segment.vector(scored.row)?),
+            };
+            let bm25 = scored.bm25.or_else(|| bm25s.next()).unwrap_or_default();
+            if similarity >= min_similarity {
+                let scored = fusion.scored(scored.row, similarity, bm25, scored.ranks);
+                found.push(Placed { part: *part, scored });
+            }
+        }
     }
     Ok(Ranking { all, ..ranking(found, params.k, plans) })
 }

@@ -49,10 +49,7 @@ impl Words {
             let scored = best.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
             found.extend(scored.map(|scored| Placed { part, scored }));
         }
-        let mut ranking = ranking(found, params.k, Vec::new());
-        let ranked = ranking.found.iter_mut().enumerate();
-        ranked.for_each(|(rank, one)| one.scored.ranks.lexical = Some(rank));
-        Ok(ranking)
+        Ok(ranking(found, params.k, Vec::new()).numbered(|ranks| &mut ranks.lexical))
     }
 
     /// BM25 of `rows` of `segment`, which are in ascending order.

@@ -4,7 +4,7 @@ use std::sync::OnceLock;
 
 use crate::{
     Language, Result,
-    index::{as_rows, similarities},
+    index::as_rows,
     lexical::LexicalIndex,
     refusal::Refusal,
     sections::{Part, Tag},
@@ -76,11 +76,6 @@ impl Segment {
         let texts: Vec<_> =
             texts.iter().map(|(text, language)| (text.as_str(), *language)).collect();
         LexicalIndex::build(&texts)
-    }
-
-    /// Cosines between `query` and the vectors of `rows`.
-    pub(super) fn similarities(&self, query: &[f32], rows: &[u32]) -> Result<Vec<f32>> {
-        similarities(query, &self.searchable()?.vectors, rows)
     }
 
     /// The section that it is written as.
