@@ -6,7 +6,7 @@ use std::{fmt, ops::Range};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
 
-use crate::{Article, Error, Hit, Passage, Result, Searcher, segment::LiveSegment};
+use crate::{Article, Error, Hit, Passage, Result, Searcher};
 
 /// A part of an article with one hit in it or several.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -157,20 +157,11 @@ impl Searcher {
 
     /// The article of `hit`, nothing of which is wanted yet.
     fn wanted(&self, hit: &Hit) -> Result<Wanted> {
-        for live in &self.snapshot.segments {
-            if let Some(at) = live.find(&hit.article)? {
-                let (article, passages) = with_passages(live, at)?;
-                return Ok(Wanted { article, passages, hits: FxHashMap::default() });
-            }
-        }
-        Err(gone(hit))
+        let (live, at) = self.place_of(&hit.article)?.ok_or_else(|| gone(hit))?;
+        let article = live.segment().article(at)?;
+        let passages = live.segment().passages_of(at, &article)?;
+        Ok(Wanted { article, passages, hits: FxHashMap::default() })
     }
-}
-
-fn with_passages(live: &LiveSegment, at: u32) -> Result<(Article, Vec<Passage>)> {
-    let article = live.segment().article(at)?;
-    let passages = live.segment().passages_of(at, &article)?;
-    Ok((article, passages))
 }
 
 fn gone(hit: &Hit) -> Error {

@@ -17,7 +17,7 @@ use crate::{
     IndexChoice, Progress, Query, Result, Searcher,
     progress::Watch,
     searcher::{Shared, Snapshot},
-    segment::LiveSegment,
+    segment::{LiveSegment, place_of},
     store::{self, Manifest, Store},
 };
 
@@ -169,7 +169,7 @@ impl Retriever {
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a file of the index is damaged.
     pub fn remove(&mut self, key: &str) -> Result<bool> {
-        let place = merge::place_of(self.segments(), key)?;
+        let place = place_of(self.segments(), key)?;
         if let Some((segment, at)) = place {
             self.segments_mut()[segment].remove(at)?;
             self.changed = true;

@@ -24,7 +24,7 @@ use crate::{
     Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranked,
     Reranker, Result, Role,
     sections::FileId,
-    segment::LiveSegment,
+    segment::{LiveSegment, place_of},
     store::{self, Generation, Questions},
     workers::share_out,
 };
@@ -204,8 +204,14 @@ impl Searcher {
     ///
     /// [`Error::Corrupt`] if a file of the index is damaged.
     pub fn article(&self, key: &str) -> Result<Option<Article>> {
-        let mut segments = self.snapshot.segments.iter();
-        segments.find_map(|segment| segment.article(key).transpose()).transpose()
+        let place = self.place_of(key)?;
+        place.map(|(segment, at)| segment.segment().article(at)).transpose()
+    }
+
+    /// The segment of the live article of this key, and its number there.
+    pub(crate) fn place_of(&self, key: &str) -> Result<Option<(&LiveSegment, u32)>> {
+        let segments = &self.snapshot.segments;
+        Ok(place_of(segments, key)?.map(|(segment, at)| (&segments[segment], at)))
     }
 
     /// The keys of all articles, in the order they were added.

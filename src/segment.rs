@@ -37,7 +37,7 @@ use record::{Head, SegmentRecord};
 use whole::SegmentFile;
 
 pub(crate) use draft::{Chunked, Draft, Told};
-pub(crate) use live::LiveSegment;
+pub(crate) use live::{LiveSegment, place_of};
 pub(crate) use words::Words;
 
 const KEYS: BlobTags = BlobTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };

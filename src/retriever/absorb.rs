@@ -11,8 +11,7 @@ use tracing::{Span, field, instrument};
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
-    retriever::merge::place_of,
-    segment::{Chunked, Draft, LiveSegment, Told, Words},
+    segment::{Chunked, Draft, LiveSegment, Told, Words, place_of},
 };
 
 /// What adding articles came to.
@@ -170,6 +169,7 @@ impl Retriever {
             {
                 return Ok(None);
             }
+            let told = told.in_its_language(&article)?;
             let passages = settings.chunker.passages(&article, &*self.searcher.embedder)?;
             Ok(Some(Incoming { one: Chunked { article, passages, told }, place }))
         };

@@ -75,17 +75,6 @@ fn merged_from(sizes: &[Size]) -> usize {
     from
 }
 
-/// The segment and number of the live article of this key.
-pub(super) fn place_of(segments: &[LiveSegment], key: &str) -> Result<Option<(usize, u32)>> {
-    // New articles are looked for more often than old ones.
-    for (segment, live) in segments.iter().enumerate().rev() {
-        if let Some(at) = live.find(key)? {
-            return Ok(Some((segment, at)));
-        }
-    }
-    Ok(None)
-}
-
 impl Retriever {
     /// Whether the segments are other than a commit leaves them.
     pub(super) fn is_to_be_merged(&self) -> bool {

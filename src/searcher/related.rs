@@ -1,6 +1,6 @@
 //! Articles that are like an article.
 
-use crate::{Error, Filter, Hits, Mode, Query, Result, Searcher};
+use crate::{Error, Filter, Hits, Query, Result, Searcher};
 
 impl Searcher {
     /// The `k` articles that are closest in meaning to the article of this key, each by its best
@@ -34,21 +34,18 @@ impl Searcher {
             // Nothing is like an article without passages.
             return Ok(Some(Hits::default()));
         }
-        let query = Query::of_vector(mean).mode(Mode::Dense).k(k).per_article(1);
+        let query = Query::of_vector(mean).k(k).per_article(1);
         self.search(query.filter(!Filter::key(key))).map(Some)
     }
 
     /// The sum of the vectors of the article's passages, which has the direction of their mean;
     /// zeros if it has none.
     fn mean_vector(&self, key: &str) -> Result<Option<Vec<f32>>> {
-        for live in &self.snapshot.segments {
-            let Some(at) = live.find(key)? else { continue };
-            let mut sum = vec![0.0; self.embedder.dim()];
-            for row in live.segment().rows_of(at)? {
-                sum.iter_mut().zip(live.vector(row)?).for_each(|(sum, value)| *sum += value);
-            }
-            return Ok(Some(sum));
+        let Some((live, at)) = self.place_of(key)? else { return Ok(None) };
+        let mut sum = vec![0.0; self.embedder.dim()];
+        for row in live.segment().rows_of(at)? {
+            sum.iter_mut().zip(live.vector(row)?).for_each(|(sum, value)| *sum += value);
         }
-        Ok(None)
+        Ok(Some(sum))
     }
 }

@@ -54,8 +54,16 @@ impl Told {
         hasher.update(&head);
         hasher.update(article.text.as_bytes());
         let content = bytemuck::cast(hasher.digest128().to_le_bytes());
-        let language = article.language.or_else(|| found_out(article));
-        Ok(Self { head: HeadRecord::bytes_of(article, language)?, content, language })
+        Ok(Self { head, content, language: article.language })
+    }
+
+    /// With the language of `article`, which these are of, found out if it does not say it.
+    pub(crate) fn in_its_language(mut self, article: &Article) -> Result<Self> {
+        if self.language.is_none() {
+            self.language = found_out(article);
+            self.head = HeadRecord::bytes_of(article, self.language)?;
+        }
+        Ok(self)
     }
 }
 

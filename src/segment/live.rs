@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt, sync::Arc};
 #[cfg(feature = "lexical")]
 use crate::lexical::{LexicalIndex, Live};
 use crate::{
-    Article, Calibration, Cancel, Filter, Found, Hit, Result, RowSet, SearchParams, Vectors,
+    Calibration, Cancel, Filter, Found, Hit, Result, RowSet, SearchParams, Vectors,
     fuse::Scored,
     index::as_rows,
     sections::FileId,
@@ -28,6 +28,17 @@ pub(crate) struct LiveSegment {
     /// Number of words in the live passages, once it was asked for.
     #[cfg(feature = "lexical")]
     words: OnceLock<u64>,
+}
+
+/// The segment and number of the live article of this key.
+pub(crate) fn place_of(segments: &[LiveSegment], key: &str) -> Result<Option<(usize, u32)>> {
+    // New articles are looked for more often than old ones.
+    for (segment, live) in segments.iter().enumerate().rev() {
+        if let Some(at) = live.find(key)? {
+            return Ok(Some((segment, at)));
+        }
+    }
+    Ok(None)
 }
 
 impl fmt::Debug for LiveSegment {
@@ -115,11 +126,6 @@ impl LiveSegment {
         Ok(self.segment.find(key)?.filter(|at| self.articles.contains(*at)))
     }
 
-    /// The live article of this key.
-    pub(crate) fn article(&self, key: &str) -> Result<Option<Article>> {
-        self.find(key)?.map(|at| self.segment.article(at)).transpose()
-    }
-
     /// Removes article `at`, which is live.
     pub(crate) fn remove(&mut self, at: u32) -> Result<()> {
         let rows = self.segment.rows_of(at)?;
@@ -148,12 +154,6 @@ impl LiveSegment {
     ) -> Result<Found> {
         let calibration = self.calibration();
         self.segment.search(query, &SearchParams { allowed, calibration, ..*params })
-    }
-
-    /// Cosines between `query` and the vectors of `rows`.
-    #[cfg(feature = "lexical")]
-    pub(crate) fn similarities(&self, query: &[f32], rows: &[u32]) -> Result<Vec<f32>> {
-        self.segment.similarities(query, rows)
     }
 
     /// The lexical index of all its passages.
