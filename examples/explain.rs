@@ -22,8 +22,6 @@ fn main() -> Result<()> {
             println!("{explanation}\n");
         }
     }
-    for plan in hits.plans() {
-        println!("{plan}");
-    }
+    println!("{}", hits.plan());
     Ok(())
 }

@@ -4,7 +4,7 @@ use std::ops::{Deref, Range};
 
 use serde::Serialize;
 
-use crate::{Explanation, Language, Metadata, Plan, article, passage};
+use crate::{Explanation, Language, Metadata, QueryPlan, article, passage};
 
 /// A passage that answers a query.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -60,10 +60,7 @@ impl Hit {
 pub struct Hits {
     pub(crate) found: Vec<Hit>,
     #[serde(skip)]
-    pub(crate) plans: Vec<Plan>,
-    /// Whether the search ended before it compared all words, or reranked the hits.
-    #[serde(skip)]
-    pub(crate) ended: bool,
+    pub(crate) plan: Box<QueryPlan>,
 }
 
 impl PartialEq for Hits {
@@ -73,18 +70,17 @@ impl PartialEq for Hits {
 }
 
 impl Hits {
-    /// How each segment of the corpus was searched: what one or several commits added, or what
-    /// is not committed yet.
+    /// How the query was answered, and how long each step took.
     #[must_use]
-    pub fn plans(&self) -> &[Plan] {
-        &self.plans
+    pub fn plan(&self) -> &QueryPlan {
+        &self.plan
     }
 
     /// Whether the search ran to its end; if not, a time limit or a cancel handle ended it,
     /// and there may be closer passages than these, or they were not reranked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.ended && self.plans.iter().all(|plan| plan.complete)
+        !self.plan.ended
     }
 }
 

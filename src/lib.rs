@@ -96,6 +96,7 @@ mod lexical;
 #[cfg(feature = "fastembed")]
 mod onnx;
 mod passage;
+mod plan;
 mod progress;
 mod query;
 mod refusal;
@@ -135,6 +136,7 @@ pub use onnx::Download;
 #[cfg(feature = "fastembed")]
 pub use onnx::{Engine, ExecutionProvider};
 pub use passage::Passage;
+pub use plan::{LexicalPlan, QueryPlan, Times};
 pub use progress::{Cancel, Phase, Progress};
 pub use query::{Mode, Query};
 pub use rerank::Reranker;

@@ -1,6 +1,6 @@
 //! A question and how it is to be answered.
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -39,6 +39,19 @@ impl Mode {
             Self::Hybrid => true,
             Self::Dense => true,
         }
+    }
+}
+
+/// As it is written in a setting: `dense`, `lexical` or `hybrid`.
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Dense => "dense",
+            #[cfg(feature = "lexical")]
+            Self::Lexical => "lexical",
+            #[cfg(feature = "lexical")]
+            Self::Hybrid => "hybrid",
+        })
     }
 }
 

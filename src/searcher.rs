@@ -14,7 +14,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rayon::prelude::*;
@@ -148,8 +148,10 @@ impl Searcher {
         let cache = self.cache.as_ref();
         let embedded =
             || EmbeddingCache::embedded(cache, &*self.embedder, Role::Query, &query.text);
+        let start = Instant::now();
         let vectors = query.is_to_be_embedded().then(embedded).transpose()?;
-        let vector = vectors.as_ref().map(|vectors| vectors.row(0));
+        let embed = start.elapsed();
+        let vector = vectors.as_ref().map(|vectors| (vectors.row(0), embed));
         let hits = self.found(vector, &query, deadline)?;
         self.reranked(hits, &query, deadline)
     }
@@ -168,10 +170,13 @@ impl Searcher {
         let deadlines: Vec<_> = queries.iter().map(deadline_of).collect();
         let embedded = |query: &&Query| query.is_to_be_embedded();
         let texts: Vec<&str> = queries.iter().filter(embedded).map(|one| &*one.text).collect();
+        let start = Instant::now();
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
+        let embed = start.elapsed();
         let mut rows = vectors.rows();
-        let rows: Vec<_> =
-            queries.iter().map(|one| embedded(&one).then(|| rows.next()).flatten()).collect();
+        let row = |one: &Query| embedded(&one).then(|| rows.next()).flatten();
+        let rows: Vec<Option<(&[f32], Duration)>> =
+            queries.iter().map(row).map(|row| row.map(|row| (row, embed))).collect();
         let hits = |(at, query)| self.found(rows[at], query, deadlines[at]);
         let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
         let reranker = self.reranker.as_ref();
@@ -252,12 +257,15 @@ impl Searcher {
     /// The best of the passages found, by the reranker if `query` asks for it.
     fn reranked(&self, mut hits: Hits, query: &Query, deadline: Option<Instant>) -> Result<Hits> {
         if let (Some(_), Some(reranker), [_, ..]) = (query.rerank, &self.reranker, &hits[..]) {
-            let late = deadline.is_some_and(|deadline| Instant::now() >= deadline);
-            if late || query.cancel.as_ref().is_some_and(Cancel::is_cancelled) {
-                hits.ended = true;
-            } else {
+            let start = Instant::now();
+            let late = deadline.is_some_and(|deadline| start >= deadline);
+            let ended = late || query.cancel.as_ref().is_some_and(Cancel::is_cancelled);
+            if !ended {
                 rerank(&**reranker, &query.text, &mut hits.found)?;
             }
+            hits.plan.reranked = !ended;
+            hits.plan.ended |= ended;
+            hits.plan.times.rerank = start.elapsed();
         }
         hits.found.truncate(query.k);
         Ok(hits)

@@ -234,7 +234,7 @@ fn overall_recall(searcher: &Searcher, target: f32) -> f64 {
 }
 
 fn ways(hits: &Hits) -> Vec<Route> {
-    hits.plans().iter().map(|plan| plan.route).collect()
+    hits.plan().dense.iter().map(|plan| plan.route).collect()
 }
 
 #[test]
@@ -309,7 +309,7 @@ fn an_empty_corpus_can_be_calibrated() {
     let report = retriever.calibration().unwrap();
     assert!(report.is_reached() && report.graphs.len() == 1, "{report:?}");
     let hits = by_recall(&retriever.searcher(), "Strom", 0.9);
-    assert!(matches!(hits.plans()[0].route, Route::Graph { .. }));
+    assert!(matches!(hits.plan().dense[0].route, Route::Graph { .. }));
 }
 
 #[test]
@@ -331,7 +331,7 @@ fn a_corpus_that_cannot_reach_it_compares_all() {
     let hits = retriever.search(deep).unwrap();
     assert_eq!(ways(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
     let deep = Query::new("Strom").k(Retriever::CALIBRATED_K).recall(0.5);
-    assert!(matches!(retriever.search(deep).unwrap().plans()[0].route, Route::Graph { .. }));
+    assert!(matches!(retriever.search(deep).unwrap().plan().dense[0].route, Route::Graph { .. }));
 }
 
 #[test]

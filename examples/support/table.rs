@@ -6,8 +6,6 @@ use passim::{
 };
 use serde_json::{Value, json};
 
-use super::modes::name;
-
 /// The measures of one set by one mode.
 pub struct Row {
     pub set: String,
@@ -46,12 +44,11 @@ pub fn heading(k: usize, compared: bool) -> String {
 impl Row {
     /// As a line of the table.
     pub fn line(&self) -> String {
-        let Self { set, passages, evaluation, index_seconds, .. } = self;
+        let Self { set, mode, passages, evaluation, index_seconds, .. } = self;
         let ndcg = eval::estimate(evaluation.each(|outcome| outcome.ndcg));
         let interval = ndcg.map(|ndcg| format!("{:.3} to {:.3}", ndcg.low, ndcg.high));
         let columns = format!(
-            "{set:24} {:8} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {:>8.2} {:>8.2}",
-            name(self.mode),
+            "{set:24} {mode:8} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {:>8.2} {:>8.2}",
             evaluation.outcomes.len(),
             cell(evaluation.ndcg(), 8),
             interval.unwrap_or_default(),
@@ -118,8 +115,7 @@ pub fn means(rows: &[Row], modes: &[Mode]) -> Vec<String> {
             let (ndcg, recall) = (mean(Evaluation::ndcg, 8), mean(Evaluation::recall, 9));
             let (none, mrr) = ("", mean(Evaluation::mrr, 8));
             lines.push(format!(
-                "{label:24} {:8} {none:>9} {none:>8} {ndcg} {none:>13} {recall} {mrr}",
-                name(*mode)
+                "{label:24} {mode:8} {none:>9} {none:>8} {ndcg} {none:>13} {recall} {mrr}"
             ));
         }
     }

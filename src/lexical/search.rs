@@ -10,7 +10,16 @@ use super::{
     inverted::{Cursor, END},
     walk::{Walk, length},
 };
-use crate::{Result, RowSet};
+use crate::{LexicalPlan, Result, RowSet};
+
+/// The best rows by their words.
+#[derive(Debug)]
+pub(crate) struct Best {
+    /// With their scores, best first.
+    pub(crate) rows: Vec<(u32, f32)>,
+    /// How they were found.
+    pub(crate) plan: LexicalPlan,
+}
 
 impl LexicalIndex {
     /// In how many of the `live` rows, or of all, `term` is.
@@ -45,12 +54,18 @@ impl LexicalIndex {
         n: usize,
         allowed: Option<&RowSet>,
         stop: impl Fn() -> bool,
-    ) -> Result<Vec<(u32, f32)>> {
+    ) -> Result<Best> {
         self.guarded(|| {
             let streams = self.streams(terms, statistics)?;
+            let words = streams.len();
             let mut walk = Walk::new(self.lengths(), streams, statistics.weigher(), n);
-            while walk.step(allowed) && !stop() {}
-            Ok(walk.into_best())
+            let mut stopped = false;
+            while !stopped && walk.step(allowed) {
+                stopped = stop();
+            }
+            let (passages, scored) = (self.rows as usize, walk.scored());
+            let plan = LexicalPlan { passages, words, scored, complete: !stopped };
+            Ok(Best { rows: walk.into_best(), plan })
         })
     }
 

@@ -121,7 +121,8 @@ proptest! {
         expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         expected.truncate(n);
         let best = index.best(&terms, &statistics, n, allowed.as_ref(), never).unwrap();
-        prop_assert_eq!(best, expected);
+        prop_assert!(best.plan.complete && best.plan.scored <= rows.len());
+        prop_assert_eq!(best.rows, expected);
         prop_assert!(scores.iter().all(|score| *score <= statistics.most()));
         for (row, score) in rows.iter().zip(&scores) {
             let shares = index.explain(&terms, &statistics, *row).unwrap();
@@ -217,7 +218,7 @@ fn long_passages_are_indexed() {
     assert!(index.total_terms() > 3 * 350_000);
     let terms = terms("haus");
     let statistics = gather(&terms, [&index]).unwrap();
-    assert_eq!(index.best(&terms, &statistics, 5, None, never).unwrap().len(), 1);
+    assert_eq!(index.best(&terms, &statistics, 5, None, never).unwrap().rows.len(), 1);
 }
 
 #[test]
@@ -227,5 +228,6 @@ fn a_search_can_be_stopped() {
     let (index, terms) = (build(&passages), terms("Haus"));
     let statistics = gather(&terms, [&index]).unwrap();
     let stopped = index.best(&terms, &statistics, 10_000, None, || true).unwrap();
-    assert!((1..9_000).contains(&stopped.len()), "{}", stopped.len());
+    assert!((1..9_000).contains(&stopped.rows.len()), "{}", stopped.rows.len());
+    assert!(!stopped.plan.complete && stopped.plan.scored == stopped.rows.len());
 }

@@ -30,6 +30,8 @@ pub(super) struct Walk<'a> {
     leading: usize,
     window: Window,
     best: Best,
+    /// Rows whose shares were added up.
+    scored: usize,
 }
 
 /// Sums of shares, by row from the first one of the window.
@@ -58,7 +60,7 @@ impl<'a> Walk<'a> {
         let window =
             Window { sums: vec![0.0; WINDOW as usize], found: vec![0; WINDOW as usize / 64] };
         let best = Best { n, rows: BinaryHeap::new() };
-        Self { lengths, weigher, streams, reach, leading, window, best }
+        Self { lengths, weigher, streams, reach, leading, window, best, scored: 0 }
     }
 
     /// Goes on by one window, of which only rows in `allowed` count; false at the end.
@@ -101,6 +103,7 @@ impl<'a> Walk<'a> {
 
     /// Takes `row` among the best if it is one; the leading streams add `sum`.
     fn consider(&mut self, row: u32, mut sum: f32) {
+        self.scored += 1;
         let least = self.best.least();
         for (stream, reach) in self.streams.iter_mut().zip(&self.reach).skip(self.leading) {
             if (sum + reach) * SLACK < least {
@@ -114,6 +117,11 @@ impl<'a> Walk<'a> {
         if sum >= least {
             self.best.offer(Ranked { score: sum, row });
         }
+    }
+
+    /// Number of rows whose shares were added up.
+    pub(super) fn scored(&self) -> usize {
+        self.scored
     }
 
     /// The best rows: the best first, of equal ones the lower row.

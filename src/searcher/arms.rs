@@ -1,10 +1,11 @@
 //! The two arms of a search, vectors and words, over all segments, and what they find together.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, time::Instant};
 
 use crate::{
-    Found, Plan, Result, RowSet, SearchParams,
+    QueryPlan, Result, RowSet, SearchParams,
     fuse::{Ranks, Scored},
+    searcher::shape::Search,
     segment::LiveSegment,
 };
 
@@ -35,11 +36,17 @@ pub(super) struct Ranking {
     pub(super) found: Vec<Placed>,
     /// Whether there is nothing else to be found.
     pub(super) all: bool,
-    /// How vectors were searched.
-    pub(super) plans: Vec<Plan>,
 }
 
 impl Ranking {
+    /// The `k` best of `found`, which are in the order of the corpus where they are equal.
+    pub(super) fn of(mut found: Vec<Placed>, k: usize) -> Self {
+        let all = found.len() < k;
+        found.sort_by(|a, b| b.scored.score.total_cmp(&a.scored.score));
+        found.truncate(k);
+        Self { found, all }
+    }
+
     /// Notes the rank of each passage in the place that is `its`.
     pub(super) fn numbered(mut self, its: impl Fn(&mut Ranks) -> &mut Option<usize>) -> Self {
         for (rank, one) in self.found.iter_mut().enumerate() {
@@ -49,41 +56,85 @@ impl Ranking {
     }
 }
 
-/// The `params.k` closest passages that are at least this similar.
-pub(super) fn closest(
-    parts: &[Part],
-    vector: &[f32],
-    params: &SearchParams,
-    min_similarity: f32,
-) -> Result<Ranking> {
-    let (mut found, mut plans) = (Vec::new(), Vec::new());
-    for (part, (segment, allowed)) in (0..).zip(parts) {
-        let Found { neighbors, plan } = segment.closest(vector, params, allowed.as_deref())?;
-        let similar = neighbors.iter().filter(|one| one.similarity >= min_similarity);
-        found.extend(similar.map(|one| Placed { part, scored: Scored::dense(*one) }));
-        plans.push(plan);
+impl Search<'_> {
+    /// The `params.k` closest passages that are similar enough.
+    pub(super) fn closest(&self, params: &SearchParams, plan: &mut QueryPlan) -> Result<Ranking> {
+        let (start, mut found) = (Instant::now(), Vec::new());
+        plan.dense.clear();
+        for (part, (segment, allowed)) in (0..).zip(&self.parts) {
+            let of_segment = segment.closest(&self.vector, params, allowed.as_deref())?;
+            let similar = of_segment.neighbors.iter().filter(|one| self.is_close(one.similarity));
+            found.extend(similar.map(|one| Placed { part, scored: Scored::dense(*one) }));
+            plan.dense.push(of_segment.plan);
+        }
+        plan.times.dense += start.elapsed();
+        Ok(Ranking::of(found, params.k).numbered(|ranks| &mut ranks.dense))
     }
-    Ok(ranking(found, params.k, plans).numbered(|ranks| &mut ranks.dense))
+
+    fn is_close(&self, similarity: f32) -> bool {
+        self.query.min_similarity.is_none_or(|least| similarity >= least)
+    }
 }
 
-/// The `params.k` best of the candidates of both arms, ranked by both, of those that are at
-/// least this similar.
 #[cfg(feature = "lexical")]
-pub(super) fn by_both(
-    parts: &[Part],
-    vector: &[f32],
-    question: &str,
-    params: &SearchParams,
-    min_similarity: f32,
-) -> Result<Ranking> {
-    let words = Words::of(parts, question)?;
-    let params = SearchParams { k: params.k.max(CANDIDATES), ..*params };
-    let Ranking { found: mut candidates, all, plans } =
-        closest(parts, vector, &params, min_similarity)?;
-    let by_words = words.best(parts, &params)?.found;
-    let best = by_words.first().map_or(0.0, |best| best.scored.score);
-    let fusion = Fusion::new(words.most(), best);
-    candidates.extend(by_words);
+impl Search<'_> {
+    /// The `params.k` best of the candidates of both arms, ranked by both, of those that are
+    /// similar enough.
+    pub(super) fn by_both(
+        &self,
+        words: &Words,
+        params: &SearchParams,
+        plan: &mut QueryPlan,
+    ) -> Result<Ranking> {
+        let params = SearchParams { k: params.k.max(CANDIDATES), ..*params };
+        plan.candidates = params.k;
+        let by_vectors = self.closest(&params, plan)?;
+        let by_words = words.best(&self.parts, &params, plan)?.found;
+        let start = Instant::now();
+        let best = by_words.first().map_or(0.0, |best| best.scored.score);
+        let fusion = Fusion::new(words.most(), best);
+        let candidates = united(by_vectors.found, by_words);
+        let mut found = Vec::with_capacity(candidates.len());
+        for candidates in candidates.chunk_by(|a, b| a.part == b.part) {
+            self.fuse(candidates, words, fusion, &mut found)?;
+        }
+        plan.times.rank += start.elapsed();
+        Ok(Ranking { all: by_vectors.all, ..Ranking::of(found, params.k) })
+    }
+
+    /// Ranks `candidates`, which are of one segment, by both arms, and adds them to `found` where
+    /// they are similar enough. What an arm has not told yet is computed.
+    fn fuse(
+        &self,
+        candidates: &[Placed],
+        words: &Words,
+        fusion: Fusion,
+        found: &mut Vec<Placed>,
+    ) -> Result<()> {
+        let Some(Placed { part, .. }) = candidates.first() else { return Ok(()) };
+        let segment = self.parts[*part as usize].0;
+        let unscored = candidates.iter().filter(|one| one.scored.bm25.is_none());
+        let unscored: Vec<u32> = unscored.map(|one| one.scored.row).collect();
+        let mut bm25s = words.scores(segment, &unscored)?.into_iter();
+        for Placed { part, scored } in candidates {
+            let similarity = match scored.similarity {
+                Some(similarity) => similarity,
+                None => index::similarity(&self.vector, segment.vector(scored.row)?),
+            };
+            let bm25 = scored.bm25.or_else(|| bm25s.next()).unwrap_or_default();
+            if self.is_close(similarity) {
+                let scored = fusion.scored(scored.row, similarity, bm25, scored.ranks);
+                found.push(Placed { part: *part, scored });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The candidates of two arms, each once, in the order of the corpus.
+#[cfg(feature = "lexical")]
+fn united(mut candidates: Vec<Placed>, others: Vec<Placed>) -> Vec<Placed> {
+    candidates.extend(others);
     candidates.sort_by_key(|one| (one.part, one.scored.row));
     candidates.dedup_by(|again, first| {
         let same = (again.part, again.scored.row) == (first.part, first.scored.row);
@@ -92,31 +143,5 @@ pub(super) fn by_both(
         }
         same
     });
-    let mut found = Vec::with_capacity(candidates.len());
-    for candidates in candidates.chunk_by(|a, b| a.part == b.part) {
-        let segment = parts[candidates[0].part as usize].0;
-        let unscored = candidates.iter().filter(|one| one.scored.bm25.is_none());
-        let unscored: Vec<u32> = unscored.map(|one| one.scored.row).collect();
-        let mut bm25s = words.scores(segment, &unscored)?.into_iter();
-        for Placed { part, scored } in candidates {
-            let similarity = match scored.similarity {
-                Some(similarity) => similarity,
-                None => index::similarity(vector, segment.vector(scored.row)?),
-            };
-            let bm25 = scored.bm25.or_else(|| bm25s.next()).unwrap_or_default();
-            if similarity >= min_similarity {
-                let scored = fusion.scored(scored.row, similarity, bm25, scored.ranks);
-                found.push(Placed { part: *part, scored });
-            }
-        }
-    }
-    Ok(Ranking { all, ..ranking(found, params.k, plans) })
-}
-
-/// The `k` best of `found`, which are in the order of the corpus where they are equal.
-pub(super) fn ranking(mut found: Vec<Placed>, k: usize, plans: Vec<Plan>) -> Ranking {
-    let all = found.len() < k;
-    found.sort_by(|a, b| b.scored.score.total_cmp(&a.scored.score));
-    found.truncate(k);
-    Ranking { found, all, plans }
+    candidates
 }

@@ -27,9 +27,8 @@ pub(super) fn explain_words(
     hits: &mut [Hit],
     found: &[Placed],
     parts: &[Part],
-    question: &str,
+    words: &Words,
 ) -> Result<()> {
-    let words = Words::of(parts, question)?;
     for (hit, Placed { part, scored }) in hits.iter_mut().zip(found) {
         if let Some(explanation) = &mut hit.explanation {
             explanation.most_bm25 = Some(words.most());

@@ -1,12 +1,12 @@
 //! The arm of words: BM25 over all segments, with the statistics of the whole corpus.
 
-use std::ops::Range;
+use std::{ops::Range, time::Instant};
 
 use crate::{
-    Hit, Query, Result, SearchParams, WordShare,
+    Hit, Query, QueryPlan, Result, SearchParams, WordShare,
     fuse::Scored,
     lexical::{Analyzer, Statistics, TermShare, Terms},
-    searcher::arms::{Part, Placed, Ranking, ranking},
+    searcher::arms::{Part, Placed, Ranking},
     segment::LiveSegment,
 };
 
@@ -40,16 +40,24 @@ impl Words {
     }
 
     /// The `params.k` passages whose words fit best.
-    pub(super) fn best(&self, parts: &[Part], params: &SearchParams) -> Result<Ranking> {
+    pub(super) fn best(
+        &self,
+        parts: &[Part],
+        params: &SearchParams,
+        plan: &mut QueryPlan,
+    ) -> Result<Ranking> {
         let Self { terms, statistics } = self;
-        let mut found = Vec::new();
+        let (start, mut found) = (Instant::now(), Vec::new());
+        plan.lexical.clear();
         for (part, (segment, allowed)) in (0..).zip(parts) {
             let (lexical, allowed) = (segment.lexical()?, allowed.as_deref());
             let best = lexical.best(terms, statistics, params.k, allowed, || params.ended())?;
-            let scored = best.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
+            let scored = best.rows.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
             found.extend(scored.map(|scored| Placed { part, scored }));
+            plan.lexical.push(best.plan);
         }
-        Ok(ranking(found, params.k, Vec::new()).numbered(|ranks| &mut ranks.lexical))
+        plan.times.lexical += start.elapsed();
+        Ok(Ranking::of(found, params.k).numbered(|ranks| &mut ranks.lexical))
     }
 
     /// BM25 of `rows` of `segment`, which are in ascending order.

@@ -159,7 +159,7 @@ impl Sample {
         let stats = writer.stats();
         assert!(stats.segments.iter().map(|one| one.has_graph).eq([true, false]), "{stats:?}");
         let right = Answers::of(&writer.searcher());
-        let by_graph = &right.hits[0].as_ref().unwrap().plans()[0];
+        let by_graph = &right.hits[0].as_ref().unwrap().plan().dense[0];
         assert!(matches!(by_graph.route, Route::Graph { .. }), "{by_graph:?}");
         drop(writer);
         let files = read(folder.path());
