@@ -27,7 +27,7 @@ use std::{
 };
 
 use crate::{
-    Error, Result, RowSet,
+    Error, Result,
     array::Array,
     refusal::{Refusal, require, require_version, u32_at, u64_at},
 };
@@ -115,14 +115,10 @@ impl LexicalIndex {
         self.rows
     }
 
-    /// Number of words in the passages of `rows`.
-    pub(crate) fn terms_in(&self, rows: &RowSet) -> u64 {
-        rows.iter().map(|row| u64::from(self.length(row))).sum()
-    }
-
-    /// Number of words in all passages together.
-    pub(crate) fn total_terms(&self) -> u64 {
-        self.words
+    /// Number of words in all passages but those of `removed`.
+    pub(crate) fn terms_without(&self, removed: &[u32]) -> u64 {
+        let gone = removed.iter().map(|row| u64::from(self.length(*row)));
+        self.words.saturating_sub(gone.sum())
     }
 
     /// Number of words of every passage, as little-endian bytes.

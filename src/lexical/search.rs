@@ -22,21 +22,16 @@ pub(crate) struct Best {
 }
 
 impl LexicalIndex {
-    /// In how many of the `live` rows, or of all, `term` is.
-    pub(super) fn rows_with(&self, term: &str, live: Option<&RowSet>) -> Result<u32> {
-        let Some(live) = live else {
-            let rows = || self.inverted.rows_with(term).map_err(|_| self.unreadable());
-            return self.guarded(rows);
-        };
+    /// In how many of all rows but `removed`, which are in ascending order, `term` is.
+    pub(super) fn rows_with(&self, term: &str, removed: &[u32]) -> Result<u32> {
         self.guarded(|| {
-            let cursor = self.inverted.cursor(term).map_err(|_| self.unreadable())?;
-            let Some(mut cursor) = cursor else { return Ok(0) };
-            let mut rows = 0;
-            while cursor.row() != END {
-                rows += u32::from(live.contains(cursor.row()));
-                cursor.advance();
+            let rows = self.inverted.rows_with(term).map_err(|_| self.unreadable())?;
+            if rows == 0 || removed.is_empty() {
+                return Ok(rows);
             }
-            Ok(rows)
+            let cursor = self.inverted.cursor(term).map_err(|_| self.unreadable())?;
+            let gone = cursor.map_or(0, |mut cursor| cursor.rows_among(removed));
+            Ok(rows.saturating_sub(gone))
         })
     }
 
@@ -80,6 +75,9 @@ impl LexicalIndex {
         statistics: &Statistics,
         rows: &[u32],
     ) -> Result<Vec<f32>> {
+        if rows.is_empty() {
+            return Ok(Vec::new());
+        }
         let (weigher, lengths) = (statistics.weigher(), self.lengths());
         self.guarded(|| {
             let mut scores = vec![0.0; rows.len()];
@@ -138,6 +136,27 @@ impl LexicalIndex {
         let mut stream = Stream { top, cursors, row: END };
         stream.settle();
         Ok(stream)
+    }
+}
+
+impl Cursor {
+    /// How many of `rows`, which are in ascending order, are among those that follow.
+    fn rows_among(&mut self, rows: &[u32]) -> u32 {
+        let (mut found, mut rows) = (0, rows);
+        while let [first, ..] = rows {
+            if self.row() < *first {
+                self.seek(*first);
+            }
+            match self.row() {
+                END => break,
+                row if row == *first => {
+                    found += 1;
+                    rows = &rows[1..];
+                }
+                row => rows = &rows[rows.partition_point(|one| *one < row)..],
+            }
+        }
+        found
     }
 }
 

@@ -4,14 +4,14 @@ use super::{
     LexicalIndex, Terms,
     score::{K1, Weigher},
 };
-use crate::{Result, RowSet};
+use crate::Result;
 
 /// The index of a segment with what is alive of it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Live<'a> {
     pub(crate) index: &'a LexicalIndex,
-    /// The live rows; all, if `None`.
-    pub(crate) rows: Option<&'a RowSet>,
+    /// The rows that were removed, in ascending order.
+    pub(crate) removed: &'a [u32],
     /// Number of words in the live passages.
     pub(crate) terms: u64,
 }
@@ -39,12 +39,12 @@ impl Statistics {
     ) -> Result<Self> {
         let groups = &terms.groups;
         let (mut passages, mut words, mut rows_with) = (0, 0, vec![0; groups.len()]);
-        for Live { index, rows, terms } in indexes {
-            passages += rows.map_or(u64::from(index.len()), |rows| rows.len() as u64);
+        for Live { index, removed, terms } in indexes {
+            passages += u64::from(index.len()) - removed.len() as u64;
             words += terms;
             for (group, rows_with) in groups.iter().zip(&mut rows_with) {
                 for term in &group.terms {
-                    *rows_with += u64::from(index.rows_with(term, rows)?);
+                    *rows_with += u64::from(index.rows_with(term, removed)?);
                 }
             }
         }

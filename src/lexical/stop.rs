@@ -4,13 +4,19 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashSet;
 
-/// Whether `word`, in lower case, is a function word of one of the languages.
-pub(super) fn is_stop_word(word: &str) -> bool {
-    STOP_WORDS.contains(word)
+use crate::Language;
+
+/// Whether `word`, in lower case, is a function word of `language`.
+pub(super) fn is_stop_word(word: &str, language: Language) -> bool {
+    STOP_WORDS[language as usize].contains(word)
 }
 
-static STOP_WORDS: LazyLock<FxHashSet<&str>> =
-    LazyLock::new(|| [GERMAN, ENGLISH].into_iter().flat_map(str::split_whitespace).collect());
+static STOP_WORDS: LazyLock<[FxHashSet<&str>; Language::ALL.len()]> = LazyLock::new(|| {
+    Language::ALL.map(|language| match language {
+        Language::German => GERMAN.split_whitespace().collect(),
+        Language::English => ENGLISH.split_whitespace().collect(),
+    })
+});
 
 /// Articles, pronouns, prepositions, conjunctions, particles, auxiliary and modal verbs.
 const GERMAN: &str = "\
@@ -56,12 +62,17 @@ mod tests {
 
     #[test]
     fn function_words_are_told_from_others() {
-        assert!(["die", "für", "the", "how"].iter().all(|word| is_stop_word(word)));
-        assert!(!["haus", "house", "berlin", ""].iter().any(|word| is_stop_word(word)));
+        for (language, own, others) in [
+            (Language::German, ["die", "für", "war"], ["haus", "the", ""]),
+            (Language::English, ["the", "how", "not"], ["war", "die", "berlin"]),
+        ] {
+            assert!(own.iter().all(|word| is_stop_word(word, language)));
+            assert!(!others.iter().any(|word| is_stop_word(word, language)));
+        }
     }
 
     #[test]
     fn words_are_in_lower_case() {
-        assert!(STOP_WORDS.iter().all(|word| word.to_lowercase() == **word));
+        assert!(STOP_WORDS.iter().flatten().all(|word| word.to_lowercase() == **word));
     }
 }

@@ -5,9 +5,10 @@ use std::{cmp::Ordering, collections::BinaryHeap};
 use super::{inverted::END, score::Weigher, search::Stream};
 use crate::RowSet;
 
-/// Rows that are scored together.
-const WINDOW: u32 = 1 << 12;
-/// More than the rounding of sums of shares in another order.
+/// Rows that are scored together; few in tests, whose corpora are small.
+const WINDOW: u32 = if cfg!(test) { 1 << 6 } else { 1 << 12 };
+/// More than the rounding of sums of shares in another order: as there are at most some
+/// thousand.
 const SLACK: f32 = 1.000_1;
 
 /// A walk along the postings, some thousands of rows at a time.

@@ -25,9 +25,19 @@ pub(crate) struct LiveSegment {
     calibration: Option<Arc<Calibration>>,
     /// The file that names the articles removed, if it names all of them.
     removals: Option<FileId>,
-    /// Number of words in the live passages, once it was asked for.
+    /// The rows that were removed, once they were asked for.
     #[cfg(feature = "lexical")]
-    words: OnceLock<u64>,
+    removed: OnceLock<Removed>,
+}
+
+/// Rows that were removed from a segment.
+#[cfg(feature = "lexical")]
+#[derive(Clone)]
+struct Removed {
+    /// In ascending order.
+    rows: Vec<u32>,
+    /// Number of words in the passages that are left.
+    live_terms: u64,
 }
 
 /// The segment and number of the live article of this key.
@@ -61,7 +71,7 @@ impl LiveSegment {
             calibration: None,
             removals: None,
             #[cfg(feature = "lexical")]
-            words: OnceLock::new(),
+            removed: OnceLock::new(),
         }
     }
 
@@ -134,7 +144,7 @@ impl LiveSegment {
         Arc::make_mut(&mut self.articles).remove(at);
         self.removals = None;
         #[cfg(feature = "lexical")]
-        self.words.take();
+        self.removed.take();
         Ok(())
     }
 
@@ -165,9 +175,15 @@ impl LiveSegment {
     /// The lexical index, and what is alive of it.
     #[cfg(feature = "lexical")]
     pub(crate) fn live_lexical(&self) -> Result<Live<'_>> {
-        let (index, rows) = (self.segment.lexical()?, self.live_rows());
-        let in_rows = |rows| *self.words.get_or_init(|| index.terms_in(rows));
-        Ok(Live { index, rows, terms: rows.map_or(index.total_terms(), in_rows) })
+        let index = self.segment.lexical()?;
+        let Removed { rows, live_terms } = self.removed.get_or_init(|| {
+            let all = 0..self.segment.len();
+            let is_live = self.live_rows();
+            let rows: Vec<u32> =
+                all.filter(|row| is_live.is_some_and(|live| !live.contains(*row))).collect();
+            Removed { live_terms: index.terms_without(&rows), rows }
+        });
+        Ok(Live { index, removed: rows, terms: *live_terms })
     }
 
     /// The live rows that `filter` allows; `None` if all rows of the segment are.
