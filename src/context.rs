@@ -49,9 +49,9 @@ pub struct Excerpt {
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Context {
-    /// The excerpts, best first; number 1 is the first.
+    /// The excerpts; number 1 is the first.
     pub excerpts: Vec<Excerpt>,
-    /// Tokens of all of them, with their numbers, titles and keys.
+    /// Tokens of all of them, with their numbers, titles, keys and the lines between them.
     pub tokens: usize,
     /// Excerpts that did not fit, or said what one before them says.
     pub left_out: usize,
@@ -71,13 +71,14 @@ impl Context {
     ) -> Result<Self> {
         let (mut context, mut seen) = (Self::default(), FxHashSet::default());
         for excerpt in excerpts {
-            let words: Vec<&str> = excerpt.text.split_whitespace().collect();
-            let is_new = seen.insert(words.join(" "));
-            let numbered = Numbered(context.excerpts.len() + 1, &excerpt).to_string();
-            let tokens = if is_new { count(&numbered)? } else { 0 };
-            if is_new && context.tokens + tokens <= budget {
-                context.tokens += tokens;
+            let words = excerpt.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let shown = Numbered(context.excerpts.len(), &excerpt).to_string();
+            let tokens = if seen.contains(&words) { None } else { Some(count(&shown)?) };
+            let tokens = tokens.and_then(|tokens| context.tokens.checked_add(tokens));
+            if let Some(tokens) = tokens.filter(|tokens| *tokens <= budget) {
+                context.tokens = tokens;
                 context.excerpts.push(excerpt);
+                seen.insert(words);
             } else {
                 context.left_out += 1;
             }
@@ -88,20 +89,19 @@ impl Context {
 
 impl fmt::Display for Context {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (at, excerpt) in self.excerpts.iter().enumerate() {
-            let gap = if at == 0 { "" } else { "\n" };
-            write!(f, "{gap}{}", Numbered(at + 1, excerpt))?;
-        }
-        Ok(())
+        let mut excerpts = self.excerpts.iter().enumerate();
+        excerpts.try_for_each(|(at, excerpt)| write!(f, "{}", Numbered(at, excerpt)))
     }
 }
 
-/// An excerpt as it is shown.
+/// An excerpt as it is shown behind so many others, an empty line in between.
 struct Numbered<'e>(usize, &'e Excerpt);
 
 impl fmt::Display for Numbered<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self(number, Excerpt { article, title, text, .. }) = self;
+        let Self(before, Excerpt { article, title, text, .. }) = self;
+        f.write_str(if *before == 0 { "" } else { "\n" })?;
+        let number = before + 1;
         match title {
             Some(title) => writeln!(f, "[{number}] {} ({article})", title.trim())?,
             None => writeln!(f, "[{number}] {article}")?,
@@ -120,7 +120,7 @@ struct Wanted {
 
 impl Searcher {
     /// Each of `hits` with the `around` passages before it and after it in its article; those
-    /// that touch are one. Best first.
+    /// that touch are one. They are in the order of the first hit in each.
     ///
     /// # Errors
     ///
@@ -134,8 +134,11 @@ impl Searcher {
                 places.insert(&hit.article, wanted.len());
                 wanted.push(self.wanted(hit)?);
             }
-            let Wanted { passages, hits, .. } = &mut wanted[places[hit.article.as_str()]];
-            let passage = passages.iter().position(|passage| passage.range == hit.range);
+            let Wanted { article, passages, hits } = &mut wanted[places[hit.article.as_str()]];
+            let is_here = |passage: &Passage| {
+                passage.range == hit.range && article.text[passage.range.clone()] == hit.text
+            };
+            let passage = passages.iter().position(is_here);
             hits.entry(passage.ok_or_else(|| gone(hit))?).or_insert(rank);
         }
         let mut excerpts: Vec<(usize, Excerpt)> =
@@ -192,7 +195,7 @@ impl Wanted {
             title: article.title.clone(),
             text: article.text[start..end].to_owned(),
             range: start..end,
-            score: hits[rank].score,
+            score: found.iter().map(|hit| hits[*hit].score).fold(f32::NEG_INFINITY, f32::max),
             hits: found.into_iter().map(|hit| hits[hit].range.clone()).collect(),
         };
         (rank, excerpt)

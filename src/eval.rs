@@ -51,10 +51,11 @@ pub fn ndcg_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Op
 
 fn discounted(grades: impl Iterator<Item = u8>) -> f64 {
     let ranks = (1_u32..).map(f64::from);
-    grades
+    let gains = grades
         .zip(ranks)
-        .map(|(grade, rank)| (f64::from(grade).exp2() - 1.0) / (rank + 1.0).log2())
-        .sum()
+        .map(|(grade, rank)| (f64::from(grade).exp2() - 1.0) / (rank + 1.0).log2());
+    // `sum` of none is -0.
+    gains.fold(0.0, |sum, gain| sum + gain)
 }
 
 /// Share of the relevant documents (grade 1 or more) that are among the first `k` of `ranked`.

@@ -114,8 +114,8 @@ impl Filter {
         Self::metadata(name, Test::Exists)
     }
 
-    /// Articles in this language, as they [said](crate::Article::language) themselves or as was
-    /// found out.
+    /// Articles in this language, as they [said](crate::Article::language) themselves or, with the
+    /// feature `lexical`, as was found out when they were added.
     #[must_use]
     pub fn language(language: Language) -> Self {
         Self(Expression::Language(language))
@@ -165,6 +165,7 @@ impl Filter {
         let mut parts = Vec::new();
         for Self(expression) in filters {
             match expression {
+                Expression::All(inner) if parts.is_empty() => parts = inner,
                 Expression::All(inner) => parts.extend(inner),
                 other => parts.push(other),
             }
@@ -177,6 +178,7 @@ impl Filter {
         let mut parts = Vec::new();
         for Self(expression) in filters {
             match expression {
+                Expression::Any(inner) if parts.is_empty() => parts = inner,
                 Expression::Any(inner) => parts.extend(inner),
                 other => parts.push(other),
             }

@@ -40,12 +40,13 @@ impl Highlights {
 
 impl Searcher {
     /// Where in `hit` the question of `query` is spoken of. The sentences of the hit are
-    /// embedded for it.
+    /// embedded for it, and compared with the query's [vector](Query::vector) or, without one,
+    /// with that of its text.
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyQuery`](crate::Error::EmptyQuery) without text, and what the embedder
-    /// returns.
+    /// Those of [`search`](Self::search) for the same query: of its settings, its vector and its
+    /// text.
     ///
     /// # Examples
     ///
@@ -69,18 +70,27 @@ impl Searcher {
         query.check()?;
         let ranges: Vec<Range<usize>> = sentences(&hit.text).collect();
         let texts: Vec<&str> = ranges.iter().map(|range| &hit.text[range.clone()]).collect();
-        let cache = self.cache.as_ref();
-        let question = EmbeddingCache::embedded(cache, self.embedder(), Role::Query, &query.text)?;
+        let question = self.meant_by(&query)?;
         let (vectors, _) = self.stage().run(Role::Passage, &texts)?;
         let shifted =
             |range: &Range<usize>| hit.range.start + range.start..hit.range.start + range.end;
         let sentence = |(range, vector)| Sentence {
             range: shifted(range),
-            similarity: index::similarity(question.row(0), vector),
+            similarity: index::similarity(&question, vector),
         };
         Ok(Highlights {
             sentences: ranges.iter().zip(vectors.rows()).map(sentence).collect(),
             words: words_in(hit, &query)?.iter().map(shifted).collect(),
         })
+    }
+
+    /// The vector that `query` gives, or that of its text; of length 1.
+    fn meant_by(&self, query: &Query) -> Result<Vec<f32>> {
+        if let Some(vector) = query.unit_vector(self.embedder().dim())? {
+            return Ok(vector);
+        }
+        let cache = self.cache.as_ref();
+        let question = EmbeddingCache::embedded(cache, self.embedder(), Role::Query, &query.text)?;
+        Ok(question.row(0).to_vec())
     }
 }

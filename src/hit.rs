@@ -50,8 +50,8 @@ impl Hit {
     }
 }
 
-/// The hits of one query, best [score](Hit::score) first; equal ones in the order they were
-/// added.
+/// The hits of one query, best [score](Hit::score) first, equal ones in the order they were
+/// added; with [diversity](crate::Query::diversity) in the order in which they were chosen.
 ///
 /// A search that finds nothing gives no hits, not an error.
 /// Two are equal if their hits are, however they were found.

@@ -86,6 +86,14 @@ impl LexicalIndex {
         Ok(Self { bytes, rows, words, inverted })
     }
 
+    /// Whether `bytes` are an index by the present rules, if they are one at all.
+    pub(crate) fn is_current(bytes: &[u8]) -> bool {
+        let versions = bytes.first_chunk::<ROWS_AT>();
+        versions.is_some_and(|versions| {
+            (u32_at(versions, 0), u32_at(versions, ANALYSIS_AT)) == (VERSION, ANALYSIS)
+        })
+    }
+
     /// What `read` returns, or that the index cannot be read, if tantivy panics: it trusts its
     /// files, and bytes with the right checksum may still be none of its own.
     fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cancel, Effort, Error, Filter, Result, SearchParams};
+use crate::{Cancel, Effort, Error, Filter, Result, SearchParams, vectors::unit_query};
 
 /// By what passages are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -25,7 +25,6 @@ pub enum Mode {
 
 impl Mode {
     /// Whether words are looked for.
-    #[cfg(feature = "lexical")]
     pub(crate) fn compares_words(self) -> bool {
         self != Self::Dense
     }
@@ -211,10 +210,11 @@ impl Query {
         self
     }
 
-    /// Chooses hits that are good and unlike each other, from a hundred passages or `k`:
-    /// `weight` is what being unlike the hits before counts, 0 (nothing) to 1 (alone). Hits are
-    /// in the order of the choice. With [`rerank`](Self::rerank) the reranker orders those
-    /// that were chosen.
+    /// Chooses hits that are good and unlike each other, from a hundred passages or twice as many
+    /// as are wanted: `weight` is what being unlike the hits before counts, 0 (nothing) to 1
+    /// (alone). Hits are in the order of the choice. In the mode `Lexical` scores count as shares
+    /// of the best one. With [`rerank`](Self::rerank) as many as the reranker is asked about are
+    /// chosen, and it orders them.
     ///
     /// # Source
     ///
@@ -300,6 +300,11 @@ impl Query {
         let needs_no_text =
             self.mode == Mode::Dense && self.vector.is_some() && self.rerank.is_none();
         if needs_no_text || !self.text.trim().is_empty() { Ok(()) } else { Err(Error::EmptyQuery) }
+    }
+
+    /// Its own vector, of length 1, if it has one.
+    pub(crate) fn unit_vector(&self, dim: usize) -> Result<Option<Vec<f32>>> {
+        self.vector.as_deref().map(|vector| unit_query(vector, dim)).transpose()
     }
 
     /// Whether its text is to be embedded.

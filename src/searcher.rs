@@ -134,10 +134,13 @@ impl Searcher {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyQuery`] without text, [`Error::Setting`] if `k` is 0, [`Error::Fraction`]
-    /// if the recall asked for is out of range, [`Error::NotCalibrated`] if one is and the
-    /// corpus has a graph but was not [calibrated](crate::Retriever::calibrate),
-    /// [`Error::Filter`] and [`Error::FilterType`] if a [filter](Query::filter) makes no sense,
+    /// [`Error::EmptyQuery`] without text, unless a vector is all that is asked for;
+    /// [`Error::Setting`] if `k` or another number is 0, [`Error::Fraction`] if the recall, a
+    /// similarity or the diversity asked for is out of range, [`Error::Choice`] if a least
+    /// similarity is where no vectors are compared; [`Error::Dimension`] and
+    /// [`Error::Undirected`] if the query's [vector](Query::vector) is none of the model's;
+    /// [`Error::NotCalibrated`] if a recall is asked for and the corpus has a graph but was not
+    /// [calibrated](crate::Retriever::calibrate), [`Error::Filter`] and [`Error::FilterType`] if a [filter](Query::filter) makes no sense,
     /// [`Error::NoReranker`] if reranking is and there is no reranker, [`Error::Corrupt`] if a
     /// file of the index is damaged, and what the embedder and the reranker return.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]

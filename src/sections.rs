@@ -208,12 +208,6 @@ impl Sections {
         &self.map
     }
 
-    /// Whether there is a section `tag`.
-    #[cfg(feature = "lexical")]
-    pub(crate) fn has(&self, tag: Tag) -> bool {
-        self.section(tag).is_ok()
-    }
-
     /// The numbers in a section; their checksum is not looked at.
     pub(crate) fn array<T: Pod>(&self, tag: Tag) -> Result<Array<T>, Refusal> {
         let bytes = self.section(tag)?.bytes.clone();

@@ -5,7 +5,7 @@ mod corpus;
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
 
-use passim::{Article, Chunker, Context, Error, Excerpt, Query, Retriever};
+use passim::{Article, Chunker, Context, Embedder, Error, Excerpt, Query, Retriever, Role};
 
 /// Twelve sentences, each a passage of its own.
 fn retriever() -> Retriever {
@@ -59,6 +59,50 @@ fn a_hit_of_another_state_of_the_corpus_is_an_error() {
     assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::Gone { .. })));
 }
 
+/// A passage at the same bytes is not the one that was found.
+#[test]
+fn a_hit_of_another_text_of_the_same_length_is_an_error() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add([Article::new("a", "Das Moor brennt.")]).unwrap();
+    let hits = retriever.search("Moor").unwrap();
+    retriever.add([Article::new("a", "Das Brot duftet.")]).unwrap();
+    assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::Gone { .. })));
+}
+
+#[test]
+fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    let said = "Der Zug hält in Wien. Moorböden speichern Kohlenstoff. Das Brot ruht.";
+    let text = format!("{}\n\n{said}", "Ein Absatz davor, der von anderem handelt. ".repeat(30));
+    retriever.add([Article::new("a", &text)]).unwrap();
+    let question = "Was speichern die Moore?";
+    let hits = retriever.search(question).unwrap();
+    let hit = hits.iter().find(|hit| hit.text.contains("Moorböden")).unwrap();
+    let shown = |range: &std::ops::Range<usize>| text[range.clone()].to_owned();
+    let highlights = retriever.highlights(question, hit).unwrap();
+    let sentences: Vec<String> =
+        highlights.sentences.iter().map(|sentence| shown(&sentence.range)).collect();
+    let expected: Vec<&str> = passim::sentences(&hit.text).map(|at| &hit.text[at]).collect();
+    assert_eq!(sentences, expected);
+    let best = highlights.best().unwrap();
+    assert_eq!(shown(&best.range), "Moorböden speichern Kohlenstoff.");
+    #[cfg(feature = "lexical")]
+    {
+        let words: Vec<String> = highlights.words.iter().map(shown).collect();
+        assert_eq!(words, ["Moorböden", "speichern"]);
+    }
+
+    let model = passim::StaticEmbedder::bundled().unwrap();
+    let other = model.embed(Role::Query, &["Wo hält der Zug?"]).unwrap().row(0).to_vec();
+    let highlights = retriever.highlights(Query::of_vector(other), hit).unwrap();
+    assert_eq!(shown(&highlights.best().unwrap().range), "Der Zug hält in Wien.");
+    assert!(highlights.words.is_empty());
+    let nothing = retriever.highlights("  ", hit).unwrap_err();
+    assert!(matches!(nothing, Error::EmptyQuery), "{nothing}");
+    let wrong = retriever.highlights(Query::of_vector(vec![1.0]), hit).unwrap_err();
+    assert!(matches!(wrong, Error::Dimension { .. }), "{wrong}");
+}
+
 /// Everything of a context is counted, and what is left out is told.
 #[test]
 fn a_context_keeps_to_its_budget() {
@@ -76,7 +120,13 @@ fn a_context_keeps_to_its_budget() {
     assert_eq!(fitting.excerpts, excerpts);
     let context = retriever.context(&hits, 200).unwrap();
     let tokens = retriever.embedder().count_tokens(&context.to_string()).unwrap();
-    assert!(!context.excerpts.is_empty() && tokens <= 200 + context.excerpts.len());
+    assert!(!context.excerpts.is_empty() && tokens <= 200);
+    // Lines count, too.
+    let lines = |text: &str| Ok(text.lines().count());
+    let short = retriever.excerpts(&hits, 0).unwrap();
+    let context = Context::pack(short, 60, lines).unwrap();
+    assert_eq!(context.tokens, context.to_string().lines().count());
+    assert!(context.tokens <= 60 && context.excerpts.len() > 1 && context.left_out > 0);
 }
 
 #[test]

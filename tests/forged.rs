@@ -99,3 +99,104 @@ fn sections_of_other_tags_are_left_alone() {
     assert!(retriever.verify().unwrap().is_sound());
     assert_eq!(retriever.search("Was speichert ein Moor?").unwrap().len(), 10);
 }
+
+#[cfg(feature = "lexical")]
+mod words {
+    use passim::{Mode, Query};
+
+    use super::*;
+
+    const LEXICAL: u32 = 110;
+
+    fn by_words(retriever: &Retriever) -> Result<Vec<(String, u32)>> {
+        let query = Query::new("Was speichert ein Moor im Sommer?").mode(Mode::Lexical);
+        let hits = retriever.search(query)?;
+        Ok(hits.iter().map(|hit| (hit.article.clone(), hit.score.to_bits())).collect())
+    }
+
+    fn without_words(segment: &mut Forged) {
+        segment.sections.retain(|(tag, _)| *tag != LEXICAL);
+    }
+
+    fn of_older_rules(segment: &mut Forged) {
+        put(segment, LEXICAL, 4, &1_u32.to_le_bytes());
+    }
+
+    /// Such files are written without the feature, or were by earlier rules.
+    #[test]
+    fn a_segment_without_current_words_gets_them_from_its_texts() {
+        let untouched = by_words(&v1::builder().open(v1::folder()).unwrap()).unwrap();
+        assert!(untouched.len() > 3);
+        for forge in [without_words, of_older_rules] {
+            let folder = with_segment(forge);
+            let mut retriever = open(&folder).unwrap();
+            assert_eq!(by_words(&retriever).unwrap(), untouched);
+            assert!(retriever.verify().unwrap().is_sound());
+            // A commit writes them, though nothing was changed.
+            let generation = retriever.commit().unwrap();
+            assert_eq!(by_words(&retriever).unwrap(), untouched);
+            drop(retriever);
+            let mut retriever = open(&folder).unwrap();
+            assert_eq!(by_words(&retriever).unwrap(), untouched);
+            assert_eq!(retriever.commit().unwrap(), generation, "there is nothing left to write");
+            let segment = fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+            let mut segments = segment.filter(|path| path.to_str().unwrap().contains("segment-"));
+            let is_current = |path| {
+                let bytes = fs::read(path).unwrap();
+                Forged::of(&bytes).section(LEXICAL).get(4) == Some(&2)
+            };
+            assert!(segments.all(is_current));
+        }
+    }
+
+    /// An article that is damaged ends searches by words that would have to read it, until it is
+    /// removed.
+    #[test]
+    fn a_damaged_article_has_no_words() {
+        for key in ["glas.md", "moor.md"] {
+            let folder = with_segment(without_words);
+            let path = folder.path().join("segment-1.passim");
+            let mut bytes = fs::read(&path).unwrap();
+            let articles = v1::articles();
+            let article = articles.iter().find(|article| article.key == key).unwrap();
+            let text = article.text.as_bytes();
+            let at = bytes.windows(text.len()).position(|window| window == text).unwrap();
+            bytes[at] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            let mut retriever = open(&folder).unwrap();
+            if !v1::REMOVED.contains(&key) {
+                let refused = by_words(&retriever).unwrap_err();
+                assert!(refused.to_string().contains(key), "{refused}");
+                retriever.remove(key).unwrap();
+            }
+            let left = by_words(&retriever).unwrap();
+            assert!(!left.is_empty());
+            retriever.compact().unwrap();
+            assert_eq!(by_words(&retriever).unwrap(), left);
+            assert!(retriever.verify().unwrap().is_sound());
+        }
+    }
+
+    /// Texts say what words there are: what is damaged or made up is told, and made anew.
+    #[test]
+    fn damaged_words_are_an_error_until_they_are_made_anew() {
+        let untouched = by_words(&v1::builder().open(v1::folder()).unwrap()).unwrap();
+        let short = |segment: &mut Forged| {
+            let section = segment.section(LEXICAL);
+            segment.replace(LEXICAL, section[..section.len() - 9].to_vec());
+        };
+        let folder = with_segment(short);
+        let mut retriever = open(&folder).unwrap();
+        let refused = by_words(&retriever).unwrap_err();
+        assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
+        assert!(retriever.verify().is_err());
+        retriever.compact().unwrap();
+        assert_eq!(by_words(&retriever).unwrap(), untouched);
+        assert!(retriever.verify().unwrap().is_sound());
+
+        // The number of words of the first passage.
+        let made_up = |segment: &mut Forged| put(segment, LEXICAL, 48, &9_u32.to_le_bytes());
+        let refused = open(&with_segment(made_up)).unwrap().verify().unwrap_err();
+        assert!(refused.to_string().contains("not that of its texts"), "{refused}");
+    }
+}

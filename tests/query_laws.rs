@@ -8,8 +8,8 @@ mod seeded;
 use std::{collections::BTreeMap, time::Duration};
 
 use passim::{
-    Article, Cancel, Embedder, Error, Filter, Hit, Hits, Mode, Query, Retriever, Role, Route,
-    ScanReason, StaticEmbedder,
+    Article, Cancel, Chunker, Embedder, Error, Filter, Hit, Hits, Mode, Query, Retriever, Role,
+    Route, ScanReason, StaticEmbedder,
 };
 
 const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
@@ -90,13 +90,32 @@ fn by_mmr(all: &Hits, vectors: &BTreeMap<String, Vec<f32>>, weight: f32, k: usiz
         let worth = |hit: &Hit| {
             let alike = |other: &&Hit| dot(&vectors[&hit.article], &vectors[&other.article]);
             let alike = chosen.iter().map(alike).reduce(f32::max).unwrap_or(0.0);
-            (1.0 - weight) * hit.score - weight * alike
+            let scale = if hit.similarity.is_none() { all[0].score } else { 1.0 };
+            (1.0 - weight) * hit.score / scale - weight * alike
         };
         let left = all.iter().filter(|hit| chosen.iter().all(|one| one.article != hit.article));
         let best = left.rev().max_by(|a, b| worth(a).total_cmp(&worth(b)));
         chosen.push(best.unwrap());
     }
     chosen.iter().map(|hit| hit.article.clone()).collect()
+}
+
+/// An article's place is for a passage that says something new.
+#[test]
+fn articles_are_not_left_out_for_a_passage_that_repeats() {
+    let said = "Moore speichern mehr Kohlenstoff als alle Wälder der Erde.";
+    let more = "Im Moor wird Kohlenstoff auch gespeichert, wenn Torfmoos auf Wiesen wächst.";
+    let mut retriever =
+        Retriever::builder().chunker(Chunker::default().max_tokens(20)).in_memory().unwrap();
+    let second = format!("{said}\n\n{more}");
+    retriever.add([Article::new("a", said), Article::new("b", second)]).unwrap();
+    assert_eq!(retriever.passages(), 3);
+    for mode in modes() {
+        let query = Query::new("Wie viel Kohlenstoff speichern Moore?").mode(mode);
+        let hits = retriever.search(query.per_article(1).distinct(0.95)).unwrap();
+        assert_eq!(keys(&hits), ["a", "b"], "{mode}");
+        assert_eq!(hits[1].text, more, "{mode}");
+    }
 }
 
 #[test]

@@ -2,14 +2,13 @@
 
 use std::io;
 
-use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 
 use super::{
     Analyzer, LexicalIndex,
     inverted::{self, Posting},
 };
-use crate::{Cause, Error, Language, Result, index::as_rows};
+use crate::{Cause, Error, Language, Result, index::as_rows, workers::share_out};
 
 /// Postings that are gathered before they are written: more are written in several indexes, which
 /// are merged.
@@ -45,7 +44,7 @@ const AT_ONCE: usize = 1 << 11;
 
 impl LexicalIndex {
     /// The index of `passages` in their order, each with the language of its article, built on
-    /// the threads of the current `rayon` pool; the same bytes for any number of them.
+    /// as many threads as the current `rayon` pool has; the same bytes for any number of them.
     ///
     /// # Errors
     ///
@@ -60,7 +59,8 @@ impl LexicalIndex {
         if passages.len() <= share {
             return built(passages);
         }
-        joined(&passages.par_chunks(share).map(built).collect::<Result<Vec<_>>>()?)
+        let shares: Vec<_> = passages.chunks(share).collect();
+        joined(&share_out(shares.len(), shares.len(), |at| built(shares[at]))?)
     }
 }
 

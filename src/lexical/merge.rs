@@ -4,8 +4,9 @@ use super::{
     LexicalIndex,
     draft::too_large,
     inverted::{self, END, Inverted, Posting},
+    unharmed,
 };
-use crate::Result;
+use crate::{Result, refusal::Refusal};
 
 impl LexicalIndex {
     /// The index of the rows of `parts` that are named with them, in ascending order, as if it
@@ -16,8 +17,15 @@ impl LexicalIndex {
     /// [`Error::Lexical`](crate::Error::Lexical) if it would be larger than an index can be, or a
     /// part cannot be read.
     pub(crate) fn merge(parts: &[(&Self, &[u32])]) -> Result<Self> {
-        let merged = || Self::merged(parts);
-        parts.first().map_or_else(merged, |(first, _)| first.guarded(merged))
+        if let Some(merged) = unharmed(|| Self::merged(parts)) {
+            return merged;
+        }
+        if let [(only, _)] = parts {
+            return Err(only.unreadable());
+        }
+        // Alone each tells whether it was the one.
+        parts.iter().try_for_each(|part| Self::merge(std::slice::from_ref(part)).map(drop))?;
+        Err(Refusal::Corrupt("they are not readable together").about("lexical indexes"))
     }
 
     fn merged(parts: &[(&Self, &[u32])]) -> Result<Self> {

@@ -189,6 +189,7 @@ impl Gathered {
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "sums of halves and quarters are exact")]
 mod tests {
     use super::*;
 

@@ -37,6 +37,8 @@ struct Size {
     passages: usize,
     /// Those of the graph, if there is one.
     params: Option<HnswParams>,
+    /// Whether its words are those of the present rules.
+    has_words: bool,
 }
 
 impl Size {
@@ -45,7 +47,8 @@ impl Size {
         let all = sealed.len() as usize + sealed.articles();
         let live = segment.passages() + segment.articles();
         let (passages, params) = (segment.passages(), sealed.graph_params());
-        Self { live, all, passages, params }
+        let has_words = sealed.has_current_words();
+        Self { live, all, passages, params, has_words }
     }
 
     fn is_small_beside(self, later: usize) -> bool {
@@ -57,7 +60,8 @@ impl Size {
     fn is_stale(self, choice: IndexChoice) -> bool {
         let needs_graph = choice.builds_graph(self.passages) && self.params.is_none();
         let needs_none = choice == IndexChoice::Exact && self.params.is_some();
-        needs_graph || needs_none || (self.all - self.live) * MOST_REMOVED > self.all
+        let needs = needs_graph || needs_none || !self.has_words;
+        needs || (self.all - self.live) * MOST_REMOVED > self.all
     }
 }
 
@@ -108,7 +112,8 @@ impl Retriever {
             [one] => {
                 let size = Size::of(one);
                 let params = self.settings.index.graph_params(size.passages);
-                one.removed() == 0 && params == size.params
+                let whole = one.removed() == 0 && one.segment().has_whole_words();
+                whole && params == size.params
             }
             _ => false,
         };
@@ -179,9 +184,8 @@ impl Retriever {
         let sources = segments.iter().map(|segment| segment.segment().vectors());
         let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
         let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
-        let sources = segments.iter().map(|segment| &**segment.segment());
-        let words =
-            Words::joined(&sources.zip(rows.iter().map(Vec::as_slice)).collect::<Vec<_>>())?;
+        let parts: Vec<_> = segments.iter().zip(rows.iter().map(Vec::as_slice)).collect();
+        let words = Words::joined(&parts)?;
         let segment = draft.seal(vectors, words, choice, self.settings.watch())?;
         Ok(Some(LiveSegment::all(Arc::new(segment))))
     }
@@ -200,12 +204,12 @@ mod tests {
         fn segments_are_few(steps in prop::collection::vec(1_usize..60_000, 1..200)) {
             let mut sizes: Vec<Size> = Vec::new();
             for live in &steps {
-                sizes.push(Size { live: *live, all: *live, passages: *live, params: None });
+                sizes.push(Size { live: *live, all: *live, passages: *live, params: None, has_words: true });
                 let from = merged_from(&sizes);
                 let live: usize = sizes[from..].iter().map(|size| size.live).sum();
                 sizes.truncate(from);
                 if live > 0 {
-                    sizes.push(Size { live, all: live, passages: live, params: None });
+                    sizes.push(Size { live, all: live, passages: live, params: None, has_words: true });
                 }
                 for at in 1..sizes.len() {
                     let later = sizes[at..].iter().map(|size| size.live).sum();

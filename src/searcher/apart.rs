@@ -1,7 +1,9 @@
 //! Hits that are unlike each other: without repetitions, or from many sides.
 
+use rustc_hash::FxHashMap;
+
 use crate::{
-    Result, index,
+    Query, Result, index,
     searcher::arms::{Part, Placed},
 };
 
@@ -10,33 +12,70 @@ fn vectors<'s>(found: &[Placed], parts: &[Part<'s>]) -> Result<Vec<&'s [f32]>> {
     found.iter().map(|one| parts[one.part as usize].0.vector(one.scored.row)).collect()
 }
 
-/// Leaves out what is at least as similar as `most` to something before it.
-pub(super) fn keep_distinct(found: &mut Vec<Placed>, most: f32, parts: &[Part]) -> Result<()> {
-    let mut kept: Vec<&[f32]> = Vec::new();
-    let mut is_new = vectors(found, parts)?.into_iter().map(|vector| {
-        let new = kept.iter().all(|one| index::similarity(one, vector) < most);
-        if new {
-            kept.push(vector);
-        }
-        new
-    });
-    found.retain(|_| is_new.next().unwrap_or(true));
-    Ok(())
+/// What a query keeps of a ranking, passage by passage.
+pub(super) struct Keeper<'q, 's> {
+    query: &'q Query,
+    parts: &'q [Part<'s>],
+    /// Passages kept of each article, which is told by its segment and its number there.
+    of_article: FxHashMap<(u32, u32), usize>,
+    /// Vectors of what was kept, if what repeats it is left out.
+    vectors: Vec<&'s [f32]>,
 }
 
-/// Puts first the `wanted` that are good and unlike those before them; `diversity` is the weight of
-/// being unlike, 0 to 1.
+impl<'q, 's> Keeper<'q, 's> {
+    pub(super) fn new(query: &'q Query, parts: &'q [Part<'s>]) -> Self {
+        Self { query, parts, of_article: FxHashMap::default(), vectors: Vec::new() }
+    }
+
+    /// The first `wanted` of `found` that are neither repetitions of those before them nor too
+    /// many of one article.
+    pub(super) fn keep(mut self, found: Vec<Placed>, wanted: usize) -> Result<Vec<Placed>> {
+        if self.query.per_article.is_none() && self.query.distinct.is_none() {
+            return Ok(found.into_iter().take(wanted).collect());
+        }
+        let mut kept = Vec::new();
+        for one in found {
+            if kept.len() == wanted {
+                break;
+            }
+            if self.is_kept(&one)? {
+                kept.push(one);
+            }
+        }
+        Ok(kept)
+    }
+
+    fn is_kept(&mut self, one: &Placed) -> Result<bool> {
+        let (segment, row) = (self.parts[one.part as usize].0, one.scored.row);
+        let kept = self.of_article.entry((one.part, segment.article_of(row))).or_default();
+        if self.query.per_article.is_some_and(|most| *kept >= most) {
+            return Ok(false);
+        }
+        if let Some(least) = self.query.distinct {
+            let vector = segment.vector(row)?;
+            if self.vectors.iter().any(|other| index::similarity(other, vector) >= least) {
+                return Ok(false);
+            }
+            self.vectors.push(vector);
+        }
+        *kept += 1;
+        Ok(true)
+    }
+}
+
+/// The `wanted` of `found` that are good and unlike those before them; `diversity` is the weight of
+/// being unlike, 0 to 1. Scores of `scale` count as much as a similarity of 1.
 ///
 /// # Source
 ///
 /// Carbonell & Goldstein (1998), *The Use of MMR, Diversity-Based Reranking*: maximal marginal
 /// relevance, with the score in place of the similarity to the query.
 pub(super) fn diversify(
-    found: &mut Vec<Placed>,
-    diversity: f32,
+    found: &[Placed],
+    (diversity, scale): (f32, f32),
     wanted: usize,
     parts: &[Part],
-) -> Result<()> {
+) -> Result<Vec<Placed>> {
     let vectors = vectors(found, parts)?;
     let mut closest = vec![f32::NEG_INFINITY; found.len()];
     let mut left: Vec<usize> = (0..found.len()).collect();
@@ -44,7 +83,7 @@ pub(super) fn diversify(
     while chosen.len() < wanted && !left.is_empty() {
         let worth = |at: &usize| {
             let alike = if chosen.is_empty() { 0.0 } else { closest[*at] };
-            (1.0 - diversity) * found[*at].scored.score - diversity * alike
+            (1.0 - diversity) * found[*at].scored.score / scale - diversity * alike
         };
         // Of equal ones the first.
         let best =
@@ -56,6 +95,5 @@ pub(super) fn diversify(
         }
         chosen.push(next);
     }
-    *found = chosen.into_iter().map(|at| found[at]).collect();
-    Ok(())
+    Ok(chosen.into_iter().map(|at| found[at]).collect())
 }

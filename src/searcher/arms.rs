@@ -14,11 +14,6 @@ use super::words::Words;
 #[cfg(feature = "lexical")]
 use crate::{fuse::Fusion, index};
 
-/// Passages that each arm finds for both to rank, at least: more changed nothing where it was
-/// tried.
-#[cfg(feature = "lexical")]
-const CANDIDATES: usize = 50;
-
 /// A segment with the rows that a search may return; all, if `None`.
 pub(super) type Part<'s> = (&'s LiveSegment, Option<Cow<'s, RowSet>>);
 
@@ -86,10 +81,8 @@ impl Search<'_> {
         params: &SearchParams,
         plan: &mut QueryPlan,
     ) -> Result<Ranking> {
-        let params = SearchParams { k: params.k.max(CANDIDATES), ..*params };
-        plan.candidates = params.k;
-        let by_vectors = self.closest(&params, plan)?;
-        let by_words = words.best(&self.parts, &params, plan)?.found;
+        let by_vectors = self.closest(params, plan)?;
+        let by_words = words.best(&self.parts, params, plan)?.found;
         let start = Instant::now();
         let best = by_words.first().map_or(0.0, |best| best.scored.score);
         let fusion = Fusion::new(words.most(), best);

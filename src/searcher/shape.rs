@@ -5,26 +5,24 @@ use std::{
     time::{Duration, Instant},
 };
 
-use rustc_hash::FxHashMap;
-
 use crate::{
-    Hit, Hits, Query, QueryPlan, Result, SearchParams, Searcher, Times,
+    Hit, Hits, Mode, Query, QueryPlan, Result, SearchParams, Searcher, Times,
     searcher::{
-        apart::{diversify, keep_distinct},
+        apart::{Keeper, diversify},
         arms::{Part, Placed, Ranking},
         explained,
     },
-    vectors::unit_query,
 };
 
 #[cfg(feature = "lexical")]
 use super::words::Words;
-#[cfg(feature = "lexical")]
-use crate::Mode;
 
 /// Passages that hits of [diversity](Query::diversity) are chosen from, at least.
 const DIVERSE: usize = 100;
-/// How many times more passages are looked at when too many of one article were among them.
+/// Passages that each arm finds for both to rank, at least: more changed nothing where it was
+/// tried.
+const CANDIDATES: usize = 50;
+/// How many times more passages are looked at when too many were left out.
 const MORE: usize = 4;
 
 /// A query against a corpus, with all that is made once for it.
@@ -65,8 +63,7 @@ impl Searcher {
             times: Times { embed, filter, ..Times::default() },
             ..QueryPlan::default()
         };
-        let given = query.vector.as_deref();
-        let given = given.map(|vector| unit_query(vector, self.embedder.dim())).transpose()?;
+        let given = query.unit_vector(self.embedder.dim())?;
         let vector = given.map_or(Cow::Borrowed(vector), Cow::Owned);
         let search = Search {
             query,
@@ -96,20 +93,26 @@ impl Search<'_> {
     fn run(&self, mut plan: QueryPlan) -> Result<Hits> {
         let Query { k, effort, rerank, diversity, .. } = *self.query;
         let wanted = k.max(rerank.unwrap_or_default());
-        let k = if diversity.is_some() { wanted.max(DIVERSE) } else { wanted };
+        let pool = diversity.map_or(wanted, |_| wanted.saturating_mul(2).max(DIVERSE));
         let (deadline, cancel) = (self.deadline, self.query.cancel.as_ref());
+        let k = pool.max(least_candidates(self.query.mode));
         let mut params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
         loop {
             plan.candidates = params.k;
-            let Ranking { mut found, all } = self.ranked(&params, &mut plan)?;
+            let Ranking { found, all } = self.ranked(&params, &mut plan)?;
             let start = Instant::now();
-            self.keep(&mut found, wanted)?;
-            plan.times.rank += start.elapsed();
-            let more = found.len() < wanted && !all;
+            let mut found = Keeper::new(self.query, &self.parts).keep(found, pool)?;
+            let more = found.len() < pool && !all;
             if more && !params.ended() {
+                plan.times.rank += start.elapsed();
                 params.k = params.k.saturating_mul(MORE);
                 continue;
             }
+            if let Some(diversity) = diversity {
+                let scale = self.scale(&found);
+                found = diversify(&found, (diversity, scale), wanted, &self.parts)?;
+            }
+            plan.times.rank += start.elapsed();
             plan.ended = more
                 || plan.dense.iter().any(|plan| !plan.complete)
                 || plan.lexical.iter().any(|plan| !plan.complete);
@@ -118,6 +121,13 @@ impl Search<'_> {
             plan.times.read = start.elapsed();
             return Ok(Hits { found, plan: Box::new(plan) });
         }
+    }
+
+    /// The score that is as much as a similarity of 1: of words alone the best one, for there is
+    /// no most.
+    fn scale(&self, found: &[Placed]) -> f32 {
+        let best = found.first().map(|best| best.scored.score);
+        best.filter(|best| !self.query.mode.compares_vectors() && *best > 0.0).unwrap_or(1.0)
     }
 
     /// The `params.k` best passages, by the mode of the query.
@@ -129,22 +139,6 @@ impl Search<'_> {
             (_, None) => {}
         }
         self.closest(params, plan)
-    }
-
-    /// Keeps the `wanted` best that the query lets through.
-    fn keep(&self, found: &mut Vec<Placed>, wanted: usize) -> Result<()> {
-        let Self { query, parts, .. } = self;
-        if let Some(most) = query.per_article {
-            keep_of_each_article(found, most, parts);
-        }
-        if let Some(most) = query.distinct {
-            keep_distinct(found, most, parts)?;
-        }
-        if let Some(diversity) = query.diversity {
-            diversify(found, diversity, wanted, parts)?;
-        }
-        found.truncate(wanted);
-        Ok(())
     }
 
     /// The hits that `found` stand for, explained if the query asks for it.
@@ -162,13 +156,7 @@ impl Search<'_> {
     }
 }
 
-/// Keeps the `most` best passages of each article.
-fn keep_of_each_article(found: &mut Vec<Placed>, most: usize, parts: &[Part]) {
-    let mut kept: FxHashMap<(u32, u32), usize> = FxHashMap::default();
-    found.retain(|one| {
-        let article = parts[one.part as usize].0.article_of(one.scored.row);
-        let kept = kept.entry((one.part, article)).or_default();
-        *kept += 1;
-        *kept <= most
-    });
+/// How many passages each arm finds at least.
+fn least_candidates(mode: Mode) -> usize {
+    if mode.compares_words() && mode.compares_vectors() { CANDIDATES } else { 0 }
 }

@@ -68,12 +68,12 @@ impl Told {
 }
 
 #[cfg(feature = "lexical")]
-fn found_out(article: &Article) -> Option<Language> {
+pub(super) fn found_out(article: &Article) -> Option<Language> {
     crate::lexical::detect(&article.text)
 }
 
 #[cfg(not(feature = "lexical"))]
-fn found_out(_: &Article) -> Option<Language> {
+pub(super) fn found_out(_: &Article) -> Option<Language> {
     None
 }
 

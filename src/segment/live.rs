@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use std::{borrow::Cow, fmt, sync::Arc};
 
 #[cfg(feature = "lexical")]
-use crate::lexical::{LexicalIndex, Live};
+use crate::lexical::Live;
 use crate::{
     Calibration, Cancel, Filter, Found, Hit, Result, RowSet, SearchParams, Vectors,
     fuse::Scored,
@@ -166,16 +166,10 @@ impl LiveSegment {
         self.segment.search(query, &SearchParams { allowed, calibration, ..*params })
     }
 
-    /// The lexical index of all its passages.
-    #[cfg(feature = "lexical")]
-    pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
-        self.segment.lexical()
-    }
-
     /// The lexical index, and what is alive of it.
     #[cfg(feature = "lexical")]
     pub(crate) fn live_lexical(&self) -> Result<Live<'_>> {
-        let index = self.segment.lexical()?;
+        let index = self.lexical()?;
         let Removed { rows, live_terms } = self.removed.get_or_init(|| {
             let all = 0..self.segment.len();
             let is_live = self.live_rows();

@@ -1,6 +1,10 @@
 //! Without the feature `lexical` the words of a segment are not indexed.
 
-use crate::{Language, Result, sections::Part, segment::Segment};
+use crate::{
+    Language, Result,
+    sections::Part,
+    segment::{LiveSegment, Segment},
+};
 
 /// Nothing.
 #[derive(Debug, Default)]
@@ -13,13 +17,25 @@ impl Words {
     }
 
     #[expect(clippy::unnecessary_wraps, reason = "as with the feature")]
-    pub(crate) fn joined(_: &[(&Segment, &[u32])]) -> Result<Self> {
+    pub(crate) fn joined(_: &[(&LiveSegment, &[u32])]) -> Result<Self> {
         Ok(Self(()))
     }
 }
 
+#[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with the feature")]
 impl Segment {
-    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "as with the feature")]
+    pub(crate) fn has_current_words(&self) -> bool {
+        true
+    }
+
+    pub(crate) fn has_whole_words(&self) -> bool {
+        true
+    }
+
+    pub(super) fn verify_words(&self) -> Result<()> {
+        Ok(())
+    }
+
     pub(super) fn words_part(&self) -> Result<Option<Part<'_>>> {
         Ok(None)
     }

@@ -122,13 +122,18 @@ impl Segment {
                 self.check_vector(row)?;
             }
         }
+        self.verify_words()?;
         Ok(self.index.graph().map(HnswIndex::verify))
     }
 
     fn check_vector(&self, row: u32) -> Result<()> {
         let unit = is_unit(self.vectors.checked_row(row as usize)?);
-        let path = self.file.as_ref().map(|file| file.path().to_string());
         require(unit, "it has a vector that is not of length 1")
-            .map_err(|refusal| refusal.about(path.unwrap_or_else(|| "the corpus".to_owned())))
+            .map_err(|refusal| refusal.about(self.origin()))
+    }
+
+    /// What errors name.
+    pub(super) fn origin(&self) -> String {
+        self.file.as_ref().map_or_else(|| "the corpus".to_owned(), |file| file.path().to_string())
     }
 }

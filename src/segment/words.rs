@@ -1,85 +1,170 @@
 //! The words of a segment: the lexical index of its passages.
 
-use std::sync::OnceLock;
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use crate::{
-    Language, Result,
+    Error, Language, Passage, Result,
     index::as_rows,
     lexical::LexicalIndex,
-    refusal::Refusal,
+    refusal::{Refusal, require},
     sections::{Part, Tag},
-    segment::Segment,
+    segment::{LiveSegment, Segment, draft::found_out},
 };
 
 /// The lexical index of a segment, once it is needed.
 #[derive(Debug, Default)]
-pub(crate) struct Words(OnceLock<LexicalIndex>);
+pub(crate) struct Words {
+    known: OnceLock<Known>,
+    /// Held while it is read or built, which one thread does.
+    coming: Mutex<()>,
+}
+
+#[derive(Debug)]
+struct Known {
+    index: LexicalIndex,
+    /// Articles whose texts are damaged, if it was built from texts: it has no words of them.
+    damaged: Vec<u32>,
+}
 
 impl Words {
     /// Of passages in the order of their rows, each as it is embedded, with the language of its
     /// article.
     pub(crate) fn of(passages: &[(&str, Option<Language>)]) -> Result<Self> {
-        Ok(Self(LexicalIndex::build(passages)?.into()))
+        Ok(Self::known(LexicalIndex::build(passages)?))
     }
 
-    /// Of the given rows, in ascending order, of several segments, one behind the other.
-    pub(crate) fn joined(parts: &[(&Segment, &[u32])]) -> Result<Self> {
-        let indexes = parts.iter().map(|(segment, rows)| Ok((segment.lexical()?, *rows)));
+    /// Of the given rows, in ascending order, of several segments, one behind the other; from its
+    /// texts where one is damaged.
+    pub(crate) fn joined(parts: &[(&LiveSegment, &[u32])]) -> Result<Self> {
+        let indexes = parts.iter().map(|(segment, rows)| Ok((segment.lexical_or_anew()?, *rows)));
         let indexes: Vec<_> = indexes.collect::<Result<_>>()?;
-        Ok(Self(LexicalIndex::merge(&indexes)?.into()))
+        Ok(Self::known(LexicalIndex::merge(&indexes)?))
+    }
+
+    fn known(index: LexicalIndex) -> Self {
+        Self { known: Known { index, damaged: Vec::new() }.into(), ..Self::default() }
+    }
+}
+
+impl LiveSegment {
+    /// The lexical index of all passages of the segment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] if it is damaged, or there is none and a live article is.
+    pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
+        let Known { index, damaged } = self.segment().words_known()?;
+        match damaged.iter().find(|at| self.live_articles().contains(**at)) {
+            Some(at) => Err(self.segment().damaged(*at)),
+            None => Ok(index),
+        }
+    }
+
+    /// The lexical index; if it is damaged, what its texts say.
+    fn lexical_or_anew(&self) -> Result<&LexicalIndex> {
+        let (segment, index) = (self.segment(), self.lexical());
+        if let (Err(Error::Corrupt { origin, check }), None) = (&index, segment.words.known.get()) {
+            tracing::warn!(%origin, check, "a damaged lexical index is built anew");
+            segment.words_from_texts()?;
+            return self.lexical();
+        }
+        index
     }
 }
 
 impl Segment {
-    /// The lexical index of its passages. If its file has none by the present rules, it is built
-    /// from its texts.
-    pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
-        if let Some(index) = self.words.0.get() {
-            return Ok(index);
-        }
-        let index = match self.lexical_in_file()? {
-            Some(index) => index,
-            None => self.lexical_of_texts()?,
-        };
-        // Of several threads that came here at once one is first; their indexes are alike.
-        Ok(self.words.0.get_or_init(|| index))
+    /// Whether its file has a lexical index by the present rules, whole or not.
+    pub(crate) fn has_current_words(&self) -> bool {
+        let Some(file) = &self.file else { return true };
+        let array = file.sections.array(Tag::Lexical);
+        array.is_ok_and(|array| LexicalIndex::is_current(&array))
     }
 
-    /// The lexical index in its file; `None` if it is of other rules, or there is none.
-    fn lexical_in_file(&self) -> Result<Option<LexicalIndex>> {
-        let Some(file) = &self.file else { return Ok(None) };
-        let open = || {
-            if !file.sections.has(Tag::Lexical) {
-                return Ok(None);
-            }
-            file.sections.check(&[Tag::Lexical])?;
-            match LexicalIndex::open(file.sections.array(Tag::Lexical)?) {
-                Ok(index) if index.len() == self.len() => Ok(Some(index)),
-                Ok(_) => Err(Refusal::Corrupt("its lexical index has another number of passages")),
-                Err(Refusal::Version { .. }) => Ok(None),
-                Err(refusal) => Err(refusal),
-            }
-        };
-        open().map_err(|refusal| refusal.about(file.path()))
+    /// Whether it has a lexical index by the present rules that can be read.
+    pub(crate) fn has_whole_words(&self) -> bool {
+        self.has_current_words() && self.words_known().is_ok()
     }
 
-    fn lexical_of_texts(&self) -> Result<LexicalIndex> {
-        let passages = self.len();
-        tracing::info!(passages, "a segment without a current lexical index gets one in memory");
-        let mut texts = Vec::with_capacity(passages as usize);
-        for at in 0..as_rows(self.articles()) {
-            let (article, language) = (self.article(at)?, self.head(at)?.language);
-            let passages = self.passages_of(at, &article)?;
-            let texts_of = passages.iter().map(|passage| passage.text_in_context(&article));
-            texts.extend(texts_of.map(|text| (text, language)));
-        }
-        let texts: Vec<_> =
-            texts.iter().map(|(text, language)| (text.as_str(), *language)).collect();
-        LexicalIndex::build(&texts)
+    /// Compares the lexical index in its file with its texts.
+    pub(super) fn verify_words(&self) -> Result<()> {
+        let Some(index) = self.words_in_file()? else { return Ok(()) };
+        let Known { index: anew, damaged } = self.words_of_texts()?;
+        let same = damaged.is_empty() && index.bytes() == anew.bytes();
+        let same = require(same, "its lexical index is not that of its texts");
+        same.map_err(|refusal| refusal.about(self.origin()))
     }
 
     /// The section that it is written as.
     pub(super) fn words_part(&self) -> Result<Option<Part<'_>>> {
-        Ok(Some((Tag::Lexical, self.lexical()?.bytes())))
+        Ok(Some((Tag::Lexical, self.words_known()?.index.bytes())))
+    }
+
+    /// The lexical index of its passages. If its file has none by the present rules, it is built
+    /// from its texts.
+    fn words_known(&self) -> Result<&Known> {
+        if let Some(known) = self.words.known.get() {
+            return Ok(known);
+        }
+        let _coming = self.words.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = self.words.known.get() {
+            return Ok(known);
+        }
+        let known = if let Some(index) = self.words_in_file()? {
+            Known { index, damaged: Vec::new() }
+        } else {
+            let passages = self.len();
+            tracing::info!(passages, "a segment without current words gets them in memory");
+            self.words_of_texts()?
+        };
+        Ok(self.words.known.get_or_init(|| known))
+    }
+
+    /// Builds the lexical index from texts, whatever is in the file.
+    fn words_from_texts(&self) -> Result<()> {
+        let _coming = self.words.coming.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.words.known.get().is_none() {
+            let known = self.words_of_texts()?;
+            self.words.known.get_or_init(|| known);
+        }
+        Ok(())
+    }
+
+    /// The lexical index in its file; `None` if it is of other rules, or there is none.
+    fn words_in_file(&self) -> Result<Option<LexicalIndex>> {
+        let Some(file) = self.file.as_ref().filter(|_| self.has_current_words()) else {
+            return Ok(None);
+        };
+        let open = || {
+            file.sections.check(&[Tag::Lexical])?;
+            let index = LexicalIndex::open(file.sections.array(Tag::Lexical)?)?;
+            let rows = index.len() == self.len();
+            require(rows, "its lexical index has another number of passages")?;
+            Ok(Some(index))
+        };
+        open().map_err(|refusal: Refusal| refusal.about(file.path()))
+    }
+
+    fn words_of_texts(&self) -> Result<Known> {
+        let (mut texts, mut damaged) = (Vec::with_capacity(self.len() as usize), Vec::new());
+        for at in 0..as_rows(self.articles()) {
+            if let Ok(told) = self.told_of(at) {
+                texts.extend(told);
+            } else {
+                damaged.push(at);
+                texts.extend(self.rows_of(at)?.map(|_| (String::new(), None)));
+            }
+        }
+        let texts: Vec<_> = texts.iter().map(|(text, language)| (&**text, *language)).collect();
+        Ok(Known { index: LexicalIndex::build(&texts)?, damaged })
+    }
+
+    /// The passages of article `at` as they are embedded, each with its language.
+    fn told_of(&self, at: u32) -> Result<Vec<(String, Option<Language>)>> {
+        let article = self.article(at)?;
+        // Written without the feature `lexical`, it says none.
+        let language = self.head(at)?.language.or_else(|| found_out(&article));
+        let passages = self.passages_of(at, &article)?;
+        let told = |passage: &Passage| (passage.text_in_context(&article), language);
+        Ok(passages.iter().map(told).collect())
     }
 }
