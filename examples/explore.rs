@@ -128,9 +128,10 @@ fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
     let builder = Retriever::builder().embedder(embedder);
     match &args.source {
         Source::Set(set) => {
-            if !judged::qrels(set).exists() && Retriever::exists(set)? {
+            if !judged::qrels(set).exists() {
                 let set = set.display();
-                return Err(format!("{set} is an index: give QUERIES, too\n\n{USAGE}").into());
+                let wanted = "give a judged set, or an index and QUERIES";
+                return Err(format!("{set} holds no qrels.tsv: {wanted}\n\n{USAGE}").into());
             }
             let asked = judged::asked(&judged::queries(set), Some(&judged::qrels(set)))?;
             let (bar, progress) = bar::bar();

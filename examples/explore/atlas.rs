@@ -7,7 +7,7 @@ use super::{
     answer::{Answer, Shown},
     log::class,
     map::{Map, Point},
-    text::shortened,
+    text::{grouped, name, shortened},
 };
 
 /// Width of the drawing, in its own units; it is scaled to the width there is.
@@ -17,6 +17,10 @@ const HEIGHT: f32 = 800.0;
 const MARGIN: f32 = 30.0;
 /// Characters shown of a passage.
 const WORDS: usize = 120;
+/// Points drawn one after the other are this far apart in the corpus.
+const APART: usize = 97;
+/// From so many points on they are small.
+const MANY: usize = 2_000;
 
 /// From places on the map to those of the drawing, the same scale both ways.
 struct Frame {
@@ -60,9 +64,9 @@ pub fn atlas(map: &Map, answers: &[Answer]) -> Markup {
     html! {
         div.atlas {
             div.plane {
-                svg #map viewBox={ "0 0 " (WIDTH) " " (frame.height().round()) } role="img"
+                svg #map.many[map.points.len() >= MANY] viewBox={ "0 0 " (WIDTH) " " (frame.height().round()) } role="img"
                     aria-label="All passages by the two main axes of their vectors" {
-                    g #points { @for drawn in drawn(map) { (point(&frame, drawn)) } }
+                    g #points { @for drawn in drawn(map) { (dot(&frame, &drawn)) } }
                     g #marks {}
                 }
                 (legend(map))
@@ -96,26 +100,39 @@ fn choice(frame: &Frame, number: usize, answer: &Answer) -> Markup {
     }
 }
 
-/// The points with the numbers of their articles.
-fn drawn(map: &Map) -> Vec<(usize, &Point)> {
-    let articles = map.points.chunk_by(|a, b| a.passage.article == b.passage.article);
-    articles.enumerate().flat_map(|(at, points)| points.iter().map(move |one| (at, one))).collect()
+/// A point with its number and that of its article.
+struct Drawn<'a> {
+    number: usize,
+    article: usize,
+    point: &'a Point,
 }
 
-fn point(frame: &Frame, (article, point): (usize, &Point)) -> Markup {
-    let Hit { language, text, .. } = &point.passage;
-    let [x, y] = frame.at(point.place);
+/// The points, in an order in which no article and no language covers the others.
+fn drawn(map: &Map) -> Vec<Drawn<'_>> {
+    let articles = map.points.chunk_by(|a, b| a.passage.article == b.passage.article).enumerate();
+    let points = articles.flat_map(|(at, points)| points.iter().map(move |one| (at, one)));
+    let numbered = points.enumerate();
+    let mut drawn: Vec<Drawn> =
+        numbered.map(|(number, (article, point))| Drawn { number, article, point }).collect();
+    drawn.sort_by_key(|drawn| drawn.number % APART);
+    drawn
+}
+
+fn dot(frame: &Frame, drawn: &Drawn) -> Markup {
+    let Hit { language, text, .. } = &drawn.point.passage;
+    let [x, y] = frame.at(drawn.point.place);
     let lang = language.map(Language::code);
     html! {
-        path.(lang.unwrap_or("other")) d={ "M" (x) "," (y) "h0" } data-a=(article) lang=[lang] {
-            title { (place(&point.passage)) "\n" (shortened(text, WORDS)) }
+        path.(lang.unwrap_or("other")) #{ "p" (drawn.number) } d={ "M" (x) "," (y) "h0" }
+            data-a=(drawn.article) lang=[lang] {
+            title { (place(&drawn.point.passage)) "\n" (shortened(text, WORDS)) }
         }
     }
 }
 
 /// Title or key of the article, and the heading.
 fn place(passage: &Hit) -> String {
-    let article = passage.title.as_deref().unwrap_or(&passage.article);
+    let article = name(passage);
     match &passage.heading {
         Some(heading) => format!("{article} · {heading}"),
         None => article.to_owned(),
@@ -136,7 +153,7 @@ fn legend(map: &Map) -> Markup {
                     svg.key viewBox="0 0 10 10" aria-hidden="true" {
                         path.(class) d="M5,5h0" {}
                     }
-                    (name) ", " (count)
+                    (name) ", " (grouped(count))
                 }
             }
             li { svg.key viewBox="0 0 10 10" aria-hidden="true" { path.star d="M5,5h0" {} }

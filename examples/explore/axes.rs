@@ -8,6 +8,9 @@ const STEPS: usize = 500;
 /// A direction that moves less than this in a step is found.
 const STILL: f32 = 1e-6;
 
+/// What is less than this share of all variance is rounding.
+const NOISE: f32 = 1e-5;
+
 /// The two main directions of some vectors.
 pub struct Axes {
     /// Unit vectors of the dimension of the vectors, at a right angle.
@@ -21,13 +24,12 @@ impl Axes {
     /// least. The same vectors always have the same axes.
     pub fn of(vectors: &Vectors) -> Result<Self, ndarray::ShapeError> {
         let rows = ArrayView2::from_shape((vectors.len(), vectors.dim()), vectors.as_slice())?;
-        let mean = rows.sum_axis(Axis(0)) / rows.nrows().max(1) as f32;
-        let centered = &rows - &mean;
+        let centered = &rows - &rows.mean_axis(Axis(0)).unwrap_or_default();
         let scatter = centered.t().dot(&centered);
         let first = main_direction(&scatter, None);
         let second = main_direction(&scatter, Some(&first));
         let total = scatter.diag().sum().max(f32::MIN_POSITIVE);
-        let share = |axis: &Array1<f32>| axis.dot(&scatter.dot(axis)) / total;
+        let share = |axis: &Array1<f32>| (axis.dot(&scatter.dot(axis)) / total).clamp(0.0, 1.0);
         let shares = [share(&first), share(&second)];
         Ok(Self { directions: [first.to_vec(), second.to_vec()], shares })
     }
@@ -36,26 +38,11 @@ impl Axes {
 /// The unit vector along which `scatter` is greatest, at a right angle to `other`, by power
 /// iteration.
 fn main_direction(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<f32> {
-    let apart = |mut direction: Array1<f32>| {
-        if let Some(other) = other {
-            let along = direction.dot(other);
-            direction.scaled_add(-along, other);
-        }
-        let length = direction.dot(&direction).sqrt();
-        (length > f32::MIN_POSITIVE).then(|| direction / length)
-    };
-    // What varies most by itself is hardly at a right angle to the direction sought.
-    let mut order: Vec<usize> = (0..scatter.nrows()).collect();
-    order.sort_by(|a, b| scatter[[*b, *b]].total_cmp(&scatter[[*a, *a]]));
-    let mut starts = order.iter().map(|at| {
-        let mut start = Array1::zeros(scatter.nrows());
-        start[*at] = 1.0;
-        start
-    });
-    let mut direction = starts.find_map(apart).unwrap_or_else(|| Array1::zeros(scatter.nrows()));
+    let least = scatter.diag().sum() * NOISE;
+    let mut direction = start(scatter, other);
     for _ in 0..STEPS {
-        // Without any variance left each direction is as good.
-        let Some(next) = apart(scatter.dot(&direction)) else { break };
+        // Where no variance is left, each direction is as good.
+        let Some(next) = apart(scatter.dot(&direction), other, least) else { break };
         let moved = (&next - &direction).iter().fold(0.0_f32, |most, one| most.max(one.abs()));
         direction = next;
         if moved < STILL {
@@ -63,4 +50,25 @@ fn main_direction(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<
         }
     }
     direction
+}
+
+/// A coordinate's direction that is hardly along `other`: that of the greatest variance.
+fn start(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<f32> {
+    let mut order: Vec<usize> = (0..scatter.nrows()).collect();
+    order.sort_by(|a, b| scatter[[*b, *b]].total_cmp(&scatter[[*a, *a]]));
+    let unit = |at: usize| Array1::from_shape_fn(scatter.nrows(), |one| f32::from(one == at));
+    let found = order.into_iter().find_map(|at| apart(unit(at), other, 0.5));
+    found.unwrap_or_else(|| Array1::zeros(scatter.nrows()))
+}
+
+/// The part of `direction` at a right angle to `other`, with length 1; `None` if it is not
+/// longer than `least`.
+fn apart(direction: Array1<f32>, other: Option<&Array1<f32>>, least: f32) -> Option<Array1<f32>> {
+    let mut apart = direction;
+    if let Some(other) = other {
+        let along = apart.dot(other);
+        apart.scaled_add(-along, other);
+    }
+    let length = apart.dot(&apart).sqrt();
+    (length > least).then(|| apart / length)
 }

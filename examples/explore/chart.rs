@@ -6,7 +6,7 @@ use maud::{Markup, Render, html};
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 260.0;
 /// What is left for labels: left, right, top and bottom of the lines.
-const LEFT: f64 = 40.0;
+const LEFT: f64 = 48.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 40.0;
@@ -63,12 +63,12 @@ impl Axis {
 pub fn ticks(low: f64, high: f64) -> Vec<f64> {
     let rough = ((high - low) / 4.0).max(1e-6);
     let power = 10_f64.powf(rough.log10().floor());
-    let steps = [1.0, 2.0, 5.0, 10.0].map(|step| step * power);
+    let steps = [1.0, 2.0, 2.5, 5.0, 10.0].map(|step| step * power);
     let step = steps.into_iter().find(|step| *step >= rough).unwrap_or(rough);
     let first = (low / step).floor();
-    let at = (0_u32..).map(|at| (first + f64::from(at)) * step);
     let mut ticks = Vec::new();
-    for tick in at {
+    for at in 0..8_u32 {
+        let tick = (first + f64::from(at)) * step;
         ticks.push(tick);
         if tick >= high {
             break;
@@ -116,6 +116,7 @@ impl Chart {
     /// The lines at the ticks with their numbers, and what the axes are.
     fn grid(&self) -> Markup {
         let bottom = HEIGHT - BOTTOM;
+        let (middle, center) = (f64::midpoint(TOP, bottom), f64::midpoint(LEFT, WIDTH - RIGHT));
         html! {
             g.grid {
                 @for tick in &self.y.ticks {
@@ -129,21 +130,22 @@ impl Chart {
                     }
                 }
             }
-            text x=((LEFT + WIDTH - RIGHT) / 2.0) y=(HEIGHT - 6.0) text-anchor="middle" {
+            text x=(center) y=(HEIGHT - 6.0) text-anchor="middle" {
                 (self.x.label)
             }
-            text x="11" y=((TOP + bottom) / 2.0) text-anchor="middle"
-                transform={ "rotate(-90 11 " ((TOP + bottom) / 2.0) ")" } { (self.y.label) }
+            text x="11" y=(middle) text-anchor="middle"
+                transform={ "rotate(-90 11 " (middle) ")" } { (self.y.label) }
         }
     }
 
     fn line(&self, line: &Line) -> Markup {
         let places: Vec<String> =
             line.points.iter().map(|(x, y)| format!("{},{}", self.x(*x), self.y(*y))).collect();
-        let dots: String = places.iter().map(|place| format!("M{place}h0")).collect();
         html! {
-            @if !places.is_empty() { path.line.(line.class) d={ "M" (places.join("L")) } {} }
-            @if line.dotted { path.dot.(line.class) d=(dots) {} }
+            @if !places.is_empty() {
+                path.line.(line.class) d={ "M" (places.join("L")) } {}
+                @if line.dotted { path.dot.(line.class) d={ "M" (places.join("h0M")) "h0" } {} }
+            }
         }
     }
 }

@@ -6,6 +6,7 @@ use super::{
     answer::{Answer, Shown},
     chart::{Axis, Chart, Line, ticks},
     measure::{DEPTH, GraphRecall, K, Quality},
+    text::grouped,
 };
 
 /// Questions whose scores are drawn one by one, at most.
@@ -50,32 +51,14 @@ fn recall(quality: &[Quality]) -> Chart {
 }
 
 fn scores(answers: &[Answer]) -> Chart {
-    let drawn = answers.iter().step_by(answers.len().div_ceil(DRAWN).max(1));
-    let faint = |answer: &Answer| Line {
-        class: "faint",
-        name: None,
-        points: ranked(answer).map(|(rank, shown)| (rank, score(shown))).collect(),
-        dotted: false,
-    };
-    let dots = |class, name: &str, right| {
-        let of = |answer| ranked(answer).filter(move |(_, shown)| shown.is_right() == right);
-        let points = drawn.clone().flat_map(of).map(|(rank, shown)| (rank, score(shown)));
-        let name = Some(name.to_owned());
-        Line { class, name, points: points.collect(), dotted: true }
-    };
-    let all = answers.iter().flat_map(|answer| &answer.hits).map(score);
-    let (low, high) = all.fold((f64::MAX, f64::MIN), |(a, b), one| (a.min(one), b.max(one)));
+    let drawn: Vec<&Answer> =
+        answers.iter().step_by(answers.len().div_ceil(DRAWN).max(1)).collect();
     let most = answers.iter().map(|answer| answer.hits.len()).max().unwrap_or_default();
-    let mut lines: Vec<Line> = drawn.clone().map(faint).collect();
-    lines.extend([
-        dots("wrong", "hit of another article", Some(false)),
-        dots("right", "hit of a relevant article", Some(true)),
-        dots("hit", "hit without judgment", None),
-    ]);
-    lines.retain(|line| !line.points.is_empty());
-    let (low, high) = if low <= high { (low, high) } else { (0.0, 1.0) };
-    lines.push(median(answers, most));
+    let all = answers.iter().flat_map(|answer| &answer.hits).map(score);
+    let (low, high) = all.fold((0.0_f64, 0.0_f64), |(a, b), one| (a.min(one), b.max(one)));
     let ranks = if most > 12 { ticks(1.0, real(most)) } else { (1..=most).map(real).collect() };
+    let mut lines = of_each(&drawn);
+    lines.push(median(answers, most));
     Chart {
         title: "Scores by rank",
         caption: format!("A line for each of {} questions.", drawn.len()),
@@ -83,6 +66,29 @@ fn scores(answers: &[Answer]) -> Chart {
         y: Axis::new("score", ticks(low, high)),
         lines,
     }
+}
+
+/// A thin line for each answer, with a dot for each hit.
+fn of_each(answers: &[&Answer]) -> Vec<Line> {
+    let faint = |answer: &&Answer| Line {
+        class: "faint",
+        name: None,
+        points: ranked(answer).map(|(rank, shown)| (rank, score(shown))).collect(),
+        dotted: false,
+    };
+    let dots = |(class, name, right): (&'static str, &str, Option<bool>)| {
+        let hits = answers.iter().flat_map(|answer| ranked(answer));
+        let those = hits.filter(|(_, shown)| shown.is_right() == right);
+        let points = those.map(|(rank, shown)| (rank, score(shown))).collect();
+        Line { class, name: Some(name.to_owned()), points, dotted: true }
+    };
+    let kinds = [
+        ("wrong", "hit of another article", Some(false)),
+        ("right", "hit of a relevant article", Some(true)),
+        ("hit", "hit without judgment", None),
+    ];
+    let lines = answers.iter().map(faint).chain(kinds.map(dots));
+    lines.filter(|line| !line.points.is_empty()).collect()
 }
 
 fn median(answers: &[Answer], most: usize) -> Line {
@@ -119,7 +125,7 @@ fn graph_recall(recalls: &[GraphRecall]) -> Chart {
         title: "Recall of the graph over ef_search",
         caption: format!(
             "Share of the {K} closest passages, as an exact search finds them, that a search \
-             along the graph finds, and what it costs. A larger ef_search compares every passage."
+             along the graph finds, and what it costs."
         ),
         x: Axis::new("ef_search", recalls.iter().map(|one| real(one.ef_search)).collect())
             .logarithmic(),
@@ -138,7 +144,7 @@ fn no_graph() -> Markup {
             p.nothing {
                 "Nothing to measure: this index has no graph. Each search by meaning compares the \
                  question with every passage, so it misses none of the closest. From "
-                (passim::IndexChoice::GRAPH_FROM)
+                (grouped(passim::IndexChoice::GRAPH_FROM))
                 " passages on, an index searches along a graph."
             }
         }

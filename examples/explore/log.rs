@@ -5,7 +5,7 @@ use passim::{Explanation, Hit};
 
 use super::{
     answer::{Answer, Shown},
-    text::in_article,
+    text::{grouped, in_article, name},
 };
 
 /// The log of `answers`, of `asked` questions in all.
@@ -29,7 +29,7 @@ pub fn log(answers: &[Answer], asked: usize) -> Markup {
         }
         @if answers.len() < asked {
             p.note {
-                "These are " (answers.len()) " of the " (asked) " questions, spread evenly"
+                "These are " (grouped(answers.len())) " of the " (grouped(asked)) " questions, spread evenly"
                 @if judged { " from the worst answers to the best" } "."
             }
         }
@@ -90,17 +90,18 @@ fn entry(number: usize, answer: &Answer) -> Markup {
 }
 
 fn hit(rank: usize, shown: &Shown) -> Markup {
-    let Hit { article, title, heading, language, range, score, .. } = &shown.hit;
+    let Hit { article, heading, language, range, score, .. } = &shown.hit;
     let lang = language.map(passim::Language::code);
     html! {
         li.hit.(class(shown)) {
             header {
                 span.rank { (rank) }
                 (judgment(shown))
-                b lang=[lang] { (title.as_deref().unwrap_or(article)) }
+                b lang=[lang] { (name(&shown.hit)) }
                 @if let Some(heading) = heading { span.heading lang=[lang] { (heading) } }
                 span.place {
-                    (article) ", bytes " (range.start) "–" (range.end)
+                    @if name(&shown.hit) != article { (article) ", " }
+                    "bytes " (range.start) "–" (range.end)
                     @if let Some(language) = language { ", " (language) }
                 }
             }
@@ -141,7 +142,7 @@ fn matched(why: &Explanation) -> Markup {
                 dt { "similarity" }
                 dd {
                     (format!("{similarity:.3} "))
-                    small { (rank(why.dense_rank).unwrap_or("not found by meaning".to_owned())) }
+                    small { (rank(why.dense_rank).unwrap_or("not ranked".to_owned())) }
                 }
             }
         }
@@ -150,7 +151,7 @@ fn matched(why: &Explanation) -> Markup {
                 dt { "BM25" }
                 dd {
                     (format!("{bm25:.2} of {most:.2} "))
-                    small { (rank(why.lexical_rank).unwrap_or("not found by words".to_owned())) }
+                    small { (rank(why.lexical_rank).unwrap_or("not ranked".to_owned())) }
                 }
             }
         }

@@ -11,7 +11,7 @@ pub const DEPTH: u32 = 20;
 pub const K: usize = 10;
 /// Questions that the graph is asked, at most.
 const GRAPH_QUESTIONS: usize = 200;
-const EF_SEARCH: [usize; 9] = [16, 24, 32, 48, 64, 96, 128, 192, 256];
+const EF_SEARCH: [usize; 7] = [16, 32, 64, 128, 256, 512, 1_024];
 
 /// The measures of one mode.
 pub struct Quality {
@@ -103,6 +103,7 @@ fn takes_graph(hits: &Hits) -> bool {
 }
 
 /// Which share of all vectors a search compared.
+#[expect(clippy::cast_precision_loss, reason = "counts of vectors are far below 2^52")]
 fn compared(hits: &Hits) -> Option<f64> {
     let sum = |of: fn(&passim::Plan) -> usize| hits.plans().iter().map(of).sum::<usize>();
     let (compared, rows) = (sum(|plan| plan.compared), sum(|plan| plan.rows));

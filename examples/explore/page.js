@@ -2,7 +2,7 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const choice = document.getElementById("question");
-const points = [...document.getElementById("points").children];
+const points = document.getElementById("points");
 const marks = document.getElementById("marks");
 const found = document.getElementById("found");
 const about = document.getElementById("about");
@@ -27,12 +27,13 @@ function showQuestion() {
   document.getElementById("map").classList.toggle("asked", Boolean(hits));
   if (!hits) return;
   const kinds = classes.split(" ");
-  const numbered = hits.split(" ").map((number, at) => [points[number], kinds[at], at + 1]);
+  const numbered = hits.split(" ").map((number, at) => [document.getElementById(`p${number}`), kinds[at], at + 1]);
   const known = numbered.filter(([point]) => point);
   for (const [point, kind] of known) {
     const { x: cx, y: cy } = place(point);
     added(marks, "path", { d: `M${x},${y}L${cx},${cy}`, class: `ray ${kind}` });
   }
+  added(marks, "path", { d: `M${x},${y}h0`, class: "star" });
   for (const [point, kind, rank] of known.reverse()) {
     const { x, y } = place(point);
     const mark = added(marks, "g", { class: `mark ${kind}`, transform: `translate(${x} ${y})` });
@@ -41,29 +42,32 @@ function showQuestion() {
     mark.addEventListener("pointerenter", () => showPoint(point));
     const item = document.createElement("li");
     item.className = kind;
-    item.lang = point.getAttribute("lang") ?? "";
     item.value = rank;
-    item.textContent = point.textContent.split("\n")[0];
+    tell(item, point);
     item.addEventListener("pointerenter", () => showPoint(point));
     found.prepend(item);
   }
-  added(marks, "path", { d: `M${x},${y}h0`, class: "star" });
+}
+
+/** Writes what a passage is and how it begins. */
+function tell(element, point) {
+  const [title, ...words] = point.textContent.split("\n");
+  const name = document.createElement("b");
+  name.textContent = title;
+  element.lang = point.getAttribute("lang") ?? "";
+  element.replaceChildren(name, " ", words.join(" "));
 }
 
 /** Tells what a passage says, and where the others of its article are. */
 function showPoint(point) {
-  const [title, ...words] = point.textContent.split("\n");
-  const heading = document.createElement("b");
-  heading.textContent = title;
-  about.lang = point.getAttribute("lang") ?? "";
-  about.replaceChildren(heading, " ", words.join(" "));
-  for (const other of points) {
+  tell(about, point);
+  for (const other of points.children) {
     other.classList.toggle("same", other.dataset.a === point.dataset.a);
   }
 }
 
 for (const name of ["pointerover", "click"]) {
-  document.getElementById("points").addEventListener(name, ({ target }) => {
+  points.addEventListener(name, ({ target }) => {
     const point = target.closest("[data-a]");
     if (point) showPoint(point);
   });

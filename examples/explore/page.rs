@@ -10,6 +10,7 @@ use super::{
     log::log,
     map::Map,
     measure::{GraphRecall, K, Quality},
+    text::grouped,
 };
 
 const STYLE: &str = include_str!("page.css");
@@ -73,9 +74,9 @@ fn overview(findings: &Findings) -> Markup {
     let Findings { searcher, asked, graph, .. } = findings;
     let embedder = searcher.embedder();
     let facts = [
-        ("articles", searcher.articles().to_string()),
-        ("passages", searcher.passages().to_string()),
-        ("questions", asked.to_string()),
+        ("articles", grouped(searcher.articles())),
+        ("passages", grouped(searcher.passages())),
+        ("questions", grouped(*asked)),
         ("model", embedder.identity().name.clone()),
         ("values in a vector", embedder.dim().to_string()),
         ("searched", if graph.is_some() { "along a graph" } else { "exactly" }.to_owned()),
@@ -101,7 +102,7 @@ fn table(quality: &[Quality]) -> Markup {
                     th scope="row" { (super::modes::name(one.mode)) }
                     td { (cell(ndcg.map(|ndcg| ndcg.mean))) }
                     td { @if let Some(ndcg) = ndcg {
-                        (format!("{:.3} to {:.3}", ndcg.low, ndcg.high))
+                        (format!("{:.3}–{:.3}", ndcg.low, ndcg.high))
                     } }
                     td { (cell(one.recall.get(K - 1).copied())) }
                     td { (cell(one.mrr)) }

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use maud::{Markup, html};
-use passim::Sentence;
+use passim::{Hit, Sentence};
 
 use super::answer::Shown;
 
@@ -19,7 +19,7 @@ pub fn in_article(shown: &Shown) -> Markup {
         div.text lang=[hit.language.map(passim::Language::code)] {
             @if !before.trim().is_empty() { span.around { (ending(before)) } }
             span.passage { (highlighted(shown)) }
-            @if !after.trim().is_empty() { span.around { (beginning(after)) } }
+            @if !after.trim().is_empty() { span.around { (shortened(after, AROUND)) } }
         }
     }
 }
@@ -71,6 +71,12 @@ fn marked(shown: &Shown, part: Range<usize>) -> Markup {
     }
 }
 
+/// What an article is called: its title, or else its key.
+pub fn name(hit: &Hit) -> &str {
+    let title = hit.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
+    title.unwrap_or(&hit.article)
+}
+
 /// The last of `text`, from a word on.
 fn ending(text: &str) -> String {
     match text.char_indices().rev().nth(AROUND) {
@@ -83,11 +89,6 @@ fn ending(text: &str) -> String {
     }
 }
 
-/// The first of `text`, up to a word.
-pub fn beginning(text: &str) -> String {
-    shortened(text, AROUND)
-}
-
 /// The first `most` characters of `text`, without a word that is cut.
 pub fn shortened(text: &str, most: usize) -> String {
     match text.char_indices().nth(most) {
@@ -98,4 +99,18 @@ pub fn shortened(text: &str, most: usize) -> String {
         }
         None => text.to_owned(),
     }
+}
+
+/// A count with commas between its thousands.
+pub fn grouped(count: usize) -> String {
+    let digits = count.to_string();
+    let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);
+    let mut text = first.to_owned();
+    for (at, digit) in rest.char_indices() {
+        if at % 3 == 0 {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
 }
