@@ -60,27 +60,58 @@ pub fn corpus(set: &Path) -> Result<Vec<Article>, Failure> {
 
 /// The questions that have judgments, in the order of `queries.jsonl`.
 pub fn questions(set: &Path) -> Result<Vec<Judged>, Failure> {
+    let asked = asked(&queries(set), Some(&qrels(set)))?;
+    Ok(asked.into_iter().map(|question| question.judged).collect())
+}
+
+/// Where the questions of a set are.
+pub fn queries(set: &Path) -> PathBuf {
+    set.join("queries.jsonl")
+}
+
+/// Where the judgments of a set are.
+pub fn qrels(set: &Path) -> PathBuf {
+    set.join(JUDGMENTS)
+}
+
+/// A question of a file.
+pub struct Asked {
+    pub judged: Judged,
+    /// The tag of its language, if the file says it.
+    #[allow(dead_code, reason = "not every example shows it")]
+    pub language: Option<String>,
+}
+
+/// The questions of the file `path`, in its order: those with judgments in `qrels`, or all of
+/// them, without grades, if there is no such file.
+pub fn asked(path: &Path, qrels: Option<&Path>) -> Result<Vec<Asked>, Failure> {
     #[derive(Deserialize)]
     struct Question {
         id: String,
         text: String,
+        lang: Option<String>,
     }
-    let (path, qrels) = (set.join("queries.jsonl"), set.join(JUDGMENTS));
-    let mut judgments = judgments(&qrels)?;
+    let mut judgments = qrels.map(judgments).transpose()?;
     let mut questions = Vec::new();
-    for line in lines(&path)? {
-        let Question { id, text } = line.parse(|text| Ok(serde_json::from_str(text)?))?;
-        let Some(grades) = judgments.remove(&id) else { continue };
+    for line in lines(path)? {
+        let Question { id, text, lang } = line.parse(|text| Ok(serde_json::from_str(text)?))?;
+        let grades = match &mut judgments {
+            Some(judgments) => judgments.remove(&id),
+            None => Some(Grades::new()),
+        };
+        let Some(grades) = grades else { continue };
         if text.trim().is_empty() {
             return Err(line.error(format!("question `{id}` is blank")));
         }
-        questions.push(Judged { id, query: Query::new(text), grades });
+        let judged = Judged { id, query: Query::new(text), grades };
+        questions.push(Asked { judged, language: lang });
     }
     if questions.is_empty() {
-        let (path, qrels) = (path.display(), qrels.display());
-        return Err(format!("no question of {path} has a judgment in {qrels}").into());
+        let judged = qrels.map(|path| format!(" with a judgment in {}", path.display()));
+        let judged = judged.unwrap_or_default();
+        return Err(format!("{} holds no question{judged}", path.display()).into());
     }
-    let unasked: usize = judgments.values().map(HashMap::len).sum();
+    let unasked: usize = judgments.iter().flat_map(HashMap::values).map(HashMap::len).sum();
     if unasked > 0 {
         let path = path.display();
         eprintln!("warning: the questions of {unasked} judgments are missing in {path}");

@@ -1,0 +1,181 @@
+//! Writes a page about an index: what it answers to questions, where its passages are, how good
+//! it is.
+//!
+//! `cargo run --release --example explore -- OUT.html`
+
+#[path = "explore/answer.rs"]
+mod answer;
+#[path = "explore/atlas.rs"]
+mod atlas;
+#[path = "explore/axes.rs"]
+mod axes;
+#[path = "support/bar.rs"]
+mod bar;
+#[path = "explore/chart.rs"]
+mod chart;
+#[path = "support/embedders.rs"]
+mod embedders;
+#[path = "explore/figures.rs"]
+mod figures;
+#[allow(dead_code, reason = "this example reads one set")]
+#[path = "support/judged.rs"]
+mod judged;
+#[path = "explore/log.rs"]
+mod log;
+#[path = "explore/map.rs"]
+mod map;
+#[path = "explore/measure.rs"]
+mod measure;
+#[allow(dead_code, reason = "this example asks by all modes")]
+#[path = "support/modes.rs"]
+mod modes;
+#[path = "support/outcome.rs"]
+mod outcome;
+#[path = "explore/page.rs"]
+mod page;
+#[path = "explore/text.rs"]
+mod text;
+
+use std::{fs, path::PathBuf, process::ExitCode};
+
+use answer::Answer;
+use judged::Asked;
+use lexopt::prelude::*;
+use map::Map;
+use measure::Quality;
+use outcome::{Failure, exit_code};
+use page::{Findings, page};
+use passim::{Retriever, Searcher, eval::Judged};
+
+const USAGE: &str = "\
+explore OUT.html [SET_DIR | INDEX_DIR QUERIES [QRELS]] [--embedder EMBEDDER] [--k N]
+
+  OUT.html     the page to write; it needs no other file and no network
+  SET_DIR      a judged set, as the example evaluate reads it: corpus.jsonl or a folder articles,
+               queries.jsonl and qrels.tsv; without it, the sample articles
+  INDEX_DIR    an index that was made before, as by the example search with --index
+  QUERIES      a file of questions: one JSON object a line, with id, text and, if known, lang
+  QRELS        which articles answer them: query, article and grade, with tabs between them
+  --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
+  --k          hits a question (10)";
+
+/// The sample set, wherever the example is run from.
+const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
+/// Questions in the log, at most.
+const LOGGED: usize = 100;
+
+struct Args {
+    out: PathBuf,
+    source: Source,
+    embedder: String,
+    k: usize,
+}
+
+/// What is explored.
+enum Source {
+    Set(PathBuf),
+    Index { folder: PathBuf, queries: PathBuf, qrels: Option<PathBuf> },
+}
+
+fn main() -> ExitCode {
+    exit_code(args().and_then(|args| args.map_or(Ok(()), |args| run(&args))))
+}
+
+/// The command line; `None` if it asked for help.
+fn args() -> Result<Option<Args>, Failure> {
+    let (mut paths, mut embedder, mut k) = (Vec::new(), "bundled".to_owned(), 10);
+    let mut parser = lexopt::Parser::from_env();
+    while let Some(arg) = parser.next()? {
+        match arg {
+            Long("embedder") => embedder = parser.value()?.string()?,
+            Long("k") => k = parser.value()?.parse()?,
+            Long("help") | Short('h') => {
+                println!("{USAGE}");
+                return Ok(None);
+            }
+            Value(path) if paths.len() < 4 => paths.push(PathBuf::from(path)),
+            other => return Err(format!("{}\n\n{USAGE}", other.unexpected()).into()),
+        }
+    }
+    if k == 0 {
+        return Err("--k is 0, give 1 or more".into());
+    }
+    let mut paths = paths.into_iter();
+    let out = paths.next().ok_or_else(|| format!("no OUT.html is given\n\n{USAGE}"))?;
+    let source = match (paths.next(), paths.next(), paths.next()) {
+        (Some(folder), Some(queries), qrels) => Source::Index { folder, queries, qrels },
+        (set, ..) => Source::Set(set.unwrap_or_else(|| SAMPLES.into())),
+    };
+    Ok(Some(Args { out, source, embedder, k }))
+}
+
+fn run(args: &Args) -> Result<(), Failure> {
+    let (searcher, asked) = opened(args)?;
+    if searcher.passages() == 0 {
+        return Err("the index holds no passages, so there is nothing to explore".into());
+    }
+    let html = page(&findings(&searcher, &asked, args.k)?).into_string();
+    let wrong = |error| format!("{}: {error}", args.out.display());
+    fs::write(&args.out, &html).map_err(wrong)?;
+    let out = fs::canonicalize(&args.out).map_err(wrong)?;
+    println!("{} ({} kB)", out.display(), html.len() / 1_000);
+    Ok(())
+}
+
+/// The index and the questions.
+fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
+    let embedder = embedders::embedder(&args.embedder)?;
+    let builder = Retriever::builder().embedder(embedder);
+    match &args.source {
+        Source::Set(set) => {
+            if !judged::qrels(set).exists() {
+                let set = set.display();
+                let wanted = "give a judged set, or an index and QUERIES";
+                return Err(format!("{set} holds no qrels.tsv: {wanted}\n\n{USAGE}").into());
+            }
+            let asked = judged::asked(&judged::queries(set), Some(&judged::qrels(set)))?;
+            let (bar, progress) = bar::bar();
+            let mut retriever = builder.progress(progress).in_memory()?;
+            retriever.add(judged::corpus(set)?)?;
+            retriever.commit()?;
+            bar.finish_and_clear();
+            Ok((retriever.searcher(), asked))
+        }
+        Source::Index { folder, queries, qrels } => {
+            Ok((builder.open_searcher(folder)?, judged::asked(queries, qrels.as_deref())?))
+        }
+    }
+}
+
+/// Everything that the page shows.
+fn findings<'a>(
+    searcher: &'a Searcher,
+    asked: &'a [Asked],
+    k: usize,
+) -> Result<Findings<'a>, Failure> {
+    let questions: Vec<Judged> = asked.iter().map(|one| one.judged.clone()).collect();
+    let is_judged = questions.iter().any(|one| one.grades.values().any(|grade| *grade > 0));
+    let quality = if is_judged { measure::quality(searcher, &questions)? } else { Vec::new() };
+    let map = Map::of(searcher)?;
+    let logged = logged(asked, quality.first());
+    let answers = logged.into_iter().map(|one| Answer::of(one, k, searcher, &map));
+    Ok(Findings {
+        searcher,
+        asked: asked.len(),
+        answers: answers.collect::<Result<_, _>>()?,
+        graph: measure::graph_recalls(searcher, &questions)?,
+        quality,
+        map,
+    })
+}
+
+/// The questions of the log: those with judgments from the worst answer to the best.
+fn logged<'a>(asked: &'a [Asked], quality: Option<&Quality>) -> Vec<&'a Asked> {
+    let mut order: Vec<usize> = (0..asked.len()).collect();
+    if let Some(Quality { ndcg, .. }) = quality {
+        let ndcg = |at: usize| ndcg.get(at).copied().flatten().unwrap_or(f64::MAX);
+        order.sort_by(|a, b| ndcg(*a).total_cmp(&ndcg(*b)));
+    }
+    let step = order.len().div_ceil(LOGGED).max(1);
+    order.into_iter().step_by(step).map(|at| &asked[at]).collect()
+}

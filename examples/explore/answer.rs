@@ -1,0 +1,88 @@
+//! What the index answers to a question, as far as a page shows it.
+
+use passim::{Excerpt, Explanation, Highlights, Hit, Query, Role, Searcher};
+
+use super::{judged::Asked, map::Map, outcome::Failure};
+
+/// A question with its hits.
+pub struct Answer<'a> {
+    pub asked: &'a Asked,
+    pub hits: Vec<Shown>,
+    /// Where the question is on the map.
+    pub place: [f32; 2],
+    /// Relevant articles that no hit is of, by their keys.
+    pub missed: Vec<&'a str>,
+}
+
+/// A hit in its article.
+pub struct Shown {
+    pub hit: Hit,
+    /// The hit with the passages beside it.
+    pub excerpt: Excerpt,
+    pub highlights: Highlights,
+    /// The grade of its article; `None` if the question has no judgments.
+    pub grade: Option<u8>,
+    /// Which point of the map it is.
+    pub number: Option<usize>,
+}
+
+impl<'a> Answer<'a> {
+    /// The `k` best passages for the question, by words and by meaning.
+    pub fn of(asked: &'a Asked, k: usize, searcher: &Searcher, map: &Map) -> Result<Self, Failure> {
+        let query = &asked.judged.query;
+        let hits = searcher.search(query.clone().k(k).explain())?;
+        let grades = &asked.judged.grades;
+        let shown = |hit: &Hit| {
+            let grade = grades.get(&hit.article).copied().unwrap_or_default();
+            Ok(Shown {
+                excerpt: excerpt(searcher, hit)?,
+                highlights: searcher.highlights(query.clone(), hit)?,
+                grade: (!grades.is_empty()).then_some(grade),
+                number: map.number(hit),
+                hit: hit.clone(),
+            })
+        };
+        let vectors = searcher.embedder().embed(Role::Query, &[&query.text])?;
+        let is_missed = |key: &&str| hits.iter().all(|hit| hit.article != **key);
+        let relevant = grades.iter().filter(|(_, grade)| **grade > 0).map(|(key, _)| key.as_str());
+        let mut missed: Vec<&str> = relevant.filter(is_missed).collect();
+        missed.sort_unstable();
+        Ok(Self {
+            asked,
+            hits: hits.iter().map(shown).collect::<Result<_, Failure>>()?,
+            place: map.place(vectors.row(0)),
+            missed,
+        })
+    }
+
+    pub fn question(&self) -> &str {
+        let Query { text, .. } = &self.asked.judged.query;
+        text
+    }
+
+    /// Whether it is known which articles are relevant.
+    pub fn is_judged(&self) -> bool {
+        self.asked.judged.grades.values().any(|grade| *grade > 0)
+    }
+
+    /// The rank of the first hit of a relevant article, from 1.
+    pub fn first_right(&self) -> Option<usize> {
+        self.hits.iter().position(|shown| shown.is_right() == Some(true)).map(|at| at + 1)
+    }
+}
+
+impl Shown {
+    /// Whether its article is relevant, if that is known.
+    pub fn is_right(&self) -> Option<bool> {
+        self.grade.map(|grade| grade > 0)
+    }
+
+    pub fn explanation(&self) -> Option<&Explanation> {
+        self.hit.explanation.as_deref()
+    }
+}
+
+fn excerpt(searcher: &Searcher, hit: &Hit) -> Result<Excerpt, Failure> {
+    let found = searcher.excerpts(std::slice::from_ref(hit), 1)?.into_iter().next();
+    found.ok_or_else(|| format!("{} {:?} has no excerpt", hit.article, hit.range).into())
+}

@@ -1,0 +1,115 @@
+//! How good the ranking is over k, by each mode, and what a graph misses over `ef_search`.
+
+use passim::{
+    Hits, Mode, Query, Route, Searcher,
+    eval::{self, Judged},
+};
+
+/// Articles that a ranking is measured to.
+pub const DEPTH: u32 = 20;
+/// Articles that nDCG, recall and MRR of the summary count.
+pub const K: usize = 10;
+/// Questions that the graph is asked, at most.
+const GRAPH_QUESTIONS: usize = 200;
+const EF_SEARCH: [usize; 7] = [16, 32, 64, 128, 256, 512, 1_024];
+
+/// The measures of one mode.
+pub struct Quality {
+    pub mode: Mode,
+    /// nDCG@[`K`] of each question.
+    pub ndcg: Vec<Option<f64>>,
+    /// Mean MRR@[`K`].
+    pub mrr: Option<f64>,
+    /// Mean recall@k, for each k from 1 to [`DEPTH`].
+    pub recall: Vec<f64>,
+}
+
+/// The measures of `questions` by each mode, the default one first.
+pub fn quality(searcher: &Searcher, questions: &[Judged]) -> passim::Result<Vec<Quality>> {
+    let modes = [Mode::Hybrid, Mode::Dense, Mode::Lexical];
+    modes.into_iter().map(|mode| of_mode(searcher, questions, mode)).collect()
+}
+
+fn of_mode(searcher: &Searcher, questions: &[Judged], mode: Mode) -> passim::Result<Quality> {
+    let search = |query: Query| searcher.search(query.mode(mode));
+    let evaluation = eval::run(questions, DEPTH as usize, search)?;
+    let ranked = || evaluation.outcomes.iter().map(|outcome| &*outcome.ranked).zip(questions);
+    let recall_at = |k: u32| {
+        let recall = |(ranked, question): (&[String], &Judged)| {
+            eval::recall_at_k(ranked, &question.grades, k as usize)
+        };
+        eval::mean(ranked().map(recall))
+    };
+    let ndcg =
+        |(ranked, question): (&[String], &Judged)| eval::ndcg_at_k(ranked, &question.grades, K);
+    let mrr =
+        |(ranked, question): (&[String], &Judged)| eval::mrr_at_k(ranked, &question.grades, K);
+    Ok(Quality {
+        mode,
+        ndcg: ranked().map(ndcg).collect(),
+        mrr: eval::mean(ranked().map(mrr)),
+        recall: (1..=DEPTH).filter_map(recall_at).collect(),
+    })
+}
+
+/// What a search along the graph finds of the [`K`] closest passages.
+pub struct GraphRecall {
+    pub ef_search: usize,
+    pub recall: f64,
+    /// Share of the vectors that were compared.
+    pub compared: f64,
+}
+
+/// The recall of the graph for each `ef_search`, up to where every passage is compared; `None`
+/// if the index has no graph.
+pub fn graph_recalls(
+    searcher: &Searcher,
+    questions: &[Judged],
+) -> passim::Result<Option<Vec<GraphRecall>>> {
+    let step = questions.len().div_ceil(GRAPH_QUESTIONS).max(1);
+    let queries: Vec<Query> = questions
+        .iter()
+        .step_by(step)
+        .map(|question| question.query.clone().k(K).mode(Mode::Dense))
+        .collect();
+    let exact: Vec<Query> = queries.iter().cloned().map(Query::exact).collect();
+    let exact = searcher.search_many(&exact)?;
+    let mut recalls = Vec::new();
+    for ef_search in EF_SEARCH {
+        let asked: Vec<Query> =
+            queries.iter().cloned().map(|query| query.ef_search(ef_search)).collect();
+        let found = searcher.search_many(&asked)?;
+        if !found.iter().any(takes_graph) {
+            break;
+        }
+        recalls.extend(graph_recall(ef_search, &found, &exact));
+    }
+    Ok((!recalls.is_empty()).then_some(recalls))
+}
+
+fn graph_recall(ef_search: usize, found: &[Hits], exact: &[Hits]) -> Option<GraphRecall> {
+    let pairs = found.iter().zip(exact);
+    let recall =
+        |(found, exact): (&Hits, &Hits)| eval::ann_recall_at_k(&places(found), &places(exact), K);
+    Some(GraphRecall {
+        ef_search,
+        recall: eval::mean(pairs.map(recall))?,
+        compared: eval::mean(found.iter().map(compared))?,
+    })
+}
+
+fn takes_graph(hits: &Hits) -> bool {
+    hits.plans().iter().any(|plan| matches!(plan.route, Route::Graph { .. }))
+}
+
+/// Which share of all vectors a search compared.
+#[expect(clippy::cast_precision_loss, reason = "counts of vectors are far below 2^52")]
+fn compared(hits: &Hits) -> Option<f64> {
+    let sum = |of: fn(&passim::Plan) -> usize| hits.plans().iter().map(of).sum::<usize>();
+    let (compared, rows) = (sum(|plan| plan.compared), sum(|plan| plan.rows));
+    (rows > 0).then(|| compared as f64 / rows as f64)
+}
+
+fn places(hits: &[passim::Hit]) -> Vec<(&str, usize)> {
+    hits.iter().map(|hit| (hit.article.as_str(), hit.range.start)).collect()
+}

@@ -1,0 +1,113 @@
+//! The page: one HTML file that needs nothing beside it.
+
+use maud::{DOCTYPE, Markup, PreEscaped, html};
+use passim::{Searcher, eval};
+
+use super::{
+    answer::Answer,
+    atlas::atlas,
+    figures::figures,
+    log::log,
+    map::Map,
+    measure::{GraphRecall, K, Quality},
+    text::grouped,
+};
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+/// Nothing is loaded from anywhere.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
+
+/// What the page shows.
+pub struct Findings<'a> {
+    pub searcher: &'a Searcher,
+    /// How many questions were asked.
+    pub asked: usize,
+    /// Those in the log.
+    pub answers: Vec<Answer<'a>>,
+    /// By each mode; empty without judgments.
+    pub quality: Vec<Quality>,
+    pub graph: Option<Vec<GraphRecall>>,
+    pub map: Map,
+}
+
+/// The whole page.
+pub fn page(findings: &Findings) -> Markup {
+    let Findings { asked, answers, quality, graph, map, .. } = findings;
+    html! {
+        (DOCTYPE)
+        html lang="en" {
+            head {
+                meta charset="utf-8";
+                meta name="viewport" content="width=device-width, initial-scale=1";
+                meta name="color-scheme" content="light dark";
+                meta http-equiv="Content-Security-Policy" content=(POLICY);
+                title { "passim: " (asked) " questions" }
+                style { (PreEscaped(STYLE)) }
+            }
+            body {
+                header.top {
+                    h1 { "What passim finds" }
+                    nav {
+                        a href="#measures" { "Measures" }
+                        a href="#passages" { "Map" }
+                        a href="#log" { "Questions" }
+                    }
+                }
+                main {
+                    (overview(findings))
+                    section #measures {
+                        h2 { "Measures" }
+                        @if !quality.is_empty() { (table(quality)) }
+                        (figures(quality, answers, graph.as_deref()))
+                    }
+                    section #passages { h2 { "Map of the passages" } (atlas(map, answers)) }
+                    section #log { h2 { "Questions and their hits" } (log(answers, *asked)) }
+                }
+                script { (PreEscaped(SCRIPT)) }
+            }
+        }
+    }
+}
+
+fn overview(findings: &Findings) -> Markup {
+    let Findings { searcher, asked, graph, .. } = findings;
+    let embedder = searcher.embedder();
+    let facts = [
+        ("articles", grouped(searcher.articles())),
+        ("passages", grouped(searcher.passages())),
+        ("questions", grouped(*asked)),
+        ("model", embedder.identity().name.clone()),
+        ("values in a vector", embedder.dim().to_string()),
+        ("searched", if graph.is_some() { "along a graph" } else { "exactly" }.to_owned()),
+    ];
+    html! {
+        dl.facts { @for (what, value) in facts { div { dt { (what) } dd { (value) } } } }
+    }
+}
+
+fn table(quality: &[Quality]) -> Markup {
+    let cell = |value: Option<f64>| value.map_or("–".to_owned(), |value| format!("{value:.3}"));
+    html! {
+        div.wide { table {
+            thead { tr {
+                th scope="col" { "mode" }
+                th scope="col" { "nDCG@" (K) }
+                th scope="col" { "95 %" }
+                @for measure in ["recall", "MRR"] { th scope="col" { (measure) "@" (K) } }
+            } }
+            tbody { @for one in quality {
+                @let ndcg = eval::estimate(one.ndcg.iter().copied());
+                tr {
+                    th scope="row" { (super::modes::name(one.mode)) }
+                    td { (cell(ndcg.map(|ndcg| ndcg.mean))) }
+                    td { @if let Some(ndcg) = ndcg {
+                        (format!("{:.3}–{:.3}", ndcg.low, ndcg.high))
+                    } }
+                    td { (cell(one.recall.get(K - 1).copied())) }
+                    td { (cell(one.mrr)) }
+                }
+            } }
+        } }
+    }
+}
