@@ -26,9 +26,6 @@ mod log;
 mod map;
 #[path = "explore/measure.rs"]
 mod measure;
-#[allow(dead_code, reason = "this example asks by all modes")]
-#[path = "support/modes.rs"]
-mod modes;
 #[path = "support/outcome.rs"]
 mod outcome;
 #[path = "explore/page.rs"]

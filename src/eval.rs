@@ -164,6 +164,9 @@ mod tests {
     fn no_relevant_document_no_value() {
         let none = Grades::from([(1, 0)]);
         assert_eq!(ndcg_at_k(&[1], &none, 10), None);
+        let nothing: [u32; 0] = [];
+        let zero = ndcg_at_k(&nothing, &Grades::from([(1, 1)]), 10).unwrap();
+        assert!(zero == 0.0 && zero.is_sign_positive());
         assert_eq!(recall_at_k(&[1], &none, 10), None);
         assert_eq!(mrr_at_k(&[1], &none, 10), None);
         assert_eq!(ann_recall_at_k::<u32>(&[], &[], 10), None);

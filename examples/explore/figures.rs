@@ -32,7 +32,7 @@ const MODES: [&str; 3] = ["first", "second", "third"];
 fn recall(quality: &[Quality]) -> Chart {
     let line = |(quality, class): (&Quality, &'static str)| Line {
         class,
-        name: Some(super::modes::name(quality.mode)),
+        name: Some(quality.mode.to_string()),
         points: (1..).map(f64::from).zip(quality.recall.iter().copied()).collect(),
         dotted: true,
     };

@@ -99,13 +99,13 @@ fn graph_recall(ef_search: usize, found: &[Hits], exact: &[Hits]) -> Option<Grap
 }
 
 fn takes_graph(hits: &Hits) -> bool {
-    hits.plans().iter().any(|plan| matches!(plan.route, Route::Graph { .. }))
+    hits.plan().dense.iter().any(|plan| matches!(plan.route, Route::Graph { .. }))
 }
 
 /// Which share of all vectors a search compared.
 #[expect(clippy::cast_precision_loss, reason = "counts of vectors are far below 2^52")]
 fn compared(hits: &Hits) -> Option<f64> {
-    let sum = |of: fn(&passim::Plan) -> usize| hits.plans().iter().map(of).sum::<usize>();
+    let sum = |of: fn(&passim::Plan) -> usize| hits.plan().dense.iter().map(of).sum::<usize>();
     let (compared, rows) = (sum(|plan| plan.compared), sum(|plan| plan.rows));
     (rows > 0).then(|| compared as f64 / rows as f64)
 }

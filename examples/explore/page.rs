@@ -99,7 +99,7 @@ fn table(quality: &[Quality]) -> Markup {
             tbody { @for one in quality {
                 @let ndcg = eval::estimate(one.ndcg.iter().copied());
                 tr {
-                    th scope="row" { (super::modes::name(one.mode)) }
+                    th scope="row" { (one.mode) }
                     td { (cell(ndcg.map(|ndcg| ndcg.mean))) }
                     td { @if let Some(ndcg) = ndcg {
                         (format!("{:.3}–{:.3}", ndcg.low, ndcg.high))
