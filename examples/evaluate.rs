@@ -16,28 +16,27 @@ mod outcome;
 #[path = "support/table.rs"]
 mod table;
 
-use std::{
-    path::{Path, PathBuf},
-    process::ExitCode,
-    sync::Arc,
-    time::Instant,
-};
+use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
+use judged::Set;
 use lexopt::prelude::*;
 use outcome::{Failure, exit_code};
 use passim::{
-    Embedder, Hits, Mode, Query, Retriever,
+    Article, Embedder, Hits, Mode, Query, Retriever,
     eval::{self, Judged},
 };
 use table::Row;
 
 const USAGE: &str = "\
-evaluate DIR [--mode MODE] [--compare MODE]... [--embedder EMBEDDER] [--k N] [--json | --each]
+evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER] [--k N]
+         [--json | --each]
 
   DIR          a judged set, or a folder of some: corpus.jsonl (id, title, text) or a folder
                articles, queries.jsonl (id, text) and qrels.tsv: query, document and grade with
                tabs between them, or query, 0, document and grade with white space between
                them; no header line. Sets with a 2 in their name count as those across languages.
+  --joined     puts the documents of all sets into one corpus, so that questions have to find theirs
+               among those of the others, which may be in another language
   --mode       dense | lexical | hybrid (hybrid)
   --compare    another mode: what MODE gains over it in nDCG, with the interval of 95 % (paired
                bootstrap over the questions)
@@ -47,7 +46,8 @@ evaluate DIR [--mode MODE] [--compare MODE]... [--embedder EMBEDDER] [--k N] [--
   --each       one JSON object a question, set and mode: where to look for failures";
 
 struct Args {
-    set: PathBuf,
+    folders: Vec<PathBuf>,
+    joined: bool,
     /// The one asked for, then those that it is compared with.
     modes: Vec<Mode>,
     embedder: String,
@@ -68,7 +68,8 @@ fn main() -> ExitCode {
 
 /// The command line; `None` if it asked for help.
 fn args() -> Result<Option<Args>, Failure> {
-    let (mut set, mut embedder, mut k) = (None, "bundled".to_owned(), 10);
+    let (mut folders, mut joined) = (Vec::new(), false);
+    let (mut embedder, mut k) = ("bundled".to_owned(), 10);
     let (mut mode, mut compared, mut output) = (Mode::default(), Vec::new(), Output::Table);
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
@@ -83,27 +84,30 @@ fn args() -> Result<Option<Args>, Failure> {
                 println!("{USAGE}");
                 return Ok(None);
             }
-            Value(folder) if set.is_none() => set = Some(folder.into()),
+            Long("joined") => joined = true,
+            Value(folder) => folders.push(folder.into()),
             other => return Err(format!("{}\n\n{USAGE}", other.unexpected()).into()),
         }
     }
     if k == 0 {
         return Err("--k is 0, give 1 or more".into());
     }
-    let set = set.ok_or_else(|| format!("no DIR is given\n\n{USAGE}"))?;
+    if folders.is_empty() {
+        return Err(format!("no DIR is given\n\n{USAGE}").into());
+    }
     let modes = [vec![mode], compared].concat();
-    Ok(Some(Args { set, modes, embedder, k, output }))
+    Ok(Some(Args { folders, joined, modes, embedder, k, output }))
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
-    let sets = judged::sets(&args.set)?;
+    let folders = args.folders.iter().map(|folder| judged::sets(folder));
+    let folders = folders.collect::<Result<Vec<_>, _>>()?.concat();
     let embedder: Arc<dyn Embedder> = embedders::embedder(&args.embedder)?.into();
     let mut rows = Vec::new();
     if args.output == Output::Table {
         println!("{}", table::heading(args.k, args.modes.len() > 1));
     }
-    for set in &sets {
-        let measured = measure(set, &embedder, args)?;
+    let mut show = |measured: Vec<Row>| {
         for row in &measured {
             match args.output {
                 Output::Table => println!("{}", row.line()),
@@ -112,8 +116,19 @@ fn run(args: &Args) -> Result<(), Failure> {
             }
         }
         rows.extend(measured);
+    };
+    if args.joined {
+        let mut sets = folders.iter().map(|set| Set::read(set)).collect::<Result<Vec<_>, _>>()?;
+        let corpus = Corpus::of(Set::join(&mut sets), &embedder)?;
+        sets.iter().try_for_each(|set| measure(set, &corpus, args).map(&mut show))?;
+    } else {
+        for folder in &folders {
+            let mut set = Set::read(folder)?;
+            let corpus = Corpus::of(std::mem::take(&mut set.documents), &embedder)?;
+            show(measure(&set, &corpus, args)?);
+        }
     }
-    if args.output == Output::Table && sets.len() > 1 {
+    if args.output == Output::Table && folders.len() > 1 {
         for line in table::means(&rows, &args.modes) {
             println!("{line}");
         }
@@ -121,38 +136,48 @@ fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The measures of one set, by each mode.
-fn measure(set: &Path, embedder: &Arc<dyn Embedder>, args: &Args) -> Result<Vec<Row>, Failure> {
-    let articles = judged::corpus(set)?;
-    let documents = articles.len();
-    let questions = judged::questions(set)?;
-    let (bar, progress) = bar::bar();
-    let embedder = Arc::clone(embedder);
-    let mut retriever = Retriever::builder().embedder(embedder).progress(progress).in_memory()?;
-    let start = Instant::now();
-    retriever.add(articles)?;
-    retriever.commit()?;
-    let index_seconds = start.elapsed().as_secs_f64();
-    bar.finish_and_clear();
+/// Documents, indexed.
+struct Corpus {
+    retriever: Retriever,
+    documents: usize,
+    index_seconds: f64,
+}
 
-    let ann_recall = eval::mean(ann_recalls(&retriever, &questions, args.k)?);
-    let full = set.canonicalize()?;
-    let set = full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned();
+impl Corpus {
+    fn of(articles: Vec<Article>, embedder: &Arc<dyn Embedder>) -> Result<Self, Failure> {
+        let documents = articles.len();
+        let (bar, progress) = bar::bar();
+        let builder = Retriever::builder().embedder(Arc::clone(embedder)).progress(progress);
+        let mut retriever = builder.in_memory()?;
+        let start = Instant::now();
+        retriever.add(articles)?;
+        retriever.commit()?;
+        let index_seconds = start.elapsed().as_secs_f64();
+        bar.finish_and_clear();
+        Ok(Self { retriever, documents, index_seconds })
+    }
+}
+
+/// The measures of the questions of one set, by each mode.
+fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure> {
+    let Set { name, questions, .. } = set;
+    let Corpus { retriever, documents, index_seconds } = corpus;
+    let ann_recall = eval::mean(ann_recalls(retriever, questions, args.k)?);
     let mut rows: Vec<Row> = Vec::new();
     for mode in &args.modes {
         let search = |query: Query| retriever.search(query.mode(*mode));
-        let evaluation = eval::run(&questions, args.k, search)?;
+        let evaluation = eval::run(questions, args.k, search)?;
         let first = rows.first().map_or(&evaluation, |first| &first.evaluation);
         let [first, other] = [first, &evaluation].map(|one| one.each(|outcome| outcome.ndcg));
         rows.push(Row {
-            set: set.clone(),
+            set: name.clone(),
             mode: *mode,
-            documents,
+            documents: *documents,
             passages: retriever.passages(),
             gain: eval::difference(first, other),
             evaluation,
             ann_recall,
-            index_seconds,
+            index_seconds: *index_seconds,
         });
     }
     Ok(rows)

@@ -34,7 +34,7 @@ use crate::{
 
 use inverted::{Inverted, Stored};
 
-pub(crate) use analyzer::{ANALYSIS, Analyzer, Part};
+pub(crate) use analyzer::{ANALYSIS, Analyzer, Part, shown};
 pub(crate) use language::detect;
 pub(crate) use score::TermShare;
 pub(crate) use statistics::{Live, Statistics};

@@ -58,6 +58,47 @@ pub fn corpus(set: &Path) -> Result<Vec<Article>, Failure> {
     Ok(articles)
 }
 
+/// A judged set that was read.
+#[allow(dead_code, reason = "not every example reads whole sets")]
+pub struct Set {
+    pub name: String,
+    pub documents: Vec<Article>,
+    pub questions: Vec<Judged>,
+}
+
+#[allow(dead_code, reason = "not every example reads whole sets")]
+impl Set {
+    pub fn read(folder: &Path) -> Result<Self, Failure> {
+        let full = folder.canonicalize()?;
+        let name = full.file_name().unwrap_or(full.as_os_str()).to_string_lossy().into_owned();
+        Ok(Self { name, documents: corpus(folder)?, questions: questions(folder)? })
+    }
+
+    /// The documents of all `sets`, the same text once, by names that they have in the judgments
+    /// from now on.
+    pub fn join(sets: &mut [Self]) -> Vec<Article> {
+        let (mut joined, mut places) = (Vec::<Article>::new(), HashMap::new());
+        for Self { name, documents, questions } in sets {
+            let mut renamed = HashMap::new();
+            for mut document in documents.drain(..) {
+                let key = format!("{name}/{}", document.key);
+                let place = places.entry((document.title.clone(), document.text.clone()));
+                let place = *place.or_insert(joined.len());
+                let old = std::mem::replace(&mut document.key, key);
+                if place == joined.len() {
+                    joined.push(document);
+                }
+                renamed.insert(old, joined[place].key.clone());
+            }
+            for Judged { grades, .. } in questions {
+                let new = |(key, grade)| (renamed.get(&key).cloned().unwrap_or(key), grade);
+                *grades = grades.drain().map(new).collect();
+            }
+        }
+        joined
+    }
+}
+
 /// The questions that have judgments, in the order of `queries.jsonl`.
 pub fn questions(set: &Path) -> Result<Vec<Judged>, Failure> {
     let asked = asked(&queries(set), Some(&qrels(set)))?;

@@ -22,6 +22,11 @@ const MIN_PART: usize = 4;
 /// Words whose terms are kept, in each language.
 const KEPT_WORDS: usize = 1 << 16;
 
+/// `term` as people are told it.
+pub(crate) fn shown(term: &str) -> &str {
+    term.trim_start_matches(FUNCTION)
+}
+
 /// What of a word a term is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Part {

@@ -5,7 +5,7 @@ use std::{ops::Range, time::Instant};
 use crate::{
     Hit, Query, QueryPlan, Result, SearchParams, WordShare,
     fuse::Scored,
-    lexical::{Analyzer, Statistics, TermShare, Terms},
+    lexical::{Analyzer, Statistics, TermShare, Terms, shown},
     searcher::arms::{Part, Placed, Ranking},
     segment::LiveSegment,
 };
@@ -76,7 +76,7 @@ impl Words {
         let share_of =
             |TermShare { place, terms, weight, passages, idf, times, share }| WordShare {
                 place,
-                terms: terms.into_iter().collect(),
+                terms: terms.iter().map(|term| shown(term).to_owned()).collect(),
                 weight,
                 passages,
                 idf,
