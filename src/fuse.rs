@@ -1,5 +1,7 @@
 //! One ranking of what the arms of a search found.
 
+#[cfg(feature = "lexical")]
+use crate::Language;
 use crate::Neighbor;
 
 /// A passage of a segment with what it is ranked by.
@@ -12,6 +14,8 @@ pub(crate) struct Scored {
     pub(crate) similarity: Option<f32>,
     /// `None` if no words were.
     pub(crate) bm25: Option<f32>,
+    /// What is taken off the share of words; `None` if one arm alone ranks.
+    pub(crate) usual: Option<f32>,
     pub(crate) ranks: Ranks,
 }
 
@@ -30,6 +34,7 @@ impl Scored {
             score: similarity,
             similarity: Some(similarity),
             bm25: None,
+            usual: None,
             ranks: Ranks::default(),
         }
     }
@@ -37,7 +42,14 @@ impl Scored {
     /// By its words alone.
     #[cfg(feature = "lexical")]
     pub(crate) fn lexical(row: u32, bm25: f32) -> Self {
-        Self { row, score: bm25, similarity: None, bm25: Some(bm25), ranks: Ranks::default() }
+        Self {
+            row,
+            score: bm25,
+            similarity: None,
+            bm25: Some(bm25),
+            usual: None,
+            ranks: Ranks::default(),
+        }
     }
 
     /// Takes over what the other arm knows of the same row.
@@ -50,36 +62,59 @@ impl Scored {
     }
 }
 
-/// Share of the best passage's words that says nothing: what unrelated passages of the
-/// question's own language have.
+/// How many passages tell what is usual in their language: where it was tried, 5 to 10 were alike.
 #[cfg(feature = "lexical")]
-const UNTOLD: f32 = 0.25;
+const TELLING: u8 = 7;
+/// As how many they count at least: a passage that is alone in its language keeps half its share.
+#[cfg(feature = "lexical")]
+const LEAST_TELLING: u8 = 2;
 
 /// One score of both arms, for all passages that a question may find.
 ///
-/// It is the cosine, and BM25 as a share of the most that the question allows: where question
-/// and passages have few words in common, as across languages, words weigh little by themselves.
-/// A passage whose words are far behind those of the best one gets nothing for them, so that in
-/// a corpus of two languages the question's own does not crowd out the other.
+/// It is the cosine, and BM25 as a share of the most that the question allows, less what is
+/// usual: the mean share of those passages that are closest in meaning, of the same language.
+/// Within a language that takes the same off all of them. Passages of another one have few words
+/// in common with the question, whatever they say, and so less is taken off.
 #[cfg(feature = "lexical")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fusion {
     most: f32,
-    untold: f32,
+    /// What is usual, by language; the last is that of unknown ones.
+    usual: [f32; Language::ALL.len() + 1],
 }
 
 #[cfg(feature = "lexical")]
 impl Fusion {
-    /// For a question that allows a BM25 of `most`, and whose best passage has `best`.
-    pub(crate) fn new(most: f32, best: f32) -> Self {
-        Self { most, untold: UNTOLD * best }
+    /// For a question that allows a BM25 of `most`, and `candidates` with their languages, of all
+    /// of which both scores are known.
+    pub(crate) fn new(most: f32, candidates: &[(Scored, Option<Language>)]) -> Self {
+        let mut fusion = Self { most, usual: Default::default() };
+        let similarity = |one: &(Scored, _)| one.0.similarity.unwrap_or(f32::NEG_INFINITY);
+        for place in 0..fusion.usual.len() {
+            let same = candidates.iter().filter(|(_, language)| index(*language) == place);
+            let mut same: Vec<_> = same.collect();
+            same.sort_by(|a, b| similarity(b).total_cmp(&similarity(a)));
+            same.truncate(usize::from(TELLING));
+            let number = u8::try_from(same.len()).unwrap_or(TELLING).max(LEAST_TELLING);
+            let shares = same.iter().map(|(one, _)| fusion.share(one.bm25));
+            fusion.usual[place] = shares.sum::<f32>() / f32::from(number);
+        }
+        fusion
     }
 
-    /// The passage of `row`, by both arms.
-    pub(crate) fn scored(self, row: u32, similarity: f32, bm25: f32, ranks: Ranks) -> Scored {
-        let told = (bm25 - self.untold).max(0.0);
-        let share = if self.most > 0.0 { told / self.most } else { 0.0 };
-        let score = similarity + share;
-        Scored { row, score, similarity: Some(similarity), bm25: Some(bm25), ranks }
+    /// Gives `one`, of this language, its score.
+    pub(crate) fn score(&self, one: &mut Scored, language: Option<Language>) {
+        let usual = self.usual[index(language)];
+        one.usual = Some(usual);
+        one.score = one.similarity.unwrap_or_default() + self.share(one.bm25) - usual;
     }
+
+    fn share(&self, bm25: Option<f32>) -> f32 {
+        if self.most > 0.0 { bm25.unwrap_or_default() / self.most } else { 0.0 }
+    }
+}
+
+#[cfg(feature = "lexical")]
+fn index(language: Option<Language>) -> usize {
+    language.map_or(Language::ALL.len(), |language| language as usize)
 }

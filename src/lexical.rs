@@ -1,12 +1,13 @@
 //! Search by words: the passages of a segment as an inverted index, ranked by BM25.
 //!
-//! A segment's index is one array of bytes: a header, the length of every passage in words, and
-//! the files of [`inverted`]. What a term is worth depends on all segments of a corpus, so it is
+//! A segment's index is one array of bytes: a header, the length of every passage in words with its
+//! language, and the files of [`inverted`]. What a term is worth depends on all segments of a corpus, so it is
 //! told by [`Statistics`] over all of them: the same passages have the same scores in whatever
 //! segments they are.
 
 mod analyzer;
 mod draft;
+mod extent;
 mod inverted;
 mod language;
 mod merge;
@@ -27,11 +28,12 @@ use std::{
 };
 
 use crate::{
-    Error, Result,
+    Error, Language, Result,
     array::Array,
     refusal::{Refusal, require, require_version, u32_at, u64_at},
 };
 
+use extent::Extent;
 use inverted::{Inverted, Stored};
 
 pub(crate) use analyzer::{ANALYSIS, Analyzer, Part, shown};
@@ -41,7 +43,7 @@ pub(crate) use statistics::{Live, Statistics};
 pub(crate) use terms::Terms;
 
 /// The version of the array's layout.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 // Each offset is the end of the field before it.
 const ANALYSIS_AT: usize = size_of::<u32>();
@@ -100,20 +102,20 @@ impl LexicalIndex {
         unharmed(read).unwrap_or_else(|| Err(self.unreadable()))
     }
 
-    /// Puts an index together from `lengths`, the words of every passage, and the files.
-    fn of(lengths: &[u32], files: &Stored<Vec<u8>>) -> Result<Self> {
-        let words: u64 = lengths.iter().copied().map(u64::from).sum();
-        let rows = crate::index::as_rows(lengths.len());
+    /// Puts an index together from the `extents` of all passages and the files.
+    fn of(extents: &[Extent], files: &Stored<Vec<u8>>) -> Result<Self> {
+        let words: u64 = extents.iter().map(|extent| u64::from(extent.terms())).sum();
+        let rows = crate::index::as_rows(extents.len());
         let files = [&files.terms, &files.postings, &files.positions].map(Vec::as_slice);
         let mut bytes = Vec::with_capacity(
-            HEADER + size_of_val(lengths) + files.iter().map(|file| file.len()).sum::<usize>(),
+            HEADER + size_of_val(extents) + files.iter().map(|file| file.len()).sum::<usize>(),
         );
         for number in [VERSION, ANALYSIS, rows, 0] {
             bytes.extend(number.to_le_bytes());
         }
         bytes.extend(words.to_le_bytes());
         bytes.extend(files.iter().flat_map(|file| (file.len() as u64).to_le_bytes()));
-        bytes.extend(lengths.iter().flat_map(|length| length.to_le_bytes()));
+        bytes.extend(extents.iter().flat_map(|extent| extent.to_le_bytes()));
         bytes.extend_from_slice(&files.concat());
         Self::open(bytes.into()).map_err(|refusal| refusal.about("a lexical index just built"))
     }
@@ -125,19 +127,24 @@ impl LexicalIndex {
 
     /// Number of words in all passages but those of `removed`.
     pub(crate) fn terms_without(&self, removed: &[u32]) -> u64 {
-        let gone = removed.iter().map(|row| u64::from(self.length(*row)));
+        let gone = removed.iter().map(|row| u64::from(self.extent(*row).terms()));
         self.words.saturating_sub(gone.sum())
     }
 
-    /// Number of words of every passage, as little-endian bytes.
-    fn lengths(&self) -> &[[u8; 4]] {
+    /// The language by whose rules the words of passage `row` were taken, if it is a known one.
+    pub(crate) fn language(&self, row: u32) -> Option<Language> {
+        self.extent(row).language()
+    }
+
+    /// The extent of every passage, as it is stored.
+    fn extents(&self) -> &[[u8; 4]] {
         self.bytes[HEADER..].as_chunks().0.get(..self.rows as usize).unwrap_or_default()
     }
 
-    /// Number of words of passage `row`.
+    /// The extent of passage `row`.
     #[inline]
-    fn length(&self, row: u32) -> u32 {
-        u32::from_le_bytes(self.lengths()[row as usize])
+    fn extent(&self, row: u32) -> Extent {
+        Extent::of(self.extents(), row)
     }
 
     /// What it is an error to come upon once an index is open.

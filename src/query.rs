@@ -17,8 +17,9 @@ pub enum Mode {
     /// embedded, and only passages with a word of it are found.
     #[cfg(feature = "lexical")]
     Lexical,
-    /// By both: the passages that either finds, ranked by the cosine and, as a share of the most
-    /// BM25 that the question allows, by what they have over a quarter of the best one's.
+    /// By both: the passages that either finds, ranked by the cosine and by BM25 as a share of the
+    /// most that the question allows, less the mean share of those closest in meaning that are in
+    /// the same language.
     #[cfg(feature = "lexical")]
     Hybrid,
 }

@@ -195,7 +195,8 @@ mod words {
         assert!(retriever.verify().unwrap().is_sound());
 
         // The number of words of the first passage.
-        let made_up = |segment: &mut Forged| put(segment, LEXICAL, 48, &9_u32.to_le_bytes());
+        let made_up =
+            |segment: &mut Forged| put(segment, LEXICAL, 48, &(1_u32 << 30 | 9).to_le_bytes());
         let refused = open(&with_segment(made_up)).unwrap().verify().unwrap_err();
         assert!(refused.to_string().contains("not that of its texts"), "{refused}");
     }

@@ -10,8 +10,8 @@ mod seeded;
 use std::collections::BTreeMap;
 
 use passim::{
-    Article, Embedder, Error, Hits, IndexChoice, Language, Mode, ModelIdentity, Query, Result,
-    Retriever, Role, StaticEmbedder, Vectors,
+    Article, Embedder, Error, Filter, Hit, Hits, IndexChoice, Language, Mode, ModelIdentity, Query,
+    Result, Retriever, Role, StaticEmbedder, Vectors,
 };
 
 const MODES: [Mode; 3] = [Mode::Dense, Mode::Lexical, Mode::Hybrid];
@@ -32,39 +32,126 @@ fn keys(hits: &Hits) -> Vec<&str> {
     hits.iter().map(|hit| hit.article.as_str()).collect()
 }
 
-/// Of a corpus that is smaller than what the arms look at, every passage is ranked by the
-/// rule: the cosine, and as a share of the most what BM25 is over a quarter of the best one's.
+type Place = (String, usize);
+
+fn place(hit: &Hit) -> Place {
+    (hit.article.clone(), hit.range.start)
+}
+
+/// The score of each of the `candidates` by both arms: the cosine, and BM25 as a share of the
+/// `most`, less the mean share of the seven candidates of the same language that are closest in
+/// meaning, or of as many as there are.
+fn fused(candidates: &[&Hit], words: &BTreeMap<Place, f32>, most: f32) -> BTreeMap<Place, f32> {
+    let share = |hit: &Hit| words.get(&place(hit)).copied().unwrap_or(0.0) / most;
+    let score = |hit: &&Hit| {
+        let same = candidates.iter().filter(|one| one.language == hit.language).take(7);
+        let shares: Vec<f32> = same.map(|one| share(one)).collect();
+        let number = f32::from(u8::try_from(shares.len().max(2)).unwrap());
+        let usual = shares.iter().sum::<f32>() / number;
+        (place(hit), hit.similarity.unwrap() + share(hit) - usual)
+    };
+    candidates.iter().map(score).collect()
+}
+
+/// Of a corpus that is smaller than what the arms look at, every passage is ranked by the rule.
 #[test]
 fn both_arms_are_ranked_by_one_rule() {
     let retriever = samples();
     let question = "Warum hält Meta sein Modell Behemoth zurück?";
     let by = |mode| retriever.search(Query::new(question).mode(mode).k(1_000).explain()).unwrap();
-    let place = |hit: &passim::Hit| (hit.article.clone(), hit.range.start);
     let [dense, lexical, hybrid] = MODES.map(by);
     assert_eq!((dense.len(), hybrid.len()), (retriever.passages(), retriever.passages()));
     assert!(!lexical.is_empty() && lexical.len() < dense.len());
+    let words = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
+    let most = hybrid[0].explanation.as_ref().and_then(|one| one.most_bm25).unwrap();
+    let scores = fused(&dense.iter().collect::<Vec<_>>(), &words, most);
     let cosines: BTreeMap<_, _> = dense.iter().map(|hit| (place(hit), hit.similarity)).collect();
-    let words: BTreeMap<_, _> = lexical.iter().map(|hit| (place(hit), hit.bm25)).collect();
     assert!(hybrid.is_sorted_by(|a, b| a.score >= b.score));
     for hit in &hybrid {
         assert_eq!(hit.similarity, cosines[&place(hit)]);
-        assert_eq!(hit.bm25, words.get(&place(hit)).copied().unwrap_or(Some(0.0)));
+        assert_eq!(hit.bm25, Some(words.get(&place(hit)).copied().unwrap_or(0.0)));
+        assert_eq!(hit.score.to_bits(), scores[&place(hit)].to_bits());
+        check_explanation(hit, most);
         let explanation = hit.explanation.as_ref().expect("asked for");
-        let (bm25, most) = (hit.bm25.unwrap(), explanation.most_bm25.unwrap());
-        assert!(bm25 <= most);
-        let told = (bm25 - 0.25 * lexical[0].score).max(0.0) / most;
-        assert_eq!(hit.score.to_bits(), (hit.similarity.unwrap() + told).to_bits());
-        let shares: f32 = explanation.words.iter().map(|word| word.share).sum();
-        assert!((shares - bm25).abs() < 1e-4, "{shares} {bm25}");
         let ranked = |hits: &Hits, rank: Option<usize>| {
             rank.is_none_or(|rank| place(&hits[rank - 1]) == place(hit))
         };
         assert!(ranked(&dense, explanation.dense_rank) && explanation.dense_rank.is_some());
         assert!(ranked(&lexical, explanation.lexical_rank));
-        assert_eq!(explanation.lexical_rank.is_some(), bm25 > 0.0);
+        assert_eq!(explanation.lexical_rank.is_some(), hit.bm25 > Some(0.0));
     }
     assert!(dense.iter().all(|hit| hit.bm25.is_none()));
     assert!(lexical.iter().all(|hit| hit.similarity.is_none() && hit.bm25 == Some(hit.score)));
+}
+
+/// What is told of a score adds up to it.
+fn check_explanation(hit: &Hit, most: f32) {
+    let explanation = hit.explanation.as_ref().expect("asked for");
+    let (bm25, usual) = (hit.bm25.unwrap(), explanation.usual_share.unwrap());
+    assert!(bm25 <= most && explanation.most_bm25 == Some(most));
+    let told = hit.similarity.unwrap() + bm25 / most - usual;
+    assert_eq!(hit.score.to_bits(), told.to_bits());
+    let shares: f32 = explanation.words.iter().map(|word| word.share).sum();
+    assert!((shares - bm25).abs() < 1e-4, "{shares} {bm25}");
+}
+
+/// Of a larger one, those that either arm has among its best fifty are, whichever has them.
+#[test]
+fn candidates_of_either_arm_are_ranked_by_both() {
+    let mut texts = corpus::texts(21, 400, 40);
+    texts[222].push_str(" Xqvorzt");
+    let mut retriever = Retriever::in_memory().unwrap();
+    let article = |at: usize| Article::new(format!("{at:03}"), texts[at].as_str());
+    retriever.add((0..250).map(article)).unwrap();
+    retriever.add((250..400).map(article)).unwrap();
+    let mut found_by_words_alone = 0;
+    for question in ["Speichert Xqvorzt Kohlenstoff?", "Why does Meta hold Xqvorzt back?"] {
+        for keys in ["", "2"] {
+            let query =
+                |mode| Query::new(question).mode(mode).filter(Filter::key_prefix(keys)).explain();
+            let all = |mode| retriever.search(query(mode).k(1_000)).unwrap();
+            let (dense, lexical) = (all(Mode::Dense), all(Mode::Lexical));
+            let words = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
+            let by_words: Vec<Place> = lexical.iter().take(50).map(place).collect();
+            let candidates = dense
+                .iter()
+                .zip(0..)
+                .filter(|(hit, rank)| *rank < 50 || by_words.contains(&place(hit)));
+            let mut best: Vec<&Hit> = candidates.map(|(hit, _)| hit).collect();
+            assert!((50..100).contains(&best.len()), "{}", best.len());
+            let most = lexical[0].explanation.as_ref().and_then(|one| one.most_bm25).unwrap();
+            let scores = fused(&best, &words, most);
+            best.sort_by_key(|hit| place(hit));
+            best.sort_by(|a, b| scores[&place(b)].total_cmp(&scores[&place(a)]));
+            let hits = retriever.search(query(Mode::Hybrid).k(50)).unwrap();
+            let got: Vec<_> = hits.iter().map(|hit| (place(hit), hit.score.to_bits())).collect();
+            let expected = best.iter().take(50).map(|hit| place(hit));
+            let expected: Vec<_> =
+                expected.map(|place| (place.clone(), scores[&place].to_bits())).collect();
+            assert_eq!(got, expected, "{question}");
+            hits.iter().for_each(|hit| check_explanation(hit, most));
+            found_by_words_alone += hits
+                .iter()
+                .filter(|hit| hit.explanation.as_ref().unwrap().dense_rank.is_none())
+                .count();
+        }
+    }
+    assert!(found_by_words_alone > 0);
+}
+
+/// In a corpus of both languages, words do not put all of the question's own language first.
+#[test]
+fn words_leave_room_for_the_other_language() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    let german = (0..30).map(|at| {
+        Article::new(format!("de{at}"), format!("Das Moor Nummer {at} speichert Wasser."))
+    });
+    let english = ["Peat bogs store carbon.", "How much carbon a peat bog stores depends on moss."];
+    let english = english.into_iter().zip(0..);
+    retriever.add(german).unwrap();
+    retriever.add(english.map(|(text, at)| Article::new(format!("en{at}"), text))).unwrap();
+    let hits = retriever.search("Wie viel Kohlenstoff speichert das Moor?").unwrap();
+    assert!(keys(&hits).iter().any(|key| key.starts_with("en")), "{:?}", keys(&hits));
 }
 
 #[test]

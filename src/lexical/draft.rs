@@ -6,6 +6,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Analyzer, LexicalIndex,
+    extent::Extent,
     inverted::{self, Posting},
 };
 use crate::{Cause, Error, Language, Result, index::as_rows, workers::share_out};
@@ -35,8 +36,8 @@ struct Run {
     postings: Vec<(u32, u32)>,
     /// Where the postings of each row end.
     ends: Vec<usize>,
-    /// The number of terms of each row.
-    lengths: Vec<u32>,
+    /// The extent of each row.
+    extents: Vec<Extent>,
 }
 
 /// Passages that are taken in by one thread at a time, at least: an analyzer is worth keeping.
@@ -93,7 +94,7 @@ impl LexicalDraft {
             terms = terms.saturating_add(1);
             self.run.count(term);
         });
-        self.run.end_row(start, terms);
+        self.run.end_row(start, Extent::new(terms, language));
         if self.run.postings.len() >= GATHERED {
             self.written.push(std::mem::take(&mut self.run).write()?);
         }
@@ -135,13 +136,13 @@ impl Run {
     }
 
     /// Ends the row whose postings begin at `start`.
-    fn end_row(&mut self, start: usize, terms: u32) {
+    fn end_row(&mut self, start: usize, extent: Extent) {
         for (number, times) in &mut self.postings[start..] {
             *times = std::mem::take(&mut self.times[*number as usize]);
             self.rows_with[*number as usize] += 1;
         }
         self.ends.push(self.postings.len());
-        self.lengths.push(terms);
+        self.extents.push(extent);
     }
 
     /// The index of the rows.
@@ -172,7 +173,7 @@ impl Run {
                 sink.term(term.as_bytes(), &by_term[start..end])
             })
         });
-        LexicalIndex::of(&self.lengths, &files.map_err(too_large)?)
+        LexicalIndex::of(&self.extents, &files.map_err(too_large)?)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::{
     LexicalIndex,
     draft::too_large,
+    extent::Extent,
     inverted::{self, END, Inverted, Posting},
     unharmed,
 };
@@ -29,9 +30,9 @@ impl LexicalIndex {
     }
 
     fn merged(parts: &[(&Self, &[u32])]) -> Result<Self> {
-        let lengths: Vec<u32> = parts
+        let extents: Vec<Extent> = parts
             .iter()
-            .flat_map(|(part, rows)| rows.iter().map(|row| part.length(*row)))
+            .flat_map(|(part, rows)| rows.iter().map(|row| part.extent(*row)))
             .collect();
         let mut next = 0..;
         let renumbered: Vec<Vec<u32>> =
@@ -49,7 +50,7 @@ impl LexicalIndex {
                 if postings.is_empty() { Ok(()) } else { sink.term(term, &postings) }
             })
         });
-        Self::of(&lengths, &files.map_err(too_large)?)
+        Self::of(&extents, &files.map_err(too_large)?)
     }
 }
 

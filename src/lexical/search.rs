@@ -7,8 +7,9 @@ use std::collections::BTreeSet;
 
 use super::{
     LexicalIndex, Statistics, TermShare, Terms,
+    extent::Extent,
     inverted::{Cursor, END},
-    walk::{Walk, length},
+    walk::Walk,
 };
 use crate::{LexicalPlan, Result, RowSet};
 
@@ -53,7 +54,7 @@ impl LexicalIndex {
         self.guarded(|| {
             let streams = self.streams(terms, statistics)?;
             let words = streams.len();
-            let mut walk = Walk::new(self.lengths(), streams, statistics.weigher(), n);
+            let mut walk = Walk::new(self.extents(), streams, statistics.weigher(), n);
             let mut stopped = false;
             while !stopped && walk.step(allowed) {
                 stopped = stop();
@@ -78,13 +79,14 @@ impl LexicalIndex {
         if rows.is_empty() {
             return Ok(Vec::new());
         }
-        let (weigher, lengths) = (statistics.weigher(), self.lengths());
+        let (weigher, extents) = (statistics.weigher(), self.extents());
         self.guarded(|| {
             let mut scores = vec![0.0; rows.len()];
             for mut stream in self.streams(terms, statistics)? {
                 for (&row, score) in rows.iter().zip(&mut scores) {
                     if stream.seek(row) == row {
-                        *score += weigher.share(stream.top, stream.times(), length(lengths, row));
+                        let length = Extent::of(extents, row).terms();
+                        *score += weigher.share(stream.top, stream.times(), length);
                     }
                 }
             }
@@ -104,7 +106,7 @@ impl LexicalIndex {
         statistics: &Statistics,
         row: u32,
     ) -> Result<Vec<TermShare>> {
-        let (weigher, length) = (statistics.weigher(), length(self.lengths(), row));
+        let (weigher, length) = (statistics.weigher(), self.extent(row).terms());
         let share = |at: usize| {
             let group = &terms.groups[at];
             let mut stream = self.stream(&group.terms, statistics.top(at))?;

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-use super::{inverted::END, score::Weigher, search::Stream};
+use super::{extent::Extent, inverted::END, score::Weigher, search::Stream};
 use crate::RowSet;
 
 /// Rows that are scored together; few in tests, whose corpora are small.
@@ -21,7 +21,7 @@ const SLACK: f32 = 1.000_1;
 ///
 /// `MaxScore`: Turtle & Flood (1995), *Query Evaluation: Strategies and Optimizations*.
 pub(super) struct Walk<'a> {
-    lengths: &'a [[u8; 4]],
+    extents: &'a [[u8; 4]],
     weigher: Weigher,
     /// What adds most first.
     streams: Vec<Stream>,
@@ -45,7 +45,7 @@ struct Window {
 impl<'a> Walk<'a> {
     /// Of `streams`, of which those that add most come first, for the `n` best rows.
     pub(super) fn new(
-        lengths: &'a [[u8; 4]],
+        extents: &'a [[u8; 4]],
         streams: Vec<Stream>,
         weigher: Weigher,
         n: usize,
@@ -61,7 +61,7 @@ impl<'a> Walk<'a> {
         let window =
             Window { sums: vec![0.0; WINDOW as usize], found: vec![0; WINDOW as usize / 64] };
         let best = Best { n, rows: BinaryHeap::new() };
-        Self { lengths, weigher, streams, reach, leading, window, best, scored: 0 }
+        Self { extents, weigher, streams, reach, leading, window, best, scored: 0 }
     }
 
     /// Goes on by one window, of which only rows in `allowed` count; false at the end.
@@ -91,12 +91,12 @@ impl<'a> Walk<'a> {
 
     /// Adds up the shares of the leading streams in the rows from `start` to `end`.
     fn lead(&mut self, start: u32, end: u32) {
-        let Self { lengths, weigher, streams, leading, window, .. } = self;
+        let Self { extents, weigher, streams, leading, window, .. } = self;
         for stream in &mut streams[..*leading] {
             let top = stream.top;
             stream.read_to(end, |row, times| {
                 let at = (row - start) as usize;
-                window.sums[at] += weigher.share(top, times, length(lengths, row));
+                window.sums[at] += weigher.share(top, times, Extent::of(extents, row).terms());
                 window.found[at / 64] |= 1 << (at % 64);
             });
         }
@@ -111,7 +111,7 @@ impl<'a> Walk<'a> {
                 return;
             }
             if stream.seek(row) == row {
-                let length = length(self.lengths, row);
+                let length = Extent::of(self.extents, row).terms();
                 sum += self.weigher.share(stream.top, stream.times(), length);
             }
         }
@@ -130,12 +130,6 @@ impl<'a> Walk<'a> {
         let rows = self.best.rows.into_sorted_vec().into_iter();
         rows.map(|Ranked { score, row }| (row, score)).collect()
     }
-}
-
-/// Number of terms of passage `row`.
-#[inline]
-pub(super) fn length(lengths: &[[u8; 4]], row: u32) -> u32 {
-    u32::from_le_bytes(lengths[row as usize])
 }
 
 /// A row with its score; what is better is less.

@@ -12,7 +12,7 @@ use crate::{
 #[cfg(feature = "lexical")]
 use super::words::Words;
 #[cfg(feature = "lexical")]
-use crate::{fuse::Fusion, index};
+use crate::{Language, fuse::Fusion, index};
 
 /// A segment with the rows that a search may return; all, if `None`.
 pub(super) type Part<'s> = (&'s LiveSegment, Option<Cow<'s, RowSet>>);
@@ -84,41 +84,42 @@ impl Search<'_> {
         let by_vectors = self.closest(params, plan)?;
         let by_words = words.best(&self.parts, params, plan)?.found;
         let start = Instant::now();
-        let best = by_words.first().map_or(0.0, |best| best.scored.score);
-        let fusion = Fusion::new(words.most(), best);
-        let candidates = united(by_vectors.found, by_words);
-        let mut found = Vec::with_capacity(candidates.len());
+        let mut candidates = united(by_vectors.found, by_words);
+        let mut known = Vec::with_capacity(candidates.len());
         for candidates in candidates.chunk_by(|a, b| a.part == b.part) {
-            self.fuse(candidates, words, fusion, &mut found)?;
+            self.complete(candidates, words, &mut known)?;
         }
+        let fusion = Fusion::new(words.most(), &known);
+        for (candidate, (mut scored, language)) in candidates.iter_mut().zip(known) {
+            fusion.score(&mut scored, language);
+            candidate.scored = scored;
+        }
+        candidates.retain(|one| one.scored.similarity.is_some_and(|it| self.is_close(it)));
         plan.times.rank += start.elapsed();
-        Ok(Ranking { all: by_vectors.all, ..Ranking::of(found, params.k) })
+        Ok(Ranking { all: by_vectors.all, ..Ranking::of(candidates, params.k) })
     }
 
-    /// Ranks `candidates`, which are of one segment, by both arms, and adds them to `found` where
-    /// they are similar enough. What an arm has not told yet is computed.
-    fn fuse(
+    /// Adds `candidates`, which are of one segment, to `known`, each with its language and with
+    /// what an arm has not told yet.
+    fn complete(
         &self,
         candidates: &[Placed],
         words: &Words,
-        fusion: Fusion,
-        found: &mut Vec<Placed>,
+        known: &mut Vec<(Scored, Option<Language>)>,
     ) -> Result<()> {
         let Some(Placed { part, .. }) = candidates.first() else { return Ok(()) };
         let segment = self.parts[*part as usize].0;
         let unscored = candidates.iter().filter(|one| one.scored.bm25.is_none());
         let unscored: Vec<u32> = unscored.map(|one| one.scored.row).collect();
         let mut bm25s = words.scores(segment, &unscored)?.into_iter();
-        for Placed { part, scored } in candidates {
-            let similarity = match scored.similarity {
-                Some(similarity) => similarity,
-                None => index::similarity(&self.vector, segment.vector(scored.row)?),
-            };
-            let bm25 = scored.bm25.or_else(|| bm25s.next()).unwrap_or_default();
-            if self.is_close(similarity) {
-                let scored = fusion.scored(scored.row, similarity, bm25, scored.ranks);
-                found.push(Placed { part: *part, scored });
+        let lexical = segment.lexical()?;
+        for Placed { mut scored, .. } in candidates.iter().copied() {
+            if scored.similarity.is_none() {
+                let vector = segment.vector(scored.row)?;
+                scored.similarity = Some(index::similarity(&self.vector, vector));
             }
+            scored.bm25 = scored.bm25.or_else(|| bm25s.next());
+            known.push((scored, lexical.language(scored.row)));
         }
         Ok(())
     }

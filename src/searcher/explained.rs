@@ -14,6 +14,7 @@ pub(super) fn explain(hits: &mut [Hit], found: &[Placed]) {
             similarity: scored.similarity,
             dense_rank: scored.ranks.dense.map(|rank| rank + 1),
             bm25: scored.bm25,
+            usual_share: scored.usual,
             lexical_rank: scored.ranks.lexical.map(|rank| rank + 1),
             retrieved: scored.score,
             ..Explanation::default()

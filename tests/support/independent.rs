@@ -247,8 +247,10 @@ impl Segment {
 fn check_words(words: &[u8], passages: usize) {
     let u32_at = |at: usize| u32::from_le_bytes(words[at..at + 4].try_into().unwrap());
     let u64_at = |at: usize| u64::from_le_bytes(words[at..at + 8].try_into().unwrap());
-    assert_eq!((u32_at(0), u32_at(8), u32_at(12)), (1, u32::try_from(passages).unwrap(), 0));
-    let lengths = (0..passages).map(|row| u64::from(u32_at(48 + 4 * row)));
+    assert_eq!((u32_at(0), u32_at(8), u32_at(12)), (2, u32::try_from(passages).unwrap(), 0));
+    let extents = || (0..passages).map(|row| u32_at(48 + 4 * row));
+    assert!(extents().all(|extent| extent >> 30 < 3), "there are two languages");
+    let lengths = extents().map(|extent| u64::from(extent & ((1 << 30) - 1)));
     assert_eq!(lengths.sum::<u64>(), u64_at(16));
     let files: u64 = [24, 32, 40].map(u64_at).iter().sum();
     assert_eq!(words.len() as u64, 48 + 4 * passages as u64 + files);
