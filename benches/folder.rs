@@ -1,5 +1,6 @@
 //! How an index in a folder grows, from 1,000 to 1,000,000 passages: bytes on disk, time to
-//! open it, time of the first search and of later ones, memory.
+//! open it, time of the first search and of later ones (by the default mode, and by meaning
+//! alone), memory.
 //!
 //! ```sh
 //! cargo bench --bench folder                          # 1,000, 10,000 and 100,000
@@ -32,7 +33,7 @@ use std::{
     time::Instant,
 };
 
-use passim::{Article, Retriever, Searcher};
+use passim::{Article, Mode, Query, Retriever, Searcher};
 
 use extent::{chosen, option};
 use memory::{mapped_mib, own_mib};
@@ -42,7 +43,7 @@ const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 const WORDS: usize = 60;
 /// Searches after the first.
 const SEARCHES: usize = 500;
-const COLUMNS: [&str; 12] = [
+const COLUMNS: [&str; 13] = [
     "passages",
     "sync s",
     "MiB on disk",
@@ -53,6 +54,7 @@ const COLUMNS: [&str; 12] = [
     "mapped MiB opened",
     "first search ms",
     "search us",
+    "dense us",
     "own MiB searched",
     "mapped MiB searched",
 ];
@@ -132,17 +134,21 @@ fn opened(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     searcher.search("Was speichern Moore?")?;
     let first = milliseconds(started);
     let questions = corpus::texts(2, SEARCHES, 8);
-    let started = Instant::now();
-    for question in &questions {
-        searcher.search(question)?;
-    }
-    #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-    let each = milliseconds(started) * 1e3 / questions.len() as f64;
+    let each = |mode: Mode| -> Result<String, Box<dyn Error>> {
+        let started = Instant::now();
+        for question in &questions {
+            searcher.search(Query::new(question).mode(mode))?;
+        }
+        #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
+        let each = milliseconds(started) * 1e3 / questions.len() as f64;
+        Ok(format!("{each:.0}"))
+    };
     let mib = |mib: Option<u64>| mib.map_or("-".to_owned(), |mib| mib.to_string());
     let to_open = [format!("{to_write:.1}"), format!("{to_search:.1}")];
-    let to_answer = [format!("{first:.1}"), format!("{each:.0}")];
+    let to_answer = [format!("{first:.1}"), each(Mode::default())?, each(Mode::Dense)?];
     let memory = [own_mib(), mapped_mib()].map(mib);
-    Ok([to_open, after_opening.map(mib), to_answer, memory].concat())
+    let [open, opened] = [to_open.to_vec(), after_opening.map(mib).to_vec()];
+    Ok([open, opened, to_answer.to_vec(), memory.to_vec()].concat())
 }
 
 fn milliseconds(since: Instant) -> f64 {
