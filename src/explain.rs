@@ -2,13 +2,13 @@
 
 use std::{fmt, ops::Range};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What a [hit](crate::Hit)'s score is made of; there if the query [asked](crate::Query::explain)
 /// for it.
 ///
 /// Its `Display` is a few lines for people.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Explanation {
     /// Cosine between the query's vector and the passage's, if vectors were compared.
@@ -34,7 +34,7 @@ pub struct Explanation {
 }
 
 /// What a word of the question, or a part of one, adds to the BM25 of a passage.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WordShare {
     /// Where it first is in the question, in bytes.
@@ -54,7 +54,7 @@ pub struct WordShare {
 }
 
 /// What reranking made of a hit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reranked {
     /// Place before, from 1.

@@ -2,12 +2,14 @@
 
 use std::ops::{Deref, Range};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Explanation, Language, Metadata, QueryPlan, article, passage};
 
 /// A passage that answers a query.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+///
+/// It can be written and read by serde, to be cited by another process.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Hit {
     /// What hits are ranked by, higher is better: what the reranker made of it, if it was
@@ -35,11 +37,10 @@ pub struct Hit {
     /// The article's metadata.
     pub metadata: Metadata,
     /// What the score is made of, if the query [asked](crate::Query::explain) for it.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Box<Explanation>>,
     /// Whether the title is embedded with the passage.
-    #[serde(skip)]
-    pub(crate) titled: bool,
+    pub titled: bool,
 }
 
 impl Hit {

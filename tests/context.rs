@@ -5,7 +5,7 @@ mod corpus;
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
 
-use passim::{Article, Chunker, Context, Embedder, Error, Excerpt, Query, Retriever, Role};
+use passim::{Article, Chunker, Context, Embedder, Error, Excerpt, Hit, Query, Retriever, Role};
 
 /// Twelve sentences, each a passage of its own.
 fn retriever() -> Retriever {
@@ -57,6 +57,17 @@ fn a_hit_of_another_state_of_the_corpus_is_an_error() {
     assert!(matches!(&error, Error::Gone { article, .. } if article == "zug.txt"), "{error}");
     retriever.remove("zug.txt").unwrap();
     assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::Gone { .. })));
+}
+
+/// Hits can be sent away and cited later.
+#[test]
+fn hits_are_written_and_read() {
+    let retriever = retriever();
+    let hits = retriever.search(Query::new("Zug 7").explain()).unwrap();
+    let written = serde_json::to_string(&hits).unwrap();
+    let read: Vec<Hit> = serde_json::from_str(&written).unwrap();
+    assert!(read == hits[..], "{written}");
+    assert_eq!(retriever.excerpts(&read, 1).unwrap(), retriever.excerpts(&hits, 1).unwrap());
 }
 
 /// A passage at the same bytes is not the one that was found.

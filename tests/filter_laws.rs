@@ -47,6 +47,8 @@ fn heads(retriever: &Retriever) -> Vec<(ArticleHead, usize)> {
     });
     retriever.search(query().filter(look)).unwrap();
     let seen = seen.lock().unwrap();
+    let passages: usize = seen.iter().map(|(_, passages)| passages).sum();
+    assert_eq!(passages, retriever.passages(), "closures are asked of all that is alive");
     seen.clone()
 }
 
