@@ -14,7 +14,8 @@ pub enum Mode {
     /// By meaning: the cosine between the vectors of question and passage.
     Dense,
     /// By words: BM25 over stems, parts of compounds, names and numbers. The question is not
-    /// embedded, and only passages with a word of it are found.
+    /// embedded, and only passages with a word of it are found. Of a very long text the first
+    /// thousand different words are looked for.
     #[cfg(feature = "lexical")]
     Lexical,
     /// By both: the passages that either finds, ranked by the cosine and by BM25 as a share of the
@@ -212,7 +213,7 @@ impl Query {
     }
 
     /// Chooses hits that are good and unlike each other, from a hundred passages or twice as many
-    /// as are wanted: `weight` is what being unlike the hits before counts, 0 (nothing) to 1
+    /// as are wanted, if there are: `weight` is what being unlike the hits before counts, 0 (nothing) to 1
     /// (alone). Hits are in the order of the choice. In the mode `Lexical` scores count as shares
     /// of the best one. With [`rerank`](Self::rerank) as many as the reranker is asked about are
     /// chosen, and it orders them.

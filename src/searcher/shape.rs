@@ -102,7 +102,9 @@ impl Search<'_> {
             let Ranking { found, all } = self.ranked(&params, &mut plan)?;
             let start = Instant::now();
             let mut found = Keeper::new(self.query, &self.parts).keep(found, pool)?;
-            let more = found.len() < pool && !all;
+            // A choice is no reason to look at all there is.
+            let enough = if params.k > pool.saturating_mul(MORE) { wanted } else { pool };
+            let more = found.len() < enough && !all;
             if more && !params.ended() {
                 plan.times.rank += start.elapsed();
                 params.k = params.k.saturating_mul(MORE);
