@@ -95,7 +95,7 @@ impl fmt::Display for WordShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { terms, weight, passages, idf, times, share, .. } = self;
         let terms = terms.join("/");
-        write!(f, "  {share:+.2}  {terms}: {times} times, idf {idf:.2} ({passages} passages)")?;
+        write!(f, "  {share:+.2}  {terms} ×{times}, idf {idf:.2} (passages: {passages})")?;
         if (weight - 1.0).abs() < f32::EPSILON { Ok(()) } else { write!(f, ", weight {weight}") }
     }
 }

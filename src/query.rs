@@ -109,7 +109,7 @@ pub struct Query {
     /// Whether hits come with what their scores are made of.
     pub explain: bool,
     /// What may be found; everything, if `None`.
-    pub(crate) filter: Option<Filter>,
+    pub filter: Option<Filter>,
 }
 
 impl Query {
@@ -137,7 +137,7 @@ impl Query {
     /// What is closest to `vector`, of the model's dimension and of any length but 0; without a
     /// text there are no words to look for, so the mode is `Dense`.
     #[must_use]
-    pub fn of_vector(vector: Vec<f32>) -> Self {
+    pub fn from_vector(vector: Vec<f32>) -> Self {
         Self { mode: Mode::Dense, ..Self::new("").vector(vector) }
     }
 

@@ -105,12 +105,12 @@ fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
 
     let model = passim::StaticEmbedder::bundled().unwrap();
     let other = model.embed(Role::Query, &["Wo hält der Zug?"]).unwrap().row(0).to_vec();
-    let highlights = retriever.highlights(Query::of_vector(other), hit).unwrap();
+    let highlights = retriever.highlights(Query::from_vector(other), hit).unwrap();
     assert_eq!(shown(&highlights.best().unwrap().range), "Der Zug hält in Wien.");
     assert!(highlights.words.is_empty());
     let nothing = retriever.highlights("  ", hit).unwrap_err();
     assert!(matches!(nothing, Error::EmptyQuery), "{nothing}");
-    let wrong = retriever.highlights(Query::of_vector(vec![1.0]), hit).unwrap_err();
+    let wrong = retriever.highlights(Query::from_vector(vec![1.0]), hit).unwrap_err();
     assert!(matches!(wrong, Error::Dimension { .. }), "{wrong}");
 }
 

@@ -152,20 +152,20 @@ fn a_vector_stands_for_that_of_the_text() {
         }
     }
     let dense = retriever.search(Query::new(QUESTION).mode(Mode::Dense)).unwrap();
-    assert_eq!(retriever.search(Query::of_vector(own.clone())).unwrap(), dense);
+    assert_eq!(retriever.search(Query::from_vector(own.clone())).unwrap(), dense);
     // The vector tells what is meant, the text is what is looked for.
     let other = vector(Role::Query, "Warum hält Meta Behemoth zurück?");
     let meant = Query::new(QUESTION).mode(Mode::Dense).vector(other);
     let told = retriever.search("Warum hält Meta Behemoth zurück?").unwrap();
     assert_eq!(retriever.search(meant).unwrap()[0].article, told[0].article);
 
-    let error = retriever.search(Query::of_vector(vec![1.0; 3])).unwrap_err();
+    let error = retriever.search(Query::from_vector(vec![1.0; 3])).unwrap_err();
     assert!(matches!(error, Error::Dimension { got: 3, .. }), "{error}");
-    let error = retriever.search(Query::of_vector(vec![0.0; own.len()])).unwrap_err();
+    let error = retriever.search(Query::from_vector(vec![0.0; own.len()])).unwrap_err();
     assert!(matches!(error, Error::Undirected { .. }), "{error}");
     let mut wrong = own;
     wrong[3] = f32::NAN;
-    assert!(retriever.search(Query::of_vector(wrong)).is_err());
+    assert!(retriever.search(Query::from_vector(wrong)).is_err());
 }
 
 #[test]

@@ -53,7 +53,7 @@ impl Map {
 
 /// Every passage, with the cosine between its vector and `direction`.
 fn passages(searcher: &Searcher, direction: Vec<f32>) -> passim::Result<Vec<Hit>> {
-    let all = Query::of_vector(direction).k(searcher.passages()).exact();
+    let all = Query::from_vector(direction).k(searcher.passages()).exact();
     let mut passages: Vec<Hit> = searcher.search(all)?.into_iter().collect();
     passages.sort_by(|a, b| by_place(a).cmp(&by_place(b)));
     Ok(passages)

@@ -25,6 +25,8 @@ pub(crate) struct Statistics {
     rows_with: Vec<u64>,
     /// By group: its weight times its inverse document frequency.
     worth: Vec<f32>,
+    /// The groups: what adds most to a score first, of equal ones what comes first.
+    order: Vec<usize>,
 }
 
 impl Statistics {
@@ -53,8 +55,11 @@ impl Statistics {
             *rows = passages.min(*rows);
         }
         let worth = groups.iter().zip(&rows_with);
-        let worth = worth.map(|(group, rows)| group.weight * idf(*rows, passages)).collect();
-        Ok(Self { passages, words, rows_with, worth })
+        let worth = worth.map(|(group, rows)| group.weight * idf(*rows, passages));
+        let worth: Vec<f32> = worth.collect();
+        let mut order: Vec<usize> = (0..worth.len()).collect();
+        order.sort_by(|a, b| worth[*b].total_cmp(&worth[*a]));
+        Ok(Self { passages, words, rows_with, worth, order })
     }
 
     /// The highest score that is possible: that of a passage which says nothing but the
@@ -65,9 +70,7 @@ impl Statistics {
 
     /// The groups: what adds most to a score first, of equal ones what comes first.
     pub(super) fn order(&self) -> impl Iterator<Item = usize> {
-        let mut order: Vec<usize> = (0..self.worth.len()).collect();
-        order.sort_by(|a, b| self.worth[*b].total_cmp(&self.worth[*a]));
-        order.into_iter()
+        self.order.iter().copied()
     }
 
     /// In how many passages one of the terms of `group` is.

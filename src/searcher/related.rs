@@ -34,7 +34,7 @@ impl Searcher {
             // Nothing is like an article without passages.
             return Ok(Some(Hits::default()));
         }
-        let query = Query::of_vector(mean).k(k).per_article(1);
+        let query = Query::from_vector(mean).k(k).per_article(1);
         self.search(query.filter(!Filter::key(key))).map(Some)
     }
 
