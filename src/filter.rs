@@ -162,28 +162,18 @@ impl Filter {
 
     /// What meets all of `filters`; of none, everything.
     pub fn all(filters: impl IntoIterator<Item = Self>) -> Self {
-        let mut parts = Vec::new();
-        for Self(expression) in filters {
-            match expression {
-                Expression::All(inner) if parts.is_empty() => parts = inner,
-                Expression::All(inner) => parts.extend(inner),
-                other => parts.push(other),
-            }
-        }
-        Self(Expression::All(parts))
+        Self(Expression::All(flattened(filters, |filter| match filter {
+            Expression::All(parts) => Ok(parts),
+            other => Err(other),
+        })))
     }
 
     /// What meets any of `filters`; of none, nothing.
     pub fn any(filters: impl IntoIterator<Item = Self>) -> Self {
-        let mut parts = Vec::new();
-        for Self(expression) in filters {
-            match expression {
-                Expression::Any(inner) if parts.is_empty() => parts = inner,
-                Expression::Any(inner) => parts.extend(inner),
-                other => parts.push(other),
-            }
-        }
-        Self(Expression::Any(parts))
+        Self(Expression::Any(flattened(filters, |filter| match filter {
+            Expression::Any(parts) => Ok(parts),
+            other => Err(other),
+        })))
     }
 
     /// What meets this and `other`.
@@ -210,6 +200,23 @@ impl Filter {
     pub(crate) fn check(&self) -> Result<()> {
         self.0.check()
     }
+}
+
+/// The expressions of `filters`, or, where `taken_apart` gives them, their parts.
+fn flattened(
+    filters: impl IntoIterator<Item = Filter>,
+    taken_apart: fn(Expression) -> Result<Vec<Expression>, Expression>,
+) -> Vec<Expression> {
+    let mut all = Vec::new();
+    for Filter(expression) in filters {
+        match taken_apart(expression) {
+            // A chain of many grows in place.
+            Ok(parts) if all.is_empty() => all = parts,
+            Ok(parts) => all.extend(parts),
+            Err(other) => all.push(other),
+        }
+    }
+    all
 }
 
 /// What does not meet the filter.

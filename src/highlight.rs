@@ -4,9 +4,7 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use crate::{
-    EmbeddingCache, Hit, Query, Result, Role, Searcher, index, searcher::words::words_in, sentences,
-};
+use crate::{Hit, Query, Result, Role, Searcher, index, searcher::words::words_in, sentences};
 
 /// Where in a hit the question is spoken of: for people who look at it, and for citations of one
 /// sentence. All places are bytes of the article's text.
@@ -89,8 +87,6 @@ impl Searcher {
         if let Some(vector) = query.unit_vector(self.embedder().dim())? {
             return Ok(vector);
         }
-        let cache = self.cache.as_ref();
-        let question = EmbeddingCache::embedded(cache, self.embedder(), Role::Query, &query.text)?;
-        Ok(question.row(0).to_vec())
+        Ok(self.embedded(&query.text)?.row(0).to_vec())
     }
 }

@@ -1,9 +1,9 @@
 //! Search by words: the passages of a segment as an inverted index, ranked by BM25.
 //!
-//! A segment's index is one array of bytes: a header, the length of every passage in words with its
-//! language, and the files of [`inverted`]. What a term is worth depends on all segments of a corpus, so it is
-//! told by [`Statistics`] over all of them: the same passages have the same scores in whatever
-//! segments they are.
+//! A segment's index is one array of bytes: a header, the length of every passage in words with
+//! its language, and the files of [`inverted`]. What a term is worth depends on all segments of a
+//! corpus, so it is told by [`Statistics`] over all of them: the same passages have the same scores
+//! in whatever segments they are.
 
 mod analyzer;
 mod draft;

@@ -213,10 +213,10 @@ impl Query {
     }
 
     /// Chooses hits that are good and unlike each other, from a hundred passages or twice as many
-    /// as are wanted, if there are: `weight` is what being unlike the hits before counts, 0 (nothing) to 1
-    /// (alone). Hits are in the order of the choice. In the mode `Lexical` scores count as shares
-    /// of the best one. With [`rerank`](Self::rerank) as many as the reranker is asked about are
-    /// chosen, and it orders them.
+    /// as are wanted, if there are: `weight` is what being unlike the hits before counts, 0
+    /// (nothing) to 1 (alone). Hits are in the order of the choice. In the mode `Lexical` scores
+    /// count as shares of the best one. With [`rerank`](Self::rerank) as many as the reranker is
+    /// asked about are chosen, and it orders them.
     ///
     /// # Source
     ///

@@ -22,7 +22,7 @@ use tracing::instrument;
 
 use crate::{
     Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranked,
-    Reranker, Result, Role,
+    Reranker, Result, Role, Vectors,
     sections::FileId,
     segment::{LiveSegment, place_of},
     store::{self, Generation, Questions},
@@ -140,18 +140,17 @@ impl Searcher {
     /// similarity is where no vectors are compared; [`Error::Dimension`] and
     /// [`Error::Undirected`] if the query's [vector](Query::vector) is none of the model's;
     /// [`Error::NotCalibrated`] if a recall is asked for and the corpus has a graph but was not
-    /// [calibrated](crate::Retriever::calibrate), [`Error::Filter`] and [`Error::FilterType`] if a [filter](Query::filter) makes no sense,
-    /// [`Error::NoReranker`] if reranking is and there is no reranker, [`Error::Corrupt`] if a
-    /// file of the index is damaged, and what the embedder and the reranker return.
+    /// [calibrated](crate::Retriever::calibrate), [`Error::Filter`] and [`Error::FilterType`] if a
+    /// [filter](Query::filter) makes no sense, [`Error::NoReranker`] if reranking is asked for and
+    /// there is no reranker, [`Error::Corrupt`] if a file of the index is damaged, and what the
+    /// embedder and the reranker return.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();
         self.check(&query)?;
         let deadline = deadline_of(&query);
-        let cache = self.cache.as_ref();
-        let embedded =
-            || EmbeddingCache::embedded(cache, &*self.embedder, Role::Query, &query.text);
         let start = Instant::now();
+        let embedded = || self.embedded(&query.text);
         let vectors = query.is_to_be_embedded().then(embedded).transpose()?;
         let embed = start.elapsed();
         let vector = vectors.as_ref().map(|vectors| (vectors.row(0), embed));
@@ -192,6 +191,11 @@ impl Searcher {
         share_out(workers, queries.len(), |at| {
             self.reranked(hits[at].clone(), &queries[at], deadlines[at])
         })
+    }
+
+    /// The vector of a question, as the only one.
+    pub(crate) fn embedded(&self, question: &str) -> Result<Vectors> {
+        EmbeddingCache::embedded(self.cache.as_ref(), self.embedder(), Role::Query, question)
     }
 
     /// The stage that texts are embedded by.

@@ -202,14 +202,16 @@ mod tests {
         /// together, and all of it is there.
         #[test]
         fn segments_are_few(steps in prop::collection::vec(1_usize..60_000, 1..200)) {
+            let size =
+                |live| Size { live, all: live, passages: live, params: None, has_words: true };
             let mut sizes: Vec<Size> = Vec::new();
             for live in &steps {
-                sizes.push(Size { live: *live, all: *live, passages: *live, params: None, has_words: true });
+                sizes.push(size(*live));
                 let from = merged_from(&sizes);
                 let live: usize = sizes[from..].iter().map(|size| size.live).sum();
                 sizes.truncate(from);
                 if live > 0 {
-                    sizes.push(Size { live, all: live, passages: live, params: None, has_words: true });
+                    sizes.push(size(live));
                 }
                 for at in 1..sizes.len() {
                     let later = sizes[at..].iter().map(|size| size.live).sum();

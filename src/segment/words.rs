@@ -65,7 +65,7 @@ impl LiveSegment {
         let (segment, index) = (self.segment(), self.lexical());
         if let (Err(Error::Corrupt { origin, check }), None) = (&index, segment.words.known.get()) {
             tracing::warn!(%origin, check, "a damaged lexical index is built anew");
-            segment.words_from_texts()?;
+            segment.words_or(|| segment.words_of_texts())?;
             return self.lexical();
         }
         index
@@ -102,31 +102,28 @@ impl Segment {
     /// The lexical index of its passages. If its file has none by the present rules, it is built
     /// from its texts.
     fn words_known(&self) -> Result<&Known> {
-        if let Some(known) = self.words.known.get() {
-            return Ok(known);
-        }
-        let _coming = self.words.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = self.words.known.get() {
-            return Ok(known);
-        }
-        let known = if let Some(index) = self.words_in_file()? {
-            Known { index, damaged: Vec::new() }
-        } else {
+        self.words_or(|| {
+            if let Some(index) = self.words_in_file()? {
+                return Ok(Known { index, damaged: Vec::new() });
+            }
             let passages = self.len();
             tracing::info!(passages, "a segment without current words gets them in memory");
-            self.words_of_texts()?
-        };
-        Ok(self.words.known.get_or_init(|| known))
+            self.words_of_texts()
+        })
     }
 
-    /// Builds the lexical index from texts, whatever is in the file.
-    fn words_from_texts(&self) -> Result<()> {
-        let _coming = self.words.coming.lock().unwrap_or_else(PoisonError::into_inner);
-        if self.words.known.get().is_none() {
-            let known = self.words_of_texts()?;
-            self.words.known.get_or_init(|| known);
+    /// The lexical index, or what `read` returns, which is called once at a time.
+    fn words_or(&self, read: impl FnOnce() -> Result<Known>) -> Result<&Known> {
+        let Words { known, coming } = &self.words;
+        if let Some(known) = known.get() {
+            return Ok(known);
         }
-        Ok(())
+        let _coming = coming.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = known.get() {
+            return Ok(known);
+        }
+        let read = read()?;
+        Ok(known.get_or_init(|| read))
     }
 
     /// The lexical index in its file; `None` if it is of other rules, or there is none.
