@@ -2,8 +2,10 @@
 
 mod cut;
 mod format;
+mod memo;
 mod pieces;
 mod rules;
+mod scratch;
 mod short;
 #[cfg(feature = "lexical")]
 mod splitter;
@@ -18,7 +20,8 @@ use std::sync::{Arc, OnceLock};
 use std::{fmt, fs};
 
 use self::format::{Layout, Pooling};
-use self::pieces::{Pieces, Tokens};
+use self::pieces::Pieces;
+use self::scratch::{Scratch, Spare};
 use crate::kernel::{Share, prefetch, scale_to_unit, sum_rows};
 use crate::refusal::Refusal;
 use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
@@ -127,9 +130,11 @@ impl Embedder for StaticEmbedder {
     }
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
-        let mut tokens = Tokens::default();
-        self.0.pieces.tokenize(text, &mut tokens);
-        Ok(tokens.len())
+        let Model { pieces, spare, .. } = &*self.0;
+        Ok(spare.lend(|Scratch { tokens, .. }| {
+            pieces.tokenize(text, tokens);
+            tokens.len()
+        }))
     }
 
     fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
@@ -143,19 +148,12 @@ impl Embedder for StaticEmbedder {
     fn embed_counted(&self, _role: Role, texts: &[&str]) -> Result<(Vectors, Vec<usize>)> {
         let dim = self.dim();
         let mut values = vec![0.0; texts.len() * dim];
-        let mut scratch = Scratch::default();
         let rows = texts.iter().zip(values.chunks_exact_mut(dim));
-        let counts = rows.map(|(text, vector)| self.0.pool(text, &mut scratch, vector)).collect();
+        let counts = self.0.spare.lend(|scratch| {
+            rows.map(|(text, vector)| self.0.pool(text, scratch, vector)).collect()
+        });
         Ok((Vectors::normalized(dim, values)?, counts))
     }
-}
-
-/// Buffers that one text after the other uses, so that no token allocates.
-#[derive(Default)]
-struct Scratch {
-    tokens: Tokens,
-    counts: Counts,
-    shares: Vec<Share>,
 }
 
 /// A model file with what is derived from it at load.
@@ -164,6 +162,7 @@ struct Model {
     layout: Layout,
     pieces: Pieces,
     identity: ModelIdentity,
+    spare: Spare,
 }
 
 impl Model {
@@ -176,7 +175,7 @@ impl Model {
             layout.unknown(),
         )?;
         let identity = ModelIdentity { name: layout.name.clone(), hash: layout.hash };
-        Ok(Self { bytes, layout, pieces, identity })
+        Ok(Self { bytes, layout, pieces, identity, spare: Spare::default() })
     }
 
     /// Sets `vector` to that of `text`, and returns the number of its tokens.
@@ -213,44 +212,5 @@ impl Model {
             Pooling::Mean => times as f32,
         };
         (row, weight * self.layout.scale(&self.bytes, row))
-    }
-}
-
-/// How often each row occurs in a text.
-#[derive(Default)]
-struct Counts {
-    /// Rows in the order in which they first occur, and how often they do.
-    distinct: Vec<(u32, u32)>,
-    /// By hash, one more than where the row is in `distinct`; 0 where there is none.
-    places: Vec<u32>,
-}
-
-impl Counts {
-    /// Counts `rows`; `first` is called with each that was not there before.
-    fn count(&mut self, rows: &[u32], mut first: impl FnMut(u32)) {
-        self.distinct.clear();
-        self.places.clear();
-        // At most half full.
-        self.places.resize((2 * rows.len()).next_power_of_two(), 0);
-        let mask = self.places.len() - 1;
-        for &row in rows {
-            let mut at = row.wrapping_mul(0x9e37_79b1).rotate_left(16) as usize & mask;
-            loop {
-                match self.places[at] {
-                    0 => {
-                        first(row);
-                        self.distinct.push((row, 1));
-                        self.places[at] = u32::try_from(self.distinct.len()).unwrap_or(u32::MAX);
-                        break;
-                    }
-                    place if self.distinct[place as usize - 1].0 == row => {
-                        let times = &mut self.distinct[place as usize - 1].1;
-                        *times = times.saturating_add(1);
-                        break;
-                    }
-                    _ => at = (at + 1) & mask,
-                }
-            }
-        }
     }
 }

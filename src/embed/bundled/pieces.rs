@@ -5,8 +5,9 @@ use std::ops::Range;
 use super::{
     cut::{Cut, is_inside},
     format::TextRules,
+    memo::Memo,
     rules::{Composed, Uncased, composed},
-    short::Short,
+    short::{SHORT, Short},
     table::{MAX_PIECE, Place, Table},
     words::{Words, split},
 };
@@ -38,6 +39,7 @@ pub(super) struct Tokens {
     word: String,
     queue: Queue,
     cut: Cut,
+    memo: Memo,
 }
 
 /// Short words, with their hashes, that wait until what is needed to find their pieces has come from memory.
@@ -100,7 +102,7 @@ impl Pieces {
     #[cfg(feature = "lexical")]
     pub(super) fn split(&self, word: &str, cut: &mut Cut, places: &mut Vec<Range<usize>>) {
         places.clear();
-        if word.is_empty() || self.table.whole_of(word.as_bytes()).is_some() {
+        if word.is_empty() || self.table.whole_of(word.as_bytes()).0.is_some() {
             places.push(0..word.len());
         } else {
             cut.places(&self.table, &self.costs, word.as_bytes(), places);
@@ -149,10 +151,14 @@ impl Words for Found<'_> {
     }
 
     fn long(&mut self, word: &str) {
+        if word.len() <= SHORT {
+            return self.short(Short::of(word.as_bytes()));
+        }
         self.look_up();
-        match self.pieces.table.whole_of(word.as_bytes()) {
+        let (whole, hash) = self.pieces.table.whole_of(word.as_bytes());
+        match whole {
             Some(row) => self.tokens.rows.push(row),
-            None => self.cut(word.as_bytes()),
+            None => self.cut(word.as_bytes(), hash),
         }
     }
 }
@@ -164,13 +170,27 @@ impl Found<'_> {
             let (word, hash) = self.tokens.queue.words[at];
             match self.pieces.table.whole(word, hash) {
                 Some(row) => self.tokens.rows.push(row),
-                None => self.cut(&word.to_bytes()[..word.len()]),
+                None => self.cut(&word.to_bytes()[..word.len()], hash),
             }
         }
     }
 
     /// Finds the pieces of a word that is none.
-    fn cut(&mut self, word: &[u8]) {
+    fn cut(&mut self, word: &[u8], hash: u64) {
+        let Tokens { rows, unknown, memo, .. } = &mut *self.tokens;
+        if let Some(kept) = memo.get(word, hash) {
+            rows.extend_from_slice(kept);
+            return;
+        }
+        let (rows_before, unknown_before) = (rows.len(), *unknown);
+        self.cut_anew(word);
+        let Tokens { rows, unknown, memo, .. } = &mut *self.tokens;
+        if *unknown == unknown_before {
+            memo.put(word, hash, &rows[rows_before..]);
+        }
+    }
+
+    fn cut_anew(&mut self, word: &[u8]) {
         match self.pieces.rules {
             TextRules::Composed => {
                 let Pieces { table, costs, .. } = self.pieces;

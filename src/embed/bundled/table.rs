@@ -148,12 +148,13 @@ impl Table {
     }
 
     /// The piece that is `word`, which is not empty, of any length.
-    pub(super) fn whole_of(&self, word: &[u8]) -> Option<u32> {
+    pub(super) fn whole_of(&self, word: &[u8]) -> (Option<u32>, u64) {
         let hash = hash_of(word, Place::Start);
-        match word.len() {
+        let row = match word.len() {
             ..=SHORT => self.find(Short::of(word), hash, Place::Start),
             _ => self.find_long(word, hash, Place::Start),
-        }
+        };
+        (row, hash)
     }
 
     /// Row and length of each piece that `rest`, which is not empty, starts with, the longest first.

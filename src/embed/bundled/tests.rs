@@ -4,7 +4,9 @@ use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
+    pieces::Tokens,
     rules::{Composed, Uncased, composed, composed_class},
+    scratch::Counts,
     short::Short,
     words::{Class, Rules, Words, split},
     *,
@@ -168,6 +170,21 @@ fn the_cheapest_pieces_are_taken_and_what_has_none_is_skipped() {
     assert_eq!(rows_of("ß Häuser über"), [eszett, genitive, over]);
     assert_eq!(rows_of("xhausboot"), [genitive, boat]);
     assert!(rows_of("日本語 Ж").is_empty());
+}
+
+#[test]
+fn a_word_that_comes_again_has_the_same_pieces() {
+    let words = ["Haustürtür", "xhausboot", "Hausboots", "xyz", "türhaus", "bootsboot", "日本"];
+    for choices in [OURS, CONVERTED] {
+        let model = Model::read(Cow::Owned(file_of(choices, &STARTS, &CONTINUATIONS))).unwrap();
+        let mut tokens = Tokens::default();
+        for word in words.into_iter().cycle().take(3 * words.len()) {
+            let mut fresh = Tokens::default();
+            model.pieces.tokenize(word, &mut fresh);
+            model.pieces.tokenize(word, &mut tokens);
+            assert_eq!((&tokens.rows, tokens.len()), (&fresh.rows, fresh.len()), "{word}");
+        }
+    }
 }
 
 #[test]
