@@ -81,6 +81,13 @@ pub(crate) fn scale_to_unit(vector: &mut [f32]) -> bool {
     plain::scale_to_unit(vector)
 }
 
+/// Where chunks of `len` bytes begin that together are all `bytes`, of which there are as many or
+/// more: the last one may begin within the one before, since no sum depends on others.
+#[inline]
+fn starts(bytes: usize, len: usize) -> impl Iterator<Item = usize> {
+    (0..bytes).step_by(len).map(move |at| at.min(bytes - len))
+}
+
 /// The plain loops, compiled for wider registers.
 #[cfg(target_arch = "x86_64")]
 mod avx2 {
@@ -101,7 +108,7 @@ mod avx2 {
 mod plain {
     #![expect(clippy::inline_always, reason = "it runs with the instructions of its caller")]
 
-    use super::{Packing, Share};
+    use super::{Packing, Share, starts};
 
     /// Bytes of a row that are taken at once, so that their sums stay in registers.
     const CHUNK: usize = 16;
@@ -115,12 +122,14 @@ mod plain {
             Packing::Four => sum.len() / 2,
             Packing::Eight => sum.len(),
         };
-        let whole = bytes - bytes % CHUNK;
-        for at in (0..whole).step_by(CHUNK) {
-            chunk::<CHUNK>(packing, codes, shares, sum, at);
-        }
-        for at in whole..bytes {
-            chunk::<1>(packing, codes, shares, sum, at);
+        if bytes >= CHUNK {
+            for at in starts(bytes, CHUNK) {
+                chunk::<CHUNK>(packing, codes, shares, sum, at);
+            }
+        } else {
+            for at in 0..bytes {
+                chunk::<1>(packing, codes, shares, sum, at);
+            }
         }
     }
 
@@ -141,12 +150,7 @@ mod plain {
 
     /// The values of `N` bytes of the plane of high bits, from `at` on.
     #[inline(always)]
-    pub(super) fn three<const N: usize>(
-        codes: &[u8],
-        shares: &[Share],
-        sum: &mut [f32],
-        at: usize,
-    ) {
+    fn three<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
         let eighth = sum.len() / 8;
         let mut sums = [[0.0; N]; 8];
         for &(row, weight) in shares {
@@ -168,7 +172,7 @@ mod plain {
 
     /// The values of `N` bytes of a row, from `at` on.
     #[inline(always)]
-    pub(super) fn four<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
+    fn four<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
         let half = sum.len() / 2;
         let (mut low, mut high) = ([0.0; N], [0.0; N]);
         for &(row, weight) in shares {
@@ -183,12 +187,7 @@ mod plain {
     }
 
     #[inline(always)]
-    pub(super) fn eight<const N: usize>(
-        codes: &[u8],
-        shares: &[Share],
-        sum: &mut [f32],
-        at: usize,
-    ) {
+    fn eight<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
         let dim = sum.len();
         let mut sums = [0.0; N];
         for &(row, weight) in shares {

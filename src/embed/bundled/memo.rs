@@ -52,7 +52,6 @@ impl Memo {
 
 /// Where a word with this hash is kept.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "some of the bits are what is wanted")]
 fn place(hash: u64) -> usize {
     (hash >> 40) as usize & (ENTRIES - 1)
 }

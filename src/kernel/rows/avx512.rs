@@ -8,12 +8,15 @@ use std::arch::x86_64::{
     _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_ternarylogic_epi32,
 };
 
-use super::{Packing, Share, plain};
+use super::{Packing, Share, plain, starts};
 
 /// Codes that are looked up at once.
 const LANES: usize = 16;
-/// Chunks of 16 bytes whose sums fit into the registers.
+/// Bytes of a row of two values each whose sums fit into the registers, and chunks of them.
+const WIDE: usize = AT_ONCE * LANES;
 const AT_ONCE: usize = 4;
+/// Bytes of a row of one value each whose sums fit into the registers.
+const WIDEST: usize = 2 * WIDE;
 /// Code `c` is worth `c - 8`.
 const FOUR: [f32; LANES] =
     [-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
@@ -34,16 +37,11 @@ pub(super) fn sum_rows(packing: Packing, codes: &[u8], shares: &[Share], sum: &m
 #[target_feature(enable = "avx512f")]
 fn four(codes: &[u8], shares: &[Share], sum: &mut [f32]) {
     let half = sum.len() / 2;
-    let mut at = 0;
-    while at + AT_ONCE * LANES <= half {
-        four_chunks::<AT_ONCE>(codes, shares, sum, at);
-        at += AT_ONCE * LANES;
+    match half {
+        WIDE.. => starts(half, WIDE).for_each(|at| four_chunks::<AT_ONCE>(codes, shares, sum, at)),
+        LANES.. => starts(half, LANES).for_each(|at| four_chunks::<1>(codes, shares, sum, at)),
+        _ => plain::sum_rows(Packing::Four, codes, shares, sum),
     }
-    while at + LANES <= half {
-        four_chunks::<1>(codes, shares, sum, at);
-        at += LANES;
-    }
-    (at..half).for_each(|at| plain::four::<1>(codes, shares, sum, at));
 }
 
 /// The values of `N` chunks of 16 bytes of a row, from byte `at` on.
@@ -71,9 +69,10 @@ fn four_chunks<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], 
 #[target_feature(enable = "avx512f")]
 fn three(codes: &[u8], shares: &[Share], sum: &mut [f32]) {
     let eighth = sum.len() / 8;
-    let whole = eighth - eighth % LANES;
-    (0..whole).step_by(LANES).for_each(|at| three_chunk(codes, shares, sum, at));
-    (whole..eighth).for_each(|at| plain::three::<1>(codes, shares, sum, at));
+    match eighth {
+        LANES.. => starts(eighth, LANES).for_each(|at| three_chunk(codes, shares, sum, at)),
+        _ => plain::sum_rows(Packing::Three, codes, shares, sum),
+    }
 }
 
 /// The values of 16 bytes of the plane of high bits, from byte `at` on.
@@ -104,16 +103,14 @@ fn three_chunk(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
 #[target_feature(enable = "avx512f")]
 fn eight(codes: &[u8], shares: &[Share], sum: &mut [f32]) {
     let dim = sum.len();
-    let mut at = 0;
-    while at + 2 * AT_ONCE * LANES <= dim {
-        eight_chunks::<{ 2 * AT_ONCE }>(codes, shares, sum, at);
-        at += 2 * AT_ONCE * LANES;
+    match dim {
+        WIDEST.. => {
+            let chunks = starts(dim, WIDEST);
+            chunks.for_each(|at| eight_chunks::<{ WIDEST / LANES }>(codes, shares, sum, at));
+        }
+        LANES.. => starts(dim, LANES).for_each(|at| eight_chunks::<1>(codes, shares, sum, at)),
+        _ => plain::sum_rows(Packing::Eight, codes, shares, sum),
     }
-    while at + LANES <= dim {
-        eight_chunks::<1>(codes, shares, sum, at);
-        at += LANES;
-    }
-    (at..dim).for_each(|at| plain::eight::<1>(codes, shares, sum, at));
 }
 
 /// The values of `N` chunks of 16 bytes of a row, from byte `at` on.
