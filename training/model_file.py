@@ -54,9 +54,8 @@ def packed(codes, bits):
     if bits == 4:
         low, high = np.split(codes, 2, axis=1)
         return low | high << 4
-    low = sum(part << 2 * at for at, part in enumerate(np.split(codes & 3, 4, axis=1)))
-    high = sum(part << at for at, part in enumerate(np.split(codes >> 2, 8, axis=1)))
-    return np.hstack([low, high])
+    groups = sum(part.astype(np.uint32) << 3 * at for at, part in enumerate(np.split(codes, 8, axis=1)))
+    return np.hstack([groups >> 8 * third & 255 for third in range(3)]).astype(np.uint8)
 
 
 def unpacked(rows, bits):
@@ -65,9 +64,8 @@ def unpacked(rows, bits):
         return rows ^ 0x80
     if bits == 4:
         return np.hstack([rows & 15, rows >> 4])
-    low, high = np.split(rows, [rows.shape[1] // 3 * 2], axis=1)
-    low = np.hstack([low >> 2 * at & 3 for at in range(4)])
-    return low | np.hstack([high >> at & 1 for at in range(8)]) << 2
+    groups = sum(part.astype(np.uint32) << 8 * third for third, part in enumerate(np.split(rows, 3, axis=1)))
+    return np.hstack([groups >> 3 * at & 7 for at in range(8)]).astype(np.uint8)
 
 
 def checksum(data):

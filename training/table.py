@@ -77,7 +77,7 @@ def finished(table, data, rng):
     German texts have over their English sides is not what they are about.
     """
     table = table * np.linalg.norm(table, axis=1, keepdims=True) ** -EVEN_NORMS
-    sample = rng.choice(len(data.targets), 60_000)
+    sample = rng.choice(data.german.shape[0], 60_000)
     sides = [pieces.weighted(side[sample]) for side in (data.german, data.english)]
     units = losses.unit(vstack(sides) @ table)[0]
     strengths, axes = np.linalg.eigh(units.T @ units / len(units))

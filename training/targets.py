@@ -1,33 +1,16 @@
 """What the table learns to give: the teacher's vectors, of English sides and of single pieces."""
 
-import random
-import re
-
 import numpy as np
 from scipy.sparse import csr_matrix
 
-import corpus
 import losses
 
 DIM = 352
-# The manuals are as many lines as all other sources together and a quarter of a batch:
-# this share of their lines is taught, the others are not trained on.
-MANUALS = re.compile(r"ms-.*(?<! windows)$")
-TAUGHT_MANUALS = 0.279
 
 
-def taught_pairs(pairs, development, teacher):
-    """The pairs whose English side is taught, with the teacher's vectors of these sides, f16 [len, 384]."""
-    texts = sorted({*pairs.english, *development.english})
-    random.Random(2).shuffle(texts)
-    others = {text for source, text in zip(pairs.source, pairs.english) if not MANUALS.match(source)}
-    texts = [text for at, text in enumerate(texts) if at < TAUGHT_MANUALS * len(texts) or text in others]
-    row = {text: at for at, text in enumerate(texts)}
-    vectors = teacher.texts(texts, lambda done, total: print(f"teacher: {done} of {total} texts", flush=True))
-    kept = [at for at, text in enumerate(pairs.english) if text in row]
-    columns = (pairs.source, pairs.german, pairs.english)
-    taught = corpus.Pairs(*([column[at] for at in kept] for column in columns))
-    return taught, vectors[[row[text] for text in taught.english]]
+def taught(texts, teacher):
+    """The teacher's vectors of texts, f16 [len(texts), 384]."""
+    return teacher.texts(texts, lambda done, total: print(f"teacher: {done} of {total} texts", flush=True))
 
 
 def projection(vectors):
@@ -37,15 +20,35 @@ def projection(vectors):
     return axes[:, : -DIM - 1 : -1].astype(np.float32)
 
 
+class Targets:
+    """What texts are to be embedded as: the teacher's vectors `vectors` on `axes`."""
+
+    def __init__(self, vectors, axes):
+        self.values = (vectors.astype(np.float32) @ axes).astype(np.float16)
+
+    def of(self, rows):
+        """Unit vectors, f32 [len(rows), dim]."""
+        return losses.unit(self.values[rows].astype(np.float32))[0]
+
+
 class Corpus:
-    """Both sides of all pairs as piece counts, with the teacher's vectors of the English sides."""
+    """Both sides of all pairs as piece counts, with the targets of the English sides."""
 
     def __init__(self, pairs, vocabulary, targets):
         self.pairs, self.targets = pairs, targets
         self.german, self.english = vocabulary.counts(pairs.german), vocabulary.counts(pairs.english)
 
-    def target(self, rows):
-        return losses.unit(self.targets[rows].astype(np.float32))[0]
+
+class English:
+    """Texts without a translation as piece counts, with their targets."""
+
+    def __init__(self, texts, vocabulary, targets):
+        self.counts, self.targets = vocabulary.counts(texts), targets
+
+    def draw(self, n, rng):
+        """`n` texts and their targets."""
+        rows = rng.integers(0, self.counts.shape[0], n)
+        return self.counts[rows], self.targets.of(rows)
 
 
 def teach_pieces(pieces_of_teacher, teacher):

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Trains the bundled German-English static model; README.md beside this file explains it.
 
-usage: train.py TEXT_DIR SETS_DIR [--teacher DIR] [--cache DIR] [--output FILE] [--fixture FILE] [--steps N] [--vocabulary FILE]
+usage: train.py TEXT_DIR SETS_DIR [--english DIR] [--teacher DIR] [--cache DIR] [--output FILE] [--fixture FILE] [--steps N] [--vocabulary FILE]
 """
 
 import argparse
@@ -23,9 +23,10 @@ import losses
 import model_file
 import pieces
 from development import Development
+from english import read_english
 from sampling import Sampler, context_batch
 from table import Adam, Batches, finished, initial_table
-from targets import Anchor, Corpus, projection, taught_pairs, teach_pieces
+from targets import Anchor, Corpus, English, Targets, projection, taught, teach_pieces
 from teacher import Teacher
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -38,11 +39,12 @@ LEARNING_RATE = 0.01
 PAIR_BATCH = 1024
 CONTEXT_BATCH = 2048
 DISTIL_BATCHES, DISTIL_BATCH = 12, 2048
+ENGLISH_BATCHES = 8
 ANCHOR_BATCHES = 4
 RELATIONAL = 0.1
 
 
-def train_step(table, data, anchor, sampler, rng):
+def train_step(table, data, english, anchor, sampler, rng):
     """The losses of one step by name, and their gradient."""
     batches = Batches(table)
     pairs = sampler.draw(PAIR_BATCH)
@@ -50,20 +52,21 @@ def train_step(table, data, anchor, sampler, rng):
     batches.add(losses.contrastive, 1, [*context_batch(data, CONTEXT_BATCH, sampler, rng)])
     rows = sampler.draw(DISTIL_BATCHES * DISTIL_BATCH)
     for side in (data.german, data.english):
-        batches.add(losses.distillation, DISTIL_BATCHES, [side[rows]], data.target(rows))
+        batches.add(losses.distillation, DISTIL_BATCHES, [side[rows]], data.targets.of(rows))
     alike = sampler.draw(DISTIL_BATCH)
-    batches.add(losses.relational, RELATIONAL, [data.german[alike], data.english[alike]], data.target(alike))
-    texts, targets = anchor.draw(ANCHOR_BATCHES * DISTIL_BATCH, rng)
-    batches.add(losses.distillation, ANCHOR_BATCHES, [texts], targets)
+    batches.add(losses.relational, RELATIONAL, [data.german[alike], data.english[alike]], data.targets.of(alike))
+    for source, size in ((english, ENGLISH_BATCHES), (anchor, ANCHOR_BATCHES)):
+        texts, targets = source.draw(size * DISTIL_BATCH, rng)
+        batches.add(losses.distillation, size, [texts], targets)
     return batches.gradient()
 
 
-def train(table, data, anchor, steps, measure, seed):
+def train(table, data, english, anchor, steps, measure, seed):
     """Trains `table` in place; the rate falls to zero along a half cosine."""
     rng = np.random.default_rng(seed)
     sampler, adam, started = Sampler(data.pairs.source, rng), Adam(table), time.monotonic()
     for step in range(steps):
-        values, gradient = train_step(table, data, anchor, sampler, rng)
+        values, gradient = train_step(table, data, english, anchor, sampler, rng)
         adam.step(table, gradient, LEARNING_RATE * (1 + np.cos(np.pi * step / steps)) / 2)
         if step % 20 == 0 or step == steps - 1:
             shown = ", ".join(f"{name} {value:.3f}" for name, value in values.items())
@@ -89,6 +92,7 @@ def arguments():
     parser.add_argument("text", metavar="TEXT_DIR", type=Path, help="training text")
     parser.add_argument("sets", metavar="SETS_DIR", type=Path, help="judged sets, kept out of the training text")
     paths = {
+        "english": ROOT / "target" / "english",
         "teacher": ROOT / "target" / "models" / "all-MiniLM-L6-v2",
         "cache": ROOT / "target" / "teacher",
         "output": ROOT / "models" / "passim-de-en.psm",
@@ -115,18 +119,21 @@ def main():
     evaluation = corpus.EvaluationTexts(given.sets)
     pairs, development, dropped = corpus.read_pairs(given.text, evaluation)
     print(f"{len(pairs)} pairs to train on, {len(development)} held out, {dropped} dropped as evaluation texts", flush=True)
+    texts = read_english(given.english, evaluation)
+    print(f"{len(texts)} English texts without a translation", flush=True)
 
     teacher = Teacher(given.teacher, given.cache)
     pieces_of_teacher = pieces.teacher_pieces(teacher.tokenizer)
     vocabulary = word_pieces(given, pairs, evaluation, pieces_of_teacher)
-    pairs, vectors = taught_pairs(pairs, development, teacher)
+    vectors = taught(pairs.english, teacher)
     axes = projection(vectors)
-    data = Corpus(pairs, vocabulary, (vectors.astype(np.float32) @ axes).astype(np.float16))
+    data = Corpus(pairs, vocabulary, Targets(vectors, axes))
+    english = English(texts, vocabulary, Targets(taught(texts, teacher), axes))
     anchor = Anchor(vocabulary, list(pieces_of_teacher), losses.unit(teach_pieces(pieces_of_teacher, teacher) @ axes)[0])
 
     table = initial_table(anchor, data.english, np.random.default_rng(1))
     measure = Development(development, vocabulary).measure
-    table = averaged(table, data, anchor, given.steps, measure)
+    table = averaged(table, data, english, anchor, given.steps, measure)
     print(f"averaged: development {measure(table)}", flush=True)
     table = finished(table, data, np.random.default_rng(1))
     print(f"finished: development {measure(table)}", flush=True)

@@ -3,12 +3,14 @@
 //! rows, one multiplication and one addition a row.
 
 #[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
 mod avx512;
 
 /// How the values of a row are packed: `docs/MODEL_FORMAT.md` has the layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
-    /// Two bits in one plane, the third in another; no code is zero.
+    /// Eight values in three bytes, one of each third of the row; no code is zero.
     Three,
     /// Two values a byte.
     Four,
@@ -88,22 +90,6 @@ fn starts(bytes: usize, len: usize) -> impl Iterator<Item = usize> {
     (0..bytes).step_by(len).map(move |at| at.min(bytes - len))
 }
 
-/// The plain loops, compiled for wider registers.
-#[cfg(target_arch = "x86_64")]
-mod avx2 {
-    use super::{Packing, Share, plain};
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn sum_rows(packing: Packing, codes: &[u8], shares: &[Share], sum: &mut [f32]) {
-        plain::sum_rows(packing, codes, shares, sum);
-    }
-
-    #[target_feature(enable = "avx2")]
-    pub(super) fn scale_to_unit(vector: &mut [f32]) -> bool {
-        plain::scale_to_unit(vector)
-    }
-}
-
 /// The reference: loops over arrays, which the compiler turns into vector instructions.
 mod plain {
     #![expect(clippy::inline_always, reason = "it runs with the instructions of its caller")]
@@ -148,19 +134,21 @@ mod plain {
         }
     }
 
-    /// The values of `N` bytes of the plane of high bits, from `at` on.
+    /// The values of `N` bytes of each third of a row, from `at` on.
     #[inline(always)]
     fn three<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
         let eighth = sum.len() / 8;
         let mut sums = [[0.0; N]; 8];
         for &(row, weight) in shares {
             let row = &codes[row as usize * 3 * eighth..][..3 * eighth];
-            let low = [part::<N>(row, at), part::<N>(row, eighth + at)];
-            let high = part::<N>(row, 2 * eighth + at);
-            for (plane, sums) in sums.iter_mut().enumerate() {
+            // The last one has nothing to go on with: its codes end with it.
+            let thirds =
+                [0, eighth, 2 * eighth, 2 * eighth].map(|start| part::<N>(row, start + at));
+            for (place, sums) in sums.iter_mut().enumerate() {
+                let (third, bit) = (3 * place / 8, 3 * place % 8);
                 for (lane, sum) in sums.iter_mut().enumerate() {
-                    let low = low[plane % 2][lane] >> (plane / 2 * 2) & 3;
-                    let code = low | (high[lane] >> plane & 1) << 2;
+                    let bytes = [thirds[third][lane], thirds[third + 1][lane]];
+                    let code = u16::from_le_bytes(bytes) >> bit & 7;
                     *sum += weight * (f32::from(code) - 3.5);
                 }
             }
@@ -245,9 +233,9 @@ mod tests {
         let bits = |byte: u8, shift: usize, count: u32| byte >> shift & ((1 << count) - 1);
         let code = match packing {
             Packing::Three => {
-                let (quarter, eighth) = (dim / 4, dim / 8);
-                let low = bits(row[i % quarter], 2 * (i / quarter), 2);
-                low + 4 * bits(row[quarter + i % eighth], i / eighth, 1)
+                let (eighth, first) = (dim / 8, i / (dim / 8) * 3);
+                let bit = |at: usize| bits(row[at / 8 * eighth + i % eighth], at % 8, 1);
+                bit(first) + 2 * bit(first + 1) + 4 * bit(first + 2)
             }
             Packing::Four => bits(row[i % (dim / 2)], 4 * (i / (dim / 2)), 4),
             Packing::Eight => return f32::from(row[i].cast_signed()),

@@ -5,7 +5,7 @@ use std::arch::x86_64::{
     __m512, __m512i, _mm_loadu_si128, _mm512_add_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
     _mm512_cvtepu8_epi32, _mm512_loadu_ps, _mm512_mul_ps, _mm512_or_si512, _mm512_permutexvar_ps,
     _mm512_set1_epi32, _mm512_set1_ps, _mm512_setzero_ps, _mm512_slli_epi32, _mm512_srli_epi32,
-    _mm512_srlv_epi32, _mm512_storeu_ps, _mm512_ternarylogic_epi32,
+    _mm512_srlv_epi32, _mm512_storeu_ps,
 };
 
 use super::{Packing, Share, plain, starts};
@@ -75,7 +75,7 @@ fn three(codes: &[u8], shares: &[Share], sum: &mut [f32]) {
     }
 }
 
-/// The values of 16 bytes of the plane of high bits, from byte `at` on.
+/// The values of 16 bytes of each third of a row, from byte `at` on.
 #[target_feature(enable = "avx512f")]
 fn three_chunk(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
     let eighth = sum.len() / 8;
@@ -84,19 +84,17 @@ fn three_chunk(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
     for &(row, weight) in shares {
         let values = _mm512_mul_ps(_mm512_set1_ps(weight), steps);
         let row = &codes[row as usize * 3 * eighth..][..3 * eighth];
-        let [low, more, high] =
+        let [first, second, third] =
             [0, eighth, 2 * eighth].map(|start| widened(&plain::part(row, start + at)));
-        // In every lane: two bytes of low bits, and the high bits from the third byte on.
-        let low = _mm512_or_si512(low, _mm512_slli_epi32::<8>(more));
-        let high = _mm512_slli_epi32::<2>(high);
-        for (plane, sum) in (0..).zip(&mut sums) {
-            let low = _mm512_srlv_epi32(low, _mm512_set1_epi32(plane / 2 * 2 + plane % 2 * 8));
-            let high = _mm512_srlv_epi32(high, _mm512_set1_epi32(plane));
-            *sum = _mm512_add_ps(*sum, _mm512_permutexvar_ps(with_third_bit(low, high), values));
+        let groups = _mm512_or_si512(first, _mm512_slli_epi32::<8>(second));
+        let groups = _mm512_or_si512(groups, _mm512_slli_epi32::<16>(third));
+        for (place, sum) in (0..).zip(&mut sums) {
+            let codes = _mm512_srlv_epi32(groups, _mm512_set1_epi32(3 * place));
+            *sum = _mm512_add_ps(*sum, _mm512_permutexvar_ps(codes, values));
         }
     }
-    for (plane, values) in sums.into_iter().enumerate() {
-        store(values, sum, plane * eighth + at);
+    for (place, values) in sums.into_iter().enumerate() {
+        store(values, sum, place * eighth + at);
     }
 }
 
@@ -131,14 +129,6 @@ fn eight_chunks<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32],
     for (chunk, values) in sums.into_iter().enumerate() {
         store(values, sum, at + chunk * LANES);
     }
-}
-
-/// The bits of `low`, but the third one of `high`.
-#[target_feature(enable = "avx512f")]
-fn with_third_bit(low: __m512i, high: __m512i) -> __m512i {
-    /// Of the bits (low, high, mask): high where the mask is set, else low.
-    const CHOOSE: i32 = 0b1101_1000;
-    _mm512_ternarylogic_epi32::<CHOOSE>(low, high, _mm512_set1_epi32(4))
 }
 
 /// One byte in each lane.
