@@ -40,7 +40,7 @@ fn articles() -> impl Iterator<Item = Article> {
         let words: Vec<_> = (0..12).map(|_| format!("w{}", seeded.below(3_000))).collect();
         let (rank, desk, date) = (seeded.below(10_000), seeded.below(100), seeded.below(3_360));
         Article::new(format!("{at:06}"), words.join(" "))
-            .title("Ein Titel")
+            .title(format!("Titel t{}", at % 10))
             .metadata("rank", i64::try_from(rank).expect("less than 10,000"))
             .metadata("desk", format!("desk {desk}"))
             .metadata("published", day(date))
@@ -121,6 +121,23 @@ fn searches(criterion: &mut Criterion, folder: &Path) {
     group.finish();
 }
 
+/// By words alone, two of which are in every tenth article.
+#[cfg(feature = "lexical")]
+fn by_words(criterion: &mut Criterion, folder: &Path) {
+    let mut group = criterion.benchmark_group("filter, by words");
+    let searcher = open(folder);
+    let query = || Query::new("w17 w170 t3 t7").mode(Mode::Lexical);
+    group.bench_function(BenchmarkId::new("none", len()), |bencher| {
+        bencher.iter(|| ask(&searcher, black_box(query())));
+    });
+    for (share, filter, _) in filters() {
+        group.bench_function(BenchmarkId::new(share, len()), |bencher| {
+            bencher.iter(|| ask(&searcher, black_box(query().filter(filter.clone()))));
+        });
+    }
+    group.finish();
+}
+
 /// The first search of a searcher that was just opened, and the second one, which may need
 /// another column.
 fn first_searches(criterion: &mut Criterion, folder: &Path) {
@@ -159,6 +176,8 @@ fn first_searches(criterion: &mut Criterion, folder: &Path) {
 fn filters_of_one_index(criterion: &mut Criterion) {
     let folder = index();
     searches(criterion, folder.path());
+    #[cfg(feature = "lexical")]
+    by_words(criterion, folder.path());
     first_searches(criterion, folder.path());
 }
 

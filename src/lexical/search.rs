@@ -13,6 +13,10 @@ use super::{
 };
 use crate::{LexicalPlan, Result, RowSet};
 
+/// Where no more than one of so many rows is allowed, each is looked up in the postings, which are
+/// read else; few in tests, so that both happen.
+const SPARSE: usize = if cfg!(test) { 2 } else { 64 };
+
 /// The best rows by their words.
 #[derive(Debug)]
 pub(crate) struct Best {
@@ -55,11 +59,19 @@ impl LexicalIndex {
             let streams = self.streams(terms, statistics)?;
             let words = streams.len();
             let mut walk = Walk::new(self.extents(), streams, statistics.weigher(), n);
+            let passages = self.rows as usize;
             let mut stopped = false;
-            while !stopped && walk.step(allowed) {
-                stopped = stop();
+            if let Some(few) = allowed.filter(|allowed| allowed.len() * SPARSE <= passages) {
+                let mut rows = few.iter();
+                while !stopped && walk.look_up(&mut rows) {
+                    stopped = stop();
+                }
+            } else {
+                while !stopped && walk.step(allowed) {
+                    stopped = stop();
+                }
             }
-            let (passages, scored) = (self.rows as usize, walk.scored());
+            let scored = walk.scored();
             let plan = LexicalPlan { passages, words, scored, complete: !stopped };
             Ok(Best { rows: walk.into_best(), plan })
         })

@@ -7,6 +7,8 @@ use crate::RowSet;
 
 /// Rows that are scored together; few in tests, whose corpora are small.
 const WINDOW: u32 = if cfg!(test) { 1 << 6 } else { 1 << 12 };
+/// Rows that are looked up before the search may be stopped.
+const LOOKED_UP: usize = 256;
 /// More than the rounding of sums of shares in another order: as there are at most some
 /// thousand.
 const SLACK: f32 = 1.000_1;
@@ -89,6 +91,15 @@ impl<'a> Walk<'a> {
         true
     }
 
+    /// Looks up some of `rows`, which are in ascending order, in all streams; false at the end.
+    pub(super) fn look_up(&mut self, rows: &mut impl Iterator<Item = u32>) -> bool {
+        // None has added anything before.
+        self.leading = 0;
+        let before = self.scored;
+        rows.take(LOOKED_UP).for_each(|row| self.consider(row, 0.0));
+        self.scored - before == LOOKED_UP
+    }
+
     /// Adds up the shares of the leading streams in the rows from `start` to `end`.
     fn lead(&mut self, start: u32, end: u32) {
         let Self { extents, weigher, streams, leading, window, .. } = self;
@@ -103,6 +114,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Takes `row` among the best if it is one; the leading streams add `sum`.
+    #[inline]
     fn consider(&mut self, row: u32, mut sum: f32) {
         self.scored += 1;
         let least = self.best.least();
@@ -115,7 +127,7 @@ impl<'a> Walk<'a> {
                 sum += self.weigher.share(stream.top, stream.times(), length);
             }
         }
-        if sum >= least {
+        if sum >= least && sum > 0.0 {
             self.best.offer(Ranked { score: sum, row });
         }
     }
