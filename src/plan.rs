@@ -44,6 +44,7 @@ pub struct LexicalPlan {
     /// Words of the question, and parts of compounds, that any of the passages has.
     pub words: usize,
     /// Passages whose BM25 was summed up, if not to the end: others could not be among the best.
+    /// With a narrow filter, what it lets through is looked up, and some of it may have no word.
     pub scored: usize,
     /// False if a time limit or a cancel handle ended the search early.
     pub complete: bool,

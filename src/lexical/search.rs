@@ -13,8 +13,8 @@ use super::{
 };
 use crate::{LexicalPlan, Result, RowSet};
 
-/// Where no more than one of so many rows is allowed, each is looked up in the postings, which are
-/// read else; few in tests, so that both happen.
+/// Where no more than one of so many rows is allowed, each is looked up in the postings; where
+/// more are, the postings are read. Few in tests, so that both happen.
 const SPARSE: usize = if cfg!(test) { 2 } else { 64 };
 
 /// The best rows by their words.

@@ -254,6 +254,13 @@ fn a_search_can_be_stopped() {
     let stopped = index.best(&terms, &statistics, 10_000, None, || true).unwrap();
     assert!((1..9_000).contains(&stopped.rows.len()), "{}", stopped.rows.len());
     assert!(!stopped.plan.complete && stopped.plan.scored == stopped.rows.len());
+
+    let mut few = RowSet::none(index.len());
+    few.insert_range(5_000..5_100);
+    let stopped = index.best(&terms, &statistics, 10_000, Some(&few), || true).unwrap();
+    assert!((1..100).contains(&stopped.rows.len()) && !stopped.plan.complete);
+    let whole = index.best(&terms, &statistics, 10_000, Some(&few), never).unwrap();
+    assert!(whole.rows.len() == 100 && whole.plan.complete);
 }
 
 /// Postings that end in a block, at its end and after it, with few of their rows removed or

@@ -29,7 +29,8 @@ pub(super) struct Pieces {
     costs: Vec<u8>,
 }
 
-/// The pieces of one text, with the buffers that one text after the other uses.
+/// The pieces of one text, with the buffers that one text after the other uses. They remember
+/// words, so they are for one [`Pieces`] only.
 #[derive(Default)]
 pub(super) struct Tokens {
     /// Rows of the pieces, in their order.
@@ -50,6 +51,11 @@ struct Queue {
 }
 
 impl Tokens {
+    /// Whether the buffers have room for no more than so many tokens, and words of as many bytes.
+    pub(super) fn fit(&self, tokens: usize) -> bool {
+        self.rows.capacity() <= tokens && self.word.capacity() <= tokens
+    }
+
     /// Number of all tokens.
     pub(super) fn len(&self) -> usize {
         self.rows.len() + self.unknown
@@ -175,7 +181,7 @@ impl Found<'_> {
         }
     }
 
-    /// Finds the pieces of a word that is none.
+    /// Finds the pieces of a word that is none: those that are kept, if it was cut before.
     fn cut(&mut self, word: &[u8], hash: u64) {
         let Tokens { rows, unknown, memo, .. } = &mut *self.tokens;
         if let Some(kept) = memo.get(word, hash) {
@@ -190,6 +196,7 @@ impl Found<'_> {
         }
     }
 
+    /// Finds the pieces of a word by the rules of the model.
     fn cut_anew(&mut self, word: &[u8]) {
         match self.pieces.rules {
             TextRules::Composed => {

@@ -5,7 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::pieces::Tokens;
 use crate::kernel::Share;
 
-/// Buffers for texts of more tokens are not kept.
+/// Buffers with room for more tokens, or for a longer word, are not kept.
 const KEPT_TOKENS: usize = 1 << 14;
 
 /// Buffers that one text after the other uses, so that no token allocates.
@@ -26,7 +26,7 @@ impl Spare {
         let spare = self.lock().pop();
         let mut scratch = spare.unwrap_or_default();
         let result = work(&mut scratch);
-        if scratch.tokens.rows.capacity() <= KEPT_TOKENS {
+        if scratch.tokens.fit(KEPT_TOKENS) {
             self.lock().push(scratch);
         }
         result
@@ -74,5 +74,30 @@ impl Counts {
                 }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn buffers_are_kept_unless_they_are_large() {
+        let spare = Spare::default();
+        let room = |spare: &Spare| spare.lend(|scratch| scratch.tokens.rows.capacity());
+        spare.lend(|scratch| scratch.tokens.rows.reserve_exact(KEPT_TOKENS));
+        assert_eq!(room(&spare), KEPT_TOKENS);
+        spare.lend(|scratch| scratch.tokens.rows.reserve_exact(KEPT_TOKENS + 1));
+        assert_eq!(room(&spare), 0);
+    }
+
+    #[test]
+    fn calls_at_the_same_time_have_buffers_of_their_own() {
+        let spare = Spare::default();
+        spare.lend(|one| {
+            one.tokens.rows.push(1);
+            spare.lend(|other| assert!(other.tokens.rows.is_empty()));
+        });
+        assert_eq!(spare.lock().len(), 2);
     }
 }

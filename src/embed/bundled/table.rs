@@ -147,7 +147,7 @@ impl Table {
         self.find(word, hash, Place::Start)
     }
 
-    /// The piece that is `word`, which is not empty, of any length.
+    /// The piece that is `word`, which is not empty, of any length; and its hash.
     pub(super) fn whole_of(&self, word: &[u8]) -> (Option<u32>, u64) {
         let hash = hash_of(word, Place::Start);
         let row = match word.len() {

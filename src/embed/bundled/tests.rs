@@ -76,10 +76,11 @@ fn packed(bits: u32, steps: &[u8]) -> Vec<u8> {
             let (low, high) = steps.split_at(DIM / 2);
             low.iter().zip(high).map(|(low, high)| (8 + low) | (8 + high) << 4).collect()
         }
-        // The low bits of codes 4 and 5 are 0 and 1, the third one is set.
+        // Codes 4 and 5, one group of eight.
         _ => {
-            let byte = |i| (0..4).map(|part| steps[i + part * DIM / 4] << (2 * part)).sum();
-            (0..DIM / 4).map(byte).chain(vec![0xFF; DIM / 8]).collect()
+            let codes = (0..).step_by(3).zip(steps);
+            let group: u32 = codes.map(|(bit, step)| u32::from(4 + step) << bit).sum();
+            group.to_le_bytes()[..3].to_vec()
         }
     }
 }
@@ -220,6 +221,18 @@ fn repeated_pieces_count_by_logarithm_or_number() {
             assert_eq!(vectors.row(2), vectors.row(3));
             assert_eq!(embedder.count_tokens("haus ! ! !").unwrap(), 4);
         }
+    }
+}
+
+#[test]
+fn values_of_three_bits_are_half_steps() {
+    let file = file_of(Choices { bits: 3, ..OURS }, &STARTS, &CONTINUATIONS);
+    let vectors = StaticEmbedder::from_bytes(file).unwrap().embed(Role::Query, &["Haus"]).unwrap();
+    // The second row: a step and a half on its axis, half a step elsewhere.
+    let length = (1.5_f32 * 1.5 + 7.0 * 0.5 * 0.5).sqrt();
+    for (i, value) in (0..).zip(vectors.row(0)) {
+        let steps = if i == 1 { 1.5 } else { 0.5 };
+        assert!((value - steps / length).abs() < 1e-6, "{:?}", vectors.row(0));
     }
 }
 

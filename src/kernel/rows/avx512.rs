@@ -12,10 +12,11 @@ use super::{Packing, Share, plain, starts};
 
 /// Codes that are looked up at once.
 const LANES: usize = 16;
-/// Bytes of a row of two values each whose sums fit into the registers, and chunks of them.
-const WIDE: usize = AT_ONCE * LANES;
+/// Chunks of bytes, two values each, whose sums fit into the registers.
 const AT_ONCE: usize = 4;
-/// Bytes of a row of one value each whose sums fit into the registers.
+/// Bytes of as many chunks.
+const WIDE: usize = AT_ONCE * LANES;
+/// Bytes, one value each, whose sums fit into the registers.
 const WIDEST: usize = 2 * WIDE;
 /// Code `c` is worth `c - 8`.
 const FOUR: [f32; LANES] =
