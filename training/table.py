@@ -10,7 +10,7 @@ import pieces
 # rows are far larger than all later ones.
 DECAY = 0.98
 # How far the finished table is evened out: 0 is not at all, 1 is fully.
-EVEN_NORMS, WHITEN = 0.3, 0.45
+EVEN_NORMS, WHITEN = 0.5, 0.3
 
 
 def initial_table(anchor, english, rng):

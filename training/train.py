@@ -33,7 +33,7 @@ ROOT = Path(__file__).resolve().parent.parent
 ROWS = 56_000
 BITS = 3
 # Tables trained from the same start with other draws, and averaged.
-TABLES = 2
+TABLES = 4
 STEPS = 300
 LEARNING_RATE = 0.01
 PAIR_BATCH = 1024
@@ -62,8 +62,8 @@ def train_step(table, data, english, anchor, sampler, rng):
 
 
 def train(table, data, english, anchor, steps, measure, seed):
-    """Trains `table` in place; the rate falls to zero along a half cosine."""
-    rng = np.random.default_rng(seed)
+    """`table`, trained; the rate falls to zero along a half cosine."""
+    table, rng = table.copy(), np.random.default_rng(seed)
     sampler, adam, started = Sampler(data.pairs.source, rng), Adam(table), time.monotonic()
     for step in range(steps):
         values, gradient = train_step(table, data, english, anchor, sampler, rng)
@@ -75,11 +75,11 @@ def train(table, data, english, anchor, steps, measure, seed):
 
 
 def averaged(*training):
-    """The mean of the tables of several trainings, which run at the same time."""
+    """The mean of the tables of several trainings, of which as many run at the same time as there are cores."""
     global shared
     shared = training
     # Forked processes share the data, which are large.
-    with ProcessPoolExecutor(TABLES, mp_context=get_context("fork")) as processes:
+    with ProcessPoolExecutor(min(TABLES, os.cpu_count() or 1), mp_context=get_context("fork")) as processes:
         return np.mean(list(processes.map(train_shared, range(1, TABLES + 1))), axis=0)
 
 
