@@ -9,7 +9,7 @@ use passim::{Context, Query, Result, Retriever, read_articles};
 
 const QUESTION: &str = "Warum könnte Meta aufhören, offene Modelle zu veröffentlichen?";
 /// Tokens that the excerpts may have together.
-const BUDGET: usize = 600;
+const BUDGET: usize = 2_000;
 
 fn main() -> Result<()> {
     let question = env::args().nth(1).unwrap_or_else(|| QUESTION.to_owned());

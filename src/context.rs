@@ -1,7 +1,7 @@
 //! Hits as a text for people and for language models: with what surrounds them, numbered, each
 //! with its place.
 
-use std::{fmt, ops::Range};
+use std::{cell::RefCell, fmt, ops::Range};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
@@ -53,13 +53,16 @@ pub struct Context {
     pub excerpts: Vec<Excerpt>,
     /// Tokens of all of them, with their numbers, titles, keys and the lines between them.
     pub tokens: usize,
-    /// Excerpts that did not fit, or said what one before them says.
+    /// What did not fit, or said what something before it says: excerpts of [`pack`](Self::pack),
+    /// hits of [`Searcher::context`].
     pub left_out: usize,
 }
 
 impl Context {
     /// As many of `excerpts` as fit into `budget` tokens, which `count` counts: each in its turn,
-    /// unless it is too long for what is left, or says word by word what another one says.
+    /// unless it is too long for what is left, or says word by word what another one says. An
+    /// excerpt is taken whole or not at all, even that of the best hit: [`Searcher::context`]
+    /// goes hit by hit.
     ///
     /// # Errors
     ///
@@ -110,6 +113,46 @@ impl fmt::Display for Numbered<'_> {
     }
 }
 
+/// Hits by their articles.
+#[derive(Default)]
+struct Gathered {
+    wanted: Vec<Wanted>,
+    /// Where in `wanted` each article is, by its key.
+    places: FxHashMap<String, usize>,
+}
+
+impl Gathered {
+    /// Adds the hit of this rank, unless it is there.
+    fn add(&mut self, searcher: &Searcher, rank: usize, hit: &Hit) -> Result<()> {
+        let next = self.wanted.len();
+        let place = self.places.get(&hit.article).copied().unwrap_or(next);
+        if place == next {
+            self.wanted.push(searcher.wanted(hit)?);
+            self.places.insert(hit.article.clone(), next);
+        }
+        let Wanted { article, passages, hits } = &mut self.wanted[place];
+        let is_here = |passage: &Passage| {
+            passage.range == hit.range && article.text[passage.range.clone()] == hit.text
+        };
+        let passage = passages.iter().position(is_here);
+        hits.entry(passage.ok_or_else(|| gone(hit))?).or_insert(rank);
+        Ok(())
+    }
+
+    /// Takes the hit of this rank away.
+    fn remove(&mut self, rank: usize) {
+        self.wanted.iter_mut().for_each(|wanted| wanted.hits.retain(|_, hit| *hit != rank));
+    }
+
+    /// In the order of the first hit in each.
+    fn excerpts(&self, hits: &[Hit], around: usize) -> Vec<Excerpt> {
+        let mut excerpts: Vec<(usize, Excerpt)> =
+            self.wanted.iter().flat_map(|wanted| wanted.excerpts(hits, around)).collect();
+        excerpts.sort_by_key(|(rank, _)| *rank);
+        excerpts.into_iter().map(|(_, excerpt)| excerpt).collect()
+    }
+}
+
 /// An article with its passages, and which of them are wanted.
 struct Wanted {
     article: Article,
@@ -127,35 +170,45 @@ impl Searcher {
     /// [`Error::Gone`] if a hit is of another state of the corpus and its passage is not in this
     /// one, [`Error::Corrupt`] if a file of the index is damaged.
     pub fn excerpts(&self, hits: &[Hit], around: usize) -> Result<Vec<Excerpt>> {
-        let mut wanted: Vec<Wanted> = Vec::new();
-        let mut places: FxHashMap<&str, usize> = FxHashMap::default();
+        let mut gathered = Gathered::default();
         for (rank, hit) in hits.iter().enumerate() {
-            if !places.contains_key(hit.article.as_str()) {
-                places.insert(&hit.article, wanted.len());
-                wanted.push(self.wanted(hit)?);
-            }
-            let Wanted { article, passages, hits } = &mut wanted[places[hit.article.as_str()]];
-            let is_here = |passage: &Passage| {
-                passage.range == hit.range && article.text[passage.range.clone()] == hit.text
-            };
-            let passage = passages.iter().position(is_here);
-            hits.entry(passage.ok_or_else(|| gone(hit))?).or_insert(rank);
+            gathered.add(self, rank, hit)?;
         }
-        let mut excerpts: Vec<(usize, Excerpt)> =
-            wanted.iter().flat_map(|wanted| wanted.excerpts(hits, around)).collect();
-        excerpts.sort_by_key(|(rank, _)| *rank);
-        Ok(excerpts.into_iter().map(|(_, excerpt)| excerpt).collect())
+        Ok(gathered.excerpts(hits, around))
     }
 
     /// As many of `hits` as fit into `budget` tokens of the corpus' model, those that touch as
-    /// one. For another count of tokens, or more of what surrounds them, see [`Context::pack`] and
+    /// one: each in its turn, unless the text would be too long with it. For another count of
+    /// tokens, or more of what surrounds them, see [`Context::pack`] and
     /// [`excerpts`](Self::excerpts).
     ///
     /// # Errors
     ///
     /// As [`excerpts`](Self::excerpts), and what the embedder returns.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
-        Context::pack(self.excerpts(hits, 0)?, budget, |text| self.embedder().count_tokens(text))
+        // A hit changes one excerpt: the others are not counted anew.
+        let counted: RefCell<FxHashMap<String, usize>> = RefCell::default();
+        let count = |text: &str| {
+            if let Some(tokens) = counted.borrow().get(text) {
+                return Ok(*tokens);
+            }
+            let tokens = self.embedder().count_tokens(text)?;
+            counted.borrow_mut().insert(text.to_owned(), tokens);
+            Ok(tokens)
+        };
+        let (mut context, mut gathered) = (Context::default(), Gathered::default());
+        for (rank, hit) in hits.iter().enumerate() {
+            gathered.add(self, rank, hit)?;
+            let with_it = Context::pack(gathered.excerpts(hits, 0), usize::MAX, count)?;
+            if with_it.tokens <= budget {
+                context = with_it;
+            } else {
+                gathered.remove(rank);
+            }
+        }
+        let shown: usize = context.excerpts.iter().map(|excerpt| excerpt.hits.len()).sum();
+        context.left_out = hits.len().saturating_sub(shown);
+        Ok(context)
     }
 
     /// The article of `hit`, nothing of which is wanted yet.

@@ -140,6 +140,46 @@ fn a_context_keeps_to_its_budget() {
     assert!(context.tokens <= 60 && context.excerpts.len() > 1 && context.left_out > 0);
 }
 
+/// What is given to a model is the best hits, whatever lies beside them: each is taken in its turn
+/// if the text with it is short enough.
+#[test]
+fn a_hit_is_not_left_out_for_those_that_touch_it() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    let count = |text: &str| retriever.embedder().count_tokens(text);
+    let whole = |hits: &[Hit]| {
+        Context::pack(retriever.excerpts(hits, 0).unwrap(), usize::MAX, count).unwrap()
+    };
+    let mut skipped = 0;
+    for question in ["Was speichern Moore?", "Why does Meta close its models?"] {
+        let hits = retriever.search(Query::new(question).k(30)).unwrap();
+        for budget in [0, 150, 200, 300, 450, 700, 2_000, 100_000] {
+            let mut taken: Vec<Hit> = Vec::new();
+            for hit in &hits {
+                taken.push(hit.clone());
+                if whole(&taken).tokens > budget {
+                    taken.pop();
+                }
+            }
+            let context = retriever.context(&hits, budget).unwrap();
+            assert_eq!(context.excerpts, whole(&taken).excerpts, "{question} {budget}");
+            assert_eq!(context.tokens, count(&context.to_string()).unwrap());
+            assert!(context.tokens <= budget);
+            assert_eq!(context.left_out, hits.len() - taken.len());
+            let at_once =
+                Context::pack(retriever.excerpts(&hits, 0).unwrap(), budget, count).unwrap();
+            let first = |context: &Context| {
+                let mut all = context.excerpts.iter().flat_map(|one| &one.hits);
+                context.excerpts.iter().any(|one| one.article == hits[0].article)
+                    && all.any(|range| *range == hits[0].range)
+            };
+            assert!(first(&context) || whole(&hits[..1]).tokens > budget);
+            skipped += usize::from(first(&context) && !first(&at_once));
+        }
+    }
+    assert!(skipped > 0, "the best hit never touched so many others that it would be lost");
+}
+
 #[test]
 fn what_was_said_is_not_said_again() {
     let mut retriever = Retriever::in_memory().unwrap();
