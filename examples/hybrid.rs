@@ -6,11 +6,11 @@ use std::env;
 
 use passim::{Mode, Query, Result, Retriever, read_articles};
 
-/// A name that the model does not know, a question across languages, a compound.
+/// A name that the model does not know, a question across languages, parts of a compound.
 const QUESTIONS: [&str; 3] = [
     "Warum hält Meta Behemoth zurück?",
     "What do peat bogs store?",
-    "Welche Rolle spielt die Speicherung von Kohlenstoff?",
+    "Welche Kontrollen gelten für den Export?",
 ];
 
 fn main() -> Result<()> {
