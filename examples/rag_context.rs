@@ -5,11 +5,11 @@
 
 use std::env;
 
-use passim::{Context, Query, Result, Retriever, read_articles};
+use passim::{Query, Result, Retriever, read_articles};
 
 const QUESTION: &str = "Warum könnte Meta aufhören, offene Modelle zu veröffentlichen?";
 /// Tokens that the excerpts may have together.
-const BUDGET: usize = 2_000;
+const BUDGET: usize = 600;
 
 fn main() -> Result<()> {
     let question = env::args().nth(1).unwrap_or_else(|| QUESTION.to_owned());
@@ -18,9 +18,8 @@ fn main() -> Result<()> {
     retriever.add(articles.collect::<Result<Vec<_>>>()?)?;
 
     let hits = retriever.search(Query::new(&question).k(8).per_article(3))?;
-    // Each hit with the passages beside it: an answer often begins a sentence earlier.
-    let excerpts = retriever.excerpts(&hits, 1)?;
-    let context = Context::pack(excerpts, BUDGET, |text| retriever.embedder().count_tokens(text))?;
+    // Best hits first, as many as fit; those that touch become one excerpt.
+    let context = retriever.context(&hits, BUDGET)?;
 
     println!("Answer the question from the excerpts alone, and cite them by their numbers.\n");
     println!("{context}");
@@ -28,6 +27,6 @@ fn main() -> Result<()> {
     for (number, excerpt) in (1..).zip(&context.excerpts) {
         println!("[{number}] is {} bytes {:?}", excerpt.article, excerpt.range);
     }
-    println!("{} tokens, {} excerpts left out", context.tokens, context.left_out);
+    println!("{} tokens, {} hits left out", context.tokens, context.left_out);
     Ok(())
 }

@@ -5,6 +5,7 @@ use std::{cell::RefCell, fmt, ops::Range};
 
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_128;
 
 use crate::{Article, Error, Hit, Passage, Result, Searcher};
 
@@ -74,7 +75,7 @@ impl Context {
     ) -> Result<Self> {
         let (mut context, mut seen) = (Self::default(), FxHashSet::default());
         for excerpt in excerpts {
-            let words = excerpt.text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let words = words_of(&excerpt.text);
             let shown = Numbered(context.excerpts.len(), &excerpt).to_string();
             let tokens = if seen.contains(&words) { None } else { Some(count(&shown)?) };
             let tokens = tokens.and_then(|tokens| context.tokens.checked_add(tokens));
@@ -88,6 +89,12 @@ impl Context {
         }
         Ok(context)
     }
+
+    /// Whether `hit` is in one of the excerpts.
+    fn shows(&self, hit: &Hit) -> bool {
+        let mut there = self.excerpts.iter().filter(|excerpt| excerpt.article == hit.article);
+        there.any(|excerpt| excerpt.hits.contains(&hit.range))
+    }
 }
 
 impl fmt::Display for Context {
@@ -95,6 +102,11 @@ impl fmt::Display for Context {
         let mut excerpts = self.excerpts.iter().enumerate();
         excerpts.try_for_each(|(at, excerpt)| write!(f, "{}", Numbered(at, excerpt)))
     }
+}
+
+/// A text without what tells the same words apart.
+fn words_of(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// An excerpt as it is shown behind so many others, an empty line in between.
@@ -178,36 +190,56 @@ impl Searcher {
     }
 
     /// As many of `hits` as fit into `budget` tokens of the corpus' model, those that touch as
-    /// one: each in its turn, unless the text would be too long with it. For another count of
-    /// tokens, or more of what surrounds them, see [`Context::pack`] and
-    /// [`excerpts`](Self::excerpts).
+    /// one: each in its turn, unless the text would be too long with it, or it says word by word
+    /// what is there. For another count of tokens, or more of what surrounds them, see
+    /// [`Context::pack`] and [`excerpts`](Self::excerpts).
     ///
     /// # Errors
     ///
     /// As [`excerpts`](Self::excerpts), and what the embedder returns.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
         // A hit changes one excerpt: the others are not counted anew.
-        let counted: RefCell<FxHashMap<String, usize>> = RefCell::default();
+        let counted: RefCell<FxHashMap<u128, usize>> = RefCell::default();
         let count = |text: &str| {
-            if let Some(tokens) = counted.borrow().get(text) {
+            let key = xxh3_128(text.as_bytes());
+            if let Some(tokens) = counted.borrow().get(&key) {
                 return Ok(*tokens);
             }
             let tokens = self.embedder().count_tokens(text)?;
-            counted.borrow_mut().insert(text.to_owned(), tokens);
+            counted.borrow_mut().insert(key, tokens);
             Ok(tokens)
         };
+        let said: FxHashSet<String> = hits.iter().map(|hit| words_of(&hit.text)).collect();
+        let all = Context::pack(self.excerpts(hits, 0)?, budget, count)?;
+        if all.left_out == 0 && said.len() == hits.len() {
+            return Ok(all);
+        }
+        self.context_by_hits(hits, budget, count)
+    }
+
+    fn context_by_hits(
+        &self,
+        hits: &[Hit],
+        budget: usize,
+        count: impl Fn(&str) -> Result<usize>,
+    ) -> Result<Context> {
         let (mut context, mut gathered) = (Context::default(), Gathered::default());
+        let mut said = FxHashSet::default();
         for (rank, hit) in hits.iter().enumerate() {
+            let words = words_of(&hit.text);
+            if said.contains(&words) {
+                continue;
+            }
             gathered.add(self, rank, hit)?;
-            let with_it = Context::pack(gathered.excerpts(hits, 0), usize::MAX, count)?;
-            if with_it.tokens <= budget {
+            let with_it = Context::pack(gathered.excerpts(hits, 0), usize::MAX, &count)?;
+            if with_it.tokens <= budget && with_it.shows(hit) {
                 context = with_it;
+                said.insert(words);
             } else {
                 gathered.remove(rank);
             }
         }
-        let shown: usize = context.excerpts.iter().map(|excerpt| excerpt.hits.len()).sum();
-        context.left_out = hits.len().saturating_sub(shown);
+        context.left_out = hits.iter().filter(|hit| !context.shows(hit)).count();
         Ok(context)
     }
 
