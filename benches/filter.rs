@@ -10,7 +10,10 @@ mod words;
 
 use std::{hint::black_box, path::Path};
 
-use criterion::{BatchSize, BenchmarkId, Criterion, criterion_group, criterion_main};
+use criterion::{
+    BatchSize, BenchmarkGroup, BenchmarkId, Criterion, criterion_group, criterion_main,
+    measurement::WallTime,
+};
 use passim::{Article, ArticleHead, Date, Filter, Mode, Query, Retriever, Searcher, Value};
 use tempfile::TempDir;
 
@@ -104,18 +107,27 @@ fn ask(searcher: &Searcher, query: Query) -> usize {
     searcher.search(query).expect("an index that is whole").len()
 }
 
+/// Asks the same again and again.
+fn answer(
+    group: &mut BenchmarkGroup<'_, WallTime>,
+    name: &str,
+    searcher: &Searcher,
+    query: impl Fn() -> Query,
+) {
+    group.bench_function(BenchmarkId::new(name, len()), |bencher| {
+        bencher.iter(|| ask(searcher, black_box(query())));
+    });
+}
+
 fn searches(criterion: &mut Criterion, folder: &Path) {
     let mut group = criterion.benchmark_group("filter");
     let searcher = open(folder);
-    group.bench_function(BenchmarkId::new("none", len()), |bencher| {
-        bencher.iter(|| ask(&searcher, black_box(query())));
-    });
+    answer(&mut group, "none", &searcher, query);
     for (share, filter, closure) in filters() {
         let by = Filter::by(move |head, _| closure(head));
         for (form, filter) in [("expression", filter), ("closure", by)] {
-            group.bench_function(BenchmarkId::new(format!("{share}, {form}"), len()), |bencher| {
-                bencher.iter(|| ask(&searcher, black_box(query().filter(filter.clone()))));
-            });
+            let query = || query().filter(filter.clone());
+            answer(&mut group, &format!("{share}, {form}"), &searcher, query);
         }
     }
     group.finish();
@@ -127,13 +139,9 @@ fn by_words(criterion: &mut Criterion, folder: &Path) {
     let mut group = criterion.benchmark_group("filter, by words");
     let searcher = open(folder);
     let query = || Query::new("w17 w170 t3 t7").mode(Mode::Lexical);
-    group.bench_function(BenchmarkId::new("none", len()), |bencher| {
-        bencher.iter(|| ask(&searcher, black_box(query())));
-    });
+    answer(&mut group, "none", &searcher, query);
     for (share, filter, _) in filters() {
-        group.bench_function(BenchmarkId::new(share, len()), |bencher| {
-            bencher.iter(|| ask(&searcher, black_box(query().filter(filter.clone()))));
-        });
+        answer(&mut group, share, &searcher, || query().filter(filter.clone()));
     }
     group.finish();
 }

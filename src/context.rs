@@ -125,41 +125,44 @@ impl fmt::Display for Numbered<'_> {
     }
 }
 
-/// Hits by their articles.
-#[derive(Default)]
-struct Gathered {
+/// Hits with the articles that they are in.
+struct Gathered<'h> {
+    hits: &'h [Hit],
     wanted: Vec<Wanted>,
-    /// Where in `wanted` each article is, by its key.
-    places: FxHashMap<String, usize>,
 }
 
-impl Gathered {
-    /// Adds the hit of this rank, unless it is there.
-    fn add(&mut self, searcher: &Searcher, rank: usize, hit: &Hit) -> Result<()> {
-        let next = self.wanted.len();
-        let place = self.places.get(&hit.article).copied().unwrap_or(next);
-        if place == next {
-            self.wanted.push(searcher.wanted(hit)?);
-            self.places.insert(hit.article.clone(), next);
+impl Gathered<'_> {
+    /// Those of the hits that fit into `budget`, each in its turn; see [`Searcher::context`].
+    fn pack(&self, budget: usize, count: impl Fn(&str) -> Result<usize>) -> Result<Context> {
+        let words: Vec<String> = self.hits.iter().map(|hit| words_of(&hit.text)).collect();
+        if words.iter().collect::<FxHashSet<_>>().len() == words.len() {
+            let all = Context::pack(self.excerpts(0, |_| true), budget, &count)?;
+            if all.left_out == 0 {
+                return Ok(all);
+            }
         }
-        let Wanted { article, passages, hits } = &mut self.wanted[place];
-        let is_here = |passage: &Passage| {
-            passage.range == hit.range && article.text[passage.range.clone()] == hit.text
-        };
-        let passage = passages.iter().position(is_here);
-        hits.entry(passage.ok_or_else(|| gone(hit))?).or_insert(rank);
-        Ok(())
+        let (mut context, mut said) = (Context::default(), FxHashSet::default());
+        let mut taken = vec![false; self.hits.len()];
+        for (rank, hit) in self.hits.iter().enumerate() {
+            if said.contains(&words[rank]) {
+                continue;
+            }
+            taken[rank] = true;
+            let with_it = Context::pack(self.excerpts(0, |rank| taken[rank]), usize::MAX, &count)?;
+            taken[rank] = with_it.tokens <= budget && with_it.shows(hit);
+            if taken[rank] {
+                context = with_it;
+                said.insert(&words[rank]);
+            }
+        }
+        context.left_out = self.hits.iter().filter(|hit| !context.shows(hit)).count();
+        Ok(context)
     }
 
-    /// Takes the hit of this rank away.
-    fn remove(&mut self, rank: usize) {
-        self.wanted.iter_mut().for_each(|wanted| wanted.hits.retain(|_, hit| *hit != rank));
-    }
-
-    /// In the order of the first hit in each.
-    fn excerpts(&self, hits: &[Hit], around: usize) -> Vec<Excerpt> {
-        let mut excerpts: Vec<(usize, Excerpt)> =
-            self.wanted.iter().flat_map(|wanted| wanted.excerpts(hits, around)).collect();
+    /// Those with a hit of a rank that `is_taken`, in the order of the first such hit in each.
+    fn excerpts(&self, around: usize, is_taken: impl Fn(usize) -> bool) -> Vec<Excerpt> {
+        let of_article = |wanted: &Wanted| wanted.excerpts(self.hits, around, &is_taken);
+        let mut excerpts: Vec<(usize, Excerpt)> = self.wanted.iter().flat_map(of_article).collect();
         excerpts.sort_by_key(|(rank, _)| *rank);
         excerpts.into_iter().map(|(_, excerpt)| excerpt).collect()
     }
@@ -182,11 +185,7 @@ impl Searcher {
     /// [`Error::Gone`] if a hit is of another state of the corpus and its passage is not in this
     /// one, [`Error::Corrupt`] if a file of the index is damaged.
     pub fn excerpts(&self, hits: &[Hit], around: usize) -> Result<Vec<Excerpt>> {
-        let mut gathered = Gathered::default();
-        for (rank, hit) in hits.iter().enumerate() {
-            gathered.add(self, rank, hit)?;
-        }
-        Ok(gathered.excerpts(hits, around))
+        Ok(self.gathered(hits)?.excerpts(around, |_| true))
     }
 
     /// As many of `hits` as fit into `budget` tokens of the corpus' model, those that touch as
@@ -209,38 +208,25 @@ impl Searcher {
             counted.borrow_mut().insert(key, tokens);
             Ok(tokens)
         };
-        let said: FxHashSet<String> = hits.iter().map(|hit| words_of(&hit.text)).collect();
-        let all = Context::pack(self.excerpts(hits, 0)?, budget, count)?;
-        if all.left_out == 0 && said.len() == hits.len() {
-            return Ok(all);
-        }
-        self.context_by_hits(hits, budget, count)
+        self.gathered(hits)?.pack(budget, count)
     }
 
-    fn context_by_hits(
-        &self,
-        hits: &[Hit],
-        budget: usize,
-        count: impl Fn(&str) -> Result<usize>,
-    ) -> Result<Context> {
-        let (mut context, mut gathered) = (Context::default(), Gathered::default());
-        let mut said = FxHashSet::default();
+    fn gathered<'h>(&self, hits: &'h [Hit]) -> Result<Gathered<'h>> {
+        let mut wanted: Vec<Wanted> = Vec::new();
+        let mut places: FxHashMap<&str, usize> = FxHashMap::default();
         for (rank, hit) in hits.iter().enumerate() {
-            let words = words_of(&hit.text);
-            if said.contains(&words) {
-                continue;
+            if !places.contains_key(hit.article.as_str()) {
+                places.insert(&hit.article, wanted.len());
+                wanted.push(self.wanted(hit)?);
             }
-            gathered.add(self, rank, hit)?;
-            let with_it = Context::pack(gathered.excerpts(hits, 0), usize::MAX, &count)?;
-            if with_it.tokens <= budget && with_it.shows(hit) {
-                context = with_it;
-                said.insert(words);
-            } else {
-                gathered.remove(rank);
-            }
+            let Wanted { article, passages, hits } = &mut wanted[places[hit.article.as_str()]];
+            let is_here = |passage: &Passage| {
+                passage.range == hit.range && article.text[passage.range.clone()] == hit.text
+            };
+            let passage = passages.iter().position(is_here);
+            hits.entry(passage.ok_or_else(|| gone(hit))?).or_insert(rank);
         }
-        context.left_out = hits.iter().filter(|hit| !context.shows(hit)).count();
-        Ok(context)
+        Ok(Gathered { hits, wanted })
     }
 
     /// The article of `hit`, nothing of which is wanted yet.
@@ -257,23 +243,36 @@ fn gone(hit: &Hit) -> Error {
 }
 
 impl Wanted {
-    /// Runs of passages that are hits or `around` some, with the rank of the best hit in each.
-    fn excerpts(&self, hits: &[Hit], around: usize) -> Vec<(usize, Excerpt)> {
+    /// Runs of passages that are hits of a rank that `is_taken`, or `around` some, with the rank
+    /// of the best hit in each.
+    fn excerpts(
+        &self,
+        hits: &[Hit],
+        around: usize,
+        is_taken: impl Fn(usize) -> bool,
+    ) -> Vec<(usize, Excerpt)> {
+        let taken = self.hits.iter().filter(|(_, rank)| is_taken(**rank));
+        let taken: FxHashMap<usize, usize> = taken.map(|(at, rank)| (*at, *rank)).collect();
         let last = self.passages.len().saturating_sub(1);
         let near = |at: &usize| at.saturating_sub(around)..=at.saturating_add(around).min(last);
-        let mut shown: Vec<usize> = self.hits.keys().flat_map(near).collect();
+        let mut shown: Vec<usize> = taken.keys().flat_map(near).collect();
         shown.sort_unstable();
         shown.dedup();
         let runs = shown.chunk_by(|before, after| before + 1 == *after);
-        runs.map(|run| self.excerpt(run, hits)).collect()
+        runs.map(|run| self.excerpt(run, &taken, hits)).collect()
     }
 
-    fn excerpt(&self, run: &[usize], hits: &[Hit]) -> (usize, Excerpt) {
+    fn excerpt(
+        &self,
+        run: &[usize],
+        taken: &FxHashMap<usize, usize>,
+        hits: &[Hit],
+    ) -> (usize, Excerpt) {
         let Self { article, passages, .. } = self;
         let ranges = || run.iter().map(|at| passages[*at].range.clone());
         let start = ranges().map(|range| range.start).min().unwrap_or(0);
         let end = ranges().map(|range| range.end).max().unwrap_or(0);
-        let found: Vec<usize> = run.iter().filter_map(|at| self.hits.get(at).copied()).collect();
+        let found: Vec<usize> = run.iter().filter_map(|at| taken.get(at).copied()).collect();
         let rank = found.iter().copied().min().unwrap_or(usize::MAX);
         let excerpt = Excerpt {
             article: article.key.clone(),

@@ -60,16 +60,15 @@ impl LexicalIndex {
             let words = streams.len();
             let mut walk = Walk::new(self.extents(), streams, statistics.weigher(), n);
             let passages = self.rows as usize;
+            let few = allowed.filter(|allowed| allowed.len() * SPARSE <= passages);
+            let mut few = few.map(RowSet::iter);
+            let mut goes_on = || match &mut few {
+                Some(rows) => walk.look_up(rows),
+                None => walk.step(allowed),
+            };
             let mut stopped = false;
-            if let Some(few) = allowed.filter(|allowed| allowed.len() * SPARSE <= passages) {
-                let mut rows = few.iter();
-                while !stopped && walk.look_up(&mut rows) {
-                    stopped = stop();
-                }
-            } else {
-                while !stopped && walk.step(allowed) {
-                    stopped = stop();
-                }
+            while !stopped && goes_on() {
+                stopped = stop();
             }
             let scored = walk.scored();
             let plan = LexicalPlan { passages, words, scored, complete: !stopped };
