@@ -1,26 +1,24 @@
 //! The boundary to embedding models: what every embedder must say and do.
 
-mod bundled;
 mod cache;
 #[cfg(feature = "fastembed")]
-mod pretrained;
+mod fast_embedder;
 mod stage;
+mod static_model;
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use crate::{ModelIdentity, Result, Vectors};
 
-use crate::{Result, Vectors};
-
-pub use bundled::StaticEmbedder;
-#[cfg(feature = "lexical")]
-pub(crate) use bundled::{Splitter, composed, decomposed};
 pub use cache::EmbeddingCache;
 #[cfg(feature = "fastembed")]
-pub use pretrained::{FastEmbedder, FastEmbedderBuilder, Pooling};
+pub use fast_embedder::{FastEmbedder, FastEmbedderBuilder};
 #[cfg(feature = "hub")]
-pub use pretrained::{PretrainedModel, Quantization};
+pub use fast_embedder::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
+pub use static_model::StaticEmbedder;
+#[cfg(feature = "lexical")]
+pub(crate) use static_model::{Splitter, composed, decomposed};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,32 +38,6 @@ pub enum LongTexts {
     Split,
     /// Only its beginning counts, as much as the model reads at once.
     Cut,
-}
-
-/// What decides whether two models give the same vectors.
-///
-/// Two identities are equal if their hashes are: a renamed model is the same model.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ModelIdentity {
-    /// Name for people.
-    pub name: String,
-    /// Hash of everything that the vectors depend on: weights, tokenizer,
-    /// pooling, prefixes and token limit.
-    pub hash: u128,
-}
-
-impl PartialEq for ModelIdentity {
-    fn eq(&self, other: &Self) -> bool {
-        self.hash == other.hash
-    }
-}
-
-impl Eq for ModelIdentity {}
-
-impl fmt::Display for ModelIdentity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} ({:032x})", self.name, self.hash)
-    }
 }
 
 /// Turns texts into unit vectors.

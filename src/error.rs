@@ -4,7 +4,7 @@ mod made;
 
 use std::path::PathBuf;
 
-use crate::embed::ModelIdentity;
+use crate::ModelIdentity;
 
 /// Result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;

@@ -6,10 +6,10 @@
 //! in whatever segments they are.
 
 mod analyzer;
+mod detect_language;
 mod draft;
 mod extent;
 mod inverted;
-mod language;
 mod merge;
 mod score;
 mod search;
@@ -29,15 +29,17 @@ use std::{
 
 use crate::{
     Error, Language, Result,
-    array::Array,
-    refusal::{Refusal, require, require_version, u32_at, u64_at},
+    format::{
+        column::Array,
+        decode_error::{Refusal, require, require_version, u32_at, u64_at},
+    },
 };
 
 use extent::Extent;
 use inverted::{Inverted, Stored};
 
 pub(crate) use analyzer::{ANALYSIS, Analyzer, Part, shown};
-pub(crate) use language::detect;
+pub(crate) use detect_language::detect;
 pub(crate) use score::TermShare;
 pub(crate) use statistics::{Live, Statistics};
 pub(crate) use terms::Terms;
@@ -105,7 +107,7 @@ impl LexicalIndex {
     /// Puts an index together from the `extents` of all passages and the files.
     fn of(extents: &[Extent], files: &Stored<Vec<u8>>) -> Result<Self> {
         let words: u64 = extents.iter().map(|extent| u64::from(extent.terms())).sum();
-        let rows = crate::index::as_rows(extents.len());
+        let rows = crate::vector::as_rows(extents.len());
         let files = [&files.terms, &files.postings, &files.positions].map(Vec::as_slice);
         let mut bytes = Vec::with_capacity(
             HEADER + size_of_val(extents) + files.iter().map(|file| file.len()).sum::<usize>(),

@@ -75,81 +75,62 @@
 #![deny(clippy::todo, clippy::unimplemented, clippy::unreachable)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
 
-mod array;
 mod article;
-mod chunk;
-mod context;
 mod embed;
 mod error;
 pub mod eval;
-mod explain;
-mod files;
-mod filter;
-mod fuse;
-mod highlight;
-mod hit;
-mod index;
-mod kernel;
+mod format;
 mod language;
 #[cfg(feature = "lexical")]
 mod lexical;
+mod model;
 #[cfg(feature = "fastembed")]
 mod onnx;
 mod passage;
-mod plan;
-mod progress;
-mod query;
-mod refusal;
 mod rerank;
 mod retriever;
-mod searcher;
-mod sections;
-mod segment;
+mod search;
 mod store;
-mod vectors;
-mod workers;
+mod text;
+mod vector;
+mod work;
 
 pub use article::{Article, ArticleHead, Date, Metadata, Value};
-pub use chunk::{Chunker, Sentences, sentences};
-pub use context::{Context, Excerpt};
 pub use embed::{
-    EmbedReport, EmbedStage, Embedder, EmbeddingCache, LongTexts, ModelIdentity, Role,
-    StaticEmbedder,
+    EmbedReport, EmbedStage, Embedder, EmbeddingCache, LongTexts, Role, StaticEmbedder,
 };
 #[cfg(feature = "fastembed")]
-pub use embed::{FastEmbedder, FastEmbedderBuilder, Pooling};
+pub use embed::{FastEmbedder, FastEmbedderBuilder};
 #[cfg(feature = "hub")]
 pub use embed::{PretrainedModel, Quantization};
 pub use error::{Cause, Error, Result};
-pub use explain::{Explanation, Reranked, WordShare};
-pub use files::read_articles;
-pub use filter::Filter;
-pub use highlight::{Highlights, Sentence};
-pub use hit::{Hit, Hits};
-pub use index::{
-    Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,
-    IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
-};
 pub use language::Language;
+pub use model::ModelIdentity;
 #[cfg(feature = "hub")]
 pub use onnx::Download;
 #[cfg(feature = "fastembed")]
-pub use onnx::{Engine, ExecutionProvider};
+pub use onnx::{Engine, ExecutionProvider, Pooling};
 pub use passage::Passage;
-pub use plan::{LexicalPlan, QueryPlan, Times};
-pub use progress::{Cancel, Phase, Progress};
-pub use query::{Mode, Query};
 pub use rerank::Reranker;
 #[cfg(feature = "hub")]
 pub use rerank::RerankerModel;
 #[cfg(feature = "fastembed")]
 pub use rerank::{FastReranker, FastRerankerBuilder};
 pub use retriever::{
-    AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, SegmentStats,
-    Stats, SyncReport, VerifyReport,
+    AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher,
+    SegmentStats, Stats, SyncReport, VerifyReport,
 };
-pub use searcher::Searcher;
-pub use vectors::Vectors;
+pub use search::{
+    Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, LexicalPlan, Mode, Query,
+    QueryPlan, Reranked, Sentence, Times, WordShare,
+};
+pub use text::{Chunker, Sentences, read_articles, sentences};
+pub use vector::{
+    Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,
+    IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
+    Vectors,
+};
+pub use work::{Cancel, Phase, Progress};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

@@ -5,16 +5,17 @@ mod candle;
 #[cfg(feature = "hub")]
 mod download;
 mod engine;
-mod files;
-mod graph;
 #[cfg(feature = "hub")]
 mod hub;
-mod opening;
-mod pool;
+mod model_files;
+mod onnx_graph;
+mod pooling;
 mod provider;
 mod runs;
 mod runtime;
 mod session;
+mod session_options;
+mod session_pool;
 mod shards;
 mod tokens;
 
@@ -25,12 +26,11 @@ pub(crate) use download::OnDownload;
 pub use engine::Engine;
 #[cfg(feature = "hub")]
 pub(crate) use engine::without_candle;
-pub(crate) use files::ModelFiles;
-pub(crate) use graph::output_shape;
 #[cfg(feature = "hub")]
 pub(crate) use hub::{HubModel, fetch, fetch_shards};
-pub(crate) use opening::{Opening, Source, opening_settings};
-pub(crate) use pool::Pool;
+pub(crate) use model_files::ModelFiles;
+pub(crate) use onnx_graph::output_shape;
+pub use pooling::Pooling;
 pub use provider::ExecutionProvider;
 pub(crate) use runs::runs;
 #[cfg(feature = "qwen3")]
@@ -38,6 +38,8 @@ pub(crate) use session::CandleSession;
 pub(crate) use session::{EmbedSession, RerankSession, SessionSettings};
 #[cfg(feature = "hub")]
 pub(crate) use session::{hub_embedder, hub_reranker};
+pub(crate) use session_options::{Opening, Source, opening_settings};
+pub(crate) use session_pool::Pool;
 pub(crate) use tokens::Tokens;
 
 use crate::{Cause, Error};

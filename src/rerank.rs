@@ -1,16 +1,16 @@
 //! The boundary to rerankers: models that read a question and a passage together.
 
 #[cfg(feature = "fastembed")]
-mod pretrained;
+mod fast_reranker;
 
 use std::sync::Arc;
 
 use crate::{ModelIdentity, Result};
 
 #[cfg(feature = "hub")]
-pub use pretrained::RerankerModel;
+pub use fast_reranker::RerankerModel;
 #[cfg(feature = "fastembed")]
-pub use pretrained::{FastReranker, FastRerankerBuilder};
+pub use fast_reranker::{FastReranker, FastRerankerBuilder};
 
 /// Says how well passages answer a question.
 ///

@@ -1,12 +1,13 @@
 //! The retriever: takes articles in, chunks, embeds and indexes them, lets them be found.
 
-mod absorb;
-mod builder;
-mod calibrate;
-mod merge;
-mod probe;
+mod graph_calibration;
+mod ingest;
+mod merge_segments;
+mod retriever_builder;
+mod searcher;
 mod stats;
 mod sync;
+mod verify_model;
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -14,16 +15,19 @@ use tracing::instrument;
 
 use crate::{
     Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Highlights, Hit, Hits,
-    IndexChoice, Progress, Query, Result, Searcher,
-    progress::Watch,
-    searcher::{Shared, Snapshot},
-    segment::{LiveSegment, place_of},
-    store::{self, Manifest, Store},
+    IndexChoice, Progress, Query, Result,
+    store::{
+        self, Manifest, Store,
+        segment::{LiveSegment, place_of},
+    },
+    work::Watch,
 };
+use searcher::{Shared, Snapshot};
 
-pub use absorb::AddReport;
-pub use builder::RetrieverBuilder;
-pub use calibrate::{CalibrationReport, GraphCalibration};
+pub use graph_calibration::{CalibrationReport, GraphCalibration};
+pub use ingest::AddReport;
+pub use retriever_builder::RetrieverBuilder;
+pub use searcher::Searcher;
 pub use stats::{SegmentStats, Stats, VerifyReport};
 pub use sync::SyncReport;
 

@@ -5,13 +5,15 @@
 //! manifest, after everything that it names was synced; whatever happens, the old or the new
 //! one is there, whole.
 
-mod calibration;
-pub(crate) mod codec;
+mod calibration_file;
+mod file_names;
 mod folder;
 mod generation;
 mod lock;
 mod manifest;
-mod names;
+pub(crate) mod segment;
+#[cfg(test)]
+mod tests;
 
 use std::{
     path::{Path, PathBuf},
@@ -20,18 +22,20 @@ use std::{
 
 use crate::{
     Error, Result,
-    refusal::Refusal,
-    sections::{FileId, Kind, Part, Tag, header},
-    segment::{LiveSegment, Segment},
+    format::{
+        decode_error::Refusal,
+        sections::{FileId, Kind, Part, Tag, header},
+    },
 };
+use segment::{LiveSegment, Segment};
 
+use file_names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, our_name};
 use folder::Folder;
 use generation::{missing, read_folder, read_manifest};
 use lock::Lock;
 use manifest::MOST;
-use names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, our_name};
 
-pub(crate) use calibration::Questions;
+pub(crate) use calibration_file::Questions;
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
 
@@ -244,7 +248,7 @@ impl Store {
         segments: &[LiveSegment],
         written: &mut Vec<String>,
     ) -> Result<FileId> {
-        let record = calibration::encode(questions, segments)?;
+        let record = calibration_file::encode(questions, segments)?;
         let values = bytemuck::cast_slice(questions.vectors.as_slice());
         let parts = [(Tag::Record, &*record), (Tag::Questions, values)];
         // Nothing was measured since the last generation if its file would be the same.
@@ -300,6 +304,3 @@ impl Store {
 fn about(folder: &Folder, name: &str, refusal: Refusal) -> Error {
     refusal.about(folder.path_of(name).display())
 }
-
-#[cfg(test)]
-mod tests;

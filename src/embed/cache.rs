@@ -1,8 +1,8 @@
 //! Vectors kept for texts that come again, in memory or in a file.
 
-mod block;
-mod file;
-mod memory;
+mod cache_block;
+mod cache_file;
+mod memory_cache;
 mod recent;
 
 use std::{
@@ -13,8 +13,8 @@ use std::{
 
 use crate::{Embedder, Error, Result, Role, Vectors};
 
-use file::CacheFile;
-use memory::Memory;
+use cache_file::CacheFile;
+use memory_cache::Memory;
 use recent::{Key, Origin};
 
 /// Vectors of texts that were embedded, so that a text that comes again is not embedded again.

@@ -17,7 +17,8 @@ use tracing::{Span, field, instrument};
 
 use super::cache::{EmbeddingCache, Known, check_rows};
 use crate::{
-    Cancel, Embedder, Error, LongTexts, Phase, Progress, Result, Role, Vectors, workers::share_out,
+    Cancel, Embedder, Error, LongTexts, Phase, Progress, Result, Role, Vectors,
+    work::parallel::share_out,
 };
 
 /// What the embedding of many texts came to.

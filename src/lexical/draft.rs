@@ -9,7 +9,7 @@ use super::{
     extent::Extent,
     inverted::{self, Posting},
 };
-use crate::{Cause, Error, Language, Result, index::as_rows, workers::share_out};
+use crate::{Cause, Error, Language, Result, vector::as_rows, work::parallel::share_out};
 
 /// Postings that are gathered before they are written: more are written in several indexes, which
 /// are merged.

@@ -24,7 +24,7 @@ use tantivy::{
 };
 
 use super::stable::Stable;
-use crate::array::Array;
+use crate::format::column::Array;
 
 /// The row after all others.
 pub(super) const END: u32 = TERMINATED;

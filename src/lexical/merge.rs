@@ -7,7 +7,7 @@ use super::{
     inverted::{self, END, Inverted, Posting},
     unharmed,
 };
-use crate::{Result, refusal::Refusal};
+use crate::{Result, format::decode_error::Refusal};
 
 impl LexicalIndex {
     /// The index of the rows of `parts` that are named with them, in ascending order, as if it

@@ -6,7 +6,7 @@ use std::ops::Deref;
 
 use stable_deref_trait::StableDeref;
 
-use crate::array::Array;
+use crate::format::column::Array;
 
 /// Bytes that stay where they are when this is moved.
 pub(super) struct Stable(Array<u8>);

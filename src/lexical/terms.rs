@@ -10,7 +10,7 @@ use super::{
     stop::is_stop_word,
     words::{words, written},
 };
-use crate::{Language, chunk};
+use crate::{Language, text};
 
 /// What a part of a compound counts, where its word counts 1.
 const PART_WEIGHT: f32 = 0.5;
@@ -43,7 +43,7 @@ impl Terms {
     /// The groups of `question`, in their order; of a question as long as a book the first
     /// [`MAX_GROUPS`]. A word that comes again counts once, also in another form.
     pub(crate) fn of(question: &str, analyzer: &mut Analyzer) -> Self {
-        let language = chunk::guess_language(question);
+        let language = text::guess_language(question);
         let mut gathered = Gathered::default();
         for place in words(question) {
             if gathered.groups.len() >= MAX_GROUPS {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::files::{contents, json, optional, unread};
+use super::model_files::{contents, json, optional, unread};
 use crate::Result;
 
 /// The file of all weights, or what names the files that they are in.

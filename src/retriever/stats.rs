@@ -7,8 +7,7 @@ use tracing::instrument;
 
 use crate::{
     Error, GraphReport, Result, Retriever,
-    segment::LiveSegment,
-    store::{self, Store},
+    store::{self, Store, segment::LiveSegment},
 };
 
 /// What a corpus consists of.

@@ -6,10 +6,8 @@ use serde::Serialize;
 use tracing::{Span, field, instrument};
 use xxhash_rust::xxh3::xxh3_128;
 
-use crate::{
-    Article, EmbedReport, Error, Result, Retriever,
-    retriever::absorb::{Absorbed, Among},
-};
+use super::ingest::{Absorbed, Among};
+use crate::{Article, EmbedReport, Error, Result, Retriever};
 
 /// What [`Retriever::sync`] or [`Retriever::upsert`] came to.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]

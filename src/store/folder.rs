@@ -11,8 +11,10 @@ use std::{
 
 use crate::{
     Error, Result,
-    array::Map,
-    sections::{self, FileId, Kind, Part},
+    format::{
+        column::Map,
+        sections::{self, FileId, Kind, Part},
+    },
 };
 
 /// A folder that exists.

@@ -2,17 +2,19 @@
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
+use super::{
+    Manifest, Questions, about, calibration_file,
+    file_names::{MANIFEST, name_of},
+    folder::Folder,
+    segment::{LiveSegment, Segment},
+};
 use crate::{
     Error, Result,
-    index::as_rows,
-    refusal::{Refusal, require},
-    sections::{FileId, Kind, Sections, Tag},
-    segment::{LiveSegment, Segment},
-    store::{
-        Manifest, Questions, about, calibration,
-        folder::Folder,
-        names::{MANIFEST, name_of},
+    format::{
+        decode_error::{Refusal, require},
+        sections::{FileId, Kind, Sections, Tag},
     },
+    vector::as_rows,
 };
 
 /// A generation with its segments.
@@ -144,7 +146,7 @@ fn open_all(
     let Some(file) = manifest.calibration else { return Ok((segments, None)) };
     let sections = open_file(folder, Kind::Calibration, file)?;
     let about = |refusal: Refusal| refusal.about(sections.map().path().display());
-    let (questions, mut graphs) = calibration::read(&sections, manifest.dim).map_err(about)?;
+    let (questions, mut graphs) = calibration_file::read(&sections, manifest.dim).map_err(about)?;
     for segment in &mut segments {
         let number = segment.segment().id().map(|file| file.number);
         segment.set_calibration(number.and_then(|number| graphs.remove(&number)));

@@ -4,9 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Chunker, Embedder, Error, HnswParams, IndexChoice, ModelIdentity, Result,
-    refusal::{Refusal, require},
-    sections::{FileId, Kind, Sections, Tag},
-    store::codec,
+    format::{
+        codec,
+        decode_error::{Refusal, require},
+        sections::{FileId, Kind, Sections, Tag},
+    },
 };
 
 /// A generation: its segments, and how articles come in.

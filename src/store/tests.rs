@@ -8,11 +8,11 @@ use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
+    file_names::{LOCK, MANIFEST, name_of},
     folder::{
         Step,
         faults::{Change, Faults},
     },
-    names::{LOCK, MANIFEST, name_of},
     read,
 };
 use crate::{Article, Error, Hits, Query, Result, Retriever, Searcher, Vectors};

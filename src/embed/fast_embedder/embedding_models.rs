@@ -1,0 +1,286 @@
+//! The retrieval models that can be loaded by name, and what each of them wants.
+
+use crate::{
+    Error, Pooling, Result,
+    onnx::{self, Engine, hub_embedder},
+};
+
+/// A retrieval model that [`FastEmbedder::from_name`](crate::FastEmbedder::from_name) loads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PretrainedModel {
+    /// Its name, that of fastembed's list for models in ONNX Runtime; those that end in `Q` or
+    /// `Q4` are smaller forms of others.
+    pub name: &'static str,
+    /// Repository of the model's authors on the hub.
+    pub code: &'static str,
+    /// Dimension of its vectors.
+    pub dim: usize,
+    /// The most tokens it reads, with special tokens and prefix; models that candle runs are
+    /// asked for less without [`max_length`](crate::FastEmbedderBuilder::max_length).
+    pub max_length: usize,
+    /// How token vectors become the vector of a text.
+    pub pooling: Pooling,
+    /// What is put before a query.
+    pub query_prefix: &'static str,
+    /// What is put before a passage.
+    pub passage_prefix: &'static str,
+    /// The languages it was trained for.
+    pub languages: &'static str,
+    /// Licence of its weights: an SPDX identifier, or the name of its terms.
+    pub licence: &'static str,
+    /// About how much is downloaded, in megabytes: weights times their width, and the tokenizer.
+    pub megabytes: u32,
+    /// How its numbers are rounded.
+    pub quantization: Quantization,
+    /// What runs it.
+    pub engine: Engine,
+    /// Whether its weights are in several files; not looked at for ONNX models.
+    pub(super) is_sharded: bool,
+}
+
+/// How a model's numbers are rounded to make it smaller and faster.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Quantization {
+    /// Not at all: 32 bits each, but for the files of Qwen3 models, whose authors wrote 16.
+    #[default]
+    None,
+    /// Only the weights, to 16 bits or fewer.
+    Static,
+    /// Weights, and while it runs what flows through it, by the range of all that is in a run.
+    /// Texts run alone then, so that a vector does not depend on other texts.
+    Dynamic,
+}
+
+const EN: &str = "English";
+const ZH: &str = "Chinese";
+
+const APACHE: &str = "Apache-2.0";
+const MIT: &str = "MIT";
+const GEMMA: &str = "Gemma Terms of Use";
+
+/// The instruction of the English BGE, mxbai and Arctic models.
+const SEARCH_PASSAGES: &str = "Represent this sentence for searching relevant passages: ";
+
+const fn cls(
+    name: &'static str,
+    code: &'static str,
+    dim: usize,
+    max_length: usize,
+    languages: &'static str,
+) -> PretrainedModel {
+    let (query_prefix, passage_prefix, pooling) = ("", "", Pooling::Cls);
+    let (licence, megabytes, quantization) = ("", 0, Quantization::None);
+    PretrainedModel {
+        name,
+        code,
+        dim,
+        max_length,
+        pooling,
+        query_prefix,
+        passage_prefix,
+        languages,
+        licence,
+        megabytes,
+        quantization,
+        engine: Engine::OnnxRuntime,
+        is_sharded: false,
+    }
+}
+
+const fn mean(
+    name: &'static str,
+    code: &'static str,
+    dim: usize,
+    max_length: usize,
+    languages: &'static str,
+) -> PretrainedModel {
+    let pooling = Pooling::Mean;
+    PretrainedModel { pooling, ..cls(name, code, dim, max_length, languages) }
+}
+
+/// A Qwen3 embedding model: its prefix is that of its card for search on the web.
+const fn qwen3(name: &'static str, code: &'static str, dim: usize) -> PretrainedModel {
+    PretrainedModel {
+        pooling: Pooling::LastToken,
+        engine: Engine::Candle,
+        query_prefix: "Instruct: Given a web search query, retrieve relevant passages that \
+                       answer the query\nQuery:",
+        ..cls(name, code, dim, 32_768, "over 100 languages")
+    }
+}
+
+impl PretrainedModel {
+    const fn prefixed(self, query_prefix: &'static str, passage_prefix: &'static str) -> Self {
+        Self { query_prefix, passage_prefix, ..self }
+    }
+
+    const fn files(self, licence: &'static str, megabytes: u32) -> Self {
+        Self { licence, megabytes, ..self }
+    }
+
+    const fn sharded(self) -> Self {
+        Self { is_sharded: true, ..self }
+    }
+
+    const fn quantized(self, quantization: Quantization) -> Self {
+        Self { quantization, ..self }
+    }
+}
+
+/// The models that candle runs, which are known without it, too.
+///
+/// # Source
+///
+/// As of [`MODELS`].
+const QWEN3: [PretrainedModel; 3] = [
+    qwen3("Qwen3Embedding06B", "Qwen/Qwen3-Embedding-0.6B", 1024).files(APACHE, 1_200),
+    qwen3("Qwen3Embedding4B", "Qwen/Qwen3-Embedding-4B", 2560).files(APACHE, 8_050).sharded(),
+    qwen3("Qwen3Embedding8B", "Qwen/Qwen3-Embedding-8B", 4096).files(APACHE, 15_150).sharded(),
+];
+
+/// fastembed's text models, the multilingual ones first, without `ClipVitB32`, whose vectors
+/// compare texts with images, and the Qwen3 models that it runs in candle.
+///
+/// # Source
+///
+/// The model cards of the repositories named. Sizes are of float weights of the count that the
+/// card states, of a quarter of that for the dynamically quantised, and of half for fastembed's
+/// other forms but `Q4` and of Qwen3, which has 16 bits each.
+#[rustfmt::skip]
+pub(super) static MODELS: &[PretrainedModel] = &[
+    mean("MultilingualE5Small", "intfloat/multilingual-e5-small", 384, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 490),
+    mean("MultilingualE5Base", "intfloat/multilingual-e5-base", 768, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 1_130),
+    mean("MultilingualE5Large", "intfloat/multilingual-e5-large", 1024, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 2_260),
+    mean("EmbeddingGemma300M", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 1_260),
+    mean("EmbeddingGemma300MQ", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 330).quantized(Quantization::Dynamic),
+    mean("EmbeddingGemma300MQ4", "google/embeddinggemma-300m", 768, 2048, "over 100 languages").prefixed("task: search result | query: ", "title: none | text: ").files(GEMMA, 220).quantized(Quantization::Static),
+    cls("BGEM3", "BAAI/bge-m3", 1024, 8192, "over 100 languages").files(MIT, 2_290),
+    #[cfg(feature = "qwen3")]
+    QWEN3[0],
+    #[cfg(feature = "qwen3")]
+    QWEN3[1],
+    #[cfg(feature = "qwen3")]
+    QWEN3[2],
+    mean("ParaphraseMLMiniLML12V2", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages").files(APACHE, 490),
+    mean("ParaphraseMLMiniLML12V2Q", "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2", 384, 128, "50 languages").files(APACHE, 250).quantized(Quantization::Static),
+    mean("ParaphraseMLMpnetBaseV2", "sentence-transformers/paraphrase-multilingual-mpnet-base-v2", 768, 128, "50 languages").files(APACHE, 1_130),
+    mean("AllMiniLML6V2", "sentence-transformers/all-MiniLM-L6-v2", 384, 256, EN).files(APACHE, 91),
+    mean("AllMiniLML6V2Q", "sentence-transformers/all-MiniLM-L6-v2", 384, 256, EN).files(APACHE, 24).quantized(Quantization::Dynamic),
+    mean("AllMiniLML12V2", "sentence-transformers/all-MiniLM-L12-v2", 384, 128, EN).files(APACHE, 134),
+    mean("AllMiniLML12V2Q", "sentence-transformers/all-MiniLM-L12-v2", 384, 128, EN).files(APACHE, 35).quantized(Quantization::Dynamic),
+    mean("AllMpnetBaseV2", "sentence-transformers/all-mpnet-base-v2", 768, 384, EN).files(APACHE, 440),
+    cls("BGESmallENV15", "BAAI/bge-small-en-v1.5", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 134),
+    cls("BGESmallENV15Q", "BAAI/bge-small-en-v1.5", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 67).quantized(Quantization::Static),
+    cls("BGEBaseENV15", "BAAI/bge-base-en-v1.5", 768, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 440),
+    cls("BGEBaseENV15Q", "BAAI/bge-base-en-v1.5", 768, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 220).quantized(Quantization::Static),
+    cls("BGELargeENV15", "BAAI/bge-large-en-v1.5", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 1_340),
+    cls("BGELargeENV15Q", "BAAI/bge-large-en-v1.5", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(MIT, 670).quantized(Quantization::Static),
+    cls("BGESmallZHV15", "BAAI/bge-small-zh-v1.5", 512, 512, ZH).prefixed("为这个句子生成表示以用于检索相关文章：", "").files(MIT, 96),
+    cls("BGELargeZHV15", "BAAI/bge-large-zh-v1.5", 1024, 512, ZH).prefixed("为这个句子生成表示以用于检索相关文章：", "").files(MIT, 1_300),
+    mean("NomicEmbedTextV1", "nomic-ai/nomic-embed-text-v1", 768, 8192, EN).prefixed("search_query: ", "search_document: ").files(APACHE, 550),
+    mean("NomicEmbedTextV15", "nomic-ai/nomic-embed-text-v1.5", 768, 8192, EN).prefixed("search_query: ", "search_document: ").files(APACHE, 550),
+    mean("NomicEmbedTextV15Q", "nomic-ai/nomic-embed-text-v1.5", 768, 8192, EN).prefixed("search_query: ", "search_document: ").files(APACHE, 140).quantized(Quantization::Dynamic),
+    mean("ModernBertEmbedLarge", "lightonai/modernbert-embed-large", 1024, 8192, EN).prefixed("search_query: ", "search_document: ").files(APACHE, 1_580),
+    cls("MxbaiEmbedLargeV1", "mixedbread-ai/mxbai-embed-large-v1", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 1_340),
+    cls("MxbaiEmbedLargeV1Q", "mixedbread-ai/mxbai-embed-large-v1", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 340).quantized(Quantization::Dynamic),
+    cls("GTEBaseENV15", "Alibaba-NLP/gte-base-en-v1.5", 768, 8192, EN).files(APACHE, 550),
+    cls("GTEBaseENV15Q", "Alibaba-NLP/gte-base-en-v1.5", 768, 8192, EN).files(APACHE, 140).quantized(Quantization::Dynamic),
+    cls("GTELargeENV15", "Alibaba-NLP/gte-large-en-v1.5", 1024, 8192, EN).files(APACHE, 1_740),
+    cls("GTELargeENV15Q", "Alibaba-NLP/gte-large-en-v1.5", 1024, 8192, EN).files(APACHE, 440).quantized(Quantization::Dynamic),
+    mean("JinaEmbeddingsV2BaseEN", "jinaai/jina-embeddings-v2-base-en", 768, 8192, EN).files(APACHE, 550),
+    mean("JinaEmbeddingsV2BaseCode", "jinaai/jina-embeddings-v2-base-code", 768, 8192, "English and 30 programming languages").files(APACHE, 640),
+    cls("SnowflakeArcticEmbedXS", "Snowflake/snowflake-arctic-embed-xs", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 91),
+    cls("SnowflakeArcticEmbedXSQ", "Snowflake/snowflake-arctic-embed-xs", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 24).quantized(Quantization::Dynamic),
+    cls("SnowflakeArcticEmbedS", "Snowflake/snowflake-arctic-embed-s", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 134),
+    cls("SnowflakeArcticEmbedSQ", "Snowflake/snowflake-arctic-embed-s", 384, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 35).quantized(Quantization::Dynamic),
+    cls("SnowflakeArcticEmbedM", "Snowflake/snowflake-arctic-embed-m", 768, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 440),
+    cls("SnowflakeArcticEmbedMQ", "Snowflake/snowflake-arctic-embed-m", 768, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 110).quantized(Quantization::Dynamic),
+    cls("SnowflakeArcticEmbedMLong", "Snowflake/snowflake-arctic-embed-m-long", 768, 2048, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 550),
+    cls("SnowflakeArcticEmbedMLongQ", "Snowflake/snowflake-arctic-embed-m-long", 768, 2048, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 140).quantized(Quantization::Dynamic),
+    cls("SnowflakeArcticEmbedL", "Snowflake/snowflake-arctic-embed-l", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 1_340),
+    cls("SnowflakeArcticEmbedLQ", "Snowflake/snowflake-arctic-embed-l", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 340).quantized(Quantization::Dynamic),
+];
+
+/// The model of a name, its authors' repository or fastembed's repository; case does not matter.
+///
+/// A repository stands for the first model of the table that is in it, the one not quantised.
+///
+/// # Errors
+///
+/// [`Error::UnknownModel`] with the names of those that can be run, [`Error::Model`] if it is known
+/// and candle was left out, which it needs.
+pub(super) fn find(name: &str) -> Result<&'static PretrainedModel> {
+    let named = |candidate: &str| candidate.eq_ignore_ascii_case(name);
+    let hosted = |model: &PretrainedModel| {
+        hub_embedder(model.name).is_some_and(|hub| named(&hub.repository))
+    };
+    let find = |is_it: &dyn Fn(&PretrainedModel) -> bool| MODELS.iter().find(|model| is_it(model));
+    let left_out = || QWEN3.iter().find(|model| named(model.name) || named(model.code));
+    if cfg!(not(feature = "qwen3"))
+        && let Some(model) = left_out()
+    {
+        return Err(onnx::without_candle(model.name.to_owned()));
+    }
+    find(&|model| named(model.name))
+        .or_else(|| find(&|model| named(model.code)))
+        .or_else(|| find(&hosted))
+        .ok_or_else(|| Error::UnknownModel {
+            name: name.to_owned(),
+            known: MODELS.iter().map(|model| model.name.to_owned()).collect(),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_answers_to_its_name_and_both_repositories() {
+        for (name, expected) in [
+            ("multilinguale5small", "MultilingualE5Small"),
+            ("intfloat/multilingual-E5-small", "MultilingualE5Small"),
+            ("Qdrant/multilingual-e5-large-onnx", "MultilingualE5Large"),
+            ("sentence-transformers/all-MiniLM-L6-v2", "AllMiniLML6V2"),
+            ("Xenova/all-MiniLM-L6-v2", "AllMiniLML6V2Q"),
+            ("nomic-ai/nomic-embed-text-v1.5", "NomicEmbedTextV15"),
+        ] {
+            assert_eq!(find(name).unwrap().name, expected, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_qwen3_is_known_without_candle() {
+        for name in ["Qwen3Embedding06B", "qwen3embedding8b", "qwen/qwen3-embedding-4b"] {
+            let found = find(name);
+            assert_eq!(found.is_ok(), cfg!(feature = "qwen3"), "{name}: {found:?}");
+            match found {
+                Ok(model) => assert!(QWEN3.contains(model), "{name}"),
+                Err(error) => {
+                    assert!(error.to_string().contains("turn the feature `qwen3`"), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_model_is_described() {
+        for model in MODELS {
+            let PretrainedModel { name, licence, megabytes, quantization, .. } = model;
+            assert!(!licence.is_empty() && *megabytes > 20, "{name}");
+            let smaller = name.ends_with(['Q', '4']);
+            assert_eq!(*quantization != Quantization::None, smaller, "{name}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_name_is_answered_with_the_known_ones() {
+        for name in ["", "Multilingual", "ClipVitB32"] {
+            let Err(Error::UnknownModel { name: got, known }) = find(name) else {
+                panic!("{name} was found")
+            };
+            assert_eq!((got.as_str(), known.len()), (name, MODELS.len()));
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! The bytes of a model file, as `docs/MODEL_FORMAT.md` lays them out: which are valid, where each section lies.
+
+use std::ops::{Range, RangeInclusive};
+
+use xxhash_rust::xxh3::Xxh3;
+
+use crate::{
+    format::decode_error::{Refusal, require, require_version, u32_at, u64_at},
+    vector::kernel::Packing,
+};
+
+/// Not text, not UTF-8, and broken by newline conversion.
+const MAGIC: [u8; 8] = *b"\x89PSM\r\n\x1a\n";
+const OLDEST: u32 = 1;
+const NEWEST: u32 = 1;
+
+// Each offset is the end of the field before it.
+const VERSION_AT: usize = MAGIC.len();
+const RULES_AT: usize = VERSION_AT + size_of::<u32>();
+const POOLING_AT: usize = RULES_AT + size_of::<u32>();
+const DIM_AT: usize = POOLING_AT + size_of::<u32>();
+const BITS_AT: usize = DIM_AT + size_of::<u32>();
+const ROWS_AT: usize = BITS_AT + size_of::<u32>();
+const STARTS_AT: usize = ROWS_AT + size_of::<u32>();
+// Four bytes of zeros.
+const VOCABULARY_AT: usize = STARTS_AT + 2 * size_of::<u32>();
+const SCALES_AT: usize = VOCABULARY_AT + SPAN_LEN;
+const CODES_AT: usize = SCALES_AT + SPAN_LEN;
+const NAME_AT: usize = CODES_AT + SPAN_LEN;
+const NAME_END: usize = NAME_AT + 32;
+const HEADER_LEN: usize = 128;
+
+/// An offset and a length.
+const SPAN_LEN: usize = 2 * size_of::<u64>();
+const CHECKSUM_LEN: usize = size_of::<u64>();
+const ALIGN: usize = 64;
+
+const DIMS: Range<usize> = 2..4097;
+/// Sizes of scales: sums of some billions of such rows are neither infinite nor lost.
+const SCALES: RangeInclusive<f32> = 1.0 / SCALE_END..=SCALE_END;
+const SCALE_END: f32 = 18_446_744_073_709_551_616.0;
+
+/// How a text becomes words.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TextRules {
+    /// Rules 1.
+    Composed,
+    /// Rules 2.
+    Uncased,
+}
+
+/// What a piece that occurs several times counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Pooling {
+    /// Pooling 1: `1 + ln n`.
+    LogCount,
+    /// Pooling 2: `n`, so that the sum has the direction of the mean.
+    Mean,
+}
+
+/// Where the sections of a valid model file lie.
+pub(super) struct Layout {
+    /// Name of the model, for people.
+    pub(super) name: String,
+    /// Hash of everything but the name.
+    pub(super) hash: u128,
+    pub(super) rules: TextRules,
+    pub(super) pooling: Pooling,
+    /// Number of values in a row.
+    pub(super) dim: usize,
+    pub(super) packing: Packing,
+    /// Number of pieces that start a word: the first rows.
+    pub(super) starts: u32,
+    /// The front-coded pieces.
+    pub(super) vocabulary: Range<usize>,
+    /// The packed rows.
+    pub(super) codes: Range<usize>,
+    rows: u32,
+    scales: Range<usize>,
+    row_len: usize,
+}
+
+impl Layout {
+    /// Checks the whole of `bytes`, but for what the vocabulary section holds.
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+        let hash = check_envelope(bytes)?;
+        let dim = u32_at(bytes, DIM_AT) as usize;
+        require(DIMS.contains(&dim), "dimension")?;
+        let packing = Packing::of_bits(u32_at(bytes, BITS_AT));
+        let packing = packing.ok_or(Refusal::Corrupt("bits per value"))?;
+        let (rows, starts) = (u32_at(bytes, ROWS_AT), u32_at(bytes, STARTS_AT));
+        require(rows > starts, "number of rows")?;
+        let layout = Self {
+            name: name(bytes)?,
+            hash,
+            rules: text_rules(bytes)?,
+            pooling: pooling(bytes)?,
+            dim,
+            packing,
+            starts,
+            vocabulary: span(bytes, VOCABULARY_AT)?,
+            codes: span(bytes, CODES_AT)?,
+            rows,
+            scales: span(bytes, SCALES_AT)?,
+            row_len: packing.row_len(dim).ok_or(Refusal::Corrupt("dimension"))?,
+        };
+        layout.check_sections(bytes)?;
+        Ok(layout)
+    }
+
+    /// The row of a text without any known piece.
+    pub(super) fn unknown(&self) -> u32 {
+        self.rows - 1
+    }
+
+    /// The step between two codes of `row`.
+    pub(super) fn scale(&self, bytes: &[u8], row: u32) -> f32 {
+        f32::from_bits(u32_at(bytes, self.scales.start + row as usize * size_of::<f32>()))
+    }
+
+    /// The packed values of `row`.
+    pub(super) fn row<'b>(&self, bytes: &'b [u8], row: u32) -> &'b [u8] {
+        let start = self.codes.start + row as usize * self.row_len;
+        &bytes[start..start + self.row_len]
+    }
+
+    /// Checks that the sections are all that is there, with one scale and one vector with a
+    /// direction for every row.
+    fn check_sections(&self, bytes: &[u8]) -> Result<(), Refusal> {
+        let zeros = |range: Range<usize>| bytes[range].iter().all(|&byte| byte == 0);
+        require(zeros(STARTS_AT + size_of::<u32>()..VOCABULARY_AT), "unused part of the header")?;
+        require(zeros(NAME_END..HEADER_LEN), "unused part of the header")?;
+        let mut end = HEADER_LEN;
+        for section in [&self.vocabulary, &self.scales, &self.codes] {
+            require(section.start == end.next_multiple_of(ALIGN), "place of a section")?;
+            require(zeros(end..section.start), "bytes between sections")?;
+            end = section.end;
+        }
+        let checksum_at = bytes.len() - CHECKSUM_LEN;
+        require(end.next_multiple_of(ALIGN) == checksum_at, "length")?;
+        require(zeros(end..checksum_at), "bytes after the sections")?;
+        let rows = u64::from(self.rows);
+        require(self.scales.len() as u64 == rows * 4, "length of the scales")?;
+        require(self.codes.len() as u64 == rows * self.row_len as u64, "length of the codes")?;
+        let directed = |row| {
+            SCALES.contains(&self.scale(bytes, row).abs())
+                && !self.packing.is_zero(self.row(bytes, row))
+        };
+        require((0..self.rows).all(directed), "a row without a direction")
+    }
+}
+
+/// Checks magic, version and checksum; returns the hash of what the vectors depend on.
+fn check_envelope(bytes: &[u8]) -> Result<u128, Refusal> {
+    require(bytes.len() >= HEADER_LEN + CHECKSUM_LEN, "length")?;
+    require(bytes.starts_with(&MAGIC), "magic")?;
+    require_version(u32_at(bytes, VERSION_AT), OLDEST..=NEWEST)?;
+    let checksum_at = bytes.len() - CHECKSUM_LEN;
+    // The name comes last, so that one pass gives the hash without it and the checksum of all.
+    let mut state = Xxh3::new();
+    state.update(&bytes[..NAME_AT]);
+    state.update(&bytes[NAME_END..checksum_at]);
+    let hash = state.digest128();
+    state.update(&bytes[NAME_AT..NAME_END]);
+    require(u64_at(bytes, checksum_at) == state.digest(), "checksum")?;
+    Ok(hash)
+}
+
+fn text_rules(bytes: &[u8]) -> Result<TextRules, Refusal> {
+    match u32_at(bytes, RULES_AT) {
+        1 => Ok(TextRules::Composed),
+        2 => Ok(TextRules::Uncased),
+        _ => Err(Refusal::Corrupt("text rules")),
+    }
+}
+
+fn pooling(bytes: &[u8]) -> Result<Pooling, Refusal> {
+    match u32_at(bytes, POOLING_AT) {
+        1 => Ok(Pooling::LogCount),
+        2 => Ok(Pooling::Mean),
+        _ => Err(Refusal::Corrupt("pooling")),
+    }
+}
+
+/// The section whose offset and length are written at `at`.
+fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, Refusal> {
+    let body = (HEADER_LEN as u64, (bytes.len() - CHECKSUM_LEN) as u64);
+    let (start, len) = (u64_at(bytes, at), u64_at(bytes, at + size_of::<u64>()));
+    let end = start.checked_add(len).filter(|&end| start >= body.0 && end <= body.1);
+    let found = end.and_then(|end| Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?));
+    let found = found.filter(|found| found.start.is_multiple_of(ALIGN));
+    found.ok_or(Refusal::Corrupt("place of a section"))
+}
+
+fn name(bytes: &[u8]) -> Result<String, Refusal> {
+    let name = std::str::from_utf8(&bytes[NAME_AT..NAME_END]).ok();
+    let name = name.map(|name| name.trim_end_matches('\0')).filter(|name| !name.contains('\0'));
+    name.map(str::to_owned).ok_or(Refusal::Corrupt("name"))
+}

@@ -1,0 +1,57 @@
+//! Which of the known languages a text is in: the one home of `whatlang`.
+
+use whatlang::{Detector, Lang};
+
+use crate::{Language, text};
+
+/// How much of a text is read, in bytes.
+const READ: usize = 500;
+
+/// The language of `text`; `None` if it may be another one, or none can be told.
+///
+/// Function words at its beginning tell most texts at once. Others are compared with many
+/// languages, which takes longer than embedding them.
+pub(crate) fn detect(text: &str) -> Option<Language> {
+    text::guess_language(text).or_else(|| among_many(text))
+}
+
+fn among_many(text: &str) -> Option<Language> {
+    let read = &text[..text.floor_char_boundary(READ)];
+    let info = Detector::new().detect(read)?;
+    let language = match info.lang() {
+        Lang::Deu => Language::German,
+        Lang::Eng => Language::English,
+        _ => return None,
+    };
+    info.is_reliable().then_some(language)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn sentences_are_told_apart() {
+        let german = "Die Moore speichern mehr Kohlenstoff als alle Wälder der Erde zusammen.";
+        assert_eq!(detect(german), Some(Language::German));
+        let english = "Peat bogs store more carbon than all of the forests of the earth together.";
+        assert_eq!(detect(english), Some(Language::English));
+        assert_eq!(detect("Болота накапливают больше углерода, чем леса."), None);
+        assert_eq!(detect("1234 + 5"), None);
+        assert_eq!(detect(""), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_read(text in any::<String>()) {
+            detect(&text);
+        }
+
+        #[test]
+        fn a_long_text_is_cut_between_characters(text in "[äa€]{490,600}") {
+            detect(&text);
+        }
+    }
+}

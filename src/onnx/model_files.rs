@@ -1,0 +1,400 @@
+//! The files of one model: which they are, what they say of pooling and length, and their hash.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use memchr::memmem;
+use serde_json::Value;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{Engine, engine, onnx_graph::external_names, shards};
+use crate::{Cause, Error, Pooling, Result};
+
+/// Where exporters put the graph.
+const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
+
+/// Length of input where no file states one: that of BERT.
+const USUAL_LENGTH: usize = 512;
+
+/// Model types whose positions begin after the padding token's number.
+const SHIFTED_POSITIONS: [&str; 4] = ["roberta", "xlm-roberta", "camembert", "mpnet"];
+
+/// The contents of a model's files.
+#[derive(Clone)]
+pub(crate) struct ModelFiles {
+    folder: PathBuf,
+    pub(crate) engine: Engine,
+    /// Where the graph is.
+    pub(crate) graph: PathBuf,
+    /// Empty where there is no graph.
+    pub(crate) onnx: Vec<u8>,
+    /// Weights kept beside the graph, or without one, by file name.
+    pub(crate) external: Vec<(String, Vec<u8>)>,
+    weight_bytes: usize,
+    pub(crate) tokenizer: Vec<u8>,
+    pub(crate) config: Vec<u8>,
+    pub(crate) special_tokens_map: Vec<u8>,
+    pub(crate) tokenizer_config: Vec<u8>,
+    /// The output to read, where the graph has several and the first choice is wrong.
+    pub(crate) output: Option<&'static str>,
+}
+
+impl ModelFiles {
+    /// Reads a folder that holds one model with a graph, or a Qwen3 model, if what runs it passes
+    /// `check`, before its weights.
+    pub(crate) fn read_embedder(
+        folder: &Path,
+        check: impl FnOnce(Engine) -> Result<()>,
+    ) -> Result<Self> {
+        if graph_in(folder).is_some() || !shards::is_qwen3(folder)? {
+            return Self::read_checked(folder, check);
+        }
+        if cfg!(not(feature = "qwen3")) {
+            return Err(engine::without_candle(folder_name(folder)));
+        }
+        check(Engine::Candle)?;
+        Self::read_shards(folder, &shards::shards(folder)?)
+    }
+
+    /// Reads a folder that holds one model with a graph.
+    pub(crate) fn read(folder: &Path) -> Result<Self> {
+        Self::read_checked(folder, |_| Ok(()))
+    }
+
+    fn read_checked(folder: &Path, check: impl FnOnce(Engine) -> Result<()>) -> Result<Self> {
+        let graph = graph_in(folder).unwrap_or_else(|| folder.join(GRAPHS[0]));
+        // What is missing comes before what ONNX Runtime lacks.
+        fs::metadata(&graph).map_err(|error| unread(&graph, error))?;
+        let files = Self::without_weights(folder, Engine::OnnxRuntime)?;
+        check(files.engine)?;
+        let onnx = contents(&graph)?;
+        let named = external_names(&onnx).map_err(|source| unread(&graph, source))?;
+        let external: Vec<_> = named.iter().map(|name| graph.with_file_name(name)).collect();
+        files.with_weights(graph, onnx, &external)
+    }
+
+    /// Reads the graph, its external weights and the tokenizer's files in `folder`.
+    #[cfg(feature = "hub")]
+    pub(super) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
+        let files = Self::without_weights(folder, Engine::OnnxRuntime)?;
+        files.with_weights(graph.to_owned(), contents(graph)?, external)
+    }
+
+    /// Reads the weights in `shards` and what else a model without a graph has in `folder`.
+    pub(super) fn read_shards(folder: &Path, shards: &[PathBuf]) -> Result<Self> {
+        let files = Self::without_weights(folder, Engine::Candle)?;
+        files.with_weights(PathBuf::new(), Vec::new(), shards)
+    }
+
+    /// Reads what a model that `engine` runs has in `folder` beside its weights.
+    fn without_weights(folder: &Path, engine: Engine) -> Result<Self> {
+        let get = |name| contents(&folder.join(name));
+        let or_empty = |name| Ok(optional(&folder.join(name))?.unwrap_or_else(|| b"{}".to_vec()));
+        let (special_tokens_map, tokenizer_config) = match engine {
+            // The first repeats what tokenizer.json says; newer exporters do not write it.
+            Engine::OnnxRuntime => {
+                (or_empty("special_tokens_map.json")?, get("tokenizer_config.json")?)
+            }
+            // Only what it states of the length is read.
+            Engine::Candle => (Vec::new(), or_empty("tokenizer_config.json")?),
+        };
+        Ok(Self {
+            folder: folder.to_owned(),
+            engine,
+            graph: PathBuf::new(),
+            onnx: Vec::new(),
+            external: Vec::new(),
+            weight_bytes: 0,
+            tokenizer: get("tokenizer.json")?,
+            config: get("config.json")?,
+            special_tokens_map,
+            tokenizer_config,
+            output: None,
+        })
+    }
+
+    /// Adds the graph, if there is one, and reads the weights in `external`.
+    fn with_weights(self, graph: PathBuf, onnx: Vec<u8>, external: &[PathBuf]) -> Result<Self> {
+        let read = |path: &PathBuf| Ok((file_name(path), contents(path)?));
+        let external: Vec<_> = external.iter().map(read).collect::<Result<_>>()?;
+        let beside: usize = external.iter().map(|(_, bytes)| bytes.len()).sum();
+        Ok(Self { graph, weight_bytes: onnx.len() + beside, onnx, external, ..self })
+    }
+
+    /// How many classes the model says that it tells apart; `None` if it does not say.
+    pub(crate) fn labels(&self) -> Result<Option<usize>> {
+        let config = json(&self.folder.join("config.json"), &self.config)?;
+        let named = config["id2label"].as_object().map(serde_json::Map::len);
+        Ok(length(&config["num_labels"]).or(named))
+    }
+
+    /// Name of the folder.
+    pub(crate) fn name(&self) -> String {
+        folder_name(&self.folder)
+    }
+
+    /// Bytes of weights, as they are in the files.
+    pub(crate) fn weight_bytes(&self) -> usize {
+        self.weight_bytes
+    }
+
+    /// Drops the weights, where sessions read them from the graph's file.
+    pub(crate) fn forget_weights(&mut self) {
+        self.onnx = Vec::new();
+        self.external = Vec::new();
+    }
+
+    /// Whether the graph rounds what flows through it by the range of all that is in a run, so
+    /// that a text's vector depends on the texts beside it.
+    pub(crate) fn is_dynamically_quantized(&self) -> bool {
+        // The names of its operators are in the file as they are.
+        memmem::find(&self.onnx, b"DynamicQuantize").is_some()
+    }
+
+    /// The pooling that `1_Pooling/config.json` states; what is usual without that file.
+    pub(crate) fn pooling(&self) -> Result<Pooling> {
+        let path = self.folder.join("1_Pooling/config.json");
+        let usual = match self.engine {
+            Engine::OnnxRuntime => Pooling::Mean,
+            Engine::Candle => Pooling::LastToken,
+        };
+        let Some(bytes) = optional(&path)? else { return Ok(usual) };
+        let config = json(&path, &bytes)?;
+        let modes: Vec<&str> = match (&config["pooling_mode"], config.as_object()) {
+            (Value::String(mode), _) => vec![mode.as_str()],
+            (_, Some(fields)) => fields
+                .iter()
+                .filter(|(name, on)| {
+                    name.starts_with("pooling_mode_") && on.as_bool() == Some(true)
+                })
+                .map(|(name, _)| name.as_str())
+                .collect(),
+            _ => Vec::new(),
+        };
+        match (self.engine, &modes[..]) {
+            (Engine::OnnxRuntime, ["mean" | "pooling_mode_mean_tokens"]) => Ok(Pooling::Mean),
+            (Engine::OnnxRuntime, ["cls" | "pooling_mode_cls_token"]) => Ok(Pooling::Cls),
+            (Engine::Candle, ["lasttoken" | "pooling_mode_lasttoken"]) => Ok(Pooling::LastToken),
+            (engine, _) => {
+                let run = if engine == Engine::Candle { "`lasttoken`" } else { "`mean` and `cls`" };
+                Err(unread(&path, format!("pooling {modes:?} is not run, only {run}")))
+            }
+        }
+    }
+
+    /// The most tokens that the model has positions for; `None` if it does not say.
+    pub(crate) fn positions(&self) -> Result<Option<usize>> {
+        let config = json(&self.folder.join("config.json"), &self.config)?;
+        let shift = match config["model_type"].as_str() {
+            Some(kind) if SHIFTED_POSITIONS.contains(&kind) => {
+                length(&config["pad_token_id"]).unwrap_or(1) + 1
+            }
+            _ => 0,
+        };
+        let positions = ["max_position_embeddings", "n_positions"].map(|key| length(&config[key]));
+        Ok(positions.into_iter().flatten().min().map(|positions| positions.saturating_sub(shift)))
+    }
+
+    /// The length of input that the files state: the least of positions, tokenizer's limit
+    /// and sentence-transformers' limit.
+    pub(crate) fn max_length(&self) -> Result<usize> {
+        let tokenizer = json(&self.folder.join("tokenizer_config.json"), &self.tokenizer_config)?;
+        let path = self.folder.join("sentence_bert_config.json");
+        let sentence = match optional(&path)? {
+            Some(bytes) => length(&json(&path, &bytes)?["max_seq_length"]),
+            None => None,
+        };
+        let stated = [self.positions()?, length(&tokenizer["model_max_length"]), sentence];
+        Ok(stated.into_iter().flatten().min().unwrap_or(USUAL_LENGTH))
+    }
+
+    /// Makes `tokenizer_config.json` state `max_length`, which fastembed obeys before
+    /// its own setting, and a padding token, which it asks for and which we do not use.
+    pub(crate) fn state_length(&mut self, max_length: usize) -> Result<()> {
+        let path = self.folder.join("tokenizer_config.json");
+        let mut config = json(&path, &self.tokenizer_config)?;
+        let Some(fields) = config.as_object_mut() else {
+            return Err(unread(&path, "it is not a JSON object"));
+        };
+        fields.insert("model_max_length".to_owned(), max_length.into());
+        if fields.get("pad_token").is_none_or(Value::is_null) {
+            fields.insert("pad_token".to_owned(), "[PAD]".into());
+        }
+        self.tokenizer_config = config.to_string().into_bytes();
+        Ok(())
+    }
+
+    /// Hashes everything that vectors depend on: the files, and `settings` in words.
+    pub(crate) fn hash(&self, settings: &[String]) -> u128 {
+        let mut hasher = Xxh3::new();
+        let mut add = |part: &[u8]| {
+            // With its length before it, no part can be taken for the end of another.
+            hasher.update(&(part.len() as u64).to_le_bytes());
+            hasher.update(part);
+        };
+        add(&self.onnx);
+        for (name, bytes) in &self.external {
+            add(name.as_bytes());
+            add(bytes);
+        }
+        add(&self.tokenizer);
+        add(&self.special_tokens_map);
+        add(self.output.unwrap_or_default().as_bytes());
+        // A graph says itself what is computed.
+        if self.engine == Engine::Candle {
+            add(&self.config);
+        }
+        for setting in settings {
+            add(setting.as_bytes());
+        }
+        hasher.digest128()
+    }
+}
+
+/// A JSON number as a length; tokenizers without a limit state one of about 1e30.
+fn length(value: &Value) -> Option<usize> {
+    value.as_u64().and_then(|length| usize::try_from(length).ok()).filter(|n| *n <= 1 << 20)
+}
+
+/// The graph in a folder, if there is one.
+fn graph_in(folder: &Path) -> Option<PathBuf> {
+    GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists())
+}
+
+fn folder_name(folder: &Path) -> String {
+    file_name(&folder.canonicalize().unwrap_or_else(|_| folder.to_owned()))
+}
+
+pub(super) fn json(path: &Path, bytes: &[u8]) -> Result<Value> {
+    serde_json::from_slice(bytes).map_err(|source| unread(path, source))
+}
+
+pub(super) fn contents(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).map_err(|source| unread(path, source))
+}
+
+/// The contents of a file that need not be there.
+pub(super) fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unread(path, error)),
+    }
+}
+
+pub(super) fn unread(path: &Path, source: impl Into<Cause>) -> Error {
+    Error::ModelFile { path: path.to_owned(), source: source.into() }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error as _;
+
+    use super::*;
+
+    /// A folder whose files say what `texts` says; the rest is as small as can be.
+    fn folder(texts: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("1_Pooling")).unwrap();
+        let plain = ["model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json"];
+        for (name, text) in plain.map(|name| (name, "{}")).iter().chain(texts) {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+        folder
+    }
+
+    #[test]
+    fn the_shortest_stated_length_holds() {
+        let bert = r#"{"model_type": "bert", "max_position_embeddings": 512}"#;
+        let roberta =
+            r#"{"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1}"#;
+        let endless = r#"{"model_max_length": 1000000000000000019884624838656}"#;
+        for (config, tokenizer, sentence, expected) in [
+            ("{}", "{}", "{}", 512),
+            (bert, endless, "{}", 512),
+            (roberta, endless, "{}", 512),
+            (bert, r#"{"model_max_length": 384}"#, "{}", 384),
+            (bert, r#"{"model_max_length": 512}"#, r#"{"max_seq_length": 128}"#, 128),
+            (r#"{"n_positions": 2048}"#, r#"{"model_max_length": 8192}"#, "{}", 2048),
+        ] {
+            let folder = folder(&[
+                ("config.json", config),
+                ("tokenizer_config.json", tokenizer),
+                ("sentence_bert_config.json", sentence),
+            ]);
+            let files = ModelFiles::read(folder.path()).unwrap();
+            assert_eq!(files.max_length().unwrap(), expected, "{config} {tokenizer} {sentence}");
+        }
+    }
+
+    #[test]
+    fn pooling_is_read_in_both_spellings() {
+        let name = "1_Pooling/config.json";
+        for (config, expected) in [
+            (
+                r#"{"pooling_mode_cls_token": true, "pooling_mode_mean_tokens": false}"#,
+                Pooling::Cls,
+            ),
+            (
+                r#"{"pooling_mode_cls_token": false, "pooling_mode_mean_tokens": true}"#,
+                Pooling::Mean,
+            ),
+            (r#"{"pooling_mode": "cls"}"#, Pooling::Cls),
+        ] {
+            let folder = folder(&[(name, config)]);
+            assert_eq!(ModelFiles::read(folder.path()).unwrap().pooling().unwrap(), expected);
+        }
+        assert_eq!(ModelFiles::read(folder(&[]).path()).unwrap().pooling().unwrap(), Pooling::Mean);
+    }
+
+    #[test]
+    fn a_pooling_that_cannot_be_run_is_refused() {
+        for config in [r#"{"pooling_mode_lasttoken": true}"#, "{}", "[]"] {
+            let folder = folder(&[("1_Pooling/config.json", config)]);
+            let error = ModelFiles::read(folder.path()).unwrap().pooling().unwrap_err();
+            assert!(
+                matches!(&error, Error::ModelFile { path, .. } if path.ends_with("config.json"))
+            );
+            assert!(error.source().is_some());
+        }
+    }
+
+    #[test]
+    fn weights_beside_the_graph_are_read_and_hashed() {
+        let graph = "\x0a\x08location\x12\x09any.bytes and more";
+        let folder = folder(&[("model.onnx", graph), ("any.bytes", "weights")]);
+        let files = ModelFiles::read(folder.path()).unwrap();
+        assert_eq!(files.external, [("any.bytes".to_owned(), b"weights".to_vec())]);
+        assert_eq!(files.weight_bytes(), graph.len() + 7);
+        fs::write(folder.path().join("any.bytes"), "Weights").unwrap();
+        assert_ne!(files.hash(&[]), ModelFiles::read(folder.path()).unwrap().hash(&[]));
+    }
+
+    #[test]
+    fn weights_outside_of_the_folder_are_refused() {
+        for name in ["../secrets", "/etc/passwd", "a/b", "..", ""] {
+            let length = char::from(u8::try_from(name.len()).unwrap());
+            let graph = format!("\x0a\x08location\x12{length}{name}");
+            let folder = folder(&[("model.onnx", &graph)]);
+            assert!(
+                matches!(ModelFiles::read(folder.path()), Err(Error::ModelFile { .. })),
+                "{name}"
+            );
+        }
+        let cut = folder(&[("model.onnx", "\x0a\x08location\x12\x7fshort")]);
+        assert!(ModelFiles::read(cut.path()).is_err());
+    }
+
+    #[test]
+    fn the_hash_tells_settings_apart() {
+        let files = ModelFiles::read(folder(&[]).path()).unwrap();
+        let hash = |settings: [&str; 2]| files.hash(&settings.map(str::to_owned));
+        assert_eq!(hash(["a", "b"]), hash(["a", "b"]));
+        assert_ne!(hash(["a", "b"]), hash(["ab", ""]));
+    }
+}

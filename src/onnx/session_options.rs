@@ -1,0 +1,283 @@
+//! How a model is opened, whatever it is for: where it is, how much it reads at once, and how
+//! many sessions of how many threads run it.
+
+use std::{path::PathBuf, thread};
+
+#[cfg(feature = "hub")]
+use super::OnDownload;
+#[cfg(feature = "qwen3")]
+use super::candle;
+use super::{ExecutionProvider, ModelFiles, SessionSettings};
+use crate::{Cause, Error, Result, work::parallel::share_out};
+
+/// All sessions together hold no more weights than this, in bytes, unless the user sets their
+/// number; where they share their weights, their runs take no more.
+const BUDGET: usize = 4 << 30;
+
+/// Where a run of a single text is as fast as one of several, on a processor (`cargo bench
+/// --bench runs`).
+const RUN_TOKENS: usize = 192;
+
+/// The same on another device; not measured.
+const DEVICE_RUN_TOKENS: usize = 16_384;
+
+/// Where a model is.
+#[derive(Clone, Debug)]
+pub(crate) enum Source {
+    Folder(PathBuf),
+    #[cfg(feature = "hub")]
+    Name(String),
+}
+
+/// What a user may set for any model.
+#[derive(Clone, Debug)]
+pub(crate) struct Opening {
+    pub(crate) source: Source,
+    pub(crate) workers: Option<usize>,
+    pub(crate) threads: Option<usize>,
+    /// In tokens, with special ones.
+    pub(crate) max_length: Option<usize>,
+    /// What to run on, in the order of preference; on the processor where there are none.
+    pub(crate) providers: Vec<ExecutionProvider>,
+    #[cfg(feature = "hub")]
+    pub(crate) cache: Option<PathBuf>,
+    #[cfg(feature = "hub")]
+    pub(crate) on_download: Option<OnDownload>,
+}
+
+impl Opening {
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            workers: None,
+            threads: None,
+            max_length: None,
+            providers: Vec::new(),
+            #[cfg(feature = "hub")]
+            cache: None,
+            #[cfg(feature = "hub")]
+            on_download: None,
+        }
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        Error::check_setting("workers", self.workers.unwrap_or(1), 1.., "1 or more")?;
+        Error::check_setting("threads", self.threads.unwrap_or(1), 1.., "1 or more")
+    }
+
+    /// The longest input: what the user set, else `own`, which is the model's, as far as it has
+    /// positions and what runs it copes with them.
+    pub(crate) fn max_length(&self, files: &ModelFiles, own: usize) -> Result<usize> {
+        let positions = files.positions()?.unwrap_or(usize::MAX);
+        let usual = own.min(positions).min(files.engine.usual_length());
+        let max_length = self.max_length.unwrap_or(usual);
+        let allowed = "8 or more, and no more than the model has positions for";
+        Error::check_setting("max_length", max_length, 8..=positions, allowed)?;
+        Ok(max_length)
+    }
+
+    /// Tokens that texts of the same length have together in a run, at most, unless the user has
+    /// `given` another number; 0 for a model whose texts have to run `alone`.
+    pub(crate) fn run_tokens(&self, alone: bool, given: Option<usize>) -> usize {
+        match self.providers[..] {
+            _ if alone => 0,
+            [] => given.unwrap_or(RUN_TOKENS),
+            _ => given.unwrap_or(DEVICE_RUN_TOKENS),
+        }
+    }
+
+    /// Opens the sessions of the model `name` by `open`, at least one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if one does not open.
+    pub(crate) fn sessions<S: Send>(
+        &self,
+        name: &str,
+        mut files: ModelFiles,
+        max_length: usize,
+        open: impl Fn(ModelFiles, &SessionSettings) -> Result<S, Cause> + Sync,
+    ) -> Result<Vec<S>> {
+        files.state_length(max_length)?;
+        let (workers, settings) = self.workers(max_length, files.weight_bytes());
+        let threads = settings.threads;
+        let _span = tracing::debug_span!("open_sessions", model = name, workers, threads).entered();
+        let open = |files| open(files, &settings).map_err(|source| super::unrunnable(name, source));
+        // Two at a time: while one opens, it holds several copies of the weights.
+        let mut sessions = share_out(2, workers - 1, |_| open(files.clone()))?;
+        sessions.push(open(files)?);
+        Ok(sessions)
+    }
+
+    /// Opens one session of the model `name` by `open`, whose clones share its weights, and
+    /// returns as many as are wanted, at least one, with the threads that each of them is to have.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if it does not open, or is not run as it is configured.
+    #[cfg(feature = "qwen3")]
+    pub(crate) fn sharing_sessions<S: Clone>(
+        &self,
+        name: &str,
+        mut files: ModelFiles,
+        max_length: usize,
+        open: impl FnOnce(ModelFiles, &SessionSettings) -> Result<S, Cause>,
+    ) -> Result<(Vec<S>, usize)> {
+        let config = candle::config(name, &files.config)?;
+        files.config = config.to_string().into_bytes();
+        let run_bytes = candle::run_bytes(&config, max_length);
+        let (workers, settings) = self.workers(max_length, run_bytes);
+        let threads = settings.threads;
+        let _span = tracing::debug_span!("open_sessions", model = name, workers, threads).entered();
+        let first = open(files, &settings).map_err(|source| super::unrunnable(name, source))?;
+        Ok((vec![first; workers], threads))
+    }
+
+    /// How many sessions to open that hold so many bytes each, and their settings.
+    fn workers(&self, max_length: usize, session_bytes: usize) -> (usize, SessionSettings) {
+        let cores = thread::available_parallelism().map_or(1, usize::from);
+        // A device is kept busy by one session.
+        let wanted = self.workers.or((!self.providers.is_empty()).then_some(1));
+        let (workers, threads) = share(cores, session_bytes, wanted, self.threads);
+        (workers, SessionSettings { max_length, threads, providers: self.providers.clone() })
+    }
+}
+
+/// The settings that all builders of models have, which hold an `opening`.
+macro_rules! opening_settings {
+    () => {
+        /// The most sessions to open, 1 or more; each holds the weights once, but for models
+        /// that candle runs, whose sessions share them.
+        ///
+        /// `workers` times [`threads`](Self::threads) is never above the cores: fewer sessions
+        /// are opened then.
+        /// Without this setting there is one for every core, but no more than fit in 4 GiB of
+        /// weights; or, for models that candle runs, no more than have runs of up to
+        /// [`max_length`](Self::max_length) tokens within 4 GiB: about 768 MiB each at 2,048 tokens
+        /// and 16 heads, and in proportion to the heads and to the square of the length.
+        #[must_use]
+        pub fn workers(mut self, workers: usize) -> Self {
+            self.opening.workers = Some(workers);
+            self
+        }
+
+        /// Threads inside each session, 1 or more, at most the cores.
+        ///
+        /// Without this setting it is 1, or the cores that too few sessions would leave idle
+        /// if memory limits them. Sessions of one thread give the most texts per second;
+        /// threads shorten the wait for one text.
+        #[must_use]
+        pub fn threads(mut self, threads: usize) -> Self {
+            self.opening.threads = Some(threads);
+            self
+        }
+
+        /// What runs the model, first the one to prefer, instead of the processor.
+        ///
+        /// Without [`workers`](Self::workers) there is one session then, and up to 16,384 tokens
+        /// share a run. Vectors and scores differ in their last bits from those of a processor,
+        /// under the same identity.
+        #[must_use]
+        pub fn providers(mut self, providers: &[crate::ExecutionProvider]) -> Self {
+            self.opening.providers = providers.to_vec();
+            self
+        }
+
+        /// Folder that models loaded by name are kept in, instead of the one described at
+        /// [`FastEmbedder::from_name`](crate::FastEmbedder::from_name).
+        #[cfg(feature = "hub")]
+        #[must_use]
+        pub fn cache(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
+            self.opening.cache = Some(folder.into());
+            self
+        }
+
+        /// Calls `tell` while files are downloaded: at the start of each, after each megabyte and at
+        /// its end.
+        ///
+        /// What was downloaded of a file is kept if the download breaks off, and the next one goes on
+        /// from there. It cannot be cancelled.
+        #[cfg(feature = "hub")]
+        #[must_use]
+        pub fn on_download(
+            mut self,
+            tell: impl Fn(crate::Download) + Send + Sync + 'static,
+        ) -> Self {
+            self.opening.on_download = Some(crate::onnx::OnDownload(std::sync::Arc::new(tell)));
+            self
+        }
+    };
+}
+
+pub(crate) use opening_settings;
+
+/// How many sessions of how many threads run on `cores`, given what the user wants.
+fn share(
+    cores: usize,
+    session_bytes: usize,
+    workers: Option<usize>,
+    threads: Option<usize>,
+) -> (usize, usize) {
+    let affordable = (BUDGET / session_bytes.max(1)).clamp(1, cores);
+    let threads = threads.unwrap_or_else(|| if workers.is_some() { 1 } else { cores / affordable });
+    let threads = threads.min(cores);
+    (workers.unwrap_or(affordable).min(cores / threads), threads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MB: usize = 1 << 20;
+
+    #[test]
+    fn small_models_get_one_session_per_core() {
+        assert_eq!(share(2, 90 * MB, None, None), (2, 1));
+        assert_eq!(share(16, 90 * MB, None, None), (16, 1));
+        assert_eq!(share(16, 90 * MB, None, Some(4)), (4, 4));
+    }
+
+    #[test]
+    fn large_models_get_the_cores_as_threads() {
+        assert_eq!(share(16, 1_100 * MB, None, None), (3, 5));
+        assert_eq!(share(16, 9_000 * MB, None, None), (1, 16));
+    }
+
+    /// Of a size with 16 heads, and one with 32.
+    #[test]
+    #[cfg(feature = "qwen3")]
+    fn long_runs_get_the_cores_as_threads() {
+        for (heads, tokens, expected) in [
+            (16, 512, (16, 1)),
+            (16, 2_048, (5, 3)),
+            (32, 2_048, (2, 8)),
+            (16, 4_096, (1, 16)),
+            (16, 32_768, (1, 16)),
+        ] {
+            let config = serde_json::json!({ "num_attention_heads": heads });
+            let bytes = candle::run_bytes(&config, tokens);
+            assert_eq!(share(16, bytes, None, None), expected, "{heads} {tokens}");
+            assert_eq!(share(16, bytes, Some(16), None), (16, 1));
+        }
+        // At least what was measured, and not twice that.
+        let config = serde_json::json!({ "num_attention_heads": 16 });
+        for (tokens, measured) in [(2_048, 650 * MB), (4_096, 2_370 * MB)] {
+            let bytes = candle::run_bytes(&config, tokens);
+            assert!((measured..2 * measured).contains(&bytes), "{tokens}: {bytes}");
+        }
+    }
+
+    #[test]
+    fn never_more_threads_than_cores() {
+        for cores in 1..=9 {
+            for workers in [None, Some(1), Some(3), Some(99)] {
+                for threads in [None, Some(1), Some(2), Some(99)] {
+                    for bytes in [0, 90 * MB, 1_100 * MB, usize::MAX] {
+                        let (workers, threads) = share(cores, bytes, workers, threads);
+                        assert!(workers >= 1 && threads >= 1 && workers * threads <= cores);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Cross-encoders, run by fastembed over ONNX Runtime.
+
+mod reranker_builder;
+#[cfg(feature = "hub")]
+mod reranker_models;
+
+use std::{cmp::Reverse, fmt, path::PathBuf};
+
+use tracing::instrument;
+
+use super::Reranker;
+use crate::{
+    Error, LongTexts, ModelIdentity, Result,
+    onnx::{Pool, RerankSession, Tokens, runs},
+    work::parallel::share_out,
+};
+
+pub use reranker_builder::FastRerankerBuilder;
+#[cfg(feature = "hub")]
+pub use reranker_models::RerankerModel;
+
+/// Calls that together keep all sessions busy: each is spread over all of them, and the others
+/// fill those that it leaves idle.
+const USEFUL_CALLS: usize = 4;
+
+/// A cross-encoder that runs in ONNX Runtime.
+///
+/// The passages of a call are spread over all sessions, and only pairs of question and passage
+/// that have the same length in tokens share a run of the model, up to 192 tokens together: as
+/// with [`FastEmbedder`](crate::FastEmbedder), nothing is padded, and a score depends on its
+/// passage and question alone. ONNX Runtime is found as described there.
+///
+/// A passage that is too long beside the question is [split](LongTexts::Split), and its score is
+/// the best of its pieces', or [cut](LongTexts::Cut), as the builder says.
+///
+/// # Examples
+///
+/// ```no_run
+/// use passim::{FastReranker, Query, Retriever};
+///
+/// let reranker = FastReranker::from_folder("models/my-cross-encoder")?;
+/// let retriever = Retriever::builder().reranker(reranker).open("index")?;
+/// let hits = retriever.search(Query::new("Wann fährt der Nachtzug?").k(5).rerank(50))?;
+/// # Ok::<(), passim::Error>(())
+/// ```
+///
+/// # Source
+///
+/// The best piece counts for a long passage: Dai & Callan (2019), "Deeper Text Understanding for
+/// IR with Contextual Neural Language Modeling", `MaxP`.
+pub struct FastReranker {
+    identity: ModelIdentity,
+    /// Length of the input, without the special tokens of a pair.
+    room: usize,
+    long_texts: LongTexts,
+    /// Tokens that pairs of the same length have together in a run, at most; 0 if no pair may
+    /// share a run with another.
+    run_tokens: usize,
+    tokens: Tokens,
+    sessions: Pool<RerankSession>,
+}
+
+impl FastReranker {
+    /// Loads an ONNX model from a folder, with the settings of [`FastRerankerBuilder`] at their
+    /// defaults.
+    ///
+    /// The folder is as described at [`FastEmbedder::from_folder`](crate::FastEmbedder::from_folder);
+    /// the graph's output is named `logits` and has the shape `[batch, 1]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::Runtime`] if
+    /// ONNX Runtime is not there, [`Error::Model`] if it does not run the model.
+    pub fn from_folder(folder: impl Into<PathBuf>) -> Result<Self> {
+        FastRerankerBuilder::from_folder(folder).build()
+    }
+
+    /// Loads one of [`models`](Self::models), with the settings of [`FastRerankerBuilder`] at
+    /// their defaults.
+    ///
+    /// `name` is the model's name, such as `BGERerankerV2M3`, or its repository; case does not
+    /// matter. Files are cached and downloaded as described at
+    /// [`FastEmbedder::from_name`](crate::FastEmbedder::from_name).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownModel`] if there is no such model, [`Error::Runtime`] if ONNX Runtime
+    /// is not there, [`Error::Model`] if the files cannot be downloaded or run.
+    #[cfg(feature = "hub")]
+    pub fn from_name(name: impl Into<String>) -> Result<Self> {
+        FastRerankerBuilder::from_name(name).build()
+    }
+
+    /// The models that can be loaded by name, the multilingual ones first.
+    #[cfg(feature = "hub")]
+    #[must_use]
+    pub fn models() -> &'static [RerankerModel] {
+        &reranker_models::MODELS
+    }
+
+    /// The most tokens that question and passage have together without the passage being split
+    /// or cut.
+    #[must_use]
+    pub fn max_tokens(&self) -> usize {
+        self.room
+    }
+
+    /// The pieces of all passages, by their lengths.
+    fn pairs<'t>(&self, query: &str, passages: &[&'t str]) -> Result<Vec<Pair<'t>>> {
+        let (asked, limit) = (self.tokens.count(query)?, self.room / 2);
+        if asked > limit {
+            return Err(Error::QueryTooLong { tokens: asked, limit });
+        }
+        let (mut pairs, mut cut) = (Vec::with_capacity(passages.len()), 0);
+        for (passage, text) in passages.iter().enumerate() {
+            let pieces = match self.long_texts {
+                LongTexts::Split => self.tokens.pieces(text, self.room - asked)?,
+                LongTexts::Cut => {
+                    let (beginning, tokens) = self.tokens.beginning(text, self.room - asked)?;
+                    cut += usize::from(beginning.len() < text.len());
+                    vec![(beginning, tokens)]
+                }
+            };
+            let pair = |(text, tokens)| Pair { passage, text, tokens: asked + tokens };
+            pairs.extend(pieces.into_iter().map(pair));
+        }
+        if cut > 0 {
+            tracing::warn!(cut, "passages were cut: the reranker reads only their beginning");
+        }
+        // Longest first: no session is left with a long run when the others have finished.
+        pairs.sort_by_key(|pair| Reverse(pair.tokens));
+        Ok(pairs)
+    }
+}
+
+/// A piece of a passage, as it is read after the question.
+struct Pair<'t> {
+    /// Which passage it is of.
+    passage: usize,
+    text: &'t str,
+    /// Together with the question.
+    tokens: usize,
+}
+
+impl Reranker for FastReranker {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    #[instrument(name = "rerank", level = "debug", skip_all, fields(passages = passages.len()))]
+    fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
+        let pairs = self.pairs(query, passages)?;
+        let runs: Vec<&[Pair]> = runs(&pairs, |pair| pair.tokens, self.run_tokens).collect();
+        let by_run = share_out(self.sessions.len(), runs.len(), |run| {
+            let texts: Vec<&str> = runs[run].iter().map(|pair| pair.text).collect();
+            self.sessions.run(|session| session.score(query, &texts)).map_err(Error::Rerank)
+        })?;
+        let mut scores = vec![f32::NEG_INFINITY; passages.len()];
+        for (pair, score) in runs.into_iter().flatten().zip(by_run.into_iter().flatten()) {
+            if !score.is_finite() {
+                return Err(Error::Rerank(format!("a score is {score}").into()));
+            }
+            scores[pair.passage] = scores[pair.passage].max(score);
+        }
+        Ok(scores)
+    }
+
+    fn max_workers(&self) -> usize {
+        self.sessions.len().min(USEFUL_CALLS)
+    }
+}
+
+impl fmt::Debug for FastReranker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FastReranker")
+            .field("identity", &self.identity)
+            .field("max_tokens", &self.room)
+            .field("long_texts", &self.long_texts)
+            .field("workers", &self.sessions.len())
+            .finish_non_exhaustive()
+    }
+}

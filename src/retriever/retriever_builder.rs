@@ -1,0 +1,374 @@
+//! The settings of a retriever, checked in one place before any work is done.
+
+use std::{fmt, path::Path, sync::Arc};
+
+use super::{
+    Settings,
+    searcher::{Shared, Snapshot, Source},
+    verify_model::{check_probes, probes},
+};
+use crate::{
+    Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
+    Retriever, Searcher, StaticEmbedder,
+    store::{self, Manifest, Store},
+};
+
+/// Settings for a [`Retriever`]; they are checked when it is made.
+///
+/// # Examples
+///
+/// ```
+/// use passim::{Chunker, Retriever};
+///
+/// let retriever = Retriever::builder()
+///     .chunker(Chunker::default().max_tokens(120))
+///     .progress(|progress| eprintln!("{} of {}", progress.done, progress.total))
+///     .in_memory()?;
+/// assert_eq!(retriever.passages(), 0);
+/// # Ok::<(), passim::Error>(())
+/// ```
+pub struct RetrieverBuilder {
+    embedder: Option<Arc<dyn Embedder>>,
+    reranker: Option<Arc<dyn Reranker>>,
+    chunker: Option<Chunker>,
+    index: Option<IndexChoice>,
+    workers: Option<usize>,
+    checkpoint: usize,
+    probes: bool,
+    progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
+    cancel: Cancel,
+    cache: CacheChoice,
+}
+
+/// Where vectors of texts are kept for when the texts come again.
+#[derive(Debug)]
+enum CacheChoice {
+    Nowhere,
+    /// In memory, or in a file in the folder of the index, within so many bytes.
+    Own {
+        bytes: usize,
+    },
+    Shared(EmbeddingCache),
+}
+
+impl Default for RetrieverBuilder {
+    fn default() -> Self {
+        Self {
+            embedder: None,
+            reranker: None,
+            chunker: None,
+            index: None,
+            workers: None,
+            checkpoint: 4_096,
+            probes: true,
+            progress: None,
+            cancel: Cancel::default(),
+            cache: CacheChoice::Nowhere,
+        }
+    }
+}
+
+impl fmt::Debug for RetrieverBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RetrieverBuilder")
+            .field("model", &self.embedder.as_ref().map(Embedder::identity))
+            .field("reranker", &self.reranker.as_ref().map(Reranker::identity))
+            .field("chunker", &self.chunker)
+            .field("index", &self.index)
+            .field("workers", &self.workers)
+            .field("checkpoint", &self.checkpoint)
+            .field("probes", &self.probes)
+            .field("cache", &self.cache)
+            .finish_non_exhaustive()
+    }
+}
+
+impl RetrieverBuilder {
+    /// The embedding model; without this call the bundled one.
+    #[must_use]
+    pub fn embedder(mut self, embedder: impl Embedder + 'static) -> Self {
+        self.embedder = Some(Arc::new(embedder));
+        self
+    }
+
+    /// The model that [reranks](crate::Query::rerank) what a search finds; without this call
+    /// there is none. It is not part of the index.
+    #[must_use]
+    pub fn reranker(mut self, reranker: impl Reranker + 'static) -> Self {
+        self.reranker = Some(Arc::new(reranker));
+        self
+    }
+
+    /// How articles are cut into passages; without this call as the index that is opened
+    /// says, or by default.
+    ///
+    /// Articles that are in the index keep their passages until they change, or until
+    /// [`Retriever::sync`] or [`Retriever::upsert`] is given them again.
+    #[must_use]
+    pub fn chunker(mut self, chunker: Chunker) -> Self {
+        self.chunker = Some(chunker);
+        self
+    }
+
+    /// Which index is built over the passages; without this call as the index that is opened
+    /// says, or by default.
+    #[must_use]
+    pub fn index(mut self, index: IndexChoice) -> Self {
+        self.index = Some(index);
+        self
+    }
+
+    /// Threads to embed on, 1 or more; without this call as many as the model can use.
+    #[must_use]
+    pub fn workers(mut self, workers: usize) -> Self {
+        self.workers = Some(workers);
+        self
+    }
+
+    /// After how many new passages [`Retriever::sync`] commits what it has, 1 or more; 4,096
+    /// without this call.
+    #[must_use]
+    pub fn checkpoint(mut self, passages: usize) -> Self {
+        self.checkpoint = passages;
+        self
+    }
+
+    /// Whether opening an index embeds a few texts, to see that the model still gives the
+    /// vectors that it gave when the index was made; true without this call.
+    #[must_use]
+    pub fn probes(mut self, probes: bool) -> Self {
+        self.probes = probes;
+        self
+    }
+
+    /// Called while articles are embedded, after every batch and from the thread that embedded
+    /// it, and while [`Retriever::commit`] links vectors into a graph, at the latest after every
+    /// 4,096: [`Progress::phase`] says which.
+    #[must_use]
+    pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Box::new(progress));
+        self
+    }
+
+    /// A handle that ends adding, committing and calibrating: between batches while texts are
+    /// embedded, between vectors while they are linked, between questions while the recall
+    /// is measured. Once it is used, all of these fail until it is [reset](Cancel::reset).
+    #[must_use]
+    pub fn cancel(mut self, cancel: &Cancel) -> Self {
+        self.cancel = cancel.clone();
+        self
+    }
+
+    /// Keeps the vectors of what is embedded in an [`EmbeddingCache`] of at most `bytes`;
+    /// without this call no vector is kept but those of the passages in the corpus.
+    ///
+    /// So an article that was removed and is added again, a text that other articles have, too,
+    /// another chunker that leaves passages as they are, what was rolled back, and what was
+    /// embedded when a process ended before its commit is not embedded again.
+    ///
+    /// Of an index in a folder it is a file there, `embeddings.cache`, which only the writer
+    /// opens; `bytes` is 4,096 or more then. Each batch is in it as soon as it is embedded.
+    /// Questions that are searched with are kept in memory, within
+    /// the same bound, by the retriever and its searchers together, and by each searcher that is
+    /// [opened](Self::open_searcher). The file can be removed when the index is not open.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use passim::{Article, Retriever};
+    ///
+    /// # let temp = tempfile::tempdir().unwrap();
+    /// # let folder = temp.path().join("index");
+    /// let article = || [Article::new("moor.txt", "Moore speichern viel Kohlenstoff.")];
+    /// let mut retriever = Retriever::builder().embedding_cache(1 << 30).create(&folder)?;
+    /// retriever.add(article())?;
+    /// drop(retriever); // before it committed
+    ///
+    /// let mut retriever = Retriever::builder().embedding_cache(1 << 30).open(&folder)?;
+    /// let report = retriever.add(article())?;
+    /// assert_eq!((report.embedding.texts, report.embedding.cached), (1, 1));
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    #[must_use]
+    pub fn embedding_cache(mut self, bytes: usize) -> Self {
+        self.cache = CacheChoice::Own { bytes };
+        self
+    }
+
+    /// Keeps vectors in `cache`, as [`embedding_cache`](Self::embedding_cache) keeps them in one
+    /// of the retriever's own; several retrievers can share one. If it is one in a file, the
+    /// questions that are searched with are kept in its memory alone.
+    #[must_use]
+    pub fn shared_embedding_cache(mut self, cache: &EmbeddingCache) -> Self {
+        self.cache = CacheChoice::Shared(cache.clone());
+        self
+    }
+
+    /// An empty corpus in memory.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if a setting is out of range.
+    pub fn in_memory(self) -> Result<Retriever> {
+        let embedder = self.checked_embedder()?;
+        self.retriever(embedder, None, Snapshot::default())
+    }
+
+    /// Makes an empty index in the folder at `path`, which is made if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if a setting is out of range, [`Error::IndexExists`] if there is an
+    /// index, [`Error::Locked`] if somebody else is making one, [`Error::Write`] if the folder
+    /// cannot be written to, what the embedder returns, and what [`EmbeddingCache::open`] does.
+    pub fn create(self, path: impl AsRef<Path>) -> Result<Retriever> {
+        let embedder = self.checked_embedder()?;
+        let manifest = Manifest {
+            generation: 0,
+            next_number: 1,
+            model: embedder.identity().clone(),
+            dim: embedder.dim(),
+            chunker: self.chunker.clone().unwrap_or_default(),
+            index: self.index.unwrap_or_default(),
+            probes: probes(&*embedder)?,
+            segments: Vec::new(),
+            calibration: None,
+        };
+        let store = Store::create(path.as_ref(), manifest)?;
+        let snapshot = Snapshot { manifest: store.id(), ..Snapshot::default() };
+        self.retriever(embedder, Some(store), snapshot)
+    }
+
+    /// Opens the index in the folder at `path`, to search and to change it.
+    ///
+    /// What is in its files is read when it is needed: the first search reads what searches go
+    /// along and makes sure that it is whole, vectors and texts are read and checked one by
+    /// one. The files are mapped into memory, so nobody else may change or shorten them while
+    /// they are open.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if a setting is out of range, [`Error::NoIndex`] if there is no
+    /// index, [`Error::Locked`] if somebody else has it open for writing,
+    /// [`Error::ModelMismatch`] or [`Error::ModelDrift`] if it was made with another model,
+    /// [`Error::Corrupt`] or [`Error::Version`] if its files are not what was written,
+    /// [`Error::Read`] and [`Error::Write`] if they cannot be read or removed, and what
+    /// [`EmbeddingCache::open`] returns.
+    pub fn open(self, path: impl AsRef<Path>) -> Result<Retriever> {
+        let embedder = self.checked_embedder()?;
+        let (store, generation) = Store::open(path.as_ref())?;
+        self.check_model(&*embedder, &generation.manifest)?;
+        let snapshot = generation.into();
+        self.retriever(embedder, Some(store), snapshot)
+    }
+
+    /// [`open`](Self::open)s the index in the folder at `path`, or [`create`](Self::create)s
+    /// it if there is none.
+    ///
+    /// # Errors
+    ///
+    /// As `open` and `create`.
+    pub fn open_or_create(self, path: impl AsRef<Path>) -> Result<Retriever> {
+        if store::exists(path.as_ref())? { self.open(path) } else { self.create(path) }
+    }
+
+    /// Opens the index in the folder at `path` for searching alone; settings for adding are
+    /// of no effect.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), but it takes no lock and writes nothing.
+    pub fn open_searcher(self, path: impl AsRef<Path>) -> Result<Searcher> {
+        let embedder = self.checked_embedder()?;
+        let path = path.as_ref();
+        // It stays this one if the process moves to another working folder.
+        let path = std::path::absolute(path).map_err(Error::read(path))?;
+        let generation = store::read(&path)?;
+        self.check_model(&*embedder, &generation.manifest)?;
+        let (snapshot, workers) = (Arc::new(generation.into()), self.workers);
+        let cache = self.cache_in(None)?.map(|cache| cache.memory_alone());
+        let source = Source::Folder(path);
+        Ok(Searcher { embedder, snapshot, source, workers, reranker: self.reranker, cache })
+    }
+
+    /// The embedder, after all settings were checked.
+    fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
+        self.chunker.iter().try_for_each(Chunker::check)?;
+        self.index.into_iter().try_for_each(IndexChoice::check)?;
+        Error::check_setting("checkpoint", self.checkpoint, 1.., "1 or more")?;
+        if let Some(workers) = self.workers {
+            Error::check_setting("workers", workers, 1.., "1 or more")?;
+        }
+        match &self.embedder {
+            Some(embedder) => Ok(Arc::clone(embedder)),
+            None => Ok(Arc::new(StaticEmbedder::bundled()?)),
+        }
+    }
+
+    /// Refuses `embedder` if it is not the model that the index was made with.
+    fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
+        manifest.check_model(embedder)?;
+        if self.probes { check_probes(embedder, &manifest.probes) } else { Ok(()) }
+    }
+
+    fn retriever(
+        self,
+        embedder: Arc<dyn Embedder>,
+        store: Option<Store>,
+        snapshot: Snapshot,
+    ) -> Result<Retriever> {
+        let cache = self.cache_in(store.as_ref())?;
+        let Self { workers, checkpoint, progress, cancel, reranker, .. } = self;
+        let stored = store.as_ref().map(Store::manifest);
+        let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
+        let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
+        let (snapshot, published) = (Arc::new(snapshot), Arc::new(Shared::default()));
+        published.set(Arc::clone(&snapshot));
+        let source = match &store {
+            Some(store) => Source::Folder(store.path().to_owned()),
+            None => Source::Writer(Arc::clone(&published)),
+        };
+        let for_questions = cache.as_ref().map(EmbeddingCache::memory_alone);
+        Ok(Retriever {
+            committed: snapshot.segments.len(),
+            searcher: Searcher {
+                embedder,
+                snapshot,
+                source,
+                workers,
+                reranker,
+                cache: for_questions,
+            },
+            published,
+            settings: Settings { chunker, index, checkpoint, progress, cancel, cache },
+            store,
+            changed: false,
+        })
+    }
+
+    /// The cache that was asked for; its file, if it has one of its own, is beside those of
+    /// `store`.
+    fn cache_in(&self, store: Option<&Store>) -> Result<Option<EmbeddingCache>> {
+        match (&self.cache, store) {
+            (CacheChoice::Nowhere, _) => Ok(None),
+            (CacheChoice::Shared(cache), _) => Ok(Some(cache.clone())),
+            (CacheChoice::Own { bytes }, None) => Ok(Some(EmbeddingCache::in_memory(*bytes))),
+            (CacheChoice::Own { bytes }, Some(store)) => {
+                EmbeddingCache::open(store.cache_path(), *bytes).map(Some)
+            }
+        }
+    }
+}
+
+impl Searcher {
+    /// Opens the index in the folder at `path` for searching alone, with the bundled model.
+    ///
+    /// It takes no lock and writes nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`RetrieverBuilder::open_searcher`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        RetrieverBuilder::default().open_searcher(path)
+    }
+}

@@ -1,0 +1,26 @@
+//! Question in, cited passages out.
+
+mod allowed;
+mod candidates;
+mod context;
+mod diversify;
+mod explain;
+mod explained;
+pub(crate) mod filter;
+pub(crate) mod fusion;
+mod highlight;
+pub(crate) mod hit;
+#[cfg_attr(not(feature = "lexical"), path = "search/no_words.rs")]
+pub(crate) mod lexical_candidates;
+mod pipeline;
+mod plan;
+mod query;
+mod related;
+
+pub use context::{Context, Excerpt};
+pub use explain::{Explanation, Reranked, WordShare};
+pub use filter::Filter;
+pub use highlight::{Highlights, Sentence};
+pub use hit::{Hit, Hits};
+pub use plan::{LexicalPlan, QueryPlan, Times};
+pub use query::{Mode, Query};

@@ -1,0 +1,39 @@
+//! What the scores of hits are made of.
+
+use super::candidates::Placed;
+use super::{candidates::Part, lexical_candidates::Words};
+#[cfg(feature = "lexical")]
+use crate::Result;
+use crate::{Explanation, Hit};
+
+/// Gives `hits`, which are those of `found`, their explanations.
+pub(super) fn explain(hits: &mut [Hit], found: &[Placed]) {
+    for (hit, Placed { scored, .. }) in hits.iter_mut().zip(found) {
+        hit.explanation = Some(Box::new(Explanation {
+            similarity: scored.similarity,
+            dense_rank: scored.ranks.dense.map(|rank| rank + 1),
+            bm25: scored.bm25,
+            usual_share: scored.usual,
+            lexical_rank: scored.ranks.lexical.map(|rank| rank + 1),
+            retrieved: scored.score,
+            ..Explanation::default()
+        }));
+    }
+}
+
+/// Adds to the explanations of `hits` what the words of the question say.
+#[cfg(feature = "lexical")]
+pub(super) fn explain_words(
+    hits: &mut [Hit],
+    found: &[Placed],
+    parts: &[Part],
+    words: &Words,
+) -> Result<()> {
+    for (hit, Placed { part, scored }) in hits.iter_mut().zip(found) {
+        if let Some(explanation) = &mut hit.explanation {
+            explanation.most_bm25 = Some(words.most());
+            explanation.words = words.explain(parts[*part as usize].0, scored.row)?;
+        }
+    }
+    Ok(())
+}

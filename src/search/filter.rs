@@ -1,0 +1,328 @@
+//! Conditions on what may be found, to be put together.
+
+mod expression;
+mod ordered_value;
+
+use std::{
+    fmt,
+    ops::{Bound, Not, RangeBounds},
+    sync::Arc,
+};
+
+use crate::{ArticleHead, Language, Passage, Result, Value};
+
+pub(crate) use expression::{Closure, Expression, Test};
+pub(crate) use ordered_value::{Kind, Scalar};
+
+/// A condition on what may be found: on metadata, language and key of an article, or anything
+/// that a closure says of a passage.
+///
+/// Conditions are put together with [`and`](Self::and), [`or`](Self::or) and `!`, and
+/// [`Display`](fmt::Display) tells how they read. `!a.and(b)` is the opposite of `a.and(b)`, since
+/// Rust calls methods first.
+///
+/// All but closures are looked up: each segment of the corpus keeps a sorted column of the values
+/// of a name, which the first search that asks for the name builds in memory.
+///
+/// # Values
+///
+/// Whole numbers and floats compare with each other, exactly; dates by day; texts byte by byte;
+/// `false` is less than `true`. Values of other types neither equal each other nor are they in
+/// one range. An article without a value of a name meets no condition on it, so it meets the
+/// negation of each: `!Filter::equals("source", "dpa")` lets through articles without a source.
+///
+/// A name that no article has is no error, it only lets nothing through. These are errors of the
+/// search:
+///
+/// - [`Error::FilterType`](crate::Error::FilterType): articles have values of that name, but none
+///   of them compares with a value asked for, as a text with dates.
+/// - [`Error::Filter`](crate::Error::Filter): a value or bound that is NaN, a range that starts
+///   after its end, one between bounds of two types. An empty range, such as `3..3`, finds
+///   nothing.
+///
+/// # Examples
+///
+/// ```
+/// use passim::{Article, Date, Filter, Query, Retriever};
+///
+/// let day = |text: &str| text.parse::<Date>();
+/// let mut retriever = Retriever::in_memory()?;
+/// retriever.add([
+///     Article::new("moor.txt", "Moore speichern viel Kohlenstoff.")
+///         .metadata("source", "dpa")
+///         .metadata("published", day("2024-06-03")?),
+///     Article::new("alt.txt", "Moore wurden früher entwässert.")
+///         .metadata("source", "afp")
+///         .metadata("published", day("1998-01-20")?),
+/// ])?;
+///
+/// let recent = Filter::range("published", day("2024-01-01")?..);
+/// let filter = recent.and(!Filter::equals("source", "afp"));
+/// assert_eq!(filter.to_string(), r#"published in 2024-01-01.. and not source is "afp""#);
+///
+/// let hits = retriever.search(Query::new("Moore").filter(filter))?;
+/// assert_eq!(hits.len(), 1);
+/// assert_eq!(hits[0].article, "moor.txt");
+/// # Ok::<(), passim::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Filter(Expression);
+
+impl Filter {
+    /// Articles whose value of this name equals `value`.
+    pub fn equals(name: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self::any_of(name, [value])
+    }
+
+    /// Articles whose value of this name equals one of `values`; of none, no article.
+    pub fn any_of<V: Into<Value>>(
+        name: impl Into<String>,
+        values: impl IntoIterator<Item = V>,
+    ) -> Self {
+        Self::metadata(name, Test::AnyOf(values.into_iter().map(Into::into).collect()))
+    }
+
+    /// Articles whose value of this name is in `range`; without bounds, all that have one.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::ops::Bound;
+    ///
+    /// use passim::Filter;
+    ///
+    /// let few = Filter::range("words", 100..=250);
+    /// assert_eq!(few.to_string(), "words in 100..=250");
+    /// let over = Filter::range("words", (Bound::Excluded(250), Bound::Unbounded));
+    /// assert_eq!(over.to_string(), "words in 250<..");
+    /// ```
+    pub fn range<V: Into<Value> + Clone>(
+        name: impl Into<String>,
+        range: impl RangeBounds<V>,
+    ) -> Self {
+        let value = |bound: Bound<&V>| bound.cloned().map(Into::into);
+        Self::metadata(name, Test::Range(value(range.start_bound()), value(range.end_bound())))
+    }
+
+    /// Articles whose value of this name is a text that starts with `prefix`.
+    pub fn prefix(name: impl Into<String>, prefix: impl Into<String>) -> Self {
+        Self::metadata(name, Test::Prefix(prefix.into()))
+    }
+
+    /// Articles that have a value of this name.
+    pub fn exists(name: impl Into<String>) -> Self {
+        Self::metadata(name, Test::Exists)
+    }
+
+    /// Articles in this language, as they [said](crate::Article::language) themselves or, with the
+    /// feature `lexical`, as was found out when they were added.
+    #[must_use]
+    pub fn language(language: Language) -> Self {
+        Self(Expression::Language(language))
+    }
+
+    /// The article of this key.
+    pub fn key(key: impl Into<String>) -> Self {
+        Self(Expression::Key(key.into()))
+    }
+
+    /// Articles whose key starts with `prefix`.
+    pub fn key_prefix(prefix: impl Into<String>) -> Self {
+        Self(Expression::KeyPrefix(prefix.into()))
+    }
+
+    /// Passages of which `condition` is true.
+    ///
+    /// It is asked once a search of every passage that other conditions do not decide on, so it
+    /// costs most by itself, and least [and](Self::and) something that lets little through.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use passim::{Article, Filter, Query, Retriever};
+    ///
+    /// let mut retriever = Retriever::in_memory()?;
+    /// retriever.add([
+    ///     Article::new("de/moor.txt", "Moore speichern viel Kohlenstoff.").title("Moore"),
+    ///     Article::new("de/bog.txt", "Hochmoore wachsen einen Millimeter im Jahr."),
+    ///     Article::new("en/bog.txt", "Peat bogs store a lot of carbon."),
+    /// ])?;
+    /// let untitled = Filter::by(|article, passage| {
+    ///     article.title.is_none() && passage.tokens < 100
+    /// });
+    /// let query = Query::new("Moore").filter(Filter::key_prefix("de/").and(untitled));
+    /// let hits = retriever.search(query)?;
+    /// assert_eq!(hits.len(), 1);
+    /// assert_eq!(hits[0].article, "de/bog.txt");
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    pub fn by(condition: impl Fn(&ArticleHead, &Passage) -> bool + Send + Sync + 'static) -> Self {
+        Self(Expression::By(Arc::new(condition)))
+    }
+
+    /// What meets all of `filters`; of none, everything.
+    pub fn all(filters: impl IntoIterator<Item = Self>) -> Self {
+        Self(Expression::All(flattened(filters, |filter| match filter {
+            Expression::All(parts) => Ok(parts),
+            other => Err(other),
+        })))
+    }
+
+    /// What meets any of `filters`; of none, nothing.
+    pub fn any(filters: impl IntoIterator<Item = Self>) -> Self {
+        Self(Expression::Any(flattened(filters, |filter| match filter {
+            Expression::Any(parts) => Ok(parts),
+            other => Err(other),
+        })))
+    }
+
+    /// What meets this and `other`.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        Self::all([self, other])
+    }
+
+    /// What meets this, `other`, or both.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        Self::any([self, other])
+    }
+
+    fn metadata(name: impl Into<String>, test: Test) -> Self {
+        Self(Expression::Metadata { name: name.into(), test })
+    }
+
+    pub(crate) fn expression(&self) -> &Expression {
+        &self.0
+    }
+
+    /// Refuses values and bounds that nothing can be found by.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.0.check()
+    }
+}
+
+/// The expressions of `filters`, or, where `taken_apart` gives them, their parts.
+fn flattened(
+    filters: impl IntoIterator<Item = Filter>,
+    taken_apart: fn(Expression) -> Result<Vec<Expression>, Expression>,
+) -> Vec<Expression> {
+    let mut all = Vec::new();
+    for Filter(expression) in filters {
+        match taken_apart(expression) {
+            // A chain of many grows in place.
+            Ok(parts) if all.is_empty() => all = parts,
+            Ok(parts) => all.extend(parts),
+            Err(other) => all.push(other),
+        }
+    }
+    all
+}
+
+/// What does not meet the filter.
+impl Not for Filter {
+    type Output = Self;
+
+    fn not(self) -> Self {
+        match self.0 {
+            Expression::Not(inner) => Self(*inner),
+            other => Self(Expression::Not(Box::new(other))),
+        }
+    }
+}
+
+impl fmt::Display for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for Filter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Filter({self})")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Date, Error};
+
+    #[test]
+    fn filters_read_as_they_are_meant() {
+        let day = |text: &str| text.parse::<Date>().unwrap();
+        let half = Filter::range("published", day("2024-01-01")..=day("2024-06-30"));
+        let german = Filter::language(Language::German);
+        let dpa = Filter::any_of("source", ["dpa", "a\"b"]);
+        let none: [&str; 0] = [];
+        for (filter, text) in [
+            (
+                half.clone().and(!german.clone()),
+                "published in 2024-01-01..=2024-06-30 and not language is German",
+            ),
+            (
+                half.or(german.clone().and(dpa.clone())),
+                r#"published in 2024-01-01..=2024-06-30 or (language is German and source is one of ["dpa", "a\"b"])"#,
+            ),
+            (
+                !(dpa.or(german.clone())),
+                r#"not (source is one of ["dpa", "a\"b"] or language is German)"#,
+            ),
+            (!!german.clone().and(german.clone()), "language is German and language is German"),
+            (Filter::all([Filter::exists("author")]), "has author"),
+            (
+                !Filter::any([Filter::key("a"), Filter::key_prefix("b/")]),
+                r#"not (key is "a" or key starts with "b/")"#,
+            ),
+            (
+                Filter::equals("key", 3).and(Filter::equals("two words", 0.5)),
+                r#""key" is 3 and "two words" is 0.5"#,
+            ),
+            (Filter::prefix("section", "politik/"), r#"section starts with "politik/""#),
+            (
+                Filter::range::<&str>("n", (Bound::Excluded("a"), Bound::Excluded("b"))),
+                r#"n in "a"<.."b""#,
+            ),
+            (Filter::range::<i32>("n", ..), "n in .."),
+            (
+                Filter::any_of("n", none).or(Filter::by(|_, _| true)),
+                "n is one of [] or a closure holds",
+            ),
+            (Filter::all([]).and(Filter::any([])), "nothing"),
+            (Filter::all([]), "everything"),
+        ] {
+            assert_eq!(filter.to_string(), text);
+            assert_eq!(format!("{filter:?}"), format!("Filter({text})"));
+        }
+    }
+
+    #[test]
+    fn bounds_that_make_no_sense_are_refused() {
+        let bounds = |from: Value, to: Value| Filter::range("n", from..to);
+        let (three, five) = (3, 5);
+        let refused = [
+            Filter::range("n", five..=three),
+            bounds(5.5.into(), 5.into()),
+            Filter::range("n", f64::NAN..),
+            Filter::equals("n", f32::NAN),
+            Filter::any_of("n", [1.0, f64::NAN]),
+            bounds(true.into(), "a".into()),
+            bounds(Date::new(2024, 1, 1).unwrap().into(), 2024.into()),
+            !Filter::exists("n").and(Filter::range("n", "b".."a")),
+        ];
+        for filter in refused {
+            let Err(Error::Filter { condition, .. }) = filter.check() else {
+                panic!("{filter} is not refused")
+            };
+            assert!(filter.to_string().contains(&condition), "{filter}: {condition}");
+        }
+        for filter in [
+            Filter::range("n", 3..3),
+            Filter::range("n", f64::NEG_INFINITY..=f64::INFINITY),
+            bounds(1.into(), 1.5.into()),
+            Filter::range::<&str>("n", ..),
+        ] {
+            filter.check().unwrap();
+        }
+    }
+}

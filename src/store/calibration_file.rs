@@ -1,0 +1,63 @@
+//! What recall was measured on, and what was measured.
+
+use std::{collections::HashMap, sync::Arc};
+
+use serde::{Deserialize, Serialize};
+
+use super::segment::LiveSegment;
+use crate::{
+    Calibration, Result, Vectors,
+    format::{
+        codec,
+        decode_error::{Refusal, require},
+        sections::{Sections, Tag},
+    },
+    vector::CalibrationRecord,
+};
+
+/// The questions that graphs are calibrated with.
+#[derive(Clone, Debug)]
+pub(crate) struct Questions {
+    pub(crate) target_recall: f32,
+    pub(crate) vectors: Vectors,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Record {
+    target_recall: f32,
+    dim: u64,
+    #[serde(deserialize_with = "codec::list")]
+    graphs: Vec<(u64, CalibrationRecord)>,
+}
+
+/// The record of what was measured of `segments`, by the numbers of their files.
+pub(super) fn encode(questions: &Questions, segments: &[LiveSegment]) -> Result<Vec<u8>> {
+    let measured = |segment: &LiveSegment| {
+        let number = segment.segment().id()?.number;
+        Some((number, segment.calibration()?.into()))
+    };
+    let record = Record {
+        target_recall: questions.target_recall,
+        dim: questions.vectors.dim() as u64,
+        graphs: segments.iter().filter_map(measured).collect(),
+    };
+    codec::encode(&record, "bytes in the calibration of an index")
+}
+
+/// The questions in a file, and what was measured of the segments in files of these numbers.
+pub(super) fn read(
+    sections: &Sections,
+    dim: usize,
+) -> Result<(Arc<Questions>, HashMap<u64, Calibration>), Refusal> {
+    let record: Option<Record> = codec::decode(sections.checked_bytes(Tag::Record)?);
+    let Record { target_recall, dim: stored, graphs } =
+        record.ok_or(Refusal::Corrupt("its record is not readable"))?;
+    require(stored == dim as u64, "its questions are of another model")?;
+    require(target_recall > 0.0 && target_recall <= 1.0, "its recall is not a share")?;
+    let values = sections.array::<f32>(Tag::Questions)?;
+    let vectors = Vectors::stored(dim, values.to_vec());
+    let vectors = vectors.ok_or(Refusal::Corrupt("it has a vector that is not of length 1"))?;
+    let graph = |(number, record): (u64, CalibrationRecord)| Ok((number, record.checked()?));
+    let graphs = graphs.into_iter().map(graph).collect::<Result<_, Refusal>>()?;
+    Ok((Arc::new(Questions { target_recall, vectors }), graphs))
+}

@@ -1,0 +1,86 @@
+//! Pieces of bytes of any length, one behind the other, each with its checksum.
+
+use crate::format::{
+    column::Array,
+    decode_error::{Refusal, require},
+    sections::{Part, Sections, Tag, short_sum},
+};
+
+/// Byte strings by number, from 0.
+#[derive(Debug)]
+pub(crate) struct Blobs {
+    bytes: Array<u8>,
+    /// Where each of them ends.
+    ends: Array<u64>,
+    sums: Array<u32>,
+}
+
+/// The sections that blobs are in.
+#[derive(Clone, Copy)]
+pub(crate) struct BlobTags {
+    pub(crate) bytes: Tag,
+    pub(crate) ends: Tag,
+    pub(crate) sums: Tag,
+}
+
+/// Blobs that are being gathered.
+#[derive(Debug, Default)]
+pub(crate) struct BlobsDraft {
+    bytes: Vec<u8>,
+    ends: Vec<u64>,
+    sums: Vec<u32>,
+}
+
+impl BlobsDraft {
+    pub(crate) fn push(&mut self, blob: &[u8]) {
+        self.bytes.extend_from_slice(blob);
+        self.ends.push(self.bytes.len() as u64);
+        self.sums.push(short_sum(&[blob]));
+    }
+
+    pub(crate) fn seal(self) -> Blobs {
+        Blobs { bytes: self.bytes.into(), ends: self.ends.into(), sums: self.sums.into() }
+    }
+}
+
+impl Blobs {
+    /// The blobs in `sections`; nothing of them is looked at.
+    pub(crate) fn open(sections: &Sections, tags: BlobTags) -> Result<Self, Refusal> {
+        let bytes = sections.array(tags.bytes)?;
+        Ok(Self { bytes, ends: sections.array(tags.ends)?, sums: sections.array(tags.sums)? })
+    }
+
+    /// Refuses blobs that are not `len` or do not follow each other.
+    pub(crate) fn check(&self, len: usize) -> Result<(), Refusal> {
+        let whole = self.ends.len() == len && self.sums.len() == len;
+        require(whole, "it has another number of keys, titles or texts than of articles")?;
+        let end = self.ends.last().copied().unwrap_or(0);
+        let ordered = self.ends.is_sorted() && end == self.bytes.len() as u64;
+        require(ordered, "its keys, titles or texts do not follow each other")
+    }
+
+    pub(crate) fn parts(&self, tags: BlobTags) -> [Part<'_>; 3] {
+        [
+            (tags.bytes, self.bytes.as_bytes()),
+            (tags.ends, self.ends.as_bytes()),
+            (tags.sums, self.sums.as_bytes()),
+        ]
+    }
+
+    /// Blob `at`; `None` if its checksum does not match.
+    pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
+        self.unchecked(at).filter(|blob| self.sums.get(at) == Some(&short_sum(&[blob])))
+    }
+
+    /// Blob `at`; `None` if its checksum does not match, or it is not text.
+    pub(crate) fn text(&self, at: usize) -> Option<&str> {
+        std::str::from_utf8(self.get(at)?).ok()
+    }
+
+    /// Blob `at`, whatever it is.
+    pub(crate) fn unchecked(&self, at: usize) -> Option<&[u8]> {
+        let place = |end: &u64| usize::try_from(*end).ok();
+        let start = if at == 0 { 0 } else { place(self.ends.get(at - 1)?)? };
+        self.bytes.get(start..place(self.ends.get(at)?)?)
+    }
+}

@@ -1,0 +1,182 @@
+//! What filters look up: the heads of a segment, and the values of each name, sorted.
+
+use std::{
+    collections::BTreeMap,
+    ops::{Bound, Range},
+    sync::OnceLock,
+};
+
+use super::{Segment, segment_record::Head};
+use crate::{
+    ArticleHead, Language, Result, RowSet, Value,
+    search::filter::{Kind, Scalar, Test},
+    vector::as_rows,
+};
+
+/// All heads of a segment. Columns are built when a filter asks for them; there are no others
+/// than of the names that articles have, whatever is asked for.
+pub(super) struct KeptHeads {
+    /// `None` where one is damaged.
+    heads: Vec<Option<ArticleHead>>,
+    damaged: Vec<u32>,
+    columns: BTreeMap<String, OnceLock<Column>>,
+    languages: OnceLock<Column>,
+}
+
+/// Articles by the values that they have of one name.
+#[derive(Debug)]
+pub(super) struct Column {
+    /// Ascending, each once.
+    values: Vec<Scalar<Box<str>>>,
+    /// Where the articles of each value end.
+    ends: Vec<u32>,
+    articles: Vec<u32>,
+}
+
+impl Segment {
+    /// All heads, which are read when this is first called, and kept.
+    pub(super) fn kept_heads(&self) -> Result<&KeptHeads> {
+        self.directory()?;
+        let read = || KeptHeads::of((0..as_rows(self.articles())).map(|at| self.article_head(at)));
+        Ok(self.heads_in_memory.get_or_init(read))
+    }
+
+    /// All heads, if those of all `articles` are whole.
+    pub(super) fn whole_heads(&self, articles: &RowSet) -> Result<&KeptHeads> {
+        let kept = self.kept_heads()?;
+        match kept.damaged.iter().find(|at| articles.contains(**at)) {
+            Some(at) => Err(self.damaged(*at)),
+            None => Ok(kept),
+        }
+    }
+
+    /// The head of article `at`.
+    pub(super) fn kept_head(&self, at: u32) -> Result<&ArticleHead> {
+        let head = self.kept_heads()?.heads[at as usize].as_ref();
+        head.ok_or_else(|| self.damaged(at))
+    }
+
+    fn article_head(&self, at: u32) -> Result<ArticleHead> {
+        let Head { title, language, metadata, .. } = self.head(at)?;
+        Ok(ArticleHead { key: self.key(at)?.to_owned(), title, language, metadata })
+    }
+}
+
+impl KeptHeads {
+    fn of(heads: impl Iterator<Item = Result<ArticleHead>>) -> Self {
+        let heads: Vec<Option<ArticleHead>> = heads.map(Result::ok).collect();
+        let damaged = (0..).zip(&heads).filter_map(|(at, head)| head.is_none().then_some(at));
+        let mut columns = BTreeMap::new();
+        for name in heads.iter().flatten().flat_map(|head| head.metadata.keys()) {
+            if !columns.contains_key(name) {
+                columns.insert(name.clone(), OnceLock::new());
+            }
+        }
+        Self { damaged: damaged.collect(), heads, columns, languages: OnceLock::new() }
+    }
+
+    /// The values of this name, if any article has one.
+    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+        let column = self.columns.get(name)?;
+        Some(column.get_or_init(|| self.sorted(|head| head.metadata.get(name).map(Scalar::from))))
+    }
+
+    /// The articles whose words are of `language`.
+    pub(super) fn of_language(&self, language: Language) -> &[u32] {
+        let code = |language: Language| Scalar::Text(language.code());
+        let languages = self.languages.get_or_init(|| self.sorted(|head| head.language.map(code)));
+        languages.equal_to(code(language))
+    }
+
+    fn sorted<'h>(&'h self, value: impl Fn(&'h ArticleHead) -> Option<Scalar<&'h str>>) -> Column {
+        let heads = (0..).zip(&self.heads);
+        Column::of(heads.filter_map(|(at, head)| Some((value(head.as_ref()?)?, at))).collect())
+    }
+}
+
+impl Column {
+    fn of(mut entries: Vec<(Scalar<&str>, u32)>) -> Self {
+        entries.sort_unstable();
+        let (mut values, mut ends) = (Vec::new(), Vec::new());
+        let articles: Vec<u32> = entries.iter().map(|(_, at)| *at).collect();
+        let mut end = 0;
+        for equal in entries.chunk_by(|a, b| a.0 == b.0) {
+            end += equal.len();
+            values.push(equal[0].0.map(|text| Box::from(*text)));
+            ends.push(as_rows(end));
+        }
+        Self { values, ends, articles }
+    }
+
+    /// Adds the articles to `found` whose values meet `test`.
+    pub(super) fn find(&self, test: &Test, found: &mut RowSet) {
+        match test {
+            Test::Exists => found.insert_all(&self.articles),
+            Test::AnyOf(values) => {
+                found.insert_all(values.iter().flat_map(|value| self.equal_to(value.into())));
+            }
+            Test::Range(from, to) => found.insert_all(self.with(self.between(from, to))),
+            Test::Prefix(prefix) => found.insert_all(self.with(self.starting_with(prefix))),
+        }
+    }
+
+    /// Whether one of `articles` has a value of this kind.
+    pub(super) fn holds(&self, kind: Kind, articles: &RowSet) -> bool {
+        let start = self.values.partition_point(|value| value.kind() < kind);
+        let end = self.values.partition_point(|value| value.kind() <= kind);
+        self.with(start..end).iter().any(|at| articles.contains(*at))
+    }
+
+    /// The articles whose values are those numbered `values`.
+    fn with(&self, values: Range<usize>) -> &[u32] {
+        let begin = |value: usize| if value == 0 { 0 } else { self.ends[value - 1] as usize };
+        &self.articles[begin(values.start)..begin(values.end)]
+    }
+
+    fn equal_to(&self, value: Scalar<&str>) -> &[u32] {
+        let found = self.values.binary_search_by(|stored| borrowed(stored).cmp(&value));
+        found.map_or(&[], |at| self.with(at..at + 1))
+    }
+
+    /// The values that start with `prefix`.
+    fn starting_with(&self, prefix: &str) -> Range<usize> {
+        let start = self.first(|value| value < Scalar::Text(prefix));
+        let starts = |value: &Scalar<Box<str>>| matches!(value, Scalar::Text(text) if text.starts_with(prefix));
+        let count = self.values[start..].partition_point(starts);
+        start..start + count
+    }
+
+    /// The values between two bounds that compare; without a bound, as far as they compare with
+    /// the other one.
+    fn between(&self, from: &Bound<Value>, to: &Bound<Value>) -> Range<usize> {
+        use Bound::{Excluded, Included, Unbounded};
+
+        let (from, to) = (from.as_ref().map(Scalar::from), to.as_ref().map(Scalar::from));
+        let start = match (from, to) {
+            (Included(from), _) => self.first(|value| value < from),
+            (Excluded(from), _) => self.first(|value| value <= from),
+            (Unbounded, Included(to) | Excluded(to)) => {
+                self.first(|value| value < to && !value.compares_with(&to))
+            }
+            (Unbounded, Unbounded) => 0,
+        };
+        let end = match (to, from) {
+            (Included(to), _) => self.first(|value| value <= to),
+            (Excluded(to), _) => self.first(|value| value < to),
+            (Unbounded, Included(from) | Excluded(from)) => {
+                self.first(|value| value < from || value.compares_with(&from))
+            }
+            (Unbounded, Unbounded) => self.values.len(),
+        };
+        start..end.max(start)
+    }
+
+    /// The number of the first value that is not `before`.
+    fn first(&self, before: impl Fn(Scalar<&str>) -> bool) -> usize {
+        self.values.partition_point(|value| before(borrowed(value)))
+    }
+}
+
+fn borrowed(value: &Scalar<Box<str>>) -> Scalar<&str> {
+    value.map(|text| &**text)
+}

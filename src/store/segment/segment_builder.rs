@@ -1,0 +1,170 @@
+//! A segment that is being put together, from new articles and from those of other segments.
+
+use std::sync::{Arc, OnceLock};
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::{
+    ContentHash, NO_HEADING, PassageRow, Segment, TOLD, Words, bytes_column::BlobsDraft,
+    segment_record::HeadRecord,
+};
+use crate::{
+    Article, Chunker, Error, IndexChoice, Language, Passage, Result, Vectors,
+    format::sections::short_sum, vector::as_rows, work::Watch,
+};
+
+/// An article with its passages, in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Chunked {
+    pub(crate) article: Article,
+    pub(crate) passages: Vec<Passage>,
+    pub(crate) told: Told,
+}
+
+/// What an article says beside its text, and the hash of all that it says.
+#[derive(Clone, Debug)]
+pub(crate) struct Told {
+    head: Vec<u8>,
+    pub(crate) content: ContentHash,
+    /// As it says itself, or as was found out.
+    pub(crate) language: Option<Language>,
+}
+
+/// The columns of a segment to come.
+#[derive(Debug, Default)]
+pub(crate) struct Draft {
+    keys: BlobsDraft,
+    heads: BlobsDraft,
+    texts: BlobsDraft,
+    contents: Vec<ContentHash>,
+    first_rows: Vec<u32>,
+    passages: Vec<PassageRow>,
+}
+
+impl Told {
+    /// By `article`, with how `chunker` cuts it in the hash.
+    pub(crate) fn by(article: &Article, chunker: &Chunker) -> Result<Self> {
+        // What was found out is no part of what it says.
+        let head = HeadRecord::bytes_of(article, None)?;
+        let mut hasher = Xxh3Default::new();
+        hasher.update(&chunker.fingerprint());
+        hasher.update(&(head.len() as u64).to_le_bytes());
+        hasher.update(&head);
+        hasher.update(article.text.as_bytes());
+        let content = bytemuck::cast(hasher.digest128().to_le_bytes());
+        Ok(Self { head, content, language: article.language })
+    }
+
+    /// With the language of `article`, which these are of, found out if it does not say it.
+    pub(crate) fn in_its_language(mut self, article: &Article) -> Result<Self> {
+        if self.language.is_none() {
+            self.language = found_out(article);
+            self.head = HeadRecord::bytes_of(article, self.language)?;
+        }
+        Ok(self)
+    }
+}
+
+#[cfg(feature = "lexical")]
+pub(super) fn found_out(article: &Article) -> Option<Language> {
+    crate::lexical::detect(&article.text)
+}
+
+#[cfg(not(feature = "lexical"))]
+pub(super) fn found_out(_: &Article) -> Option<Language> {
+    None
+}
+
+impl Draft {
+    /// Whether nothing was put in.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.first_rows.is_empty()
+    }
+
+    /// Puts in a new article.
+    pub(crate) fn push(&mut self, one: &Chunked) -> Result<()> {
+        let Chunked { article, passages, told } = one;
+        self.begin(&article.key, told.content);
+        self.heads.push(&told.head);
+        self.texts.push(article.text.as_bytes());
+        for passage in passages {
+            self.passages.push(row(article, passage)?);
+        }
+        Ok(())
+    }
+
+    /// Puts in article `at` of `segment`, each piece checked as it is copied.
+    pub(crate) fn copy(&mut self, segment: &Segment, at: u32) -> Result<()> {
+        self.begin(segment.key(at)?, segment.content(at)?);
+        let damaged = || segment.damaged(at);
+        self.heads.push(segment.heads.get(at as usize).ok_or_else(damaged)?);
+        self.texts.push(segment.texts.get(at as usize).ok_or_else(damaged)?);
+        let rows = segment.rows_of(at)?;
+        self.passages.extend(&segment.passages[rows.start as usize..rows.end as usize]);
+        Ok(())
+    }
+
+    fn begin(&mut self, key: &str, content: ContentHash) {
+        self.keys.push(key.as_bytes());
+        self.contents.push(content);
+        self.first_rows.push(as_rows(self.passages.len()));
+    }
+
+    /// Seals what was put in; row `i` of `vectors`, and of `words`, belongs to the `i`th of all
+    /// passages.
+    pub(crate) fn seal(
+        self,
+        vectors: Vectors,
+        words: Words,
+        choice: IndexChoice,
+        watch: Watch,
+    ) -> Result<Segment> {
+        if vectors.len() != self.passages.len() {
+            return Err(Error::Rows { expected: self.passages.len(), got: vectors.len() });
+        }
+        let vectors = Arc::new(vectors);
+        let index = choice.build(Arc::clone(&vectors), watch)?;
+        let keys = self.keys.seal();
+        let mut key_order: Vec<u32> = (0..as_rows(self.first_rows.len())).collect();
+        key_order.sort_unstable_by_key(|at| keys.unchecked(*at as usize));
+        Ok(Segment {
+            keys,
+            key_order: key_order.into(),
+            heads: self.heads.seal(),
+            texts: self.texts.seal(),
+            contents: self.contents.into(),
+            first_rows: self.first_rows.into(),
+            passages: self.passages.into(),
+            vectors,
+            index,
+            words,
+            file: None,
+            heads_in_memory: OnceLock::new(),
+        })
+    }
+}
+
+fn row(article: &Article, passage: &Passage) -> Result<PassageRow> {
+    let number = |got: usize| {
+        let (what, limit) = ("bytes or tokens in one article", u32::MAX as usize);
+        u32::try_from(got).map_err(|_| Error::TooLarge { what, got, limit })
+    };
+    let text = &article.text.as_bytes()[passage.range.clone()];
+    let (heading_start, heading_end, heading) = match &passage.heading {
+        None => (NO_HEADING, NO_HEADING, &[][..]),
+        Some(range) => {
+            let heading = &article.text.as_bytes()[range.clone()];
+            (number(range.start)?, number(range.end)?, heading)
+        }
+    };
+    Ok([
+        number(passage.range.start)?,
+        number(passage.range.end)?,
+        heading_start,
+        heading_end,
+        number(passage.tokens)?,
+        u32::from(passage.titled),
+        short_sum(&[text, heading]),
+        TOLD,
+    ])
+}

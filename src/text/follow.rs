@@ -1,0 +1,107 @@
+//! What follows a stop: how the next words begin, once marks and white space are passed.
+
+use super::abbreviations::Kind;
+use super::marks::{is_dash, is_opener, is_symbol};
+use super::unicode::is_space;
+
+/// How many opening marks, dashes and ellipses are passed before the first word.
+const MOST_MARKS: usize = 8;
+
+/// The first character of what follows that tells something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Start {
+    /// The text ends.
+    Nothing,
+    /// A word without a capital.
+    Lower,
+    /// A word with a capital, or a name like `iPhone` with one inside.
+    Upper,
+    /// A number.
+    Digit,
+    /// A letter of a script without capitals.
+    Letter,
+    /// A sign that stands for a word, such as `§` or `€`.
+    Symbol,
+    /// A mark that goes on with the sentence, such as a comma.
+    Mark,
+}
+
+/// The text after a stop and its closing marks.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Follow<'t> {
+    /// How it begins.
+    pub(super) start: Start,
+    /// From the first character that tells something.
+    rest: &'t str,
+}
+
+impl<'t> Follow<'t> {
+    /// Reads the beginning of `after`, which starts with white space.
+    pub(super) fn read(after: &'t str) -> Self {
+        if after.trim_start_matches(is_space).is_empty() {
+            return Self { start: Start::Nothing, rest: "" };
+        }
+        let rest = skip_marks(after);
+        let start = match rest.chars().next() {
+            Some(c) if c.is_lowercase() && !has_inner_capital(first_word(rest)) => Start::Lower,
+            Some(c) if c.is_uppercase() || c.is_lowercase() => Start::Upper,
+            Some(c) if c.is_numeric() => Start::Digit,
+            Some(c) if c.is_alphabetic() => Start::Letter,
+            Some(c) if is_symbol(c) => Start::Symbol,
+            _ => Start::Mark,
+        };
+        Self { start, rest }
+    }
+
+    /// The first word, or nothing if it is not a word.
+    pub(super) fn word(&self) -> &'t str {
+        first_word(self.rest)
+    }
+
+    /// Whether the first word is one that has a capital only at the start of a sentence.
+    pub(super) fn begins_sentence(&self) -> bool {
+        let word = self.word();
+        let joined = self.rest[word.len()..].starts_with(['-', '\u{2010}', '\u{2011}', '.']);
+        !joined && Kind::Starter.has(word)
+    }
+
+    /// Whether it is `Anna said` or the like: a name or two, then a verb of speaking.
+    pub(super) fn is_speech_tag(&self) -> bool {
+        let window = &self.rest[..self.rest.floor_char_boundary(64)];
+        let mut words = window.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
+        let subject = words.next().unwrap_or_default();
+        (subject == "I" || !Kind::Starter.has(subject))
+            && words.take(3).any(|word| Kind::Speech.has(word))
+    }
+}
+
+/// `text` from the first character on that is not an opening mark, a dash, an ellipsis or white space.
+fn skip_marks(text: &str) -> &str {
+    let mut rest = text.trim_start_matches(is_space);
+    for _ in 0..MOST_MARKS {
+        let Some(c) = rest.chars().next() else { break };
+        let after = &rest[c.len_utf8()..];
+        let skipped = if is_opener(c) || c == '>' || c == '•' {
+            after
+        } else if c == '…' || rest.starts_with("...") {
+            after.trim_start_matches('.').trim_start_matches([']', ')'])
+        } else if is_dash(c) && after.starts_with(is_space) {
+            after
+        } else {
+            break;
+        };
+        rest = skipped.trim_start_matches(is_space);
+    }
+    rest
+}
+
+fn first_word(text: &str) -> &str {
+    let window = &text[..text.floor_char_boundary(48)];
+    let len = window.find(|c: char| !c.is_alphabetic()).unwrap_or(window.len());
+    &window[..len]
+}
+
+/// Whether `word` is written like `iPhone` or `eBay`.
+fn has_inner_capital(word: &str) -> bool {
+    word.chars().any(char::is_uppercase)
+}

@@ -1,0 +1,256 @@
+//! Whether a stop ends its sentence: the rules for German and English.
+
+use super::abbreviations::Kind;
+use super::aside::Place;
+use super::follow::{Follow, Start};
+use super::marks::{is_closer, is_dash, is_emoji, is_quote, is_stop, is_wide_stop};
+use super::token::{Token, is_roman};
+use super::unicode::is_space;
+use crate::Language;
+
+/// Smileys that belong to the sentence they follow.
+const SMILEYS: [&str; 10] = [":-)", ":)", ";-)", ";)", ":-(", ":(", ":-D", ":D", ":-P", ":P"];
+
+/// One or more stops in a row, with the marks that close after them.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Stop<'t> {
+    /// The text from the start of the sentence, to the end of its block.
+    text: &'t str,
+    /// Where the first stop is.
+    at: usize,
+    /// Where the last stop ends.
+    pub(super) marks_end: usize,
+    /// Where what belongs to the sentence ends, if it ends here.
+    pub(super) end: usize,
+}
+
+impl<'t> Stop<'t> {
+    /// Reads the stop at `at` of `text`, which begins where the sentence does.
+    pub(super) fn read(text: &'t str, at: usize) -> Self {
+        let marks_end = at + prefix_len(&text[at..], is_stop);
+        let mut end = marks_end + prefix_len(&text[marks_end..], is_closer);
+        end += footnotes_len(&text[end..]);
+        if let Some(len) = spaced_guillemet_len(&text[end..]) {
+            end += len;
+        }
+        Self { text, at, marks_end, end }
+    }
+
+    /// Whether the sentence ends with this stop. Takes a pictograph or smiley that follows into the sentence.
+    pub(super) fn ends_sentence(
+        &mut self,
+        place: Place,
+        language: impl FnOnce() -> Language,
+    ) -> bool {
+        if place == Place::Inside {
+            return false;
+        }
+        if self.marks().ends_with(is_wide_stop) {
+            return true;
+        }
+        self.take_pictographs();
+        if !self.text[self.end..].starts_with(is_space) {
+            return self.end == self.text.len();
+        }
+        let follow = Follow::read(&self.text[self.end..]);
+        match follow.start {
+            Start::Nothing => true,
+            Start::Mark => false,
+            Start::Lower => self.ends_before_lower_case(),
+            _ if place == Place::Closing && !follow.begins_sentence() => false,
+            _ if self.marks().contains(['!', '?']) => self.exclamation_ends(&follow),
+            _ if self.is_ellipsis() => self.ellipsis_ends(&follow),
+            _ => self.period_ends(&follow, language),
+        }
+    }
+
+    fn marks(&self) -> &'t str {
+        &self.text[self.at..self.marks_end]
+    }
+
+    fn token(&self) -> Token<'t> {
+        Token::at_end_of(&self.text[..self.at])
+    }
+
+    /// Whether a quotation or bracket closes with the stop.
+    fn closes(&self) -> bool {
+        self.end > self.marks_end
+    }
+
+    /// Dots that stand for something left out, in one sign, in several or with spaces between them.
+    fn is_ellipsis(&self) -> bool {
+        let marks = self.marks();
+        marks.contains('…') || marks == ".." || marks == "..." || self.is_spaced()
+    }
+
+    fn is_spaced(&self) -> bool {
+        self.text[..self.at].ends_with(is_space)
+    }
+
+    fn take_pictographs(&mut self) {
+        let after = &self.text[self.end..];
+        let inner = after.trim_start_matches(' ');
+        let starts_with_one = self.text.trim_start().starts_with(is_emoji);
+        let len = match SMILEYS.iter().find(|smiley| inner.starts_with(**smiley)) {
+            Some(smiley) => smiley.len(),
+            None if starts_with_one => 0,
+            None => prefix_len(inner, |c| is_emoji(c) || c == ' '),
+        };
+        let taken = inner[..len].trim_end();
+        let rest = &inner[taken.len()..];
+        if !taken.is_empty() && (rest.is_empty() || rest.starts_with(is_space)) {
+            self.end += after.len() - inner.len() + taken.len();
+        }
+    }
+
+    /// In a text that begins its sentences without capitals, a missing one says nothing.
+    fn ends_before_lower_case(&self) -> bool {
+        let token = self.token();
+        self.text.trim_start().starts_with(char::is_lowercase)
+            && !self.closes()
+            && !self.is_ellipsis()
+            && self.dash_follows().is_none()
+            && token.text.chars().count() > 2
+            && token.text.chars().all(char::is_alphabetic)
+            && token.abbreviation().is_none()
+    }
+
+    fn dash_follows(&self) -> Option<char> {
+        self.text[self.end..].trim_start().chars().next().filter(|c| is_dash(*c))
+    }
+
+    fn exclamation_ends(&self, follow: &Follow<'_>) -> bool {
+        let quoted = self.text[self.marks_end..self.end].contains(is_quote);
+        if quoted && follow.is_speech_tag() {
+            return false;
+        }
+        !Kind::Exclaimed.has(self.token().text) || follow.begins_sentence()
+    }
+
+    /// After a space the dots can stand for words in mid-sentence.
+    fn ellipsis_ends(&self, follow: &Follow<'_>) -> bool {
+        follow.begins_sentence() || !self.is_spaced()
+    }
+
+    fn period_ends(&self, follow: &Follow<'_>, language: impl FnOnce() -> Language) -> bool {
+        let token = self.token();
+        if token.is_number() {
+            return number_ends(&token, follow, language);
+        }
+        match token.abbreviation() {
+            Some(Kind::Open) => return false,
+            Some(Kind::Either) => return follow.begins_sentence(),
+            Some(Kind::Closing) => {
+                let measure = follow.start == Start::Digit && starts_with_digit(token.previous());
+                return !measure;
+            }
+            Some(Kind::Clock) => {
+                return follow.begins_sentence()
+                    || !(token.is_early() || Kind::Clocked.has(follow.word()));
+            }
+            Some(Kind::Counted) if follow.start == Start::Digit || is_roman(follow.word()) => {
+                return false;
+            }
+            _ => {}
+        }
+        if is_roman(token.text) {
+            return !token.is_first()
+                && (follow.begins_sentence() || language() == Language::English);
+        }
+        if token.is_letter() {
+            let previous = token.previous();
+            if Kind::of_abbreviation(&format!("{}.{}", token.text, follow.word())).is_some() {
+                return false;
+            }
+            let unit = starts_with_digit(previous) && !previous.ends_with('.');
+            let named = unit || self.closes() || Kind::Lettered.has(previous);
+            let begins = follow.begins_sentence() && !Kind::Particle.has(follow.word());
+            return !token.is_first() && (begins || named);
+        }
+        true
+    }
+}
+
+/// Whether the stop after a number ends the sentence rather than making it an ordinal or part of a date.
+fn number_ends(
+    token: &Token<'_>,
+    follow: &Follow<'_>,
+    language: impl FnOnce() -> Language,
+) -> bool {
+    if token.is_first() {
+        return false;
+    }
+    if follow.begins_sentence() {
+        return true;
+    }
+    if language() == Language::English {
+        return true;
+    }
+    let previous = token.previous();
+    match Number::of(token.text) {
+        Number::Short | Number::Date if follow.start == Start::Digit => false,
+        Number::Short | Number::Date if Kind::Ordered.has(follow.word()) => false,
+        Number::Short | Number::Date => Kind::Counter.has(previous),
+        Number::Long => !Kind::Determiner.has(previous) || follow.start != Start::Upper,
+        Number::Exact => true,
+    }
+}
+
+/// What a number with a stop after it can be in German.
+enum Number {
+    /// Up to three digits: an ordinal.
+    Short,
+    /// Two short numbers with a stop between them: a day and its month, or a time.
+    Date,
+    /// Four digits or more, or thousands with stops: a year or an amount, hardly an ordinal.
+    Long,
+    /// With a comma or colon or several parts: not an ordinal.
+    Exact,
+}
+
+impl Number {
+    fn of(text: &str) -> Self {
+        if text.contains([',', ':']) {
+            return Self::Exact;
+        }
+        let mut parts = text.split(['/', '-', '–']);
+        let last = parts.next_back().unwrap_or(text);
+        let mut lens = last.split('.').map(str::len);
+        match (lens.next(), lens.next(), lens.next()) {
+            _ if parts.any(|part| part.len() > 3) => Self::Long,
+            (Some(..=3), None, _) => Self::Short,
+            (Some(..=2), Some(..=2), None) => Self::Date,
+            (Some(..=2), Some(..=2), Some(_)) => Self::Exact,
+            _ => Self::Long,
+        }
+    }
+}
+
+fn starts_with_digit(token: &str) -> bool {
+    token.starts_with(|c: char| c.is_ascii_digit())
+}
+
+/// Length of the characters at the start of `text` that `belongs` accepts.
+fn prefix_len(text: &str, belongs: impl Fn(char) -> bool) -> usize {
+    text.len() - text.trim_start_matches(belongs).len()
+}
+
+/// Length of footnote marks like `[12]` at the start of `text`.
+fn footnotes_len(text: &str) -> usize {
+    let mut len = 0;
+    while let Some(rest) = text[len..].strip_prefix('[') {
+        let digits = rest.bytes().take(4).take_while(u8::is_ascii_digit).count();
+        if digits == 0 || !rest[digits..].starts_with(']') {
+            break;
+        }
+        len += digits + 2;
+    }
+    len
+}
+
+/// Length of a closing guillemet with a space before it, as French sets it.
+fn spaced_guillemet_len(text: &str) -> Option<usize> {
+    let rest = text.strip_prefix([' ', '\u{A0}', '\u{202F}'])?.strip_prefix('»')?;
+    let closes = rest.is_empty() || rest.starts_with(is_space) || rest.starts_with([',', '.']);
+    closes.then(|| text.len() - rest.len())
+}

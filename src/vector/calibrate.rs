@@ -1,0 +1,378 @@
+//! Calibration: which `ef_search` reaches a recall, proven on queries.
+
+mod calibration_record;
+
+use rayon::prelude::*;
+use serde::Serialize;
+use tracing::instrument;
+
+use super::{
+    beam::LEAST_EF,
+    wilson::{as_f64, lower_bound, queries_needed},
+};
+use crate::{
+    Cancel, Effort, Error, HnswIndex, Neighbor, Result, Route, RowSet, ScanReason, SearchParams,
+    VectorIndex, Vectors,
+};
+
+pub(crate) use calibration_record::CalibrationRecord;
+
+/// The recall of a graph for a ladder of `ef_search`, measured on queries: what a search by
+/// [`Effort::Recall`] goes by.
+///
+/// Recall@k is the share of the `k` closest vectors that a search finds. It is measured for
+/// every number of neighbors up to [`k`](Self::k), against an exact search; a neighbor as
+/// similar as the last exact one counts, so that of equal vectors any is right.
+///
+/// # What is promised
+///
+/// On queries drawn as the measured ones were, the `ef_search` chosen for a target reaches
+/// it on average; of such promises at most one in twenty is broken. It holds for the rows
+/// that were searched then: of an index that has grown or changed since, take another. The
+/// queries must not be vectors of the index, which find themselves too easily.
+///
+/// The lower bound of each step is that of Wilson's score interval, one-sided, at 95 %,
+/// with every query as one trial. This is careful where queries find a part of their
+/// neighbors: no mean of values from 0 to 1 varies more than one of values that are all or
+/// nothing. Like the interval itself it is an approximation: where all queries are all or
+/// nothing (`k` of 1) and the recall is close to 1, one bound in fifteen can be too high.
+///
+/// To choose among the steps costs no confidence: they are tested from the largest
+/// `ef_search` down, until the first whose bound is below the target. To choose a step that
+/// misses the target, the first such step in this order must pass its test, and of all
+/// tests that is one.
+///
+/// # Source
+///
+/// Wilson (1927), "Probable inference, the law of succession, and statistical inference";
+/// for the variance Bhatia & Davis (2000), "A better bound on the variance"; for testing in
+/// fixed sequence Maurer, Hothorn & Lehmacher (1995), "Multiple comparisons in drug clinical
+/// trials and preclinical assays: a-priori ordered hypotheses".
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Calibration {
+    /// The most neighbors that it holds for.
+    pub k: usize,
+    /// Number of queries it was measured on.
+    pub queries: usize,
+    /// In ascending order of `ef_search`.
+    steps: Vec<Step>,
+}
+
+/// What one `ef_search` found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct Step {
+    ef_search: usize,
+    /// Mean recall@1, recall@2 and so on, up to `ef_search`, the calibration's `k` or the
+    /// number of rows.
+    recall: Vec<f64>,
+}
+
+/// The recall@k of a graph search that keeps `ef_search` candidates.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CalibrationStep {
+    /// Candidates kept.
+    pub ef_search: usize,
+    /// Mean recall of the queries, 0 to 1.
+    pub recall: f64,
+    /// What the recall on queries like them is at least, at a confidence of 95 %.
+    pub lower_bound: f64,
+}
+
+/// Why no `ef_search` is known to reach a recall, and what to do about it.
+///
+/// Until something is done, a search that asks for this recall compares every vector.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, thiserror::Error)]
+#[non_exhaustive]
+pub enum Shortfall {
+    /// No sample proves that nothing is ever missed.
+    #[error("no number of queries proves a recall of 1: ask for less, or for an exact search")]
+    Certainty,
+    /// Even if they found all of their neighbors, the queries would be too few.
+    #[error("{queries} queries cannot prove it: calibrate with {needed} or more")]
+    TooFewQueries {
+        /// Number of queries.
+        queries: usize,
+        /// How many prove the target if they find all of their neighbors.
+        needed: usize,
+    },
+    /// More neighbors are wanted than were measured.
+    #[error("{k} neighbors are wanted, {calibrated} were calibrated: calibrate with a larger `k`")]
+    Depth {
+        /// Number of neighbors wanted.
+        k: usize,
+        /// The most that the calibration holds for.
+        calibrated: usize,
+    },
+    /// The largest `ef_search` reaches it on these queries, but they do not prove it.
+    #[error(
+        "recall {:.4} was measured, of which {:.4} is proven: calibrate with more queries",
+        .0.recall, .0.lower_bound
+    )]
+    Unproven(CalibrationStep),
+    /// The largest `ef_search` does not reach it.
+    #[error(
+        "with `ef_search` {} the recall is {:.4}: build with a larger `m` or `ef_construction`",
+        .0.ef_search, .0.recall
+    )]
+    OutOfReach(CalibrationStep),
+}
+
+impl Calibration {
+    /// Measures `index` on `queries`, for 1 to `params.k` neighbors among the rows allowed,
+    /// on the threads of the current `rayon` pool.
+    #[instrument(level = "debug", skip_all, fields(queries = queries.len(), k = params.k))]
+    pub(crate) fn measure(
+        index: &dyn VectorIndex,
+        queries: &Vectors,
+        params: &SearchParams,
+    ) -> Result<Self> {
+        Error::check_setting("k", params.k, 1.., "1 or more")?;
+        Error::check_setting("queries", queries.len(), 1.., "1 or more")?;
+        let rows = params.allowed.map_or(index.len(), RowSet::len);
+        let depth = params.k.clamp(1, rows.max(1));
+        let exact = SearchParams { k: depth, effort: Effort::Exact, ..*params };
+        let truth = answers(index, queries, &exact)?;
+        let mut steps = Vec::new();
+        for ef_search in ladder(depth, rows) {
+            let (k, effort) = (depth.min(ef_search), Effort::Ef(ef_search));
+            let found = answers(index, queries, &SearchParams { k, effort, ..*params })?;
+            let recall = mean_recalls(&found, &truth, k);
+            let all_found = k == depth && recall.iter().all(|recall| *recall >= 1.0);
+            steps.push(Step { ef_search, recall });
+            // A search that keeps more candidates goes on where this one ended, so it finds
+            // all that this one found: larger steps would pass every test that this one
+            // passes, and can be left out.
+            if all_found {
+                break;
+            }
+        }
+        Ok(Self { k: params.k, queries: queries.len(), steps })
+    }
+
+    /// The smallest `ef_search` that reaches recall `target` for `k` neighbors;
+    /// [`reach`](Self::reach) says why, where there is none.
+    #[must_use]
+    pub fn ef_search(&self, target: f32, k: usize) -> Option<usize> {
+        self.reach(target, k).ok().map(|step| step.ef_search)
+    }
+
+    /// The step with the smallest `ef_search` that reaches recall `target` for `k` neighbors.
+    ///
+    /// # Errors
+    ///
+    /// The [`Shortfall`] if none is known to.
+    pub fn reach(&self, target: f32, k: usize) -> Result<CalibrationStep, Shortfall> {
+        let (target, queries) = (f64::from(target), self.queries);
+        if k > self.k {
+            return Err(Shortfall::Depth { k, calibrated: self.k });
+        }
+        if target >= 1.0 {
+            return Err(Shortfall::Certainty);
+        }
+        if lower_bound(1.0, queries) < target {
+            return Err(Shortfall::TooFewQueries { queries, needed: queries_needed(target) });
+        }
+        let steps = self.steps(k);
+        let from_the_largest = steps.iter().rev();
+        let passed = from_the_largest.take_while(|step| step.lower_bound >= target).last();
+        passed.copied().ok_or_else(|| match steps.last() {
+            Some(largest) if largest.recall < target => Shortfall::OutOfReach(*largest),
+            Some(largest) => Shortfall::Unproven(*largest),
+            None => Shortfall::Depth { k, calibrated: 0 },
+        })
+    }
+
+    /// The ladder for `k` neighbors, in ascending order of `ef_search`; empty if `k` is over
+    /// [`Calibration::k`], for which it ends where all neighbors were found.
+    #[must_use]
+    pub fn steps(&self, k: usize) -> Vec<CalibrationStep> {
+        // The last step is as deep as there are rows: of fewer than `k`, all are wanted.
+        let rows = self.steps.last().map_or(0, |step| step.recall.len());
+        let at = k.clamp(1, rows.max(1)) - 1;
+        let measured = self.steps.iter().filter(|_| k <= self.k);
+        let steps = measured.filter_map(|step| {
+            let recall = *step.recall.get(at)?;
+            let lower_bound = lower_bound(recall, self.queries);
+            Some(CalibrationStep { ef_search: step.ef_search, recall, lower_bound })
+        });
+        steps.collect()
+    }
+}
+
+impl HnswIndex {
+    /// Measures the recall of the graph on `queries`, for 1 to `k` neighbors, and keeps it:
+    /// from then on a search may ask for a [recall](Effort::Recall).
+    ///
+    /// The queries are vectors like those that will be asked with, not vectors of the index;
+    /// to prove a recall of .98 takes 133 of them, of .99 268. They are searched for in
+    /// parallel, on the threads of the current `rayon` pool: exactly, and with `ef_search`
+    /// from 16 up until all neighbors are found, or to 4,096 (four times `k`, if that is more).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if `k` is 0 or there are no queries, [`Error::Dimension`] if they
+    /// are of another dimension.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use passim::{Effort, HnswIndex, HnswParams, Route, SearchParams, VectorIndex, Vectors};
+    ///
+    /// let circle = |len: usize, from: f32| {
+    ///     let angles = (0..len).map(|i| from + i as f32 * std::f32::consts::TAU / len as f32);
+    ///     Vectors::normalized(2, angles.flat_map(|a| [a.cos(), a.sin()]).collect())
+    /// };
+    /// let mut index = HnswIndex::build(Arc::new(circle(2_000, 0.0)?), HnswParams::default())?;
+    /// let calibration = index.calibrate(10, &circle(300, 0.1)?)?;
+    /// let ef_search = calibration.ef_search(0.98, 10).expect("300 queries prove 0.98");
+    ///
+    /// let params = SearchParams { effort: Effort::Recall(0.98), ..Default::default() };
+    /// let found = index.search(&[1.0, 0.0], &params)?;
+    /// assert_eq!(found.plan.route, Route::Graph { ef_search });
+    ///
+    /// // No sample proves that nothing is missed, so every vector is compared.
+    /// let why = calibration.reach(1.0, 10).unwrap_err();
+    /// assert!(why.to_string().contains("ask for less, or for an exact search"));
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    pub fn calibrate(&mut self, k: usize, queries: &Vectors) -> Result<Calibration> {
+        let params = SearchParams { k, ..SearchParams::default() };
+        let calibration = Calibration::measure(self, queries, &params)?;
+        self.calibration = Some(calibration.clone());
+        Ok(calibration)
+    }
+}
+
+/// The way that `params` ask for, of an index that has a graph; a recall goes by the
+/// calibration they hold, else by the index's `own`.
+pub(super) fn asked_route(params: &SearchParams, own: Option<&Calibration>) -> Result<Route> {
+    Ok(match params.effort {
+        Effort::Ef(ef_search) => Route::Graph { ef_search },
+        Effort::Exact => Route::Scan(ScanReason::Asked),
+        Effort::Recall(target) => {
+            let calibration = params.calibration.or(own).ok_or(Error::NotCalibrated)?;
+            match calibration.ef_search(target, params.k) {
+                Some(ef_search) => Route::Graph { ef_search },
+                None => Route::Scan(ScanReason::RecallOutOfReach),
+            }
+        }
+    })
+}
+
+/// The largest measured, unless many neighbors are wanted: beyond it comparing all vectors
+/// is seldom slower.
+const LARGEST_EF: usize = 4_096;
+/// The largest measured is at least this many times the number of neighbors.
+const EF_PER_NEIGHBOR: usize = 4;
+
+/// The `ef_search` to measure: each about √2 times the one before, ending with one that
+/// covers all rows, if they are so few.
+fn ladder(k: usize, rows: usize) -> impl Iterator<Item = usize> {
+    let largest = LARGEST_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(LEAST_EF));
+    let root_two = |ef: &usize| ef.checked_mul(17).map(|product| product / 12);
+    let steps = std::iter::successors(Some(LEAST_EF), root_two);
+    steps.take_while(move |ef| *ef < largest).chain(std::iter::once(largest))
+}
+
+/// The neighbors of every query.
+fn answers(
+    index: &dyn VectorIndex,
+    queries: &Vectors,
+    params: &SearchParams,
+) -> Result<Vec<Vec<Neighbor>>> {
+    let answer = |row| {
+        params.cancel.map_or(Ok(()), Cancel::check)?;
+        let found = index.search(queries.row(row), params)?;
+        // An answer that was cut short would count as a miss of the graph.
+        if found.plan.complete { Ok(found.neighbors) } else { Err(Error::Cancelled) }
+    };
+    (0..queries.len()).into_par_iter().map(answer).collect()
+}
+
+/// Mean recall@1 to recall@k of the queries.
+fn mean_recalls(found: &[Vec<Neighbor>], truth: &[Vec<Neighbor>], k: usize) -> Vec<f64> {
+    let pairs = || found.iter().zip(truth);
+    (1..=k)
+        .map(|k| pairs().map(|(found, truth)| recall_at(k, found, truth)).sum::<f64>())
+        .map(|sum| sum / as_f64(truth.len()))
+        .collect()
+}
+
+/// Share of the first `k` of `truth` that are found; both are closest first.
+fn recall_at(k: usize, found: &[Neighbor], truth: &[Neighbor]) -> f64 {
+    let wanted = k.min(truth.len());
+    let Some(last) = wanted.checked_sub(1).map(|at| truth[at]) else { return 1.0 };
+    let near = found.partition_point(|neighbor| neighbor.similarity >= last.similarity);
+    as_f64(near.min(wanted)) / as_f64(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_ladder_grows_evenly_to_its_end() {
+        let full: Vec<usize> = ladder(10, 1_000_000).collect();
+        assert_eq!((full[0], full.last()), (16, Some(&4_096)));
+        let ratios = full.windows(2).map(|pair| as_f64(pair[1]) / as_f64(pair[0]));
+        assert!(ratios.clone().all(|ratio| ratio > 1.0 && ratio < 1.45), "{full:?}");
+        assert_eq!(ladder(2_000, 1_000_000).last(), Some(8_000));
+        assert_eq!(ladder(10, 40).collect::<Vec<_>>(), [16, 22, 31, 40]);
+        assert_eq!(ladder(1, 3).collect::<Vec<_>>(), [16]);
+        assert_eq!(ladder(usize::MAX, usize::MAX).last(), Some(usize::MAX));
+    }
+
+    fn neighbors(similarities: &[f32]) -> Vec<Neighbor> {
+        let similarities = similarities.iter().zip(0..);
+        similarities.map(|(&similarity, row)| Neighbor { row, similarity }).collect()
+    }
+
+    #[test]
+    fn recall_counts_ties_and_what_there_is() {
+        let truth = neighbors(&[0.9, 0.8, 0.8, 0.5]);
+        for (found, k, want) in [
+            (&[0.9, 0.8, 0.8, 0.5][..], 4, 1.0),
+            (&[0.9, 0.8, 0.5, 0.4], 4, 0.75),
+            (&[0.8, 0.8, 0.5], 1, 0.0),
+            (&[0.8, 0.8, 0.8], 2, 1.0),
+            (&[0.9, 0.8, 0.8, 0.5], 9, 1.0),
+            (&[], 2, 0.0),
+        ] {
+            let got = recall_at(k, &neighbors(found), &truth);
+            assert!((got - want).abs() < 1e-12, "recall@{k} of {found:?} is {got}");
+        }
+        assert!(recall_at(3, &[], &[]) >= 1.0);
+    }
+
+    fn calibration(queries: usize, recalls: &[f64]) -> Calibration {
+        let steps = recalls
+            .iter()
+            .zip(1..)
+            .map(|(recall, at)| Step { ef_search: 16 * at, recall: vec![*recall] });
+        Calibration { k: 1, queries, steps: steps.collect() }
+    }
+
+    #[test]
+    fn the_first_failure_from_above_ends_the_choice() {
+        let falling = calibration(1_000, &[0.97, 0.995, 0.98, 0.995, 1.0]);
+        assert_eq!(falling.ef_search(0.98, 1), Some(64), "32 is below a failure");
+        assert_eq!(falling.ef_search(0.95, 1), Some(16));
+        assert_eq!(falling.ef_search(0.995, 1), Some(80));
+    }
+
+    #[test]
+    fn why_a_target_is_out_of_reach_is_told() {
+        use Shortfall::{Certainty, Depth, OutOfReach, TooFewQueries, Unproven};
+        let ladder = calibration(1_000, &[0.9, 0.985]);
+        assert_eq!(ladder.reach(1.0, 1), Err(Certainty));
+        assert_eq!(ladder.reach(0.9, 2), Err(Depth { k: 2, calibrated: 1 }));
+        assert!(matches!(ladder.reach(0.983, 1), Err(Unproven(step)) if step.ef_search == 32));
+        assert!(matches!(ladder.reach(0.99, 1), Err(OutOfReach(step)) if step.ef_search == 32));
+        let few = calibration(3, &[1.0]).reach(0.98, 1);
+        assert_eq!(few, Err(TooFewQueries { queries: 3, needed: 133 }));
+        assert_eq!(calibration(133, &[1.0]).ef_search(0.98, 1), Some(16));
+    }
+}

@@ -1,0 +1,142 @@
+//! A calibration as it is stored.
+
+use serde::{Deserialize, Serialize};
+
+use super::Step;
+use crate::{
+    Calibration,
+    format::{codec, decode_error::Refusal},
+};
+
+/// What is stored of a [`Calibration`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct CalibrationRecord {
+    k: u64,
+    queries: u64,
+    #[serde(deserialize_with = "codec::list")]
+    steps: Vec<StepRecord>,
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct StepRecord {
+    ef_search: u64,
+    #[serde(deserialize_with = "codec::list")]
+    recall: Vec<f64>,
+}
+
+impl From<&Calibration> for CalibrationRecord {
+    fn from(Calibration { k, queries, steps }: &Calibration) -> Self {
+        let step = |Step { ef_search, recall }: &Step| StepRecord {
+            ef_search: *ef_search as u64,
+            recall: recall.clone(),
+        };
+        let steps = steps.iter().map(step).collect();
+        Self { k: *k as u64, queries: *queries as u64, steps }
+    }
+}
+
+impl CalibrationRecord {
+    /// The calibration, if it is one that can be measured.
+    pub(crate) fn checked(self) -> Result<Calibration, Refusal> {
+        let checked = self.calibration().filter(is_measured);
+        checked.ok_or(Refusal::Corrupt("a calibration is not one that can be measured"))
+    }
+
+    fn calibration(self) -> Option<Calibration> {
+        let step = |StepRecord { ef_search, recall }| {
+            Some(Step { ef_search: usize::try_from(ef_search).ok()?, recall })
+        };
+        Some(Calibration {
+            k: usize::try_from(self.k).ok()?,
+            queries: usize::try_from(self.queries).ok()?,
+            steps: self.steps.into_iter().map(step).collect::<Option<_>>()?,
+        })
+    }
+}
+
+/// Whether there are queries and a ladder, whose steps are as deep as what they found.
+fn is_measured(calibration: &Calibration) -> bool {
+    let Calibration { k, queries, steps } = calibration;
+    let is_deep = |step: &Step| (1..=step.ef_search.min(*k)).contains(&step.recall.len());
+    let is_share = |recall: &f64| (0.0..=1.0).contains(recall);
+    *queries > 0
+        && !steps.is_empty()
+        && steps.is_sorted_by(|a, b| a.ef_search < b.ef_search && a.recall.len() <= b.recall.len())
+        && steps.iter().all(|step| is_deep(step) && step.recall.iter().all(is_share))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Effort, HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
+
+    /// A graph of few links over so many vectors, and questions about them.
+    fn graph(len: u16) -> (HnswIndex, Vectors) {
+        let circle = |len: u16, from: f32| {
+            let angles = (0..len).map(|at| from + f32::from(at) * 0.01);
+            Vectors::normalized(2, angles.flat_map(|a| [a.cos(), a.sin()]).collect()).unwrap()
+        };
+        let params = HnswParams { m: 2, ef_construction: 8 };
+        (HnswIndex::build(Arc::new(circle(len, 0.0)), params).unwrap(), circle(60, 0.003))
+    }
+
+    #[test]
+    fn what_was_measured_is_read_back() {
+        for (len, k) in [(600, 10), (600, 100), (12, 30), (1, 1), (0, 5)] {
+            let (mut graph, queries) = graph(len);
+            let measured = graph.calibrate(k, &queries).unwrap();
+            let record = CalibrationRecord::from(&measured);
+            assert_eq!(record.checked().unwrap(), measured);
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_measured_is_refused() {
+        let step = |ef_search, recall: &[f64]| StepRecord { ef_search, recall: recall.to_vec() };
+        let steps = vec![step(16, &[0.5, 0.25]), step(22, &[0.75, 0.5])];
+        let record = CalibrationRecord { k: 2, queries: 10, steps };
+        assert!(record.clone().checked().is_ok());
+        let changes: [fn(&mut CalibrationRecord); 9] = [
+            |record| record.k = 1,
+            |record| record.queries = 0,
+            |record| record.steps.clear(),
+            |record| record.steps.swap(0, 1),
+            |record| record.steps[0].ef_search = 1,
+            |record| record.steps[0].recall.clear(),
+            |record| record.steps[1].recall.truncate(1),
+            |record| record.steps[1].recall[0] = f64::NAN,
+            |record| record.steps[1].recall[1] = 1.5,
+        ];
+        for change in changes {
+            let mut other = record.clone();
+            change(&mut other);
+            assert!(other.clone().checked().is_err(), "{other:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_by_others_ends_no_search(
+            k in prop_oneof![0_u64..9, any::<u64>()],
+            queries in prop_oneof![0_u64..999, any::<u64>()],
+            steps in prop::collection::vec((prop_oneof![0_u64..99, any::<u64>()], 0_usize..9, 0.0_f64..1.1), 0..5),
+            target in 0.01_f32..1.0,
+        ) {
+            let step = |(ef_search, len, share): (u64, usize, f64)| StepRecord { ef_search, recall: vec![share; len] };
+            let mut steps: Vec<_> = steps.into_iter().map(step).collect();
+            steps.sort_by_key(|step| step.ef_search);
+            let record = CalibrationRecord { k, queries, steps };
+            if let Ok(calibration) = record.checked() {
+                let (graph, questions) = graph(300);
+                for k in [1, 5, 1_000] {
+                    let params = SearchParams { k, effort: Effort::Recall(target), calibration: Some(&calibration), ..SearchParams::default() };
+                    prop_assert!(graph.search(questions.row(7), &params).is_ok());
+                }
+            }
+        }
+    }
+}

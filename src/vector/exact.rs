@@ -1,0 +1,79 @@
+//! Exact search: the query is compared with every vector.
+
+use std::sync::Arc;
+
+use super::{
+    Effort, Found, ScanReason, SearchParams, VectorIndex, checked, persist::stored_rows,
+    quantized::Codes, row_count, scan::Scan,
+};
+use crate::{
+    Result, Vectors,
+    format::{decode_error::Refusal, sections::Sections},
+};
+
+/// Compares the query with every vector: the right choice for small corpora and the
+/// reference for recall.
+///
+/// Vectors are compared in eight bits a value first, and in full precision where that
+/// leaves them a chance to be among the closest: the answer is that of comparing all of
+/// them in full, bit for bit.
+///
+/// # Examples
+///
+/// ```
+/// use std::sync::Arc;
+/// use passim::{ExactIndex, SearchParams, VectorIndex, Vectors};
+///
+/// let vectors = Vectors::normalized(2, vec![1.0, 0.0, 0.6, 0.8])?;
+/// let index = ExactIndex::new(Arc::new(vectors))?;
+/// let found = index.search(&[0.0, 2.0], &SearchParams { k: 1, ..Default::default() })?;
+/// assert_eq!(found.neighbors[0].row, 1);
+/// # Ok::<(), passim::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ExactIndex {
+    vectors: Arc<Vectors>,
+    pub(super) codes: Arc<Codes>,
+    rows: u32,
+}
+
+impl ExactIndex {
+    /// An index of `vectors`, on the threads of the current `rayon` pool.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`](crate::Error::TooLarge) over 2^31 vectors, or 2^16 dimensions.
+    pub fn new(vectors: Arc<Vectors>) -> Result<Self> {
+        let rows = row_count(&vectors)?;
+        let codes = Codes::of(vectors.dim(), vectors.len(), |row| vectors.row(row));
+        Ok(Self { vectors, codes: Arc::new(codes), rows })
+    }
+
+    /// The index of `vectors` by their codes in `sections`.
+    pub(super) fn open(sections: &Sections, vectors: Arc<Vectors>) -> Result<Self, Refusal> {
+        let rows = stored_rows(&vectors)?;
+        let codes = Codes::open(vectors.dim(), vectors.len(), sections)?;
+        Ok(Self { vectors, codes: Arc::new(codes), rows })
+    }
+}
+
+impl VectorIndex for ExactIndex {
+    fn len(&self) -> usize {
+        self.vectors.len()
+    }
+
+    fn dim(&self) -> usize {
+        self.vectors.dim()
+    }
+
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
+        let query = checked(query, self.dim(), params)?;
+        let reason = match params.effort {
+            Effort::Exact => ScanReason::Asked,
+            Effort::Ef(_) | Effort::Recall(_) => ScanReason::NoGraph,
+        };
+        let Self { vectors, codes, rows } = self;
+        let scan = Scan { vectors, codes: codes.view(), code_of: |row| row, rows: *rows };
+        scan.run(&query, params, reason)
+    }
+}

@@ -1,0 +1,221 @@
+//! Dot products of values and of codes, and sums of packed rows: the only module with `unsafe`
+//! code; what runs is chosen once a call by what the processor has.
+
+#![expect(unsafe_code, reason = "vector instructions; each block states why it is sound")]
+
+mod aligned_block;
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod packed_rows;
+mod scalar;
+
+pub(crate) use aligned_block::{BLOCK, Block};
+pub(crate) use packed_rows::{Packing, Share, scale_to_unit, sum_rows};
+
+/// Dot product of `a` and `b`, summed in `f32`.
+///
+/// # Panics
+///
+/// If the lengths differ.
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
+    assert_eq!(a.len(), b.len(), "vectors of different dimension");
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+        // SAFETY: both features were detected on the line above.
+        return unsafe { avx2::dot(a, b) };
+    }
+    scalar::dot(a, b)
+}
+
+/// Dot product of the codes `query` with each of `rows` in `codes`, in their order.
+///
+/// A row is `query.len()` blocks. The sums are exact up to 2^16 codes a row.
+///
+/// # Panics
+///
+/// If `codes` does not have one of `rows`, or `dots` is not as long as `rows`.
+pub(crate) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
+    assert_eq!(rows.len(), dots.len(), "one dot product a row");
+    #[cfg(target_arch = "x86_64")]
+    {
+        if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") {
+            // SAFETY: AVX-512 VNNI and BW were detected on the line above; a processor that
+            // has them has AVX-512 F and AVX2.
+            return unsafe { avx512::code_dots(query, codes, rows, dots) };
+        }
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the feature was detected on the line above.
+            return unsafe { avx2::code_dots(query, codes, rows, dots) };
+        }
+    }
+    scalar::code_dots(query, codes, rows, dots);
+}
+
+/// Rows that a kernel takes at once: they share the loads of the query.
+const AT_ONCE: usize = 4;
+
+/// Gives `four` the `rows` of `codes`, each of `width` blocks, by fours.
+#[expect(clippy::inline_always, reason = "it runs with the instructions of its caller")]
+#[inline(always)]
+fn by_fours(
+    width: usize,
+    codes: &[Block<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+    four: impl Fn([&[Block<u8>]; AT_ONCE]) -> [i32; AT_ONCE],
+) {
+    let row = |row: u32| &codes[row as usize * width..][..width];
+    let (fours, rest) = rows.as_chunks::<AT_ONCE>();
+    let (sums, last_sums) = dots.as_chunks_mut::<AT_ONCE>();
+    for (rows, sums) in fours.iter().zip(sums) {
+        *sums = four(rows.map(row));
+    }
+    if let Some(last) = rest.last() {
+        // The last one stands for those that are missing to four.
+        let sums = four(std::array::from_fn(|at| row(*rest.get(at).unwrap_or(last))));
+        last_sums.copy_from_slice(&sums[..rest.len()]);
+    }
+}
+
+/// Asks for `data` to be brought into the cache.
+#[inline]
+pub(crate) fn prefetch<T>(data: &[T]) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+        let start = data.as_ptr().cast::<i8>();
+        for offset in (0..size_of_val(data)).step_by(aligned_block::BLOCK) {
+            // SAFETY: a prefetch has no effect but on the cache, whatever the address, and
+            // this one is inside `data`.
+            unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(offset)) };
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Largest difference that summing `a[i] * b[i]` in any order can make:
+    /// `(n + 1) * EPSILON * sum |a[i] * b[i]|`, beside the exact sum.
+    fn exact(a: &[f32], b: &[f32]) -> (f64, f64) {
+        let products = a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y));
+        let sum = products.clone().sum();
+        let size: f64 = products.map(f64::abs).sum();
+        #[expect(clippy::cast_precision_loss, reason = "lengths of a few thousand")]
+        let terms = (a.len() + 1) as f64;
+        (sum, terms * f64::from(f32::EPSILON) * size)
+    }
+
+    fn assert_near(got: f32, a: &[f32], b: &[f32]) {
+        let (want, bound) = exact(a, b);
+        assert!((f64::from(got) - want).abs() <= bound, "{got} is not {want} +- {bound}");
+    }
+
+    #[test]
+    fn every_length_and_offset() {
+        let values: Vec<f32> = (0..600_u16).map(|i| (f32::from(i) * 0.7).sin()).collect();
+        for len in 0..260 {
+            for offset in 0..9 {
+                let (a, b) = (&values[offset..offset + len], &values[300..300 + len]);
+                assert_near(dot(a, b), a, b);
+                assert_near(scalar::dot(a, b), a, b);
+            }
+        }
+    }
+
+    /// Blocks of `codes`, the last one filled up with `filler`.
+    fn blocks<T: Copy>(codes: &[T], filler: T) -> impl Iterator<Item = Block<T>> {
+        codes.chunks(BLOCK).map(move |chunk| {
+            let mut block = [filler; BLOCK];
+            block[..chunk.len()].copy_from_slice(chunk);
+            Block(block)
+        })
+    }
+
+    type CodeDots = fn(&[Block<i8>], &[Block<u8>], &[u32], &mut [i32]);
+
+    /// Every implementation that this processor can run.
+    fn implementations() -> Vec<(&'static str, CodeDots)> {
+        let mut all: Vec<(&str, CodeDots)> =
+            vec![("chosen", code_dots), ("scalar", scalar::code_dots)];
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx2") {
+            // SAFETY: the feature was detected on the line above.
+            all.push(("avx2", |q, c, r, d| unsafe { avx2::code_dots(q, c, r, d) }));
+        }
+        #[cfg(target_arch = "x86_64")]
+        if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") {
+            // SAFETY: the features were detected on the line above.
+            all.push(("avx512", |q, c, r, d| unsafe { avx512::code_dots(q, c, r, d) }));
+        }
+        all
+    }
+
+    /// What `code_dots` is to give, one product after the other.
+    fn code_dots_of(query: &[i8], codes: &[Vec<u8>], rows: &[u32]) -> Vec<i32> {
+        let dot = |row: &u32| {
+            let pairs = query.iter().zip(&codes[*row as usize]);
+            pairs.map(|(q, x)| i32::from(*q) * i32::from(*x)).sum()
+        };
+        rows.iter().map(dot).collect()
+    }
+
+    fn assert_code_dots(query: &[i8], codes: &[Vec<u8>], rows: &[u32]) {
+        let want = code_dots_of(query, codes, rows);
+        let query: Vec<Block<i8>> = blocks(query, 0).collect();
+        let codes: Vec<Block<u8>> = codes.iter().flat_map(|row| blocks(row, 128)).collect();
+        for (name, code_dots) in implementations() {
+            let mut got = vec![7; rows.len()];
+            code_dots(&query, &codes, rows, &mut got);
+            assert_eq!(got, want, "{name}");
+        }
+    }
+
+    #[test]
+    fn code_dots_of_every_length() {
+        for len in 1..400_usize {
+            let code = |i: usize| u8::try_from(i * i % 256).unwrap();
+            let codes: Vec<Vec<u8>> =
+                (0..5).map(|r| (0..len).map(|i| code(i + r)).collect()).collect();
+            let query: Vec<i8> = (0..len).map(|i| code(i + 3).cast_signed().max(-127)).collect();
+            assert_code_dots(&query, &codes, &[4, 0, 1, 1, 2, 3][..len % 7]);
+        }
+    }
+
+    #[test]
+    fn the_largest_sums_are_exact() {
+        let (query, row) = (vec![127_i8; 1 << 16], vec![255_u8; 1 << 16]);
+        assert_code_dots(&query, std::slice::from_ref(&row), &[0]);
+        assert_code_dots(&query.iter().map(|x| -x).collect::<Vec<_>>(), &[row], &[0]);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of range")]
+    fn a_row_that_does_not_exist_is_refused() {
+        let query = [Block([1_i8; 64])];
+        code_dots(&query, &[Block([1_u8; 64]); 2], &[0, 2], &mut [0; 2]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_codes(
+            codes in (1_usize..600).prop_flat_map(|dim| prop::collection::vec(prop::collection::vec(any::<u8>(), dim), 2..12)),
+            picks in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
+        ) {
+            let rows: Vec<u32> = picks.iter().map(|pick| u32::try_from(pick.index(codes.len())).unwrap()).collect();
+            let query: Vec<i8> = codes[0].iter().map(|code| code.cast_signed()).collect();
+            assert_code_dots(&query, &codes, &rows);
+        }
+
+        #[test]
+        fn any_values(pairs in prop::collection::vec((-1e6_f32..1e6, -1e6_f32..1e6), 0..700)) {
+            let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
+            assert_near(dot(&a, &b), &a, &b);
+        }
+    }
+}

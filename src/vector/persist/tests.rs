@@ -1,0 +1,306 @@
+//! Indexes written, read back, and damaged in every way.
+
+use std::{fs, sync::LazyLock};
+
+use proptest::{prelude::*, sample::Index};
+use tempfile::TempDir;
+use xxhash_rust::xxh3::xxh3_64;
+
+use super::*;
+use crate::{
+    Cancel, Effort, Error, HnswParams, IndexChoice, Route, RowSet,
+    format::{
+        column::Map,
+        sections::{Kind, header, padding},
+    },
+    vector::as_rows,
+    work::Watch,
+};
+
+const DIM: usize = 20;
+
+/// `len` vectors that are so far apart; with a number of `copies`, all but the first of as
+/// many are like it.
+fn vectors(len: usize, apart: f32, copies: usize) -> Vectors {
+    let noise = |at: usize| f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) / 256.0 - 0.5;
+    let value = |at: usize| noise(at % DIM) + apart * noise(DIM + at);
+    let rows = (0..len).map(|row| row - row % copies);
+    let values = rows.flat_map(|row| (0..DIM).map(move |at| value(row * DIM + at)));
+    Vectors::normalized(DIM, values.collect()).unwrap()
+}
+
+struct Case {
+    vectors: Arc<Vectors>,
+    index: SegmentIndex,
+}
+
+/// So few links that 96 candidates among 600 vectors are looked for along the graph.
+const PARAMS: HnswParams = HnswParams { m: 4, ef_construction: 12 };
+
+static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
+    let graph = IndexChoice::Hnsw(PARAMS);
+    let cases = [
+        (vectors(600, 1.0, 1), IndexChoice::Exact),
+        (vectors(600, 1.0, 1), graph),
+        (vectors(600, 1.0, 3), graph),
+        (vectors(600, 1e-3, 1), graph),
+        (vectors(600, 1e-4, 1), graph),
+        (vectors(1, 1.0, 1), IndexChoice::Exact),
+        (vectors(1, 1.0, 1), graph),
+        (Vectors::empty(DIM), IndexChoice::Exact),
+        (Vectors::empty(DIM), graph),
+    ];
+    let case = |(vectors, choice): (Vectors, IndexChoice)| {
+        let vectors = Arc::new(vectors);
+        Case {
+            index: choice.build(Arc::clone(&vectors), Watch::new(&Cancel::new(), None)).unwrap(),
+            vectors,
+        }
+    };
+    cases.into_iter().map(case).collect()
+});
+
+type OwnedPart = (Tag, Vec<u8>);
+
+impl Case {
+    fn parts(&self) -> Vec<OwnedPart> {
+        let sums = self.vectors.sums();
+        let values = bytemuck::cast_slice(self.vectors.as_slice());
+        let vectors = [(Tag::Vectors, values), (Tag::VectorSums, sums.as_bytes())];
+        let parts = self.index.parts().into_iter().chain(vectors);
+        parts.map(|(tag, bytes)| (tag, bytes.to_vec())).collect()
+    }
+
+    fn queries(&self) -> impl Iterator<Item = Vec<f32>> {
+        let rows = (0..self.vectors.len()).step_by(97).map(|row| self.vectors.row(row).to_vec());
+        rows.chain([vec![0.3; DIM]])
+    }
+}
+
+fn file(parts: &[OwnedPart]) -> Vec<u8> {
+    let parts: Vec<Part> = parts.iter().map(|(tag, bytes)| (*tag, &**bytes)).collect();
+    let (mut file, _) = header(Kind::Segment, 7, &parts);
+    for (_, bytes) in parts {
+        file.extend(padding(file.len()));
+        file.extend(bytes);
+    }
+    file
+}
+
+/// An index in a file that goes with it.
+struct Opened {
+    index: SegmentIndex,
+    sections: Sections,
+    _folder: TempDir,
+}
+
+fn opened(file: &[u8], record: &IndexRecord) -> Result<Opened, Refusal> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    fs::write(&path, file).unwrap();
+    let sections = Sections::open(Map::open(&path).unwrap(), Kind::Segment)?;
+    let (values, sums) = (sections.array(Tag::Vectors)?, sections.array(Tag::VectorSums)?);
+    let vectors = Vectors::in_file(DIM, values, sums).ok_or(Refusal::Corrupt("vectors"))?;
+    let index = SegmentIndex::open(record, &sections, Arc::new(vectors))?;
+    index.check(&sections)?;
+    Ok(Opened { index, sections, _folder: folder })
+}
+
+/// The answers to all `queries`, along the graph and past it, of all rows and of some.
+fn answers(index: &SegmentIndex, queries: impl Iterator<Item = Vec<f32>>) -> Vec<Result<Found>> {
+    let rows = as_rows(index.len());
+    let mut most = RowSet::all(rows);
+    (0..rows).step_by(7).for_each(|row| _ = most.remove(row));
+    let mut answers = Vec::new();
+    for query in queries {
+        for effort in [Effort::Ef(16), Effort::Ef(96), Effort::Exact] {
+            for allowed in [None, Some(&most)] {
+                let params = SearchParams { k: 10, effort, allowed, ..SearchParams::default() };
+                answers.push(index.search(&query, &params));
+            }
+        }
+    }
+    answers
+}
+
+fn is_damage(error: &Error) -> bool {
+    matches!(error, Error::Corrupt { .. })
+}
+
+#[test]
+fn the_cases_are_what_they_are_for() {
+    let reports = CASES.iter().filter_map(|case| case.index.graph()).map(HnswIndex::verify);
+    let reports: Vec<_> = reports.collect();
+    let seen = reports.iter().map(|one| (one.vectors, one.points, one.by_codes));
+    let want = [
+        (600, 600, true),
+        (600, 200, true),
+        (600, 600, false),
+        (600, 600, false),
+        (1, 1, true),
+        (0, 0, true),
+    ];
+    assert!(seen.eq(want), "{reports:?}");
+    assert!(reports[0].strays == 0 && reports[3].strays > 0, "{reports:?}");
+    let answers = answers(&CASES[1].index, CASES[1].queries());
+    let ways = answers.iter().map(|answer| answer.as_ref().unwrap().plan.route);
+    let want = [16, 16, 96].map(|ef_search| Route::Graph { ef_search });
+    assert!(ways.take(3).eq(want), "{answers:?}");
+}
+
+#[test]
+fn an_index_in_a_file_is_the_one_that_was_written() {
+    for case in &*CASES {
+        let opened = opened(&file(&case.parts()), &case.index.record()).unwrap();
+        let stored = answers(&opened.index, case.queries()).into_iter().map(Result::unwrap);
+        let built = answers(&case.index, case.queries()).into_iter().map(Result::unwrap);
+        assert!(stored.eq(built));
+        let verify = |index: &SegmentIndex| index.graph().map(HnswIndex::verify);
+        assert_eq!(verify(&opened.index), verify(&case.index));
+        let written: Vec<_> = case.index.parts();
+        assert_eq!(opened.index.parts(), written);
+        assert_eq!(opened.index.record(), case.index.record());
+        opened.sections.check_all().unwrap();
+    }
+}
+
+#[test]
+fn no_section_may_be_missing() {
+    for case in &*CASES {
+        for missing in 0..case.parts().len() {
+            let mut parts = case.parts();
+            parts.remove(missing);
+            assert!(opened(&file(&parts), &case.index.record()).is_err());
+        }
+    }
+}
+
+#[test]
+fn sections_of_other_lengths_end_no_search() {
+    for case in &*CASES {
+        for part in 0..case.parts().len() {
+            for cut in [1, 2, 4, 8, 64, 80] {
+                let mut parts = case.parts();
+                let (tag, bytes) = &mut parts[part];
+                bytes.truncate(bytes.len().saturating_sub(cut));
+                let (tag, len) = (*tag, bytes.len());
+                let Ok(opened) = opened(&file(&parts), &case.index.record()) else { continue };
+                // Fewer points without a way are those of another graph; all else is counted.
+                assert!(tag == Tag::Strays || len == case.parts()[part].1.len(), "{tag:?} -{cut}");
+                let answers = answers(&opened.index, case.queries());
+                assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn shapes_that_no_graph_has_are_refused() {
+    let case = &CASES[1];
+    let (mut parts, IndexRecord::Graph(record)) = (case.parts(), case.index.record()) else {
+        panic!("a graph");
+    };
+    let refused = |parts: &[OwnedPart], record: GraphRecord| {
+        opened(&file(parts), &IndexRecord::Graph(record)).err().unwrap()
+    };
+    for m in [0, 1, 256, u32::MAX] {
+        let Refusal::Corrupt(check) = refused(&parts, GraphRecord { m, ..record.clone() }) else {
+            panic!("no version is at fault");
+        };
+        assert!(check.contains("`m`"), "{check}");
+    }
+    let mut layers = record.layers.clone();
+    layers.push(LayerRecord { points: 0, room: 3 });
+    let refusal = refused(&parts, GraphRecord { layers, ..record.clone() });
+    assert_eq!(refusal, Refusal::Corrupt("a layer has no point"));
+
+    for (tag, bytes) in &mut parts {
+        let point = match tag {
+            Tag::Links => 4 * record.room as usize,
+            Tag::LinkCounts => 2,
+            _ => 0,
+        };
+        bytes.truncate(bytes.len() - point);
+    }
+    assert_eq!(refused(&parts, record), Refusal::Corrupt("it has links of other points"));
+}
+
+proptest! {
+    /// Whatever is written, with the right checksums, is refused or searched.
+    #[test]
+    fn what_is_written_by_others_ends_no_search(
+        case in any::<Index>(),
+        changes in prop::collection::vec((any::<Index>(), any::<Index>(), any::<u8>()), 1..4),
+    ) {
+        let case = case.get(&CASES);
+        let mut parts = case.parts();
+        for (part, at, value) in changes {
+            let part = part.index(parts.len());
+            if !parts[part].1.is_empty() {
+                *at.get_mut(&mut parts[part].1) = value;
+            }
+        }
+        if let Ok(opened) = opened(&file(&parts), &case.index.record()) {
+            for answer in answers(&opened.index, case.queries()) {
+                prop_assert!(answer.as_ref().err().is_none_or(is_damage), "{answer:?}");
+            }
+            _ = opened.index.graph().map(HnswIndex::verify);
+        }
+    }
+
+    /// The same of what is stored beside the sections.
+    #[test]
+    fn records_of_others_end_no_search(
+        case in any::<Index>(),
+        (m, room, by_codes) in (0_u32..300, prop_oneof![0_u32..20, any::<u32>()], any::<bool>()),
+        layers in prop::collection::vec((prop_oneof![0_u32..700, any::<u32>()], any::<u32>()), 0..3),
+        changed in 0_usize..5,
+    ) {
+        let case = case.get(&CASES);
+        let record = match (case.index.record(), changed) {
+            (IndexRecord::Graph(_), 0) => IndexRecord::Exact,
+            (IndexRecord::Graph(old), 1) => IndexRecord::Graph(GraphRecord { m, ..old }),
+            (IndexRecord::Graph(old), 2) => IndexRecord::Graph(GraphRecord { room, ..old }),
+            (IndexRecord::Graph(old), 3) => IndexRecord::Graph(GraphRecord { by_codes, ..old }),
+            (old, _) => {
+                let layers = layers.into_iter().map(|(points, room)| LayerRecord { points, room });
+                let layers = layers.collect();
+                match old {
+                    IndexRecord::Graph(old) => IndexRecord::Graph(GraphRecord { layers, ..old }),
+                    IndexRecord::Exact => {
+                        let ef_construction = 200;
+                        let record = GraphRecord { m, ef_construction, by_codes, room, layers };
+                        IndexRecord::Graph(record)
+                    }
+                }
+            }
+        };
+        if let Ok(opened) = opened(&file(&case.parts()), &record) {
+            let answers = answers(&opened.index, case.queries());
+                assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+        }
+    }
+
+    /// One flipped bit is refused, or it is one of a vector: then an answer that needs it is
+    /// an error that names the file, and all others are right.
+    #[test]
+    fn no_flipped_bit_goes_unnoticed(case in any::<Index>(), at in any::<Index>(), bit in 0..8) {
+        let case = case.get(&CASES);
+        let parts = case.parts();
+        let (mut flipped, sound) = (file(&parts), file(&parts));
+        *at.get_mut(&mut flipped) ^= 1_u8 << bit;
+        let Ok(opened) = opened(&flipped, &case.index.record()) else { return Ok(()) };
+        let place = opened.sections.place(Tag::Vectors).unwrap();
+        let in_vectors = place.contains(&at.index(sound.len()));
+        let is_padding = opened.sections.check_all() == Err(Refusal::Corrupt("it is not zero between sections"));
+        prop_assert!(in_vectors || is_padding);
+        prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.by_codes));
+        let right = answers(&case.index, case.queries());
+        for (got, right) in answers(&opened.index, case.queries()).into_iter().zip(right) {
+            match got {
+                Ok(found) => prop_assert_eq!(found, right.unwrap()),
+                Err(error) => prop_assert!(is_damage(&error) && error.to_string().contains("index is damaged"), "{error}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,297 @@
+//! Vectors in eight bits a value: what a search compares first.
+
+use rayon::prelude::*;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{
+    as_rows,
+    kernel::{self, BLOCK, Block},
+    space::Space,
+};
+use crate::format::{
+    column::Array,
+    decode_error::{Refusal, require},
+    sections::{Part, Sections, Tag},
+};
+
+/// Unit vectors rounded to eight bits a value, each in steps of its own size.
+///
+/// Rows are compared by the cosine between their codes: equal codes are then the closest
+/// there are, and of vectors that are close the errors nearly cancel. With the dot product
+/// alone, rows whose codes happen to be long would seem close to everything.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Codes {
+    shape: Shape,
+    /// Codes plus 128, row after row.
+    blocks: Array<Block<u8>>,
+    /// 1 / norm of the codes of every row.
+    inverse_norms: Array<f32>,
+    /// Distance of every vector from the direction of its codes.
+    chords: Array<f32>,
+}
+
+/// What codes of vectors of one dimension have in common.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Shape {
+    /// Blocks of a row.
+    width: usize,
+    /// The share of the largest possible error that is rarely exceeded.
+    likely: f32,
+    /// How far sums of as many `f32` as a vector has can be off.
+    rounding: f32,
+}
+
+impl Shape {
+    fn of(dim: usize) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "dimensions are below 2^16")]
+        let terms = dim.max(1) as f32;
+        Self {
+            width: dim.div_ceil(BLOCK).max(1),
+            // Rounding errors point anywhere: along the query they are 1 / sqrt(dim) of their
+            // length.
+            likely: (LIKELY / terms.sqrt()).min(1.0),
+            rounding: (terms + 8.0) * f32::EPSILON,
+        }
+    }
+}
+
+/// Codes, for reading.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct CodesView<'a> {
+    shape: Shape,
+    blocks: &'a [Block<u8>],
+    inverse_norms: &'a [f32],
+    chords: &'a [f32],
+}
+
+/// A query in eight bits a value.
+#[derive(Debug, Default)]
+pub(super) struct CodeQuery {
+    blocks: Vec<Block<i8>>,
+    /// What the 128 that is added to every code of a row adds to a dot product.
+    bias: i32,
+    inverse_norm: f32,
+    chord: f32,
+}
+
+impl Codes {
+    /// The codes of the unit vectors `row(0)` to `row(len - 1)`, of dimension `dim`.
+    pub(super) fn of<'a>(dim: usize, len: usize, row: impl Fn(usize) -> &'a [f32] + Sync) -> Self {
+        let shape = Shape::of(dim);
+        let mut blocks = vec![Block([0; BLOCK]); len * shape.width];
+        let rows = blocks.par_chunks_mut(shape.width).enumerate();
+        let (inverse_norms, chords): (Vec<f32>, Vec<f32>) =
+            rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
+        let (inverse_norms, chords) = (inverse_norms.into(), chords.into());
+        Self { shape, blocks: blocks.into(), inverse_norms, chords }
+    }
+
+    /// The codes at `rows`, in that order.
+    pub(super) fn select(&self, rows: &[u32]) -> Self {
+        let codes = self.view();
+        let blocks = rows.iter().flat_map(|row| codes.row(*row)).copied();
+        let at = |values: &[f32]| rows.iter().map(|row| values[*row as usize]).collect();
+        Self {
+            shape: self.shape,
+            blocks: blocks.collect(),
+            inverse_norms: at(codes.inverse_norms),
+            chords: at(codes.chords),
+        }
+    }
+
+    /// Adds all codes to `hash`.
+    pub(super) fn hash(&self, hash: &mut Xxh3) {
+        self.blocks.iter().for_each(|block| hash.update(&block.0));
+        self.inverse_norms.iter().for_each(|x| hash.update(&x.to_le_bytes()));
+    }
+
+    /// Bytes in memory.
+    pub(super) fn bytes(&self) -> usize {
+        size_of_val(&*self.blocks) + size_of_val(&*self.inverse_norms) + size_of_val(&*self.chords)
+    }
+
+    pub(super) fn view(&self) -> CodesView<'_> {
+        let Self { shape, blocks, inverse_norms, chords } = self;
+        CodesView { shape: *shape, blocks, inverse_norms, chords }
+    }
+
+    /// What is stored of the codes.
+    pub(super) fn parts(&self) -> [Part<'_>; 3] {
+        [
+            (Tag::Codes, self.blocks.as_bytes()),
+            (Tag::CodeNorms, self.inverse_norms.as_bytes()),
+            (Tag::CodeChords, self.chords.as_bytes()),
+        ]
+    }
+
+    /// The codes in `sections` of `len` vectors of dimension `dim`.
+    pub(super) fn open(dim: usize, len: usize, sections: &Sections) -> Result<Self, Refusal> {
+        let codes = Self {
+            shape: Shape::of(dim),
+            blocks: sections.array(Tag::Codes)?,
+            inverse_norms: sections.array(Tag::CodeNorms)?,
+            chords: sections.array(Tag::CodeChords)?,
+        };
+        let fits = len.checked_mul(codes.shape.width) == Some(codes.blocks.len())
+            && codes.inverse_norms.len() == len
+            && codes.chords.len() == len;
+        require(fits, "it has codes of another number of vectors")?;
+        Ok(codes)
+    }
+
+    /// Looks at the numbers that codes are measured by; any bytes are codes.
+    pub(super) fn check(&self) -> Result<(), Refusal> {
+        let measures = |values: &[f32]| values.iter().all(|x| x.is_finite() && *x >= 0.0);
+        let fits = measures(&self.inverse_norms) && measures(&self.chords);
+        require(fits, "the measure of a code is not a number from 0 up")
+    }
+}
+
+impl<'a> CodesView<'a> {
+    /// How far the similarity of `query` and `row` can be from that of their codes.
+    ///
+    /// By the triangle inequality, `|q·x - q'·x'| <= |q - q'| + |x - x'|`, where `q'` and
+    /// `x'` are the unit vectors that the codes stand for. Sums of `f32` are off by at most
+    /// as many roundings as they have terms.
+    pub(super) fn error(&self, query: &CodeQuery, row: u32) -> f32 {
+        query.chord + self.chords[row as usize] + self.shape.rounding
+    }
+
+    /// Whether codes tell near rows apart, judged by a random sample, the rows below `sample`.
+    ///
+    /// A row of the sample has its nearest neighbor there about as far as its `len / sample`-th
+    /// among all: so many rows within a few rounding errors of each other would be in no order.
+    pub(super) fn tell_apart(&self, sample: u32) -> bool {
+        let all: Vec<u32> = (0..sample).collect();
+        let probes = &all[..all.len().min(PROBES)];
+        let is_lost = |probe: &&u32| {
+            let mut similarities = Vec::with_capacity(all.len());
+            self.similarities(&self.point(**probe), &all, &mut similarities);
+            similarities[**probe as usize] = -1.0;
+            let nearest = similarities.iter().fold(-1.0_f32, |max, one| max.max(*one));
+            let distance = (2.0 - 2.0 * nearest).max(0.0).sqrt();
+            distance < COARSE * self.chords[**probe as usize]
+        };
+        let lost = probes.par_iter().filter(is_lost).count();
+        lost * LOST_SHARE <= probes.len()
+    }
+
+    fn row(&self, row: u32) -> &'a [Block<u8>] {
+        let width = self.shape.width;
+        &self.blocks[row as usize * width..][..width]
+    }
+}
+
+impl Space for CodesView<'_> {
+    type Query = CodeQuery;
+
+    fn len(&self) -> u32 {
+        as_rows(self.inverse_norms.len())
+    }
+
+    fn query(&self, unit: &[f32]) -> CodeQuery {
+        let mut row = vec![Block([0; BLOCK]); self.shape.width];
+        let (inverse_norm, chord) = encode(unit, &mut row);
+        let mut query = CodeQuery { inverse_norm, chord, ..CodeQuery::default() };
+        query.load(&row);
+        query
+    }
+
+    fn load(&self, point: u32, query: &mut CodeQuery) {
+        query.inverse_norm = self.inverse_norms[point as usize];
+        query.chord = self.chords[point as usize];
+        query.load(self.row(point));
+    }
+
+    fn prefetch(&self, point: u32) {
+        kernel::prefetch(self.row(point));
+        kernel::prefetch(&self.inverse_norms[point as usize..][..1]);
+    }
+
+    fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
+        let Shape { likely, rounding, .. } = self.shape;
+        likely * (query.chord + self.chords[point as usize]) + rounding
+    }
+
+    fn similarities(&self, query: &CodeQuery, points: &[u32], similarities: &mut Vec<f32>) {
+        similarities.clear();
+        let mut dots = [0; BLOCK];
+        for points in points.chunks(dots.len()) {
+            let dots = &mut dots[..points.len()];
+            kernel::code_dots(&query.blocks, self.blocks, points, dots);
+            similarities.extend(points.iter().zip(dots).map(|(point, dot)| {
+                cosine(*dot - query.bias, query.inverse_norm, self.inverse_norms[*point as usize])
+            }));
+        }
+    }
+}
+
+/// Standard deviations of an error that are reckoned with.
+const LIKELY: f32 = 3.0;
+/// Rows of a sample that are looked at.
+const PROBES: usize = 256;
+/// Codes do not do if more than one probe in this many is lost.
+const LOST_SHARE: usize = 16;
+/// Distances below this many rounding errors are in no order.
+const COARSE: f32 = 4.0;
+
+impl CodeQuery {
+    /// Takes over the codes of `row`.
+    fn load(&mut self, row: &[Block<u8>]) {
+        self.blocks.resize(row.len(), Block([0; BLOCK]));
+        let mut sum = 0;
+        for (to, from) in self.blocks.iter_mut().zip(row) {
+            for (to, from) in to.0.iter_mut().zip(&from.0) {
+                *to = unbiased(*from);
+            }
+            sum += to.0.iter().map(|code| i32::from(*code)).sum::<i32>();
+        }
+        self.bias = sum * i32::from(BIAS);
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "rounding far below that of the codes")]
+fn cosine(dot: i32, inverse_norm: f32, other: f32) -> f32 {
+    dot as f32 * inverse_norm * other
+}
+
+/// Rows are stored as unsigned bytes, which is what the kernels multiply signed ones with.
+const BIAS: u8 = 128;
+/// The largest code: the largest value of a vector gets it.
+const LARGEST: f32 = 127.0;
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 255")]
+fn biased(rounded: f32) -> u8 {
+    (rounded + f32::from(BIAS)) as u8
+}
+
+fn unbiased(code: u8) -> i8 {
+    code.wrapping_sub(BIAS).cast_signed()
+}
+
+/// Writes the codes of `unit` into `row` and returns 1 / their norm, and the distance of
+/// `unit` from their direction.
+fn encode(unit: &[f32], row: &mut [Block<u8>]) -> (f32, f32) {
+    let largest = unit.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+    let mut codes: Vec<f32> = unit.iter().map(|x| rounded(x * (LARGEST / largest))).collect();
+    for (block, codes) in row.iter_mut().zip(codes.chunks(BLOCK)) {
+        block.0 = [BIAS; BLOCK];
+        block.0.iter_mut().zip(codes).for_each(|(slot, code)| *slot = biased(*code));
+    }
+    let square = |code: &u8| i32::from(unbiased(*code)).pow(2);
+    let squares = row.iter().map(|block| block.0.iter().map(square).sum::<i32>());
+    let norm = f64::from(squares.sum::<i32>()).sqrt();
+    #[expect(clippy::cast_possible_truncation, reason = "rounded to the nearest")]
+    let inverse = (1.0 / norm) as f32;
+    for (code, x) in codes.iter_mut().zip(unit) {
+        *code = x - *code * inverse;
+    }
+    (inverse, kernel::dot(&codes, &codes).sqrt())
+}
+
+/// `x`, of at most [`LARGEST`], rounded to a whole number: added to this number, it has no
+/// room for a fraction.
+fn rounded(x: f32) -> f32 {
+    const ROOM: f32 = 12_582_912.0;
+    (x + ROOM) - ROOM
+}

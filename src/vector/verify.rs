@@ -1,0 +1,128 @@
+//! Verifying a graph: whether every vector can be reached and found, and what the graph is like.
+
+use rayon::prelude::*;
+use serde::Serialize;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::{adjacency::LinksView, as_rows, beam::LEAST_EF, graph::Graph};
+use crate::{Effort, HnswIndex, Neighbor, SearchParams, VectorIndex};
+
+/// What a graph is like, and whether all its vectors can be found.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct GraphReport {
+    /// Vectors in the index.
+    pub vectors: usize,
+    /// Points of the graph: vectors that are not equal.
+    pub points: usize,
+    /// Points on every layer, the lowest first.
+    pub layers: Vec<usize>,
+    /// Links on the lowest layer.
+    pub links: usize,
+    /// `degrees[d]` is the number of points with `d` links on the lowest layer.
+    pub degrees: Vec<usize>,
+    /// Points that no path of links leads to from where searches begin.
+    pub unreachable: usize,
+    /// Points that the graph does not lead to, known from the build: each query is compared
+    /// with all of them.
+    pub strays: usize,
+    /// Vectors that a search for them with `ef_search` 16 does not find, nor an equal one.
+    pub self_misses: usize,
+    /// Whether vectors are compared in eight bits a value first. If not, they are so close
+    /// together that eight bits do not tell them apart.
+    pub by_codes: bool,
+    /// Bytes in memory, without the vectors themselves: codes, links and numbers of points.
+    pub bytes: usize,
+    /// A hash of the graph and its codes: equal for two builds of the same vectors.
+    pub fingerprint: u128,
+}
+
+impl GraphReport {
+    /// Whether every vector can be found.
+    #[must_use]
+    pub fn is_sound(&self) -> bool {
+        self.self_misses == 0 && self.unreachable <= self.strays
+    }
+}
+
+impl HnswIndex {
+    /// Searches for every vector, on the threads of the current `rayon` pool, and reports what
+    /// the graph is like.
+    #[must_use]
+    pub fn verify(&self) -> GraphReport {
+        let base = self.graph.base.view();
+        let mut degrees = Vec::new();
+        for degree in base.lists().map(<[u32]>::len) {
+            degrees.resize(degrees.len().max(degree + 1), 0);
+            degrees[degree] += 1;
+        }
+        let upper = self.graph.upper.layers().map(|layer| layer.points.len());
+        GraphReport {
+            vectors: self.len(),
+            points: base.len(),
+            layers: std::iter::once(base.len()).chain(upper).collect(),
+            links: base.lists().map(<[u32]>::len).sum(),
+            degrees,
+            unreachable: base.len() - reachable(&self.graph),
+            strays: self.strays.len(),
+            self_misses: (0..self.rows).into_par_iter().filter(|row| !self.finds(*row)).count(),
+            by_codes: self.by_codes,
+            bytes: self.codes.bytes() + self.graph.bytes() + self.points.bytes(),
+            fingerprint: self.fingerprint(),
+        }
+    }
+
+    /// Whether a search for vector `row` finds it, or one that is no less close.
+    fn finds(&self, row: u32) -> bool {
+        let vector = self.vectors.row(row as usize);
+        let params = SearchParams { k: 1, effort: Effort::Ef(LEAST_EF), ..SearchParams::default() };
+        // One that is damaged in its file is found by no search.
+        let Ok(own) = Neighbor::of(vector, &self.vectors, row) else { return false };
+        let found = self.search(vector, &params);
+        // A query of many values may be scaled once more, which can move the last bit.
+        let least = own.similarity - 4.0 * f32::EPSILON;
+        found.is_ok_and(|found| found.neighbors.iter().any(|one| one.similarity >= least))
+    }
+
+    fn fingerprint(&self) -> u128 {
+        let mut hash = Xxh3::new();
+        update(&mut hash, &self.points.rows);
+        self.codes.hash(&mut hash);
+        self.graph.base.view().hash(&mut hash);
+        for layer in self.graph.upper.layers() {
+            update(&mut hash, layer.points);
+            layer.links.hash(&mut hash);
+        }
+        update(&mut hash, &self.strays);
+        hash.digest128()
+    }
+}
+
+impl LinksView<'_> {
+    fn hash(self, hash: &mut Xxh3) {
+        for list in self.lists() {
+            update(hash, &[as_rows(list.len())]);
+            update(hash, list);
+        }
+    }
+}
+
+fn update(hash: &mut Xxh3, numbers: &[u32]) {
+    for number in numbers {
+        hash.update(&number.to_le_bytes());
+    }
+}
+
+/// Number of points of layer 0 that paths lead to from where searches begin.
+fn reachable(graph: &Graph) -> usize {
+    let base = graph.base.view();
+    if base.len() == 0 {
+        return 0;
+    }
+    let mut places = vec![0];
+    for layer in graph.upper.layers().rev() {
+        let reached = layer.links.by_breadth(places);
+        places = reached.into_iter().map(|place| layer.below[place as usize]).collect();
+    }
+    base.by_breadth(places).len()
+}
