@@ -23,7 +23,6 @@ use crate::{Article, Embedder, Error, Passage, Result};
 use atom::Atoms;
 use context::Contexts;
 use fit::Fitter;
-#[cfg(feature = "lexical")]
 pub(crate) use language::guess as guess_language;
 pub use sentence::{Sentences, sentences};
 

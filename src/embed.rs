@@ -13,7 +13,6 @@ use serde::{Deserialize, Serialize};
 use crate::{Result, Vectors};
 
 pub use bundled::StaticEmbedder;
-#[cfg(feature = "lexical")]
 pub(crate) use bundled::{Splitter, composed, decomposed};
 pub use cache::EmbeddingCache;
 #[cfg(feature = "fastembed")]

@@ -268,7 +268,6 @@ pub enum Error {
     Cancelled,
 
     /// The inverted index of a segment could not be built.
-    #[cfg(feature = "lexical")]
     #[error("the index of words could not be built")]
     Lexical(#[source] Cause),
 

@@ -55,7 +55,6 @@
 //! | `fastembed` | yes | `FastEmbedder`, transformer models over ONNX Runtime |
 //! | `load-dynamic` | yes | ONNX Runtime is loaded when the first such model is; without it, it is linked from the folder `ORT_LIB_PATH` |
 //! | `download-binaries` | no | it is downloaded while building, to be linked; needs `default-features = false` |
-//! | `lexical` | yes | `Mode::Lexical` and `Mode::Hybrid`; without it, searches are by meaning alone |
 //! | `hub` | yes | models are downloaded by name |
 //! | `qwen3` | no | `FastEmbedder` opens Qwen3 embedding models, too, which candle runs on the processor |
 //! | `cuda`, `coreml`, `directml` | no | models run on these devices (`ExecutionProvider`) |
@@ -91,7 +90,6 @@ mod hit;
 mod index;
 mod kernel;
 mod language;
-#[cfg(feature = "lexical")]
 mod lexical;
 #[cfg(feature = "fastembed")]
 mod onnx;

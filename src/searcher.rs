@@ -6,7 +6,6 @@ mod arms;
 mod explained;
 mod related;
 mod shape;
-#[cfg_attr(not(feature = "lexical"), path = "searcher/no_words.rs")]
 pub(crate) mod words;
 
 use std::{

@@ -12,7 +12,6 @@ mod filtered;
 mod live;
 mod record;
 mod whole;
-#[cfg_attr(not(feature = "lexical"), path = "segment/no_words.rs")]
 mod words;
 
 use std::{
@@ -71,7 +70,6 @@ pub(crate) struct Segment {
     passages: Array<PassageRow>,
     vectors: Arc<Vectors>,
     index: SegmentIndex,
-    #[cfg_attr(not(feature = "lexical"), expect(dead_code, reason = "there are none"))]
     words: Words,
     /// `None` in memory.
     file: Option<SegmentFile>,

@@ -100,7 +100,6 @@ fn sections_of_other_tags_are_left_alone() {
     assert_eq!(retriever.search("Was speichert ein Moor?").unwrap().len(), 10);
 }
 
-#[cfg(feature = "lexical")]
 mod words {
     use passim::{Mode, Query};
 
@@ -122,7 +121,7 @@ mod words {
         put(segment, LEXICAL, 4, &1_u32.to_le_bytes());
     }
 
-    /// Such files are written without the feature, or were by earlier rules.
+    /// Files of earlier rules have no words, or other ones.
     #[test]
     fn a_segment_without_current_words_gets_them_from_its_texts() {
         let untouched = by_words(&v1::builder().open(v1::folder()).unwrap()).unwrap();

@@ -267,7 +267,7 @@ fn indexes_of_the_bundled_model_are_read_as_well() {
     }
 }
 
-/// `cargo test --no-default-features --features lexical --test format -- --ignored write_v1`
+/// `cargo test --no-default-features --test format -- --ignored write_v1`
 #[test]
 #[ignore = "writes tests/data/v1 anew"]
 fn write_v1() {

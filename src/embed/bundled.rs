@@ -7,7 +7,6 @@ mod pieces;
 mod rules;
 mod scratch;
 mod short;
-#[cfg(feature = "lexical")]
 mod splitter;
 mod table;
 #[cfg(test)]
@@ -26,7 +25,6 @@ use crate::kernel::{Share, prefetch, scale_to_unit, sum_rows};
 use crate::refusal::Refusal;
 use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
 
-#[cfg(feature = "lexical")]
 pub(crate) use self::{
     rules::{composed, decomposed},
     splitter::Splitter,

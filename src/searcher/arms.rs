@@ -3,16 +3,12 @@
 use std::{borrow::Cow, time::Instant};
 
 use crate::{
-    QueryPlan, Result, RowSet, SearchParams,
-    fuse::{Ranks, Scored},
-    searcher::shape::Search,
+    Language, QueryPlan, Result, RowSet, SearchParams,
+    fuse::{Fusion, Ranks, Scored},
+    index,
+    searcher::{shape::Search, words::Words},
     segment::LiveSegment,
 };
-
-#[cfg(feature = "lexical")]
-use super::words::Words;
-#[cfg(feature = "lexical")]
-use crate::{Language, fuse::Fusion, index};
 
 /// A segment with the rows that a search may return; all, if `None`.
 pub(super) type Part<'s> = (&'s LiveSegment, Option<Cow<'s, RowSet>>);
@@ -71,7 +67,6 @@ impl Search<'_> {
     }
 }
 
-#[cfg(feature = "lexical")]
 impl Search<'_> {
     /// The `params.k` best of the candidates of both arms, ranked by both, of those that are
     /// similar enough.
@@ -126,7 +121,6 @@ impl Search<'_> {
 }
 
 /// The candidates of two arms, each once, in the order of the corpus.
-#[cfg(feature = "lexical")]
 fn united(mut candidates: Vec<Placed>, others: Vec<Placed>) -> Vec<Placed> {
     candidates.extend(others);
     candidates.sort_by_key(|one| (one.part, one.scored.row));

@@ -1,10 +1,11 @@
 //! What the scores of hits are made of.
 
-use crate::{Explanation, Hit, searcher::arms::Placed};
-#[cfg(feature = "lexical")]
 use crate::{
-    Result,
-    searcher::{arms::Part, words::Words},
+    Explanation, Hit, Result,
+    searcher::{
+        arms::{Part, Placed},
+        words::Words,
+    },
 };
 
 /// Gives `hits`, which are those of `found`, their explanations.
@@ -23,7 +24,6 @@ pub(super) fn explain(hits: &mut [Hit], found: &[Placed]) {
 }
 
 /// Adds to the explanations of `hits` what the words of the question say.
-#[cfg(feature = "lexical")]
 pub(super) fn explain_words(
     hits: &mut [Hit],
     found: &[Placed],
