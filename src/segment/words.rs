@@ -38,7 +38,7 @@ impl Words {
     pub(crate) fn joined(parts: &[(&LiveSegment, &[u32])]) -> Result<Self> {
         let indexes = parts.iter().map(|(segment, rows)| Ok((segment.lexical_or_anew()?, *rows)));
         let indexes: Vec<_> = indexes.collect::<Result<_>>()?;
-        Ok(Self::known(LexicalIndex::merge(&indexes)?))
+        Ok(Self::known(LexicalIndex::merge(&indexes)))
     }
 
     fn known(index: LexicalIndex) -> Self {
