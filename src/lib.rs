@@ -68,8 +68,9 @@
 //!   it is asked to be exact. The same vectors always give the same graph.
 //! - Words are those of German and English; they are looked for one by one, not as phrases.
 
-// A library answers bad input with an error; it does not panic, print or exit.
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::exit)]
+// A library answers bad input with an error; it does not panic, print or exit. `expect` states an
+// invariant of the code.
+#![deny(clippy::unwrap_used, clippy::panic, clippy::exit)]
 #![warn(unreachable_pub)]
 #![deny(clippy::todo, clippy::unimplemented, clippy::unreachable)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]

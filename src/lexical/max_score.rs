@@ -93,8 +93,8 @@ impl<'a> MaxScore<'a> {
     pub(super) fn score_window(&mut self, allowed: Option<&RowSet>) -> bool {
         let rows = self.cursors[..self.essential].iter().map(|cursor| cursor.row);
         let Some(start) = rows.min().filter(|row| *row != END) else { return false };
-        // The last window ends with the last row.
-        let end = start.saturating_add(self.steps.window).min(END);
+        // Rows are below END, which is the highest number.
+        let end = start.saturating_add(self.steps.window);
         self.score_essential(start, end);
         for word in 0..self.steps.window / 64 {
             let mut bits = std::mem::take(&mut self.window.found[word as usize]);

@@ -1,16 +1,14 @@
 //! Posting lists: the rows of a term in ascending order, with how often the term is in each.
 //!
-//! Lists are cut into blocks of 128, packed by the crate `bitpacking`; fewer than 128 postings
-//! that remain are varints. The last row of each block stands before the blocks, so that a seek
-//! passes over blocks without unpacking them.
+//! Lists are cut into blocks of 128, packed by the crate `bitpacking`; the tail of fewer than 128
+//! postings that remain is packed here. The last row of each block stands before the blocks, so
+//! that a seek passes over blocks without unpacking them.
 //!
 //! # Source
 //!
 //! Lemire & Boytsov (2015), *Decoding billions of integers per second through vectorization*.
 
 use bitpacking::{BitPacker, BitPacker4x};
-
-use super::varint;
 
 /// The row after all others.
 pub(super) const END: u32 = u32::MAX;
@@ -24,6 +22,8 @@ const MAX_TF_BITS: u8 = 30;
 pub(super) const MAX_TF: u32 = 1 << MAX_TF_BITS;
 /// Bytes of a skip entry: the last row of a block, bits of its rows, bits of its frequencies.
 const SKIP_ENTRY: usize = size_of::<u32>() + 2;
+/// In the first byte of a tail: frequencies follow, and are not all 1.
+const HAS_TFS: u8 = 0x40;
 
 /// A row, and how often a term is in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -83,37 +83,128 @@ pub(super) fn write_list(postings: &[Posting], bytes: &mut Vec<u8>) {
         packer.compress(&tfs, &mut bytes[middle..], tf_bits);
         previous = Some(last_row);
     }
-    let mut next = previous.map_or(0, |row| row + 1);
-    for posting in tail {
-        let gap = u64::from(posting.row - next);
-        varint::push(gap << 1 | u64::from(posting.tf > 1), bytes);
-        if posting.tf > 1 {
-            varint::push(u64::from(posting.tf - 2), bytes);
-        }
-        next = posting.row + 1;
+    if !tail.is_empty() {
+        write_tail(previous.map_or(0, |row| row + 1), tail, bytes);
     }
 }
 
-/// The postings after the last block.
-struct Tail<'a> {
-    bytes: &'a [u8],
-    /// The lowest row that may follow.
-    next: u32,
+/// Appends the `postings` of a tail, whose rows are not below `next`, to `bytes`.
+fn write_tail(mut next: u32, postings: &[Posting], bytes: &mut Vec<u8>) {
+    let mut gaps = [0; BLOCK];
+    let mut tfs = [0; BLOCK];
+    for (at, posting) in postings.iter().enumerate() {
+        gaps[at] = posting.row - next;
+        tfs[at] = posting.tf - 1;
+        next = posting.row + 1;
+    }
+    let row_bits = width(&gaps);
+    let tf_bits = width(&tfs);
+    if tf_bits == 0 {
+        bytes.push(row_bits);
+    } else {
+        bytes.extend([row_bits | HAS_TFS, tf_bits]);
+    }
+    pack(&gaps[..postings.len()], row_bits, bytes);
+    pack(&tfs[..postings.len()], tf_bits, bytes);
 }
 
-impl Tail<'_> {
-    /// Takes the next posting; `None` if it cannot be read.
+/// Bits of the highest of `numbers`.
+fn width(numbers: &[u32; BLOCK]) -> u8 {
+    BitPacker4x::new().num_bits(numbers)
+}
+
+/// Bytes of `count` numbers of so many `bits`.
+fn packed_len(count: usize, bits: u8) -> usize {
+    (count * usize::from(bits)).div_ceil(8)
+}
+
+/// Appends `numbers` to `bytes`, each in `bits`, one behind the other from the lowest bit on.
+fn pack(numbers: &[u32], bits: u8, bytes: &mut Vec<u8>) {
+    let mut word = 0;
+    let mut filled = 0;
+    for number in numbers {
+        word |= u64::from(*number) << filled;
+        filled += u32::from(bits);
+        while filled >= 8 {
+            bytes.push(word.to_le_bytes()[0]);
+            word >>= 8;
+            filled -= 8;
+        }
+    }
+    if filled > 0 {
+        bytes.push(word.to_le_bytes()[0]);
+    }
+}
+
+/// Fills `numbers` with what [`pack`] made `bytes` of.
+#[inline]
+fn unpack(bytes: &[u8], bits: u8, numbers: &mut [u32]) {
+    let bits = usize::from(bits);
+    let mask = (1_u64 << bits) - 1;
+    let mut short = [0; 8];
+    // Eight bytes are read at once: the last ones where fewer follow.
+    let bytes = if bytes.len() < short.len() {
+        short[..bytes.len()].copy_from_slice(bytes);
+        &short
+    } else {
+        bytes
+    };
+    let last = bytes.len() - short.len();
+    for (at, number) in numbers.iter_mut().enumerate() {
+        let start = (at * bits / 8).min(last);
+        let word = bytes[start..].first_chunk().copied().map(u64::from_le_bytes);
+        let word = word.expect("eight bytes from the last start on");
+        let number_and_more = word >> (at * bits - start * 8);
+        *number = u32::try_from(number_and_more & mask).expect("numbers have 32 bits at most");
+    }
+}
+
+/// The postings after the last block, of which there is one at least.
+struct Tail<'a> {
+    len: usize,
+    row_bits: u8,
+    rows: &'a [u8],
+    tf_bits: u8,
+    tfs: &'a [u8],
+}
+
+impl<'a> Tail<'a> {
+    /// The tail of `len` postings in `bytes`; `None` if they are not exactly that.
     #[inline]
-    fn take(&mut self) -> Option<Posting> {
-        let code = varint::take(&mut self.bytes)?;
-        let row = u32::try_from(u64::from(self.next) + (code >> 1)).ok()?;
-        let tf = if code & 1 == 0 {
-            1
-        } else {
-            u32::try_from(varint::take(&mut self.bytes)?).ok()?.checked_add(2)?
-        };
-        self.next = row.checked_add(1)?;
-        Some(Posting { row, tf })
+    fn read(len: usize, bytes: &'a [u8]) -> Option<Self> {
+        let (&first, mut rest) = bytes.split_first()?;
+        let mut tf_bits = 0;
+        if first & HAS_TFS != 0 {
+            (tf_bits, rest) = rest.split_first().map(|(bits, rest)| (*bits, rest))?;
+        }
+        let row_bits = first & !HAS_TFS;
+        if row_bits > MAX_ROW_BITS || tf_bits > MAX_TF_BITS {
+            return None;
+        }
+        let (rows, tfs) = rest.split_at_checked(packed_len(len, row_bits))?;
+        let tail = Self { len, row_bits, rows, tf_bits, tfs };
+        (tfs.len() == packed_len(len, tf_bits)).then_some(tail)
+    }
+
+    /// The row after the last one, where the first is not below `next`.
+    fn end(&self, next: u64) -> u64 {
+        let mut gaps = [0; BLOCK];
+        let gaps = &mut gaps[..self.len];
+        unpack(self.rows, self.row_bits, gaps);
+        next + gaps.iter().map(|gap| u64::from(*gap) + 1).sum::<u64>()
+    }
+
+    /// Fills `rows`, of which the first is not below `next`, and `tfs`.
+    fn unpack(&self, mut next: u32, rows: &mut [u32], tfs: &mut [u32]) {
+        unpack(self.rows, self.row_bits, rows);
+        for row in rows {
+            *row += next;
+            next = *row + 1;
+        }
+        unpack(self.tfs, self.tf_bits, tfs);
+        for tf in tfs {
+            *tf += 1;
+        }
     }
 }
 
@@ -130,13 +221,12 @@ pub(super) fn check_list(doc_freq: u32, bytes: &[u8], rows: u32) -> bool {
         }
         previous = Some(entry.last_row);
     }
-    let mut tail = Tail { bytes: data, next: previous.map_or(0, |row| row + 1) };
-    for _ in 0..doc_freq % BLOCK {
-        if tail.take().is_none_or(|posting| posting.tf > MAX_TF) {
-            return false;
-        }
-    }
-    doc_freq > 0 && tail.bytes.is_empty() && tail.next <= rows
+    let next = previous.map_or(0, |row| u64::from(row) + 1);
+    let end = match doc_freq % BLOCK {
+        0 => data.is_empty().then_some(next),
+        len => Tail::read(len, data).map(|tail| tail.end(next)),
+    };
+    doc_freq > 0 && end.is_some_and(|end| end <= u64::from(rows))
 }
 
 /// Takes the block of `entry` off `data`, whose rows follow `previous`; false if it is not one.
@@ -149,12 +239,15 @@ fn check_block(entry: SkipEntry, previous: Option<u32>, data: &mut &[u8]) -> boo
     *data = rest;
     let mut rows = [0; BLOCK];
     BitPacker4x::new().decompress_strictly_sorted(previous, block, &mut rows, entry.row_bits);
-    // Sums that wrap around do not ascend.
-    let mut ascends = previous.is_none_or(|previous| previous < rows[0]);
-    for (row, next) in rows.iter().zip(&rows[1..]) {
-        ascends &= row < next;
+    if rows[BLOCK - 1] != entry.last_row {
+        return false;
     }
-    ascends && rows[BLOCK - 1] == entry.last_row
+    // Distances are positive, so rows ascend unless their sum wraps around. With few bits it
+    // cannot.
+    let first = previous.map_or(0, |row| u64::from(row) + 1);
+    let most = first + ((BLOCK as u64) << entry.row_bits);
+    u32::try_from(most).is_ok()
+        || (previous.is_none_or(|row| row < rows[0]) && rows.is_sorted_by(|a, b| a < b))
 }
 
 /// A position in a list that [`check_list`] accepts.
@@ -312,11 +405,11 @@ impl<'a> PostingCursor<'a> {
 
     fn read_tail(&mut self) {
         let len = std::mem::take(&mut self.tail_len);
-        let mut tail = Tail { bytes: self.data, next: self.previous.map_or(0, |row| row + 1) };
-        for (row, tf) in self.rows[..len].iter_mut().zip(&mut self.tfs) {
-            let posting = tail.take().expect("the list was checked when the index was opened");
-            *row = posting.row;
-            *tf = posting.tf;
+        if len > 0 {
+            let tail = Tail::read(len, self.data);
+            let tail = tail.expect("lists were checked when the index was opened");
+            let next = self.previous.map_or(0, |row| row + 1);
+            tail.unpack(next, &mut self.rows[..len], &mut self.tfs[..len]);
         }
         self.rows[len..].fill(END);
     }
@@ -326,7 +419,9 @@ impl<'a> PostingCursor<'a> {
     fn unpack_tfs(&mut self) {
         if let Some(PackedTfs { bytes, bits }) = self.packed_tfs.take() {
             BitPacker4x::new().decompress(bytes, &mut self.tfs, bits);
-            self.tfs.iter_mut().for_each(|tf| *tf += 1);
+            for tf in &mut self.tfs {
+                *tf += 1;
+            }
         }
     }
 }
@@ -376,7 +471,7 @@ mod tests {
             let postings: Vec<Posting> =
                 (first..END).map(|row| Posting { row, tf: MAX_TF }).collect();
             let bytes = written(&postings);
-            assert!(check_list(count, &bytes, END));
+            assert!(check_list(count, &bytes, END), "{count}");
             assert!(!check_list(count, &bytes, END - 1));
             assert_eq!(all(&mut PostingCursor::new(count, &bytes)), postings);
         }

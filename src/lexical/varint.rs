@@ -13,18 +13,27 @@ pub(super) fn push(mut number: u64, bytes: &mut Vec<u8>) {
 /// Takes a number off the front of `bytes`; `None` if there is none that fits into 64 bits.
 #[inline]
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
-    let (&first, rest) = bytes.split_first()?;
-    *bytes = rest;
-    if first < 0x80 {
-        return Some(first.into());
+    // Most numbers have one to three bytes, and lists are as fast as these are read.
+    match **bytes {
+        [a, ref rest @ ..] if a < 0x80 => {
+            *bytes = rest;
+            Some(a.into())
+        }
+        [a, b, ref rest @ ..] if b < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(a & 0x7f) | u64::from(b) << 7)
+        }
+        [a, b, c, ref rest @ ..] if c < 0x80 => {
+            *bytes = rest;
+            Some(u64::from(a & 0x7f) | u64::from(b & 0x7f) << 7 | u64::from(c) << 14)
+        }
+        _ => take_long(bytes),
     }
-    take_long(first, bytes)
 }
 
-/// Takes the rest of a number whose `first` byte announces more.
-fn take_long(first: u8, bytes: &mut &[u8]) -> Option<u64> {
-    let mut number = u64::from(first & 0x7f);
-    for shift in (7..u64::BITS).step_by(7) {
+fn take_long(bytes: &mut &[u8]) -> Option<u64> {
+    let mut number = 0;
+    for shift in (0..u64::BITS).step_by(7) {
         let (&byte, rest) = bytes.split_first()?;
         *bytes = rest;
         let bits = u64::from(byte & 0x7f);
@@ -58,7 +67,9 @@ mod tests {
             numbers in prop::collection::vec(prop_oneof![any::<u64>(), 0_u64..300], 0..20),
         ) {
             let mut bytes = Vec::new();
-            numbers.iter().for_each(|number| push(*number, &mut bytes));
+            for number in &numbers {
+                push(*number, &mut bytes);
+            }
             let mut rest = bytes.as_slice();
             for number in numbers {
                 prop_assert_eq!(take(&mut rest), Some(number));
