@@ -134,7 +134,6 @@ fn searches(criterion: &mut Criterion, folder: &Path) {
 }
 
 /// By words alone, two of which are in every tenth article.
-#[cfg(feature = "lexical")]
 fn by_words(criterion: &mut Criterion, folder: &Path) {
     let mut group = criterion.benchmark_group("filter, by words");
     let searcher = open(folder);
@@ -184,7 +183,6 @@ fn first_searches(criterion: &mut Criterion, folder: &Path) {
 fn filters_of_one_index(criterion: &mut Criterion) {
     let folder = index();
     searches(criterion, folder.path());
-    #[cfg(feature = "lexical")]
     by_words(criterion, folder.path());
     first_searches(criterion, folder.path());
 }

@@ -17,7 +17,6 @@ pub use fast_embedder::{FastEmbedder, FastEmbedderBuilder};
 pub use fast_embedder::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
 pub use static_model::StaticEmbedder;
-#[cfg(feature = "lexical")]
 pub(crate) use static_model::{Splitter, composed, decomposed};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.

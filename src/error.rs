@@ -267,11 +267,6 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
 
-    /// The inverted index of a segment could not be built.
-    #[cfg(feature = "lexical")]
-    #[error("the index of words could not be built")]
-    Lexical(#[source] Cause),
-
     /// Worker threads could not be started.
     #[error("worker threads could not be started")]
     Threads(#[source] Cause),

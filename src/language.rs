@@ -20,7 +20,6 @@ pub enum Language {
 
 impl Language {
     /// All of them.
-    #[cfg(feature = "lexical")]
     pub(crate) const ALL: [Self; 2] = [Self::German, Self::English];
 
     /// The language of a language tag (BCP 47), as `de`, `de-AT` or `en_US`.

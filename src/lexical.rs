@@ -1,179 +1,112 @@
-//! Search by words: the passages of a segment as an inverted index, ranked by BM25.
+//! Search by words: an inverted index of a segment's passages, ranked by BM25.
 //!
-//! A segment's index is one array of bytes: a header, the length of every passage in words with
-//! its language, and the files of [`inverted`]. What a term is worth depends on all segments of a
-//! corpus, so it is told by [`Statistics`] over all of them: the same passages have the same scores
-//! in whatever segments they are.
+//! A segment's index is one array of bytes: the length and language of every passage, a term
+//! dictionary and posting lists. It is checked as a whole when it is opened, and trusted after
+//! that. The weight of a term depends on all segments of a corpus, so [`Statistics`] are gathered
+//! over all of them: equal passages have equal scores, whatever segments they are in.
 
 mod analyzer;
+mod bm25;
+mod builder;
 mod detect_language;
-mod draft;
-mod extent;
-mod inverted;
+mod dictionary;
+mod fingerprint;
+mod layout;
+mod max_score;
 mod merge;
-mod score;
+mod norm;
+mod postings;
+mod query_terms;
 mod search;
-mod stable;
 mod statistics;
 mod stop;
-mod terms;
+mod term_group;
 #[cfg(test)]
 mod tests;
-mod walk;
-mod words;
-
-use std::{
-    ops::Range,
-    panic::{AssertUnwindSafe, catch_unwind},
-};
+mod tokenize;
+mod varint;
 
 use crate::{
-    Error, Language, Result,
-    format::{
-        column::Array,
-        decode_error::{Refusal, require, require_version, u32_at, u64_at},
-    },
+    Language,
+    format::{column::Array, decode_error::Refusal},
 };
 
-use extent::Extent;
-use inverted::{Inverted, Stored};
+use dictionary::Dictionary;
+use layout::{InvertedBuilder, Layout};
+use norm::PassageNorm;
 
-pub(crate) use analyzer::{ANALYSIS, Analyzer, Part, shown};
+pub(crate) use analyzer::{Analyzer, shown};
+pub(crate) use bm25::TermContribution;
 pub(crate) use detect_language::detect;
-pub(crate) use score::TermShare;
+pub(crate) use query_terms::QueryTerms;
 pub(crate) use statistics::{Live, Statistics};
-pub(crate) use terms::Terms;
-
-/// The version of the array's layout.
-const VERSION: u32 = 2;
-
-// Each offset is the end of the field before it.
-const ANALYSIS_AT: usize = size_of::<u32>();
-const ROWS_AT: usize = ANALYSIS_AT + size_of::<u32>();
-// Four bytes of zeros.
-const WORDS_AT: usize = ROWS_AT + 2 * size_of::<u32>();
-/// Lengths of the three files.
-const FILES_AT: usize = WORDS_AT + size_of::<u64>();
-const HEADER: usize = FILES_AT + 3 * size_of::<u64>();
 
 /// The inverted index of a segment's passages; row `i` is passage `i`.
 #[derive(Debug)]
 pub(crate) struct LexicalIndex {
     bytes: Array<u8>,
-    rows: u32,
-    words: u64,
-    inverted: Inverted,
+    layout: Layout,
 }
 
 impl LexicalIndex {
-    /// The index, to be stored.
+    /// The bytes to be stored.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The index in `bytes`, which stay where they are; the caller has compared their checksum.
+    /// The index in `bytes`, which are not copied.
     ///
     /// # Errors
     ///
-    /// [`Refusal::Version`] if it has another layout, or terms by other rules;
-    /// [`Refusal::Corrupt`] if its header does not go with its length.
+    /// [`Refusal::Version`] if they have another layout; [`Refusal::Corrupt`] if they have terms
+    /// by another analysis, or are not a whole index.
     pub(crate) fn open(bytes: Array<u8>) -> Result<Self, Refusal> {
-        require(bytes.len() >= HEADER, "its lexical index has no header")?;
-        require_version(u32_at(&bytes, 0), VERSION..=VERSION)?;
-        require_version(u32_at(&bytes, ANALYSIS_AT), ANALYSIS..=ANALYSIS)?;
-        let (rows, words) = (u32_at(&bytes, ROWS_AT), u64_at(&bytes, WORDS_AT));
-        require(rows < inverted::END, "its lexical index has more passages than there can be")?;
-        let parts = parts(&bytes, rows)
-            .ok_or(Refusal::Corrupt("its lexical index has another length than it says"))?;
-        let inverted = unharmed(|| Inverted::open(bytes.clone(), parts, rows).ok()).flatten();
-        let inverted = inverted.ok_or(Refusal::Corrupt("its lexical index is not readable"))?;
-        Ok(Self { bytes, rows, words, inverted })
+        let layout = Layout::checked(&bytes)?;
+        Ok(Self { bytes, layout })
     }
 
-    /// Whether `bytes` are an index by the present rules, if they are one at all.
+    /// Whether `bytes` have the present layout and analysis, if they are an index at all.
     pub(crate) fn is_current(bytes: &[u8]) -> bool {
-        let versions = bytes.first_chunk::<ROWS_AT>();
-        versions.is_some_and(|versions| {
-            (u32_at(versions, 0), u32_at(versions, ANALYSIS_AT)) == (VERSION, ANALYSIS)
-        })
+        layout::is_current(bytes)
     }
 
-    /// What `read` returns, or that the index cannot be read, if tantivy panics: it trusts its
-    /// files, and bytes with the right checksum may still be none of its own.
-    fn guarded<T>(&self, read: impl FnOnce() -> Result<T>) -> Result<T> {
-        unharmed(read).unwrap_or_else(|| Err(self.unreadable()))
-    }
-
-    /// Puts an index together from the `extents` of all passages and the files.
-    fn of(extents: &[Extent], files: &Stored<Vec<u8>>) -> Result<Self> {
-        let words: u64 = extents.iter().map(|extent| u64::from(extent.terms())).sum();
-        let rows = crate::vector::as_rows(extents.len());
-        let files = [&files.terms, &files.postings, &files.positions].map(Vec::as_slice);
-        let mut bytes = Vec::with_capacity(
-            HEADER + size_of_val(extents) + files.iter().map(|file| file.len()).sum::<usize>(),
-        );
-        for number in [VERSION, ANALYSIS, rows, 0] {
-            bytes.extend(number.to_le_bytes());
-        }
-        bytes.extend(words.to_le_bytes());
-        bytes.extend(files.iter().flat_map(|file| (file.len() as u64).to_le_bytes()));
-        bytes.extend(extents.iter().flat_map(|extent| extent.to_le_bytes()));
-        bytes.extend_from_slice(&files.concat());
-        Self::open(bytes.into()).map_err(|refusal| refusal.about("a lexical index just built"))
+    /// The index of passages with these `norms` and terms.
+    fn of(norms: &[PassageNorm], inverted: InvertedBuilder) -> Self {
+        let (bytes, layout) = inverted.seal(norms);
+        Self { bytes: bytes.into(), layout }
     }
 
     /// Number of passages.
     pub(crate) fn len(&self) -> u32 {
-        self.rows
+        self.layout.rows
     }
 
-    /// Number of words in all passages but those of `removed`.
+    /// Sum of the lengths of all passages but those of `removed`, which are different rows.
     pub(crate) fn terms_without(&self, removed: &[u32]) -> u64 {
-        let gone = removed.iter().map(|row| u64::from(self.extent(*row).terms()));
-        self.words.saturating_sub(gone.sum())
+        let gone: u64 = removed.iter().map(|row| u64::from(self.norm(*row).length())).sum();
+        self.layout.lengths - gone
     }
 
-    /// The language by whose rules the words of passage `row` were taken, if it is a known one.
+    /// The language whose rules the terms of passage `row` follow, if it is known.
     pub(crate) fn language(&self, row: u32) -> Option<Language> {
-        self.extent(row).language()
+        self.norm(row).language()
     }
 
-    /// The extent of every passage, as it is stored.
-    fn extents(&self) -> &[[u8; 4]] {
-        self.bytes[HEADER..].as_chunks().0.get(..self.rows as usize).unwrap_or_default()
+    /// The norm of every passage, as it is stored.
+    fn norms(&self) -> &[[u8; 4]] {
+        self.layout.norms(&self.bytes)
     }
 
-    /// The extent of passage `row`.
-    #[inline]
-    fn extent(&self, row: u32) -> Extent {
-        Extent::of(self.extents(), row)
+    fn norm(&self, row: u32) -> PassageNorm {
+        PassageNorm::of(self.norms(), row)
     }
 
-    /// What it is an error to come upon once an index is open.
-    fn unreadable(&self) -> Error {
-        let refusal = Refusal::Corrupt("its lexical index is not readable");
-        match self.bytes.path() {
-            Some(path) => refusal.about(path.display()),
-            None => refusal.about("an index in memory"),
-        }
+    fn dictionary(&self) -> Dictionary<'_> {
+        self.layout.dictionary(&self.bytes)
     }
-}
 
-/// What `read` returns; `None` if it panics.
-fn unharmed<T>(read: impl FnOnce() -> T) -> Option<T> {
-    // Nothing that is read is changed, and what is made of it is dropped.
-    catch_unwind(AssertUnwindSafe(read)).ok()
-}
-
-/// Where the files are in `bytes`; `None` if they are not all that follows the lengths.
-fn parts(bytes: &[u8], rows: u32) -> Option<Stored<Range<usize>>> {
-    let mut end = HEADER.checked_add((rows as usize).checked_mul(size_of::<u32>())?)?;
-    let mut next = |at: usize| {
-        let length = u64_at(bytes, FILES_AT + at * size_of::<u64>());
-        let start = end;
-        end = start.checked_add(usize::try_from(length).ok()?)?;
-        Some(start..end)
-    };
-    let stored = Stored { terms: next(0)?, postings: next(1)?, positions: next(2)? };
-    (end == bytes.len()).then_some(stored)
+    /// The posting lists of all terms, one behind the other.
+    fn postings(&self) -> &[u8] {
+        self.layout.postings(&self.bytes)
+    }
 }

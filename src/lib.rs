@@ -55,7 +55,6 @@
 //! | `fastembed` | yes | `FastEmbedder`, transformer models over ONNX Runtime |
 //! | `load-dynamic` | yes | ONNX Runtime is loaded when the first such model is; without it, it is linked from the folder `ORT_LIB_PATH` |
 //! | `download-binaries` | no | it is downloaded while building, to be linked; needs `default-features = false` |
-//! | `lexical` | yes | `Mode::Lexical` and `Mode::Hybrid`; without it, searches are by meaning alone |
 //! | `hub` | yes | models are downloaded by name |
 //! | `qwen3` | no | `FastEmbedder` opens Qwen3 embedding models, too, which candle runs on the processor |
 //! | `cuda`, `coreml`, `directml` | no | models run on these devices (`ExecutionProvider`) |
@@ -69,8 +68,9 @@
 //!   it is asked to be exact. The same vectors always give the same graph.
 //! - Words are those of German and English; they are looked for one by one, not as phrases.
 
-// A library answers bad input with an error; it does not panic, print or exit.
-#![deny(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::exit)]
+// A library answers bad input with an error; it does not panic, print or exit. `expect` states an
+// invariant of the code.
+#![deny(clippy::unwrap_used, clippy::panic, clippy::exit)]
 #![warn(unreachable_pub)]
 #![deny(clippy::todo, clippy::unimplemented, clippy::unreachable)]
 #![deny(clippy::print_stdout, clippy::print_stderr, clippy::dbg_macro)]
@@ -81,7 +81,6 @@ mod error;
 pub mod eval;
 mod format;
 mod language;
-#[cfg(feature = "lexical")]
 mod lexical;
 mod model;
 #[cfg(feature = "fastembed")]

@@ -10,7 +10,6 @@ pub(crate) mod filter;
 pub(crate) mod fusion;
 mod highlight;
 pub(crate) mod hit;
-#[cfg_attr(not(feature = "lexical"), path = "search/no_words.rs")]
 pub(crate) mod lexical_candidates;
 mod pipeline;
 mod plan;

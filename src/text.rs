@@ -24,7 +24,6 @@ use crate::{Article, Embedder, Error, Passage, Result};
 pub use article_files::read_articles;
 use atom::Atoms;
 use fit::Fitter;
-#[cfg(feature = "lexical")]
 pub(crate) use guess_language::guess as guess_language;
 use passage_context::Contexts;
 pub use sentence::{Sentences, sentences};

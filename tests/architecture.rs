@@ -48,14 +48,10 @@ fn each_foreign_crate_has_one_home() {
         ("jiff::", "article.rs"),
         ("unicode_segmentation::", "chunk/unicode.rs"),
         ("memmap2::", "array/map.rs"),
-        ("tantivy::", "lexical/inverted.rs"),
+        ("bitpacking::", "lexical/postings.rs"),
         ("frostem::", "lexical/analyzer.rs"),
         ("whatlang::", "lexical/language.rs"),
         ("use lru::", "embed/cache/recent.rs"),
-        ("frostem::", "lexical/analyzer.rs"),
-        ("stable_deref_trait::", "lexical/stable.rs"),
-        ("tantivy::", "lexical/inverted.rs"),
-        ("whatlang::", "lexical/language.rs"),
         ("unicode_normalization::", "embed/bundled/rules.rs"),
         ("walkdir::", "files.rs"),
     ] {
@@ -73,7 +69,7 @@ fn unsafe_code_is_in_the_kernel_and_where_files_are_mapped() {
         !kernel.is_empty() && kernel.iter().all(|name| name.starts_with("kernel")),
         "{files:?}"
     );
-    assert_eq!(files_with("unsafe impl"), ["kernel/block.rs", "lexical/stable.rs"]);
+    assert_eq!(files_with("unsafe impl"), ["kernel/block.rs"]);
 }
 
 #[test]

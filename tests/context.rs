@@ -97,7 +97,6 @@ fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
     assert_eq!(sentences, expected);
     let best = highlights.best().unwrap();
     assert_eq!(shown(&best.range), "Moorböden speichern Kohlenstoff.");
-    #[cfg(feature = "lexical")]
     {
         let words: Vec<String> = highlights.words.iter().map(shown).collect();
         assert_eq!(words, ["Moorböden", "speichern"]);

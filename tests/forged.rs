@@ -9,7 +9,7 @@ mod tiny;
 #[path = "support/v1.rs"]
 mod v1;
 
-use std::fs;
+use std::{fs, path::Path};
 
 use forge::{Forged, Kind, seal};
 use passim::{Error, Result, Retriever};
@@ -17,8 +17,13 @@ use tempfile::TempDir;
 
 /// The index of version 1, its file `name` as `forge` has changed it.
 fn forged(name: &str, forge: impl FnOnce(&mut Vec<u8>)) -> TempDir {
+    forged_of(&v1::folder(), name, forge)
+}
+
+/// The index in `source`, its file `name` as `forge` has changed it.
+fn forged_of(source: &Path, name: &str, forge: impl FnOnce(&mut Vec<u8>)) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(v1::folder()).unwrap() {
+    for entry in fs::read_dir(source).unwrap() {
         let path = entry.unwrap().path();
         fs::copy(&path, folder.path().join(path.file_name().unwrap())).unwrap();
     }
@@ -56,15 +61,21 @@ fn generations_and_file_numbers_can_be_counted_on() {
     assert_eq!(open(&folder).unwrap().compact().unwrap(), 3);
 }
 
-/// Puts what `forge` makes of it in place of segment 1, and names it in the manifest.
+/// Puts what `forge` makes of it in place of segment 1 of the index of version 1, and names it in
+/// the manifest.
 fn with_segment(forge: impl FnOnce(&mut Forged)) -> TempDir {
-    let mut segment = Forged::of(&fs::read(v1::folder().join("segment-1.passim")).unwrap());
+    with_segment_of(&v1::folder(), forge)
+}
+
+/// The same of the index in `source`, which has the files of that of version 1.
+fn with_segment_of(source: &Path, forge: impl FnOnce(&mut Forged)) -> TempDir {
+    let mut segment = Forged::of(&fs::read(source.join("segment-1.passim")).unwrap());
     forge(&mut segment);
     repair::repair(&mut segment);
     let (bytes, id) = segment.bytes(Kind::Segment, 1);
-    let old = fs::read(v1::folder().join("segment-1.passim")).unwrap();
+    let old = fs::read(source.join("segment-1.passim")).unwrap();
     let named = |bytes: &[u8]| [&bytes[16..32], &bytes[56..64]].concat();
-    let folder = forged("manifest.passim", |manifest| {
+    let folder = forged_of(source, "manifest.passim", |manifest| {
         let file = Forged::of(manifest);
         let mut record = file.section(1).to_vec();
         let at = record.windows(24).position(|window| window == named(&old)).unwrap();
@@ -100,7 +111,6 @@ fn sections_of_other_tags_are_left_alone() {
     assert_eq!(retriever.search("Was speichert ein Moor?").unwrap().len(), 10);
 }
 
-#[cfg(feature = "lexical")]
 mod words {
     use passim::{Mode, Query};
 
@@ -118,17 +128,32 @@ mod words {
         segment.sections.retain(|(tag, _)| *tag != LEXICAL);
     }
 
-    fn of_older_rules(segment: &mut Forged) {
-        put(segment, LEXICAL, 4, &1_u32.to_le_bytes());
+    fn of_an_older_layout(segment: &mut Forged) {
+        put(segment, LEXICAL, 0, &2_u32.to_le_bytes());
     }
 
-    /// Such files are written without the feature, or were by earlier rules.
+    fn of_another_analysis(segment: &mut Forged) {
+        put(segment, LEXICAL, 8, &1_u64.to_le_bytes());
+    }
+
+    /// The index of version 1, written with the present words.
+    fn current() -> TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        v1::write(folder.path());
+        folder
+    }
+
+    /// Files of earlier rules have no words, or other ones.
     #[test]
     fn a_segment_without_current_words_gets_them_from_its_texts() {
         let untouched = by_words(&v1::builder().open(v1::folder()).unwrap()).unwrap();
         assert!(untouched.len() > 3);
-        for forge in [without_words, of_older_rules] {
-            let folder = with_segment(forge);
+        let current = current();
+        let written = Forged::of(&fs::read(current.path().join("segment-1.passim")).unwrap());
+        let [version, analysis] =
+            [0..4, 8..16].map(|range| written.section(LEXICAL)[range].to_vec());
+        for forge in [without_words, of_an_older_layout, of_another_analysis] {
+            let folder = with_segment_of(current.path(), forge);
             let mut retriever = open(&folder).unwrap();
             assert_eq!(by_words(&retriever).unwrap(), untouched);
             assert!(retriever.verify().unwrap().is_sound());
@@ -143,7 +168,9 @@ mod words {
             let mut segments = segment.filter(|path| path.to_str().unwrap().contains("segment-"));
             let is_current = |path| {
                 let bytes = fs::read(path).unwrap();
-                Forged::of(&bytes).section(LEXICAL).get(4) == Some(&2)
+                let words = Forged::of(&bytes).section(LEXICAL).to_vec();
+                // Version, and after the number of passages the analysis.
+                (&words[..4], &words[8..16]) == (&version, &analysis)
             };
             assert!(segments.all(is_current));
         }
@@ -185,7 +212,8 @@ mod words {
             let section = segment.section(LEXICAL);
             segment.replace(LEXICAL, section[..section.len() - 9].to_vec());
         };
-        let folder = with_segment(short);
+        let current = current();
+        let folder = with_segment_of(current.path(), short);
         let mut retriever = open(&folder).unwrap();
         let refused = by_words(&retriever).unwrap_err();
         assert!(matches!(refused, Error::Corrupt { .. }), "{refused}");
@@ -194,10 +222,13 @@ mod words {
         assert_eq!(by_words(&retriever).unwrap(), untouched);
         assert!(retriever.verify().unwrap().is_sound());
 
-        // The number of words of the first passage.
-        let made_up =
-            |segment: &mut Forged| put(segment, LEXICAL, 48, &(1_u32 << 30 | 9).to_le_bytes());
-        let refused = open(&with_segment(made_up)).unwrap().verify().unwrap_err();
+        // The language of the first passage.
+        let made_up = |segment: &mut Forged| {
+            let language = segment.section(LEXICAL)[51] ^ 0xc0;
+            put(segment, LEXICAL, 51, &[language]);
+        };
+        let folder = with_segment_of(current.path(), made_up);
+        let refused = open(&folder).unwrap().verify().unwrap_err();
         assert!(refused.to_string().contains("not that of its texts"), "{refused}");
     }
 }

@@ -10,6 +10,8 @@ mod corpus;
 mod graph;
 #[path = "support/independent.rs"]
 mod independent;
+#[path = "support/lexical.rs"]
+mod lexical;
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
 #[path = "support/tiny.rs"]
@@ -26,7 +28,7 @@ use std::{
 
 use independent::{Folder, Segment, Stored, StoredPassage};
 use passim::{
-    Article, Embedder, Filter, HnswParams, IndexChoice, Mode, Query, Retriever, Role,
+    Article, Chunker, Embedder, Filter, HnswParams, IndexChoice, Mode, Query, Retriever, Role,
     StaticEmbedder,
 };
 use xxhash_rust::xxh3::xxh3_128;
@@ -267,7 +269,43 @@ fn indexes_of_the_bundled_model_are_read_as_well() {
     }
 }
 
-/// `cargo test --no-default-features --features lexical --test format -- --ignored write_v1`
+/// Numbers of up to three digits are terms as they are, so the postings are known.
+#[test]
+fn words_are_those_of_the_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut random = seeded::Seeded(7);
+    let mut wanted = lexical::Lexical::default();
+    let mut articles = Vec::new();
+    for row in 0..700 {
+        let mut word = || {
+            let bound = 1 + random.below(1_000);
+            random.below(bound)
+        };
+        let mut words: Vec<usize> = (0..12).map(|_| word()).collect();
+        words.extend(std::iter::repeat_n(row % 2, row % 50));
+        for word in &words {
+            let postings = wanted.terms.entry(word.to_string()).or_default();
+            let row = u32::try_from(row).unwrap();
+            match postings.last_mut().filter(|(last, _)| *last == row) {
+                Some((_, tf)) => *tf += 1,
+                None => postings.push((row, 1)),
+            }
+        }
+        wanted.norms.push((u32::try_from(words.len()).unwrap(), 0));
+        let words: Vec<String> = words.iter().map(usize::to_string).collect();
+        articles.push(Article::new(format!("{row:03}"), words.join(" ")));
+    }
+    let mut retriever = v1::builder().chunker(Chunker::default()).create(folder.path()).unwrap();
+    retriever.add(articles).unwrap();
+    retriever.commit().unwrap();
+    let written = Folder::read(folder.path());
+    let [segment] = &written.segments[..] else { panic!("one segment") };
+    assert_eq!(segment.lexical.as_ref(), Some(&wanted));
+    let lengths: Vec<usize> = wanted.terms.values().map(Vec::len).collect();
+    assert!(lengths.iter().any(|len| *len > 256) && lengths.iter().any(|len| *len < 128));
+}
+
+/// `cargo test --no-default-features --test format -- --ignored write_v1`
 #[test]
 #[ignore = "writes tests/data/v1 anew"]
 fn write_v1() {

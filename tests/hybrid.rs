@@ -1,7 +1,5 @@
 //! Laws of searching by words and by meaning at once.
 
-#![cfg(feature = "lexical")]
-
 #[path = "../benches/support/corpus.rs"]
 mod corpus;
 #[path = "../benches/support/seeded.rs"]

@@ -15,13 +15,7 @@ use passim::{
 const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
 
 fn modes() -> Vec<Mode> {
-    vec![
-        Mode::Dense,
-        #[cfg(feature = "lexical")]
-        Mode::Lexical,
-        #[cfg(feature = "lexical")]
-        Mode::Hybrid,
-    ]
+    vec![Mode::Dense, Mode::Lexical, Mode::Hybrid]
 }
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
@@ -214,7 +208,6 @@ fn the_plan_tells_how_a_query_was_answered() {
             (dense.is_empty(), words),
             match mode {
                 Mode::Dense => (false, 0),
-                #[cfg(feature = "lexical")]
                 Mode::Lexical => (true, 61),
                 _ => (false, 61),
             }

@@ -2,7 +2,9 @@
 
 use std::{fs, path::Path};
 
-use passim::{Embedder, Error, Filter, Query, Result, Retriever, RetrieverBuilder, Searcher};
+use passim::{
+    Embedder, Error, Filter, Query, Result, Retriever, RetrieverBuilder, Searcher, read_articles,
+};
 use tempfile::TempDir;
 
 use crate::{
@@ -33,6 +35,18 @@ impl Index {
             fs::copy(&path, index.folder.path().join(name)).expect("a copy");
         }
         index
+    }
+
+    /// The segment of an index that is written now, of the articles of tests/data/v1.
+    #[must_use]
+    pub fn fresh_segment() -> Forged {
+        let index = Self::default();
+        let lines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/v1.jsonl");
+        let articles = read_articles(&lines).map(|article| article.expect("an article"));
+        let mut retriever = builder().create(index.folder.path()).expect("an empty folder");
+        retriever.add(articles).expect("articles with keys");
+        retriever.commit().expect("a temporary folder with room");
+        Forged::of(&index.read("segment-1.passim"))
     }
 
     pub fn write(&self, name: &str, bytes: &[u8]) {
@@ -95,7 +109,7 @@ impl Index {
     /// What it says is wrong with its files.
     pub fn read_all(&self) -> Result<()> {
         let searcher = builder().open_searcher(self.folder.path())?;
-        read_articles(&searcher).and(search_all(&searcher)).map(drop)
+        use_articles(&searcher).and(search_all(&searcher)).map(drop)
     }
 
     /// Opens the index for writing, uses all of it, and writes it anew. What `verify` finds
@@ -108,7 +122,7 @@ impl Index {
         let mut retriever = builder().open(self.folder.path())?;
         let verified = retriever.verify().map(drop);
         let searcher = retriever.searcher();
-        let used = read_articles(&searcher).and(search_all(&searcher));
+        let used = use_articles(&searcher).and(search_all(&searcher));
         _ = retriever.calibration();
         _ = retriever.stats();
         match (&verified, &used) {
@@ -122,7 +136,7 @@ impl Index {
             retriever.remove(&key)?;
         }
         retriever.compact()?;
-        read_articles(&retriever.searcher())?;
+        use_articles(&retriever.searcher())?;
         verified.and(used).map(drop)
     }
 }
@@ -140,7 +154,7 @@ fn first_key(retriever: &Retriever) -> Option<String> {
     retriever.keys().find_map(|key| Some(key.ok()?.to_owned()))
 }
 
-fn read_articles(searcher: &Searcher) -> Result<()> {
+fn use_articles(searcher: &Searcher) -> Result<()> {
     let mut result = searcher.article("no such key").map(drop);
     for key in searcher.keys() {
         let article = key.and_then(|key| searcher.article(key));

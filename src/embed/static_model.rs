@@ -1,7 +1,6 @@
 //! The static embedder: pooling of a model file's rows, and the model that is part of the crate.
 
 mod char_rules;
-#[cfg(feature = "lexical")]
 mod compound_splitter;
 mod model_format;
 mod piece_table;
@@ -26,7 +25,6 @@ use model_format::{Layout, Pooling};
 use pieces::Pieces;
 use scratch::{Scratch, Spare};
 
-#[cfg(feature = "lexical")]
 pub(crate) use char_rules::{composed, decomposed};
 pub(crate) use compound_splitter::Splitter;
 

@@ -85,7 +85,6 @@ pub(crate) enum Tag {
     Strays = 86,
     Removed = 90,
     Questions = 100,
-    #[cfg(feature = "lexical")]
     Lexical = 110,
 }
 

@@ -1,4 +1,4 @@
-//! How a text becomes terms: the stems of its words, and the parts of its compounds.
+//! From a text to its terms: the stems of its words and of the parts of compounds.
 
 use std::ops::Range;
 
@@ -7,63 +7,59 @@ use rustc_hash::FxHashMap;
 
 use super::{
     stop::is_stop_word,
-    words::{folded, words, written},
+    tokenize::{fold_diacritics, normalize, words},
 };
 use crate::{Language, Result, embed::Splitter};
 
-/// The version of these rules, of the lists of [`stop`](super::stop) that weigh with them, and of
-/// the pieces that cut compounds: terms of another one are not comparable.
-pub(crate) const ANALYSIS: u32 = 2;
-
-/// What the term of a function word begins with, and no other: no word has it.
-pub(super) const FUNCTION: char = '=';
+/// Begins the term of a stop word, and no other term: it is neither a letter nor a digit.
+pub(super) const STOP_PREFIX: char = '=';
 /// Shortest part of a compound, in characters.
 const MIN_PART: usize = 4;
-/// Words whose terms are kept, in each language.
-const KEPT_WORDS: usize = 1 << 16;
+/// Words whose terms are cached, in each language.
+const CACHED_WORDS: usize = 1 << 16;
 
-/// `term` as people are told it.
+/// `term` as it is displayed.
 pub(crate) fn shown(term: &str) -> &str {
-    term.trim_start_matches(FUNCTION)
+    term.trim_start_matches(STOP_PREFIX)
 }
 
-/// What of a word a term is.
+/// The part of a word that a term stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
+pub(crate) enum TermKind {
     /// The word.
-    Whole,
-    /// The part of a compound that has this number, from 0.
+    Word,
+    /// A part of a compound, by its number from 0.
     Piece(usize),
 }
 
-/// Turns texts into terms; the terms of words that come again are kept.
+/// Turns texts into terms, and caches the terms of words.
 pub(crate) struct Analyzer {
-    forms: Forms,
-    kept: [Kept; Language::ALL.len()],
+    stemmers: WordAnalyzer,
+    caches: [TermCache; Language::ALL.len()],
 }
 
 impl Analyzer {
-    /// An analyzer that keeps no words yet.
+    /// An analyzer with empty caches.
     ///
     /// # Errors
     ///
     /// Those of [`StaticEmbedder::bundled`](crate::StaticEmbedder::bundled), whose pieces cut
     /// compounds.
     pub(crate) fn new() -> Result<Self> {
-        Ok(Self { forms: Forms::new()?, kept: Default::default() })
+        Ok(Self { stemmers: WordAnalyzer::new()?, caches: Default::default() })
     }
 
-    /// Calls `take` with each term of `text`, in order: the term, where its word is in `text`,
-    /// and what of it the term is. Words of an unknown language are taken for German.
+    /// Calls `take` with each term of `text`, in order: the term, the place of its word in `text`,
+    /// and its kind. Words of an unknown language are taken for German.
     pub(crate) fn terms(
         &mut self,
         text: &str,
         language: Option<Language>,
-        mut take: impl FnMut(&str, Range<usize>, Part),
+        mut take: impl FnMut(&str, Range<usize>, TermKind),
     ) {
         for place in words(text) {
-            self.word(&text[place.clone()], language, |term, part| {
-                take(term, place.clone(), part);
+            self.word(&text[place.clone()], language, |term, kind| {
+                take(term, place.clone(), kind);
             });
         }
     }
@@ -73,33 +69,34 @@ impl Analyzer {
         &mut self,
         word: &str,
         language: Option<Language>,
-        mut take: impl FnMut(&str, Part),
+        mut take: impl FnMut(&str, TermKind),
     ) {
         let language = language.unwrap_or(Language::German);
-        let Self { forms, kept } = self;
-        let kept = &mut kept[language as usize];
-        let places = match kept.words.get(word) {
+        let Self { stemmers, caches } = self;
+        let cache = &mut caches[language as usize];
+        let places = match cache.words.get(word) {
             Some(places) => places.clone(),
-            None => kept.add(word, |terms| forms.add(word, language, terms)),
+            None => cache.insert(word, |terms| stemmers.add(word, language, terms)),
         };
         for at in places {
-            let (term, part) = kept.terms.get(at);
-            take(term, part);
+            let (term, kind) = cache.terms.get(at);
+            take(term, kind);
         }
     }
 }
 
-/// The terms of words.
+/// The terms of some words.
 #[derive(Default)]
-struct Kept {
+struct TermCache {
+    /// By word the numbers of its terms.
     words: FxHashMap<Box<str>, Range<usize>>,
     terms: TermList,
 }
 
-impl Kept {
-    /// Keeps `word` with the terms that `fill` adds; returns where they are.
-    fn add(&mut self, word: &str, fill: impl FnOnce(&mut TermList)) -> Range<usize> {
-        if self.words.len() == KEPT_WORDS {
+impl TermCache {
+    /// Caches `word` with the terms that `fill` adds; returns their numbers.
+    fn insert(&mut self, word: &str, fill: impl FnOnce(&mut TermList)) -> Range<usize> {
+        if self.words.len() == CACHED_WORDS {
             self.words.clear();
             self.terms.clear();
         }
@@ -111,23 +108,24 @@ impl Kept {
     }
 }
 
-/// Terms, one after the other.
+/// A list of terms in one string.
 #[derive(Default)]
 struct TermList {
     text: String,
-    ends: Vec<(usize, Part)>,
+    /// By term its end and kind.
+    ends: Vec<(usize, TermKind)>,
 }
 
 impl TermList {
-    fn push(&mut self, term: &str, part: Part) {
+    fn push(&mut self, term: &str, kind: TermKind) {
         self.text.push_str(term);
-        self.ends.push((self.text.len(), part));
+        self.ends.push((self.text.len(), kind));
     }
 
-    fn get(&self, at: usize) -> (&str, Part) {
+    fn get(&self, at: usize) -> (&str, TermKind) {
         let start = at.checked_sub(1).map_or(0, |before| self.ends[before].0);
-        let (end, part) = self.ends[at];
-        (&self.text[start..end], part)
+        let (end, kind) = self.ends[at];
+        (&self.text[start..end], kind)
     }
 
     fn clear(&mut self) {
@@ -136,14 +134,14 @@ impl TermList {
     }
 }
 
-/// Makes terms of words.
-struct Forms {
+/// Makes the terms of words.
+struct WordAnalyzer {
     german: Stemmer,
     english: Stemmer,
     splitter: Splitter,
 }
 
-impl Forms {
+impl WordAnalyzer {
     fn new() -> Result<Self> {
         Ok(Self {
             german: Stemmer::new(Algorithm::German),
@@ -154,22 +152,22 @@ impl Forms {
 
     /// Adds the terms of `word` to `terms`.
     ///
-    /// The parts are cut from the word as it is written, and are words themselves: they are cut by
-    /// pieces that no corpus changes, so what a word's terms are never changes either.
+    /// Parts are cut from the word with its diacritics, and stemmed like words. The pieces that cut
+    /// them do not depend on the corpus, so neither do the terms.
     fn add(&mut self, word: &str, language: Language, terms: &mut TermList) {
-        let word = written(word);
+        let word = normalize(word);
         if is_stop_word(&word, language) {
-            // Stems of other words can be function words: `Sicherheit` is not `sich`.
-            terms.push(&format!("{FUNCTION}{}", folded(&word)), Part::Whole);
+            // Stems of other words can equal stop words: `Sicherheit` is not `sich`.
+            terms.push(&format!("{STOP_PREFIX}{}", fold_diacritics(&word)), TermKind::Word);
             return;
         }
         let stemmer = match language {
             Language::German => self.german,
             Language::English => self.english,
         };
-        let folded_word = folded(&word);
+        let folded_word = fold_diacritics(&word);
         let whole = stemmer.stem(&folded_word);
-        terms.push(&whole, Part::Whole);
+        terms.push(&whole, TermKind::Word);
         let places = self.splitter.split(&word);
         let text = |place: &Range<usize>| &word[place.clone()];
         let parts = places.iter().enumerate().filter(|(at, place)| {
@@ -177,11 +175,11 @@ impl Forms {
             place.len() < word.len() && text(place).chars().count() >= MIN_PART && !again()
         });
         for (number, (_, place)) in parts.enumerate() {
-            let part = folded(text(place));
+            let part = fold_diacritics(text(place));
             let part = stemmer.stem(&part);
-            // An ending that was cut off leaves the word.
+            // A part without its ending can be the word again.
             if part != whole {
-                terms.push(&part, Part::Piece(number));
+                terms.push(&part, TermKind::Piece(number));
             }
         }
     }
@@ -193,16 +191,16 @@ mod tests {
 
     use super::*;
 
-    fn terms(text: &str, language: Language) -> Vec<(String, Part)> {
+    fn terms(text: &str, language: Language) -> Vec<(String, TermKind)> {
         let mut all = Vec::new();
-        let take = |term: &str, _, part| all.push((term.to_owned(), part));
+        let take = |term: &str, _, kind| all.push((term.to_owned(), kind));
         Analyzer::new().unwrap().terms(text, Some(language), take);
         all
     }
 
     fn wholes(text: &str, language: Language) -> Vec<String> {
         let all = terms(text, language).into_iter();
-        all.filter(|(_, part)| *part == Part::Whole).map(|(term, _)| term).collect()
+        all.filter(|(_, part)| *part == TermKind::Word).map(|(term, _)| term).collect()
     }
 
     #[test]
@@ -214,22 +212,15 @@ mod tests {
     }
 
     #[test]
-    fn the_version_stands_for_the_pieces() {
-        let pieces = Splitter::bundled().unwrap().fingerprint();
-        let message = "compounds are cut by other pieces now: raise ANALYSIS";
-        assert_eq!((ANALYSIS, pieces), (2, 4_013_763_635_343_344_022), "{message}");
-    }
-
-    #[test]
     fn compounds_have_parts() {
         let compound = terms("Bundesverfassungsgericht", Language::German);
-        let parts = [("bundesverfass", Part::Piece(0)), ("gericht", Part::Piece(1))];
+        let parts = [("bundesverfass", TermKind::Piece(0)), ("gericht", TermKind::Piece(1))];
         assert_eq!(compound[1..], parts.map(|(term, part)| (term.to_owned(), part)));
         assert_eq!(terms("Haus", Language::German).len(), 1);
     }
 
     #[test]
-    fn the_places_of_words_are_told() {
+    fn terms_come_with_their_places() {
         let text = "Die „Ärzte“.";
         let mut places = Vec::new();
         let take = |_: &str, place: Range<usize>, _| places.push(&text[place]);
@@ -259,12 +250,12 @@ mod tests {
         }
 
         #[test]
-        fn what_is_kept_changes_nothing(words in prop::collection::vec("[a-zäöüß]{1,12}", 1..30)) {
+        fn caching_changes_nothing(words in prop::collection::vec("[a-zäöüß]{1,12}", 1..30)) {
             let mut analyzer = Analyzer::new().unwrap();
             let mut all = || {
                 let mut all = Vec::new();
                 for word in &words {
-                    let take = |term: &str, part| all.push((term.to_owned(), part));
+                    let take = |term: &str, kind| all.push((term.to_owned(), kind));
                     analyzer.word(word, Some(Language::German), take);
                 }
                 all

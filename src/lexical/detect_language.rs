@@ -1,16 +1,16 @@
-//! Which of the known languages a text is in: the one home of `whatlang`.
+//! Language detection: the one home of `whatlang`.
 
 use whatlang::{Detector, Lang};
 
 use crate::{Language, text};
 
-/// How much of a text is read, in bytes.
+/// Bytes of a text that are examined.
 const READ: usize = 500;
 
-/// The language of `text`; `None` if it may be another one, or none can be told.
+/// The language of `text`; `None` if it is unknown or neither German nor English.
 ///
-/// Function words at its beginning tell most texts at once. Others are compared with many
-/// languages, which takes longer than embedding them.
+/// Function words at the beginning decide most texts. The others are compared with many languages,
+/// which takes longer than embedding them.
 pub(crate) fn detect(text: &str) -> Option<Language> {
     text::guess_language(text).or_else(|| among_many(text))
 }
@@ -33,7 +33,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences_are_told_apart() {
+    fn sentences_are_detected() {
         let german = "Die Moore speichern mehr Kohlenstoff als alle Wälder der Erde zusammen.";
         assert_eq!(detect(german), Some(Language::German));
         let english = "Peat bogs store more carbon than all of the forests of the earth together.";

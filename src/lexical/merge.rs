@@ -1,76 +1,77 @@
-//! Several lexical indexes as one.
+//! Merging lexical indexes.
 
 use super::{
     LexicalIndex,
-    draft::too_large,
-    extent::Extent,
-    inverted::{self, END, Inverted, Posting},
-    unharmed,
+    dictionary::TermStream,
+    layout::InvertedBuilder,
+    norm::PassageNorm,
+    postings::{END, Posting, PostingCursor},
 };
-use crate::{Result, format::decode_error::Refusal};
 
 impl LexicalIndex {
-    /// The index of the rows of `parts` that are named with them, in ascending order, as if it
-    /// was built of their passages: the rows are numbered anew, part after part.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Lexical`](crate::Error::Lexical) if it would be larger than an index can be, or a
-    /// part cannot be read.
-    pub(crate) fn merge(parts: &[(&Self, &[u32])]) -> Result<Self> {
-        if let Some(merged) = unharmed(|| Self::merged(parts)) {
-            return merged;
-        }
-        if let [(only, _)] = parts {
-            return Err(only.unreadable());
-        }
-        // Alone each tells whether it was the one.
-        parts.iter().try_for_each(|part| Self::merge(std::slice::from_ref(part)).map(drop))?;
-        Err(Refusal::Corrupt("they are not readable together").about("lexical indexes"))
-    }
-
-    fn merged(parts: &[(&Self, &[u32])]) -> Result<Self> {
-        let extents: Vec<Extent> = parts
-            .iter()
-            .flat_map(|(part, rows)| rows.iter().map(|row| part.extent(*row)))
-            .collect();
+    /// The index of the rows that stand with each of `parts`, in ascending order, as if it was
+    /// built of their passages. The rows are numbered anew, part after part.
+    pub(crate) fn merge(parts: &[(&Self, &[u32])]) -> Self {
+        let norms: Vec<PassageNorm> =
+            parts.iter().flat_map(|(part, rows)| rows.iter().map(|row| part.norm(*row))).collect();
         let mut next = 0..;
-        let renumbered: Vec<Vec<u32>> =
-            parts.iter().map(|(part, rows)| renumber(part.len(), rows, &mut next)).collect();
-        let inverted: Vec<&Inverted> = parts.iter().map(|(part, _)| &part.inverted).collect();
-        let mut postings: Vec<Posting> = Vec::new();
-        let files = inverted::write(|sink| {
-            inverted::merged(&inverted, |term, cursors| {
-                postings.clear();
-                for cursor in cursors {
-                    let (at, mut cursor) = cursor?;
-                    cursor.copy(&renumbered[at], &mut postings);
-                }
-                // Terms of removed passages alone are left out.
-                if postings.is_empty() { Ok(()) } else { sink.term(term, &postings) }
-            })
-        });
-        Self::of(&extents, &files.map_err(too_large)?)
+        let mut parts: Vec<MergePart> =
+            parts.iter().map(|(index, rows)| MergePart::new(index, rows, &mut next)).collect();
+        let mut inverted = InvertedBuilder::default();
+        let mut term = Vec::new();
+        let mut postings = Vec::new();
+        while let Some(smallest) = parts.iter().filter_map(MergePart::term).min() {
+            term.clear();
+            term.extend_from_slice(smallest);
+            postings.clear();
+            for part in &mut parts {
+                part.take(&term, &mut postings);
+            }
+            // Terms of removed passages alone are left out.
+            if !postings.is_empty() {
+                inverted.push(&term, &postings);
+            }
+        }
+        Self::of(&norms, inverted)
     }
 }
 
-/// For each of `len` rows its new number, the next ones for `rows`, and [`END`] for the others.
-fn renumber(len: u32, rows: &[u32], next: &mut impl Iterator<Item = u32>) -> Vec<u32> {
-    let mut numbers = vec![END; len as usize];
-    for (row, number) in rows.iter().zip(next) {
-        numbers[*row as usize] = number;
-    }
-    numbers
+/// An index that is being merged.
+struct MergePart<'a> {
+    index: &'a LexicalIndex,
+    terms: TermStream<'a>,
+    /// By row its new number, or [`END`] if it is left out.
+    numbers: Vec<u32>,
 }
 
-impl inverted::Cursor {
-    /// Adds all that follows to `postings`, by the new `numbers` of the rows.
-    fn copy(&mut self, numbers: &[u32], postings: &mut Vec<Posting>) {
-        self.read_to(END, |row, times| {
-            let number = numbers[row as usize];
-            if number != END {
-                postings.push((number, times));
+impl<'a> MergePart<'a> {
+    /// The `rows` of `index`, which get the `next` numbers.
+    fn new(index: &'a LexicalIndex, rows: &[u32], next: &mut impl Iterator<Item = u32>) -> Self {
+        let mut numbers = vec![END; index.len() as usize];
+        for (row, number) in rows.iter().zip(next) {
+            numbers[*row as usize] = number;
+        }
+        let mut terms = index.dictionary().stream();
+        terms.advance();
+        Self { index, terms, numbers }
+    }
+
+    /// The current term; `None` at the end.
+    fn term(&self) -> Option<&[u8]> {
+        self.terms.current().map(|(term, _)| term)
+    }
+
+    /// Adds the postings of `term` to `postings` if it is the current one, and moves on.
+    fn take(&mut self, term: &[u8], postings: &mut Vec<Posting>) {
+        let entry = self.terms.current().filter(|(current, _)| *current == term);
+        let Some((_, entry)) = entry else { return };
+        let list = &self.index.postings()[entry.list.clone()];
+        PostingCursor::new(entry.doc_freq, list).read_to(END, |posting| {
+            let row = self.numbers[posting.row as usize];
+            if row != END {
+                postings.push(Posting { row, ..posting });
             }
         });
+        self.terms.advance();
     }
 }

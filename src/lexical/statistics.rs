@@ -1,108 +1,106 @@
-//! What the terms of a question are worth in a corpus.
+//! Statistics of a corpus: how common the terms of a question are.
 
 use super::{
-    LexicalIndex, Terms,
-    score::{K1, Weigher},
+    LexicalIndex, QueryTerms,
+    bm25::{Bm25, K1},
 };
-use crate::Result;
 
-/// The index of a segment with what is alive of it.
+/// The index of a segment with its removed rows.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Live<'a> {
     pub(crate) index: &'a LexicalIndex,
-    /// The rows that were removed, in ascending order.
+    /// In ascending order.
     pub(crate) removed: &'a [u32],
-    /// Number of words in the live passages.
+    /// Sum of the lengths of the live passages, in terms.
     pub(crate) terms: u64,
 }
 
-/// Passages, words and the passages with each group of terms, over all segments of a corpus.
+/// Number and lengths of all live passages of a corpus, and how many have each group of terms.
 #[derive(Debug)]
 pub(crate) struct Statistics {
     passages: u64,
-    words: u64,
-    /// By group: how many passages have one of its terms.
-    rows_with: Vec<u64>,
+    /// Sum of the lengths of all passages, in terms.
+    terms: u64,
+    /// By group: number of passages with one of its terms.
+    doc_freqs: Vec<u64>,
     /// By group: its weight times its inverse document frequency.
-    worth: Vec<f32>,
-    /// The groups: what adds most to a score first, of equal ones what comes first.
+    weighted_idfs: Vec<f32>,
+    /// The groups by descending upper bound, equal ones in the order of the question.
     order: Vec<usize>,
 }
 
 impl Statistics {
-    /// The statistics of the groups of `terms` over what is alive of each of `indexes`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Corrupt`](crate::Error::Corrupt) if an index cannot be read.
+    /// The statistics of the groups of `terms` over the live passages of `indexes`.
     pub(crate) fn gather<'a>(
-        terms: &Terms,
+        terms: &QueryTerms,
         indexes: impl IntoIterator<Item = Live<'a>>,
-    ) -> Result<Self> {
+    ) -> Self {
         let groups = &terms.groups;
-        let (mut passages, mut words, mut rows_with) = (0, 0, vec![0; groups.len()]);
+        let mut passages = 0;
+        let mut lengths = 0;
+        let mut doc_freqs = vec![0; groups.len()];
         for Live { index, removed, terms } in indexes {
             passages += u64::from(index.len()) - removed.len() as u64;
-            words += terms;
-            for (group, rows_with) in groups.iter().zip(&mut rows_with) {
-                for term in &group.terms {
-                    *rows_with += u64::from(index.rows_with(term, removed)?);
-                }
+            lengths += terms;
+            for (group, doc_freq) in groups.iter().zip(&mut doc_freqs) {
+                let all = group.terms.iter().map(|term| index.doc_freq(term, removed));
+                *doc_freq += all.map(u64::from).sum::<u64>();
             }
         }
-        // A passage has terms of one language, so hardly any is counted twice.
-        for rows in &mut rows_with {
-            *rows = passages.min(*rows);
+        // Passages with several terms of a group are counted several times. They are rare, since
+        // a passage has the terms of one language.
+        for doc_freq in &mut doc_freqs {
+            *doc_freq = passages.min(*doc_freq);
         }
-        let worth = groups.iter().zip(&rows_with);
-        let worth = worth.map(|(group, rows)| group.weight * idf(*rows, passages));
-        let worth: Vec<f32> = worth.collect();
-        let mut order: Vec<usize> = (0..worth.len()).collect();
-        order.sort_by(|a, b| worth[*b].total_cmp(&worth[*a]));
-        Ok(Self { passages, words, rows_with, worth, order })
+        let weighted = groups.iter().zip(&doc_freqs);
+        let weighted = weighted.map(|(group, doc_freq)| group.weight * idf(*doc_freq, passages));
+        let weighted_idfs: Vec<f32> = weighted.collect();
+        let mut order: Vec<usize> = (0..weighted_idfs.len()).collect();
+        order.sort_by(|a, b| weighted_idfs[*b].total_cmp(&weighted_idfs[*a]));
+        Self { passages, terms: lengths, doc_freqs, weighted_idfs, order }
     }
 
-    /// The highest score that is possible: that of a passage which says nothing but the
-    /// question, without end. Terms that no passage has count as the rarest ones do.
-    pub(crate) fn most(&self) -> f32 {
-        (K1 + 1.0) * self.worth.iter().sum::<f32>()
+    /// The supremum of all scores: a passage that repeats the question without end approaches it.
+    /// Terms that no passage has count like the rarest ones.
+    pub(crate) fn max_bm25(&self) -> f32 {
+        (K1 + 1.0) * self.weighted_idfs.iter().sum::<f32>()
     }
 
-    /// The groups: what adds most to a score first, of equal ones what comes first.
+    /// The groups by descending upper bound, equal ones in the order of the question.
     pub(super) fn order(&self) -> impl Iterator<Item = usize> {
         self.order.iter().copied()
     }
 
-    /// In how many passages one of the terms of `group` is.
-    pub(super) fn rows_with(&self, group: usize) -> u64 {
-        self.rows_with[group]
+    /// Number of passages with one of the terms of `group`.
+    pub(super) fn doc_freq(&self, group: usize) -> u64 {
+        self.doc_freqs[group]
     }
 
     /// The inverse document frequency of `group`.
     pub(super) fn idf(&self, group: usize) -> f32 {
-        idf(self.rows_with[group], self.passages)
+        idf(self.doc_freqs[group], self.passages)
     }
 
-    /// The most that `group` adds to a score.
-    pub(super) fn top(&self, group: usize) -> f32 {
-        (K1 + 1.0) * self.worth[group]
+    /// The highest contribution of `group` to a score.
+    pub(super) fn upper_bound(&self, group: usize) -> f32 {
+        (K1 + 1.0) * self.weighted_idfs[group]
     }
 
-    /// How lengths of passages count.
-    #[expect(clippy::cast_precision_loss, reason = "a mean has no more digits")]
-    pub(super) fn weigher(&self) -> Weigher {
-        Weigher::new(self.words as f32 / self.passages.max(1) as f32)
+    /// BM25 with the mean length of a passage.
+    #[expect(clippy::cast_precision_loss, reason = "a mean needs no more digits")]
+    pub(super) fn bm25(&self) -> Bm25 {
+        Bm25::new(self.terms as f32 / self.passages.max(1) as f32)
     }
 }
 
-/// The inverse document frequency of what is in `rows` of `passages`; never negative.
+/// `ln(1 + (passages - doc_freq + 0.5) / (doc_freq + 0.5))`, which is never negative.
 ///
 /// # Source
 ///
-/// Robertson & Zaragoza (2009), *The Probabilistic Relevance Framework*, with the 1 inside of
-/// the logarithm that Lucene adds.
+/// Robertson & Zaragoza (2009), *The Probabilistic Relevance Framework*; Lucene adds the 1.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a weight")]
-fn idf(rows: u64, passages: u64) -> f32 {
-    let (rows, passages) = (rows as f64, passages as f64);
-    ((passages - rows + 0.5) / (rows + 0.5)).ln_1p() as f32
+fn idf(doc_freq: u64, passages: u64) -> f32 {
+    let doc_freq = doc_freq as f64;
+    let passages = passages as f64;
+    ((passages - doc_freq + 0.5) / (doc_freq + 0.5)).ln_1p() as f32
 }

@@ -1,4 +1,4 @@
-//! Words that say little about what a text speaks of: function words of German and English.
+//! Stop words: the function words of German and English.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 
 use crate::Language;
 
-/// Whether `word`, in lower case, is a function word of `language`.
+/// Whether `word`, in lower case, is a stop word of `language`.
 pub(super) fn is_stop_word(word: &str, language: Language) -> bool {
     STOP_WORDS[language as usize].contains(word)
 }
@@ -19,7 +19,7 @@ static STOP_WORDS: LazyLock<[FxHashSet<&str>; Language::ALL.len()]> = LazyLock::
 });
 
 /// Articles, pronouns, prepositions, conjunctions, particles, auxiliary and modal verbs.
-const GERMAN: &str = "\
+pub(super) const GERMAN: &str = "\
     der die das den dem des ein eine einen einem einer eines kein keine keinen keinem keiner \
     keines ich mich mir du dich dir er ihn ihm sie ihnen es wir uns ihr euch man sich selbst \
     mein meine meinen meinem meiner meines dein deine deinen deinem deiner deines sein seine \
@@ -42,8 +42,8 @@ const GERMAN: &str = "\
     mochte möchte möchten lassen lässt macht machen gibt deren dessen dabei dafür damit daran \
     darauf daraus darin darüber davon dazu indem sonst zwar etwa bereits";
 
-/// The same of English, with what is left of contractions.
-const ENGLISH: &str = "\
+/// The same kinds of words in English, and the remains of contractions.
+pub(super) const ENGLISH: &str = "\
     a an the i me my mine myself you your yours yourself yourselves he him his himself she her \
     hers herself it its itself we us our ours ourselves they them their theirs themselves this \
     that these those who whom whose which what where when why how whether if because since \
@@ -61,7 +61,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn function_words_are_told_from_others() {
+    fn stop_words_belong_to_a_language() {
         for (language, own, others) in [
             (Language::German, ["die", "für", "war"], ["haus", "the", ""]),
             (Language::English, ["the", "how", "not"], ["war", "die", "berlin"]),

@@ -1,4 +1,5 @@
-//! Laws of the lexical index: every way to a score gives the same bits, whatever the segments are.
+//! Laws of the lexical index: every way to a score gives the same bits, whatever the segments are,
+//! and no bytes lead a reader astray.
 
 #![allow(clippy::float_cmp, reason = "the same bits")]
 
@@ -6,8 +7,13 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
-use super::{draft::LexicalDraft, *};
-use crate::{Language, RowSet};
+use super::{
+    builder::LexicalBuilder,
+    max_score::Steps,
+    postings::{BLOCK, Posting},
+    *,
+};
+use crate::RowSet;
 
 /// Passages of a few words, some of them frequent, some in both languages.
 fn passages(most: usize) -> impl Strategy<Value = Vec<(String, Option<Language>)>> {
@@ -38,33 +44,36 @@ fn question() -> impl Strategy<Value = String> {
 }
 
 fn build(passages: &[(String, Option<Language>)]) -> LexicalIndex {
-    let mut draft = LexicalDraft::new().unwrap();
+    let mut builder = LexicalBuilder::new().unwrap();
     for (text, language) in passages {
-        draft.push(text, *language).unwrap();
+        builder.push(text, *language);
     }
-    draft.seal().unwrap()
+    builder.seal()
 }
 
-fn terms(question: &str) -> Terms {
-    Terms::of(question, &mut Analyzer::new().unwrap())
+fn terms(question: &str) -> QueryTerms {
+    QueryTerms::of(question, &mut Analyzer::new().unwrap())
 }
 
 fn gather<'a>(
-    terms: &Terms,
+    terms: &QueryTerms,
     indexes: impl IntoIterator<Item = &'a LexicalIndex>,
-) -> Result<Statistics> {
+) -> Statistics {
     let live =
         |index: &'a LexicalIndex| Live { index, removed: &[], terms: index.terms_without(&[]) };
     Statistics::gather(terms, indexes.into_iter().map(live))
 }
 
+/// Steps of which even small corpora need several.
+const SMALL: Steps = Steps { window: 64, lookups: 16, min_sparsity: 2 };
+
 fn never() -> bool {
     false
 }
 
-/// BM25 told from the texts alone.
+/// BM25 by its definition, from the texts alone.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
-fn told(passages: &[(String, Option<Language>)], terms: &Terms) -> Vec<f32> {
+fn scores_by_definition(passages: &[(String, Option<Language>)], terms: &QueryTerms) -> Vec<f32> {
     let mut analyzer = Analyzer::new().unwrap();
     let (mut counts, mut lengths) = (Vec::new(), Vec::new());
     for (text, language) in passages {
@@ -106,9 +115,9 @@ proptest! {
         removed in prop::option::of(prop::collection::vec(0_u32..300, 0..200)),
     ) {
         let (index, terms) = (build(&passages), terms(&question));
-        let statistics = gather(&terms, [&index]).unwrap();
+        let statistics = gather(&terms, [&index]);
         let rows: Vec<u32> = (0..index.len()).collect();
-        let scores = index.scores(&terms, &statistics, &rows).unwrap();
+        let scores = index.scores(&terms, &statistics, &rows);
         let allowed = removed.map(|removed| {
             let mut allowed = RowSet::all(index.len());
             for row in removed {
@@ -121,13 +130,15 @@ proptest! {
         expected.retain(|(row, score)| *score > 0.0 && is_allowed(*row));
         expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
         expected.truncate(n);
-        let best = index.best(&terms, &statistics, n, allowed.as_ref(), never).unwrap();
+        let best = index.best_in_steps(&terms, &statistics, n, allowed.as_ref(), SMALL, never);
+        let in_usual_steps = index.best(&terms, &statistics, n, allowed.as_ref(), never);
+        prop_assert_eq!(&in_usual_steps.rows, &best.rows);
         prop_assert!(best.plan.complete && best.plan.scored <= rows.len());
         prop_assert_eq!(best.rows, expected);
-        prop_assert!(scores.iter().all(|score| *score <= statistics.most()));
+        prop_assert!(scores.iter().all(|score| *score <= statistics.max_bm25()));
         for (row, score) in rows.iter().zip(&scores) {
-            let shares = index.explain(&terms, &statistics, *row).unwrap();
-            let sum = shares.iter().fold(0.0, |sum: f32, share| sum + share.share);
+            let shares = index.explain(&terms, &statistics, *row);
+            let sum = shares.iter().fold(0.0, |sum: f32, share| sum + share.contribution);
             prop_assert_eq!(sum.to_bits(), score.to_bits());
         }
     }
@@ -135,11 +146,11 @@ proptest! {
     #[test]
     fn scores_are_those_of_the_texts(passages in passages(40), question in question()) {
         let (index, terms) = (build(&passages), terms(&question));
-        let statistics = gather(&terms, [&index]).unwrap();
+        let statistics = gather(&terms, [&index]);
         let rows: Vec<u32> = (0..index.len()).collect();
-        let scores = index.scores(&terms, &statistics, &rows).unwrap();
-        for (score, told) in scores.iter().zip(told(&passages, &terms)) {
-            prop_assert!((score - told).abs() <= 1e-4 * told.max(1.0), "{} {}", score, told);
+        let scores = index.scores(&terms, &statistics, &rows);
+        for (score, wanted) in scores.iter().zip(scores_by_definition(&passages, &terms)) {
+            prop_assert!((score - wanted).abs() <= 1e-4 * wanted.max(1.0), "{} {}", score, wanted);
         }
     }
 
@@ -150,13 +161,13 @@ proptest! {
         let (whole, terms) = (build(&passages), terms(&question));
         let cut = cut.min(passages.len());
         let parts = [build(&passages[..cut]), build(&passages[cut..])];
-        let statistics = gather(&terms, &parts).unwrap();
+        let statistics = gather(&terms, &parts);
         let rows = |index: &LexicalIndex| (0..index.len()).collect::<Vec<_>>();
         let scores = parts.iter().flat_map(|part| {
-            part.scores(&terms, &statistics, &rows(part)).unwrap()
+            part.scores(&terms, &statistics, &rows(part))
         });
-        let all = gather(&terms, [&whole]).unwrap();
-        let expected = whole.scores(&terms, &all, &rows(&whole)).unwrap();
+        let all = gather(&terms, [&whole]);
+        let expected = whole.scores(&terms, &all, &rows(&whole));
         prop_assert_eq!(scores.collect::<Vec<_>>(), expected);
     }
 
@@ -172,14 +183,14 @@ proptest! {
         let rest = build(&kept);
         let words = whole.terms_without(&removed);
         prop_assert_eq!(words, rest.terms_without(&[]));
-        let of_rest = gather(&terms, [&rest]).unwrap();
+        let of_rest = gather(&terms, [&rest]);
         let of_live = [Live { index: &whole, removed: &removed, terms: words }];
-        let of_live = Statistics::gather(&terms, of_live).unwrap();
-        prop_assert_eq!(of_live.most(), of_rest.most());
+        let of_live = Statistics::gather(&terms, of_live);
+        prop_assert_eq!(of_live.max_bm25(), of_rest.max_bm25());
         let all: Vec<u32> = (0..rest.len()).collect();
         prop_assert_eq!(
-            whole.scores(&terms, &of_live, &live).unwrap(),
-            rest.scores(&terms, &of_rest, &all).unwrap()
+            whole.scores(&terms, &of_live, &live),
+            rest.scores(&terms, &of_rest, &all)
         );
     }
 
@@ -193,7 +204,7 @@ proptest! {
             (0..index.len()).filter(|row| !removed.contains(&(at, *row))).collect()
         }).collect();
         let merged: Vec<_> = indexes.iter().zip(&live).map(|(index, rows)| (index, rows.as_slice())).collect();
-        let merged = LexicalIndex::merge(&merged).unwrap();
+        let merged = LexicalIndex::merge(&merged);
         let passages: Vec<_> = parts.iter().zip(&live)
             .flat_map(|(passages, rows)| rows.iter().map(|row| passages[*row as usize].clone()))
             .collect();
@@ -209,8 +220,8 @@ proptest! {
             let passages: Vec<_> = texts.iter().map(|text| (text.clone(), Some(language))).collect();
             let index = build(&passages);
             let terms = terms(&question);
-            let statistics = gather(&terms, [&index]).unwrap();
-            index.best(&terms, &statistics, 3, None, never).unwrap();
+            let statistics = gather(&terms, [&index]);
+            index.best(&terms, &statistics, 3, None, never);
         }
     }
 
@@ -220,6 +231,22 @@ proptest! {
         let opened = LexicalIndex::open(index.bytes().to_vec().into()).unwrap();
         prop_assert_eq!(opened.len() as usize, passages.len());
         prop_assert_eq!(opened.terms_without(&[]), index.terms_without(&[]));
+    }
+
+    /// Whatever is accepted answers every question, and never reads past its bytes.
+    #[test]
+    fn changed_bytes_end_nothing(
+        passages in prop_oneof![passages(30), passages(400)], question in question(),
+        changes in prop::collection::vec(change(), 1..5),
+    ) {
+        let index = build(&passages);
+        let mut bytes = index.bytes().to_vec();
+        for change in changes {
+            change.apply(&mut bytes);
+        }
+        if let Ok(index) = LexicalIndex::open(bytes.into()) {
+            use_all(&index, &question);
+        }
     }
 
     #[test]
@@ -241,8 +268,8 @@ fn long_passages_are_indexed() {
     let index = build(&[(text, Some(Language::German)), ("x".repeat(1 << 20), None)]);
     assert!(index.terms_without(&[]) > 3 * 350_000);
     let terms = terms("haus");
-    let statistics = gather(&terms, [&index]).unwrap();
-    assert_eq!(index.best(&terms, &statistics, 5, None, never).unwrap().rows.len(), 1);
+    let statistics = gather(&terms, [&index]);
+    assert_eq!(index.best(&terms, &statistics, 5, None, never).rows.len(), 1);
 }
 
 #[test]
@@ -250,17 +277,114 @@ fn a_search_can_be_stopped() {
     let passages: Vec<_> =
         (0..9_000).map(|_| ("Haus".to_owned(), Some(Language::German))).collect();
     let (index, terms) = (build(&passages), terms("Haus"));
-    let statistics = gather(&terms, [&index]).unwrap();
-    let stopped = index.best(&terms, &statistics, 10_000, None, || true).unwrap();
+    let statistics = gather(&terms, [&index]);
+    let stopped = index.best(&terms, &statistics, 10_000, None, || true);
     assert!((1..9_000).contains(&stopped.rows.len()), "{}", stopped.rows.len());
     assert!(!stopped.plan.complete && stopped.plan.scored == stopped.rows.len());
 
     let mut few = RowSet::none(index.len());
     few.insert_range(5_000..5_100);
-    let stopped = index.best(&terms, &statistics, 10_000, Some(&few), || true).unwrap();
+    let stopped = index.best_in_steps(&terms, &statistics, 10_000, Some(&few), SMALL, || true);
     assert!((1..100).contains(&stopped.rows.len()) && !stopped.plan.complete);
-    let whole = index.best(&terms, &statistics, 10_000, Some(&few), never).unwrap();
+    let whole = index.best(&terms, &statistics, 10_000, Some(&few), never);
     assert!(whole.rows.len() == 100 && whole.plan.complete);
+}
+
+/// A change of an index whose header stays readable.
+#[derive(Clone, Debug)]
+struct Change {
+    place: prop::sample::Index,
+    number: u64,
+    len: usize,
+}
+
+fn change() -> impl Strategy<Value = Change> {
+    let number = prop_oneof![
+        any::<u64>(),
+        0_u64..300,
+        Just(1 << 31),
+        Just(u64::from(u32::MAX)),
+        Just(u64::MAX)
+    ];
+    let len = prop_oneof![Just(1_usize), Just(4), Just(8)];
+    let parts = (any::<prop::sample::Index>(), number, len);
+    parts.prop_map(|(place, number, len)| Change { place, number, len })
+}
+
+impl Change {
+    /// Puts the number in its place, anywhere but in the version and the fingerprint.
+    fn apply(&self, bytes: &mut [u8]) {
+        let at = self.place.index(bytes.len() - self.len);
+        if (4..8).contains(&at) || at >= 16 {
+            let end = if at < 8 { 8.min(at + self.len) } else { at + self.len };
+            bytes[at..end].copy_from_slice(&self.number.to_le_bytes()[..end - at]);
+        }
+    }
+}
+
+/// Asks `index` everything that can be asked.
+fn use_all(index: &LexicalIndex, question: &str) {
+    let rows: Vec<u32> = (0..index.len()).collect();
+    let removed: Vec<u32> = rows.iter().copied().step_by(3).collect();
+    let terms = terms(question);
+    let live = [Live { index, removed: &removed, terms: index.terms_without(&removed) }];
+    let statistics = Statistics::gather(&terms, live);
+    let mut allowed = RowSet::none(index.len());
+    rows.iter().step_by(5).for_each(|row| _ = allowed.insert(*row));
+    for allowed in [None, Some(&allowed)] {
+        index.best_in_steps(&terms, &statistics, 7, allowed, SMALL, never);
+    }
+    index.scores(&terms, &statistics, &rows);
+    for row in rows.iter().copied().take(3) {
+        index.explain(&terms, &statistics, row);
+        index.language(row);
+    }
+    let merged = LexicalIndex::merge(&[(index, &removed), (index, &rows)]);
+    LexicalIndex::open(merged.bytes().to_vec().into()).unwrap();
+}
+
+#[test]
+fn blocks_are_changed_byte_by_byte() {
+    let passages: Vec<_> = (0..2 * BLOCK + 9)
+        .map(|at| (format!("Haus {} der", "Hof ".repeat(at % 5)), Some(Language::German)))
+        .collect();
+    let bytes = build(&passages).bytes().to_vec();
+    let mut accepted = 0;
+    for at in (4..8).chain(16..bytes.len()) {
+        for byte in [0, 1, bytes[at] ^ 1, bytes[at] ^ 0x80, 33, 0xff] {
+            let mut changed = bytes.clone();
+            changed[at] = byte;
+            if let Ok(index) = LexicalIndex::open(changed.into()) {
+                use_all(&index, "Haus der Hof");
+                accepted += 1;
+            }
+        }
+    }
+    assert!(accepted > 0, "a frequency may be any number");
+}
+
+#[test]
+fn an_index_of_another_analysis_is_not_current() {
+    let mut bytes = build(&[("Haus".to_owned(), Some(Language::German))]).bytes().to_vec();
+    assert!(LexicalIndex::is_current(&bytes));
+    for at in [0, 8, 15] {
+        bytes[at] ^= 1;
+        assert!(!LexicalIndex::is_current(&bytes));
+        assert!(LexicalIndex::open(bytes.clone().into()).is_err());
+        bytes[at] ^= 1;
+    }
+    assert!(!LexicalIndex::is_current(&bytes[..20]) && !LexicalIndex::is_current(&[]));
+}
+
+#[test]
+fn the_postings_are_those_of_the_texts() {
+    let passages = ["Haus Hof Haus", "Hof", "Haus"];
+    let index = build(&passages.map(|text| (text.to_owned(), Some(Language::German))));
+    let entry = index.dictionary().find(b"haus").unwrap();
+    let mut found = Vec::new();
+    let list = &index.postings()[entry.list];
+    postings::PostingCursor::new(entry.doc_freq, list).read_to(9, |posting| found.push(posting));
+    assert_eq!(found, [Posting { row: 0, tf: 2 }, Posting { row: 2, tf: 1 }]);
 }
 
 /// Postings that end in a block, at its end and after it, with few of their rows removed or
@@ -275,12 +399,12 @@ fn lists_as_long_as_their_blocks() {
         for removed in [vec![], vec![0], vec![3 * len - 3], vec![3 * 126, 3 * 126 + 1], vec![1, 2]]
         {
             let houses = removed.iter().filter(|row| *row % 3 == 0).count();
-            let rows = index.rows_with("haus", &removed).unwrap();
+            let rows = index.doc_freq("haus", &removed);
             assert_eq!(rows as usize, len as usize - houses, "{len} {removed:?}");
         }
-        let statistics = gather(&terms, [&index]).unwrap();
+        let statistics = gather(&terms, [&index]);
         let sparse: Vec<u32> = (0..3 * len).step_by(125).chain([3 * len - 3]).collect();
-        let scores = index.scores(&terms, &statistics, &sparse).unwrap();
+        let scores = index.scores(&terms, &statistics, &sparse);
         for (row, score) in sparse.iter().zip(scores) {
             assert_eq!(score > 0.0, row % 3 == 0, "{len} {row}");
         }

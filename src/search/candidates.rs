@@ -3,16 +3,13 @@
 use std::{borrow::Cow, time::Instant};
 
 use super::{
-    fusion::{Ranks, Scored},
+    fusion::{Fusion, Ranks, Scored},
+    lexical_candidates::Words,
     pipeline::Search,
 };
-use crate::{QueryPlan, Result, RowSet, SearchParams, store::segment::LiveSegment};
-
-use super::fusion::Fusion;
-#[cfg(feature = "lexical")]
-use super::lexical_candidates::Words;
-#[cfg(feature = "lexical")]
-use crate::{Language, vector};
+use crate::{
+    Language, QueryPlan, Result, RowSet, SearchParams, store::segment::LiveSegment, vector,
+};
 
 /// A segment with the rows that a search may return; all, if `None`.
 pub(super) type Part<'s> = (&'s LiveSegment, Option<Cow<'s, RowSet>>);
@@ -71,7 +68,6 @@ impl Search<'_> {
     }
 }
 
-#[cfg(feature = "lexical")]
 impl Search<'_> {
     /// The `params.k` best of the candidates of both arms, ranked by both, of those that are
     /// similar enough.
@@ -126,7 +122,6 @@ impl Search<'_> {
 }
 
 /// The candidates of two arms, each once, in the order of the corpus.
-#[cfg(feature = "lexical")]
 fn united(mut candidates: Vec<Placed>, others: Vec<Placed>) -> Vec<Placed> {
     candidates.extend(others);
     candidates.sort_by_key(|one| (one.part, one.scored.row));

@@ -1,10 +1,10 @@
 //! What the scores of hits are made of.
 
-use super::candidates::Placed;
-use super::{candidates::Part, lexical_candidates::Words};
-#[cfg(feature = "lexical")]
-use crate::Result;
-use crate::{Explanation, Hit};
+use super::{
+    candidates::{Part, Placed},
+    lexical_candidates::Words,
+};
+use crate::{Explanation, Hit, Result};
 
 /// Gives `hits`, which are those of `found`, their explanations.
 pub(super) fn explain(hits: &mut [Hit], found: &[Placed]) {
@@ -22,7 +22,6 @@ pub(super) fn explain(hits: &mut [Hit], found: &[Placed]) {
 }
 
 /// Adds to the explanations of `hits` what the words of the question say.
-#[cfg(feature = "lexical")]
 pub(super) fn explain_words(
     hits: &mut [Hit],
     found: &[Placed],

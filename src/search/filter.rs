@@ -114,8 +114,8 @@ impl Filter {
         Self::metadata(name, Test::Exists)
     }
 
-    /// Articles in this language, as they [said](crate::Article::language) themselves or, with the
-    /// feature `lexical`, as was found out when they were added.
+    /// Articles in this language: the [declared](crate::Article::language) one or, without it, the
+    /// one detected when they were added.
     #[must_use]
     pub fn language(language: Language) -> Self {
         Self(Expression::Language(language))

@@ -1,8 +1,6 @@
 //! One ranking of what the arms of a search found.
 
-#[cfg(feature = "lexical")]
-use crate::Language;
-use crate::Neighbor;
+use crate::{Language, Neighbor};
 
 /// A passage of a segment with what it is ranked by.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,7 +38,6 @@ impl Scored {
     }
 
     /// By its words alone.
-    #[cfg(feature = "lexical")]
     pub(crate) fn lexical(row: u32, bm25: f32) -> Self {
         Self {
             row,
@@ -53,7 +50,6 @@ impl Scored {
     }
 
     /// Takes over what the other arm knows of the same row.
-    #[cfg(feature = "lexical")]
     pub(crate) fn add(&mut self, other: Self) {
         self.similarity = self.similarity.or(other.similarity);
         self.bm25 = self.bm25.or(other.bm25);
@@ -63,10 +59,8 @@ impl Scored {
 }
 
 /// How many passages tell what is usual in their language: where it was tried, 5 to 10 were alike.
-#[cfg(feature = "lexical")]
 const TELLING: u8 = 7;
 /// As how many they count at least: a passage that is alone in its language keeps half its share.
-#[cfg(feature = "lexical")]
 const LEAST_TELLING: u8 = 2;
 
 /// One score of both arms, for all passages that a question may find.
@@ -75,7 +69,6 @@ const LEAST_TELLING: u8 = 2;
 /// usual: the mean share of those passages that are closest in meaning, of the same language.
 /// Within a language that takes the same off all of them. Passages of another one have few words
 /// in common with the question, whatever they say, and so less is taken off.
-#[cfg(feature = "lexical")]
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fusion {
     most: f32,
@@ -83,7 +76,6 @@ pub(crate) struct Fusion {
     usual: [f32; Language::ALL.len() + 1],
 }
 
-#[cfg(feature = "lexical")]
 impl Fusion {
     /// For a question that allows a BM25 of `most`, and `candidates` with their languages, of all
     /// of which both scores are known.
@@ -114,7 +106,6 @@ impl Fusion {
     }
 }
 
-#[cfg(feature = "lexical")]
 fn index(language: Option<Language>) -> usize {
     language.map_or(Language::ALL.len(), |language| language as usize)
 }

@@ -15,7 +15,7 @@ pub struct Highlights {
     /// The sentences of the passage, in their order.
     pub sentences: Vec<Sentence>,
     /// The words that the question has, too: in whatever form, and as parts of compounds. Stop
-    /// words are left out. Empty without the feature `lexical`.
+    /// words are left out.
     pub words: Vec<Range<usize>>,
 }
 
@@ -60,7 +60,6 @@ impl Searcher {
     /// let highlights = retriever.highlights(question, &hits[0])?;
     /// let best = highlights.best().expect("a sentence");
     /// assert_eq!(&text[best.range.clone()], "Moore speichern viel Kohlenstoff.");
-    /// # #[cfg(feature = "lexical")]
     /// assert_eq!(&text[highlights.words[0].clone()], "Moore");
     /// # Ok::<(), passim::Error>(())
     /// ```

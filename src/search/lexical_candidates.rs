@@ -8,23 +8,23 @@ use super::{
 };
 use crate::{
     Hit, Query, QueryPlan, Result, SearchParams, WordShare,
-    lexical::{Analyzer, Statistics, TermShare, Terms, shown},
+    lexical::{Analyzer, QueryTerms, Statistics, TermContribution, shown},
     store::segment::LiveSegment,
 };
 
 /// The words of a question, and what they are worth in a corpus.
 pub(super) struct Words {
-    terms: Terms,
+    terms: QueryTerms,
     statistics: Statistics,
 }
 
 /// Where in the text of `hit` the words of `query` are, stop words apart.
 pub(crate) fn words_in(hit: &Hit, query: &Query) -> Result<Vec<Range<usize>>> {
     let mut analyzer = Analyzer::new()?;
-    let terms = Terms::of(&query.text, &mut analyzer);
+    let terms = QueryTerms::of(&query.text, &mut analyzer);
     let mut places: Vec<Range<usize>> = Vec::new();
     analyzer.terms(&hit.text, hit.language, |term, place, _| {
-        if terms.tell(term) && places.last() != Some(&place) {
+        if terms.contains_content_term(term) && places.last() != Some(&place) {
             places.push(place);
         }
     });
@@ -35,9 +35,9 @@ impl Words {
     /// Those of `question` in the corpus that `parts` are; what removed passages say does not
     /// count.
     pub(super) fn of(parts: &[Part], question: &str) -> Result<Self> {
-        let terms = Terms::of(question, &mut Analyzer::new()?);
+        let terms = QueryTerms::of(question, &mut Analyzer::new()?);
         let indexes = parts.iter().map(|(segment, _)| segment.live_lexical());
-        let statistics = Statistics::gather(&terms, indexes.collect::<Result<Vec<_>>>()?)?;
+        let statistics = Statistics::gather(&terms, indexes.collect::<Result<Vec<_>>>()?);
         Ok(Self { terms, statistics })
     }
 
@@ -53,7 +53,7 @@ impl Words {
         plan.lexical.clear();
         for (part, (segment, allowed)) in (0..).zip(parts) {
             let (lexical, allowed) = (segment.lexical()?, allowed.as_deref());
-            let best = lexical.best(terms, statistics, params.k, allowed, || params.ended())?;
+            let best = lexical.best(terms, statistics, params.k, allowed, || params.ended());
             let scored = best.rows.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
             found.extend(scored.map(|scored| Placed { part, scored }));
             plan.lexical.push(best.plan);
@@ -64,27 +64,26 @@ impl Words {
 
     /// BM25 of `rows` of `segment`, which are in ascending order.
     pub(super) fn scores(&self, segment: &LiveSegment, rows: &[u32]) -> Result<Vec<f32>> {
-        segment.lexical()?.scores(&self.terms, &self.statistics, rows)
+        Ok(segment.lexical()?.scores(&self.terms, &self.statistics, rows))
     }
 
     /// The highest BM25 that the question allows.
     pub(super) fn most(&self) -> f32 {
-        self.statistics.most()
+        self.statistics.max_bm25()
     }
 
     /// What each word adds to the BM25 of `row` of `segment`.
     pub(super) fn explain(&self, segment: &LiveSegment, row: u32) -> Result<Vec<WordShare>> {
-        let shares = segment.lexical()?.explain(&self.terms, &self.statistics, row)?;
-        let share_of =
-            |TermShare { place, terms, weight, passages, idf, times, share }| WordShare {
-                place,
-                terms: terms.iter().map(|term| shown(term).to_owned()).collect(),
-                weight,
-                passages,
-                idf,
-                times,
-                share,
-            };
+        let shares = segment.lexical()?.explain(&self.terms, &self.statistics, row);
+        let share_of = |one: TermContribution| WordShare {
+            place: one.place,
+            terms: one.terms.iter().map(|term| shown(term).to_owned()).collect(),
+            weight: one.weight,
+            passages: one.doc_freq,
+            idf: one.idf,
+            times: one.tf,
+            share: one.contribution,
+        };
         Ok(shares.into_iter().map(share_of).collect())
     }
 }

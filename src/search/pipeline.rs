@@ -9,11 +9,9 @@ use super::{
     candidates::{Part, Placed, Ranking},
     diversify::{Keeper, diversify},
     explained,
+    lexical_candidates::Words,
 };
 use crate::{Hit, Hits, Mode, Query, QueryPlan, Result, SearchParams, Searcher, Times};
-
-#[cfg(feature = "lexical")]
-use super::lexical_candidates::Words;
 
 /// Passages that hits of [diversity](Query::diversity) are chosen from, at least.
 const DIVERSE: usize = 100;
@@ -31,7 +29,6 @@ pub(super) struct Search<'s> {
     /// Of length 1; empty if no vectors are compared.
     pub(super) vector: Cow<'s, [f32]>,
     /// There if words are compared.
-    #[cfg(feature = "lexical")]
     words: Option<Words>,
     deadline: Option<Instant>,
 }
@@ -53,7 +50,6 @@ impl Searcher {
             Some(allowed) => allowed.len(),
             None => segment.passages(),
         });
-        #[cfg_attr(not(feature = "lexical"), expect(unused_mut, reason = "words take time"))]
         let mut plan = QueryPlan {
             mode: query.mode,
             passages: self.passages(),
@@ -65,7 +61,6 @@ impl Searcher {
         let vector = given.map_or(Cow::Borrowed(vector), Cow::Owned);
         let search = Search {
             query,
-            #[cfg(feature = "lexical")]
             words: words(query, &parts, &mut plan.times)?,
             parts,
             vector,
@@ -76,7 +71,6 @@ impl Searcher {
 }
 
 /// The words of `query`, if words are compared.
-#[cfg(feature = "lexical")]
 fn words(query: &Query, parts: &[Part], times: &mut Times) -> Result<Option<Words>> {
     if !query.mode.compares_words() {
         return Ok(None);
@@ -132,7 +126,6 @@ impl Search<'_> {
 
     /// The `params.k` best passages, by the mode of the query.
     fn ranked(&self, params: &SearchParams, plan: &mut QueryPlan) -> Result<Ranking> {
-        #[cfg(feature = "lexical")]
         match (self.query.mode, &self.words) {
             (Mode::Lexical, Some(words)) => return words.best(&self.parts, params, plan),
             (_, Some(words)) => return self.by_both(words, params, plan),
@@ -147,7 +140,6 @@ impl Search<'_> {
         let mut hits: Vec<Hit> = hits.collect::<Result<_>>()?;
         if self.query.explain {
             explained::explain(&mut hits, found);
-            #[cfg(feature = "lexical")]
             if let Some(words) = &self.words {
                 explained::explain_words(&mut hits, found, &self.parts, words)?;
             }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Cancel, Effort, Error, Filter, Result, SearchParams, vector::vectors::unit_query};
 
 /// By what passages are found.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Mode {
@@ -16,12 +16,11 @@ pub enum Mode {
     /// By words: BM25 over stems, parts of compounds, names and numbers. The question is not
     /// embedded, and only passages with a word of it are found. Of a very long text the first
     /// thousand different words are looked for.
-    #[cfg(feature = "lexical")]
     Lexical,
     /// By both: the passages that either finds, ranked by the cosine and by BM25 as a share of the
     /// most that the question allows, less the mean share of those closest in meaning that are in
     /// the same language.
-    #[cfg(feature = "lexical")]
+    #[default]
     Hybrid,
 }
 
@@ -33,13 +32,7 @@ impl Mode {
 
     /// Whether the question is embedded.
     pub(crate) fn compares_vectors(self) -> bool {
-        match self {
-            #[cfg(feature = "lexical")]
-            Self::Lexical => false,
-            #[cfg(feature = "lexical")]
-            Self::Hybrid => true,
-            Self::Dense => true,
-        }
+        self != Self::Lexical
     }
 }
 
@@ -48,21 +41,9 @@ impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Self::Dense => "dense",
-            #[cfg(feature = "lexical")]
             Self::Lexical => "lexical",
-            #[cfg(feature = "lexical")]
             Self::Hybrid => "hybrid",
         })
-    }
-}
-
-/// `Hybrid`; without the feature `lexical`, `Dense`.
-impl Default for Mode {
-    fn default() -> Self {
-        #[cfg(feature = "lexical")]
-        return Self::Hybrid;
-        #[cfg(not(feature = "lexical"))]
-        return Self::Dense;
     }
 }
 

@@ -12,7 +12,6 @@ mod integrity;
 mod live_segment;
 mod segment_builder;
 mod segment_record;
-#[cfg_attr(not(feature = "lexical"), path = "segment/no_words.rs")]
 mod segment_words;
 
 use std::{
@@ -73,7 +72,6 @@ pub(crate) struct Segment {
     passages: Array<PassageRow>,
     vectors: Arc<Vectors>,
     index: SegmentIndex,
-    #[cfg_attr(not(feature = "lexical"), expect(dead_code, reason = "there are none"))]
     words: Words,
     /// `None` in memory.
     file: Option<SegmentFile>,

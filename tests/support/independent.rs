@@ -10,6 +10,7 @@ use passim::{Date, HnswParams, IndexChoice, Language, Metadata, Value};
 use crate::{
     bytes::{File, FileId, Record, checksum32},
     graph::Graph,
+    lexical::Lexical,
 };
 
 const MANIFEST: u32 = 1;
@@ -48,6 +49,8 @@ pub struct Segment {
     /// One per point.
     pub codes: Vec<Code>,
     pub graph: Option<Graph>,
+    /// If there is one of the present version.
+    pub lexical: Option<Lexical>,
 }
 
 pub struct Stored {
@@ -205,10 +208,8 @@ impl Segment {
             tags.extend([70, 71, 72, 80, 81, 82, 83, 84, 85, 86]);
         }
         let mut found = file.tags();
-        if found.last() == Some(&110) {
-            found.pop();
-            check_words(file.section(110), passages);
-        }
+        let has_lexical = found.pop_if(|tag| *tag == 110).is_some();
+        let lexical = has_lexical.then(|| Lexical::read(file.section(110), passages)).flatten();
         assert_eq!(found, tags);
         let graph = graph.map(|shape| Graph::read(file, &shape, passages));
         let points = graph.as_ref().map_or(passages, |graph| graph.first_rows.len());
@@ -221,6 +222,7 @@ impl Segment {
             codes: codes_of(file, points, dim),
             articles,
             graph,
+            lexical,
         };
         segment.check_order(&file.u32s(13));
         segment
@@ -241,19 +243,6 @@ impl Segment {
             self.articles[at as usize].removed = true;
         }
     }
-}
-
-/// The lexical index has as many passages as it should, and no other length than it says.
-fn check_words(words: &[u8], passages: usize) {
-    let u32_at = |at: usize| u32::from_le_bytes(words[at..at + 4].try_into().unwrap());
-    let u64_at = |at: usize| u64::from_le_bytes(words[at..at + 8].try_into().unwrap());
-    assert_eq!((u32_at(0), u32_at(8), u32_at(12)), (2, u32::try_from(passages).unwrap(), 0));
-    let extents = || (0..passages).map(|row| u32_at(48 + 4 * row));
-    assert!(extents().all(|extent| extent >> 30 < 3), "there are two languages");
-    let lengths = extents().map(|extent| u64::from(extent & ((1 << 30) - 1)));
-    assert_eq!(lengths.sum::<u64>(), u64_at(16));
-    let files: u64 = [24, 32, 40].map(u64_at).iter().sum();
-    assert_eq!(words.len() as u64, 48 + 4 * passages as u64 + files);
 }
 
 fn articles_of(file: &File, count: usize, passages: usize) -> Vec<Stored> {

@@ -79,7 +79,6 @@ pub(crate) fn composed(text: &str) -> Cow<'_, str> {
 }
 
 /// The characters of `text` in Unicode normalisation form KD.
-#[cfg(feature = "lexical")]
 pub(crate) fn decomposed(text: &str) -> impl Iterator<Item = char> {
     text.nfkd()
 }

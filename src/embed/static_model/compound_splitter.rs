@@ -2,9 +2,7 @@
 
 use std::ops::Range;
 
-#[cfg(test)]
-use super::Model;
-use super::{StaticEmbedder, viterbi::Cut};
+use super::{Model, StaticEmbedder, viterbi::Cut};
 use crate::Result;
 
 /// Cuts words, with the buffers that one word after the other uses.
@@ -26,7 +24,6 @@ impl Splitter {
     }
 
     /// A hash of all pieces and their costs.
-    #[cfg(test)]
     pub(crate) fn fingerprint(&self) -> u64 {
         let Model { bytes, layout, .. } = &*self.embedder.0;
         xxhash_rust::xxh3::xxh3_64(&bytes[layout.vocabulary.clone()])

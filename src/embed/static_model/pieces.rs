@@ -105,7 +105,6 @@ impl Pieces {
     }
 
     /// Sets `places` to those of the pieces that `word`, a lower-case word of letters, is cut into.
-    #[cfg(feature = "lexical")]
     pub(super) fn split(&self, word: &str, cut: &mut Cut, places: &mut Vec<Range<usize>>) {
         places.clear();
         if word.is_empty() || self.table.whole_of(word.as_bytes()).0.is_some() {

@@ -1,6 +1,5 @@
 //! Cutting a word into the pieces of the least cost, by dynamic programming.
 
-#[cfg(feature = "lexical")]
 use std::ops::Range;
 
 use super::piece_table::{Place, Table};
@@ -59,7 +58,6 @@ impl Cut {
 
     /// Sets `places` to those of the cheapest pieces of `word`, of which there are none where no
     /// piece covers a character.
-    #[cfg(feature = "lexical")]
     pub(super) fn places(
         &mut self,
         table: &Table,

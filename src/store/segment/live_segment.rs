@@ -1,15 +1,15 @@
 //! A segment with what is still alive of it.
 
-#[cfg(feature = "lexical")]
-use std::sync::OnceLock;
-use std::{borrow::Cow, fmt, sync::Arc};
+use std::{
+    borrow::Cow,
+    fmt,
+    sync::{Arc, OnceLock},
+};
 
 use super::{Draft, Segment};
-#[cfg(feature = "lexical")]
-use crate::lexical::Live;
 use crate::{
     Calibration, Cancel, Filter, Found, Hit, Result, RowSet, SearchParams, Vectors,
-    format::sections::FileId, search::fusion::Scored, vector::as_rows,
+    format::sections::FileId, lexical::Live, search::fusion::Scored, vector::as_rows,
 };
 
 /// A segment, less the articles that were removed from it.
@@ -24,12 +24,10 @@ pub(crate) struct LiveSegment {
     /// The file that names the articles removed, if it names all of them.
     removals: Option<FileId>,
     /// The rows that were removed, once they were asked for.
-    #[cfg(feature = "lexical")]
     removed: OnceLock<Removed>,
 }
 
 /// Rows that were removed from a segment.
-#[cfg(feature = "lexical")]
 #[derive(Clone)]
 struct Removed {
     /// In ascending order.
@@ -68,7 +66,6 @@ impl LiveSegment {
             segment,
             calibration: None,
             removals: None,
-            #[cfg(feature = "lexical")]
             removed: OnceLock::new(),
         }
     }
@@ -141,7 +138,6 @@ impl LiveSegment {
         rows.for_each(|row| _ = live.remove(row));
         Arc::make_mut(&mut self.articles).remove(at);
         self.removals = None;
-        #[cfg(feature = "lexical")]
         self.removed.take();
         Ok(())
     }
@@ -165,7 +161,6 @@ impl LiveSegment {
     }
 
     /// The lexical index, and what is alive of it.
-    #[cfg(feature = "lexical")]
     pub(crate) fn live_lexical(&self) -> Result<Live<'_>> {
         let index = self.lexical()?;
         let Removed { rows, live_terms } = self.removed.get_or_init(|| {

@@ -65,14 +65,8 @@ impl Told {
     }
 }
 
-#[cfg(feature = "lexical")]
 pub(super) fn found_out(article: &Article) -> Option<Language> {
     crate::lexical::detect(&article.text)
-}
-
-#[cfg(not(feature = "lexical"))]
-pub(super) fn found_out(_: &Article) -> Option<Language> {
-    None
 }
 
 impl Draft {

@@ -40,7 +40,7 @@ impl Words {
     pub(crate) fn joined(parts: &[(&LiveSegment, &[u32])]) -> Result<Self> {
         let indexes = parts.iter().map(|(segment, rows)| Ok((segment.lexical_or_anew()?, *rows)));
         let indexes: Vec<_> = indexes.collect::<Result<_>>()?;
-        Ok(Self::known(LexicalIndex::merge(&indexes)?))
+        Ok(Self::known(LexicalIndex::merge(&indexes)))
     }
 
     fn known(index: LexicalIndex) -> Self {
@@ -160,7 +160,7 @@ impl Segment {
     /// The passages of article `at` as they are embedded, each with its language.
     fn told_of(&self, at: u32) -> Result<Vec<(String, Option<Language>)>> {
         let article = self.article(at)?;
-        // Written without the feature `lexical`, it says none.
+        // A segment without words may name no language.
         let language = self.head(at)?.language.or_else(|| found_out(&article));
         let passages = self.passages_of(at, &article)?;
         let told = |passage: &Passage| (passage.text_in_context(&article), language);

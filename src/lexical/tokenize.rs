@@ -1,54 +1,54 @@
-//! Where the words of a text are, and the one form in which they are written.
+//! Tokens of a text, and their normalization.
 
 use std::{borrow::Cow, ops::Range};
 
 use crate::embed::{composed, decomposed};
 
-/// Longest word, in bytes: what is longer is cut off.
+/// Longest word, in bytes; longer ones are cut off.
 const MAX_WORD: usize = 128;
-/// Marks over and under letters, which stand alone in decomposed text.
+/// Combining marks, which follow their letter in decomposed text.
 const MARKS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36F}';
 
-/// Where the words of `text` are: runs of letters and digits. What stands between them is no part
-/// of a word, so `COVID-19` is two and `3,5` too.
+/// The places of the words in `text`: runs of letters and digits. Punctuation separates words, so
+/// `COVID-19` and `3,5` are two each.
 pub(super) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
-        let start = at + text[at..].find(begins)?;
-        at = text[start..].find(|c| !goes_on(c)).map_or(text.len(), |len| start + len);
+        let start = at + text[at..].find(is_letter_or_digit)?;
+        at = text[start..].find(|c| !continues_word(c)).map_or(text.len(), |len| start + len);
         Some(start..at)
     })
 }
 
-fn begins(c: char) -> bool {
+fn is_letter_or_digit(c: char) -> bool {
     if c.is_ascii() { c.is_ascii_alphanumeric() } else { c.is_alphanumeric() }
 }
 
-fn goes_on(c: char) -> bool {
-    begins(c) || MARKS.contains(&c) || is_hyphenation(c)
+fn continues_word(c: char) -> bool {
+    is_letter_or_digit(c) || MARKS.contains(&c) || is_hyphenation(c)
 }
 
-/// Whether `c` says where a word may be broken, or that it may not be.
+/// Whether `c` allows or forbids a line break within a word, and is not seen otherwise.
 fn is_hyphenation(c: char) -> bool {
     matches!(c, '\u{AD}' | '\u{200B}'..='\u{200D}' | '\u{2060}')
 }
 
-/// `word` in lower case and composed, without what is not seen.
-pub(super) fn written(word: &str) -> Cow<'_, str> {
+/// Returns `word` in lower case and composed, without characters of hyphenation.
+pub(super) fn normalize(word: &str) -> Cow<'_, str> {
     let plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if plain && word.len() <= MAX_WORD {
         return Cow::Borrowed(word);
     }
     let lower = word.chars().filter(|c| !is_hyphenation(*c)).flat_map(char::to_lowercase);
     let lower: String = lower.collect();
-    let mut written = composed(&lower).into_owned();
-    written.truncate(written.floor_char_boundary(MAX_WORD));
-    Cow::Owned(written)
+    let mut normalized = composed(&lower).into_owned();
+    normalized.truncate(normalized.floor_char_boundary(MAX_WORD));
+    Cow::Owned(normalized)
 }
 
-/// `word`, which is [`written`], without marks: `ärzte` and `arzte` are one word, as `straße`
-/// and `strasse` are.
-pub(super) fn folded(word: &str) -> Cow<'_, str> {
+/// Returns `word`, which is [normalized](normalize), without diacritics: `ärzte` becomes `arzte`,
+/// `straße` becomes `strasse`.
+pub(super) fn fold_diacritics(word: &str) -> Cow<'_, str> {
     if word.is_ascii() {
         return Cow::Borrowed(word);
     }
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_written_in_one_way() {
+    fn words_have_one_normal_form() {
         for (word, form) in [
             ("A\u{308}rzte", "arzte"),
             ("ÄRZTE", "arzte"),
@@ -100,10 +100,10 @@ mod tests {
             ("İzmir", "izmir"),
             ("GPT4", "gpt4"),
         ] {
-            assert_eq!(folded(&written(word)), form, "{word}");
+            assert_eq!(fold_diacritics(&normalize(word)), form, "{word}");
         }
-        assert_eq!(written("A\u{308}rzte"), "ärzte");
-        assert_eq!(written(&"ä".repeat(500)).len(), MAX_WORD);
+        assert_eq!(normalize("A\u{308}rzte"), "ärzte");
+        assert_eq!(normalize(&"ä".repeat(500)).len(), MAX_WORD);
     }
 
     proptest! {
@@ -120,11 +120,11 @@ mod tests {
         }
 
         #[test]
-        fn writing_it_again_changes_nothing(word in any::<String>()) {
-            let once = written(&word).into_owned();
+        fn folding_again_changes_nothing(word in any::<String>()) {
+            let once = normalize(&word).into_owned();
             prop_assert!(once.len() <= MAX_WORD);
-            let form = folded(&once).into_owned();
-            prop_assert_eq!(folded(&form), form.as_str());
+            let form = fold_diacritics(&once).into_owned();
+            prop_assert_eq!(fold_diacritics(&form), form.as_str());
         }
     }
 }

@@ -1,74 +1,74 @@
-//! A question as groups of terms, each with its weight.
+//! A question as weighted groups of terms.
 
 use std::{collections::BTreeSet, ops::Range};
 
 use rustc_hash::FxHashMap;
 
 use super::{
-    Analyzer, Part,
-    analyzer::FUNCTION,
+    Analyzer,
+    analyzer::{STOP_PREFIX, TermKind},
     stop::is_stop_word,
-    words::{words, written},
+    tokenize::{normalize, words},
 };
 use crate::{Language, text};
 
-/// What a part of a compound counts, where its word counts 1.
+/// Weight of a part of a compound; a word has 1.
 const PART_WEIGHT: f32 = 0.5;
-/// What a function word counts.
+/// Weight of a stop word.
 const STOP_WEIGHT: f32 = 0.25;
-/// Groups that a question has at most: it may be any text.
+/// Most groups of a question, which may be a whole text.
 const MAX_GROUPS: usize = 1 << 10;
 
-/// The words of a question and their parts, each as the terms that stand for it.
+/// The words of a question and their parts, each as a group of terms.
 #[derive(Debug)]
-pub(crate) struct Terms {
+pub(crate) struct QueryTerms {
     pub(super) groups: Vec<Group>,
 }
 
-/// The terms that one word of a question, or a part of one, may be in a passage.
+/// The terms of one word of a question, or of a part of one, in all languages.
 ///
-/// A passage has terms of its own language alone, so a word stands for its terms in all of them,
-/// and they count as one: it is in all passages that have any of them.
+/// A passage has only terms of its own language, so the terms of a group count as one: a passage
+/// matches the group if it has any of them.
 #[derive(Debug)]
 pub(super) struct Group {
-    /// Different ones, which are in no other group.
+    /// No term is in two groups.
     pub(super) terms: BTreeSet<String>,
-    /// What it counts: more if it is a part of words, too.
+    /// The weight as a word plus the weights as a part of other words.
     pub(super) weight: f32,
-    /// Where it first is in the question.
+    /// Its first place in the question, in bytes.
     pub(super) place: Range<usize>,
 }
 
-impl Terms {
-    /// The groups of `question`, in their order; of a question as long as a book the first
-    /// [`MAX_GROUPS`]. A word that comes again counts once, also in another form.
+impl QueryTerms {
+    /// The groups of `question`, in their order, [`MAX_GROUPS`] at most. All forms of a word count
+    /// once.
     pub(crate) fn of(question: &str, analyzer: &mut Analyzer) -> Self {
         let language = text::guess_language(question);
-        let mut gathered = Gathered::default();
+        let mut builder = TermGroupBuilder::default();
         for place in words(question) {
-            if gathered.groups.len() >= MAX_GROUPS {
+            if builder.groups.len() >= MAX_GROUPS {
                 break;
             }
             let word = &question[place.clone()];
-            let forms = Forms::of(word, analyzer);
-            if is_function_word(&written(word), language) {
-                gathered.add_function_word(forms.whole, language.is_none(), &place);
+            let terms = WordTerms::of(word, analyzer);
+            if is_stop_word_in(&normalize(word), language) {
+                builder.add_stop_word(terms.whole, language.is_none(), &place);
             } else {
-                gathered.add_word(forms, &place);
+                builder.add_word(terms, &place);
             }
         }
-        gathered.into_terms()
+        builder.build()
     }
 
-    /// Whether `term` is one of the question, and not that of a function word.
-    pub(crate) fn tell(&self, term: &str) -> bool {
-        let telling = self.groups.iter().filter(|group| group.weight > STOP_WEIGHT);
-        telling.map(|group| &group.terms).any(|terms| terms.contains(term))
+    /// Whether `term` is one of the question's terms, stop words apart.
+    pub(crate) fn contains_content_term(&self, term: &str) -> bool {
+        let content = self.groups.iter().filter(|group| group.weight > STOP_WEIGHT);
+        content.map(|group| &group.terms).any(|terms| terms.contains(term))
     }
 }
 
-/// Whether `word` is a function word of the language of its question; of any, if none is known.
-fn is_function_word(word: &str, language: Option<Language>) -> bool {
+/// Whether `word` is a stop word of the question's `language`, or of any if that is unknown.
+fn is_stop_word_in(word: &str, language: Option<Language>) -> bool {
     match language {
         Some(language) => is_stop_word(word, language),
         None => Language::ALL.into_iter().any(|language| is_stop_word(word, language)),
@@ -76,20 +76,20 @@ fn is_function_word(word: &str, language: Option<Language>) -> bool {
 }
 
 /// The terms of a word in all languages.
-struct Forms {
+struct WordTerms {
     whole: BTreeSet<String>,
-    /// Those of each part that is other than the word in all languages.
+    /// The terms of each part that differs from the word in all languages.
     parts: Vec<BTreeSet<String>>,
 }
 
-impl Forms {
+impl WordTerms {
     fn of(word: &str, analyzer: &mut Analyzer) -> Self {
         let mut whole = BTreeSet::new();
         let mut parts: Vec<(usize, BTreeSet<String>)> = Vec::new();
         for language in Language::ALL {
-            analyzer.word(word, Some(language), |term, part| match part {
-                Part::Whole => _ = whole.insert(term.to_owned()),
-                Part::Piece(number) => {
+            analyzer.word(word, Some(language), |term, kind| match kind {
+                TermKind::Word => _ = whole.insert(term.to_owned()),
+                TermKind::Piece(number) => {
                     parts.resize_with(parts.len().max(number + 1), Default::default);
                     let (languages, terms) = &mut parts[number];
                     *languages += 1;
@@ -97,8 +97,8 @@ impl Forms {
                 }
             });
         }
-        // What is left of a word without its ending is the word, if in one language only: that it
-        // is another term in the other would be found nowhere.
+        // A part that equals the word in one language is the word without its ending. Its term in
+        // the other language is no part of a compound.
         let is_part = |(languages, terms): &(usize, BTreeSet<String>)| {
             *languages == Language::ALL.len() && terms.is_disjoint(&whole)
         };
@@ -107,84 +107,89 @@ impl Forms {
     }
 }
 
-/// What a group counts as a word, and as a part of words.
+/// The weights of a group as a word, and as a part of other words.
 #[derive(Clone, Copy, Debug, Default)]
-struct Counts {
+struct GroupWeight {
     word: f32,
     parts: f32,
 }
 
-impl Counts {
-    /// Those of one group with these and `other`: a word counts once, parts add up.
-    fn with(self, other: Self) -> Self {
+impl GroupWeight {
+    /// The weight of a group that has this one and `other`: a word counts once, parts add up.
+    fn join(self, other: Self) -> Self {
         Self { word: self.word.max(other.word), parts: self.parts + other.parts }
     }
 }
 
-/// Groups, each once.
+/// Joins the words of a question to groups.
 #[derive(Default)]
-struct Gathered {
-    /// Those without terms became part of another one.
-    groups: Vec<(Counts, Group)>,
+struct TermGroupBuilder {
+    /// Groups without terms were joined to another.
+    groups: Vec<(GroupWeight, Group)>,
     /// The group of each term.
     places: FxHashMap<String, usize>,
 }
 
-impl Gathered {
-    fn add_word(&mut self, forms: Forms, place: &Range<usize>) {
-        let before = self.add(forms.whole, Counts { word: 1.0, parts: 0.0 }, place);
+impl TermGroupBuilder {
+    fn add_word(&mut self, word: WordTerms, place: &Range<usize>) {
+        let before = self.add(word.whole, GroupWeight { word: 1.0, parts: 0.0 }, place);
         if before.word < 1.0 {
-            for part in forms.parts {
-                self.add(part, Counts { word: 0.0, parts: PART_WEIGHT }, place);
+            for part in word.parts {
+                self.add(part, GroupWeight { word: 0.0, parts: PART_WEIGHT }, place);
             }
         }
     }
 
-    /// Adds a function word; what it is in a language in which it is none only if it `may` be of
-    /// that language.
-    fn add_function_word(&mut self, whole: BTreeSet<String>, may: bool, place: &Range<usize>) {
-        let counts = Counts { word: STOP_WEIGHT, parts: 0.0 };
-        let (function, others): (BTreeSet<String>, _) =
-            whole.into_iter().partition(|term| term.starts_with(FUNCTION));
-        self.add(function, counts, place);
-        if may && !others.is_empty() {
-            self.add(others, counts, place);
+    /// Adds a stop word. Its terms in languages in which it is none are added only if `is_mixed`:
+    /// the question may be in any language.
+    fn add_stop_word(&mut self, whole: BTreeSet<String>, is_mixed: bool, place: &Range<usize>) {
+        let weight = GroupWeight { word: STOP_WEIGHT, parts: 0.0 };
+        let (stop, others): (BTreeSet<String>, _) =
+            whole.into_iter().partition(|term| term.starts_with(STOP_PREFIX));
+        self.add(stop, weight, place);
+        if is_mixed && !others.is_empty() {
+            self.add(others, weight, place);
         }
     }
 
-    /// Adds `terms`, with what they count, to the group that has one of them, or as one of their
-    /// own; returns what that counted before.
+    /// Adds `terms` to the group that has one of them, or as a new group; returns the weight of
+    /// the group before.
     ///
-    /// Forms of a word may be one term in one language and two in the other: groups that they
-    /// have in common are one.
-    fn add(&mut self, terms: BTreeSet<String>, counts: Counts, place: &Range<usize>) -> Counts {
+    /// Forms of a word can have one term in one language and two in the other: such terms connect
+    /// groups, which become one.
+    fn add(
+        &mut self,
+        mut terms: BTreeSet<String>,
+        weight: GroupWeight,
+        place: &Range<usize>,
+    ) -> GroupWeight {
         let known: BTreeSet<usize> =
             terms.iter().filter_map(|term| self.places.get(term).copied()).collect();
         let mut known = known.into_iter();
         let at = known.next().unwrap_or(self.groups.len());
         if at == self.groups.len() {
-            let none = Group { terms: BTreeSet::new(), weight: 0.0, place: place.clone() };
-            self.groups.push((Counts::default(), none));
+            let empty = Group { terms: BTreeSet::new(), weight: 0.0, place: place.clone() };
+            self.groups.push((GroupWeight::default(), empty));
         }
-        let mut terms = terms;
         for other in known {
-            let (counts, group) = &mut self.groups[other];
+            let (other_weight, group) = &mut self.groups[other];
             terms.append(&mut group.terms);
-            let counts = std::mem::take(counts);
-            self.groups[at].0 = self.groups[at].0.with(counts);
+            let other_weight = std::mem::take(other_weight);
+            self.groups[at].0 = self.groups[at].0.join(other_weight);
         }
         self.places.extend(terms.iter().map(|term| (term.clone(), at)));
-        let (before, group) = &mut self.groups[at];
+        let (group_weight, group) = &mut self.groups[at];
         group.terms.append(&mut terms);
-        let counted = *before;
-        *before = before.with(counts);
-        counted
+        let before = *group_weight;
+        *group_weight = before.join(weight);
+        before
     }
 
-    fn into_terms(self) -> Terms {
-        let some = self.groups.into_iter().filter(|(_, group)| !group.terms.is_empty());
-        let weighed = |(Counts { word, parts }, group)| Group { weight: word + parts, ..group };
-        Terms { groups: some.map(weighed).collect() }
+    fn build(self) -> QueryTerms {
+        let groups = self.groups.into_iter().filter(|(_, group)| !group.terms.is_empty());
+        let weighted =
+            groups.map(|(weight, group)| Group { weight: weight.word + weight.parts, ..group });
+        QueryTerms { groups: weighted.collect() }
     }
 }
 
@@ -194,7 +199,7 @@ mod tests {
     use super::*;
 
     fn weights(question: &str) -> Vec<(String, f32)> {
-        let terms = Terms::of(question, &mut Analyzer::new().unwrap());
+        let terms = QueryTerms::of(question, &mut Analyzer::new().unwrap());
         let joined = |group: &Group| group.terms.iter().cloned().collect::<Vec<_>>().join(" ");
         terms.groups.iter().map(|group| (joined(group), group.weight)).collect()
     }
@@ -206,7 +211,7 @@ mod tests {
     }
 
     #[test]
-    fn words_count_once_and_function_words_less() {
+    fn words_count_once_and_stop_words_less() {
         let weights = weights("Was ist das Haus, das Häuser? HAUS");
         let stop = |terms: &str| (terms.to_owned(), STOP_WEIGHT);
         assert_eq!(weights[1..3], [stop("=ist"), stop("=das")]);
@@ -214,7 +219,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_no_function_words_for_their_stems() {
+    fn words_are_no_stop_words_for_their_stems() {
         for (question, term) in [
             ("Wie steht es um die Sicherheit, und wer freut sich?", "sich"),
             ("Can the cans rust?", "can"),
@@ -226,7 +231,7 @@ mod tests {
     }
 
     #[test]
-    fn function_words_are_those_of_the_question_s_language() {
+    fn stop_words_follow_the_language_of_the_question() {
         assert_eq!(weights("war"), ["=war", "war"].map(|term| (term.to_owned(), STOP_WEIGHT)));
         assert_eq!(weight_of("war", "When did the war in Vietnam end?"), 1.0);
         assert_eq!(weight_of("=war", "Wann war der Krieg in Vietnam zu Ende?"), STOP_WEIGHT);

@@ -1,0 +1,97 @@
+//! A fingerprint of the analysis: terms by other rules are not comparable.
+//!
+//! The rules are spread over stemmers, lists of stop words and the pieces of the bundled model,
+//! and some change with a dependency. So their outcome is hashed: an index with another
+//! fingerprint gets its words anew.
+
+use std::sync::LazyLock;
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use super::{
+    analyzer::{Analyzer, TermKind},
+    stop,
+};
+use crate::{Language, Result, embed::Splitter};
+
+/// Words of many kinds: inflections, compounds, umlauts, function words, names and numbers.
+const WORDS: &str = "\
+    Haus Häuser Hauses häuslich Arzt Ärzte Ärztin Straße Straßen STRASSE Strasse Bäume Baum \
+    gegangen gehen ging Läufer laufen läuft möglich Möglichkeiten unmöglich Verfassung \
+    Bundesverfassungsgericht Verfassungsgerichte Wohnungsbaugenossenschaft Baugenossenschaften \
+    Donaudampfschifffahrtsgesellschaft Krankenversicherungskarte Kohlenstoffdioxid \
+    Geschwindigkeitsbegrenzung Klimaschutzgesetz Moorschutz Torfmoose Sicherheit sich sicher \
+    Versicherungen versichert schönste schöner Freundschaft freundlichsten Kinder Kindern Kindes \
+    Arbeitslosigkeit arbeitslos Datenschutzgrundverordnung Impfungen geimpft Flüchtlinge fliehen \
+    Regierung regiert Regierungen Entwicklung entwickelt Übung üben überall Öl ölig Äpfel Apfel \
+    Füße Fuß Museen Museum Themen Thema Globen Atlanten lexikalisch Analyse analysieren \
+    der die das und oder nicht für über während wegen daß dass ich ihr euch würde könnten \
+    running runs runner ran connection connected connecting connections relational rational \
+    generously generation generate happiness happily happy ponies pony flies flying caresses \
+    hopping hoped agreed plastered motoring sized universities university universal dying lying \
+    skies news howling inning outings proceed exceed succeed information informative \
+    compatibility electrical electricity housing houses household policies policy children \
+    theories theoretical analysis analyses basketball firefighter lighthouse keyboards \
+    the of and is are was not don't can't it's they're without within whose \
+    Berlin Texas Müller Mueller MÜNCHEN naïve café Øresund Łódź İzmir ﬁnden Ærø œuvre \
+    COVID-19 GPT4 3,5 2026 1. 42 x86 C++ A\u{308}rzte Wohnungs\u{AD}bau Война 東京 αβγ";
+
+/// The fingerprint of the analysis in this build.
+pub(super) fn current() -> u64 {
+    static CURRENT: LazyLock<u64> =
+        LazyLock::new(|| of_words(WORDS).expect("the bundled model is part of the program"));
+    *CURRENT
+}
+
+/// The fingerprint by the terms of `words` in each language.
+fn of_words(words: &str) -> Result<u64> {
+    let mut hasher = Xxh3Default::new();
+    hasher.update(&Splitter::bundled()?.fingerprint().to_le_bytes());
+    hasher.update(stop::GERMAN.as_bytes());
+    hasher.update(stop::ENGLISH.as_bytes());
+    let mut analyzer = Analyzer::new()?;
+    for language in Language::ALL {
+        analyzer.terms(words, Some(language), |term, place, kind| {
+            let kind = match kind {
+                TermKind::Word => 0,
+                TermKind::Piece(number) => 1 + number as u64,
+            };
+            for number in [place.start as u64, place.end as u64, kind, term.len() as u64] {
+                hasher.update(&number.to_le_bytes());
+            }
+            hasher.update(term.as_bytes());
+        });
+    }
+    Ok(hasher.digest())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Indexes in files name it: a change makes all of them anew, so it must be intended.
+    #[test]
+    fn the_analysis_is_the_known_one() {
+        assert_eq!(current(), 3_938_416_779_452_214_681, "words are analyzed in another way now");
+    }
+
+    #[test]
+    fn other_terms_have_another_fingerprint() {
+        assert_eq!(of_words(WORDS).unwrap(), current());
+        for words in [WORDS.replace("Häuser", "Häusern"), WORDS.replace("running", "runnings")] {
+            assert_ne!(of_words(&words).unwrap(), current());
+        }
+    }
+
+    #[test]
+    fn the_words_are_of_many_kinds() {
+        let mut analyzer = Analyzer::new().unwrap();
+        let mut pieces = 0;
+        let mut stop_words = 0;
+        analyzer.terms(WORDS, None, |term, _, kind| {
+            pieces += usize::from(kind != TermKind::Word);
+            stop_words += usize::from(term.starts_with(super::super::analyzer::STOP_PREFIX));
+        });
+        assert!(WORDS.split_whitespace().count() > 150 && pieces > 20 && stop_words > 10);
+    }
+}

@@ -1,0 +1,80 @@
+//! The length of each passage in terms, with the language that its terms follow.
+
+use crate::Language;
+
+/// Bits of the number of terms; the language is above them.
+const LENGTH_BITS: u32 = 30;
+const MAX_LENGTH: u32 = (1 << LENGTH_BITS) - 1;
+
+/// Length and language of a passage, in four bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct PassageNorm(u32);
+
+impl PassageNorm {
+    /// The norm of a passage of `length` terms; longer passages count as [`MAX_LENGTH`].
+    pub(super) fn new(length: u32, language: Option<Language>) -> Self {
+        let language = match language {
+            None => 0,
+            Some(Language::German) => 1,
+            Some(Language::English) => 2,
+        };
+        Self(length.min(MAX_LENGTH) | language << LENGTH_BITS)
+    }
+
+    /// The norm of `row` in `norms`, as they are stored.
+    #[inline]
+    pub(super) fn of(norms: &[[u8; 4]], row: u32) -> Self {
+        Self(u32::from_le_bytes(norms[row as usize]))
+    }
+
+    /// The sum of the lengths in `norms`; `None` if one has no valid language.
+    pub(super) fn checked_sum(norms: &[[u8; 4]]) -> Option<u64> {
+        let norms = norms.iter().map(|bytes| Self(u32::from_le_bytes(*bytes)));
+        let mut sum = 0;
+        let mut valid = true;
+        for norm in norms {
+            sum += u64::from(norm.length());
+            valid &= norm.0 >> LENGTH_BITS <= 2;
+        }
+        valid.then_some(sum)
+    }
+
+    pub(super) fn to_le_bytes(self) -> [u8; 4] {
+        self.0.to_le_bytes()
+    }
+
+    /// Number of terms.
+    #[inline]
+    pub(super) fn length(self) -> u32 {
+        self.0 & MAX_LENGTH
+    }
+
+    /// The language, if it is known.
+    #[inline]
+    pub(super) fn language(self) -> Option<Language> {
+        match self.0 >> LENGTH_BITS {
+            1 => Some(Language::German),
+            2 => Some(Language::English),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn norms_round_trip() {
+        let languages = Language::ALL.map(Some).into_iter().chain([None]);
+        for language in languages {
+            for length in [0, 1, MAX_LENGTH, u32::MAX] {
+                let stored = [PassageNorm::new(length, language).to_le_bytes()];
+                let norm = PassageNorm::of(&stored, 0);
+                assert_eq!((norm.length(), norm.language()), (length.min(MAX_LENGTH), language));
+                assert_eq!(PassageNorm::checked_sum(&stored), Some(norm.length().into()));
+            }
+        }
+        assert_eq!(PassageNorm::checked_sum(&[[0xff; 4]]), None);
+    }
+}
