@@ -36,9 +36,9 @@ fn by_length_and_workers(
     for words in words {
         let texts = corpus::texts(1, len, *words);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        for workers in [1, embedder.max_workers()] {
+        for workers in [1, embedder.max_concurrency()] {
             let name = BenchmarkId::new(format!("{workers} workers"), format!("{words} words"));
-            let stage = EmbedStage::new(embedder).workers(workers);
+            let stage = EmbedStage::new(embedder).embed_threads(workers);
             group.bench_function(name, |bencher| {
                 bencher.iter(|| stage.run(Role::Passage, black_box(&texts)));
             });
@@ -63,7 +63,7 @@ fn cache(criterion: &mut Criterion) {
     for words in [8, 100, 300] {
         let texts = corpus::texts(1, TEXTS, words);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let stage = || EmbedStage::new(&embedder).workers(1);
+        let stage = || EmbedStage::new(&embedder).embed_threads(1);
         let length = format!("{words} words");
         group.bench_function(BenchmarkId::new("none", &length), |bencher| {
             bencher.iter(|| stage().run(Role::Passage, black_box(&texts)));

@@ -124,7 +124,7 @@ fn searches(criterion: &mut Criterion, folder: &Path) {
     let searcher = open(folder);
     answer(&mut group, "none", &searcher, query);
     for (share, filter, closure) in filters() {
-        let by = Filter::by(move |head, _| closure(head));
+        let by = Filter::custom(move |head, _| closure(head));
         for (form, filter) in [("expression", filter), ("closure", by)] {
             let query = || query().filter(filter.clone());
             answer(&mut group, &format!("{share}, {form}"), &searcher, query);
@@ -152,7 +152,7 @@ fn first_searches(criterion: &mut Criterion, folder: &Path) {
     group.sample_size(20);
     let none: Option<Filter> = None;
     let desk = || Some(Filter::equals("desk", "desk 17"));
-    let closure = Some(Filter::by(
+    let closure = Some(Filter::custom(
         |head, _| matches!(head.metadata.get("desk"), Some(Value::String(desk)) if desk == "desk 17"),
     ));
     for (form, before, filter) in [

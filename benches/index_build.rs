@@ -15,7 +15,7 @@ mod seeded;
 use std::{cell::LazyCell, hint::black_box, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{Effort, ExactIndex, HnswIndex, HnswParams};
+use passim::{ExactIndex, HnswIndex, HnswParams, SearchEffort};
 
 use datasets::{DataSet, Source};
 use extent::sizes;
@@ -26,7 +26,7 @@ const QUERIES: usize = 200;
 /// Prints what the default settings give.
 fn report(data: &DataSet) {
     let indexes = Indexes::build(&data.vectors);
-    let way = Way { index: &indexes.hnsw, effort: Effort::default() };
+    let way = Way { index: &indexes.hnsw, effort: SearchEffort::default() };
     indexes.report("index_build", data, &[way]);
 }
 

@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Ok(());
     };
     let open = |run_tokens| {
-        FastEmbedderBuilder::from_folder(&folder).workers(1).run_tokens(run_tokens).build()
+        FastEmbedderBuilder::from_folder(&folder).sessions(1).run_tokens(run_tokens).build()
     };
     let embedders = RUN_TOKENS.map(open).into_iter().collect::<Result<Vec<_>, _>>()?;
     // In quick mode, one round shows that it works.

@@ -19,7 +19,7 @@ mod table;
 
 use std::error::Error;
 
-use passim::{Effort, Found, Plan};
+use passim::{IndexPlan, Neighbors, SearchEffort};
 
 use datasets::{DataSet, Source};
 use extent::is_quick;
@@ -45,10 +45,10 @@ const COLUMNS: [&str; 11] = [
 
 /// What searching in one way came to.
 struct Point {
-    effort: Effort,
+    effort: SearchEffort,
     recall: f64,
     speed: f64,
-    answers: Vec<Found>,
+    answers: Vec<Neighbors>,
 }
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -93,12 +93,12 @@ fn points(data: &DataSet, indexes: &Indexes, rounds: usize) -> (Vec<Point>, Vec<
 }
 
 fn row(data: &DataSet, (kind, bytes): (&str, &str), point: &Point) -> Vec<String> {
-    let mean = |number: fn(&Plan) -> usize| {
+    let mean = |number: fn(&IndexPlan) -> usize| {
         let all: usize = point.answers.iter().map(|found| number(&found.plan)).sum();
         format!("{:.1}", count(all) / count(point.answers.len()))
     };
     let ef_search = match point.effort {
-        Effort::Ef(ef_search) => ef_search.to_string(),
+        SearchEffort::Ef(ef_search) => ef_search.to_string(),
         _ => "-".to_owned(),
     };
     vec![

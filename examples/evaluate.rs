@@ -23,7 +23,7 @@ use lexopt::prelude::*;
 use outcome::{Failure, exit_code};
 use passim::{
     Article, Embedder, Hits, Mode, Query, Retriever,
-    eval::{self, Judged},
+    eval::{self, JudgedQuery},
 };
 use table::Row;
 
@@ -174,7 +174,7 @@ fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure>
             mode: *mode,
             documents: *documents,
             passages: retriever.passages(),
-            gain: eval::difference(first, other),
+            gain: eval::paired_difference(first, other),
             evaluation,
             ann_recall,
             index_seconds: *index_seconds,
@@ -186,10 +186,10 @@ fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure>
 /// Which share of the closest passages the index finds, for each question.
 fn ann_recalls(
     retriever: &Retriever,
-    questions: &[Judged],
+    questions: &[JudgedQuery],
     k: usize,
 ) -> passim::Result<Vec<Option<f64>>> {
-    let recall = |question: &Judged| {
+    let recall = |question: &JudgedQuery| {
         let query = question.query.clone().k(k).mode(Mode::Dense);
         let found = retriever.search(query.clone())?;
         let exact = retriever.search(query.exact())?;

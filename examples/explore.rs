@@ -42,7 +42,7 @@ use map::Map;
 use measure::Quality;
 use outcome::{Failure, exit_code};
 use page::{Findings, page};
-use passim::{Retriever, Searcher, eval::Judged};
+use passim::{Retriever, Searcher, eval::JudgedQuery};
 
 const USAGE: &str = "\
 explore OUT.html [SET_DIR | INDEX_DIR QUERIES [QRELS]] [--embedder EMBEDDER] [--k N]
@@ -150,7 +150,7 @@ fn findings<'a>(
     asked: &'a [Asked],
     k: usize,
 ) -> Result<Findings<'a>, Failure> {
-    let questions: Vec<Judged> = asked.iter().map(|one| one.judged.clone()).collect();
+    let questions: Vec<JudgedQuery> = asked.iter().map(|one| one.judged.clone()).collect();
     let is_judged = questions.iter().any(|one| one.grades.values().any(|grade| *grade > 0));
     let quality = if is_judged { measure::quality(searcher, &questions)? } else { Vec::new() };
     let map = Map::of(searcher)?;

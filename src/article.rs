@@ -90,7 +90,7 @@ pub(crate) fn shown_title(title: Option<&str>) -> Option<&str> {
     title.map(str::trim).filter(|title| !title.is_empty())
 }
 
-/// An article without its text: what a [filter](crate::Filter::by) of one's own is asked about.
+/// An article without its text: what a [filter](crate::Filter::custom) of one's own is asked about.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ArticleHead {

@@ -110,7 +110,7 @@ pub trait Embedder: Send + Sync {
     }
 
     /// How many calls of [`embed`](Self::embed) can do useful work at once.
-    fn max_workers(&self) -> usize {
+    fn max_concurrency(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 }
@@ -155,8 +155,8 @@ macro_rules! embedder_behind {
                 (**self).batch_tokens()
             }
 
-            fn max_workers(&self) -> usize {
-                (**self).max_workers()
+            fn max_concurrency(&self) -> usize {
+                (**self).max_concurrency()
             }
         }
     };

@@ -57,7 +57,7 @@ pub enum Error {
         "article `{article}` has no passage at bytes {range:?} any more: the corpus has changed \
          since the hit was found, search again"
     )]
-    Gone {
+    StaleHit {
         /// Key of the article.
         article: String,
         /// Where the passage was, in bytes.
@@ -135,14 +135,14 @@ pub enum Error {
 
     /// A vector has no direction: a component is not finite, or all are zero.
     #[error("vector {row} has no direction: a component is not finite, or all are zero")]
-    Undirected {
+    InvalidVector {
         /// Row of the vector, from 0.
         row: usize,
     },
 
     /// A model returned another number of vectors than it was given texts.
     #[error("the model returned {got} vectors for {expected} texts")]
-    Rows {
+    VectorCount {
         /// Number of texts.
         expected: usize,
         /// Number of vectors.
@@ -229,7 +229,7 @@ pub enum Error {
          with `pip install onnxruntime`), or set ORT_DYLIB_PATH to its library file",
         listed(tried)
     )]
-    Runtime {
+    OnnxRuntime {
         /// The oldest version that works.
         needed: &'static str,
         /// The libraries and folders that were tried, in order.

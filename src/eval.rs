@@ -12,8 +12,8 @@ use std::{
     hash::Hash,
 };
 
-pub use bootstrap::{Estimate, difference, estimate};
-pub use run::{Evaluation, Judged, Outcome, run};
+pub use bootstrap::{Estimate, estimate, paired_difference};
+pub use run::{Evaluation, JudgedQuery, Outcome, run};
 
 /// Grades of the documents that were judged for one question, 0 for not relevant;
 /// documents that are missing count as not relevant.

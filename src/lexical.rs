@@ -28,7 +28,7 @@ mod varint;
 
 use crate::{
     Language,
-    format::{column::Array, decode_error::Refusal},
+    format::{column::Array, decode_error::DecodeError},
 };
 
 use dictionary::Dictionary;
@@ -58,9 +58,9 @@ impl LexicalIndex {
     ///
     /// # Errors
     ///
-    /// [`Refusal::Version`] if they have another layout; [`Refusal::Corrupt`] if they have terms
+    /// [`DecodeError::Version`] if they have another layout; [`DecodeError::Corrupt`] if they have terms
     /// by another analysis, or are not a whole index.
-    pub(crate) fn open(bytes: Array<u8>) -> Result<Self, Refusal> {
+    pub(crate) fn open(bytes: Array<u8>) -> Result<Self, DecodeError> {
         let layout = Layout::checked(&bytes)?;
         Ok(Self { bytes, layout })
     }

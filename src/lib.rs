@@ -121,13 +121,13 @@ pub use retriever::{
 };
 pub use search::{
     Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, LexicalPlan, Mode, Query,
-    QueryPlan, Reranked, Sentence, Times, WordShare,
+    QueryPlan, Reranked, Sentence, Timings, WordShare,
 };
 pub use text::{Chunker, Sentences, read_articles, sentences};
 pub use vector::{
-    Calibration, CalibrationStep, Effort, ExactIndex, Found, GraphReport, HnswIndex, HnswParams,
-    IndexChoice, Neighbor, Plan, Route, RowSet, ScanReason, SearchParams, Shortfall, VectorIndex,
-    Vectors,
+    Calibration, CalibrationStep, ExactIndex, GraphReport, HnswIndex, HnswParams, IndexChoice,
+    IndexPlan, Neighbor, Neighbors, Route, RowSet, ScanReason, SearchEffort, SearchParams,
+    Shortfall, VectorIndex, Vectors,
 };
 pub use work::{Cancel, Phase, Progress};
 

@@ -38,7 +38,7 @@ pub(crate) use session::CandleSession;
 pub(crate) use session::{EmbedSession, RerankSession, SessionSettings};
 #[cfg(feature = "hub")]
 pub(crate) use session::{hub_embedder, hub_reranker};
-pub(crate) use session_options::{Opening, Source, opening_settings};
+pub(crate) use session_options::{SessionOptions, Source, session_settings};
 pub(crate) use session_pool::Pool;
 pub(crate) use tokens::Tokens;
 

@@ -70,7 +70,7 @@ pub trait Reranker: Send + Sync {
     fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>>;
 
     /// How many calls of [`score`](Self::score) can do useful work at once.
-    fn max_workers(&self) -> usize {
+    fn max_concurrency(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 }
@@ -87,8 +87,8 @@ macro_rules! reranker_behind {
                 (**self).score(query, passages)
             }
 
-            fn max_workers(&self) -> usize {
-                (**self).max_workers()
+            fn max_concurrency(&self) -> usize {
+                (**self).max_concurrency()
             }
         }
     };

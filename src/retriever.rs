@@ -20,7 +20,7 @@ use crate::{
         self, Manifest, Store,
         segment::{LiveSegment, place_of},
     },
-    work::Watch,
+    work::WorkMonitor,
 };
 use searcher::{Shared, Snapshot};
 
@@ -98,9 +98,9 @@ struct Settings {
 
 impl Settings {
     /// Whom long work tells how far it is, and who may end it.
-    fn watch(&self) -> Watch<'_> {
+    fn watch(&self) -> WorkMonitor<'_> {
         let progress = self.progress.as_deref().map(|progress| progress as &(dyn Fn(_) + Sync));
-        Watch::new(&self.cancel, progress)
+        WorkMonitor::new(&self.cancel, progress)
     }
 }
 
@@ -505,7 +505,8 @@ mod tests {
         let told = seen.lock().unwrap();
         // Of 600 texts 200 differ, and equal vectors are linked once.
         assert!(
-            told.iter().all(|told| (told.phase, told.total, told.tokens) == (Phase::Link, 200, 0))
+            told.iter()
+                .all(|told| (told.phase, told.total, told.tokens) == (Phase::BuildGraph, 200, 0))
         );
         assert!(told.is_sorted_by_key(|told| told.done));
         assert_eq!(told.last().unwrap().done, 200);

@@ -23,7 +23,7 @@ use std::{
 use crate::{
     Error, Result,
     format::{
-        decode_error::Refusal,
+        decode_error::DecodeError,
         sections::{FileId, Kind, Part, Tag, header},
     },
 };
@@ -301,6 +301,6 @@ impl Store {
     }
 }
 
-fn about(folder: &Folder, name: &str, refusal: Refusal) -> Error {
+fn about(folder: &Folder, name: &str, refusal: DecodeError) -> Error {
     refusal.about(folder.path_of(name).display())
 }

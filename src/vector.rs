@@ -36,10 +36,10 @@ pub use calibrate::{Calibration, CalibrationStep, Shortfall};
 pub use exact::ExactIndex;
 pub use hnsw::{HnswIndex, HnswParams};
 pub use index_choice::IndexChoice;
-pub use index_plan::{Found, Plan, Route, ScanReason};
+pub use index_plan::{IndexPlan, Neighbors, Route, ScanReason};
 pub(crate) use persist::{IndexRecord, SegmentIndex};
 pub use row_set::RowSet;
-pub(crate) use row_set::as_rows;
+pub(crate) use row_set::to_row;
 pub use vectors::Vectors;
 pub use verify::GraphReport;
 
@@ -63,11 +63,11 @@ pub trait VectorIndex: Send + Sync {
     /// # Errors
     ///
     /// [`Error::Setting`] if `params.k` is 0, [`Error::Dimension`] if `query` is of
-    /// another dimension, [`Error::Undirected`] if it is zero or not finite; if a recall is
+    /// another dimension, [`Error::InvalidVector`] if it is zero or not finite; if a recall is
     /// asked for, [`Error::Fraction`] if it is out of range, and [`Error::NotCalibrated`] of
     /// an index with a graph whose recall was not measured; [`Error::Corrupt`] if a vector that
     /// may belong to the answer is damaged in its file.
-    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found>;
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors>;
 
     /// The answer to each of `queries`, in their order, searched for in parallel on the
     /// threads of the current `rayon` pool.
@@ -75,7 +75,7 @@ pub trait VectorIndex: Send + Sync {
     /// # Errors
     ///
     /// As [`search`](Self::search), for the first query that fails.
-    fn search_many(&self, queries: &Vectors, params: &SearchParams) -> Result<Vec<Found>> {
+    fn search_many(&self, queries: &Vectors, params: &SearchParams) -> Result<Vec<Neighbors>> {
         let rows = (0..queries.len()).into_par_iter();
         rows.map(|row| self.search(queries.row(row), params)).collect()
     }
@@ -92,31 +92,31 @@ pub trait VectorIndex: Send + Sync {
 ///
 /// ```
 /// use std::time::{Duration, Instant};
-/// use passim::{Effort, SearchParams};
+/// use passim::{SearchEffort, SearchParams};
 ///
 /// let deadline = Some(Instant::now() + Duration::from_millis(5));
-/// let params = SearchParams { k: 3, effort: Effort::Ef(200), deadline, ..Default::default() };
+/// let params = SearchParams { k: 3, effort: SearchEffort::Ef(200), deadline, ..Default::default() };
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SearchParams<'a> {
     /// Number of neighbors wanted, 1 or more.
     pub k: usize,
     /// How hard to look for them.
-    pub effort: Effort,
+    pub effort: SearchEffort,
     /// The rows that may be found; all, if `None`.
     pub allowed: Option<&'a RowSet>,
     /// When to end with what has been found.
     pub deadline: Option<Instant>,
     /// A handle that, once used, ends the search with what has been found.
     pub cancel: Option<&'a Cancel>,
-    /// What [`Effort::Recall`] goes by; if `None`, the calibration that the index keeps.
+    /// What [`SearchEffort::Recall`] goes by; if `None`, the calibration that the index keeps.
     pub calibration: Option<&'a Calibration>,
 }
 
 /// How hard a search looks for the closest vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub enum Effort {
+pub enum SearchEffort {
     /// `ef`: candidates that a graph search keeps; raised to `k`, and to 16, if lower.
     /// More candidates, higher recall, longer search.
     Ef(usize),
@@ -129,7 +129,7 @@ pub enum Effort {
     Recall(f32),
 }
 
-impl Effort {
+impl SearchEffort {
     pub(crate) fn check(self) -> Result<()> {
         match self {
             Self::Recall(target) => Error::check_fraction("recall", target),
@@ -138,7 +138,7 @@ impl Effort {
     }
 }
 
-impl Default for Effort {
+impl Default for SearchEffort {
     fn default() -> Self {
         Self::Ef(96)
     }
@@ -148,7 +148,7 @@ impl Default for SearchParams<'_> {
     fn default() -> Self {
         Self {
             k: 10,
-            effort: Effort::default(),
+            effort: SearchEffort::default(),
             allowed: None,
             deadline: None,
             cancel: None,
@@ -216,5 +216,5 @@ fn row_count(vectors: &Vectors) -> Result<u32> {
     };
     check("vectors in one index", vectors.len(), MOST_ROWS)?;
     check("dimensions of an index", vectors.dim(), MOST_DIMENSIONS)?;
-    Ok(as_rows(vectors.len()))
+    Ok(to_row(vectors.len()))
 }

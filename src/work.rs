@@ -16,7 +16,7 @@ pub enum Phase {
     /// Embedding texts.
     Embed,
     /// Linking vectors into a graph.
-    Link,
+    BuildGraph,
 }
 
 /// How far a long operation is.
@@ -36,12 +36,12 @@ pub struct Progress {
 
 /// Whom long work tells how far it is, and who may end it.
 #[derive(Clone, Copy)]
-pub(crate) struct Watch<'a> {
+pub(crate) struct WorkMonitor<'a> {
     cancel: &'a Cancel,
     progress: Option<&'a (dyn Fn(Progress) + Sync)>,
 }
 
-impl<'a> Watch<'a> {
+impl<'a> WorkMonitor<'a> {
     pub(crate) fn new(cancel: &'a Cancel, progress: Option<&'a (dyn Fn(Progress) + Sync)>) -> Self {
         Self { cancel, progress }
     }
@@ -54,7 +54,7 @@ impl<'a> Watch<'a> {
     /// Tells that `done` vectors of `total` are linked.
     pub(crate) fn linked(self, done: usize, total: usize) {
         if let Some(progress) = self.progress {
-            progress(Progress { phase: Phase::Link, done, total, tokens: 0 });
+            progress(Progress { phase: Phase::BuildGraph, done, total, tokens: 0 });
         }
     }
 }

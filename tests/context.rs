@@ -54,9 +54,9 @@ fn a_hit_of_another_state_of_the_corpus_is_an_error() {
     let hits = retriever.search("Zug").unwrap();
     retriever.add([Article::new("zug.txt", "Etwas anderes.")]).unwrap();
     let error = retriever.excerpts(&hits, 0).unwrap_err();
-    assert!(matches!(&error, Error::Gone { article, .. } if article == "zug.txt"), "{error}");
+    assert!(matches!(&error, Error::StaleHit { article, .. } if article == "zug.txt"), "{error}");
     retriever.remove("zug.txt").unwrap();
-    assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::Gone { .. })));
+    assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::StaleHit { .. })));
 }
 
 /// Hits can be sent away and cited later.
@@ -77,7 +77,7 @@ fn a_hit_of_another_text_of_the_same_length_is_an_error() {
     retriever.add([Article::new("a", "Das Moor brennt.")]).unwrap();
     let hits = retriever.search("Moor").unwrap();
     retriever.add([Article::new("a", "Das Brot duftet.")]).unwrap();
-    assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::Gone { .. })));
+    assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::StaleHit { .. })));
 }
 
 #[test]

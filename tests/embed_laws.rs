@@ -27,7 +27,7 @@ fn vectors_do_not_depend_on_workers_or_batches() {
     let one_by_one = texts.iter().map(|text| embedder.embed(Role::Passage, &[text]).unwrap());
     let want = Vectors::concat(embedder.dim(), &one_by_one.collect::<Vec<_>>()).unwrap();
     for (workers, tokens) in [(1, 1), (1, 1_000_000), (2, 700), (4, 1_024), (300, 1)] {
-        let stage = EmbedStage::new(&embedder).workers(workers).batch_tokens(tokens);
+        let stage = EmbedStage::new(&embedder).embed_threads(workers).batch_tokens(tokens);
         let (got, report) = stage.run(Role::Passage, &texts).unwrap();
         assert_eq!(got, want, "{workers} workers, batches of {tokens} tokens");
         assert_eq!((report.texts, report.truncated), (texts.len(), 0));
@@ -63,7 +63,7 @@ fn progress_only_grows_and_ends_at_all() {
     let texts = corpus::texts(1, 200, 20);
     let seen = Mutex::new(Vec::<Progress>::new());
     let note = |progress| seen.lock().unwrap().push(progress);
-    let stage = EmbedStage::new(&embedder).workers(3).batch_tokens(150).progress(&note);
+    let stage = EmbedStage::new(&embedder).embed_threads(3).batch_tokens(150).progress(&note);
     let (_, report) = stage.run(Role::Passage, &as_strs(&texts)).unwrap();
     let seen = seen.into_inner().unwrap();
     assert!(seen.is_sorted_by_key(|progress| (progress.done, progress.tokens)));
@@ -114,7 +114,7 @@ impl Embedder for Faulty {
 
 fn run(model: &Faulty, workers: usize) -> Result<usize> {
     let texts: Vec<String> = (0..400).map(|at| at.to_string()).collect();
-    let stage = EmbedStage::new(model).workers(workers).batch_tokens(5).cancel(&model.cancel);
+    let stage = EmbedStage::new(model).embed_threads(workers).batch_tokens(5).cancel(&model.cancel);
     stage.run(Role::Passage, &as_strs(&texts)).map(|(vectors, _)| vectors.len())
 }
 
@@ -154,7 +154,7 @@ fn cancelling_ends_the_run() {
 #[test]
 fn too_few_or_wrong_vectors_are_an_error() {
     let few = Faulty::new(0, |_, len| Vectors::normalized(2, vec![1.0; 2 * len - 2]));
-    assert!(matches!(run(&few, 1), Err(Error::Rows { expected: 5, got: 4 })));
+    assert!(matches!(run(&few, 1), Err(Error::VectorCount { expected: 5, got: 4 })));
     let wide = Faulty::new(0, |_, len| Vectors::normalized(3, vec![1.0; 3 * len]));
     assert!(matches!(run(&wide, 2), Err(Error::Dimension { expected: 2, got: 3 })));
 }
@@ -172,7 +172,7 @@ fn settings_are_checked() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let stage = || EmbedStage::new(&embedder);
     for (stage, want) in
-        [(stage().workers(0), "workers"), (stage().batch_tokens(0), "batch_tokens")]
+        [(stage().embed_threads(0), "embed_threads"), (stage().batch_tokens(0), "batch_tokens")]
     {
         let error = stage.run(Role::Query, &["x"]).unwrap_err();
         assert!(matches!(error, Error::Setting { name, got: 0, .. } if name == want), "{error}");

@@ -37,7 +37,7 @@ fn query() -> Query {
 fn heads(retriever: &Retriever) -> Vec<(ArticleHead, usize)> {
     let seen = Arc::new(Mutex::new(Vec::<(ArticleHead, usize)>::new()));
     let into = Arc::clone(&seen);
-    let look = Filter::by(move |head, _| {
+    let look = Filter::custom(move |head, _| {
         let mut seen = into.lock().unwrap();
         match seen.iter_mut().find(|(known, _)| known.key == head.key) {
             Some((_, passages)) => *passages += 1,
@@ -156,7 +156,7 @@ fn a_closure_is_asked_only_where_other_conditions_do_not_decide() {
     let asked = Arc::new(AtomicUsize::new(0));
     let closure = || {
         let asked = Arc::clone(&asked);
-        Filter::by(move |_, _| asked.fetch_add(1, Relaxed) < usize::MAX)
+        Filter::custom(move |_, _| asked.fetch_add(1, Relaxed) < usize::MAX)
     };
     let range = || Filter::range("at", 10..30);
     let even = || Filter::equals("even", true);
@@ -194,7 +194,7 @@ fn many_threads_may_ask_first() {
                     let filter = match thread % 3 {
                         0 => Filter::range("at", ..100),
                         1 => Filter::range("at", 200..).and(Filter::exists("day")),
-                        _ => Filter::by(|head, _| head.metadata["at"] != 7.into())
+                        _ => Filter::custom(|head, _| head.metadata["at"] != 7.into())
                             .and(Filter::any_of("at", 0..101)),
                     };
                     let hits = retriever.search(query().filter(filter)).unwrap();
@@ -235,12 +235,12 @@ fn a_damaged_head_is_an_error_where_it_is_needed() {
         );
     };
     error(&retriever, dpa());
-    error(&retriever, Filter::by(|_, _| true));
+    error(&retriever, Filter::custom(|_, _| true));
     // The one that is damaged may be a number.
     error(&retriever, Filter::equals("source", 3));
     for (filter, hits) in [
         (dpa().and(!Filter::key("b")), 2),
-        (Filter::key_prefix("c").and(Filter::by(|_, _| true)).and(dpa()), 1),
+        (Filter::key_prefix("c").and(Filter::custom(|_, _| true)).and(dpa()), 1),
         (Filter::any([dpa(), Filter::key("b"), Filter::exists("none")]), 3),
     ] {
         // What is found has to be read, too.

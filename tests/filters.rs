@@ -12,7 +12,7 @@ use std::{
 };
 
 use passim::{
-    Cancel, Effort, ExactIndex, HnswIndex, HnswParams, Neighbor, Route, RowSet, ScanReason,
+    Cancel, ExactIndex, HnswIndex, HnswParams, Neighbor, Route, RowSet, ScanReason, SearchEffort,
     SearchParams, VectorIndex, Vectors,
 };
 use seeded::{Seeded, clustered};
@@ -30,13 +30,14 @@ fn indexes(vectors: Vectors) -> (HnswIndex, ExactIndex) {
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bias {
     None,
-    Closest,
+    TopK,
     Farthest,
 }
 
 /// `share` of the rows, chosen without looking at the query, or its closest, or its farthest.
 fn allowed(exact: &ExactIndex, query: &[f32], share: f64, bias: Bias) -> RowSet {
-    let all = SearchParams { k: exact.len(), effort: Effort::Exact, ..SearchParams::default() };
+    let all =
+        SearchParams { k: exact.len(), effort: SearchEffort::Exact, ..SearchParams::default() };
     let mut rows: Vec<u32> =
         exact.search(query, &all).unwrap().neighbors.iter().map(|one| one.row).collect();
     match bias {
@@ -44,7 +45,7 @@ fn allowed(exact: &ExactIndex, query: &[f32], share: f64, bias: Bias) -> RowSet 
             let mut seeded = Seeded(5);
             rows.sort_by_cached_key(|_| seeded.next());
         }
-        Bias::Closest => {}
+        Bias::TopK => {}
         Bias::Farthest => rows.reverse(),
     }
     let mut allowed = RowSet::none(rows.len() as u32);
@@ -64,7 +65,7 @@ fn every_selectivity_near_and_far() {
     let (hnsw, exact) = indexes(clustered(1, 32, 60, 100, 0.9));
     let queries = clustered(2, 32, 60, 1, 0.9);
     for share in [0.000_2, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9, 1.0] {
-        for bias in [Bias::None, Bias::Closest, Bias::Farthest] {
+        for bias in [Bias::None, Bias::TopK, Bias::Farthest] {
             let mut total = 0.0;
             let queries = queries.rows().step_by(4);
             let count = queries.len() as f64;
@@ -129,15 +130,18 @@ fn the_plan_tells_the_way_and_why() {
     assert_eq!(route(&hnsw, SearchParams { k: 120, ..default }), Route::Graph { ef_search: 120 });
     let scans = [
         (route(&exact, default), ScanReason::NoGraph),
-        (route(&hnsw, SearchParams { effort: Effort::Exact, ..default }), ScanReason::Asked),
         (
-            route(&hnsw, SearchParams { effort: Effort::Ef(2_000), ..default }),
+            route(&hnsw, SearchParams { effort: SearchEffort::Exact, ..default }),
+            ScanReason::Requested,
+        ),
+        (
+            route(&hnsw, SearchParams { effort: SearchEffort::Ef(2_000), ..default }),
             ScanReason::WideSearch,
         ),
         (
             route(
                 &hnsw,
-                SearchParams { k: 25, effort: Effort::Ef(1), allowed: Some(&few), ..default },
+                SearchParams { k: 25, effort: SearchEffort::Ef(1), allowed: Some(&few), ..default },
             ),
             ScanReason::FewAllowed,
         ),
@@ -159,7 +163,7 @@ fn an_ended_search_says_so_and_returns_what_it_has() {
     let far = Instant::now() + Duration::from_hours(1);
     for index in [&hnsw as &dyn VectorIndex, &exact] {
         let search = |params: &SearchParams| index.search(&[1.0; 16], params).unwrap();
-        let wide = SearchParams { effort: Effort::Ef(600), ..SearchParams::default() };
+        let wide = SearchParams { effort: SearchEffort::Ef(600), ..SearchParams::default() };
         let ended = [
             search(&SearchParams { cancel: Some(&cancel), ..wide }),
             search(&SearchParams { deadline: Some(past), ..wide }),

@@ -113,7 +113,7 @@ fn compare_articles(folder: &Folder, retriever: &Retriever) {
 fn compare_passages(folder: &Folder, retriever: &Retriever) {
     let seen = Arc::new(Mutex::new(Vec::new()));
     let into = Arc::clone(&seen);
-    let query = Query::new("?").k(1).filter(Filter::by(move |article, passage| {
+    let query = Query::new("?").k(1).filter(Filter::custom(move |article, passage| {
         into.lock().unwrap().push((article.clone(), passage.clone()));
         true
     }));

@@ -61,7 +61,7 @@ fn both_arms_are_ranked_by_one_rule() {
     assert_eq!((dense.len(), hybrid.len()), (retriever.passages(), retriever.passages()));
     assert!(!lexical.is_empty() && lexical.len() < dense.len());
     let words = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
-    let most = hybrid[0].explanation.as_ref().and_then(|one| one.most_bm25).unwrap();
+    let most = hybrid[0].explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
     let scores = fused(&dense.iter().collect::<Vec<_>>(), &words, most);
     let cosines: BTreeMap<_, _> = dense.iter().map(|hit| (place(hit), hit.similarity)).collect();
     assert!(hybrid.is_sorted_by(|a, b| a.score >= b.score));
@@ -85,8 +85,8 @@ fn both_arms_are_ranked_by_one_rule() {
 /// What is told of a score adds up to it.
 fn check_explanation(hit: &Hit, most: f32) {
     let explanation = hit.explanation.as_ref().expect("asked for");
-    let (bm25, usual) = (hit.bm25.unwrap(), explanation.usual_share.unwrap());
-    assert!(bm25 <= most && explanation.most_bm25 == Some(most));
+    let (bm25, usual) = (hit.bm25.unwrap(), explanation.baseline_share.unwrap());
+    assert!(bm25 <= most && explanation.max_bm25 == Some(most));
     let told = hit.similarity.unwrap() + bm25 / most - usual;
     assert_eq!(hit.score.to_bits(), told.to_bits());
     let shares: f32 = explanation.words.iter().map(|word| word.share).sum();
@@ -117,7 +117,7 @@ fn candidates_of_either_arm_are_ranked_by_both() {
                 .filter(|(hit, rank)| *rank < 50 || by_words.contains(&place(hit)));
             let mut best: Vec<&Hit> = candidates.map(|(hit, _)| hit).collect();
             assert!((50..100).contains(&best.len()), "{}", best.len());
-            let most = lexical[0].explanation.as_ref().and_then(|one| one.most_bm25).unwrap();
+            let most = lexical[0].explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
             let scores = fused(&best, &words, most);
             best.sort_by_key(|hit| place(hit));
             best.sort_by(|a, b| scores[&place(b)].total_cmp(&scores[&place(a)]));
@@ -157,7 +157,7 @@ fn words_leave_room_for_the_other_language() {
     let hits = search(Mode::Hybrid).unwrap();
     assert!(hits[0].article.starts_with("en"), "{:?}", keys(&hits));
     let sum = |hit: &Hit| {
-        let most = hit.explanation.as_ref().and_then(|one| one.most_bm25).unwrap();
+        let most = hit.explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
         hit.similarity.unwrap() + hit.bm25.unwrap() / most
     };
     let first = hits.iter().max_by(|a, b| sum(a).total_cmp(&sum(b))).unwrap();

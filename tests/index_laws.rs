@@ -8,8 +8,8 @@ mod seeded;
 use std::sync::Arc;
 
 use passim::{
-    Effort, Error, ExactIndex, HnswIndex, HnswParams, Neighbor, RowSet, SearchParams, VectorIndex,
-    Vectors,
+    Error, ExactIndex, HnswIndex, HnswParams, Neighbor, RowSet, SearchEffort, SearchParams,
+    VectorIndex, Vectors,
 };
 use proptest::prelude::*;
 use seeded::{clustered, spread};
@@ -17,7 +17,7 @@ use seeded::{clustered, spread};
 const PARAMS: HnswParams = HnswParams { m: 16, ef_construction: 100 };
 
 fn at(k: usize, ef_search: usize) -> SearchParams<'static> {
-    SearchParams { k, effort: Effort::Ef(ef_search), ..SearchParams::default() }
+    SearchParams { k, effort: SearchEffort::Ef(ef_search), ..SearchParams::default() }
 }
 
 fn neighbors(index: &dyn VectorIndex, query: &[f32], params: &SearchParams) -> Vec<Neighbor> {
@@ -183,8 +183,8 @@ fn bad_input_is_an_error() {
     for index in [&hnsw as &dyn VectorIndex, &exact] {
         let search = |query: &[f32], k| index.search(query, &at(k, 10));
         assert!(matches!(search(&[1.0; 3], 1), Err(Error::Dimension { expected: 4, got: 3 })));
-        assert!(matches!(search(&[0.0; 4], 1), Err(Error::Undirected { .. })));
-        assert!(matches!(search(&[1.0, f32::NAN, 0.0, 0.0], 1), Err(Error::Undirected { .. })));
+        assert!(matches!(search(&[0.0; 4], 1), Err(Error::InvalidVector { .. })));
+        assert!(matches!(search(&[1.0, f32::NAN, 0.0, 0.0], 1), Err(Error::InvalidVector { .. })));
         assert!(matches!(search(&[1.0; 4], 0), Err(Error::Setting { name: "k", .. })));
     }
 }

@@ -93,7 +93,7 @@ fn many_questions_at_once_are_answered_as_one_by_one() {
 #[test]
 fn the_order_of_workers_changes_nothing() {
     let with = |workers| {
-        let mut retriever = Retriever::builder().workers(workers).in_memory().unwrap();
+        let mut retriever = Retriever::builder().embed_threads(workers).in_memory().unwrap();
         retriever.add(corpus::samples()).unwrap();
         questions().iter().map(|(text, _)| retriever.search(text).unwrap()).collect::<Vec<_>>()
     };
@@ -229,7 +229,7 @@ fn bad_input_is_an_error_and_changes_nothing() {
     assert_eq!(retriever.articles(), 3);
 
     for (builder, name) in [
-        (Retriever::builder().workers(0), "workers"),
+        (Retriever::builder().embed_threads(0), "embed_threads"),
         (Retriever::builder().chunker(Chunker::default().max_tokens(0)), "max_tokens"),
         (
             Retriever::builder().index(IndexChoice::Auto(HnswParams { m: 1, ef_construction: 10 })),
@@ -320,7 +320,7 @@ fn a_filter_lets_through_what_meets_it_and_as_many_as_there_are() {
         for (part, k) in [("e", 5), ("e", 1_000), ("z", 3), ("no such key", 3)] {
             let query = Query::new("Energie").k(k).ef_search(16);
             let hits = retriever
-                .search(query.filter(Filter::by(move |one, _| one.key.contains(part))))
+                .search(query.filter(Filter::custom(move |one, _| one.key.contains(part))))
                 .unwrap();
             let there = all.iter().filter(|hit| hit.article.contains(part)).count();
             assert_eq!(hits.len(), k.min(there), "{part} {k}");
@@ -336,7 +336,7 @@ fn a_filter_lets_through_what_meets_it_and_as_many_as_there_are() {
             assert!(hits.iter().all(|hit| meets(&hit.article)));
         }
         let early = retriever.search(
-            Query::new("Energie").filter(Filter::by(|_, passage| passage.range.start == 0)),
+            Query::new("Energie").filter(Filter::custom(|_, passage| passage.range.start == 0)),
         );
         assert!(early.unwrap().iter().all(|hit| hit.range.start == 0));
     }

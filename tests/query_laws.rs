@@ -66,14 +66,14 @@ fn what_repeats_a_better_hit_is_left_out() {
             }
             assert!(kept.len() < all.len(), "{mode} {most}");
             for k in [3, 60] {
-                let hits = retriever.search(query().k(k).distinct(most)).unwrap();
+                let hits = retriever.search(query().k(k).dedup(most)).unwrap();
                 assert_eq!(keys(&hits), keys(kept.iter().copied().take(k)), "{mode} {most} {k}");
             }
         }
     }
     for wrong in [0.0, 1.5, f32::NAN] {
-        let error = retriever.search(Query::new(QUESTION).distinct(wrong)).unwrap_err();
-        assert!(matches!(error, Error::Fraction { name: "distinct", .. }), "{error}");
+        let error = retriever.search(Query::new(QUESTION).dedup(wrong)).unwrap_err();
+        assert!(matches!(error, Error::Fraction { name: "dedup", .. }), "{error}");
     }
 }
 
@@ -106,7 +106,7 @@ fn articles_are_not_left_out_for_a_passage_that_repeats() {
     assert_eq!(retriever.passages(), 3);
     for mode in modes() {
         let query = Query::new("Wie viel Kohlenstoff speichern Moore?").mode(mode);
-        let hits = retriever.search(query.per_article(1).distinct(0.95)).unwrap();
+        let hits = retriever.search(query.per_article(1).dedup(0.95)).unwrap();
         assert_eq!(keys(&hits), ["a", "b"], "{mode}");
         assert_eq!(hits[1].text, more, "{mode}");
     }
@@ -119,16 +119,16 @@ fn diversity_chooses_by_maximal_marginal_relevance() {
         let query = || Query::new(QUESTION).mode(mode);
         let all = retriever.search(query().k(60)).unwrap();
         for weight in [0.0, 0.2, 0.5, 0.9] {
-            let hits = retriever.search(query().k(8).diversity(weight)).unwrap();
+            let hits = retriever.search(query().k(8).mmr(weight)).unwrap();
             assert_eq!(keys(&hits), by_mmr(&all, &vectors, weight, 8), "{mode} {weight}");
         }
         let plain = retriever.search(query().k(8)).unwrap();
-        let varied = retriever.search(query().k(8).diversity(0.9)).unwrap();
+        let varied = retriever.search(query().k(8).mmr(0.9)).unwrap();
         assert_ne!(keys(&plain), keys(&varied), "{mode}");
     }
     for wrong in [-0.1, 1.5, f32::NAN] {
-        let error = retriever.search(Query::new(QUESTION).diversity(wrong)).unwrap_err();
-        assert!(matches!(error, Error::Fraction { name: "diversity", .. }), "{error}");
+        let error = retriever.search(Query::new(QUESTION).mmr(wrong)).unwrap_err();
+        assert!(matches!(error, Error::Fraction { name: "mmr", .. }), "{error}");
     }
 }
 
@@ -156,7 +156,7 @@ fn a_vector_stands_for_that_of_the_text() {
     let error = retriever.search(Query::from_vector(vec![1.0; 3])).unwrap_err();
     assert!(matches!(error, Error::Dimension { got: 3, .. }), "{error}");
     let error = retriever.search(Query::from_vector(vec![0.0; own.len()])).unwrap_err();
-    assert!(matches!(error, Error::Undirected { .. }), "{error}");
+    assert!(matches!(error, Error::InvalidVector { .. }), "{error}");
     let mut wrong = own;
     wrong[3] = f32::NAN;
     assert!(retriever.search(Query::from_vector(wrong)).is_err());
@@ -195,12 +195,12 @@ fn the_plan_tells_how_a_query_was_answered() {
         let hits = retriever.search(Query::new(QUESTION).mode(mode).k(3).filter(filter)).unwrap();
         let plan = hits.plan();
         assert_eq!((plan.mode, plan.passages, plan.allowed), (mode, 61, 11));
-        assert!(plan.candidates >= 3 && !plan.ended && !plan.reranked);
+        assert!(plan.candidates >= 3 && !plan.interrupted && !plan.reranked);
         let dense: Vec<_> = plan.dense.iter().map(|plan| (plan.route, plan.allowed)).collect();
         let scan = Route::Scan(ScanReason::NoGraph);
         let words: usize = plan.lexical.iter().map(|plan| plan.passages).sum();
         if plan.dense.is_empty() {
-            assert_eq!(plan.times.embed, Duration::ZERO);
+            assert_eq!(plan.timings.embed, Duration::ZERO);
         } else {
             assert_eq!(dense, [(scan, 10), (scan, 1)], "{mode}");
         }
@@ -213,9 +213,9 @@ fn the_plan_tells_how_a_query_was_answered() {
             }
         );
         assert!(plan.lexical.last().is_none_or(|last| (last.words, last.scored) == (3, 1)));
-        let (text, total) = (plan.to_string(), plan.times.total());
+        let (text, total) = (plan.to_string(), plan.timings.total());
         assert!(text.starts_with(&format!("{mode}: 61 passages (11 allowed), ")), "{text}");
-        assert!(total > Duration::ZERO && total >= plan.times.dense + plan.times.lexical);
+        assert!(total > Duration::ZERO && total >= plan.timings.dense + plan.timings.lexical);
         let written = serde_json::to_value(plan).unwrap();
         assert_eq!(written["mode"], mode.to_string());
     }

@@ -12,9 +12,9 @@ mod words;
 use std::{collections::HashMap, sync::Arc};
 
 use passim::{
-    Article, Calibration, Cancel, Effort, Error, ExactIndex, Found, Hits, HnswIndex, HnswParams,
-    IndexChoice, Mode, Query, Retriever, Route, RowSet, ScanReason, SearchParams, Searcher,
-    Shortfall, VectorIndex, Vectors,
+    Article, Calibration, Cancel, Error, ExactIndex, Hits, HnswIndex, HnswParams, IndexChoice,
+    Mode, Neighbors, Query, Retriever, Route, RowSet, ScanReason, SearchEffort, SearchParams,
+    Searcher, Shortfall, VectorIndex, Vectors,
 };
 use seeded::spread;
 use words::WordEmbedder;
@@ -27,18 +27,18 @@ fn poor_index() -> HnswIndex {
     HnswIndex::build(Arc::new(spread(1, DIM, 3_000)), POOR).unwrap()
 }
 
-fn with(k: usize, effort: Effort) -> SearchParams<'static> {
+fn with(k: usize, effort: SearchEffort) -> SearchParams<'static> {
     SearchParams { k, effort, ..SearchParams::default() }
 }
 
-fn search(index: &dyn VectorIndex, query: &[f32], params: &SearchParams) -> Found {
+fn search(index: &dyn VectorIndex, query: &[f32], params: &SearchParams) -> Neighbors {
     index.search(query, params).unwrap()
 }
 
 /// Mean recall@k on `queries`; a neighbor as similar as the last exact one is right.
 fn recall(index: &HnswIndex, queries: &Vectors, params: &SearchParams) -> f64 {
     let shares = queries.rows().map(|query| {
-        let want = search(index, query, &SearchParams { effort: Effort::Exact, ..*params });
+        let want = search(index, query, &SearchParams { effort: SearchEffort::Exact, ..*params });
         let last = want.neighbors.last().expect("an index with vectors").similarity;
         let got = search(index, query, params).neighbors;
         let found = got.iter().filter(|neighbor| neighbor.similarity >= last).count();
@@ -62,7 +62,7 @@ fn the_chosen_effort_holds_its_recall_on_fresh_queries() {
         let mut broken = Vec::new();
         for (seed, calibration) in &calibrations {
             let ef = calibration.ef_search(target, k).expect("120 queries prove 0.97");
-            let measure = || recall(&index, &fresh, &with(k, Effort::Ef(ef)));
+            let measure = || recall(&index, &fresh, &with(k, SearchEffort::Ef(ef)));
             let recall = *true_recall.entry(ef).or_insert_with(measure);
             if recall < f64::from(target) {
                 broken.push((seed, ef, recall));
@@ -95,13 +95,13 @@ fn a_search_by_recall_is_the_search_it_chose() {
     for query in spread(5, DIM, 20).rows() {
         for (k, target) in [(1, 0.5), (7, 0.9), (20, 0.98)] {
             let ef_search = calibration.ef_search(target, k).unwrap();
-            let found = search(&index, query, &with(k, Effort::Recall(target)));
-            assert_eq!(found, search(&index, query, &with(k, Effort::Ef(ef_search))));
+            let found = search(&index, query, &with(k, SearchEffort::Recall(target)));
+            assert_eq!(found, search(&index, query, &with(k, SearchEffort::Ef(ef_search))));
             let ef_search = ef_search.max(k);
             assert_eq!(found.plan.route, Route::Graph { ef_search });
         }
-        assert_compares_all(&index, query, &with(21, Effort::Recall(0.5)));
-        assert_compares_all(&index, query, &with(10, Effort::Recall(1.0)));
+        assert_compares_all(&index, query, &with(21, SearchEffort::Recall(0.5)));
+        assert_compares_all(&index, query, &with(10, SearchEffort::Recall(1.0)));
     }
     let why = calibration.reach(0.5, 21);
     assert_eq!(why, Err(Shortfall::Depth { k: 21, calibrated: 20 }));
@@ -111,7 +111,7 @@ fn a_search_by_recall_is_the_search_it_chose() {
 fn assert_compares_all(index: &HnswIndex, query: &[f32], params: &SearchParams) {
     let found = search(index, query, params);
     assert_eq!(found.plan.route, Route::Scan(ScanReason::RecallOutOfReach));
-    let exact = search(index, query, &SearchParams { effort: Effort::Exact, ..*params });
+    let exact = search(index, query, &SearchParams { effort: SearchEffort::Exact, ..*params });
     assert_eq!(found.neighbors, exact.neighbors);
 }
 
@@ -123,11 +123,11 @@ fn too_few_queries_prove_nothing() {
     let why = calibration.reach(0.98, 10).unwrap_err();
     assert_eq!(why, Shortfall::TooFewQueries { queries: 3, needed: 133 });
     assert!(why.to_string().contains("calibrate with 133 or more"), "{why}");
-    assert_compares_all(&index, &[1.0; DIM], &with(10, Effort::Recall(0.98)));
+    assert_compares_all(&index, &[1.0; DIM], &with(10, SearchEffort::Recall(0.98)));
 
     let enough = index.calibrate(10, &spread(6, DIM, 400)).unwrap();
     assert!(enough.ef_search(0.98, 10).is_some(), "a new calibration replaces the old");
-    let found = search(&index, &[1.0; DIM], &with(10, Effort::Recall(0.98)));
+    let found = search(&index, &[1.0; DIM], &with(10, SearchEffort::Recall(0.98)));
     assert!(matches!(found.plan.route, Route::Graph { .. }));
 }
 
@@ -137,7 +137,8 @@ fn a_search_can_bring_its_calibration() {
     let mut measured = poor_index();
     let calibration = measured.calibrate(10, &spread(7, DIM, 400)).unwrap();
     let shared = poor_index();
-    let params = SearchParams { calibration: Some(&calibration), ..with(10, Effort::Recall(0.9)) };
+    let params =
+        SearchParams { calibration: Some(&calibration), ..with(10, SearchEffort::Recall(0.9)) };
     let ef_search = calibration.ef_search(0.9, 10).unwrap();
     let found = search(&shared, &[1.0; DIM], &params);
     assert_eq!(found.plan.route, Route::Graph { ef_search });
@@ -151,7 +152,7 @@ fn tiny_indexes_are_calibrated() {
         let calibration = index.calibrate(10, &spread(9, DIM, 150)).unwrap();
         assert!(calibration.ef_search(0.98, 10).is_some(), "{rows} rows: {calibration:?}");
         assert!(calibration.ef_search(0.98, 1).is_some(), "{rows} rows: {calibration:?}");
-        let found = search(&index, &[1.0; DIM], &with(10, Effort::Recall(0.98)));
+        let found = search(&index, &[1.0; DIM], &with(10, SearchEffort::Recall(0.98)));
         assert_eq!(found.neighbors.len(), rows.min(10));
     }
 }
@@ -159,7 +160,7 @@ fn tiny_indexes_are_calibrated() {
 #[test]
 fn bad_input_is_an_error_and_the_calibration_stays() {
     let mut index = poor_index();
-    let uncalibrated = index.search(&[1.0; DIM], &with(10, Effort::Recall(0.9)));
+    let uncalibrated = index.search(&[1.0; DIM], &with(10, SearchEffort::Recall(0.9)));
     assert!(matches!(uncalibrated, Err(Error::NotCalibrated)));
     let queries = spread(10, DIM, 100);
     let kept = index.calibrate(10, &queries).unwrap();
@@ -174,17 +175,18 @@ fn bad_input_is_an_error_and_the_calibration_stays() {
     let exact = ExactIndex::new(Arc::new(spread(1, DIM, 50))).unwrap();
     for target in [0.0, -0.5, 1.000_1, f32::NAN, f32::INFINITY] {
         for index in [&index as &dyn VectorIndex, &exact] {
-            let error = index.search(&[1.0; DIM], &with(10, Effort::Recall(target))).unwrap_err();
+            let error =
+                index.search(&[1.0; DIM], &with(10, SearchEffort::Recall(target))).unwrap_err();
             assert!(matches!(error, Error::Fraction { name: "recall", .. }), "{error}");
             assert!(error.to_string().contains("over 0 to 1"), "{error}");
         }
         assert_eq!(kept.ef_search(target, 10).is_some(), target <= 0.0, "{target}");
     }
-    let found = search(&index, &[1.0; DIM], &with(10, Effort::Recall(0.9)));
+    let found = search(&index, &[1.0; DIM], &with(10, SearchEffort::Recall(0.9)));
     let ef_search = kept.ef_search(0.9, 10).unwrap();
     assert_eq!(found.plan.route, Route::Graph { ef_search });
 
-    let found = search(&exact, &[1.0; DIM], &with(10, Effort::Recall(1.0)));
+    let found = search(&exact, &[1.0; DIM], &with(10, SearchEffort::Recall(1.0)));
     assert_eq!(found.plan.route, Route::Scan(ScanReason::NoGraph));
 }
 
@@ -195,7 +197,7 @@ fn a_filtered_search_by_recall_finds_what_is_allowed() {
     index.calibrate(10, &spread(11, DIM, 400)).unwrap();
     let mut allowed = RowSet::all(3_000);
     (0..3_000).step_by(3).for_each(|row| _ = allowed.remove(row));
-    let params = SearchParams { allowed: Some(&allowed), ..with(10, Effort::Recall(0.9)) };
+    let params = SearchParams { allowed: Some(&allowed), ..with(10, SearchEffort::Recall(0.9)) };
     let fresh = spread(12, DIM, 500);
     let found = fresh.rows().map(|query| search(&index, query, &params));
     assert!(found.flat_map(|found| found.neighbors).all(|one| allowed.contains(one.row)));

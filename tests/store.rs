@@ -180,8 +180,8 @@ fn another_model_is_refused_and_another_name_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let hash = StaticEmbedder::bundled().unwrap().identity().hash;
     drop(Retriever::create(folder.path()).unwrap());
-    let open = |hash, sign, probes| {
-        let builder = Retriever::builder().probes(probes);
+    let open = |hash, sign, verify| {
+        let builder = Retriever::builder().verify_model(verify);
         builder.embedder(Other::new(hash, sign, &SEEN)).open(folder.path())
     };
     assert!(open(hash, 1.0, true).is_ok());
@@ -198,7 +198,7 @@ fn a_sync_embeds_what_changed_and_nothing_else() {
     static SEEN: Mutex<Vec<String>> = Mutex::new(Vec::new());
     let folder = tempfile::tempdir().unwrap();
     let open = |chunker: Chunker| {
-        let builder = Retriever::builder().embedder(Other::new(7, 1.0, &SEEN)).probes(false);
+        let builder = Retriever::builder().embedder(Other::new(7, 1.0, &SEEN)).verify_model(false);
         builder.chunker(chunker).open_or_create(folder.path()).unwrap()
     };
     let mut articles = corpus::samples();

@@ -6,8 +6,8 @@ use std::{hint::black_box, sync::Arc};
 
 use cpu_time::ThreadTime;
 use passim::{
-    Effort, ExactIndex, Found, HnswIndex, HnswParams, Route, SearchParams, VectorIndex, Vectors,
-    eval,
+    ExactIndex, HnswIndex, HnswParams, Neighbors, Route, SearchEffort, SearchParams, VectorIndex,
+    Vectors, eval,
 };
 
 use crate::datasets::DataSet;
@@ -43,8 +43,8 @@ impl Indexes {
     }
 
     /// The true neighbors of `queries`.
-    pub fn truth(&self, queries: &Vectors) -> Vec<Found> {
-        let params = SearchParams { k: K, effort: Effort::Exact, ..SearchParams::default() };
+    pub fn truth(&self, queries: &Vectors) -> Vec<Neighbors> {
+        let params = SearchParams { k: K, effort: SearchEffort::Exact, ..SearchParams::default() };
         self.exact.search_many(queries, &params).expect("valid queries")
     }
 }
@@ -58,22 +58,22 @@ pub fn graph(vectors: &Arc<Vectors>) -> HnswIndex {
 #[derive(Clone, Copy)]
 pub struct Way<'a> {
     pub index: &'a dyn VectorIndex,
-    pub effort: Effort,
+    pub effort: SearchEffort,
 }
 
 impl<'a> Way<'a> {
     /// Every vector compared.
     pub fn exact(indexes: &'a Indexes) -> Self {
-        Self { index: &indexes.exact, effort: Effort::Exact }
+        Self { index: &indexes.exact, effort: SearchEffort::Exact }
     }
 
     /// The graph, with this `ef_search`.
     pub fn graph(indexes: &'a Indexes, ef_search: usize) -> Self {
-        Self { index: &indexes.hnsw, effort: Effort::Ef(ef_search) }
+        Self { index: &indexes.hnsw, effort: SearchEffort::Ef(ef_search) }
     }
 
     /// The answers to `queries`, one after the other, on this thread.
-    pub fn answers(self, queries: &Vectors) -> Vec<Found> {
+    pub fn answers(self, queries: &Vectors) -> Vec<Neighbors> {
         let params = SearchParams { k: K, effort: self.effort, ..SearchParams::default() };
         let answer = |query| self.index.search(query, &params).expect("a valid query");
         queries.rows().map(answer).collect()
@@ -101,8 +101,8 @@ pub fn seconds(ways: &[Way], queries: &Vectors, rounds: usize) -> Vec<f64> {
 }
 
 /// Mean recall@10 of `answers`.
-pub fn recall(answers: &[Found], truth: &[Found]) -> f64 {
-    let rows = |found: &Found| found.neighbors.iter().map(|one| one.row).collect::<Vec<_>>();
+pub fn recall(answers: &[Neighbors], truth: &[Neighbors]) -> f64 {
+    let rows = |found: &Neighbors| found.neighbors.iter().map(|one| one.row).collect::<Vec<_>>();
     let pairs = answers.iter().zip(truth);
     let recalls = pairs.map(|(got, truth)| eval::ann_recall_at_k(&rows(got), &rows(truth), K));
     eval::mean(recalls).expect("queries with neighbors")
@@ -110,7 +110,7 @@ pub fn recall(answers: &[Found], truth: &[Found]) -> f64 {
 
 /// The `ef_search` that the searches behind `answers` used, which may be more than they were
 /// asked for; `all` if they compared every vector.
-pub fn used(answers: &[Found]) -> String {
+pub fn used(answers: &[Neighbors]) -> String {
     match answers[0].plan.route {
         Route::Graph { ef_search } => ef_search.to_string(),
         _ => "all".to_owned(),

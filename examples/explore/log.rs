@@ -146,7 +146,7 @@ fn matched(why: &Explanation) -> Markup {
                 }
             }
         }
-        @if let (Some(bm25), Some(most)) = (why.bm25, why.most_bm25) {
+        @if let (Some(bm25), Some(most)) = (why.bm25, why.max_bm25) {
             div {
                 dt { "BM25" }
                 dd {

@@ -2,7 +2,7 @@
 
 use passim::{
     Hits, Mode, Query, Route, Searcher,
-    eval::{self, Judged},
+    eval::{self, JudgedQuery},
 };
 
 /// Articles that a ranking is measured to.
@@ -25,25 +25,26 @@ pub struct Quality {
 }
 
 /// The measures of `questions` by each mode, the default one first.
-pub fn quality(searcher: &Searcher, questions: &[Judged]) -> passim::Result<Vec<Quality>> {
+pub fn quality(searcher: &Searcher, questions: &[JudgedQuery]) -> passim::Result<Vec<Quality>> {
     let modes = [Mode::Hybrid, Mode::Dense, Mode::Lexical];
     modes.into_iter().map(|mode| of_mode(searcher, questions, mode)).collect()
 }
 
-fn of_mode(searcher: &Searcher, questions: &[Judged], mode: Mode) -> passim::Result<Quality> {
+fn of_mode(searcher: &Searcher, questions: &[JudgedQuery], mode: Mode) -> passim::Result<Quality> {
     let search = |query: Query| searcher.search(query.mode(mode));
     let evaluation = eval::run(questions, DEPTH as usize, search)?;
     let ranked = || evaluation.outcomes.iter().map(|outcome| &*outcome.ranked).zip(questions);
     let recall_at = |k: u32| {
-        let recall = |(ranked, question): (&[String], &Judged)| {
+        let recall = |(ranked, question): (&[String], &JudgedQuery)| {
             eval::recall_at_k(ranked, &question.grades, k as usize)
         };
         eval::mean(ranked().map(recall))
     };
-    let ndcg =
-        |(ranked, question): (&[String], &Judged)| eval::ndcg_at_k(ranked, &question.grades, K);
+    let ndcg = |(ranked, question): (&[String], &JudgedQuery)| {
+        eval::ndcg_at_k(ranked, &question.grades, K)
+    };
     let mrr =
-        |(ranked, question): (&[String], &Judged)| eval::mrr_at_k(ranked, &question.grades, K);
+        |(ranked, question): (&[String], &JudgedQuery)| eval::mrr_at_k(ranked, &question.grades, K);
     Ok(Quality {
         mode,
         ndcg: ranked().map(ndcg).collect(),
@@ -64,7 +65,7 @@ pub struct GraphRecall {
 /// if the index has no graph.
 pub fn graph_recalls(
     searcher: &Searcher,
-    questions: &[Judged],
+    questions: &[JudgedQuery],
 ) -> passim::Result<Option<Vec<GraphRecall>>> {
     let step = questions.len().div_ceil(GRAPH_QUESTIONS).max(1);
     let queries: Vec<Query> = questions
@@ -105,7 +106,7 @@ fn takes_graph(hits: &Hits) -> bool {
 /// Which share of all vectors a search compared.
 #[expect(clippy::cast_precision_loss, reason = "counts of vectors are far below 2^52")]
 fn compared(hits: &Hits) -> Option<f64> {
-    let sum = |of: fn(&passim::Plan) -> usize| hits.plan().dense.iter().map(of).sum::<usize>();
+    let sum = |of: fn(&passim::IndexPlan) -> usize| hits.plan().dense.iter().map(of).sum::<usize>();
     let (compared, rows) = (sum(|plan| plan.compared), sum(|plan| plan.rows));
     (rows > 0).then(|| compared as f64 / rows as f64)
 }

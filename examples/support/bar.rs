@@ -11,7 +11,7 @@ pub fn bar() -> (ProgressBar, impl Fn(Progress) + Send + Sync + 'static) {
     let moving = bar.clone();
     let progress = move |progress: Progress| {
         moving.set_message(match progress.phase {
-            Phase::Link => "linking",
+            Phase::BuildGraph => "linking",
             _ => "embedding",
         });
         moving.set_length(progress.total as u64);

@@ -10,7 +10,7 @@ use std::{
 use anstream::eprintln;
 use passim::{
     Article, Query,
-    eval::{Grades, Judged},
+    eval::{Grades, JudgedQuery},
     read_articles,
 };
 use serde::Deserialize;
@@ -63,7 +63,7 @@ pub fn corpus(set: &Path) -> Result<Vec<Article>, Failure> {
 pub struct Set {
     pub name: String,
     pub documents: Vec<Article>,
-    pub questions: Vec<Judged>,
+    pub questions: Vec<JudgedQuery>,
 }
 
 #[allow(dead_code, reason = "not every example reads whole sets")]
@@ -90,7 +90,7 @@ impl Set {
                 }
                 renamed.insert(old, joined[place].key.clone());
             }
-            for Judged { grades, .. } in questions {
+            for JudgedQuery { grades, .. } in questions {
                 let new = |(key, grade)| (renamed.get(&key).cloned().unwrap_or(key), grade);
                 *grades = grades.drain().map(new).collect();
             }
@@ -100,7 +100,7 @@ impl Set {
 }
 
 /// The questions that have judgments, in the order of `queries.jsonl`.
-pub fn questions(set: &Path) -> Result<Vec<Judged>, Failure> {
+pub fn questions(set: &Path) -> Result<Vec<JudgedQuery>, Failure> {
     let asked = asked(&queries(set), Some(&qrels(set)))?;
     Ok(asked.into_iter().map(|question| question.judged).collect())
 }
@@ -117,7 +117,7 @@ pub fn qrels(set: &Path) -> PathBuf {
 
 /// A question of a file.
 pub struct Asked {
-    pub judged: Judged,
+    pub judged: JudgedQuery,
     /// The tag of its language, if the file says it.
     #[allow(dead_code, reason = "not every example shows it")]
     pub language: Option<String>,
@@ -144,7 +144,7 @@ pub fn asked(path: &Path, qrels: Option<&Path>) -> Result<Vec<Asked>, Failure> {
         if text.trim().is_empty() {
             return Err(line.error(format!("question `{id}` is blank")));
         }
-        let judged = Judged { id, query: Query::new(text), grades };
+        let judged = JudgedQuery { id, query: Query::new(text), grades };
         questions.push(Asked { judged, language: lang });
     }
     if questions.is_empty() {

@@ -147,7 +147,7 @@ fn optional(record: &mut Vec<u8>, file: Option<FileId>) {
 }
 
 fn builder() -> RetrieverBuilder {
-    Retriever::builder().embedder(Tiny::default()).workers(1).probes(false)
+    Retriever::builder().embedder(Tiny::default()).sessions(1).verify_model(false)
 }
 
 fn first_key(retriever: &Retriever) -> Option<String> {
@@ -172,7 +172,7 @@ fn search_all(searcher: &Searcher) -> Result<Vec<f32>> {
         query().ef_search(1),
         query().k(100).ef_search(64),
         query().recall(0.5),
-        query().filter(Filter::by(|article, passage| article.key.len() + passage.range.start > 8)),
+        query().filter(Filter::custom(|article, passage| article.key.len() + passage.range.start > 8)),
         query().filter(Filter::key_prefix("b").or(Filter::exists("x"))),
     ];
     let (mut similarities, mut refused) = (Vec::new(), None);

@@ -201,7 +201,7 @@ impl EmbeddingCache {
 /// Refuses what is not one vector of the embedder's dimension for each of `texts` texts.
 pub(super) fn check_rows(embedder: &dyn Embedder, texts: usize, vectors: &Vectors) -> Result<()> {
     if vectors.len() != texts {
-        return Err(Error::Rows { expected: texts, got: vectors.len() });
+        return Err(Error::VectorCount { expected: texts, got: vectors.len() });
     }
     if vectors.dim() != embedder.dim() {
         return Err(Error::Dimension { expected: embedder.dim(), got: vectors.dim() });

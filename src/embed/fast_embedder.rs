@@ -18,7 +18,7 @@ use crate::{
     Error, Result, Vectors,
     onnx::{EmbedSession, Pool, Tokens, runs},
 };
-use encoding::Recipe;
+use encoding::Encoding;
 use text_piece::Piece;
 
 /// A transformer model that runs in ONNX Runtime, or in candle.
@@ -30,7 +30,7 @@ use text_piece::Piece;
 /// rounds all texts of a run alike; so do those of a model in candle.
 ///
 /// Several threads may call at once: each call takes one of
-/// [`max_workers`](Embedder::max_workers) sessions and waits if none is free. To embed many
+/// [`max_concurrency`](Embedder::max_concurrency) sessions and waits if none is free. To embed many
 /// texts on all of them, use [`EmbedStage`](crate::EmbedStage).
 ///
 /// # ONNX Runtime
@@ -52,7 +52,7 @@ use text_piece::Piece;
 ///
 /// Its telemetry is turned off, and what it logs goes to the `tracing` crate. A process has
 /// one environment of ONNX Runtime: if it also uses the crates `ort` or `fastembed` itself,
-/// an environment that those made first is an [`Error::Runtime`].
+/// an environment that those made first is an [`Error::OnnxRuntime`].
 ///
 /// # candle
 ///
@@ -74,7 +74,7 @@ pub struct FastEmbedder {
     identity: ModelIdentity,
     dim: usize,
     max_tokens: usize,
-    recipe: Recipe,
+    recipe: Encoding,
     /// Tokens that texts of the same length have together in a run, at most; 0 if no text may
     /// share a run with another.
     run_tokens: usize,
@@ -102,7 +102,7 @@ impl FastEmbedder {
     ///
     /// # Errors
     ///
-    /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::Runtime`] if
+    /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::OnnxRuntime`] if
     /// ONNX Runtime is needed and not there, [`Error::Model`] if the model does not run, or needs
     /// a feature that is off.
     pub fn from_folder(folder: impl Into<PathBuf>) -> Result<Self> {
@@ -127,7 +127,7 @@ impl FastEmbedder {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownModel`] if there is no such model, [`Error::Runtime`] if ONNX Runtime
+    /// [`Error::UnknownModel`] if there is no such model, [`Error::OnnxRuntime`] if ONNX Runtime
     /// is needed and not there, [`Error::Model`] if the files cannot be downloaded or run, or it
     /// needs a feature that is off.
     #[cfg(feature = "hub")]
@@ -184,7 +184,7 @@ impl Embedder for FastEmbedder {
         self.run_tokens.max(1_024)
     }
 
-    fn max_workers(&self) -> usize {
+    fn max_concurrency(&self) -> usize {
         self.sessions.len()
     }
 }

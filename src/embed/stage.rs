@@ -1,5 +1,5 @@
 //! The parallel embedding stage: texts in, vectors out in the same order, whatever the
-//! number of workers.
+//! number of embed_threads.
 
 use std::{
     cmp::Reverse,
@@ -18,7 +18,7 @@ use tracing::{Span, field, instrument};
 use super::cache::{EmbeddingCache, Known, check_rows};
 use crate::{
     Cancel, Embedder, Error, LongTexts, Phase, Progress, Result, Role, Vectors,
-    work::parallel::share_out,
+    work::parallel::parallel_map,
 };
 
 /// What the embedding of many texts came to.
@@ -45,8 +45,8 @@ pub struct EmbedReport {
 /// Embeds many texts on several threads.
 ///
 /// Batches of texts of like length are taken from a queue by plain threads, never by
-/// workers of a `rayon` pool: a model may wait for such workers itself. Which texts are in a
-/// batch depends on the texts alone, not on the number of workers. A text that is given several
+/// workers of a `rayon` pool: a model may wait for such embed_threads itself. Which texts are in a
+/// batch depends on the texts alone, not on the number of embed_threads. A text that is given several
 /// times is embedded once.
 ///
 /// # Examples
@@ -56,14 +56,14 @@ pub struct EmbedReport {
 ///
 /// let embedder = StaticEmbedder::bundled()?;
 /// let (vectors, report) = EmbedStage::new(&embedder)
-///     .workers(2)
+///     .embed_threads(2)
 ///     .run(Role::Passage, &["Ein Moor speichert Wasser.", "A bog stores water."])?;
 /// assert_eq!((vectors.len(), report.truncated), (2, 0));
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub struct EmbedStage<'a> {
     embedder: &'a dyn Embedder,
-    workers: usize,
+    embed_threads: usize,
     batch_tokens: usize,
     progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     cancel: Cancel,
@@ -74,23 +74,30 @@ impl fmt::Debug for EmbedStage<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("EmbedStage")
             .field("model", self.embedder.identity())
-            .field("workers", &self.workers)
+            .field("embed_threads", &self.embed_threads)
             .field("batch_tokens", &self.batch_tokens)
             .finish_non_exhaustive()
     }
 }
 
 impl<'a> EmbedStage<'a> {
-    /// A stage with as many workers as `embedder` can use.
+    /// A stage with as many embed_threads as `embedder` can use.
     pub fn new(embedder: &'a dyn Embedder) -> Self {
-        let (workers, batch_tokens) = (embedder.max_workers(), embedder.batch_tokens());
-        Self { embedder, workers, batch_tokens, progress: None, cancel: Cancel::new(), cache: None }
+        let (embed_threads, batch_tokens) = (embedder.max_concurrency(), embedder.batch_tokens());
+        Self {
+            embedder,
+            embed_threads,
+            batch_tokens,
+            progress: None,
+            cancel: Cancel::new(),
+            cache: None,
+        }
     }
 
     /// Threads to embed on, 1 or more.
     #[must_use]
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = workers;
+    pub fn embed_threads(mut self, embed_threads: usize) -> Self {
+        self.embed_threads = embed_threads;
         self
     }
 
@@ -132,18 +139,18 @@ impl<'a> EmbedStage<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] without workers or tokens in a batch, [`Error::Cancelled`],
-    /// and what the embedder returns; [`Error::Rows`] and [`Error::Dimension`] if it
+    /// [`Error::Setting`] without embed_threads or tokens in a batch, [`Error::Cancelled`],
+    /// and what the embedder returns; [`Error::VectorCount`] and [`Error::Dimension`] if it
     /// does not return one vector of its dimension for every text; [`Error::Write`] if the file
     /// of the cache cannot be written.
     #[instrument(
         name = "embed",
         level = "debug",
         skip_all,
-        fields(texts = texts.len(), tokens = field::Empty, workers = self.workers)
+        fields(texts = texts.len(), tokens = field::Empty, embed_threads = self.embed_threads)
     )]
     pub fn run(&self, role: Role, texts: &[&str]) -> Result<(Vectors, EmbedReport)> {
-        Error::check_setting("workers", self.workers, 1.., "1 or more")?;
+        Error::check_setting("embed_threads", self.embed_threads, 1.., "1 or more")?;
         Error::check_setting("batch_tokens", self.batch_tokens, 1.., "1 or more")?;
         let started = Instant::now();
         let (distinct, places) = distinct(texts);
@@ -168,7 +175,7 @@ impl<'a> EmbedStage<'a> {
             return Ok(texts.iter().map(|text| text.len() / BYTES_PER_TOKEN).collect());
         }
         let parts: Vec<&[&str]> = texts.chunks(AT_ONCE).collect();
-        let counts = share_out(self.workers, parts.len(), |part| {
+        let counts = parallel_map(self.embed_threads, parts.len(), |part| {
             self.cancel.check()?;
             let counts = parts[part].iter().map(|text| self.embedder.count_tokens(text));
             counts.collect::<Result<Vec<_>>>()
@@ -230,7 +237,7 @@ impl<'a> Queue<'a> {
             self.tell(cached, 0);
         }
         let embedded =
-            share_out(stage.workers, batches.len(), |at| self.embed_batch(&batches[at]))?;
+            parallel_map(stage.embed_threads, batches.len(), |at| self.embed_batch(&batches[at]))?;
         let mut rows: Vec<(&Vectors, u32)> =
             known.rows.iter().map(|row| (&known.vectors, row.unwrap_or_default())).collect();
         for ((vectors, _), batch) in embedded.iter().zip(batches) {
@@ -256,7 +263,7 @@ impl<'a> Queue<'a> {
         };
         check_rows(*embedder, texts.len(), &vectors)?;
         if tokens.len() != texts.len() {
-            return Err(Error::Rows { expected: texts.len(), got: tokens.len() });
+            return Err(Error::VectorCount { expected: texts.len(), got: tokens.len() });
         }
         if let Some(cache) = cache {
             cache.keep(*embedder, role, &texts, &vectors)?;

@@ -18,7 +18,7 @@ use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::{fmt, fs};
 
-use crate::format::decode_error::Refusal;
+use crate::format::decode_error::DecodeError;
 use crate::vector::kernel::{Share, prefetch, scale_to_unit, sum_rows};
 use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
 use model_format::{Layout, Pooling};
@@ -162,7 +162,7 @@ struct Model {
 }
 
 impl Model {
-    fn read(bytes: Cow<'static, [u8]>) -> Result<Self, Refusal> {
+    fn read(bytes: Cow<'static, [u8]>) -> Result<Self, DecodeError> {
         let layout = Layout::read(&bytes)?;
         let pieces = Pieces::read(
             &bytes[layout.vocabulary.clone()],

@@ -50,11 +50,11 @@ pub fn estimate(values: impl IntoIterator<Item = Option<f64>>) -> Option<Estimat
 /// # Examples
 ///
 /// ```
-/// use passim::eval::difference;
+/// use passim::eval::paired_difference;
 ///
 /// let dense = [Some(0.5), Some(0.6), Some(0.4), Some(0.7)];
 /// let hybrid = [Some(0.6), Some(0.8), Some(0.5), Some(0.8)];
-/// let gain = difference(hybrid, dense).expect("questions with values");
+/// let gain = paired_difference(hybrid, dense).expect("questions with values");
 /// assert!(gain.low > 0.0 && gain.p_value < 0.05);
 /// ```
 ///
@@ -62,7 +62,7 @@ pub fn estimate(values: impl IntoIterator<Item = Option<f64>>) -> Option<Estimat
 ///
 /// Paired bootstrap: Sakai (2006), *Evaluating Evaluation Metrics Based on the Bootstrap*,
 /// without dividing the means by their standard errors.
-pub fn difference(
+pub fn paired_difference(
     a: impl IntoIterator<Item = Option<f64>>,
     b: impl IntoIterator<Item = Option<f64>>,
 ) -> Option<Estimate> {
@@ -135,11 +135,12 @@ mod tests {
 
     #[test]
     fn only_questions_with_both_values_are_compared() {
-        let got = difference([Some(1.0), None, Some(0.5)], [Some(0.5), Some(1.0), None]).unwrap();
+        let got =
+            paired_difference([Some(1.0), None, Some(0.5)], [Some(0.5), Some(1.0), None]).unwrap();
         assert_eq!((got.mean, got.low, got.high), (0.5, 0.5, 0.5));
-        assert_eq!(difference([None], [Some(1.0)]), None);
+        assert_eq!(paired_difference([None], [Some(1.0)]), None);
         assert_eq!(estimate([]), None);
-        let none = difference([Some(0.5); 3], [Some(0.5); 3]).unwrap();
+        let none = paired_difference([Some(0.5); 3], [Some(0.5); 3]).unwrap();
         assert_eq!((none.mean, none.p_value), (0.0, 1.0));
     }
 }

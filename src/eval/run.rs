@@ -9,7 +9,7 @@ use crate::{Hits, Query, Result};
 
 /// A question with the articles that answer it.
 #[derive(Clone, Debug)]
-pub struct Judged {
+pub struct JudgedQuery {
     /// What it is called in the [`Outcome`].
     pub id: String,
     /// The question with the settings of its search; how many hits are wanted is not looked at.
@@ -22,7 +22,7 @@ pub struct Judged {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Its [id](Judged::id).
+    /// Its [id](JudgedQuery::id).
     pub id: String,
     /// The keys of the first `k` articles, by their best passages.
     pub ranked: Vec<String>,
@@ -59,7 +59,7 @@ pub struct Evaluation {
 /// # Examples
 ///
 /// ```
-/// use passim::eval::{self, Grades, Judged};
+/// use passim::eval::{self, Grades, JudgedQuery};
 /// use passim::{Article, Mode, Query, Retriever};
 ///
 /// let mut retriever = Retriever::in_memory()?;
@@ -69,17 +69,17 @@ pub struct Evaluation {
 /// ])?;
 /// let question = Query::new("What do peat bogs store?").mode(Mode::Dense);
 /// let grades = Grades::from([("moor.txt".to_owned(), 1)]);
-/// let questions = [Judged { id: "1".to_owned(), query: question, grades }];
+/// let questions = [JudgedQuery { id: "1".to_owned(), query: question, grades }];
 /// let evaluation = eval::run(&questions, 10, |query| retriever.search(query))?;
 /// assert_eq!(evaluation.ndcg(), Some(1.0));
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub fn run(
-    questions: &[Judged],
+    questions: &[JudgedQuery],
     k: usize,
     search: impl Fn(Query) -> Result<Hits>,
 ) -> Result<Evaluation> {
-    let outcome = |Judged { id, query, grades }: &Judged| {
+    let outcome = |JudgedQuery { id, query, grades }: &JudgedQuery| {
         let query = query.clone().k(k).per_article(1);
         let started = Instant::now();
         let hits = search(query)?;

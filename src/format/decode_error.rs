@@ -6,14 +6,14 @@ use crate::Error;
 
 /// Why bytes are not read; with the file's name it is an [`Error`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
+pub(crate) enum DecodeError {
     /// This check failed.
     Corrupt(&'static str),
     /// They are of a version that is not read.
     Version { got: u32, oldest: u32, newest: u32 },
 }
 
-impl Refusal {
+impl DecodeError {
     /// The error that says what is wrong with `origin`.
     pub(crate) fn about(self, origin: impl Display) -> Error {
         let origin = origin.to_string();
@@ -24,15 +24,15 @@ impl Refusal {
     }
 }
 
-/// [`Refusal::Corrupt`] unless the check `holds`.
-pub(crate) fn require(holds: bool, check: &'static str) -> Result<(), Refusal> {
-    if holds { Ok(()) } else { Err(Refusal::Corrupt(check)) }
+/// [`DecodeError::Corrupt`] unless the check `holds`.
+pub(crate) fn require(holds: bool, check: &'static str) -> Result<(), DecodeError> {
+    if holds { Ok(()) } else { Err(DecodeError::Corrupt(check)) }
 }
 
-/// [`Refusal::Version`] unless `got` is one of the `versions` that are read.
-pub(crate) fn require_version(got: u32, versions: RangeInclusive<u32>) -> Result<(), Refusal> {
+/// [`DecodeError::Version`] unless `got` is one of the `versions` that are read.
+pub(crate) fn require_version(got: u32, versions: RangeInclusive<u32>) -> Result<(), DecodeError> {
     let (oldest, newest) = (*versions.start(), *versions.end());
-    if versions.contains(&got) { Ok(()) } else { Err(Refusal::Version { got, oldest, newest }) }
+    if versions.contains(&got) { Ok(()) } else { Err(DecodeError::Version { got, oldest, newest }) }
 }
 
 /// The number at `at`, which the caller knows to lie within `bytes`.

@@ -11,7 +11,7 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::{
     column::{Array, Map},
-    decode_error::{Refusal, require, require_version, u32_at, u64_at},
+    decode_error::{DecodeError, require, require_version, u32_at, u64_at},
 };
 
 /// Not text, not UTF-8, and broken by newline conversion.
@@ -176,8 +176,9 @@ struct Section {
 
 impl Sections {
     /// The sections of `map`, which must be a whole file of this `kind`.
-    pub(crate) fn open(map: Map, kind: Kind) -> Result<Self, Refusal> {
-        let header = map.get(..HEADER).ok_or(Refusal::Corrupt("it is shorter than its header"))?;
+    pub(crate) fn open(map: Map, kind: Kind) -> Result<Self, DecodeError> {
+        let header =
+            map.get(..HEADER).ok_or(DecodeError::Corrupt("it is shorter than its header"))?;
         require(header.starts_with(&MAGIC), "it does not begin as a file of an index does")?;
         require_version(u32_at(header, VERSION_AT), OLDEST..=NEWEST)?;
         let length = u64_at(header, LENGTH_AT);
@@ -185,7 +186,7 @@ impl Sections {
         let count = u32_at(header, COUNT_AT) as usize;
         require(count <= MOST_SECTIONS, "it says it has more sections than there are")?;
         let table = map.get(HEADER..HEADER + count * ENTRY);
-        let table = table.ok_or(Refusal::Corrupt("it is shorter than its table"))?;
+        let table = table.ok_or(DecodeError::Corrupt("it is shorter than its table"))?;
         let checksum = u64_at(header, CHECKSUM_AT);
         let sum = checksum_of(&header[..CHECKSUM_AT], table);
         require(sum == checksum, "the checksum of its header does not match")?;
@@ -208,27 +209,27 @@ impl Sections {
     }
 
     /// The numbers in a section; their checksum is not looked at.
-    pub(crate) fn array<T: Pod>(&self, tag: Tag) -> Result<Array<T>, Refusal> {
+    pub(crate) fn array<T: Pod>(&self, tag: Tag) -> Result<Array<T>, DecodeError> {
         let bytes = self.section(tag)?.bytes.clone();
         let numbers = Array::mapped(&self.map, bytes);
-        numbers.ok_or(Refusal::Corrupt("a section is not a whole number of values"))
+        numbers.ok_or(DecodeError::Corrupt("a section is not a whole number of values"))
     }
 
     /// The bytes of a section, whose checksum is looked at.
-    pub(crate) fn checked_bytes(&self, tag: Tag) -> Result<&[u8], Refusal> {
+    pub(crate) fn checked_bytes(&self, tag: Tag) -> Result<&[u8], DecodeError> {
         let section = self.section(tag)?;
         section.check(&self.map)?;
         Ok(&self.map[section.bytes.clone()])
     }
 
     /// Looks at the checksums of the sections `tags`, those that there are.
-    pub(crate) fn check(&self, tags: &[Tag]) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, tags: &[Tag]) -> Result<(), DecodeError> {
         let asked = |section: &&Section| tags.iter().any(|tag| *tag as u32 == section.tag);
         self.table.iter().filter(asked).try_for_each(|section| section.check(&self.map))
     }
 
     /// Looks at every byte of the file.
-    pub(crate) fn check_all(&self) -> Result<(), Refusal> {
+    pub(crate) fn check_all(&self) -> Result<(), DecodeError> {
         let mut end = HEADER + self.table.len() * ENTRY;
         for section in &self.table {
             let padding = &self.map[end..section.bytes.start];
@@ -240,18 +241,18 @@ impl Sections {
     }
 
     /// Where a section is, for hints to the system.
-    pub(crate) fn place(&self, tag: Tag) -> Result<Range<usize>, Refusal> {
+    pub(crate) fn place(&self, tag: Tag) -> Result<Range<usize>, DecodeError> {
         Ok(self.section(tag)?.bytes.clone())
     }
 
-    fn section(&self, tag: Tag) -> Result<&Section, Refusal> {
+    fn section(&self, tag: Tag) -> Result<&Section, DecodeError> {
         let section = self.table.iter().find(|section| section.tag == tag as u32);
-        section.ok_or(Refusal::Corrupt("a section is missing"))
+        section.ok_or(DecodeError::Corrupt("a section is missing"))
     }
 }
 
 impl Section {
-    fn check(&self, map: &Map) -> Result<(), Refusal> {
+    fn check(&self, map: &Map) -> Result<(), DecodeError> {
         let sum = xxh3_64(&map[self.bytes.clone()]);
         require(sum == self.checksum, "the checksum of a section does not match")
     }
@@ -259,7 +260,7 @@ impl Section {
 
 /// The entries of `table`. Each section begins at the first possible place after the one
 /// before, and the last one ends with the file.
-fn entries(table: &[u8], length: usize) -> Result<Vec<Section>, Refusal> {
+fn entries(table: &[u8], length: usize) -> Result<Vec<Section>, DecodeError> {
     let mut end = HEADER + table.len();
     let mut sections: Vec<Section> = Vec::with_capacity(table.len() / ENTRY);
     for entry in table.chunks_exact(ENTRY) {
@@ -271,7 +272,7 @@ fn entries(table: &[u8], length: usize) -> Result<Vec<Section>, Refusal> {
         let section_end =
             usize::try_from(section_length).ok().and_then(|len| start.checked_add(len));
         let inside = section_end.filter(|end| *end <= length);
-        end = inside.ok_or(Refusal::Corrupt("a section goes beyond the end of the file"))?;
+        end = inside.ok_or(DecodeError::Corrupt("a section goes beyond the end of the file"))?;
         sections.push(Section { tag, bytes: start..end, checksum: u64_at(entry, 24) });
     }
     require(end == length, "it goes on after its last section")?;

@@ -8,7 +8,7 @@ use super::{
     norm::PassageNorm,
     postings::{MAX_TF, Posting},
 };
-use crate::{Language, Result, vector::as_rows, work::parallel::share_out};
+use crate::{Language, Result, vector::to_row, work::parallel::parallel_map};
 
 /// Postings that are gathered in memory before they are written into an index of their own; these
 /// are merged at the end.
@@ -37,7 +37,7 @@ impl LexicalIndex {
             return Self::build_share(passages);
         }
         let shares: Vec<_> = passages.chunks(share).collect();
-        let parts = share_out(shares.len(), shares.len(), |at| Self::build_share(shares[at]))?;
+        let parts = parallel_map(shares.len(), shares.len(), |at| Self::build_share(shares[at]))?;
         Ok(join(&parts))
     }
 
@@ -123,7 +123,7 @@ impl Run {
         let number = if let Some(number) = self.numbers.get(term) {
             *number
         } else {
-            let number = as_rows(self.tfs.len());
+            let number = to_row(self.tfs.len());
             self.numbers.insert(term.into(), number);
             self.tfs.push(0);
             self.doc_freqs.push(0);

@@ -9,8 +9,8 @@ use super::{
     postings::{END, Posting, check_list, write_list},
 };
 use crate::{
-    format::decode_error::{Refusal, require, require_version, u32_at, u64_at},
-    vector::as_rows,
+    format::decode_error::{DecodeError, require, require_version, u32_at, u64_at},
+    vector::to_row,
 };
 
 /// The version of the layout.
@@ -49,7 +49,7 @@ pub(super) fn is_current(bytes: &[u8]) -> bool {
 impl Layout {
     /// The layout that the header of `bytes` describes; of the parts only their lengths are
     /// checked.
-    fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+    fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         require(bytes.len() >= HEADER, "its lexical index has no header")?;
         require_version(u32_at(bytes, 0), VERSION..=VERSION)?;
         let analysis = u64_at(bytes, FINGERPRINT_AT);
@@ -59,7 +59,7 @@ impl Layout {
         let numbers =
             [LENGTHS_AT, TERMS_AT, DICTIONARY_AT, POSTINGS_AT].map(|at| u64_at(bytes, at));
         let layout = Self::of(rows, numbers).filter(|layout| layout.postings.end == bytes.len());
-        layout.ok_or(Refusal::Corrupt("its lexical index has another length than it says"))
+        layout.ok_or(DecodeError::Corrupt("its lexical index has another length than it says"))
     }
 
     /// The layout of an index of so many `rows`; `None` if it does not fit into memory.
@@ -83,7 +83,7 @@ impl Layout {
 
     /// The layout of `bytes`, of which every part is checked: whatever reads them by it finds a
     /// number in its range at every place.
-    pub(super) fn checked(bytes: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn checked(bytes: &[u8]) -> Result<Self, DecodeError> {
         let layout = Self::read(bytes)?;
         let lengths = PassageNorm::checked_sum(layout.norms(bytes));
         let lengths = lengths.is_some_and(|lengths| lengths == layout.lengths);
@@ -126,13 +126,13 @@ impl InvertedBuilder {
     pub(super) fn push(&mut self, term: &[u8], postings: &[Posting]) {
         let start = self.postings.len();
         write_list(postings, &mut self.postings);
-        self.dictionary.push(term, as_rows(postings.len()), &(start..self.postings.len()));
+        self.dictionary.push(term, to_row(postings.len()), &(start..self.postings.len()));
     }
 
     /// The bytes of an index of passages with these `norms`, and their layout.
     pub(super) fn seal(self, norms: &[PassageNorm]) -> (Vec<u8>, Layout) {
         let Self { dictionary, postings } = self;
-        let rows = as_rows(norms.len());
+        let rows = to_row(norms.len());
         let lengths = norms.iter().map(|norm| u64::from(norm.length())).sum();
         let parts = [dictionary.blocks.len() as u64, postings.len() as u64];
         let numbers = [lengths, dictionary.len, parts[0], parts[1]];

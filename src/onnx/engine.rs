@@ -24,7 +24,7 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::Runtime`] if there is no ONNX Runtime, [`Error::Provider`] if it lacks one of
+    /// [`Error::OnnxRuntime`] if there is no ONNX Runtime, [`Error::Provider`] if it lacks one of
     /// them, [`Error::Choice`] if candle is asked for any.
     pub(crate) fn require(self, providers: &[ExecutionProvider]) -> Result<()> {
         match self {

@@ -13,7 +13,7 @@ use hf_hub::api::Progress;
 use hf_hub::api::sync::{Api, ApiBuilder};
 
 use super::download::{Meter, OnDownload};
-use super::{ModelFiles, Opening, shards};
+use super::{ModelFiles, SessionOptions, shards};
 use crate::{Cause, Error, Result};
 
 const REMEDY: &str = "connect to the network, or set FASTEMBED_CACHE_DIR to a folder that holds \
@@ -52,7 +52,11 @@ struct NotFetched {
 }
 
 /// Reads the model `name` from the cache, downloading what is not there.
-pub(crate) fn fetch(name: &str, hub: Option<HubModel>, opening: &Opening) -> Result<ModelFiles> {
+pub(crate) fn fetch(
+    name: &str,
+    hub: Option<HubModel>,
+    opening: &SessionOptions,
+) -> Result<ModelFiles> {
     let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
     let hub = hub.ok_or("fastembed's list has it no more").map_err(|e| unloaded(e.into()))?;
     let repository = Repository::open(hub.repository, opening).map_err(unloaded)?;
@@ -72,7 +76,7 @@ pub(crate) fn fetch_shards(
     name: &str,
     repository: &str,
     sharded: bool,
-    opening: &Opening,
+    opening: &SessionOptions,
 ) -> Result<ModelFiles> {
     let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
     let repository = Repository::open(repository.to_owned(), opening).map_err(unloaded)?;
@@ -98,7 +102,7 @@ struct Repository<'o> {
 }
 
 impl<'o> Repository<'o> {
-    fn open(name: String, opening: &'o Opening) -> Result<Self, Cause> {
+    fn open(name: String, opening: &'o SessionOptions) -> Result<Self, Cause> {
         let cache = Cache::new(cache_folder(opening.cache.clone())?);
         let remote = if is_offline() { None } else { Some(hub(&cache)?) };
         Ok(Self { name, cache, remote, on_download: opening.on_download.as_ref() })

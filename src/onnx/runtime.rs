@@ -29,7 +29,7 @@ static MADE: Mutex<Option<Environment>> = Mutex::new(None);
 ///
 /// # Errors
 ///
-/// [`Error::Runtime`] if no library works; the next call tries again.
+/// [`Error::OnnxRuntime`] if no library works; the next call tries again.
 pub(super) fn environment() -> Result<Environment> {
     let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
     if let Some(environment) = &*made {
@@ -65,7 +65,7 @@ fn make() -> Result<Environment> {
     // `ort` panics on a library that is too old.
     let made = std::panic::catch_unwind(|| configured(ort::init()).map_err(Cause::from));
     let made = made.unwrap_or_else(|_| Err("the library that was linked is too old".into()));
-    made.map_err(|source| Error::Runtime { needed: NEEDED, tried: Vec::new(), source })
+    made.map_err(|source| Error::OnnxRuntime { needed: NEEDED, tried: Vec::new(), source })
 }
 
 fn configured(builder: EnvironmentBuilder) -> ort::Result<Environment> {
@@ -88,7 +88,7 @@ fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str
 ///
 /// # Errors
 ///
-/// [`Error::Runtime`] if there is no library, [`Error::Provider`] for the first provider that
+/// [`Error::OnnxRuntime`] if there is no library, [`Error::Provider`] for the first provider that
 /// cannot be used.
 pub(super) fn require(providers: &[ExecutionProvider]) -> Result<()> {
     let environment = environment()?;

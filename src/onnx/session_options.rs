@@ -8,7 +8,7 @@ use super::OnDownload;
 #[cfg(feature = "qwen3")]
 use super::candle;
 use super::{ExecutionProvider, ModelFiles, SessionSettings};
-use crate::{Cause, Error, Result, work::parallel::share_out};
+use crate::{Cause, Error, Result, work::parallel::parallel_map};
 
 /// All sessions together hold no more weights than this, in bytes, unless the user sets their
 /// number; where they share their weights, their runs take no more.
@@ -31,9 +31,9 @@ pub(crate) enum Source {
 
 /// What a user may set for any model.
 #[derive(Clone, Debug)]
-pub(crate) struct Opening {
+pub(crate) struct SessionOptions {
     pub(crate) source: Source,
-    pub(crate) workers: Option<usize>,
+    pub(crate) sessions: Option<usize>,
     pub(crate) threads: Option<usize>,
     /// In tokens, with special ones.
     pub(crate) max_length: Option<usize>,
@@ -45,11 +45,11 @@ pub(crate) struct Opening {
     pub(crate) on_download: Option<OnDownload>,
 }
 
-impl Opening {
+impl SessionOptions {
     pub(crate) fn new(source: Source) -> Self {
         Self {
             source,
-            workers: None,
+            sessions: None,
             threads: None,
             max_length: None,
             providers: Vec::new(),
@@ -61,7 +61,7 @@ impl Opening {
     }
 
     pub(crate) fn check(&self) -> Result<()> {
-        Error::check_setting("workers", self.workers.unwrap_or(1), 1.., "1 or more")?;
+        Error::check_setting("sessions", self.sessions.unwrap_or(1), 1.., "1 or more")?;
         Error::check_setting("threads", self.threads.unwrap_or(1), 1.., "1 or more")
     }
 
@@ -91,7 +91,7 @@ impl Opening {
     /// # Errors
     ///
     /// [`Error::Model`] if one does not open.
-    pub(crate) fn sessions<S: Send>(
+    pub(crate) fn open_sessions<S: Send>(
         &self,
         name: &str,
         mut files: ModelFiles,
@@ -99,12 +99,13 @@ impl Opening {
         open: impl Fn(ModelFiles, &SessionSettings) -> Result<S, Cause> + Sync,
     ) -> Result<Vec<S>> {
         files.state_length(max_length)?;
-        let (workers, settings) = self.workers(max_length, files.weight_bytes());
+        let (sessions, settings) = self.session_count(max_length, files.weight_bytes());
         let threads = settings.threads;
-        let _span = tracing::debug_span!("open_sessions", model = name, workers, threads).entered();
+        let _span =
+            tracing::debug_span!("open_sessions", model = name, sessions, threads).entered();
         let open = |files| open(files, &settings).map_err(|source| super::unrunnable(name, source));
         // Two at a time: while one opens, it holds several copies of the weights.
-        let mut sessions = share_out(2, workers - 1, |_| open(files.clone()))?;
+        let mut sessions = parallel_map(2, sessions - 1, |_| open(files.clone()))?;
         sessions.push(open(files)?);
         Ok(sessions)
     }
@@ -116,7 +117,7 @@ impl Opening {
     ///
     /// [`Error::Model`] if it does not open, or is not run as it is configured.
     #[cfg(feature = "qwen3")]
-    pub(crate) fn sharing_sessions<S: Clone>(
+    pub(crate) fn open_shared_sessions<S: Clone>(
         &self,
         name: &str,
         mut files: ModelFiles,
@@ -126,38 +127,39 @@ impl Opening {
         let config = candle::config(name, &files.config)?;
         files.config = config.to_string().into_bytes();
         let run_bytes = candle::run_bytes(&config, max_length);
-        let (workers, settings) = self.workers(max_length, run_bytes);
+        let (sessions, settings) = self.session_count(max_length, run_bytes);
         let threads = settings.threads;
-        let _span = tracing::debug_span!("open_sessions", model = name, workers, threads).entered();
+        let _span =
+            tracing::debug_span!("open_sessions", model = name, sessions, threads).entered();
         let first = open(files, &settings).map_err(|source| super::unrunnable(name, source))?;
-        Ok((vec![first; workers], threads))
+        Ok((vec![first; sessions], threads))
     }
 
     /// How many sessions to open that hold so many bytes each, and their settings.
-    fn workers(&self, max_length: usize, session_bytes: usize) -> (usize, SessionSettings) {
+    fn session_count(&self, max_length: usize, session_bytes: usize) -> (usize, SessionSettings) {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // A device is kept busy by one session.
-        let wanted = self.workers.or((!self.providers.is_empty()).then_some(1));
-        let (workers, threads) = share(cores, session_bytes, wanted, self.threads);
-        (workers, SessionSettings { max_length, threads, providers: self.providers.clone() })
+        let wanted = self.sessions.or((!self.providers.is_empty()).then_some(1));
+        let (sessions, threads) = share(cores, session_bytes, wanted, self.threads);
+        (sessions, SessionSettings { max_length, threads, providers: self.providers.clone() })
     }
 }
 
 /// The settings that all builders of models have, which hold an `opening`.
-macro_rules! opening_settings {
+macro_rules! session_settings {
     () => {
         /// The most sessions to open, 1 or more; each holds the weights once, but for models
         /// that candle runs, whose sessions share them.
         ///
-        /// `workers` times [`threads`](Self::threads) is never above the cores: fewer sessions
+        /// `sessions` times [`threads`](Self::threads) is never above the cores: fewer sessions
         /// are opened then.
         /// Without this setting there is one for every core, but no more than fit in 4 GiB of
         /// weights; or, for models that candle runs, no more than have runs of up to
         /// [`max_length`](Self::max_length) tokens within 4 GiB: about 768 MiB each at 2,048 tokens
         /// and 16 heads, and in proportion to the heads and to the square of the length.
         #[must_use]
-        pub fn workers(mut self, workers: usize) -> Self {
-            self.opening.workers = Some(workers);
+        pub fn sessions(mut self, sessions: usize) -> Self {
+            self.opening.sessions = Some(sessions);
             self
         }
 
@@ -174,7 +176,7 @@ macro_rules! opening_settings {
 
         /// What runs the model, first the one to prefer, instead of the processor.
         ///
-        /// Without [`workers`](Self::workers) there is one session then, and up to 16,384 tokens
+        /// Without [`sessions`](Self::sessions) there is one session then, and up to 16,384 tokens
         /// share a run. Vectors and scores differ in their last bits from those of a processor,
         /// under the same identity.
         #[must_use]
@@ -209,19 +211,20 @@ macro_rules! opening_settings {
     };
 }
 
-pub(crate) use opening_settings;
+pub(crate) use session_settings;
 
 /// How many sessions of how many threads run on `cores`, given what the user wants.
 fn share(
     cores: usize,
     session_bytes: usize,
-    workers: Option<usize>,
+    sessions: Option<usize>,
     threads: Option<usize>,
 ) -> (usize, usize) {
     let affordable = (BUDGET / session_bytes.max(1)).clamp(1, cores);
-    let threads = threads.unwrap_or_else(|| if workers.is_some() { 1 } else { cores / affordable });
+    let threads =
+        threads.unwrap_or_else(|| if sessions.is_some() { 1 } else { cores / affordable });
     let threads = threads.min(cores);
-    (workers.unwrap_or(affordable).min(cores / threads), threads)
+    (sessions.unwrap_or(affordable).min(cores / threads), threads)
 }
 
 #[cfg(test)]
@@ -270,11 +273,11 @@ mod tests {
     #[test]
     fn never_more_threads_than_cores() {
         for cores in 1..=9 {
-            for workers in [None, Some(1), Some(3), Some(99)] {
+            for sessions in [None, Some(1), Some(3), Some(99)] {
                 for threads in [None, Some(1), Some(2), Some(99)] {
                     for bytes in [0, 90 * MB, 1_100 * MB, usize::MAX] {
-                        let (workers, threads) = share(cores, bytes, workers, threads);
-                        assert!(workers >= 1 && threads >= 1 && workers * threads <= cores);
+                        let (sessions, threads) = share(cores, bytes, sessions, threads);
+                        assert!(sessions >= 1 && threads >= 1 && sessions * threads <= cores);
                     }
                 }
             }

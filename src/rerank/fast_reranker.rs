@@ -12,7 +12,7 @@ use super::Reranker;
 use crate::{
     Error, LongTexts, ModelIdentity, Result,
     onnx::{Pool, RerankSession, Tokens, runs},
-    work::parallel::share_out,
+    work::parallel::parallel_map,
 };
 
 pub use reranker_builder::FastRerankerBuilder;
@@ -69,7 +69,7 @@ impl FastReranker {
     ///
     /// # Errors
     ///
-    /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::Runtime`] if
+    /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::OnnxRuntime`] if
     /// ONNX Runtime is not there, [`Error::Model`] if it does not run the model.
     pub fn from_folder(folder: impl Into<PathBuf>) -> Result<Self> {
         FastRerankerBuilder::from_folder(folder).build()
@@ -84,7 +84,7 @@ impl FastReranker {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownModel`] if there is no such model, [`Error::Runtime`] if ONNX Runtime
+    /// [`Error::UnknownModel`] if there is no such model, [`Error::OnnxRuntime`] if ONNX Runtime
     /// is not there, [`Error::Model`] if the files cannot be downloaded or run.
     #[cfg(feature = "hub")]
     pub fn from_name(name: impl Into<String>) -> Result<Self> {
@@ -151,7 +151,7 @@ impl Reranker for FastReranker {
     fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
         let pairs = self.pairs(query, passages)?;
         let runs: Vec<&[Pair]> = runs(&pairs, |pair| pair.tokens, self.run_tokens).collect();
-        let by_run = share_out(self.sessions.len(), runs.len(), |run| {
+        let by_run = parallel_map(self.sessions.len(), runs.len(), |run| {
             let texts: Vec<&str> = runs[run].iter().map(|pair| pair.text).collect();
             self.sessions.run(|session| session.score(query, &texts)).map_err(Error::Rerank)
         })?;
@@ -165,7 +165,7 @@ impl Reranker for FastReranker {
         Ok(scores)
     }
 
-    fn max_workers(&self) -> usize {
+    fn max_concurrency(&self) -> usize {
         self.sessions.len().min(USEFUL_CALLS)
     }
 }

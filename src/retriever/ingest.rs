@@ -11,7 +11,7 @@ use tracing::{Span, field, instrument};
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
-    store::segment::{Chunked, Draft, LiveSegment, Told, Words, place_of},
+    store::segment::{ArticleDigest, Chunked, Draft, LiveSegment, Words, place_of},
 };
 
 /// What adding articles came to.
@@ -48,7 +48,7 @@ struct Text {
 
 /// Articles that came in, and what they came to.
 #[derive(Default)]
-pub(super) struct Absorbed {
+pub(super) struct Ingested {
     pub(super) added: usize,
     pub(super) changed: usize,
     pub(super) unchanged: usize,
@@ -82,7 +82,7 @@ impl Retriever {
     pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
         let absorbed =
             self.absorb(articles.into_iter().collect(), Among::All, EmbedReport::default())?;
-        let Absorbed { added, changed: replaced, empty, reused, embedding, .. } = absorbed;
+        let Ingested { added, changed: replaced, empty, reused, embedding, .. } = absorbed;
         Ok(AddReport { articles: added + replaced, replaced, empty, reused, embedding })
     }
 
@@ -114,11 +114,11 @@ impl Retriever {
         articles: Vec<Article>,
         among: Among,
         before: EmbedReport,
-    ) -> Result<Absorbed> {
+    ) -> Result<Ingested> {
         let articles = last_of_each_key(articles)?;
         let given = articles.len();
         let incoming = self.incoming(articles, among)?;
-        let mut absorbed = Absorbed { unchanged: given - incoming.len(), ..Absorbed::default() };
+        let mut absorbed = Ingested { unchanged: given - incoming.len(), ..Ingested::default() };
         if incoming.is_empty() {
             return Ok(absorbed);
         }
@@ -161,7 +161,7 @@ impl Retriever {
         let (settings, segments) = (&self.settings, self.segments());
         let incoming = |article: Article| -> Result<Option<Incoming>> {
             settings.cancel.check()?;
-            let told = Told::by(&article, &settings.chunker)?;
+            let told = ArticleDigest::by(&article, &settings.chunker)?;
             let place = place_of(segments, &article.key)?;
             if let Some((segment, at)) = place
                 && among == Among::Changed
@@ -185,7 +185,7 @@ impl Retriever {
         &self,
         texts: &[&Text],
         before: EmbedReport,
-        absorbed: &mut Absorbed,
+        absorbed: &mut Ingested,
     ) -> Result<Vectors> {
         let new = texts.iter().filter(|text| text.known.is_none());
         let new: Vec<&str> = new.map(|text| text.told.as_str()).collect();

@@ -125,7 +125,7 @@ impl Retriever {
 
     /// The segments, with the last ones joined, without a graph, if they are many and small: each
     /// one more takes time whenever an article is looked for.
-    pub(super) fn few_small(&self) -> Result<Vec<LiveSegment>> {
+    pub(super) fn join_small(&self) -> Result<Vec<LiveSegment>> {
         let mut segments = self.present();
         let small = self.settings.checkpoint.saturating_mul(MOST_SMALL);
         let is_small =

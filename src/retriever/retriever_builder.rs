@@ -32,9 +32,9 @@ pub struct RetrieverBuilder {
     reranker: Option<Arc<dyn Reranker>>,
     chunker: Option<Chunker>,
     index: Option<IndexChoice>,
-    workers: Option<usize>,
+    embed_threads: Option<usize>,
     checkpoint: usize,
-    probes: bool,
+    verify_model: bool,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
     cache: CacheChoice,
@@ -58,9 +58,9 @@ impl Default for RetrieverBuilder {
             reranker: None,
             chunker: None,
             index: None,
-            workers: None,
+            embed_threads: None,
             checkpoint: 4_096,
-            probes: true,
+            verify_model: true,
             progress: None,
             cancel: Cancel::default(),
             cache: CacheChoice::Nowhere,
@@ -75,9 +75,9 @@ impl fmt::Debug for RetrieverBuilder {
             .field("reranker", &self.reranker.as_ref().map(Reranker::identity))
             .field("chunker", &self.chunker)
             .field("index", &self.index)
-            .field("workers", &self.workers)
+            .field("embed_threads", &self.embed_threads)
             .field("checkpoint", &self.checkpoint)
-            .field("probes", &self.probes)
+            .field("verify_model", &self.verify_model)
             .field("cache", &self.cache)
             .finish_non_exhaustive()
     }
@@ -120,8 +120,8 @@ impl RetrieverBuilder {
 
     /// Threads to embed on, 1 or more; without this call as many as the model can use.
     #[must_use]
-    pub fn workers(mut self, workers: usize) -> Self {
-        self.workers = Some(workers);
+    pub fn embed_threads(mut self, embed_threads: usize) -> Self {
+        self.embed_threads = Some(embed_threads);
         self
     }
 
@@ -136,8 +136,8 @@ impl RetrieverBuilder {
     /// Whether opening an index embeds a few texts, to see that the model still gives the
     /// vectors that it gave when the index was made; true without this call.
     #[must_use]
-    pub fn probes(mut self, probes: bool) -> Self {
-        self.probes = probes;
+    pub fn verify_model(mut self, verify: bool) -> Self {
+        self.verify_model = verify;
         self
     }
 
@@ -285,10 +285,10 @@ impl RetrieverBuilder {
         let path = std::path::absolute(path).map_err(Error::read(path))?;
         let generation = store::read(&path)?;
         self.check_model(&*embedder, &generation.manifest)?;
-        let (snapshot, workers) = (Arc::new(generation.into()), self.workers);
+        let (snapshot, embed_threads) = (Arc::new(generation.into()), self.embed_threads);
         let cache = self.cache_in(None)?.map(|cache| cache.memory_alone());
         let source = Source::Folder(path);
-        Ok(Searcher { embedder, snapshot, source, workers, reranker: self.reranker, cache })
+        Ok(Searcher { embedder, snapshot, source, embed_threads, reranker: self.reranker, cache })
     }
 
     /// The embedder, after all settings were checked.
@@ -296,8 +296,8 @@ impl RetrieverBuilder {
         self.chunker.iter().try_for_each(Chunker::check)?;
         self.index.into_iter().try_for_each(IndexChoice::check)?;
         Error::check_setting("checkpoint", self.checkpoint, 1.., "1 or more")?;
-        if let Some(workers) = self.workers {
-            Error::check_setting("workers", workers, 1.., "1 or more")?;
+        if let Some(embed_threads) = self.embed_threads {
+            Error::check_setting("embed_threads", embed_threads, 1.., "1 or more")?;
         }
         match &self.embedder {
             Some(embedder) => Ok(Arc::clone(embedder)),
@@ -308,7 +308,7 @@ impl RetrieverBuilder {
     /// Refuses `embedder` if it is not the model that the index was made with.
     fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
         manifest.check_model(embedder)?;
-        if self.probes { check_probes(embedder, &manifest.probes) } else { Ok(()) }
+        if self.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
     }
 
     fn retriever(
@@ -318,7 +318,7 @@ impl RetrieverBuilder {
         snapshot: Snapshot,
     ) -> Result<Retriever> {
         let cache = self.cache_in(store.as_ref())?;
-        let Self { workers, checkpoint, progress, cancel, reranker, .. } = self;
+        let Self { embed_threads, checkpoint, progress, cancel, reranker, .. } = self;
         let stored = store.as_ref().map(Store::manifest);
         let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
         let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
@@ -335,7 +335,7 @@ impl RetrieverBuilder {
                 embedder,
                 snapshot,
                 source,
-                workers,
+                embed_threads,
                 reranker,
                 cache: for_questions,
             },

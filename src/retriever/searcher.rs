@@ -19,7 +19,7 @@ use crate::{
         self, Generation, Questions,
         segment::{LiveSegment, place_of},
     },
-    work::parallel::share_out,
+    work::parallel::parallel_map,
 };
 
 /// A corpus as it was at one commit; cheap to clone.
@@ -34,7 +34,7 @@ pub struct Searcher {
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) source: Source,
     /// Threads to embed on, if not as many as the model can use.
-    pub(crate) workers: Option<usize>,
+    pub(crate) embed_threads: Option<usize>,
     pub(crate) reranker: Option<Arc<dyn Reranker>>,
     /// Vectors of questions, in memory; searching writes no file.
     pub(crate) cache: Option<EmbeddingCache>,
@@ -131,7 +131,7 @@ impl Searcher {
     /// [`Error::Setting`] if `k` or another number is 0, [`Error::Fraction`] if the recall, a
     /// similarity or the diversity asked for is out of range, [`Error::Choice`] if a least
     /// similarity is where no vectors are compared; [`Error::Dimension`] and
-    /// [`Error::Undirected`] if the query's [vector](Query::vector) is none of the model's;
+    /// [`Error::InvalidVector`] if the query's [vector](Query::vector) is none of the model's;
     /// [`Error::NotCalibrated`] if a recall is asked for and the corpus has a graph but was not
     /// [calibrated](crate::Retriever::calibrate), [`Error::Filter`] and [`Error::FilterType`] if a
     /// [filter](Query::filter) makes no sense, [`Error::NoReranker`] if reranking is asked for and
@@ -180,8 +180,8 @@ impl Searcher {
             return Ok(hits);
         };
         // A reranker may wait for workers of rayon, so none of them waits for it.
-        let workers = reranker.max_workers().min(rayon::current_num_threads());
-        share_out(workers, queries.len(), |at| {
+        let embed_threads = reranker.max_concurrency().min(rayon::current_num_threads());
+        parallel_map(embed_threads, queries.len(), |at| {
             self.reranked(hits[at].clone(), &queries[at], deadlines[at])
         })
     }
@@ -194,8 +194,8 @@ impl Searcher {
     /// The stage that texts are embedded by.
     pub(crate) fn stage(&self) -> EmbedStage<'_> {
         let mut stage = EmbedStage::new(&*self.embedder);
-        if let Some(workers) = self.workers {
-            stage = stage.workers(workers);
+        if let Some(embed_threads) = self.embed_threads {
+            stage = stage.embed_threads(embed_threads);
         }
         match &self.cache {
             Some(cache) => stage.cache(cache),
@@ -264,8 +264,8 @@ impl Searcher {
                 rerank(&**reranker, &query.text, &mut hits.found)?;
             }
             hits.plan.reranked = !ended;
-            hits.plan.ended |= ended;
-            hits.plan.times.rerank = start.elapsed();
+            hits.plan.interrupted |= ended;
+            hits.plan.timings.rerank = start.elapsed();
         }
         hits.found.truncate(query.k);
         Ok(hits)

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tracing::{Span, field, instrument};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::ingest::{Absorbed, Among};
+use super::ingest::{Among, Ingested};
 use crate::{Article, EmbedReport, Error, Result, Retriever};
 
 /// What [`Retriever::sync`] or [`Retriever::upsert`] came to.
@@ -40,7 +40,7 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    pub(super) fn count(&mut self, absorbed: Absorbed) {
+    pub(super) fn count(&mut self, absorbed: Ingested) {
         self.added += absorbed.added;
         self.changed += absorbed.changed;
         self.unchanged += absorbed.unchanged;
@@ -128,7 +128,7 @@ impl Retriever {
 
     /// Commits without building graphs: those are built once, at the end.
     fn checkpoint(&mut self) -> Result<()> {
-        let segments = self.few_small()?;
+        let segments = self.join_small()?;
         self.publish(segments).map(drop)
     }
 

@@ -38,6 +38,6 @@ pub(super) fn check_probes(embedder: &dyn Embedder, probes: &[Probe]) -> Result<
 }
 
 fn probe_vectors(embedder: &dyn Embedder, texts: &[&str]) -> Result<Vectors> {
-    let stage = EmbedStage::new(embedder).workers(1);
+    let stage = EmbedStage::new(embedder).embed_threads(1);
     Ok(stage.run(Role::Passage, texts)?.0)
 }

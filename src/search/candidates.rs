@@ -16,7 +16,7 @@ pub(super) type Part<'s> = (&'s LiveSegment, Option<Cow<'s, RowSet>>);
 
 /// A passage by the number of its part.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Placed {
+pub(super) struct Candidate {
     pub(super) part: u32,
     pub(super) scored: Scored,
 }
@@ -25,14 +25,14 @@ pub(super) struct Placed {
 #[derive(Debug, Default)]
 pub(super) struct Ranking {
     /// Best first; equal ones in the order of the corpus.
-    pub(super) found: Vec<Placed>,
+    pub(super) found: Vec<Candidate>,
     /// Whether there is nothing else to be found.
     pub(super) all: bool,
 }
 
 impl Ranking {
     /// The `k` best of `found`, which are in the order of the corpus where they are equal.
-    pub(super) fn of(mut found: Vec<Placed>, k: usize) -> Self {
+    pub(super) fn of(mut found: Vec<Candidate>, k: usize) -> Self {
         let all = found.len() < k;
         found.sort_by(|a, b| b.scored.score.total_cmp(&a.scored.score));
         found.truncate(k);
@@ -56,10 +56,10 @@ impl Search<'_> {
         for (part, (segment, allowed)) in (0..).zip(&self.parts) {
             let of_segment = segment.closest(&self.vector, params, allowed.as_deref())?;
             let similar = of_segment.neighbors.iter().filter(|one| self.is_close(one.similarity));
-            found.extend(similar.map(|one| Placed { part, scored: Scored::dense(*one) }));
+            found.extend(similar.map(|one| Candidate { part, scored: Scored::dense(*one) }));
             plan.dense.push(of_segment.plan);
         }
-        plan.times.dense += start.elapsed();
+        plan.timings.dense += start.elapsed();
         Ok(Ranking::of(found, params.k).numbered(|ranks| &mut ranks.dense))
     }
 
@@ -91,7 +91,7 @@ impl Search<'_> {
             candidate.scored = scored;
         }
         candidates.retain(|one| one.scored.similarity.is_some_and(|it| self.is_close(it)));
-        plan.times.rank += start.elapsed();
+        plan.timings.rank += start.elapsed();
         Ok(Ranking { all: by_vectors.all, ..Ranking::of(candidates, params.k) })
     }
 
@@ -99,17 +99,17 @@ impl Search<'_> {
     /// what an arm has not told yet.
     fn complete(
         &self,
-        candidates: &[Placed],
+        candidates: &[Candidate],
         words: &Words,
         known: &mut Vec<(Scored, Option<Language>)>,
     ) -> Result<()> {
-        let Some(Placed { part, .. }) = candidates.first() else { return Ok(()) };
+        let Some(Candidate { part, .. }) = candidates.first() else { return Ok(()) };
         let segment = self.parts[*part as usize].0;
         let unscored = candidates.iter().filter(|one| one.scored.bm25.is_none());
         let unscored: Vec<u32> = unscored.map(|one| one.scored.row).collect();
         let mut bm25s = words.scores(segment, &unscored)?.into_iter();
         let lexical = segment.lexical()?;
-        for Placed { mut scored, .. } in candidates.iter().copied() {
+        for Candidate { mut scored, .. } in candidates.iter().copied() {
             if scored.similarity.is_none() {
                 let vector = segment.vector(scored.row)?;
                 scored.similarity = Some(vector::similarity(&self.vector, vector));
@@ -122,7 +122,7 @@ impl Search<'_> {
 }
 
 /// The candidates of two arms, each once, in the order of the corpus.
-fn united(mut candidates: Vec<Placed>, others: Vec<Placed>) -> Vec<Placed> {
+fn united(mut candidates: Vec<Candidate>, others: Vec<Candidate>) -> Vec<Candidate> {
     candidates.extend(others);
     candidates.sort_by_key(|one| (one.part, one.scored.row));
     candidates.dedup_by(|again, first| {

@@ -182,7 +182,7 @@ impl Searcher {
     ///
     /// # Errors
     ///
-    /// [`Error::Gone`] if a hit is of another state of the corpus and its passage is not in this
+    /// [`Error::StaleHit`] if a hit is of another state of the corpus and its passage is not in this
     /// one, [`Error::Corrupt`] if a file of the index is damaged.
     pub fn excerpts(&self, hits: &[Hit], around: usize) -> Result<Vec<Excerpt>> {
         Ok(self.gathered(hits)?.excerpts(around, |_| true))
@@ -239,7 +239,7 @@ impl Searcher {
 }
 
 fn gone(hit: &Hit) -> Error {
-    Error::Gone { article: hit.article.clone(), range: hit.range.clone() }
+    Error::StaleHit { article: hit.article.clone(), range: hit.range.clone() }
 }
 
 impl Wanted {

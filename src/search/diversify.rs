@@ -2,16 +2,16 @@
 
 use rustc_hash::FxHashMap;
 
-use super::candidates::{Part, Placed};
+use super::candidates::{Candidate, Part};
 use crate::{Query, Result, vector};
 
 /// The vectors of `found`, in that order.
-fn vectors<'s>(found: &[Placed], parts: &[Part<'s>]) -> Result<Vec<&'s [f32]>> {
+fn vectors<'s>(found: &[Candidate], parts: &[Part<'s>]) -> Result<Vec<&'s [f32]>> {
     found.iter().map(|one| parts[one.part as usize].0.vector(one.scored.row)).collect()
 }
 
 /// What a query keeps of a ranking, passage by passage.
-pub(super) struct Keeper<'q, 's> {
+pub(super) struct Deduplicator<'q, 's> {
     query: &'q Query,
     parts: &'q [Part<'s>],
     /// Passages kept of each article, which is told by its segment and its number there.
@@ -20,15 +20,15 @@ pub(super) struct Keeper<'q, 's> {
     vectors: Vec<&'s [f32]>,
 }
 
-impl<'q, 's> Keeper<'q, 's> {
+impl<'q, 's> Deduplicator<'q, 's> {
     pub(super) fn new(query: &'q Query, parts: &'q [Part<'s>]) -> Self {
         Self { query, parts, of_article: FxHashMap::default(), vectors: Vec::new() }
     }
 
     /// The first `wanted` of `found` that are neither repetitions of those before them nor too
     /// many of one article.
-    pub(super) fn keep(mut self, found: Vec<Placed>, wanted: usize) -> Result<Vec<Placed>> {
-        if self.query.per_article.is_none() && self.query.distinct.is_none() {
+    pub(super) fn keep(mut self, found: Vec<Candidate>, wanted: usize) -> Result<Vec<Candidate>> {
+        if self.query.per_article.is_none() && self.query.dedup.is_none() {
             return Ok(found.into_iter().take(wanted).collect());
         }
         let mut kept = Vec::new();
@@ -43,13 +43,13 @@ impl<'q, 's> Keeper<'q, 's> {
         Ok(kept)
     }
 
-    fn is_kept(&mut self, one: &Placed) -> Result<bool> {
+    fn is_kept(&mut self, one: &Candidate) -> Result<bool> {
         let (segment, row) = (self.parts[one.part as usize].0, one.scored.row);
         let kept = self.of_article.entry((one.part, segment.article_of(row))).or_default();
         if self.query.per_article.is_some_and(|most| *kept >= most) {
             return Ok(false);
         }
-        if let Some(least) = self.query.distinct {
+        if let Some(least) = self.query.dedup {
             let vector = segment.vector(row)?;
             if self.vectors.iter().any(|other| vector::similarity(other, vector) >= least) {
                 return Ok(false);
@@ -69,11 +69,11 @@ impl<'q, 's> Keeper<'q, 's> {
 /// Carbonell & Goldstein (1998), *The Use of MMR, Diversity-Based Reranking*: maximal marginal
 /// relevance, with the score in place of the similarity to the query.
 pub(super) fn diversify(
-    found: &[Placed],
+    found: &[Candidate],
     (diversity, scale): (f32, f32),
     wanted: usize,
     parts: &[Part],
-) -> Result<Vec<Placed>> {
+) -> Result<Vec<Candidate>> {
     let vectors = vectors(found, parts)?;
     let mut closest = vec![f32::NEG_INFINITY; found.len()];
     let mut left: Vec<usize> = (0..found.len()).collect();

@@ -19,10 +19,10 @@ pub struct Explanation {
     pub bm25: Option<f32>,
     /// The highest BM25 that the question allows: that of a passage which says nothing but the
     /// question, without end.
-    pub most_bm25: Option<f32>,
-    /// The mean share of BM25 in `most_bm25` of the passages closest in meaning that are in the
+    pub max_bm25: Option<f32>,
+    /// The mean share of BM25 in `max_bm25` of the passages closest in meaning that are in the
     /// same language, which is taken off this one's, if both were compared.
-    pub usual_share: Option<f32>,
+    pub baseline_share: Option<f32>,
     /// Place among the passages that words found, from 1; `None` if it was not one of them.
     pub lexical_rank: Option<usize>,
     /// What each word of the question adds to BM25, and each part of a compound.
@@ -69,9 +69,9 @@ impl fmt::Display for Explanation {
         if let Some(similarity) = self.similarity {
             write!(f, "; similarity {similarity:.3}{}", Rank(self.dense_rank))?;
         }
-        if let (Some(bm25), Some(most)) = (self.bm25, self.most_bm25) {
+        if let (Some(bm25), Some(most)) = (self.bm25, self.max_bm25) {
             write!(f, "; BM25 {bm25:.2} of {most:.2}{}", Rank(self.lexical_rank))?;
-            if let Some(usual) = self.usual_share {
+            if let Some(usual) = self.baseline_share {
                 write!(f, ", usual {:.2}", usual * most)?;
             }
         }

@@ -147,7 +147,7 @@ impl Filter {
     ///     Article::new("de/bog.txt", "Hochmoore wachsen einen Millimeter im Jahr."),
     ///     Article::new("en/bog.txt", "Peat bogs store a lot of carbon."),
     /// ])?;
-    /// let untitled = Filter::by(|article, passage| {
+    /// let untitled = Filter::custom(|article, passage| {
     ///     article.title.is_none() && passage.tokens < 100
     /// });
     /// let query = Query::new("Moore").filter(Filter::key_prefix("de/").and(untitled));
@@ -156,7 +156,9 @@ impl Filter {
     /// assert_eq!(hits[0].article, "de/bog.txt");
     /// # Ok::<(), passim::Error>(())
     /// ```
-    pub fn by(condition: impl Fn(&ArticleHead, &Passage) -> bool + Send + Sync + 'static) -> Self {
+    pub fn custom(
+        condition: impl Fn(&ArticleHead, &Passage) -> bool + Send + Sync + 'static,
+    ) -> Self {
         Self(Expression::By(Arc::new(condition)))
     }
 
@@ -285,7 +287,7 @@ mod tests {
             ),
             (Filter::range::<i32>("n", ..), "n in .."),
             (
-                Filter::any_of("n", none).or(Filter::by(|_, _| true)),
+                Filter::any_of("n", none).or(Filter::custom(|_, _| true)),
                 "n is one of [] or a closure holds",
             ),
             (Filter::all([]).and(Filter::any([])), "nothing"),

@@ -52,7 +52,7 @@ impl Hit {
 }
 
 /// The hits of one query, best [score](Hit::score) first, equal ones in the order they were
-/// added; with [diversity](crate::Query::diversity) in the order in which they were chosen.
+/// added; with [diversity](crate::Query::mmr) in the order in which they were chosen.
 ///
 /// A search that finds nothing gives no hits, not an error.
 /// Two are equal if their hits are, however they were found.
@@ -81,7 +81,7 @@ impl Hits {
     /// and there may be closer passages than these, or they were not reranked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.plan.ended
+        !self.plan.interrupted
     }
 }
 

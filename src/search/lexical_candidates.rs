@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Instant};
 
 use super::{
-    candidates::{Part, Placed, Ranking},
+    candidates::{Candidate, Part, Ranking},
     fusion::Scored,
 };
 use crate::{
@@ -55,10 +55,10 @@ impl Words {
             let (lexical, allowed) = (segment.lexical()?, allowed.as_deref());
             let best = lexical.best(terms, statistics, params.k, allowed, || params.ended());
             let scored = best.rows.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
-            found.extend(scored.map(|scored| Placed { part, scored }));
+            found.extend(scored.map(|scored| Candidate { part, scored }));
             plan.lexical.push(best.plan);
         }
-        plan.times.lexical += start.elapsed();
+        plan.timings.lexical += start.elapsed();
         Ok(Ranking::of(found, params.k).numbered(|ranks| &mut ranks.lexical))
     }
 

@@ -6,14 +6,14 @@ use std::{
 };
 
 use super::{
-    candidates::{Part, Placed, Ranking},
-    diversify::{Keeper, diversify},
+    candidates::{Candidate, Part, Ranking},
+    diversify::{Deduplicator, diversify},
     explained,
     lexical_candidates::Words,
 };
-use crate::{Hit, Hits, Mode, Query, QueryPlan, Result, SearchParams, Searcher, Times};
+use crate::{Hit, Hits, Mode, Query, QueryPlan, Result, SearchParams, Searcher, Timings};
 
-/// Passages that hits of [diversity](Query::diversity) are chosen from, at least.
+/// Passages that hits of [diversity](Query::mmr) are chosen from, at least.
 const DIVERSE: usize = 100;
 /// Passages that each arm finds for both to rank, at least: more changed nothing where it was
 /// tried.
@@ -54,14 +54,14 @@ impl Searcher {
             mode: query.mode,
             passages: self.passages(),
             allowed: allowed.sum(),
-            times: Times { embed, filter, ..Times::default() },
+            timings: Timings { embed, filter, ..Timings::default() },
             ..QueryPlan::default()
         };
         let given = query.unit_vector(self.embedder.dim())?;
         let vector = given.map_or(Cow::Borrowed(vector), Cow::Owned);
         let search = Search {
             query,
-            words: words(query, &parts, &mut plan.times)?,
+            words: words(query, &parts, &mut plan.timings)?,
             parts,
             vector,
             deadline,
@@ -71,7 +71,7 @@ impl Searcher {
 }
 
 /// The words of `query`, if words are compared.
-fn words(query: &Query, parts: &[Part], times: &mut Times) -> Result<Option<Words>> {
+fn words(query: &Query, parts: &[Part], times: &mut Timings) -> Result<Option<Words>> {
     if !query.mode.compares_words() {
         return Ok(None);
     }
@@ -83,9 +83,9 @@ fn words(query: &Query, parts: &[Part], times: &mut Times) -> Result<Option<Word
 
 impl Search<'_> {
     fn run(&self, mut plan: QueryPlan) -> Result<Hits> {
-        let Query { k, effort, rerank, diversity, .. } = *self.query;
+        let Query { k, effort, rerank, mmr, .. } = *self.query;
         let wanted = k.max(rerank.unwrap_or_default());
-        let pool = diversity.map_or(wanted, |_| wanted.saturating_mul(2).max(DIVERSE));
+        let pool = mmr.map_or(wanted, |_| wanted.saturating_mul(2).max(DIVERSE));
         let (deadline, cancel) = (self.deadline, self.query.cancel.as_ref());
         let k = pool.max(least_candidates(self.query.mode));
         let mut params = SearchParams { k, effort, deadline, cancel, ..SearchParams::default() };
@@ -93,33 +93,33 @@ impl Search<'_> {
             plan.candidates = params.k;
             let Ranking { found, all } = self.ranked(&params, &mut plan)?;
             let start = Instant::now();
-            let mut found = Keeper::new(self.query, &self.parts).keep(found, pool)?;
+            let mut found = Deduplicator::new(self.query, &self.parts).keep(found, pool)?;
             // A choice is no reason to look at all there is.
             let enough = if params.k > pool.saturating_mul(MORE) { wanted } else { pool };
             let more = found.len() < enough && !all;
             if more && !params.ended() {
-                plan.times.rank += start.elapsed();
+                plan.timings.rank += start.elapsed();
                 params.k = params.k.saturating_mul(MORE);
                 continue;
             }
-            if let Some(diversity) = diversity {
+            if let Some(diversity) = mmr {
                 let scale = self.scale(&found);
                 found = diversify(&found, (diversity, scale), wanted, &self.parts)?;
             }
-            plan.times.rank += start.elapsed();
-            plan.ended = more
+            plan.timings.rank += start.elapsed();
+            plan.interrupted = more
                 || plan.dense.iter().any(|plan| !plan.complete)
                 || plan.lexical.iter().any(|plan| !plan.complete);
             let start = Instant::now();
             let found = self.hits(&found)?;
-            plan.times.read = start.elapsed();
+            plan.timings.read = start.elapsed();
             return Ok(Hits { found, plan: Box::new(plan) });
         }
     }
 
     /// The score that is as much as a similarity of 1: of words alone the best one, for there is
     /// no most.
-    fn scale(&self, found: &[Placed]) -> f32 {
+    fn scale(&self, found: &[Candidate]) -> f32 {
         let best = found.first().map(|best| best.scored.score);
         best.filter(|best| !self.query.mode.compares_vectors() && *best > 0.0).unwrap_or(1.0)
     }
@@ -135,7 +135,7 @@ impl Search<'_> {
     }
 
     /// The hits that `found` stand for, explained if the query asks for it.
-    fn hits(&self, found: &[Placed]) -> Result<Vec<Hit>> {
+    fn hits(&self, found: &[Candidate]) -> Result<Vec<Hit>> {
         let hits = found.iter().map(|one| self.parts[one.part as usize].0.hit(one.scored));
         let mut hits: Vec<Hit> = hits.collect::<Result<_>>()?;
         if self.query.explain {

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
-use crate::{Mode, Plan};
+use crate::{IndexPlan, Mode};
 
 /// How a query was answered: [`Hits::plan`](crate::Hits::plan).
 ///
@@ -23,16 +23,16 @@ pub struct QueryPlan {
     /// arms were put together.
     pub candidates: usize,
     /// How the vectors of each segment were compared; empty if none were.
-    pub dense: Vec<Plan>,
+    pub dense: Vec<IndexPlan>,
     /// How the words of each segment were looked for; empty if none were.
     pub lexical: Vec<LexicalPlan>,
     /// Whether the hits are in the order that a reranker gave them.
     pub reranked: bool,
     /// Whether a [time limit](crate::Query::time_limit) or a
     /// [cancel handle](crate::Query::cancel) ended it before it was done.
-    pub ended: bool,
+    pub interrupted: bool,
     /// How long it took.
-    pub times: Times,
+    pub timings: Timings,
 }
 
 /// How the words of a question were looked for in a segment.
@@ -53,7 +53,7 @@ pub struct LexicalPlan {
 /// How long the steps of a search took; zero where there was nothing to do.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Times {
+pub struct Timings {
     /// Embedding the question; of all of them, where many were searched for at once.
     pub embed: Duration,
     /// Finding out what the filter lets through.
@@ -70,7 +70,7 @@ pub struct Times {
     pub rerank: Duration,
 }
 
-impl Times {
+impl Timings {
     /// All steps together.
     #[must_use]
     pub fn total(&self) -> Duration {
@@ -93,12 +93,12 @@ impl Times {
 
 impl fmt::Display for QueryPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { mode, passages, allowed, candidates, dense, lexical, times, .. } = self;
+        let Self { mode, passages, allowed, candidates, dense, lexical, timings, .. } = self;
         write!(f, "{mode}: {passages} passages")?;
         if allowed < passages {
             write!(f, " ({allowed} allowed)")?;
         }
-        write!(f, ", {candidates} candidates; {times}")?;
+        write!(f, ", {candidates} candidates; {timings}")?;
         dense.iter().try_for_each(|plan| write!(f, "\n  vectors: {plan}"))?;
         lexical.iter().try_for_each(|plan| write!(f, "\n  words: {plan}"))
     }
@@ -113,7 +113,7 @@ impl fmt::Display for LexicalPlan {
 }
 
 /// Milliseconds, of the steps that took any.
-impl fmt::Display for Times {
+impl fmt::Display for Timings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         write!(f, "{:.2} ms", ms(self.total()))?;

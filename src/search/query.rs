@@ -4,7 +4,9 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Cancel, Effort, Error, Filter, Result, SearchParams, vector::vectors::unit_query};
+use crate::{
+    Cancel, Error, Filter, Result, SearchEffort, SearchParams, vector::vectors::unit_query,
+};
 
 /// By what passages are found.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -71,7 +73,7 @@ pub struct Query {
     /// By what they are found.
     pub mode: Mode,
     /// How hard to look for the closest by meaning.
-    pub effort: Effort,
+    pub effort: SearchEffort,
     /// Time after which the search ends with what it has found.
     pub time_limit: Option<Duration>,
     /// A handle that, once used, ends the search with what it has found.
@@ -81,9 +83,9 @@ pub struct Query {
     /// The most hits of one article, 1 or more.
     pub per_article: Option<usize>,
     /// From which similarity on, over 0 to 1, a passage repeats a better one and is left out.
-    pub distinct: Option<f32>,
+    pub dedup: Option<f32>,
     /// How much being unlike each other counts beside the score, 0 to 1.
-    pub diversity: Option<f32>,
+    pub mmr: Option<f32>,
     /// How many of the best passages the reranker is asked about, 1 or more; it is not
     /// asked, if `None`.
     pub rerank: Option<usize>,
@@ -107,8 +109,8 @@ impl Query {
             cancel: None,
             min_similarity: None,
             per_article: None,
-            distinct: None,
-            diversity: None,
+            dedup: None,
+            mmr: None,
             rerank: None,
             explain: false,
             filter: None,
@@ -147,7 +149,7 @@ impl Query {
     /// Candidates that a graph search keeps; more of them, higher recall.
     #[must_use]
     pub fn ef_search(mut self, ef_search: usize) -> Self {
-        self.effort = Effort::Ef(ef_search);
+        self.effort = SearchEffort::Ef(ef_search);
         self
     }
 
@@ -157,14 +159,14 @@ impl Query {
     /// measured for each graph of the corpus, and without a [filter](Self::filter).
     #[must_use]
     pub fn recall(mut self, target: f32) -> Self {
-        self.effort = Effort::Recall(target);
+        self.effort = SearchEffort::Recall(target);
         self
     }
 
     /// Compares the question with every passage, even where there is a graph.
     #[must_use]
     pub fn exact(mut self) -> Self {
-        self.effort = Effort::Exact;
+        self.effort = SearchEffort::Exact;
         self
     }
 
@@ -188,8 +190,8 @@ impl Query {
     /// Leaves out passages whose vectors are at least this similar, over 0 to 1, to that of a
     /// better hit: reports that were printed twice have .95 and more.
     #[must_use]
-    pub fn distinct(mut self, similarity: f32) -> Self {
-        self.distinct = Some(similarity);
+    pub fn dedup(mut self, similarity: f32) -> Self {
+        self.dedup = Some(similarity);
         self
     }
 
@@ -203,8 +205,8 @@ impl Query {
     ///
     /// Maximal marginal relevance: Carbonell & Goldstein (1998).
     #[must_use]
-    pub fn diversity(mut self, weight: f32) -> Self {
-        self.diversity = Some(weight);
+    pub fn mmr(mut self, weight: f32) -> Self {
+        self.mmr = Some(weight);
         self
     }
 
@@ -297,8 +299,8 @@ impl Query {
 
     fn check_fractions(&self) -> Result<()> {
         self.check_min_similarity()?;
-        Error::check_fraction("distinct", self.distinct.unwrap_or(1.0))?;
-        let (name, got, allowed) = ("diversity", self.diversity.unwrap_or(0.0), "0 to 1");
+        Error::check_fraction("dedup", self.dedup.unwrap_or(1.0))?;
+        let (name, got, allowed) = ("mmr", self.mmr.unwrap_or(0.0), "0 to 1");
         if (0.0..=1.0).contains(&got) {
             Ok(())
         } else {

@@ -9,7 +9,7 @@ use crate::{
     Calibration, Result, Vectors,
     format::{
         codec,
-        decode_error::{Refusal, require},
+        decode_error::{DecodeError, require},
         sections::{Sections, Tag},
     },
     vector::CalibrationRecord,
@@ -48,16 +48,16 @@ pub(super) fn encode(questions: &Questions, segments: &[LiveSegment]) -> Result<
 pub(super) fn read(
     sections: &Sections,
     dim: usize,
-) -> Result<(Arc<Questions>, HashMap<u64, Calibration>), Refusal> {
+) -> Result<(Arc<Questions>, HashMap<u64, Calibration>), DecodeError> {
     let record: Option<Record> = codec::decode(sections.checked_bytes(Tag::Record)?);
     let Record { target_recall, dim: stored, graphs } =
-        record.ok_or(Refusal::Corrupt("its record is not readable"))?;
+        record.ok_or(DecodeError::Corrupt("its record is not readable"))?;
     require(stored == dim as u64, "its questions are of another model")?;
     require(target_recall > 0.0 && target_recall <= 1.0, "its recall is not a share")?;
     let values = sections.array::<f32>(Tag::Questions)?;
     let vectors = Vectors::stored(dim, values.to_vec());
-    let vectors = vectors.ok_or(Refusal::Corrupt("it has a vector that is not of length 1"))?;
+    let vectors = vectors.ok_or(DecodeError::Corrupt("it has a vector that is not of length 1"))?;
     let graph = |(number, record): (u64, CalibrationRecord)| Ok((number, record.checked()?));
-    let graphs = graphs.into_iter().map(graph).collect::<Result<_, Refusal>>()?;
+    let graphs = graphs.into_iter().map(graph).collect::<Result<_, DecodeError>>()?;
     Ok((Arc::new(Questions { target_recall, vectors }), graphs))
 }

@@ -11,10 +11,10 @@ use super::{
 use crate::{
     Error, Result,
     format::{
-        decode_error::{Refusal, require},
+        decode_error::{DecodeError, require},
         sections::{FileId, Kind, Sections, Tag},
     },
-    vector::as_rows,
+    vector::to_row,
 };
 
 /// A generation with its segments.
@@ -76,7 +76,7 @@ pub(crate) fn verify(path: &Path, id: Option<FileId>) -> Result<(usize, u64)> {
     let folder = Folder::at(path);
     let (manifest, now) = manifest_of(&folder)?;
     if Some(now) != id {
-        return Err(about(&folder, MANIFEST, Refusal::Corrupt("it is of another generation")));
+        return Err(about(&folder, MANIFEST, DecodeError::Corrupt("it is of another generation")));
     }
     manifest.files().try_for_each(|(kind, file)| check_file(&folder, kind, file))?;
     Ok((manifest.files().count() + 1, manifest.bytes() + now.length))
@@ -145,7 +145,7 @@ fn open_all(
     }
     let Some(file) = manifest.calibration else { return Ok((segments, None)) };
     let sections = open_file(folder, Kind::Calibration, file)?;
-    let about = |refusal: Refusal| refusal.about(sections.map().path().display());
+    let about = |refusal: DecodeError| refusal.about(sections.map().path().display());
     let (questions, mut graphs) = calibration_file::read(&sections, manifest.dim).map_err(about)?;
     for segment in &mut segments {
         let number = segment.segment().id().map(|file| file.number);
@@ -185,9 +185,9 @@ const NOT_THE_NAMED: &str = "it is another file than the one that the manifest n
 
 /// Removes the articles that `sections` lists from `segment`.
 fn remove_all(segment: &mut LiveSegment, sections: &Sections, file: FileId) -> Result<()> {
-    let about = |refusal: Refusal| refusal.about(sections.map().path().display());
+    let about = |refusal: DecodeError| refusal.about(sections.map().path().display());
     let removed = sections.array::<u32>(Tag::Removed).map_err(about)?;
-    let articles = as_rows(segment.segment().articles());
+    let articles = to_row(segment.segment().articles());
     let places =
         removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < articles);
     require(places, "it removes articles that are not there").map_err(about)?;
@@ -197,5 +197,5 @@ fn remove_all(segment: &mut LiveSegment, sections: &Sections, file: FileId) -> R
 }
 
 pub(super) fn missing(folder: &Folder, name: &str) -> Error {
-    about(folder, name, Refusal::Corrupt("the manifest names it, but it is not there"))
+    about(folder, name, DecodeError::Corrupt("the manifest names it, but it is not there"))
 }

@@ -6,7 +6,7 @@ use crate::{
     Chunker, Embedder, Error, HnswParams, IndexChoice, ModelIdentity, Result,
     format::{
         codec,
-        decode_error::{Refusal, require},
+        decode_error::{DecodeError, require},
         sections::{FileId, Kind, Sections, Tag},
     },
 };
@@ -98,11 +98,11 @@ impl Manifest {
     }
 
     /// The manifest in a file, every byte of which is checked.
-    pub(super) fn read(sections: &Sections) -> Result<Self, Refusal> {
+    pub(super) fn read(sections: &Sections) -> Result<Self, DecodeError> {
         sections.check_all()?;
         let record: Option<ManifestRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
         let manifest = record.and_then(ManifestRecord::checked);
-        let manifest = manifest.ok_or(Refusal::Corrupt("its record is not readable"))?;
+        let manifest = manifest.ok_or(DecodeError::Corrupt("its record is not readable"))?;
         let is_own = manifest.generation == sections.id().number;
         require(is_own, "it is not of the generation that its header names")?;
         let counts = [manifest.generation, manifest.next_number];

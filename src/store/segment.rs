@@ -21,24 +21,24 @@ use std::{
 };
 
 use crate::{
-    Article, Error, Found, HnswIndex, HnswParams, Passage, Result, SearchParams, VectorIndex,
+    Article, Error, HnswIndex, HnswParams, Neighbors, Passage, Result, SearchParams, VectorIndex,
     Vectors,
     format::{
         codec,
         column::{Array, Map},
-        decode_error::{Refusal, require},
+        decode_error::{DecodeError, require},
         sections::{FileId, Kind, Part, Sections, Tag},
     },
-    vector::{SegmentIndex, as_rows},
+    vector::{SegmentIndex, to_row},
 };
 
-use bytes_column::{BlobTags, Blobs};
+use bytes_column::{BlobTags, BytesColumn};
 use filter_columns::KeptHeads;
 use integrity::SegmentFile;
 use segment_record::{Head, SegmentRecord};
 
 pub(crate) use live_segment::{LiveSegment, place_of};
-pub(crate) use segment_builder::{Chunked, Draft, Told};
+pub(crate) use segment_builder::{ArticleDigest, Chunked, Draft};
 pub(crate) use segment_words::Words;
 
 const KEYS: BlobTags = BlobTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };
@@ -46,13 +46,13 @@ const HEADS: BlobTags = BlobTags { bytes: Tag::Heads, ends: Tag::HeadEnds, sums:
 const TEXTS: BlobTags = BlobTags { bytes: Tag::Texts, ends: Tag::TextEnds, sums: Tag::TextSums };
 
 /// A passage: start, end, start and end of its heading (or [`NO_HEADING`]), tokens, whether the
-/// title is embedded, checksum of its text and heading, and [`TOLD`]. Places are in the article's
+/// title is embedded, checksum of its text and heading, and [`CONTEXT_VERSION`]. Places are in the article's
 /// text.
 type PassageRow = [u32; 8];
 
 /// The way in which [`Passage::text_in_context`] puts together what is embedded; to be raised
 /// when it changes, so that no vector of the way before is taken for one of the new.
-const TOLD: u32 = 1;
+const CONTEXT_VERSION: u32 = 1;
 
 const NO_HEADING: u32 = u32::MAX;
 
@@ -61,11 +61,11 @@ pub(crate) type ContentHash = [u64; 2];
 
 /// Articles, the vectors of all their passages in order, and the index over them.
 pub(crate) struct Segment {
-    keys: Blobs,
+    keys: BytesColumn,
     /// The articles in the order of their keys.
     key_order: Array<u32>,
-    heads: Blobs,
-    texts: Blobs,
+    heads: BytesColumn,
+    texts: BytesColumn,
     contents: Array<ContentHash>,
     /// Row of the first passage of every article.
     first_rows: Array<u32>,
@@ -97,24 +97,24 @@ impl Segment {
             let sections = Sections::open(map, Kind::Segment)?;
             Self::of(sections)
         };
-        open(map).map_err(|refusal: Refusal| refusal.about(path.display()))
+        open(map).map_err(|refusal: DecodeError| refusal.about(path.display()))
     }
 
-    fn of(sections: Sections) -> Result<Self, Refusal> {
+    fn of(sections: Sections) -> Result<Self, DecodeError> {
         let record: Option<SegmentRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
-        let record = record.ok_or(Refusal::Corrupt("its record is not readable"))?;
+        let record = record.ok_or(DecodeError::Corrupt("its record is not readable"))?;
         let dim = usize::try_from(record.dim).ok().filter(|dim| *dim > 0);
         let values = sections.array(Tag::Vectors)?;
         let sums = sections.array(Tag::VectorSums)?;
         let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, sums));
-        let vectors = Arc::new(vectors.ok_or(Refusal::Corrupt("its vectors are not whole"))?);
+        let vectors = Arc::new(vectors.ok_or(DecodeError::Corrupt("its vectors are not whole"))?);
         let place = sections.place(Tag::Vectors)?;
         sections.map().read_here_and_there(place.start, place.len());
         let segment = Self {
-            keys: Blobs::open(&sections, KEYS)?,
+            keys: BytesColumn::open(&sections, KEYS)?,
             key_order: sections.array(Tag::KeyOrder)?,
-            heads: Blobs::open(&sections, HEADS)?,
-            texts: Blobs::open(&sections, TEXTS)?,
+            heads: BytesColumn::open(&sections, HEADS)?,
+            texts: BytesColumn::open(&sections, TEXTS)?,
             contents: sections.array(Tag::ContentHashes)?,
             first_rows: sections.array(Tag::FirstRows)?,
             passages: sections.array(Tag::Passages)?,
@@ -128,7 +128,7 @@ impl Segment {
         Ok(segment)
     }
 
-    fn check_lengths(&self, record: &SegmentRecord) -> Result<(), Refusal> {
+    fn check_lengths(&self, record: &SegmentRecord) -> Result<(), DecodeError> {
         let (articles, passages) = (self.first_rows.len(), self.passages.len());
         let as_recorded = articles as u64 == record.articles && passages as u64 == record.passages;
         require(as_recorded, "it has another number of articles or passages than it says")?;
@@ -170,7 +170,7 @@ impl Segment {
 
     /// Number of passages, live or not.
     pub(crate) fn len(&self) -> u32 {
-        as_rows(self.passages.len())
+        to_row(self.passages.len())
     }
 
     /// Number of articles, live or not.
@@ -260,7 +260,7 @@ impl Segment {
     /// The article of `row`.
     fn article_of(&self, row: u32) -> u32 {
         // Articles without passages share their first row with the next: the last wins.
-        as_rows(self.first_rows.partition_point(|first| *first <= row) - 1)
+        to_row(self.first_rows.partition_point(|first| *first <= row) - 1)
     }
 
     fn passage(&self, row: u32) -> Passage {
@@ -275,7 +275,7 @@ impl Segment {
         }
     }
 
-    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         self.searchable()?.index.search(query, params)
     }
 
@@ -296,7 +296,7 @@ impl Segment {
     /// Whether the text of the passage of `row` was put together as it would be now.
     pub(crate) fn is_told_as_now(&self, row: u32) -> bool {
         let [.., told] = self.passages[row as usize];
-        told == TOLD
+        told == CONTEXT_VERSION
     }
 
     /// Tells the system that all of it is about to be read in order.

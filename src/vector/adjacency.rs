@@ -1,9 +1,9 @@
 //! Links of points, in rooms of one size.
 
-use super::{RowSet, as_rows, kernel};
+use super::{RowSet, kernel, to_row};
 use crate::format::{
     column::Array,
-    decode_error::{Refusal, require},
+    decode_error::{DecodeError, require},
 };
 
 /// Links of points, each with room for as many: where they are follows from the number of
@@ -45,7 +45,7 @@ impl Links {
         room: usize,
         counts: Array<u16>,
         targets: Array<u32>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, DecodeError> {
         let fits = counts.len().checked_mul(room) == Some(targets.len());
         require(fits, "it has links of another number of points")?;
         Ok(Self { room, counts, targets })
@@ -126,7 +126,7 @@ impl<'a> LinksView<'a> {
     /// `starts` and all that their links lead to, start by start, in the order of their
     /// distance from it.
     pub(super) fn by_breadth(self, starts: impl IntoIterator<Item = u32>) -> Vec<u32> {
-        let mut seen = RowSet::none(as_rows(self.len()));
+        let mut seen = RowSet::none(to_row(self.len()));
         let mut order = Vec::new();
         for start in starts {
             let mut next = order.len();
@@ -147,7 +147,7 @@ impl<'a> LinksView<'a> {
     }
 
     /// Looks at every number that is used as a place.
-    pub(super) fn check(self) -> Result<(), Refusal> {
+    pub(super) fn check(self) -> Result<(), DecodeError> {
         let most = self.counts.iter().fold(0, |most, count| most.max(*count));
         require(usize::from(most) <= self.room, "a point has more links than there is room for")?;
         require_below(self.targets, self.len(), "a link leads to no point")
@@ -159,7 +159,7 @@ pub(super) fn require_below(
     numbers: &[u32],
     bound: usize,
     check: &'static str,
-) -> Result<(), Refusal> {
+) -> Result<(), DecodeError> {
     // The largest is found many at a time; the first that is too large would be one at a time.
     let largest = numbers.iter().fold(0, |largest, number| largest.max(*number));
     require(numbers.is_empty() || (largest as usize) < bound, check)

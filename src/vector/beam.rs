@@ -162,7 +162,7 @@ pub(super) enum End {
     /// Nothing closer is linked to.
     Complete,
     /// It was told to end.
-    Told,
+    ArticleDigest,
     /// It compared more points than it was given.
     OverBudget,
 }
@@ -225,7 +225,7 @@ impl Scratch {
             }
             steps += 1;
             if steps % STEPS_PER_LOOK == 0 && ended() {
-                return End::Told;
+                return End::ArticleDigest;
             }
             let Some(next) = self.pool.follow() else { return End::Complete };
             self.seen.add(links.of(next));
@@ -267,7 +267,7 @@ impl Scratch {
             }
             steps += 1;
             if steps % STEPS_PER_LOOK == 0 && ended() {
-                return End::Told;
+                return End::ArticleDigest;
             }
             match self.frontier.pop() {
                 Some(Reverse(next)) if self.pool.has_room_for(next) => {
@@ -279,11 +279,11 @@ impl Scratch {
     }
 }
 
-/// Memories of searches that are over, for those to come.
+/// ScratchPool of searches that are over, for those to come.
 #[derive(Debug, Default)]
-pub(super) struct Memories(Mutex<Vec<Scratch>>);
+pub(super) struct ScratchPool(Mutex<Vec<Scratch>>);
 
-impl Memories {
+impl ScratchPool {
     /// What `search` returns, with a memory that is kept for the next.
     pub(super) fn with<T>(&self, search: impl FnOnce(&mut Scratch) -> T) -> T {
         let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -8,11 +8,11 @@ use rayon::prelude::*;
 use super::{
     HnswParams,
     adjacency::{Links, LinksView},
-    beam::{Candidate, Memories},
+    beam::{Candidate, ScratchPool},
     graph::{Graph, Upper},
     space::Space,
 };
-use crate::{Result, work::Watch};
+use crate::{Result, work::WorkMonitor};
 
 /// A batch is this share of the points that are linked already: they are all that its points
 /// can find.
@@ -33,7 +33,7 @@ pub(super) fn link_all<S: Space>(
     space: &S,
     upper: Upper,
     params: HnswParams,
-    watch: Watch,
+    watch: WorkMonitor,
 ) -> Result<Graph> {
     let mut links = Links::none(space.len() as usize, 2 * params.m);
     let mut linked = 0;
@@ -42,10 +42,10 @@ pub(super) fn link_all<S: Space>(
             let targets = places.iter().map(|place| sampled.points[*place as usize]);
             links.set(*point, &targets.collect::<Vec<_>>());
         }
-        linked = super::as_rows(sampled.points.len());
+        linked = super::to_row(sampled.points.len());
     }
     watch.linked(linked as usize, space.len() as usize);
-    let memories = Memories::default();
+    let memories = ScratchPool::default();
     let builder = Builder { space, upper: &upper, params, watch, memories };
     while linked < space.len() {
         let batch = linked..space.len().min(linked + (linked / BATCH_SHARE).max(LEAST_BATCH));
@@ -59,8 +59,8 @@ struct Builder<'a, S> {
     space: &'a S,
     upper: &'a Upper,
     params: HnswParams,
-    watch: Watch<'a>,
-    memories: Memories,
+    watch: WorkMonitor<'a>,
+    memories: ScratchPool,
 }
 
 impl<S: Space> Builder<'_, S> {

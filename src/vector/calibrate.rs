@@ -11,14 +11,14 @@ use super::{
     wilson::{as_f64, lower_bound, queries_needed},
 };
 use crate::{
-    Cancel, Effort, Error, HnswIndex, Neighbor, Result, Route, RowSet, ScanReason, SearchParams,
-    VectorIndex, Vectors,
+    Cancel, Error, HnswIndex, Neighbor, Result, Route, RowSet, ScanReason, SearchEffort,
+    SearchParams, VectorIndex, Vectors,
 };
 
 pub(crate) use calibration_record::CalibrationRecord;
 
 /// The recall of a graph for a ladder of `ef_search`, measured on queries: what a search by
-/// [`Effort::Recall`] goes by.
+/// [`SearchEffort::Recall`] goes by.
 ///
 /// Recall@k is the share of the `k` closest vectors that a search finds. It is measured for
 /// every number of neighbors up to [`k`](Self::k), against an exact search; a neighbor as
@@ -132,11 +132,11 @@ impl Calibration {
         Error::check_setting("queries", queries.len(), 1.., "1 or more")?;
         let rows = params.allowed.map_or(index.len(), RowSet::len);
         let depth = params.k.clamp(1, rows.max(1));
-        let exact = SearchParams { k: depth, effort: Effort::Exact, ..*params };
+        let exact = SearchParams { k: depth, effort: SearchEffort::Exact, ..*params };
         let truth = answers(index, queries, &exact)?;
         let mut steps = Vec::new();
         for ef_search in ladder(depth, rows) {
-            let (k, effort) = (depth.min(ef_search), Effort::Ef(ef_search));
+            let (k, effort) = (depth.min(ef_search), SearchEffort::Ef(ef_search));
             let found = answers(index, queries, &SearchParams { k, effort, ..*params })?;
             let recall = mean_recalls(&found, &truth, k);
             let all_found = k == depth && recall.iter().all(|recall| *recall >= 1.0);
@@ -203,7 +203,7 @@ impl Calibration {
 
 impl HnswIndex {
     /// Measures the recall of the graph on `queries`, for 1 to `k` neighbors, and keeps it:
-    /// from then on a search may ask for a [recall](Effort::Recall).
+    /// from then on a search may ask for a [recall](SearchEffort::Recall).
     ///
     /// The queries are vectors like those that will be asked with, not vectors of the index;
     /// to prove a recall of .98 takes 133 of them, of .99 268. They are searched for in
@@ -219,7 +219,7 @@ impl HnswIndex {
     ///
     /// ```
     /// use std::sync::Arc;
-    /// use passim::{Effort, HnswIndex, HnswParams, Route, SearchParams, VectorIndex, Vectors};
+    /// use passim::{SearchEffort, HnswIndex, HnswParams, Route, SearchParams, VectorIndex, Vectors};
     ///
     /// let circle = |len: usize, from: f32| {
     ///     let angles = (0..len).map(|i| from + i as f32 * std::f32::consts::TAU / len as f32);
@@ -229,7 +229,7 @@ impl HnswIndex {
     /// let calibration = index.calibrate(10, &circle(300, 0.1)?)?;
     /// let ef_search = calibration.ef_search(0.98, 10).expect("300 queries prove 0.98");
     ///
-    /// let params = SearchParams { effort: Effort::Recall(0.98), ..Default::default() };
+    /// let params = SearchParams { effort: SearchEffort::Recall(0.98), ..Default::default() };
     /// let found = index.search(&[1.0, 0.0], &params)?;
     /// assert_eq!(found.plan.route, Route::Graph { ef_search });
     ///
@@ -250,9 +250,9 @@ impl HnswIndex {
 /// calibration they hold, else by the index's `own`.
 pub(super) fn asked_route(params: &SearchParams, own: Option<&Calibration>) -> Result<Route> {
     Ok(match params.effort {
-        Effort::Ef(ef_search) => Route::Graph { ef_search },
-        Effort::Exact => Route::Scan(ScanReason::Asked),
-        Effort::Recall(target) => {
+        SearchEffort::Ef(ef_search) => Route::Graph { ef_search },
+        SearchEffort::Exact => Route::Scan(ScanReason::Requested),
+        SearchEffort::Recall(target) => {
             let calibration = params.calibration.or(own).ok_or(Error::NotCalibrated)?;
             match calibration.ef_search(target, params.k) {
                 Some(ef_search) => Route::Graph { ef_search },

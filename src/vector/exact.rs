@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use super::{
-    Effort, Found, ScanReason, SearchParams, VectorIndex, checked, persist::stored_rows,
+    Neighbors, ScanReason, SearchEffort, SearchParams, VectorIndex, checked, persist::stored_rows,
     quantized::Codes, row_count, scan::Scan,
 };
 use crate::{
     Result, Vectors,
-    format::{decode_error::Refusal, sections::Sections},
+    format::{decode_error::DecodeError, sections::Sections},
 };
 
 /// Compares the query with every vector: the right choice for small corpora and the
@@ -50,7 +50,7 @@ impl ExactIndex {
     }
 
     /// The index of `vectors` by their codes in `sections`.
-    pub(super) fn open(sections: &Sections, vectors: Arc<Vectors>) -> Result<Self, Refusal> {
+    pub(super) fn open(sections: &Sections, vectors: Arc<Vectors>) -> Result<Self, DecodeError> {
         let rows = stored_rows(&vectors)?;
         let codes = Codes::open(vectors.dim(), vectors.len(), sections)?;
         Ok(Self { vectors, codes: Arc::new(codes), rows })
@@ -66,11 +66,11 @@ impl VectorIndex for ExactIndex {
         self.vectors.dim()
     }
 
-    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         let query = checked(query, self.dim(), params)?;
         let reason = match params.effort {
-            Effort::Exact => ScanReason::Asked,
-            Effort::Ef(_) | Effort::Recall(_) => ScanReason::NoGraph,
+            SearchEffort::Exact => ScanReason::Requested,
+            SearchEffort::Ef(_) | SearchEffort::Recall(_) => ScanReason::NoGraph,
         };
         let Self { vectors, codes, rows } = self;
         let scan = Scan { vectors, codes: codes.view(), code_of: |row| row, rows: *rows };

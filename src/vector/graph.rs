@@ -6,13 +6,13 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{Links, LinksView, require_below},
-    as_rows,
     beam::Candidate,
     space::Space,
+    to_row,
 };
 use crate::format::{
     column::Array,
-    decode_error::{Refusal, require},
+    decode_error::{DecodeError, require},
     sections::{Part, Sections, Tag},
 };
 
@@ -84,7 +84,7 @@ impl Graph {
     /// numbers that are close together.
     pub(super) fn by_breadth(&self) -> Vec<u32> {
         let base = self.base.view();
-        base.by_breadth(0..as_rows(base.len()))
+        base.by_breadth(0..to_row(base.len()))
     }
 
     /// The same graph, the point that was `order[i]` now number `i`.
@@ -101,7 +101,7 @@ impl Graph {
     }
 
     /// Looks at every number that is used as a place.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(super) fn check(&self) -> Result<(), DecodeError> {
         let base = self.base.view();
         base.check()?;
         let mut below = base.len();
@@ -121,8 +121,8 @@ impl Upper {
     /// The layers `layers`, from layer 1 on.
     pub(super) fn of(layers: &[Layer]) -> Self {
         let records = layers.iter().map(|layer| LayerRecord {
-            points: as_rows(layer.points.len()),
-            room: as_rows(layer.links.view().room()),
+            points: to_row(layer.points.len()),
+            room: to_row(layer.links.view().room()),
         });
         Self {
             extents: extents(records),
@@ -181,8 +181,8 @@ impl Upper {
     /// How large every layer is.
     pub(super) fn records(&self) -> Vec<LayerRecord> {
         let record = |extent: &Extent| LayerRecord {
-            points: as_rows(extent.points.len()),
-            room: as_rows(extent.room),
+            points: to_row(extent.points.len()),
+            room: to_row(extent.room),
         };
         self.extents.iter().map(record).collect()
     }
@@ -198,7 +198,7 @@ impl Upper {
     }
 
     /// The layers in `sections`, which are as large as `records` say.
-    pub(super) fn open(records: &[LayerRecord], sections: &Sections) -> Result<Self, Refusal> {
+    pub(super) fn open(records: &[LayerRecord], sections: &Sections) -> Result<Self, DecodeError> {
         let extents = extents(records.iter().copied());
         let upper = Self {
             points: sections.array(Tag::LayerPoints)?,

@@ -8,7 +8,7 @@ use super::{
     graph::{Layer, Upper},
     space::Space,
 };
-use crate::{Result, work::Watch};
+use crate::{Result, work::WorkMonitor};
 
 /// `1 - similarity` of points; the graph holds their numbers, not vectors, of which
 /// `hnsw_rs` would keep a copy each.
@@ -35,7 +35,7 @@ pub(super) fn over_sample<S: Space>(
     space: &S,
     sample: u32,
     params: HnswParams,
-    watch: Watch,
+    watch: WorkMonitor,
 ) -> Result<Upper> {
     let (points, ef) = (sample as usize, params.ef_construction.min(sample as usize));
     let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance(space));
@@ -76,13 +76,13 @@ fn layer(lists: &[(u32, Vec<u32>)], below: Option<&Layer>) -> Layer {
     let place_in = |points: &[u32], point: &u32| points.binary_search(point).ok();
     let points: Vec<u32> = lists.iter().map(|(point, _)| *point).collect();
     let places = |(_, links): &(u32, Vec<u32>)| -> Vec<u32> {
-        links.iter().filter_map(|point| place_in(&points, point)).map(super::as_rows).collect()
+        links.iter().filter_map(|point| place_in(&points, point)).map(super::to_row).collect()
     };
     let links: Vec<Vec<u32>> = lists.iter().map(places).collect();
     let below = match below {
         Some(layer) => {
             let places = points.iter().filter_map(|point| place_in(&layer.points, point));
-            places.map(super::as_rows).collect()
+            places.map(super::to_row).collect()
         }
         None => points.clone(),
     };

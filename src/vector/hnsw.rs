@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 use super::{
-    Calibration, Found, Plan, Route, RowSet, ScanReason, SearchParams, VectorIndex,
-    beam::{End, LEAST_EF, Memories, Scratch},
+    Calibration, IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, VectorIndex,
+    beam::{End, LEAST_EF, Scratch, ScratchPool},
     build::link_all,
     calibrate::asked_route,
     checked,
@@ -21,9 +21,9 @@ use super::{
     scan::Scan,
     similarity,
     space::{Full, Space},
-    top_k::Closest,
+    top_k::TopK,
 };
-use crate::{Cancel, Error, Neighbor, Result, Vectors, format::column::Array, work::Watch};
+use crate::{Cancel, Error, Neighbor, Result, Vectors, format::column::Array, work::WorkMonitor};
 
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -62,7 +62,7 @@ impl HnswParams {
 /// every vector is found by its own query.
 ///
 /// A search visits a small part of the graph; it may miss neighbors, fewer with a
-/// higher [`Effort::Ef`](crate::Effort::Ef). Vectors are compared in eight bits a value,
+/// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). Vectors are compared in eight bits a value,
 /// and the closest again in full precision, unless the vectors are so close together that
 /// eight bits do not tell them apart. Where few rows are allowed they are all compared.
 ///
@@ -97,7 +97,7 @@ pub struct HnswIndex {
     pub(super) strays: Array<u32>,
     pub(super) params: HnswParams,
     pub(super) calibration: Option<Calibration>,
-    pub(super) memories: Memories,
+    pub(super) memories: ScratchPool,
 }
 
 /// One point in this many is in the sample that the upper layers are built over.
@@ -115,7 +115,7 @@ impl HnswIndex {
     /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] over 2^31
     /// vectors, or 2^16 dimensions.
     pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
-        Self::build_watched(Watch::new(&Cancel::new(), None), vectors, params)
+        Self::build_watched(WorkMonitor::new(&Cancel::new(), None), vectors, params)
     }
 
     /// [`build`](Self::build) that is watched: it tells how far it is, and may be cancelled.
@@ -126,7 +126,7 @@ impl HnswIndex {
         fields(vectors = vectors.len(), ?params)
     )]
     pub(super) fn build_watched(
-        watch: Watch,
+        watch: WorkMonitor,
         vectors: Arc<Vectors>,
         params: HnswParams,
     ) -> Result<Self> {
@@ -157,13 +157,13 @@ impl HnswIndex {
             strays: Array::default(),
             params,
             calibration: None,
-            memories: Memories::default(),
+            memories: ScratchPool::default(),
         };
         index.repair(watch)?;
         Ok(index)
     }
 
-    fn repair(&mut self, watch: Watch) -> Result<()> {
+    fn repair(&mut self, watch: WorkMonitor) -> Result<()> {
         let strays = if self.by_codes {
             repair(&mut self.graph, &self.codes.view(), watch)?
         } else {
@@ -196,7 +196,7 @@ impl HnswIndex {
         Ok(ef)
     }
 
-    fn scan(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Result<Found> {
+    fn scan(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Result<Neighbors> {
         let (vectors, points) = (&*self.vectors, self.points.view());
         let code_of = |row| points.of_row(row);
         Scan { vectors, codes: self.codes.view(), code_of, rows: self.rows }
@@ -210,7 +210,7 @@ impl HnswIndex {
         query: &[f32],
         params: &SearchParams,
         ef: usize,
-    ) -> Result<Option<Found>> {
+    ) -> Result<Option<Neighbors>> {
         let ready = space.query(query);
         let start = [self.graph.upper.entry(space, &ready)];
         let (graph, points) = ((space, self.graph.base.view()), self.points.view());
@@ -238,8 +238,8 @@ impl HnswIndex {
         scratch: &Scratch,
         end: End,
         ef: usize,
-    ) -> Result<Option<Found>> {
-        let mut closest = Closest::new(params.k);
+    ) -> Result<Option<Neighbors>> {
+        let mut closest = TopK::new(params.k);
         let mut reranked = 0;
         let (points, strays) = (self.points.view(), &*self.strays);
         let row_of = |point: u32| points.rows[point as usize] as usize;
@@ -260,11 +260,11 @@ impl HnswIndex {
             let rows = points.rows_of(point).filter(|row| is_allowed(*row));
             rows.for_each(|row| closest.offer(Neighbor { row, similarity }));
         }
-        let complete = end != End::Told;
+        let complete = end != End::ArticleDigest;
         if end == End::OverBudget || complete && closest.len() < params.k {
             return Ok(None);
         }
-        let plan = Plan {
+        let plan = IndexPlan {
             route: Route::Graph { ef_search: ef },
             rows: self.rows as usize,
             allowed: params.allowed.map_or(self.rows as usize, RowSet::len),
@@ -272,12 +272,17 @@ impl HnswIndex {
             reranked,
             complete,
         };
-        Ok(Some(Found { neighbors: closest.into_neighbors(), plan }))
+        Ok(Some(Neighbors { neighbors: closest.into_neighbors(), plan }))
     }
 }
 
 /// The graph over the points of `space`.
-fn linked<S: Space>(space: &S, sample: u32, params: HnswParams, watch: Watch) -> Result<Graph> {
+fn linked<S: Space>(
+    space: &S,
+    sample: u32,
+    params: HnswParams,
+    watch: WorkMonitor,
+) -> Result<Graph> {
     let upper = over_sample(space, sample, params, watch)?;
     link_all(space, upper, params, watch)
 }
@@ -291,7 +296,7 @@ impl VectorIndex for HnswIndex {
         self.vectors.dim()
     }
 
-    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         let query = checked(query, self.dim(), params)?;
         let asked = asked_route(params, self.calibration.as_ref())?;
         let ef = match self.route(asked, params) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::SegmentIndex;
-use crate::{ExactIndex, HnswIndex, HnswParams, Result, Vectors, work::Watch};
+use crate::{ExactIndex, HnswIndex, HnswParams, Result, Vectors, work::WorkMonitor};
 
 /// Which index a [`Retriever`](crate::Retriever) builds over its passages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,7 +34,7 @@ impl IndexChoice {
     }
 
     /// Builds the chosen index over `vectors`.
-    pub(crate) fn build(self, vectors: Arc<Vectors>, watch: Watch) -> Result<SegmentIndex> {
+    pub(crate) fn build(self, vectors: Arc<Vectors>, watch: WorkMonitor) -> Result<SegmentIndex> {
         match self.graph_params(vectors.len()) {
             Some(params) => {
                 let graph = HnswIndex::build_watched(watch, vectors, params)?;

@@ -9,17 +9,17 @@ use crate::Neighbor;
 /// The answer of one search of an index.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
-pub struct Found {
+pub struct Neighbors {
     /// The neighbors, closest first, ties by row.
     pub neighbors: Vec<Neighbor>,
     /// How they were found.
-    pub plan: Plan,
+    pub plan: IndexPlan,
 }
 
 /// How an index was searched, and why that way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-pub struct Plan {
+pub struct IndexPlan {
     /// The way taken.
     pub route: Route,
     /// Vectors in the index.
@@ -53,7 +53,7 @@ pub enum Route {
 #[non_exhaustive]
 pub enum ScanReason {
     /// The query asked for it.
-    Asked,
+    Requested,
     /// The index has no graph.
     NoGraph,
     /// So many candidates were to be kept that comparing all vectors costs less.
@@ -66,7 +66,7 @@ pub enum ScanReason {
     RecallOutOfReach,
 }
 
-impl fmt::Display for Plan {
+impl fmt::Display for IndexPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { route, rows, allowed, compared, reranked, complete } = self;
         write!(f, "{route}: {compared} of {rows} vectors compared")?;
@@ -90,7 +90,7 @@ impl fmt::Display for Route {
 impl fmt::Display for ScanReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Asked => "the query asks for it",
+            Self::Requested => "the query asks for it",
             Self::NoGraph => "the index has no graph",
             Self::WideSearch => "so large an ef_search costs more",
             Self::FewAllowed => "few vectors are allowed",

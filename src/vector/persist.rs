@@ -9,16 +9,16 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{Links, require_below},
-    beam::Memories,
+    beam::ScratchPool,
     graph::{Graph, LayerRecord, Upper},
     points::Points,
     quantized::Codes,
     row_count,
 };
 use crate::{
-    ExactIndex, Found, HnswIndex, HnswParams, Result, SearchParams, VectorIndex, Vectors,
+    ExactIndex, HnswIndex, HnswParams, Neighbors, Result, SearchParams, VectorIndex, Vectors,
     format::{
-        decode_error::{Refusal, require},
+        decode_error::{DecodeError, require},
         sections::{Part, Sections, Tag},
     },
 };
@@ -98,7 +98,7 @@ impl SegmentIndex {
         record: &IndexRecord,
         sections: &Sections,
         vectors: Arc<Vectors>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, DecodeError> {
         Ok(match record {
             IndexRecord::Exact => Self::Exact(ExactIndex::open(sections, vectors)?),
             IndexRecord::Graph(record) => {
@@ -113,7 +113,7 @@ impl SegmentIndex {
     ///
     /// It does its work on the calling thread, which may hold a lock that workers of `rayon`
     /// wait for.
-    pub(crate) fn check(&self, sections: &Sections) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, sections: &Sections) -> Result<(), DecodeError> {
         sections.check(&[Tag::VectorSums])?;
         sections.check(&CODES)?;
         match self {
@@ -145,7 +145,7 @@ impl VectorIndex for SegmentIndex {
         self.as_index().dim()
     }
 
-    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Found> {
+    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         self.as_index().search(query, params)
     }
 }
@@ -158,10 +158,10 @@ impl HnswIndex {
 
     fn record(&self) -> GraphRecord {
         GraphRecord {
-            m: super::as_rows(self.params.m),
-            ef_construction: super::as_rows(self.params.ef_construction),
+            m: super::to_row(self.params.m),
+            ef_construction: super::to_row(self.params.ef_construction),
             by_codes: self.by_codes,
-            room: super::as_rows(self.graph.base.view().room()),
+            room: super::to_row(self.graph.base.view().room()),
             layers: self.graph.upper.records(),
         }
     }
@@ -180,7 +180,7 @@ impl HnswIndex {
         record: &GraphRecord,
         sections: &Sections,
         vectors: Arc<Vectors>,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, DecodeError> {
         let ef_construction = record.ef_construction as usize;
         let params = HnswParams { m: record.m as usize, ef_construction };
         require(params.check().is_ok(), "its graph has an `m` or `ef_construction` that none has")?;
@@ -201,12 +201,12 @@ impl HnswIndex {
             strays: sections.array(Tag::Strays)?,
             params,
             calibration: None,
-            memories: Memories::default(),
+            memories: ScratchPool::default(),
         })
     }
 
     /// Looks at every number that is used as a place.
-    fn check(&self) -> Result<(), Refusal> {
+    fn check(&self) -> Result<(), DecodeError> {
         self.codes.check()?;
         self.points.check()?;
         self.graph.check()?;
@@ -216,6 +216,7 @@ impl HnswIndex {
 }
 
 /// Number of rows as the `u32` that indexes count with.
-pub(super) fn stored_rows(vectors: &Vectors) -> Result<u32, Refusal> {
-    row_count(vectors).map_err(|_| Refusal::Corrupt("it has more values than an index can have"))
+pub(super) fn stored_rows(vectors: &Vectors) -> Result<u32, DecodeError> {
+    row_count(vectors)
+        .map_err(|_| DecodeError::Corrupt("it has more values than an index can have"))
 }

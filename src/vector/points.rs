@@ -3,12 +3,12 @@
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::{adjacency::require_below, as_rows};
+use super::{adjacency::require_below, to_row};
 use crate::{
     Vectors,
     format::{
         column::Array,
-        decode_error::{Refusal, require},
+        decode_error::{DecodeError, require},
         sections::{Part, Sections, Tag},
     },
 };
@@ -94,7 +94,7 @@ impl Points {
 
     /// Number of points.
     pub(super) fn len(&self) -> u32 {
-        as_rows(self.rows.len())
+        to_row(self.rows.len())
     }
 
     /// Bytes in memory.
@@ -112,7 +112,7 @@ impl Points {
     }
 
     /// The points in `sections` of so many rows.
-    pub(super) fn open(rows: usize, sections: &Sections) -> Result<Self, Refusal> {
+    pub(super) fn open(rows: usize, sections: &Sections) -> Result<Self, DecodeError> {
         let points = Self {
             rows: sections.array(Tag::Points)?,
             further: sections.array(Tag::FurtherRows)?,
@@ -125,7 +125,7 @@ impl Points {
     }
 
     /// Looks at every number that is used as a place: each row is one of exactly one point.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(super) fn check(&self) -> Result<(), DecodeError> {
         let PointsView { rows, further, of_rows } = self.view();
         require_below(rows, of_rows.len(), "a point has a row that does not exist")?;
         require_below(of_rows, rows.len(), "a row has a point that does not exist")?;

@@ -4,13 +4,13 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    as_rows,
     kernel::{self, BLOCK, Block},
     space::Space,
+    to_row,
 };
 use crate::format::{
     column::Array,
-    decode_error::{Refusal, require},
+    decode_error::{DecodeError, require},
     sections::{Part, Sections, Tag},
 };
 
@@ -125,7 +125,7 @@ impl Codes {
     }
 
     /// The codes in `sections` of `len` vectors of dimension `dim`.
-    pub(super) fn open(dim: usize, len: usize, sections: &Sections) -> Result<Self, Refusal> {
+    pub(super) fn open(dim: usize, len: usize, sections: &Sections) -> Result<Self, DecodeError> {
         let codes = Self {
             shape: Shape::of(dim),
             blocks: sections.array(Tag::Codes)?,
@@ -140,7 +140,7 @@ impl Codes {
     }
 
     /// Looks at the numbers that codes are measured by; any bytes are codes.
-    pub(super) fn check(&self) -> Result<(), Refusal> {
+    pub(super) fn check(&self) -> Result<(), DecodeError> {
         let measures = |values: &[f32]| values.iter().all(|x| x.is_finite() && *x >= 0.0);
         let fits = measures(&self.inverse_norms) && measures(&self.chords);
         require(fits, "the measure of a code is not a number from 0 up")
@@ -186,7 +186,7 @@ impl Space for CodesView<'_> {
     type Query = CodeQuery;
 
     fn len(&self) -> u32 {
-        as_rows(self.inverse_norms.len())
+        to_row(self.inverse_norms.len())
     }
 
     fn query(&self, unit: &[f32]) -> CodeQuery {

@@ -3,11 +3,11 @@
 use rayon::prelude::*;
 
 use super::{
-    beam::{Candidate, LEAST_EF, Memories},
+    beam::{Candidate, LEAST_EF, ScratchPool},
     graph::Graph,
     space::Space,
 };
-use crate::{Result, work::Watch};
+use crate::{Result, work::WorkMonitor};
 
 /// Rounds of repair, after which the points still not found are compared with every query.
 const ROUNDS: usize = 24;
@@ -17,7 +17,11 @@ const LINKS_A_ROUND: usize = 4;
 
 /// Links every point that a search for it does not find from the point where that search
 /// ends, and returns those that are still not found, in ascending order.
-pub(super) fn repair<S: Space>(graph: &mut Graph, space: &S, watch: Watch) -> Result<Vec<u32>> {
+pub(super) fn repair<S: Space>(
+    graph: &mut Graph,
+    space: &S,
+    watch: WorkMonitor,
+) -> Result<Vec<u32>> {
     let mut strays = missing_links(graph, space, &all(space), watch)?;
     for round in 0..ROUNDS {
         if strays.is_empty() {
@@ -52,9 +56,9 @@ fn missing_links<S: Space>(
     graph: &Graph,
     space: &S,
     points: &[u32],
-    watch: Watch,
+    watch: WorkMonitor,
 ) -> Result<Vec<(u32, u32)>> {
-    let (memories, links) = (Memories::default(), graph.base.view());
+    let (memories, links) = (ScratchPool::default(), graph.base.view());
     let missing = |point: &u32| -> Result<Option<(u32, u32)>> {
         watch.check()?;
         let query = space.point(*point);

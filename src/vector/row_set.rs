@@ -4,7 +4,7 @@ use std::ops::Range;
 
 /// A number of rows as the `u32` that rows are counted in: more are refused before an index
 /// is built.
-pub(crate) fn as_rows(len: usize) -> u32 {
+pub(crate) fn to_row(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
 }
 

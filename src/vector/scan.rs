@@ -2,8 +2,8 @@
 //! if its code leaves it a chance.
 
 use super::{
-    Found, Plan, Route, RowSet, ScanReason, SearchParams, quantized::CodesView, space::Space,
-    top_k::Closest,
+    IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, quantized::CodesView,
+    space::Space, top_k::TopK,
 };
 use crate::{Neighbor, Result, Vectors};
 
@@ -34,8 +34,8 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
         query: &[f32],
         params: &SearchParams,
         reason: ScanReason,
-    ) -> Result<Found> {
-        let mut hopefuls = Hopefuls::new(params.k);
+    ) -> Result<Neighbors> {
+        let mut hopefuls = ScanCandidates::new(params.k);
         let complete = match params.allowed {
             Some(allowed) => {
                 let rows = allowed.iter().take_while(|row| *row < self.rows);
@@ -44,7 +44,7 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
             None => self.compare(query, 0..self.rows, params, &mut hopefuls),
         };
         let compared = hopefuls.compared;
-        let mut closest = Closest::new(params.k);
+        let mut closest = TopK::new(params.k);
         let mut reranked = 0;
         for Hopeful { most, row } in hopefuls.best_first() {
             if most < closest.floor() {
@@ -56,8 +56,8 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
         let rows = self.rows as usize;
         let allowed = params.allowed.map_or(rows, RowSet::len);
         let route = Route::Scan(reason);
-        let plan = Plan { route, rows, allowed, compared, reranked, complete };
-        Ok(Found { neighbors: closest.into_neighbors(), plan })
+        let plan = IndexPlan { route, rows, allowed, compared, reranked, complete };
+        Ok(Neighbors { neighbors: closest.into_neighbors(), plan })
     }
 
     /// Compares the codes of `rows` with that of `query`; false if it was ended early.
@@ -66,7 +66,7 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
         query: &[f32],
         mut rows: impl Iterator<Item = u32>,
         params: &SearchParams,
-        hopefuls: &mut Hopefuls,
+        hopefuls: &mut ScanCandidates,
     ) -> bool {
         let query = self.codes.query(query);
         let mut block = Vec::with_capacity(ROWS_PER_LOOK);
@@ -90,10 +90,10 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
 }
 
 /// Rows that may be among the closest.
-struct Hopefuls {
+struct ScanCandidates {
     rows: Vec<Hopeful>,
     /// The best lower bounds: what is surely as close.
-    sure: Closest,
+    sure: TopK,
     compared: usize,
 }
 
@@ -104,9 +104,9 @@ struct Hopeful {
     row: u32,
 }
 
-impl Hopefuls {
+impl ScanCandidates {
     fn new(k: usize) -> Self {
-        Self { rows: Vec::new(), sure: Closest::new(k), compared: 0 }
+        Self { rows: Vec::new(), sure: TopK::new(k), compared: 0 }
     }
 
     fn offer(&mut self, row: u32, similarity: f32, error: f32) {
@@ -132,7 +132,7 @@ mod tests {
 
     use super::*;
     use crate::{
-        Effort,
+        SearchEffort,
         vector::{closest_first, quantized::Codes},
     };
 
@@ -172,9 +172,9 @@ mod tests {
             let codes = Codes::of(dim, vectors.len(), |row| vectors.row(row));
             let scan = Scan { vectors: &vectors, codes: codes.view(), code_of: |row| row, rows };
             for allowed in [None, Some(&allowed)] {
-                let params = SearchParams { k, effort: Effort::Exact, allowed, ..SearchParams::default() };
+                let params = SearchParams { k, effort: SearchEffort::Exact, allowed, ..SearchParams::default() };
                 let query = vectors.row(vectors.len() / 2);
-                let found = scan.run(query, &params, ScanReason::Asked).unwrap();
+                let found = scan.run(query, &params, ScanReason::Requested).unwrap();
                 prop_assert_eq!(found.neighbors, brute(query, &vectors, &params));
             }
         }

@@ -67,7 +67,7 @@ impl Space for Full<'_> {
     type Query = Vec<f32>;
 
     fn len(&self) -> u32 {
-        super::as_rows(self.rows.len())
+        super::to_row(self.rows.len())
     }
 
     fn query(&self, unit: &[f32]) -> Vec<f32> {

@@ -6,7 +6,7 @@ use super::closest_first;
 use crate::Neighbor;
 
 /// The at most `k` closest of the neighbors offered.
-pub(super) struct Closest {
+pub(super) struct TopK {
     k: usize,
     /// The farthest is on top.
     heap: BinaryHeap<Ranked>,
@@ -35,7 +35,7 @@ impl PartialEq for Ranked {
 
 impl Eq for Ranked {}
 
-impl Closest {
+impl TopK {
     pub(super) fn new(k: usize) -> Self {
         Self { k, heap: BinaryHeap::new() }
     }

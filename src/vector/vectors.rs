@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use super::kernel;
 use crate::{
     Error, Result,
-    format::{column::Array, decode_error::Refusal, sections::short_sum},
+    format::{column::Array, decode_error::DecodeError, sections::short_sum},
 };
 
 /// Unit vectors: shape `[len, dim]`, `f32`, row-major, every row finite with L2 norm 1.
@@ -45,11 +45,11 @@ impl Vectors {
     /// # Errors
     ///
     /// [`Error::Setting`] if `dim` is 0, [`Error::Dimension`] if `data` is not a
-    /// whole number of rows, [`Error::Undirected`] if a row is zero or not finite.
+    /// whole number of rows, [`Error::InvalidVector`] if a row is zero or not finite.
     pub fn normalized(dim: usize, mut data: Vec<f32>) -> Result<Self> {
         Error::check_setting("dim", dim, 1.., "1 or more")?;
         for (row, vector) in data.chunks_exact_mut(dim).enumerate() {
-            scale_to_unit(vector).ok_or(Error::Undirected { row })?;
+            scale_to_unit(vector).ok_or(Error::InvalidVector { row })?;
         }
         Self::from_rows(dim, data)
     }
@@ -129,7 +129,7 @@ impl Vectors {
         match &self.sums {
             Some(sums) if sums[row] != sum_of(values) => {
                 let path = self.values.path().unwrap_or(Path::new("an index"));
-                Err(Refusal::Corrupt("the checksum of a vector does not match")
+                Err(DecodeError::Corrupt("the checksum of a vector does not match")
                     .about(path.display()))
             }
             _ => Ok(values),
@@ -231,13 +231,13 @@ pub(crate) fn is_unit(row: &[f32]) -> bool {
 /// # Errors
 ///
 /// [`Error::Dimension`] if `query` does not have `dim` values,
-/// [`Error::Undirected`] with row 0 if it is zero or not finite.
+/// [`Error::InvalidVector`] with row 0 if it is zero or not finite.
 pub(crate) fn unit_query(query: &[f32], dim: usize) -> Result<Vec<f32>> {
     if query.len() != dim {
         return Err(Error::Dimension { expected: dim, got: query.len() });
     }
     let mut unit = query.to_vec();
-    scale_to_unit(&mut unit).ok_or(Error::Undirected { row: 0 })?;
+    scale_to_unit(&mut unit).ok_or(Error::InvalidVector { row: 0 })?;
     Ok(unit)
 }
 
@@ -282,7 +282,7 @@ mod tests {
             [(vec![1.0, 0.0, 0.0, 0.0], 1), (vec![f32::NAN, 1.0], 0), (vec![1.0, f32::INFINITY], 0)]
         {
             let error = Vectors::normalized(2, data).unwrap_err();
-            assert!(matches!(error, Error::Undirected { row: got } if got == row), "{error}");
+            assert!(matches!(error, Error::InvalidVector { row: got } if got == row), "{error}");
         }
         assert!(matches!(Vectors::normalized(2, vec![1.0; 3]), Err(Error::Dimension { .. })));
         assert!(matches!(Vectors::normalized(0, vec![]), Err(Error::Setting { .. })));

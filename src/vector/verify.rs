@@ -4,8 +4,8 @@ use rayon::prelude::*;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{adjacency::LinksView, as_rows, beam::LEAST_EF, graph::Graph};
-use crate::{Effort, HnswIndex, Neighbor, SearchParams, VectorIndex};
+use super::{adjacency::LinksView, beam::LEAST_EF, graph::Graph, to_row};
+use crate::{HnswIndex, Neighbor, SearchEffort, SearchParams, VectorIndex};
 
 /// What a graph is like, and whether all its vectors can be found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -75,7 +75,8 @@ impl HnswIndex {
     /// Whether a search for vector `row` finds it, or one that is no less close.
     fn finds(&self, row: u32) -> bool {
         let vector = self.vectors.row(row as usize);
-        let params = SearchParams { k: 1, effort: Effort::Ef(LEAST_EF), ..SearchParams::default() };
+        let params =
+            SearchParams { k: 1, effort: SearchEffort::Ef(LEAST_EF), ..SearchParams::default() };
         // One that is damaged in its file is found by no search.
         let Ok(own) = Neighbor::of(vector, &self.vectors, row) else { return false };
         let found = self.search(vector, &params);
@@ -101,7 +102,7 @@ impl HnswIndex {
 impl LinksView<'_> {
     fn hash(self, hash: &mut Xxh3) {
         for list in self.lists() {
-            update(hash, &[as_rows(list.len())]);
+            update(hash, &[to_row(list.len())]);
             update(hash, list);
         }
     }

@@ -20,7 +20,7 @@ use crate::Result;
 /// # Errors
 ///
 /// One of those that jobs returned.
-pub(crate) fn share_out<T: Send>(
+pub(crate) fn parallel_map<T: Send>(
     workers: usize,
     jobs: usize,
     job: impl Fn(usize) -> Result<T> + Sync,

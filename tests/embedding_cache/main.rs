@@ -46,7 +46,7 @@ fn embed(
     role: Role,
     texts: &[String],
 ) -> (Vectors, EmbedReport) {
-    let stage = EmbedStage::new(model).workers(2).batch_tokens(24).cache(cache);
+    let stage = EmbedStage::new(model).embed_threads(2).batch_tokens(24).cache(cache);
     stage.run(role, &as_strs(texts)).unwrap()
 }
 
@@ -257,7 +257,7 @@ fn what_cannot_be_written_is_an_error_and_stays_in_memory() {
     // Without its folder the file cannot be written anew.
     fs::remove_dir_all(&below).unwrap();
     let (texts, before) = (texts(60..120), cache.len());
-    let stage = EmbedStage::new(&model).workers(1).batch_tokens(8).cache(&cache);
+    let stage = EmbedStage::new(&model).embed_threads(1).batch_tokens(8).cache(&cache);
     model.seen();
     for attempt in 1..4 {
         let error = stage.run(Role::Passage, &as_strs(&texts)).unwrap_err();
@@ -282,7 +282,7 @@ fn write_too_much(folder: &Path) {
     let model = Noting::new(1, 100);
     let cache = EmbeddingCache::open(folder.join("cache"), 1 << 20).unwrap();
     let texts = texts(0..2_000);
-    let stage = EmbedStage::new(&model).workers(1).cache(&cache);
+    let stage = EmbedStage::new(&model).embed_threads(1).cache(&cache);
     for most in [1_999, 256] {
         let error = stage.run(Role::Passage, &as_strs(&texts)).unwrap_err();
         assert!(matches!(error, Error::Write { .. }), "{error}");

@@ -16,7 +16,7 @@ fn articles(range: std::ops::Range<usize>) -> Vec<Article> {
 
 fn plain(model: &Noting) -> RetrieverBuilder {
     let chunker = Chunker::default().max_tokens(12).context(false);
-    Retriever::builder().embedder(model.clone()).probes(false).chunker(chunker)
+    Retriever::builder().embedder(model.clone()).verify_model(false).chunker(chunker)
 }
 
 fn builder(model: &Noting) -> RetrieverBuilder {
@@ -100,7 +100,7 @@ fn a_run_that_fails_keeps_what_it_embedded() {
     let (model, cancel) = (Noting::new(1, 16), passim::Cancel::new());
     let handle = cancel.clone();
     let mut retriever = builder(&model)
-        .workers(1)
+        .embed_threads(1)
         .cancel(&cancel)
         .progress(move |progress| {
             if progress.done > 700 {

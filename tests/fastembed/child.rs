@@ -73,7 +73,7 @@ fn in_child() {
 #[cfg(feature = "hub")]
 fn by_name() -> String {
     let name = env::var("PASSIM_TEST_NAME").unwrap();
-    let mut builder = FastEmbedderBuilder::from_name(name).workers(1);
+    let mut builder = FastEmbedderBuilder::from_name(name).sessions(1);
     if let Some(path) = env::var_os("PASSIM_TEST_DOWNLOADS") {
         let steps = fs::File::create(path).unwrap();
         builder = builder.on_download(move |at| {

@@ -106,7 +106,7 @@ fn rows_are_unit_vectors_of_the_models_dimension() {
     // 512 positions, of which [CLS] and [SEP] take two.
     assert_eq!(embedder.max_tokens(), Some(510));
     let cores = thread::available_parallelism().unwrap().get();
-    assert_eq!(embedder.max_workers(), cores.min((4 << 30) / 90_000_000));
+    assert_eq!(embedder.max_concurrency(), cores.min((4 << 30) / 90_000_000));
     let vectors = embedder.embed(Role::Passage, &TEXTS).unwrap();
     assert_eq!((vectors.len(), vectors.dim()), (TEXTS.len(), 384));
     for row in vectors.rows() {
@@ -119,9 +119,9 @@ fn rows_are_unit_vectors_of_the_models_dimension() {
 #[test]
 fn a_row_depends_on_its_text_alone() {
     let Some(model) = minilm() else { return };
-    let one = FastEmbedderBuilder::from_folder(&model).workers(1).build().unwrap();
+    let one = FastEmbedderBuilder::from_folder(&model).sessions(1).build().unwrap();
     let many = FastEmbedder::from_folder(&model).unwrap();
-    assert_eq!(one.max_workers(), 1);
+    assert_eq!(one.max_concurrency(), 1);
     assert_eq!(one.identity(), many.identity());
     let expected = one.embed(Role::Passage, &TEXTS).unwrap();
     for (row, text) in TEXTS.iter().enumerate() {
@@ -194,7 +194,7 @@ fn exactly_max_tokens_are_read_at_once() {
     let Some(model) = minilm() else { return };
     for prefix in ["", "passage: "] {
         for max_length in [16, 512] {
-            let builder = FastEmbedderBuilder::from_folder(&model).workers(1);
+            let builder = FastEmbedderBuilder::from_folder(&model).sessions(1);
             let builder = builder.max_length(max_length).long_texts(LongTexts::Cut);
             let embedder = builder.passage_prefix(prefix).build().unwrap();
             let limit = embedder.max_tokens().unwrap();
@@ -214,7 +214,7 @@ fn exactly_max_tokens_are_read_at_once() {
 #[test]
 fn a_long_text_is_split_and_its_pieces_are_pooled() {
     let Some(model) = minilm() else { return };
-    let builder = || FastEmbedderBuilder::from_folder(&model).workers(1);
+    let builder = || FastEmbedderBuilder::from_folder(&model).sessions(1);
     let embedder = builder().passage_prefix("passage: ").max_length(64).build().unwrap();
     assert_eq!((embedder.long_texts(), embedder.max_tokens()), (LongTexts::Split, Some(60)));
     let (otters, banks) = ("otter sleep river ".repeat(20), "bank rates inflation ".repeat(10));
@@ -249,7 +249,7 @@ fn a_long_text_is_split_and_its_pieces_are_pooled() {
 #[test]
 fn a_text_is_read_whole_whatever_the_prefix() {
     let Some(model) = minilm() else { return };
-    let builder = FastEmbedderBuilder::from_folder(&model).workers(1);
+    let builder = FastEmbedderBuilder::from_folder(&model).sessions(1);
     let embedder = builder.passage_prefix("q").max_length(32).build().unwrap();
     let limit = embedder.max_tokens().unwrap();
     let ending = |last: &str| {
@@ -265,7 +265,7 @@ fn a_text_is_read_whole_whatever_the_prefix() {
 fn prefixes_go_by_role() {
     let Some(model) = minilm() else { return };
     let plain = FastEmbedder::from_folder(&model).unwrap();
-    let builder = FastEmbedderBuilder::from_folder(&model).workers(1);
+    let builder = FastEmbedderBuilder::from_folder(&model).sessions(1);
     let prefixed = builder.query_prefix("query: ").passage_prefix("a longer prefix: ");
     let prefixed = prefixed.build().unwrap();
     let text = "Why do otters sleep?";
@@ -285,7 +285,7 @@ fn whatever_changes_vectors_changes_the_identity() {
     let Some(model) = minilm() else { return };
     let copy = copy_of(&model);
     let build = |builder: FastEmbedderBuilder| {
-        let embedder = builder.workers(1).build().unwrap();
+        let embedder = builder.sessions(1).build().unwrap();
         (embedder.identity().hash, embedder.embed(Role::Query, &["otters"]).unwrap())
     };
     let folder = || FastEmbedderBuilder::from_folder(copy.path());
@@ -338,7 +338,7 @@ fn settings_out_of_range_are_named() {
     let builder = || FastEmbedderBuilder::from_folder(&model);
     let long = "otter ".repeat(510);
     for (builder, expected) in [
-        (builder().workers(0), "workers"),
+        (builder().sessions(0), "sessions"),
         (builder().threads(0), "threads"),
         (builder().max_length(513), "max_length"),
         (builder().max_length(7), "max_length"),
@@ -348,8 +348,8 @@ fn settings_out_of_range_are_named() {
         let error = builder.build().unwrap_err();
         assert!(matches!(error, Error::Setting { name, .. } if name == expected), "{error}");
     }
-    let many = builder().workers(999).threads(1).build().unwrap();
-    assert_eq!(many.max_workers(), thread::available_parallelism().unwrap().get());
+    let many = builder().sessions(999).threads(1).build().unwrap();
+    assert_eq!(many.max_concurrency(), thread::available_parallelism().unwrap().get());
 }
 
 #[test]
@@ -357,7 +357,7 @@ fn calls_from_rayon_workers_come_back() {
     let Some(model) = minilm() else { return };
     let (done, watch) = mpsc::channel();
     thread::spawn(move || {
-        let embedder = FastEmbedderBuilder::from_folder(model).workers(1).build().unwrap();
+        let embedder = FastEmbedderBuilder::from_folder(model).sessions(1).build().unwrap();
         let embed = |n: usize| embedder.embed(Role::Passage, &[TEXTS[n % TEXTS.len()]; 3]);
         let rows: usize = (0..100).into_par_iter().map(|n| embed(n).unwrap().len()).sum();
         done.send(rows).unwrap();

@@ -29,7 +29,7 @@ pub(crate) fn embed_many(embedder: passim::Result<FastEmbedder>) -> String {
     fs::write("/proc/self/clear_refs", "5").unwrap();
     let (vectors, report) = EmbedStage::new(&embedder).run(Role::Passage, &texts).unwrap();
     assert_eq!((vectors.len(), report.truncated), (TEXTS, 0));
-    format!("{resident} {} {}", field("VmHWM:"), embedder.max_workers())
+    format!("{resident} {} {}", field("VmHWM:"), embedder.max_concurrency())
 }
 
 fn field(name: &str) -> usize {

@@ -87,7 +87,7 @@ fn a_folder_says_what_its_model_is() {
     assert_eq!((embedder.dim(), embedder.max_tokens()), (64, Some(2_048 - 1)));
     let cores = thread::available_parallelism().unwrap().get();
     // With 4 heads, 21 runs of this length have room in 4 GiB.
-    assert_eq!(embedder.max_workers(), cores.min(21));
+    assert_eq!(embedder.max_concurrency(), cores.min(21));
     assert_eq!(embedder.embed(Role::Query, &[]).unwrap(), Vectors::empty(64));
 
     let whole = FastEmbedderBuilder::from_folder(copy.path()).max_length(4_096).build().unwrap();
@@ -119,7 +119,7 @@ fn texts() -> Vec<String> {
 fn the_same_bits_alone_in_any_batch_in_any_order_and_with_any_workers() {
     let Some(model) = qwen3() else { return };
     let open = |workers, threads| {
-        let builder = FastEmbedderBuilder::from_folder(&model).workers(workers);
+        let builder = FastEmbedderBuilder::from_folder(&model).sessions(workers);
         builder.threads(threads).build().unwrap()
     };
     let cores = thread::available_parallelism().unwrap().get();
@@ -261,7 +261,7 @@ fn settings_that_do_not_go_with_it_are_named() {
     let Some(model) = qwen3() else { return };
     let builder = || FastEmbedderBuilder::from_folder(&model);
     for (builder, expected) in [
-        (builder().workers(0), "workers"),
+        (builder().sessions(0), "sessions"),
         (builder().threads(0), "threads"),
         (builder().max_length(4_097), "max_length"),
         (builder().max_length(7), "max_length"),
@@ -309,9 +309,9 @@ fn memory_bounds_the_sessions_unless_their_number_is_set() {
     assert!(config.contains("4096"));
     fs::write(copy.path().join("config.json"), config.replace("4096", "32768")).unwrap();
     let builder = || FastEmbedderBuilder::from_folder(copy.path()).max_length(32_768);
-    assert_eq!(builder().build().unwrap().max_workers(), 1);
+    assert_eq!(builder().build().unwrap().max_concurrency(), 1);
     let cores = thread::available_parallelism().unwrap().get();
-    assert_eq!(builder().workers(cores).build().unwrap().max_workers(), cores);
+    assert_eq!(builder().sessions(cores).build().unwrap().max_concurrency(), cores);
 }
 
 /// Where `transformers` 5 writes what it wrote as `rope_theta` and `rope_scaling` before.
@@ -349,7 +349,7 @@ fn calls_from_rayon_workers_and_plain_threads_come_back() {
     let Some(model) = qwen3() else { return };
     let (done, watch) = mpsc::channel();
     thread::spawn(move || {
-        let open = || FastEmbedderBuilder::from_folder(&model).workers(1).threads(2);
+        let open = || FastEmbedderBuilder::from_folder(&model).sessions(1).threads(2);
         // Opened by a worker, too.
         let (embedder, _) = rayon::join(|| open().build().unwrap(), || open().build().unwrap());
         let embed = |n: usize| embedder.embed(Role::Passage, &[TEXTS[n % TEXTS.len()]; 3]);

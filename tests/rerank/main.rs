@@ -90,7 +90,7 @@ fn at_least_k_are_asked_about_and_equal_scores_keep_their_order() {
     // There are no more than forty, and of none no reranker is asked.
     assert_eq!(retriever.search(Query::new(QUESTION).k(10).rerank(1_000)).unwrap().len(), 10);
     assert_eq!(asked.load(Ordering::Relaxed), 50);
-    let none = Query::new(QUESTION).rerank(9).filter(Filter::by(|_, _| false));
+    let none = Query::new(QUESTION).rerank(9).filter(Filter::custom(|_, _| false));
     assert!(retriever.search(none).unwrap().is_empty());
 }
 
@@ -101,7 +101,7 @@ fn only_what_a_filter_allows_is_reranked() {
     retriever.add(articles()).unwrap();
     let even = |key: &str| key.parse::<usize>().is_ok_and(|n| n % 2 == 0);
     let query =
-        Query::new(QUESTION).k(3).rerank(40).filter(Filter::by(move |head, _| even(&head.key)));
+        Query::new(QUESTION).k(3).rerank(40).filter(Filter::custom(move |head, _| even(&head.key)));
     let hits = retriever.search(query).unwrap();
     assert_eq!(asked.load(Ordering::Relaxed), 20);
     let keys: Vec<_> = hits.iter().map(|hit| hit.article.as_str()).collect();

@@ -86,7 +86,7 @@ fn a_score_depends_on_its_pair_alone() {
     let passages = passages();
     let passages: Vec<&str> = passages.iter().map(String::as_str).collect();
     for folder in [&model, int8.path()] {
-        let build = |workers| FastRerankerBuilder::from_folder(folder).workers(workers).build();
+        let build = |workers| FastRerankerBuilder::from_folder(folder).sessions(workers).build();
         let (one, many) = (build(1).unwrap(), build(8).unwrap());
         assert_eq!(one.identity(), many.identity());
         let expected = one.score(QUESTION, &passages).unwrap();
@@ -169,7 +169,7 @@ fn wrong_files_and_settings_are_named() {
     let Some(model) = cross_encoder() else { return };
     let builder = || FastRerankerBuilder::from_folder(&model);
     for (builder, expected) in [
-        (builder().workers(0), "workers"),
+        (builder().sessions(0), "sessions"),
         (builder().threads(0), "threads"),
         (builder().max_length(18), "max_length"),
         (builder().max_length(513), "max_length"),

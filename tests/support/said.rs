@@ -38,7 +38,7 @@ impl Said {
             Self::Language(language) => Filter::language(language),
             Self::Key(key) => Filter::key(key),
             Self::KeyPrefix(prefix) => Filter::key_prefix(prefix),
-            Self::EvenKey => Filter::by(|head, _| head.key.len().is_multiple_of(2)),
+            Self::EvenKey => Filter::custom(|head, _| head.key.len().is_multiple_of(2)),
             Self::Not(part) => !part.filter(),
             Self::All(parts) => Filter::all(filters(&parts)),
             Self::Any(parts) => Filter::any(filters(&parts)),

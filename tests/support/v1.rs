@@ -33,7 +33,7 @@ pub const QUESTIONS: [&str; 4] = [
 /// The settings that the index is written and opened with.
 pub fn builder() -> RetrieverBuilder {
     let chunker = Chunker::default().max_tokens(24).overlap_sentences(1);
-    Retriever::builder().embedder(Tiny::default()).chunker(chunker).workers(1)
+    Retriever::builder().embedder(Tiny::default()).chunker(chunker).embed_threads(1)
 }
 
 /// Writes the index: a segment with a graph, articles of which are removed, and an exact one.

@@ -17,7 +17,7 @@ use std::{
 
 use cpu_time::ProcessTime;
 use hnsw_rs::prelude::{DistDot, Hnsw};
-use passim::{Effort, HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
+use passim::{SearchEffort, HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
 use rayon::ThreadPoolBuilder;
 use serde_json::{Value, json};
 
@@ -147,7 +147,7 @@ fn search_passim(
     ef: usize,
     k: usize,
 ) -> Result<Vec<passim::Neighbor>> {
-    let params = SearchParams { k, effort: Effort::Ef(ef), ..SearchParams::default() };
+    let params = SearchParams { k, effort: SearchEffort::Ef(ef), ..SearchParams::default() };
     Ok(index.search(query, &params)?.neighbors)
 }
 

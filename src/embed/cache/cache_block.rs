@@ -9,7 +9,7 @@ use super::recent::{Key, Origin};
 use crate::{
     Role,
     format::{
-        decode_error::{Refusal, require, require_version, u32_at, u64_at},
+        decode_error::{DecodeError, require, require_version, u32_at, u64_at},
         sections::short_sum,
     },
 };
@@ -50,7 +50,7 @@ pub(super) fn header() -> [u8; HEADER] {
 }
 
 /// Refuses a file that does not begin with a header that can be read.
-pub(super) fn check_header(bytes: &[u8]) -> Result<(), Refusal> {
+pub(super) fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
     require(bytes.starts_with(&MAGIC), "it does not begin as a cache of embeddings does")?;
     require(bytes.len() >= HEADER, "it is shorter than its header")?;
     require_version(u32_at(bytes, VERSION_AT), OLDEST..=NEWEST)?;

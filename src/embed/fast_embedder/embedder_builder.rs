@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use super::FastEmbedder;
 #[cfg(feature = "hub")]
 use super::embedding_models::{self, Quantization};
-use super::encoding::Recipe;
+use super::encoding::Encoding;
 #[cfg(feature = "qwen3")]
 use crate::onnx::CandleSession;
 #[cfg(feature = "hub")]
@@ -14,7 +14,8 @@ use crate::onnx::{fetch, fetch_shards, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Pooling, Result,
     onnx::{
-        self, EmbedSession, Engine, ModelFiles, Opening, Pool, Source, Tokens, opening_settings,
+        self, EmbedSession, Engine, ModelFiles, Pool, SessionOptions, Source, Tokens,
+        session_settings,
     },
 };
 
@@ -32,13 +33,13 @@ const ROOM: usize = 8;
 ///     .query_prefix("query: ")
 ///     .passage_prefix("passage: ")
 ///     .pooling(Pooling::Mean)
-///     .workers(2)
+///     .sessions(2)
 ///     .build()?;
 /// # Ok::<(), passim::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct FastEmbedderBuilder {
-    opening: Opening,
+    opening: SessionOptions,
     pooling: Option<Pooling>,
     query_prefix: Option<String>,
     passage_prefix: Option<String>,
@@ -75,7 +76,7 @@ impl FastEmbedderBuilder {
 
     fn new(source: Source) -> Self {
         Self {
-            opening: Opening::new(source),
+            opening: SessionOptions::new(source),
             pooling: None,
             query_prefix: None,
             passage_prefix: None,
@@ -84,7 +85,7 @@ impl FastEmbedderBuilder {
         }
     }
 
-    opening_settings!();
+    session_settings!();
 
     /// How token vectors become the vector of a text, instead of the model's own way.
     #[must_use]
@@ -158,7 +159,7 @@ impl FastEmbedderBuilder {
         let is_rounded = runs_alone || files.is_dynamically_quantized();
         let runs_alone = is_rounded || files.engine == Engine::Candle;
 
-        let sessions = self.sessions(&identity.name, files, &recipe)?;
+        let sessions = self.open_sessions(&identity.name, files, &recipe)?;
         let tried = sessions.run(|session| try_out(session, expected));
         let (tokens, dim) = tried.map_err(|source| onnx::unrunnable(&identity.name, source))?;
         let taken = tokens.special() + recipe.longest_prefix(&tokens)?;
@@ -192,22 +193,23 @@ impl FastEmbedderBuilder {
     }
 
     /// The sessions of a model, each with its threads.
-    fn sessions(
+    fn open_sessions(
         &self,
         name: &str,
         files: ModelFiles,
-        recipe: &Recipe,
+        recipe: &Encoding,
     ) -> Result<Pool<EmbedSession>> {
         #[cfg(feature = "qwen3")]
         if files.engine == Engine::Candle {
             let open = CandleSession::open;
             let length = recipe.max_length;
-            let (sessions, threads) = self.opening.sharing_sessions(name, files, length, open)?;
+            let (sessions, threads) =
+                self.opening.open_shared_sessions(name, files, length, open)?;
             let sessions = sessions.into_iter().map(EmbedSession::Candle).collect();
             return Pool::with_threads(sessions, threads);
         }
         let open = |files, settings: &_| EmbedSession::open(files, settings, recipe.pooling);
-        Pool::new(self.opening.sessions(name, files, recipe.max_length, open)?)
+        Pool::new(self.opening.open_sessions(name, files, recipe.max_length, open)?)
     }
 
     fn load(&self) -> Result<Loaded> {
@@ -253,9 +255,9 @@ impl FastEmbedderBuilder {
     }
 
     /// What the user set, else what the model wants.
-    fn recipe(&self, loaded: &Loaded) -> Result<Recipe> {
+    fn recipe(&self, loaded: &Loaded) -> Result<Encoding> {
         let prefix = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
-        Ok(Recipe {
+        Ok(Encoding {
             pooling: match self.pooling.or(loaded.pooling) {
                 Some(pooling) => pooling,
                 None => loaded.files.pooling()?,

@@ -4,7 +4,7 @@ use crate::{LongTexts, Pooling, Result, Role, onnx::Tokens};
 
 /// What vectors depend on beside the model's files.
 #[derive(Debug)]
-pub(super) struct Recipe {
+pub(super) struct Encoding {
     pub(super) pooling: Pooling,
     pub(super) query_prefix: String,
     pub(super) passage_prefix: String,
@@ -13,7 +13,7 @@ pub(super) struct Recipe {
     pub(super) long_texts: LongTexts,
 }
 
-impl Recipe {
+impl Encoding {
     pub(super) fn prefix(&self, role: Role) -> &str {
         match role {
             Role::Query => &self.query_prefix,

@@ -5,7 +5,7 @@ use std::ops::{Range, RangeInclusive};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
-    format::decode_error::{Refusal, require, require_version, u32_at, u64_at},
+    format::decode_error::{DecodeError, require, require_version, u32_at, u64_at},
     vector::kernel::Packing,
 };
 
@@ -82,12 +82,12 @@ pub(super) struct Layout {
 
 impl Layout {
     /// Checks the whole of `bytes`, but for what the vocabulary section holds.
-    pub(super) fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+    pub(super) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let hash = check_envelope(bytes)?;
         let dim = u32_at(bytes, DIM_AT) as usize;
         require(DIMS.contains(&dim), "dimension")?;
         let packing = Packing::of_bits(u32_at(bytes, BITS_AT));
-        let packing = packing.ok_or(Refusal::Corrupt("bits per value"))?;
+        let packing = packing.ok_or(DecodeError::Corrupt("bits per value"))?;
         let (rows, starts) = (u32_at(bytes, ROWS_AT), u32_at(bytes, STARTS_AT));
         require(rows > starts, "number of rows")?;
         let layout = Self {
@@ -102,7 +102,7 @@ impl Layout {
             codes: span(bytes, CODES_AT)?,
             rows,
             scales: span(bytes, SCALES_AT)?,
-            row_len: packing.row_len(dim).ok_or(Refusal::Corrupt("dimension"))?,
+            row_len: packing.row_len(dim).ok_or(DecodeError::Corrupt("dimension"))?,
         };
         layout.check_sections(bytes)?;
         Ok(layout)
@@ -126,7 +126,7 @@ impl Layout {
 
     /// Checks that the sections are all that is there, with one scale and one vector with a
     /// direction for every row.
-    fn check_sections(&self, bytes: &[u8]) -> Result<(), Refusal> {
+    fn check_sections(&self, bytes: &[u8]) -> Result<(), DecodeError> {
         let zeros = |range: Range<usize>| bytes[range].iter().all(|&byte| byte == 0);
         require(zeros(STARTS_AT + size_of::<u32>()..VOCABULARY_AT), "unused part of the header")?;
         require(zeros(NAME_END..HEADER_LEN), "unused part of the header")?;
@@ -151,7 +151,7 @@ impl Layout {
 }
 
 /// Checks magic, version and checksum; returns the hash of what the vectors depend on.
-fn check_envelope(bytes: &[u8]) -> Result<u128, Refusal> {
+fn check_envelope(bytes: &[u8]) -> Result<u128, DecodeError> {
     require(bytes.len() >= HEADER_LEN + CHECKSUM_LEN, "length")?;
     require(bytes.starts_with(&MAGIC), "magic")?;
     require_version(u32_at(bytes, VERSION_AT), OLDEST..=NEWEST)?;
@@ -166,34 +166,34 @@ fn check_envelope(bytes: &[u8]) -> Result<u128, Refusal> {
     Ok(hash)
 }
 
-fn text_rules(bytes: &[u8]) -> Result<TextRules, Refusal> {
+fn text_rules(bytes: &[u8]) -> Result<TextRules, DecodeError> {
     match u32_at(bytes, RULES_AT) {
         1 => Ok(TextRules::Composed),
         2 => Ok(TextRules::Uncased),
-        _ => Err(Refusal::Corrupt("text rules")),
+        _ => Err(DecodeError::Corrupt("text rules")),
     }
 }
 
-fn pooling(bytes: &[u8]) -> Result<Pooling, Refusal> {
+fn pooling(bytes: &[u8]) -> Result<Pooling, DecodeError> {
     match u32_at(bytes, POOLING_AT) {
         1 => Ok(Pooling::LogCount),
         2 => Ok(Pooling::Mean),
-        _ => Err(Refusal::Corrupt("pooling")),
+        _ => Err(DecodeError::Corrupt("pooling")),
     }
 }
 
 /// The section whose offset and length are written at `at`.
-fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, Refusal> {
+fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, DecodeError> {
     let body = (HEADER_LEN as u64, (bytes.len() - CHECKSUM_LEN) as u64);
     let (start, len) = (u64_at(bytes, at), u64_at(bytes, at + size_of::<u64>()));
     let end = start.checked_add(len).filter(|&end| start >= body.0 && end <= body.1);
     let found = end.and_then(|end| Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?));
     let found = found.filter(|found| found.start.is_multiple_of(ALIGN));
-    found.ok_or(Refusal::Corrupt("place of a section"))
+    found.ok_or(DecodeError::Corrupt("place of a section"))
 }
 
-fn name(bytes: &[u8]) -> Result<String, Refusal> {
+fn name(bytes: &[u8]) -> Result<String, DecodeError> {
     let name = std::str::from_utf8(&bytes[NAME_AT..NAME_END]).ok();
     let name = name.map(|name| name.trim_end_matches('\0')).filter(|name| !name.contains('\0'));
-    name.map(str::to_owned).ok_or(Refusal::Corrupt("name"))
+    name.map(str::to_owned).ok_or(DecodeError::Corrupt("name"))
 }

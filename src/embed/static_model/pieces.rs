@@ -8,10 +8,10 @@ use super::{
     piece_table::{MAX_PIECE, Place, Table},
     short_str::{SHORT, Short},
     viterbi::{Cut, is_inside},
-    word_cache::Memo,
+    word_cache::WordCache,
     word_scanner::{Words, split},
 };
-use crate::format::decode_error::{Refusal, require};
+use crate::format::decode_error::{DecodeError, require};
 
 /// Words that wait together.
 const QUEUED: usize = 16;
@@ -40,7 +40,7 @@ pub(super) struct Tokens {
     word: String,
     queue: Queue,
     cut: Cut,
-    memo: Memo,
+    memo: WordCache,
 }
 
 /// Short words, with their hashes, that wait until what is needed to find their pieces has come from memory.
@@ -69,7 +69,7 @@ impl Pieces {
         rules: TextRules,
         starts: u32,
         count: u32,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, DecodeError> {
         // Places in it have 32 bits; front coding makes at most 64 bytes of three.
         let longest = section.len().saturating_mul(MAX_PIECE);
         require(u32::try_from(longest).is_ok(), "length of the vocabulary")?;
@@ -86,11 +86,11 @@ impl Pieces {
 
     /// Takes the pieces of `rows` from the front of `section`, in strictly ascending order, each
     /// as: bytes shared with the one before, bytes that follow, cost, the bytes.
-    fn read_list(&mut self, section: &mut &[u8], rows: Range<u32>) -> Result<(), Refusal> {
+    fn read_list(&mut self, section: &mut &[u8], rows: Range<u32>) -> Result<(), DecodeError> {
         let mut piece = Vec::with_capacity(MAX_PIECE);
         for row in rows {
             let (shared, cost, rest) =
-                read_piece(section).ok_or(Refusal::Corrupt("a piece is cut off"))?;
+                read_piece(section).ok_or(DecodeError::Corrupt("a piece is cut off"))?;
             let ascends = piece.get(shared..).is_some_and(|replaced| replaced < rest);
             require(ascends && shared + rest.len() <= MAX_PIECE, "order or length of the pieces")?;
             piece.truncate(shared);

@@ -9,7 +9,7 @@ const MOST_PIECES: usize = 7;
 
 /// The pieces of words, each word in the place that its hash gives it, where it replaces another.
 #[derive(Default)]
-pub(super) struct Memo {
+pub(super) struct WordCache {
     entries: Vec<Entry>,
 }
 
@@ -24,7 +24,7 @@ struct Entry {
     pieces: u8,
 }
 
-impl Memo {
+impl WordCache {
     /// The rows of the pieces of `word`, which is not empty, if it is kept.
     #[inline]
     pub(super) fn get(&self, word: &[u8], hash: u64) -> Option<&[u32]> {
@@ -62,7 +62,7 @@ mod tests {
 
     #[test]
     fn a_word_is_found_until_another_takes_its_place() {
-        let mut memo = Memo::default();
+        let mut memo = WordCache::default();
         assert_eq!(memo.get(b"haus", 7), None);
         memo.put(b"hausboot", 7, &[1, 2]);
         assert_eq!(memo.get(b"hausboot", 7), Some(&[1, 2][..]));
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn what_is_too_long_is_not_kept() {
-        let mut memo = Memo::default();
+        let mut memo = WordCache::default();
         memo.put(&[b'a'; LONGEST], 1, &[0; MOST_PIECES]);
         memo.put(&[b'a'; LONGEST + 1], 2, &[0]);
         memo.put(&[b'a'; LONGEST + 256], 3, &[0]);

@@ -42,7 +42,7 @@ impl<E: Into<Cause>> From<E> for Failure {
 ///
 /// # Errors
 ///
-/// [`Error::Runtime`] with all that was tried if there is none.
+/// [`Error::OnnxRuntime`] with all that was tried if there is none.
 pub(super) fn first_that_opens<T>(
     places: Vec<PathBuf>,
     open: impl Fn(&Path) -> Result<T, Failure>,
@@ -65,7 +65,7 @@ pub(super) fn first_that_opens<T>(
             tried.push(library);
         }
     }
-    Err(Error::Runtime { needed: NEEDED, tried, source: told.cause })
+    Err(Error::OnnxRuntime { needed: NEEDED, tried, source: told.cause })
 }
 
 /// Places to look at, in order: what the user set, beside the program, where the system's
@@ -202,7 +202,7 @@ mod tests {
             let failed = |cause: &str| Failure { found: library.exists(), cause: cause.into() };
             Err::<(), _>(failed(if library == text { "no library" } else { "not there" }))
         };
-        let Err(Error::Runtime { tried, source, .. }) = first_that_opens(places.clone(), open)
+        let Err(Error::OnnxRuntime { tried, source, .. }) = first_that_opens(places.clone(), open)
         else {
             panic!("something was opened")
         };

@@ -9,7 +9,9 @@ use super::reranker_models;
 use crate::onnx::{fetch, hub_reranker};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Result,
-    onnx::{self, ModelFiles, Opening, Pool, RerankSession, Source, Tokens, opening_settings},
+    onnx::{
+        self, ModelFiles, Pool, RerankSession, SessionOptions, Source, Tokens, session_settings,
+    },
 };
 
 /// The least room for question and passage together, in tokens, of which a question may take
@@ -26,13 +28,13 @@ const ROOM: usize = 16;
 /// let reranker = FastRerankerBuilder::from_folder("models/my-cross-encoder")
 ///     .max_length(512)
 ///     .long_texts(LongTexts::Cut)
-///     .workers(2)
+///     .sessions(2)
 ///     .build()?;
 /// # Ok::<(), passim::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct FastRerankerBuilder {
-    opening: Opening,
+    opening: SessionOptions,
     long_texts: LongTexts,
 }
 
@@ -49,10 +51,10 @@ impl FastRerankerBuilder {
     }
 
     fn new(source: Source) -> Self {
-        Self { opening: Opening::new(source), long_texts: LongTexts::default() }
+        Self { opening: SessionOptions::new(source), long_texts: LongTexts::default() }
     }
 
-    opening_settings!();
+    session_settings!();
 
     /// Length of the model's input in tokens, question, passage and special tokens together,
     /// instead of its own.
@@ -92,7 +94,7 @@ impl FastRerankerBuilder {
         // Sessions read them from the file.
         files.forget_weights();
         let open = |files: ModelFiles, settings: &_| RerankSession::open(&files, settings);
-        let sessions = self.opening.sessions(&identity.name, files, max_length, open)?;
+        let sessions = self.opening.open_sessions(&identity.name, files, max_length, open)?;
         let (tokens, sessions) = tried_out(sessions).map_err(unrunnable)?;
         let room = "enough for special tokens and 16 tokens of text";
         Error::check_setting("max_length", max_length, tokens.special() + ROOM.., room)?;

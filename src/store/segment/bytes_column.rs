@@ -2,13 +2,13 @@
 
 use crate::format::{
     column::Array,
-    decode_error::{Refusal, require},
+    decode_error::{DecodeError, require},
     sections::{Part, Sections, Tag, short_sum},
 };
 
 /// Byte strings by number, from 0.
 #[derive(Debug)]
-pub(crate) struct Blobs {
+pub(crate) struct BytesColumn {
     bytes: Array<u8>,
     /// Where each of them ends.
     ends: Array<u64>,
@@ -23,7 +23,7 @@ pub(crate) struct BlobTags {
     pub(crate) sums: Tag,
 }
 
-/// Blobs that are being gathered.
+/// BytesColumn that are being gathered.
 #[derive(Debug, Default)]
 pub(crate) struct BlobsDraft {
     bytes: Vec<u8>,
@@ -38,20 +38,20 @@ impl BlobsDraft {
         self.sums.push(short_sum(&[blob]));
     }
 
-    pub(crate) fn seal(self) -> Blobs {
-        Blobs { bytes: self.bytes.into(), ends: self.ends.into(), sums: self.sums.into() }
+    pub(crate) fn seal(self) -> BytesColumn {
+        BytesColumn { bytes: self.bytes.into(), ends: self.ends.into(), sums: self.sums.into() }
     }
 }
 
-impl Blobs {
+impl BytesColumn {
     /// The blobs in `sections`; nothing of them is looked at.
-    pub(crate) fn open(sections: &Sections, tags: BlobTags) -> Result<Self, Refusal> {
+    pub(crate) fn open(sections: &Sections, tags: BlobTags) -> Result<Self, DecodeError> {
         let bytes = sections.array(tags.bytes)?;
         Ok(Self { bytes, ends: sections.array(tags.ends)?, sums: sections.array(tags.sums)? })
     }
 
     /// Refuses blobs that are not `len` or do not follow each other.
-    pub(crate) fn check(&self, len: usize) -> Result<(), Refusal> {
+    pub(crate) fn check(&self, len: usize) -> Result<(), DecodeError> {
         let whole = self.ends.len() == len && self.sums.len() == len;
         require(whole, "it has another number of keys, titles or texts than of articles")?;
         let end = self.ends.last().copied().unwrap_or(0);

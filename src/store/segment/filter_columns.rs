@@ -10,7 +10,7 @@ use super::{Segment, segment_record::Head};
 use crate::{
     ArticleHead, Language, Result, RowSet, Value,
     search::filter::{Kind, Scalar, Test},
-    vector::as_rows,
+    vector::to_row,
 };
 
 /// All heads of a segment. Columns are built when a filter asks for them; there are no others
@@ -37,7 +37,7 @@ impl Segment {
     /// All heads, which are read when this is first called, and kept.
     pub(super) fn kept_heads(&self) -> Result<&KeptHeads> {
         self.directory()?;
-        let read = || KeptHeads::of((0..as_rows(self.articles())).map(|at| self.article_head(at)));
+        let read = || KeptHeads::of((0..to_row(self.articles())).map(|at| self.article_head(at)));
         Ok(self.heads_in_memory.get_or_init(read))
     }
 
@@ -103,7 +103,7 @@ impl Column {
         for equal in entries.chunk_by(|a, b| a.0 == b.0) {
             end += equal.len();
             values.push(equal[0].0.map(|text| Box::from(*text)));
-            ends.push(as_rows(end));
+            ends.push(to_row(end));
         }
         Self { values, ends, articles }
     }

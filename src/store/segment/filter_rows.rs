@@ -7,7 +7,7 @@ use super::{LiveSegment, Segment};
 use crate::{
     Result, RowSet,
     search::filter::{Closure, Expression, Filter, Kind},
-    vector::as_rows,
+    vector::to_row,
 };
 
 /// What a filter lets through, of the articles that it was resolved among.
@@ -74,7 +74,7 @@ impl Segment {
     }
 
     fn resolved_any<'f>(&self, parts: &'f [Expression], within: &RowSet) -> Result<Resolved<'f>> {
-        let (mut found, mut rest) = (RowSet::none(as_rows(self.articles())), Vec::new());
+        let (mut found, mut rest) = (RowSet::none(to_row(self.articles())), Vec::new());
         for part in keys_first(parts) {
             match self.resolved(part, &less(within, &found))? {
                 Resolved::Articles(articles) => found.union_with(&articles),
@@ -87,7 +87,7 @@ impl Segment {
 
     /// The articles of `within` that meet `condition`, which is one on articles.
     fn articles_that_meet(&self, condition: &Expression, within: &RowSet) -> Result<RowSet> {
-        let mut found = RowSet::none(as_rows(self.articles()));
+        let mut found = RowSet::none(to_row(self.articles()));
         if within.is_empty() {
             return Ok(found);
         }

@@ -6,10 +6,10 @@ use super::Segment;
 use crate::{
     GraphReport, HnswIndex, Result,
     format::{
-        decode_error::{Refusal, require},
+        decode_error::{DecodeError, require},
         sections::{Sections, Tag},
     },
-    vector::{as_rows, vectors::is_unit},
+    vector::{to_row, vectors::is_unit},
 };
 
 /// Sections that are read whole before the first article is: all but those whose pieces have
@@ -29,9 +29,9 @@ const DIRECTORY: [Tag; 9] = [
 /// The file of a segment, and which parts of it were found to be whole.
 pub(super) struct SegmentFile {
     pub(super) sections: Sections,
-    first_rows: OnceLock<Result<(), Refusal>>,
-    directory: OnceLock<Result<(), Refusal>>,
-    index: OnceLock<Result<(), Refusal>>,
+    first_rows: OnceLock<Result<(), DecodeError>>,
+    directory: OnceLock<Result<(), DecodeError>>,
+    index: OnceLock<Result<(), DecodeError>>,
 }
 
 impl SegmentFile {
@@ -43,8 +43,8 @@ impl SegmentFile {
     /// What `check` says, which is asked once.
     fn passed(
         &self,
-        gate: &OnceLock<Result<(), Refusal>>,
-        check: impl FnOnce() -> Result<(), Refusal>,
+        gate: &OnceLock<Result<(), DecodeError>>,
+        check: impl FnOnce() -> Result<(), DecodeError>,
     ) -> Result<()> {
         gate.get_or_init(check).map_err(|refusal| refusal.about(self.path()))
     }
@@ -78,14 +78,14 @@ impl Segment {
         file.passed(&file.first_rows, check).map(|()| &*self.first_rows)
     }
 
-    fn check_first_rows(&self) -> Result<(), Refusal> {
+    fn check_first_rows(&self) -> Result<(), DecodeError> {
         let begins = self.first_rows.first().map_or(self.passages.is_empty(), |first| *first == 0);
         let ends = self.first_rows.last().is_none_or(|last| *last <= self.len());
         let places = begins && ends && self.first_rows.is_sorted();
         require(places, "its passages do not belong to its articles")
     }
 
-    fn check_directory(&self) -> Result<(), Refusal> {
+    fn check_directory(&self) -> Result<(), DecodeError> {
         let articles = self.articles();
         self.keys.check(articles)?;
         self.heads.check(articles)?;
@@ -116,7 +116,7 @@ impl Segment {
             }
             last = Some(key);
         }
-        for at in 0..as_rows(self.articles()) {
+        for at in 0..to_row(self.articles()) {
             let article = self.article(at)?;
             for (row, passage) in self.rows_of(at)?.zip(self.passages_of(at, &article)?) {
                 self.cited(row, at, &passage)?;

@@ -8,8 +8,8 @@ use std::{
 
 use super::{Draft, Segment};
 use crate::{
-    Calibration, Cancel, Filter, Found, Hit, Result, RowSet, SearchParams, Vectors,
-    format::sections::FileId, lexical::Live, search::fusion::Scored, vector::as_rows,
+    Calibration, Cancel, Filter, Hit, Neighbors, Result, RowSet, SearchParams, Vectors,
+    format::sections::FileId, lexical::Live, search::fusion::Scored, vector::to_row,
 };
 
 /// A segment, less the articles that were removed from it.
@@ -61,7 +61,7 @@ impl LiveSegment {
     /// All of `segment`.
     pub(crate) fn all(segment: Arc<Segment>) -> Self {
         Self {
-            articles: Arc::new(RowSet::all(as_rows(segment.articles()))),
+            articles: Arc::new(RowSet::all(to_row(segment.articles()))),
             passages: Arc::new(RowSet::all(segment.len())),
             segment,
             calibration: None,
@@ -97,7 +97,7 @@ impl LiveSegment {
 
     /// The articles that were removed, in ascending order.
     pub(crate) fn removed_articles(&self) -> Vec<u32> {
-        let all = 0..as_rows(self.segment.articles());
+        let all = 0..to_row(self.segment.articles());
         all.filter(|at| !self.articles.contains(*at)).collect()
     }
 
@@ -155,7 +155,7 @@ impl LiveSegment {
         query: &[f32],
         params: &SearchParams,
         allowed: Option<&RowSet>,
-    ) -> Result<Found> {
+    ) -> Result<Neighbors> {
         let calibration = self.calibration();
         self.segment.search(query, &SearchParams { allowed, calibration, ..*params })
     }

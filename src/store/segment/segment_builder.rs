@@ -5,12 +5,12 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    ContentHash, NO_HEADING, PassageRow, Segment, TOLD, Words, bytes_column::BlobsDraft,
+    CONTEXT_VERSION, ContentHash, NO_HEADING, PassageRow, Segment, Words, bytes_column::BlobsDraft,
     segment_record::HeadRecord,
 };
 use crate::{
     Article, Chunker, Error, IndexChoice, Language, Passage, Result, Vectors,
-    format::sections::short_sum, vector::as_rows, work::Watch,
+    format::sections::short_sum, vector::to_row, work::WorkMonitor,
 };
 
 /// An article with its passages, in order.
@@ -18,12 +18,12 @@ use crate::{
 pub(crate) struct Chunked {
     pub(crate) article: Article,
     pub(crate) passages: Vec<Passage>,
-    pub(crate) told: Told,
+    pub(crate) told: ArticleDigest,
 }
 
 /// What an article says beside its text, and the hash of all that it says.
 #[derive(Clone, Debug)]
-pub(crate) struct Told {
+pub(crate) struct ArticleDigest {
     head: Vec<u8>,
     pub(crate) content: ContentHash,
     /// As it says itself, or as was found out.
@@ -41,7 +41,7 @@ pub(crate) struct Draft {
     passages: Vec<PassageRow>,
 }
 
-impl Told {
+impl ArticleDigest {
     /// By `article`, with how `chunker` cuts it in the hash.
     pub(crate) fn by(article: &Article, chunker: &Chunker) -> Result<Self> {
         // What was found out is no part of what it says.
@@ -58,14 +58,14 @@ impl Told {
     /// With the language of `article`, which these are of, found out if it does not say it.
     pub(crate) fn in_its_language(mut self, article: &Article) -> Result<Self> {
         if self.language.is_none() {
-            self.language = found_out(article);
+            self.language = detect_language(article);
             self.head = HeadRecord::bytes_of(article, self.language)?;
         }
         Ok(self)
     }
 }
 
-pub(super) fn found_out(article: &Article) -> Option<Language> {
+pub(super) fn detect_language(article: &Article) -> Option<Language> {
     crate::lexical::detect(&article.text)
 }
 
@@ -101,7 +101,7 @@ impl Draft {
     fn begin(&mut self, key: &str, content: ContentHash) {
         self.keys.push(key.as_bytes());
         self.contents.push(content);
-        self.first_rows.push(as_rows(self.passages.len()));
+        self.first_rows.push(to_row(self.passages.len()));
     }
 
     /// Seals what was put in; row `i` of `vectors`, and of `words`, belongs to the `i`th of all
@@ -111,15 +111,15 @@ impl Draft {
         vectors: Vectors,
         words: Words,
         choice: IndexChoice,
-        watch: Watch,
+        watch: WorkMonitor,
     ) -> Result<Segment> {
         if vectors.len() != self.passages.len() {
-            return Err(Error::Rows { expected: self.passages.len(), got: vectors.len() });
+            return Err(Error::VectorCount { expected: self.passages.len(), got: vectors.len() });
         }
         let vectors = Arc::new(vectors);
         let index = choice.build(Arc::clone(&vectors), watch)?;
         let keys = self.keys.seal();
-        let mut key_order: Vec<u32> = (0..as_rows(self.first_rows.len())).collect();
+        let mut key_order: Vec<u32> = (0..to_row(self.first_rows.len())).collect();
         key_order.sort_unstable_by_key(|at| keys.unchecked(*at as usize));
         Ok(Segment {
             keys,
@@ -159,6 +159,6 @@ fn row(article: &Article, passage: &Passage) -> Result<PassageRow> {
         number(passage.tokens)?,
         u32::from(passage.titled),
         short_sum(&[text, heading]),
-        TOLD,
+        CONTEXT_VERSION,
     ])
 }

@@ -2,15 +2,15 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use super::{LiveSegment, Segment, segment_builder::found_out};
+use super::{LiveSegment, Segment, segment_builder::detect_language};
 use crate::{
     Error, Language, Passage, Result,
     format::{
-        decode_error::{Refusal, require},
+        decode_error::{DecodeError, require},
         sections::{Part, Tag},
     },
     lexical::LexicalIndex,
-    vector::as_rows,
+    vector::to_row,
 };
 
 /// The lexical index of a segment, once it is needed.
@@ -140,12 +140,12 @@ impl Segment {
             require(rows, "its lexical index has another number of passages")?;
             Ok(Some(index))
         };
-        open().map_err(|refusal: Refusal| refusal.about(file.path()))
+        open().map_err(|refusal: DecodeError| refusal.about(file.path()))
     }
 
     fn words_of_texts(&self) -> Result<Known> {
         let (mut texts, mut damaged) = (Vec::with_capacity(self.len() as usize), Vec::new());
-        for at in 0..as_rows(self.articles()) {
+        for at in 0..to_row(self.articles()) {
             if let Ok(told) = self.told_of(at) {
                 texts.extend(told);
             } else {
@@ -161,7 +161,7 @@ impl Segment {
     fn told_of(&self, at: u32) -> Result<Vec<(String, Option<Language>)>> {
         let article = self.article(at)?;
         // A segment without words may name no language.
-        let language = self.head(at)?.language.or_else(|| found_out(&article));
+        let language = self.head(at)?.language.or_else(|| detect_language(&article));
         let passages = self.passages_of(at, &article)?;
         let told = |passage: &Passage| (passage.text_in_context(&article), language);
         Ok(passages.iter().map(told).collect())

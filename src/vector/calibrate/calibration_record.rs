@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::Step;
 use crate::{
     Calibration,
-    format::{codec, decode_error::Refusal},
+    format::{codec, decode_error::DecodeError},
 };
 
 /// What is stored of a [`Calibration`].
@@ -37,9 +37,9 @@ impl From<&Calibration> for CalibrationRecord {
 
 impl CalibrationRecord {
     /// The calibration, if it is one that can be measured.
-    pub(crate) fn checked(self) -> Result<Calibration, Refusal> {
+    pub(crate) fn checked(self) -> Result<Calibration, DecodeError> {
         let checked = self.calibration().filter(is_measured);
-        checked.ok_or(Refusal::Corrupt("a calibration is not one that can be measured"))
+        checked.ok_or(DecodeError::Corrupt("a calibration is not one that can be measured"))
     }
 
     fn calibration(self) -> Option<Calibration> {
@@ -72,7 +72,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{Effort, HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
+    use crate::{HnswIndex, HnswParams, SearchEffort, SearchParams, VectorIndex, Vectors};
 
     /// A graph of few links over so many vectors, and questions about them.
     fn graph(len: u16) -> (HnswIndex, Vectors) {
@@ -133,7 +133,7 @@ mod tests {
             if let Ok(calibration) = record.checked() {
                 let (graph, questions) = graph(300);
                 for k in [1, 5, 1_000] {
-                    let params = SearchParams { k, effort: Effort::Recall(target), calibration: Some(&calibration), ..SearchParams::default() };
+                    let params = SearchParams { k, effort: SearchEffort::Recall(target), calibration: Some(&calibration), ..SearchParams::default() };
                     prop_assert!(graph.search(questions.row(7), &params).is_ok());
                 }
             }

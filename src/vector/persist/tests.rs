@@ -8,13 +8,13 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
 use crate::{
-    Cancel, Effort, Error, HnswParams, IndexChoice, Route, RowSet,
+    Cancel, Error, HnswParams, IndexChoice, Route, RowSet, SearchEffort,
     format::{
         column::Map,
         sections::{Kind, header, padding},
     },
-    vector::as_rows,
-    work::Watch,
+    vector::to_row,
+    work::WorkMonitor,
 };
 
 const DIM: usize = 20;
@@ -53,7 +53,9 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
     let case = |(vectors, choice): (Vectors, IndexChoice)| {
         let vectors = Arc::new(vectors);
         Case {
-            index: choice.build(Arc::clone(&vectors), Watch::new(&Cancel::new(), None)).unwrap(),
+            index: choice
+                .build(Arc::clone(&vectors), WorkMonitor::new(&Cancel::new(), None))
+                .unwrap(),
             vectors,
         }
     };
@@ -94,26 +96,29 @@ struct Opened {
     _folder: TempDir,
 }
 
-fn opened(file: &[u8], record: &IndexRecord) -> Result<Opened, Refusal> {
+fn opened(file: &[u8], record: &IndexRecord) -> Result<Opened, DecodeError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     fs::write(&path, file).unwrap();
     let sections = Sections::open(Map::open(&path).unwrap(), Kind::Segment)?;
     let (values, sums) = (sections.array(Tag::Vectors)?, sections.array(Tag::VectorSums)?);
-    let vectors = Vectors::in_file(DIM, values, sums).ok_or(Refusal::Corrupt("vectors"))?;
+    let vectors = Vectors::in_file(DIM, values, sums).ok_or(DecodeError::Corrupt("vectors"))?;
     let index = SegmentIndex::open(record, &sections, Arc::new(vectors))?;
     index.check(&sections)?;
     Ok(Opened { index, sections, _folder: folder })
 }
 
 /// The answers to all `queries`, along the graph and past it, of all rows and of some.
-fn answers(index: &SegmentIndex, queries: impl Iterator<Item = Vec<f32>>) -> Vec<Result<Found>> {
-    let rows = as_rows(index.len());
+fn answers(
+    index: &SegmentIndex,
+    queries: impl Iterator<Item = Vec<f32>>,
+) -> Vec<Result<Neighbors>> {
+    let rows = to_row(index.len());
     let mut most = RowSet::all(rows);
     (0..rows).step_by(7).for_each(|row| _ = most.remove(row));
     let mut answers = Vec::new();
     for query in queries {
-        for effort in [Effort::Ef(16), Effort::Ef(96), Effort::Exact] {
+        for effort in [SearchEffort::Ef(16), SearchEffort::Ef(96), SearchEffort::Exact] {
             for allowed in [None, Some(&most)] {
                 let params = SearchParams { k: 10, effort, allowed, ..SearchParams::default() };
                 answers.push(index.search(&query, &params));
@@ -204,7 +209,8 @@ fn shapes_that_no_graph_has_are_refused() {
         opened(&file(parts), &IndexRecord::Graph(record)).err().unwrap()
     };
     for m in [0, 1, 256, u32::MAX] {
-        let Refusal::Corrupt(check) = refused(&parts, GraphRecord { m, ..record.clone() }) else {
+        let DecodeError::Corrupt(check) = refused(&parts, GraphRecord { m, ..record.clone() })
+        else {
             panic!("no version is at fault");
         };
         assert!(check.contains("`m`"), "{check}");
@@ -212,7 +218,7 @@ fn shapes_that_no_graph_has_are_refused() {
     let mut layers = record.layers.clone();
     layers.push(LayerRecord { points: 0, room: 3 });
     let refusal = refused(&parts, GraphRecord { layers, ..record.clone() });
-    assert_eq!(refusal, Refusal::Corrupt("a layer has no point"));
+    assert_eq!(refusal, DecodeError::Corrupt("a layer has no point"));
 
     for (tag, bytes) in &mut parts {
         let point = match tag {
@@ -222,7 +228,7 @@ fn shapes_that_no_graph_has_are_refused() {
         };
         bytes.truncate(bytes.len() - point);
     }
-    assert_eq!(refused(&parts, record), Refusal::Corrupt("it has links of other points"));
+    assert_eq!(refused(&parts, record), DecodeError::Corrupt("it has links of other points"));
 }
 
 proptest! {
@@ -292,7 +298,7 @@ proptest! {
         let Ok(opened) = opened(&flipped, &case.index.record()) else { return Ok(()) };
         let place = opened.sections.place(Tag::Vectors).unwrap();
         let in_vectors = place.contains(&at.index(sound.len()));
-        let is_padding = opened.sections.check_all() == Err(Refusal::Corrupt("it is not zero between sections"));
+        let is_padding = opened.sections.check_all() == Err(DecodeError::Corrupt("it is not zero between sections"));
         prop_assert!(in_vectors || is_padding);
         prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.by_codes));
         let right = answers(&case.index, case.queries());

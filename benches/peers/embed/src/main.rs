@@ -42,8 +42,8 @@ fn main() -> Result<()> {
 /// The one place that knows how passim is asked.
 fn passim(model: &Path, texts: &[&str], threads: usize) -> Result<(Vec<f32>, Value)> {
     let builder = FastEmbedderBuilder::from_folder(model).max_length(MAX_LENGTH);
-    let embedder = builder.workers(threads).threads(1).build()?;
-    let stage = EmbedStage::new(&embedder).workers(threads);
+    let embedder = builder.sessions(threads).threads(1).build()?;
+    let stage = EmbedStage::new(&embedder).embed_threads(threads);
     let (vectors, answer) = timed(texts, |texts| Ok(stage.run(Role::Passage, texts)?.0))?;
     Ok((vectors.as_slice().to_vec(), answer))
 }

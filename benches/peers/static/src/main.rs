@@ -59,7 +59,7 @@ fn passim(model: &Path, texts: &[&str], passes: u32) -> Result<Answer> {
 /// As the crate itself embeds passages.
 fn passim_stage(model: &Path, texts: &[&str], passes: u32) -> Result<Answer> {
     let (embedder, load) = loaded(|| Ok(StaticEmbedder::from_file(model)?))?;
-    let stage = EmbedStage::new(&embedder).workers(1);
+    let stage = EmbedStage::new(&embedder).embed_threads(1);
     let embed = |texts: &[&str]| Ok(stage.run(Role::Passage, texts)?.0);
     let (vectors, cpu) = timed(texts, passes, embed)?;
     Ok(Answer { rows: vectors.as_slice().to_vec(), load, cpu })
