@@ -28,7 +28,7 @@ mod varint;
 
 use crate::{
     Language,
-    format::{column::Array, decode_error::DecodeError},
+    format::{column::Column, decode_error::DecodeError},
 };
 
 use dictionary::Dictionary;
@@ -44,7 +44,7 @@ pub(crate) use statistics::{Live, Statistics};
 /// The inverted index of a segment's passages; row `i` is passage `i`.
 #[derive(Debug)]
 pub(crate) struct LexicalIndex {
-    bytes: Array<u8>,
+    bytes: Column<u8>,
     layout: Layout,
 }
 
@@ -60,7 +60,7 @@ impl LexicalIndex {
     ///
     /// [`DecodeError::Version`] if they have another layout; [`DecodeError::Corrupt`] if they have terms
     /// by another analysis, or are not a whole index.
-    pub(crate) fn open(bytes: Array<u8>) -> Result<Self, DecodeError> {
+    pub(crate) fn open(bytes: Column<u8>) -> Result<Self, DecodeError> {
         let layout = Layout::checked(&bytes)?;
         Ok(Self { bytes, layout })
     }

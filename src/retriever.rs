@@ -208,7 +208,7 @@ impl Retriever {
             let segments = self.merged()?;
             self.publish(segments)
         } else {
-            self.sync_again()
+            self.retry_fsync()
         }
     }
 
@@ -372,7 +372,7 @@ impl Retriever {
     }
 
     /// Makes a generation durable that could not be when it was published.
-    fn sync_again(&mut self) -> Result<u64> {
+    fn retry_fsync(&mut self) -> Result<u64> {
         if let Some(store) = self.store.as_mut().filter(|store| store.is_unsynced()) {
             store.make_durable()?;
         }

@@ -24,7 +24,7 @@ use crate::{
     Error, Result,
     format::{
         decode_error::DecodeError,
-        sections::{FileId, Kind, Part, Tag, header},
+        sections::{FileId, Kind, Section, Tag, header},
     },
 };
 use segment::{LiveSegment, Segment};
@@ -264,7 +264,7 @@ impl Store {
     fn write(
         &mut self,
         kind: Kind,
-        parts: &[Part],
+        parts: &[Section],
         written: &mut Vec<String>,
     ) -> Result<(String, FileId)> {
         let number = self.next_number;

@@ -205,16 +205,16 @@ fn checked(query: &[f32], dim: usize, params: &SearchParams) -> Result<Vec<f32>>
 }
 
 /// The most vectors in one index: a bit of their numbers is used otherwise.
-const MOST_ROWS: usize = 1 << 31;
+const MAX_ROWS: usize = 1 << 31;
 /// The most dimensions: sums of products of codes stay exact.
-const MOST_DIMENSIONS: usize = 1 << 16;
+const MAX_DIMENSIONS: usize = 1 << 16;
 
 /// Number of rows as the `u32` that indexes count with.
 fn row_count(vectors: &Vectors) -> Result<u32> {
     let check = |what, got, limit| {
         if got > limit { Err(Error::TooLarge { what, got, limit }) } else { Ok(()) }
     };
-    check("vectors in one index", vectors.len(), MOST_ROWS)?;
-    check("dimensions of an index", vectors.dim(), MOST_DIMENSIONS)?;
+    check("vectors in one index", vectors.len(), MAX_ROWS)?;
+    check("dimensions of an index", vectors.dim(), MAX_DIMENSIONS)?;
     Ok(to_row(vectors.len()))
 }

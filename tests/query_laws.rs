@@ -230,7 +230,7 @@ fn a_search_that_is_ended_says_so_in_all_modes() {
         let query = || Query::new(QUESTION).mode(mode).per_article(1).k(60);
         for ended in [query().time_limit(Duration::ZERO), query().cancel(&cancel)] {
             let hits = retriever.search(ended).unwrap();
-            assert!(hits.plan().ended && !hits.is_complete(), "{mode}");
+            assert!(hits.plan().interrupted && !hits.is_complete(), "{mode}");
         }
         let hits = retriever.search(query().time_limit(Duration::MAX)).unwrap();
         assert!(hits.is_complete(), "{mode}");

@@ -13,22 +13,22 @@ use std::{
 use memmap2::{Advice, Mmap};
 
 /// A file as bytes, read from the disk when they are looked at.
-pub(crate) struct Map {
+pub(crate) struct MappedFile {
     path: PathBuf,
     /// `None` for an empty file, which systems refuse to map.
     bytes: Option<Mmap>,
 }
 
-impl fmt::Debug for Map {
+impl fmt::Debug for MappedFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Map")
+        f.debug_struct("MappedFile")
             .field("path", &self.path)
             .field("len", &self.len())
             .finish_non_exhaustive()
     }
 }
 
-impl Map {
+impl MappedFile {
     /// Maps the file at `path`, which nobody changes or shortens as long as it is mapped: files
     /// of an index are written once, under a name of their own, and only ever removed.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
@@ -50,7 +50,7 @@ impl Map {
     }
 
     /// Asks the system to read nothing ahead: what is looked at is here and there.
-    pub(crate) fn read_here_and_there(&self, start: usize, len: usize) {
+    pub(crate) fn advise_random(&self, start: usize, len: usize) {
         self.advise(Advice::Random, start, len);
     }
 
@@ -65,7 +65,7 @@ impl Map {
     }
 }
 
-impl Deref for Map {
+impl Deref for MappedFile {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {

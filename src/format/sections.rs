@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::{
-    column::{Array, Map},
+    column::{Column, MappedFile},
     decode_error::{DecodeError, require, require_version, u32_at, u64_at},
 };
 
@@ -25,7 +25,7 @@ const KIND_AT: usize = 12;
 const NUMBER_AT: usize = 16;
 const LENGTH_AT: usize = 24;
 const COUNT_AT: usize = 32;
-const SPARE: Range<usize> = 36..56;
+const RESERVED: Range<usize> = 36..56;
 const CHECKSUM_AT: usize = 56;
 const HEADER: usize = 64;
 
@@ -34,7 +34,7 @@ const ENTRY: usize = 32;
 /// Where sections begin: at multiples of this.
 const ALIGNMENT: usize = 64;
 /// More sections than any version has.
-const MOST_SECTIONS: usize = 256;
+const MAX_SECTIONS: usize = 256;
 
 /// What a file is for; the numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,10 +100,10 @@ pub(crate) struct FileId {
 }
 
 /// A section that is to be written.
-pub(crate) type Part<'a> = (Tag, &'a [u8]);
+pub(crate) type Section<'a> = (Tag, &'a [u8]);
 
 /// Header and table of a file that holds `parts`, and which file that is.
-pub(crate) fn header(kind: Kind, number: u64, parts: &[Part]) -> (Vec<u8>, FileId) {
+pub(crate) fn header(kind: Kind, number: u64, parts: &[Section]) -> (Vec<u8>, FileId) {
     let mut end = HEADER + parts.len() * ENTRY;
     let mut table = Vec::with_capacity(end);
     for (tag, bytes) in parts {
@@ -162,7 +162,7 @@ pub(crate) fn short_sum(pieces: &[&[u8]]) -> u32 {
 /// not, until it is asked for.
 #[derive(Clone, Debug)]
 pub(crate) struct Sections {
-    map: Arc<Map>,
+    map: Arc<MappedFile>,
     id: FileId,
     table: Vec<Section>,
 }
@@ -176,7 +176,7 @@ struct Section {
 
 impl Sections {
     /// The sections of `map`, which must be a whole file of this `kind`.
-    pub(crate) fn open(map: Map, kind: Kind) -> Result<Self, DecodeError> {
+    pub(crate) fn open(map: MappedFile, kind: Kind) -> Result<Self, DecodeError> {
         let header =
             map.get(..HEADER).ok_or(DecodeError::Corrupt("it is shorter than its header"))?;
         require(header.starts_with(&MAGIC), "it does not begin as a file of an index does")?;
@@ -184,13 +184,16 @@ impl Sections {
         let length = u64_at(header, LENGTH_AT);
         require(length == map.len() as u64, "its length is not the one that was written")?;
         let count = u32_at(header, COUNT_AT) as usize;
-        require(count <= MOST_SECTIONS, "it says it has more sections than there are")?;
+        require(count <= MAX_SECTIONS, "it says it has more sections than there are")?;
         let table = map.get(HEADER..HEADER + count * ENTRY);
         let table = table.ok_or(DecodeError::Corrupt("it is shorter than its table"))?;
         let checksum = u64_at(header, CHECKSUM_AT);
         let sum = checksum_of(&header[..CHECKSUM_AT], table);
         require(sum == checksum, "the checksum of its header does not match")?;
-        require(header[SPARE].iter().all(|byte| *byte == 0), "its header is not zero where spare")?;
+        require(
+            header[RESERVED].iter().all(|byte| *byte == 0),
+            "its header is not zero where spare",
+        )?;
         let right_kind = u32_at(header, KIND_AT) == kind as u32;
         require(right_kind, "it is a file of an index, but of another kind")?;
         let id = FileId { number: u64_at(header, NUMBER_AT), length, checksum };
@@ -204,14 +207,14 @@ impl Sections {
     }
 
     /// The file itself.
-    pub(crate) fn map(&self) -> &Map {
+    pub(crate) fn map(&self) -> &MappedFile {
         &self.map
     }
 
     /// The numbers in a section; their checksum is not looked at.
-    pub(crate) fn array<T: Pod>(&self, tag: Tag) -> Result<Array<T>, DecodeError> {
+    pub(crate) fn array<T: Pod>(&self, tag: Tag) -> Result<Column<T>, DecodeError> {
         let bytes = self.section(tag)?.bytes.clone();
-        let numbers = Array::mapped(&self.map, bytes);
+        let numbers = Column::mapped(&self.map, bytes);
         numbers.ok_or(DecodeError::Corrupt("a section is not a whole number of values"))
     }
 
@@ -252,7 +255,7 @@ impl Sections {
 }
 
 impl Section {
-    fn check(&self, map: &Map) -> Result<(), DecodeError> {
+    fn check(&self, map: &MappedFile) -> Result<(), DecodeError> {
         let sum = xxh3_64(&map[self.bytes.clone()]);
         require(sum == self.checksum, "the checksum of a section does not match")
     }

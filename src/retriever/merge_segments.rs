@@ -22,9 +22,9 @@ const FACTORS: (usize, usize) = (2, 16);
 /// take long to build, so they are to be built more rarely.
 const FACTOR_BY_SIZE: usize = 1 << 19;
 /// A segment is sealed anew when more than one in this many of its passages is removed.
-const MOST_REMOVED: usize = 3;
+const MAX_REMOVED: usize = 3;
 /// So many small segments of checkpoints are joined.
-const MOST_SMALL: usize = 8;
+const MAX_SMALL: usize = 8;
 
 /// What merging goes by.
 #[derive(Clone, Copy, Debug)]
@@ -61,7 +61,7 @@ impl Size {
         let needs_graph = choice.builds_graph(self.passages) && self.params.is_none();
         let needs_none = choice == IndexChoice::Exact && self.params.is_some();
         let needs = needs_graph || needs_none || !self.has_words;
-        needs || (self.all - self.live) * MOST_REMOVED > self.all
+        needs || (self.all - self.live) * MAX_REMOVED > self.all
     }
 }
 
@@ -127,11 +127,11 @@ impl Retriever {
     /// one more takes time whenever an article is looked for.
     pub(super) fn join_small(&self) -> Result<Vec<LiveSegment>> {
         let mut segments = self.present();
-        let small = self.settings.checkpoint.saturating_mul(MOST_SMALL);
+        let small = self.settings.checkpoint.saturating_mul(MAX_SMALL);
         let is_small =
             |one: &&LiveSegment| !one.segment().has_graph() && Size::of(one).live < small;
         let last = segments.iter().rev().take_while(is_small).count();
-        if last < MOST_SMALL {
+        if last < MAX_SMALL {
             return Ok(segments);
         }
         let from = segments.len() - last;

@@ -1,11 +1,11 @@
 //! What a filter lets through, segment by segment.
 
-use super::{candidates::Part, filter::Kind};
+use super::{candidates::SegmentView, filter::Kind};
 use crate::{Error, Filter, Result, Searcher, store::segment::LiveSegment};
 
 impl Searcher {
     /// The segments, each with the rows that `filter` lets through.
-    pub(super) fn parts(&self, filter: Option<&Filter>) -> Result<Vec<Part<'_>>> {
+    pub(super) fn parts(&self, filter: Option<&Filter>) -> Result<Vec<SegmentView<'_>>> {
         filter.map_or(Ok(()), |filter| self.check_types(filter))?;
         let segments = self.snapshot.segments.iter();
         segments.map(|one| Ok((one, one.allowed_by(filter)?))).collect()

@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A segment with the rows that a search may return; all, if `None`.
-pub(super) type Part<'s> = (&'s LiveSegment, Option<Cow<'s, RowSet>>);
+pub(super) type SegmentView<'s> = (&'s LiveSegment, Option<Cow<'s, RowSet>>);
 
 /// A passage by the number of its part.
 #[derive(Clone, Copy, Debug)]

@@ -2,18 +2,18 @@
 
 use rustc_hash::FxHashMap;
 
-use super::candidates::{Candidate, Part};
+use super::candidates::{Candidate, SegmentView};
 use crate::{Query, Result, vector};
 
 /// The vectors of `found`, in that order.
-fn vectors<'s>(found: &[Candidate], parts: &[Part<'s>]) -> Result<Vec<&'s [f32]>> {
+fn vectors<'s>(found: &[Candidate], parts: &[SegmentView<'s>]) -> Result<Vec<&'s [f32]>> {
     found.iter().map(|one| parts[one.part as usize].0.vector(one.scored.row)).collect()
 }
 
 /// What a query keeps of a ranking, passage by passage.
 pub(super) struct Deduplicator<'q, 's> {
     query: &'q Query,
-    parts: &'q [Part<'s>],
+    parts: &'q [SegmentView<'s>],
     /// Passages kept of each article, which is told by its segment and its number there.
     of_article: FxHashMap<(u32, u32), usize>,
     /// Vectors of what was kept, if what repeats it is left out.
@@ -21,7 +21,7 @@ pub(super) struct Deduplicator<'q, 's> {
 }
 
 impl<'q, 's> Deduplicator<'q, 's> {
-    pub(super) fn new(query: &'q Query, parts: &'q [Part<'s>]) -> Self {
+    pub(super) fn new(query: &'q Query, parts: &'q [SegmentView<'s>]) -> Self {
         Self { query, parts, of_article: FxHashMap::default(), vectors: Vec::new() }
     }
 
@@ -72,7 +72,7 @@ pub(super) fn diversify(
     found: &[Candidate],
     (diversity, scale): (f32, f32),
     wanted: usize,
-    parts: &[Part],
+    parts: &[SegmentView],
 ) -> Result<Vec<Candidate>> {
     let vectors = vectors(found, parts)?;
     let mut closest = vec![f32::NEG_INFINITY; found.len()];

@@ -1,7 +1,7 @@
 //! What the scores of hits are made of.
 
 use super::{
-    candidates::{Candidate, Part},
+    candidates::{Candidate, SegmentView},
     lexical_candidates::Words,
 };
 use crate::{Explanation, Hit, Result};
@@ -25,7 +25,7 @@ pub(super) fn explain(hits: &mut [Hit], found: &[Candidate]) {
 pub(super) fn explain_words(
     hits: &mut [Hit],
     found: &[Candidate],
-    parts: &[Part],
+    parts: &[SegmentView],
     words: &Words,
 ) -> Result<()> {
     for (hit, Candidate { part, scored }) in hits.iter_mut().zip(found) {

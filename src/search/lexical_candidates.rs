@@ -3,7 +3,7 @@
 use std::{ops::Range, time::Instant};
 
 use super::{
-    candidates::{Candidate, Part, Ranking},
+    candidates::{Candidate, Ranking, SegmentView},
     fusion::Scored,
 };
 use crate::{
@@ -34,7 +34,7 @@ pub(crate) fn words_in(hit: &Hit, query: &Query) -> Result<Vec<Range<usize>>> {
 impl Words {
     /// Those of `question` in the corpus that `parts` are; what removed passages say does not
     /// count.
-    pub(super) fn of(parts: &[Part], question: &str) -> Result<Self> {
+    pub(super) fn of(parts: &[SegmentView], question: &str) -> Result<Self> {
         let terms = QueryTerms::of(question, &mut Analyzer::new()?);
         let indexes = parts.iter().map(|(segment, _)| segment.live_lexical());
         let statistics = Statistics::gather(&terms, indexes.collect::<Result<Vec<_>>>()?);
@@ -44,7 +44,7 @@ impl Words {
     /// The `params.k` passages whose words fit best.
     pub(super) fn best(
         &self,
-        parts: &[Part],
+        parts: &[SegmentView],
         params: &SearchParams,
         plan: &mut QueryPlan,
     ) -> Result<Ranking> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use super::{
-    candidates::{Candidate, Part, Ranking},
+    candidates::{Candidate, Ranking, SegmentView},
     diversify::{Deduplicator, diversify},
     explained,
     lexical_candidates::Words,
@@ -25,7 +25,7 @@ const MORE: usize = 4;
 pub(super) struct Search<'s> {
     pub(super) query: &'s Query,
     /// The segments, each with the rows that may be found.
-    pub(super) parts: Vec<Part<'s>>,
+    pub(super) parts: Vec<SegmentView<'s>>,
     /// Of length 1; empty if no vectors are compared.
     pub(super) vector: Cow<'s, [f32]>,
     /// There if words are compared.
@@ -71,7 +71,7 @@ impl Searcher {
 }
 
 /// The words of `query`, if words are compared.
-fn words(query: &Query, parts: &[Part], times: &mut Timings) -> Result<Option<Words>> {
+fn words(query: &Query, parts: &[SegmentView], times: &mut Timings) -> Result<Option<Words>> {
     if !query.mode.compares_words() {
         return Ok(None);
     }

@@ -12,8 +12,8 @@ use std::{
 use crate::{
     Error, Result,
     format::{
-        column::Map,
-        sections::{self, FileId, Kind, Part},
+        column::MappedFile,
+        sections::{self, FileId, Kind, Section},
     },
 };
 
@@ -72,9 +72,9 @@ impl Folder {
     }
 
     /// The file of this name; `None` if there is none.
-    pub(super) fn map(&self, name: &str) -> Result<Option<Map>> {
+    pub(super) fn map(&self, name: &str) -> Result<Option<MappedFile>> {
         let path = self.path_of(name);
-        match Map::open(&path) {
+        match MappedFile::open(&path) {
             Ok(map) => Ok(Some(map)),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(Error::read(&path)(error)),
@@ -87,7 +87,7 @@ impl Folder {
         name: &str,
         kind: Kind,
         number: u64,
-        parts: &[Part],
+        parts: &[Section],
     ) -> Result<FileId> {
         let path = self.path_of(name);
         let (header, id) = sections::header(kind, number, parts);
@@ -105,7 +105,13 @@ impl Folder {
         written.map(|()| id).map_err(Error::write(&path))
     }
 
-    fn write_to(&self, file: &File, path: &Path, header: &[u8], parts: &[Part]) -> io::Result<()> {
+    fn write_to(
+        &self,
+        file: &File,
+        path: &Path,
+        header: &[u8],
+        parts: &[Section],
+    ) -> io::Result<()> {
         let mut writer = BufWriter::new(file);
         self.step(Step::Write, &[path])?;
         writer.write_all(header)?;

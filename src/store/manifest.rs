@@ -55,7 +55,7 @@ struct ManifestRecord<'a> {
     max_tokens: u64,
     overlap_sentences: u64,
     context: bool,
-    index: IndexRecord,
+    index: IndexChoiceRecord,
     #[serde(borrow, deserialize_with = "codec::list")]
     probes: Vec<ProbeRecord<'a>>,
     #[serde(deserialize_with = "codec::list")]
@@ -71,7 +71,7 @@ struct ProbeRecord<'a> {
 }
 
 #[derive(Serialize, Deserialize)]
-enum IndexRecord {
+enum IndexChoiceRecord {
     Exact,
     Hnsw { m: u64, ef_construction: u64 },
     Auto { m: u64, ef_construction: u64 },
@@ -178,7 +178,7 @@ impl ManifestRecord<'_> {
     }
 }
 
-impl From<IndexChoice> for IndexRecord {
+impl From<IndexChoice> for IndexChoiceRecord {
     fn from(choice: IndexChoice) -> Self {
         let numbers = |params: HnswParams| (params.m as u64, params.ef_construction as u64);
         match choice {
@@ -195,7 +195,7 @@ impl From<IndexChoice> for IndexRecord {
     }
 }
 
-impl IndexRecord {
+impl IndexChoiceRecord {
     fn checked(self) -> Option<IndexChoice> {
         let params = |m: u64, ef_construction: u64| {
             let ef_construction = usize::try_from(ef_construction).ok()?;

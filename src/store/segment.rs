@@ -25,9 +25,9 @@ use crate::{
     Vectors,
     format::{
         codec,
-        column::{Array, Map},
+        column::{Column, MappedFile},
         decode_error::{DecodeError, require},
-        sections::{FileId, Kind, Part, Sections, Tag},
+        sections::{FileId, Kind, Section, Sections, Tag},
     },
     vector::{SegmentIndex, to_row},
 };
@@ -63,13 +63,13 @@ pub(crate) type ContentHash = [u64; 2];
 pub(crate) struct Segment {
     keys: BytesColumn,
     /// The articles in the order of their keys.
-    key_order: Array<u32>,
+    key_order: Column<u32>,
     heads: BytesColumn,
     texts: BytesColumn,
-    contents: Array<ContentHash>,
+    contents: Column<ContentHash>,
     /// Row of the first passage of every article.
-    first_rows: Array<u32>,
-    passages: Array<PassageRow>,
+    first_rows: Column<u32>,
+    passages: Column<PassageRow>,
     vectors: Arc<Vectors>,
     index: SegmentIndex,
     words: Words,
@@ -91,7 +91,7 @@ impl fmt::Debug for Segment {
 
 impl Segment {
     /// The segment in a file; what is in it is read when it is needed.
-    pub(crate) fn open(map: Map) -> Result<Self> {
+    pub(crate) fn open(map: MappedFile) -> Result<Self> {
         let path = map.path().to_owned();
         let open = |map| {
             let sections = Sections::open(map, Kind::Segment)?;
@@ -109,7 +109,7 @@ impl Segment {
         let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, sums));
         let vectors = Arc::new(vectors.ok_or(DecodeError::Corrupt("its vectors are not whole"))?);
         let place = sections.place(Tag::Vectors)?;
-        sections.map().read_here_and_there(place.start, place.len());
+        sections.map().advise_random(place.start, place.len());
         let segment = Self {
             keys: BytesColumn::open(&sections, KEYS)?,
             key_order: sections.array(Tag::KeyOrder)?,
@@ -139,7 +139,7 @@ impl Segment {
     }
 
     /// The record and all columns, to be written with [`Kind::Segment`].
-    pub(crate) fn with_parts<T>(&self, write: impl FnOnce(&[Part]) -> Result<T>) -> Result<T> {
+    pub(crate) fn with_parts<T>(&self, write: impl FnOnce(&[Section]) -> Result<T>) -> Result<T> {
         let record = SegmentRecord {
             articles: self.articles() as u64,
             passages: u64::from(self.len()),
@@ -148,7 +148,7 @@ impl Segment {
         };
         let record = codec::encode(&record, "bytes in the record of a segment")?;
         let sums = self.vectors.sums();
-        let mut parts: Vec<Part> = vec![(Tag::Record, &record)];
+        let mut parts: Vec<Section> = vec![(Tag::Record, &record)];
         parts.extend(self.keys.parts(KEYS));
         parts.push((Tag::KeyOrder, self.key_order.as_bytes()));
         parts.extend(self.heads.parts(HEADS));
@@ -159,7 +159,7 @@ impl Segment {
         parts.push((Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
         parts.push((Tag::VectorSums, sums.as_bytes()));
         parts.extend(self.index.parts());
-        parts.extend(self.words_part()?);
+        parts.extend(self.words_section()?);
         write(&parts)
     }
 

@@ -180,7 +180,7 @@ impl<'t> Blocks<'t> {
     fn is_heading_of_long_line(&self) -> bool {
         let next = self.ahead.body;
         is_short_title(self.line.body)
-            && next.len() > 2 * MOST_TITLE_BYTES
+            && next.len() > 2 * MAX_TITLE_BYTES
             && next.starts_with(|c: char| c.is_uppercase() || c.is_numeric() || is_opener(c))
     }
 
@@ -223,7 +223,7 @@ impl Iterator for Blocks<'_> {
 impl FusedIterator for Blocks<'_> {}
 
 /// Longest heading that is not marked as one, in bytes.
-const MOST_TITLE_BYTES: usize = 80;
+const MAX_TITLE_BYTES: usize = 80;
 
 /// What the beginning of a line shows about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -333,7 +333,7 @@ fn ends_clause(line: &str) -> bool {
 
 /// Whether a line can be a heading: short, begun like one, without a stop.
 fn is_short_title(line: &str) -> bool {
-    line.len() <= MOST_TITLE_BYTES
+    line.len() <= MAX_TITLE_BYTES
         && line
             .trim_start_matches(is_opener)
             .starts_with(|c: char| c.is_uppercase() || c.is_numeric())

@@ -5,7 +5,7 @@ use super::marks::{is_dash, is_opener, is_symbol};
 use super::unicode::is_space;
 
 /// How many opening marks, dashes and ellipses are passed before the first word.
-const MOST_MARKS: usize = 8;
+const MAX_MARKS: usize = 8;
 
 /// The first character of what follows that tells something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ impl<'t> Follow<'t> {
 /// `text` from the first character on that is not an opening mark, a dash, an ellipsis or white space.
 fn skip_marks(text: &str) -> &str {
     let mut rest = text.trim_start_matches(is_space);
-    for _ in 0..MOST_MARKS {
+    for _ in 0..MAX_MARKS {
         let Some(c) = rest.chars().next() else { break };
         let after = &rest[c.len_utf8()..];
         let skipped = if is_opener(c) || c == '>' || c == '•' {

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::atom::{Atom, Cut};
 
 /// The most pieces of one passage: what keeps the time linear if pieces have next to no tokens.
-const MOST_ATOMS: usize = 512;
+const MAX_ATOMS: usize = 512;
 
 /// Cuts `atoms` into runs of at most `room(first)` tokens, where `first` is the
 /// number of the first piece; only a run of one piece may be longer.
@@ -31,7 +31,7 @@ pub(super) fn pack(
     for from in 0..atoms.len() {
         let first = overlap_start(atoms, from, overlap);
         let room = room(first);
-        for to in from + 1..=atoms.len().min(from + MOST_ATOMS) {
+        for to in from + 1..=atoms.len().min(from + MAX_ATOMS) {
             let tokens = ends[to] - ends[first];
             if tokens > room && to > from + 1 {
                 break;

@@ -8,7 +8,7 @@ use super::unicode::is_space;
 const LONGEST: usize = 64;
 
 /// The most parts of an abbreviation (`i. d. R.` has three).
-const MOST_PARTS: usize = 4;
+const MAX_PARTS: usize = 4;
 
 /// A token with a stop after it.
 #[derive(Clone, Copy, Debug)]
@@ -82,10 +82,10 @@ impl<'t> Token<'t> {
         let mut before = (self.head, self.text);
         let mut key = String::new();
         let mut longest = None;
-        for _ in 0..MOST_PARTS {
+        for _ in 0..MAX_PARTS {
             let (head, text) = before;
             let part = last_letters(text);
-            if part.is_empty() || part.len() > LONGEST / MOST_PARTS {
+            if part.is_empty() || part.len() > LONGEST / MAX_PARTS {
                 break;
             }
             key.insert_str(0, part);

@@ -2,7 +2,7 @@
 
 use super::{RowSet, kernel, to_row};
 use crate::format::{
-    column::Array,
+    column::Column,
     decode_error::{DecodeError, require},
 };
 
@@ -11,8 +11,8 @@ use crate::format::{
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Links {
     room: usize,
-    counts: Array<u16>,
-    targets: Array<u32>,
+    counts: Column<u16>,
+    targets: Column<u32>,
 }
 
 /// The links of some points, for reading.
@@ -43,8 +43,8 @@ impl Links {
     /// The links of `counts.len()` points, of which each has room for `room`.
     pub(super) fn stored(
         room: usize,
-        counts: Array<u16>,
-        targets: Array<u32>,
+        counts: Column<u16>,
+        targets: Column<u32>,
     ) -> Result<Self, DecodeError> {
         let fits = counts.len().checked_mul(room) == Some(targets.len());
         require(fits, "it has links of another number of points")?;
@@ -56,12 +56,12 @@ impl Links {
     }
 
     /// How many links every point has.
-    pub(super) fn counts(&self) -> &Array<u16> {
+    pub(super) fn counts(&self) -> &Column<u16> {
         &self.counts
     }
 
     /// Where the links lead, room after room.
-    pub(super) fn targets(&self) -> &Array<u32> {
+    pub(super) fn targets(&self) -> &Column<u32> {
         &self.targets
     }
 

@@ -11,9 +11,9 @@ use super::{
     to_row,
 };
 use crate::format::{
-    column::Array,
+    column::Column,
     decode_error::{DecodeError, require},
-    sections::{Part, Sections, Tag},
+    sections::{Section, Sections, Tag},
 };
 
 /// A navigable graph over points that are numbered from 0.
@@ -32,10 +32,10 @@ pub(super) struct Graph {
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Upper {
     extents: Vec<Extent>,
-    points: Array<u32>,
-    below: Array<u32>,
-    counts: Array<u16>,
-    targets: Array<u32>,
+    points: Column<u32>,
+    below: Column<u32>,
+    counts: Column<u16>,
+    targets: Column<u32>,
 }
 
 /// Where a layer is in the arrays.
@@ -188,7 +188,7 @@ impl Upper {
     }
 
     /// What is stored of the layers.
-    pub(super) fn parts(&self) -> [Part<'_>; 4] {
+    pub(super) fn parts(&self) -> [Section<'_>; 4] {
         [
             (Tag::LayerPoints, self.points.as_bytes()),
             (Tag::LayerBelow, self.below.as_bytes()),

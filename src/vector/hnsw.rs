@@ -23,7 +23,7 @@ use super::{
     space::{Full, Space},
     top_k::TopK,
 };
-use crate::{Cancel, Error, Neighbor, Result, Vectors, format::column::Array, work::WorkMonitor};
+use crate::{Cancel, Error, Neighbor, Result, Vectors, format::column::Column, work::WorkMonitor};
 
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -94,7 +94,7 @@ pub struct HnswIndex {
     pub(super) by_codes: bool,
     pub(super) graph: Graph,
     /// Points that the graph does not lead to, in ascending order; compared with every query.
-    pub(super) strays: Array<u32>,
+    pub(super) strays: Column<u32>,
     pub(super) params: HnswParams,
     pub(super) calibration: Option<Calibration>,
     pub(super) memories: ScratchPool,
@@ -154,7 +154,7 @@ impl HnswIndex {
             codes,
             by_codes,
             graph,
-            strays: Array::default(),
+            strays: Column::default(),
             params,
             calibration: None,
             memories: ScratchPool::default(),

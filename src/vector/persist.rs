@@ -19,7 +19,7 @@ use crate::{
     ExactIndex, HnswIndex, HnswParams, Neighbors, Result, SearchParams, VectorIndex, Vectors,
     format::{
         decode_error::{DecodeError, require},
-        sections::{Part, Sections, Tag},
+        sections::{Section, Sections, Tag},
     },
 };
 
@@ -85,7 +85,7 @@ impl SegmentIndex {
     }
 
     /// The sections to be stored; those of the vectors are not among them.
-    pub(crate) fn parts(&self) -> Vec<Part<'_>> {
+    pub(crate) fn parts(&self) -> Vec<Section<'_>> {
         match self {
             Self::Exact(index) => index.codes.parts().to_vec(),
             Self::Graph(index) => index.parts(),
@@ -166,7 +166,7 @@ impl HnswIndex {
         }
     }
 
-    fn parts(&self) -> Vec<Part<'_>> {
+    fn parts(&self) -> Vec<Section<'_>> {
         let Graph { upper, base } = &self.graph;
         let links =
             [(Tag::Links, base.targets().as_bytes()), (Tag::LinkCounts, base.counts().as_bytes())];

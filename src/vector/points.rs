@@ -7,9 +7,9 @@ use super::{adjacency::require_below, to_row};
 use crate::{
     Vectors,
     format::{
-        column::Array,
+        column::Column,
         decode_error::{DecodeError, require},
-        sections::{Part, Sections, Tag},
+        sections::{Section, Sections, Tag},
     },
 };
 
@@ -19,11 +19,11 @@ use crate::{
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Points {
     /// The first row of every point.
-    pub(super) rows: Array<u32>,
+    pub(super) rows: Column<u32>,
     /// The points that have further rows, with each of these, in ascending order.
-    further: Array<[u32; 2]>,
+    further: Column<[u32; 2]>,
     /// The point of every row.
-    of_rows: Array<u32>,
+    of_rows: Column<u32>,
 }
 
 /// Points, for reading.
@@ -103,7 +103,7 @@ impl Points {
     }
 
     /// What is stored of the points.
-    pub(super) fn parts(&self) -> [Part<'_>; 3] {
+    pub(super) fn parts(&self) -> [Section<'_>; 3] {
         [
             (Tag::Points, self.rows.as_bytes()),
             (Tag::PointsOfRows, self.of_rows.as_bytes()),

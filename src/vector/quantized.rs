@@ -9,9 +9,9 @@ use super::{
     to_row,
 };
 use crate::format::{
-    column::Array,
+    column::Column,
     decode_error::{DecodeError, require},
-    sections::{Part, Sections, Tag},
+    sections::{Section, Sections, Tag},
 };
 
 /// Unit vectors rounded to eight bits a value, each in steps of its own size.
@@ -23,11 +23,11 @@ use crate::format::{
 pub(super) struct Codes {
     shape: Shape,
     /// Codes plus 128, row after row.
-    blocks: Array<Block<u8>>,
+    blocks: Column<Block<u8>>,
     /// 1 / norm of the codes of every row.
-    inverse_norms: Array<f32>,
+    inverse_norms: Column<f32>,
     /// Distance of every vector from the direction of its codes.
-    chords: Array<f32>,
+    chords: Column<f32>,
 }
 
 /// What codes of vectors of one dimension have in common.
@@ -116,7 +116,7 @@ impl Codes {
     }
 
     /// What is stored of the codes.
-    pub(super) fn parts(&self) -> [Part<'_>; 3] {
+    pub(super) fn parts(&self) -> [Section<'_>; 3] {
         [
             (Tag::Codes, self.blocks.as_bytes()),
             (Tag::CodeNorms, self.inverse_norms.as_bytes()),

@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2, Axis};
 use super::kernel;
 use crate::{
     Error, Result,
-    format::{column::Array, decode_error::DecodeError, sections::short_sum},
+    format::{column::Column, decode_error::DecodeError, sections::short_sum},
 };
 
 /// Unit vectors: shape `[len, dim]`, `f32`, row-major, every row finite with L2 norm 1.
@@ -28,9 +28,9 @@ use crate::{
 pub struct Vectors {
     dim: usize,
     /// Whole rows, one after the other.
-    values: Array<f32>,
+    values: Column<f32>,
     /// Checksums of the rows, if they are those of a file.
-    sums: Option<Array<u32>>,
+    sums: Option<Column<u32>>,
 }
 
 impl PartialEq for Vectors {
@@ -57,13 +57,13 @@ impl Vectors {
     /// No vectors, of dimension `dim`.
     #[must_use]
     pub fn empty(dim: usize) -> Self {
-        Self { dim, values: Array::default(), sums: None }
+        Self { dim, values: Column::default(), sums: None }
     }
 
     /// The rows of a file, whose checksums are `sums`; `None` if there are not as many. No value
     /// is looked at: whoever needs a row that is surely right asks for a
     /// [checked](Self::checked_row) one.
-    pub(crate) fn in_file(dim: usize, values: Array<f32>, sums: Array<u32>) -> Option<Self> {
+    pub(crate) fn in_file(dim: usize, values: Column<f32>, sums: Column<u32>) -> Option<Self> {
         let fits =
             sums.len().checked_mul(dim) == Some(values.len()) && (dim > 0 || sums.is_empty());
         fits.then_some(Self { dim, values, sums: Some(sums) })
@@ -137,7 +137,7 @@ impl Vectors {
     }
 
     /// The checksum of every row: the low half of XXH3-64 of its values as little-endian bytes.
-    pub(crate) fn sums(&self) -> Array<u32> {
+    pub(crate) fn sums(&self) -> Column<u32> {
         self.sums.clone().unwrap_or_else(|| self.rows().map(sum_of).collect())
     }
 
@@ -306,25 +306,25 @@ mod tests {
         assert!(matches!(Vectors::concat(3, [&a]), Err(Error::Dimension { expected: 3, got: 2 })));
     }
 
-    fn in_file(dim: usize, values: Vec<f32>, sums: Array<u32>) -> Option<Vectors> {
+    fn in_file(dim: usize, values: Vec<f32>, sums: Column<u32>) -> Option<Vectors> {
         Vectors::in_file(dim, values.into(), sums)
     }
 
     #[test]
     fn rows_of_a_file_are_as_many_as_their_checksums() {
-        let sums = || Array::from(vec![1_u32, 2]);
+        let sums = || Column::from(vec![1_u32, 2]);
         assert_eq!(in_file(2, vec![0.0; 4], sums()).unwrap().len(), 2);
         for (dim, values, sums) in [
             (2, vec![0.0; 2], sums()),
             (2, vec![0.0; 5], sums()),
-            (2, vec![0.0; 4], Array::default()),
+            (2, vec![0.0; 4], Column::default()),
             (0, vec![], sums()),
-            (0, vec![0.0], Array::default()),
+            (0, vec![0.0], Column::default()),
             (usize::MAX, vec![0.0; 2], sums()),
         ] {
             assert!(in_file(dim, values, sums).is_none());
         }
-        assert!(in_file(0, vec![], Array::default()).unwrap().is_empty());
+        assert!(in_file(0, vec![], Column::default()).unwrap().is_empty());
     }
 
     #[test]

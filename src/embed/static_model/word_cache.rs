@@ -5,7 +5,7 @@ const ENTRIES: usize = 4096;
 /// Bytes of the longest word that is kept.
 const LONGEST: usize = 32;
 /// Most pieces of a word that is kept.
-const MOST_PIECES: usize = 7;
+const MAX_PIECES: usize = 7;
 
 /// The pieces of words, each word in the place that its hash gives it, where it replaces another.
 #[derive(Default)]
@@ -18,7 +18,7 @@ pub(super) struct WordCache {
 #[repr(align(64))]
 struct Entry {
     word: [u8; LONGEST],
-    rows: [u32; MOST_PIECES],
+    rows: [u32; MAX_PIECES],
     /// Bytes of the word; 0 where there is none.
     len: u8,
     pieces: u8,
@@ -36,7 +36,7 @@ impl WordCache {
     /// Keeps `word` with the `rows` of its pieces, unless either is too long.
     pub(super) fn put(&mut self, word: &[u8], hash: u64, rows: &[u32]) {
         let [Ok(len), Ok(pieces)] = [word.len(), rows.len()].map(u8::try_from) else { return };
-        if word.len() > LONGEST || rows.len() > MOST_PIECES {
+        if word.len() > LONGEST || rows.len() > MAX_PIECES {
             return;
         }
         // A model of which no word was cut takes no memory for it.
@@ -75,11 +75,11 @@ mod tests {
     #[test]
     fn what_is_too_long_is_not_kept() {
         let mut memo = WordCache::default();
-        memo.put(&[b'a'; LONGEST], 1, &[0; MOST_PIECES]);
+        memo.put(&[b'a'; LONGEST], 1, &[0; MAX_PIECES]);
         memo.put(&[b'a'; LONGEST + 1], 2, &[0]);
         memo.put(&[b'a'; LONGEST + 256], 3, &[0]);
-        memo.put(b"a", 4, &[0; MOST_PIECES + 1]);
-        assert_eq!(memo.get(&[b'a'; LONGEST], 1), Some(&[0; MOST_PIECES][..]));
+        memo.put(b"a", 4, &[0; MAX_PIECES + 1]);
+        assert_eq!(memo.get(&[b'a'; LONGEST], 1), Some(&[0; MAX_PIECES][..]));
         for (word, hash) in [(LONGEST + 1, 2), (LONGEST + 256, 3), (1, 4)] {
             assert_eq!(memo.get(&vec![b'a'; word], hash), None);
         }

@@ -1,18 +1,18 @@
 //! Pieces of bytes of any length, one behind the other, each with its checksum.
 
 use crate::format::{
-    column::Array,
+    column::Column,
     decode_error::{DecodeError, require},
-    sections::{Part, Sections, Tag, short_sum},
+    sections::{Section, Sections, Tag, short_sum},
 };
 
 /// Byte strings by number, from 0.
 #[derive(Debug)]
 pub(crate) struct BytesColumn {
-    bytes: Array<u8>,
+    bytes: Column<u8>,
     /// Where each of them ends.
-    ends: Array<u64>,
-    sums: Array<u32>,
+    ends: Column<u64>,
+    sums: Column<u32>,
 }
 
 /// The sections that blobs are in.
@@ -59,7 +59,7 @@ impl BytesColumn {
         require(ordered, "its keys, titles or texts do not follow each other")
     }
 
-    pub(crate) fn parts(&self, tags: BlobTags) -> [Part<'_>; 3] {
+    pub(crate) fn parts(&self, tags: BlobTags) -> [Section<'_>; 3] {
         [
             (tags.bytes, self.bytes.as_bytes()),
             (tags.ends, self.ends.as_bytes()),
@@ -69,7 +69,7 @@ impl BytesColumn {
 
     /// Blob `at`; `None` if its checksum does not match.
     pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
-        self.unchecked(at).filter(|blob| self.sums.get(at) == Some(&short_sum(&[blob])))
+        self.get_unverified(at).filter(|blob| self.sums.get(at) == Some(&short_sum(&[blob])))
     }
 
     /// Blob `at`; `None` if its checksum does not match, or it is not text.
@@ -78,7 +78,7 @@ impl BytesColumn {
     }
 
     /// Blob `at`, whatever it is.
-    pub(crate) fn unchecked(&self, at: usize) -> Option<&[u8]> {
+    pub(crate) fn get_unverified(&self, at: usize) -> Option<&[u8]> {
         let place = |end: &u64| usize::try_from(*end).ok();
         let start = if at == 0 { 0 } else { place(self.ends.get(at - 1)?)? };
         self.bytes.get(start..place(self.ends.get(at)?)?)

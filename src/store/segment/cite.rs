@@ -39,7 +39,7 @@ impl Segment {
         passage: &Passage,
     ) -> Result<(String, Option<String>)> {
         let read = || {
-            let article = self.texts.unchecked(at as usize)?;
+            let article = self.texts.get_unverified(at as usize)?;
             let text = article.get(passage.range.clone())?;
             let heading = match &passage.heading {
                 Some(range) => Some(article.get(range.clone())?),

@@ -120,7 +120,7 @@ impl Draft {
         let index = choice.build(Arc::clone(&vectors), watch)?;
         let keys = self.keys.seal();
         let mut key_order: Vec<u32> = (0..to_row(self.first_rows.len())).collect();
-        key_order.sort_unstable_by_key(|at| keys.unchecked(*at as usize));
+        key_order.sort_unstable_by_key(|at| keys.get_unverified(*at as usize));
         Ok(Segment {
             keys,
             key_order: key_order.into(),

@@ -7,7 +7,7 @@ use crate::{
     Error, Language, Passage, Result,
     format::{
         decode_error::{DecodeError, require},
-        sections::{Part, Tag},
+        sections::{Section, Tag},
     },
     lexical::LexicalIndex,
     vector::to_row,
@@ -97,7 +97,7 @@ impl Segment {
     }
 
     /// The section that it is written as.
-    pub(super) fn words_part(&self) -> Result<Option<Part<'_>>> {
+    pub(super) fn words_section(&self) -> Result<Option<Section<'_>>> {
         Ok(Some((Tag::Lexical, self.words_known()?.index.bytes())))
     }
 

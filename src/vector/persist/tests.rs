@@ -10,7 +10,7 @@ use super::*;
 use crate::{
     Cancel, Error, HnswParams, IndexChoice, Route, RowSet, SearchEffort,
     format::{
-        column::Map,
+        column::MappedFile,
         sections::{Kind, header, padding},
     },
     vector::to_row,
@@ -80,7 +80,7 @@ impl Case {
 }
 
 fn file(parts: &[OwnedPart]) -> Vec<u8> {
-    let parts: Vec<Part> = parts.iter().map(|(tag, bytes)| (*tag, &**bytes)).collect();
+    let parts: Vec<Section> = parts.iter().map(|(tag, bytes)| (*tag, &**bytes)).collect();
     let (mut file, _) = header(Kind::Segment, 7, &parts);
     for (_, bytes) in parts {
         file.extend(padding(file.len()));
@@ -100,7 +100,7 @@ fn opened(file: &[u8], record: &IndexRecord) -> Result<Opened, DecodeError> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     fs::write(&path, file).unwrap();
-    let sections = Sections::open(Map::open(&path).unwrap(), Kind::Segment)?;
+    let sections = Sections::open(MappedFile::open(&path).unwrap(), Kind::Segment)?;
     let (values, sums) = (sections.array(Tag::Vectors)?, sections.array(Tag::VectorSums)?);
     let vectors = Vectors::in_file(DIM, values, sums).ok_or(DecodeError::Corrupt("vectors"))?;
     let index = SegmentIndex::open(record, &sections, Arc::new(vectors))?;
