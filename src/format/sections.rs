@@ -164,11 +164,11 @@ pub(crate) fn short_sum(pieces: &[&[u8]]) -> u32 {
 pub(crate) struct Sections {
     map: Arc<MappedFile>,
     id: FileId,
-    table: Vec<Section>,
+    table: Vec<TableEntry>,
 }
 
 #[derive(Clone, Debug)]
-struct Section {
+struct TableEntry {
     tag: u32,
     bytes: Range<usize>,
     checksum: u64,
@@ -227,7 +227,7 @@ impl Sections {
 
     /// Looks at the checksums of the sections `tags`, those that there are.
     pub(crate) fn check(&self, tags: &[Tag]) -> Result<(), DecodeError> {
-        let asked = |section: &&Section| tags.iter().any(|tag| *tag as u32 == section.tag);
+        let asked = |section: &&TableEntry| tags.iter().any(|tag| *tag as u32 == section.tag);
         self.table.iter().filter(asked).try_for_each(|section| section.check(&self.map))
     }
 
@@ -248,13 +248,13 @@ impl Sections {
         Ok(self.section(tag)?.bytes.clone())
     }
 
-    fn section(&self, tag: Tag) -> Result<&Section, DecodeError> {
+    fn section(&self, tag: Tag) -> Result<&TableEntry, DecodeError> {
         let section = self.table.iter().find(|section| section.tag == tag as u32);
         section.ok_or(DecodeError::Corrupt("a section is missing"))
     }
 }
 
-impl Section {
+impl TableEntry {
     fn check(&self, map: &MappedFile) -> Result<(), DecodeError> {
         let sum = xxh3_64(&map[self.bytes.clone()]);
         require(sum == self.checksum, "the checksum of a section does not match")
@@ -263,9 +263,9 @@ impl Section {
 
 /// The entries of `table`. Each section begins at the first possible place after the one
 /// before, and the last one ends with the file.
-fn entries(table: &[u8], length: usize) -> Result<Vec<Section>, DecodeError> {
+fn entries(table: &[u8], length: usize) -> Result<Vec<TableEntry>, DecodeError> {
     let mut end = HEADER + table.len();
-    let mut sections: Vec<Section> = Vec::with_capacity(table.len() / ENTRY);
+    let mut sections: Vec<TableEntry> = Vec::with_capacity(table.len() / ENTRY);
     for entry in table.chunks_exact(ENTRY) {
         let start = end.next_multiple_of(ALIGNMENT);
         let placed = u64_at(entry, 8) == start as u64 && u32_at(entry, 4) == 0;
@@ -276,7 +276,7 @@ fn entries(table: &[u8], length: usize) -> Result<Vec<Section>, DecodeError> {
             usize::try_from(section_length).ok().and_then(|len| start.checked_add(len));
         let inside = section_end.filter(|end| *end <= length);
         end = inside.ok_or(DecodeError::Corrupt("a section goes beyond the end of the file"))?;
-        sections.push(Section { tag, bytes: start..end, checksum: u64_at(entry, 24) });
+        sections.push(TableEntry { tag, bytes: start..end, checksum: u64_at(entry, 24) });
     }
     require(end == length, "it goes on after its last section")?;
     Ok(sections)
