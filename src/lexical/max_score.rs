@@ -150,8 +150,8 @@ impl<'a> MaxScore<'a> {
     fn consider(&mut self, row: u32, mut sum: f32) {
         self.scored += 1;
         let least = self.best.least();
-        let others = self.cursors.iter_mut().zip(&self.suffix_bounds).skip(self.essential);
-        for (cursor, suffix_bound) in others {
+        let others = self.cursors[self.essential..].iter_mut();
+        for (cursor, suffix_bound) in others.zip(&self.suffix_bounds[self.essential..]) {
             if (sum + suffix_bound) * SLACK < least {
                 return;
             }

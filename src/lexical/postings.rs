@@ -327,7 +327,8 @@ impl<'a> PostingCursor<'a> {
             self.skip_blocks(row);
             self.next_block();
         }
-        self.at += self.rows[self.at..].partition_point(|other| *other < row);
+        // A search of all of them has a constant length, which makes it faster.
+        self.at = self.rows.partition_point(|other| *other < row);
         // Only the tail may end before `row`, and END follows it.
         debug_assert!(self.at < BLOCK);
     }
@@ -340,7 +341,7 @@ impl<'a> PostingCursor<'a> {
             let stop = if self.rows[BLOCK - 1] < end {
                 BLOCK
             } else {
-                self.at + self.rows[self.at..].partition_point(|row| *row < end)
+                self.rows.partition_point(|row| *row < end)
             };
             let rows = &self.rows[self.at..stop];
             for (&row, &tf) in rows.iter().zip(&self.tfs[self.at..stop]) {

@@ -75,9 +75,11 @@ fn never() -> bool {
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 fn scores_by_definition(passages: &[(String, Option<Language>)], terms: &QueryTerms) -> Vec<f32> {
     let mut analyzer = Analyzer::new().unwrap();
-    let (mut counts, mut lengths) = (Vec::new(), Vec::new());
+    let mut counts = Vec::new();
+    let mut lengths = Vec::new();
     for (text, language) in passages {
-        let (mut count, mut length) = (BTreeMap::<String, u32>::new(), 0);
+        let mut count = BTreeMap::<String, u32>::new();
+        let mut length = 0;
         analyzer.terms(text, *language, |term, _, _| {
             *count.entry(term.to_owned()).or_default() += 1;
             length += 1;
@@ -114,7 +116,8 @@ proptest! {
         passages in passages(300), question in question(), n in prop_oneof![0_usize..8, 0_usize..400],
         removed in prop::option::of(prop::collection::vec(0_u32..300, 0..200)),
     ) {
-        let (index, terms) = (build(&passages), terms(&question));
+        let index = build(&passages);
+        let terms = terms(&question);
         let statistics = gather(&terms, [&index]);
         let rows: Vec<u32> = (0..index.len()).collect();
         let scores = index.scores(&terms, &statistics, &rows);
@@ -145,7 +148,8 @@ proptest! {
 
     #[test]
     fn scores_are_those_of_the_texts(passages in passages(40), question in question()) {
-        let (index, terms) = (build(&passages), terms(&question));
+        let index = build(&passages);
+        let terms = terms(&question);
         let statistics = gather(&terms, [&index]);
         let rows: Vec<u32> = (0..index.len()).collect();
         let scores = index.scores(&terms, &statistics, &rows);
@@ -158,7 +162,8 @@ proptest! {
     fn segments_do_not_change_scores(
         passages in passages(100), question in question(), cut in 0_usize..100,
     ) {
-        let (whole, terms) = (build(&passages), terms(&question));
+        let whole = build(&passages);
+        let terms = terms(&question);
         let cut = cut.min(passages.len());
         let parts = [build(&passages[..cut]), build(&passages[cut..])];
         let statistics = gather(&terms, &parts);
@@ -176,7 +181,8 @@ proptest! {
         passages in passages(300), question in question(),
         removed in prop::collection::btree_set(0_u32..300, 0..300),
     ) {
-        let (whole, terms) = (build(&passages), terms(&question));
+        let whole = build(&passages);
+        let terms = terms(&question);
         let removed: Vec<u32> = removed.into_iter().filter(|row| *row < whole.len()).collect();
         let (kept, live): (Vec<_>, Vec<u32>) = passages.into_iter().zip(0..)
             .filter(|(_, row)| !removed.contains(row)).unzip();
@@ -276,7 +282,8 @@ fn long_passages_are_indexed() {
 fn a_search_can_be_stopped() {
     let passages: Vec<_> =
         (0..9_000).map(|_| ("Haus".to_owned(), Some(Language::German))).collect();
-    let (index, terms) = (build(&passages), terms("Haus"));
+    let index = build(&passages);
+    let terms = terms("Haus");
     let statistics = gather(&terms, [&index]);
     let stopped = index.best(&terms, &statistics, 10_000, None, || true);
     assert!((1..9_000).contains(&stopped.rows.len()), "{}", stopped.rows.len());
@@ -395,7 +402,8 @@ fn lists_as_long_as_their_blocks() {
         let text = |row: u32| if row.is_multiple_of(3) { "Haus und Hof" } else { "ein Hof" };
         let passages: Vec<_> =
             (0..3 * len).map(|row| (text(row).to_owned(), Some(Language::German))).collect();
-        let (index, terms) = (build(&passages), terms("Haus"));
+        let index = build(&passages);
+        let terms = terms("Haus");
         for removed in [vec![], vec![0], vec![3 * len - 3], vec![3 * 126, 3 * 126 + 1], vec![1, 2]]
         {
             let houses = removed.iter().filter(|row| *row % 3 == 0).count();
