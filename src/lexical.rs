@@ -17,9 +17,9 @@ mod merge;
 mod norm;
 mod postings;
 mod query_terms;
-mod search;
+mod ranking;
 mod statistics;
-mod stop;
+mod stop_words;
 mod term_group;
 #[cfg(test)]
 mod tests;

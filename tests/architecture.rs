@@ -1,75 +1,259 @@
-//! Laws of the source: who knows which foreign crate, and what may cross threads.
+//! Laws of the source: what a room may import, where a foreign crate is known, which names occur
+//! once, and which types cross threads.
 
-use std::{fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use passim::{
     Cancel, Chunker, EmbedReport, Embedder, EmbeddingCache, Error, ExactIndex, Filter, Hits,
     HnswIndex, Query, Reranker, Retriever, Searcher, StaticEmbedder, VectorIndex, Vectors,
 };
 
-/// Every source file of the library, by its path below `src`.
-fn sources() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    let mut folders = vec![root.clone()];
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/");
-                files.push((name, fs::read_to_string(path).unwrap()));
-            }
-        }
+/// The rooms in the order of the data: each imports only those before it. The ground floor is
+/// what all of them speak of.
+const ROOMS: [(&str, &[&str]); 12] = [
+    ("ground floor", &["article", "error", "language", "model", "passage", "work"]),
+    ("format", &["format"]),
+    ("vector", &["vector"]),
+    ("onnx", &["onnx"]),
+    ("embed", &["embed"]),
+    ("rerank", &["rerank"]),
+    ("text", &["text"]),
+    ("lexical", &["lexical"]),
+    ("search", &["search"]),
+    ("store", &["store"]),
+    ("retriever", &["retriever"]),
+    ("eval", &["eval"]),
+];
+
+/// Imports of a later room, each with its reason.
+const IMPORTS_OF_LATER_ROOMS: [(&str, &str, &str); 8] = [
+    ("search/allowed.rs", "store", "a filter becomes rows of segments"),
+    ("search/allowed.rs", "retriever", "a method of `Searcher`"),
+    ("search/candidates.rs", "store", "segments are searched without a boundary between"),
+    ("search/context.rs", "retriever", "a method of `Searcher`"),
+    ("search/highlight.rs", "retriever", "a method of `Searcher`"),
+    ("search/lexical_candidates.rs", "store", "segments are searched without a boundary between"),
+    ("search/pipeline.rs", "retriever", "a method of `Searcher`"),
+    ("search/related.rs", "retriever", "a method of `Searcher`"),
+];
+
+/// Names of the root: files and folders of `src`, a file and its folder counted as one.
+const MAX_ROOT_NAMES: usize = 18;
+
+/// File names that occur twice, each with its reason.
+const FILES_NAMED_ALIKE: [(&str, &str); 3] = [
+    ("avx2.rs", "kernels of one instruction set, beside those that they replace"),
+    ("avx512.rs", "kernels of one instruction set, beside those that they replace"),
+    ("tests.rs", "tests of the file whose folder they are in"),
+];
+
+/// Type names that occur twice, each with its reason.
+const TYPES_NAMED_ALIKE: [(&str, &str); 0] = [];
+
+/// A source file of the library.
+struct Source {
+    /// Its path below `src`.
+    path: String,
+    /// Its text.
+    text: String,
+}
+
+impl Source {
+    /// The text without tests, which stand at the end of a file, and without comments.
+    fn code(&self) -> String {
+        let end = self.text.find("\nmod tests {").unwrap_or(self.text.len());
+        let lines = self.text[..end].lines().filter(|line| !line.trim_start().starts_with("//"));
+        lines.collect::<Vec<_>>().join("\n")
     }
-    files
+
+    /// The name below the root: `vector` of `vector/kernel.rs` and of `vector.rs`.
+    fn root_name(&self) -> &str {
+        let name = self.path.split('/').next().unwrap();
+        name.strip_suffix(".rs").unwrap_or(name)
+    }
+
+    fn is_test(&self) -> bool {
+        self.path.ends_with("tests.rs") || self.path.contains("/tests/")
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let files = walkdir::WalkDir::new(&root).sort_by_file_name().into_iter().map(Result::unwrap);
+    let source = |path: &Path| Source {
+        path: path.strip_prefix(&root).unwrap().to_str().unwrap().replace('\\', "/"),
+        text: fs::read_to_string(path).unwrap(),
+    };
+    files.filter(|file| file.file_type().is_file()).map(|file| source(file.path())).collect()
 }
 
 fn files_with(text: &str) -> Vec<String> {
-    let holds = |(name, source): (String, String)| source.contains(text).then_some(name);
-    let mut files: Vec<_> = sources().into_iter().filter_map(holds).collect();
-    files.sort();
-    files
+    let sources = sources().into_iter().filter(|source| source.text.contains(text));
+    sources.map(|source| source.path).collect()
+}
+
+/// The position of the room that a name of the root belongs to.
+fn room_of(root_name: &str) -> Option<usize> {
+    ROOMS.iter().position(|(_, names)| names.contains(&root_name))
+}
+
+/// The paths of a use tree, each as its segments: `a::{b, c::d}` is `[a, b]` and `[a, c, d]`.
+fn flatten(tree: &str, prefix: &[String], paths: &mut Vec<Vec<String>>) {
+    let (head, inner) = match tree.split_once('{') {
+        Some((head, inner)) => (head, inner.rsplit_once('}').map(|(inner, _)| inner)),
+        None => (tree, None),
+    };
+    let segments = head.split("::").map(|segment| segment.trim().to_owned());
+    let path: Vec<String> =
+        prefix.iter().cloned().chain(segments.filter(|segment| !segment.is_empty())).collect();
+    let Some(inner) = inner else { return paths.push(path) };
+    let mut depth = 0;
+    let parts = inner.split(|c| {
+        depth += i32::from(c == '{') - i32::from(c == '}');
+        c == ',' && depth == 0
+    });
+    parts.filter(|part| !part.trim().is_empty()).for_each(|part| flatten(part, &path, paths));
+}
+
+/// The names that follow `crate::` in `code`, in use trees and in expressions.
+fn crate_imports(code: &str) -> BTreeSet<String> {
+    let mut paths = Vec::new();
+    for (start, _) in code.match_indices("crate::") {
+        let rest = &code[start + "crate::".len()..];
+        if rest.starts_with('{') {
+            flatten(&rest[..rest.find(';').unwrap()], &[], &mut paths);
+        } else {
+            let end = rest.find(|c: char| !c.is_alphanumeric() && c != '_');
+            paths.push(vec![rest[..end.unwrap_or(rest.len())].to_owned()]);
+        }
+    }
+    paths.into_iter().filter_map(|path| path.into_iter().next()).collect()
+}
+
+/// For each name that `lib.rs` exports, the name of the root that it comes from.
+fn exports() -> BTreeMap<String, String> {
+    let sources = sources();
+    let lib = sources.iter().find(|source| source.path == "lib.rs").unwrap().code();
+    let mut paths = Vec::new();
+    for statement in lib.split("pub use ").skip(1) {
+        flatten(statement.split(';').next().unwrap(), &[], &mut paths);
+    }
+    paths.into_iter().map(|path| (path.last().unwrap().clone(), path[0].clone())).collect()
+}
+
+/// The rooms that `source` imports from, by their positions.
+fn imported_rooms(source: &Source, exports: &BTreeMap<String, String>) -> BTreeSet<usize> {
+    let imports = crate_imports(&source.code()).into_iter();
+    imports.filter_map(|name| room_of(exports.get(&name).unwrap_or(&name))).collect()
+}
+
+#[test]
+fn a_room_imports_only_rooms_before_it() {
+    let exports = exports();
+    let mut wrong = Vec::new();
+    for source in sources().iter().filter(|source| source.path != "lib.rs" && !source.is_test()) {
+        let room =
+            room_of(source.root_name()).unwrap_or_else(|| panic!("{} has no room", source.path));
+        for later in imported_rooms(source, &exports).into_iter().filter(|other| *other > room) {
+            wrong.push((source.path.clone(), ROOMS[later].0));
+        }
+    }
+    let expected: Vec<_> =
+        IMPORTS_OF_LATER_ROOMS.map(|(file, room, _)| (file.to_owned(), room)).into();
+    assert_eq!(wrong, expected);
+}
+
+#[test]
+fn imports_are_read_from_nested_trees_and_paths() {
+    let code = "use crate::{Article, format::{column::Column, codec}, work};\ncrate::Hit::new()";
+    let names: Vec<_> = crate_imports(code).into_iter().collect();
+    assert_eq!(names, ["Article", "Hit", "format", "work"]);
+    assert_eq!(exports()["Article"], "article");
+    assert_eq!(exports()["Searcher"], "retriever");
+}
+
+#[test]
+fn the_root_has_few_names() {
+    let sources = sources();
+    let names: BTreeSet<_> = sources.iter().map(Source::root_name).collect();
+    assert!(names.len() <= MAX_ROOT_NAMES, "{names:?}");
+}
+
+/// The keys of `places` that have several values, but for those in `allowed`.
+fn named_alike(places: BTreeMap<String, Vec<String>>, allowed: &[(&str, &str)]) -> Vec<String> {
+    let twice = places.into_iter().filter(|(name, places)| {
+        places.len() > 1 && allowed.iter().all(|(allowed, _)| name != allowed)
+    });
+    twice.map(|(name, places)| format!("{name}: {}", places.join(", "))).collect()
+}
+
+#[test]
+fn no_two_files_bear_one_name() {
+    let mut places = BTreeMap::<String, Vec<String>>::new();
+    for source in sources() {
+        let name = source.path.rsplit('/').next().unwrap().to_owned();
+        places.entry(name).or_default().push(source.path);
+    }
+    assert_eq!(named_alike(places, &FILES_NAMED_ALIKE), [""; 0]);
+}
+
+#[test]
+fn no_two_types_bear_one_name() {
+    let mut places = BTreeMap::<String, Vec<String>>::new();
+    for source in sources().iter().filter(|source| !source.is_test()) {
+        for line in source.code().lines() {
+            let words: Vec<&str> = line.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+            let keyword = words.iter().position(|word| ["struct", "enum", "trait"].contains(word));
+            let declares = keyword.filter(|at| words[..*at].iter().all(|word| is_visibility(word)));
+            if let Some(name) = declares.and_then(|at| words.get(at + 1)) {
+                places.entry((*name).to_owned()).or_default().push(source.path.clone());
+            }
+        }
+    }
+    assert!(places.contains_key("Retriever"));
+    assert_eq!(named_alike(places, &TYPES_NAMED_ALIKE), [""; 0]);
+}
+
+fn is_visibility(word: &str) -> bool {
+    ["", "pub", "crate", "super"].contains(&word)
 }
 
 #[test]
 fn each_foreign_crate_has_one_home() {
     for (name, home) in [
-        ("hnsw_rs::", "index/hierarchy.rs"),
-        ("bincode::", "store/codec.rs"),
+        ("hnsw_rs::", "vector/hierarchy.rs"),
+        ("bincode::", "format/codec.rs"),
         ("fastembed::", "onnx/session.rs"),
         ("use ort::", "onnx/runtime.rs"),
         ("candle_core::", "onnx/candle.rs"),
         ("candle_nn::", "onnx/candle.rs"),
         ("tokenizers::", "onnx/candle.rs"),
         ("hf_hub::", "onnx/hub.rs"),
-        ("ndarray::", "vectors.rs"),
         ("jiff::", "article.rs"),
-        ("unicode_segmentation::", "chunk/unicode.rs"),
-        ("memmap2::", "array/map.rs"),
+        ("memmap2::", "format/mapped_file.rs"),
         ("bitpacking::", "lexical/postings.rs"),
         ("frostem::", "lexical/analyzer.rs"),
-        ("whatlang::", "lexical/language.rs"),
+        ("whatlang::", "lexical/detect_language.rs"),
         ("use lru::", "embed/cache/recent.rs"),
-        ("unicode_normalization::", "embed/bundled/rules.rs"),
-        ("walkdir::", "files.rs"),
+        ("ndarray::", "vector/vectors.rs"),
+        ("unicode_normalization::", "embed/static_model/char_rules.rs"),
+        ("unicode_segmentation::", "text/unicode.rs"),
+        ("walkdir::", "text/article_files.rs"),
     ] {
         assert_eq!(files_with(name), [home], "{name}");
     }
 }
 
 #[test]
-fn unsafe_code_is_in_the_kernel_and_where_files_are_mapped() {
+fn unsafe_code_is_in_the_kernels_and_the_mapping() {
     let files = files_with("unsafe {");
-    let (mapping, kernel): (Vec<_>, Vec<_>) =
-        files.iter().partition(|name| *name == "array/map.rs");
-    assert_eq!(mapping.len(), 1);
-    assert!(
-        !kernel.is_empty() && kernel.iter().all(|name| name.starts_with("kernel")),
-        "{files:?}"
-    );
-    assert_eq!(files_with("unsafe impl"), ["kernel/block.rs"]);
+    let outside = files.iter().filter(|file| !file.starts_with("vector/kernel"));
+    assert_eq!(outside.collect::<Vec<_>>(), ["format/mapped_file.rs"]);
+    assert_eq!(files_with("unsafe impl"), ["vector/kernel/aligned_block.rs"]);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use frostem::{Algorithm, Stemmer};
 use rustc_hash::FxHashMap;
 
 use super::{
-    stop::is_stop_word,
+    stop_words::is_stop_word,
     tokenize::{fold_diacritics, normalize, words},
 };
 use crate::{Language, Result, embed::Splitter};

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
     analyzer::{Analyzer, TermKind},
-    stop,
+    stop_words,
 };
 use crate::{Language, Result, embed::Splitter};
 
@@ -47,8 +47,8 @@ pub(super) fn current() -> u64 {
 fn of_words(words: &str) -> Result<u64> {
     let mut hasher = Xxh3Default::new();
     hasher.update(&Splitter::bundled()?.fingerprint().to_le_bytes());
-    hasher.update(stop::GERMAN.as_bytes());
-    hasher.update(stop::ENGLISH.as_bytes());
+    hasher.update(stop_words::GERMAN.as_bytes());
+    hasher.update(stop_words::ENGLISH.as_bytes());
     let mut analyzer = Analyzer::new()?;
     for language in Language::ALL {
         analyzer.terms(words, Some(language), |term, place, kind| {

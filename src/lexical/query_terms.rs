@@ -7,7 +7,7 @@ use rustc_hash::FxHashMap;
 use super::{
     Analyzer,
     analyzer::{STOP_PREFIX, TermKind},
-    stop::is_stop_word,
+    stop_words::is_stop_word,
     tokenize::{normalize, words},
 };
 use crate::{Language, text};
