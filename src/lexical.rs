@@ -12,6 +12,7 @@ mod detect_language;
 mod dictionary;
 mod fingerprint;
 mod layout;
+mod lexical_plan;
 mod max_score;
 mod merge;
 mod norm;
@@ -38,6 +39,7 @@ use norm::PassageNorm;
 pub(crate) use analyzer::{Analyzer, shown};
 pub(crate) use bm25::TermContribution;
 pub(crate) use detect_language::detect;
+pub use lexical_plan::LexicalPlan;
 pub(crate) use query_terms::QueryTerms;
 pub(crate) use statistics::{Live, Statistics};
 

@@ -1,19 +1,19 @@
 //! Semantic retrieval with exact citations, for German and English articles.
 //!
-//! passim splits articles into passages, embeds them in parallel, indexes the vectors with
-//! HNSW and the words with BM25, and answers a question with the ranked passages that speak of it, each with its
-//! exact byte range in its article.
+//! passim splits articles into passages, embeds them in parallel, indexes their vectors with HNSW
+//! and their words with BM25, and answers a question with ranked passages. Each hit has its exact
+//! byte range in its article.
 //!
 //! ```text
-//! article ──chunk──▶ passages ──embed──▶ unit vectors ──index──▶ neighbors ──▶ hits
-//!          byte ranges     │   parallel               exact, HNSW               ▲
-//!                          └──words──▶ lexical index ───────────BM25────────────┘
+//! article ──chunk──▶ passages ──embed──▶ unit vectors ──index──▶ candidates ──rank──▶ hits
+//!          byte ranges    │    parallel                exact, HNSW     ▲
+//!                         └────words────▶ inverted index ────BM25──────┘
 //! ```
 //!
 //! # Examples
 //!
-//! The bundled model needs no download and finds German passages for English questions,
-//! and the other way round:
+//! The bundled model needs no download. It finds German passages for English questions, and the
+//! other way round:
 //!
 //! ```
 //! use passim::{Article, Retriever};
@@ -27,47 +27,60 @@
 //! # Ok::<(), passim::Error>(())
 //! ```
 //!
-//! [`Retriever::open_or_create`] keeps the corpus in a folder; [`Retriever::sync`] brings it up
-//! to date and embeds only what changed; [`Searcher::open`] searches it from other processes.
+//! [`Retriever::open_or_create`] keeps the corpus in a folder. [`Retriever::sync`] brings it up to
+//! date and embeds only what changed. [`Searcher::open`] searches it from other processes.
+//!
+//! # Main types
+//!
+//! | step | types |
+//! |---|---|
+//! | articles and passages | [`Article`], [`Passage`], [`Chunker`], [`read_articles`], [`sentences()`] |
+//! | models | [`Embedder`], [`StaticEmbedder`], [`EmbedStage`], [`EmbeddingCache`], [`Reranker`] |
+//! | vectors | [`Vectors`], [`ExactIndex`], [`HnswIndex`], [`VectorIndex`], [`RowSet`] |
+//! | corpus | [`Retriever`], [`RetrieverBuilder`], [`Searcher`] |
+//! | questions and answers | [`Query`], [`Filter`], [`Hits`], [`Hit`], [`Explanation`], [`Highlights`], [`Context`] |
+//! | quality | [`eval`] |
+//! | long operations | [`Progress`], [`Cancel`], [`Error`] |
 //!
 //! # Settings
 //!
-//! | what | where |
+//! | setting | place |
 //! |---|---|
-//! | passages: tokens, overlap, context | [`Chunker`] |
+//! | tokens, overlap and context of passages | [`Chunker`] |
 //! | model | [`RetrieverBuilder::embedder`] |
-//! | reranker; how many passages it is asked about | [`RetrieverBuilder::reranker`], [`Query::rerank`] |
+//! | reranker, and the number of passages that it reads | [`RetrieverBuilder::reranker`], [`Query::rerank`] |
 //! | threads, progress, cancelling, checkpoints | [`RetrieverBuilder`] |
-//! | vectors kept for texts that come again | [`RetrieverBuilder::embedding_cache`], [`EmbeddingCache`] |
+//! | cache of vectors by text | [`RetrieverBuilder::embedding_cache`], [`EmbeddingCache`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
-//! | by meaning, by words, or both | [`Mode`] |
-//! | `k`, `ef_search` or recall, exact, limits | [`Query`] |
-//! | what may be found: metadata, language, keys, closures | [`Filter`], [`Query::filter`] |
-//! | what a recall is proven by | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
+//! | search by meaning, by words, or by both | [`Mode`] |
+//! | `k`, `ef_search` or recall, exact search, limits | [`Query`] |
+//! | metadata, language, keys, closures | [`Filter`], [`Query::filter`] |
+//! | calibration of the recall | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
 //!
-//! Embedding runs on threads of its own; chunking, building and [`Searcher::search_many`]
-//! run on the current `rayon` pool: call them inside `ThreadPool::install` to bound them.
+//! Embedding runs on threads of its own. Chunking, building and [`Searcher::search_many`] run on
+//! the current `rayon` pool: call them inside `ThreadPool::install` to bound them.
 //!
 //! # Features
 //!
 //! | feature | default | adds |
 //! |---|---|---|
-//! | `fastembed` | yes | `FastEmbedder`, transformer models over ONNX Runtime |
-//! | `load-dynamic` | yes | ONNX Runtime is loaded when the first such model is; without it, it is linked from the folder `ORT_LIB_PATH` |
-//! | `download-binaries` | no | it is downloaded while building, to be linked; needs `default-features = false` |
-//! | `hub` | yes | models are downloaded by name |
-//! | `qwen3` | no | `FastEmbedder` opens Qwen3 embedding models, too, which candle runs on the processor |
-//! | `cuda`, `coreml`, `directml` | no | models run on these devices (`ExecutionProvider`) |
+//! | `fastembed` | yes | `FastEmbedder` and `FastReranker`, transformer models over ONNX Runtime |
+//! | `load-dynamic` | yes | loads ONNX Runtime when the first such model opens; without it, the library is linked from the folder `ORT_LIB_PATH` |
+//! | `hub` | no | downloads models by name |
+//! | `download-binaries` | no | downloads and links ONNX Runtime at build time; needs `default-features = false` |
+//! | `qwen3` | no | runs Qwen3 embedding models in candle |
+//! | `cuda`, `coreml`, `directml` | no | runs models on these devices (`ExecutionProvider`) |
 //!
 //! # Limits
 //!
-//! - What is not committed is in memory, and so is what a commit merges. What is committed to a
-//!   folder is mapped from its files, which nobody else may change or shorten meanwhile.
+//! - Uncommitted articles are in memory, and so are the segments that a commit merges. Committed
+//!   ones are mapped from their files, which no other program may change or truncate meanwhile.
 //! - Big-endian processors are not supported.
-//! - From [`IndexChoice::GRAPH_FROM`] passages on a search may miss some of the closest, unless
-//!   it is asked to be exact. The same vectors always give the same graph.
-//! - Words are those of German and English; they are looked for one by one, not as phrases.
+//! - From [`IndexChoice::GRAPH_FROM`] passages on, a search may miss some of the closest passages
+//!   unless it is [exact](Query::exact). The same vectors always give the same graph.
+//! - Words are stemmed as German and English. They are matched one by one, not as phrases.
 
+#![cfg_attr(docsrs, feature(doc_cfg))]
 // A library answers bad input with an error; it does not panic, print or exit. `expect` states an
 // invariant of the code.
 #![deny(clippy::unwrap_used, clippy::panic, clippy::exit)]
@@ -94,7 +107,13 @@ mod text;
 mod vector;
 mod work;
 
+// Articles and passages.
 pub use article::{Article, ArticleHead, Date, Metadata, Value};
+pub use language::Language;
+pub use passage::Passage;
+pub use text::{Chunker, Sentences, read_articles, sentences};
+
+// Models.
 pub use embed::{
     EmbedReport, EmbedStage, Embedder, EmbeddingCache, LongTexts, Role, StaticEmbedder,
 };
@@ -102,33 +121,39 @@ pub use embed::{
 pub use embed::{FastEmbedder, FastEmbedderBuilder};
 #[cfg(feature = "hub")]
 pub use embed::{PretrainedModel, Quantization};
-pub use error::{Cause, Error, Result};
-pub use language::Language;
 pub use model::ModelIdentity;
 #[cfg(feature = "hub")]
 pub use onnx::Download;
 #[cfg(feature = "fastembed")]
 pub use onnx::{Engine, ExecutionProvider, Pooling};
-pub use passage::Passage;
 pub use rerank::Reranker;
 #[cfg(feature = "hub")]
 pub use rerank::RerankerModel;
 #[cfg(feature = "fastembed")]
 pub use rerank::{FastReranker, FastRerankerBuilder};
-pub use retriever::{
-    AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher,
-    SegmentStats, Stats, SyncReport, VerifyReport,
-};
-pub use search::{
-    Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, LexicalPlan, Mode, Query,
-    QueryPlan, Reranked, Sentence, Timings, WordShare,
-};
-pub use text::{Chunker, Sentences, read_articles, sentences};
+
+// Vectors and their indexes.
 pub use vector::{
     Calibration, CalibrationStep, ExactIndex, GraphReport, HnswIndex, HnswParams, IndexChoice,
     IndexPlan, Neighbor, Neighbors, Route, RowSet, ScanReason, SearchEffort, SearchParams,
     Shortfall, VectorIndex, Vectors,
 };
+
+// A corpus.
+pub use retriever::{
+    AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher,
+    SegmentStats, Stats, SyncReport, VerifyReport,
+};
+
+// Questions and answers.
+pub use lexical::LexicalPlan;
+pub use search::{
+    Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, Mode, Query, QueryPlan, Reranked,
+    Sentence, Timings, WordShare,
+};
+
+// Long operations and errors.
+pub use error::{Cause, Error, Result};
 pub use work::{Cancel, Phase, Progress};
 
 #[cfg(doctest)]

@@ -21,5 +21,5 @@ pub use explain::{Explanation, Reranked, WordShare};
 pub use filter::Filter;
 pub use highlight::{Highlights, Sentence};
 pub use hit::{Hit, Hits};
-pub use plan::{LexicalPlan, QueryPlan, Timings};
+pub use plan::{QueryPlan, Timings};
 pub use query::{Mode, Query};

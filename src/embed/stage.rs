@@ -1,5 +1,5 @@
 //! The parallel embedding stage: texts in, vectors out in the same order, whatever the
-//! number of embed_threads.
+//! number of threads.
 
 use std::{
     cmp::Reverse,
@@ -45,8 +45,8 @@ pub struct EmbedReport {
 /// Embeds many texts on several threads.
 ///
 /// Batches of texts of like length are taken from a queue by plain threads, never by
-/// workers of a `rayon` pool: a model may wait for such embed_threads itself. Which texts are in a
-/// batch depends on the texts alone, not on the number of embed_threads. A text that is given several
+/// workers of a `rayon` pool: a model may wait for such threads itself. Which texts are in a
+/// batch depends on the texts alone, not on the number of threads. A text that is given several
 /// times is embedded once.
 ///
 /// # Examples
@@ -81,7 +81,7 @@ impl fmt::Debug for EmbedStage<'_> {
 }
 
 impl<'a> EmbedStage<'a> {
-    /// A stage with as many embed_threads as `embedder` can use.
+    /// A stage with as many threads as `embedder` can use.
     pub fn new(embedder: &'a dyn Embedder) -> Self {
         let (embed_threads, batch_tokens) = (embedder.max_concurrency(), embedder.batch_tokens());
         Self {
@@ -139,7 +139,7 @@ impl<'a> EmbedStage<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] without embed_threads or tokens in a batch, [`Error::Cancelled`],
+    /// [`Error::Setting`] without threads or tokens in a batch, [`Error::Cancelled`],
     /// and what the embedder returns; [`Error::VectorCount`] and [`Error::Dimension`] if it
     /// does not return one vector of its dimension for every text; [`Error::Write`] if the file
     /// of the cache cannot be written.

@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
-use crate::{IndexPlan, Mode};
+use crate::{IndexPlan, LexicalPlan, Mode};
 
 /// How a query was answered: [`Hits::plan`](crate::Hits::plan).
 ///
@@ -33,21 +33,6 @@ pub struct QueryPlan {
     pub interrupted: bool,
     /// How long it took.
     pub timings: Timings,
-}
-
-/// How the words of a question were looked for in a segment.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct LexicalPlan {
-    /// Passages of the segment.
-    pub passages: usize,
-    /// Words of the question, and parts of compounds, that any of the passages has.
-    pub words: usize,
-    /// Passages whose BM25 was summed up, if not to the end: others could not be among the best.
-    /// With a narrow filter, what it lets through is looked up, and some of it may have no word.
-    pub scored: usize,
-    /// False if a time limit or a cancel handle ended the search early.
-    pub complete: bool,
 }
 
 /// How long the steps of a search took; zero where there was nothing to do.
@@ -101,14 +86,6 @@ impl fmt::Display for QueryPlan {
         write!(f, ", {candidates} candidates; {timings}")?;
         dense.iter().try_for_each(|plan| write!(f, "\n  vectors: {plan}"))?;
         lexical.iter().try_for_each(|plan| write!(f, "\n  words: {plan}"))
-    }
-}
-
-impl fmt::Display for LexicalPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { passages, words, scored, complete } = self;
-        write!(f, "{words} found, {scored} of {passages} passages scored")?;
-        if *complete { Ok(()) } else { write!(f, ", ended early") }
     }
 }
 

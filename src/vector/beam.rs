@@ -279,7 +279,7 @@ impl Scratch {
     }
 }
 
-/// ScratchPool of searches that are over, for those to come.
+/// Buffers of finished searches, for the next ones.
 #[derive(Debug, Default)]
 pub(super) struct ScratchPool(Mutex<Vec<Scratch>>);
 

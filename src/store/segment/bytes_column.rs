@@ -23,7 +23,7 @@ pub(crate) struct BlobTags {
     pub(crate) sums: Tag,
 }
 
-/// BytesColumn that are being gathered.
+/// A [`BytesColumn`] that is being gathered.
 #[derive(Debug, Default)]
 pub(crate) struct BlobsDraft {
     bytes: Vec<u8>,
