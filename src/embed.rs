@@ -17,7 +17,7 @@ pub use fast_embedder::{FastEmbedder, FastEmbedderBuilder};
 pub use fast_embedder::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
 pub use static_model::StaticEmbedder;
-pub(crate) use static_model::{Splitter, composed, decomposed};
+pub(crate) use static_model::{CompoundSplitter, composed, decomposed};
 
 /// Which side of retrieval a text is on; many models want a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

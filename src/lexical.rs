@@ -33,7 +33,7 @@ use crate::{
 };
 
 use dictionary::Dictionary;
-use layout::{InvertedBuilder, Layout};
+use layout::{IndexLayout, InvertedBuilder};
 use norm::PassageNorm;
 
 pub(crate) use analyzer::{Analyzer, shown};
@@ -47,7 +47,7 @@ pub(crate) use statistics::{Live, Statistics};
 #[derive(Debug)]
 pub(crate) struct LexicalIndex {
     bytes: Column<u8>,
-    layout: Layout,
+    layout: IndexLayout,
 }
 
 impl LexicalIndex {
@@ -63,7 +63,7 @@ impl LexicalIndex {
     /// [`DecodeError::Version`] if they have another layout; [`DecodeError::Corrupt`] if they have terms
     /// by another analysis, or are not a whole index.
     pub(crate) fn open(bytes: Column<u8>) -> Result<Self, DecodeError> {
-        let layout = Layout::checked(&bytes)?;
+        let layout = IndexLayout::checked(&bytes)?;
         Ok(Self { bytes, layout })
     }
 

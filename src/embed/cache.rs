@@ -15,7 +15,7 @@ use crate::{Embedder, Error, Result, Role, Vectors};
 
 use cache_file::CacheFile;
 use memory_cache::Memory;
-use recent::{Key, Origin};
+use recent::{Key, Namespace};
 
 /// Vectors of texts that were embedded, so that a text that comes again is not embedded again.
 ///
@@ -128,9 +128,9 @@ impl EmbeddingCache {
     }
 
     /// What it has of the vectors of `texts`.
-    pub(crate) fn find(&self, embedder: &dyn Embedder, role: Role, texts: &[&str]) -> Known {
-        let Some(origin) = Origin::of(embedder, role) else {
-            return Known::nothing(embedder.dim(), texts.len());
+    pub(crate) fn find(&self, embedder: &dyn Embedder, role: Role, texts: &[&str]) -> CachedRows {
+        let Some(origin) = Namespace::of(embedder, role) else {
+            return CachedRows::nothing(embedder.dim(), texts.len());
         };
         let (mut values, mut found) = (Vec::new(), 0..);
         let mut row = |text: &&str| {
@@ -139,8 +139,8 @@ impl EmbeddingCache {
         };
         let rows = texts.iter().map(&mut row).collect();
         match Vectors::stored(origin.dim(), values) {
-            Some(vectors) => Known { vectors, rows },
-            None => Known::nothing(origin.dim(), texts.len()),
+            Some(vectors) => CachedRows { vectors, rows },
+            None => CachedRows::nothing(origin.dim(), texts.len()),
         }
     }
 
@@ -157,7 +157,7 @@ impl EmbeddingCache {
         texts: &[&str],
         vectors: &Vectors,
     ) -> Result<()> {
-        let Some(origin) = Origin::of(embedder, role) else { return Ok(()) };
+        let Some(origin) = Namespace::of(embedder, role) else { return Ok(()) };
         let keys: Vec<Key> = texts.iter().map(|text| origin.key(text)).collect();
         let written = self.file().map(|mut file| {
             let texts: Vec<u128> = keys.iter().map(|key| key.text).collect();
@@ -210,13 +210,13 @@ pub(super) fn check_rows(embedder: &dyn Embedder, texts: usize, vectors: &Vector
 }
 
 /// What a cache has of some texts.
-pub(crate) struct Known {
+pub(crate) struct CachedRows {
     pub(crate) vectors: Vectors,
     /// Of each text the row of its vector; `None` if there is none.
     pub(crate) rows: Vec<Option<u32>>,
 }
 
-impl Known {
+impl CachedRows {
     /// Nothing of `texts` texts.
     pub(crate) fn nothing(dim: usize, texts: usize) -> Self {
         Self { vectors: Vectors::empty(dim), rows: vec![None; texts] }

@@ -15,7 +15,7 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use tracing::{Span, field, instrument};
 
-use super::cache::{EmbeddingCache, Known, check_rows};
+use super::cache::{CachedRows, EmbeddingCache, check_rows};
 use crate::{
     Cancel, Embedder, Error, LongTexts, Phase, Progress, Result, Role, Vectors,
     work::parallel::parallel_map,
@@ -156,9 +156,9 @@ impl<'a> EmbedStage<'a> {
         let (distinct, places) = distinct(texts);
         let known = match &self.cache {
             Some(cache) => cache.find(self.embedder, role, &distinct),
-            None => Known::nothing(self.embedder.dim(), distinct.len()),
+            None => CachedRows::nothing(self.embedder.dim(), distinct.len()),
         };
-        let queue = Queue::new(self, role, Given { distinct, places, known })?;
+        let queue = BatchQueue::new(self, role, Given { distinct, places, known })?;
         let (vectors, tokens) = queue.embed()?;
         Span::current().record("tokens", tokens.iter().sum::<usize>());
         let seconds = started.elapsed().as_secs_f64();
@@ -191,11 +191,11 @@ struct Given<'a> {
     /// Of each text that was given, where it is in `distinct`.
     places: Vec<usize>,
     /// The vectors that the cache has.
-    known: Known,
+    known: CachedRows,
 }
 
 /// The texts of a run that are embedded, in the order in which they are.
-struct Queue<'a> {
+struct BatchQueue<'a> {
     stage: &'a EmbedStage<'a>,
     role: Role,
     given: Given<'a>,
@@ -210,7 +210,7 @@ struct Queue<'a> {
     reached: Mutex<Progress>,
 }
 
-impl<'a> Queue<'a> {
+impl<'a> BatchQueue<'a> {
     fn new(stage: &'a EmbedStage<'a>, role: Role, given: Given<'a>) -> Result<Self> {
         let rows = &given.known.rows;
         let new: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].is_none()).collect();

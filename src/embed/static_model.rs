@@ -21,12 +21,12 @@ use std::{fmt, fs};
 use crate::format::decode_error::DecodeError;
 use crate::vector::kernel::{Share, prefetch, scale_to_unit, sum_rows};
 use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
-use model_format::{Layout, Pooling};
+use model_format::{ModelLayout, RowPooling};
 use pieces::Pieces;
-use scratch::{Scratch, Spare};
+use scratch::{EmbedScratch, SpareBuffers};
 
 pub(crate) use char_rules::{composed, decomposed};
-pub(crate) use compound_splitter::Splitter;
+pub(crate) use compound_splitter::CompoundSplitter;
 
 static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 
@@ -127,7 +127,7 @@ impl Embedder for StaticEmbedder {
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
         let Model { pieces, spare, .. } = &*self.0;
-        Ok(spare.lend(|Scratch { tokens, .. }| {
+        Ok(spare.lend(|EmbedScratch { tokens, .. }| {
             pieces.tokenize(text, tokens);
             tokens.len()
         }))
@@ -155,15 +155,15 @@ impl Embedder for StaticEmbedder {
 /// A model file with what is derived from it at load.
 struct Model {
     bytes: Cow<'static, [u8]>,
-    layout: Layout,
+    layout: ModelLayout,
     pieces: Pieces,
     identity: ModelIdentity,
-    spare: Spare,
+    spare: SpareBuffers,
 }
 
 impl Model {
     fn read(bytes: Cow<'static, [u8]>) -> Result<Self, DecodeError> {
-        let layout = Layout::read(&bytes)?;
+        let layout = ModelLayout::read(&bytes)?;
         let pieces = Pieces::read(
             &bytes[layout.vocabulary.clone()],
             layout.rules,
@@ -171,15 +171,15 @@ impl Model {
             layout.unknown(),
         )?;
         let identity = ModelIdentity { name: layout.name.clone(), hash: layout.hash };
-        Ok(Self { bytes, layout, pieces, identity, spare: Spare::default() })
+        Ok(Self { bytes, layout, pieces, identity, spare: SpareBuffers::default() })
     }
 
     /// Sets `vector` to that of `text`, and returns the number of its tokens.
     ///
     /// Rows are added up in the order in which their pieces first occur: the same text gives the
     /// same bits.
-    fn pool(&self, text: &str, scratch: &mut Scratch, vector: &mut [f32]) -> usize {
-        let Scratch { tokens, counts, shares } = scratch;
+    fn pool(&self, text: &str, scratch: &mut EmbedScratch, vector: &mut [f32]) -> usize {
+        let EmbedScratch { tokens, counts, shares } = scratch;
         self.pieces.tokenize(text, tokens);
         // The rows are all over the file: they are fetched while the others are counted.
         counts.count(&tokens.rows, |row| prefetch(self.layout.row(&self.bytes, row)));
@@ -204,8 +204,8 @@ impl Model {
         #[expect(clippy::cast_precision_loss, reason = "beyond 2^24 the last digits do not count")]
         let weight = match self.layout.pooling {
             _ if times == 1 => 1.0,
-            Pooling::LogCount => 1.0 + (times as f32).ln(),
-            Pooling::Mean => times as f32,
+            RowPooling::LogCount => 1.0 + (times as f32).ln(),
+            RowPooling::Mean => times as f32,
         };
         (row, weight * self.layout.scale(&self.bytes, row))
     }

@@ -9,7 +9,7 @@ use super::{
     stop_words::is_stop_word,
     tokenize::{fold_diacritics, normalize, words},
 };
-use crate::{Language, Result, embed::Splitter};
+use crate::{Language, Result, embed::CompoundSplitter};
 
 /// Begins the term of a stop word, and no other term: it is neither a letter nor a digit.
 pub(super) const STOP_PREFIX: char = '=';
@@ -138,7 +138,7 @@ impl TermList {
 struct WordAnalyzer {
     german: Stemmer,
     english: Stemmer,
-    splitter: Splitter,
+    splitter: CompoundSplitter,
 }
 
 impl WordAnalyzer {
@@ -146,7 +146,7 @@ impl WordAnalyzer {
         Ok(Self {
             german: Stemmer::new(Algorithm::German),
             english: Stemmer::new(Algorithm::English),
-            splitter: Splitter::bundled()?,
+            splitter: CompoundSplitter::bundled()?,
         })
     }
 

@@ -131,7 +131,7 @@ struct Entries<'a> {
 }
 
 /// An entry as it is stored.
-struct Entry<'a> {
+struct StoredEntry<'a> {
     /// Bytes that the term shares with the term before.
     shared: usize,
     suffix: &'a [u8],
@@ -139,18 +139,18 @@ struct Entry<'a> {
     list: Range<usize>,
 }
 
-impl Entry<'_> {
+impl StoredEntry<'_> {
     fn into_term_entry(self) -> TermEntry {
         TermEntry { doc_freq: self.doc_freq, list: self.list }
     }
 }
 
 impl<'a> Iterator for Entries<'a> {
-    type Item = Entry<'a>;
+    type Item = StoredEntry<'a>;
 
     /// `None` at the end, and where no entry can be read.
     #[inline]
-    fn next(&mut self) -> Option<Entry<'a>> {
+    fn next(&mut self) -> Option<StoredEntry<'a>> {
         let (&lengths, mut rest) = self.rest.split_first()?;
         let shared = take_length(lengths & LONG, &mut rest)?;
         let suffix_len = take_length(lengths >> 4, &mut rest)?;
@@ -160,7 +160,7 @@ impl<'a> Iterator for Entries<'a> {
         let list = self.list..self.list.checked_add(list_len)?;
         self.rest = rest;
         self.list = list.end;
-        Some(Entry { shared, suffix, doc_freq, list })
+        Some(StoredEntry { shared, suffix, doc_freq, list })
     }
 }
 
@@ -189,7 +189,7 @@ impl TermStream<'_> {
             self.term.truncate(entry.shared);
             self.term.extend_from_slice(entry.suffix);
         }
-        self.entry = entry.map(Entry::into_term_entry);
+        self.entry = entry.map(StoredEntry::into_term_entry);
         self.entry.is_some()
     }
 
@@ -202,7 +202,7 @@ impl TermStream<'_> {
     /// coded as it must be after the term before. `is_first` is whether a block begins,
     /// `is_smallest` whether there is no term before.
     fn checked_next(&mut self, is_first: bool, is_smallest: bool) -> Option<TermEntry> {
-        let Entry { shared, suffix, doc_freq, list } = self.entries.next()?;
+        let StoredEntry { shared, suffix, doc_freq, list } = self.entries.next()?;
         let ascends = if is_first {
             shared == 0 && (is_smallest || suffix > self.term.as_slice())
         } else {

@@ -12,7 +12,7 @@ use super::{
     analyzer::{Analyzer, TermKind},
     stop_words,
 };
-use crate::{Language, Result, embed::Splitter};
+use crate::{Language, Result, embed::CompoundSplitter};
 
 /// Words of many kinds: inflections, compounds, umlauts, function words, names and numbers.
 const WORDS: &str = "\
@@ -46,7 +46,7 @@ pub(super) fn current() -> u64 {
 /// The fingerprint by the terms of `words` in each language.
 fn of_words(words: &str) -> Result<u64> {
     let mut hasher = Xxh3Default::new();
-    hasher.update(&Splitter::bundled()?.fingerprint().to_le_bytes());
+    hasher.update(&CompoundSplitter::bundled()?.fingerprint().to_le_bytes());
     hasher.update(stop_words::GERMAN.as_bytes());
     hasher.update(stop_words::ENGLISH.as_bytes());
     let mut analyzer = Analyzer::new()?;

@@ -27,7 +27,7 @@ const HEADER: usize = POSTINGS_AT + size_of::<u64>();
 
 /// The numbers in the header, and where each part is.
 #[derive(Clone, Debug)]
-pub(super) struct Layout {
+pub(super) struct IndexLayout {
     pub(super) rows: u32,
     /// Sum of the lengths of all passages, in terms.
     pub(super) lengths: u64,
@@ -46,7 +46,7 @@ pub(super) fn is_current(bytes: &[u8]) -> bool {
         && u64_at(bytes, FINGERPRINT_AT) == fingerprint::current()
 }
 
-impl Layout {
+impl IndexLayout {
     /// The layout that the header of `bytes` describes; of the parts only their lengths are
     /// checked.
     fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
@@ -130,13 +130,13 @@ impl InvertedBuilder {
     }
 
     /// The bytes of an index of passages with these `norms`, and their layout.
-    pub(super) fn seal(self, norms: &[PassageNorm]) -> (Vec<u8>, Layout) {
+    pub(super) fn seal(self, norms: &[PassageNorm]) -> (Vec<u8>, IndexLayout) {
         let Self { dictionary, postings } = self;
         let rows = to_row(norms.len());
         let lengths = norms.iter().map(|norm| u64::from(norm.length())).sum();
         let parts = [dictionary.blocks.len() as u64, postings.len() as u64];
         let numbers = [lengths, dictionary.len, parts[0], parts[1]];
-        let layout = Layout::of(rows, numbers).expect("the parts are in memory");
+        let layout = IndexLayout::of(rows, numbers).expect("the parts are in memory");
         let mut bytes = Vec::with_capacity(layout.postings.end);
         bytes.extend(VERSION.to_le_bytes());
         bytes.extend(rows.to_le_bytes());

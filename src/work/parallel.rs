@@ -29,7 +29,7 @@ pub(crate) fn parallel_map<T: Send>(
     if workers <= 1 {
         return (0..jobs).map(job).collect();
     }
-    let queue = Queue { jobs, next: AtomicUsize::new(0), done: Mutex::default() };
+    let queue = JobQueue { jobs, next: AtomicUsize::new(0), done: Mutex::default() };
     thread::scope(|scope| {
         let start = |_| thread::Builder::new().spawn_scoped(scope, || queue.drain(&job)).ok();
         // Those that cannot be started leave their work to the others, or to this thread.
@@ -48,13 +48,13 @@ pub(crate) fn parallel_map<T: Send>(
 }
 
 /// The jobs that no thread has taken, and what the others gave.
-struct Queue<T> {
+struct JobQueue<T> {
     jobs: usize,
     next: AtomicUsize,
     done: Mutex<Vec<(usize, T)>>,
 }
 
-impl<T> Queue<T> {
+impl<T> JobQueue<T> {
     /// Does jobs until none is left.
     fn drain(&self, job: &impl Fn(usize) -> Result<T>) -> Result<()> {
         let _guard = StopOnPanic(self);
@@ -81,7 +81,7 @@ impl<T> Queue<T> {
 }
 
 /// Stops all threads when one of them panics.
-struct StopOnPanic<'q, T>(&'q Queue<T>);
+struct StopOnPanic<'q, T>(&'q JobQueue<T>);
 
 impl<T> Drop for StopOnPanic<'_, T> {
     fn drop(&mut self) {

@@ -5,7 +5,7 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::recent::{Key, Origin};
+use super::recent::{Key, Namespace};
 use crate::{
     Role,
     format::{
@@ -60,20 +60,20 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
 
 /// What the head of a block says.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Head {
-    pub(super) origin: Origin,
+pub(super) struct BlockHeader {
+    pub(super) origin: Namespace,
     count: u32,
     keys_sum: u32,
 }
 
-impl Head {
+impl BlockHeader {
     /// The head in `bytes`; `None` if they are not one.
     pub(super) fn read(bytes: &[u8; HEAD]) -> Option<Self> {
         let whole = xxh3_64(&bytes[..HEAD_SUM_AT]) == u64_at(bytes, HEAD_SUM_AT);
         let role = role_of(u32_at(bytes, ROLE_AT))?;
         let model = bytes.first_chunk().copied().map(u128::from_le_bytes)?;
         let (dim, count) = (u32_at(bytes, DIM_AT), u32_at(bytes, COUNT_AT));
-        let origin = Origin { model, role, dim };
+        let origin = Namespace { model, role, dim };
         let head = Self { origin, count, keys_sum: u32_at(bytes, KEYS_SUM_AT) };
         (whole && dim > 0 && count > 0).then_some(head)
     }
@@ -101,7 +101,7 @@ impl Head {
 }
 
 /// A block of `rows`, which are the vectors of `texts`, and the checksum of each.
-pub(super) fn encode(origin: Origin, texts: &[u128], rows: &[&[f32]]) -> (Vec<u8>, Vec<u32>) {
+pub(super) fn encode(origin: Namespace, texts: &[u128], rows: &[&[f32]]) -> (Vec<u8>, Vec<u32>) {
     let sums: Vec<u32> = rows.iter().map(|row| sum_of(row)).collect();
     let mut keys = Vec::with_capacity(texts.len() * KEY);
     keys.extend(texts.iter().flat_map(|text| text.to_le_bytes()));
@@ -125,12 +125,12 @@ pub(super) fn sum_of(row: &[f32]) -> u32 {
 }
 
 /// Bytes of one vector.
-pub(super) fn vector_bytes(origin: Origin) -> u64 {
+pub(super) fn vector_bytes(origin: Namespace) -> u64 {
     u64::from(origin.dim) * size_of::<f32>() as u64
 }
 
 /// Bytes of one vector with its key and checksum.
-pub(super) fn entry_bytes(origin: Origin) -> u64 {
+pub(super) fn entry_bytes(origin: Namespace) -> u64 {
     KEY as u64 + vector_bytes(origin)
 }
 

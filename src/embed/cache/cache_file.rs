@@ -12,8 +12,8 @@ use std::{
 };
 
 use super::{
-    cache_block::{self, HEAD, HEADER, Head},
-    recent::{Key, Origin, Recent},
+    cache_block::{self, BlockHeader, HEAD, HEADER},
+    recent::{Key, Namespace, Recent},
 };
 use crate::{Error, Result, vector::vectors::is_unit};
 
@@ -29,12 +29,12 @@ pub(super) struct CacheFile {
     limit: u64,
     /// Where the next block goes.
     end: u64,
-    places: Recent<Place>,
+    places: Recent<VectorPlace>,
 }
 
 /// Where a vector is.
 #[derive(Clone, Copy, Debug)]
-struct Place {
+struct VectorPlace {
     at: u64,
     checksum: u32,
 }
@@ -101,7 +101,7 @@ impl CacheFile {
                 let each = cache_block::vector_bytes(head.origin);
                 let places = (0..).map(|row| vectors_at + row * each);
                 for ((key, checksum), at) in entries.zip(places) {
-                    self.places.put(key, Place { at, checksum });
+                    self.places.put(key, VectorPlace { at, checksum });
                 }
             } else {
                 let path = self.path.display();
@@ -113,13 +113,13 @@ impl CacheFile {
     }
 
     /// The head of the block at the end of what was read; `None` if there is none.
-    fn read_head(&mut self, written: u64) -> io::Result<Option<Head>> {
+    fn read_head(&mut self, written: u64) -> io::Result<Option<BlockHeader>> {
         let mut head = [0; HEAD];
         if written - self.end < HEAD as u64 {
             return Ok(None);
         }
         self.read_at(self.end, &mut head)?;
-        Ok(Head::read(&head))
+        Ok(BlockHeader::read(&head))
     }
 
     pub(super) fn len(&self) -> usize {
@@ -155,7 +155,12 @@ impl CacheFile {
     }
 
     /// Writes those of `rows`, the vectors of `texts`, that are not there.
-    pub(super) fn append(&mut self, origin: Origin, texts: &[u128], rows: &[&[f32]]) -> Result<()> {
+    pub(super) fn append(
+        &mut self,
+        origin: Namespace,
+        texts: &[u128],
+        rows: &[&[f32]],
+    ) -> Result<()> {
         let is_new = |text: u128| !self.places.contains(&Key { origin, text });
         let new = texts.iter().copied().zip(rows.iter().copied());
         let (texts, rows): (Vec<u128>, Vec<&[f32]>) = new.filter(|(text, _)| is_new(*text)).unzip();
@@ -170,7 +175,7 @@ impl CacheFile {
     }
 
     /// Writes a block, for which there is room once the file is written anew.
-    fn append_block(&mut self, origin: Origin, texts: &[u128], rows: &[&[f32]]) -> Result<()> {
+    fn append_block(&mut self, origin: Namespace, texts: &[u128], rows: &[&[f32]]) -> Result<()> {
         let (block, sums) = cache_block::encode(origin, texts, rows);
         let length = block.len() as u64;
         if self.end + length > self.limit {
@@ -186,7 +191,7 @@ impl CacheFile {
         let first = self.end - each * texts.len() as u64;
         let places = (0..).map(|row| first + row * each).zip(sums);
         for (text, (at, checksum)) in texts.iter().zip(places) {
-            self.places.put(Key { origin, text: *text }, Place { at, checksum });
+            self.places.put(Key { origin, text: *text }, VectorPlace { at, checksum });
         }
         Ok(())
     }
@@ -231,7 +236,7 @@ impl CacheFile {
     /// The keys that were used last and whose blocks fit into `room` bytes, oldest first.
     fn used_last(&self, room: u64) -> Vec<Key> {
         let (mut bytes, mut of_block) = (HEADER as u64, 0);
-        let mut last: Option<Origin> = None;
+        let mut last: Option<Namespace> = None;
         let fits = |key: &&Key| {
             let begins = last != Some(key.origin) || of_block == BLOCK_ROWS;
             of_block = if begins { 1 } else { of_block + 1 };
@@ -257,7 +262,7 @@ impl CacheFile {
 
 /// Where the vectors of a block begin and end whose keys are at `keys_at`; `None` if that is
 /// beyond what was `written`.
-fn extent(head: &Head, keys_at: u64, written: u64) -> Option<(u64, u64)> {
+fn extent(head: &BlockHeader, keys_at: u64, written: u64) -> Option<(u64, u64)> {
     let vectors_at = keys_at.checked_add(head.keys_bytes())?;
     let end = vectors_at.checked_add(head.vectors_bytes()?)?;
     (end <= written).then_some((vectors_at, end))

@@ -10,7 +10,7 @@ use crate::{Embedder, Role};
 
 /// What made a vector of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Origin {
+pub(super) struct Namespace {
     /// Hash of the model's identity.
     pub(super) model: u128,
     pub(super) role: Role,
@@ -21,12 +21,12 @@ pub(super) struct Origin {
 /// What a vector depends on: equal keys, equal vectors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) struct Key {
-    pub(super) origin: Origin,
+    pub(super) origin: Namespace,
     /// XXH3-128 of the text.
     pub(super) text: u128,
 }
 
-impl Origin {
+impl Namespace {
     /// `None` if vectors of so many values are not kept.
     pub(super) fn of(embedder: &dyn Embedder, role: Role) -> Option<Self> {
         let dim = u32::try_from(embedder.dim()).ok().filter(|dim| *dim > 0)?;

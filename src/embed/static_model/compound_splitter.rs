@@ -2,17 +2,17 @@
 
 use std::ops::Range;
 
-use super::{Model, StaticEmbedder, viterbi::Cut};
+use super::{Model, StaticEmbedder, viterbi::Viterbi};
 use crate::Result;
 
 /// Cuts words, with the buffers that one word after the other uses.
-pub(crate) struct Splitter {
+pub(crate) struct CompoundSplitter {
     embedder: StaticEmbedder,
-    cut: Cut,
+    cut: Viterbi,
     places: Vec<Range<usize>>,
 }
 
-impl Splitter {
+impl CompoundSplitter {
     /// Cuts by the pieces of the bundled model.
     ///
     /// # Errors
@@ -20,7 +20,7 @@ impl Splitter {
     /// Those of [`StaticEmbedder::bundled`].
     pub(crate) fn bundled() -> Result<Self> {
         let embedder = StaticEmbedder::bundled()?;
-        Ok(Self { embedder, cut: Cut::default(), places: Vec::new() })
+        Ok(Self { embedder, cut: Viterbi::default(), places: Vec::new() })
     }
 
     /// A hash of all pieces and their costs.

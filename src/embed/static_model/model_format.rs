@@ -51,21 +51,21 @@ pub(super) enum TextRules {
 
 /// What a piece that occurs several times counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Pooling {
-    /// Pooling 1: `1 + ln n`.
+pub(super) enum RowPooling {
+    /// RowPooling 1: `1 + ln n`.
     LogCount,
-    /// Pooling 2: `n`, so that the sum has the direction of the mean.
+    /// RowPooling 2: `n`, so that the sum has the direction of the mean.
     Mean,
 }
 
 /// Where the sections of a valid model file lie.
-pub(super) struct Layout {
+pub(super) struct ModelLayout {
     /// Name of the model, for people.
     pub(super) name: String,
     /// Hash of everything but the name.
     pub(super) hash: u128,
     pub(super) rules: TextRules,
-    pub(super) pooling: Pooling,
+    pub(super) pooling: RowPooling,
     /// Number of values in a row.
     pub(super) dim: usize,
     pub(super) packing: Packing,
@@ -80,7 +80,7 @@ pub(super) struct Layout {
     row_len: usize,
 }
 
-impl Layout {
+impl ModelLayout {
     /// Checks the whole of `bytes`, but for what the vocabulary section holds.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let hash = check_envelope(bytes)?;
@@ -174,10 +174,10 @@ fn text_rules(bytes: &[u8]) -> Result<TextRules, DecodeError> {
     }
 }
 
-fn pooling(bytes: &[u8]) -> Result<Pooling, DecodeError> {
+fn pooling(bytes: &[u8]) -> Result<RowPooling, DecodeError> {
     match u32_at(bytes, POOLING_AT) {
-        1 => Ok(Pooling::LogCount),
-        2 => Ok(Pooling::Mean),
+        1 => Ok(RowPooling::LogCount),
+        2 => Ok(RowPooling::Mean),
         _ => Err(DecodeError::Corrupt("pooling")),
     }
 }

@@ -1,7 +1,7 @@
 //! A hash table that finds the row of a piece: its bytes are in the slot itself, so that a search
 //! waits for memory once.
 
-use super::short_str::{SHORT, Short};
+use super::short_str::{SHORT, ShortStr};
 use crate::vector::kernel::prefetch;
 
 /// A piece has at most this many bytes, so that no word is searched through more than once
@@ -12,7 +12,7 @@ const FITTING: usize = 12;
 /// In place of the last four bytes of a piece that does not fit; no UTF-8 has such bytes.
 const ELSEWHERE: u32 = u32::MAX;
 /// The row of a free slot is the highest number.
-const FREE: Slot = Slot(u128::MAX);
+const FREE: TableSlot = TableSlot(u128::MAX);
 /// Pieces that wait together to be entered.
 const WAITING: usize = 32;
 /// Slots for each word of the filter: eight bits a slot.
@@ -26,14 +26,14 @@ const BELOW: u16 = (1 << (COMMON - 1)) - 1;
 
 /// Where in a word a piece may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum PiecePlace {
     Start,
     Inside,
 }
 
 /// The rows of pieces, by their bytes and place: open addressing, equal hashes one after the other.
 pub(super) struct Table {
-    slots: Vec<Slot>,
+    slots: Vec<TableSlot>,
     /// The bit of each hash that was entered is set, one in sixteen or fewer: most strings that
     /// are no piece are told by it, without a look at a slot.
     filter: Vec<u64>,
@@ -41,7 +41,7 @@ pub(super) struct Table {
     /// `len` bytes, up to 16.
     lengths: Vec<u16>,
     /// What waits, with its hash, until its slot has come from memory.
-    waiting: Vec<(u64, Slot)>,
+    waiting: Vec<(u64, TableSlot)>,
     /// The pieces that do not fit into their slots.
     long: Vec<u8>,
     /// Bytes of the longest piece.
@@ -53,9 +53,9 @@ pub(super) struct Table {
 /// The bytes of a piece of up to 12 from the lowest on, or start and length of a longer one in
 /// `long`, and its row in the highest four bytes.
 #[derive(Clone, Copy, PartialEq, Eq)]
-struct Slot(u128);
+struct TableSlot(u128);
 
-impl Slot {
+impl TableSlot {
     fn new(bytes: u128, row: u32) -> Self {
         Self(bytes | u128::from(row) << (8 * FITTING))
     }
@@ -94,13 +94,13 @@ impl Table {
     /// Enters a piece of 1 to [`MAX_PIECE`] bytes; no more often than there is room for. It is
     /// found after [`settle`](Self::settle).
     pub(super) fn insert(&mut self, piece: &[u8], row: u32) {
-        let (place, len, short) = (self.place(row), piece.len(), Short::of(piece));
+        let (place, len, short) = (self.place(row), piece.len(), ShortStr::of(piece));
         let hash = hash_of(piece, place);
         let slot = if len <= FITTING {
-            Slot::new(short.bytes(), row)
+            TableSlot::new(short.bytes(), row)
         } else {
             self.long.extend_from_slice(piece);
-            Slot::elsewhere(self.long.len() - len, len, row)
+            TableSlot::elsewhere(self.long.len() - len, len, row)
         };
         let (word, bit) = self.bit(hash);
         self.filter[word] |= bit;
@@ -129,8 +129,8 @@ impl Table {
 
     /// Fetches what [`whole`](Self::whole) will need of `word`; returns its hash.
     #[inline]
-    pub(super) fn fetch(&self, word: Short) -> u64 {
-        let hash = short_hash(word, Place::Start);
+    pub(super) fn fetch(&self, word: ShortStr) -> u64 {
+        let hash = short_hash(word, PiecePlace::Start);
         self.fetch_slot(hash);
         hash
     }
@@ -143,23 +143,27 @@ impl Table {
 
     /// The piece that is `word`, whose hash is what [`fetch`](Self::fetch) returned.
     #[inline]
-    pub(super) fn whole(&self, word: Short, hash: u64) -> Option<u32> {
-        self.find(word, hash, Place::Start)
+    pub(super) fn whole(&self, word: ShortStr, hash: u64) -> Option<u32> {
+        self.find(word, hash, PiecePlace::Start)
     }
 
     /// The piece that is `word`, which is not empty, of any length; and its hash.
     pub(super) fn whole_of(&self, word: &[u8]) -> (Option<u32>, u64) {
-        let hash = hash_of(word, Place::Start);
+        let hash = hash_of(word, PiecePlace::Start);
         let row = match word.len() {
-            ..=SHORT => self.find(Short::of(word), hash, Place::Start),
-            _ => self.find_long(word, hash, Place::Start),
+            ..=SHORT => self.find(ShortStr::of(word), hash, PiecePlace::Start),
+            _ => self.find_long(word, hash, PiecePlace::Start),
         };
         (row, hash)
     }
 
     /// Row and length of each piece that `rest`, which is not empty, starts with, the longest first.
     #[inline]
-    pub(super) fn starts(&self, rest: Short, place: Place) -> impl Iterator<Item = (u32, usize)> {
+    pub(super) fn starts(
+        &self,
+        rest: ShortStr,
+        place: PiecePlace,
+    ) -> impl Iterator<Item = (u32, usize)> {
         let mut lengths = self.lengths[self.entry(rest, place)] | BELOW;
         lengths &= u16::MAX >> (SHORT - rest.len());
         let next_length = move || {
@@ -179,7 +183,7 @@ impl Table {
     pub(super) fn starts_of(
         &self,
         rest: &[u8],
-        place: Place,
+        place: PiecePlace,
     ) -> impl Iterator<Item = (u32, usize)> {
         let most = self.longest.min(rest.len());
         let long = (SHORT + 1..=most).rev().filter_map(move |len| {
@@ -187,11 +191,11 @@ impl Table {
             let row = self.may_have(hash).then(|| self.find_long(&rest[..len], hash, place));
             Some((row.flatten()?, len))
         });
-        long.chain(self.starts(Short::of(rest), place))
+        long.chain(self.starts(ShortStr::of(rest), place))
     }
 
     #[inline]
-    fn find(&self, piece: Short, hash: u64, place: Place) -> Option<u32> {
+    fn find(&self, piece: ShortStr, hash: u64, place: PiecePlace) -> Option<u32> {
         if piece.len() > FITTING {
             return self.find_long(&piece.to_bytes()[..piece.len()], hash, place);
         }
@@ -199,7 +203,7 @@ impl Table {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "it is cut into parts")]
-    fn find_long(&self, piece: &[u8], hash: u64, place: Place) -> Option<u32> {
+    fn find_long(&self, piece: &[u8], hash: u64, place: PiecePlace) -> Option<u32> {
         self.find_slot(hash, place, |slot| {
             let bytes = slot.bytes();
             let [start, len, last] = [bytes, bytes >> 32, bytes >> 64].map(|part| part as u32);
@@ -210,7 +214,12 @@ impl Table {
     }
 
     #[inline]
-    fn find_slot(&self, hash: u64, place: Place, is: impl Fn(Slot) -> bool) -> Option<u32> {
+    fn find_slot(
+        &self,
+        hash: u64,
+        place: PiecePlace,
+        is: impl Fn(TableSlot) -> bool,
+    ) -> Option<u32> {
         let mut at = self.slot(hash);
         loop {
             let slot = self.slots[at];
@@ -225,8 +234,8 @@ impl Table {
     }
 
     #[inline]
-    fn place(&self, row: u32) -> Place {
-        if row < self.starts { Place::Start } else { Place::Inside }
+    fn place(&self, row: u32) -> PiecePlace {
+        if row < self.starts { PiecePlace::Start } else { PiecePlace::Inside }
     }
 
     #[inline]
@@ -242,7 +251,7 @@ impl Table {
 
     /// Where in `lengths` the pieces are that start as `word` does.
     #[inline]
-    fn entry(&self, word: Short, place: Place) -> usize {
+    fn entry(&self, word: ShortStr, place: PiecePlace) -> usize {
         let start = word.first(COMMON.min(word.len()));
         (short_hash(start, place) >> 32) as usize & (self.lengths.len() - 1)
     }
@@ -261,29 +270,33 @@ impl Table {
 }
 
 /// The hash of a string of any length.
-fn hash_of(piece: &[u8], place: Place) -> u64 {
-    if piece.len() <= SHORT { short_hash(Short::of(piece), place) } else { long_hash(piece, place) }
+fn hash_of(piece: &[u8], place: PiecePlace) -> u64 {
+    if piece.len() <= SHORT {
+        short_hash(ShortStr::of(piece), place)
+    } else {
+        long_hash(piece, place)
+    }
 }
 
 #[inline]
-fn short_hash(piece: Short, place: Place) -> u64 {
+fn short_hash(piece: ShortStr, place: PiecePlace) -> u64 {
     let seed = match place {
-        Place::Start => 0x2d35_8dcc_aa6c_78a5,
-        Place::Inside => 0x8bb8_4b93_962e_acc9,
+        PiecePlace::Start => 0x2d35_8dcc_aa6c_78a5,
+        PiecePlace::Inside => 0x8bb8_4b93_962e_acc9,
     };
     mixed(seed, piece)
 }
 
-fn long_hash(piece: &[u8], place: Place) -> u64 {
+fn long_hash(piece: &[u8], place: PiecePlace) -> u64 {
     let (first, rest) = piece.split_at(SHORT);
-    let first = short_hash(Short::of(first), place);
-    rest.chunks(SHORT).fold(first, |hash, chunk| mixed(hash, Short::of(chunk)))
+    let first = short_hash(ShortStr::of(first), place);
+    rest.chunks(SHORT).fold(first, |hash, chunk| mixed(hash, ShortStr::of(chunk)))
 }
 
 /// The halves of the product of the halves of `piece`, in which every bit takes part.
 #[inline]
 #[expect(clippy::cast_possible_truncation, reason = "it is cut into halves")]
-fn mixed(hash: u64, piece: Short) -> u64 {
+fn mixed(hash: u64, piece: ShortStr) -> u64 {
     let bytes = piece.bytes();
     let (low, high) = (bytes as u64 ^ hash, (bytes >> 64) as u64 ^ 0x9e37_79b9_7f4a_7c15);
     let product = u128::from(low) * u128::from(high);

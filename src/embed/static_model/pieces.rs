@@ -5,9 +5,9 @@ use std::ops::Range;
 use super::{
     char_rules::{Composed, Uncased, composed},
     model_format::TextRules,
-    piece_table::{MAX_PIECE, Place, Table},
-    short_str::{SHORT, Short},
-    viterbi::{Cut, is_inside},
+    piece_table::{MAX_PIECE, PiecePlace, Table},
+    short_str::{SHORT, ShortStr},
+    viterbi::{Viterbi, is_inside},
     word_cache::WordCache,
     word_scanner::{Words, split},
 };
@@ -38,15 +38,15 @@ pub(super) struct Tokens {
     /// Tokens without a piece.
     unknown: usize,
     word: String,
-    queue: Queue,
-    cut: Cut,
+    queue: LookupQueue,
+    cut: Viterbi,
     memo: WordCache,
 }
 
-/// Short words, with their hashes, that wait until what is needed to find their pieces has come from memory.
+/// ShortStr words, with their hashes, that wait until what is needed to find their pieces has come from memory.
 #[derive(Default)]
-struct Queue {
-    words: [(Short, u64); QUEUED],
+struct LookupQueue {
+    words: [(ShortStr, u64); QUEUED],
     len: usize,
 }
 
@@ -105,7 +105,7 @@ impl Pieces {
     }
 
     /// Sets `places` to those of the pieces that `word`, a lower-case word of letters, is cut into.
-    pub(super) fn split(&self, word: &str, cut: &mut Cut, places: &mut Vec<Range<usize>>) {
+    pub(super) fn split(&self, word: &str, cut: &mut Viterbi, places: &mut Vec<Range<usize>>) {
         places.clear();
         if word.is_empty() || self.table.whole_of(word.as_bytes()).0.is_some() {
             places.push(0..word.len());
@@ -145,7 +145,7 @@ struct Found<'a> {
 
 impl Words for Found<'_> {
     #[inline]
-    fn short(&mut self, word: Short) {
+    fn short(&mut self, word: ShortStr) {
         let hash = self.pieces.table.fetch(word);
         let queue = &mut self.tokens.queue;
         queue.words[queue.len] = (word, hash);
@@ -157,7 +157,7 @@ impl Words for Found<'_> {
 
     fn long(&mut self, word: &str) {
         if word.len() <= SHORT {
-            return self.short(Short::of(word.as_bytes()));
+            return self.short(ShortStr::of(word.as_bytes()));
         }
         self.look_up();
         let (whole, hash) = self.pieces.table.whole_of(word.as_bytes());
@@ -212,7 +212,7 @@ impl Found<'_> {
     fn cut_greedily(&mut self, word: &[u8]) {
         let before = self.tokens.rows.len();
         let characters = word.iter().filter(|byte| !is_inside(**byte)).count();
-        let (mut rest, mut place) = (word, Place::Start);
+        let (mut rest, mut place) = (word, PiecePlace::Start);
         while !rest.is_empty() {
             let piece = self.pieces.table.starts_of(rest, place).next();
             let Some((row, len)) = piece.filter(|_| characters <= MAX_UNCASED) else {
@@ -222,7 +222,7 @@ impl Found<'_> {
             };
             self.tokens.rows.push(row);
             rest = &rest[len..];
-            place = Place::Inside;
+            place = PiecePlace::Inside;
         }
     }
 }

@@ -10,7 +10,7 @@ const KEPT_TOKENS: usize = 1 << 14;
 
 /// Buffers that one text after the other uses, so that no token allocates.
 #[derive(Default)]
-pub(super) struct Scratch {
+pub(super) struct EmbedScratch {
     pub(super) tokens: Tokens,
     pub(super) counts: Counts,
     pub(super) shares: Vec<Share>,
@@ -18,11 +18,11 @@ pub(super) struct Scratch {
 
 /// Buffers that no call uses now: as many as there were calls at the same time.
 #[derive(Default)]
-pub(super) struct Spare(Mutex<Vec<Scratch>>);
+pub(super) struct SpareBuffers(Mutex<Vec<EmbedScratch>>);
 
-impl Spare {
+impl SpareBuffers {
     /// Calls `work` with buffers that no other call has.
-    pub(super) fn lend<T>(&self, work: impl FnOnce(&mut Scratch) -> T) -> T {
+    pub(super) fn lend<T>(&self, work: impl FnOnce(&mut EmbedScratch) -> T) -> T {
         let spare = self.lock().pop();
         let mut scratch = spare.unwrap_or_default();
         let result = work(&mut scratch);
@@ -32,7 +32,7 @@ impl Spare {
         result
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Scratch>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<EmbedScratch>> {
         // What is in it is whole at any time.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -83,8 +83,8 @@ mod tests {
 
     #[test]
     fn buffers_are_kept_unless_they_are_large() {
-        let spare = Spare::default();
-        let room = |spare: &Spare| spare.lend(|scratch| scratch.tokens.rows.capacity());
+        let spare = SpareBuffers::default();
+        let room = |spare: &SpareBuffers| spare.lend(|scratch| scratch.tokens.rows.capacity());
         spare.lend(|scratch| scratch.tokens.rows.reserve_exact(KEPT_TOKENS));
         assert_eq!(room(&spare), KEPT_TOKENS);
         spare.lend(|scratch| scratch.tokens.rows.reserve_exact(KEPT_TOKENS + 1));
@@ -93,7 +93,7 @@ mod tests {
 
     #[test]
     fn calls_at_the_same_time_have_buffers_of_their_own() {
-        let spare = Spare::default();
+        let spare = SpareBuffers::default();
         spare.lend(|one| {
             one.tokens.rows.push(1);
             spare.lend(|other| assert!(other.tokens.rows.is_empty()));

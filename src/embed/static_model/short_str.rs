@@ -6,12 +6,12 @@ pub(super) const SHORT: usize = size_of::<u128>();
 
 /// Up to 16 bytes, in order from the lowest; those that it does not have are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Short {
+pub(super) struct ShortStr {
     bytes: u128,
     len: usize,
 }
 
-impl Short {
+impl ShortStr {
     /// The first bytes of `string`, as many as there are and fit.
     #[inline]
     pub(super) fn of(string: &[u8]) -> Self {

@@ -7,7 +7,7 @@ use super::{
     char_rules::{Composed, Uncased, composed, composed_class},
     pieces::Tokens,
     scratch::Counts,
-    short_str::Short,
+    short_str::ShortStr,
     word_scanner::{Class, Rules, Words, split},
     *,
 };
@@ -121,7 +121,7 @@ fn rows_of(text: &str) -> Vec<u32> {
 struct Collected(Vec<String>);
 
 impl Words for Collected {
-    fn short(&mut self, word: Short) {
+    fn short(&mut self, word: ShortStr) {
         self.long(std::str::from_utf8(&word.to_bytes()[..word.len()]).unwrap());
     }
 

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::piece_table::{Place, Table};
+use super::piece_table::{PiecePlace, Table};
 
 /// Longest part of a word that is cut at once, in characters.
 const MAX_PART: usize = 100;
@@ -18,20 +18,20 @@ const NO_ROW: u32 = u32::MAX;
 /// The Viterbi algorithm over a unigram model of pieces, as in Kudo (2018), *Subword
 /// Regularization*, section 3.1.
 #[derive(Default)]
-pub(super) struct Cut {
-    steps: Vec<Step>,
+pub(super) struct Viterbi {
+    steps: Vec<BestCut>,
 }
 
 /// The last step of the cheapest way to a place.
 #[derive(Clone, Copy)]
-struct Step {
+struct BestCut {
     /// Of the whole way; the highest number if there is none.
     cost: u32,
     from: usize,
     row: u32,
 }
 
-impl Cut {
+impl Viterbi {
     /// Adds the rows of the cheapest pieces of `word` to `rows`, and returns how many characters
     /// no piece covers.
     ///
@@ -44,14 +44,14 @@ impl Cut {
         word: &[u8],
         rows: &mut Vec<u32>,
     ) -> usize {
-        let (mut rest, mut place, mut skipped) = (word, Place::Start, 0);
+        let (mut rest, mut place, mut skipped) = (word, PiecePlace::Start, 0);
         while !rest.is_empty() {
             let starts = rest.iter().enumerate().filter(|(_, byte)| !is_inside(**byte));
             let len = starts.map(|(at, _)| at).nth(MAX_PART).unwrap_or(rest.len());
             let (part, after) = rest.split_at(len);
             self.find(table, costs, part, place);
             skipped += self.walk_back(rows);
-            (rest, place) = (after, Place::Inside);
+            (rest, place) = (after, PiecePlace::Inside);
         }
         skipped
     }
@@ -66,10 +66,10 @@ impl Cut {
         places: &mut Vec<Range<usize>>,
     ) {
         places.clear();
-        self.find(table, costs, word, Place::Start);
+        self.find(table, costs, word, PiecePlace::Start);
         let mut to = word.len();
         while to > 0 {
-            let Step { from, row, .. } = self.steps[to];
+            let BestCut { from, row, .. } = self.steps[to];
             if row != NO_ROW {
                 places.push(from..to);
             }
@@ -79,9 +79,9 @@ impl Cut {
     }
 
     /// Finds the cheapest ways through `part`, whose first piece is in `place`.
-    fn find(&mut self, table: &Table, costs: &[u8], part: &[u8], place: Place) {
+    fn find(&mut self, table: &Table, costs: &[u8], part: &[u8], place: PiecePlace) {
         self.steps.clear();
-        self.steps.resize(part.len() + 1, Step { cost: u32::MAX, from: 0, row: NO_ROW });
+        self.steps.resize(part.len() + 1, BestCut { cost: u32::MAX, from: 0, row: NO_ROW });
         self.steps[0].cost = 0;
         for from in 0..part.len() {
             let cost = self.steps[from].cost;
@@ -89,19 +89,19 @@ impl Cut {
             if cost == u32::MAX {
                 continue;
             }
-            let (rest, place) = (&part[from..], if from == 0 { place } else { Place::Inside });
+            let (rest, place) = (&part[from..], if from == 0 { place } else { PiecePlace::Inside });
             for (row, len) in table.starts_of(rest, place) {
                 self.offer(
                     from + len,
-                    Step { cost: cost + u32::from(costs[row as usize]), from, row },
+                    BestCut { cost: cost + u32::from(costs[row as usize]), from, row },
                 );
             }
             let character = 1 + rest[1..].iter().take_while(|byte| is_inside(**byte)).count();
-            self.offer(from + character, Step { cost: cost + SKIPPED, from, row: NO_ROW });
+            self.offer(from + character, BestCut { cost: cost + SKIPPED, from, row: NO_ROW });
         }
     }
 
-    fn offer(&mut self, to: usize, step: Step) {
+    fn offer(&mut self, to: usize, step: BestCut) {
         if step.cost < self.steps[to].cost {
             self.steps[to] = step;
         }
@@ -111,7 +111,7 @@ impl Cut {
     fn walk_back(&self, rows: &mut Vec<u32>) -> usize {
         let (before, mut skipped, mut to) = (rows.len(), 0, self.steps.len() - 1);
         while to > 0 {
-            let Step { from, row, .. } = self.steps[to];
+            let BestCut { from, row, .. } = self.steps[to];
             if row == NO_ROW {
                 skipped += 1;
             } else {

@@ -10,13 +10,13 @@ const MAX_PIECES: usize = 7;
 /// The pieces of words, each word in the place that its hash gives it, where it replaces another.
 #[derive(Default)]
 pub(super) struct WordCache {
-    entries: Vec<Entry>,
+    entries: Vec<CachedWord>,
 }
 
 /// A word with the rows of its pieces, in one line of the processor's cache.
 #[derive(Clone, Copy, Default)]
 #[repr(align(64))]
-struct Entry {
+struct CachedWord {
     word: [u8; LONGEST],
     rows: [u32; MAX_PIECES],
     /// Bytes of the word; 0 where there is none.
@@ -41,7 +41,7 @@ impl WordCache {
         }
         // A model of which no word was cut takes no memory for it.
         if self.entries.is_empty() {
-            self.entries.resize(ENTRIES, Entry::default());
+            self.entries.resize(ENTRIES, CachedWord::default());
         }
         let entry = &mut self.entries[place(hash)];
         (entry.len, entry.pieces) = (len, pieces);

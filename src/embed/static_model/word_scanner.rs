@@ -1,7 +1,7 @@
 //! How a text is split into words: letters eight bytes at a time where they are ASCII, all else
 //! character by character, as the rules of a model have it.
 
-use super::short_str::Short;
+use super::short_str::ShortStr;
 
 /// What a character does to the words around it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +29,7 @@ pub(super) trait Rules {
 /// Takes the words of a text in their order, in lower case.
 pub(super) trait Words {
     /// A word of up to 16 ASCII characters.
-    fn short(&mut self, word: Short);
+    fn short(&mut self, word: ShortStr);
 
     /// Any other word.
     fn long(&mut self, word: &str);
@@ -54,7 +54,7 @@ pub(super) fn split<R: Rules>(text: &str, word: &mut String, words: &mut impl Wo
             }
             Some(Class::Space) => at += 1,
             Some(Class::Symbol) => {
-                words.short(Short::of(&[byte]));
+                words.short(ShortStr::of(&[byte]));
                 at += 1;
             }
             _ => at = long_word::<R>(text, at, word, words),
@@ -70,13 +70,13 @@ fn class_of<R: Rules>(byte: u8) -> Option<Class> {
 
 /// Up to 16 ASCII letters from `at` on.
 #[inline]
-fn short_word(bytes: &[u8], at: usize) -> Short {
+fn short_word(bytes: &[u8], at: usize) -> ShortStr {
     let (first, len) = letters(block_at(bytes, at));
     if len < BLOCK {
-        return Short::new(first.into(), len);
+        return ShortStr::new(first.into(), len);
     }
     let (second, more) = letters(block_at(bytes, at + BLOCK));
-    Short::new(u128::from(first) | u128::from(second) << 64, BLOCK + more)
+    ShortStr::new(u128::from(first) | u128::from(second) << 64, BLOCK + more)
 }
 
 /// The eight bytes from `at` on, in order from the lowest; zero where there are none.
@@ -85,7 +85,7 @@ fn block_at(bytes: &[u8], at: usize) -> u64 {
     let rest = bytes.get(at..).unwrap_or_default();
     match rest.first_chunk() {
         Some(block) => u64::from_le_bytes(*block),
-        None => Short::of(rest).first_block(),
+        None => ShortStr::of(rest).first_block(),
     }
 }
 
