@@ -1,32 +1,32 @@
 //! From articles to passages: how sentences are packed to a budget of tokens.
 
-mod abbreviations;
 mod article_files;
-mod aside;
-mod atom;
-mod block;
-mod divide;
-mod fit;
-mod follow;
+mod char_class;
+mod enclosure;
+mod following_text;
 mod guess_language;
-mod marks;
-mod pack;
+mod long_sentence;
+mod packing;
+mod passage_builder;
 mod passage_context;
+mod preceding_token;
 mod sentence;
-mod stop;
-mod token;
+mod sentence_boundary;
+mod text_block;
 mod unicode;
+mod unit;
+mod word_class;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Article, Embedder, Error, Passage, Result};
 
 pub use article_files::read_articles;
-use atom::Atoms;
-use fit::Fitter;
 pub(crate) use guess_language::guess as guess_language;
-use passage_context::Contexts;
+use passage_builder::PassageBuilder;
+use passage_context::ContextBuilder;
 pub use sentence::{Sentences, sentences};
+use unit::UnitList;
 
 /// Splits articles into passages.
 ///
@@ -148,9 +148,9 @@ impl Chunker {
     /// [`Error::Setting`] if a setting is out of range; [`Error::Embed`] if the tokenizer fails.
     pub fn passages(&self, article: &Article, embedder: &dyn Embedder) -> Result<Vec<Passage>> {
         self.check()?;
-        let contexts = Contexts::new(article, embedder, self.context)?;
-        let atoms = Atoms::of(article, embedder, &contexts, self.max_tokens)?;
-        let fitter = Fitter {
+        let contexts = ContextBuilder::new(article, embedder, self.context)?;
+        let atoms = UnitList::of(article, embedder, &contexts, self.max_tokens)?;
+        let fitter = PassageBuilder {
             article,
             embedder,
             atoms: &atoms,

@@ -1,4 +1,4 @@
-//! Articles from files: plain text, Markdown and JSON Lines.
+//! ArticleIter from files: plain text, Markdown and JSON Lines.
 
 use std::{
     collections::BTreeMap,
@@ -65,39 +65,39 @@ pub fn read_articles(path: impl AsRef<Path>) -> impl Iterator<Item = Result<Arti
     })
 }
 
-type Articles = Box<dyn Iterator<Item = Result<Article>>>;
+type ArticleIter = Box<dyn Iterator<Item = Result<Article>>>;
 
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-fn one(article: Result<Article>) -> Articles {
+fn one(article: Result<Article>) -> ArticleIter {
     Box::new(iter::once(article))
 }
 
 /// How the articles of a file are written.
 #[derive(Clone, Copy)]
-enum Format {
+enum FileFormat {
     Plain,
     Markdown,
-    Lines,
+    JsonLines,
 }
 
-impl Format {
+impl FileFormat {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_ascii_lowercase().to_str()? {
             "txt" => Some(Self::Plain),
             "md" => Some(Self::Markdown),
-            "jsonl" => Some(Self::Lines),
+            "jsonl" => Some(Self::JsonLines),
             _ => None,
         }
     }
 }
 
 /// The articles of one entry of the folder `root`, or of `root` itself.
-fn read_entry(root: &Path, entry: &DirEntry) -> Articles {
+fn read_entry(root: &Path, entry: &DirEntry) -> ArticleIter {
     let (path, given) = (entry.path(), entry.depth() == 0);
-    let format = Format::of(path);
+    let format = FileFormat::of(path);
     if format.is_none() && !given {
         return Box::new(iter::empty());
     }
@@ -113,11 +113,11 @@ fn read_entry(root: &Path, entry: &DirEntry) -> Articles {
     }
 }
 
-fn read_file(root: &Path, path: &Path, format: Option<Format>) -> Articles {
+fn read_file(root: &Path, path: &Path, format: Option<FileFormat>) -> ArticleIter {
     match format {
-        Some(Format::Plain) => one(read_text(root, path, plain_title)),
-        Some(Format::Markdown) => one(read_text(root, path, markdown_title)),
-        Some(Format::Lines) => read_lines(path),
+        Some(FileFormat::Plain) => one(read_text(root, path, plain_title)),
+        Some(FileFormat::Markdown) => one(read_text(root, path, markdown_title)),
+        Some(FileFormat::JsonLines) => read_lines(path),
         None => one(Err(Error::FileKind { path: path.to_owned() })),
     }
 }
@@ -154,7 +154,7 @@ fn markdown_title(text: &str) -> Option<&str> {
     (!title.is_empty()).then_some(title)
 }
 
-fn read_lines(path: &Path) -> Articles {
+fn read_lines(path: &Path) -> ArticleIter {
     let path = path.to_owned();
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
@@ -185,9 +185,9 @@ fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<O
 
 /// An article as a line of JSON has it.
 #[derive(Deserialize)]
-struct Line {
+struct JsonArticle {
     #[serde(alias = "key")]
-    id: Id,
+    id: JsonId,
     title: Option<String>,
     text: String,
     language: Option<String>,
@@ -196,16 +196,16 @@ struct Line {
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "`id` is neither a text nor a whole number")]
-enum Id {
+enum JsonId {
     Text(String),
     Number(u64),
 }
 
 fn parse(line: &str) -> Result<Article, Cause> {
-    let Line { id, title, text, language, metadata } = serde_json::from_str(line)?;
+    let JsonArticle { id, title, text, language, metadata } = serde_json::from_str(line)?;
     let key = match id {
-        Id::Text(text) => text,
-        Id::Number(number) => number.to_string(),
+        JsonId::Text(text) => text,
+        JsonId::Number(number) => number.to_string(),
     };
     if key.is_empty() {
         return Err("`id` is empty".into());

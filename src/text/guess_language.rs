@@ -2,7 +2,7 @@
 //! a capital says little, since nouns have one, and a number with a stop is an ordinal; in English
 //! a capital begins a sentence or a name, and a stop after a number ends a sentence.
 
-use super::abbreviations::Kind;
+use super::word_class::WordClass;
 use crate::Language;
 
 /// How much of a text is read for the guess, in bytes.
@@ -30,10 +30,11 @@ pub(crate) fn guess(text: &str) -> Option<Language> {
 
 /// Positive for an English word, negative for a German one, 0 if it can be both or neither.
 fn evidence(word: &str) -> i32 {
-    if Kind::English.has(word) {
+    if WordClass::English.contains(word) {
         return 1;
     }
-    let german = Kind::German.has(word) || word.contains(['ä', 'ö', 'ü', 'ß', 'Ä', 'Ö', 'Ü']);
+    let german =
+        WordClass::German.contains(word) || word.contains(['ä', 'ö', 'ü', 'ß', 'Ä', 'Ö', 'Ü']);
     -i32::from(german)
 }
 

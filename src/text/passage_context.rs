@@ -9,7 +9,7 @@ const JOINTS: usize = 2;
 
 /// What is embedded with the passages that begin under one heading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Context {
+pub(super) struct PassageContext {
     /// Whether the title is.
     pub(super) titled: bool,
     /// The heading, if it is.
@@ -19,7 +19,7 @@ pub(super) struct Context {
 }
 
 /// Finds the contexts of one article.
-pub(super) struct Contexts<'a> {
+pub(super) struct ContextBuilder<'a> {
     article: &'a Article,
     embedder: &'a dyn Embedder,
     /// Tokens of the title, if there is one.
@@ -28,7 +28,7 @@ pub(super) struct Contexts<'a> {
     most: usize,
 }
 
-impl<'a> Contexts<'a> {
+impl<'a> ContextBuilder<'a> {
     /// The contexts of `article`: empty unless `used`, and at most half of what the model reads.
     pub(super) fn new(
         article: &'a Article,
@@ -42,8 +42,8 @@ impl<'a> Contexts<'a> {
     }
 
     /// The context under `heading`. What is too long is left out, the title before the heading.
-    pub(super) fn under(&self, heading: Option<&Range<usize>>) -> Result<Context> {
-        let mut context = Context::default();
+    pub(super) fn under(&self, heading: Option<&Range<usize>>) -> Result<PassageContext> {
+        let mut context = PassageContext::default();
         let texts = heading.map(|range| &self.article.text[range.clone()]);
         let repeats_title = texts.is_some() && texts == self.article.shown_title();
         if let Some((heading, text)) =

@@ -2,12 +2,12 @@
 
 use std::{iter::FusedIterator, ops::Range};
 
-use super::aside::Asides;
-use super::block::{Block, Blocks, Kind};
+use super::char_class::is_terminator;
+use super::enclosure::Enclosure;
 use super::guess_language::guess;
-use super::marks::is_stop;
-use super::stop::Stop;
-use super::unicode::{is_boundary, is_space, trim};
+use super::sentence_boundary::Terminator;
+use super::text_block::{BlockKind, TextBlock, TextBlocks};
+use super::unicode::{is_grapheme_boundary, is_space, trim};
 use crate::Language;
 
 /// The sentences of `text`, for German and English.
@@ -35,17 +35,22 @@ use crate::Language;
 /// ```
 #[must_use]
 pub fn sentences(text: &str) -> Sentences<'_> {
-    Sentences { text, blocks: Blocks::new(text), rest: 0..0, splitter: Splitter::default() }
+    Sentences {
+        text,
+        blocks: TextBlocks::new(text),
+        rest: 0..0,
+        splitter: SentenceSplitter::default(),
+    }
 }
 
 /// Iterator over the byte ranges of sentences; made by [`sentences`].
 #[derive(Clone, Debug)]
 pub struct Sentences<'t> {
     text: &'t str,
-    blocks: Blocks<'t>,
+    blocks: TextBlocks<'t>,
     /// What is left of the current block.
     rest: Range<usize>,
-    splitter: Splitter,
+    splitter: SentenceSplitter,
 }
 
 impl Iterator for Sentences<'_> {
@@ -65,7 +70,7 @@ impl FusedIterator for Sentences<'_> {}
 
 /// Splits blocks into sentences; remembers the language from block to block.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Splitter {
+pub(super) struct SentenceSplitter {
     /// Whether the current block is one sentence whatever it holds.
     whole: bool,
     /// Where the current block starts, until its language was asked for.
@@ -74,11 +79,11 @@ pub(super) struct Splitter {
     language: Option<Language>,
 }
 
-impl Splitter {
+impl SentenceSplitter {
     /// Begins with `block` of `text`.
-    pub(super) fn enter(&mut self, text: &str, block: &Block) {
+    pub(super) fn enter(&mut self, text: &str, block: &TextBlock) {
         debug_assert!(block.range.end <= text.len());
-        self.whole = matches!(block.kind, Kind::Heading | Kind::Verbatim);
+        self.whole = matches!(block.kind, BlockKind::Heading | BlockKind::Verbatim);
         self.unread = Some(block.range.start);
     }
 
@@ -97,14 +102,14 @@ impl Splitter {
         let body = &block[rest.start..];
         // A sentence holds a letter or digit: stops before the first of them end nothing.
         let Some(mut at) = body.find(char::is_alphanumeric) else { return rest.end };
-        let mut asides = Asides::default();
+        let mut asides = Enclosure::default();
         while let Some(found) = next_mark(body.as_bytes(), at) {
-            if !body[found..].starts_with(is_stop) {
+            if !body[found..].starts_with(is_terminator) {
                 asides.open(body, found);
                 at = body.ceil_char_boundary(found + 1);
                 continue;
             }
-            let mut stop = Stop::read(body, found);
+            let mut stop = Terminator::read(body, found);
             let place = asides.place(found, stop.end);
             if stop.ends_sentence(place, || self.language(block)) && splits_at(body, stop.end) {
                 return rest.start + stop.end;
@@ -126,7 +131,7 @@ impl Splitter {
 /// Whether a sentence can end at `end` of `text` without cutting a grapheme, there or where the next begins.
 fn splits_at(text: &str, end: usize) -> bool {
     let next = text.len() - text[end..].trim_start_matches(is_space).len();
-    is_boundary(text, end) && is_boundary(text, next)
+    is_grapheme_boundary(text, end) && is_grapheme_boundary(text, next)
 }
 
 /// The next byte from `at` on that can begin a stop, an opening bracket or a quotation mark.

@@ -10,7 +10,7 @@ pub(crate) fn is_space(c: char) -> bool {
 }
 
 /// Whether no grapheme of `text` goes across `at`, which lies between characters.
-pub(crate) fn is_boundary(text: &str, at: usize) -> bool {
+pub(crate) fn is_grapheme_boundary(text: &str, at: usize) -> bool {
     if at == 0 || at == text.len() {
         return true;
     }
@@ -33,20 +33,24 @@ pub(crate) fn trim(text: &str, range: Range<usize>) -> Range<usize> {
     if start >= end {
         return start..start;
     }
-    while start > range.start && !is_boundary(text, start) {
+    while start > range.start && !is_grapheme_boundary(text, start) {
         start = text.floor_char_boundary(start - 1);
     }
-    while end < range.end && !is_boundary(text, end) {
+    while end < range.end && !is_grapheme_boundary(text, end) {
         end = text.ceil_char_boundary(end + 1);
     }
     start..end
 }
 
 /// The grapheme boundary inside of `range` that is nearest to `near`, if it holds more than one grapheme.
-pub(crate) fn nearest_boundary(text: &str, range: &Range<usize>, near: usize) -> Option<usize> {
+pub(crate) fn nearest_grapheme_boundary(
+    text: &str,
+    range: &Range<usize>,
+    near: usize,
+) -> Option<usize> {
     let slice = &text[range.clone()];
     let near = slice.floor_char_boundary(near - range.start);
-    if near > 0 && is_boundary(slice, near) {
+    if near > 0 && is_grapheme_boundary(slice, near) {
         return Some(range.start + near);
     }
     let mut cursor = GraphemeCursor::new(near, slice.len(), true);

@@ -4,24 +4,24 @@ use std::ops::Range;
 
 use crate::{Article, Embedder, Passage, Result};
 
-use super::atom::{Atom, Atoms};
-use super::pack::{overlap_start, pack};
-use super::passage_context::Context;
+use super::packing::{overlap_start, pack};
+use super::passage_context::PassageContext;
+use super::unit::{TextUnit, UnitList};
 
 /// How near to the model's limit passage and context are counted together, in
 /// tokens; farther off, the sum of the two is sure enough.
 const MARGIN: usize = 8;
 
 /// Makes the passages of one article from its pieces.
-pub(super) struct Fitter<'a> {
+pub(super) struct PassageBuilder<'a> {
     pub(super) article: &'a Article,
     pub(super) embedder: &'a dyn Embedder,
-    pub(super) atoms: &'a Atoms,
+    pub(super) atoms: &'a UnitList,
     pub(super) max_tokens: usize,
     pub(super) overlap: usize,
 }
 
-impl Fitter<'_> {
+impl PassageBuilder<'_> {
     /// Adds to `passages` those of the pieces `all`, packed to `budget` tokens.
     pub(super) fn fit(
         &self,
@@ -82,7 +82,7 @@ impl Fitter<'_> {
     }
 
     /// Whether `passage` is within the budget and, with its context, within what the model reads.
-    fn holds(&self, passage: &Passage, context: &Context) -> Result<bool> {
+    fn holds(&self, passage: &Passage, context: &PassageContext) -> Result<bool> {
         if passage.tokens > self.room(context) {
             return Ok(false);
         }
@@ -94,12 +94,12 @@ impl Fitter<'_> {
     }
 
     /// The context of a passage that begins with piece `first`.
-    fn context(&self, first: usize) -> &Context {
+    fn context(&self, first: usize) -> &PassageContext {
         &self.atoms.contexts[self.atoms.list[first].context]
     }
 
     /// The most tokens of a passage with this context.
-    fn room(&self, context: &Context) -> usize {
+    fn room(&self, context: &PassageContext) -> usize {
         let limit = self.embedder.max_tokens().unwrap_or(usize::MAX);
         self.max_tokens.min(limit.saturating_sub(context.tokens))
     }
@@ -115,7 +115,7 @@ impl Fitter<'_> {
 /// Counting again is most of the work with a real tokenizer. It is spared where
 /// `room` would hold even if every byte between the pieces were a token, which is
 /// the most that [`Embedder::count_tokens`] allows for white space of ASCII.
-fn sure_tokens(text: &str, atoms: &[Atom], room: usize) -> Option<usize> {
+fn sure_tokens(text: &str, atoms: &[TextUnit], room: usize) -> Option<usize> {
     let tokens: usize = atoms.iter().map(|atom| atom.tokens).sum();
     let mut most = tokens;
     for pair in atoms.windows(2) {

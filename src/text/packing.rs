@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::atom::{Atom, Cut};
+use super::unit::{Breakpoint, TextUnit};
 
 /// The most pieces of one passage: what keeps the time linear if pieces have next to no tokens.
 const MAX_ATOMS: usize = 512;
@@ -21,7 +21,7 @@ const MAX_ATOMS: usize = 512;
 /// Knuth & Plass (1981), "Breaking paragraphs into lines": total fit, with
 /// squares for cubes.
 pub(super) fn pack(
-    atoms: &[Atom],
+    atoms: &[TextUnit],
     room: impl Fn(usize) -> usize,
     overlap: usize,
 ) -> Vec<Range<usize>> {
@@ -67,12 +67,12 @@ fn runs(best: &[Best]) -> Vec<Range<usize>> {
     runs
 }
 
-/// Number of the first piece of a run that begins at `from` and repeats `overlap` pieces.
-pub(super) fn overlap_start(atoms: &[Atom], from: usize, overlap: usize) -> usize {
+/// NumberShape of the first piece of a run that begins at `from` and repeats `overlap` pieces.
+pub(super) fn overlap_start(atoms: &[TextUnit], from: usize, overlap: usize) -> usize {
     let mut first = from;
     while first > 0
         && from - first < overlap
-        && !matches!(atoms[first].cut, Cut::Section | Cut::Headed)
+        && !matches!(atoms[first].cut, Breakpoint::BeforeHeading | Breakpoint::AfterHeading)
     {
         first -= 1;
     }
@@ -80,7 +80,7 @@ pub(super) fn overlap_start(atoms: &[Atom], from: usize, overlap: usize) -> usiz
 }
 
 /// Tokens before each piece, and of all at the end.
-fn prefix_sums(atoms: &[Atom]) -> Vec<usize> {
+fn prefix_sums(atoms: &[TextUnit]) -> Vec<usize> {
     let sums = atoms.iter().scan(0, |sum, atom| {
         *sum += atom.tokens;
         Some(*sum)
@@ -95,16 +95,16 @@ fn cost_of_slack(tokens: usize, room: usize) -> f64 {
 }
 
 /// Cost of a cut, where an empty passage costs 1.
-fn cost_of(cut: Cut) -> f64 {
+fn cost_of(cut: Breakpoint) -> f64 {
     match cut {
-        Cut::Section => -0.3,
-        Cut::Paragraph => -0.1,
-        Cut::Item => 0.1,
-        Cut::Sentence => 0.3,
-        Cut::Announced => 0.7,
-        Cut::Clause => 1.0,
-        Cut::Word => 1.5,
-        Cut::Grapheme => 2.0,
-        Cut::Headed => 8.0,
+        Breakpoint::BeforeHeading => -0.3,
+        Breakpoint::Paragraph => -0.1,
+        Breakpoint::BetweenItems => 0.1,
+        Breakpoint::Sentence => 0.3,
+        Breakpoint::AfterColon => 0.7,
+        Breakpoint::Clause => 1.0,
+        Breakpoint::Word => 1.5,
+        Breakpoint::Grapheme => 2.0,
+        Breakpoint::AfterHeading => 8.0,
     }
 }

@@ -4,37 +4,37 @@ use std::ops::Range;
 
 use crate::{Article, Embedder, Result};
 
-use super::block::{Block, Blocks, Kind, heading_range};
-use super::divide::{clauses, halves};
-use super::passage_context::{Context, Contexts};
-use super::sentence::Splitter;
+use super::long_sentence::{clauses, halves};
+use super::passage_context::{ContextBuilder, PassageContext};
+use super::sentence::SentenceSplitter;
+use super::text_block::{BlockKind, TextBlock, TextBlocks, heading_range};
 
 /// A piece of an article that is not cut.
 #[derive(Clone, Debug)]
-pub(super) struct Atom {
+pub(super) struct TextUnit {
     /// Where it is.
     pub(super) range: Range<usize>,
     /// Its length in tokens.
     pub(super) tokens: usize,
     /// What lies between it and the piece before.
-    pub(super) cut: Cut,
-    /// Number of the context of a passage that begins with it.
+    pub(super) cut: Breakpoint,
+    /// NumberShape of the context of a passage that begins with it.
     pub(super) context: usize,
 }
 
 /// What is cut where a passage ends, from the best place to the worst.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cut {
+pub(super) enum Breakpoint {
     /// A heading follows.
-    Section,
+    BeforeHeading,
     /// Two paragraphs are parted.
     Paragraph,
     /// Two items of a list or rows of a table are parted.
-    Item,
+    BetweenItems,
     /// Two sentences of a paragraph are parted.
     Sentence,
     /// A list or table is parted from the line that announces it.
-    Announced,
+    AfterColon,
     /// A sentence is cut between clauses.
     Clause,
     /// A clause is cut between words.
@@ -42,46 +42,46 @@ pub(super) enum Cut {
     /// A word is cut.
     Grapheme,
     /// A heading is parted from its text.
-    Headed,
+    AfterHeading,
 }
 
 /// The pieces of an article and the contexts they refer to.
 #[derive(Debug, Default)]
-pub(super) struct Atoms {
+pub(super) struct UnitList {
     /// In the order of the article.
-    pub(super) list: Vec<Atom>,
+    pub(super) list: Vec<TextUnit>,
     /// Not empty: the first is that of the article without a heading.
-    pub(super) contexts: Vec<Context>,
+    pub(super) contexts: Vec<PassageContext>,
 }
 
-impl Atoms {
+impl UnitList {
     /// Reads `article`; no piece is over `max_tokens`, nor over what the model
     /// reads beside the piece's context, unless it is a single grapheme.
     pub(super) fn of(
         article: &Article,
         embedder: &dyn Embedder,
-        contexts: &Contexts<'_>,
+        contexts: &ContextBuilder<'_>,
         max_tokens: usize,
     ) -> Result<Self> {
         let text = &article.text;
         let limit = embedder.max_tokens().unwrap_or(usize::MAX);
         let mut reader = Reader { text, embedder, max_tokens, limit, atoms: Self::default() };
         reader.atoms.contexts.push(contexts.under(None)?);
-        let mut splitter = Splitter::default();
+        let mut splitter = SentenceSplitter::default();
         let mut before = None;
         let mut context = 0;
-        for block in Blocks::new(text) {
+        for block in TextBlocks::new(text) {
             splitter.enter(text, &block);
             let mut rest = block.range.clone();
             let mut cut = cut_before(before, &block);
             // A passage that begins with a heading needs no other.
-            let own = if block.kind == Kind::Heading { 0 } else { context };
+            let own = if block.kind == BlockKind::Heading { 0 } else { context };
             while !rest.is_empty() {
                 let sentence = splitter.split_first(text, &mut rest);
                 reader.add(sentence, cut, own)?;
-                cut = Cut::Sentence;
+                cut = Breakpoint::Sentence;
             }
-            if block.kind == Kind::Heading {
+            if block.kind == BlockKind::Heading {
                 let heading = heading_range(text, &block.range);
                 context = reader.atoms.contexts.len();
                 reader.atoms.contexts.push(contexts.under(Some(&heading))?);
@@ -94,13 +94,14 @@ impl Atoms {
 
 /// What a passage cuts that begins with `block`, `before` which there is a block
 /// of this kind that ends with a colon or does not.
-fn cut_before(before: Option<(Kind, bool)>, block: &Block) -> Cut {
+fn cut_before(before: Option<(BlockKind, bool)>, block: &TextBlock) -> Breakpoint {
     match (before, block.kind) {
-        (Some((Kind::Heading, _)), _) => Cut::Headed,
-        (_, Kind::Heading) => Cut::Section,
-        (Some((_, true)), _) => Cut::Announced,
-        (Some((Kind::Item, _)), Kind::Item) | (Some((Kind::Row, _)), Kind::Row) => Cut::Item,
-        _ => Cut::Paragraph,
+        (Some((BlockKind::Heading, _)), _) => Breakpoint::AfterHeading,
+        (_, BlockKind::Heading) => Breakpoint::BeforeHeading,
+        (Some((_, true)), _) => Breakpoint::AfterColon,
+        (Some((BlockKind::Item, _)), BlockKind::Item)
+        | (Some((BlockKind::Row, _)), BlockKind::Row) => Breakpoint::BetweenItems,
+        _ => Breakpoint::Paragraph,
     }
 }
 
@@ -110,30 +111,30 @@ struct Reader<'a> {
     embedder: &'a dyn Embedder,
     max_tokens: usize,
     limit: usize,
-    atoms: Atoms,
+    atoms: UnitList,
 }
 
 impl Reader<'_> {
     /// Adds a sentence, in pieces if it is over the budget.
-    fn add(&mut self, sentence: Range<usize>, cut: Cut, context: usize) -> Result<()> {
+    fn add(&mut self, sentence: Range<usize>, cut: Breakpoint, context: usize) -> Result<()> {
         let most =
             self.max_tokens.min(self.limit.saturating_sub(self.atoms.contexts[context].tokens));
         let tokens = self.embedder.count_tokens(&self.text[sentence.clone()])?;
         if tokens <= most {
-            self.atoms.list.push(Atom { range: sentence, tokens, cut, context });
+            self.atoms.list.push(TextUnit { range: sentence, tokens, cut, context });
             return Ok(());
         }
         let mut cut = cut;
         for clause in clauses(self.text, sentence) {
             let tokens = self.embedder.count_tokens(&self.text[clause.clone()])?;
-            self.divide(Atom { range: clause, tokens, cut, context }, most)?;
-            cut = Cut::Clause;
+            self.divide(TextUnit { range: clause, tokens, cut, context }, most)?;
+            cut = Breakpoint::Clause;
         }
         Ok(())
     }
 
     /// Adds `atom`; if it is over `most` tokens, in pieces that are small beside it, to be packed well.
-    fn divide(&mut self, atom: Atom, most: usize) -> Result<()> {
+    fn divide(&mut self, atom: TextUnit, most: usize) -> Result<()> {
         let mut open = vec![(atom, false)];
         while let Some((atom, divided)) = open.pop() {
             let over = atom.tokens > most;
@@ -145,7 +146,7 @@ impl Reader<'_> {
             };
             for (range, cut) in [(right, between), (left, atom.cut)] {
                 let tokens = self.embedder.count_tokens(&self.text[range.clone()])?;
-                open.push((Atom { range, tokens, cut, context: atom.context }, true));
+                open.push((TextUnit { range, tokens, cut, context: atom.context }, true));
             }
         }
         Ok(())

@@ -1,15 +1,15 @@
 //! What follows a stop: how the next words begin, once marks and white space are passed.
 
-use super::abbreviations::Kind;
-use super::marks::{is_dash, is_opener, is_symbol};
+use super::char_class::{is_dash, is_opener, is_symbol};
 use super::unicode::is_space;
+use super::word_class::WordClass;
 
 /// How many opening marks, dashes and ellipses are passed before the first word.
 const MAX_MARKS: usize = 8;
 
 /// The first character of what follows that tells something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Start {
+pub(super) enum FollowingStart {
     /// The text ends.
     Nothing,
     /// A word without a capital.
@@ -28,27 +28,29 @@ pub(super) enum Start {
 
 /// The text after a stop and its closing marks.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Follow<'t> {
+pub(super) struct FollowingText<'t> {
     /// How it begins.
-    pub(super) start: Start,
+    pub(super) start: FollowingStart,
     /// From the first character that tells something.
     rest: &'t str,
 }
 
-impl<'t> Follow<'t> {
+impl<'t> FollowingText<'t> {
     /// Reads the beginning of `after`, which starts with white space.
     pub(super) fn read(after: &'t str) -> Self {
         if after.trim_start_matches(is_space).is_empty() {
-            return Self { start: Start::Nothing, rest: "" };
+            return Self { start: FollowingStart::Nothing, rest: "" };
         }
         let rest = skip_marks(after);
         let start = match rest.chars().next() {
-            Some(c) if c.is_lowercase() && !has_inner_capital(first_word(rest)) => Start::Lower,
-            Some(c) if c.is_uppercase() || c.is_lowercase() => Start::Upper,
-            Some(c) if c.is_numeric() => Start::Digit,
-            Some(c) if c.is_alphabetic() => Start::Letter,
-            Some(c) if is_symbol(c) => Start::Symbol,
-            _ => Start::Mark,
+            Some(c) if c.is_lowercase() && !has_inner_capital(first_word(rest)) => {
+                FollowingStart::Lower
+            }
+            Some(c) if c.is_uppercase() || c.is_lowercase() => FollowingStart::Upper,
+            Some(c) if c.is_numeric() => FollowingStart::Digit,
+            Some(c) if c.is_alphabetic() => FollowingStart::Letter,
+            Some(c) if is_symbol(c) => FollowingStart::Symbol,
+            _ => FollowingStart::Mark,
         };
         Self { start, rest }
     }
@@ -62,7 +64,7 @@ impl<'t> Follow<'t> {
     pub(super) fn begins_sentence(&self) -> bool {
         let word = self.word();
         let joined = self.rest[word.len()..].starts_with(['-', '\u{2010}', '\u{2011}', '.']);
-        !joined && Kind::Starter.has(word)
+        !joined && WordClass::SentenceStarter.contains(word)
     }
 
     /// Whether it is `Anna said` or the like: a name or two, then a verb of speaking.
@@ -70,8 +72,8 @@ impl<'t> Follow<'t> {
         let window = &self.rest[..self.rest.floor_char_boundary(64)];
         let mut words = window.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
         let subject = words.next().unwrap_or_default();
-        (subject == "I" || !Kind::Starter.has(subject))
-            && words.take(3).any(|word| Kind::Speech.has(word))
+        (subject == "I" || !WordClass::SentenceStarter.contains(subject))
+            && words.take(3).any(|word| WordClass::SpeechVerb.contains(word))
     }
 }
 

@@ -1,13 +1,13 @@
 //! Classes of characters that the sentence rules speak of.
 
 /// A character that can end a sentence.
-pub(super) fn is_stop(c: char) -> bool {
+pub(super) fn is_terminator(c: char) -> bool {
     matches!(c, '.' | '!' | '?' | '…' | '‼' | '⁇' | '⁈' | '⁉' | '؟' | '۔' | '։' | '।' | '॥')
-        || is_wide_stop(c)
+        || is_wide_terminator(c)
 }
 
 /// A stop of a script that puts no space after it.
-pub(super) fn is_wide_stop(c: char) -> bool {
+pub(super) fn is_wide_terminator(c: char) -> bool {
     matches!(c, '。' | '！' | '？' | '．' | '｡')
 }
 

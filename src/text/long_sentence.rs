@@ -2,8 +2,10 @@
 
 use std::ops::Range;
 
-use super::atom::Cut;
-use super::unicode::{is_boundary, is_space, nearest_boundary, trim, word_starts};
+use super::unicode::{
+    is_grapheme_boundary, is_space, nearest_grapheme_boundary, trim, word_starts,
+};
+use super::unit::Breakpoint;
 
 /// How far from the middle of a text without spaces a word boundary is looked for, in bytes.
 const REACH: usize = 128;
@@ -19,7 +21,7 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
         if is_space(c)
             && !is_space(last)
             && begins_clause(last, c, &text[at..range.end])
-            && is_boundary(text, at)
+            && is_grapheme_boundary(text, at)
         {
             clauses.extend(filled(trim(text, start..at)));
             start = at;
@@ -47,13 +49,13 @@ pub(super) fn halves(
     text: &str,
     range: &Range<usize>,
     hard: bool,
-) -> Option<([Range<usize>; 2], Cut)> {
+) -> Option<([Range<usize>; 2], Breakpoint)> {
     let middle = text.floor_char_boundary(range.start + range.len() / 2);
     let word = nearest_space(text, range, middle).or_else(|| nearest_word(text, range, middle));
-    let grapheme = || nearest_boundary(text, range, middle).filter(|_| hard);
+    let grapheme = || nearest_grapheme_boundary(text, range, middle).filter(|_| hard);
     let (at, cut) = match word {
-        Some(at) => (at, Cut::Word),
-        None => (grapheme()?, Cut::Grapheme),
+        Some(at) => (at, Breakpoint::Word),
+        None => (grapheme()?, Breakpoint::Grapheme),
     };
     Some(([trim(text, range.start..at), trim(text, at..range.end)], cut))
 }
@@ -63,7 +65,7 @@ fn nearest_space(text: &str, range: &Range<usize>, middle: usize) -> Option<usiz
     let before = text[range.start..middle].rfind(is_space).map(|len| range.start + len);
     let after = text[middle..range.end].find(is_space).map(|len| middle + len);
     let inside = |at: &usize| {
-        is_boundary(text, *at)
+        is_grapheme_boundary(text, *at)
             && !text[range.start..*at].trim_start_matches(is_space).is_empty()
             && !text[*at..range.end].trim_end_matches(is_space).is_empty()
     };
@@ -76,7 +78,7 @@ fn nearest_word(text: &str, range: &Range<usize>, middle: usize) -> Option<usize
     let start = text.ceil_char_boundary(middle.saturating_sub(REACH)).max(range.start);
     let end = text.floor_char_boundary(middle + REACH).min(range.end);
     let starts = word_starts(&text[start..end]).filter(|at| *at > 0).map(|at| start + at);
-    starts.filter(|at| is_boundary(text, *at)).min_by_key(|at| at.abs_diff(middle))
+    starts.filter(|at| is_grapheme_boundary(text, *at)).min_by_key(|at| at.abs_diff(middle))
 }
 
 fn filled(range: Range<usize>) -> Option<Range<usize>> {
@@ -102,8 +104,8 @@ mod tests {
     fn words_are_cut_only_if_they_must_be() {
         let text = "Donaudampfschiff";
         assert_eq!(halves(text, &(0..16), false), None);
-        assert_eq!(halves(text, &(0..16), true), Some(([0..8, 8..16], Cut::Grapheme)));
-        assert_eq!(halves("ein Haus", &(0..8), true), Some(([0..3, 4..8], Cut::Word)));
+        assert_eq!(halves(text, &(0..16), true), Some(([0..8, 8..16], Breakpoint::Grapheme)));
+        assert_eq!(halves("ein Haus", &(0..8), true), Some(([0..3, 4..8], Breakpoint::Word)));
         let family = "👩‍👩‍👧";
         assert_eq!(halves(family, &(0..family.len()), true), None);
     }

@@ -1,8 +1,8 @@
 //! What stands before a stop: the token it is written on, and the token before that.
 
-use super::abbreviations::Kind;
-use super::marks::is_opener;
+use super::char_class::is_opener;
 use super::unicode::is_space;
+use super::word_class::WordClass;
 
 /// The longest token that is looked at, in bytes; a longer one is no abbreviation and no number.
 const LONGEST: usize = 64;
@@ -12,14 +12,14 @@ const MAX_PARTS: usize = 4;
 
 /// A token with a stop after it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Token<'t> {
+pub(super) struct PrecedingToken<'t> {
     /// The sentence before the token.
     head: &'t str,
     /// The token without its stop and without opening marks; empty if there is a space before the stop.
     pub(super) text: &'t str,
 }
 
-impl<'t> Token<'t> {
+impl<'t> PrecedingToken<'t> {
     /// The token at the end of `before`, which is the sentence up to the stop.
     pub(super) fn at_end_of(before: &'t str) -> Self {
         let text = last_token(before);
@@ -64,13 +64,13 @@ impl<'t> Token<'t> {
     }
 
     /// What it abbreviates, alone or with the tokens before it.
-    pub(super) fn abbreviation(&self) -> Option<Kind> {
+    pub(super) fn abbreviation(&self) -> Option<WordClass> {
         self.listed().or_else(|| {
             let street = self.text.len() > 4 && self.text.ends_with("str");
             let number = self.text.len() > 4 && self.text.ends_with("nr");
             match (self.is_dotted() || street, number) {
-                (true, _) => Some(Kind::Either),
-                (_, true) => Some(Kind::Counted),
+                (true, _) => Some(WordClass::Ambiguous),
+                (_, true) => Some(WordClass::BeforeNumber),
                 _ => None,
             }
         })
@@ -78,7 +78,7 @@ impl<'t> Token<'t> {
 
     /// The longest abbreviation of the lists that ends with this token, whether it
     /// is written with spaces between its parts or without.
-    fn listed(&self) -> Option<Kind> {
+    fn listed(&self) -> Option<WordClass> {
         let mut before = (self.head, self.text);
         let mut key = String::new();
         let mut longest = None;
@@ -114,12 +114,12 @@ impl<'t> Token<'t> {
 }
 
 /// Looks `key` up, at the start of a sentence also without its capital.
-fn lookup(key: &str, first: bool) -> Option<Kind> {
-    let found = Kind::of_abbreviation(key);
+fn lookup(key: &str, first: bool) -> Option<WordClass> {
+    let found = WordClass::of_abbreviation(key);
     if found.is_some() || !first || !key.starts_with(|c: char| c.is_ascii_uppercase()) {
         return found;
     }
-    Kind::of_abbreviation(&format!("{}{}", key[..1].to_ascii_lowercase(), &key[1..]))
+    WordClass::of_abbreviation(&format!("{}{}", key[..1].to_ascii_lowercase(), &key[1..]))
 }
 
 /// The characters after the last white space of `text`, without opening marks; empty if there are too many.

@@ -1,11 +1,13 @@
 //! Whether a stop ends its sentence: the rules for German and English.
 
-use super::abbreviations::Kind;
-use super::aside::Place;
-use super::follow::{Follow, Start};
-use super::marks::{is_closer, is_dash, is_emoji, is_quote, is_stop, is_wide_stop};
-use super::token::{Token, is_roman};
+use super::char_class::{
+    is_closer, is_dash, is_emoji, is_quote, is_terminator, is_wide_terminator,
+};
+use super::enclosure::TerminatorPlace;
+use super::following_text::{FollowingStart, FollowingText};
+use super::preceding_token::{PrecedingToken, is_roman};
 use super::unicode::is_space;
+use super::word_class::WordClass;
 use crate::Language;
 
 /// Smileys that belong to the sentence they follow.
@@ -13,7 +15,7 @@ const SMILEYS: [&str; 10] = [":-)", ":)", ";-)", ";)", ":-(", ":(", ":-D", ":D",
 
 /// One or more stops in a row, with the marks that close after them.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Stop<'t> {
+pub(super) struct Terminator<'t> {
     /// The text from the start of the sentence, to the end of its block.
     text: &'t str,
     /// Where the first stop is.
@@ -24,10 +26,10 @@ pub(super) struct Stop<'t> {
     pub(super) end: usize,
 }
 
-impl<'t> Stop<'t> {
+impl<'t> Terminator<'t> {
     /// Reads the stop at `at` of `text`, which begins where the sentence does.
     pub(super) fn read(text: &'t str, at: usize) -> Self {
-        let marks_end = at + prefix_len(&text[at..], is_stop);
+        let marks_end = at + prefix_len(&text[at..], is_terminator);
         let mut end = marks_end + prefix_len(&text[marks_end..], is_closer);
         end += footnotes_len(&text[end..]);
         if let Some(len) = spaced_guillemet_len(&text[end..]) {
@@ -39,25 +41,25 @@ impl<'t> Stop<'t> {
     /// Whether the sentence ends with this stop. Takes a pictograph or smiley that follows into the sentence.
     pub(super) fn ends_sentence(
         &mut self,
-        place: Place,
+        place: TerminatorPlace,
         language: impl FnOnce() -> Language,
     ) -> bool {
-        if place == Place::Inside {
+        if place == TerminatorPlace::Inside {
             return false;
         }
-        if self.marks().ends_with(is_wide_stop) {
+        if self.marks().ends_with(is_wide_terminator) {
             return true;
         }
         self.take_pictographs();
         if !self.text[self.end..].starts_with(is_space) {
             return self.end == self.text.len();
         }
-        let follow = Follow::read(&self.text[self.end..]);
+        let follow = FollowingText::read(&self.text[self.end..]);
         match follow.start {
-            Start::Nothing => true,
-            Start::Mark => false,
-            Start::Lower => self.ends_before_lower_case(),
-            _ if place == Place::Closing && !follow.begins_sentence() => false,
+            FollowingStart::Nothing => true,
+            FollowingStart::Mark => false,
+            FollowingStart::Lower => self.ends_before_lower_case(),
+            _ if place == TerminatorPlace::AtEnd && !follow.begins_sentence() => false,
             _ if self.marks().contains(['!', '?']) => self.exclamation_ends(&follow),
             _ if self.is_ellipsis() => self.ellipsis_ends(&follow),
             _ => self.period_ends(&follow, language),
@@ -68,8 +70,8 @@ impl<'t> Stop<'t> {
         &self.text[self.at..self.marks_end]
     }
 
-    fn token(&self) -> Token<'t> {
-        Token::at_end_of(&self.text[..self.at])
+    fn token(&self) -> PrecedingToken<'t> {
+        PrecedingToken::at_end_of(&self.text[..self.at])
     }
 
     /// Whether a quotation or bracket closes with the stop.
@@ -119,36 +121,39 @@ impl<'t> Stop<'t> {
         self.text[self.end..].trim_start().chars().next().filter(|c| is_dash(*c))
     }
 
-    fn exclamation_ends(&self, follow: &Follow<'_>) -> bool {
+    fn exclamation_ends(&self, follow: &FollowingText<'_>) -> bool {
         let quoted = self.text[self.marks_end..self.end].contains(is_quote);
         if quoted && follow.is_speech_tag() {
             return false;
         }
-        !Kind::Exclaimed.has(self.token().text) || follow.begins_sentence()
+        !WordClass::ExclamatoryName.contains(self.token().text) || follow.begins_sentence()
     }
 
     /// After a space the dots can stand for words in mid-sentence.
-    fn ellipsis_ends(&self, follow: &Follow<'_>) -> bool {
+    fn ellipsis_ends(&self, follow: &FollowingText<'_>) -> bool {
         follow.begins_sentence() || !self.is_spaced()
     }
 
-    fn period_ends(&self, follow: &Follow<'_>, language: impl FnOnce() -> Language) -> bool {
+    fn period_ends(&self, follow: &FollowingText<'_>, language: impl FnOnce() -> Language) -> bool {
         let token = self.token();
         if token.is_number() {
             return number_ends(&token, follow, language);
         }
         match token.abbreviation() {
-            Some(Kind::Open) => return false,
-            Some(Kind::Either) => return follow.begins_sentence(),
-            Some(Kind::Closing) => {
-                let measure = follow.start == Start::Digit && starts_with_digit(token.previous());
+            Some(WordClass::NonFinal) => return false,
+            Some(WordClass::Ambiguous) => return follow.begins_sentence(),
+            Some(WordClass::Final) => {
+                let measure =
+                    follow.start == FollowingStart::Digit && starts_with_digit(token.previous());
                 return !measure;
             }
-            Some(Kind::Clock) => {
+            Some(WordClass::ClockTime) => {
                 return follow.begins_sentence()
-                    || !(token.is_early() || Kind::Clocked.has(follow.word()));
+                    || !(token.is_early() || WordClass::TimeQualifier.contains(follow.word()));
             }
-            Some(Kind::Counted) if follow.start == Start::Digit || is_roman(follow.word()) => {
+            Some(WordClass::BeforeNumber)
+                if follow.start == FollowingStart::Digit || is_roman(follow.word()) =>
+            {
                 return false;
             }
             _ => {}
@@ -159,12 +164,13 @@ impl<'t> Stop<'t> {
         }
         if token.is_letter() {
             let previous = token.previous();
-            if Kind::of_abbreviation(&format!("{}.{}", token.text, follow.word())).is_some() {
+            if WordClass::of_abbreviation(&format!("{}.{}", token.text, follow.word())).is_some() {
                 return false;
             }
             let unit = starts_with_digit(previous) && !previous.ends_with('.');
-            let named = unit || self.closes() || Kind::Lettered.has(previous);
-            let begins = follow.begins_sentence() && !Kind::Particle.has(follow.word());
+            let named = unit || self.closes() || WordClass::BeforeLetter.contains(previous);
+            let begins =
+                follow.begins_sentence() && !WordClass::NameParticle.contains(follow.word());
             return !token.is_first() && (begins || named);
         }
         true
@@ -173,8 +179,8 @@ impl<'t> Stop<'t> {
 
 /// Whether the stop after a number ends the sentence rather than making it an ordinal or part of a date.
 fn number_ends(
-    token: &Token<'_>,
-    follow: &Follow<'_>,
+    token: &PrecedingToken<'_>,
+    follow: &FollowingText<'_>,
     language: impl FnOnce() -> Language,
 ) -> bool {
     if token.is_first() {
@@ -187,17 +193,23 @@ fn number_ends(
         return true;
     }
     let previous = token.previous();
-    match Number::of(token.text) {
-        Number::Short | Number::Date if follow.start == Start::Digit => false,
-        Number::Short | Number::Date if Kind::Ordered.has(follow.word()) => false,
-        Number::Short | Number::Date => Kind::Counter.has(previous),
-        Number::Long => !Kind::Determiner.has(previous) || follow.start != Start::Upper,
-        Number::Exact => true,
+    match NumberShape::of(token.text) {
+        NumberShape::Short | NumberShape::Date if follow.start == FollowingStart::Digit => false,
+        NumberShape::Short | NumberShape::Date
+            if WordClass::AfterOrdinal.contains(follow.word()) =>
+        {
+            false
+        }
+        NumberShape::Short | NumberShape::Date => WordClass::BeforeCardinal.contains(previous),
+        NumberShape::Long => {
+            !WordClass::Determiner.contains(previous) || follow.start != FollowingStart::Upper
+        }
+        NumberShape::Exact => true,
     }
 }
 
 /// What a number with a stop after it can be in German.
-enum Number {
+enum NumberShape {
     /// Up to three digits: an ordinal.
     Short,
     /// Two short numbers with a stop between them: a day and its month, or a time.
@@ -208,7 +220,7 @@ enum Number {
     Exact,
 }
 
-impl Number {
+impl NumberShape {
     fn of(text: &str) -> Self {
         if text.contains([',', ':']) {
             return Self::Exact;

@@ -2,13 +2,13 @@
 
 use std::{iter::FusedIterator, ops::Range};
 
-use super::abbreviations;
-use super::marks::{is_closer, is_dash, is_opener, is_stop};
+use super::char_class::{is_closer, is_dash, is_opener, is_terminator};
 use super::unicode::trim;
+use super::word_class::WordClass;
 
 /// What a block is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum BlockKind {
     /// Lines of running text.
     Paragraph,
     /// A line that is marked as a heading, or that stands alone, is short and has no stop.
@@ -23,24 +23,24 @@ pub(super) enum Kind {
 
 /// A block that no sentence goes across.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(super) struct TextBlock {
     /// Where it is; not empty, without surrounding white space.
     pub(super) range: Range<usize>,
     /// What it is.
-    pub(super) kind: Kind,
+    pub(super) kind: BlockKind,
 }
 
 /// The blocks of a text, in order; outside of them it is white space.
 #[derive(Clone, Debug)]
-pub(super) struct Blocks<'t> {
+pub(super) struct TextBlocks<'t> {
     text: &'t str,
     /// The next line that is in no block yet.
-    line: Line<'t>,
+    line: SourceLine<'t>,
     /// The line after it.
-    ahead: Line<'t>,
+    ahead: SourceLine<'t>,
     /// The line before, if there is no blank line between.
-    behind: Option<Line<'t>>,
-    /// Number of the list item before, if a list goes on here.
+    behind: Option<SourceLine<'t>>,
+    /// NumberShape of the list item before, if a list goes on here.
     list: Option<u32>,
     /// Whether a fence can have a closing one; false once one had none.
     fenced: bool,
@@ -48,7 +48,7 @@ pub(super) struct Blocks<'t> {
 
 /// A line of a text.
 #[derive(Clone, Copy, Debug)]
-struct Line<'t> {
+struct SourceLine<'t> {
     /// Where the line starts.
     start: usize,
     /// Where the next line starts.
@@ -59,7 +59,7 @@ struct Line<'t> {
     quoted: bool,
 }
 
-impl<'t> Line<'t> {
+impl<'t> SourceLine<'t> {
     fn read(text: &'t str, start: usize) -> Self {
         let rest = &text.as_bytes()[start..];
         let len = line_len(rest);
@@ -89,44 +89,44 @@ fn line_len(rest: &[u8]) -> usize {
     rest[start..].iter().position(ends).map_or(rest.len(), |len| start + len)
 }
 
-impl<'t> Blocks<'t> {
+impl<'t> TextBlocks<'t> {
     pub(super) fn new(text: &'t str) -> Self {
-        let line = Line::read(text, 0);
-        let ahead = Line::read(text, line.next);
+        let line = SourceLine::read(text, 0);
+        let ahead = SourceLine::read(text, line.next);
         Self { text, line, ahead, behind: None, list: None, fenced: true }
     }
 
     fn advance(&mut self) {
         self.behind = (!self.line.is_blank()).then_some(self.line);
         self.line = self.ahead;
-        self.ahead = Line::read(self.text, self.line.next);
+        self.ahead = SourceLine::read(self.text, self.line.next);
     }
 
     /// Takes the lines of one block; the current line is its first.
-    fn take_block(&mut self) -> Kind {
+    fn take_block(&mut self) -> BlockKind {
         if let Some(end) = self.listing_end() {
             while self.line.start < end {
                 self.advance();
             }
-            return Kind::Verbatim;
+            return BlockKind::Verbatim;
         }
-        let mark = Mark::of(self.line.body);
-        let heading = mark == Mark::Heading || self.is_plain_heading();
+        let mark = LineMarker::of(self.line.body);
+        let heading = mark == LineMarker::Heading || self.is_plain_heading();
         let kind = match mark {
-            _ if heading => Kind::Heading,
-            Mark::Row => Kind::Row,
-            Mark::Bullet | Mark::Dash | Mark::Number(_) => Kind::Item,
-            _ => Kind::Paragraph,
+            _ if heading => BlockKind::Heading,
+            LineMarker::Row => BlockKind::Row,
+            LineMarker::Bullet | LineMarker::Dash | LineMarker::Number(_) => BlockKind::Item,
+            _ => BlockKind::Paragraph,
         };
         self.list = match mark {
-            Mark::Number(number) => Some(number),
-            Mark::Bullet | Mark::Dash => Some(0),
+            LineMarker::Number(number) => Some(number),
+            LineMarker::Bullet | LineMarker::Dash => Some(0),
             _ => None,
         };
         self.advance();
         match (kind, mark) {
-            (Kind::Heading, Mark::Heading) | (_, Mark::Rule) => return kind,
-            (Kind::Row, _) => {
+            (BlockKind::Heading, LineMarker::Heading) | (_, LineMarker::Rule) => return kind,
+            (BlockKind::Row, _) => {
                 if is_row_rule(self.line.body) {
                     self.advance();
                 }
@@ -134,11 +134,11 @@ impl<'t> Blocks<'t> {
             }
             _ => {}
         }
-        if is_underline(self.line.body) && kind != Kind::Item {
+        if is_underline(self.line.body) && kind != BlockKind::Item {
             self.advance();
-            return Kind::Heading;
+            return BlockKind::Heading;
         }
-        if kind != Kind::Heading {
+        if kind != BlockKind::Heading {
             while !self.line.is_blank() && !self.begins_block() {
                 self.advance();
             }
@@ -155,11 +155,13 @@ impl<'t> Blocks<'t> {
         }
         // A number or dash can also be wrapped to the start of a line in mid-sentence.
         let settled = ends_clause(behind.body);
-        match Mark::of(body) {
-            Mark::Heading | Mark::Row | Mark::Rule | Mark::Bullet => true,
-            Mark::Dash => settled || self.list.is_some(),
-            Mark::Number(number) => settled || self.list.is_some_and(|last| number == last + 1),
-            Mark::Text => {
+        match LineMarker::of(body) {
+            LineMarker::Heading | LineMarker::Row | LineMarker::Rule | LineMarker::Bullet => true,
+            LineMarker::Dash => settled || self.list.is_some(),
+            LineMarker::Number(number) => {
+                settled || self.list.is_some_and(|last| number == last + 1)
+            }
+            LineMarker::Text => {
                 (self.fenced && is_fence(body)) || (settled && self.is_heading_of_long_line())
             }
         }
@@ -195,7 +197,7 @@ impl<'t> Blocks<'t> {
             if line.body.starts_with(fence) {
                 return Some(line.next);
             }
-            line = Line::read(self.text, line.next);
+            line = SourceLine::read(self.text, line.next);
         }
         // Looking again at each later fence would take quadratic time.
         self.fenced = false;
@@ -203,10 +205,10 @@ impl<'t> Blocks<'t> {
     }
 }
 
-impl Iterator for Blocks<'_> {
-    type Item = Block;
+impl Iterator for TextBlocks<'_> {
+    type Item = TextBlock;
 
-    fn next(&mut self) -> Option<Block> {
+    fn next(&mut self) -> Option<TextBlock> {
         while self.line.is_blank() {
             if self.line.is_end() {
                 return None;
@@ -216,18 +218,18 @@ impl Iterator for Blocks<'_> {
         let start = self.line.start;
         let kind = self.take_block();
         let range = trim(self.text, start..self.line.start);
-        Some(Block { range, kind })
+        Some(TextBlock { range, kind })
     }
 }
 
-impl FusedIterator for Blocks<'_> {}
+impl FusedIterator for TextBlocks<'_> {}
 
 /// Longest heading that is not marked as one, in bytes.
 const MAX_TITLE_BYTES: usize = 80;
 
 /// What the beginning of a line shows about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Mark {
+enum LineMarker {
     /// `# ` to `###### `, or a line all in bold.
     Heading,
     /// `|`, a table row.
@@ -244,7 +246,7 @@ enum Mark {
     Text,
 }
 
-impl Mark {
+impl LineMarker {
     fn of(line: &str) -> Self {
         match line.as_bytes() {
             [b'#', ..] => heading_text(line).map_or(Self::Text, |_| Self::Heading),
@@ -267,7 +269,7 @@ impl Mark {
 fn heading_text(line: &str) -> Option<&str> {
     if let Some(bold) = line.strip_prefix("**") {
         let inner = bold.trim_end_matches(':').strip_suffix("**")?;
-        return (!inner.is_empty() && !inner.contains("**") && !inner.ends_with(is_stop))
+        return (!inner.is_empty() && !inner.contains("**") && !inner.ends_with(is_terminator))
             .then_some(inner);
     }
     let marked = line.trim_start_matches('#');
@@ -297,7 +299,7 @@ fn number(line: &str) -> Option<u32> {
     let month = rest
         .split(|c: char| !c.is_alphabetic())
         .next()
-        .is_some_and(|word| abbreviations::Kind::Ordered.has(word));
+        .is_some_and(|word| WordClass::AfterOrdinal.contains(word));
     let mut parts = numbers.split('.').map(|part| part.parse().ok().filter(|_| part.len() <= 3));
     let last = parts.next_back()?;
     if month || parts.any(|part: Option<u32>| part.is_none()) { None } else { last }
@@ -328,7 +330,7 @@ fn is_fence(line: &str) -> bool {
 
 /// Whether a line ends with a stop or colon, so that the next may begin something new.
 fn ends_clause(line: &str) -> bool {
-    line.trim_end_matches(is_closer).ends_with(|c| is_stop(c) || c == ':')
+    line.trim_end_matches(is_closer).ends_with(|c| is_terminator(c) || c == ':')
 }
 
 /// Whether a line can be a heading: short, begun like one, without a stop.
@@ -345,7 +347,7 @@ fn is_short_title(line: &str) -> bool {
 /// The part of a heading block that is its text, without marks and underline.
 pub(super) fn heading_range(text: &str, block: &Range<usize>) -> Range<usize> {
     let block_text = &text[block.clone()];
-    let line = Line::read(block_text, 0).body;
+    let line = SourceLine::read(block_text, 0).body;
     let inner = heading_text(line).unwrap_or(line);
     let start = block.start + block_text.find(inner).unwrap_or_default();
     start..start + inner.len()

@@ -1,11 +1,11 @@
 //! Brackets and quotations that a sentence goes around, so that stops inside of them do not end it.
 
-use super::marks::is_opener;
+use super::char_class::is_opener;
 use super::unicode::is_space;
 
 /// The last aside of the current sentence.
 #[derive(Debug, Default)]
-pub(super) struct Asides {
+pub(super) struct Enclosure {
     /// Where it ends.
     end: usize,
     /// Up to here it is known that a bracket does not close.
@@ -14,16 +14,16 @@ pub(super) struct Asides {
 
 /// How the place of a stop bears on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Place {
+pub(super) enum TerminatorPlace {
     /// In the sentence itself.
-    Open,
+    Outside,
     /// In an aside.
     Inside,
     /// Last in an aside.
-    Closing,
+    AtEnd,
 }
 
-impl Asides {
+impl Enclosure {
     /// Longest content of brackets that is taken for an aside, in bytes.
     const LONGEST: usize = 400;
 
@@ -46,11 +46,11 @@ impl Asides {
     }
 
     /// Where the stop from `at` to `end` is, its closing marks counted with it.
-    pub(super) fn place(&self, at: usize, end: usize) -> Place {
+    pub(super) fn place(&self, at: usize, end: usize) -> TerminatorPlace {
         match at < self.end {
-            false => Place::Open,
-            true if end < self.end => Place::Inside,
-            true => Place::Closing,
+            false => TerminatorPlace::Outside,
+            true if end < self.end => TerminatorPlace::Inside,
+            true => TerminatorPlace::AtEnd,
         }
     }
 }
@@ -59,7 +59,7 @@ impl Asides {
 fn bracket_end(bytes: &[u8], at: usize) -> Option<usize> {
     let (open, close) = if bytes[at] == b'(' { (b'(', b')') } else { (b'[', b']') };
     let mut depth = 0;
-    for (len, byte) in bytes[at..].iter().take(Asides::LONGEST).enumerate() {
+    for (len, byte) in bytes[at..].iter().take(Enclosure::LONGEST).enumerate() {
         if *byte == open {
             depth += 1;
         } else if *byte == close {
@@ -91,7 +91,7 @@ fn quote_end(text: &str, at: usize) -> Option<usize> {
         _ => return None,
     };
     let inner = chars.as_str();
-    let window = &inner[..inner.floor_char_boundary(Asides::LONGEST_QUOTE)];
+    let window = &inner[..inner.floor_char_boundary(Enclosure::LONGEST_QUOTE)];
     let close = window.find(closes)?;
     let after = inner[close..].trim_start_matches(closes);
     let goes_on = after.starts_with(is_space)
