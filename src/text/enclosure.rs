@@ -1,65 +1,68 @@
-//! Brackets and quotations that a sentence goes around, so that stops inside of them do not end it.
+//! Brackets and quotations inside a sentence: a terminator within them does not end the sentence.
 
 use super::char_class::is_opener;
 use super::unicode::is_space;
 
-/// The last aside of the current sentence.
+/// The last bracketed or quoted span of the current sentence.
 #[derive(Debug, Default)]
 pub(super) struct Enclosure {
-    /// Where it ends.
+    /// End of the span, in bytes.
     end: usize,
-    /// Up to here it is known that a bracket does not close.
-    unclosed: usize,
+    /// Brackets that open before this offset are known to have no closing bracket.
+    unclosed_until: usize,
 }
 
-/// How the place of a stop bears on it.
+/// Position of a terminator relative to the current enclosure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TerminatorPlace {
-    /// In the sentence itself.
+    /// Outside any enclosure.
     Outside,
-    /// In an aside.
+    /// Inside an enclosure.
     Inside,
-    /// Last in an aside.
+    /// Last inside an enclosure.
     AtEnd,
 }
 
 impl Enclosure {
-    /// Longest content of brackets that is taken for an aside, in bytes.
-    const LONGEST: usize = 400;
+    /// Maximum length of a bracketed span, in bytes.
+    const MAX_BRACKETED: usize = 400;
 
-    /// Longest quotation that is taken for one; in a longer one sentences are parted.
-    const LONGEST_QUOTE: usize = 100;
+    /// Maximum length of a quoted span, in bytes; longer quotations are split into sentences.
+    const MAX_QUOTED: usize = 100;
 
-    /// Notes the bracket or quotation mark at `at` of `text`, which is after the first word of the sentence.
+    /// Records the bracket or quotation mark at byte `at`, which follows the sentence's first word.
     pub(super) fn open(&mut self, text: &str, at: usize) {
         if at < self.end {
             return;
         }
         match text.as_bytes()[at] {
-            b'(' | b'[' if at < self.unclosed => {}
+            b'(' | b'[' if at < self.unclosed_until => {}
             b'(' | b'[' => match bracket_end(text.as_bytes(), at) {
                 Some(end) => self.end = end,
-                None => self.unclosed = at + Self::LONGEST,
+                None => self.unclosed_until = at + Self::MAX_BRACKETED,
             },
             _ => self.end = quote_end(text, at).unwrap_or(self.end),
         }
     }
 
-    /// Where the stop from `at` to `end` is, its closing marks counted with it.
+    /// Classifies the terminator at `at..end`, closing marks included.
     pub(super) fn place(&self, at: usize, end: usize) -> TerminatorPlace {
-        match at < self.end {
-            false => TerminatorPlace::Outside,
-            true if end < self.end => TerminatorPlace::Inside,
-            true => TerminatorPlace::AtEnd,
+        if at >= self.end {
+            TerminatorPlace::Outside
+        } else if end < self.end {
+            TerminatorPlace::Inside
+        } else {
+            TerminatorPlace::AtEnd
         }
     }
 }
 
-/// Where the bracket that opens at `at` is closed, brackets inside of it passed over.
+/// Returns the end of the bracketed span that opens at `at`, allowing nested brackets.
 fn bracket_end(bytes: &[u8], at: usize) -> Option<usize> {
-    let (open, close) = if bytes[at] == b'(' { (b'(', b')') } else { (b'[', b']') };
+    let open = bytes[at];
+    let close = if open == b'(' { b')' } else { b']' };
     let mut depth = 0;
-    for (len, byte) in bytes[at..].iter().take(Enclosure::LONGEST).enumerate() {
+    for (len, byte) in bytes[at..].iter().take(Enclosure::MAX_BRACKETED).enumerate() {
         if *byte == open {
             depth += 1;
         } else if *byte == close {
@@ -72,8 +75,9 @@ fn bracket_end(bytes: &[u8], at: usize) -> Option<usize> {
     None
 }
 
-/// Where the short quotation ends that opens at `at`, if the sentence goes on after it
-/// and it is not announced by a colon, as speech is.
+/// Returns the end of the short quotation that opens at `at`, if the sentence continues after it.
+///
+/// A quotation after a colon is direct speech, which is split into sentences.
 fn quote_end(text: &str, at: usize) -> Option<usize> {
     let before = &text[..at];
     if !before.ends_with(|c| is_space(c) || is_opener(c))
@@ -91,10 +95,10 @@ fn quote_end(text: &str, at: usize) -> Option<usize> {
         _ => return None,
     };
     let inner = chars.as_str();
-    let window = &inner[..inner.floor_char_boundary(Enclosure::LONGEST_QUOTE)];
+    let window = &inner[..inner.floor_char_boundary(Enclosure::MAX_QUOTED)];
     let close = window.find(closes)?;
     let after = inner[close..].trim_start_matches(closes);
-    let goes_on = after.starts_with(is_space)
+    let continues = after.starts_with(is_space)
         && after.trim_start_matches(is_space).starts_with(char::is_lowercase);
-    goes_on.then(|| text.len() - after.len())
+    continues.then(|| text.len() - after.len())
 }

@@ -1,42 +1,42 @@
-//! What follows a stop: how the next words begin, once marks and white space are passed.
+//! Classifies the text after a terminator by its first word, symbol or punctuation mark.
 
 use super::char_class::{is_dash, is_opener, is_symbol};
 use super::unicode::is_space;
 use super::word_class::WordClass;
 
-/// How many opening marks, dashes and ellipses are passed before the first word.
+/// Maximum number of opening marks, dashes and ellipses skipped before the first word.
 const MAX_MARKS: usize = 8;
 
-/// The first character of what follows that tells something.
+/// Class of the first character after opening marks and white space.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum FollowingStart {
-    /// The text ends.
+    /// End of the text.
     Nothing,
-    /// A word without a capital.
+    /// A lowercase word.
     Lower,
-    /// A word with a capital, or a name like `iPhone` with one inside.
+    /// A capitalized word, or a name with an inner capital such as `iPhone`.
     Upper,
     /// A number.
     Digit,
-    /// A letter of a script without capitals.
+    /// A letter of a script without case.
     Letter,
-    /// A sign that stands for a word, such as `§` or `€`.
+    /// A symbol that stands for a word, such as `§` or `€`.
     Symbol,
-    /// A mark that goes on with the sentence, such as a comma.
+    /// Punctuation that continues the sentence, such as a comma.
     Mark,
 }
 
-/// The text after a stop and its closing marks.
+/// The text after a terminator and its closing marks.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct FollowingText<'t> {
-    /// How it begins.
+    /// Class of its first character.
     pub(super) start: FollowingStart,
-    /// From the first character that tells something.
+    /// The text from that character on.
     rest: &'t str,
 }
 
 impl<'t> FollowingText<'t> {
-    /// Reads the beginning of `after`, which starts with white space.
+    /// Classifies `after`, which starts with white space.
     pub(super) fn read(after: &'t str) -> Self {
         if after.trim_start_matches(is_space).is_empty() {
             return Self { start: FollowingStart::Nothing, rest: "" };
@@ -55,29 +55,29 @@ impl<'t> FollowingText<'t> {
         Self { start, rest }
     }
 
-    /// The first word, or nothing if it is not a word.
+    /// Returns the first word; empty if the text starts with a non-letter.
     pub(super) fn word(&self) -> &'t str {
         first_word(self.rest)
     }
 
-    /// Whether the first word is one that has a capital only at the start of a sentence.
+    /// Whether the first word is a function word, capitalized only at the start of a sentence.
     pub(super) fn begins_sentence(&self) -> bool {
         let word = self.word();
         let joined = self.rest[word.len()..].starts_with(['-', '\u{2010}', '\u{2011}', '.']);
         !joined && WordClass::SentenceStarter.contains(word)
     }
 
-    /// Whether it is `Anna said` or the like: a name or two, then a verb of speaking.
+    /// Whether it starts with a speech tag such as `Anna said`: a subject, then a speech verb.
     pub(super) fn is_speech_tag(&self) -> bool {
         let window = &self.rest[..self.rest.floor_char_boundary(64)];
         let mut words = window.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty());
-        let subject = words.next().unwrap_or_default();
+        let Some(subject) = words.next() else { return false };
         (subject == "I" || !WordClass::SentenceStarter.contains(subject))
             && words.take(3).any(|word| WordClass::SpeechVerb.contains(word))
     }
 }
 
-/// `text` from the first character on that is not an opening mark, a dash, an ellipsis or white space.
+/// Skips opening marks, dashes, ellipses and white space.
 fn skip_marks(text: &str) -> &str {
     let mut rest = text.trim_start_matches(is_space);
     for _ in 0..MAX_MARKS {
@@ -103,7 +103,7 @@ fn first_word(text: &str) -> &str {
     &window[..len]
 }
 
-/// Whether `word` is written like `iPhone` or `eBay`.
+/// Whether `word` has a capital, as in `iPhone` or `eBay`.
 fn has_inner_capital(word: &str) -> bool {
     word.chars().any(char::is_uppercase)
 }

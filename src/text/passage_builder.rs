@@ -1,4 +1,4 @@
-//! Passages from packed pieces, with lengths that hold for the whole and not only for its pieces.
+//! Builds passages from packed units and checks the token count of each whole passage.
 
 use std::ops::Range;
 
@@ -8,41 +8,44 @@ use super::packing::{overlap_start, pack};
 use super::passage_context::PassageContext;
 use super::unit::{TextUnit, UnitList};
 
-/// How near to the model's limit passage and context are counted together, in
-/// tokens; farther off, the sum of the two is sure enough.
-const MARGIN: usize = 8;
+/// Distance to the input limit, in tokens, below which passage and context are counted together.
+///
+/// Farther away, the sum of the two counts is safe.
+const LIMIT_MARGIN: usize = 8;
 
-/// Makes the passages of one article from its pieces.
+/// Builds the passages of one article.
 pub(super) struct PassageBuilder<'a> {
     pub(super) article: &'a Article,
     pub(super) embedder: &'a dyn Embedder,
-    pub(super) atoms: &'a UnitList,
-    pub(super) max_tokens: usize,
+    pub(super) units: &'a UnitList,
     pub(super) overlap: usize,
 }
 
 impl PassageBuilder<'_> {
-    /// Adds to `passages` those of the pieces `all`, packed to `budget` tokens.
-    pub(super) fn fit(
+    /// Packs the units `range` to at most `budget` tokens each and appends the passages.
+    pub(super) fn build(
         &self,
-        all: Range<usize>,
+        range: Range<usize>,
         budget: usize,
         passages: &mut Vec<Passage>,
     ) -> Result<()> {
-        let atoms = &self.atoms.list[all.clone()];
-        let room = |first: usize| self.room(self.context(all.start + first)).min(budget);
-        for run in pack(atoms, room, self.overlap) {
-            self.settle(all.start + run.start..all.start + run.end, passages)?;
+        let offset = range.start;
+        let units = &self.units.units[range];
+        let capacity =
+            |first: usize| self.units.capacity(self.units.context(offset + first)).min(budget);
+        for run in pack(units, capacity, self.overlap) {
+            self.add_run(offset + run.start..offset + run.end, passages)?;
         }
         Ok(())
     }
 
-    /// Adds the passage of the pieces `run`, or several if the whole has more tokens than its parts together.
-    fn settle(&self, run: Range<usize>, passages: &mut Vec<Passage>) -> Result<()> {
-        // The overlap is what gives way first.
-        for first in overlap_start(&self.atoms.list, run.start, self.overlap)..=run.start {
+    /// Appends the units `run` as one passage, or as several if the whole exceeds its capacity.
+    ///
+    /// The whole can have more tokens than the sum of its units. Overlap is dropped first.
+    fn add_run(&self, run: Range<usize>, passages: &mut Vec<Passage>) -> Result<()> {
+        for first in overlap_start(&self.units.units, run.start, self.overlap)..=run.start {
             let passage = self.passage(first..run.end)?;
-            if self.holds(&passage, self.context(first))? {
+            if self.fits(&passage, self.units.context(first))? {
                 passages.push(passage);
                 return Ok(());
             }
@@ -52,78 +55,67 @@ impl PassageBuilder<'_> {
             passages.push(Passage { heading: None, titled: false, ..passage });
             return Ok(());
         }
-        match self.tokens(&run) {
-            0 => run.into_iter().try_for_each(|at| self.settle(at..at + 1, passages)),
-            parts => {
-                let whole = self.passage(run.clone())?.tokens.max(1);
-                let budget = parts * self.room(self.context(run.start)) / whole;
-                self.fit(run, budget.min(parts - 1), passages)
-            }
+        let unit_tokens = sum_tokens(&self.units.units[run.clone()]);
+        if unit_tokens == 0 {
+            return run.into_iter().try_for_each(|at| self.add_run(at..at + 1, passages));
         }
+        let whole_tokens = self.passage(run.clone())?.tokens.max(1);
+        let capacity = self.units.capacity(self.units.context(run.start));
+        // Below `unit_tokens`, so that the run is split and the recursion ends.
+        let budget = (unit_tokens * capacity / whole_tokens).min(unit_tokens - 1);
+        self.build(run, budget, passages)
     }
 
-    /// The passage from the first to the last piece of `run`.
+    /// Returns the passage of the units `run`.
     fn passage(&self, run: Range<usize>) -> Result<Passage> {
-        let context = self.context(run.start);
-        let atoms = &self.atoms.list[run];
-        let range = atoms[0].range.start..atoms[atoms.len() - 1].range.end;
+        let context = self.units.context(run.start);
+        let units = &self.units.units[run];
+        let range = units[0].range.start..units[units.len() - 1].range.end;
         let text = &self.article.text[range.clone()];
-        let tokens = match sure_tokens(&self.article.text, atoms, self.room(context)) {
+        let tokens = match known_tokens(&self.article.text, units, self.units.capacity(context)) {
             Some(tokens) => tokens,
             None => self.embedder.count_tokens(text)?,
         };
-        let repeated = self.article.shown_title().is_some_and(|title| text.starts_with(title));
+        let repeats_title = self.article.shown_title().is_some_and(|title| text.starts_with(title));
         Ok(Passage {
             range,
             heading: context.heading.clone(),
-            titled: context.titled && !repeated,
+            titled: context.titled && !repeats_title,
             tokens,
         })
     }
 
-    /// Whether `passage` is within the budget and, with its context, within what the model reads.
-    fn holds(&self, passage: &Passage, context: &PassageContext) -> Result<bool> {
-        if passage.tokens > self.room(context) {
+    /// Whether `passage` fits the budget and, with its context, the model's input limit.
+    fn fits(&self, passage: &Passage, context: &PassageContext) -> Result<bool> {
+        if passage.tokens > self.units.capacity(context) {
             return Ok(false);
         }
-        let Some(limit) = self.embedder.max_tokens() else { return Ok(true) };
-        if context.tokens == 0 || passage.tokens + context.tokens + MARGIN <= limit {
+        let limit = self.units.input_limit;
+        if context.tokens == 0 || passage.tokens + context.tokens + LIMIT_MARGIN <= limit {
             return Ok(true);
         }
         Ok(self.embedder.count_tokens(&passage.text_in_context(self.article))? <= limit)
     }
-
-    /// The context of a passage that begins with piece `first`.
-    fn context(&self, first: usize) -> &PassageContext {
-        &self.atoms.contexts[self.atoms.list[first].context]
-    }
-
-    /// The most tokens of a passage with this context.
-    fn room(&self, context: &PassageContext) -> usize {
-        let limit = self.embedder.max_tokens().unwrap_or(usize::MAX);
-        self.max_tokens.min(limit.saturating_sub(context.tokens))
-    }
-
-    /// The sum of the tokens of the pieces `run`.
-    fn tokens(&self, run: &Range<usize>) -> usize {
-        self.atoms.list[run.clone()].iter().map(|atom| atom.tokens).sum()
-    }
 }
 
-/// The sum of the tokens of `atoms`, if the whole is sure to be within `room`.
+fn sum_tokens(units: &[TextUnit]) -> usize {
+    units.iter().map(|unit| unit.tokens).sum()
+}
+
+/// Returns the token sum of `units` if their whole certainly fits `capacity`.
 ///
-/// Counting again is most of the work with a real tokenizer. It is spared where
-/// `room` would hold even if every byte between the pieces were a token, which is
-/// the most that [`Embedder::count_tokens`] allows for white space of ASCII.
-fn sure_tokens(text: &str, atoms: &[TextUnit], room: usize) -> Option<usize> {
-    let tokens: usize = atoms.iter().map(|atom| atom.tokens).sum();
-    let mut most = tokens;
-    for pair in atoms.windows(2) {
+/// Counting a passage again dominates the cost with a real tokenizer. It is skipped where the
+/// passage fits even if each byte between units were a token, the maximum that
+/// [`Embedder::count_tokens`] permits for ASCII white space.
+fn known_tokens(text: &str, units: &[TextUnit], capacity: usize) -> Option<usize> {
+    let tokens = sum_tokens(units);
+    let mut upper_bound = tokens;
+    for pair in units.windows(2) {
         let gap = &text[pair[0].range.end..pair[1].range.start];
         if gap.is_empty() || !gap.is_ascii() {
             return None;
         }
-        most += gap.len();
+        upper_bound += gap.len();
     }
-    (most <= room || atoms.len() == 1).then_some(tokens)
+    (upper_bound <= capacity || units.len() == 1).then_some(tokens)
 }

@@ -1,4 +1,4 @@
-//! Whether a stop ends its sentence: the rules for German and English.
+//! Decides whether a terminator ends its sentence, by the rules of German and English.
 
 use super::char_class::{
     is_closer, is_dash, is_emoji, is_quote, is_terminator, is_wide_terminator,
@@ -10,24 +10,24 @@ use super::unicode::is_space;
 use super::word_class::WordClass;
 use crate::Language;
 
-/// Smileys that belong to the sentence they follow.
+/// Emoticons that belong to the sentence they following.
 const SMILEYS: [&str; 10] = [":-)", ":)", ";-)", ";)", ":-(", ":(", ":-D", ":D", ":-P", ":P"];
 
-/// One or more stops in a row, with the marks that close after them.
+/// One or more terminators in a row, with the closing marks after them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Terminator<'t> {
-    /// The text from the start of the sentence, to the end of its block.
+    /// The text from the start of the sentence to the end of its block.
     text: &'t str,
-    /// Where the first stop is.
+    /// Start of the first terminator, in bytes.
     at: usize,
-    /// Where the last stop ends.
+    /// End of the last terminator.
     pub(super) marks_end: usize,
-    /// Where what belongs to the sentence ends, if it ends here.
+    /// End of the sentence, closing marks included, if it ends here.
     pub(super) end: usize,
 }
 
 impl<'t> Terminator<'t> {
-    /// Reads the stop at `at` of `text`, which begins where the sentence does.
+    /// Reads the terminator at byte `at` of `text`, which starts with the sentence.
     pub(super) fn read(text: &'t str, at: usize) -> Self {
         let marks_end = at + prefix_len(&text[at..], is_terminator);
         let mut end = marks_end + prefix_len(&text[marks_end..], is_closer);
@@ -38,7 +38,7 @@ impl<'t> Terminator<'t> {
         Self { text, at, marks_end, end }
     }
 
-    /// Whether the sentence ends with this stop. Takes a pictograph or smiley that follows into the sentence.
+    /// Decides whether the sentence ends here, and extends `end` over a following emoji or emoticon.
     pub(super) fn ends_sentence(
         &mut self,
         place: TerminatorPlace,
@@ -50,19 +50,19 @@ impl<'t> Terminator<'t> {
         if self.marks().ends_with(is_wide_terminator) {
             return true;
         }
-        self.take_pictographs();
+        self.extend_over_emoji();
         if !self.text[self.end..].starts_with(is_space) {
             return self.end == self.text.len();
         }
-        let follow = FollowingText::read(&self.text[self.end..]);
-        match follow.start {
+        let following = FollowingText::read(&self.text[self.end..]);
+        match following.start {
             FollowingStart::Nothing => true,
             FollowingStart::Mark => false,
             FollowingStart::Lower => self.ends_before_lower_case(),
-            _ if place == TerminatorPlace::AtEnd && !follow.begins_sentence() => false,
-            _ if self.marks().contains(['!', '?']) => self.exclamation_ends(&follow),
-            _ if self.is_ellipsis() => self.ellipsis_ends(&follow),
-            _ => self.period_ends(&follow, language),
+            _ if place == TerminatorPlace::AtEnd && !following.begins_sentence() => false,
+            _ if self.marks().contains(['!', '?']) => self.exclamation_ends(&following),
+            _ if self.is_ellipsis() => self.ellipsis_ends(&following),
+            _ => self.period_ends(&following, language),
         }
     }
 
@@ -74,12 +74,12 @@ impl<'t> Terminator<'t> {
         PrecedingToken::at_end_of(&self.text[..self.at])
     }
 
-    /// Whether a quotation or bracket closes with the stop.
+    /// Whether closing marks following the terminator.
     fn closes(&self) -> bool {
         self.end > self.marks_end
     }
 
-    /// Dots that stand for something left out, in one sign, in several or with spaces between them.
+    /// Whether it is an ellipsis: one character, several periods, or a period after a space.
     fn is_ellipsis(&self) -> bool {
         let marks = self.marks();
         marks.contains('…') || marks == ".." || marks == "..." || self.is_spaced()
@@ -89,7 +89,7 @@ impl<'t> Terminator<'t> {
         self.text[..self.at].ends_with(is_space)
     }
 
-    fn take_pictographs(&mut self) {
+    fn extend_over_emoji(&mut self) {
         let after = &self.text[self.end..];
         let inner = after.trim_start_matches(' ');
         let starts_with_one = self.text.trim_start().starts_with(is_emoji);
@@ -105,7 +105,7 @@ impl<'t> Terminator<'t> {
         }
     }
 
-    /// In a text that begins its sentences without capitals, a missing one says nothing.
+    /// Whether a sentence ends before a lowercase word: only in text that starts sentences in lowercase.
     fn ends_before_lower_case(&self) -> bool {
         let token = self.token();
         self.text.trim_start().starts_with(char::is_lowercase)
@@ -121,38 +121,42 @@ impl<'t> Terminator<'t> {
         self.text[self.end..].trim_start().chars().next().filter(|c| is_dash(*c))
     }
 
-    fn exclamation_ends(&self, follow: &FollowingText<'_>) -> bool {
+    fn exclamation_ends(&self, following: &FollowingText<'_>) -> bool {
         let quoted = self.text[self.marks_end..self.end].contains(is_quote);
-        if quoted && follow.is_speech_tag() {
+        if quoted && following.is_speech_tag() {
             return false;
         }
-        !WordClass::ExclamatoryName.contains(self.token().text) || follow.begins_sentence()
+        !WordClass::ExclamatoryName.contains(self.token().text) || following.begins_sentence()
     }
 
-    /// After a space the dots can stand for words in mid-sentence.
-    fn ellipsis_ends(&self, follow: &FollowingText<'_>) -> bool {
-        follow.begins_sentence() || !self.is_spaced()
+    /// After a space, an ellipsis may stand for words in mid-sentence.
+    fn ellipsis_ends(&self, following: &FollowingText<'_>) -> bool {
+        following.begins_sentence() || !self.is_spaced()
     }
 
-    fn period_ends(&self, follow: &FollowingText<'_>, language: impl FnOnce() -> Language) -> bool {
+    fn period_ends(
+        &self,
+        following: &FollowingText<'_>,
+        language: impl FnOnce() -> Language,
+    ) -> bool {
         let token = self.token();
         if token.is_number() {
-            return number_ends(&token, follow, language);
+            return number_ends(&token, following, language);
         }
         match token.abbreviation() {
             Some(WordClass::NonFinal) => return false,
-            Some(WordClass::Ambiguous) => return follow.begins_sentence(),
+            Some(WordClass::Ambiguous) => return following.begins_sentence(),
             Some(WordClass::Final) => {
                 let measure =
-                    follow.start == FollowingStart::Digit && starts_with_digit(token.previous());
+                    following.start == FollowingStart::Digit && starts_with_digit(token.previous());
                 return !measure;
             }
             Some(WordClass::ClockTime) => {
-                return follow.begins_sentence()
-                    || !(token.is_early() || WordClass::TimeQualifier.contains(follow.word()));
+                return following.begins_sentence()
+                    || !(token.is_early() || WordClass::TimeQualifier.contains(following.word()));
             }
             Some(WordClass::BeforeNumber)
-                if follow.start == FollowingStart::Digit || is_roman(follow.word()) =>
+                if following.start == FollowingStart::Digit || is_roman(following.word()) =>
             {
                 return false;
             }
@@ -160,33 +164,34 @@ impl<'t> Terminator<'t> {
         }
         if is_roman(token.text) {
             return !token.is_first()
-                && (follow.begins_sentence() || language() == Language::English);
+                && (following.begins_sentence() || language() == Language::English);
         }
         if token.is_letter() {
             let previous = token.previous();
-            if WordClass::of_abbreviation(&format!("{}.{}", token.text, follow.word())).is_some() {
+            if WordClass::of_abbreviation(&format!("{}.{}", token.text, following.word())).is_some()
+            {
                 return false;
             }
             let unit = starts_with_digit(previous) && !previous.ends_with('.');
             let named = unit || self.closes() || WordClass::BeforeLetter.contains(previous);
             let begins =
-                follow.begins_sentence() && !WordClass::NameParticle.contains(follow.word());
+                following.begins_sentence() && !WordClass::NameParticle.contains(following.word());
             return !token.is_first() && (begins || named);
         }
         true
     }
 }
 
-/// Whether the stop after a number ends the sentence rather than making it an ordinal or part of a date.
+/// Whether the period after a number ends the sentence, rather than marking an ordinal or a date.
 fn number_ends(
     token: &PrecedingToken<'_>,
-    follow: &FollowingText<'_>,
+    following: &FollowingText<'_>,
     language: impl FnOnce() -> Language,
 ) -> bool {
     if token.is_first() {
         return false;
     }
-    if follow.begins_sentence() {
+    if following.begins_sentence() {
         return true;
     }
     if language() == Language::English {
@@ -194,29 +199,29 @@ fn number_ends(
     }
     let previous = token.previous();
     match NumberShape::of(token.text) {
-        NumberShape::Short | NumberShape::Date if follow.start == FollowingStart::Digit => false,
+        NumberShape::Short | NumberShape::Date if following.start == FollowingStart::Digit => false,
         NumberShape::Short | NumberShape::Date
-            if WordClass::AfterOrdinal.contains(follow.word()) =>
+            if WordClass::AfterOrdinal.contains(following.word()) =>
         {
             false
         }
         NumberShape::Short | NumberShape::Date => WordClass::BeforeCardinal.contains(previous),
         NumberShape::Long => {
-            !WordClass::Determiner.contains(previous) || follow.start != FollowingStart::Upper
+            !WordClass::Determiner.contains(previous) || following.start != FollowingStart::Upper
         }
         NumberShape::Exact => true,
     }
 }
 
-/// What a number with a stop after it can be in German.
+/// Form of a number before a period in German.
 enum NumberShape {
     /// Up to three digits: an ordinal.
     Short,
-    /// Two short numbers with a stop between them: a day and its month, or a time.
+    /// Two short numbers separated by a period: day and month, or a time.
     Date,
-    /// Four digits or more, or thousands with stops: a year or an amount, hardly an ordinal.
+    /// Four digits or more, or groups of thousands: a year or an amount, rarely an ordinal.
     Long,
-    /// With a comma or colon or several parts: not an ordinal.
+    /// A number with a comma, a colon or several parts: not an ordinal.
     Exact,
 }
 
@@ -226,7 +231,7 @@ impl NumberShape {
             return Self::Exact;
         }
         let mut parts = text.split(['/', '-', '–']);
-        let last = parts.next_back().unwrap_or(text);
+        let last = parts.next_back().expect("split yields at least one part");
         let mut lens = last.split('.').map(str::len);
         match (lens.next(), lens.next(), lens.next()) {
             _ if parts.any(|part| part.len() > 3) => Self::Long,
@@ -242,12 +247,12 @@ fn starts_with_digit(token: &str) -> bool {
     token.starts_with(|c: char| c.is_ascii_digit())
 }
 
-/// Length of the characters at the start of `text` that `belongs` accepts.
+/// Returns the length of the longest prefix of characters that `belongs` accepts, in bytes.
 fn prefix_len(text: &str, belongs: impl Fn(char) -> bool) -> usize {
     text.len() - text.trim_start_matches(belongs).len()
 }
 
-/// Length of footnote marks like `[12]` at the start of `text`.
+/// Returns the length of leading footnote references such as `[12]`, in bytes.
 fn footnotes_len(text: &str) -> usize {
     let mut len = 0;
     while let Some(rest) = text[len..].strip_prefix('[') {
@@ -260,7 +265,7 @@ fn footnotes_len(text: &str) -> usize {
     len
 }
 
-/// Length of a closing guillemet with a space before it, as French sets it.
+/// Returns the length of a leading space and closing guillemet, as in French typography.
 fn spaced_guillemet_len(text: &str) -> Option<usize> {
     let rest = text.strip_prefix([' ', '\u{A0}', '\u{202F}'])?.strip_prefix('»')?;
     let closes = rest.is_empty() || rest.starts_with(is_space) || rest.starts_with([',', '.']);

@@ -1,61 +1,60 @@
-//! The blocks of a text: paragraphs, headings, list items, table rows and listings, in plain text and Markdown.
+//! Splits plain text and Markdown into blocks: paragraphs, headings, list items, table rows, code.
 
 use std::{iter::FusedIterator, ops::Range};
 
-use super::char_class::{is_closer, is_dash, is_opener, is_terminator};
+use super::char_class::{is_closer, is_opener, is_terminator};
+use super::line_marker::{LineMarker, heading_text, is_delimiter_row, is_fence, is_underline};
 use super::unicode::trim;
-use super::word_class::WordClass;
 
-/// What a block is.
+/// Kind of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum BlockKind {
-    /// Lines of running text.
+    /// Running text.
     Paragraph,
-    /// A line that is marked as a heading, or that stands alone, is short and has no stop.
+    /// A marked heading, or a short separate line without a terminator.
     Heading,
     /// A list item with its continuation lines.
     Item,
     /// A row of a table.
     Row,
-    /// A listing between fences.
+    /// A fenced code block.
     Verbatim,
 }
 
-/// A block that no sentence goes across.
+/// A block of text; no sentence crosses its ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TextBlock {
-    /// Where it is; not empty, without surrounding white space.
+    /// Byte range; not empty, without surrounding white space.
     pub(super) range: Range<usize>,
-    /// What it is.
     pub(super) kind: BlockKind,
 }
 
-/// The blocks of a text, in order; outside of them it is white space.
+/// Iterator over the blocks of a text in order; all text between blocks is white space.
 #[derive(Clone, Debug)]
 pub(super) struct TextBlocks<'t> {
     text: &'t str,
-    /// The next line that is in no block yet.
+    /// The next line that belongs to no block yet.
     line: SourceLine<'t>,
-    /// The line after it.
-    ahead: SourceLine<'t>,
-    /// The line before, if there is no blank line between.
-    behind: Option<SourceLine<'t>>,
-    /// NumberShape of the list item before, if a list goes on here.
-    list: Option<u32>,
-    /// Whether a fence can have a closing one; false once one had none.
-    fenced: bool,
+    /// The line after `line`.
+    next_line: SourceLine<'t>,
+    /// The line before `line`, unless blank.
+    previous_line: Option<SourceLine<'t>>,
+    /// Number of the previous list item while a list continues; 0 for bullets.
+    list_number: Option<u32>,
+    /// Whether a fence may have a closing fence; false once one had none.
+    may_be_fenced: bool,
 }
 
 /// A line of a text.
 #[derive(Clone, Copy, Debug)]
 struct SourceLine<'t> {
-    /// Where the line starts.
+    /// Start of the line, in bytes.
     start: usize,
-    /// Where the next line starts.
+    /// Start of the next line.
     next: usize,
-    /// The line without white space at its ends and without marks of quotation (`>`).
+    /// The line without surrounding white space and quote markers (`>`).
     body: &'t str,
-    /// Whether it had marks of quotation.
+    /// Whether the line has quote markers.
     quoted: bool,
 }
 
@@ -79,12 +78,13 @@ impl<'t> SourceLine<'t> {
     }
 }
 
-/// Length of the first line of `rest`. It goes by stretches, which the compiler turns into vector code.
+/// Returns the length of the first line of `rest`, in bytes.
+///
+/// It scans 32 bytes at a time, which compiles to vector instructions.
 fn line_len(rest: &[u8]) -> usize {
     let ends = |byte: &u8| *byte == b'\n' || *byte == b'\r';
-    let clear = rest
-        .chunks(32)
-        .take_while(|stretch| !stretch.iter().fold(false, |any, byte| any | ends(byte)));
+    let clear =
+        rest.chunks(32).take_while(|chunk| !chunk.iter().fold(false, |any, byte| any | ends(byte)));
     let start = rest.len().min(32 * clear.count());
     rest[start..].iter().position(ends).map_or(rest.len(), |len| start + len)
 }
@@ -92,42 +92,42 @@ fn line_len(rest: &[u8]) -> usize {
 impl<'t> TextBlocks<'t> {
     pub(super) fn new(text: &'t str) -> Self {
         let line = SourceLine::read(text, 0);
-        let ahead = SourceLine::read(text, line.next);
-        Self { text, line, ahead, behind: None, list: None, fenced: true }
+        let next_line = SourceLine::read(text, line.next);
+        Self { text, line, next_line, previous_line: None, list_number: None, may_be_fenced: true }
     }
 
     fn advance(&mut self) {
-        self.behind = (!self.line.is_blank()).then_some(self.line);
-        self.line = self.ahead;
-        self.ahead = SourceLine::read(self.text, self.line.next);
+        self.previous_line = (!self.line.is_blank()).then_some(self.line);
+        self.line = self.next_line;
+        self.next_line = SourceLine::read(self.text, self.line.next);
     }
 
-    /// Takes the lines of one block; the current line is its first.
+    /// Consumes the lines of one block, which starts at the current line.
     fn take_block(&mut self) -> BlockKind {
-        if let Some(end) = self.listing_end() {
+        if let Some(end) = self.fenced_end() {
             while self.line.start < end {
                 self.advance();
             }
             return BlockKind::Verbatim;
         }
-        let mark = LineMarker::of(self.line.body);
-        let heading = mark == LineMarker::Heading || self.is_plain_heading();
-        let kind = match mark {
-            _ if heading => BlockKind::Heading,
+        let marker = LineMarker::of(self.line.body);
+        let is_heading = marker == LineMarker::Heading || self.is_plain_heading();
+        let kind = match marker {
+            _ if is_heading => BlockKind::Heading,
             LineMarker::Row => BlockKind::Row,
             LineMarker::Bullet | LineMarker::Dash | LineMarker::Number(_) => BlockKind::Item,
             _ => BlockKind::Paragraph,
         };
-        self.list = match mark {
+        self.list_number = match marker {
             LineMarker::Number(number) => Some(number),
             LineMarker::Bullet | LineMarker::Dash => Some(0),
             _ => None,
         };
         self.advance();
-        match (kind, mark) {
+        match (kind, marker) {
             (BlockKind::Heading, LineMarker::Heading) | (_, LineMarker::Rule) => return kind,
             (BlockKind::Row, _) => {
-                if is_row_rule(self.line.body) {
+                if is_delimiter_row(self.line.body) {
                     self.advance();
                 }
                 return kind;
@@ -146,61 +146,64 @@ impl<'t> TextBlocks<'t> {
         kind
     }
 
-    /// Whether the current line begins a block although the one before is not blank.
+    /// Whether the current line begins a block although the previous line is not blank.
     fn begins_block(&self) -> bool {
-        let Some(behind) = self.behind else { return true };
+        let Some(previous_line) = self.previous_line else { return true };
         let body = self.line.body;
-        if body.is_empty() || behind.quoted != self.line.quoted {
+        if body.is_empty() || previous_line.quoted != self.line.quoted {
             return true;
         }
-        // A number or dash can also be wrapped to the start of a line in mid-sentence.
-        let settled = ends_clause(behind.body);
+        // A number or dash may be wrapped to the start of a line in mid-sentence.
+        let settled = ends_clause(previous_line.body);
         match LineMarker::of(body) {
             LineMarker::Heading | LineMarker::Row | LineMarker::Rule | LineMarker::Bullet => true,
-            LineMarker::Dash => settled || self.list.is_some(),
+            LineMarker::Dash => settled || self.list_number.is_some(),
             LineMarker::Number(number) => {
-                settled || self.list.is_some_and(|last| number == last + 1)
+                settled || self.list_number.is_some_and(|last| number == last + 1)
             }
             LineMarker::Text => {
-                (self.fenced && is_fence(body)) || (settled && self.is_heading_of_long_line())
+                (self.may_be_fenced && is_fence(body))
+                    || (settled && self.is_heading_of_long_line())
             }
         }
     }
 
-    /// Whether the current line is short, has no stop and is set off as a heading is.
+    /// Whether the current line is short, has no terminator and is set off like a heading.
     fn is_plain_heading(&self) -> bool {
         if !is_short_title(self.line.body) {
             return false;
         }
-        let above = self.behind.is_none_or(|behind| ends_clause(behind.body));
-        let alone = self.ahead.is_blank() && !self.text[self.ahead.start..].trim_start().is_empty();
+        let above = self.previous_line.is_none_or(|previous_line| ends_clause(previous_line.body));
+        let alone =
+            self.next_line.is_blank() && !self.text[self.next_line.start..].trim_start().is_empty();
         above && (alone || self.is_heading_of_long_line())
     }
 
-    /// Whether the current line stands above one that is a paragraph of its own:
-    /// a line this short is not wrapped if the next is this long.
+    /// Whether the current line is the heading of a paragraph in one long line.
+    ///
+    /// Text with lines this long is not wrapped, so a short line is complete.
     fn is_heading_of_long_line(&self) -> bool {
-        let next = self.ahead.body;
+        let next = self.next_line.body;
         is_short_title(self.line.body)
             && next.len() > 2 * MAX_TITLE_BYTES
             && next.starts_with(|c: char| c.is_uppercase() || c.is_numeric() || is_opener(c))
     }
 
-    /// Where the listing ends that begins with the current line, if one does.
-    fn listing_end(&mut self) -> Option<usize> {
-        if !self.fenced || !is_fence(self.line.body) {
+    /// Returns the end of the fenced code block that begins with the current line, if any.
+    fn fenced_end(&mut self) -> Option<usize> {
+        if !self.may_be_fenced || !is_fence(self.line.body) {
             return None;
         }
         let fence = &self.line.body[..3];
-        let mut line = self.ahead;
+        let mut line = self.next_line;
         while !line.is_end() {
             if line.body.starts_with(fence) {
                 return Some(line.next);
             }
             line = SourceLine::read(self.text, line.next);
         }
-        // Looking again at each later fence would take quadratic time.
-        self.fenced = false;
+        // Scanning again from each later fence would take quadratic time.
+        self.may_be_fenced = false;
         None
     }
 }
@@ -224,116 +227,15 @@ impl Iterator for TextBlocks<'_> {
 
 impl FusedIterator for TextBlocks<'_> {}
 
-/// Longest heading that is not marked as one, in bytes.
+/// Maximum length of an unmarked heading, in bytes.
 const MAX_TITLE_BYTES: usize = 80;
 
-/// What the beginning of a line shows about it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum LineMarker {
-    /// `# ` to `###### `, or a line all in bold.
-    Heading,
-    /// `|`, a table row.
-    Row,
-    /// `---` or `***`, a rule.
-    Rule,
-    /// `- `, `* `, `+ ` or `• `, a list item.
-    Bullet,
-    /// `– ` or `— `, a list item, speech or the middle of a sentence.
-    Dash,
-    /// `2. `, `1.2 `, `2) `, `(b) `, a list item or the middle of a sentence.
-    Number(u32),
-    /// None of these.
-    Text,
-}
-
-impl LineMarker {
-    fn of(line: &str) -> Self {
-        match line.as_bytes() {
-            [b'#', ..] => heading_text(line).map_or(Self::Text, |_| Self::Heading),
-            [b'|', ..] => Self::Row,
-            [b'-' | b'*' | b'_' | b'=', ..] if is_rule(line) => Self::Rule,
-            [b'*', b'*', ..] if heading_text(line).is_some() => Self::Heading,
-            [b'-' | b'*' | b'+', b' ' | b'\t', ..] => Self::Bullet,
-            [b'(' | b'0'..=b'9' | b'a'..=b'z', ..] => number(line).map_or(Self::Text, Self::Number),
-            [0x80..=0xFF, ..] => match line.split_once([' ', '\t', '\u{A0}']) {
-                Some(("•" | "◦" | "▪" | "‣" | "·", _)) => Self::Bullet,
-                Some((dash, _)) if dash.chars().all(is_dash) => Self::Dash,
-                _ => Self::Text,
-            },
-            _ => Self::Text,
-        }
-    }
-}
-
-/// The text of a line that Markdown marks as a heading, without its marks.
-fn heading_text(line: &str) -> Option<&str> {
-    if let Some(bold) = line.strip_prefix("**") {
-        let inner = bold.trim_end_matches(':').strip_suffix("**")?;
-        return (!inner.is_empty() && !inner.contains("**") && !inner.ends_with(is_terminator))
-            .then_some(inner);
-    }
-    let marked = line.trim_start_matches('#');
-    let level = line.len() - marked.len();
-    let inner = marked.trim_end_matches('#').trim();
-    ((1..=6).contains(&level) && marked.starts_with([' ', '\t']) && !inner.is_empty())
-        .then_some(inner)
-}
-
-/// The last number of `1.`, `1.2`, `1)`, `(1)`, or that of the letter of `a)`, `(a)`.
-fn number(line: &str) -> Option<u32> {
-    let (label, rest) = line.split_once([' ', '\t'])?;
-    let inner = label.strip_prefix('(').unwrap_or(label);
-    let bracketed = inner.strip_suffix(')');
-    let inner = bracketed.unwrap_or(inner);
-    if let [letter @ b'a'..=b'z'] = inner.as_bytes() {
-        return bracketed.map(|_| u32::from(letter - b'a') + 1);
-    }
-    let numbers = inner.strip_suffix('.').unwrap_or(inner);
-    let dotted = inner.len() > numbers.len() || (bracketed.is_none() && numbers.contains('.'));
-    if label.len() > 8
-        || !(dotted || bracketed.is_some())
-        || (label.starts_with('(') && bracketed.is_none())
-    {
-        return None;
-    }
-    let month = rest
-        .split(|c: char| !c.is_alphabetic())
-        .next()
-        .is_some_and(|word| WordClass::AfterOrdinal.contains(word));
-    let mut parts = numbers.split('.').map(|part| part.parse().ok().filter(|_| part.len() <= 3));
-    let last = parts.next_back()?;
-    if month || parts.any(|part: Option<u32>| part.is_none()) { None } else { last }
-}
-
-/// Three or more of the same of `-`, `*`, `_` and `=`, also with spaces between.
-fn is_rule(line: &str) -> bool {
-    let Some(first) = line.bytes().next() else { return false };
-    line.len() >= 3
-        && line.bytes().all(|byte| byte == first || byte == b' ')
-        && line.bytes().filter(|byte| *byte == first).count() >= 3
-}
-
-/// The second line of a heading that Markdown calls setext.
-fn is_underline(line: &str) -> bool {
-    line.len() >= 3
-        && (line.bytes().all(|byte| byte == b'=') || line.bytes().all(|byte| byte == b'-'))
-}
-
-/// The row `|---|---|` under the head of a table.
-fn is_row_rule(line: &str) -> bool {
-    line.starts_with('|') && line.bytes().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
-}
-
-fn is_fence(line: &str) -> bool {
-    line.starts_with("```") || line.starts_with("~~~")
-}
-
-/// Whether a line ends with a stop or colon, so that the next may begin something new.
+/// Whether a line ends with a terminator or colon, so that the next line may begin a block.
 fn ends_clause(line: &str) -> bool {
     line.trim_end_matches(is_closer).ends_with(|c| is_terminator(c) || c == ':')
 }
 
-/// Whether a line can be a heading: short, begun like one, without a stop.
+/// Whether a line may be a heading: short, capitalized or numbered, without a terminator.
 fn is_short_title(line: &str) -> bool {
     line.len() <= MAX_TITLE_BYTES
         && line
@@ -344,11 +246,12 @@ fn is_short_title(line: &str) -> bool {
         && !line.ends_with([',', ';', '-', '–', '—'])
 }
 
-/// The part of a heading block that is its text, without marks and underline.
+/// Returns the byte range of the text of a heading block, without markers and underline.
 pub(super) fn heading_range(text: &str, block: &Range<usize>) -> Range<usize> {
     let block_text = &text[block.clone()];
     let line = SourceLine::read(block_text, 0).body;
     let inner = heading_text(line).unwrap_or(line);
-    let start = block.start + block_text.find(inner).unwrap_or_default();
+    let start =
+        block.start + block_text.find(inner).expect("the heading text is part of its block");
     start..start + inner.len()
 }

@@ -1,62 +1,46 @@
-//! The pieces that passages are packed from: sentences, or parts of those that are over the budget.
+//! Units that passages are packed from: sentences, or parts of sentences over the token budget.
 
 use std::ops::Range;
 
 use crate::{Article, Embedder, Result};
 
-use super::long_sentence::{clauses, halves};
+use super::breakpoint::{Breakpoint, PreviousBlock};
+use super::long_sentence::{Halves, clauses, halves};
 use super::passage_context::{ContextBuilder, PassageContext};
 use super::sentence::SentenceSplitter;
-use super::text_block::{BlockKind, TextBlock, TextBlocks, heading_range};
+use super::text_block::{BlockKind, TextBlocks, heading_range};
 
-/// A piece of an article that is not cut.
+/// A part of an article that is never split further.
 #[derive(Clone, Debug)]
 pub(super) struct TextUnit {
-    /// Where it is.
+    /// Byte range in the article.
     pub(super) range: Range<usize>,
-    /// Its length in tokens.
+    /// Length in tokens.
     pub(super) tokens: usize,
-    /// What lies between it and the piece before.
-    pub(super) cut: Breakpoint,
-    /// NumberShape of the context of a passage that begins with it.
+    /// Kind of break between the previous unit and this one.
+    pub(super) breakpoint: Breakpoint,
+    /// Index of the context of a passage that starts with this unit.
     pub(super) context: usize,
 }
 
-/// What is cut where a passage ends, from the best place to the worst.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Breakpoint {
-    /// A heading follows.
-    BeforeHeading,
-    /// Two paragraphs are parted.
-    Paragraph,
-    /// Two items of a list or rows of a table are parted.
-    BetweenItems,
-    /// Two sentences of a paragraph are parted.
-    Sentence,
-    /// A list or table is parted from the line that announces it.
-    AfterColon,
-    /// A sentence is cut between clauses.
-    Clause,
-    /// A clause is cut between words.
-    Word,
-    /// A word is cut.
-    Grapheme,
-    /// A heading is parted from its text.
-    AfterHeading,
-}
-
-/// The pieces of an article and the contexts they refer to.
-#[derive(Debug, Default)]
+/// The units of an article and the contexts they refer to.
+#[derive(Debug)]
 pub(super) struct UnitList {
-    /// In the order of the article.
-    pub(super) list: Vec<TextUnit>,
-    /// Not empty: the first is that of the article without a heading.
+    /// Units in article order.
+    pub(super) units: Vec<TextUnit>,
+    /// Never empty: the first context is that of text above any heading.
     pub(super) contexts: Vec<PassageContext>,
+    /// Maximum tokens of a passage, without context.
+    max_tokens: usize,
+    /// Input limit of the model in tokens; `usize::MAX` for none.
+    pub(super) input_limit: usize,
 }
 
 impl UnitList {
-    /// Reads `article`; no piece is over `max_tokens`, nor over what the model
-    /// reads beside the piece's context, unless it is a single grapheme.
+    /// Splits `article` into units.
+    ///
+    /// A unit is at most `max_tokens` long and fits the model's input limit together with its
+    /// context, unless it is a single grapheme.
     pub(super) fn of(
         article: &Article,
         embedder: &dyn Embedder,
@@ -64,91 +48,113 @@ impl UnitList {
         max_tokens: usize,
     ) -> Result<Self> {
         let text = &article.text;
-        let limit = embedder.max_tokens().unwrap_or(usize::MAX);
-        let mut reader = Reader { text, embedder, max_tokens, limit, atoms: Self::default() };
-        reader.atoms.contexts.push(contexts.under(None)?);
+        let list = Self {
+            units: Vec::new(),
+            contexts: vec![contexts.build(None)?],
+            max_tokens,
+            input_limit: contexts.input_limit(),
+        };
+        let mut reader = UnitReader { text, embedder, list };
         let mut splitter = SentenceSplitter::default();
-        let mut before = None;
+        let mut previous = None;
         let mut context = 0;
         for block in TextBlocks::new(text) {
             splitter.enter(text, &block);
             let mut rest = block.range.clone();
-            let mut cut = cut_before(before, &block);
-            // A passage that begins with a heading needs no other.
-            let own = if block.kind == BlockKind::Heading { 0 } else { context };
+            let mut breakpoint = Breakpoint::before_block(previous, block.kind);
+            let is_heading = block.kind == BlockKind::Heading;
+            // A passage that starts with a heading needs no second heading as context.
+            let unit_context = if is_heading { 0 } else { context };
             while !rest.is_empty() {
                 let sentence = splitter.split_first(text, &mut rest);
-                reader.add(sentence, cut, own)?;
-                cut = Breakpoint::Sentence;
+                reader.add_sentence(sentence, breakpoint, unit_context)?;
+                breakpoint = Breakpoint::Sentence;
             }
-            if block.kind == BlockKind::Heading {
+            if is_heading {
                 let heading = heading_range(text, &block.range);
-                context = reader.atoms.contexts.len();
-                reader.atoms.contexts.push(contexts.under(Some(&heading))?);
+                context = reader.list.contexts.len();
+                reader.list.contexts.push(contexts.build(Some(&heading))?);
             }
-            before = Some((block.kind, text[block.range].ends_with(':')));
+            let ends_with_colon = text[block.range].ends_with(':');
+            previous = Some(PreviousBlock { kind: block.kind, ends_with_colon });
         }
-        Ok(reader.atoms)
+        Ok(reader.list)
+    }
+
+    /// Returns the context of a passage that starts with unit `first`.
+    pub(super) fn context(&self, first: usize) -> &PassageContext {
+        &self.contexts[self.units[first].context]
+    }
+
+    /// Returns the maximum tokens of a passage with this context.
+    pub(super) fn capacity(&self, context: &PassageContext) -> usize {
+        let remaining = self.input_limit.checked_sub(context.tokens);
+        self.max_tokens.min(remaining.expect("a context takes at most half of the input limit"))
     }
 }
 
-/// What a passage cuts that begins with `block`, `before` which there is a block
-/// of this kind that ends with a colon or does not.
-fn cut_before(before: Option<(BlockKind, bool)>, block: &TextBlock) -> Breakpoint {
-    match (before, block.kind) {
-        (Some((BlockKind::Heading, _)), _) => Breakpoint::AfterHeading,
-        (_, BlockKind::Heading) => Breakpoint::BeforeHeading,
-        (Some((_, true)), _) => Breakpoint::AfterColon,
-        (Some((BlockKind::Item, _)), BlockKind::Item)
-        | (Some((BlockKind::Row, _)), BlockKind::Row) => Breakpoint::BetweenItems,
-        _ => Breakpoint::Paragraph,
-    }
-}
-
-/// Counts and divides sentences.
-struct Reader<'a> {
+/// Counts the tokens of sentences and splits those over the budget.
+struct UnitReader<'a> {
     text: &'a str,
     embedder: &'a dyn Embedder,
-    max_tokens: usize,
-    limit: usize,
-    atoms: UnitList,
+    list: UnitList,
 }
 
-impl Reader<'_> {
-    /// Adds a sentence, in pieces if it is over the budget.
-    fn add(&mut self, sentence: Range<usize>, cut: Breakpoint, context: usize) -> Result<()> {
-        let most =
-            self.max_tokens.min(self.limit.saturating_sub(self.atoms.contexts[context].tokens));
-        let tokens = self.embedder.count_tokens(&self.text[sentence.clone()])?;
-        if tokens <= most {
-            self.atoms.list.push(TextUnit { range: sentence, tokens, cut, context });
+/// A unit that may have to be split.
+struct PendingUnit {
+    unit: TextUnit,
+    /// Whether it is already part of a split clause.
+    is_part: bool,
+}
+
+impl UnitReader<'_> {
+    /// Adds a sentence, split into clauses and smaller parts if it is over the budget.
+    fn add_sentence(
+        &mut self,
+        sentence: Range<usize>,
+        breakpoint: Breakpoint,
+        context: usize,
+    ) -> Result<()> {
+        let capacity = self.list.capacity(&self.list.contexts[context]);
+        let tokens = self.count_tokens(&sentence)?;
+        if tokens <= capacity {
+            self.list.units.push(TextUnit { range: sentence, tokens, breakpoint, context });
             return Ok(());
         }
-        let mut cut = cut;
+        let mut breakpoint = breakpoint;
         for clause in clauses(self.text, sentence) {
-            let tokens = self.embedder.count_tokens(&self.text[clause.clone()])?;
-            self.divide(TextUnit { range: clause, tokens, cut, context }, most)?;
-            cut = Breakpoint::Clause;
+            let tokens = self.count_tokens(&clause)?;
+            self.add_clause(TextUnit { range: clause, tokens, breakpoint, context }, capacity)?;
+            breakpoint = Breakpoint::Clause;
         }
         Ok(())
     }
 
-    /// Adds `atom`; if it is over `most` tokens, in pieces that are small beside it, to be packed well.
-    fn divide(&mut self, atom: TextUnit, most: usize) -> Result<()> {
-        let mut open = vec![(atom, false)];
-        while let Some((atom, divided)) = open.pop() {
-            let over = atom.tokens > most;
-            let wanted = over || (divided && atom.tokens > most / 4);
-            let halves = if wanted { halves(self.text, &atom.range, over) } else { None };
-            let Some(([left, right], between)) = halves else {
-                self.atoms.list.push(atom);
+    /// Adds `clause`, split while it is over `capacity` tokens.
+    ///
+    /// Parts of a split clause are halved down to a quarter of the capacity: small units pack
+    /// into passages of even length.
+    fn add_clause(&mut self, clause: TextUnit, capacity: usize) -> Result<()> {
+        let mut pending = vec![PendingUnit { unit: clause, is_part: false }];
+        while let Some(PendingUnit { unit, is_part }) = pending.pop() {
+            let is_over = unit.tokens > capacity;
+            let is_large = is_over || (is_part && unit.tokens > capacity / 4);
+            let split = if is_large { halves(self.text, &unit.range, is_over) } else { None };
+            let Some(Halves { left, right, breakpoint }) = split else {
+                self.list.units.push(unit);
                 continue;
             };
-            for (range, cut) in [(right, between), (left, atom.cut)] {
-                let tokens = self.embedder.count_tokens(&self.text[range.clone()])?;
-                open.push((TextUnit { range, tokens, cut, context: atom.context }, true));
+            // The left half is popped first.
+            for (range, breakpoint) in [(right, breakpoint), (left, unit.breakpoint)] {
+                let tokens = self.count_tokens(&range)?;
+                let unit = TextUnit { range, tokens, breakpoint, context: unit.context };
+                pending.push(PendingUnit { unit, is_part: true });
             }
         }
         Ok(())
+    }
+
+    fn count_tokens(&self, range: &Range<usize>) -> Result<usize> {
+        self.embedder.count_tokens(&self.text[range.clone()])
     }
 }

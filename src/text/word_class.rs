@@ -1,63 +1,65 @@
-//! Words that tell whether the stop beside them ends a sentence: abbreviations,
-//! words that begin sentences, and what stands around numbers, in German and English.
+//! German and English word lists of the sentence rules: abbreviations, sentence starters, and
+//! words around numbers.
 
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 
-/// What is known about a word. Abbreviations are written without their last stop
-/// and without spaces between their parts.
+/// Class of a word.
+///
+/// Abbreviations are listed without their last period and without spaces between their parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum WordClass {
-    /// Always has something after it, so that its stop never ends a sentence: `Dr.`, `z. B.`
+    /// Abbreviation whose period never ends a sentence: `Dr.`, `z. B.`
     NonFinal,
-    /// Ends a sentence only where a word follows that begins one: `Mio.`, `Inc.`
+    /// Abbreviation that ends a sentence only before a sentence starter: `Mio.`, `Inc.`
     Ambiguous,
-    /// Ends an enumeration or a measure, and the sentence if a capital follows: `usw.`, `ft.`
+    /// Abbreviation that ends an enumeration or a measure, and a sentence before a capital: `usw.`, `ft.`
     Final,
-    /// Ends a clock time, and the sentence unless more about the time follows: `5 p.m.`
+    /// Abbreviation after a clock time; ends a sentence unless a time qualifier follows: `5 p.m.`
     ClockTime,
-    /// An abbreviation only before a number, a word otherwise: `Art. 5`, `No. 10`
+    /// Abbreviation before a number, a plain word otherwise: `Art. 5`, `No. 10`
     BeforeNumber,
-    /// A function word, which has a capital only where a sentence begins. Words that are part of
-    /// names (`U.S. Open`) or that German also has as nouns (`Morgen`) are not among them.
+    /// Function word that is capitalized only at the start of a sentence.
+    ///
+    /// Parts of names (`U.S. Open`) and words that are also German nouns (`Morgen`) are excluded.
     SentenceStarter,
-    /// What German counts by ordinals: `3. Oktober`, `19. Jahrhundert`.
+    /// Noun after a German ordinal: `3. Oktober`, `19. Jahrhundert`.
     AfterOrdinal,
-    /// Has a cardinal after it: `Platz 3`, `um 5`.
+    /// Word before a cardinal: `Platz 3`, `um 5`.
     BeforeCardinal,
-    /// Has a single letter after it: `Vitamin C`, `Plan B`.
+    /// Word before a single letter: `Vitamin C`, `Plan B`.
     BeforeLetter,
-    /// A German article or the like, which has a noun phrase after it.
+    /// German determiner, which starts a noun phrase.
     Determiner,
-    /// Says more about a clock time: a zone, a day, a month.
+    /// Qualifier of a clock time: a zone, day or month.
     TimeQualifier,
-    /// Can stand in a name between initial and surname.
+    /// Particle between initial and surname.
     NameParticle,
-    /// An English verb of speaking.
+    /// English verb of speech.
     SpeechVerb,
-    /// A name that is written with an exclamation mark.
+    /// Name that ends with an exclamation mark.
     ExclamatoryName,
-    /// A frequent German word that is not an English one.
+    /// Frequent German word that is not an English word.
     German,
-    /// A frequent English word that is not a German one.
+    /// Frequent English word that is not a German word.
     English,
 }
 
 impl WordClass {
-    /// Those that say what the stop after an abbreviation means; a word is of one of them at most.
+    /// Classes of abbreviations; a word belongs to at most one of them.
     const ABBREVIATIONS: [Self; 5] =
         [Self::NonFinal, Self::Ambiguous, Self::Final, Self::ClockTime, Self::BeforeNumber];
 
-    /// Whether `word` is of this kind.
+    /// Whether `word` belongs to this class.
     pub(super) fn contains(self, word: &str) -> bool {
-        CLASSES.get(word).is_some_and(|kinds| kinds & self.bit() != 0)
+        CLASSES.get(word).is_some_and(|classes| classes & self.bit() != 0)
     }
 
-    /// Which kind of abbreviation `word` is, if it is one.
+    /// Returns the abbreviation class of `word`, if it is one.
     pub(super) fn of_abbreviation(word: &str) -> Option<Self> {
-        let kinds = CLASSES.get(word)?;
-        Self::ABBREVIATIONS.into_iter().find(|kind| kinds & kind.bit() != 0)
+        let classes = CLASSES.get(word)?;
+        Self::ABBREVIATIONS.into_iter().find(|class| classes & class.bit() != 0)
     }
 
     const fn bit(self) -> u16 {
@@ -65,15 +67,15 @@ impl WordClass {
     }
 }
 
-/// The kinds of every word of the lists, as a set of bits.
+/// Bit set of classes of each listed word.
 static CLASSES: LazyLock<FxHashMap<&str, u16>> = LazyLock::new(|| {
-    let mut kinds = FxHashMap::default();
-    for (kind, words) in LISTS {
+    let mut classes = FxHashMap::default();
+    for (class, words) in LISTS {
         for word in words.split_whitespace() {
-            *kinds.entry(word).or_default() |= kind.bit();
+            *classes.entry(word).or_default() |= class.bit();
         }
     }
-    kinds
+    classes
 });
 
 const LISTS: [(WordClass, &str); 16] = [
@@ -236,16 +238,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_abbreviation_has_one_meaning() {
-        let count = |kinds: u16| {
-            WordClass::ABBREVIATIONS.iter().filter(|kind| kinds & kind.bit() != 0).count()
+    fn a_word_has_at_most_one_abbreviation_class() {
+        let count = |classes: u16| {
+            WordClass::ABBREVIATIONS.iter().filter(|class| classes & class.bit() != 0).count()
         };
-        for (word, kinds) in CLASSES.iter() {
-            assert!(count(*kinds) <= 1, "{word}");
+        for (word, classes) in CLASSES.iter() {
+            assert!(count(*classes) <= 1, "{word}");
         }
-        let listed = LISTS.iter().map(|(kind, words)| (kind, words.split_whitespace()));
-        for (kind, mut words) in listed {
-            assert!(words.all(|word| kind.contains(word)), "{kind:?}");
+        let listed = LISTS.iter().map(|(class, words)| (class, words.split_whitespace()));
+        for (class, mut words) in listed {
+            assert!(words.all(|word| class.contains(word)), "{class:?}");
         }
     }
 }
