@@ -1,7 +1,7 @@
-//! A model of one's own: implement `Embedder`, and everything else works as before.
+//! Implements a custom `Embedder`.
 //!
-//! This one hashes the letter triples of a text, which finds spelling variants but
-//! knows nothing of meaning: "Modell" is near "Sprachmodelle", not near "language model".
+//! It hashes the letter trigrams of a text. That finds spelling variants but captures no meaning:
+//! "Modell" is similar to "Sprachmodelle", but not to "language model".
 //!
 //! `cargo run --release --example custom_embedder`
 
@@ -34,12 +34,12 @@ impl Embedder for Trigrams {
 
     fn embed(&self, _role: Role, texts: &[&str]) -> Result<Vectors> {
         let rows = texts.iter().flat_map(|text| counts(text));
-        // `normalized` scales every row to length 1 and refuses rows without a direction.
+        // `normalized` scales every row to norm 1 and returns an error for a zero row.
         Vectors::normalized(DIM, rows.collect())
     }
 }
 
-/// How often each bucket of letter triples occurs.
+/// Counts the letter trigrams of `text` per hash bucket.
 fn counts(text: &str) -> [f32; DIM] {
     let letters: Vec<char> = format!("  {}  ", text.to_lowercase()).chars().collect();
     let mut counts = [0.0; DIM];
@@ -51,7 +51,7 @@ fn counts(text: &str) -> [f32; DIM] {
 }
 
 fn main() -> Result<()> {
-    // The hash stands for everything that the vectors depend on: change it with the code.
+    // The hash identifies everything the vectors depend on: change it whenever the code changes.
     let identity = ModelIdentity { name: "letter triples".to_owned(), hash: 1 };
     let mut retriever = Retriever::builder().embedder(Trigrams { identity }).in_memory()?;
     retriever.add([

@@ -1,5 +1,4 @@
-//! Measures retrieval on judged sets: how good the ranking is, by which arm, and what the index
-//! misses.
+//! Measures ranking quality on judged data sets per search mode, and the recall of the index.
 //!
 //! `cargo run --release --example evaluate -- examples`
 
@@ -31,24 +30,23 @@ const USAGE: &str = "\
 evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER] [--k N]
          [--json | --each]
 
-  DIR          a judged set, or a folder of some: corpus.jsonl (id, title, text) or a folder
-               articles, queries.jsonl (id, text) and qrels.tsv: query, document and grade with
-               tabs between them, or query, 0, document and grade with white space between
-               them; no header line. Sets with a 2 in their name count as those across languages.
-  --joined     puts the documents of all sets into one corpus, so that questions have to find theirs
-               among those of the others, which may be in another language
+  DIR          a judged set, or a folder of such sets. A set holds corpus.jsonl (id, title, text)
+               or a folder articles, queries.jsonl (id, text), and qrels.tsv without header line:
+               query, document and grade separated by tabs, or query, 0, document and grade
+               separated by white space. Sets with a 2 in their name count as cross-lingual.
+  --joined     merge the documents of all sets, which may differ in language, into one corpus
   --mode       dense | lexical | hybrid (hybrid)
-  --compare    another mode: what MODE gains over it in nDCG, with the interval of 95 % (paired
-               bootstrap over the questions)
+  --compare    another mode: print the nDCG gain of --mode over it, with its 95 % confidence
+               interval (paired bootstrap over the questions)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
-  --k          documents that count (10)
-  --json       one JSON object a set and mode instead of a table
-  --each       one JSON object a question, set and mode: where to look for failures";
+  --k          cutoff rank of the measures (10)
+  --json       print one JSON object per set and mode instead of a table
+  --each       print one JSON object per question, set and mode, to find failures";
 
 struct Args {
     folders: Vec<PathBuf>,
     joined: bool,
-    /// The one asked for, then those that it is compared with.
+    /// The mode of `--mode`, then the modes of `--compare`.
     modes: Vec<Mode>,
     embedder: String,
     k: usize,
@@ -66,11 +64,15 @@ fn main() -> ExitCode {
     exit_code(args().and_then(|args| args.map_or(Ok(()), |args| run(&args))))
 }
 
-/// The command line; `None` if it asked for help.
+/// Parses the command line; `None` if it asks for help.
 fn args() -> Result<Option<Args>, Failure> {
-    let (mut folders, mut joined) = (Vec::new(), false);
-    let (mut embedder, mut k) = ("bundled".to_owned(), 10);
-    let (mut mode, mut compared, mut output) = (Mode::default(), Vec::new(), Output::Table);
+    let mut folders = Vec::new();
+    let mut joined = false;
+    let mut embedder = "bundled".to_owned();
+    let mut k = 10;
+    let mut mode = Mode::default();
+    let mut compared = Vec::new();
+    let mut output = Output::Table;
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -136,7 +138,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Documents, indexed.
+/// An indexed corpus.
 struct Corpus {
     retriever: Retriever,
     documents: usize,
@@ -158,7 +160,7 @@ impl Corpus {
     }
 }
 
-/// The measures of the questions of one set, by each mode.
+/// Measures the questions of one set in each mode.
 fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure> {
     let Set { name, questions, .. } = set;
     let Corpus { retriever, documents, index_seconds } = corpus;
@@ -183,7 +185,7 @@ fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure>
     Ok(rows)
 }
 
-/// Which share of the closest passages the index finds, for each question.
+/// Returns for each question the share of the exact nearest passages that the index finds.
 fn ann_recalls(
     retriever: &Retriever,
     questions: &[JudgedQuery],

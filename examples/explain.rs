@@ -1,4 +1,4 @@
-//! Why each hit is where it is: what its words and its meaning add to its score.
+//! Explains the score of each hit: its lexical and its dense contribution.
 //!
 //! `cargo run --release --example explain [QUESTION]`
 

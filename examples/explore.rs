@@ -1,5 +1,4 @@
-//! Writes a page about an index: what it answers to questions, where its passages are, how good
-//! it is.
+//! Writes an HTML report on an index: answers to questions, a map of the passages, and measures.
 //!
 //! `cargo run --release --example explore -- OUT.html`
 
@@ -48,17 +47,17 @@ const USAGE: &str = "\
 explore OUT.html [SET_DIR | INDEX_DIR QUERIES [QRELS]] [--embedder EMBEDDER] [--k N]
 
   OUT.html     the page to write; it needs no other file and no network
-  SET_DIR      a judged set, as the example evaluate reads it: corpus.jsonl or a folder articles,
-               queries.jsonl and qrels.tsv; without it, the sample articles
-  INDEX_DIR    an index that was made before, as by the example search with --index
-  QUERIES      a file of questions: one JSON object a line, with id, text and, if known, lang
-  QRELS        which articles answer them: query, article and grade, with tabs between them
+  SET_DIR      a judged set in the format of the example evaluate: corpus.jsonl or a folder
+               articles, queries.jsonl and qrels.tsv; without it, the sample articles
+  INDEX_DIR    an existing index, such as one made by the example search with --index
+  QUERIES      a file of questions: one JSON object per line with id, text and optionally lang
+  QRELS        relevance judgments: query, article and grade, separated by tabs
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
-  --k          hits a question (10)";
+  --k          hits per question (10)";
 
-/// The sample set, wherever the example is run from.
+/// The sample set, independent of the working directory.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples");
-/// Questions in the log, at most.
+/// Maximum questions in the log.
 const LOGGED: usize = 100;
 
 struct Args {
@@ -68,7 +67,7 @@ struct Args {
     k: usize,
 }
 
-/// What is explored.
+/// Index and questions to report on.
 enum Source {
     Set(PathBuf),
     Index { folder: PathBuf, queries: PathBuf, qrels: Option<PathBuf> },
@@ -78,9 +77,11 @@ fn main() -> ExitCode {
     exit_code(args().and_then(|args| args.map_or(Ok(()), |args| run(&args))))
 }
 
-/// The command line; `None` if it asked for help.
+/// Parses the command line; `None` if it asks for help.
 fn args() -> Result<Option<Args>, Failure> {
-    let (mut paths, mut embedder, mut k) = (Vec::new(), "bundled".to_owned(), 10);
+    let mut paths = Vec::new();
+    let mut embedder = "bundled".to_owned();
+    let mut k = 10;
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
@@ -119,7 +120,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The index and the questions.
+/// Opens the index and reads the questions.
 fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
     let embedder = embedders::embedder(&args.embedder)?;
     let builder = Retriever::builder().embedder(embedder);
@@ -144,7 +145,7 @@ fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
     }
 }
 
-/// Everything that the page shows.
+/// Collects everything that the page shows.
 fn findings<'a>(
     searcher: &'a Searcher,
     asked: &'a [Asked],
@@ -166,7 +167,7 @@ fn findings<'a>(
     })
 }
 
-/// The questions of the log: those with judgments from the worst answer to the best.
+/// Selects the questions of the log; judged ones are ordered from worst to best answer.
 fn logged<'a>(asked: &'a [Asked], quality: Option<&Quality>) -> Vec<&'a Asked> {
     let mut order: Vec<usize> = (0..asked.len()).collect();
     if let Some(Quality { ndcg, .. }) = quality {

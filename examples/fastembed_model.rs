@@ -1,4 +1,4 @@
-//! Embeds German and English sentences with a transformer model and prints how close they are.
+//! Embeds German and English sentences with a transformer model and prints their similarities.
 //!
 //! ```text
 //! cargo run --release --example fastembed_model -- FOLDER_OR_NAME
@@ -32,20 +32,20 @@ fn run() -> Result<(), Failure> {
     println!("{}, dimension {}", embedder.identity(), embedder.dim());
     println!("at most {:?} tokens a text", embedder.max_tokens().unwrap_or_default());
 
-    // The role decides which prefix the model gets: a question is not embedded like a passage.
+    // Many models expect different prefixes for questions and passages; the role selects one.
     let question = embedder.embed(Role::Query, &[QUESTION])?;
     let passages = embedder.embed(Role::Passage, &PASSAGES)?;
 
     println!("\n{QUESTION}");
     for (passage, text) in passages.rows().zip(PASSAGES) {
-        // Rows are unit vectors: their dot product is the cosine of the angle.
+        // Rows are unit vectors, so their dot product is the cosine similarity.
         let similarity: f32 = question.row(0).iter().zip(passage).map(|(q, p)| q * p).sum();
         println!("  {similarity:6.3}  {text}");
     }
     Ok(())
 }
 
-/// A folder that is there is loaded; anything else is the name of a model.
+/// Loads the model from the folder `model` if it exists, else by the model name `model`.
 fn open(model: &str) -> passim::Result<FastEmbedder> {
     #[cfg(feature = "hub")]
     if !Path::new(model).is_dir() {

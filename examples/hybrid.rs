@@ -1,4 +1,4 @@
-//! The same questions by words, by meaning, and by both.
+//! Compares lexical, dense and hybrid search on the same questions.
 //!
 //! `cargo run --release --example hybrid [QUESTION]`
 
@@ -6,7 +6,7 @@ use std::env;
 
 use passim::{Mode, Query, Result, Retriever, read_articles};
 
-/// A name that the model does not know, a question across languages, parts of a compound.
+/// A name unknown to the model, a cross-lingual question, and parts of a German compound.
 const QUESTIONS: [&str; 3] = [
     "Warum hält Meta Behemoth zurück?",
     "What do peat bogs store?",

@@ -1,8 +1,8 @@
-//! A folder of articles that changes: each run embeds only what is new in it.
+//! Keeps an index in sync with a changing folder of articles and embeds only new passages.
 //!
-//! `cargo run --release --example incremental_news -- ARTICLES_DIR INDEX_DIR`, twice, with a
-//! change in between. Without arguments it syncs the sample articles, and once more after it
-//! has changed one, added one and removed one.
+//! Run `cargo run --release --example incremental_news -- ARTICLES_DIR INDEX_DIR` twice, with a
+//! change in between. Without arguments it syncs the sample articles, changes, adds and removes
+//! one article each, and syncs again.
 
 #[path = "support/bar.rs"]
 mod bar;
@@ -29,7 +29,7 @@ fn run() -> Result<(), Failure> {
     }
 }
 
-/// Makes the index what the folder of articles is.
+/// Syncs the index with the folder of articles.
 fn update(articles: &Path, index: &Path) -> Result<(), Failure> {
     let mut read: Vec<Article> = Vec::new();
     let mut unread = 0;
@@ -47,7 +47,7 @@ fn update(articles: &Path, index: &Path) -> Result<(), Failure> {
     let synced = if unread == 0 {
         retriever.sync(read)?
     } else {
-        // What could not be read is not gone: nothing is removed.
+        // An unreadable article still exists, so nothing is removed.
         let upserted = retriever.upsert(read)?;
         retriever.commit()?;
         upserted
@@ -70,7 +70,8 @@ fn show(synced: &SyncReport, retriever: &Retriever) {
 
 fn demonstrate() -> Result<(), Failure> {
     let folder = tempfile::tempdir()?;
-    let (articles, index) = (folder.path().join("articles"), folder.path().join("index"));
+    let articles = folder.path().join("articles");
+    let index = folder.path().join("index");
     fs::create_dir(&articles)?;
     let mut names = Vec::new();
     for entry in fs::read_dir(SAMPLES)? {

@@ -1,4 +1,4 @@
-//! The shortest way from articles to cited answers: no download, no set-up.
+//! Indexes three articles in memory and answers two questions, without downloads or set-up.
 //!
 //! `cargo run --release --example quickstart`
 
@@ -15,11 +15,11 @@ fn main() -> passim::Result<()> {
     ])?;
     println!("{} articles, {} passages\n", report.articles, report.embedding.texts);
 
-    // A German question finds English passages, and the other way round.
+    // A German question finds English passages, and vice versa.
     for question in ["Wann kommt der Zug in Frankreich an?", "What lives in sourdough?"] {
         println!("{question}");
         for hit in &retriever.search(Query::new(question).k(2))? {
-            // `range` is the exact place of `text` in the article, in bytes.
+            // `range` is the byte range of `text` in the article.
             println!("  {:.3}  {} {:?}  {}", hit.score, hit.article, hit.range, hit.text);
         }
     }

@@ -1,5 +1,4 @@
-//! What a language model is given to answer a question from: numbered excerpts that it can cite,
-//! each with its exact place in its article.
+//! Builds a prompt for a language model: numbered excerpts to cite, with their exact byte ranges.
 //!
 //! `cargo run --release --example rag_context [QUESTION]`
 
@@ -8,7 +7,7 @@ use std::env;
 use passim::{Query, Result, Retriever, read_articles};
 
 const QUESTION: &str = "Warum könnte Meta aufhören, offene Modelle zu veröffentlichen?";
-/// Tokens that the excerpts may have together.
+/// Maximum tokens of all excerpts together.
 const BUDGET: usize = 600;
 
 fn main() -> Result<()> {
@@ -18,7 +17,7 @@ fn main() -> Result<()> {
     retriever.add(articles.collect::<Result<Vec<_>>>()?)?;
 
     let hits = retriever.search(Query::new(&question).k(8).per_article(3))?;
-    // Best hits first, as many as fit; those that touch become one excerpt.
+    // Takes the best hits that fit and merges adjacent ones into one excerpt.
     let context = retriever.context(&hits, BUDGET)?;
 
     println!("Answer the question from the excerpts alone, and cite them by their numbers.\n");

@@ -1,11 +1,11 @@
-//! Searches the sample articles and lets a cross-encoder have the last word.
+//! Searches the sample articles and reranks the hits with a cross-encoder.
 //!
 //! ```text
 //! cargo run --release --example rerank -- FOLDER_OR_NAME [QUESTION]
 //! cargo run --release --example rerank -- BGERerankerV2M3
 //! ```
 //!
-//! `./scripts/test` gives it a cross-encoder of random weights, whose order means nothing.
+//! `./scripts/test` runs it with a cross-encoder of random weights, whose order is meaningless.
 
 #[path = "support/outcome.rs"]
 mod outcome;
@@ -32,14 +32,14 @@ fn run() -> Result<(), Failure> {
     let articles = read_articles(concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles"));
     retriever.add(articles.collect::<passim::Result<Vec<_>>>()?)?;
 
-    // The twenty best passages are read together with the question, the best five shown.
+    // The cross-encoder scores the 20 best passages; the best 5 are shown.
     for hit in &retriever.search(Query::new(question).k(5).rerank(20))? {
         println!("  {:6.2}  {} {:?}", hit.score, hit.article, hit.range);
     }
     Ok(())
 }
 
-/// A folder that is there is loaded; anything else is the name of a model.
+/// Loads the model from the folder `model` if it exists, else by the model name `model`.
 fn open(model: &str) -> passim::Result<FastReranker> {
     #[cfg(feature = "hub")]
     if !Path::new(model).is_dir() {

@@ -1,4 +1,4 @@
-//! An index in a folder: commits, readers that move on when they are told to, roll-back.
+//! Keeps an index in a folder: commit, reload of a reader, rollback, verification.
 //!
 //! `cargo run --release --example save_and_open`
 
@@ -18,7 +18,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     ])?;
     println!("generation {} is on disk", retriever.commit()?);
 
-    // A reader, here or in another process, answers from the generation that it opened.
+    // A reader, in this or another process, answers from the generation it opened until `reload`.
     let mut reader = Searcher::open(&index)?;
 
     retriever.upsert([
@@ -34,14 +34,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     reader.reload()?;
     show("the reader, after it", &reader.search(question)?);
 
-    // What is not committed can be forgotten.
+    // `rollback` discards uncommitted changes.
     retriever.remove("brot.txt")?;
     retriever.rollback();
 
     let report = retriever.verify()?;
     println!("{} files, {} bytes: every checksum matches", report.files, report.bytes);
 
-    // One writer at a time; the lock ends with it.
+    // An index has one writer at a time; dropping the writer releases its lock.
     drop(retriever);
     let retriever = Retriever::open(&index)?;
     println!("opened again: {} articles", retriever.articles());

@@ -1,4 +1,4 @@
-//! Searches articles for the passages that answer a question.
+//! Searches articles for passages that answer questions.
 //!
 //! `cargo run --release --example search -- "Warum hält Meta sein Modell Behemoth zurück?"`
 
@@ -27,19 +27,19 @@ const USAGE: &str = "\
 search [--articles DIR_OR_FILE]... [--index DIR] [--top-k N] [--embedder EMBEDDER] [--json] [QUESTION]...
 
   --articles   .txt, .md or .jsonl files, or folders of them; without it, the sample articles
-  --index      keep the index in this folder: it is made if it is not there; of the articles only
-               what is new or changed since is embedded. Without --articles it is searched as it is
+  --index      keep the index in this folder, created if missing; only new and changed articles
+               are embedded. Without --articles the index is searched as it is
   --top-k      hits per question (5)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
   --json       one JSON object per hit and line: query, rank, article, start, end, score,
                similarity, bm25, text
   QUESTION     without one, questions are read from standard input, one per line
 
-`article` is the path below DIR (or the name of FILE), `start` and `end` are bytes of that file.
-For .jsonl, `article` is the id, and `start` and `end` are bytes of its decoded text, in UTF-8.
-Where a later --articles has an article of the same name, FOLDER/ goes before its name.";
+`article` is the path below DIR (or the name of FILE); `start` and `end` are byte offsets in it.
+For .jsonl, `article` is the id; `start` and `end` are byte offsets in its decoded UTF-8 text.
+If a later --articles repeats a name, the article's name gets the prefix FOLDER/.";
 
-/// The sample articles, wherever the example is run from.
+/// The sample articles, independent of the working directory.
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles");
 
 struct Args {
@@ -55,7 +55,7 @@ fn main() -> ExitCode {
     exit_code(args().and_then(|args| args.map_or(Ok(()), |args| run(&args))))
 }
 
-/// The command line; `None` if it asked for help.
+/// Parses the command line; `None` if it asks for help.
 fn args() -> Result<Option<Args>, Failure> {
     let mut args = Args {
         articles: Vec::new(),
@@ -99,7 +99,7 @@ fn run(args: &Args) -> Result<(), Failure> {
     answer_lines(&retriever, args)
 }
 
-/// Answers the questions of standard input; a line that is not UTF-8 is named and passed over.
+/// Answers the questions of standard input; lines that are not UTF-8 are reported and skipped.
 fn answer_lines(retriever: &Retriever, args: &Args) -> Result<(), Failure> {
     let prompts = io::stdin().is_terminal();
     let mut lines = io::stdin().lock().split(b'\n').zip(1..);
@@ -122,7 +122,7 @@ fn answer_lines(retriever: &Retriever, args: &Args) -> Result<(), Failure> {
     if unread == 0 { Ok(()) } else { Err(format!("questions that were not read: {unread}").into()) }
 }
 
-/// The retriever over the articles: in memory, or in a folder, brought up to date.
+/// Opens the retriever in memory or in a folder and syncs it with the articles.
 fn indexed(args: &Args) -> Result<Retriever, Failure> {
     let embedder = embedders::embedder(&args.embedder)?;
     let (bar, progress) = bar::bar();
@@ -139,7 +139,7 @@ fn indexed(args: &Args) -> Result<Retriever, Failure> {
         let synced = if unread == 0 {
             retriever.sync(articles.into_values())?
         } else {
-            // What could not be read is not gone: nothing is removed.
+            // An unreadable article still exists, so nothing is removed.
             let upserted = retriever.upsert(articles.into_values())?;
             retriever.commit()?;
             upserted
@@ -161,15 +161,16 @@ fn indexed(args: &Args) -> Result<Retriever, Failure> {
 
 type Articles = BTreeMap<String, Article>;
 
-/// The articles of all sources. Where a later source has a key of an earlier one again, the
-/// name of its folder goes before the key. And how many could not be read.
+/// Reads the articles of all sources and counts the unreadable ones.
+///
+/// A key that a later source repeats gets the name of the source's folder as prefix.
 fn articles(sources: &[PathBuf]) -> Result<(Articles, usize), Failure> {
     let mut all = Articles::new();
     let mut unread = 0;
     for source in sources {
         let (mut articles, unread_here) = read(source)?;
         unread += unread_here;
-        // A file that is given twice is one article.
+        // A file given twice is one article.
         articles.retain(|key, article| all.get(key) != Some(article));
         let (again, new): (Articles, Articles) =
             articles.into_iter().partition(|(key, _)| all.contains_key(key));
@@ -184,7 +185,7 @@ fn articles(sources: &[PathBuf]) -> Result<(Articles, usize), Failure> {
     Ok((all, unread))
 }
 
-/// `key` below `folder`, with a number if there is such a key already.
+/// Returns `key` with the prefix `folder`, numbered if that key is taken.
 fn free_key(all: &Articles, folder: &str, key: &str) -> String {
     let mut free = format!("{folder}/{key}");
     let mut number = 1;
@@ -195,15 +196,18 @@ fn free_key(all: &Articles, folder: &str, key: &str) -> String {
     free
 }
 
-/// The articles of one source by key. What cannot be read in it is named and passed over;
-/// if that is the source itself, it is an error. The number is how many those are.
+/// Reads the articles of one source by key and counts the unreadable ones.
+///
+/// An unreadable article is reported and skipped; an unreadable source is an error.
 fn read(source: &Path) -> Result<(Articles, usize), Failure> {
-    let (mut articles, mut unread) = (Articles::new(), 0);
+    let mut articles = Articles::new();
+    let mut unread = 0;
     for article in read_articles(source) {
         match article {
             Ok(article) => {
                 if let Some(earlier) = articles.insert(article.key.clone(), article) {
-                    let (key, source) = (earlier.key, source.display());
+                    let key = earlier.key;
+                    let source = source.display();
                     eprintln!("warning: `{key}` is there twice in {source}, the later one counts");
                 }
             }
@@ -221,7 +225,7 @@ fn is_about(error: &Error, source: &Path) -> bool {
     matches!(error, Error::Read { path, .. } | Error::FileKind { path } if path == source)
 }
 
-/// The name of the folder that `source` is, or that it is in.
+/// Returns the name of the folder `source`, or of the folder that holds the file `source`.
 fn folder(source: &Path) -> String {
     let path = source.canonicalize().unwrap_or_else(|_| source.to_owned());
     let folder = if path.is_dir() { Some(&*path) } else { path.parent() };

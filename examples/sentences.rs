@@ -15,7 +15,7 @@ use std::{
 use outcome::{Failure, exit_code};
 use serde::Serialize;
 
-/// A sentence and where it is, in bytes.
+/// A sentence and its byte range.
 #[derive(Serialize)]
 struct Sentence<'t> {
     start: usize,

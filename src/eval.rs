@@ -1,8 +1,8 @@
-//! Measures of retrieval quality: from rankings and judgments to numbers.
+//! Measures of retrieval quality, computed from rankings and relevance judgments.
 //!
-//! A measure is `None` for a question without a relevant document; [`mean`] is taken
-//! over the questions that have a value. [`run`] asks judged questions, [`estimate`] and
-//! [`difference`] say how sure their means are.
+//! A measure is `None` for a question without a relevant document, and [`mean`] skips such
+//! questions. [`run`] evaluates judged questions. [`estimate`] and [`paired_difference`] give
+//! confidence intervals.
 
 mod bootstrap;
 mod run;
@@ -15,14 +15,13 @@ use std::{
 pub use bootstrap::{Estimate, estimate, paired_difference};
 pub use run::{Evaluation, JudgedQuery, Outcome, run};
 
-/// Grades of the documents that were judged for one question, 0 for not relevant;
-/// documents that are missing count as not relevant.
+/// Relevance grades of the documents judged for one question; 0 and missing mean not relevant.
 pub type Grades<T> = HashMap<T, u8>;
 
-/// Normalised discounted cumulative gain of the first `k` documents of `ranked`, 0 to 1.
+/// Returns the normalized discounted cumulative gain of the first `k` documents, in `0.0..=1.0`.
 ///
-/// Gain `2^grade - 1`, discount `1 / log2(rank + 1)`; the ideal ranking has all judged
-/// documents in the order of their grades. A document that is ranked again gains nothing.
+/// The gain is `2^grade - 1` and the discount `1 / log2(rank + 1)`. The ideal ranking lists all
+/// judged documents by descending grade. A repeated document gains nothing.
 ///
 /// # Examples
 ///
@@ -39,9 +38,9 @@ pub type Grades<T> = HashMap<T, u8>;
 /// Järvelin & Kekäläinen (2002); the gain is that of Burges et al. (2005).
 pub fn ndcg_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Option<f64> {
     let mut seen = HashSet::new();
-    let gains = ranked.iter().map(|document| {
-        let grade = grades.get(document).filter(|_| seen.insert(document));
-        grade.copied().unwrap_or_default()
+    let gains = ranked.iter().map(|document| match grades.get(document) {
+        Some(grade) if seen.insert(document) => *grade,
+        _ => 0,
     });
     let mut ideal: Vec<u8> = grades.values().copied().collect();
     ideal.sort_unstable_by(|a, b| b.cmp(a));
@@ -54,36 +53,38 @@ fn discounted(grades: impl Iterator<Item = u8>) -> f64 {
     let gains = grades
         .zip(ranks)
         .map(|(grade, rank)| (f64::from(grade).exp2() - 1.0) / (rank + 1.0).log2());
-    // `sum` of none is -0.
+    // `Iterator::sum` of no floats is -0.0.
     gains.fold(0.0, |sum, gain| sum + gain)
 }
 
-/// Share of the relevant documents (grade 1 or more) that are among the first `k` of `ranked`.
+/// Returns the share of relevant documents (grade >= 1) among the first `k` of `ranked`, in `0.0..=1.0`.
 pub fn recall_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Option<f64> {
     let relevant = grades.values().filter(|grade| **grade > 0).count();
-    let found: HashSet<&T> = ranked.iter().take(k).filter(|one| is_relevant(grades, one)).collect();
+    let found: HashSet<&T> =
+        ranked.iter().take(k).filter(|document| is_relevant(grades, document)).collect();
     share(found.len(), relevant)
 }
 
-/// Reciprocal of the rank of the first relevant document (grade 1 or more), 0 if none is
-/// among the first `k` of `ranked`. The mean over questions is the MRR@k.
+/// Returns the reciprocal rank of the first relevant document (grade >= 1), in `0.0..=1.0`.
+///
+/// It is 0 if none is among the first `k` of `ranked`. The mean over questions is MRR@k.
 pub fn mrr_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Option<f64> {
     let any = grades.values().any(|grade| *grade > 0);
-    let first = ranked.iter().take(k).zip(1_u32..).find(|(one, _)| is_relevant(grades, one));
+    let first =
+        ranked.iter().take(k).zip(1_u32..).find(|(document, _)| is_relevant(grades, document));
     any.then(|| first.map_or(0.0, |(_, rank)| 1.0 / f64::from(rank)))
 }
 
-/// Share of the first `k` of `exact`, the neighbors of an exact search, that are among
-/// the first `k` of `found`.
+/// Returns the share of the first `k` exact neighbors among the first `k` of `found`, in `0.0..=1.0`.
 ///
-/// It measures the index, not the ranking: what an approximate search misses.
+/// It measures the approximate index, not the ranking.
 pub fn ann_recall_at_k<T: Eq + Hash>(found: &[T], exact: &[T], k: usize) -> Option<f64> {
     let exact: HashSet<&T> = exact.iter().take(k).collect();
     let found: HashSet<&T> = found.iter().take(k).collect();
     share(exact.intersection(&found).count(), exact.len())
 }
 
-/// Mean of the values that are there; `None` if none is.
+/// Returns the mean of the present values; `None` if there is none.
 pub fn mean(values: impl IntoIterator<Item = Option<f64>>) -> Option<f64> {
     let values: Vec<f64> = values.into_iter().flatten().collect();
     share_of(values.iter().sum(), values.len())
@@ -118,13 +119,13 @@ mod tests {
     /// "Discounted cumulative gain" in the English Wikipedia, by its second formula
     /// (gain 2^grade - 1): 13.8483 of 14.5954.
     #[test]
-    fn ndcg_of_the_worked_example() {
+    fn ndcg_matches_a_worked_example() {
         let grades =
             Grades::from([("d1", 3), ("d2", 2), ("d3", 3), ("d4", 0), ("d5", 1), ("d6", 2)]);
         let ranked = ["d1", "d2", "d3", "d4", "d5", "d6"];
         assert_near(ndcg_at_k(&ranked, &grades, 6), 13.8483 / 14.5954);
         assert_near(ndcg_at_k(&ranked, &grades, 1), 1.0);
-        // With a seventh document of grade 3 that was not found, the ideal is
+        // With an unranked seventh document of grade 3, the ideal is
         // 7 + 7/log2(3) + 7/2 + 3/log2(5) + 3/log2(6) + 1/log2(7) = 17.7252.
         let more: Grades<_> = grades.into_iter().chain([("d7", 3)]).collect();
         assert_near(ndcg_at_k(&ranked, &more, 6), 13.8483 / 17.7252);
@@ -133,7 +134,7 @@ mod tests {
     /// The worked example of the article "Mean reciprocal rank" in the English Wikipedia:
     /// the right plural is at rank 3, 2 and 1, the mean is 11/18.
     #[test]
-    fn mrr_of_the_worked_example() {
+    fn mrr_matches_a_worked_example() {
         let first = [
             (["catten", "cati", "cats"], "cats"),
             (["torii", "tori", "toruses"], "tori"),
@@ -143,10 +144,10 @@ mod tests {
         assert_near(mean(ranks), 11.0 / 18.0);
     }
 
-    /// Recall of Manning, Raghavan & Schütze (2008), section 8.3: relevant retrieved by
-    /// relevant; here 2 of 4 are among the first 3.
+    /// Manning, Raghavan & Schütze (2008), section 8.3: retrieved relevant documents divided by
+    /// all relevant documents; here 2 of 4 are among the first 3.
     #[test]
-    fn recall_by_definition() {
+    fn recall_follows_its_definition() {
         let grades = Grades::from([(1, 1), (2, 2), (3, 1), (4, 1), (5, 0)]);
         assert_near(recall_at_k(&[1, 5, 2, 3], &grades, 3), 0.5);
         assert_near(recall_at_k(&[1, 1, 1], &grades, 3), 0.25);
@@ -154,14 +155,14 @@ mod tests {
     }
 
     #[test]
-    fn a_document_gains_once_and_no_grade_is_too_high() {
+    fn repeats_gain_nothing_and_any_grade_is_valid() {
         let grades = Grades::from([("a", 1), ("b", 1)]);
         assert_near(ndcg_at_k(&["a", "a", "b"], &grades, 10), 1.5 / (1.0 + 1.0 / 3_f64.log2()));
         assert_near(ndcg_at_k(&["a"; 10], &Grades::from([("a", u8::MAX)]), 10), 1.0);
     }
 
     #[test]
-    fn no_relevant_document_no_value() {
+    fn measures_without_relevant_documents_are_none() {
         let none = Grades::from([(1, 0)]);
         assert_eq!(ndcg_at_k(&[1], &none, 10), None);
         let nothing: [u32; 0] = [];

@@ -1,40 +1,42 @@
-//! From articles to passages: how sentences are packed to a budget of tokens.
+//! Reads articles from files, finds sentences, and packs sentences into passages within a token budget.
 
-mod abbreviations;
 mod article_files;
-mod aside;
-mod atom;
-mod block;
-mod divide;
-mod fit;
-mod follow;
+mod breakpoint;
+mod char_class;
+mod enclosure;
+mod following_text;
 mod guess_language;
-mod marks;
-mod pack;
+mod line_marker;
+mod long_sentence;
+mod packing;
+mod passage_builder;
 mod passage_context;
+mod preceding_token;
 mod sentence;
-mod stop;
-mod token;
+mod sentence_boundary;
+mod text_block;
 mod unicode;
+mod unit;
+mod word_class;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Article, Embedder, Error, Passage, Result};
 
 pub use article_files::read_articles;
-use atom::Atoms;
-use fit::Fitter;
 pub(crate) use guess_language::guess as guess_language;
-use passage_context::Contexts;
+use passage_builder::PassageBuilder;
+use passage_context::ContextBuilder;
 pub use sentence::{Sentences, sentences};
+use unit::UnitList;
 
 /// Splits articles into passages.
 ///
-/// A passage is made of whole sentences, as many as the budget allows, and is
-/// cut preferably before a heading or between paragraphs; the passages of an
-/// article have even lengths rather than a short one at the end. A heading stays
-/// with the text below it. A sentence over the budget is cut between clauses, a
-/// clause between words, a word between graphemes, never inside of one.
+/// A passage holds as many whole sentences as the token budget allows. Breaks
+/// fall preferably before headings and between paragraphs, and passages of one
+/// article have even lengths. A heading stays with the text below it. A sentence
+/// over the budget is split between clauses, a clause between words, and a word
+/// between graphemes.
 ///
 /// # Examples
 ///
@@ -74,91 +76,87 @@ impl Default for Chunker {
 }
 
 impl Chunker {
-    /// The longest passage in the embedder's own tokens, without its context; at least 1.
+    /// Sets the maximum passage length in tokens of the embedder, without context; `>= 1`, default 200.
     ///
-    /// The budget is less where the model would not read as much together with the context.
+    /// The budget shrinks where passage and context together would exceed the model's input limit.
     #[must_use]
     pub fn max_tokens(mut self, max_tokens: usize) -> Self {
         self.max_tokens = max_tokens;
         self
     }
 
-    /// How many sentences at the end of a passage are repeated at the start of the
-    /// next, fewer where the budget has no room for them; none across a heading.
+    /// Sets how many sentences each passage repeats from the end of the previous one; `0..=16`, default 0.
+    ///
+    /// Fewer are repeated where the budget is too small, and none across a heading.
     #[must_use]
     pub fn overlap_sentences(mut self, overlap_sentences: usize) -> Self {
         self.overlap_sentences = overlap_sentences;
         self
     }
 
-    /// Whether the article's title and the nearest heading are embedded with a passage.
+    /// Sets whether a passage is embedded with its article's title and nearest heading; default `true`.
     ///
-    /// They are left out, the title first, where they would take more than half of what the model reads.
+    /// Context takes at most half of the model's input limit: the title is dropped first, then the heading.
     #[must_use]
     pub fn context(mut self, context: bool) -> Self {
         self.context = context;
         self
     }
 
-    /// What [`max_tokens`](Self::max_tokens) is.
+    /// Returns the configured [`max_tokens`](Self::max_tokens).
     pub(crate) fn budget(&self) -> usize {
         self.max_tokens
     }
 
-    /// What [`overlap_sentences`](Self::overlap_sentences) is.
+    /// Returns the configured [`overlap_sentences`](Self::overlap_sentences).
     pub(crate) fn overlap(&self) -> usize {
         self.overlap_sentences
     }
 
-    /// What [`context`](Self::context) is.
+    /// Returns the configured [`context`](Self::context).
     pub(crate) fn has_context(&self) -> bool {
         self.context
     }
 
-    /// Equal for chunkers that cut an article alike.
+    /// Identifies the settings and the version of the chunking rules.
+    ///
+    /// Layout: `max_tokens` as `u64`, `overlap_sentences` as `u64`, rules version as `u32`,
+    /// `context` as `u32`, all little-endian.
     pub(crate) fn fingerprint(&self) -> [u8; 24] {
-        /// To be raised when the same settings begin to cut otherwise.
-        const WAY_OF_CUTTING: u32 = 1;
-        let context = u32::from(self.context);
-        let settings = [self.max_tokens as u64, self.overlap_sentences as u64];
-        let [tokens, overlap] = settings.map(u64::to_le_bytes);
-        let [way, context] = [WAY_OF_CUTTING, context].map(u32::to_le_bytes);
+        /// Must be raised when the same settings begin to produce other passages.
+        const RULES_VERSION: u32 = 1;
         let mut bytes = [0; 24];
-        let pieces = [&tokens[..], &overlap, &way, &context].concat();
-        bytes.copy_from_slice(&pieces);
+        bytes[..8].copy_from_slice(&(self.max_tokens as u64).to_le_bytes());
+        bytes[8..16].copy_from_slice(&(self.overlap_sentences as u64).to_le_bytes());
+        bytes[16..20].copy_from_slice(&RULES_VERSION.to_le_bytes());
+        bytes[20..].copy_from_slice(&u32::from(self.context).to_le_bytes());
         bytes
     }
 
-    /// Checks the settings.
+    /// Returns [`Error::Setting`] if a setting is out of range.
     pub(crate) fn check(&self) -> Result<()> {
         Error::check_setting("max_tokens", self.max_tokens, 1.., "1 or more")?;
         Error::check_setting("overlap_sentences", self.overlap_sentences, ..=16, "0 to 16")
     }
 
-    /// The passages of `article`, in order; none if it holds only white space.
+    /// Splits `article` into passages, in order; none if it holds only white space.
     ///
-    /// Without overlap every character that is not white space is in exactly one
-    /// passage. No passage is over the budget, as a whole and by the count of
-    /// `embedder`, unless it is a single grapheme; together with its context
-    /// ([`Passage::text_in_context`]) it is not over what the model reads. Both hold
-    /// for embedders that count as [`Embedder::count_tokens`] asks.
+    /// Without overlap, every character other than white space is in exactly one passage.
+    /// `embedder` counts at most `max_tokens` for each passage, unless it is a single grapheme.
+    /// With its context ([`Passage::text_in_context`]) a passage stays within the model's input
+    /// limit. Both bounds rely on the contract of [`Embedder::count_tokens`].
     ///
     /// # Errors
     ///
     /// [`Error::Setting`] if a setting is out of range; [`Error::Embed`] if the tokenizer fails.
     pub fn passages(&self, article: &Article, embedder: &dyn Embedder) -> Result<Vec<Passage>> {
         self.check()?;
-        let contexts = Contexts::new(article, embedder, self.context)?;
-        let atoms = Atoms::of(article, embedder, &contexts, self.max_tokens)?;
-        let fitter = Fitter {
-            article,
-            embedder,
-            atoms: &atoms,
-            max_tokens: self.max_tokens,
-            overlap: self.overlap_sentences,
-        };
+        let contexts = ContextBuilder::new(article, embedder, self.context)?;
+        let units = UnitList::of(article, embedder, &contexts, self.max_tokens)?;
+        let builder =
+            PassageBuilder { article, embedder, units: &units, overlap: self.overlap_sentences };
         let mut passages = Vec::new();
-        fitter.fit(0..atoms.list.len(), self.max_tokens, &mut passages)?;
+        builder.build(0..units.units.len(), self.max_tokens, &mut passages)?;
         Ok(passages)
     }
 }

@@ -1,4 +1,4 @@
-//! Laws of sentences and passages that hold for any text.
+//! Property tests of sentences and passages over arbitrary texts.
 
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 use words::WordEmbedder;
 
-/// Counts characters: an embedder whose counts of parts do not add up, since white space counts.
+/// Counts characters, so the counts of parts do not add up: white space between them counts.
 struct CharEmbedder(WordEmbedder);
 
 impl Embedder for CharEmbedder {
@@ -37,8 +37,8 @@ impl Embedder for CharEmbedder {
     }
 }
 
-/// Pieces that texts are made of: words, marks, white space, scripts, clusters, headings, lists.
-const PIECES: &[&str] = &[
+/// Fragments of generated texts: words, punctuation, white space, scripts, graphemes, markup.
+const FRAGMENTS: &[&str] = &[
     "Haus",
     "ging",
     "Er",
@@ -132,18 +132,18 @@ const PIECES: &[&str] = &[
 const CASES: u32 = if cfg!(debug_assertions) { 2_000 } else { 40_000 };
 
 fn text() -> impl Strategy<Value = String> {
-    let made = prop::collection::vec(prop::sample::select(PIECES), 0..80)
-        .prop_map(|pieces| pieces.concat());
-    let worded = prop::collection::vec(prop::sample::select(PIECES), 0..80)
-        .prop_map(|pieces| pieces.join(" "));
-    prop_oneof![made, worded, any::<String>()]
+    let fragments = || prop::collection::vec(prop::sample::select(FRAGMENTS), 0..80);
+    let joined = fragments().prop_map(|fragments| fragments.concat());
+    let spaced = fragments().prop_map(|fragments| fragments.join(" "));
+    prop_oneof![joined, spaced, any::<String>()]
 }
 
 fn is_space(c: char) -> bool {
     c.is_whitespace() || c == '\u{FEFF}'
 }
 
-/// In order, without overlap, not empty, between graphemes, trimmed, and around all that is not white space.
+/// Checks that `ranges` are ordered, disjoint, non-empty and trimmed, end at grapheme boundaries,
+/// and cover all text but white space.
 fn check_tiling(text: &str, ranges: &[Range<usize>]) {
     let bounds: Vec<usize> =
         text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]).collect();
@@ -229,23 +229,23 @@ proptest! {
     }
 }
 
-/// Texts that would show quadratic time: half a megabyte of one thing after another.
+/// Half a megabyte of one repeated fragment would reveal quadratic time.
 #[test]
-fn odd_texts_take_linear_time() {
+fn repetitive_texts_take_linear_time() {
     let embedder = WordEmbedder::new(1).reading(512);
-    for piece in [
+    for fragment in [
         "a. ", "a ", "a", ".", ". ", "\"", "\n", " ", "(", "(a. ", "„", "„A. ", "1. ", "1.",
         "- \n", "```\n", "# a\n", "|\n", "A\n\n", "z. B. ", "a\u{301}", "\u{301}", "🇩🇪", "😀",
         "! 😀 ", "\u{200D}", "文", "。", "\u{FEFF}", "…", "a.\u{A0}", "> ", ">\n", "**", "=\n",
         "---\n", "A. B. ", "» ", "\" ", "A: ", ", ", "und ", "\r", "[1]", "a.[1] ",
     ] {
-        let text = piece.repeat(500_000 / piece.len());
+        let text = fragment.repeat(500_000 / fragment.len());
         let start = Instant::now();
         let count = sentences(&text).count();
         let article = Article::new("a", text);
         let passages = Chunker::default().passages(&article, &embedder).unwrap().len();
         let seconds = start.elapsed().as_secs_f64();
-        println!("{piece:?}: {count} sentences, {passages} passages in {seconds:.2} s");
-        assert!(seconds < 20.0, "{piece:?} took {seconds} s");
+        println!("{fragment:?}: {count} sentences, {passages} passages in {seconds:.2} s");
+        assert!(seconds < 20.0, "{fragment:?} took {seconds} s");
     }
 }

@@ -1,4 +1,4 @@
-//! How articles are cut into passages: where, how evenly, and what goes with them.
+//! Chunking: breakpoints, even lengths, overlap and context of passages.
 
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
@@ -8,13 +8,13 @@ mod words;
 use passim::{Article, Chunker, Error, Passage, StaticEmbedder};
 use words::WordEmbedder;
 
-/// A sentence of `words` words.
+/// Returns a sentence of `words` words.
 fn sentence(words: usize) -> String {
     let rest = vec!["wort"; words - 1].join(" ");
     format!("Satz {rest}.")
 }
 
-/// A paragraph of sentences with these numbers of words.
+/// Returns a paragraph of sentences with the given word counts.
 fn paragraph(words: &[usize]) -> String {
     words.iter().map(|words| sentence(*words)).collect::<Vec<_>>().join(" ")
 }
@@ -32,21 +32,21 @@ fn tokens(passages: &[Passage]) -> Vec<usize> {
 }
 
 #[test]
-fn nothing_comes_of_nothing() {
+fn white_space_gives_no_passages() {
     for text in ["", " \r\n\t ", "\u{FEFF}", "\u{FEFF}\n\n"] {
         assert_eq!(passages(&Article::new("a", text), &Chunker::default()), []);
     }
 }
 
 #[test]
-fn lengths_are_even() {
+fn passages_have_even_lengths() {
     let article = Article::new("a", paragraph(&[10; 11]));
     let found = passages(&article, &Chunker::default().max_tokens(50));
     assert_eq!(tokens(&found), [40, 40, 30]);
 }
 
 #[test]
-fn paragraphs_are_cut_before_sentences() {
+fn paragraph_breaks_win_over_sentence_breaks() {
     let blocks = [paragraph(&[8, 8, 8]), paragraph(&[8, 8]), paragraph(&[8, 8, 8, 8])];
     let article = Article::new("a", blocks.join("\n\n"));
     let found = passages(&article, &Chunker::default().max_tokens(40));
@@ -67,7 +67,7 @@ fn a_heading_stays_with_the_text_below_it() {
 }
 
 #[test]
-fn the_nearest_heading_goes_with_a_passage() {
+fn a_passage_carries_its_nearest_heading() {
     for heading in ["# Moore #", "Moore\n=====", "Moore", "**Moore**"] {
         let text = format!("{heading}\n\n{}\n\n{}", paragraph(&[20]), paragraph(&[20]));
         let article = Article::new("a", text).title("Landschaften");
@@ -83,7 +83,7 @@ fn the_nearest_heading_goes_with_a_passage() {
 }
 
 #[test]
-fn a_title_is_not_repeated() {
+fn a_title_in_the_text_is_not_repeated() {
     let article = Article::new("a", format!("Moore\n\n{}", sentence(20))).title("Moore");
     let found = passages(&article, &Chunker::default());
     assert_eq!(found[0].text_in_context(&article), article.text);
@@ -92,7 +92,7 @@ fn a_title_is_not_repeated() {
 }
 
 #[test]
-fn the_context_takes_half_of_what_the_model_reads_at_most() {
+fn context_takes_at_most_half_of_the_input_limit() {
     let article = Article::new("a", paragraph(&[10, 10, 10])).title(vec!["lang"; 30].join(" "));
     let narrow = WordEmbedder::new(1).reading(40);
     let found = Chunker::default().passages(&article, &narrow).unwrap();
@@ -103,7 +103,7 @@ fn the_context_takes_half_of_what_the_model_reads_at_most() {
 }
 
 #[test]
-fn a_long_sentence_is_cut_between_clauses_then_words() {
+fn a_long_sentence_is_split_at_clauses_then_words() {
     let article = Article::new(
         "a",
         "Der Fluss stieg die ganze Nacht, am Morgen standen Keller und Gärten unter Wasser.",
@@ -118,7 +118,7 @@ fn a_long_sentence_is_cut_between_clauses_then_words() {
 }
 
 #[test]
-fn sentences_are_repeated_as_far_as_there_is_room() {
+fn overlap_repeats_sentences_within_the_budget() {
     let article = Article::new("a", paragraph(&[10; 8]));
     let found = passages(&article, &Chunker::default().max_tokens(40).overlap_sentences(1));
     for pair in found.windows(2) {
@@ -130,7 +130,7 @@ fn sentences_are_repeated_as_far_as_there_is_room() {
 }
 
 #[test]
-fn scripts_that_the_model_cannot_read_are_cut_like_others() {
+fn scripts_outside_the_vocabulary_get_full_passages() {
     let chinese = "河水在春天上涨，淹没了低处的田地。村民们把粮食搬到山上，等待水退去。";
     let russian = "Весной река выходит из берегов и заливает луга. Жители переносят зерно на холм.";
     let unmarked = ["河水在春天上涨淹没了低处的田地", "рекавыходитизберегов"];
@@ -146,7 +146,7 @@ fn scripts_that_the_model_cannot_read_are_cut_like_others() {
 }
 
 #[test]
-fn settings_are_checked() {
+fn invalid_settings_are_errors_and_valid_ones_survive_json() {
     let article = Article::new("a", "Text.");
     for chunker in [Chunker::default().max_tokens(0), Chunker::default().overlap_sentences(17)] {
         let error = chunker.passages(&article, &WordEmbedder::new(1)).unwrap_err();

@@ -1,43 +1,43 @@
-//! Sentence ends of labelled German and English texts.
+//! Sentence boundaries of labelled German and English texts.
 
 use passim::sentences;
 
-/// Stands where a sentence begins.
-const MARK: char = '⏐';
-/// Stands for a line break.
-const BREAK: char = '⏎';
+/// Marks a sentence boundary in the labelled texts.
+const BOUNDARY: char = '⏐';
+/// Marks a line break in the labelled texts.
+const LINE_BREAK: char = '⏎';
 
-/// The labelled texts of a file: blank lines and headings left out.
+/// Reads the labelled texts of a file, without blank lines and headings.
 fn cases(file: &str) -> Vec<String> {
     let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
     let lines = std::fs::read_to_string(path).unwrap();
     let cases = lines.lines().filter(|line| !line.is_empty() && !line.starts_with("%%"));
-    cases.map(|line| line.replace(BREAK, "\n")).collect()
+    cases.map(|line| line.replace(LINE_BREAK, "\n")).collect()
 }
 
-/// Compares what is found with what is marked and lists the differences.
-fn check(file: &str, at_least: usize) {
+/// Compares found with labelled sentences and prints the differences.
+fn check(file: &str, min_cases: usize) {
     let cases = cases(file);
     let mut wrong = 0;
     for case in &cases {
-        let expected: Vec<&str> = case.split(MARK).map(str::trim).collect();
-        let text = case.replace(MARK, "");
+        let expected: Vec<&str> = case.split(BOUNDARY).map(str::trim).collect();
+        let text = case.replace(BOUNDARY, "");
         let found: Vec<&str> = sentences(&text).map(|range| &text[range]).collect();
         if found != expected {
             wrong += 1;
             println!("expected {expected:#?}\nfound    {found:#?}\n");
         }
     }
-    assert!(cases.len() >= at_least, "{file} holds {} cases", cases.len());
-    assert_eq!(wrong, 0, "of {} cases in {file} are wrong", cases.len());
+    assert!(cases.len() >= min_cases, "{file} holds {} cases", cases.len());
+    assert_eq!(wrong, 0, "wrong of {} cases in {file}", cases.len());
 }
 
 #[test]
-fn german_sentences_end_where_they_should() {
+fn german_sentences_match_their_labels() {
     check("sentences-de.txt", 150);
 }
 
 #[test]
-fn english_sentences_end_where_they_should() {
+fn english_sentences_match_their_labels() {
     check("sentences-en.txt", 80);
 }

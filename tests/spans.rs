@@ -1,4 +1,4 @@
-//! Long stages are spans of `tracing`, with counts.
+//! Long stages emit `tracing` spans with counts.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[path = "../benches/support/seeded.rs"]
@@ -19,19 +19,26 @@ use tracing_core::span::Current;
 
 use words::WordEmbedder;
 
-/// A span, and its fields in words.
-type Noted = (&'static Metadata<'static>, BTreeMap<String, String>);
+/// A recorded span and its formatted fields.
+struct RecordedSpan {
+    metadata: &'static Metadata<'static>,
+    fields: BTreeMap<String, String>,
+}
 
-/// Every span of the crate, in the order they began; a span's number is its place from 1.
+/// All spans of the crate in the order they started; a span's id is its index plus 1.
 #[derive(Clone, Default)]
-struct Spans(Arc<Mutex<Vec<Noted>>>);
+struct Spans(Arc<Mutex<Vec<RecordedSpan>>>);
+
+fn index_of(id: &Id) -> usize {
+    usize::try_from(id.into_u64()).unwrap() - 1
+}
 
 thread_local! {
-    /// The spans that this thread is in, the innermost last.
+    /// Spans entered by this thread, innermost last.
     static ENTERED: RefCell<Vec<Id>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Writes fields down.
+/// Formats the fields of a span.
 struct Fields<'f>(&'f mut BTreeMap<String, String>);
 
 impl Visit for Fields<'_> {
@@ -49,13 +56,13 @@ impl Subscriber for Spans {
         let mut spans = self.0.lock().unwrap();
         let mut fields = BTreeMap::new();
         span.record(&mut Fields(&mut fields));
-        spans.push((span.metadata(), fields));
+        spans.push(RecordedSpan { metadata: span.metadata(), fields });
         Id::from_u64(spans.len() as u64)
     }
 
     fn record(&self, span: &Id, values: &Record<'_>) {
-        let at = usize::try_from(span.into_u64()).unwrap() - 1;
-        values.record(&mut Fields(&mut self.0.lock().unwrap()[at].1));
+        let mut spans = self.0.lock().unwrap();
+        values.record(&mut Fields(&mut spans[index_of(span)].fields));
     }
 
     fn record_follows_from(&self, _: &Id, _: &Id) {}
@@ -74,13 +81,13 @@ impl Subscriber for Spans {
         let Some(id) = ENTERED.with_borrow(|entered| entered.last().cloned()) else {
             return Current::none();
         };
-        let metadata = self.0.lock().unwrap()[usize::try_from(id.into_u64()).unwrap() - 1].0;
+        let metadata = self.0.lock().unwrap()[index_of(&id)].metadata;
         Current::new(id, metadata)
     }
 }
 
 #[test]
-fn long_stages_are_spans_with_counts() {
+fn long_stages_emit_spans_with_counts() {
     let spans = Spans::default();
     tracing::subscriber::set_global_default(spans.clone()).unwrap();
     let params = HnswParams { m: 8, ef_construction: 32 };
@@ -94,9 +101,9 @@ fn long_stages_are_spans_with_counts() {
     retriever.search("Moor 7").unwrap();
 
     let spans = spans.0.lock().unwrap();
-    let field = |span: &str, field: &str| {
-        let (_, fields) = spans.iter().find(|(metadata, _)| metadata.name() == span).unwrap();
-        fields.get(field).cloned().unwrap_or_default()
+    let field = |name: &str, field: &str| {
+        let span = spans.iter().find(|span| span.metadata.name() == name).unwrap();
+        span.fields[field].as_str()
     };
     for (span, name, value) in [
         ("chunk", "articles", "30"),

@@ -1,4 +1,4 @@
-//! What the index answers to a question, as far as a page shows it.
+//! The hits of a question as the page shows them.
 
 use passim::{Excerpt, Explanation, Highlights, Hit, Query, Role, Searcher};
 
@@ -8,26 +8,26 @@ use super::{judged::Asked, map::Map, outcome::Failure};
 pub struct Answer<'a> {
     pub asked: &'a Asked,
     pub hits: Vec<Shown>,
-    /// Where the question is on the map.
+    /// Position of the question on the map.
     pub place: [f32; 2],
-    /// Relevant articles that no hit is of, by their keys.
+    /// Keys of relevant articles without a hit.
     pub missed: Vec<&'a str>,
 }
 
-/// A hit in its article.
+/// A hit and its surroundings.
 pub struct Shown {
     pub hit: Hit,
-    /// The hit with the passages beside it.
+    /// The hit with its neighboring passages.
     pub excerpt: Excerpt,
     pub highlights: Highlights,
-    /// The grade of its article; `None` if the question has no judgments.
+    /// Grade of the article; `None` if the question has no judgments.
     pub grade: Option<u8>,
-    /// Which point of the map it is.
+    /// Index of its point on the map.
     pub number: Option<usize>,
 }
 
 impl<'a> Answer<'a> {
-    /// The `k` best passages for the question, by words and by meaning.
+    /// Searches the `k` best passages for the question in hybrid mode.
     pub fn of(asked: &'a Asked, k: usize, searcher: &Searcher, map: &Map) -> Result<Self, Failure> {
         let query = &asked.judged.query;
         let hits = searcher.search(query.clone().k(k).explain())?;
@@ -60,19 +60,19 @@ impl<'a> Answer<'a> {
         text
     }
 
-    /// Whether it is known which articles are relevant.
+    /// Whether the question has judgments.
     pub fn is_judged(&self) -> bool {
         self.asked.judged.grades.values().any(|grade| *grade > 0)
     }
 
-    /// The rank of the first hit of a relevant article, from 1.
+    /// Returns the rank of the first hit in a relevant article, from 1.
     pub fn first_right(&self) -> Option<usize> {
         self.hits.iter().position(|shown| shown.is_right() == Some(true)).map(|at| at + 1)
     }
 }
 
 impl Shown {
-    /// Whether its article is relevant, if that is known.
+    /// Whether its article is relevant; `None` without judgments.
     pub fn is_right(&self) -> Option<bool> {
         self.grade.map(|grade| grade > 0)
     }

@@ -10,19 +10,19 @@ use super::{
     text::{grouped, name, shortened},
 };
 
-/// Width of the drawing, in its own units; it is scaled to the width there is.
+/// Width of the drawing in its own units; the page scales it.
 const WIDTH: f32 = 1_000.0;
-/// The most that it may be high.
+/// Maximum height of the drawing.
 const HEIGHT: f32 = 800.0;
 const MARGIN: f32 = 30.0;
 /// Characters shown of a passage.
-const WORDS: usize = 120;
-/// Points drawn one after the other are this far apart in the corpus.
-const APART: usize = 97;
-/// From so many points on they are small.
+const EXCERPT_CHARS: usize = 120;
+/// Distance in the corpus between points drawn in succession.
+const DRAWING_STRIDE: usize = 97;
+/// Number of points from which they are drawn small.
 const MANY: usize = 2_000;
 
-/// From places on the map to those of the drawing, the same scale both ways.
+/// Transforms map coordinates to drawing coordinates with one scale for both axes.
 struct Frame {
     least: [f32; 2],
     most: [f32; 2],
@@ -30,9 +30,10 @@ struct Frame {
 }
 
 impl Frame {
-    /// The frame around `places`.
+    /// Returns the frame around `places`.
     fn around(places: impl Iterator<Item = [f32; 2]>) -> Self {
-        let (mut least, mut most) = ([f32::MAX; 2], [f32::MIN; 2]);
+        let mut least = [f32::MAX; 2];
+        let mut most = [f32::MIN; 2];
         for place in places {
             for at in 0..2 {
                 least[at] = least[at].min(place[at]);
@@ -48,7 +49,7 @@ impl Frame {
         (self.most[1] - self.least[1]) * self.scale + 2.0 * MARGIN
     }
 
-    /// As SVG has it: to the right and down, to a tenth of a unit.
+    /// Returns SVG coordinates (right and down), rounded to a tenth of a unit.
     fn at(&self, place: [f32; 2]) -> [f32; 2] {
         let width = (self.most[0] - self.least[0]) * self.scale;
         let x = (WIDTH - width) / 2.0 + (place[0] - self.least[0]) * self.scale;
@@ -57,7 +58,7 @@ impl Frame {
     }
 }
 
-/// The map with the choice of a question whose hits are marked on it.
+/// Renders the map and a menu of questions whose hits it marks.
 pub fn atlas(map: &Map, answers: &[Answer]) -> Markup {
     let places = map.points.iter().map(|point| point.place);
     let frame = Frame::around(places.chain(answers.iter().map(|answer| answer.place)));
@@ -80,7 +81,7 @@ pub fn atlas(map: &Map, answers: &[Answer]) -> Markup {
                     }
                 }
                 ol #found {}
-                p #about aria-live="polite" { "Point at a passage to read it here, and to see the \
+                p #about aria-live="polite" { "Point at a passage to read it here and to highlight the \
                     others of its article." }
             }
         }
@@ -100,21 +101,21 @@ fn choice(frame: &Frame, number: usize, answer: &Answer) -> Markup {
     }
 }
 
-/// A point with its number and that of its article.
+/// A point with its index and the index of its article.
 struct Drawn<'a> {
     number: usize,
     article: usize,
     point: &'a Point,
 }
 
-/// The points, in an order in which no article and no language covers the others.
+/// Returns the points in an order in which no article or language covers the others.
 fn drawn(map: &Map) -> Vec<Drawn<'_>> {
     let articles = map.points.chunk_by(|a, b| a.passage.article == b.passage.article).enumerate();
     let points = articles.flat_map(|(at, points)| points.iter().map(move |one| (at, one)));
     let numbered = points.enumerate();
     let mut drawn: Vec<Drawn> =
         numbered.map(|(number, (article, point))| Drawn { number, article, point }).collect();
-    drawn.sort_by_key(|drawn| drawn.number % APART);
+    drawn.sort_by_key(|drawn| drawn.number % DRAWING_STRIDE);
     drawn
 }
 
@@ -125,12 +126,12 @@ fn dot(frame: &Frame, drawn: &Drawn) -> Markup {
     html! {
         path.(lang.unwrap_or("other")) #{ "p" (drawn.number) } d={ "M" (x) "," (y) "h0" }
             data-a=(drawn.article) lang=[lang] {
-            title { (place(&drawn.point.passage)) "\n" (shortened(text, WORDS)) }
+            title { (place(&drawn.point.passage)) "\n" (shortened(text, EXCERPT_CHARS)) }
         }
     }
 }
 
-/// Title or key of the article, and the heading.
+/// Formats the title or key of the article, and the heading.
 fn place(passage: &Hit) -> String {
     let article = name(passage);
     match &passage.heading {
@@ -166,9 +167,9 @@ fn caption(map: &Map) -> Markup {
     let [first, second] = map.axes.shares.map(|share| format!("{:.1} %", share * 100.0));
     html! {
         p.note {
-            "Each point is a passage. Passages whose vectors are alike lie near each other, but \
-             not the other way round: the two axes (principal components) show " (first) " and "
-            (second) " of what the vectors differ by; the rest is flattened."
+            "Each point is a passage. Passages with similar vectors are near each other; the \
+             converse need not hold. The two axes (principal components) explain " (first) " and "
+            (second) " of the variance of the vectors."
         }
     }
 }

@@ -1,27 +1,26 @@
-//! The two directions in which vectors differ most: principal components.
+//! The first two principal components of a set of vectors.
 
 use ndarray::{Array1, Array2, ArrayView2, Axis};
 use passim::Vectors;
 
-/// Steps of the iteration, at most.
-const STEPS: usize = 500;
-/// A direction that moves less than this in a step is found.
-const STILL: f32 = 1e-6;
+/// Maximum steps of the power iteration.
+const MAX_STEPS: usize = 500;
+/// Largest change of a component below which the iteration has converged.
+const TOLERANCE: f32 = 1e-6;
 
-/// What is less than this share of all variance is rounding.
+/// Share of the total variance below which a direction is rounding noise.
 const NOISE: f32 = 1e-5;
 
-/// The two main directions of some vectors.
+/// The first two principal components.
 pub struct Axes {
-    /// Unit vectors of the dimension of the vectors, at a right angle.
+    /// Orthogonal unit vectors.
     pub directions: [Vec<f32>; 2],
-    /// Which share of the variance lies along each, 0 to 1.
+    /// Share of the variance along each direction, in `0.0..=1.0`.
     pub shares: [f32; 2],
 }
 
 impl Axes {
-    /// The main directions of `vectors`, of which there is one at least, of two dimensions at
-    /// least. The same vectors always have the same axes.
+    /// Computes the principal components of at least one vector of dimension >= 2, deterministically.
     pub fn of(vectors: &Vectors) -> Result<Self, ndarray::ShapeError> {
         let rows = ArrayView2::from_shape((vectors.len(), vectors.dim()), vectors.as_slice())?;
         let centered = &rows - &rows.mean_axis(Axis(0)).unwrap_or_default();
@@ -35,24 +34,23 @@ impl Axes {
     }
 }
 
-/// The unit vector along which `scatter` is greatest, at a right angle to `other`, by power
-/// iteration.
+/// Returns the unit vector of maximum variance orthogonal to `other`, by power iteration.
 fn main_direction(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<f32> {
     let least = scatter.diag().sum() * NOISE;
     let mut direction = start(scatter, other);
-    for _ in 0..STEPS {
-        // Where no variance is left, each direction is as good.
+    for _ in 0..MAX_STEPS {
+        // Without remaining variance any direction is valid.
         let Some(next) = apart(scatter.dot(&direction), other, least) else { break };
         let moved = (&next - &direction).iter().fold(0.0_f32, |most, one| most.max(one.abs()));
         direction = next;
-        if moved < STILL {
+        if moved < TOLERANCE {
             break;
         }
     }
     direction
 }
 
-/// A coordinate's direction that is hardly along `other`: that of the greatest variance.
+/// Returns the coordinate axis of maximum variance that is not nearly parallel to `other`.
 fn start(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<f32> {
     let mut order: Vec<usize> = (0..scatter.nrows()).collect();
     order.sort_by(|a, b| scatter[[*b, *b]].total_cmp(&scatter[[*a, *a]]));
@@ -61,8 +59,8 @@ fn start(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<f32> {
     found.unwrap_or_else(|| Array1::zeros(scatter.nrows()))
 }
 
-/// The part of `direction` at a right angle to `other`, with length 1; `None` if it is not
-/// longer than `least`.
+/// Returns the normalized component of `direction` orthogonal to `other`; `None` if its norm is
+/// at most `least`.
 fn apart(direction: Array1<f32>, other: Option<&Array1<f32>>, least: f32) -> Option<Array1<f32>> {
     let mut apart = direction;
     if let Some(other) = other {

@@ -1,47 +1,45 @@
-//! Line charts as inline SVG, coloured by the classes of the page's style sheet.
+//! Line charts as inline SVG, colored by the classes of the page's style sheet.
 
 use maud::{Markup, Render, html};
 
-/// Size of the drawing, in its own units; it is scaled to the width there is.
+/// Size of the drawing in its own units; the page scales it.
 const WIDTH: f64 = 400.0;
 const HEIGHT: f64 = 260.0;
-/// What is left for labels: left, right, top and bottom of the lines.
+/// Margins for labels.
 const LEFT: f64 = 48.0;
 const RIGHT: f64 = 12.0;
 const TOP: f64 = 10.0;
 const BOTTOM: f64 = 40.0;
 
-/// A chart with a title and the numbers it shows.
+/// A line chart.
 pub struct Chart {
     pub title: &'static str,
-    /// What there is to see, below the chart.
     pub caption: String,
     pub x: Axis,
     pub y: Axis,
     pub lines: Vec<Line>,
 }
 
-/// What a direction of a chart stands for.
+/// An axis of a chart.
 pub struct Axis {
     pub label: String,
     pub ticks: Vec<f64>,
-    /// Whether equal ways are equal ratios.
     pub is_logarithmic: bool,
 }
 
 /// A line of a chart.
 pub struct Line {
-    /// Class of the style sheet: colour, dashes, width.
+    /// Class of the style sheet: color, dashes, width.
     pub class: &'static str,
-    /// What the legend says; lines without a name are not in it.
+    /// Name in the legend; unnamed lines have no entry.
     pub name: Option<String>,
     pub points: Vec<(f64, f64)>,
-    /// Whether each point has a dot.
+    /// Whether each point is drawn as a dot.
     pub dotted: bool,
 }
 
 impl Axis {
-    /// An axis from the first of `ticks` to the last.
+    /// Returns a linear axis from the first to the last of `ticks`.
     pub fn new(label: impl Into<String>, ticks: Vec<f64>) -> Self {
         Self { label: label.into(), ticks, is_logarithmic: false }
     }
@@ -50,7 +48,7 @@ impl Axis {
         Self { is_logarithmic: true, ..self }
     }
 
-    /// Where `value` is, 0 at the first tick to 1 at the last.
+    /// Returns the position of `value`: 0 at the first tick, 1 at the last.
     fn share(&self, value: f64) -> f64 {
         let scaled = |value: f64| if self.is_logarithmic { value.ln() } else { value };
         let first = self.ticks.first().copied().map_or(0.0, scaled);
@@ -59,7 +57,7 @@ impl Axis {
     }
 }
 
-/// Round numbers from below `low` to above `high`.
+/// Returns round numbers that cover `low..=high`.
 pub fn ticks(low: f64, high: f64) -> Vec<f64> {
     let rough = ((high - low) / 4.0).max(1e-6);
     let power = 10_f64.powf(rough.log10().floor());
@@ -113,10 +111,11 @@ impl Chart {
         round(HEIGHT - BOTTOM - self.y.share(value) * (HEIGHT - TOP - BOTTOM))
     }
 
-    /// The lines at the ticks with their numbers, and what the axes are.
+    /// Renders the grid lines with tick labels and axis labels.
     fn grid(&self) -> Markup {
         let bottom = HEIGHT - BOTTOM;
-        let (middle, center) = (f64::midpoint(TOP, bottom), f64::midpoint(LEFT, WIDTH - RIGHT));
+        let middle = f64::midpoint(TOP, bottom);
+        let center = f64::midpoint(LEFT, WIDTH - RIGHT);
         html! {
             g.grid {
                 @for tick in &self.y.ticks {
@@ -150,12 +149,12 @@ impl Chart {
     }
 }
 
-/// To a tenth of a unit of the drawing.
+/// Rounds to a tenth of a drawing unit.
 fn round(value: f64) -> f64 {
     (value * 10.0).round() / 10.0
 }
 
-/// A number without needless zeros.
+/// Formats a number without trailing zeros.
 fn number(value: f64) -> String {
     let text = format!("{value:.2}");
     text.trim_end_matches('0').trim_end_matches('.').to_owned()

@@ -1,4 +1,4 @@
-//! What was measured, as charts.
+//! Charts of the measures.
 
 use maud::{Markup, html};
 
@@ -9,10 +9,10 @@ use super::{
     text::grouped,
 };
 
-/// Questions whose scores are drawn one by one, at most.
-const DRAWN: usize = 60;
+/// Maximum questions whose scores are drawn one by one.
+const MAX_DRAWN: usize = 60;
 
-/// The charts side by side.
+/// Renders the charts side by side.
 pub fn figures(quality: &[Quality], answers: &[Answer], graph: Option<&[GraphRecall]>) -> Markup {
     html! {
         div.charts {
@@ -26,7 +26,7 @@ pub fn figures(quality: &[Quality], answers: &[Answer], graph: Option<&[GraphRec
     }
 }
 
-/// Class of the style sheet of each mode, the default one first.
+/// Style class of each mode, the default mode first.
 const MODES: [&str; 3] = ["first", "second", "third"];
 
 fn recall(quality: &[Quality]) -> Chart {
@@ -40,9 +40,8 @@ fn recall(quality: &[Quality]) -> Chart {
     let k: Vec<f64> = [1, 5, 10, 15, DEPTH].map(f64::from).to_vec();
     Chart {
         title: "Recall over k",
-        caption: "Share of the relevant articles among the first k, mean over the questions: \
-                  by words and meaning (hybrid), by meaning alone (dense), by words alone \
-                  (lexical)."
+        caption: "Share of the relevant articles among the first k, mean over the questions, \
+                  in hybrid, dense and lexical mode."
             .to_owned(),
         x: Axis::new("k, in articles", k),
         y: Axis::new("recall@k", ticks(least, 1.0)),
@@ -52,7 +51,7 @@ fn recall(quality: &[Quality]) -> Chart {
 
 fn scores(answers: &[Answer]) -> Chart {
     let drawn: Vec<&Answer> =
-        answers.iter().step_by(answers.len().div_ceil(DRAWN).max(1)).collect();
+        answers.iter().step_by(answers.len().div_ceil(MAX_DRAWN).max(1)).collect();
     let most = answers.iter().map(|answer| answer.hits.len()).max().unwrap_or_default();
     let all = answers.iter().flat_map(|answer| &answer.hits).map(score);
     let (low, high) = all.fold((0.0_f64, 0.0_f64), |(a, b), one| (a.min(one), b.max(one)));
@@ -68,7 +67,7 @@ fn scores(answers: &[Answer]) -> Chart {
     }
 }
 
-/// A thin line for each answer, with a dot for each hit.
+/// Returns a thin line per answer and a dot per hit.
 fn of_each(answers: &[&Answer]) -> Vec<Line> {
     let faint = |answer: &&Answer| Line {
         class: "faint",
@@ -110,7 +109,7 @@ fn score(shown: &Shown) -> f64 {
     shown.hit.score.into()
 }
 
-/// A count, on an axis.
+/// Converts a count to an axis value.
 fn real(count: usize) -> f64 {
     u32::try_from(count).map_or(f64::MAX, f64::from)
 }
@@ -124,8 +123,8 @@ fn graph_recall(recalls: &[GraphRecall]) -> Chart {
     Chart {
         title: "Recall of the graph over ef_search",
         caption: format!(
-            "Share of the {K} closest passages, as an exact search finds them, that a search \
-             along the graph finds, and what it costs."
+            "Share of the {K} nearest passages (by exact search) that the graph search finds, \
+             and the share of vectors it compares."
         ),
         x: Axis::new("ef_search", recalls.iter().map(|one| real(one.ef_search)).collect())
             .logarithmic(),
@@ -142,10 +141,10 @@ fn no_graph() -> Markup {
         figure.chart {
             h3 { "Recall of the graph over ef_search" }
             p.nothing {
-                "Nothing to measure: this index has no graph. Each search by meaning compares the \
-                 question with every passage, so it misses none of the closest. From "
+                "Nothing to measure: this index has no graph. Dense search compares the question \
+                 with every passage, so its recall is 1. From "
                 (grouped(passim::IndexChoice::GRAPH_FROM))
-                " passages on, an index searches along a graph."
+                " passages on, an index uses a graph."
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The log: each question with its hits, each in its article.
+//! The log: each question with its hits in their articles.
 
 use maud::{Markup, html};
 use passim::{Explanation, Hit};
@@ -8,7 +8,7 @@ use super::{
     text::{grouped, in_article, name},
 };
 
-/// The log of `answers`, of `asked` questions in all.
+/// Renders the log of `answers`, a selection of `asked` questions.
 pub fn log(answers: &[Answer], asked: usize) -> Markup {
     let judged = answers.iter().any(Answer::is_judged);
     html! {
@@ -37,18 +37,18 @@ pub fn log(answers: &[Answer], asked: usize) -> Markup {
     }
 }
 
-/// What the marks in passages mean.
+/// Renders the key to the marks in passages.
 fn key() -> Markup {
     html! {
         p.note {
-            "Each hit stands in its article: "
-            span.around { "what surrounds the passage" } ", sentences "
+            "Each hit is shown in its article: "
+            span.around { "surrounding text" } ", sentences "
             span.s style="--near:.6" { "tinted" }
             " by their similarity to the question, "
             span.s.best style="--near:.6" { "the closest one" }
             " with a bar before it, and "
             mark { "words" }
-            " that the question has, too, in whatever form."
+            " of the question in any inflected form."
         }
     }
 }
@@ -57,7 +57,7 @@ fn count(answers: &[Answer], kind: &str) -> usize {
     answers.iter().filter(|answer| kind == "all" || verdict(answer).0 == kind).count()
 }
 
-/// The kind of an answer, and what is said of it.
+/// Returns the kind of an answer and its label.
 fn verdict(answer: &Answer) -> (&'static str, String) {
     match answer.first_right() {
         _ if !answer.is_judged() => ("unknown", "not judged".to_owned()),
@@ -114,7 +114,7 @@ fn hit(rank: usize, shown: &Shown) -> Markup {
     }
 }
 
-/// Class of the style sheet of a hit.
+/// Returns the style class of a hit.
 pub fn class(shown: &Shown) -> &'static str {
     match shown.is_right() {
         Some(true) => "right",
@@ -133,7 +133,7 @@ fn judgment(shown: &Shown) -> Markup {
     }
 }
 
-/// What a hit was found by.
+/// Renders similarity, BM25 and words of a hit.
 fn matched(why: &Explanation) -> Markup {
     let rank = |rank: Option<usize>| rank.map(|rank| format!("rank {rank}"));
     html! {

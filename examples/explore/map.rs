@@ -1,30 +1,30 @@
-//! Every passage of the index as a point: where its vector lies along the two main axes.
+//! A map of all passages along the first two principal components of their vectors.
 
 use passim::{EmbedStage, Hit, Query, Role, Searcher, Vectors};
 
 use super::{axes::Axes, outcome::Failure};
 
-/// Passages that the axes are computed from, at most.
-const SAMPLE: usize = 2_000;
+/// Maximum passages from which the axes are computed.
+const SAMPLE_SIZE: usize = 2_000;
 
-/// All passages of an index on a plane.
+/// All passages of an index as points on a plane.
 pub struct Map {
-    /// By article, and by their places in it.
+    /// Sorted by article and start.
     pub points: Vec<Point>,
     pub axes: Axes,
 }
 
-/// A passage and where it is on the map.
+/// A passage and its position on the map.
 pub struct Point {
     pub passage: Hit,
     pub place: [f32; 2],
 }
 
 impl Map {
-    /// The map of the passages of `searcher`.
+    /// Builds the map of the passages of `searcher`.
     ///
-    /// An index does not give its vectors away, so the axes come from texts that are embedded
-    /// anew. Places are those of its own vectors: a cosine with an axis is a coordinate.
+    /// An index does not expose its vectors, so the axes come from a sample of texts embedded
+    /// again. Coordinates come from the stored vectors: each is the cosine with an axis.
     pub fn of(searcher: &Searcher) -> Result<Self, Failure> {
         let any = vec![1.0; searcher.embedder().dim()];
         let axes = Axes::of(&sample(searcher, &passages(searcher, any)?)?)?;
@@ -37,12 +37,12 @@ impl Map {
         Ok(Self { points: along?.into_iter().zip(across?).map(point).collect(), axes })
     }
 
-    /// The number of the point that `hit` is.
+    /// Returns the index of the point of `hit`.
     pub fn number(&self, hit: &Hit) -> Option<usize> {
         self.points.binary_search_by(|point| by_place(&point.passage).cmp(&by_place(hit))).ok()
     }
 
-    /// Where the vector of a question is on the map.
+    /// Returns the position of a question vector on the map.
     pub fn place(&self, question: &[f32]) -> [f32; 2] {
         self.axes
             .directions
@@ -51,7 +51,7 @@ impl Map {
     }
 }
 
-/// Every passage, with the cosine between its vector and `direction`.
+/// Returns all passages with the cosine of their vectors and `direction`.
 fn passages(searcher: &Searcher, direction: Vec<f32>) -> passim::Result<Vec<Hit>> {
     let all = Query::from_vector(direction).k(searcher.passages()).exact();
     let mut passages: Vec<Hit> = searcher.search(all)?.into_iter().collect();
@@ -63,16 +63,16 @@ fn by_place(passage: &Hit) -> (&str, usize) {
     (&passage.article, passage.range.start)
 }
 
-/// The vectors of passages from all over the corpus.
+/// Embeds an evenly spaced sample of the passages.
 fn sample(searcher: &Searcher, passages: &[Hit]) -> passim::Result<Vectors> {
-    let step = passages.len().div_ceil(SAMPLE).max(1);
+    let step = passages.len().div_ceil(SAMPLE_SIZE).max(1);
     let texts: Vec<String> = passages.iter().step_by(step).map(in_context).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let (vectors, _) = EmbedStage::new(searcher.embedder()).run(Role::Passage, &texts)?;
     Ok(vectors)
 }
 
-/// A passage as it is embedded: below its title and its heading.
+/// Returns the text that is embedded for a passage: title, heading and passage.
 fn in_context(passage: &Hit) -> String {
     let Hit { title, heading, text, .. } = passage;
     let lines: Vec<&str> = [title, heading].into_iter().flatten().map(String::as_str).collect();

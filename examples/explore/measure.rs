@@ -1,19 +1,19 @@
-//! How good the ranking is over k, by each mode, and what a graph misses over `ef_search`.
+//! Ranking quality over `k` per mode, and recall of the graph over `ef_search`.
 
 use passim::{
     Hits, Mode, Query, Route, Searcher,
     eval::{self, JudgedQuery},
 };
 
-/// Articles that a ranking is measured to.
+/// Maximum rank measured, in articles.
 pub const DEPTH: u32 = 20;
-/// Articles that nDCG, recall and MRR of the summary count.
+/// Cutoff rank of nDCG, recall and MRR in the summary.
 pub const K: usize = 10;
-/// Questions that the graph is asked, at most.
+/// Maximum questions for measuring the graph.
 const GRAPH_QUESTIONS: usize = 200;
 const EF_SEARCH: [usize; 7] = [16, 32, 64, 128, 256, 512, 1_024];
 
-/// The measures of one mode.
+/// Measures of one mode.
 pub struct Quality {
     pub mode: Mode,
     /// nDCG@[`K`] of each question.
@@ -24,7 +24,7 @@ pub struct Quality {
     pub recall: Vec<f64>,
 }
 
-/// The measures of `questions` by each mode, the default one first.
+/// Measures `questions` in each mode, the default mode first.
 pub fn quality(searcher: &Searcher, questions: &[JudgedQuery]) -> passim::Result<Vec<Quality>> {
     let modes = [Mode::Hybrid, Mode::Dense, Mode::Lexical];
     modes.into_iter().map(|mode| of_mode(searcher, questions, mode)).collect()
@@ -53,15 +53,15 @@ fn of_mode(searcher: &Searcher, questions: &[JudgedQuery], mode: Mode) -> passim
     })
 }
 
-/// What a search along the graph finds of the [`K`] closest passages.
+/// Recall and cost of the graph search for the [`K`] nearest passages.
 pub struct GraphRecall {
     pub ef_search: usize,
     pub recall: f64,
-    /// Share of the vectors that were compared.
+    /// Share of the vectors compared, in `0.0..=1.0`.
     pub compared: f64,
 }
 
-/// The recall of the graph for each `ef_search`, up to where every passage is compared; `None`
+/// Measures the graph for each `ef_search` up to the first that falls back to a full scan; `None`
 /// if the index has no graph.
 pub fn graph_recalls(
     searcher: &Searcher,
@@ -103,11 +103,12 @@ fn takes_graph(hits: &Hits) -> bool {
     hits.plan().dense.iter().any(|plan| matches!(plan.route, Route::Graph { .. }))
 }
 
-/// Which share of all vectors a search compared.
+/// Returns the share of all vectors that a search compared.
 #[expect(clippy::cast_precision_loss, reason = "counts of vectors are far below 2^52")]
 fn compared(hits: &Hits) -> Option<f64> {
     let sum = |of: fn(&passim::IndexPlan) -> usize| hits.plan().dense.iter().map(of).sum::<usize>();
-    let (compared, rows) = (sum(|plan| plan.compared), sum(|plan| plan.rows));
+    let compared = sum(|plan| plan.compared);
+    let rows = sum(|plan| plan.rows);
     (rows > 0).then(|| compared as f64 / rows as f64)
 }
 

@@ -13,13 +13,13 @@ function added(parent, name, attributes) {
   return element;
 }
 
-/** Where a point is on the map. */
+/** Returns the position of a point on the map. */
 function place(point) {
   const [x, y] = point.getAttribute("d").slice(1, -2).split(",").map(Number);
   return { x, y };
 }
 
-/** Marks the hits of the question that is chosen, the best ones on top. */
+/** Marks the hits of the selected question, the best ones on top. */
 function showQuestion() {
   marks.replaceChildren();
   found.replaceChildren();
@@ -43,14 +43,14 @@ function showQuestion() {
     const item = document.createElement("li");
     item.className = kind;
     item.value = rank;
-    tell(item, point);
+    describe(item, point);
     item.addEventListener("pointerenter", () => showPoint(point));
     found.prepend(item);
   }
 }
 
-/** Writes what a passage is and how it begins. */
-function tell(element, point) {
+/** Writes the title and the start of a passage into `element`. */
+function describe(element, point) {
   const [title, ...words] = point.textContent.split("\n");
   const name = document.createElement("b");
   name.textContent = title;
@@ -58,9 +58,9 @@ function tell(element, point) {
   element.replaceChildren(name, " ", words.join(" "));
 }
 
-/** Tells what a passage says, and where the others of its article are. */
+/** Describes a passage and highlights the other passages of its article. */
 function showPoint(point) {
-  tell(about, point);
+  describe(about, point);
   for (const other of points.children) {
     other.classList.toggle("same", other.dataset.a === point.dataset.a);
   }

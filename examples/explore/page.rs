@@ -1,4 +1,4 @@
-//! The page: one HTML file that needs nothing beside it.
+//! The page: one self-contained HTML file.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
 use passim::{Searcher, eval};
@@ -15,23 +15,23 @@ use super::{
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
-/// Nothing is loaded from anywhere.
+/// Forbids loading any resource.
 const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'";
 
-/// What the page shows.
+/// Data shown on the page.
 pub struct Findings<'a> {
     pub searcher: &'a Searcher,
-    /// How many questions were asked.
+    /// Number of questions asked.
     pub asked: usize,
-    /// Those in the log.
+    /// Answers shown in the log.
     pub answers: Vec<Answer<'a>>,
-    /// By each mode; empty without judgments.
+    /// One entry per mode; empty without judgments.
     pub quality: Vec<Quality>,
     pub graph: Option<Vec<GraphRecall>>,
     pub map: Map,
 }
 
-/// The whole page.
+/// Renders the page.
 pub fn page(findings: &Findings) -> Markup {
     let Findings { asked, answers, quality, graph, map, .. } = findings;
     html! {

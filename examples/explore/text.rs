@@ -1,4 +1,4 @@
-//! A passage in its article, with the sentences and words that the question is spoken of in.
+//! Renders a passage in its article, with highlighted sentences and words.
 
 use std::ops::Range;
 
@@ -7,24 +7,25 @@ use passim::{Hit, Sentence};
 
 use super::answer::Shown;
 
-/// Characters shown of what is before a passage and after it.
-const AROUND: usize = 240;
+/// Characters shown before and after a passage.
+const SURROUNDING_CHARS: usize = 240;
 
-/// The passage between what surrounds it.
+/// Renders the passage and the text around it.
 pub fn in_article(shown: &Shown) -> Markup {
-    let (hit, excerpt) = (&shown.hit, &shown.excerpt);
-    let (start, end) = (hit.range.start - excerpt.range.start, hit.range.end - excerpt.range.start);
-    let (before, after) = (&excerpt.text[..start], &excerpt.text[end..]);
+    let hit = &shown.hit;
+    let excerpt = &shown.excerpt;
+    let before = &excerpt.text[..hit.range.start - excerpt.range.start];
+    let after = &excerpt.text[hit.range.end - excerpt.range.start..];
     html! {
         div.text lang=[hit.language.map(passim::Language::code)] {
             @if !before.trim().is_empty() { span.around { (ending(before)) } }
             span.passage { (highlighted(shown)) }
-            @if !after.trim().is_empty() { span.around { (shortened(after, AROUND)) } }
+            @if !after.trim().is_empty() { span.around { (shortened(after, SURROUNDING_CHARS)) } }
         }
     }
 }
 
-/// The text of the hit; each sentence tinted by how close it is, with the words of the question.
+/// Renders the hit: each sentence tinted by its similarity, words of the question marked.
 fn highlighted(shown: &Shown) -> Markup {
     let range = &shown.hit.range;
     let best = shown.highlights.best().map(|best| &best.range);
@@ -51,7 +52,7 @@ fn near(sentence: &Sentence) -> String {
     format!("{:.2}", sentence.similarity.clamp(0.0, 1.0))
 }
 
-/// A part of the hit, with the words of the question marked.
+/// Renders a part of the hit with the words of the question marked.
 fn marked(shown: &Shown, part: Range<usize>) -> Markup {
     let text = |range: Range<usize>| {
         let start = shown.hit.range.start;
@@ -71,15 +72,15 @@ fn marked(shown: &Shown, part: Range<usize>) -> Markup {
     }
 }
 
-/// What an article is called: its title, or else its key.
+/// Returns the article's title, or its key without one.
 pub fn name(hit: &Hit) -> &str {
     let title = hit.title.as_deref().map(str::trim).filter(|title| !title.is_empty());
     title.unwrap_or(&hit.article)
 }
 
-/// The last of `text`, from a word on.
+/// Returns the end of `text`, starting at a word.
 fn ending(text: &str) -> String {
-    match text.char_indices().rev().nth(AROUND) {
+    match text.char_indices().rev().nth(SURROUNDING_CHARS) {
         Some((at, _)) => {
             let shown = &text[at..];
             let word = shown.find(char::is_whitespace).unwrap_or_default();
@@ -89,9 +90,9 @@ fn ending(text: &str) -> String {
     }
 }
 
-/// The first `most` characters of `text`, without a word that is cut.
-pub fn shortened(text: &str, most: usize) -> String {
-    match text.char_indices().nth(most) {
+/// Returns the first `max_chars` characters of `text`, cut at a word.
+pub fn shortened(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
         Some((at, _)) => {
             let shown = &text[..at];
             let word = shown.rfind(char::is_whitespace).unwrap_or(at);
@@ -101,7 +102,7 @@ pub fn shortened(text: &str, most: usize) -> String {
     }
 }
 
-/// A count with commas between its thousands.
+/// Formats a count with commas as thousands separators.
 pub fn grouped(count: usize) -> String {
     let digits = count.to_string();
     let (first, rest) = digits.split_at((digits.len() - 1) % 3 + 1);

@@ -3,7 +3,7 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use passim::{Phase, Progress};
 
-/// A bar, and what to give to `RetrieverBuilder::progress` so that it moves.
+/// Returns a bar and the callback for `RetrieverBuilder::progress` that advances it.
 pub fn bar() -> (ProgressBar, impl Fn(Progress) + Send + Sync + 'static) {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} passages {eta}");
     let bar =

@@ -1,13 +1,13 @@
-//! `--embedder` of the examples: from a name on the command line to a model.
+//! Opens the model named by the flag `--embedder` of the examples.
 
 use passim::{Embedder, StaticEmbedder};
 
 use crate::outcome::Failure;
 
-/// What `--embedder` may be.
+/// Values that `--embedder` accepts.
 pub const CHOICES: &str = "bundled | fastembed:MODEL | onnx:DIR";
 
-/// The model that `choice` names.
+/// Opens the model named by `choice`.
 pub fn embedder(choice: &str) -> Result<Box<dyn Embedder>, Failure> {
     match choice.split_once(':') {
         None if choice == "bundled" => Ok(Box::new(StaticEmbedder::bundled()?)),

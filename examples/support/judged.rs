@@ -1,4 +1,4 @@
-//! A judged set: documents, questions, and which documents answer them how well.
+//! Reads judged data sets: documents, questions and relevance grades.
 
 use std::{
     collections::HashMap,
@@ -19,7 +19,7 @@ use super::outcome::Failure;
 
 const JUDGMENTS: &str = "qrels.tsv";
 
-/// The sets at `folder`: itself, or those in it, by name.
+/// Returns the set `folder`, or the sets in it sorted by name.
 pub fn sets(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     if folder.join(JUDGMENTS).exists() {
         return Ok(vec![folder.to_owned()]);
@@ -43,7 +43,7 @@ pub fn sets(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     Ok(sets)
 }
 
-/// The documents: lines of `corpus.jsonl`, or the files in `articles`.
+/// Reads the documents: lines of `corpus.jsonl`, or the files in `articles`.
 pub fn corpus(set: &Path) -> Result<Vec<Article>, Failure> {
     let names = ["corpus.jsonl", "articles"];
     let Some(corpus) = names.map(|name| set.join(name)).into_iter().find(|path| path.exists())
@@ -58,7 +58,7 @@ pub fn corpus(set: &Path) -> Result<Vec<Article>, Failure> {
     Ok(articles)
 }
 
-/// A judged set that was read.
+/// A judged data set in memory.
 #[allow(dead_code, reason = "not every example reads whole sets")]
 pub struct Set {
     pub name: String,
@@ -74,10 +74,12 @@ impl Set {
         Ok(Self { name, documents: corpus(folder)?, questions: questions(folder)? })
     }
 
-    /// The documents of all `sets`, the same text once, by names that they have in the judgments
-    /// from now on.
+    /// Moves the documents of all `sets` into one corpus, where equal documents appear once.
+    ///
+    /// Keys get the set's name as prefix, and the judgments of `sets` are changed accordingly.
     pub fn join(sets: &mut [Self]) -> Vec<Article> {
-        let (mut joined, mut places) = (Vec::<Article>::new(), HashMap::new());
+        let mut joined: Vec<Article> = Vec::new();
+        let mut places = HashMap::new();
         for Self { name, documents, questions } in sets {
             let mut renamed = HashMap::new();
             for mut document in documents.drain(..) {
@@ -99,32 +101,33 @@ impl Set {
     }
 }
 
-/// The questions that have judgments, in the order of `queries.jsonl`.
+/// Reads the judged questions in the order of `queries.jsonl`.
 pub fn questions(set: &Path) -> Result<Vec<JudgedQuery>, Failure> {
     let asked = asked(&queries(set), Some(&qrels(set)))?;
     Ok(asked.into_iter().map(|question| question.judged).collect())
 }
 
-/// Where the questions of a set are.
+/// Returns the path of the questions of a set.
 pub fn queries(set: &Path) -> PathBuf {
     set.join("queries.jsonl")
 }
 
-/// Where the judgments of a set are.
+/// Returns the path of the judgments of a set.
 pub fn qrels(set: &Path) -> PathBuf {
     set.join(JUDGMENTS)
 }
 
-/// A question of a file.
+/// A question and its language.
 pub struct Asked {
     pub judged: JudgedQuery,
-    /// The tag of its language, if the file says it.
+    /// Language tag, if the file declares one.
     #[allow(dead_code, reason = "not every example shows it")]
     pub language: Option<String>,
 }
 
-/// The questions of the file `path`, in its order: those with judgments in `qrels`, or all of
-/// them, without grades, if there is no such file.
+/// Reads the questions of the file `path` that have judgments in `qrels`, in file order.
+///
+/// Without `qrels`, all questions are returned, without grades.
 pub fn asked(path: &Path, qrels: Option<&Path>) -> Result<Vec<Asked>, Failure> {
     #[derive(Deserialize)]
     struct Question {
@@ -160,7 +163,7 @@ pub fn asked(path: &Path, qrels: Option<&Path>) -> Result<Vec<Asked>, Failure> {
     Ok(questions)
 }
 
-/// The grades of every question that has some, by its id.
+/// Reads the grades of each judged question, by question id.
 fn judgments(path: &Path) -> Result<HashMap<String, Grades<String>>, Failure> {
     let mut judgments: HashMap<String, Grades<String>> = HashMap::new();
     for line in lines(path)? {
@@ -170,7 +173,7 @@ fn judgments(path: &Path) -> Result<HashMap<String, Grades<String>>, Failure> {
     Ok(judgments)
 }
 
-/// Query, document and grade of a line of tab-separated values, or of TREC's four columns.
+/// Parses query, document and grade from tab-separated values or TREC's four columns.
 fn judgment(line: &str) -> Result<(&str, &str, u8), Failure> {
     let tabs: Vec<&str> = line.split('\t').map(str::trim).collect();
     let words: Vec<&str> = line.split_whitespace().collect();
@@ -182,12 +185,12 @@ fn judgment(line: &str) -> Result<(&str, &str, u8), Failure> {
     };
     let wrong = || format!("grade `{grade}` is not a whole number up to 255");
     let number: i64 = grade.parse().map_err(|_| wrong())?;
-    // Negative grades mark spam in TREC's sets: no more than not relevant.
+    // Negative grades mark spam in TREC data sets: they count as not relevant.
     let grade = u8::try_from(number.max(0)).map_err(|_| wrong())?;
     Ok((query, document, grade))
 }
 
-/// A line of a file, with its place for errors.
+/// A line of a file, with path and line number for error messages.
 struct Line<'p> {
     path: &'p Path,
     number: usize,
@@ -204,7 +207,7 @@ impl Line<'_> {
     }
 }
 
-/// The lines of a file that are not blank.
+/// Reads the non-blank lines of a file.
 fn lines(path: &Path) -> Result<Vec<Line<'_>>, Failure> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let lines = text.trim_start_matches('\u{feff}').lines().zip(1..);

@@ -1,18 +1,18 @@
-//! How an example ends: errors with their causes on stderr, and an exit code.
+//! Reports errors with their causes on stderr and returns an exit code.
 
 use std::{error::Error, io, process::ExitCode};
 
 use anstream::eprintln;
 use anstyle::AnsiColor;
 
-/// What examples fail with.
+/// Error type of the examples.
 pub type Failure = Box<dyn Error>;
 
-/// The exit code for `result`, after reporting its error.
+/// Reports the error of `result`, if any, and returns the exit code.
 pub fn exit_code(result: Result<(), Failure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
-        // Whoever reads the output has seen enough.
+        // The reader closed the pipe, as `head` does.
         Err(error) if is_broken_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             report(&*error);

@@ -1,4 +1,4 @@
-//! What was measured, as a table and as JSON.
+//! Prints measures as a table or as JSON.
 
 use passim::{
     Mode,
@@ -6,20 +6,20 @@ use passim::{
 };
 use serde_json::{Value, json};
 
-/// The measures of one set by one mode.
+/// Measures of one data set in one search mode.
 pub struct Row {
     pub set: String,
     pub mode: Mode,
     pub documents: usize,
     pub passages: usize,
     pub evaluation: Evaluation,
-    /// What the first mode gains in nDCG over this one.
+    /// nDCG gain of the first mode over this mode.
     pub gain: Option<Estimate>,
     pub ann_recall: Option<f64>,
     pub index_seconds: f64,
 }
 
-/// The columns; `compared` with what is gained.
+/// Returns the heading line; `compared` adds the gain column.
 pub fn heading(k: usize, compared: bool) -> String {
     let at = |name| format!("{name}@{k}");
     let columns = format!(
@@ -42,7 +42,7 @@ pub fn heading(k: usize, compared: bool) -> String {
 }
 
 impl Row {
-    /// As a line of the table.
+    /// Formats the row as a table line.
     pub fn line(&self) -> String {
         let Self { set, mode, passages, evaluation, index_seconds, .. } = self;
         let ndcg = eval::estimate(evaluation.each(|outcome| outcome.ndcg));
@@ -70,7 +70,7 @@ impl Row {
         }
     }
 
-    /// As one object.
+    /// Formats the row as a JSON object.
     pub fn json(&self) -> Value {
         let Self { set, evaluation, .. } = self;
         json!({
@@ -91,7 +91,7 @@ impl Row {
         })
     }
 
-    /// What came of each question, as one object.
+    /// Formats each question's outcome as a JSON object.
     pub fn outcomes(&self) -> impl Iterator<Item = Value> {
         let object =
             |outcome: &Outcome| json!({ "set": self.set, "mode": self.mode, "outcome": outcome });
@@ -99,7 +99,7 @@ impl Row {
     }
 }
 
-/// For each mode the means over the sets across languages, within one, and over all.
+/// Formats the means per mode over cross-lingual sets, monolingual sets, and all sets.
 pub fn means(rows: &[Row], modes: &[Mode]) -> Vec<String> {
     let across = |row: &&Row| row.set.contains('2');
     let mut lines = Vec::new();
@@ -112,8 +112,10 @@ pub fn means(rows: &[Row], modes: &[Mode]) -> Vec<String> {
                 cell(eval::mean(rows.iter().map(|row| measure(&row.evaluation))), width)
             };
             let label = format!("mean, {kind}");
-            let (ndcg, recall) = (mean(Evaluation::ndcg, 8), mean(Evaluation::recall, 9));
-            let (none, mrr) = ("", mean(Evaluation::mrr, 8));
+            let ndcg = mean(Evaluation::ndcg, 8);
+            let recall = mean(Evaluation::recall, 9);
+            let mrr = mean(Evaluation::mrr, 8);
+            let none = "";
             lines.push(format!(
                 "{label:24} {mode:8} {none:>9} {none:>8} {ndcg} {none:>13} {recall} {mrr}"
             ));
@@ -129,10 +131,10 @@ fn cell(value: Option<f64>, width: usize) -> String {
     }
 }
 
-/// The time that `share` percent of the questions took at most.
-fn percentile_ms(evaluation: &Evaluation, share: usize) -> f64 {
+/// Returns the nearest-rank percentile of the search times, in milliseconds; 0 without questions.
+fn percentile_ms(evaluation: &Evaluation, percentile: usize) -> f64 {
     let mut seconds: Vec<f64> = evaluation.outcomes.iter().map(|outcome| outcome.seconds).collect();
     seconds.sort_by(f64::total_cmp);
-    let rank = (seconds.len() * share).div_ceil(100).max(1) - 1;
+    let rank = (seconds.len() * percentile).div_ceil(100).max(1) - 1;
     seconds.get(rank).map_or(0.0, |seconds| seconds * 1e3)
 }

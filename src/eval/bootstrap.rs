@@ -1,51 +1,52 @@
-//! How sure a mean over questions is, and a difference of two of them.
+//! Bootstrap confidence intervals of means over questions, and of paired differences.
 
 use serde::Serialize;
 
-/// Times that questions are drawn anew.
-const DRAWS: usize = 10_000;
-/// Draws on either side of an interval: 2.5 %.
-const TAIL: usize = DRAWS / 40;
+/// Number of bootstrap resamples.
+const RESAMPLES: usize = 10_000;
+/// Resamples outside each end of the interval: 2.5 %.
+const TAIL: usize = RESAMPLES / 40;
 
-/// A mean over questions with the interval that it is in with a confidence of 95 %: other
-/// questions of the same kind would give another mean.
+/// A mean over questions with its 95 % confidence interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Estimate {
-    /// The mean over the questions.
+    /// Mean over the questions.
     pub mean: f64,
     /// Lower end of the interval.
     pub low: f64,
     /// Upper end of the interval.
     pub high: f64,
-    /// How often a mean at least as far from 0, to either side, would come about by the choice of
-    /// questions alone if the true one was 0; over 0 to 1. Under .05 a difference is called
-    /// significant, if there are some tens of questions.
+    /// Two-sided p-value, in `0.0..=1.0`: the probability of a mean at least this far from 0 if the
+    /// true mean is 0.
+    ///
+    /// Below 0.05 a difference counts as significant, given some tens of questions.
     pub p_value: f64,
 }
 
-/// The mean of the values that are there; `None` if none is.
+/// Estimates the mean of the present values by percentile bootstrap; `None` if there is none.
+///
+/// The random generator has a fixed seed, so equal values give equal estimates.
 ///
 /// # Source
 ///
-/// Percentile bootstrap: Efron & Tibshirani (1993), *An Introduction to the Bootstrap*,
-/// chapter 13, and 16.4 for the p-value: the same draws, moved so that their mean is 0. Draws are
-/// the same each time.
+/// Efron & Tibshirani (1993), *An Introduction to the Bootstrap*, chapter 13, and section 16.4
+/// for the p-value, which shifts the resampled means to mean 0.
 pub fn estimate(values: impl IntoIterator<Item = Option<f64>>) -> Option<Estimate> {
     let values: Vec<f64> = values.into_iter().flatten().collect();
     let mean = super::mean(values.iter().copied().map(Some))?;
-    let mut draws = Draws(values.len() as u64);
-    let mut means: Vec<f64> = (0..DRAWS).map(|_| draws.mean(&values)).collect();
+    let mut resampler = Resampler(values.len() as u64);
+    let mut means: Vec<f64> = (0..RESAMPLES).map(|_| resampler.mean(&values)).collect();
     means.sort_by(f64::total_cmp);
-    let as_far = means.iter().filter(|drawn| (*drawn - mean).abs() >= mean.abs()).count();
-    // The mean itself is one of those that come about.
-    let p_value = share(as_far + 1);
-    Some(Estimate { mean, low: means[TAIL], high: means[DRAWS - 1 - TAIL], p_value })
+    let extreme = means.iter().filter(|drawn| (*drawn - mean).abs() >= mean.abs()).count();
+    let p_value = share_of_resamples(extreme);
+    Some(Estimate { mean, low: means[TAIL], high: means[RESAMPLES - 1 - TAIL], p_value })
 }
 
-/// How much larger the values of `a` are than those of `b`, which are of the same questions in
-/// the same order; `None` if no question has a value in both. What one has beyond the end of the
-/// other is left out.
+/// Estimates the mean of `a - b` over the questions with a value in both; `None` if there is none.
+///
+/// Both must list the same questions in the same order. The longer one is cut to the length of
+/// the shorter one.
 ///
 /// # Examples
 ///
@@ -69,15 +70,16 @@ pub fn paired_difference(
     estimate(a.into_iter().zip(b).map(|(a, b)| Some(a? - b?)))
 }
 
-#[expect(clippy::cast_precision_loss, reason = "there are few draws")]
-fn share(draws: usize) -> f64 {
-    draws as f64 / (DRAWS + 1) as f64
+/// Returns the share of extreme resamples; the observed mean counts as one of them.
+#[expect(clippy::cast_precision_loss, reason = "there are few resamples")]
+fn share_of_resamples(extreme: usize) -> f64 {
+    (extreme + 1) as f64 / (RESAMPLES + 1) as f64
 }
 
-/// Random draws by splitmix64 (Steele et al. 2014).
-struct Draws(u64);
+/// Draws with replacement by the generator splitmix64 (Steele et al. 2014).
+struct Resampler(u64);
 
-impl Draws {
+impl Resampler {
     fn next(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut z = self.0;
@@ -86,7 +88,7 @@ impl Draws {
         z ^ (z >> 31)
     }
 
-    /// The mean of as many of `values` as there are, each drawn from all.
+    /// Returns the mean of `values.len()` draws with replacement from `values`.
     #[expect(clippy::cast_possible_truncation, reason = "the product is below the length")]
     #[expect(clippy::cast_precision_loss, reason = "counts of questions are far below 2^52")]
     fn mean(&mut self, values: &[f64]) -> f64 {
@@ -100,10 +102,9 @@ impl Draws {
 mod tests {
     use super::*;
 
-    /// For the mean of many values the interval is that of the normal distribution: 1.96
-    /// standard errors to each side.
+    /// By the central limit theorem the interval reaches 1.96 standard errors to each side.
     #[test]
-    fn an_interval_is_that_of_the_normal_distribution() {
+    fn the_interval_of_many_values_is_normal() {
         let values: Vec<f64> = (0..1_000).map(|at| f64::from(at % 2)).collect();
         let got = estimate(values.into_iter().map(Some)).unwrap();
         let standard_error = (0.25_f64 / 1_000.0).sqrt();
@@ -114,17 +115,16 @@ mod tests {
         assert!(got.p_value < 0.000_2, "{got:?}");
     }
 
-    /// Differences without a direction are not significant, and are seen to be so about as
-    /// often as the p-value says.
+    /// Under the null hypothesis the share of significant results is about the level 0.05.
     #[test]
-    fn chance_is_rarely_significant() {
-        let mut draws = Draws(7);
-        let mut coin = || if draws.next() & 1 == 0 { Some(0.1) } else { Some(-0.1) };
+    fn p_values_are_calibrated() {
+        let mut resampler = Resampler(7);
+        let mut coin = || if resampler.next() & 1 == 0 { Some(0.1) } else { Some(-0.1) };
         let p_of = |mean: f64| {
             let spread = |at: i32| if at % 2 == 0 { mean + 0.5 } else { mean - 0.5 };
             estimate((0..100).map(|at| Some(spread(at)))).unwrap().p_value
         };
-        // Two standard errors, and one, of a normal distribution.
+        // Means of two standard errors and of one, against the normal distribution.
         assert!((p_of(0.1) - 0.0455).abs() < 0.015 && (p_of(-0.05) - 0.317).abs() < 0.04);
         let significant = (0..200).filter(|_| {
             let values: Vec<_> = (0..50).map(|_| coin()).collect();

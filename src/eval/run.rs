@@ -1,4 +1,4 @@
-//! Asking judged questions.
+//! Evaluates a search function on judged questions.
 
 use std::time::Instant;
 
@@ -7,54 +7,53 @@ use serde::Serialize;
 use super::{Grades, mean, mrr_at_k, ndcg_at_k, recall_at_k};
 use crate::{Hits, Query, Result};
 
-/// A question with the articles that answer it.
+/// A question with the relevance grades of articles.
 #[derive(Clone, Debug)]
 pub struct JudgedQuery {
-    /// What it is called in the [`Outcome`].
+    /// Identifier, repeated in the [`Outcome`].
     pub id: String,
-    /// The question with the settings of its search; how many hits are wanted is not looked at.
+    /// Question and search settings; [`run`] overrides `k` and `per_article`.
     pub query: Query,
-    /// Grades of articles by their keys.
+    /// Grades by article key.
     pub grades: Grades<String>,
 }
 
-/// What came of one question.
+/// Measures of one question.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Outcome {
-    /// Its [id](JudgedQuery::id).
+    /// The question's [`id`](JudgedQuery::id).
     pub id: String,
-    /// The keys of the first `k` articles, by their best passages.
+    /// Keys of the first `k` articles, each ranked by its best passage.
     pub ranked: Vec<String>,
-    /// nDCG@k, 0 to 1; like all measures `None` without a relevant article.
+    /// nDCG@k, in `0.0..=1.0`; like all measures `None` without a relevant article.
     pub ndcg: Option<f64>,
-    /// recall@k, 0 to 1.
+    /// Recall@k, in `0.0..=1.0`.
     pub recall: Option<f64>,
-    /// Reciprocal of the rank of the first relevant article, 0 to 1.
+    /// Reciprocal rank of the first relevant article, in `0.0..=1.0`.
     pub reciprocal_rank: Option<f64>,
-    /// Time that the search took, in seconds.
+    /// Duration of the search, in seconds.
     pub seconds: f64,
 }
 
-/// What came of judged questions, in their order.
+/// Measures of all questions of a run.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Evaluation {
-    /// Articles that counted.
+    /// Number of articles measured per question.
     pub k: usize,
-    /// What came of each question: those of low measures are where to look.
+    /// One outcome per question, in order.
     pub outcomes: Vec<Outcome>,
 }
 
-/// Asks `questions` one after the other by `search`, and measures the first `k` articles of
-/// each answer: an article ranks where its best passage does.
+/// Runs `search` for each question in order and measures the first `k` articles of each result.
 ///
-/// Relevance is judged of articles, not of passages, so sets of any origin can be used, and
-/// settings that cut articles otherwise can be compared.
+/// An article has the rank of its best passage. Relevance is judged per article rather than per
+/// passage, so any judged data set works and different chunker settings can be compared.
 ///
 /// # Errors
 ///
-/// What `search` returns for one of them.
+/// Returns the first error of `search`.
 ///
 /// # Examples
 ///
@@ -79,45 +78,52 @@ pub fn run(
     k: usize,
     search: impl Fn(Query) -> Result<Hits>,
 ) -> Result<Evaluation> {
-    let outcome = |JudgedQuery { id, query, grades }: &JudgedQuery| {
-        let query = query.clone().k(k).per_article(1);
-        let started = Instant::now();
-        let hits = search(query)?;
-        let seconds = started.elapsed().as_secs_f64();
-        let ranked: Vec<String> = hits.into_iter().map(|hit| hit.article).collect();
-        Ok(Outcome {
-            id: id.clone(),
-            ndcg: ndcg_at_k(&ranked, grades, k),
-            recall: recall_at_k(&ranked, grades, k),
-            reciprocal_rank: mrr_at_k(&ranked, grades, k),
-            ranked,
-            seconds,
-        })
-    };
-    Ok(Evaluation { k, outcomes: questions.iter().map(outcome).collect::<Result<_>>()? })
+    let outcomes = questions.iter().map(|question| measure(question, k, &search));
+    Ok(Evaluation { k, outcomes: outcomes.collect::<Result<_>>()? })
+}
+
+/// Runs one question and measures its first `k` articles.
+fn measure(
+    question: &JudgedQuery,
+    k: usize,
+    search: &impl Fn(Query) -> Result<Hits>,
+) -> Result<Outcome> {
+    let query = question.query.clone().k(k).per_article(1);
+    let started = Instant::now();
+    let hits = search(query)?;
+    let seconds = started.elapsed().as_secs_f64();
+    let ranked: Vec<String> = hits.into_iter().map(|hit| hit.article).collect();
+    Ok(Outcome {
+        id: question.id.clone(),
+        ndcg: ndcg_at_k(&ranked, &question.grades, k),
+        recall: recall_at_k(&ranked, &question.grades, k),
+        reciprocal_rank: mrr_at_k(&ranked, &question.grades, k),
+        ranked,
+        seconds,
+    })
 }
 
 impl Evaluation {
-    /// Mean nDCG@k of the questions that have one.
+    /// Returns the mean nDCG@k of the questions that have one.
     #[must_use]
     pub fn ndcg(&self) -> Option<f64> {
         mean(self.each(|outcome| outcome.ndcg))
     }
 
-    /// Mean recall@k of the questions that have one.
+    /// Returns the mean recall@k of the questions that have one.
     #[must_use]
     pub fn recall(&self) -> Option<f64> {
         mean(self.each(|outcome| outcome.recall))
     }
 
-    /// Mean reciprocal rank, MRR@k, of the questions that have one.
+    /// Returns the mean reciprocal rank, MRR@k, of the questions that have one.
     #[must_use]
     pub fn mrr(&self) -> Option<f64> {
         mean(self.each(|outcome| outcome.reciprocal_rank))
     }
 
-    /// One measure of each question, for [`estimate`](super::estimate) and
-    /// [`difference`](super::difference).
+    /// Iterates over one measure of all questions, as input of [`estimate`](super::estimate) and
+    /// [`paired_difference`](super::paired_difference).
     pub fn each(
         &self,
         measure: impl Fn(&Outcome) -> Option<f64>,

@@ -1,4 +1,4 @@
-//! Articles from files: plain text, Markdown and JSON Lines.
+//! Reads articles from plain text, Markdown and JSON Lines files.
 
 use std::{
     collections::BTreeMap,
@@ -13,32 +13,38 @@ use walkdir::{DirEntry, WalkDir};
 
 use crate::{Article, Cause, Error, Language, Result, Value};
 
-/// The longest first line that is taken for a title, in characters.
-const MAX_TITLE: usize = 150;
+/// Maximum length of a plain-text title, in characters.
+const MAX_TITLE_CHARS: usize = 150;
 
-/// Reads the articles at `path`: a file, or all files of a folder and the folders in it,
-/// in the order of their names.
+/// Reads the articles of the file `path`, or of all files below the folder `path`, sorted by name.
 ///
-/// - `.txt`: one article. Its first line is the title if an empty line follows it.
-/// - `.md`: one article. Its first line is the title if it is a heading.
-/// - `.jsonl`: an article a line, an object with `id` (or `key`; a text that is not empty, or
-///   a whole number) and `text`, and, if wanted, `title`, `language` (a language tag as `de` or
-///   `en-GB`; other languages are as if it were missing) and `metadata` (an object of numbers,
-///   texts, dates and Booleans). `null` for one of the latter three, or for a value of
-///   `metadata`, is as if it were missing.
+/// - `.txt`: one article. Its first line is the title if an empty line follows.
+/// - `.md`: one article. Its first line is the title if it is a level-1 heading.
+/// - `.jsonl`: one article per line, an object with these fields:
+///   - `id` or `key`: a non-empty string or a whole number.
+///   - `text`: a string.
+///   - `title`: optional string.
+///   - `language`: optional language tag such as `de` or `en-GB`. Languages other than German
+///     and English are ignored.
+///   - `metadata`: optional object of numbers, strings, dates and Booleans.
 ///
-/// The key of a `.txt` or `.md` article is its path below `path`, with `/` between folders
-/// (its name, if `path` is the file itself); its text is the whole file, title included, so
-/// that byte ranges of the text are those of the file. `.TXT` is `.txt`, and so on.
+///   An optional field, or a value in `metadata`, may be `null`, which equals leaving it out.
 ///
-/// Of a folder, hidden files, files of other kinds, and what is no file (pipes, devices) are
-/// passed over. Links to files are followed; links to folders are not, except `path` itself.
+/// File extensions are compared without regard to case. The key of a `.txt` or `.md` article is
+/// its path below `path` with `/` as separator, or the file name if `path` is the file. Its text
+/// is the whole file, title included, so byte ranges of the text are byte ranges of the file.
+///
+/// Below a folder, hidden files, other file types and special files (pipes, devices) are skipped.
+/// Links to files are followed. Links to folders are followed only if `path` itself is one.
 ///
 /// # Errors
 ///
-/// Each article that cannot be read is an error, and the others go on: [`Error::Read`],
-/// [`Error::NotUtf8`] with the place, [`Error::Json`] with the line. If `path` is a file of
-/// another kind, [`Error::FileKind`]; if it is neither file nor folder, [`Error::Read`].
+/// Each unreadable article yields an error, and reading continues with the next one:
+///
+/// - [`Error::Read`] if a file cannot be opened or read, or if `path` is neither file nor folder.
+/// - [`Error::NotUtf8`] with the byte offset.
+/// - [`Error::Json`] with the line number.
+/// - [`Error::FileKind`] if `path` is a file of another type.
 ///
 /// # Examples
 ///
@@ -65,46 +71,47 @@ pub fn read_articles(path: impl AsRef<Path>) -> impl Iterator<Item = Result<Arti
     })
 }
 
-type Articles = Box<dyn Iterator<Item = Result<Article>>>;
+type ArticleIter = Box<dyn Iterator<Item = Result<Article>>>;
 
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-fn one(article: Result<Article>) -> Articles {
+fn one(article: Result<Article>) -> ArticleIter {
     Box::new(iter::once(article))
 }
 
-/// How the articles of a file are written.
+/// File format, determined by the extension.
 #[derive(Clone, Copy)]
-enum Format {
+enum FileFormat {
     Plain,
     Markdown,
-    Lines,
+    JsonLines,
 }
 
-impl Format {
+impl FileFormat {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_ascii_lowercase().to_str()? {
             "txt" => Some(Self::Plain),
             "md" => Some(Self::Markdown),
-            "jsonl" => Some(Self::Lines),
+            "jsonl" => Some(Self::JsonLines),
             _ => None,
         }
     }
 }
 
-/// The articles of one entry of the folder `root`, or of `root` itself.
-fn read_entry(root: &Path, entry: &DirEntry) -> Articles {
-    let (path, given) = (entry.path(), entry.depth() == 0);
-    let format = Format::of(path);
-    if format.is_none() && !given {
+/// Reads the articles of one entry below the folder `root`, or of `root` itself.
+fn read_entry(root: &Path, entry: &DirEntry) -> ArticleIter {
+    let path = entry.path();
+    let is_root = entry.depth() == 0;
+    let format = FileFormat::of(path);
+    if format.is_none() && !is_root {
         return Box::new(iter::empty());
     }
     match fs::metadata(path) {
         Ok(found) if found.is_file() => read_file(root, path, format),
-        Ok(found) if found.is_dir() || !given => Box::new(iter::empty()),
-        // To open a pipe would wait for its writer.
+        Ok(found) if found.is_dir() || !is_root => Box::new(iter::empty()),
+        // Opening a pipe would block until a writer appears.
         Ok(_) => {
             let source = io::Error::new(io::ErrorKind::InvalidInput, "neither a file nor a folder");
             one(Err(Error::Read { path: path.to_owned(), source }))
@@ -113,11 +120,11 @@ fn read_entry(root: &Path, entry: &DirEntry) -> Articles {
     }
 }
 
-fn read_file(root: &Path, path: &Path, format: Option<Format>) -> Articles {
+fn read_file(root: &Path, path: &Path, format: Option<FileFormat>) -> ArticleIter {
     match format {
-        Some(Format::Plain) => one(read_text(root, path, plain_title)),
-        Some(Format::Markdown) => one(read_text(root, path, markdown_title)),
-        Some(Format::Lines) => read_lines(path),
+        Some(FileFormat::Plain) => one(read_text(root, path, plain_title)),
+        Some(FileFormat::Markdown) => one(read_text(root, path, markdown_title)),
+        Some(FileFormat::JsonLines) => read_lines(path),
         None => one(Err(Error::FileKind { path: path.to_owned() })),
     }
 }
@@ -139,22 +146,22 @@ fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
     })
 }
 
-/// The first line, if it is short and an empty line follows it.
+/// Returns the first line if it is short and an empty line follows.
 fn plain_title(text: &str) -> Option<&str> {
     let mut lines = text.lines();
     let title = lines.next()?.trim();
     let set_off = lines.next()?.trim().is_empty();
-    let short = title.chars().nth(MAX_TITLE).is_none();
+    let short = title.chars().nth(MAX_TITLE_CHARS).is_none();
     (set_off && short && !title.is_empty()).then_some(title)
 }
 
-/// The text of the first line, if it is a heading of the first level.
+/// Returns the text of the first line if it is a level-1 heading.
 fn markdown_title(text: &str) -> Option<&str> {
     let title = text.lines().next()?.strip_prefix("# ")?.trim().trim_end_matches('#').trim_end();
     (!title.is_empty()).then_some(title)
 }
 
-fn read_lines(path: &Path) -> Articles {
+fn read_lines(path: &Path) -> ArticleIter {
     let path = path.to_owned();
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
@@ -170,7 +177,7 @@ fn read_lines(path: &Path) -> Articles {
     Box::new(lines.filter_map(Result::transpose))
 }
 
-/// The article in line `line` of `path`, which begins at byte `start`; `None` if it is empty.
+/// Parses line number `line` of `path`, which starts at byte `start`; `None` if it is blank.
 fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<Option<Article>> {
     let text = utf8(path, bytes).map_err(|error| match error {
         Error::NotUtf8 { path, at } => Error::NotUtf8 { path, at: start + at },
@@ -183,11 +190,11 @@ fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<O
     article.map(Some).map_err(|source| Error::Json { path: PathBuf::from(path), line, source })
 }
 
-/// An article as a line of JSON has it.
+/// One line of a JSON Lines file.
 #[derive(Deserialize)]
-struct Line {
+struct JsonArticle {
     #[serde(alias = "key")]
-    id: Id,
+    id: JsonId,
     title: Option<String>,
     text: String,
     language: Option<String>,
@@ -196,16 +203,16 @@ struct Line {
 
 #[derive(Deserialize)]
 #[serde(untagged, expecting = "`id` is neither a text nor a whole number")]
-enum Id {
+enum JsonId {
     Text(String),
     Number(u64),
 }
 
 fn parse(line: &str) -> Result<Article, Cause> {
-    let Line { id, title, text, language, metadata } = serde_json::from_str(line)?;
+    let JsonArticle { id, title, text, language, metadata } = serde_json::from_str(line)?;
     let key = match id {
-        Id::Text(text) => text,
-        Id::Number(number) => number.to_string(),
+        JsonId::Text(text) => text,
+        JsonId::Number(number) => number.to_string(),
     };
     if key.is_empty() {
         return Err("`id` is empty".into());
@@ -231,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn files_of_a_folder_in_order() {
+    fn folder_files_are_read_in_order_of_names() {
         let folder = folder(&[
             ("b.md", "\u{feff}# Titel #\n\nText.".as_bytes()),
             ("a.txt", b"Kopf\r\n\r\nText."),
@@ -254,13 +261,13 @@ mod tests {
             ("y", Some("Y")),
         ];
         assert_eq!(seen, want);
-        assert!(articles[1].text.starts_with('\u{feff}'), "offsets are those of the file");
+        assert!(articles[1].text.starts_with('\u{feff}'), "byte offsets count the BOM");
         let one = read_articles(folder.path().join("a.txt")).next().unwrap().unwrap();
         assert_eq!(one.key, "a.txt");
     }
 
     #[test]
-    fn what_cannot_be_read_is_named_and_the_rest_is_read() {
+    fn unreadable_articles_are_errors_and_reading_continues() {
         let folder = folder(&[
             ("a.txt", b"gut \xff schlecht"),
             ("b.jsonl", b"{\"id\":\"x\",\"text\":\"T\"}\n{\"id\":1}\n\xc3\x28\n{\"id\":\"y\",\"text\":\"T\"}"),
@@ -287,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_with_numbers_and_nulls() {
+    fn ids_may_be_numbers_and_fields_null() {
         let lines = r#"{"id": 7, "title": null, "text": "T", "language": "fr", "metadata": null}
             {"key": "b", "text": "T", "language": "de-AT", "metadata": {"by": null, "n": 3}}"#;
         let folder = folder(&[("a.jsonl", lines.as_bytes())]);
@@ -297,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_usable_id_is_told_with_its_place() {
+    fn an_invalid_id_is_reported_with_its_line() {
         for (line, wrong) in [
             (r#"{"id": "", "text": "T"}"#, "`id` is empty"),
             (r#"{"text": "T"}"#, "missing field `id`"),
@@ -312,7 +319,7 @@ mod tests {
     }
 
     #[test]
-    fn extensions_in_capitals() {
+    fn extensions_ignore_case() {
         let folder =
             folder(&[("A.TXT", b"T"), ("B.Md", b"# T"), ("C.JSONL", br#"{"id":"x","text":"T"}"#)]);
         assert_eq!(keys(folder.path()), ["A.TXT", "B.Md", "x"]);
@@ -320,7 +327,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn links_to_files_are_followed_and_what_is_no_file_is_not_read() {
+    fn file_links_are_followed_and_special_files_skipped() {
         use std::os::unix::{fs::symlink, net::UnixListener};
 
         let other = folder(&[("there.txt", b"T"), ("below/there.txt", b"T")]);
@@ -339,6 +346,6 @@ mod tests {
 
         symlink("nowhere.txt", folder.path().join("broken.txt")).unwrap();
         let errors = read_articles(folder.path()).filter(Result::is_err).count();
-        assert_eq!(errors, 1, "a link to nothing is named");
+        assert_eq!(errors, 1, "a dangling link is reported");
     }
 }

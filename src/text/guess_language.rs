@@ -1,23 +1,25 @@
-//! A guess whether a text is German or English, for the rules in which the two differ: in German
-//! a capital says little, since nouns have one, and a number with a stop is an ordinal; in English
-//! a capital begins a sentence or a name, and a stop after a number ends a sentence.
+//! Guesses whether a text is German or English by its function words.
+//!
+//! The sentence rules of the two languages differ. German capitalizes nouns and writes ordinals
+//! with a period. In English a capital marks a sentence start or a name, and a period after a
+//! number ends the sentence.
 
-use super::abbreviations::Kind;
+use super::word_class::WordClass;
 use crate::Language;
 
-/// How much of a text is read for the guess, in bytes.
-const READ: usize = 300;
+/// Length of the text prefix that is read, in bytes.
+const PREFIX_BYTES: usize = 300;
 
-/// By how many words one language must lead for no more to be read.
-const ENOUGH: i32 = 3;
+/// Lead, in words, at which reading stops.
+const SUFFICIENT_LEAD: i32 = 3;
 
-/// The language of `text` by its function words, if there are any.
+/// Guesses the language of `text`; `None` without evidence or on a tie.
 pub(crate) fn guess(text: &str) -> Option<Language> {
-    let read = &text[..text.floor_char_boundary(READ)];
+    let read = &text[..text.floor_char_boundary(PREFIX_BYTES)];
     let mut balance = 0;
     for word in read.split([' ', '\n']) {
         balance += evidence(word);
-        if balance.abs() == ENOUGH {
+        if balance.abs() == SUFFICIENT_LEAD {
             break;
         }
     }
@@ -28,12 +30,13 @@ pub(crate) fn guess(text: &str) -> Option<Language> {
     }
 }
 
-/// Positive for an English word, negative for a German one, 0 if it can be both or neither.
+/// Returns 1 for an English word, -1 for a German word, 0 for any other.
 fn evidence(word: &str) -> i32 {
-    if Kind::English.has(word) {
+    if WordClass::English.contains(word) {
         return 1;
     }
-    let german = Kind::German.has(word) || word.contains(['ä', 'ö', 'ü', 'ß', 'Ä', 'Ö', 'Ü']);
+    let german =
+        WordClass::German.contains(word) || word.contains(['ä', 'ö', 'ü', 'ß', 'Ä', 'Ö', 'Ü']);
     -i32::from(german)
 }
 
@@ -42,7 +45,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn function_words_decide() {
+    fn function_words_decide_the_language() {
         assert_eq!(guess("He was born on May 3."), Some(Language::English));
         assert_eq!(guess("Er kam am 3. Mai."), Some(Language::German));
         assert_eq!(guess("Kapitel 3. Methoden"), None);

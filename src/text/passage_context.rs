@@ -1,65 +1,75 @@
-//! What is embedded with a passage besides its text, and how many tokens that leaves for the text.
+//! The context embedded with a passage, title and heading, and the tokens it takes.
 
 use std::ops::Range;
 
 use crate::{Article, Embedder, Result};
 
-/// Tokens kept free where title, heading and text meet: some tokenizers count the line break.
-const JOINTS: usize = 2;
+/// Tokens reserved for each joint of title, heading and text: some tokenizers count the line break.
+const JOINT_TOKENS: usize = 2;
 
-/// What is embedded with the passages that begin under one heading.
+/// The context of the passages that start under one heading.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Context {
-    /// Whether the title is.
+pub(super) struct PassageContext {
+    /// Whether the title is included.
     pub(super) titled: bool,
-    /// The heading, if it is.
+    /// Byte range of the heading, if included.
     pub(super) heading: Option<Range<usize>>,
-    /// Tokens of both together.
+    /// Tokens of title and heading together.
     pub(super) tokens: usize,
 }
 
-/// Finds the contexts of one article.
-pub(super) struct Contexts<'a> {
+/// Builds the contexts of one article.
+pub(super) struct ContextBuilder<'a> {
     article: &'a Article,
     embedder: &'a dyn Embedder,
     /// Tokens of the title, if there is one.
     title_tokens: Option<usize>,
-    /// The most tokens that a context may take.
-    most: usize,
+    /// Input limit of the model in tokens; `usize::MAX` for none.
+    input_limit: usize,
+    /// Maximum tokens of a context; 0 if context is disabled.
+    max_tokens: usize,
 }
 
-impl<'a> Contexts<'a> {
-    /// The contexts of `article`: empty unless `used`, and at most half of what the model reads.
+impl<'a> ContextBuilder<'a> {
+    /// Prepares the contexts of `article`; all are empty unless `enabled`.
     pub(super) fn new(
         article: &'a Article,
         embedder: &'a dyn Embedder,
-        used: bool,
+        enabled: bool,
     ) -> Result<Self> {
-        let title = article.shown_title().filter(|_| used);
+        let title = article.shown_title().filter(|_| enabled);
         let title_tokens = title.map(|title| embedder.count_tokens(title)).transpose()?;
-        let most = if used { embedder.max_tokens().unwrap_or(usize::MAX) / 2 } else { 0 };
-        Ok(Self { article, embedder, title_tokens, most })
+        let input_limit = embedder.max_tokens().unwrap_or(usize::MAX);
+        let max_tokens = if enabled { input_limit / 2 } else { 0 };
+        Ok(Self { article, embedder, title_tokens, input_limit, max_tokens })
     }
 
-    /// The context under `heading`. What is too long is left out, the title before the heading.
-    pub(super) fn under(&self, heading: Option<&Range<usize>>) -> Result<Context> {
-        let mut context = Context::default();
-        let texts = heading.map(|range| &self.article.text[range.clone()]);
-        let repeats_title = texts.is_some() && texts == self.article.shown_title();
-        if let Some((heading, text)) =
-            heading.zip(texts).filter(|_| self.most > 0 && !repeats_title)
-        {
-            let tokens = self.embedder.count_tokens(text)? + JOINTS;
-            if tokens <= self.most {
-                context.heading = Some(heading.clone());
-                context.tokens = tokens;
+    /// Returns the model's input limit in tokens; `usize::MAX` for none.
+    pub(super) fn input_limit(&self) -> usize {
+        self.input_limit
+    }
+
+    /// Returns the context under `heading`, at most half of the input limit long.
+    ///
+    /// The heading has priority: the title is added only if both fit.
+    pub(super) fn build(&self, heading: Option<&Range<usize>>) -> Result<PassageContext> {
+        let mut context = PassageContext::default();
+        if let Some(heading) = heading {
+            let text = &self.article.text[heading.clone()];
+            if self.max_tokens > 0 && self.article.shown_title() != Some(text) {
+                let tokens = self.embedder.count_tokens(text)? + JOINT_TOKENS;
+                if tokens <= self.max_tokens {
+                    context.heading = Some(heading.clone());
+                    context.tokens = tokens;
+                }
             }
         }
-        if let Some(tokens) = self.title_tokens.map(|tokens| tokens + JOINTS)
-            && context.tokens + tokens <= self.most
-        {
-            context.titled = true;
-            context.tokens += tokens;
+        if let Some(title_tokens) = self.title_tokens {
+            let tokens = context.tokens + title_tokens + JOINT_TOKENS;
+            if tokens <= self.max_tokens {
+                context.titled = true;
+                context.tokens = tokens;
+            }
         }
         Ok(context)
     }

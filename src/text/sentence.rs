@@ -1,27 +1,25 @@
-//! The sentences of a text, as byte ranges.
+//! Splits a text into sentences, returned as byte ranges.
 
 use std::{iter::FusedIterator, ops::Range};
 
-use super::aside::Asides;
-use super::block::{Block, Blocks, Kind};
+use super::char_class::is_terminator;
+use super::enclosure::Enclosure;
 use super::guess_language::guess;
-use super::marks::is_stop;
-use super::stop::Stop;
-use super::unicode::{is_boundary, is_space, trim};
+use super::sentence_boundary::Terminator;
+use super::text_block::{BlockKind, TextBlock, TextBlocks};
+use super::unicode::{is_grapheme_boundary, is_space, trim};
 use crate::Language;
 
-/// The sentences of `text`, for German and English.
+/// Splits `text` into sentences by the rules of German and English.
 ///
-/// A sentence ends at a stop that is not part of an abbreviation, number, date,
-/// name, address or bracket, and wherever a paragraph, heading, list item or
-/// table row ends; a line break inside a paragraph does not end it. Closing
-/// quotation marks and brackets belong to the sentence before them. A listing
-/// between code fences is one sentence.
+/// A sentence ends at a terminator that is not part of an abbreviation, number, date, name,
+/// address or bracket. It also ends where a paragraph, heading, list item or table row ends; a
+/// line break inside a paragraph does not end it. Closing quotation marks and brackets belong to
+/// the sentence before them. A fenced code block is one sentence.
 ///
-/// The ranges are in order and do not overlap, are not empty, have no white
-/// space (nor byte order mark) at their ends, and begin and end between
-/// graphemes; outside of them the text is white space. The time is linear in
-/// the length of the text.
+/// The ranges are ordered, disjoint and non-empty, and start and end at grapheme boundaries.
+/// They have no white space or byte order mark at their ends, and all text between them is white
+/// space. The time is linear in the length of the text.
 ///
 /// # Examples
 ///
@@ -35,17 +33,22 @@ use crate::Language;
 /// ```
 #[must_use]
 pub fn sentences(text: &str) -> Sentences<'_> {
-    Sentences { text, blocks: Blocks::new(text), rest: 0..0, splitter: Splitter::default() }
+    Sentences {
+        text,
+        blocks: TextBlocks::new(text),
+        rest: 0..0,
+        splitter: SentenceSplitter::default(),
+    }
 }
 
-/// Iterator over the byte ranges of sentences; made by [`sentences`].
+/// Iterator over the byte ranges of sentences, returned by [`sentences`].
 #[derive(Clone, Debug)]
 pub struct Sentences<'t> {
     text: &'t str,
-    blocks: Blocks<'t>,
-    /// What is left of the current block.
+    blocks: TextBlocks<'t>,
+    /// Remainder of the current block.
     rest: Range<usize>,
-    splitter: Splitter,
+    splitter: SentenceSplitter,
 }
 
 impl Iterator for Sentences<'_> {
@@ -63,78 +66,80 @@ impl Iterator for Sentences<'_> {
 
 impl FusedIterator for Sentences<'_> {}
 
-/// Splits blocks into sentences; remembers the language from block to block.
+/// Splits blocks into sentences and keeps the guessed language from block to block.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Splitter {
-    /// Whether the current block is one sentence whatever it holds.
-    whole: bool,
-    /// Where the current block starts, until its language was asked for.
-    unread: Option<usize>,
-    /// The language last guessed, if one was.
+pub(super) struct SentenceSplitter {
+    /// Whether the current block is a single sentence.
+    is_whole: bool,
+    /// Start of the current block until its language is guessed.
+    unguessed_start: Option<usize>,
+    /// The last guessed language.
     language: Option<Language>,
 }
 
-impl Splitter {
-    /// Begins with `block` of `text`.
-    pub(super) fn enter(&mut self, text: &str, block: &Block) {
+impl SentenceSplitter {
+    /// Starts with `block` of `text`.
+    pub(super) fn enter(&mut self, text: &str, block: &TextBlock) {
         debug_assert!(block.range.end <= text.len());
-        self.whole = matches!(block.kind, Kind::Heading | Kind::Verbatim);
-        self.unread = Some(block.range.start);
+        self.is_whole = matches!(block.kind, BlockKind::Heading | BlockKind::Verbatim);
+        self.unguessed_start = Some(block.range.start);
     }
 
-    /// Takes the first sentence off `rest`, the rest of the current block.
+    /// Removes the first sentence from `rest`, the remainder of the current block.
     pub(super) fn split_first(&mut self, text: &str, rest: &mut Range<usize>) -> Range<usize> {
         let start = rest.start;
-        let end = if self.whole { rest.end } else { self.first_end(text, rest) };
+        let end = if self.is_whole { rest.end } else { self.first_end(text, rest) };
         let sentence = trim(text, start..end);
         rest.start = trim(text, end..rest.end).start;
         sentence
     }
 
-    /// Where the first sentence of `rest` ends.
+    /// Returns the end of the first sentence of `rest`.
     fn first_end(&mut self, text: &str, rest: &Range<usize>) -> usize {
         let block = &text[..rest.end];
         let body = &block[rest.start..];
-        // A sentence holds a letter or digit: stops before the first of them end nothing.
+        // A sentence holds a letter or digit: terminators before the first one do not end it.
         let Some(mut at) = body.find(char::is_alphanumeric) else { return rest.end };
-        let mut asides = Asides::default();
+        let mut enclosure = Enclosure::default();
         while let Some(found) = next_mark(body.as_bytes(), at) {
-            if !body[found..].starts_with(is_stop) {
-                asides.open(body, found);
+            if !body[found..].starts_with(is_terminator) {
+                enclosure.open(body, found);
                 at = body.ceil_char_boundary(found + 1);
                 continue;
             }
-            let mut stop = Stop::read(body, found);
-            let place = asides.place(found, stop.end);
-            if stop.ends_sentence(place, || self.language(block)) && splits_at(body, stop.end) {
-                return rest.start + stop.end;
+            let mut terminator = Terminator::read(body, found);
+            let place = enclosure.place(found, terminator.end);
+            if terminator.ends_sentence(place, || self.language(block))
+                && splits_at(body, terminator.end)
+            {
+                return rest.start + terminator.end;
             }
-            at = stop.marks_end;
+            at = terminator.marks_end;
         }
         rest.end
     }
 
-    /// The language of `block`, which begins where the text does and ends where the block ends.
-    fn language(&mut self, block: &str) -> Language {
-        if let Some(start) = self.unread.take() {
-            self.language = guess(&block[start..]).or(self.language);
+    /// Guesses the language of the current block; `text` ends where the block ends.
+    fn language(&mut self, text: &str) -> Language {
+        if let Some(start) = self.unguessed_start.take() {
+            self.language = guess(&text[start..]).or(self.language);
         }
         self.language.unwrap_or(Language::German)
     }
 }
 
-/// Whether a sentence can end at `end` of `text` without cutting a grapheme, there or where the next begins.
+/// Whether `end` and the start of the next sentence are both grapheme boundaries of `text`.
 fn splits_at(text: &str, end: usize) -> bool {
     let next = text.len() - text[end..].trim_start_matches(is_space).len();
-    is_boundary(text, end) && is_boundary(text, next)
+    is_grapheme_boundary(text, end) && is_grapheme_boundary(text, next)
 }
 
-/// The next byte from `at` on that can begin a stop, an opening bracket or a quotation mark.
+/// Returns the next byte from `at` on that can start a terminator, opening bracket or quotation mark.
 fn next_mark(bytes: &[u8], at: usize) -> Option<usize> {
     bytes[at..].iter().position(|byte| MARKS[usize::from(*byte)]).map(|len| at + len)
 }
 
-/// The bytes that [`next_mark`] finds: ASCII ones, and the first bytes of the others.
+/// Bytes that [`next_mark`] finds: ASCII marks, and the lead bytes of all others in UTF-8.
 const MARKS: [bool; 256] = {
     let mut marks = [false; 256];
     let bytes = *b".!?([\"\xC2\xD6\xD8\xDB\xE0\xE2\xE3\xEF";

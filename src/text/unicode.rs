@@ -1,31 +1,32 @@
-//! Where graphemes and words begin, and what counts as white space: the one home of `unicode-segmentation`.
+//! Grapheme boundaries, word starts and white space, by `unicode-segmentation`.
 
 use std::ops::Range;
 
 use unicode_segmentation::{GraphemeCursor, UnicodeSegmentation};
 
-/// White space, or the byte order mark that some editors leave in a text.
+/// Whether `c` is white space or a byte order mark.
 pub(crate) fn is_space(c: char) -> bool {
     c.is_whitespace() || c == '\u{FEFF}'
 }
 
-/// Whether no grapheme of `text` goes across `at`, which lies between characters.
-pub(crate) fn is_boundary(text: &str, at: usize) -> bool {
+/// Whether byte `at`, a character boundary, is a grapheme boundary of `text`.
+pub(crate) fn is_grapheme_boundary(text: &str, at: usize) -> bool {
     if at == 0 || at == text.len() {
         return true;
     }
-    let (before, after) = (text.as_bytes()[at - 1], text.as_bytes()[at]);
+    let before = text.as_bytes()[at - 1];
+    let after = text.as_bytes()[at];
     if before.is_ascii() && after.is_ascii() {
-        return (before, after) != (b'\r', b'\n');
+        return before != b'\r' || after != b'\n';
     }
-    // The cursor sees the whole text, so it never has to ask for more of it.
-    GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0).unwrap_or(true)
+    let boundary = GraphemeCursor::new(at, text.len(), true).is_boundary(text, 0);
+    boundary.expect("the cursor sees the whole text")
 }
 
-/// `range` without the white space at its ends, or an empty range.
+/// Returns `range` without white space at its ends; an empty range if it holds nothing else.
 ///
-/// White space that is one grapheme with its neighbour (a space under a
-/// combining mark) is not cut off.
+/// White space that forms one grapheme with its neighbour, such as a space under a combining
+/// mark, stays.
 pub(crate) fn trim(text: &str, range: Range<usize>) -> Range<usize> {
     let slice = &text[range.clone()];
     let mut start = range.end - slice.trim_start_matches(is_space).len();
@@ -33,32 +34,39 @@ pub(crate) fn trim(text: &str, range: Range<usize>) -> Range<usize> {
     if start >= end {
         return start..start;
     }
-    while start > range.start && !is_boundary(text, start) {
+    while start > range.start && !is_grapheme_boundary(text, start) {
         start = text.floor_char_boundary(start - 1);
     }
-    while end < range.end && !is_boundary(text, end) {
+    while end < range.end && !is_grapheme_boundary(text, end) {
         end = text.ceil_char_boundary(end + 1);
     }
     start..end
 }
 
-/// The grapheme boundary inside of `range` that is nearest to `near`, if it holds more than one grapheme.
-pub(crate) fn nearest_boundary(text: &str, range: &Range<usize>, near: usize) -> Option<usize> {
+/// Returns a grapheme boundary inside `range`: at `near`, else the one before it, else the one after.
+///
+/// `None` if `range` is a single grapheme.
+pub(crate) fn nearest_grapheme_boundary(
+    text: &str,
+    range: &Range<usize>,
+    near: usize,
+) -> Option<usize> {
     let slice = &text[range.clone()];
     let near = slice.floor_char_boundary(near - range.start);
-    if near > 0 && is_boundary(slice, near) {
+    if near > 0 && is_grapheme_boundary(slice, near) {
         return Some(range.start + near);
     }
     let mut cursor = GraphemeCursor::new(near, slice.len(), true);
-    let before = cursor.prev_boundary(slice, 0).ok().flatten().filter(|&at| at > 0);
-    let after = || {
-        let mut cursor = GraphemeCursor::new(near, slice.len(), true);
-        cursor.next_boundary(slice, 0).ok().flatten().filter(|&at| at < slice.len())
-    };
-    before.or_else(after).map(|at| range.start + at)
+    let before = cursor.prev_boundary(slice, 0).expect("the cursor sees the whole slice");
+    if let Some(at) = before.filter(|&at| at > 0) {
+        return Some(range.start + at);
+    }
+    let mut cursor = GraphemeCursor::new(near, slice.len(), true);
+    let after = cursor.next_boundary(slice, 0).expect("the cursor sees the whole slice");
+    after.filter(|&at| at < slice.len()).map(|at| range.start + at)
 }
 
-/// The starts of the words of `text` in the sense of UAX #29, marks and white space left out.
+/// Iterates over the starts of the words of `text` by UAX #29, without punctuation and white space.
 pub(crate) fn word_starts(text: &str) -> impl Iterator<Item = usize> {
     text.unicode_word_indices().map(|(at, _)| at)
 }

@@ -1,63 +1,65 @@
-//! Words that tell whether the stop beside them ends a sentence: abbreviations,
-//! words that begin sentences, and what stands around numbers, in German and English.
+//! German and English word lists of the sentence rules: abbreviations, sentence starters, and
+//! words around numbers.
 
 use std::sync::LazyLock;
 
 use rustc_hash::FxHashMap;
 
-/// What is known about a word. Abbreviations are written without their last stop
-/// and without spaces between their parts.
+/// Class of a word.
+///
+/// Abbreviations are listed without their last period and without spaces between their parts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
-    /// Always has something after it, so that its stop never ends a sentence: `Dr.`, `z. B.`
-    Open,
-    /// Ends a sentence only where a word follows that begins one: `Mio.`, `Inc.`
-    Either,
-    /// Ends an enumeration or a measure, and the sentence if a capital follows: `usw.`, `ft.`
-    Closing,
-    /// Ends a clock time, and the sentence unless more about the time follows: `5 p.m.`
-    Clock,
-    /// An abbreviation only before a number, a word otherwise: `Art. 5`, `No. 10`
-    Counted,
-    /// A function word, which has a capital only where a sentence begins. Words that are part of
-    /// names (`U.S. Open`) or that German also has as nouns (`Morgen`) are not among them.
-    Starter,
-    /// What German counts by ordinals: `3. Oktober`, `19. Jahrhundert`.
-    Ordered,
-    /// Has a cardinal after it: `Platz 3`, `um 5`.
-    Counter,
-    /// Has a single letter after it: `Vitamin C`, `Plan B`.
-    Lettered,
-    /// A German article or the like, which has a noun phrase after it.
+pub(super) enum WordClass {
+    /// Abbreviation whose period never ends a sentence: `Dr.`, `z. B.`
+    NonFinal,
+    /// Abbreviation that ends a sentence only before a sentence starter: `Mio.`, `Inc.`
+    Ambiguous,
+    /// Abbreviation that ends an enumeration or a measure, and a sentence before a capital: `usw.`, `ft.`
+    Final,
+    /// Abbreviation after a clock time; ends a sentence unless a time qualifier follows: `5 p.m.`
+    ClockTime,
+    /// Abbreviation before a number, a plain word otherwise: `Art. 5`, `No. 10`
+    BeforeNumber,
+    /// Function word that is capitalized only at the start of a sentence.
+    ///
+    /// Parts of names (`U.S. Open`) and words that are also German nouns (`Morgen`) are excluded.
+    SentenceStarter,
+    /// Noun after a German ordinal: `3. Oktober`, `19. Jahrhundert`.
+    AfterOrdinal,
+    /// Word before a cardinal: `Platz 3`, `um 5`.
+    BeforeCardinal,
+    /// Word before a single letter: `Vitamin C`, `Plan B`.
+    BeforeLetter,
+    /// German determiner, which starts a noun phrase.
     Determiner,
-    /// Says more about a clock time: a zone, a day, a month.
-    Clocked,
-    /// Can stand in a name between initial and surname.
-    Particle,
-    /// An English verb of speaking.
-    Speech,
-    /// A name that is written with an exclamation mark.
-    Exclaimed,
-    /// A frequent German word that is not an English one.
+    /// Qualifier of a clock time: a zone, day or month.
+    TimeQualifier,
+    /// Particle between initial and surname.
+    NameParticle,
+    /// English verb of speech.
+    SpeechVerb,
+    /// Name that ends with an exclamation mark.
+    ExclamatoryName,
+    /// Frequent German word that is not an English word.
     German,
-    /// A frequent English word that is not a German one.
+    /// Frequent English word that is not a German word.
     English,
 }
 
-impl Kind {
-    /// Those that say what the stop after an abbreviation means; a word is of one of them at most.
+impl WordClass {
+    /// Classes of abbreviations; a word belongs to at most one of them.
     const ABBREVIATIONS: [Self; 5] =
-        [Self::Open, Self::Either, Self::Closing, Self::Clock, Self::Counted];
+        [Self::NonFinal, Self::Ambiguous, Self::Final, Self::ClockTime, Self::BeforeNumber];
 
-    /// Whether `word` is of this kind.
-    pub(super) fn has(self, word: &str) -> bool {
-        KINDS.get(word).is_some_and(|kinds| kinds & self.bit() != 0)
+    /// Whether `word` belongs to this class.
+    pub(super) fn contains(self, word: &str) -> bool {
+        CLASSES.get(word).is_some_and(|classes| classes & self.bit() != 0)
     }
 
-    /// Which kind of abbreviation `word` is, if it is one.
+    /// Returns the abbreviation class of `word`, if it is one.
     pub(super) fn of_abbreviation(word: &str) -> Option<Self> {
-        let kinds = KINDS.get(word)?;
-        Self::ABBREVIATIONS.into_iter().find(|kind| kinds & kind.bit() != 0)
+        let classes = CLASSES.get(word)?;
+        Self::ABBREVIATIONS.into_iter().find(|class| classes & class.bit() != 0)
     }
 
     const fn bit(self) -> u16 {
@@ -65,37 +67,37 @@ impl Kind {
     }
 }
 
-/// The kinds of every word of the lists, as a set of bits.
-static KINDS: LazyLock<FxHashMap<&str, u16>> = LazyLock::new(|| {
-    let mut kinds = FxHashMap::default();
-    for (kind, words) in LISTS {
+/// Bit set of classes of each listed word.
+static CLASSES: LazyLock<FxHashMap<&str, u16>> = LazyLock::new(|| {
+    let mut classes = FxHashMap::default();
+    for (class, words) in LISTS {
         for word in words.split_whitespace() {
-            *kinds.entry(word).or_default() |= kind.bit();
+            *classes.entry(word).or_default() |= class.bit();
         }
     }
-    kinds
+    classes
 });
 
-const LISTS: [(Kind, &str); 16] = [
-    (Kind::Open, OPEN),
-    (Kind::Either, EITHER),
-    (Kind::Closing, CLOSING),
-    (Kind::Clock, CLOCK),
-    (Kind::Counted, COUNTED),
-    (Kind::Starter, STARTERS),
-    (Kind::Ordered, ORDERED),
-    (Kind::Counter, COUNTERS),
-    (Kind::Lettered, LETTERED),
-    (Kind::Determiner, DETERMINERS),
-    (Kind::Clocked, CLOCKED),
-    (Kind::Particle, PARTICLES),
-    (Kind::Speech, SPEECH),
-    (Kind::Exclaimed, EXCLAIMED),
-    (Kind::German, GERMAN),
-    (Kind::English, ENGLISH),
+const LISTS: [(WordClass, &str); 16] = [
+    (WordClass::NonFinal, NON_FINAL),
+    (WordClass::Ambiguous, AMBIGUOUS),
+    (WordClass::Final, FINAL),
+    (WordClass::ClockTime, CLOCK_TIME),
+    (WordClass::BeforeNumber, BEFORE_NUMBER),
+    (WordClass::SentenceStarter, SENTENCE_STARTERS),
+    (WordClass::AfterOrdinal, AFTER_ORDINAL),
+    (WordClass::BeforeCardinal, BEFORE_CARDINAL),
+    (WordClass::BeforeLetter, BEFORE_LETTER),
+    (WordClass::Determiner, DETERMINERS),
+    (WordClass::TimeQualifier, TIME_QUALIFIERS),
+    (WordClass::NameParticle, NAME_PARTICLES),
+    (WordClass::SpeechVerb, SPEECH_VERBS),
+    (WordClass::ExclamatoryName, EXCLAMATORY_NAMES),
+    (WordClass::German, GERMAN),
+    (WordClass::English, ENGLISH),
 ];
 
-const OPEN: &str = "\
+const NON_FINAL: &str = "\
      a.k.a Abg abzgl Adm ahd allg amerik approx arab ausschl b.w bayer Bearb bearb bes betr \
      bezgl Bgm brit bzgl bzw ca Cand Capt cf chin Cmdr Col Cpl Cpt D.h d.h d.i dent Det Dipl \
      Doz Dr Dt dt dän e.g e.v ehem einschl engl entspr erm erw esp europ ev eventl evtl Ew \
@@ -111,7 +113,7 @@ const OPEN: &str = "\
      verh verw vet vgl viz vorm Vors vs Westf wg wiss Wm wtl wöch z Z.B z.B z.Hd z.Hdn zit \
      zuz zw zzgl öff Öst österr überarb Übers übers";
 
-const EITHER: &str = "\
+const AMBIGUOUS: &str = "\
      a.a.O a.D a.M a.Rh a.S abds Abk Abt al Ala Anl Anm Apr Ariz Assn Aufl Aug Ausg Ave \
      B.A B.Sc Bem Bez Bhf Bio Blvd Bros Calif Chr Co Colo Conn Corp d.Gr d.J d.M d.O d.Ä Dec \
      Del Dept Dez Diss Dr.h.c Dtzd e.G e.V ed eds Einw EL Esq Essl est Fax Feb Febr Fla Ga \
@@ -122,14 +124,14 @@ const EITHER: &str = "\
      Sep Sept Sq Sr sr Stck Std Stdn Stk Str Teel Tel Tenn Tex TL transl Tsd u.a u.v.a \
      v.H v.T Va Verl Verz Wash Whg Wis z.T z.Z z.Zt Zi Zs Zschr Ztg Ztr zzt";
 
-const CLOSING: &str = "\
+const FINAL: &str = "\
      dgl etc f ff ft gal hr hrs kph lb lbs m.p.h mi mins mph n.Chr o.Ä o.ä oz r.p.m secs \
      u.a.m u.dergl u.dgl u.s.f u.s.w u.v.a.m u.v.m u.Ä u.ä usf usw v.Chr yd yds";
 
-const CLOCK: &str = "\
+const CLOCK_TIME: &str = "\
      A.M a.m P.M p.m";
 
-const COUNTED: &str = "\
+const BEFORE_NUMBER: &str = "\
      Abb Abs Abschn Aktennr Anh App app Apt Art Aufg Az Bd Bde Beil Bl Bldg Bsp BT-Drs Buchst \
      Ch ch Chap chap Di Do Drs Eq eq Eqs eqs Erwgr Ex ex Fig fig Figs Fl Fn fn Fri Gl H \
      Hausnr Hft Joh Kap Kennz Kor Lekt Lit lit Lk Mi Mk Mo Mon No no Nos nos Num num Op op p \
@@ -137,7 +139,7 @@ const COUNTED: &str = "\
      Sec sec Sect sect So Sp Sun Tab Taf Teilbd Telefonnr Thu Thur Thurs Tit Tue Tues Tz \
      Unterabs V v Var Ver ver Vers Versn Vol vol Vols Wed Z Ziff Zl Üb";
 
-const STARTERS: &str = "\
+const SENTENCE_STARTERS: &str = "\
      A Ab Aber According After Alle Allerdings Alles Als Also Although Am Among An And \
      Angesichts Anhand Another Ans Anstatt Anyone Anything Are As At Auch Auf Aufgrund Aufs \
      Aus Außerdem Außerhalb Bald Because Before Bei Beide Beiden Beim Besonders Between Bevor \
@@ -173,7 +175,7 @@ const STARTERS: &str = "\
      Worin Would Wovon Wozu Wurde Wurden Während Yesterday Yet You Zu Zudem Zuerst Zugleich \
      Zuletzt Zum Zunächst Zur Zuvor Zwar Zwischen Über Überdies Übrigens";
 
-const ORDERED: &str = "\
+const AFTER_ORDINAL: &str = "\
      Advent Amtszeit April Auflage August Bezirk Bundesliga Dezember Drittel Etage Etappe \
      Feber Februar Folge Gang Geburtstag Generation Grad Grades Halbjahr Halbjahres Halbzeit \
      Instanz Jahr Jahrestag Jahrgang Jahrgangs Jahrhundert Jahrhunderte Jahrhunderts \
@@ -184,7 +186,7 @@ const ORDERED: &str = "\
      Stunde Tag Teil Todestag Untergeschoss Viertel Weltkrieg Weltkrieges Weltkriegs Woche \
      Zivilsenat";
 
-const COUNTERS: &str = "\
+const BEFORE_CARDINAL: &str = "\
      Abbildung Absatz Abschnitt Akt Android Anlage Artikel auf Aufgabe Ausgabe Band Bild \
      Block Etage etwa Faktor fast Folge Formel Frage gegen gleich Gleichung Gleis Gruppe \
      Größe Halle Haus Hausnummer Heft insgesamt Kanal Kapitel Klasse knapp Lektion Level \
@@ -192,7 +194,7 @@ const COUNTERS: &str = "\
      Position Punkt Rang Raum rund Saal Schritt Seite Spalte Staffel Steuerklasse Stock Stufe \
      Szene Tabelle Teil Tor um unter Variante Version Windows Zeile Ziffer Zimmer über Übung";
 
-const LETTERED: &str = "\
+const BEFORE_LETTER: &str = "\
      Anhang Anlage Appendix Block Buchstabe Buchstaben Category Class Exhibit Faktor Form \
      Gate Grade Group Gruppe Halle Haus Hepatitis Kategorie Klasse Level Liga Modell Note \
      Option Part Phase Plan Programmiersprache Punkt Schedule Serie Sprache Stufe Teil \
@@ -204,21 +206,21 @@ const DETERMINERS: &str = "\
      ihren ihrer Im im jede jedem jeden jeder mein meinem meinen seine seinem seinen seiner \
      unser unsere unserem unseren Vom vom Zum zum Zur zur";
 
-const CLOCKED: &str = "\
+const TIME_QUALIFIERS: &str = "\
      Apr April Atlantic Aug August BST CDT Central CEST CET CST CT Dec December Eastern EDT \
      EST ET Feb February Fri Friday GMT Greenwich Jan January Jul July Jun June Mar March May \
      MDT Mon Monday Mountain MST MT Nov November Oct October Pacific PDT PST PT Sat Saturday \
      Sep Sept September Sun Sunday Thu Thurs Thursday Tue Tues Tuesday UTC Wed Wednesday";
 
-const PARTICLES: &str = "\
+const NAME_PARTICLES: &str = "\
      Da De Del Della Den Dos Du La Le Van Vom Von Zu Zum Zur";
 
-const SPEECH: &str = "\
+const SPEECH_VERBS: &str = "\
      added answered asked asks called cried demanded exclaimed insisted joked laughed \
      muttered recalled replied said says screamed shouted told warned whispered wondered \
      wrote yelled";
 
-const EXCLAIMED: &str = "\
+const EXCLAMATORY_NAMES: &str = "\
      Jeopardy Joomla Yahoo";
 
 const GERMAN: &str = "\
@@ -236,15 +238,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_abbreviation_has_one_meaning() {
-        let count =
-            |kinds: u16| Kind::ABBREVIATIONS.iter().filter(|kind| kinds & kind.bit() != 0).count();
-        for (word, kinds) in KINDS.iter() {
-            assert!(count(*kinds) <= 1, "{word}");
+    fn a_word_has_at_most_one_abbreviation_class() {
+        let count = |classes: u16| {
+            WordClass::ABBREVIATIONS.iter().filter(|class| classes & class.bit() != 0).count()
+        };
+        for (word, classes) in CLASSES.iter() {
+            assert!(count(*classes) <= 1, "{word}");
         }
-        let listed = LISTS.iter().map(|(kind, words)| (kind, words.split_whitespace()));
-        for (kind, mut words) in listed {
-            assert!(words.all(|word| kind.has(word)), "{kind:?}");
+        let listed = LISTS.iter().map(|(class, words)| (class, words.split_whitespace()));
+        for (class, mut words) in listed {
+            assert!(words.all(|word| class.contains(word)), "{class:?}");
         }
     }
 }

@@ -1,17 +1,17 @@
-//! Classes of characters that the sentence rules speak of.
+//! Character classes of the sentence rules.
 
-/// A character that can end a sentence.
-pub(super) fn is_stop(c: char) -> bool {
+/// Whether `c` is a sentence terminator such as `.`, `!`, `?` or `…`.
+pub(super) fn is_terminator(c: char) -> bool {
     matches!(c, '.' | '!' | '?' | '…' | '‼' | '⁇' | '⁈' | '⁉' | '؟' | '۔' | '։' | '।' | '॥')
-        || is_wide_stop(c)
+        || is_wide_terminator(c)
 }
 
-/// A stop of a script that puts no space after it.
-pub(super) fn is_wide_stop(c: char) -> bool {
+/// Whether `c` is a full-width terminator, which no space follows.
+pub(super) fn is_wide_terminator(c: char) -> bool {
     matches!(c, '。' | '！' | '？' | '．' | '｡')
 }
 
-/// A quotation mark; which ones open and which close differs between languages.
+/// Whether `c` is a quotation mark, opening or closing: the two differ between languages.
 pub(super) fn is_quote(c: char) -> bool {
     matches!(
         c,
@@ -35,32 +35,32 @@ pub(super) fn is_quote(c: char) -> bool {
     )
 }
 
-/// Can stand before the first word of a sentence.
+/// Whether `c` may precede the first word of a sentence.
 pub(super) fn is_opener(c: char) -> bool {
     is_quote(c) || matches!(c, '(' | '[' | '{' | '（' | '¿' | '¡') || is_emphasis(c)
 }
 
-/// Can stand after the stop and still belong to the sentence.
+/// Whether `c` may follow the terminator and still belong to the sentence.
 pub(super) fn is_closer(c: char) -> bool {
     is_quote(c) || matches!(c, ')' | ']' | '}' | '）') || is_emphasis(c) || is_superscript(c)
 }
 
-/// A mark that Markdown puts around words.
+/// Whether `c` is a Markdown emphasis or code mark.
 fn is_emphasis(c: char) -> bool {
     matches!(c, '*' | '_' | '~' | '`')
 }
 
-/// The digit of a footnote.
+/// Whether `c` is a superscript digit of a footnote reference.
 fn is_superscript(c: char) -> bool {
     matches!(c, '¹' | '²' | '³' | '⁰' | '⁴'..='⁹')
 }
 
-/// A dash, or a hyphen used as one.
+/// Whether `c` is a dash, or a hyphen used as one.
 pub(super) fn is_dash(c: char) -> bool {
     matches!(c, '-' | '–' | '—' | '―')
 }
 
-/// A pictograph or a part of one.
+/// Whether `c` is an emoji or part of an emoji sequence.
 pub(super) fn is_emoji(c: char) -> bool {
     matches!(
         c,
@@ -69,7 +69,7 @@ pub(super) fn is_emoji(c: char) -> bool {
     )
 }
 
-/// Stands for a word at the start of a sentence.
+/// Whether `c` can stand for the first word of a sentence.
 pub(super) fn is_symbol(c: char) -> bool {
     matches!(c, '§' | '$' | '€' | '£' | '¥' | '#' | '@' | '°') || is_emoji(c)
 }

@@ -1,15 +1,17 @@
-//! Where a sentence that is over the budget is cut: between clauses, words, and at last graphemes.
+//! Splits a sentence over the token budget: between clauses, then words, then graphemes.
 
 use std::ops::Range;
 
-use super::atom::Cut;
-use super::unicode::{is_boundary, is_space, nearest_boundary, trim, word_starts};
+use super::breakpoint::Breakpoint;
+use super::unicode::{
+    is_grapheme_boundary, is_space, nearest_grapheme_boundary, trim, word_starts,
+};
 
-/// How far from the middle of a text without spaces a word boundary is looked for, in bytes.
-const REACH: usize = 128;
+/// Distance from the middle, in bytes, within which a word boundary is sought in text without spaces.
+const WORD_SEARCH_RADIUS: usize = 128;
 
-/// The clauses of `range`, trimmed: cut after commas, semicolons, colons and line
-/// breaks, and before dashes and conjunctions.
+/// Splits `range` into trimmed clauses: after commas, semicolons, colons and line breaks, and
+/// before dashes and conjunctions.
 pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     let mut clauses = Vec::new();
     let mut start = range.start;
@@ -19,18 +21,18 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
         if is_space(c)
             && !is_space(last)
             && begins_clause(last, c, &text[at..range.end])
-            && is_boundary(text, at)
+            && is_grapheme_boundary(text, at)
         {
-            clauses.extend(filled(trim(text, start..at)));
+            clauses.extend(non_empty(trim(text, start..at)));
             start = at;
         }
         last = c;
     }
-    clauses.extend(filled(trim(text, start..range.end)));
+    clauses.extend(non_empty(trim(text, start..range.end)));
     clauses
 }
 
-/// Whether a clause begins in `rest`, which begins with the white space `space` after `last`.
+/// Whether a clause begins after the white space `space` that starts `rest` and follows `last`.
 fn begins_clause(last: char, space: char, rest: &str) -> bool {
     let window = &rest[..rest.floor_char_boundary(16)];
     let next = window.trim_start_matches(is_space);
@@ -41,29 +43,37 @@ fn begins_clause(last: char, space: char, rest: &str) -> bool {
         || matches!(word, Some("und" | "oder" | "aber" | "sondern" | "and" | "or" | "but"))
 }
 
-/// Cuts `range` in two near its middle: between words, or inside of a word only if
-/// `hard`. Says which of the two it was.
-pub(super) fn halves(
-    text: &str,
-    range: &Range<usize>,
-    hard: bool,
-) -> Option<([Range<usize>; 2], Cut)> {
-    let middle = text.floor_char_boundary(range.start + range.len() / 2);
-    let word = nearest_space(text, range, middle).or_else(|| nearest_word(text, range, middle));
-    let grapheme = || nearest_boundary(text, range, middle).filter(|_| hard);
-    let (at, cut) = match word {
-        Some(at) => (at, Cut::Word),
-        None => (grapheme()?, Cut::Grapheme),
-    };
-    Some(([trim(text, range.start..at), trim(text, at..range.end)], cut))
+/// A range split in two.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Halves {
+    pub(super) left: Range<usize>,
+    pub(super) right: Range<usize>,
+    /// Whether the split is between words or inside one.
+    pub(super) breakpoint: Breakpoint,
 }
 
-/// The white space inside of `range` that is nearest to `middle`.
+/// Splits `range` near its middle: between words, or inside a word only if `split_words`.
+pub(super) fn halves(text: &str, range: &Range<usize>, split_words: bool) -> Option<Halves> {
+    let middle = text.floor_char_boundary(range.start + range.len() / 2);
+    let word = nearest_space(text, range, middle).or_else(|| nearest_word(text, range, middle));
+    let (at, breakpoint) = match word {
+        Some(at) => (at, Breakpoint::Word),
+        None if split_words => {
+            (nearest_grapheme_boundary(text, range, middle)?, Breakpoint::Grapheme)
+        }
+        None => return None,
+    };
+    let left = trim(text, range.start..at);
+    let right = trim(text, at..range.end);
+    Some(Halves { left, right, breakpoint })
+}
+
+/// Returns the white space inside `range` nearest to `middle`.
 fn nearest_space(text: &str, range: &Range<usize>, middle: usize) -> Option<usize> {
     let before = text[range.start..middle].rfind(is_space).map(|len| range.start + len);
     let after = text[middle..range.end].find(is_space).map(|len| middle + len);
     let inside = |at: &usize| {
-        is_boundary(text, *at)
+        is_grapheme_boundary(text, *at)
             && !text[range.start..*at].trim_start_matches(is_space).is_empty()
             && !text[*at..range.end].trim_end_matches(is_space).is_empty()
     };
@@ -71,15 +81,15 @@ fn nearest_space(text: &str, range: &Range<usize>, middle: usize) -> Option<usiz
     nearest.min_by_key(|at| at.abs_diff(middle))
 }
 
-/// The start of a word inside of `range` that is nearest to `middle` and not far from it.
+/// Returns the word start inside `range` nearest to `middle`, within [`WORD_SEARCH_RADIUS`].
 fn nearest_word(text: &str, range: &Range<usize>, middle: usize) -> Option<usize> {
-    let start = text.ceil_char_boundary(middle.saturating_sub(REACH)).max(range.start);
-    let end = text.floor_char_boundary(middle + REACH).min(range.end);
+    let start = text.ceil_char_boundary(middle.saturating_sub(WORD_SEARCH_RADIUS)).max(range.start);
+    let end = text.floor_char_boundary(middle + WORD_SEARCH_RADIUS).min(range.end);
     let starts = word_starts(&text[start..end]).filter(|at| *at > 0).map(|at| start + at);
-    starts.filter(|at| is_boundary(text, *at)).min_by_key(|at| at.abs_diff(middle))
+    starts.filter(|at| is_grapheme_boundary(text, *at)).min_by_key(|at| at.abs_diff(middle))
 }
 
-fn filled(range: Range<usize>) -> Option<Range<usize>> {
+fn non_empty(range: Range<usize>) -> Option<Range<usize>> {
     Some(range).filter(|range| !range.is_empty())
 }
 
@@ -88,7 +98,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clauses_end_at_their_marks() {
+    fn clauses_end_at_punctuation_and_conjunctions() {
         let text = "Er kam, sah 1,5 Siege; sie – klug – blieb und las: Rat.";
         let cut: Vec<_> =
             clauses(text, 0..text.len()).into_iter().map(|range| &text[range]).collect();
@@ -99,11 +109,13 @@ mod tests {
     }
 
     #[test]
-    fn words_are_cut_only_if_they_must_be() {
+    fn a_word_is_split_only_if_allowed() {
         let text = "Donaudampfschiff";
         assert_eq!(halves(text, &(0..16), false), None);
-        assert_eq!(halves(text, &(0..16), true), Some(([0..8, 8..16], Cut::Grapheme)));
-        assert_eq!(halves("ein Haus", &(0..8), true), Some(([0..3, 4..8], Cut::Word)));
+        let inside = Halves { left: 0..8, right: 8..16, breakpoint: Breakpoint::Grapheme };
+        assert_eq!(halves(text, &(0..16), true), Some(inside));
+        let between = Halves { left: 0..3, right: 4..8, breakpoint: Breakpoint::Word };
+        assert_eq!(halves("ein Haus", &(0..8), true), Some(between));
         let family = "👩‍👩‍👧";
         assert_eq!(halves(family, &(0..family.len()), true), None);
     }
