@@ -79,7 +79,7 @@ fn clusters_tighter_than_codes() {
     let all = clustered(11, 64, 20, 503, 0.002);
     let (indexed, held_out): (Vec<_>, Vec<_>) = (0..all.len()).partition(|row| row % 503 < 500);
     let (hnsw, exact, vectors) = both(all.select(&indexed));
-    assert!(!hnsw.verify().by_codes);
+    assert!(!hnsw.verify().quantized);
     assert_all_find_themselves(&hnsw, &vectors, 16);
     let recall = ann_recall_at_10(&hnsw, &exact, &all.select(&held_out), 128);
     assert!(recall >= 0.99, "recall@10 {recall}");

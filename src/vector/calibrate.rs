@@ -7,7 +7,7 @@ use serde::Serialize;
 use tracing::instrument;
 
 use super::{
-    beam::LEAST_EF,
+    beam::MIN_EF,
     wilson::{as_f64, lower_bound, queries_needed},
 };
 use crate::{
@@ -264,16 +264,16 @@ pub(super) fn asked_route(params: &SearchParams, own: Option<&Calibration>) -> R
 
 /// The largest measured, unless many neighbors are wanted: beyond it comparing all vectors
 /// is seldom slower.
-const LARGEST_EF: usize = 4_096;
+const MAX_EF: usize = 4_096;
 /// The largest measured is at least this many times the number of neighbors.
 const EF_PER_NEIGHBOR: usize = 4;
 
 /// The `ef_search` to measure: each about √2 times the one before, ending with one that
 /// covers all rows, if they are so few.
 fn ladder(k: usize, rows: usize) -> impl Iterator<Item = usize> {
-    let largest = LARGEST_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(LEAST_EF));
+    let largest = MAX_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(MIN_EF));
     let root_two = |ef: &usize| ef.checked_mul(17).map(|product| product / 12);
-    let steps = std::iter::successors(Some(LEAST_EF), root_two);
+    let steps = std::iter::successors(Some(MIN_EF), root_two);
     steps.take_while(move |ef| *ef < largest).chain(std::iter::once(largest))
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::{
     Neighbors, ScanReason, SearchEffort, SearchParams, VectorIndex, checked, persist::stored_rows,
-    quantized::Codes, row_count, scan::Scan,
+    quantized::Quantized, row_count, scan::Scan,
 };
 use crate::{
     Result, Vectors,
@@ -33,7 +33,7 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ExactIndex {
     vectors: Arc<Vectors>,
-    pub(super) codes: Arc<Codes>,
+    pub(super) codes: Arc<Quantized>,
     rows: u32,
 }
 
@@ -45,14 +45,14 @@ impl ExactIndex {
     /// [`Error::TooLarge`](crate::Error::TooLarge) over 2^31 vectors, or 2^16 dimensions.
     pub fn new(vectors: Arc<Vectors>) -> Result<Self> {
         let rows = row_count(&vectors)?;
-        let codes = Codes::of(vectors.dim(), vectors.len(), |row| vectors.row(row));
+        let codes = Quantized::of(vectors.dim(), vectors.len(), |row| vectors.row(row));
         Ok(Self { vectors, codes: Arc::new(codes), rows })
     }
 
     /// The index of `vectors` by their codes in `sections`.
     pub(super) fn open(sections: &Sections, vectors: Arc<Vectors>) -> Result<Self, DecodeError> {
         let rows = stored_rows(&vectors)?;
-        let codes = Codes::open(vectors.dim(), vectors.len(), sections)?;
+        let codes = Quantized::open(vectors.dim(), vectors.len(), sections)?;
         Ok(Self { vectors, codes: Arc::new(codes), rows })
     }
 }

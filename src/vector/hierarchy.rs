@@ -5,7 +5,7 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 use super::{
     HnswParams,
     adjacency::Links,
-    graph::{Layer, Upper},
+    graph::{Layer, UpperLayers},
     space::Space,
 };
 use crate::{Result, work::WorkMonitor};
@@ -25,7 +25,7 @@ impl<S: Space> Distance<u32> for PointDistance<'_, S> {
 const MAX_LAYERS: usize = 16;
 
 /// Progress is told after so many points.
-const TOLD_EVERY: u32 = 256;
+const PROGRESS_INTERVAL: u32 = 256;
 
 /// The graph over the points below `sample`, every layer of it an upper layer.
 ///
@@ -36,17 +36,17 @@ pub(super) fn over_sample<S: Space>(
     sample: u32,
     params: HnswParams,
     watch: WorkMonitor,
-) -> Result<Upper> {
+) -> Result<UpperLayers> {
     let (points, ef) = (sample as usize, params.ef_construction.min(sample as usize));
     let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance(space));
     for point in 0..sample {
         watch.check()?;
         hnsw.insert_slice((&[point], point as usize));
-        if point % TOLD_EVERY == 0 {
+        if point % PROGRESS_INTERVAL == 0 {
             watch.linked(point as usize, space.len() as usize);
         }
     }
-    Ok(Upper::of(&frozen(&hnsw)))
+    Ok(UpperLayers::of(&frozen(&hnsw)))
 }
 
 /// Copies the layers out of `hnsw`.

@@ -20,14 +20,14 @@ use crate::format::{
 /// there are, and of vectors that are close the errors nearly cancel. With the dot product
 /// alone, rows whose codes happen to be long would seem close to everything.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Codes {
+pub(super) struct Quantized {
     shape: Shape,
     /// Codes plus 128, row after row.
     blocks: Column<Block<u8>>,
     /// 1 / norm of the codes of every row.
     inverse_norms: Column<f32>,
     /// Distance of every vector from the direction of its codes.
-    chords: Column<f32>,
+    quantization_errors: Column<f32>,
 }
 
 /// What codes of vectors of one dimension have in common.
@@ -57,33 +57,34 @@ impl Shape {
 
 /// Codes, for reading.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CodesView<'a> {
+pub(super) struct QuantizedView<'a> {
     shape: Shape,
     blocks: &'a [Block<u8>],
     inverse_norms: &'a [f32],
-    chords: &'a [f32],
+    quantization_errors: &'a [f32],
 }
 
 /// A query in eight bits a value.
 #[derive(Debug, Default)]
-pub(super) struct CodeQuery {
+pub(super) struct QuantizedQuery {
     blocks: Vec<Block<i8>>,
     /// What the 128 that is added to every code of a row adds to a dot product.
     bias: i32,
     inverse_norm: f32,
-    chord: f32,
+    quantization_error: f32,
 }
 
-impl Codes {
+impl Quantized {
     /// The codes of the unit vectors `row(0)` to `row(len - 1)`, of dimension `dim`.
     pub(super) fn of<'a>(dim: usize, len: usize, row: impl Fn(usize) -> &'a [f32] + Sync) -> Self {
         let shape = Shape::of(dim);
         let mut blocks = vec![Block([0; BLOCK]); len * shape.width];
         let rows = blocks.par_chunks_mut(shape.width).enumerate();
-        let (inverse_norms, chords): (Vec<f32>, Vec<f32>) =
+        let (inverse_norms, quantization_errors): (Vec<f32>, Vec<f32>) =
             rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
-        let (inverse_norms, chords) = (inverse_norms.into(), chords.into());
-        Self { shape, blocks: blocks.into(), inverse_norms, chords }
+        let (inverse_norms, quantization_errors) =
+            (inverse_norms.into(), quantization_errors.into());
+        Self { shape, blocks: blocks.into(), inverse_norms, quantization_errors }
     }
 
     /// The codes at `rows`, in that order.
@@ -95,7 +96,7 @@ impl Codes {
             shape: self.shape,
             blocks: blocks.collect(),
             inverse_norms: at(codes.inverse_norms),
-            chords: at(codes.chords),
+            quantization_errors: at(codes.quantization_errors),
         }
     }
 
@@ -107,12 +108,14 @@ impl Codes {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.blocks) + size_of_val(&*self.inverse_norms) + size_of_val(&*self.chords)
+        size_of_val(&*self.blocks)
+            + size_of_val(&*self.inverse_norms)
+            + size_of_val(&*self.quantization_errors)
     }
 
-    pub(super) fn view(&self) -> CodesView<'_> {
-        let Self { shape, blocks, inverse_norms, chords } = self;
-        CodesView { shape: *shape, blocks, inverse_norms, chords }
+    pub(super) fn view(&self) -> QuantizedView<'_> {
+        let Self { shape, blocks, inverse_norms, quantization_errors } = self;
+        QuantizedView { shape: *shape, blocks, inverse_norms, quantization_errors }
     }
 
     /// What is stored of the codes.
@@ -120,7 +123,7 @@ impl Codes {
         [
             (Tag::Codes, self.blocks.as_bytes()),
             (Tag::CodeNorms, self.inverse_norms.as_bytes()),
-            (Tag::CodeChords, self.chords.as_bytes()),
+            (Tag::CodeChords, self.quantization_errors.as_bytes()),
         ]
     }
 
@@ -130,11 +133,11 @@ impl Codes {
             shape: Shape::of(dim),
             blocks: sections.array(Tag::Codes)?,
             inverse_norms: sections.array(Tag::CodeNorms)?,
-            chords: sections.array(Tag::CodeChords)?,
+            quantization_errors: sections.array(Tag::CodeChords)?,
         };
         let fits = len.checked_mul(codes.shape.width) == Some(codes.blocks.len())
             && codes.inverse_norms.len() == len
-            && codes.chords.len() == len;
+            && codes.quantization_errors.len() == len;
         require(fits, "it has codes of another number of vectors")?;
         Ok(codes)
     }
@@ -142,26 +145,26 @@ impl Codes {
     /// Looks at the numbers that codes are measured by; any bytes are codes.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
         let measures = |values: &[f32]| values.iter().all(|x| x.is_finite() && *x >= 0.0);
-        let fits = measures(&self.inverse_norms) && measures(&self.chords);
+        let fits = measures(&self.inverse_norms) && measures(&self.quantization_errors);
         require(fits, "the measure of a code is not a number from 0 up")
     }
 }
 
-impl<'a> CodesView<'a> {
+impl<'a> QuantizedView<'a> {
     /// How far the similarity of `query` and `row` can be from that of their codes.
     ///
     /// By the triangle inequality, `|q·x - q'·x'| <= |q - q'| + |x - x'|`, where `q'` and
     /// `x'` are the unit vectors that the codes stand for. Sums of `f32` are off by at most
     /// as many roundings as they have terms.
-    pub(super) fn error(&self, query: &CodeQuery, row: u32) -> f32 {
-        query.chord + self.chords[row as usize] + self.shape.rounding
+    pub(super) fn error(&self, query: &QuantizedQuery, row: u32) -> f32 {
+        query.quantization_error + self.quantization_errors[row as usize] + self.shape.rounding
     }
 
     /// Whether codes tell near rows apart, judged by a random sample, the rows below `sample`.
     ///
     /// A row of the sample has its nearest neighbor there about as far as its `len / sample`-th
     /// among all: so many rows within a few rounding errors of each other would be in no order.
-    pub(super) fn tell_apart(&self, sample: u32) -> bool {
+    pub(super) fn is_discriminative(&self, sample: u32) -> bool {
         let all: Vec<u32> = (0..sample).collect();
         let probes = &all[..all.len().min(PROBES)];
         let is_lost = |probe: &&u32| {
@@ -170,7 +173,7 @@ impl<'a> CodesView<'a> {
             similarities[**probe as usize] = -1.0;
             let nearest = similarities.iter().fold(-1.0_f32, |max, one| max.max(*one));
             let distance = (2.0 - 2.0 * nearest).max(0.0).sqrt();
-            distance < COARSE * self.chords[**probe as usize]
+            distance < COARSE * self.quantization_errors[**probe as usize]
         };
         let lost = probes.par_iter().filter(is_lost).count();
         lost * LOST_SHARE <= probes.len()
@@ -182,24 +185,25 @@ impl<'a> CodesView<'a> {
     }
 }
 
-impl Space for CodesView<'_> {
-    type Query = CodeQuery;
+impl Space for QuantizedView<'_> {
+    type Query = QuantizedQuery;
 
     fn len(&self) -> u32 {
         to_row(self.inverse_norms.len())
     }
 
-    fn query(&self, unit: &[f32]) -> CodeQuery {
+    fn query(&self, unit: &[f32]) -> QuantizedQuery {
         let mut row = vec![Block([0; BLOCK]); self.shape.width];
-        let (inverse_norm, chord) = encode(unit, &mut row);
-        let mut query = CodeQuery { inverse_norm, chord, ..CodeQuery::default() };
+        let (inverse_norm, quantization_error) = encode(unit, &mut row);
+        let mut query =
+            QuantizedQuery { inverse_norm, quantization_error, ..QuantizedQuery::default() };
         query.load(&row);
         query
     }
 
-    fn load(&self, point: u32, query: &mut CodeQuery) {
+    fn load(&self, point: u32, query: &mut QuantizedQuery) {
         query.inverse_norm = self.inverse_norms[point as usize];
-        query.chord = self.chords[point as usize];
+        query.quantization_error = self.quantization_errors[point as usize];
         query.load(self.row(point));
     }
 
@@ -208,12 +212,12 @@ impl Space for CodesView<'_> {
         kernel::prefetch(&self.inverse_norms[point as usize..][..1]);
     }
 
-    fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
+    fn likely_error(&self, query: &QuantizedQuery, point: u32) -> f32 {
         let Shape { likely, rounding, .. } = self.shape;
-        likely * (query.chord + self.chords[point as usize]) + rounding
+        likely * (query.quantization_error + self.quantization_errors[point as usize]) + rounding
     }
 
-    fn similarities(&self, query: &CodeQuery, points: &[u32], similarities: &mut Vec<f32>) {
+    fn similarities(&self, query: &QuantizedQuery, points: &[u32], similarities: &mut Vec<f32>) {
         similarities.clear();
         let mut dots = [0; BLOCK];
         for points in points.chunks(dots.len()) {
@@ -235,7 +239,7 @@ const LOST_SHARE: usize = 16;
 /// Distances below this many rounding errors are in no order.
 const COARSE: f32 = 4.0;
 
-impl CodeQuery {
+impl QuantizedQuery {
     /// Takes over the codes of `row`.
     fn load(&mut self, row: &[Block<u8>]) {
         self.blocks.resize(row.len(), Block([0; BLOCK]));

@@ -2,7 +2,7 @@
 //! if its code leaves it a chance.
 
 use super::{
-    IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, quantized::CodesView,
+    IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, quantized::QuantizedView,
     space::Space, top_k::TopK,
 };
 use crate::{Neighbor, Result, Vectors};
@@ -10,19 +10,19 @@ use crate::{Neighbor, Result, Vectors};
 /// What is scanned: row `i` of `vectors` has code `code_of(i)`.
 pub(super) struct Scan<'a, F> {
     pub(super) vectors: &'a Vectors,
-    pub(super) codes: CodesView<'a>,
+    pub(super) codes: QuantizedView<'a>,
     pub(super) code_of: F,
     pub(super) rows: u32,
 }
 
 /// Rows compared between two looks at the clock; their codes stay in the cache.
-const ROWS_PER_LOOK: usize = 1024;
+const ROWS_PER_CHECK: usize = 1024;
 
 impl<F: Fn(u32) -> u32> Scan<'_, F> {
     /// The neighbors of the unit vector `query` that a comparison of all in full precision
     /// would give, bit for bit.
     ///
-    /// A code tells a similarity up to [`CodesView::error`]: rows whose upper bound is below the
+    /// A code tells a similarity up to [`QuantizedView::error`]: rows whose upper bound is below the
     /// k-th best lower bound cannot be among the `k` closest. The others are compared in
     /// full, the most promising first, until none can be.
     ///
@@ -35,18 +35,18 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
         params: &SearchParams,
         reason: ScanReason,
     ) -> Result<Neighbors> {
-        let mut hopefuls = ScanCandidates::new(params.k);
+        let mut candidates = ScanCandidates::new(params.k);
         let complete = match params.allowed {
             Some(allowed) => {
                 let rows = allowed.iter().take_while(|row| *row < self.rows);
-                self.compare(query, rows, params, &mut hopefuls)
+                self.compare(query, rows, params, &mut candidates)
             }
-            None => self.compare(query, 0..self.rows, params, &mut hopefuls),
+            None => self.compare(query, 0..self.rows, params, &mut candidates),
         };
-        let compared = hopefuls.compared;
+        let compared = candidates.compared;
         let mut closest = TopK::new(params.k);
         let mut reranked = 0;
-        for Hopeful { most, row } in hopefuls.best_first() {
+        for ScanCandidate { most, row } in candidates.best_first() {
             if most < closest.floor() {
                 break;
             }
@@ -66,39 +66,39 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
         query: &[f32],
         mut rows: impl Iterator<Item = u32>,
         params: &SearchParams,
-        hopefuls: &mut ScanCandidates,
+        candidates: &mut ScanCandidates,
     ) -> bool {
         let query = self.codes.query(query);
-        let mut block = Vec::with_capacity(ROWS_PER_LOOK);
-        let (mut points, mut similarities) = (block.clone(), Vec::with_capacity(ROWS_PER_LOOK));
+        let mut block = Vec::with_capacity(ROWS_PER_CHECK);
+        let (mut points, mut similarities) = (block.clone(), Vec::with_capacity(ROWS_PER_CHECK));
         loop {
             block.clear();
-            block.extend(rows.by_ref().take(ROWS_PER_LOOK));
+            block.extend(rows.by_ref().take(ROWS_PER_CHECK));
             // The first block is always compared, so that there is something to return.
-            if block.is_empty() || hopefuls.compared > 0 && params.ended() {
+            if block.is_empty() || candidates.compared > 0 && params.is_interrupted() {
                 return block.is_empty();
             }
             points.clear();
             points.extend(block.iter().map(|row| (self.code_of)(*row)));
             self.codes.similarities(&query, &points, &mut similarities);
             for ((row, point), similarity) in block.iter().zip(&points).zip(&similarities) {
-                hopefuls.offer(*row, *similarity, self.codes.error(&query, *point));
+                candidates.offer(*row, *similarity, self.codes.error(&query, *point));
             }
-            hopefuls.compared += block.len();
+            candidates.compared += block.len();
         }
     }
 }
 
 /// Rows that may be among the closest.
 struct ScanCandidates {
-    rows: Vec<Hopeful>,
+    rows: Vec<ScanCandidate>,
     /// The best lower bounds: what is surely as close.
     sure: TopK,
     compared: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Hopeful {
+struct ScanCandidate {
     /// The highest similarity that the row may have.
     most: f32,
     row: u32,
@@ -112,13 +112,13 @@ impl ScanCandidates {
     fn offer(&mut self, row: u32, similarity: f32, error: f32) {
         let most = similarity + error;
         if most >= self.sure.floor() {
-            self.rows.push(Hopeful { most, row });
+            self.rows.push(ScanCandidate { most, row });
             self.sure.offer(Neighbor { row, similarity: similarity - error });
         }
     }
 
     /// The rows that have a chance beside all that were offered, best first.
-    fn best_first(mut self) -> Vec<Hopeful> {
+    fn best_first(mut self) -> Vec<ScanCandidate> {
         let floor = self.sure.floor();
         self.rows.retain(|hopeful| hopeful.most >= floor);
         self.rows.sort_unstable_by(|a, b| b.most.total_cmp(&a.most));
@@ -133,7 +133,7 @@ mod tests {
     use super::*;
     use crate::{
         SearchEffort,
-        vector::{closest_first, quantized::Codes},
+        vector::{closest_first, quantized::Quantized},
     };
 
     fn brute(query: &[f32], vectors: &Vectors, params: &SearchParams) -> Vec<Neighbor> {
@@ -169,7 +169,7 @@ mod tests {
             let rows = u32::try_from(vectors.len()).unwrap();
             let mut allowed = RowSet::none(rows);
             (0..rows).step_by(every).for_each(|row| _ = allowed.insert(row));
-            let codes = Codes::of(dim, vectors.len(), |row| vectors.row(row));
+            let codes = Quantized::of(dim, vectors.len(), |row| vectors.row(row));
             let scan = Scan { vectors: &vectors, codes: codes.view(), code_of: |row| row, rows };
             for allowed in [None, Some(&allowed)] {
                 let params = SearchParams { k, effort: SearchEffort::Exact, allowed, ..SearchParams::default() };

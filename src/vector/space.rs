@@ -45,14 +45,14 @@ pub(super) trait Space: Sync {
 
 /// Points that are rows of a matrix, compared in full precision.
 #[derive(Clone, Copy)]
-pub(super) struct Full<'a> {
+pub(super) struct FullPrecision<'a> {
     dim: usize,
     values: &'a [f32],
     /// The row of every point.
     rows: &'a [u32],
 }
 
-impl<'a> Full<'a> {
+impl<'a> FullPrecision<'a> {
     /// The points that are the `rows` of `vectors`.
     pub(super) fn new(vectors: &'a Vectors, rows: &'a [u32]) -> Self {
         Self { dim: vectors.dim(), values: vectors.as_slice(), rows }
@@ -63,7 +63,7 @@ impl<'a> Full<'a> {
     }
 }
 
-impl Space for Full<'_> {
+impl Space for FullPrecision<'_> {
     type Query = Vec<f32>;
 
     fn len(&self) -> u32 {

@@ -136,7 +136,7 @@ fn is_damage(error: &Error) -> bool {
 fn the_cases_are_what_they_are_for() {
     let reports = CASES.iter().filter_map(|case| case.index.graph()).map(HnswIndex::verify);
     let reports: Vec<_> = reports.collect();
-    let seen = reports.iter().map(|one| (one.vectors, one.points, one.by_codes));
+    let seen = reports.iter().map(|one| (one.vectors, one.points, one.quantized));
     let want = [
         (600, 600, true),
         (600, 200, true),
@@ -146,7 +146,7 @@ fn the_cases_are_what_they_are_for() {
         (0, 0, true),
     ];
     assert!(seen.eq(want), "{reports:?}");
-    assert!(reports[0].strays == 0 && reports[3].strays > 0, "{reports:?}");
+    assert!(reports[0].always_compared == 0 && reports[3].always_compared > 0, "{reports:?}");
     let answers = answers(&CASES[1].index, CASES[1].queries());
     let ways = answers.iter().map(|answer| answer.as_ref().unwrap().plan.route);
     let want = [16, 16, 96].map(|ef_search| Route::Graph { ef_search });
@@ -216,13 +216,13 @@ fn shapes_that_no_graph_has_are_refused() {
         assert!(check.contains("`m`"), "{check}");
     }
     let mut layers = record.layers.clone();
-    layers.push(LayerRecord { points: 0, room: 3 });
+    layers.push(LayerRecord { points: 0, max_degree: 3 });
     let refusal = refused(&parts, GraphRecord { layers, ..record.clone() });
     assert_eq!(refusal, DecodeError::Corrupt("a layer has no point"));
 
     for (tag, bytes) in &mut parts {
         let point = match tag {
-            Tag::Links => 4 * record.room as usize,
+            Tag::Links => 4 * record.max_degree as usize,
             Tag::LinkCounts => 2,
             _ => 0,
         };
@@ -258,7 +258,7 @@ proptest! {
     #[test]
     fn records_of_others_end_no_search(
         case in any::<Index>(),
-        (m, room, by_codes) in (0_u32..300, prop_oneof![0_u32..20, any::<u32>()], any::<bool>()),
+        (m, max_degree, quantized) in (0_u32..300, prop_oneof![0_u32..20, any::<u32>()], any::<bool>()),
         layers in prop::collection::vec((prop_oneof![0_u32..700, any::<u32>()], any::<u32>()), 0..3),
         changed in 0_usize..5,
     ) {
@@ -266,16 +266,16 @@ proptest! {
         let record = match (case.index.record(), changed) {
             (IndexRecord::Graph(_), 0) => IndexRecord::Exact,
             (IndexRecord::Graph(old), 1) => IndexRecord::Graph(GraphRecord { m, ..old }),
-            (IndexRecord::Graph(old), 2) => IndexRecord::Graph(GraphRecord { room, ..old }),
-            (IndexRecord::Graph(old), 3) => IndexRecord::Graph(GraphRecord { by_codes, ..old }),
+            (IndexRecord::Graph(old), 2) => IndexRecord::Graph(GraphRecord { max_degree, ..old }),
+            (IndexRecord::Graph(old), 3) => IndexRecord::Graph(GraphRecord { quantized, ..old }),
             (old, _) => {
-                let layers = layers.into_iter().map(|(points, room)| LayerRecord { points, room });
+                let layers = layers.into_iter().map(|(points, max_degree)| LayerRecord { points, max_degree });
                 let layers = layers.collect();
                 match old {
                     IndexRecord::Graph(old) => IndexRecord::Graph(GraphRecord { layers, ..old }),
                     IndexRecord::Exact => {
                         let ef_construction = 200;
-                        let record = GraphRecord { m, ef_construction, by_codes, room, layers };
+                        let record = GraphRecord { m, ef_construction, quantized, max_degree, layers };
                         IndexRecord::Graph(record)
                     }
                 }
@@ -300,7 +300,7 @@ proptest! {
         let in_vectors = place.contains(&at.index(sound.len()));
         let is_padding = opened.sections.check_all() == Err(DecodeError::Corrupt("it is not zero between sections"));
         prop_assert!(in_vectors || is_padding);
-        prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.by_codes));
+        prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.precision == Precision::Quantized));
         let right = answers(&case.index, case.queries());
         for (got, right) in answers(&opened.index, case.queries()).into_iter().zip(right) {
             match got {
