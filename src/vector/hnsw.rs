@@ -9,7 +9,7 @@ use super::{
     Calibration, IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, VectorIndex,
     beam::{Beam, BeamPool, End, MIN_EF, Restriction, Traversal},
     build::link_all,
-    calibrate::asked_route,
+    calibrate::requested_route,
     checked,
     graph::Graph,
     hierarchy::over_sample,
@@ -174,8 +174,8 @@ impl HnswIndex {
     }
 
     /// The `ef` of a graph search, or the reason why a scan costs less.
-    fn choose_ef(&self, asked: Route, params: &SearchParams) -> Result<usize, ScanReason> {
-        let ef_search = match asked {
+    fn choose_ef(&self, requested: Route, params: &SearchParams) -> Result<usize, ScanReason> {
+        let ef_search = match requested {
             Route::Graph { ef_search } => ef_search,
             Route::Scan(reason) => return Err(reason),
         };
@@ -334,8 +334,8 @@ impl VectorIndex for HnswIndex {
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         let query = checked(query, self.dim(), params)?;
-        let asked = asked_route(params, self.calibration.as_ref())?;
-        let ef = match self.choose_ef(asked, params) {
+        let requested = requested_route(params, self.calibration.as_ref())?;
+        let ef = match self.choose_ef(requested, params) {
             Ok(ef) => ef,
             Err(reason) => return self.scan(&query, params, reason),
         };

@@ -45,10 +45,10 @@ fn bits4(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut [f32]) {
     let half = sum.len() / 2;
     match half {
         WIDE.. => {
-            starts(half, WIDE).for_each(|at| bits4_chunks::<CHUNKS>(codes, weighted_rows, sum, at))
+            starts(half, WIDE).for_each(|at| bits4_chunks::<CHUNKS>(codes, weighted_rows, sum, at));
         }
         LANES.. => {
-            starts(half, LANES).for_each(|at| bits4_chunks::<1>(codes, weighted_rows, sum, at))
+            starts(half, LANES).for_each(|at| bits4_chunks::<1>(codes, weighted_rows, sum, at));
         }
         _ => scalar::sum_rows(Packing::Bits4, codes, weighted_rows, sum),
     }
@@ -122,7 +122,7 @@ fn bits8(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut [f32]) {
             chunks.for_each(|at| bits8_chunks::<{ WIDEST / LANES }>(codes, weighted_rows, sum, at));
         }
         LANES.. => {
-            starts(dim, LANES).for_each(|at| bits8_chunks::<1>(codes, weighted_rows, sum, at))
+            starts(dim, LANES).for_each(|at| bits8_chunks::<1>(codes, weighted_rows, sum, at));
         }
         _ => scalar::sum_rows(Packing::Bits8, codes, weighted_rows, sum),
     }
