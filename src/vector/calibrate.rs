@@ -55,12 +55,12 @@ pub struct Calibration {
     /// Number of queries measured.
     pub queries: usize,
     /// Ascending by `ef_search`.
-    steps: Vec<Step>,
+    steps: Vec<MeasuredStep>,
 }
 
 /// Recalls of one `ef_search`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct Step {
+struct MeasuredStep {
     ef_search: usize,
     /// Mean recall@1, recall@2 and so on, up to the least of `ef_search`, the `k` of the calibration
     /// and the number of rows.
@@ -142,7 +142,7 @@ impl Calibration {
             let found = search_all(index, queries, &graph)?;
             let recall = mean_recalls(&found, &truth, k);
             let all_found = k == depth && recall.iter().all(|recall| *recall >= 1.0);
-            steps.push(Step { ef_search, recall });
+            steps.push(MeasuredStep { ef_search, recall });
             // A wider beam finds whatever this one found, so larger steps would pass every test
             // that this step passes.
             if all_found {
@@ -352,7 +352,7 @@ mod tests {
         let steps = recalls
             .iter()
             .zip(1..)
-            .map(|(recall, at)| Step { ef_search: 16 * at, recall: vec![*recall] });
+            .map(|(recall, at)| MeasuredStep { ef_search: 16 * at, recall: vec![*recall] });
         Calibration { k: 1, queries, steps: steps.collect() }
     }
 

@@ -36,7 +36,8 @@ pub(super) fn over_sample<S: Space>(
     params: HnswParams,
     watch: WorkMonitor,
 ) -> Result<UpperLayers> {
-    let (points, ef) = (sample as usize, params.ef_construction.min(sample as usize));
+    let points = sample as usize;
+    let ef = params.ef_construction.min(points);
     let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance(space));
     for point in 0..sample {
         watch.check()?;
@@ -52,14 +53,14 @@ pub(super) fn over_sample<S: Space>(
 fn frozen<S: Space>(hnsw: &Hnsw<u32, PointDistance<S>>) -> Vec<Layer> {
     let points = hnsw.get_point_indexation();
     let top = usize::from(points.get_max_level_observed());
-    let mut lists: Vec<Vec<(u32, Vec<u32>)>> = vec![Vec::new(); top + 1];
+    let mut lists: Vec<Vec<LinkedPoint>> = vec![Vec::new(); top + 1];
     for point in (0..=top).flat_map(|level| points.get_layer_iterator(level)) {
         let level = usize::from(point.get_point_id().0);
         // Links above the level of a point are leftovers of its insertion.
         let layers = point.get_neighborhood_id().into_iter().take(level + 1);
         for (lists, links) in lists.iter_mut().zip(layers) {
-            let targets = links.iter().filter_map(|link| u32::try_from(link.d_id).ok());
-            lists.push((point.get_v()[0], targets.collect()));
+            let targets = links.iter().map(|link| super::to_row(link.d_id)).collect();
+            lists.push(LinkedPoint { point: point.get_v()[0], targets });
         }
     }
     let mut layers: Vec<Layer> = Vec::new();
@@ -70,18 +71,26 @@ fn frozen<S: Space>(hnsw: &Hnsw<u32, PointDistance<S>>) -> Vec<Layer> {
     layers
 }
 
-/// Builds the layer of `lists`: points, ascending, each with its links.
-fn layer(lists: &[(u32, Vec<u32>)], below: Option<&Layer>) -> Layer {
+/// A point of a layer and the points that it links to there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LinkedPoint {
+    point: u32,
+    targets: Vec<u32>,
+}
+
+/// Builds the layer of `lists`, which are ascending by point.
+fn layer(lists: &[LinkedPoint], below: Option<&Layer>) -> Layer {
     let place_in = |points: &[u32], point: &u32| points.binary_search(point).ok();
-    let points: Vec<u32> = lists.iter().map(|(point, _)| *point).collect();
-    let places = |(_, links): &(u32, Vec<u32>)| -> Vec<u32> {
-        links.iter().filter_map(|point| place_in(&points, point)).map(super::to_row).collect()
+    let points: Vec<u32> = lists.iter().map(|list| list.point).collect();
+    let places = |list: &LinkedPoint| -> Vec<u32> {
+        let places = list.targets.iter().filter_map(|target| place_in(&points, target));
+        places.map(super::to_row).collect()
     };
     let links: Vec<Vec<u32>> = lists.iter().map(places).collect();
     let below = match below {
         Some(layer) => {
-            let places = points.iter().filter_map(|point| place_in(&layer.points, point));
-            places.map(super::to_row).collect()
+            let place = |point| place_in(&layer.points, point).expect("layers are nested");
+            points.iter().map(|point| super::to_row(place(point))).collect()
         }
         None => points.clone(),
     };

@@ -241,7 +241,7 @@ impl HnswIndex {
                 return Ok(None);
             }
             let candidates = self.rerank_candidates(&traversal, beam);
-            let Reranked { closest, reranked } = self.rerank(unit, params, &candidates)?;
+            let RerankOutcome { closest, reranked } = self.rerank(unit, params, &candidates)?;
             let complete = end == End::Complete;
             if complete && closest.len() < params.k {
                 return Ok(None);
@@ -284,7 +284,7 @@ impl HnswIndex {
         unit: &[f32],
         params: &SearchParams,
         candidates: &[RerankCandidate],
-    ) -> Result<Reranked> {
+    ) -> Result<RerankOutcome> {
         let points = self.points.view();
         let row_of = |point: u32| points.rows[point as usize] as usize;
         for candidate in candidates.iter().take(params.k) {
@@ -305,7 +305,7 @@ impl HnswIndex {
                 }
             }
         }
-        Ok(Reranked { closest, reranked })
+        Ok(RerankOutcome { closest, reranked })
     }
 }
 
@@ -317,7 +317,7 @@ struct RerankCandidate {
 }
 
 /// Result of comparing candidates in full precision.
-struct Reranked {
+struct RerankOutcome {
     closest: TopK,
     /// Number of points compared.
     reranked: usize,

@@ -12,7 +12,7 @@ mod avx512;
 mod packed_rows;
 mod scalar;
 
-pub(crate) use aligned_block::{BLOCK, Block};
+pub(crate) use aligned_block::{BLOCK, CodeBlock};
 pub(crate) use packed_rows::{Packing, WeightedRow, scale_to_unit, sum_rows};
 
 /// Dot product of `a` and `b`, summed in `f32`.
@@ -37,7 +37,12 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
 /// # Panics
 ///
 /// If a row is not in `codes`, or if the lengths of `dots` and `rows` differ.
-pub(crate) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
+pub(crate) fn code_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
     assert_eq!(rows.len(), dots.len(), "one dot product per row");
     #[cfg(target_arch = "x86_64")]
     {
@@ -62,10 +67,10 @@ const ROWS_AT_ONCE: usize = 4;
 #[inline(always)]
 fn in_fours(
     width: usize,
-    codes: &[Block<u8>],
+    codes: &[CodeBlock<u8>],
     rows: &[u32],
     dots: &mut [i32],
-    four: impl Fn([&[Block<u8>]; ROWS_AT_ONCE]) -> [i32; ROWS_AT_ONCE],
+    four: impl Fn([&[CodeBlock<u8>]; ROWS_AT_ONCE]) -> [i32; ROWS_AT_ONCE],
 ) {
     let row = |row: u32| &codes[row as usize * width..][..width];
     let (fours, rest) = rows.as_chunks::<ROWS_AT_ONCE>();
@@ -122,7 +127,8 @@ mod tests {
         let values: Vec<f32> = (0..600_u16).map(|i| (f32::from(i) * 0.7).sin()).collect();
         for len in 0..260 {
             for offset in 0..9 {
-                let (a, b) = (&values[offset..offset + len], &values[300..300 + len]);
+                let a = &values[offset..offset + len];
+                let b = &values[300..300 + len];
                 assert_near(dot(a, b), a, b);
                 assert_near(scalar::dot(a, b), a, b);
             }
@@ -130,15 +136,15 @@ mod tests {
     }
 
     /// Blocks of `codes`, the last one padded with `filler`.
-    fn blocks<T: Copy>(codes: &[T], filler: T) -> impl Iterator<Item = Block<T>> {
+    fn blocks<T: Copy>(codes: &[T], filler: T) -> impl Iterator<Item = CodeBlock<T>> {
         codes.chunks(BLOCK).map(move |chunk| {
             let mut block = [filler; BLOCK];
             block[..chunk.len()].copy_from_slice(chunk);
-            Block(block)
+            CodeBlock(block)
         })
     }
 
-    type CodeDots = fn(&[Block<i8>], &[Block<u8>], &[u32], &mut [i32]);
+    type CodeDots = fn(&[CodeBlock<i8>], &[CodeBlock<u8>], &[u32], &mut [i32]);
 
     /// The implementations that this processor supports.
     fn implementations() -> Vec<(&'static str, CodeDots)> {
@@ -168,8 +174,8 @@ mod tests {
 
     fn assert_code_dots(query: &[i8], codes: &[Vec<u8>], rows: &[u32]) {
         let want = code_dots_of(query, codes, rows);
-        let query: Vec<Block<i8>> = blocks(query, 0).collect();
-        let codes: Vec<Block<u8>> = codes.iter().flat_map(|row| blocks(row, 128)).collect();
+        let query: Vec<CodeBlock<i8>> = blocks(query, 0).collect();
+        let codes: Vec<CodeBlock<u8>> = codes.iter().flat_map(|row| blocks(row, 128)).collect();
         for (name, code_dots) in implementations() {
             let mut got = vec![7; rows.len()];
             code_dots(&query, &codes, rows, &mut got);
@@ -190,7 +196,8 @@ mod tests {
 
     #[test]
     fn largest_code_sums_are_exact() {
-        let (query, row) = (vec![127_i8; 1 << 16], vec![255_u8; 1 << 16]);
+        let query = vec![127_i8; 1 << 16];
+        let row = vec![255_u8; 1 << 16];
         assert_code_dots(&query, std::slice::from_ref(&row), &[0]);
         assert_code_dots(&query.iter().map(|x| -x).collect::<Vec<_>>(), &[row], &[0]);
     }
@@ -198,8 +205,8 @@ mod tests {
     #[test]
     #[should_panic(expected = "out of range")]
     fn missing_row_panics() {
-        let query = [Block([1_i8; 64])];
-        code_dots(&query, &[Block([1_u8; 64]); 2], &[0, 2], &mut [0; 2]);
+        let query = [CodeBlock([1_i8; 64])];
+        code_dots(&query, &[CodeBlock([1_u8; 64]); 2], &[0, 2], &mut [0; 2]);
     }
 
     proptest! {

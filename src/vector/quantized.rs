@@ -4,7 +4,7 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    kernel::{self, BLOCK, Block},
+    kernel::{self, BLOCK, CodeBlock},
     space::Space,
     to_row,
 };
@@ -23,7 +23,7 @@ use crate::format::{
 pub(super) struct Quantized {
     shape: Shape,
     /// Codes plus 128, row-major.
-    blocks: Column<Block<u8>>,
+    blocks: Column<CodeBlock<u8>>,
     /// `1 / norm` of the codes of every row.
     inverse_norms: Column<f32>,
     /// Distance of every vector from the unit vector in the direction of its codes.
@@ -59,7 +59,7 @@ impl Shape {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct QuantizedView<'a> {
     shape: Shape,
-    blocks: &'a [Block<u8>],
+    blocks: &'a [CodeBlock<u8>],
     inverse_norms: &'a [f32],
     quantization_errors: &'a [f32],
 }
@@ -67,7 +67,7 @@ pub(super) struct QuantizedView<'a> {
 /// A query quantized to eight bits per value.
 #[derive(Debug, Default)]
 pub(super) struct QuantizedQuery {
-    blocks: Vec<Block<i8>>,
+    blocks: Vec<CodeBlock<i8>>,
     /// Share of a dot product that comes from the 128 added to every code of a row.
     bias: i32,
     inverse_norm: f32,
@@ -78,7 +78,7 @@ impl Quantized {
     /// Quantizes the unit vectors `row(0)` to `row(len - 1)` of dimension `dim`.
     pub(super) fn of<'a>(dim: usize, len: usize, row: impl Fn(usize) -> &'a [f32] + Sync) -> Self {
         let shape = Shape::of(dim);
-        let mut blocks = vec![Block([0; BLOCK]); len * shape.width];
+        let mut blocks = vec![CodeBlock([0; BLOCK]); len * shape.width];
         let rows = blocks.par_chunks_mut(shape.width).enumerate();
         let (inverse_norms, quantization_errors): (Vec<f32>, Vec<f32>) =
             rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
@@ -182,7 +182,7 @@ impl<'a> QuantizedView<'a> {
         lost * LOST_RATIO <= probes.len()
     }
 
-    fn row(&self, row: u32) -> &'a [Block<u8>] {
+    fn row(&self, row: u32) -> &'a [CodeBlock<u8>] {
         let width = self.shape.width;
         &self.blocks[row as usize * width..][..width]
     }
@@ -196,7 +196,7 @@ impl Space for QuantizedView<'_> {
     }
 
     fn query(&self, unit: &[f32]) -> QuantizedQuery {
-        let mut row = vec![Block([0; BLOCK]); self.shape.width];
+        let mut row = vec![CodeBlock([0; BLOCK]); self.shape.width];
         let (inverse_norm, quantization_error) = encode(unit, &mut row);
         let mut query =
             QuantizedQuery { inverse_norm, quantization_error, ..QuantizedQuery::default() };
@@ -244,8 +244,8 @@ const MIN_DISTANCE: f32 = 4.0;
 
 impl QuantizedQuery {
     /// Sets the query to the codes of `row`.
-    fn load(&mut self, row: &[Block<u8>]) {
-        self.blocks.resize(row.len(), Block([0; BLOCK]));
+    fn load(&mut self, row: &[CodeBlock<u8>]) {
+        self.blocks.resize(row.len(), CodeBlock([0; BLOCK]));
         let mut sum = 0;
         for (to, from) in self.blocks.iter_mut().zip(row) {
             for (to, from) in to.0.iter_mut().zip(&from.0) {
@@ -281,7 +281,7 @@ fn unbiased(code: u8) -> i8 {
 
 /// Writes the codes of `unit` to `row`; returns `1 / norm` of the codes and the distance of `unit`
 /// from the unit vector in their direction.
-fn encode(unit: &[f32], row: &mut [Block<u8>]) -> (f32, f32) {
+fn encode(unit: &[f32], row: &mut [CodeBlock<u8>]) -> (f32, f32) {
     let largest = unit.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
     let mut codes: Vec<f32> = unit.iter().map(|x| rounded(x * (LARGEST / largest))).collect();
     for (block, codes) in row.iter_mut().zip(codes.chunks(BLOCK)) {

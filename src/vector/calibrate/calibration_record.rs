@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Step;
+use super::MeasuredStep;
 use crate::{
     Calibration,
     format::{codec, decode_error::DecodeError},
@@ -26,7 +26,7 @@ struct StepRecord {
 
 impl From<&Calibration> for CalibrationRecord {
     fn from(Calibration { k, queries, steps }: &Calibration) -> Self {
-        let step = |Step { ef_search, recall }: &Step| StepRecord {
+        let step = |MeasuredStep { ef_search, recall }: &MeasuredStep| StepRecord {
             ef_search: *ef_search as u64,
             recall: recall.clone(),
         };
@@ -48,7 +48,7 @@ impl CalibrationRecord {
 
     fn calibration(self) -> Option<Calibration> {
         let step = |StepRecord { ef_search, recall }| {
-            Some(Step { ef_search: usize::try_from(ef_search).ok()?, recall })
+            Some(MeasuredStep { ef_search: usize::try_from(ef_search).ok()?, recall })
         };
         Some(Calibration {
             k: usize::try_from(self.k).ok()?,
@@ -62,7 +62,7 @@ impl CalibrationRecord {
 /// their `ef_search` and `k`.
 fn is_measured(calibration: &Calibration) -> bool {
     let Calibration { k, queries, steps } = calibration;
-    let is_deep = |step: &Step| (1..=step.ef_search.min(*k)).contains(&step.recall.len());
+    let is_deep = |step: &MeasuredStep| (1..=step.ef_search.min(*k)).contains(&step.recall.len());
     let is_share = |recall: &f64| (0.0..=1.0).contains(recall);
     *queries > 0
         && !steps.is_empty()

@@ -6,7 +6,7 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
-use super::{Block, in_fours, scalar};
+use super::{CodeBlock, in_fours, scalar};
 
 /// Values per register.
 const LANES: usize = 8;
@@ -35,7 +35,12 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// See [`code_dots`](super::code_dots).
 #[target_feature(enable = "avx2")]
-pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
+pub(super) fn code_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
     in_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
 }
 
@@ -43,7 +48,7 @@ pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], 
 ///
 /// Codes are widened to 16 bits: `_mm256_maddubs_epi16` on bytes saturates.
 #[target_feature(enable = "avx2")]
-fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
+fn four(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
     let mut sums = [_mm256_setzero_si256(); 4];
     for (at, q) in query.iter().enumerate() {
         for part in 0..4 {
@@ -59,8 +64,8 @@ fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
 
 /// Bytes `16 * part..16 * (part + 1)` of a block.
 #[target_feature(enable = "avx2")]
-fn quarter<T>(block: &Block<T>, part: usize) -> __m128i {
-    const { assert!(size_of::<Block<T>>() == 64) };
+fn quarter<T>(block: &CodeBlock<T>, part: usize) -> __m128i {
+    const { assert!(size_of::<CodeBlock<T>>() == 64) };
     assert!(part < 4, "a block has four quarters");
     let start = std::ptr::from_ref(block).cast::<__m128i>();
     // SAFETY: a block is 64 bytes, aligned to 64, and `part < 4`: the load reads 16 bytes of it,

@@ -7,17 +7,22 @@ use std::arch::x86_64::{
     _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-use super::{Block, in_fours};
+use super::{CodeBlock, in_fours};
 
 /// See [`code_dots`](super::code_dots).
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
-pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
+pub(super) fn code_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
     in_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
 }
 
 /// Dot product of `query` with each of four rows of `query.len()` blocks.
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
-fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
+fn four(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
     let mut sums = [_mm512_setzero_si512(); 4];
     for (at, block) in query.iter().enumerate() {
         let codes = load(block);
@@ -29,8 +34,8 @@ fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
 }
 
 #[target_feature(enable = "avx512f")]
-fn load<T>(block: &Block<T>) -> __m512i {
-    const { assert!(size_of::<Block<T>>() == 64) };
+fn load<T>(block: &CodeBlock<T>) -> __m512i {
+    const { assert!(size_of::<CodeBlock<T>>() == 64) };
     // SAFETY: a block is the 64 bytes that the load reads, aligned to 64.
     unsafe { _mm512_load_si512(std::ptr::from_ref(block).cast()) }
 }

@@ -115,7 +115,8 @@ mod tests {
         let bits = |byte: u8, shift: usize, count: u32| byte >> shift & ((1 << count) - 1);
         let code = match packing {
             Packing::Bits3 => {
-                let (eighth, first) = (dim / 8, i / (dim / 8) * 3);
+                let eighth = dim / 8;
+                let first = i / eighth * 3;
                 let bit = |at: usize| bits(row[at / 8 * eighth + i % eighth], at % 8, 1);
                 bit(first) + 2 * bit(first + 1) + 4 * bit(first + 2)
             }

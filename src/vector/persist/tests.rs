@@ -100,7 +100,8 @@ fn opened(file: &[u8], record: &IndexRecord) -> Result<Opened, DecodeError> {
     let path = folder.path().join("index");
     fs::write(&path, file).unwrap();
     let sections = Sections::open(MappedFile::open(&path).unwrap(), Kind::Segment)?;
-    let (values, sums) = (sections.array(Tag::Vectors)?, sections.array(Tag::VectorSums)?);
+    let values = sections.array(Tag::Vectors)?;
+    let sums = sections.array(Tag::VectorSums)?;
     let vectors = Vectors::in_file(DIM, values, sums).ok_or(DecodeError::Corrupt("vectors"))?;
     let index = SegmentIndex::open(record, &sections, Arc::new(vectors))?;
     index.check(&sections)?;
@@ -187,7 +188,8 @@ fn truncated_sections_are_refused_or_searchable() {
                 let mut parts = case.parts();
                 let (tag, bytes) = &mut parts[part];
                 bytes.truncate(bytes.len().saturating_sub(cut));
-                let (tag, len) = (*tag, bytes.len());
+                let tag = *tag;
+                let len = bytes.len();
                 let Ok(opened) = opened(&file(&parts), &case.index.record()) else { continue };
                 // Only the number of unreachable points follows from no other section.
                 assert!(tag == Tag::Strays || len == case.parts()[part].1.len(), "{tag:?} -{cut}");
@@ -201,9 +203,8 @@ fn truncated_sections_are_refused_or_searchable() {
 #[test]
 fn impossible_graph_shapes_are_refused() {
     let case = &CASES[1];
-    let (mut parts, IndexRecord::Graph(record)) = (case.parts(), case.index.record()) else {
-        panic!("a graph");
-    };
+    let mut parts = case.parts();
+    let IndexRecord::Graph(record) = case.index.record() else { panic!("a graph") };
     let refused = |parts: &[OwnedPart], record: GraphRecord| {
         opened(&file(parts), &IndexRecord::Graph(record)).err().unwrap()
     };
@@ -290,7 +291,8 @@ proptest! {
     fn every_flipped_bit_is_detected(case in any::<Index>(), at in any::<Index>(), bit in 0..8) {
         let case = case.get(&CASES);
         let parts = case.parts();
-        let (mut flipped, sound) = (file(&parts), file(&parts));
+        let sound = file(&parts);
+        let mut flipped = sound.clone();
         *at.get_mut(&mut flipped) ^= 1_u8 << bit;
         let Ok(opened) = opened(&flipped, &case.index.record()) else { return Ok(()) };
         let place = opened.sections.place(Tag::Vectors).unwrap();

@@ -57,7 +57,8 @@ fn bits3<const N: usize>(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut 
         // No code crosses the end of the last third, so its second byte may be any.
         let thirds = [0, eighth, 2 * eighth, 2 * eighth].map(|start| part::<N>(row, start + at));
         for (place, sums) in sums.iter_mut().enumerate() {
-            let (third, bit) = (3 * place / 8, 3 * place % 8);
+            let third = 3 * place / 8;
+            let bit = 3 * place % 8;
             for (lane, sum) in sums.iter_mut().enumerate() {
                 let bytes = [thirds[third][lane], thirds[third + 1][lane]];
                 let code = u16::from_le_bytes(bytes) >> bit & 7;
