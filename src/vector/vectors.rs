@@ -170,6 +170,7 @@ impl Vectors {
     /// # Errors
     ///
     /// [`Error::Dimension`] if a part does not have dimension `dim`.
+    #[expect(clippy::missing_panics_doc, reason = "every constructor makes whole rows")]
     pub fn concat<'a>(dim: usize, parts: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
         let parts: Vec<&Self> = parts.into_iter().collect();
         if let Some(other) = parts.iter().find(|part| part.dim != dim) {
@@ -218,6 +219,7 @@ impl Vectors {
 
     /// All vectors as an array of shape `[len, dim]`, without a copy.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "every constructor makes whole rows")]
     pub fn view(&self) -> ArrayView2<'_, f32> {
         let view = ArrayView2::from_shape((self.len(), self.dim), &self.values);
         view.expect("`Vectors` holds whole rows")
@@ -225,6 +227,7 @@ impl Vectors {
 
     /// The vectors as an array of shape `[len, dim]`; copies only if they are in a file.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "every constructor makes whole rows")]
     pub fn into_array(self) -> Array2<f32> {
         let shape = (self.len(), self.dim);
         let values = match self.values {
