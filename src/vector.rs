@@ -1,4 +1,4 @@
-//! The boundary to vector indexes: what they are asked, what they answer, in which order.
+//! Vector search: the interface of the indexes, exact or by a graph.
 
 mod adjacency;
 mod beam;
@@ -13,6 +13,7 @@ mod index_plan;
 pub(crate) mod kernel;
 mod persist;
 mod points;
+mod precision;
 mod quantized;
 mod repair;
 mod row_set;
@@ -38,6 +39,7 @@ pub use hnsw::{HnswIndex, HnswParams};
 pub use index_choice::IndexChoice;
 pub use index_plan::{IndexPlan, Neighbors, Route, ScanReason};
 pub(crate) use persist::{IndexRecord, SegmentIndex};
+use precision::Precision;
 pub use row_set::RowSet;
 pub(crate) use row_set::to_row;
 pub use vectors::Vectors;
@@ -45,31 +47,32 @@ pub use verify::GraphReport;
 
 /// Finds the vectors closest to a query.
 ///
-/// An index numbers its vectors by their rows, from 0, and never changes, so any
-/// number of threads can search it. A [`Retriever`](crate::Retriever) builds its indexes
-/// itself, as [`IndexChoice`] says.
+/// An index numbers its vectors by row, from 0. It is immutable, so any number of threads can
+/// search it. A [`Retriever`](crate::Retriever) builds its own indexes, by its
+/// [`IndexChoice`].
 pub trait VectorIndex: Send + Sync {
-    /// Number of vectors indexed.
+    /// Number of vectors.
     fn len(&self) -> usize;
 
-    /// Dimension of the vectors indexed.
+    /// Dimension of the vectors.
     fn dim(&self) -> usize;
 
-    /// The `params.k` allowed neighbors of `query`; fewer only if fewer are allowed, or
-    /// if the search was ended early.
+    /// Returns the `params.k` allowed neighbors of `query`; fewer only if fewer are allowed, or if
+    /// the search was interrupted.
     ///
-    /// `query` is a vector of the index's dimension, of any length but 0.
+    /// `query` is a vector of dimension [`dim`](Self::dim), of any length but 0.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `params.k` is 0, [`Error::Dimension`] if `query` is of
-    /// another dimension, [`Error::InvalidVector`] if it is zero or not finite; if a recall is
-    /// asked for, [`Error::Fraction`] if it is out of range, and [`Error::NotCalibrated`] of
-    /// an index with a graph whose recall was not measured; [`Error::Corrupt`] if a vector that
-    /// may belong to the answer is damaged in its file.
+    /// - [`Error::Setting`] if `params.k` is 0.
+    /// - [`Error::Dimension`] if `query` has another dimension.
+    /// - [`Error::InvalidVector`] if `query` is zero or not finite.
+    /// - [`Error::Fraction`] if the requested recall is out of range.
+    /// - [`Error::NotCalibrated`] if a recall is requested of a graph that has no calibration.
+    /// - [`Error::Corrupt`] if a vector that may be a neighbor is damaged in its file.
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors>;
 
-    /// The answer to each of `queries`, in their order, searched for in parallel on the
+    /// Returns the neighbors of each of `queries`, in their order; searches in parallel on the
     /// threads of the current `rayon` pool.
     ///
     /// # Errors
@@ -80,13 +83,13 @@ pub trait VectorIndex: Send + Sync {
         rows.map(|row| self.search(queries.row(row), params)).collect()
     }
 
-    /// Whether no vector is indexed.
+    /// Whether the index has no vectors.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 }
 
-/// What is wanted of a search.
+/// Parameters of a search.
 ///
 /// # Examples
 ///
@@ -99,33 +102,33 @@ pub trait VectorIndex: Send + Sync {
 /// ```
 #[derive(Clone, Copy, Debug)]
 pub struct SearchParams<'a> {
-    /// Number of neighbors wanted, 1 or more.
+    /// Number of neighbors to find, `k >= 1`.
     pub k: usize,
-    /// How hard to look for them.
+    /// Trade-off between recall and search time.
     pub effort: SearchEffort,
-    /// The rows that may be found; all, if `None`.
+    /// Rows that may be returned; `None` allows all.
     pub allowed: Option<&'a RowSet>,
-    /// When to end with what has been found.
+    /// Time at which the search returns what it has found so far.
     pub deadline: Option<Instant>,
-    /// A handle that, once used, ends the search with what has been found.
+    /// Handle that makes the search return what it has found so far.
     pub cancel: Option<&'a Cancel>,
-    /// What [`SearchEffort::Recall`] goes by; if `None`, the calibration that the index keeps.
+    /// Calibration for [`SearchEffort::Recall`]; `None` uses the one that the index keeps.
     pub calibration: Option<&'a Calibration>,
 }
 
-/// How hard a search looks for the closest vectors.
+/// Effort of a search: higher effort means higher recall and longer search.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SearchEffort {
-    /// `ef`: candidates that a graph search keeps; raised to `k`, and to 16, if lower.
-    /// More candidates, higher recall, longer search.
+    /// `ef`: number of candidates that a graph search keeps; at least `k` and 16 are kept.
     Ef(usize),
-    /// Compare the query with every vector, even where there is a graph: slower, and
-    /// what the graph's recall is measured by.
+    /// Compare the query with every vector, even if the index has a graph. The recall of a graph is
+    /// measured against this search.
     Exact,
-    /// As many candidates as reach this recall, over 0 to 1, by a [`Calibration`]; where no
-    /// number is known to, the query is compared with every vector. It was measured for the
-    /// rows allowed then, not for others.
+    /// The smallest `ef` that reaches this recall, in `0.0..=1.0` without 0, by a [`Calibration`].
+    ///
+    /// If the calibration has no such `ef`, the query is compared with every vector. The recall
+    /// holds for the rows that were allowed when it was measured.
     Recall(f32),
 }
 
@@ -158,24 +161,24 @@ impl Default for SearchParams<'_> {
 }
 
 impl SearchParams<'_> {
-    /// Whether the search is to end now.
-    pub(crate) fn ended(&self) -> bool {
+    /// Whether the deadline has passed or the search is cancelled.
+    pub(crate) fn is_interrupted(&self) -> bool {
         self.cancel.is_some_and(Cancel::is_cancelled)
             || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
     }
 }
 
-/// A vector of the index and how similar it is to the query.
+/// A vector of the index and its similarity to the query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Neighbor {
     /// Row of the vector.
     pub row: u32,
-    /// Cosine of the angle to the query, -1 to 1; higher is closer.
+    /// Cosine of the angle to the query, in `-1.0..=1.0`; higher is closer.
     pub similarity: f32,
 }
 
 impl Neighbor {
-    /// Row `row` of `vectors` as a neighbor of the unit vector `query`.
+    /// Compares row `row` of `vectors` with the unit vector `query`.
     ///
     /// # Errors
     ///
@@ -191,30 +194,31 @@ pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
     kernel::dot(a, b).clamp(-1.0, 1.0)
 }
 
-/// The one order of neighbors: higher similarity first, then lower row.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that sorting asks for")]
+/// The order of neighbors: higher similarity first, ties by row.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature of sort comparators")]
 pub(crate) fn closest_first(a: &Neighbor, b: &Neighbor) -> Ordering {
     b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row))
 }
 
-/// Checks what every search is given and returns the query as a unit vector.
+/// Validates the arguments of a search and returns the query as a unit vector.
 fn checked(query: &[f32], dim: usize, params: &SearchParams) -> Result<Vec<f32>> {
     Error::check_setting("k", params.k, 1.., "1 or more")?;
     params.effort.check()?;
     unit_query(query, dim)
 }
 
-/// The most vectors in one index: a bit of their numbers is used otherwise.
+/// Maximum number of vectors in one index: a graph search packs a flag into the row number.
 const MAX_ROWS: usize = 1 << 31;
-/// The most dimensions: sums of products of codes stay exact.
+/// Maximum dimension: up to it, dot products of codes are exact in `i32`.
 const MAX_DIMENSIONS: usize = 1 << 16;
 
-/// Number of rows as the `u32` that indexes count with.
+/// Returns the number of rows, after checking the limits of an index.
 fn row_count(vectors: &Vectors) -> Result<u32> {
-    let check = |what, got, limit| {
-        if got > limit { Err(Error::TooLarge { what, got, limit }) } else { Ok(()) }
-    };
-    check("vectors in one index", vectors.len(), MAX_ROWS)?;
-    check("dimensions of an index", vectors.dim(), MAX_DIMENSIONS)?;
+    check_limit("vectors in one index", vectors.len(), MAX_ROWS)?;
+    check_limit("dimensions of an index", vectors.dim(), MAX_DIMENSIONS)?;
     Ok(to_row(vectors.len()))
+}
+
+fn check_limit(what: &'static str, got: usize, limit: usize) -> Result<()> {
+    if got > limit { Err(Error::TooLarge { what, got, limit }) } else { Ok(()) }
 }

@@ -1,4 +1,4 @@
-//! Laws of the vector indexes, on seeded data that is easy, hard or hostile to a graph.
+//! Laws of the vector indexes, on seeded data that is easy or hard for a graph.
 
 #![allow(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
 
@@ -24,8 +24,7 @@ fn neighbors(index: &dyn VectorIndex, query: &[f32], params: &SearchParams) -> V
     index.search(query, params).unwrap().neighbors
 }
 
-/// The least similarity that counts as found: that of the last exact neighbor. Among
-/// duplicates any of them is right.
+/// Mean recall@10 against `exact`. A neighbor as similar as the last exact one counts as found.
 fn ann_recall_at_10(index: &HnswIndex, exact: &ExactIndex, queries: &Vectors, ef: usize) -> f64 {
     let shares = queries.rows().map(|query| {
         let want = neighbors(exact, query, &at(10, ef));
@@ -44,7 +43,7 @@ fn both(vectors: Vectors) -> (HnswIndex, ExactIndex, Arc<Vectors>) {
     (hnsw, ExactIndex::new(Arc::clone(&vectors)).unwrap(), vectors)
 }
 
-/// Every vector is its own nearest neighbor (or a duplicate of it is).
+/// Asserts that the query of every vector finds it or a duplicate.
 fn assert_all_find_themselves(index: &HnswIndex, vectors: &Vectors, ef: usize) {
     let report = index.verify();
     assert!(report.is_sound(), "{report:?}");
@@ -56,7 +55,7 @@ fn assert_all_find_themselves(index: &HnswIndex, vectors: &Vectors, ef: usize) {
 }
 
 #[test]
-fn recall_on_ordinary_vectors() {
+fn recall_on_loose_clusters() {
     let (hnsw, exact, vectors) = both(clustered(1, 64, 50, 80, 1.0));
     let queries = clustered(2, 64, 50, 4, 1.0);
     let recall = ann_recall_at_10(&hnsw, &exact, &queries, 96);
@@ -65,7 +64,7 @@ fn recall_on_ordinary_vectors() {
 }
 
 #[test]
-fn tight_clusters_inserted_in_order() {
+fn recall_on_tight_clusters_inserted_in_order() {
     let (hnsw, exact, vectors) = both(clustered(3, 64, 20, 500, 0.05));
     assert_all_find_themselves(&hnsw, &vectors, 1);
     let queries = vectors.select(&(0..vectors.len()).step_by(40).collect::<Vec<_>>());
@@ -73,21 +72,21 @@ fn tight_clusters_inserted_in_order() {
     assert!(recall >= 0.99, "recall@10 {recall}");
 }
 
-/// So tight that eight bits a value do not tell the vectors of a cluster apart.
+/// Eight bits per value do not discriminate the vectors of such a cluster.
 #[test]
-fn clusters_tighter_than_codes() {
+fn recall_on_clusters_below_the_quantization_error() {
     let all = clustered(11, 64, 20, 503, 0.002);
     let (indexed, held_out): (Vec<_>, Vec<_>) = (0..all.len()).partition(|row| row % 503 < 500);
     let (hnsw, exact, vectors) = both(all.select(&indexed));
-    assert!(!hnsw.verify().by_codes);
+    assert!(!hnsw.verify().quantized);
     assert_all_find_themselves(&hnsw, &vectors, 16);
     let recall = ann_recall_at_10(&hnsw, &exact, &all.select(&held_out), 128);
     assert!(recall >= 0.99, "recall@10 {recall}");
 }
 
-/// One huge value a vector: what is left for the others is little, in any fixed scale.
+/// One huge value per vector leaves few steps of any fixed scale for the others.
 #[test]
-fn huge_outliers() {
+fn recall_on_vectors_with_outliers() {
     let dim = 64;
     let with_outliers = |seed, each| {
         let mut data = clustered(seed, dim, 40, each, 0.8).as_slice().to_vec();
@@ -103,21 +102,21 @@ fn huge_outliers() {
 }
 
 #[test]
-fn the_same_graph_whatever_the_threads() {
+fn graph_does_not_depend_on_the_number_of_threads() {
     for vectors in [clustered(14, 48, 30, 200, 0.7), clustered(15, 48, 12, 250, 0.001)] {
         let vectors = Arc::new(vectors);
         let built = [1, 2, 8, 8].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
             pool.install(|| HnswIndex::build(Arc::clone(&vectors), PARAMS).unwrap().verify())
         });
-        for one in &built {
-            assert_eq!(one, &built[0]);
+        for report in &built {
+            assert_eq!(report, &built[0]);
         }
     }
 }
 
 #[test]
-fn duplicates_first_hide_nothing() {
+fn leading_duplicates_hide_no_vector() {
     let one = clustered(4, 32, 1, 1, 0.0);
     let copies = Vectors::concat(32, std::iter::repeat_n(&one, 500)).unwrap();
     let others = spread(5, 32, 1_500);
@@ -141,7 +140,7 @@ fn equal_vectors_are_all_found() {
 }
 
 #[test]
-fn no_vector_and_one_vector() {
+fn empty_and_single_vector_indexes() {
     let query = [1.0, 0.0, 0.0];
     let (empty, ..) = both(Vectors::empty(3));
     assert!(empty.is_empty());
@@ -153,7 +152,7 @@ fn no_vector_and_one_vector() {
 }
 
 #[test]
-fn more_wanted_than_there_are() {
+fn k_over_the_number_of_vectors_returns_all() {
     let (hnsw, exact, vectors) = both(spread(6, 16, 200));
     for (k, ef) in [(200, 1), (201, 64), (usize::MAX, 64), (10, 0)] {
         let found = neighbors(&hnsw, vectors.row(0), &at(k, ef));
@@ -165,7 +164,7 @@ fn more_wanted_than_there_are() {
 }
 
 #[test]
-fn bad_input_is_an_error() {
+fn invalid_input_is_an_error() {
     let vectors = Arc::new(spread(7, 4, 50));
     for m in [0, 1, 256, 300, usize::MAX] {
         let built = HnswIndex::build(Arc::clone(&vectors), HnswParams { m, ef_construction: m });
@@ -190,7 +189,7 @@ fn bad_input_is_an_error() {
 }
 
 #[test]
-fn extreme_m_works() {
+fn smallest_and_largest_m() {
     for m in [2, 255] {
         let vectors = Arc::new(spread(8, 16, 600));
         let params = HnswParams { m, ef_construction: 255 };
@@ -199,7 +198,7 @@ fn extreme_m_works() {
     }
 }
 
-/// So poor a graph leaves many points unlinked; still no number of candidates misses one.
+/// So sparse a graph leaves many points without a path, which every search compares.
 #[test]
 fn every_ef_finds_every_vector() {
     let vectors = Arc::new(spread(8, 16, 3_000));
@@ -215,7 +214,7 @@ fn every_ef_finds_every_vector() {
 }
 
 #[test]
-fn the_sign_of_zero_makes_no_difference() {
+fn zeros_of_either_sign_are_equal() {
     let one = |row: u16| (0..8).map(move |bit| if row >> bit & 1 == 1 { -0.0 } else { 0.0 });
     let data = (0..200).flat_map(|row| std::iter::once(1.0).chain(one(row))).collect();
     let (hnsw, ..) = both(Vectors::normalized(9, data).unwrap());
@@ -223,7 +222,7 @@ fn the_sign_of_zero_makes_no_difference() {
 }
 
 #[test]
-fn allowed_rows_only_and_k_if_k_exist() {
+fn filtered_search_returns_k_allowed_rows() {
     let (hnsw, exact, vectors) = both(clustered(9, 32, 10, 300, 0.3));
     let rows = vectors.len() as u32;
     for every in [1, 2, 3, 10, 100, 1_000] {
@@ -243,7 +242,7 @@ fn allowed_rows_only_and_k_if_k_exist() {
 }
 
 #[test]
-fn a_group_far_from_the_query_is_found_when_only_it_is_allowed() {
+fn allowed_rows_far_from_the_query_are_found() {
     let (hnsw, exact, vectors) = both(clustered(10, 32, 5, 800, 0.2));
     let mut last = RowSet::none(vectors.len() as u32);
     (3_200..4_000).for_each(|row| _ = last.insert(row));
@@ -258,8 +257,8 @@ fn a_group_far_from_the_query_is_found_when_only_it_is_allowed() {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(40))]
 
-    /// With `ef_search` over the number of vectors both indexes give the same answer,
-    /// whatever the vectors: few dimensions make duplicates and ties common.
+    /// With `ef_search` over the number of vectors both indexes agree. Few dimensions make
+    /// duplicates and ties common.
     #[test]
     fn a_wide_search_is_exact(
         data in prop::collection::vec(-2_i8..3, 2..240),

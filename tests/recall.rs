@@ -1,4 +1,4 @@
-//! Laws of calibration: what a recall that was asked for is worth, and when it is refused.
+//! Laws of calibration: a requested recall holds, or every vector is compared.
 
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]
 
@@ -20,7 +20,7 @@ use seeded::spread;
 use words::WordEmbedder;
 
 const DIM: usize = 24;
-/// Few links over vectors in every direction: a graph that misses much.
+/// Few links over vectors in every direction: the graph misses many neighbors.
 const POOR: HnswParams = HnswParams { m: 6, ef_construction: 24 };
 
 fn poor_index() -> HnswIndex {
@@ -35,7 +35,7 @@ fn search(index: &dyn VectorIndex, query: &[f32], params: &SearchParams) -> Neig
     index.search(query, params).unwrap()
 }
 
-/// Mean recall@k on `queries`; a neighbor as similar as the last exact one is right.
+/// Mean recall@k on `queries`; a neighbor as similar as the last exact one counts as found.
 fn recall(index: &HnswIndex, queries: &Vectors, params: &SearchParams) -> f64 {
     let shares = queries.rows().map(|query| {
         let want = search(index, query, &SearchParams { effort: SearchEffort::Exact, ..*params });
@@ -47,11 +47,10 @@ fn recall(index: &HnswIndex, queries: &Vectors, params: &SearchParams) -> f64 {
     shares.sum::<f64>() / queries.len() as f64
 }
 
-/// A promise that is broken once in twenty times is broken more than three times of twenty
-/// by chance with a probability of 1.6 %; these are kept more often than they must be. By the
-/// mean alone, without its bound, about nine and four of twenty would be broken.
+/// If a guarantee fails with a probability of 5 %, more than three of twenty fail with one of
+/// 1.6 %. If the mean replaced its lower bound, about nine and four of twenty would fail.
 #[test]
-fn the_chosen_effort_holds_its_recall_on_fresh_queries() {
+fn chosen_ef_holds_its_recall_on_fresh_queries() {
     let mut index = poor_index();
     let fresh = spread(2, DIM, 3_000);
     let calibrations: Vec<(u64, Calibration)> = (100..120)
@@ -74,7 +73,7 @@ fn the_chosen_effort_holds_its_recall_on_fresh_queries() {
 }
 
 #[test]
-fn a_higher_target_takes_more_effort() {
+fn higher_targets_take_a_larger_ef() {
     let calibration = poor_index().calibrate(10, &spread(3, DIM, 400)).unwrap();
     let targets = [0.3, 0.6, 0.8, 0.9, 0.95, 0.98];
     let chosen = targets.map(|target| calibration.ef_search(target, 10).unwrap());
@@ -89,7 +88,7 @@ fn a_higher_target_takes_more_effort() {
 }
 
 #[test]
-fn a_search_by_recall_is_the_search_it_chose() {
+fn search_by_recall_equals_the_search_by_its_ef() {
     let mut index = poor_index();
     let calibration = index.calibrate(20, &spread(4, DIM, 400)).unwrap();
     for query in spread(5, DIM, 20).rows() {
@@ -131,9 +130,9 @@ fn too_few_queries_prove_nothing() {
     assert!(matches!(found.plan.route, Route::Graph { .. }));
 }
 
-/// One index serves several calibrations: that of the search comes before its own.
+/// The calibration of the search takes precedence over that of the index.
 #[test]
-fn a_search_can_bring_its_calibration() {
+fn search_uses_the_calibration_of_its_parameters() {
     let mut measured = poor_index();
     let calibration = measured.calibrate(10, &spread(7, DIM, 400)).unwrap();
     let shared = poor_index();
@@ -145,7 +144,7 @@ fn a_search_can_bring_its_calibration() {
 }
 
 #[test]
-fn tiny_indexes_are_calibrated() {
+fn small_indexes_can_be_calibrated() {
     for rows in [0, 1, 5, 40] {
         let vectors = Arc::new(spread(8, DIM, rows));
         let mut index = HnswIndex::build(Arc::clone(&vectors), POOR).unwrap();
@@ -158,7 +157,7 @@ fn tiny_indexes_are_calibrated() {
 }
 
 #[test]
-fn bad_input_is_an_error_and_the_calibration_stays() {
+fn invalid_input_keeps_the_calibration() {
     let mut index = poor_index();
     let uncalibrated = index.search(&[1.0; DIM], &with(10, SearchEffort::Recall(0.9)));
     assert!(matches!(uncalibrated, Err(Error::NotCalibrated)));
@@ -190,9 +189,9 @@ fn bad_input_is_an_error_and_the_calibration_stays() {
     assert_eq!(found.plan.route, Route::Scan(ScanReason::NoGraph));
 }
 
-/// Rows that may not be found do not count as missed.
+/// Rows that are not allowed do not count as missed.
 #[test]
-fn a_filtered_search_by_recall_finds_what_is_allowed() {
+fn filtered_search_by_recall_finds_allowed_rows() {
     let mut index = poor_index();
     index.calibrate(10, &spread(11, DIM, 400)).unwrap();
     let mut allowed = RowSet::all(3_000);
@@ -204,7 +203,7 @@ fn a_filtered_search_by_recall_finds_what_is_allowed() {
     assert!(recall(&index, &fresh, &params) >= 0.9);
 }
 
-/// A corpus of short texts whose every segment has a graph that misses much.
+/// A corpus of short texts; the graph of every segment misses many neighbors.
 fn poor_corpus() -> Retriever {
     let index = IndexChoice::Hnsw(POOR);
     Retriever::builder().embedder(WordEmbedder::new(DIM)).index(index).in_memory().unwrap()
@@ -235,12 +234,12 @@ fn overall_recall(searcher: &Searcher, target: f32) -> f64 {
     shares.sum::<f64>() / questions.len() as f64
 }
 
-fn ways(hits: &Hits) -> Vec<Route> {
+fn routes(hits: &Hits) -> Vec<Route> {
     hits.plan().dense.iter().map(|plan| plan.route).collect()
 }
 
 #[test]
-fn a_corpus_stays_calibrated_as_it_grows() {
+fn growing_corpus_stays_calibrated() {
     let mut retriever = poor_corpus();
     retriever.add(articles(20, 5_000)).unwrap();
     retriever.commit().unwrap();
@@ -251,7 +250,7 @@ fn a_corpus_stays_calibrated_as_it_grows() {
     assert_eq!((report.questions, report.k, report.graphs.len()), (250, 10, 1));
     let first = report.graphs[0].outcome.unwrap().ef_search;
     let searcher = retriever.searcher();
-    assert_eq!(ways(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
+    assert_eq!(routes(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
     assert!(overall_recall(&searcher, 0.9) >= 0.9);
 
     retriever.add(articles(22, 300)).unwrap();
@@ -264,16 +263,16 @@ fn a_corpus_stays_calibrated_as_it_grows() {
         .iter()
         .map(|graph| Route::Graph { ef_search: graph.outcome.unwrap().ef_search })
         .collect();
-    assert_eq!(ways(&by_recall(&retriever.searcher(), "Strom", 0.9)), want);
+    assert_eq!(routes(&by_recall(&retriever.searcher(), "Strom", 0.9)), want);
     assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
 
     let unaware = before.search(Query::new("Strom").recall(0.9));
     assert!(matches!(unaware, Err(Error::NotCalibrated)), "a snapshot stays as it was");
-    assert_eq!(ways(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
+    assert_eq!(routes(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
 }
 
 #[test]
-fn removing_and_sealing_anew_keep_the_recall() {
+fn removals_and_resealing_keep_the_recall() {
     let mut retriever = poor_corpus();
     retriever.add(articles(30, 2_000)).unwrap();
     retriever.commit().unwrap();
@@ -300,9 +299,9 @@ fn removing_and_sealing_anew_keep_the_recall() {
     assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
 }
 
-/// The questions wait for the first graph.
+/// The first graph is calibrated with the stored questions.
 #[test]
-fn an_empty_corpus_can_be_calibrated() {
+fn empty_corpus_can_be_calibrated() {
     let mut retriever = poor_corpus();
     let report = retriever.calibrate(0.9, &questions(40, 250)).unwrap();
     assert!(report.is_reached() && report.graphs.is_empty());
@@ -315,7 +314,7 @@ fn an_empty_corpus_can_be_calibrated() {
 }
 
 #[test]
-fn a_corpus_that_cannot_reach_it_compares_all() {
+fn corpus_compares_all_if_the_recall_is_out_of_reach() {
     let mut retriever = poor_corpus();
     retriever.add(articles(50, 1_000)).unwrap();
     retriever.commit().unwrap();
@@ -325,24 +324,24 @@ fn a_corpus_that_cannot_reach_it_compares_all() {
         assert!(report.graphs[0].outcome.is_err() && !report.graphs[0].ladder.is_empty());
         retriever.commit().unwrap();
         let hits = by_recall(&retriever.searcher(), "Strom", target);
-        assert_eq!(ways(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
+        assert_eq!(routes(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
         let exact = Query::new("Strom").mode(Mode::Dense).exact();
         assert_eq!(hits.to_vec(), retriever.search(exact).unwrap().to_vec());
     }
     let deep = Query::new("Strom").k(Retriever::CALIBRATED_K + 1).recall(0.5);
     let hits = retriever.search(deep).unwrap();
-    assert_eq!(ways(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
+    assert_eq!(routes(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
     let deep = Query::new("Strom").k(Retriever::CALIBRATED_K).recall(0.5);
     assert!(matches!(retriever.search(deep).unwrap().plan().dense[0].route, Route::Graph { .. }));
 }
 
 #[test]
-fn a_corpus_without_a_graph_reaches_any_recall() {
+fn corpus_without_a_graph_reaches_any_recall() {
     let mut retriever = Retriever::in_memory().unwrap();
     retriever.add(corpus::samples()).unwrap();
     let exact = retriever.search(Query::new("Was speichern Moore?").exact()).unwrap();
     let at_once = retriever.search(Query::new("Was speichern Moore?").recall(1.0)).unwrap();
-    assert_eq!(ways(&at_once), [Route::Scan(ScanReason::NoGraph)]);
+    assert_eq!(routes(&at_once), [Route::Scan(ScanReason::NoGraph)]);
     let report = retriever.calibrate(1.0, &["Was ist ein Moor?"]).unwrap();
     assert!(report.is_reached() && report.graphs.is_empty());
     let hits = retriever.search(Query::new("Was speichern Moore?").recall(1.0)).unwrap();
@@ -350,7 +349,7 @@ fn a_corpus_without_a_graph_reaches_any_recall() {
 }
 
 #[test]
-fn bad_calibrations_of_a_corpus_change_nothing() {
+fn invalid_calibrations_change_nothing() {
     let mut retriever = poor_corpus();
     retriever.add(articles(60, 300)).unwrap();
     retriever.commit().unwrap();
@@ -395,7 +394,7 @@ fn calibrating_can_be_cancelled() {
 }
 
 #[test]
-fn a_calibration_is_written_as_json() {
+fn calibration_serializes_to_json() {
     let calibration: Calibration = poor_index().calibrate(2, &spread(13, DIM, 50)).unwrap();
     let json = serde_json::to_value(&calibration).unwrap();
     assert_eq!((&json["k"], &json["queries"]), (&2.into(), &50.into()));

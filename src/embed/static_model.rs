@@ -19,7 +19,7 @@ use std::sync::{Arc, OnceLock};
 use std::{fmt, fs};
 
 use crate::format::decode_error::DecodeError;
-use crate::vector::kernel::{Share, prefetch, scale_to_unit, sum_rows};
+use crate::vector::kernel::{WeightedRow, prefetch, scale_to_unit, sum_rows};
 use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
 use model_format::{ModelLayout, RowPooling};
 use pieces::Pieces;
@@ -194,19 +194,19 @@ impl Model {
         tokens.len()
     }
 
-    fn sum(&self, shares: &[Share], vector: &mut [f32]) {
+    fn sum(&self, shares: &[WeightedRow], vector: &mut [f32]) {
         let codes = &self.bytes[self.layout.codes.clone()];
         sum_rows(self.layout.packing, codes, shares, vector);
     }
 
     /// The factor for the codes of a row that occurs so many times.
-    fn share(&self, row: u32, times: u32) -> Share {
+    fn share(&self, row: u32, times: u32) -> WeightedRow {
         #[expect(clippy::cast_precision_loss, reason = "beyond 2^24 the last digits do not count")]
         let weight = match self.layout.pooling {
             _ if times == 1 => 1.0,
             RowPooling::LogCount => 1.0 + (times as f32).ln(),
             RowPooling::Mean => times as f32,
         };
-        (row, weight * self.layout.scale(&self.bytes, row))
+        WeightedRow { row, weight: weight * self.layout.scale(&self.bytes, row) }
     }
 }

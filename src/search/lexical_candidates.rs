@@ -53,7 +53,8 @@ impl Words {
         plan.lexical.clear();
         for (part, (segment, allowed)) in (0..).zip(parts) {
             let (lexical, allowed) = (segment.lexical()?, allowed.as_deref());
-            let best = lexical.best(terms, statistics, params.k, allowed, || params.ended());
+            let best =
+                lexical.best(terms, statistics, params.k, allowed, || params.is_interrupted());
             let scored = best.rows.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
             found.extend(scored.map(|scored| Candidate { part, scored }));
             plan.lexical.push(best.plan);

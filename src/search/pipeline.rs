@@ -97,7 +97,7 @@ impl Search<'_> {
             // A choice is no reason to look at all there is.
             let enough = if params.k > pool.saturating_mul(MORE) { wanted } else { pool };
             let more = found.len() < enough && !all;
-            if more && !params.ended() {
+            if more && !params.is_interrupted() {
                 plan.timings.rank += start.elapsed();
                 params.k = params.k.saturating_mul(MORE);
                 continue;

@@ -1,4 +1,4 @@
-//! Walking a graph from point to point towards a query, and what that needs to remember.
+//! Beam search: greedy traversal of a graph layer that keeps the `ef` closest points.
 
 use std::{
     cmp::Reverse,
@@ -8,15 +8,16 @@ use std::{
 
 use super::{adjacency::LinksView, space::Space};
 
-/// A point with its similarity to a query, in 64 bits that sort closest first, then by
-/// number; the lowest bit tells whether its links were followed.
+/// A point and its similarity to a query, packed into 64 bits.
+///
+/// The order is closest first, ties by point. The lowest bit is set once the point is expanded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Candidate(u64);
+pub(super) struct ScoredPoint(u64);
 
-impl Candidate {
+impl ScoredPoint {
     pub(super) fn new(similarity: f32, point: u32) -> Self {
         let bits = similarity.to_bits();
-        // Turns the order of `f32` into that of `u32`: negative ones descend by their bits.
+        // Maps the order of `f32` to that of `u32`: negative values descend by their bits.
         let ascending = if bits >> 31 == 1 { !bits } else { bits | 1 << 31 };
         Self(u64::from(!ascending) << 32 | u64::from(point) << 1)
     }
@@ -31,90 +32,86 @@ impl Candidate {
         f32::from_bits(if ascending >> 31 == 1 { ascending & !(1 << 31) } else { !ascending })
     }
 
-    fn is_followed(self) -> bool {
+    fn is_expanded(self) -> bool {
         self.0 & 1 == 1
     }
 }
 
-/// The fewest candidates that a search keeps. With more of them it begins with the same steps,
-/// so it comes across all that it would with these: the nearest point that these find, any
-/// number finds, and a repair needs to look with these only.
-pub(super) const LEAST_EF: usize = 16;
+/// Minimum `ef`. A wider beam starts with the same expansions, so whatever 16 finds, any larger
+/// `ef` finds. Repair relies on it: it searches with this `ef` only.
+pub(super) const MIN_EF: usize = 16;
 
 /// The closest points found so far, at most `ef`, closest first.
 #[derive(Debug, Default)]
-pub(super) struct Pool {
+pub(super) struct CandidateList {
     ef: usize,
-    candidates: Vec<Candidate>,
-    /// All before this one were followed.
+    candidates: Vec<ScoredPoint>,
+    /// All candidates before this position are expanded.
     next: usize,
 }
 
-impl Pool {
+impl CandidateList {
     fn reset(&mut self, ef: usize) {
         self.ef = ef;
         self.candidates.clear();
         self.next = 0;
     }
 
-    /// Whether `candidate` is closer than the farthest kept, or fewer than `ef` are.
-    fn has_room_for(&self, candidate: Candidate) -> bool {
+    /// Whether the list would keep `candidate`.
+    fn accepts(&self, candidate: ScoredPoint) -> bool {
         self.candidates.len() < self.ef
             || self.candidates.last().is_some_and(|last| candidate < *last)
     }
 
-    /// Keeps `candidate` if there is room, and lets go of one that is now too many.
-    fn offer(&mut self, candidate: Candidate) {
-        if !self.has_room_for(candidate) {
+    /// Inserts `candidate` if the list accepts it; drops the farthest one over `ef`.
+    fn offer(&mut self, candidate: ScoredPoint) {
+        if !self.accepts(candidate) {
             return;
         }
         if self.candidates.len() == self.ef {
             self.candidates.pop();
         }
-        let at = self.candidates.partition_point(|kept| *kept < candidate);
-        self.candidates.insert(at, candidate);
-        self.next = self.next.min(at);
+        let place = self.candidates.partition_point(|kept| *kept < candidate);
+        self.candidates.insert(place, candidate);
+        self.next = self.next.min(place);
     }
 
-    /// The closest point whose links were not followed yet; they count as followed now.
-    fn follow(&mut self) -> Option<u32> {
-        self.follow_before(self.candidates.len())
+    /// Marks the closest point that is not expanded, and returns it.
+    fn expand(&mut self) -> Option<u32> {
+        self.expand_before(self.candidates.len())
     }
 
-    /// The next point to be [followed](Self::follow) together with the last one, if what a
-    /// search that keeps [`LEAST_EF`] finds does not change by that: while such a search goes
-    /// on, no point is followed that it does not keep.
-    fn follow_beside(&mut self) -> Option<u32> {
+    /// Marks a second point to expand in the same step, and returns it.
+    ///
+    /// While a search with [`MIN_EF`] would go on, only a point within its list qualifies, so that
+    /// the second expansion does not change what that search finds.
+    fn expand_second(&mut self) -> Option<u32> {
         let kept = self.candidates.len();
-        self.follow_before(if self.next <= LEAST_EF { kept.min(LEAST_EF) } else { kept })
+        self.expand_before(if self.next <= MIN_EF { kept.min(MIN_EF) } else { kept })
     }
 
-    fn follow_before(&mut self, end: usize) -> Option<u32> {
+    fn expand_before(&mut self, end: usize) -> Option<u32> {
         let rest = self.candidates.get_mut(self.next..end)?;
-        let at = rest.iter().position(|candidate| !candidate.is_followed())?;
-        rest[at].0 |= 1;
-        self.next += at + 1;
-        Some(rest[at].point())
-    }
-
-    /// What was found, closest first.
-    pub(super) fn found(&self) -> &[Candidate] {
-        &self.candidates
+        let place = rest.iter().position(|candidate| !candidate.is_expanded())?;
+        rest[place].0 |= 1;
+        self.next += place + 1;
+        Some(rest[place].point())
     }
 }
 
-/// The points that a walk came across, in that order; forgetting them costs as much as they
-/// are many, not as the graph is large.
+/// The points that a search came across, in that order.
+///
+/// A reset costs time in the number of visited points, not in the size of the graph.
 #[derive(Debug, Default)]
-struct Seen {
-    /// One bit a point.
+struct VisitedSet {
+    /// One bit per point.
     words: Vec<u64>,
     points: Vec<u32>,
-    /// How many of `points` are seen; the others are room.
+    /// Number of visited points; the rest of `points` is spare capacity.
     len: usize,
 }
 
-impl Seen {
+impl VisitedSet {
     fn reset(&mut self, points: u32) {
         for point in &self.points[..self.len] {
             self.words[*point as usize / 64] = 0;
@@ -123,15 +120,16 @@ impl Seen {
         self.words.resize((points as usize).div_ceil(64), 0);
     }
 
-    /// Adds those of `points` that are new.
+    /// Adds the points that were not visited before.
     fn add(&mut self, points: &[u32]) {
         let first = self.len;
         if self.points.len() < first + points.len() {
             self.points.resize(2 * (first + points.len()), 0);
         }
         for point in points {
-            let (word, bit) = (&mut self.words[*point as usize / 64], 1 << (point % 64));
-            // No branch: whether a point is new cannot be foreseen.
+            let word = &mut self.words[*point as usize / 64];
+            let bit = 1 << (point % 64);
+            // Branch-free, since the processor cannot predict whether a point is new.
             self.points[self.len] = *point;
             self.len += usize::from(*word & bit == 0);
             *word |= bit;
@@ -144,152 +142,187 @@ impl Seen {
     }
 }
 
-/// The memory of one search, kept for the next.
-#[derive(Debug, Default)]
-pub(super) struct Scratch {
-    pub(super) pool: Pool,
-    seen: Seen,
-    similarities: Vec<f32>,
-    /// The points compared last.
-    fresh: Vec<Candidate>,
-    /// Points to go on from, where not all may be kept.
-    frontier: BinaryHeap<Reverse<Candidate>>,
+/// A graph layer to traverse, and the query to traverse it for.
+pub(super) struct Traversal<'a, S: Space> {
+    pub(super) space: &'a S,
+    pub(super) links: LinksView<'a>,
+    pub(super) query: &'a S::Query,
+    /// The point that the traversal starts from.
+    pub(super) entry: u32,
+    /// Number of candidates kept.
+    pub(super) ef: usize,
 }
 
-/// How a walk ended.
+/// Restriction of a search to allowed points.
+pub(super) struct Restriction<A> {
+    pub(super) is_allowed: A,
+    /// Maximum number of points to compare.
+    pub(super) budget: usize,
+}
+
+/// Outcome of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// Nothing closer is linked to.
+    /// No link leads to a closer point.
     Complete,
-    /// It was told to end.
-    ArticleDigest,
-    /// It compared more points than it was given.
+    /// Deadline or cancellation.
+    Interrupted,
+    /// The budget of the [`Restriction`] is spent.
     OverBudget,
 }
 
-/// Points whose links are followed in one step: the more there is to compare at once, the less
-/// of the time that memory takes is spent waiting.
-const FOLLOWED_AT_ONCE: usize = 2;
-/// Steps between two looks at the clock.
-const STEPS_PER_LOOK: usize = 16;
+/// Points expanded per step: comparing the neighbors of both at once hides memory latency.
+const EXPANDED_AT_ONCE: usize = 2;
+/// Steps between two checks for an interruption.
+const STEPS_PER_CHECK: usize = 16;
 
-impl Scratch {
+/// State of a beam search; its buffers are reused by the next one.
+#[derive(Debug, Default)]
+pub(super) struct Beam {
+    list: CandidateList,
+    visited: VisitedSet,
+    similarities: Vec<f32>,
+    /// The points compared in the current step.
+    fresh: Vec<ScoredPoint>,
+    /// Points to expand in a restricted search, which also passes through points not allowed.
+    frontier: BinaryHeap<Reverse<ScoredPoint>>,
+}
+
+impl Beam {
     /// Number of points compared.
     pub(super) fn compared(&self) -> usize {
-        self.seen.len
+        self.visited.len
     }
 
-    fn reset(&mut self, points: u32, ef: usize) {
-        self.pool.reset(ef);
-        self.seen.reset(points);
+    /// The points found, closest first.
+    pub(super) fn found(&self) -> &[ScoredPoint] {
+        &self.list.candidates
     }
 
-    /// Compares `query` with the points seen after the first `compared`; returns how many are
-    /// compared now.
-    fn compare<S: Space>(&mut self, space: &S, query: &S::Query, compared: usize) -> usize {
-        let fresh = self.seen.since(compared);
-        for point in fresh {
-            space.prefetch(*point);
-        }
-        space.similarities(query, fresh, &mut self.similarities);
-        self.fresh.clear();
-        let pairs = fresh.iter().zip(&self.similarities);
-        self.fresh.extend(pairs.map(|(point, similarity)| Candidate::new(*similarity, *point)));
-        self.seen.len
-    }
-
-    /// Leaves in the pool the at most `ef` points nearest to `query` that a walk from
-    /// `starts` comes across.
+    /// Finds the at most `ef` points nearest to the query.
     ///
     /// # Source
     ///
-    /// Malkov & Yashunin (2018), algorithm 2; one sorted list is both its heaps.
-    pub(super) fn walk<S: Space>(
+    /// Malkov & Yashunin (2018), algorithm 2, with one sorted list for both of its heaps.
+    pub(super) fn search<S: Space>(
         &mut self,
-        (space, links): (&S, LinksView),
-        query: &S::Query,
-        starts: &[u32],
-        ef: usize,
-        mut ended: impl FnMut() -> bool,
+        traversal: &Traversal<S>,
+        is_interrupted: impl Fn() -> bool,
     ) -> End {
-        self.reset(space.len(), ef);
-        self.seen.add(starts);
-        let (mut compared, mut steps) = (0, 0);
-        loop {
-            compared = self.compare(space, query, compared);
-            for &candidate in &self.fresh {
-                if self.pool.has_room_for(candidate) {
-                    links.prefetch(candidate.point());
-                    self.pool.offer(candidate);
-                }
+        self.run(traversal, None::<&Restriction<fn(u32) -> bool>>, is_interrupted)
+    }
+
+    /// Finds the at most `ef` allowed points nearest to the query; passes through all points.
+    pub(super) fn search_allowed<S: Space>(
+        &mut self,
+        traversal: &Traversal<S>,
+        restriction: &Restriction<impl Fn(u32) -> bool>,
+        is_interrupted: impl Fn() -> bool,
+    ) -> End {
+        self.run(traversal, Some(restriction), is_interrupted)
+    }
+
+    fn run<S: Space, A: Fn(u32) -> bool>(
+        &mut self,
+        traversal: &Traversal<S>,
+        restriction: Option<&Restriction<A>>,
+        is_interrupted: impl Fn() -> bool,
+    ) -> End {
+        self.reset(traversal.space.len(), traversal.ef);
+        self.visited.add(&[traversal.entry]);
+        let mut compared = 0;
+        for step in 1.. {
+            self.compare_since(compared, traversal);
+            compared = self.visited.len;
+            self.keep_fresh(traversal.links, restriction);
+            if restriction.is_some_and(|restriction| compared > restriction.budget) {
+                return End::OverBudget;
             }
-            steps += 1;
-            if steps % STEPS_PER_LOOK == 0 && ended() {
-                return End::ArticleDigest;
+            if step % STEPS_PER_CHECK == 0 && is_interrupted() {
+                return End::Interrupted;
             }
-            let Some(next) = self.pool.follow() else { return End::Complete };
-            self.seen.add(links.of(next));
-            for _ in 1..FOLLOWED_AT_ONCE {
-                if let Some(next) = self.pool.follow_beside() {
-                    self.seen.add(links.of(next));
-                }
+            let expanded = match restriction {
+                None => self.expand_list(traversal.links),
+                Some(_) => self.expand_frontier(traversal.links),
+            };
+            if !expanded {
+                break;
+            }
+        }
+        End::Complete
+    }
+
+    fn reset(&mut self, points: u32, ef: usize) {
+        self.list.reset(ef);
+        self.visited.reset(points);
+        self.frontier.clear();
+    }
+
+    /// Compares the query with the points visited after the first `compared`.
+    fn compare_since<S: Space>(&mut self, compared: usize, traversal: &Traversal<S>) {
+        let points = self.visited.since(compared);
+        for point in points {
+            traversal.space.prefetch(*point);
+        }
+        traversal.space.similarities(traversal.query, points, &mut self.similarities);
+        self.fresh.clear();
+        let pairs = points.iter().zip(&self.similarities);
+        self.fresh.extend(pairs.map(|(point, similarity)| ScoredPoint::new(*similarity, *point)));
+    }
+
+    fn keep_fresh<A: Fn(u32) -> bool>(
+        &mut self,
+        links: LinksView,
+        restriction: Option<&Restriction<A>>,
+    ) {
+        for &candidate in &self.fresh {
+            if !self.list.accepts(candidate) {
+                continue;
+            }
+            links.prefetch(candidate.point());
+            let mut is_allowed = true;
+            if let Some(restriction) = restriction {
+                self.frontier.push(Reverse(candidate));
+                is_allowed = (restriction.is_allowed)(candidate.point());
+            }
+            if is_allowed {
+                self.list.offer(candidate);
             }
         }
     }
 
-    /// [`walk`](Self::walk) that passes through all points but keeps only those `allowed`,
-    /// and gives up after comparing `budget` points.
-    pub(super) fn walk_among<S: Space>(
-        &mut self,
-        (space, links): (&S, LinksView),
-        query: &S::Query,
-        starts: &[u32],
-        ef: usize,
-        (allowed, budget): (impl Fn(u32) -> bool, usize),
-        mut ended: impl FnMut() -> bool,
-    ) -> End {
-        self.reset(space.len(), ef);
-        self.frontier.clear();
-        self.seen.add(starts);
-        let (mut compared, mut steps) = (0, 0);
-        loop {
-            compared = self.compare(space, query, compared);
-            for &candidate in &self.fresh {
-                if self.pool.has_room_for(candidate) {
-                    self.frontier.push(Reverse(candidate));
-                    if allowed(candidate.point()) {
-                        self.pool.offer(candidate);
-                    }
-                }
-            }
-            if compared > budget {
-                return End::OverBudget;
-            }
-            steps += 1;
-            if steps % STEPS_PER_LOOK == 0 && ended() {
-                return End::ArticleDigest;
-            }
-            match self.frontier.pop() {
-                Some(Reverse(next)) if self.pool.has_room_for(next) => {
-                    self.seen.add(links.of(next.point()));
-                }
-                _ => return End::Complete,
+    /// Visits the neighbors of the closest candidates; false if all candidates are expanded.
+    fn expand_list(&mut self, links: LinksView) -> bool {
+        let Some(next) = self.list.expand() else { return false };
+        self.visited.add(links.of(next));
+        for _ in 1..EXPANDED_AT_ONCE {
+            if let Some(next) = self.list.expand_second() {
+                self.visited.add(links.of(next));
             }
         }
+        true
+    }
+
+    /// Visits the neighbors of the closest point of the frontier; false if it is too far.
+    fn expand_frontier(&mut self, links: LinksView) -> bool {
+        let next = self.frontier.pop().filter(|Reverse(next)| self.list.accepts(*next));
+        let Some(Reverse(next)) = next else { return false };
+        self.visited.add(links.of(next.point()));
+        true
     }
 }
 
-/// Buffers of finished searches, for the next ones.
+/// Beams that no search uses now.
 #[derive(Debug, Default)]
-pub(super) struct ScratchPool(Mutex<Vec<Scratch>>);
+pub(super) struct BeamPool(Mutex<Vec<Beam>>);
 
-impl ScratchPool {
-    /// What `search` returns, with a memory that is kept for the next.
-    pub(super) fn with<T>(&self, search: impl FnOnce(&mut Scratch) -> T) -> T {
+impl BeamPool {
+    /// Runs `search` with a beam that no other search uses.
+    pub(super) fn with<T>(&self, search: impl FnOnce(&mut Beam) -> T) -> T {
         let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut scratch = free().pop().unwrap_or_default();
-        let found = search(&mut scratch);
-        free().push(scratch);
+        let mut beam = free().pop().unwrap_or_default();
+        let found = search(&mut beam);
+        free().push(beam);
         found
     }
 }

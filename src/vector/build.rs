@@ -1,5 +1,5 @@
-//! The lowest layer: points are linked in batches, so that the graph is the same whatever
-//! number of threads links them.
+//! Construction of the lowest layer, in batches: the graph does not depend on the number of
+//! threads.
 
 use std::ops::Range;
 
@@ -8,22 +8,21 @@ use rayon::prelude::*;
 use super::{
     HnswParams,
     adjacency::{Links, LinksView},
-    beam::{Candidate, ScratchPool},
-    graph::{Graph, Upper},
+    beam::{BeamPool, ScoredPoint, Traversal},
+    graph::{Graph, UpperLayers},
     space::Space,
 };
 use crate::{Result, work::WorkMonitor};
 
-/// A batch is this share of the points that are linked already: they are all that its points
-/// can find.
-const BATCH_SHARE: u32 = 16;
-/// The smallest batch.
-const LEAST_BATCH: u32 = 16;
+/// A batch has one point per this many linked points: its points can link to those only.
+const BATCH_RATIO: u32 = 16;
+/// Minimum size of a batch.
+const MIN_BATCH: u32 = 16;
 
-/// Progress is told after so many points.
-const TOLD_EVERY: u32 = 4_096;
+/// Points linked between two progress reports.
+const PROGRESS_INTERVAL: u32 = 4_096;
 
-/// Links all points of `space`, of which `upper` has the first.
+/// Links all points of `space`; the first ones take their links from `upper`.
 ///
 /// # Source
 ///
@@ -31,7 +30,7 @@ const TOLD_EVERY: u32 = 4_096;
 /// point sees another: Manohar et al. (2024), "`ParlayANN`", algorithm 3.
 pub(super) fn link_all<S: Space>(
     space: &S,
-    upper: Upper,
+    upper: UpperLayers,
     params: HnswParams,
     watch: WorkMonitor,
 ) -> Result<Graph> {
@@ -45,113 +44,127 @@ pub(super) fn link_all<S: Space>(
         linked = super::to_row(sampled.points.len());
     }
     watch.linked(linked as usize, space.len() as usize);
-    let memories = ScratchPool::default();
-    let builder = Builder { space, upper: &upper, params, watch, memories };
+    let beams = BeamPool::default();
+    let builder = BaseLayerBuilder { space, upper: &upper, params, watch, beams };
     while linked < space.len() {
-        let batch = linked..space.len().min(linked + (linked / BATCH_SHARE).max(LEAST_BATCH));
+        let batch = linked..space.len().min(linked + (linked / BATCH_RATIO).max(MIN_BATCH));
         linked = batch.end;
         builder.link(&mut links, batch)?;
     }
     Ok(Graph { upper, base: links })
 }
 
-struct Builder<'a, S> {
-    space: &'a S,
-    upper: &'a Upper,
-    params: HnswParams,
-    watch: WorkMonitor<'a>,
-    memories: ScratchPool,
+/// A link from a point of an earlier batch to a new point.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Backlink {
+    from: u32,
+    to: u32,
 }
 
-impl<S: Space> Builder<'_, S> {
-    /// Links the points of `batch` to those linked before, and these back to them.
+struct BaseLayerBuilder<'a, S> {
+    space: &'a S,
+    upper: &'a UpperLayers,
+    params: HnswParams,
+    watch: WorkMonitor<'a>,
+    beams: BeamPool,
+}
+
+impl<S: Space> BaseLayerBuilder<'_, S> {
+    /// Links the points of `batch` to points linked before, and those back to them.
     fn link(&self, links: &mut Links, batch: Range<u32>) -> Result<()> {
         let before = links.view();
-        let linked = |point| {
+        let find_links = |point| {
             self.watch.check()?;
-            Ok(self.links_for(before, point))
+            Ok(self.find_links(before, point))
         };
         let mut found: Vec<Vec<u32>> = Vec::with_capacity(batch.len());
-        // A late batch is large: progress is told within it, too.
-        for from in batch.clone().step_by(TOLD_EVERY as usize) {
-            let part = from..batch.end.min(from + TOLD_EVERY);
-            found.par_extend(part.into_par_iter().map(linked).collect::<Result<Vec<_>>>()?);
+        // Late batches are large, so progress is reported within a batch.
+        for start in batch.clone().step_by(PROGRESS_INTERVAL as usize) {
+            let part = start..batch.end.min(start + PROGRESS_INTERVAL);
+            found.par_extend(part.into_par_iter().map(find_links).collect::<Result<Vec<_>>>()?);
             self.watch.linked(batch.start as usize + found.len(), self.space.len() as usize);
         }
-        let mut back: Vec<(u32, u32)> = Vec::new();
+        let mut back: Vec<Backlink> = Vec::new();
         for (point, targets) in batch.zip(&found) {
             links.set(point, targets);
-            back.extend(targets.iter().map(|target| (*target, point)));
+            back.extend(targets.iter().map(|target| Backlink { from: *target, to: point }));
         }
         back.par_sort_unstable();
-        let by_target: Vec<&[(u32, u32)]> = back.chunk_by(|a, b| a.0 == b.0).collect();
+        let by_source: Vec<&[Backlink]> = back.chunk_by(|a, b| a.from == b.from).collect();
         let before = links.view();
         let merged: Vec<Vec<u32>> =
-            by_target.par_iter().map(|added| self.merged(before, added)).collect();
-        for (added, merged) in by_target.iter().zip(merged) {
-            links.set(added[0].0, &merged);
+            by_source.par_iter().map(|added| self.merge_links(before, added)).collect();
+        for (added, merged) in by_source.iter().zip(merged) {
+            links.set(added[0].from, &merged);
         }
         Ok(())
     }
 
-    /// Links for `point`, which has none: from those of the linked points that a search
-    /// finds near it.
-    fn links_for(&self, links: LinksView, point: u32) -> Vec<u32> {
+    /// Selects the links of the new `point` among the linked points that a search finds near it.
+    fn find_links(&self, links: LinksView, point: u32) -> Vec<u32> {
         let query = self.space.point(point);
-        let start = self.upper.entry(self.space, &query);
-        let HnswParams { m, ef_construction } = self.params;
-        self.memories.with(|scratch| {
-            scratch.walk((self.space, links), &query, &[start], ef_construction, || false);
-            diverse(self.space, scratch.pool.found().to_vec(), m)
+        let traversal = Traversal {
+            space: self.space,
+            links,
+            query: &query,
+            entry: self.upper.entry(self.space, &query),
+            ef: self.params.ef_construction,
+        };
+        self.beams.with(|beam| {
+            beam.search(&traversal, || false);
+            select_diverse(self.space, beam.found().to_vec(), self.params.m)
         })
     }
 
-    /// The links of a point with the new ones `added` (point, target), less some if they
-    /// have become too many.
-    fn merged(&self, links: LinksView, added: &[(u32, u32)]) -> Vec<u32> {
-        let point = added[0].0;
+    /// Returns the links of a point with its backlinks `added`; keeps a diverse selection if they
+    /// exceed the maximum degree.
+    fn merge_links(&self, links: LinksView, added: &[Backlink]) -> Vec<u32> {
+        let point = added[0].from;
         let mut targets = links.of(point).to_vec();
-        targets.extend(added.iter().map(|link| link.1));
-        if targets.len() <= links.room() {
+        targets.extend(added.iter().map(|link| link.to));
+        if targets.len() <= links.max_degree() {
             return targets;
         }
         let mut similarities = Vec::new();
         self.space.similarities(&self.space.point(point), &targets, &mut similarities);
         let candidates = similarities.iter().zip(&targets);
-        let mut candidates: Vec<Candidate> =
-            candidates.map(|(similarity, target)| Candidate::new(*similarity, *target)).collect();
+        let mut candidates: Vec<ScoredPoint> =
+            candidates.map(|(similarity, target)| ScoredPoint::new(*similarity, *target)).collect();
         candidates.sort_unstable();
-        diverse(self.space, candidates, links.room())
+        select_diverse(self.space, candidates, links.max_degree())
     }
 }
 
-/// How much farther than from the point that is being linked a candidate may be from one
-/// chosen before it. A little slack keeps some links that are not strictly needed, and
-/// searches take fewer steps.
+/// Factor on the distance between a candidate and a chosen link. A value over 1 keeps links that
+/// are not strictly needed, and searches take fewer steps.
 const SLACK: f32 = 1.1;
 
-/// At most `limit` of `candidates`, which come closest first: each is closer to the point
-/// that is being linked than, with [`SLACK`], to any candidate chosen before.
+/// Selects at most `limit` of `candidates`, which are sorted closest first.
+///
+/// Each selected candidate is closer to the new point than [`SLACK`] times its distance to any
+/// candidate selected before.
 ///
 /// # Source
 ///
-/// Malkov & Yashunin (2018), algorithm 4, without keeping those discarded; the slack is
-/// that of Subramanya et al. (2019), "`DiskANN`".
-fn diverse<S: Space>(space: &S, mut candidates: Vec<Candidate>, limit: usize) -> Vec<u32> {
-    let (mut chosen, mut points, mut similarities) = (Vec::new(), Vec::new(), Vec::new());
+/// Malkov & Yashunin (2018), algorithm 4, without `keepPrunedConnections`; the slack is from
+/// Subramanya et al. (2019), "`DiskANN`".
+fn select_diverse<S: Space>(space: &S, mut candidates: Vec<ScoredPoint>, limit: usize) -> Vec<u32> {
+    let mut selected = Vec::new();
+    let mut points = Vec::new();
+    let mut similarities = Vec::new();
     let mut query = S::Query::default();
-    while chosen.len() < limit && !candidates.is_empty() {
+    while selected.len() < limit && !candidates.is_empty() {
         let next = candidates.remove(0).point();
-        chosen.push(next);
+        selected.push(next);
         points.clear();
         points.extend(candidates.iter().map(|candidate| candidate.point()));
         space.load(next, &mut query);
         space.similarities(&query, &points, &mut similarities);
-        let mut to_next = similarities.iter();
-        candidates.retain(|one| {
-            let to_next = to_next.next().map_or(0.0, |similarity| 1.0 - similarity);
-            SLACK * to_next > 1.0 - one.similarity()
+        let mut similarities = similarities.iter();
+        candidates.retain(|candidate| {
+            let to_next = similarities.next().expect("one similarity per candidate");
+            SLACK * (1.0 - to_next) > 1.0 - candidate.similarity()
         });
     }
-    chosen
+    selected
 }

@@ -1,4 +1,4 @@
-//! Calibration: which `ef_search` reaches a recall, proven on queries.
+//! Calibration: finds the `ef_search` that reaches a recall, with a statistical guarantee.
 
 mod calibration_record;
 
@@ -7,7 +7,7 @@ use serde::Serialize;
 use tracing::instrument;
 
 use super::{
-    beam::LEAST_EF,
+    beam::MIN_EF,
     wilson::{as_f64, lower_bound, queries_needed},
 };
 use crate::{
@@ -17,30 +17,29 @@ use crate::{
 
 pub(crate) use calibration_record::CalibrationRecord;
 
-/// The recall of a graph for a ladder of `ef_search`, measured on queries: what a search by
-/// [`SearchEffort::Recall`] goes by.
+/// Recall of a graph for a ladder of `ef_search`, measured on queries. A search with
+/// [`SearchEffort::Recall`] selects its `ef_search` by it.
 ///
-/// Recall@k is the share of the `k` closest vectors that a search finds. It is measured for
-/// every number of neighbors up to [`k`](Self::k), against an exact search; a neighbor as
-/// similar as the last exact one counts, so that of equal vectors any is right.
+/// Recall@k is the share of the `k` closest vectors that a search finds. It is measured against
+/// an exact search, for every number of neighbors up to [`k`](Self::k). A neighbor as similar as
+/// the last exact one counts as found, so that among equal vectors any is right.
 ///
-/// # What is promised
+/// # Guarantee
 ///
-/// On queries drawn as the measured ones were, the `ef_search` chosen for a target reaches
-/// it on average; of such promises at most one in twenty is broken. It holds for the rows
-/// that were searched then: of an index that has grown or changed since, take another. The
-/// queries must not be vectors of the index, which find themselves too easily.
+/// On queries of the same distribution as the measured ones, the `ef_search` chosen for a target
+/// reaches it on average, with a confidence of 95 %. The guarantee holds for the rows searched
+/// in the measurement: calibrate again once the index has changed. The queries must not be vectors
+/// of the index, since those are found more easily.
 ///
-/// The lower bound of each step is that of Wilson's score interval, one-sided, at 95 %,
-/// with every query as one trial. This is careful where queries find a part of their
-/// neighbors: no mean of values from 0 to 1 varies more than one of values that are all or
-/// nothing. Like the interval itself it is an approximation: where all queries are all or
-/// nothing (`k` of 1) and the recall is close to 1, one bound in fifteen can be too high.
+/// The lower bound of each step is that of Wilson's one-sided score interval at 95 %, with each
+/// query as one trial. It is conservative if queries find a part of their neighbors: no values in
+/// `0.0..=1.0` of the same mean have a larger variance than values of 0 and 1. Like the interval
+/// itself it is an approximation: if all values are 0 or 1 (`k == 1`) and the recall is close to
+/// 1, one bound in fifteen can be too high.
 ///
-/// To choose among the steps costs no confidence: they are tested from the largest
-/// `ef_search` down, until the first whose bound is below the target. To choose a step that
-/// misses the target, the first such step in this order must pass its test, and of all
-/// tests that is one.
+/// Choosing among the steps costs no confidence: they are tested from the largest `ef_search`
+/// down, until the first whose bound is below the target. A step that misses the target is chosen
+/// only if the first such step in this order passes its test, which is a single test.
 ///
 /// # Source
 ///
@@ -51,67 +50,69 @@ pub(crate) use calibration_record::CalibrationRecord;
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Calibration {
-    /// The most neighbors that it holds for.
+    /// Maximum number of neighbors that the calibration covers.
     pub k: usize,
-    /// Number of queries it was measured on.
+    /// Number of queries measured.
     pub queries: usize,
-    /// In ascending order of `ef_search`.
-    steps: Vec<Step>,
+    /// Ascending by `ef_search`.
+    steps: Vec<MeasuredStep>,
 }
 
-/// What one `ef_search` found.
+/// Recalls of one `ef_search`.
 #[derive(Clone, Debug, PartialEq, Serialize)]
-struct Step {
+struct MeasuredStep {
     ef_search: usize,
-    /// Mean recall@1, recall@2 and so on, up to `ef_search`, the calibration's `k` or the
-    /// number of rows.
+    /// Mean recall@1, recall@2 and so on, up to the least of `ef_search`, the `k` of the calibration
+    /// and the number of rows.
     recall: Vec<f64>,
 }
 
-/// The recall@k of a graph search that keeps `ef_search` candidates.
+/// Recall@k of a graph search that keeps `ef_search` candidates.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CalibrationStep {
-    /// Candidates kept.
+    /// Number of candidates kept.
     pub ef_search: usize,
-    /// Mean recall of the queries, 0 to 1.
+    /// Mean recall of the queries, in `0.0..=1.0`.
     pub recall: f64,
-    /// What the recall on queries like them is at least, at a confidence of 95 %.
+    /// Lower bound of the expected recall, at a confidence of 95 %.
     pub lower_bound: f64,
 }
 
-/// Why no `ef_search` is known to reach a recall, and what to do about it.
+/// Reason why no `ef_search` is known to reach a recall; the message says what to do.
 ///
-/// Until something is done, a search that asks for this recall compares every vector.
+/// A search that requests this recall compares every vector.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, thiserror::Error)]
 #[non_exhaustive]
 pub enum Shortfall {
-    /// No sample proves that nothing is ever missed.
+    /// No number of queries proves a recall of 1.
     #[error("no number of queries proves a recall of 1: ask for less, or for an exact search")]
     Certainty,
-    /// Even if they found all of their neighbors, the queries would be too few.
+    /// The queries are too few, even if all neighbors are found.
     #[error("{queries} queries cannot prove it: calibrate with {needed} or more")]
     TooFewQueries {
         /// Number of queries.
         queries: usize,
-        /// How many prove the target if they find all of their neighbors.
+        /// Number of queries that prove the target if all neighbors are found.
         needed: usize,
     },
-    /// More neighbors are wanted than were measured.
-    #[error("{k} neighbors are wanted, {calibrated} were calibrated: calibrate with a larger `k`")]
+    /// More neighbors are requested than were measured.
+    #[error(
+        "{k} neighbors are requested, {calibrated} were calibrated: calibrate with a larger `k`"
+    )]
     Depth {
-        /// Number of neighbors wanted.
+        /// Number of neighbors requested.
         k: usize,
-        /// The most that the calibration holds for.
+        /// Maximum number that the calibration covers.
         calibrated: usize,
     },
-    /// The largest `ef_search` reaches it on these queries, but they do not prove it.
+    /// The largest `ef_search` reaches the recall on these queries, but they do not prove it.
     #[error(
         "recall {:.4} was measured, of which {:.4} is proven: calibrate with more queries",
         .0.recall, .0.lower_bound
     )]
     Unproven(CalibrationStep),
-    /// The largest `ef_search` does not reach it.
+    /// The largest `ef_search` does not reach the recall.
     #[error(
         "with `ef_search` {} the recall is {:.4}: build with a larger `m` or `ef_construction`",
         .0.ef_search, .0.recall
@@ -120,8 +121,8 @@ pub enum Shortfall {
 }
 
 impl Calibration {
-    /// Measures `index` on `queries`, for 1 to `params.k` neighbors among the rows allowed,
-    /// on the threads of the current `rayon` pool.
+    /// Measures the recall of `index` on `queries`, for 1 to `params.k` neighbors among the allowed
+    /// rows, on the threads of the current `rayon` pool.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len(), k = params.k))]
     pub(crate) fn measure(
         index: &dyn VectorIndex,
@@ -133,17 +134,17 @@ impl Calibration {
         let rows = params.allowed.map_or(index.len(), RowSet::len);
         let depth = params.k.clamp(1, rows.max(1));
         let exact = SearchParams { k: depth, effort: SearchEffort::Exact, ..*params };
-        let truth = answers(index, queries, &exact)?;
+        let truth = search_all(index, queries, &exact)?;
         let mut steps = Vec::new();
         for ef_search in ladder(depth, rows) {
-            let (k, effort) = (depth.min(ef_search), SearchEffort::Ef(ef_search));
-            let found = answers(index, queries, &SearchParams { k, effort, ..*params })?;
+            let k = depth.min(ef_search);
+            let graph = SearchParams { k, effort: SearchEffort::Ef(ef_search), ..*params };
+            let found = search_all(index, queries, &graph)?;
             let recall = mean_recalls(&found, &truth, k);
             let all_found = k == depth && recall.iter().all(|recall| *recall >= 1.0);
-            steps.push(Step { ef_search, recall });
-            // A search that keeps more candidates goes on where this one ended, so it finds
-            // all that this one found: larger steps would pass every test that this one
-            // passes, and can be left out.
+            steps.push(MeasuredStep { ef_search, recall });
+            // A wider beam finds whatever this one found, so larger steps would pass every test
+            // that this step passes.
             if all_found {
                 break;
             }
@@ -151,20 +152,21 @@ impl Calibration {
         Ok(Self { k: params.k, queries: queries.len(), steps })
     }
 
-    /// The smallest `ef_search` that reaches recall `target` for `k` neighbors;
-    /// [`reach`](Self::reach) says why, where there is none.
+    /// Returns the smallest `ef_search` that reaches recall `target` for `k` neighbors;
+    /// [`reach`](Self::reach) gives the reason if there is none.
     #[must_use]
     pub fn ef_search(&self, target: f32, k: usize) -> Option<usize> {
         self.reach(target, k).ok().map(|step| step.ef_search)
     }
 
-    /// The step with the smallest `ef_search` that reaches recall `target` for `k` neighbors.
+    /// Returns the step with the smallest `ef_search` that reaches recall `target` for `k` neighbors.
     ///
     /// # Errors
     ///
-    /// The [`Shortfall`] if none is known to.
+    /// The [`Shortfall`] if no step is known to reach it.
     pub fn reach(&self, target: f32, k: usize) -> Result<CalibrationStep, Shortfall> {
-        let (target, queries) = (f64::from(target), self.queries);
+        let target = f64::from(target);
+        let queries = self.queries;
         if k > self.k {
             return Err(Shortfall::Depth { k, calibrated: self.k });
         }
@@ -175,8 +177,7 @@ impl Calibration {
             return Err(Shortfall::TooFewQueries { queries, needed: queries_needed(target) });
         }
         let steps = self.steps(k);
-        let from_the_largest = steps.iter().rev();
-        let passed = from_the_largest.take_while(|step| step.lower_bound >= target).last();
+        let passed = steps.iter().rev().take_while(|step| step.lower_bound >= target).last();
         passed.copied().ok_or_else(|| match steps.last() {
             Some(largest) if largest.recall < target => Shortfall::OutOfReach(*largest),
             Some(largest) => Shortfall::Unproven(*largest),
@@ -184,16 +185,16 @@ impl Calibration {
         })
     }
 
-    /// The ladder for `k` neighbors, in ascending order of `ef_search`; empty if `k` is over
-    /// [`Calibration::k`], for which it ends where all neighbors were found.
+    /// Returns the steps for `k` neighbors, ascending by `ef_search`; empty if `k` is over
+    /// [`Calibration::k`]. The steps end at the first that finds all [`Calibration::k`] neighbors.
     #[must_use]
     pub fn steps(&self, k: usize) -> Vec<CalibrationStep> {
-        // The last step is as deep as there are rows: of fewer than `k`, all are wanted.
-        let rows = self.steps.last().map_or(0, |step| step.recall.len());
-        let at = k.clamp(1, rows.max(1)) - 1;
+        // The last step covers all rows if they are fewer than `k`.
+        let depth = self.steps.last().map_or(0, |step| step.recall.len());
+        let place = k.clamp(1, depth.max(1)) - 1;
         let measured = self.steps.iter().filter(|_| k <= self.k);
         let steps = measured.filter_map(|step| {
-            let recall = *step.recall.get(at)?;
+            let recall = *step.recall.get(place)?;
             let lower_bound = lower_bound(recall, self.queries);
             Some(CalibrationStep { ef_search: step.ef_search, recall, lower_bound })
         });
@@ -202,18 +203,18 @@ impl Calibration {
 }
 
 impl HnswIndex {
-    /// Measures the recall of the graph on `queries`, for 1 to `k` neighbors, and keeps it:
-    /// from then on a search may ask for a [recall](SearchEffort::Recall).
+    /// Measures the recall of the graph on `queries`, for 1 to `k` neighbors, and keeps the result:
+    /// from then on a search can request a [recall](SearchEffort::Recall).
     ///
-    /// The queries are vectors like those that will be asked with, not vectors of the index;
-    /// to prove a recall of .98 takes 133 of them, of .99 268. They are searched for in
-    /// parallel, on the threads of the current `rayon` pool: exactly, and with `ef_search`
-    /// from 16 up until all neighbors are found, or to 4,096 (four times `k`, if that is more).
+    /// The queries have the distribution of later queries and are not vectors of the index; a recall
+    /// of 0.98 takes at least 133 of them, 0.99 at least 268. They are searched for in parallel, on
+    /// the threads of the current `rayon` pool: exactly, and with `ef_search` from 16 up until all
+    /// neighbors are found, at most to `max(4096, 4 * k)`.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `k` is 0 or there are no queries, [`Error::Dimension`] if they
-    /// are of another dimension.
+    /// [`Error::Setting`] if `k` is 0 or there are no queries, [`Error::Dimension`] if the queries
+    /// have another dimension.
     ///
     /// # Examples
     ///
@@ -233,9 +234,9 @@ impl HnswIndex {
     /// let found = index.search(&[1.0, 0.0], &params)?;
     /// assert_eq!(found.plan.route, Route::Graph { ef_search });
     ///
-    /// // No sample proves that nothing is missed, so every vector is compared.
-    /// let why = calibration.reach(1.0, 10).unwrap_err();
-    /// assert!(why.to_string().contains("ask for less, or for an exact search"));
+    /// // No number of queries proves a recall of 1, so such a search compares every vector.
+    /// let shortfall = calibration.reach(1.0, 10).unwrap_err();
+    /// assert!(shortfall.to_string().contains("ask for less, or for an exact search"));
     /// # Ok::<(), passim::Error>(())
     /// ```
     pub fn calibrate(&mut self, k: usize, queries: &Vectors) -> Result<Calibration> {
@@ -246,9 +247,9 @@ impl HnswIndex {
     }
 }
 
-/// The way that `params` ask for, of an index that has a graph; a recall goes by the
-/// calibration they hold, else by the index's `own`.
-pub(super) fn asked_route(params: &SearchParams, own: Option<&Calibration>) -> Result<Route> {
+/// Returns the route that `params` request of an index with a graph; a recall is resolved by the
+/// calibration of `params`, else by the index's `own`.
+pub(super) fn requested_route(params: &SearchParams, own: Option<&Calibration>) -> Result<Route> {
     Ok(match params.effort {
         SearchEffort::Ef(ef_search) => Route::Graph { ef_search },
         SearchEffort::Exact => Route::Scan(ScanReason::Requested),
@@ -262,23 +263,23 @@ pub(super) fn asked_route(params: &SearchParams, own: Option<&Calibration>) -> R
     })
 }
 
-/// The largest measured, unless many neighbors are wanted: beyond it comparing all vectors
-/// is seldom slower.
-const LARGEST_EF: usize = 4_096;
-/// The largest measured is at least this many times the number of neighbors.
+/// Largest `ef_search` measured for up to `MAX_EF / EF_PER_NEIGHBOR` neighbors: beyond it, a scan is
+/// seldom slower.
+const MAX_EF: usize = 4_096;
+/// The largest `ef_search` measured is at least this many times the number of neighbors.
 const EF_PER_NEIGHBOR: usize = 4;
 
-/// The `ef_search` to measure: each about √2 times the one before, ending with one that
-/// covers all rows, if they are so few.
+/// Values of `ef_search` to measure: each about √2 times the one before. The last covers all rows
+/// if they are fewer than the maximum.
 fn ladder(k: usize, rows: usize) -> impl Iterator<Item = usize> {
-    let largest = LARGEST_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(LEAST_EF));
+    let largest = MAX_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(MIN_EF));
     let root_two = |ef: &usize| ef.checked_mul(17).map(|product| product / 12);
-    let steps = std::iter::successors(Some(LEAST_EF), root_two);
+    let steps = std::iter::successors(Some(MIN_EF), root_two);
     steps.take_while(move |ef| *ef < largest).chain(std::iter::once(largest))
 }
 
-/// The neighbors of every query.
-fn answers(
+/// Returns the neighbors of every query.
+fn search_all(
     index: &dyn VectorIndex,
     queries: &Vectors,
     params: &SearchParams,
@@ -286,13 +287,13 @@ fn answers(
     let answer = |row| {
         params.cancel.map_or(Ok(()), Cancel::check)?;
         let found = index.search(queries.row(row), params)?;
-        // An answer that was cut short would count as a miss of the graph.
+        // The recall of an interrupted search is not that of the graph.
         if found.plan.complete { Ok(found.neighbors) } else { Err(Error::Cancelled) }
     };
     (0..queries.len()).into_par_iter().map(answer).collect()
 }
 
-/// Mean recall@1 to recall@k of the queries.
+/// Returns the mean recall@1 to recall@k of the queries.
 fn mean_recalls(found: &[Vec<Neighbor>], truth: &[Vec<Neighbor>], k: usize) -> Vec<f64> {
     let pairs = || found.iter().zip(truth);
     (1..=k)
@@ -301,10 +302,10 @@ fn mean_recalls(found: &[Vec<Neighbor>], truth: &[Vec<Neighbor>], k: usize) -> V
         .collect()
 }
 
-/// Share of the first `k` of `truth` that are found; both are closest first.
+/// Share of the first `k` of `truth` that are among `found`; both are closest first.
 fn recall_at(k: usize, found: &[Neighbor], truth: &[Neighbor]) -> f64 {
     let wanted = k.min(truth.len());
-    let Some(last) = wanted.checked_sub(1).map(|at| truth[at]) else { return 1.0 };
+    let Some(last) = truth[..wanted].last() else { return 1.0 };
     let near = found.partition_point(|neighbor| neighbor.similarity >= last.similarity);
     as_f64(near.min(wanted)) / as_f64(wanted)
 }
@@ -314,7 +315,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ladder_grows_evenly_to_its_end() {
+    fn ladder_grows_by_a_constant_factor() {
         let full: Vec<usize> = ladder(10, 1_000_000).collect();
         assert_eq!((full[0], full.last()), (16, Some(&4_096)));
         let ratios = full.windows(2).map(|pair| as_f64(pair[1]) / as_f64(pair[0]));
@@ -331,7 +332,7 @@ mod tests {
     }
 
     #[test]
-    fn recall_counts_ties_and_what_there_is() {
+    fn recall_counts_ties_and_short_results() {
         let truth = neighbors(&[0.9, 0.8, 0.8, 0.5]);
         for (found, k, want) in [
             (&[0.9, 0.8, 0.8, 0.5][..], 4, 1.0),
@@ -351,12 +352,12 @@ mod tests {
         let steps = recalls
             .iter()
             .zip(1..)
-            .map(|(recall, at)| Step { ef_search: 16 * at, recall: vec![*recall] });
+            .map(|(recall, at)| MeasuredStep { ef_search: 16 * at, recall: vec![*recall] });
         Calibration { k: 1, queries, steps: steps.collect() }
     }
 
     #[test]
-    fn the_first_failure_from_above_ends_the_choice() {
+    fn first_failure_from_above_ends_the_choice() {
         let falling = calibration(1_000, &[0.97, 0.995, 0.98, 0.995, 1.0]);
         assert_eq!(falling.ef_search(0.98, 1), Some(64), "32 is below a failure");
         assert_eq!(falling.ef_search(0.95, 1), Some(16));
@@ -364,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn why_a_target_is_out_of_reach_is_told() {
+    fn reach_reports_the_shortfall() {
         use Shortfall::{Certainty, Depth, OutOfReach, TooFewQueries, Unproven};
         let ladder = calibration(1_000, &[0.9, 0.985]);
         assert_eq!(ladder.reach(1.0, 1), Err(Certainty));

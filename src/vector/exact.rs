@@ -1,22 +1,21 @@
-//! Exact search: the query is compared with every vector.
+//! Exact index: compares the query with every vector.
 
 use std::sync::Arc;
 
 use super::{
     Neighbors, ScanReason, SearchEffort, SearchParams, VectorIndex, checked, persist::stored_rows,
-    quantized::Codes, row_count, scan::Scan,
+    quantized::Quantized, row_count, scan::Scan,
 };
 use crate::{
     Result, Vectors,
     format::{decode_error::DecodeError, sections::Sections},
 };
 
-/// Compares the query with every vector: the right choice for small corpora and the
-/// reference for recall.
+/// Index that compares the query with every vector: for small corpora, and the reference for
+/// recall.
 ///
-/// Vectors are compared in eight bits a value first, and in full precision where that
-/// leaves them a chance to be among the closest: the answer is that of comparing all of
-/// them in full, bit for bit.
+/// A search compares quantized vectors, eight bits per value, then in full precision those that may
+/// be among the closest. Its result equals that of a comparison in full precision, bit for bit.
 ///
 /// # Examples
 ///
@@ -33,26 +32,26 @@ use crate::{
 #[derive(Clone, Debug)]
 pub struct ExactIndex {
     vectors: Arc<Vectors>,
-    pub(super) codes: Arc<Codes>,
+    pub(super) codes: Arc<Quantized>,
     rows: u32,
 }
 
 impl ExactIndex {
-    /// An index of `vectors`, on the threads of the current `rayon` pool.
+    /// Builds an index of `vectors` on the threads of the current `rayon` pool.
     ///
     /// # Errors
     ///
-    /// [`Error::TooLarge`](crate::Error::TooLarge) over 2^31 vectors, or 2^16 dimensions.
+    /// [`Error::TooLarge`](crate::Error::TooLarge) for more than 2^31 vectors or 2^16 dimensions.
     pub fn new(vectors: Arc<Vectors>) -> Result<Self> {
         let rows = row_count(&vectors)?;
-        let codes = Codes::of(vectors.dim(), vectors.len(), |row| vectors.row(row));
+        let codes = Quantized::of(vectors.dim(), vectors.len(), |row| vectors.row(row));
         Ok(Self { vectors, codes: Arc::new(codes), rows })
     }
 
-    /// The index of `vectors` by their codes in `sections`.
+    /// Opens the index of `vectors`, whose codes are in `sections`.
     pub(super) fn open(sections: &Sections, vectors: Arc<Vectors>) -> Result<Self, DecodeError> {
         let rows = stored_rows(&vectors)?;
-        let codes = Codes::open(vectors.dim(), vectors.len(), sections)?;
+        let codes = Quantized::open(vectors.dim(), vectors.len(), sections)?;
         Ok(Self { vectors, codes: Arc::new(codes), rows })
     }
 }

@@ -1,4 +1,4 @@
-//! The frozen graph: links of every layer in flat arrays, and the way down its layers.
+//! The built graph: the links of every layer in flat arrays, and the descent through the layers.
 
 use std::{cmp::Ordering, ops::Range};
 
@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{Links, LinksView, require_below},
-    beam::Candidate,
+    beam::ScoredPoint,
     space::Space,
     to_row,
 };
@@ -18,53 +18,53 @@ use crate::format::{
 
 /// A navigable graph over points that are numbered from 0.
 ///
-/// It knows no vector: what it is searched with is a [`Space`].
+/// It holds no vectors: searches compare points by a [`Space`].
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Graph {
     /// Layers 1 and up.
-    pub(super) upper: Upper,
-    /// Links of layer 0, on which every point is.
+    pub(super) upper: UpperLayers,
+    /// Links of layer 0, which has all points.
     pub(super) base: Links,
 }
 
-/// The layers above the lowest, from layer 1 on: each a small share of the points of the one
-/// below. In every array they lie one behind the other.
+/// The layers from layer 1 on, each with a small share of the points of the layer below. Every
+/// array is the concatenation of the arrays of the layers.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Upper {
-    extents: Vec<Extent>,
+pub(super) struct UpperLayers {
+    extents: Vec<LayerExtent>,
     points: Column<u32>,
     below: Column<u32>,
     counts: Column<u16>,
     targets: Column<u32>,
 }
 
-/// Where a layer is in the arrays.
+/// Ranges of a layer in the arrays of [`UpperLayers`].
 #[derive(Clone, Debug, PartialEq)]
-struct Extent {
+struct LayerExtent {
     points: Range<usize>,
     targets: Range<usize>,
-    room: usize,
+    max_degree: usize,
 }
 
-/// How large a layer is, as it is stored.
+/// Size of a layer as stored.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LayerRecord {
     pub(super) points: u32,
-    /// The most links that a point can have.
-    pub(super) room: u32,
+    /// Maximum number of links per point.
+    pub(super) max_degree: u32,
 }
 
-/// A layer above the lowest, for reading. Its links are between places in its list of points.
+/// A borrowed upper layer. Its links are places in `points`, not point numbers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct LayerView<'a> {
-    /// The points on this layer.
+    /// Point numbers, by place.
     pub(super) points: &'a [u32],
-    /// The place of each of them on the layer below; on layer 1, its number.
+    /// Place of each point on the layer below; on layer 1, its number.
     pub(super) below: &'a [u32],
     pub(super) links: LinksView<'a>,
 }
 
-/// A layer that is to be put on others.
+/// An upper layer under construction; fields as in [`LayerView`].
 #[derive(Debug)]
 pub(super) struct Layer {
     pub(super) points: Vec<u32>,
@@ -79,15 +79,15 @@ impl Graph {
         self.base.view().bytes() + self.upper.layers().map(layer).sum::<usize>()
     }
 
-    /// All points in the order of their distance, in links, from the first point of layer 1;
-    /// those that it does not lead to come last. Points that are searched together get
-    /// numbers that are close together.
+    /// Returns all points in breadth-first order from point 0, then from each point not reached.
+    ///
+    /// Points numbered in this order are close in memory if searches visit them together.
     pub(super) fn by_breadth(&self) -> Vec<u32> {
         let base = self.base.view();
         base.by_breadth(0..to_row(base.len()))
     }
 
-    /// The same graph, the point that was `order[i]` now number `i`.
+    /// Renumbers the points: `order[i]` becomes `i`.
     pub(super) fn reordered(mut self, order: &[u32]) -> Self {
         let mut numbers = vec![0; order.len()];
         for (number, point) in (0..).zip(order) {
@@ -100,16 +100,16 @@ impl Graph {
         Self { upper: self.upper, base }
     }
 
-    /// Looks at every number that is used as a place.
+    /// Checks every stored number that is used as an index.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
         let base = self.base.view();
         base.check()?;
         let mut below = base.len();
         for layer in self.upper.layers() {
-            // A way down begins at the first point of the highest layer.
+            // The descent starts at the first point of the highest layer.
             require(base.len() == 0 || !layer.points.is_empty(), "a layer has no point")?;
             require_below(layer.points, base.len(), "a layer has a point that does not exist")?;
-            require_below(layer.below, below, "a point is at no place on the layer below")?;
+            require_below(layer.below, below, "a point is not on the layer below")?;
             layer.links.check()?;
             below = layer.points.len();
         }
@@ -117,12 +117,12 @@ impl Graph {
     }
 }
 
-impl Upper {
-    /// The layers `layers`, from layer 1 on.
+impl UpperLayers {
+    /// Concatenates `layers`, from layer 1 on.
     pub(super) fn of(layers: &[Layer]) -> Self {
         let records = layers.iter().map(|layer| LayerRecord {
             points: to_row(layer.points.len()),
-            room: to_row(layer.links.view().room()),
+            max_degree: to_row(layer.links.view().max_degree()),
         });
         Self {
             extents: extents(records),
@@ -139,19 +139,19 @@ impl Upper {
 
     /// The layers, from layer 1 on.
     pub(super) fn layers(&self) -> impl DoubleEndedIterator<Item = LayerView<'_>> {
-        let (points, below) = (&*self.points, &*self.below);
-        let (counts, targets) = (&*self.counts, &*self.targets);
         self.extents.iter().map(move |extent| {
-            let Extent { points: at, targets: links, room } = extent.clone();
+            let points = extent.points.clone();
+            let counts = &self.counts[points.clone()];
+            let targets = &self.targets[extent.targets.clone()];
             LayerView {
-                points: &points[at.clone()],
-                below: &below[at.clone()],
-                links: LinksView::new(room, &counts[at], &targets[links]),
+                points: &self.points[points.clone()],
+                below: &self.below[points],
+                links: LinksView::new(extent.max_degree, counts, targets),
             }
         })
     }
 
-    /// Gives every point the number that is at its place in `numbers`.
+    /// Replaces every point `p` by `numbers[p]`.
     fn renumber(&mut self, numbers: &[u32]) {
         let renumber = |points: &mut [u32]| {
             for point in points {
@@ -164,8 +164,7 @@ impl Upper {
         }
     }
 
-    /// Where a search of layer 0 for `query` begins: the point that greedy walks down the
-    /// upper layers end at.
+    /// Returns the entry point on layer 0 for `query`, by greedy descent through the upper layers.
     ///
     /// # Source
     ///
@@ -178,16 +177,16 @@ impl Upper {
         place
     }
 
-    /// How large every layer is.
+    /// Sizes of the layers.
     pub(super) fn records(&self) -> Vec<LayerRecord> {
-        let record = |extent: &Extent| LayerRecord {
+        let record = |extent: &LayerExtent| LayerRecord {
             points: to_row(extent.points.len()),
-            room: to_row(extent.room),
+            max_degree: to_row(extent.max_degree),
         };
         self.extents.iter().map(record).collect()
     }
 
-    /// What is stored of the layers.
+    /// Sections of the layers.
     pub(super) fn parts(&self) -> [Section<'_>; 4] {
         [
             (Tag::LayerPoints, self.points.as_bytes()),
@@ -197,7 +196,7 @@ impl Upper {
         ]
     }
 
-    /// The layers in `sections`, which are as large as `records` say.
+    /// Opens layers of the sizes `records` in `sections`.
     pub(super) fn open(records: &[LayerRecord], sections: &Sections) -> Result<Self, DecodeError> {
         let extents = extents(records.iter().copied());
         let upper = Self {
@@ -211,30 +210,38 @@ impl Upper {
             upper.extents.last().map_or((0, 0), |last| (last.points.end, last.targets.end));
         let lengths = [upper.points.len(), upper.below.len(), upper.counts.len()];
         let fits = lengths == [points; 3] && upper.targets.len() == targets;
-        require(fits, "its layers are not as large as it says")?;
+        require(fits, "the sizes of its layers do not match")?;
         Ok(upper)
     }
 }
 
-/// Where layers of these sizes are.
-fn extents(records: impl Iterator<Item = LayerRecord>) -> Vec<Extent> {
-    let (mut points, mut targets) = (0_usize, 0_usize);
-    let extent = |LayerRecord { points: more, room }| {
-        let (first, first_target) = (points, targets);
-        // Sizes that no file has stay too large instead of coming round to small ones.
+/// Ranges of layers of the given sizes.
+///
+/// Sums saturate, so that sizes which no file has exceed every section instead of wrapping.
+fn extents(records: impl Iterator<Item = LayerRecord>) -> Vec<LayerExtent> {
+    let mut points = 0_usize;
+    let mut targets = 0_usize;
+    let extent = |LayerRecord { points: more, max_degree }| {
+        let first = points;
+        let first_target = targets;
         points = points.saturating_add(more as usize);
-        targets = targets.saturating_add((more as usize).saturating_mul(room as usize));
-        Extent { points: first..points, targets: first_target..targets, room: room as usize }
+        targets = targets.saturating_add((more as usize).saturating_mul(max_degree as usize));
+        LayerExtent {
+            points: first..points,
+            targets: first_target..targets,
+            max_degree: max_degree as usize,
+        }
     };
     records.map(extent).collect()
 }
 
 impl LayerView<'_> {
-    /// The place to which no link offers a closer one, starting from `place`.
+    /// Follows links to closer points from `place` until no link leads to one; returns the last
+    /// place.
     fn nearest<S: Space>(&self, space: &S, query: &S::Query, mut place: u32) -> u32 {
         let mut similarities = Vec::new();
         space.similarities(query, &[self.points[place as usize]], &mut similarities);
-        let mut nearest = Candidate::new(similarities[0], place);
+        let mut nearest = ScoredPoint::new(similarities[0], place);
         let mut points = Vec::new();
         loop {
             let links = self.links.of(place);
@@ -242,7 +249,8 @@ impl LayerView<'_> {
             points.extend(links.iter().map(|place| self.points[*place as usize]));
             space.similarities(query, &points, &mut similarities);
             let candidates = similarities.iter().zip(links);
-            match candidates.map(|(similarity, place)| Candidate::new(*similarity, *place)).min() {
+            match candidates.map(|(similarity, place)| ScoredPoint::new(*similarity, *place)).min()
+            {
                 Some(closer) if closer.cmp(&nearest) == Ordering::Less => nearest = closer,
                 _ => return place,
             }

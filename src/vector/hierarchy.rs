@@ -1,66 +1,66 @@
-//! The upper layers: a small graph over a sample of the points, built by `hnsw_rs`.
+//! Upper layers: a graph over a sample of the points, built by `hnsw_rs`.
 
 use hnsw_rs::prelude::{Distance, Hnsw};
 
 use super::{
     HnswParams,
     adjacency::Links,
-    graph::{Layer, Upper},
+    graph::{Layer, UpperLayers},
     space::Space,
 };
 use crate::{Result, work::WorkMonitor};
 
-/// `1 - similarity` of points; the graph holds their numbers, not vectors, of which
-/// `hnsw_rs` would keep a copy each.
+/// `1 - similarity` of two points. `hnsw_rs` gets point numbers, since it would copy every vector.
 struct PointDistance<'a, S>(&'a S);
 
 impl<S: Space> Distance<u32> for PointDistance<'_, S> {
     fn eval(&self, a: &[u32], b: &[u32]) -> f32 {
-        // Clamped, so that rounding makes no distance negative, which hnsw_rs refuses.
+        // Clamped, since `hnsw_rs` rejects a distance that rounding made negative.
         (1.0 - self.0.between(a[0], b[0])).max(0.0)
     }
 }
 
-/// The layers that `hnsw_rs` has room for.
+/// Maximum number of layers in `hnsw_rs`.
 const MAX_LAYERS: usize = 16;
 
-/// Progress is told after so many points.
-const TOLD_EVERY: u32 = 256;
+/// Points linked between two progress reports.
+const PROGRESS_INTERVAL: u32 = 256;
 
-/// The graph over the points below `sample`, every layer of it an upper layer.
+/// Builds a graph over the points below `sample`; all of its layers become upper layers.
 ///
-/// The points are inserted one after the other, so the graph is always the same; threads
-/// that start together on an (almost) empty graph could also leave a point without links.
+/// Points are inserted sequentially, so the graph is reproducible. Threads that start on an almost
+/// empty graph could also leave a point without links.
 pub(super) fn over_sample<S: Space>(
     space: &S,
     sample: u32,
     params: HnswParams,
     watch: WorkMonitor,
-) -> Result<Upper> {
-    let (points, ef) = (sample as usize, params.ef_construction.min(sample as usize));
+) -> Result<UpperLayers> {
+    let points = sample as usize;
+    let ef = params.ef_construction.min(points);
     let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance(space));
     for point in 0..sample {
         watch.check()?;
         hnsw.insert_slice((&[point], point as usize));
-        if point % TOLD_EVERY == 0 {
+        if point % PROGRESS_INTERVAL == 0 {
             watch.linked(point as usize, space.len() as usize);
         }
     }
-    Ok(Upper::of(&frozen(&hnsw)))
+    Ok(UpperLayers::of(&frozen(&hnsw)))
 }
 
-/// Copies the layers out of `hnsw`.
+/// Copies the layers of `hnsw`, from the lowest on.
 fn frozen<S: Space>(hnsw: &Hnsw<u32, PointDistance<S>>) -> Vec<Layer> {
     let points = hnsw.get_point_indexation();
     let top = usize::from(points.get_max_level_observed());
-    let mut lists: Vec<Vec<(u32, Vec<u32>)>> = vec![Vec::new(); top + 1];
+    let mut lists: Vec<Vec<LinkedPoint>> = vec![Vec::new(); top + 1];
     for point in (0..=top).flat_map(|level| points.get_layer_iterator(level)) {
         let level = usize::from(point.get_point_id().0);
-        // Links above a point's own level are left from its descent.
+        // Links above the level of a point are leftovers of its insertion.
         let layers = point.get_neighborhood_id().into_iter().take(level + 1);
         for (lists, links) in lists.iter_mut().zip(layers) {
-            let targets = links.iter().filter_map(|link| u32::try_from(link.d_id).ok());
-            lists.push((point.get_v()[0], targets.collect()));
+            let targets = links.iter().map(|link| super::to_row(link.d_id)).collect();
+            lists.push(LinkedPoint { point: point.get_v()[0], targets });
         }
     }
     let mut layers: Vec<Layer> = Vec::new();
@@ -71,18 +71,26 @@ fn frozen<S: Space>(hnsw: &Hnsw<u32, PointDistance<S>>) -> Vec<Layer> {
     layers
 }
 
-/// The layer of `lists`, each a point with its links, in ascending order of points.
-fn layer(lists: &[(u32, Vec<u32>)], below: Option<&Layer>) -> Layer {
+/// A point of a layer and the points that it links to there.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct LinkedPoint {
+    point: u32,
+    targets: Vec<u32>,
+}
+
+/// Builds the layer of `lists`, which are ascending by point.
+fn layer(lists: &[LinkedPoint], below: Option<&Layer>) -> Layer {
     let place_in = |points: &[u32], point: &u32| points.binary_search(point).ok();
-    let points: Vec<u32> = lists.iter().map(|(point, _)| *point).collect();
-    let places = |(_, links): &(u32, Vec<u32>)| -> Vec<u32> {
-        links.iter().filter_map(|point| place_in(&points, point)).map(super::to_row).collect()
+    let points: Vec<u32> = lists.iter().map(|list| list.point).collect();
+    let places = |list: &LinkedPoint| -> Vec<u32> {
+        let places = list.targets.iter().filter_map(|target| place_in(&points, target));
+        places.map(super::to_row).collect()
     };
     let links: Vec<Vec<u32>> = lists.iter().map(places).collect();
     let below = match below {
         Some(layer) => {
-            let places = points.iter().filter_map(|point| place_in(&layer.points, point));
-            places.map(super::to_row).collect()
+            let place = |point| place_in(&layer.points, point).expect("layers are nested");
+            points.iter().map(|point| super::to_row(place(point))).collect()
         }
         None => points.clone(),
     };

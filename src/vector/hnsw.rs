@@ -1,4 +1,4 @@
-//! HNSW: a graph over codes, built once, repaired, and frozen.
+//! HNSW: approximate search of a navigable graph.
 
 use std::{ops::RangeInclusive, sync::Arc};
 
@@ -7,20 +7,21 @@ use tracing::instrument;
 
 use super::{
     Calibration, IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, VectorIndex,
-    beam::{End, LEAST_EF, Scratch, ScratchPool},
+    beam::{Beam, BeamPool, End, MIN_EF, Restriction, Traversal},
     build::link_all,
-    calibrate::asked_route,
+    calibrate::requested_route,
     checked,
     graph::Graph,
     hierarchy::over_sample,
     kernel,
     points::Points,
-    quantized::Codes,
+    precision::{PointSpace, Precision},
+    quantized::Quantized,
     repair::repair,
     row_count,
     scan::Scan,
     similarity,
-    space::{Full, Space},
+    space::Space,
     top_k::TopK,
 };
 use crate::{Cancel, Error, Neighbor, Result, Vectors, format::column::Column, work::WorkMonitor};
@@ -28,11 +29,11 @@ use crate::{Cancel, Error, Neighbor, Result, Vectors, format::column::Column, wo
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HnswParams {
-    /// `M`: links per vector and layer (twice as many on the lowest), 2 to 255.
-    /// More links, higher recall, more memory.
+    /// `M`: links per vector and layer, in `2..=255`; twice as many on the lowest layer.
+    /// More links give higher recall and use more memory.
     pub m: usize,
-    /// `efConstruction`: candidates kept while linking a vector; `m` to 65,536.
-    /// More candidates, better links, longer build.
+    /// `efConstruction`: candidates kept while linking a vector, in `m..=65_536`.
+    /// More candidates give better links and a longer build.
     pub ef_construction: usize,
 }
 
@@ -42,13 +43,14 @@ impl Default for HnswParams {
     }
 }
 
-/// `hnsw_rs` ends the process over 256 and keeps `m` in a `u8`; with 1 its layers have no bound.
+/// Range of `m`: `hnsw_rs` stores it in a `u8` and exits the process above 256; with 1, its number
+/// of layers has no bound.
 pub(super) const M: RangeInclusive<usize> = 2..=255;
 
 impl HnswParams {
     pub(super) fn check(self) -> Result<()> {
         Error::check_setting("m", self.m, M, "2 to 255")?;
-        // hnsw_rs allocates as many places for every vector it links.
+        // `hnsw_rs` allocates `ef_construction` entries for every vector it links.
         let allowed = self.m..=1 << 16;
         Error::check_setting("ef_construction", self.ef_construction, allowed, "`m` to 65536")
     }
@@ -57,14 +59,14 @@ impl HnswParams {
 /// A hierarchical navigable small world graph.
 ///
 /// The same vectors give the same graph, whatever the number of threads that build it.
-/// Equal vectors are one point of the graph. After the build every vector is searched
-/// for, and those that are not found get links from where the search ended, so that
-/// every vector is found by its own query.
+/// Equal vectors share one point of the graph. After the build, a repair searches for every
+/// vector and links those not found from the point where their search ended: every vector is
+/// found by its own query.
 ///
-/// A search visits a small part of the graph; it may miss neighbors, fewer with a
-/// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). Vectors are compared in eight bits a value,
-/// and the closest again in full precision, unless the vectors are so close together that
-/// eight bits do not tell them apart. Where few rows are allowed they are all compared.
+/// A search visits a small part of the graph and may miss neighbors, fewer with a
+/// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). It compares vectors in eight bits per
+/// value, then the closest in full precision; if eight bits do not discriminate the vectors, it
+/// compares them in full precision only. If few rows are allowed, it compares all of them.
 ///
 /// # Examples
 ///
@@ -89,36 +91,36 @@ pub struct HnswIndex {
     pub(super) vectors: Arc<Vectors>,
     pub(super) rows: u32,
     pub(super) points: Points,
-    pub(super) codes: Codes,
-    /// Whether codes tell neighbors apart; if not, the graph is searched in full precision.
-    pub(super) by_codes: bool,
+    pub(super) codes: Quantized,
+    pub(super) precision: Precision,
     pub(super) graph: Graph,
-    /// Points that the graph does not lead to, in ascending order; compared with every query.
-    pub(super) strays: Column<u32>,
+    /// Points that a search does not find along the links, ascending; every query is compared with
+    /// all of them.
+    pub(super) unreachable: Column<u32>,
     pub(super) params: HnswParams,
     pub(super) calibration: Option<Calibration>,
-    pub(super) memories: ScratchPool,
+    pub(super) beams: BeamPool,
 }
 
-/// One point in this many is in the sample that the upper layers are built over.
-const SAMPLE_SHARE: u32 = 64;
-/// The largest sample: it is linked by one thread.
-const LARGEST_SAMPLE: u32 = 1 << 14;
-/// The smallest sample, or all points if they are fewer.
-const LEAST_SAMPLE: u32 = 256;
+/// One in this many points is in the sample that the upper layers are built over.
+const SAMPLE_RATIO: u32 = 64;
+/// Maximum size of the sample: a single thread links it.
+const MAX_SAMPLE: u32 = 1 << 14;
+/// Minimum size of the sample, if there are as many points.
+const MIN_SAMPLE: u32 = 256;
 
 impl HnswIndex {
     /// Builds the graph over `vectors` on the threads of the current `rayon` pool.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] over 2^31
-    /// vectors, or 2^16 dimensions.
+    /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] for more than 2^31
+    /// vectors or 2^16 dimensions.
     pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
         Self::build_watched(WorkMonitor::new(&Cancel::new(), None), vectors, params)
     }
 
-    /// [`build`](Self::build) that is watched: it tells how far it is, and may be cancelled.
+    /// [`build`](Self::build) with progress reports and cancellation.
     #[instrument(
         name = "build_graph",
         level = "debug",
@@ -133,62 +135,60 @@ impl HnswIndex {
         params.check()?;
         let rows = row_count(&vectors)?;
         let points = Points::shuffled(&vectors, rows);
-        let codes = Codes::of(vectors.dim(), points.rows.len(), |point| {
+        let codes = Quantized::of(vectors.dim(), points.rows.len(), |point| {
             vectors.row(points.rows[point] as usize)
         });
-        let sample = (points.len() / SAMPLE_SHARE).clamp(LEAST_SAMPLE, LARGEST_SAMPLE);
-        let sample = sample.min(points.len());
-        let by_codes = codes.view().tell_apart(sample);
-        let graph = if by_codes {
-            linked(&codes.view(), sample, params, watch)?
-        } else {
-            linked(&Full::new(&vectors, &points.rows), sample, params, watch)?
-        };
+        let sample = (points.len() / SAMPLE_RATIO).clamp(MIN_SAMPLE, MAX_SAMPLE).min(points.len());
+        let is_discriminative = codes.view().is_discriminative(sample);
+        let precision = if is_discriminative { Precision::Quantized } else { Precision::Full };
+        let space = PointSpace::new(precision, &vectors, &points, &codes);
+        let upper = over_sample(&space, sample, params, watch)?;
+        let graph = link_all(&space, upper, params, watch)?;
         let order = graph.by_breadth();
-        let graph = graph.reordered(&order);
-        let (points, codes) = (points.reordered(&order), codes.select(&order));
-        let mut index = Self {
+        let mut graph = graph.reordered(&order);
+        let points = points.reordered(&order);
+        let codes = codes.select(&order);
+        let space = PointSpace::new(precision, &vectors, &points, &codes);
+        let unreachable = repair(&mut graph, &space, watch)?;
+        Ok(Self {
             vectors,
             rows,
             points,
             codes,
-            by_codes,
+            precision,
             graph,
-            strays: Column::default(),
+            unreachable: unreachable.into(),
             params,
             calibration: None,
-            memories: ScratchPool::default(),
-        };
-        index.repair(watch)?;
-        Ok(index)
+            beams: BeamPool::default(),
+        })
     }
 
-    fn repair(&mut self, watch: WorkMonitor) -> Result<()> {
-        let strays = if self.by_codes {
-            repair(&mut self.graph, &self.codes.view(), watch)?
-        } else {
-            repair(&mut self.graph, &Full::new(&self.vectors, &self.points.rows), watch)?
-        };
-        self.strays = strays.into();
-        Ok(())
+    fn space(&self) -> PointSpace<'_> {
+        PointSpace::new(self.precision, &self.vectors, &self.points, &self.codes)
     }
 
-    /// The way to search for what is asked: along the graph with this `ef`, or not.
-    fn route(&self, asked: Route, params: &SearchParams) -> Result<usize, ScanReason> {
-        let ef_search = match asked {
+    /// Number of rows that `params` allow.
+    fn allowed(&self, params: &SearchParams) -> usize {
+        params.allowed.map_or(self.rows as usize, RowSet::len)
+    }
+
+    /// The `ef` of a graph search, or the reason why a scan costs less.
+    fn choose_ef(&self, requested: Route, params: &SearchParams) -> Result<usize, ScanReason> {
+        let ef_search = match requested {
             Route::Graph { ef_search } => ef_search,
             Route::Scan(reason) => return Err(reason),
         };
-        // With less, some of the points that the repair made sure of would be missed.
-        let ef = ef_search.max(params.k).max(LEAST_EF);
-        let allowed = params.allowed.map_or(self.rows as usize, RowSet::len);
-        // A walk along about as many links as there are rows compares most of them, each at a
-        // higher price than a scan.
+        // Repair ensures that every point is found from `MIN_EF` on.
+        let ef = ef_search.max(params.k).max(MIN_EF);
+        let allowed = self.allowed(params);
+        // A search that expands about `rows` links compares most rows, at a higher price than a
+        // scan.
         if ef >= allowed || ef * self.params.m >= self.rows as usize {
             return Err(ScanReason::WideSearch);
         }
-        // A search among a share `s` of the rows visits about `ef * m / s` points, a scan
-        // compares `s * rows`, each in less than half the time (measured).
+        // If a share `s` of the rows is allowed, a graph search compares about `ef * m / s` points
+        // and a scan `s * rows`, each in less than half the time (measured).
         let visits = (ef * self.params.m).saturating_mul(self.rows as usize);
         if params.allowed.is_some() && allowed.saturating_mul(allowed) <= visits.saturating_mul(2) {
             return Err(ScanReason::FewAllowed);
@@ -197,94 +197,130 @@ impl HnswIndex {
     }
 
     fn scan(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Result<Neighbors> {
-        let (vectors, points) = (&*self.vectors, self.points.view());
-        let code_of = |row| points.of_row(row);
-        Scan { vectors, codes: self.codes.view(), code_of, rows: self.rows }
-            .run(query, params, reason)
+        let points = self.points.view();
+        let scan = Scan {
+            vectors: &self.vectors,
+            codes: self.codes.view(),
+            code_of: |row| points.of_row(row),
+            rows: self.rows,
+        };
+        scan.run(query, params, reason)
     }
 
-    /// Searches the graph; `None` if it does not lead to `k` allowed rows.
-    fn walk<S: Space>(
+    /// Searches the graph; `None` if it finds fewer than `k` allowed rows.
+    fn search_graph(
         &self,
-        space: &S,
-        query: &[f32],
+        unit: &[f32],
         params: &SearchParams,
         ef: usize,
     ) -> Result<Option<Neighbors>> {
-        let ready = space.query(query);
-        let start = [self.graph.upper.entry(space, &ready)];
-        let (graph, points) = ((space, self.graph.base.view()), self.points.view());
-        let ended = || params.ended();
-        self.memories.with(|scratch| {
+        let space = self.space();
+        let query = space.query(unit);
+        let traversal = Traversal {
+            space: &space,
+            links: self.graph.base.view(),
+            query: &query,
+            entry: self.graph.upper.entry(&space, &query),
+            ef,
+        };
+        let is_interrupted = || params.is_interrupted();
+        self.beams.with(|beam| {
             let end = match params.allowed {
-                None => scratch.walk(graph, &ready, &start, ef, ended),
+                None => beam.search(&traversal, is_interrupted),
                 Some(allowed) => {
-                    let is_allowed = |point| points.rows_of(point).any(|row| allowed.contains(row));
-                    // A walk that costs as much as a scan leads away from what is allowed.
-                    let among = (is_allowed, allowed.len() / 2);
-                    scratch.walk_among(graph, &ready, &start, ef, among, ended)
+                    let points = self.points.view();
+                    let restriction = Restriction {
+                        is_allowed: |point| points.rows_of(point).any(|row| allowed.contains(row)),
+                        // Beyond it, a scan would have cost less.
+                        budget: allowed.len() / 2,
+                    };
+                    beam.search_allowed(&traversal, &restriction, is_interrupted)
                 }
             };
-            self.reranked(space, (query, &ready), params, scratch, end, ef)
+            if end == End::OverBudget {
+                return Ok(None);
+            }
+            let candidates = self.rerank_candidates(&traversal, beam);
+            let RerankOutcome { closest, reranked } = self.rerank(unit, params, &candidates)?;
+            let complete = end == End::Complete;
+            if complete && closest.len() < params.k {
+                return Ok(None);
+            }
+            let plan = IndexPlan {
+                route: Route::Graph { ef_search: ef },
+                rows: self.rows as usize,
+                allowed: self.allowed(params),
+                compared: beam.compared(),
+                reranked,
+                complete,
+            };
+            Ok(Some(Neighbors { neighbors: closest.into_neighbors(), plan }))
         })
     }
 
-    /// Compares what a walk found in full precision, as far as it may be among the closest.
-    fn reranked<S: Space>(
+    /// The points that `beam` found, closest first, and the unreachable ones, which are candidates
+    /// of every search.
+    fn rerank_candidates<S: Space>(
         &self,
-        space: &S,
-        (query, ready): (&[f32], &S::Query),
+        traversal: &Traversal<S>,
+        beam: &Beam,
+    ) -> Vec<RerankCandidate> {
+        let unreachable = &*self.unreachable;
+        let found = beam.found().iter().map(|found| RerankCandidate {
+            point: found.point(),
+            upper_bound: found.similarity()
+                + traversal.space.likely_error(traversal.query, found.point()),
+        });
+        let found = found.filter(|found| unreachable.binary_search(&found.point).is_err());
+        let unreachable = unreachable
+            .iter()
+            .map(|point| RerankCandidate { point: *point, upper_bound: f32::INFINITY });
+        found.chain(unreachable).collect()
+    }
+
+    /// Compares `candidates` in full precision, except those that cannot be among the closest.
+    fn rerank(
+        &self,
+        unit: &[f32],
         params: &SearchParams,
-        scratch: &Scratch,
-        end: End,
-        ef: usize,
-    ) -> Result<Option<Neighbors>> {
+        candidates: &[RerankCandidate],
+    ) -> Result<RerankOutcome> {
+        let points = self.points.view();
+        let row_of = |point: u32| points.rows[point as usize] as usize;
+        for candidate in candidates.iter().take(params.k) {
+            kernel::prefetch(self.vectors.row(row_of(candidate.point)));
+        }
         let mut closest = TopK::new(params.k);
         let mut reranked = 0;
-        let (points, strays) = (self.points.view(), &*self.strays);
-        let row_of = |point: u32| points.rows[point as usize] as usize;
-        let first = scratch.pool.found().iter().take(params.k);
-        first.for_each(|one| kernel::prefetch(self.vectors.row(row_of(one.point()))));
-        let is_allowed = |row| params.allowed.is_none_or(|allowed| allowed.contains(row));
-        let is_stray = |point| strays.binary_search(&point).is_ok();
-        let found = scratch.pool.found().iter().filter(|one| !is_stray(one.point()));
-        let likely = found
-            .map(|one| (one.point(), one.similarity() + space.likely_error(ready, one.point())));
-        let strays = strays.iter().map(|point| (*point, f32::INFINITY));
-        for (point, most) in likely.chain(strays) {
-            if most < closest.floor() {
+        for candidate in candidates {
+            if candidate.upper_bound < closest.floor() {
                 continue;
             }
-            let similarity = similarity(query, self.vectors.checked_row(row_of(point))?);
+            let vector = self.vectors.checked_row(row_of(candidate.point))?;
+            let similarity = similarity(unit, vector);
             reranked += 1;
-            let rows = points.rows_of(point).filter(|row| is_allowed(*row));
-            rows.for_each(|row| closest.offer(Neighbor { row, similarity }));
+            for row in points.rows_of(candidate.point) {
+                if params.allowed.is_none_or(|allowed| allowed.contains(row)) {
+                    closest.offer(Neighbor { row, similarity });
+                }
+            }
         }
-        let complete = end != End::ArticleDigest;
-        if end == End::OverBudget || complete && closest.len() < params.k {
-            return Ok(None);
-        }
-        let plan = IndexPlan {
-            route: Route::Graph { ef_search: ef },
-            rows: self.rows as usize,
-            allowed: params.allowed.map_or(self.rows as usize, RowSet::len),
-            compared: scratch.compared(),
-            reranked,
-            complete,
-        };
-        Ok(Some(Neighbors { neighbors: closest.into_neighbors(), plan }))
+        Ok(RerankOutcome { closest, reranked })
     }
 }
 
-/// The graph over the points of `space`.
-fn linked<S: Space>(
-    space: &S,
-    sample: u32,
-    params: HnswParams,
-    watch: WorkMonitor,
-) -> Result<Graph> {
-    let upper = over_sample(space, sample, params, watch)?;
-    link_all(space, upper, params, watch)
+/// A point to be compared in full precision.
+struct RerankCandidate {
+    point: u32,
+    /// Similarity that the point is unlikely to exceed.
+    upper_bound: f32,
+}
+
+/// Result of comparing candidates in full precision.
+struct RerankOutcome {
+    closest: TopK,
+    /// Number of points compared.
+    reranked: usize,
 }
 
 impl VectorIndex for HnswIndex {
@@ -298,17 +334,12 @@ impl VectorIndex for HnswIndex {
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         let query = checked(query, self.dim(), params)?;
-        let asked = asked_route(params, self.calibration.as_ref())?;
-        let ef = match self.route(asked, params) {
+        let requested = requested_route(params, self.calibration.as_ref())?;
+        let ef = match self.choose_ef(requested, params) {
             Ok(ef) => ef,
             Err(reason) => return self.scan(&query, params, reason),
         };
-        let found = if self.by_codes {
-            self.walk(&self.codes.view(), &query, params, ef)
-        } else {
-            self.walk(&Full::new(&self.vectors, &self.points.rows), &query, params, ef)
-        };
-        match found? {
+        match self.search_graph(&query, params, ef)? {
             Some(found) => Ok(found),
             None => self.scan(&query, params, ScanReason::TooFewFound),
         }

@@ -1,4 +1,4 @@
-//! Which index a corpus gets.
+//! Choice of the index of a corpus.
 
 use std::sync::Arc;
 
@@ -7,22 +7,22 @@ use serde::{Deserialize, Serialize};
 use super::SegmentIndex;
 use crate::{ExactIndex, HnswIndex, HnswParams, Result, Vectors, work::WorkMonitor};
 
-/// Which index a [`Retriever`](crate::Retriever) builds over its passages.
+/// Index that a [`Retriever`](crate::Retriever) builds over its passages.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum IndexChoice {
-    /// Compare the query with every passage.
+    /// No graph: compare the query with every passage.
     Exact,
-    /// Search a graph, whatever the number of passages.
+    /// A graph, whatever the number of passages.
     Hnsw(HnswParams),
-    /// The faster of the two: a graph from [`IndexChoice::GRAPH_FROM`] passages.
+    /// A graph from [`IndexChoice::GRAPH_FROM`] passages on, where it is faster.
     Auto(HnswParams),
 }
 
 impl IndexChoice {
-    /// From this number of vectors on [`IndexChoice::Auto`] builds a graph. Its search is
-    /// faster with fewer, too (`cargo bench --bench query`), but by too little to be worth
-    /// the build and the neighbors it misses.
+    /// Minimum number of vectors for which [`IndexChoice::Auto`] builds a graph. With fewer, its
+    /// search is faster by too little (`cargo bench --bench query`) to be worth the build and the
+    /// neighbors it misses.
     pub const GRAPH_FROM: usize = 8_192;
 
     /// Checks the settings before any work is done.
@@ -44,7 +44,7 @@ impl IndexChoice {
         }
     }
 
-    /// The shape of the graph that this choice builds over so many vectors, if it does.
+    /// Parameters of the graph over so many vectors; `None` without a graph.
     pub(crate) fn graph_params(self, vectors: usize) -> Option<HnswParams> {
         match self {
             Self::Hnsw(params) | Self::Auto(params) if self.builds_graph(vectors) => Some(params),
@@ -52,12 +52,12 @@ impl IndexChoice {
         }
     }
 
-    /// Whether this choice builds a graph over so many vectors.
+    /// Whether the index of so many vectors is a graph.
     pub(crate) fn builds_graph(self, vectors: usize) -> bool {
         vectors >= self.graph_from()
     }
 
-    /// From how many vectors on this choice builds a graph.
+    /// Minimum number of vectors for which the index is a graph.
     pub(crate) fn graph_from(self) -> usize {
         match self {
             Self::Exact => usize::MAX,

@@ -1,4 +1,4 @@
-//! What a search found, and how it went about it.
+//! Result of a search of an index, and the plan it followed.
 
 use std::fmt;
 
@@ -6,63 +6,63 @@ use serde::Serialize;
 
 use crate::Neighbor;
 
-/// The answer of one search of an index.
+/// Result of one search of an index.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Neighbors {
     /// The neighbors, closest first, ties by row.
     pub neighbors: Vec<Neighbor>,
-    /// How they were found.
+    /// How the neighbors were found.
     pub plan: IndexPlan,
 }
 
-/// How an index was searched, and why that way.
+/// How an index was searched, with counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct IndexPlan {
-    /// The way taken.
+    /// Graph search or scan.
     pub route: Route,
-    /// Vectors in the index.
+    /// Number of vectors in the index.
     pub rows: usize,
-    /// Vectors that the search was allowed to return.
+    /// Number of vectors that the search was allowed to return.
     pub allowed: usize,
-    /// Vectors that the query was compared with, by their codes where there are codes.
+    /// Number of vectors compared, quantized ones included.
     pub compared: usize,
-    /// Vectors compared in full precision after their codes were.
+    /// Number of vectors compared again in full precision.
     pub reranked: usize,
-    /// False if a deadline or a cancel handle ended the search early: the neighbors are then
-    /// the best of those compared until then.
+    /// False if a deadline or a cancellation interrupted the search: the neighbors are then the
+    /// closest of the vectors compared so far.
     pub complete: bool,
 }
 
-/// The way a search took.
+/// Graph search or scan.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum Route {
-    /// Along the links of the graph, keeping this many candidates.
+    /// Graph search.
     Graph {
-        /// Candidates kept.
+        /// Number of candidates kept.
         ef_search: usize,
     },
-    /// Comparing every allowed vector, for this reason.
+    /// Comparison with every allowed vector, and the reason for it.
     Scan(ScanReason),
 }
 
-/// Why every allowed vector was compared.
+/// Reason for comparing every allowed vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub enum ScanReason {
-    /// The query asked for it.
+    /// The query requested it.
     Requested,
     /// The index has no graph.
     NoGraph,
-    /// So many candidates were to be kept that comparing all vectors costs less.
+    /// With so large an `ef_search`, comparing all vectors costs less.
     WideSearch,
-    /// So few vectors are allowed that comparing them costs less than a graph search.
+    /// With so few allowed vectors, comparing them costs less than a graph search.
     FewAllowed,
-    /// The graph search came upon too few allowed vectors.
+    /// The graph search found too few allowed vectors.
     TooFewFound,
-    /// No `ef_search` is known to reach the recall that was asked for.
+    /// The calibration has no `ef_search` that reaches the requested recall.
     RecallOutOfReach,
 }
 

@@ -1,5 +1,6 @@
-//! Dot products of values and of codes, and sums of packed rows: the only module with `unsafe`
-//! code; what runs is chosen once a call by what the processor has.
+//! Vector kernels: dot products of values and of codes, and sums of packed rows.
+//!
+//! Each call selects the implementation by the features of the processor.
 
 #![expect(unsafe_code, reason = "vector instructions; each block states why it is sound")]
 
@@ -11,8 +12,8 @@ mod avx512;
 mod packed_rows;
 mod scalar;
 
-pub(crate) use aligned_block::{BLOCK, Block};
-pub(crate) use packed_rows::{Packing, Share, scale_to_unit, sum_rows};
+pub(crate) use aligned_block::{BLOCK, CodeBlock};
+pub(crate) use packed_rows::{Packing, WeightedRow, scale_to_unit, sum_rows};
 
 /// Dot product of `a` and `b`, summed in `f32`.
 ///
@@ -29,15 +30,20 @@ pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     scalar::dot(a, b)
 }
 
-/// Dot product of the codes `query` with each of `rows` in `codes`, in their order.
+/// Writes the dot product of `query` and each of `rows` of `codes` to `dots`, in their order.
 ///
-/// A row is `query.len()` blocks. The sums are exact up to 2^16 codes a row.
+/// A row is `query.len()` blocks. The sums are exact up to 2^16 codes per row.
 ///
 /// # Panics
 ///
-/// If `codes` does not have one of `rows`, or `dots` is not as long as `rows`.
-pub(crate) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
-    assert_eq!(rows.len(), dots.len(), "one dot product a row");
+/// If a row is not in `codes`, or if the lengths of `dots` and `rows` differ.
+pub(crate) fn code_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    assert_eq!(rows.len(), dots.len(), "one dot product per row");
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") {
@@ -53,33 +59,33 @@ pub(crate) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], 
     scalar::code_dots(query, codes, rows, dots);
 }
 
-/// Rows that a kernel takes at once: they share the loads of the query.
-const AT_ONCE: usize = 4;
+/// Rows per pass of a kernel: they share the loads of the query.
+const ROWS_AT_ONCE: usize = 4;
 
-/// Gives `four` the `rows` of `codes`, each of `width` blocks, by fours.
-#[expect(clippy::inline_always, reason = "it runs with the instructions of its caller")]
+/// Calls `four` on the `rows` of `codes`, each of `width` blocks, four at a time.
+#[expect(clippy::inline_always, reason = "compiled with the target features of the caller")]
 #[inline(always)]
-fn by_fours(
+fn in_fours(
     width: usize,
-    codes: &[Block<u8>],
+    codes: &[CodeBlock<u8>],
     rows: &[u32],
     dots: &mut [i32],
-    four: impl Fn([&[Block<u8>]; AT_ONCE]) -> [i32; AT_ONCE],
+    four: impl Fn([&[CodeBlock<u8>]; ROWS_AT_ONCE]) -> [i32; ROWS_AT_ONCE],
 ) {
     let row = |row: u32| &codes[row as usize * width..][..width];
-    let (fours, rest) = rows.as_chunks::<AT_ONCE>();
-    let (sums, last_sums) = dots.as_chunks_mut::<AT_ONCE>();
+    let (fours, rest) = rows.as_chunks::<ROWS_AT_ONCE>();
+    let (sums, last_sums) = dots.as_chunks_mut::<ROWS_AT_ONCE>();
     for (rows, sums) in fours.iter().zip(sums) {
         *sums = four(rows.map(row));
     }
     if let Some(last) = rest.last() {
-        // The last one stands for those that are missing to four.
+        // The last row fills the group up to four.
         let sums = four(std::array::from_fn(|at| row(*rest.get(at).unwrap_or(last))));
         last_sums.copy_from_slice(&sums[..rest.len()]);
     }
 }
 
-/// Asks for `data` to be brought into the cache.
+/// Prefetches `data` into the cache.
 #[inline]
 pub(crate) fn prefetch<T>(data: &[T]) {
     #[cfg(target_arch = "x86_64")]
@@ -87,8 +93,8 @@ pub(crate) fn prefetch<T>(data: &[T]) {
         use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
         let start = data.as_ptr().cast::<i8>();
         for offset in (0..size_of_val(data)).step_by(aligned_block::BLOCK) {
-            // SAFETY: a prefetch has no effect but on the cache, whatever the address, and
-            // this one is inside `data`.
+            // SAFETY: a prefetch affects only the cache, whatever the address, and this one is
+            // inside `data`.
             unsafe { _mm_prefetch::<_MM_HINT_T0>(start.add(offset)) };
         }
     }
@@ -100,8 +106,8 @@ mod tests {
 
     use super::*;
 
-    /// Largest difference that summing `a[i] * b[i]` in any order can make:
-    /// `(n + 1) * EPSILON * sum |a[i] * b[i]|`, beside the exact sum.
+    /// The dot product in `f64`, and the largest error of an `f32` sum in any order:
+    /// `(n + 1) * EPSILON * sum |a[i] * b[i]|`.
     fn exact(a: &[f32], b: &[f32]) -> (f64, f64) {
         let products = a.iter().zip(b).map(|(x, y)| f64::from(*x) * f64::from(*y));
         let sum = products.clone().sum();
@@ -117,29 +123,30 @@ mod tests {
     }
 
     #[test]
-    fn every_length_and_offset() {
+    fn dot_of_every_length_and_offset() {
         let values: Vec<f32> = (0..600_u16).map(|i| (f32::from(i) * 0.7).sin()).collect();
         for len in 0..260 {
             for offset in 0..9 {
-                let (a, b) = (&values[offset..offset + len], &values[300..300 + len]);
+                let a = &values[offset..offset + len];
+                let b = &values[300..300 + len];
                 assert_near(dot(a, b), a, b);
                 assert_near(scalar::dot(a, b), a, b);
             }
         }
     }
 
-    /// Blocks of `codes`, the last one filled up with `filler`.
-    fn blocks<T: Copy>(codes: &[T], filler: T) -> impl Iterator<Item = Block<T>> {
+    /// Blocks of `codes`, the last one padded with `filler`.
+    fn blocks<T: Copy>(codes: &[T], filler: T) -> impl Iterator<Item = CodeBlock<T>> {
         codes.chunks(BLOCK).map(move |chunk| {
             let mut block = [filler; BLOCK];
             block[..chunk.len()].copy_from_slice(chunk);
-            Block(block)
+            CodeBlock(block)
         })
     }
 
-    type CodeDots = fn(&[Block<i8>], &[Block<u8>], &[u32], &mut [i32]);
+    type CodeDots = fn(&[CodeBlock<i8>], &[CodeBlock<u8>], &[u32], &mut [i32]);
 
-    /// Every implementation that this processor can run.
+    /// The implementations that this processor supports.
     fn implementations() -> Vec<(&'static str, CodeDots)> {
         let mut all: Vec<(&str, CodeDots)> =
             vec![("chosen", code_dots), ("scalar", scalar::code_dots)];
@@ -156,7 +163,7 @@ mod tests {
         all
     }
 
-    /// What `code_dots` is to give, one product after the other.
+    /// The reference of `code_dots`.
     fn code_dots_of(query: &[i8], codes: &[Vec<u8>], rows: &[u32]) -> Vec<i32> {
         let dot = |row: &u32| {
             let pairs = query.iter().zip(&codes[*row as usize]);
@@ -167,8 +174,8 @@ mod tests {
 
     fn assert_code_dots(query: &[i8], codes: &[Vec<u8>], rows: &[u32]) {
         let want = code_dots_of(query, codes, rows);
-        let query: Vec<Block<i8>> = blocks(query, 0).collect();
-        let codes: Vec<Block<u8>> = codes.iter().flat_map(|row| blocks(row, 128)).collect();
+        let query: Vec<CodeBlock<i8>> = blocks(query, 0).collect();
+        let codes: Vec<CodeBlock<u8>> = codes.iter().flat_map(|row| blocks(row, 128)).collect();
         for (name, code_dots) in implementations() {
             let mut got = vec![7; rows.len()];
             code_dots(&query, &codes, rows, &mut got);
@@ -188,22 +195,23 @@ mod tests {
     }
 
     #[test]
-    fn the_largest_sums_are_exact() {
-        let (query, row) = (vec![127_i8; 1 << 16], vec![255_u8; 1 << 16]);
+    fn largest_code_sums_are_exact() {
+        let query = vec![127_i8; 1 << 16];
+        let row = vec![255_u8; 1 << 16];
         assert_code_dots(&query, std::slice::from_ref(&row), &[0]);
         assert_code_dots(&query.iter().map(|x| -x).collect::<Vec<_>>(), &[row], &[0]);
     }
 
     #[test]
     #[should_panic(expected = "out of range")]
-    fn a_row_that_does_not_exist_is_refused() {
-        let query = [Block([1_i8; 64])];
-        code_dots(&query, &[Block([1_u8; 64]); 2], &[0, 2], &mut [0; 2]);
+    fn missing_row_panics() {
+        let query = [CodeBlock([1_i8; 64])];
+        code_dots(&query, &[CodeBlock([1_u8; 64]); 2], &[0, 2], &mut [0; 2]);
     }
 
     proptest! {
         #[test]
-        fn any_codes(
+        fn code_dots_of_any_codes(
             codes in (1_usize..600).prop_flat_map(|dim| prop::collection::vec(prop::collection::vec(any::<u8>(), dim), 2..12)),
             picks in prop::collection::vec(any::<prop::sample::Index>(), 0..30),
         ) {
@@ -213,7 +221,7 @@ mod tests {
         }
 
         #[test]
-        fn any_values(pairs in prop::collection::vec((-1e6_f32..1e6, -1e6_f32..1e6), 0..700)) {
+        fn dot_of_any_values(pairs in prop::collection::vec((-1e6_f32..1e6, -1e6_f32..1e6), 0..700)) {
             let (a, b): (Vec<f32>, Vec<f32>) = pairs.into_iter().unzip();
             assert_near(dot(&a, &b), &a, &b);
         }

@@ -1,4 +1,4 @@
-//! The index of a segment, in memory and in the sections of a file.
+//! Storage of an index in the sections of a segment file.
 
 #[cfg(test)]
 mod tests;
@@ -9,11 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{Links, require_below},
-    beam::ScratchPool,
-    graph::{Graph, LayerRecord, Upper},
+    beam::BeamPool,
+    graph::{Graph, LayerRecord, UpperLayers},
     points::Points,
-    quantized::Codes,
-    row_count,
+    precision::Precision,
+    quantized::Quantized,
+    row_count, to_row,
 };
 use crate::{
     ExactIndex, HnswIndex, HnswParams, Neighbors, Result, SearchParams, VectorIndex, Vectors,
@@ -23,23 +24,22 @@ use crate::{
     },
 };
 
-/// What an index is like, beside its sections.
+/// Properties of an index that are stored beside its sections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) enum IndexRecord {
-    /// Every vector is compared.
     Exact,
-    /// There is a graph.
     Graph(GraphRecord),
 }
 
-/// What a graph is like, beside its sections.
+/// Properties of a graph that are stored beside its sections.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct GraphRecord {
     m: u32,
     ef_construction: u32,
-    by_codes: bool,
-    /// The most links that a point has on the lowest layer.
-    room: u32,
+    /// Whether searches compare quantized vectors.
+    quantized: bool,
+    /// Maximum number of links per point on the lowest layer.
+    max_degree: u32,
     /// Layers 1 and up.
     layers: Vec<LayerRecord>,
 }
@@ -47,9 +47,7 @@ pub(crate) struct GraphRecord {
 /// The index of a segment.
 #[derive(Debug)]
 pub(crate) enum SegmentIndex {
-    /// Every vector is compared.
     Exact(ExactIndex),
-    /// Along a graph.
     Graph(Box<HnswIndex>),
 }
 
@@ -76,7 +74,7 @@ impl SegmentIndex {
         }
     }
 
-    /// What is stored beside the sections.
+    /// Properties to store beside the sections.
     pub(crate) fn record(&self) -> IndexRecord {
         match self {
             Self::Exact(_) => IndexRecord::Exact,
@@ -84,7 +82,7 @@ impl SegmentIndex {
         }
     }
 
-    /// The sections to be stored; those of the vectors are not among them.
+    /// Sections to store, without those of the vectors.
     pub(crate) fn parts(&self) -> Vec<Section<'_>> {
         match self {
             Self::Exact(index) => index.codes.parts().to_vec(),
@@ -92,8 +90,9 @@ impl SegmentIndex {
         }
     }
 
-    /// The index of `vectors` that is in `sections`, where its arrays stay. No section is read:
-    /// what is in them is to be [checked](Self::check) before the first search.
+    /// Opens the index of `vectors` in `sections`, where its arrays stay mapped.
+    ///
+    /// Sections are not read: [`check`](Self::check) must succeed before the first search.
     pub(crate) fn open(
         record: &IndexRecord,
         sections: &Sections,
@@ -107,12 +106,13 @@ impl SegmentIndex {
         })
     }
 
-    /// Looks at all that the index reads in `sections`: after this no search comes upon a place
-    /// that does not exist, whatever was written. Of the vectors it looks at the checksums, and
-    /// at the values only where a walk compares them without.
+    /// Checks the sections of the index, so that no search uses an index out of range, whatever
+    /// the file contains.
     ///
-    /// It does its work on the calling thread, which may hold a lock that workers of `rayon`
-    /// wait for.
+    /// Vectors are checked here only if graph searches compare them in full precision; otherwise
+    /// each is checked by its checksum on access.
+    ///
+    /// Runs on the calling thread, which may hold a lock that `rayon` workers wait for.
     pub(crate) fn check(&self, sections: &Sections) -> Result<(), DecodeError> {
         sections.check(&[Tag::VectorSums])?;
         sections.check(&CODES)?;
@@ -120,7 +120,7 @@ impl SegmentIndex {
             Self::Exact(index) => index.codes.check(),
             Self::Graph(index) => {
                 sections.check(&GRAPH)?;
-                if !index.by_codes {
+                if index.precision == Precision::Full {
                     sections.check(&[Tag::Vectors])?;
                 }
                 index.check()
@@ -151,17 +151,17 @@ impl VectorIndex for SegmentIndex {
 }
 
 impl HnswIndex {
-    /// The shape that the graph was built with.
+    /// Parameters of the build.
     pub(crate) fn params(&self) -> HnswParams {
         self.params
     }
 
     fn record(&self) -> GraphRecord {
         GraphRecord {
-            m: super::to_row(self.params.m),
-            ef_construction: super::to_row(self.params.ef_construction),
-            by_codes: self.by_codes,
-            room: super::to_row(self.graph.base.view().room()),
+            m: to_row(self.params.m),
+            ef_construction: to_row(self.params.ef_construction),
+            quantized: self.precision == Precision::Quantized,
+            max_degree: to_row(self.graph.base.view().max_degree()),
             layers: self.graph.upper.records(),
         }
     }
@@ -170,10 +170,10 @@ impl HnswIndex {
         let Graph { upper, base } = &self.graph;
         let links =
             [(Tag::Links, base.targets().as_bytes()), (Tag::LinkCounts, base.counts().as_bytes())];
-        let strays = [(Tag::Strays, self.strays.as_bytes())];
-        let (codes, points) = (self.codes.parts(), self.points.parts());
-        let all = codes.into_iter().chain(points).chain(links).chain(upper.parts()).chain(strays);
-        all.collect()
+        let unreachable = [(Tag::Strays, self.unreachable.as_bytes())];
+        let codes = self.codes.parts().into_iter();
+        let points = self.points.parts();
+        codes.chain(points).chain(links).chain(upper.parts()).chain(unreachable).collect()
     }
 
     fn open(
@@ -183,40 +183,48 @@ impl HnswIndex {
     ) -> Result<Self, DecodeError> {
         let ef_construction = record.ef_construction as usize;
         let params = HnswParams { m: record.m as usize, ef_construction };
-        require(params.check().is_ok(), "its graph has an `m` or `ef_construction` that none has")?;
+        require(params.check().is_ok(), "its `m` or `ef_construction` is out of range")?;
         let rows = stored_rows(&vectors)?;
         let points = Points::open(vectors.len(), sections)?;
-        let codes = Codes::open(vectors.dim(), points.rows.len(), sections)?;
+        let codes = Quantized::open(vectors.dim(), points.rows.len(), sections)?;
         let counts = sections.array(Tag::LinkCounts)?;
-        let base = Links::stored(record.room as usize, counts, sections.array(Tag::Links)?)?;
+        let base = Links::stored(record.max_degree as usize, counts, sections.array(Tag::Links)?)?;
         require(base.view().len() == points.rows.len(), "it has links of other points")?;
-        let upper = Upper::open(&record.layers, sections)?;
+        let upper = UpperLayers::open(&record.layers, sections)?;
         Ok(Self {
             vectors,
             rows,
             points,
             codes,
-            by_codes: record.by_codes,
+            precision: if record.quantized { Precision::Quantized } else { Precision::Full },
             graph: Graph { upper, base },
-            strays: sections.array(Tag::Strays)?,
+            unreachable: sections.array(Tag::Strays)?,
             params,
             calibration: None,
-            memories: ScratchPool::default(),
+            beams: BeamPool::default(),
         })
     }
 
-    /// Looks at every number that is used as a place.
+    /// Checks every stored number that is used as an index.
     fn check(&self) -> Result<(), DecodeError> {
         self.codes.check()?;
         self.points.check()?;
         self.graph.check()?;
-        require(self.strays.is_sorted_by(|a, b| a < b), "points without a way are not in order")?;
-        require_below(&self.strays, self.points.rows.len(), "a point without a way does not exist")
+        require(
+            self.unreachable.is_sorted_by(|a, b| a < b),
+            "unreachable points are not in order",
+        )?;
+        require_below(
+            &self.unreachable,
+            self.points.rows.len(),
+            "an unreachable point does not exist",
+        )
     }
 }
 
-/// Number of rows as the `u32` that indexes count with.
+/// [`row_count`] of stored vectors.
 pub(super) fn stored_rows(vectors: &Vectors) -> Result<u32, DecodeError> {
-    row_count(vectors)
-        .map_err(|_| DecodeError::Corrupt("it has more values than an index can have"))
+    row_count(vectors).map_err(|_| {
+        DecodeError::Corrupt("it has more vectors or dimensions than an index can have")
+    })
 }

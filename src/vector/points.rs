@@ -1,4 +1,4 @@
-//! Points of a graph: the distinct vectors, in the order the graph numbers them.
+//! Points of a graph: the distinct vectors, in the order in which the graph numbers them.
 
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
@@ -13,36 +13,35 @@ use crate::{
     },
 };
 
-/// Which rows a point stands for.
+/// Mapping between points and rows.
 ///
-/// Equal vectors are one point: a graph would fill the links of each with the others.
+/// Equal vectors share a point: otherwise the links of each would lead only to the others.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Points {
-    /// The first row of every point.
+    /// First row of every point.
     pub(super) rows: Column<u32>,
-    /// The points that have further rows, with each of these, in ascending order.
-    further: Column<[u32; 2]>,
-    /// The point of every row.
+    /// Pairs of a point and a further row of it, ascending.
+    duplicates: Column<[u32; 2]>,
+    /// Point of every row.
     of_rows: Column<u32>,
 }
 
-/// Points, for reading.
+/// A borrowed view of [`Points`].
 #[derive(Clone, Copy, Debug)]
 pub(super) struct PointsView<'a> {
-    /// The first row of every point.
+    /// First row of every point.
     pub(super) rows: &'a [u32],
-    further: &'a [[u32; 2]],
+    duplicates: &'a [[u32; 2]],
     of_rows: &'a [u32],
 }
 
 impl Points {
-    /// The distinct ones of the first `rows` vectors, in an order that is always the same
-    /// but as good as random.
+    /// The distinct vectors of the first `rows` rows, in a reproducible pseudorandom order.
     ///
-    /// Articles come in groups of like passages; linked in that order, the groups would
-    /// lose their links to each other.
+    /// Passages of an article are similar and adjacent: linked in row order, such groups would lose
+    /// the links between them.
     pub(super) fn shuffled(vectors: &Vectors, rows: u32) -> Self {
-        // 0 and -0 are equal; a sum is never -0 unless both terms are.
+        // Maps -0.0 to 0.0, since they are equal: a sum is -0.0 only if both terms are.
         let bits = |row: u32| vectors.row(row as usize).iter().map(|x| (x + 0.0).to_bits());
         let mut firsts: FxHashMap<u64, Vec<u32>> = FxHashMap::default();
         let mut first_of: Vec<u32> = Vec::with_capacity(rows as usize);
@@ -63,25 +62,25 @@ impl Points {
         Self::numbered(distinct, &first_of)
     }
 
-    /// Points with the first rows `firsts`, where that of row `i` is `first_of[i]`.
+    /// Points with the first rows `firsts`; `first_of[i]` is the first row of the point of row `i`.
     fn numbered(firsts: Vec<u32>, first_of: &[u32]) -> Self {
         let mut of_rows = vec![0; first_of.len()];
         for (row, point) in firsts.iter().zip(0..) {
             of_rows[*row as usize] = point;
         }
-        let mut further = Vec::new();
+        let mut duplicates = Vec::new();
         for (row, first) in (0..).zip(first_of) {
             if row != *first {
                 let point = of_rows[*first as usize];
                 of_rows[row as usize] = point;
-                further.push([point, row]);
+                duplicates.push([point, row]);
             }
         }
-        further.sort_unstable();
-        Self { rows: firsts.into(), further: further.into(), of_rows: of_rows.into() }
+        duplicates.sort_unstable();
+        Self { rows: firsts.into(), duplicates: duplicates.into(), of_rows: of_rows.into() }
     }
 
-    /// The same points, the one that was `order[i]` now number `i`.
+    /// Renumbers the points: `order[i]` becomes `i`.
     pub(super) fn reordered(&self, order: &[u32]) -> Self {
         let first = |point: &u32| self.rows[*point as usize];
         let first_of: Vec<u32> = self.of_rows.iter().map(first).collect();
@@ -89,7 +88,7 @@ impl Points {
     }
 
     pub(super) fn view(&self) -> PointsView<'_> {
-        PointsView { rows: &self.rows, further: &self.further, of_rows: &self.of_rows }
+        PointsView { rows: &self.rows, duplicates: &self.duplicates, of_rows: &self.of_rows }
     }
 
     /// Number of points.
@@ -99,65 +98,65 @@ impl Points {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.rows) + size_of_val(&*self.of_rows) + size_of_val(&*self.further)
+        size_of_val(&*self.rows) + size_of_val(&*self.of_rows) + size_of_val(&*self.duplicates)
     }
 
-    /// What is stored of the points.
+    /// Sections of the points.
     pub(super) fn parts(&self) -> [Section<'_>; 3] {
         [
             (Tag::Points, self.rows.as_bytes()),
             (Tag::PointsOfRows, self.of_rows.as_bytes()),
-            (Tag::FurtherRows, self.further.as_bytes()),
+            (Tag::FurtherRows, self.duplicates.as_bytes()),
         ]
     }
 
-    /// The points in `sections` of so many rows.
+    /// Opens the points of `rows` rows in `sections`.
     pub(super) fn open(rows: usize, sections: &Sections) -> Result<Self, DecodeError> {
         let points = Self {
             rows: sections.array(Tag::Points)?,
-            further: sections.array(Tag::FurtherRows)?,
+            duplicates: sections.array(Tag::FurtherRows)?,
             of_rows: sections.array(Tag::PointsOfRows)?,
         };
-        let counted = points.rows.len().checked_add(points.further.len()) == Some(rows);
+        let counted = points.rows.len().checked_add(points.duplicates.len()) == Some(rows);
         let fits = counted && points.of_rows.len() == rows;
         require(fits, "it has points of another number of vectors")?;
         Ok(points)
     }
 
-    /// Looks at every number that is used as a place: each row is one of exactly one point.
+    /// Checks every stored number that is used as an index, and that each row has one point.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
-        let PointsView { rows, further, of_rows } = self.view();
+        let PointsView { rows, duplicates, of_rows } = self.view();
         require_below(rows, of_rows.len(), "a point has a row that does not exist")?;
         require_below(of_rows, rows.len(), "a row has a point that does not exist")?;
-        require(further.is_sorted_by(|a, b| a < b), "further rows are not in order")?;
-        // There are as many pairs as rows, and none is there twice: so each row is in one.
+        require(duplicates.is_sorted_by(|a, b| a < b), "duplicate rows are not in order")?;
+        // The pairs are distinct and as many as the rows, so each row is in exactly one.
         let is_of = |point: u32, row: u32| of_rows.get(row as usize) == Some(&point);
         let firsts = rows.iter().zip(0..).all(|(row, point)| is_of(point, *row));
-        let further = further.iter().all(|[point, row]| {
+        let duplicates = duplicates.iter().all(|[point, row]| {
             is_of(*point, *row) && rows.get(*point as usize).is_some_and(|first| first < row)
         });
-        require(firsts && further, "a point has the row of another")
+        require(firsts && duplicates, "a point has the row of another")
     }
 }
 
 impl<'a> PointsView<'a> {
-    /// The point of `row`.
+    /// Returns the point of `row`.
     pub(super) fn of_row(self, row: u32) -> u32 {
         self.of_rows[row as usize]
     }
 
-    /// The rows of `point`, in ascending order.
+    /// Returns the rows of `point`, ascending.
     pub(super) fn rows_of(self, point: u32) -> impl Iterator<Item = u32> + use<'a> {
         let first = self.rows[point as usize];
-        std::iter::once(first).chain(self.further_of(point).iter().map(|[_, row]| *row))
+        std::iter::once(first).chain(self.duplicates_of(point).iter().map(|[_, row]| *row))
     }
 
-    fn further_of(self, point: u32) -> &'a [[u32; 2]] {
-        if self.further.is_empty() {
+    fn duplicates_of(self, point: u32) -> &'a [[u32; 2]] {
+        if self.duplicates.is_empty() {
             return &[];
         }
-        let from = self.further.partition_point(|[other, _]| *other < point);
-        let from = &self.further[from..];
+        let from = self.duplicates.partition_point(|[other, _]| *other < point);
+        let from = &self.duplicates[from..];
         &from[..from.iter().take_while(|[other, _]| *other == point).count()]
     }
 }

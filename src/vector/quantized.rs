@@ -1,10 +1,10 @@
-//! Vectors in eight bits a value: what a search compares first.
+//! Quantized vectors: eight bits per value, with a bound on the error of their similarities.
 
 use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    kernel::{self, BLOCK, Block},
+    kernel::{self, BLOCK, CodeBlock},
     space::Space,
     to_row,
 };
@@ -14,30 +14,30 @@ use crate::format::{
     sections::{Section, Sections, Tag},
 };
 
-/// Unit vectors rounded to eight bits a value, each in steps of its own size.
+/// Unit vectors quantized to eight bits per value, each row with its own step size.
 ///
-/// Rows are compared by the cosine between their codes: equal codes are then the closest
-/// there are, and of vectors that are close the errors nearly cancel. With the dot product
-/// alone, rows whose codes happen to be long would seem close to everything.
+/// Rows are compared by the cosine between their codes: equal codes have similarity 1, and the
+/// errors of close vectors nearly cancel. By the dot product alone, rows with long codes would seem
+/// close to every query.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Codes {
+pub(super) struct Quantized {
     shape: Shape,
-    /// Codes plus 128, row after row.
-    blocks: Column<Block<u8>>,
-    /// 1 / norm of the codes of every row.
+    /// Codes plus 128, row-major.
+    blocks: Column<CodeBlock<u8>>,
+    /// `1 / norm` of the codes of every row.
     inverse_norms: Column<f32>,
-    /// Distance of every vector from the direction of its codes.
-    chords: Column<f32>,
+    /// Distance of every vector from the unit vector in the direction of its codes.
+    quantization_errors: Column<f32>,
 }
 
-/// What codes of vectors of one dimension have in common.
+/// Constants of the quantization, by dimension.
 #[derive(Clone, Copy, Debug, PartialEq)]
 struct Shape {
-    /// Blocks of a row.
+    /// Blocks per row.
     width: usize,
-    /// The share of the largest possible error that is rarely exceeded.
+    /// Share of the error bound that errors rarely exceed.
     likely: f32,
-    /// How far sums of as many `f32` as a vector has can be off.
+    /// Bound on the rounding error of a dot product in `f32`.
     rounding: f32,
 }
 
@@ -47,55 +47,56 @@ impl Shape {
         let terms = dim.max(1) as f32;
         Self {
             width: dim.div_ceil(BLOCK).max(1),
-            // Rounding errors point anywhere: along the query they are 1 / sqrt(dim) of their
-            // length.
-            likely: (LIKELY / terms.sqrt()).min(1.0),
+            // The error vector has a random direction: its component along the query has standard
+            // deviation `length / sqrt(dim)`.
+            likely: (ERROR_DEVIATIONS / terms.sqrt()).min(1.0),
             rounding: (terms + 8.0) * f32::EPSILON,
         }
     }
 }
 
-/// Codes, for reading.
+/// A borrowed view of [`Quantized`].
 #[derive(Clone, Copy, Debug)]
-pub(super) struct CodesView<'a> {
+pub(super) struct QuantizedView<'a> {
     shape: Shape,
-    blocks: &'a [Block<u8>],
+    blocks: &'a [CodeBlock<u8>],
     inverse_norms: &'a [f32],
-    chords: &'a [f32],
+    quantization_errors: &'a [f32],
 }
 
-/// A query in eight bits a value.
+/// A query quantized to eight bits per value.
 #[derive(Debug, Default)]
-pub(super) struct CodeQuery {
-    blocks: Vec<Block<i8>>,
-    /// What the 128 that is added to every code of a row adds to a dot product.
+pub(super) struct QuantizedQuery {
+    blocks: Vec<CodeBlock<i8>>,
+    /// Share of a dot product that comes from the 128 added to every code of a row.
     bias: i32,
     inverse_norm: f32,
-    chord: f32,
+    quantization_error: f32,
 }
 
-impl Codes {
-    /// The codes of the unit vectors `row(0)` to `row(len - 1)`, of dimension `dim`.
+impl Quantized {
+    /// Quantizes the unit vectors `row(0)` to `row(len - 1)` of dimension `dim`.
     pub(super) fn of<'a>(dim: usize, len: usize, row: impl Fn(usize) -> &'a [f32] + Sync) -> Self {
         let shape = Shape::of(dim);
-        let mut blocks = vec![Block([0; BLOCK]); len * shape.width];
+        let mut blocks = vec![CodeBlock([0; BLOCK]); len * shape.width];
         let rows = blocks.par_chunks_mut(shape.width).enumerate();
-        let (inverse_norms, chords): (Vec<f32>, Vec<f32>) =
+        let (inverse_norms, quantization_errors): (Vec<f32>, Vec<f32>) =
             rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
-        let (inverse_norms, chords) = (inverse_norms.into(), chords.into());
-        Self { shape, blocks: blocks.into(), inverse_norms, chords }
+        let (inverse_norms, quantization_errors) =
+            (inverse_norms.into(), quantization_errors.into());
+        Self { shape, blocks: blocks.into(), inverse_norms, quantization_errors }
     }
 
-    /// The codes at `rows`, in that order.
+    /// Returns the codes of `rows`, in that order.
     pub(super) fn select(&self, rows: &[u32]) -> Self {
         let codes = self.view();
         let blocks = rows.iter().flat_map(|row| codes.row(*row)).copied();
-        let at = |values: &[f32]| rows.iter().map(|row| values[*row as usize]).collect();
+        let select = |values: &[f32]| rows.iter().map(|row| values[*row as usize]).collect();
         Self {
             shape: self.shape,
             blocks: blocks.collect(),
-            inverse_norms: at(codes.inverse_norms),
-            chords: at(codes.chords),
+            inverse_norms: select(codes.inverse_norms),
+            quantization_errors: select(codes.quantization_errors),
         }
     }
 
@@ -107,99 +108,105 @@ impl Codes {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.blocks) + size_of_val(&*self.inverse_norms) + size_of_val(&*self.chords)
+        size_of_val(&*self.blocks)
+            + size_of_val(&*self.inverse_norms)
+            + size_of_val(&*self.quantization_errors)
     }
 
-    pub(super) fn view(&self) -> CodesView<'_> {
-        let Self { shape, blocks, inverse_norms, chords } = self;
-        CodesView { shape: *shape, blocks, inverse_norms, chords }
+    pub(super) fn view(&self) -> QuantizedView<'_> {
+        let Self { shape, blocks, inverse_norms, quantization_errors } = self;
+        QuantizedView { shape: *shape, blocks, inverse_norms, quantization_errors }
     }
 
-    /// What is stored of the codes.
+    /// Sections of the codes.
     pub(super) fn parts(&self) -> [Section<'_>; 3] {
         [
             (Tag::Codes, self.blocks.as_bytes()),
             (Tag::CodeNorms, self.inverse_norms.as_bytes()),
-            (Tag::CodeChords, self.chords.as_bytes()),
+            (Tag::CodeChords, self.quantization_errors.as_bytes()),
         ]
     }
 
-    /// The codes in `sections` of `len` vectors of dimension `dim`.
+    /// Opens the codes of `len` vectors of dimension `dim` in `sections`.
     pub(super) fn open(dim: usize, len: usize, sections: &Sections) -> Result<Self, DecodeError> {
         let codes = Self {
             shape: Shape::of(dim),
             blocks: sections.array(Tag::Codes)?,
             inverse_norms: sections.array(Tag::CodeNorms)?,
-            chords: sections.array(Tag::CodeChords)?,
+            quantization_errors: sections.array(Tag::CodeChords)?,
         };
         let fits = len.checked_mul(codes.shape.width) == Some(codes.blocks.len())
             && codes.inverse_norms.len() == len
-            && codes.chords.len() == len;
+            && codes.quantization_errors.len() == len;
         require(fits, "it has codes of another number of vectors")?;
         Ok(codes)
     }
 
-    /// Looks at the numbers that codes are measured by; any bytes are codes.
+    /// Checks norms and quantization errors; any bytes are valid codes.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
-        let measures = |values: &[f32]| values.iter().all(|x| x.is_finite() && *x >= 0.0);
-        let fits = measures(&self.inverse_norms) && measures(&self.chords);
-        require(fits, "the measure of a code is not a number from 0 up")
+        let valid = |values: &[f32]| values.iter().all(|x| x.is_finite() && *x >= 0.0);
+        let fits = valid(&self.inverse_norms) && valid(&self.quantization_errors);
+        require(fits, "a norm or a quantization error is not a number >= 0")
     }
 }
 
-impl<'a> CodesView<'a> {
-    /// How far the similarity of `query` and `row` can be from that of their codes.
+impl<'a> QuantizedView<'a> {
+    /// Bound on the difference between the similarity of `query` and `row` and that of their codes.
     ///
     /// By the triangle inequality, `|q·x - q'·x'| <= |q - q'| + |x - x'|`, where `q'` and
-    /// `x'` are the unit vectors that the codes stand for. Sums of `f32` are off by at most
-    /// as many roundings as they have terms.
-    pub(super) fn error(&self, query: &CodeQuery, row: u32) -> f32 {
-        query.chord + self.chords[row as usize] + self.shape.rounding
+    /// `x'` are the unit vectors in the direction of the codes. A sum of `f32` has at most one
+    /// rounding error per term.
+    pub(super) fn error(&self, query: &QuantizedQuery, row: u32) -> f32 {
+        query.quantization_error + self.quantization_errors[row as usize] + self.shape.rounding
     }
 
-    /// Whether codes tell near rows apart, judged by a random sample, the rows below `sample`.
+    /// Whether codes discriminate close rows, estimated on the rows below `sample`, which are a
+    /// random sample.
     ///
-    /// A row of the sample has its nearest neighbor there about as far as its `len / sample`-th
-    /// among all: so many rows within a few rounding errors of each other would be in no order.
-    pub(super) fn tell_apart(&self, sample: u32) -> bool {
+    /// The nearest neighbor of a row within the sample is about as far as its
+    /// `len / sample`-th neighbor among all rows. If this distance is a few quantization errors,
+    /// the order of these neighbors is noise.
+    pub(super) fn is_discriminative(&self, sample: u32) -> bool {
         let all: Vec<u32> = (0..sample).collect();
         let probes = &all[..all.len().min(PROBES)];
         let is_lost = |probe: &&u32| {
             let mut similarities = Vec::with_capacity(all.len());
             self.similarities(&self.point(**probe), &all, &mut similarities);
             similarities[**probe as usize] = -1.0;
-            let nearest = similarities.iter().fold(-1.0_f32, |max, one| max.max(*one));
+            let nearest =
+                similarities.iter().fold(-1.0_f32, |max, similarity| max.max(*similarity));
             let distance = (2.0 - 2.0 * nearest).max(0.0).sqrt();
-            distance < COARSE * self.chords[**probe as usize]
+            distance < MIN_DISTANCE * self.quantization_errors[**probe as usize]
         };
         let lost = probes.par_iter().filter(is_lost).count();
-        lost * LOST_SHARE <= probes.len()
+        lost * LOST_RATIO <= probes.len()
     }
 
-    fn row(&self, row: u32) -> &'a [Block<u8>] {
+    fn row(&self, row: u32) -> &'a [CodeBlock<u8>] {
         let width = self.shape.width;
         &self.blocks[row as usize * width..][..width]
     }
 }
 
-impl Space for CodesView<'_> {
-    type Query = CodeQuery;
+impl Space for QuantizedView<'_> {
+    type Query = QuantizedQuery;
 
     fn len(&self) -> u32 {
         to_row(self.inverse_norms.len())
     }
 
-    fn query(&self, unit: &[f32]) -> CodeQuery {
-        let mut row = vec![Block([0; BLOCK]); self.shape.width];
-        let (inverse_norm, chord) = encode(unit, &mut row);
-        let mut query = CodeQuery { inverse_norm, chord, ..CodeQuery::default() };
+    fn query(&self, unit: &[f32]) -> QuantizedQuery {
+        let mut row = vec![CodeBlock([0; BLOCK]); self.shape.width];
+        let (inverse_norm, quantization_error) = encode(unit, &mut row);
+        let mut query =
+            QuantizedQuery { inverse_norm, quantization_error, ..QuantizedQuery::default() };
         query.load(&row);
         query
     }
 
-    fn load(&self, point: u32, query: &mut CodeQuery) {
+    fn load(&self, point: u32, query: &mut QuantizedQuery) {
         query.inverse_norm = self.inverse_norms[point as usize];
-        query.chord = self.chords[point as usize];
+        query.quantization_error = self.quantization_errors[point as usize];
         query.load(self.row(point));
     }
 
@@ -208,12 +215,12 @@ impl Space for CodesView<'_> {
         kernel::prefetch(&self.inverse_norms[point as usize..][..1]);
     }
 
-    fn likely_error(&self, query: &CodeQuery, point: u32) -> f32 {
+    fn likely_error(&self, query: &QuantizedQuery, point: u32) -> f32 {
         let Shape { likely, rounding, .. } = self.shape;
-        likely * (query.chord + self.chords[point as usize]) + rounding
+        likely * (query.quantization_error + self.quantization_errors[point as usize]) + rounding
     }
 
-    fn similarities(&self, query: &CodeQuery, points: &[u32], similarities: &mut Vec<f32>) {
+    fn similarities(&self, query: &QuantizedQuery, points: &[u32], similarities: &mut Vec<f32>) {
         similarities.clear();
         let mut dots = [0; BLOCK];
         for points in points.chunks(dots.len()) {
@@ -226,19 +233,19 @@ impl Space for CodesView<'_> {
     }
 }
 
-/// Standard deviations of an error that are reckoned with.
-const LIKELY: f32 = 3.0;
-/// Rows of a sample that are looked at.
+/// Standard deviations of an error that a search allows for.
+const ERROR_DEVIATIONS: f32 = 3.0;
+/// Rows of the sample whose nearest neighbor is searched for.
 const PROBES: usize = 256;
-/// Codes do not do if more than one probe in this many is lost.
-const LOST_SHARE: usize = 16;
-/// Distances below this many rounding errors are in no order.
-const COARSE: f32 = 4.0;
+/// Codes are discriminative if at most one in this many probes is lost.
+const LOST_RATIO: usize = 16;
+/// A probe is lost if its nearest neighbor is closer than this many quantization errors.
+const MIN_DISTANCE: f32 = 4.0;
 
-impl CodeQuery {
-    /// Takes over the codes of `row`.
-    fn load(&mut self, row: &[Block<u8>]) {
-        self.blocks.resize(row.len(), Block([0; BLOCK]));
+impl QuantizedQuery {
+    /// Sets the query to the codes of `row`.
+    fn load(&mut self, row: &[CodeBlock<u8>]) {
+        self.blocks.resize(row.len(), CodeBlock([0; BLOCK]));
         let mut sum = 0;
         for (to, from) in self.blocks.iter_mut().zip(row) {
             for (to, from) in to.0.iter_mut().zip(&from.0) {
@@ -250,14 +257,17 @@ impl CodeQuery {
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "rounding far below that of the codes")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "its rounding error is far below the quantization error"
+)]
 fn cosine(dot: i32, inverse_norm: f32, other: f32) -> f32 {
     dot as f32 * inverse_norm * other
 }
 
-/// Rows are stored as unsigned bytes, which is what the kernels multiply signed ones with.
+/// Added to stored codes: the kernels multiply unsigned bytes by signed ones.
 const BIAS: u8 = 128;
-/// The largest code: the largest value of a vector gets it.
+/// The largest code, which the largest value of a vector maps to.
 const LARGEST: f32 = 127.0;
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "1 to 255")]
@@ -269,9 +279,9 @@ fn unbiased(code: u8) -> i8 {
     code.wrapping_sub(BIAS).cast_signed()
 }
 
-/// Writes the codes of `unit` into `row` and returns 1 / their norm, and the distance of
-/// `unit` from their direction.
-fn encode(unit: &[f32], row: &mut [Block<u8>]) -> (f32, f32) {
+/// Writes the codes of `unit` to `row`; returns `1 / norm` of the codes and the distance of `unit`
+/// from the unit vector in their direction.
+fn encode(unit: &[f32], row: &mut [CodeBlock<u8>]) -> (f32, f32) {
     let largest = unit.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
     let mut codes: Vec<f32> = unit.iter().map(|x| rounded(x * (LARGEST / largest))).collect();
     for (block, codes) in row.iter_mut().zip(codes.chunks(BLOCK)) {
@@ -289,9 +299,9 @@ fn encode(unit: &[f32], row: &mut [Block<u8>]) -> (f32, f32) {
     (inverse, kernel::dot(&codes, &codes).sqrt())
 }
 
-/// `x`, of at most [`LARGEST`], rounded to a whole number: added to this number, it has no
-/// room for a fraction.
+/// Rounds `x`, with `|x| <= LARGEST`, to an integer: the sum with 1.5 * 2^23 has no bits left for a
+/// fraction.
 fn rounded(x: f32) -> f32 {
-    const ROOM: f32 = 12_582_912.0;
-    (x + ROOM) - ROOM
+    const NO_FRACTION: f32 = 12_582_912.0;
+    (x + NO_FRACTION) - NO_FRACTION
 }

@@ -1,74 +1,87 @@
-//! Repair: after the build, every point is searched for, and linked if it is not found.
+//! Repair: searches for every point after the build and links those that are not found.
 
 use rayon::prelude::*;
 
 use super::{
-    beam::{Candidate, LEAST_EF, ScratchPool},
+    beam::{BeamPool, MIN_EF, Traversal},
     graph::Graph,
     space::Space,
 };
 use crate::{Result, work::WorkMonitor};
 
-/// Rounds of repair, after which the points still not found are compared with every query.
-const ROUNDS: usize = 24;
-/// Links that one point may be given in one round: strays come in groups, and one link
-/// into a group often leads to all of it.
-const LINKS_A_ROUND: usize = 4;
+/// Maximum number of rounds. Every query is compared with the points still not found after them.
+const MAX_ROUNDS: usize = 24;
+/// Maximum links added to one point per round. Unreachable points form groups, and one link into a
+/// group often leads to all of it.
+const LINKS_PER_ROUND: usize = 4;
 
-/// Links every point that a search for it does not find from the point where that search
-/// ends, and returns those that are still not found, in ascending order.
+/// Links every point that its own search does not find, from the point where that search ends;
+/// returns the points that are still not found, ascending.
 pub(super) fn repair<S: Space>(
     graph: &mut Graph,
     space: &S,
     watch: WorkMonitor,
 ) -> Result<Vec<u32>> {
-    let mut strays = missing_links(graph, space, &all(space), watch)?;
-    for round in 0..ROUNDS {
-        if strays.is_empty() {
+    let mut missing = missing_links(graph, space, &all_points(space), watch)?;
+    for round in 0..MAX_ROUNDS {
+        if missing.is_empty() {
             break;
         }
-        tracing::debug!(round, points = strays.len(), "linking points that are not found");
-        strays.sort_unstable();
-        let by_source = strays.chunk_by(|a, b| a.0 == b.0);
-        for links in by_source {
-            let added: Vec<u32> = links.iter().take(LINKS_A_ROUND).map(|link| link.1).collect();
-            graph.base.add(links[0].0, &added);
+        tracing::debug!(round, points = missing.len(), "linking points that are not found");
+        missing.sort_unstable();
+        for links in missing.chunk_by(|a, b| a.from == b.from) {
+            let added: Vec<u32> = links.iter().take(LINKS_PER_ROUND).map(|link| link.to).collect();
+            graph.base.add(links[0].from, &added);
         }
-        let lost: Vec<u32> = strays.iter().map(|link| link.1).collect();
-        strays = missing_links(graph, space, &lost, watch)?;
-        if strays.is_empty() || round + 1 == ROUNDS {
-            // New links can lead a search astray that went right before.
-            strays = missing_links(graph, space, &all(space), watch)?;
+        let lost: Vec<u32> = missing.iter().map(|link| link.to).collect();
+        missing = missing_links(graph, space, &lost, watch)?;
+        if missing.is_empty() || round + 1 == MAX_ROUNDS {
+            // Added links can divert a search that found its point before.
+            missing = missing_links(graph, space, &all_points(space), watch)?;
         }
     }
-    let mut strays: Vec<u32> = strays.into_iter().map(|link| link.1).collect();
-    strays.sort_unstable();
-    Ok(strays)
+    let mut unreachable: Vec<u32> = missing.into_iter().map(|link| link.to).collect();
+    unreachable.sort_unstable();
+    Ok(unreachable)
 }
 
-fn all<S: Space>(space: &S) -> Vec<u32> {
+/// A link of the lowest layer; the order is by `from`, then `to`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Link {
+    from: u32,
+    to: u32,
+}
+
+fn all_points<S: Space>(space: &S) -> Vec<u32> {
     (0..space.len()).collect()
 }
 
-/// For each of `points` that a search for it does not find, a link (from, to) that would
-/// lead to it.
+/// Returns a link for each of `points` that its own search does not find: from the point where the
+/// search ends.
 fn missing_links<S: Space>(
     graph: &Graph,
     space: &S,
     points: &[u32],
     watch: WorkMonitor,
-) -> Result<Vec<(u32, u32)>> {
-    let (memories, links) = (ScratchPool::default(), graph.base.view());
-    let missing = |point: &u32| -> Result<Option<(u32, u32)>> {
+) -> Result<Vec<Link>> {
+    let beams = BeamPool::default();
+    let missing_link = |point: &u32| -> Result<Option<Link>> {
         watch.check()?;
         let query = space.point(*point);
-        let start = graph.upper.entry(space, &query);
-        Ok(memories.with(|scratch| {
-            scratch.walk((space, links), &query, &[start], LEAST_EF, || false);
-            let found = scratch.pool.found();
-            let lost = found.iter().all(|candidate| candidate.point() != *point);
-            found.first().copied().map(Candidate::point).filter(|_| lost).map(|near| (near, *point))
+        let traversal = Traversal {
+            space,
+            links: graph.base.view(),
+            query: &query,
+            entry: graph.upper.entry(space, &query),
+            ef: MIN_EF,
+        };
+        Ok(beams.with(|beam| {
+            beam.search(&traversal, || false);
+            let found = beam.found();
+            let is_lost = found.iter().all(|candidate| candidate.point() != *point);
+            let nearest = found.first().filter(|_| is_lost)?;
+            Some(Link { from: nearest.point(), to: *point })
         }))
     };
-    points.par_iter().filter_map(|point| missing(point).transpose()).collect()
+    points.par_iter().filter_map(|point| missing_link(point).transpose()).collect()
 }

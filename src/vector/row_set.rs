@@ -1,14 +1,17 @@
-//! A set of rows: which vectors of an index a search may return.
+//! Sets of rows, which restrict what a search may return.
 
 use std::ops::Range;
 
-/// A number of rows as the `u32` that rows are counted in: more are refused before an index
-/// is built.
+/// Converts a row number, or a number of rows, to the `u32` that rows are stored in.
+///
+/// # Panics
+///
+/// If `len` is over `u32::MAX`: every index checks `MAX_ROWS` before it is built or opened.
 pub(crate) fn to_row(len: usize) -> u32 {
-    u32::try_from(len).unwrap_or(u32::MAX)
+    u32::try_from(len).expect("an index has at most `MAX_ROWS` rows")
 }
 
-/// A set of row numbers below a fixed bound; one bit a row.
+/// A set of row numbers below a fixed bound; one bit per row.
 ///
 /// # Examples
 ///
@@ -27,7 +30,7 @@ pub struct RowSet {
 }
 
 impl RowSet {
-    /// No row of `bound`.
+    /// The empty set of rows below `bound`.
     #[must_use]
     pub fn none(bound: u32) -> Self {
         Self { bound, words: vec![0; (bound as usize).div_ceil(64)], len: 0 }
@@ -63,7 +66,7 @@ impl RowSet {
         self.words.get(row as usize / 64).is_some_and(|word| word >> (row % 64) & 1 == 1)
     }
 
-    /// Adds `row`; false if it was there.
+    /// Adds `row`; false if the set contained it.
     ///
     /// # Panics
     ///
@@ -76,7 +79,7 @@ impl RowSet {
         added
     }
 
-    /// Takes `row` out; false if it was not there.
+    /// Removes `row`; false if the set did not contain it.
     pub fn remove(&mut self, row: u32) -> bool {
         let removed = self.contains(row);
         if removed {
@@ -90,13 +93,14 @@ impl RowSet {
     ///
     /// # Panics
     ///
-    /// If one of them is not below the bound.
+    /// If a row is not below the bound.
     pub fn insert_range(&mut self, rows: Range<u32>) {
         if rows.is_empty() {
             return;
         }
         assert!(rows.end <= self.bound, "rows up to {} are not below {}", rows.end, self.bound);
-        let (first, last) = (rows.start as usize / 64, (rows.end - 1) as usize / 64);
+        let first = rows.start as usize / 64;
+        let last = (rows.end - 1) as usize / 64;
         for at in first..=last {
             let mut mask = u64::MAX;
             if at == first {
@@ -122,35 +126,35 @@ impl RowSet {
     ///
     /// # Panics
     ///
-    /// If its bound is another one.
+    /// If the bounds differ.
     pub fn union_with(&mut self, other: &Self) {
-        self.combine(other, |one, other| one | other);
+        self.combine(other, |word, other| word | other);
     }
 
-    /// Keeps the rows that are in `other`, too.
+    /// Keeps the rows that are in both sets.
     ///
     /// # Panics
     ///
-    /// If its bound is another one.
+    /// If the bounds differ.
     pub fn intersect_with(&mut self, other: &Self) {
-        self.combine(other, |one, other| one & other);
+        self.combine(other, |word, other| word & other);
     }
 
-    /// Takes out the rows of `other`.
+    /// Removes the rows of `other`.
     ///
     /// # Panics
     ///
-    /// If its bound is another one.
+    /// If the bounds differ.
     pub fn difference_with(&mut self, other: &Self) {
-        self.combine(other, |one, other| one & !other);
+        self.combine(other, |word, other| word & !other);
     }
 
-    fn combine(&mut self, other: &Self, word: impl Fn(u64, u64) -> u64) {
-        assert_eq!(self.bound, other.bound, "two sets of rows have different bounds");
+    fn combine(&mut self, other: &Self, operation: impl Fn(u64, u64) -> u64) {
+        assert_eq!(self.bound, other.bound, "the bounds of two row sets differ");
         self.len = 0;
-        for (one, other) in self.words.iter_mut().zip(&other.words) {
-            *one = word(*one, *other);
-            self.len += one.count_ones() as usize;
+        for (word, other) in self.words.iter_mut().zip(&other.words) {
+            *word = operation(*word, *other);
+            self.len += word.count_ones() as usize;
         }
     }
 
@@ -174,19 +178,20 @@ mod tests {
 
     #[test]
     #[should_panic(expected = "row 3 is not below 3")]
-    fn no_row_is_above_the_bound() {
+    fn inserting_a_row_at_the_bound_panics() {
         RowSet::none(3).insert(3);
     }
 
     proptest! {
         #[test]
-        fn sets_combine(
+        fn set_operations_match_a_model(
             bound in 1_u32..300,
             a in prop::collection::vec((0_u32..300, 0_u32..150), 0..4),
             b in prop::collection::vec((0_u32..300, 0_u32..150), 0..4),
         ) {
             let built = |ranges: &[(u32, u32)]| {
-                let (mut rows, mut model) = (RowSet::none(bound), BTreeSet::new());
+                let mut rows = RowSet::none(bound);
+                let mut model = BTreeSet::new();
                 for (start, len) in ranges {
                     let range = (*start).min(bound)..(start + len).min(bound);
                     rows.insert_range(range.clone());
@@ -194,22 +199,24 @@ mod tests {
                 }
                 (rows, model)
             };
-            let ((a, of_a), (b, of_b)) = (built(&a), built(&b));
+            let (a, model_a) = built(&a);
+            let (b, model_b) = built(&b);
             let combined = |combine: fn(&mut RowSet, &RowSet)| {
                 let mut rows = a.clone();
                 combine(&mut rows, &b);
                 assert_eq!(rows.len(), rows.iter().count());
                 rows.iter().collect::<BTreeSet<_>>()
             };
-            prop_assert!(a.iter().eq(of_a.iter().copied()) && a.len() == of_a.len());
-            prop_assert_eq!(combined(RowSet::union_with), &of_a | &of_b);
-            prop_assert_eq!(combined(RowSet::intersect_with), &of_a & &of_b);
-            prop_assert_eq!(combined(RowSet::difference_with), &of_a - &of_b);
+            prop_assert!(a.iter().eq(model_a.iter().copied()) && a.len() == model_a.len());
+            prop_assert_eq!(combined(RowSet::union_with), &model_a | &model_b);
+            prop_assert_eq!(combined(RowSet::intersect_with), &model_a & &model_b);
+            prop_assert_eq!(combined(RowSet::difference_with), &model_a - &model_b);
         }
 
         #[test]
-        fn behaves_as_a_set(bound in 1_u32..300, steps in prop::collection::vec((any::<bool>(), 0_u32..300), 0..200)) {
-            let (mut rows, mut model) = (RowSet::all(bound), (0..bound).collect::<BTreeSet<_>>());
+        fn insert_and_remove_match_a_model(bound in 1_u32..300, steps in prop::collection::vec((any::<bool>(), 0_u32..300), 0..200)) {
+            let mut rows = RowSet::all(bound);
+            let mut model: BTreeSet<u32> = (0..bound).collect();
             for (add, row) in steps {
                 let row = row % bound;
                 if add {

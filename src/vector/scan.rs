@@ -1,127 +1,132 @@
-//! Exact search: every allowed vector is compared, first by its code, and in full precision
-//! if its code leaves it a chance.
+//! Scan: compares the codes of all allowed vectors, then the likely neighbors in full precision.
 
 use super::{
-    IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, quantized::CodesView,
+    IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, quantized::QuantizedView,
     space::Space, top_k::TopK,
 };
 use crate::{Neighbor, Result, Vectors};
 
-/// What is scanned: row `i` of `vectors` has code `code_of(i)`.
+/// The vectors to scan; the code of row `i` is code `code_of(i)`.
 pub(super) struct Scan<'a, F> {
     pub(super) vectors: &'a Vectors,
-    pub(super) codes: CodesView<'a>,
+    pub(super) codes: QuantizedView<'a>,
     pub(super) code_of: F,
     pub(super) rows: u32,
 }
 
-/// Rows compared between two looks at the clock; their codes stay in the cache.
-const ROWS_PER_LOOK: usize = 1024;
+/// Rows compared between two checks for an interruption; their codes fit into the cache.
+const ROWS_PER_CHECK: usize = 1024;
 
 impl<F: Fn(u32) -> u32> Scan<'_, F> {
-    /// The neighbors of the unit vector `query` that a comparison of all in full precision
-    /// would give, bit for bit.
+    /// Finds the neighbors of the unit vector `query`, bit for bit those of a comparison in full
+    /// precision.
     ///
-    /// A code tells a similarity up to [`CodesView::error`]: rows whose upper bound is below the
-    /// k-th best lower bound cannot be among the `k` closest. The others are compared in
-    /// full, the most promising first, until none can be.
+    /// A code gives the similarity up to [`QuantizedView::error`]. Rows whose upper bound is below the
+    /// k-th best lower bound cannot be among the `k` closest. The others are compared in full
+    /// precision by descending upper bound, until no remaining row can be among the closest.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`](crate::Error::Corrupt) if one of these is damaged in its file.
+    /// [`Error::Corrupt`](crate::Error::Corrupt) if such a row is damaged in its file.
     pub(super) fn run(
         &self,
         query: &[f32],
         params: &SearchParams,
         reason: ScanReason,
     ) -> Result<Neighbors> {
-        let mut hopefuls = ScanCandidates::new(params.k);
+        let mut candidates = ScanCandidates::new(params.k);
         let complete = match params.allowed {
             Some(allowed) => {
                 let rows = allowed.iter().take_while(|row| *row < self.rows);
-                self.compare(query, rows, params, &mut hopefuls)
+                self.compare(query, rows, params, &mut candidates)
             }
-            None => self.compare(query, 0..self.rows, params, &mut hopefuls),
+            None => self.compare(query, 0..self.rows, params, &mut candidates),
         };
-        let compared = hopefuls.compared;
+        let compared = candidates.compared;
         let mut closest = TopK::new(params.k);
         let mut reranked = 0;
-        for Hopeful { most, row } in hopefuls.best_first() {
-            if most < closest.floor() {
+        for ScanCandidate { upper_bound, row } in candidates.best_first() {
+            if upper_bound < closest.floor() {
                 break;
             }
             closest.offer(Neighbor::of(query, self.vectors, row)?);
             reranked += 1;
         }
         let rows = self.rows as usize;
-        let allowed = params.allowed.map_or(rows, RowSet::len);
-        let route = Route::Scan(reason);
-        let plan = IndexPlan { route, rows, allowed, compared, reranked, complete };
+        let plan = IndexPlan {
+            route: Route::Scan(reason),
+            rows,
+            allowed: params.allowed.map_or(rows, RowSet::len),
+            compared,
+            reranked,
+            complete,
+        };
         Ok(Neighbors { neighbors: closest.into_neighbors(), plan })
     }
 
-    /// Compares the codes of `rows` with that of `query`; false if it was ended early.
+    /// Compares the codes of `rows` with that of `query`; false if interrupted.
     fn compare(
         &self,
         query: &[f32],
         mut rows: impl Iterator<Item = u32>,
         params: &SearchParams,
-        hopefuls: &mut ScanCandidates,
+        candidates: &mut ScanCandidates,
     ) -> bool {
         let query = self.codes.query(query);
-        let mut block = Vec::with_capacity(ROWS_PER_LOOK);
-        let (mut points, mut similarities) = (block.clone(), Vec::with_capacity(ROWS_PER_LOOK));
+        let mut block = Vec::with_capacity(ROWS_PER_CHECK);
+        let mut points = Vec::with_capacity(ROWS_PER_CHECK);
+        let mut similarities = Vec::with_capacity(ROWS_PER_CHECK);
         loop {
             block.clear();
-            block.extend(rows.by_ref().take(ROWS_PER_LOOK));
-            // The first block is always compared, so that there is something to return.
-            if block.is_empty() || hopefuls.compared > 0 && params.ended() {
+            block.extend(rows.by_ref().take(ROWS_PER_CHECK));
+            // The first block is always compared, so that an interrupted scan returns something.
+            if block.is_empty() || candidates.compared > 0 && params.is_interrupted() {
                 return block.is_empty();
             }
             points.clear();
             points.extend(block.iter().map(|row| (self.code_of)(*row)));
             self.codes.similarities(&query, &points, &mut similarities);
             for ((row, point), similarity) in block.iter().zip(&points).zip(&similarities) {
-                hopefuls.offer(*row, *similarity, self.codes.error(&query, *point));
+                candidates.offer(*row, *similarity, self.codes.error(&query, *point));
             }
-            hopefuls.compared += block.len();
+            candidates.compared += block.len();
         }
     }
 }
 
-/// Rows that may be among the closest.
+/// Rows that may be among the `k` closest.
 struct ScanCandidates {
-    rows: Vec<Hopeful>,
-    /// The best lower bounds: what is surely as close.
-    sure: TopK,
+    rows: Vec<ScanCandidate>,
+    /// The `k` best lower bounds.
+    lower_bounds: TopK,
     compared: usize,
 }
 
 #[derive(Clone, Copy)]
-struct Hopeful {
-    /// The highest similarity that the row may have.
-    most: f32,
+struct ScanCandidate {
+    upper_bound: f32,
     row: u32,
 }
 
 impl ScanCandidates {
     fn new(k: usize) -> Self {
-        Self { rows: Vec::new(), sure: TopK::new(k), compared: 0 }
+        Self { rows: Vec::new(), lower_bounds: TopK::new(k), compared: 0 }
     }
 
     fn offer(&mut self, row: u32, similarity: f32, error: f32) {
-        let most = similarity + error;
-        if most >= self.sure.floor() {
-            self.rows.push(Hopeful { most, row });
-            self.sure.offer(Neighbor { row, similarity: similarity - error });
+        let upper_bound = similarity + error;
+        if upper_bound >= self.lower_bounds.floor() {
+            self.rows.push(ScanCandidate { upper_bound, row });
+            self.lower_bounds.offer(Neighbor { row, similarity: similarity - error });
         }
     }
 
-    /// The rows that have a chance beside all that were offered, best first.
-    fn best_first(mut self) -> Vec<Hopeful> {
-        let floor = self.sure.floor();
-        self.rows.retain(|hopeful| hopeful.most >= floor);
-        self.rows.sort_unstable_by(|a, b| b.most.total_cmp(&a.most));
+    /// Returns the rows whose upper bound reaches the k-th best lower bound, by descending upper
+    /// bound.
+    fn best_first(mut self) -> Vec<ScanCandidate> {
+        let floor = self.lower_bounds.floor();
+        self.rows.retain(|candidate| candidate.upper_bound >= floor);
+        self.rows.sort_unstable_by(|a, b| b.upper_bound.total_cmp(&a.upper_bound));
         self.rows
     }
 }
@@ -133,10 +138,10 @@ mod tests {
     use super::*;
     use crate::{
         SearchEffort,
-        vector::{closest_first, quantized::Codes},
+        vector::{closest_first, quantized::Quantized},
     };
 
-    fn brute(query: &[f32], vectors: &Vectors, params: &SearchParams) -> Vec<Neighbor> {
+    fn brute_force(query: &[f32], vectors: &Vectors, params: &SearchParams) -> Vec<Neighbor> {
         let rows = (0..u32::try_from(vectors.len()).unwrap())
             .filter(|row| params.allowed.is_none_or(|allowed| allowed.contains(*row)));
         let mut all: Vec<_> = rows.map(|row| Neighbor::of(query, vectors, row).unwrap()).collect();
@@ -156,9 +161,8 @@ mod tests {
     }
 
     proptest! {
-        /// The answer is that of comparing all in full precision, bit for bit.
         #[test]
-        fn exact_to_the_bit(
+        fn scan_equals_full_precision_bit_for_bit(
             (dim, data) in (1_usize..150).prop_flat_map(|dim| (Just(dim), prop::collection::vec(value(), dim..dim * 60))),
             k in 1_usize..30,
             every in 1_usize..4,
@@ -169,13 +173,13 @@ mod tests {
             let rows = u32::try_from(vectors.len()).unwrap();
             let mut allowed = RowSet::none(rows);
             (0..rows).step_by(every).for_each(|row| _ = allowed.insert(row));
-            let codes = Codes::of(dim, vectors.len(), |row| vectors.row(row));
+            let codes = Quantized::of(dim, vectors.len(), |row| vectors.row(row));
             let scan = Scan { vectors: &vectors, codes: codes.view(), code_of: |row| row, rows };
             for allowed in [None, Some(&allowed)] {
                 let params = SearchParams { k, effort: SearchEffort::Exact, allowed, ..SearchParams::default() };
                 let query = vectors.row(vectors.len() / 2);
                 let found = scan.run(query, &params, ScanReason::Requested).unwrap();
-                prop_assert_eq!(found.neighbors, brute(query, &vectors, &params));
+                prop_assert_eq!(found.neighbors, brute_force(query, &vectors, &params));
             }
         }
     }

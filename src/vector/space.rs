@@ -1,41 +1,40 @@
-//! What a graph is searched with: similarities of a query to points, by number.
+//! Spaces: similarities between a query and the points of a graph.
 
 use super::kernel;
 use crate::Vectors;
 
-/// Points, from 0, that a query can be compared with.
+/// Points, numbered from 0, that a query can be compared with.
 pub(super) trait Space: Sync {
-    /// A query made ready for comparing.
+    /// A query prepared for comparisons.
     type Query: Default;
 
     /// Number of points.
     fn len(&self) -> u32;
 
-    /// The unit vector `unit` as a query.
+    /// Prepares the unit vector `unit`.
     fn query(&self, unit: &[f32]) -> Self::Query;
 
-    /// Point `point` as a query.
+    /// Prepares point `point` as a query.
     fn point(&self, point: u32) -> Self::Query {
         let mut query = Self::Query::default();
         self.load(point, &mut query);
         query
     }
 
-    /// Makes `query` the point `point`, in the memory it has.
+    /// Sets `query` to point `point`, reusing its allocation.
     fn load(&self, point: u32, query: &mut Self::Query);
 
-    /// Asks for what `point` is compared by to be brought into the cache.
+    /// Prefetches the values of `point` into the cache.
     fn prefetch(&self, point: u32);
 
-    /// The similarities of `query` to `points`, in their order, in place of what is in
-    /// `similarities`.
+    /// Replaces the content of `similarities` by those of `query` and `points`, in their order.
     fn similarities(&self, query: &Self::Query, points: &[u32], similarities: &mut Vec<f32>);
 
-    /// How far the true similarity of `query` and `point` is likely to be from the one told,
-    /// at most.
+    /// Difference between the similarity in full precision and that of
+    /// [`similarities`](Self::similarities) that is rarely exceeded.
     fn likely_error(&self, query: &Self::Query, point: u32) -> f32;
 
-    /// The similarity of two points.
+    /// Returns the similarity of two points.
     fn between(&self, a: u32, b: u32) -> f32 {
         let mut similarities = Vec::with_capacity(1);
         self.similarities(&self.point(a), &[b], &mut similarities);
@@ -43,17 +42,17 @@ pub(super) trait Space: Sync {
     }
 }
 
-/// Points that are rows of a matrix, compared in full precision.
+/// Points compared in full precision.
 #[derive(Clone, Copy)]
-pub(super) struct Full<'a> {
+pub(super) struct FullPrecision<'a> {
     dim: usize,
     values: &'a [f32],
-    /// The row of every point.
+    /// Row of every point.
     rows: &'a [u32],
 }
 
-impl<'a> Full<'a> {
-    /// The points that are the `rows` of `vectors`.
+impl<'a> FullPrecision<'a> {
+    /// The points whose vectors are `rows` of `vectors`.
     pub(super) fn new(vectors: &'a Vectors, rows: &'a [u32]) -> Self {
         Self { dim: vectors.dim(), values: vectors.as_slice(), rows }
     }
@@ -63,7 +62,7 @@ impl<'a> Full<'a> {
     }
 }
 
-impl Space for Full<'_> {
+impl Space for FullPrecision<'_> {
     type Query = Vec<f32>;
 
     fn len(&self) -> u32 {

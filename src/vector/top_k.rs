@@ -1,18 +1,18 @@
-//! The closest neighbors of a query, gathered one by one.
+//! The `k` closest of a stream of neighbors.
 
 use std::collections::BinaryHeap;
 
 use super::closest_first;
 use crate::Neighbor;
 
-/// The at most `k` closest of the neighbors offered.
+/// The at most `k` closest of the neighbors offered, in a bounded heap.
 pub(super) struct TopK {
     k: usize,
-    /// The farthest is on top.
+    /// Max-heap: the farthest is on top.
     heap: BinaryHeap<Ranked>,
 }
 
-/// A neighbor that is greater the farther it is.
+/// A neighbor ordered by [`closest_first`]: the farthest is the greatest.
 struct Ranked(Neighbor);
 
 impl Ord for Ranked {
@@ -40,13 +40,13 @@ impl TopK {
         Self { k, heap: BinaryHeap::new() }
     }
 
-    /// Similarity below which nothing is kept any more.
+    /// Similarity below which no neighbor is kept.
     pub(super) fn floor(&self) -> f32 {
         let last = self.heap.peek().filter(|_| self.heap.len() >= self.k);
         last.map_or(f32::NEG_INFINITY, |last| last.0.similarity)
     }
 
-    /// Keeps `neighbor` if it is among the closest.
+    /// Keeps `neighbor` if it is among the `k` closest.
     pub(super) fn offer(&mut self, neighbor: Neighbor) {
         if self.heap.len() < self.k {
             self.heap.push(Ranked(neighbor));
@@ -62,7 +62,7 @@ impl TopK {
         self.heap.len()
     }
 
-    /// What was kept, closest first.
+    /// The neighbors kept, closest first.
     pub(super) fn into_neighbors(self) -> Vec<Neighbor> {
         self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect()
     }

@@ -1,4 +1,4 @@
-//! Unit vectors: the one place where vectors are checked and scaled.
+//! Unit vectors: validation, scaling, and conversion from and to `ndarray`.
 
 use std::path::Path;
 
@@ -12,7 +12,10 @@ use crate::{
 
 /// Unit vectors: shape `[len, dim]`, `f32`, row-major, every row finite with L2 norm 1.
 ///
-/// Holding a `Vectors` is the proof that nothing downstream has to check again.
+/// Every constructor validates the rows, so that no function that takes a `Vectors` has to.
+///
+/// `Vectors` converts from `ndarray` arrays and views by `TryFrom`, which scales every row to
+/// norm 1, and back by [`view`](Self::view) and [`into_array`](Self::into_array).
 ///
 /// # Examples
 ///
@@ -24,12 +27,25 @@ use crate::{
 /// assert_eq!(vectors.row(0), [0.6, 0.8]);
 /// # Ok::<(), passim::Error>(())
 /// ```
+///
+/// ```
+/// use ndarray::{array, s};
+/// use passim::Vectors;
+///
+/// let embeddings = array![[3.0, 4.0], [0.0, 2.0], [5.0, 0.0]];
+/// let first_two = Vectors::try_from(embeddings.slice(s![..2, ..]))?;
+/// assert_eq!(first_two.view(), array![[0.6, 0.8], [0.0, 1.0]]);
+///
+/// let all = Vectors::try_from(embeddings)?;
+/// assert_eq!(all.into_array().row(2), array![1.0, 0.0]);
+/// # Ok::<(), passim::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Vectors {
     dim: usize,
-    /// Whole rows, one after the other.
+    /// Row-major; a whole number of rows.
     values: Column<f32>,
-    /// Checksums of the rows, if they are those of a file.
+    /// Checksums of the rows, if the rows are those of a file.
     sums: Option<Column<u32>>,
 }
 
@@ -48,10 +64,14 @@ impl Vectors {
     /// whole number of rows, [`Error::InvalidVector`] if a row is zero or not finite.
     pub fn normalized(dim: usize, mut data: Vec<f32>) -> Result<Self> {
         Error::check_setting("dim", dim, 1.., "1 or more")?;
+        let rest = data.len() % dim;
+        if rest != 0 {
+            return Err(Error::Dimension { expected: dim, got: rest });
+        }
         for (row, vector) in data.chunks_exact_mut(dim).enumerate() {
             scale_to_unit(vector).ok_or(Error::InvalidVector { row })?;
         }
-        Self::from_rows(dim, data)
+        Ok(Self { dim, values: data.into(), sums: None })
     }
 
     /// No vectors, of dimension `dim`.
@@ -60,17 +80,17 @@ impl Vectors {
         Self { dim, values: Column::default(), sums: None }
     }
 
-    /// The rows of a file, whose checksums are `sums`; `None` if there are not as many. No value
-    /// is looked at: whoever needs a row that is surely right asks for a
-    /// [checked](Self::checked_row) one.
+    /// The rows of a file with their checksums; `None` if the lengths do not match.
+    ///
+    /// Values are not read here: [`checked_row`](Self::checked_row) verifies a row on access.
     pub(crate) fn in_file(dim: usize, values: Column<f32>, sums: Column<u32>) -> Option<Self> {
         let fits =
             sums.len().checked_mul(dim) == Some(values.len()) && (dim > 0 || sums.is_empty());
         fits.then_some(Self { dim, values, sums: Some(sums) })
     }
 
-    /// Rows that were unit vectors when they were stored, bit for bit; `None` if `data`
-    /// is not a whole number of them.
+    /// Stored unit vectors, unchanged bit for bit; `None` if `data` is not a whole number of unit
+    /// vectors of dimension `dim`.
     pub(crate) fn stored(dim: usize, data: Vec<f32>) -> Option<Self> {
         if data.is_empty() {
             return Some(Self::empty(dim));
@@ -78,22 +98,14 @@ impl Vectors {
         if dim == 0 || !data.len().is_multiple_of(dim) {
             return None;
         }
-        let all = data.chunks_exact(dim).all(is_unit);
-        all.then(|| Self::from_rows(dim, data).ok()).flatten()
-    }
-
-    /// Rows that are known to be unit vectors.
-    fn from_rows(dim: usize, data: Vec<f32>) -> Result<Self> {
-        match data.len() % dim {
-            0 => Ok(Self { dim, values: data.into(), sums: None }),
-            rest => Err(Error::Dimension { expected: dim, got: rest }),
-        }
+        let valid = data.chunks_exact(dim).all(is_unit);
+        valid.then(|| Self { dim, values: data.into(), sums: None })
     }
 
     /// Number of vectors.
     #[must_use]
     pub fn len(&self) -> usize {
-        // `dim` is 0 only where there are no values.
+        // `dim` is 0 only without values.
         self.values.len() / self.dim.max(1)
     }
 
@@ -119,11 +131,11 @@ impl Vectors {
         &self.values[row * self.dim..(row + 1) * self.dim]
     }
 
-    /// Vector `row`; of a file, after its checksum was compared.
+    /// Vector `row`, verified by its checksum if it is in a file.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if it does not match.
+    /// [`Error::Corrupt`] if the checksum does not match.
     pub(crate) fn checked_row(&self, row: usize) -> Result<&[f32]> {
         let values = self.row(row);
         match &self.sums {
@@ -136,7 +148,7 @@ impl Vectors {
         }
     }
 
-    /// The checksum of every row: the low half of XXH3-64 of its values as little-endian bytes.
+    /// Checksums of the rows: the low half of XXH3-64 of the values as little-endian bytes.
     pub(crate) fn sums(&self) -> Column<u32> {
         self.sums.clone().unwrap_or_else(|| self.rows().map(sum_of).collect())
     }
@@ -158,6 +170,7 @@ impl Vectors {
     /// # Errors
     ///
     /// [`Error::Dimension`] if a part does not have dimension `dim`.
+    #[expect(clippy::missing_panics_doc, reason = "every constructor makes whole rows")]
     pub fn concat<'a>(dim: usize, parts: impl IntoIterator<Item = &'a Self>) -> Result<Self> {
         let parts: Vec<&Self> = parts.into_iter().collect();
         if let Some(other) = parts.iter().find(|part| part.dim != dim) {
@@ -168,7 +181,7 @@ impl Vectors {
         }
         let views: Vec<_> = parts.iter().map(|part| part.view()).collect();
         let joined = ndarray::concatenate(Axis(0), &views);
-        joined.map(Self::of).map_err(|_| Error::Dimension { expected: dim, got: 0 })
+        Ok(Self::of_units(joined.expect("the parts have one dimension")))
     }
 
     /// The vectors at `rows`, in that order.
@@ -178,11 +191,12 @@ impl Vectors {
     /// If one of `rows` does not exist.
     #[must_use]
     pub fn select(&self, rows: &[usize]) -> Self {
-        Self::of(self.view().select(Axis(0), rows))
+        Self::of_units(self.view().select(Axis(0), rows))
     }
 
-    /// Copies of rows of several vectors of dimension `dim`, part by part. Each row is
-    /// [checked](Self::checked_row), so that what is damaged in a file does not get a new
+    /// Copies the given rows of several vectors of dimension `dim`, part by part.
+    ///
+    /// Each row is [checked](Self::checked_row): a damaged row of a file must not get a new
     /// checksum that matches.
     ///
     /// # Errors
@@ -203,17 +217,79 @@ impl Vectors {
         Ok(Self { dim, values: values.into(), sums: None })
     }
 
-    fn view(&self) -> ArrayView2<'_, f32> {
-        let empty = || ArrayView2::from(&[[0.0; 0]; 0]);
-        // Every constructor makes whole rows, so there is always such a view.
-        ArrayView2::from_shape((self.len(), self.dim), &self.values).unwrap_or_else(|_| empty())
+    /// All vectors as an array of shape `[len, dim]`, without a copy.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "every constructor makes whole rows")]
+    pub fn view(&self) -> ArrayView2<'_, f32> {
+        let view = ArrayView2::from_shape((self.len(), self.dim), &self.values);
+        view.expect("`Vectors` holds whole rows")
     }
 
-    /// The rows of `array`, which has the standard, row-major layout.
-    fn of(array: Array2<f32>) -> Self {
-        let dim = array.ncols();
-        let (values, _) = array.into_raw_vec_and_offset();
-        Self { dim, values: values.into(), sums: None }
+    /// The vectors as an array of shape `[len, dim]`; copies only if they are in a file.
+    #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "every constructor makes whole rows")]
+    pub fn into_array(self) -> Array2<f32> {
+        let shape = (self.len(), self.dim);
+        let values = match self.values {
+            Column::Owned(values) => values,
+            mapped @ Column::Mapped(_) => mapped.to_vec(),
+        };
+        Array2::from_shape_vec(shape, values).expect("`Vectors` holds whole rows")
+    }
+
+    /// The rows of `array`, which are unit vectors.
+    fn of_units(array: Array2<f32>) -> Self {
+        Self { dim: array.ncols(), values: into_row_major(array).into(), sums: None }
+    }
+}
+
+/// The values of `array` in row-major order; copies only if they are in another order.
+fn into_row_major(array: Array2<f32>) -> Vec<f32> {
+    if !array.is_standard_layout() {
+        return array.iter().copied().collect();
+    }
+    let len = array.len();
+    let (mut values, offset) = array.into_raw_vec_and_offset();
+    // The values of an array that was sliced in place are a part of its allocation.
+    if let Some(offset) = offset {
+        values.truncate(offset + len);
+        values.drain(..offset);
+    }
+    values
+}
+
+/// Scales every row to norm 1. Takes over the allocation of an array in row-major order, and
+/// copies the values of any other.
+///
+/// # Errors
+///
+/// [`Error::Setting`] if the array has no columns, [`Error::InvalidVector`] if a row is zero or
+/// not finite.
+impl TryFrom<Array2<f32>> for Vectors {
+    type Error = Error;
+
+    fn try_from(array: Array2<f32>) -> Result<Self> {
+        Self::normalized(array.ncols(), into_row_major(array))
+    }
+}
+
+/// Copies the rows, in any layout, and scales each to norm 1.
+///
+/// # Errors
+///
+/// [`Error::Setting`] if the view has no columns, [`Error::InvalidVector`] if a row is zero or
+/// not finite.
+impl TryFrom<ArrayView2<'_, f32>> for Vectors {
+    type Error = Error;
+
+    fn try_from(view: ArrayView2<'_, f32>) -> Result<Self> {
+        Self::normalized(view.ncols(), view.iter().copied().collect())
+    }
+}
+
+impl From<Vectors> for Array2<f32> {
+    fn from(vectors: Vectors) -> Self {
+        vectors.into_array()
     }
 }
 
@@ -221,12 +297,12 @@ fn sum_of(row: &[f32]) -> u32 {
     short_sum(&[bytemuck::cast_slice(row)])
 }
 
-/// Whether `row` has norm 1, but for the rounding of whoever made it.
+/// Whether `row` has norm 1, up to the rounding error of a model.
 pub(crate) fn is_unit(row: &[f32]) -> bool {
     (kernel::dot(row, row) - 1.0).abs() < 1e-3
 }
 
-/// A copy of `query`, scaled to norm 1.
+/// Returns a copy of `query`, scaled to norm 1.
 ///
 /// # Errors
 ///
@@ -241,13 +317,12 @@ pub(crate) fn unit_query(query: &[f32], dim: usize) -> Result<Vec<f32>> {
     Ok(unit)
 }
 
-/// Scales `vector` to norm 1; `None` if it has no direction.
+/// Scales `vector` to norm 1; `None` if it is zero or not finite.
 ///
-/// A vector of norm 1 stays as it is, bit for bit. Of others the largest value is brought to 1
-/// first, so that neither very large nor very small vectors are lost when their values are
-/// squared.
+/// A vector of norm 1 stays unchanged, bit for bit. Any other is first divided by its largest
+/// value, so that no square overflows or vanishes.
 fn scale_to_unit(vector: &mut [f32]) -> Option<()> {
-    if (kernel::dot(vector, vector) - 1.0).abs() <= UNIT {
+    if (kernel::dot(vector, vector) - 1.0).abs() <= UNIT_TOLERANCE {
         return Some(());
     }
     let largest = vector.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
@@ -259,8 +334,8 @@ fn scale_to_unit(vector: &mut [f32]) -> Option<()> {
     Some(())
 }
 
-/// How far the square of a norm of 1 may be off, by rounding.
-const UNIT: f32 = 1e-6;
+/// Largest rounding error of the squared norm of a unit vector.
+const UNIT_TOLERANCE: f32 = 1e-6;
 
 fn divide(vector: &mut [f32], by: f32) {
     for x in vector {
@@ -270,6 +345,8 @@ fn divide(vector: &mut [f32], by: f32) {
 
 #[cfg(test)]
 mod tests {
+    use ndarray::{array, s};
+
     use super::*;
 
     #[test]
@@ -289,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn unit_vectors_stay_as_they_are() {
+    fn unit_vectors_stay_unchanged() {
         let values: Vec<f32> = (0..3_840_u16).map(|i| (f32::from(i) * 0.7).sin()).collect();
         let once = Vectors::normalized(384, values).unwrap();
         let twice = Vectors::normalized(384, once.as_slice().to_vec()).unwrap();
@@ -297,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_are_joined_and_selected() {
+    fn parts_are_concatenated_and_selected() {
         let a = Vectors::normalized(2, vec![1.0, 0.0]).unwrap();
         let b = Vectors::normalized(2, vec![0.0, 1.0, -1.0, 0.0]).unwrap();
         let all = Vectors::concat(2, [&a, &b]).unwrap();
@@ -311,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_of_a_file_are_as_many_as_their_checksums() {
+    fn rows_and_checksums_of_a_file_match_in_number() {
         let sums = || Column::from(vec![1_u32, 2]);
         assert_eq!(in_file(2, vec![0.0; 4], sums()).unwrap().len(), 2);
         for (dim, values, sums) in [
@@ -328,7 +405,7 @@ mod tests {
     }
 
     #[test]
-    fn a_damaged_row_is_not_taken_for_a_vector() {
+    fn a_damaged_row_is_an_error() {
         let whole = Vectors::normalized(2, vec![1.0, 0.0, 0.6, 0.8, 0.0, 1.0]).unwrap();
         let stored = in_file(2, whole.as_slice().to_vec(), whole.sums()).unwrap();
         assert_eq!(stored, whole);
@@ -349,9 +426,66 @@ mod tests {
     }
 
     #[test]
-    fn the_checksum_of_a_row_is_that_of_the_format() {
+    fn row_checksums_follow_the_format() {
         let one = Vectors::normalized(1, vec![5.0]).unwrap();
         let whole = xxhash_rust::xxh3::xxh3_64(&1.0_f32.to_le_bytes());
         assert_eq!(u64::from(one.sums()[0]), whole & 0xFFFF_FFFF);
+    }
+
+    #[test]
+    fn arrays_become_vectors_without_a_copy() {
+        let array = array![[3.0, 4.0], [0.0, 2.0]];
+        let values = array.as_ptr();
+        let vectors = Vectors::try_from(array).unwrap();
+        assert_eq!(vectors.as_slice(), [0.6, 0.8, 0.0, 1.0]);
+        assert_eq!(vectors.view(), array![[0.6, 0.8], [0.0, 1.0]]);
+        let array = vectors.into_array();
+        assert_eq!(array.as_ptr(), values);
+        assert_eq!(array, array![[0.6, 0.8], [0.0, 1.0]]);
+    }
+
+    #[test]
+    fn arrays_of_any_layout_become_vectors() {
+        let array = array![[9.0, 9.0, 9.0], [3.0, 4.0, 0.0], [0.0, 2.0, 1.0], [9.0, 9.0, 9.0]];
+        let rows = s![1..3, ..2];
+        let want = Vectors::normalized(2, vec![3.0, 4.0, 0.0, 2.0]).unwrap();
+        assert_eq!(Vectors::try_from(array.slice(rows)).unwrap(), want);
+        assert_eq!(Vectors::try_from(array.clone().slice_move(rows)).unwrap(), want);
+        let by_column = array![[3.0, 0.0], [4.0, 2.0]].reversed_axes();
+        assert_eq!(Vectors::try_from(by_column.view()).unwrap(), want);
+        assert_eq!(Vectors::try_from(by_column).unwrap(), want);
+        let whole_rows = array.clone().slice_move(s![1..3, ..]);
+        assert_eq!(
+            Vectors::try_from(whole_rows).unwrap(),
+            Vectors::try_from(array.slice(s![1..3, ..])).unwrap()
+        );
+        let reversed = array.slice_move(s![1..3;-1, ..2]);
+        assert_eq!(Vectors::try_from(reversed).unwrap(), want.select(&[1, 0]));
+    }
+
+    #[test]
+    fn arrays_with_invalid_rows_are_refused() {
+        for invalid in [0.0, f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let array = array![[1.0, 0.0], [invalid, 0.0]];
+            let by_view = Vectors::try_from(array.view());
+            assert!(matches!(by_view, Err(Error::InvalidVector { row: 1 })), "{invalid}");
+            assert!(matches!(Vectors::try_from(array), Err(Error::InvalidVector { row: 1 })));
+        }
+        for rows in [0, 3] {
+            let no_columns = Vectors::try_from(Array2::zeros((rows, 0)));
+            assert!(matches!(no_columns, Err(Error::Setting { name: "dim", got: 0, .. })));
+        }
+    }
+
+    #[test]
+    fn arrays_keep_the_shape_of_empty_and_stored_vectors() {
+        let none = Vectors::try_from(Array2::zeros((0, 5))).unwrap();
+        assert_eq!((none.len(), none.dim()), (0, 5));
+        for dim in [0, 5] {
+            assert_eq!(Vectors::empty(dim).view().dim(), (0, dim));
+            assert_eq!(Array2::from(Vectors::empty(dim)).dim(), (0, dim));
+        }
+        let stored = in_file(2, vec![0.6, 0.8], Column::from(vec![1])).unwrap();
+        assert_eq!(stored.into_array(), array![[0.6, 0.8]]);
     }
 }

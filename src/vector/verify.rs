@@ -1,39 +1,39 @@
-//! Verifying a graph: whether every vector can be reached and found, and what the graph is like.
+//! Verification of a graph: every vector can be reached and found.
 
 use rayon::prelude::*;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{adjacency::LinksView, beam::LEAST_EF, graph::Graph, to_row};
+use super::{Precision, adjacency::LinksView, beam::MIN_EF, graph::Graph, to_row};
 use crate::{HnswIndex, Neighbor, SearchEffort, SearchParams, VectorIndex};
 
-/// What a graph is like, and whether all its vectors can be found.
+/// Shape of a graph, and whether every vector is found by its own query.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct GraphReport {
     /// Vectors in the index.
     pub vectors: usize,
-    /// Points of the graph: vectors that are not equal.
+    /// Points of the graph: distinct vectors.
     pub points: usize,
-    /// Points on every layer, the lowest first.
+    /// Points per layer, the lowest layer first.
     pub layers: Vec<usize>,
     /// Links on the lowest layer.
     pub links: usize,
     /// `degrees[d]` is the number of points with `d` links on the lowest layer.
     pub degrees: Vec<usize>,
-    /// Points that no path of links leads to from where searches begin.
+    /// Points that no path of links from the entry point leads to.
     pub unreachable: usize,
-    /// Points that the graph does not lead to, known from the build: each query is compared
-    /// with all of them.
-    pub strays: usize,
-    /// Vectors that a search for them with `ef_search` 16 does not find, nor an equal one.
+    /// Points that the build recorded as not found along the links: every search compares all of
+    /// them.
+    pub always_compared: usize,
+    /// Vectors whose own query, with `ef_search` 16, finds neither them nor an equal vector.
     pub self_misses: usize,
-    /// Whether vectors are compared in eight bits a value first. If not, they are so close
-    /// together that eight bits do not tell them apart.
-    pub by_codes: bool,
-    /// Bytes in memory, without the vectors themselves: codes, links and numbers of points.
+    /// Whether searches compare quantized vectors, eight bits per value. False if the vectors are
+    /// so close together that quantization does not discriminate them.
+    pub quantized: bool,
+    /// Bytes in memory of codes, links and point numbers, without the vectors.
     pub bytes: usize,
-    /// A hash of the graph and its codes: equal for two builds of the same vectors.
+    /// Hash of the graph and its codes: equal for two builds of the same vectors.
     pub fingerprint: u128,
 }
 
@@ -41,13 +41,13 @@ impl GraphReport {
     /// Whether every vector can be found.
     #[must_use]
     pub fn is_sound(&self) -> bool {
-        self.self_misses == 0 && self.unreachable <= self.strays
+        self.self_misses == 0 && self.unreachable <= self.always_compared
     }
 }
 
 impl HnswIndex {
-    /// Searches for every vector, on the threads of the current `rayon` pool, and reports what
-    /// the graph is like.
+    /// Searches for every vector, on the threads of the current `rayon` pool, and reports the shape
+    /// of the graph.
     #[must_use]
     pub fn verify(&self) -> GraphReport {
         let base = self.graph.base.view();
@@ -64,23 +64,23 @@ impl HnswIndex {
             links: base.lists().map(<[u32]>::len).sum(),
             degrees,
             unreachable: base.len() - reachable(&self.graph),
-            strays: self.strays.len(),
+            always_compared: self.unreachable.len(),
             self_misses: (0..self.rows).into_par_iter().filter(|row| !self.finds(*row)).count(),
-            by_codes: self.by_codes,
+            quantized: self.precision == Precision::Quantized,
             bytes: self.codes.bytes() + self.graph.bytes() + self.points.bytes(),
             fingerprint: self.fingerprint(),
         }
     }
 
-    /// Whether a search for vector `row` finds it, or one that is no less close.
+    /// Whether a search for vector `row` finds it, or one that is at least as close.
     fn finds(&self, row: u32) -> bool {
         let vector = self.vectors.row(row as usize);
         let params =
-            SearchParams { k: 1, effort: SearchEffort::Ef(LEAST_EF), ..SearchParams::default() };
-        // One that is damaged in its file is found by no search.
+            SearchParams { k: 1, effort: SearchEffort::Ef(MIN_EF), ..SearchParams::default() };
+        // No search finds a vector that is damaged in its file.
         let Ok(own) = Neighbor::of(vector, &self.vectors, row) else { return false };
         let found = self.search(vector, &params);
-        // A query of many values may be scaled once more, which can move the last bit.
+        // Rescaling a query of many values can change its last bit.
         let least = own.similarity - 4.0 * f32::EPSILON;
         found.is_ok_and(|found| found.neighbors.iter().any(|one| one.similarity >= least))
     }
@@ -94,7 +94,7 @@ impl HnswIndex {
             update(&mut hash, layer.points);
             layer.links.hash(&mut hash);
         }
-        update(&mut hash, &self.strays);
+        update(&mut hash, &self.unreachable);
         hash.digest128()
     }
 }
@@ -114,7 +114,7 @@ fn update(hash: &mut Xxh3, numbers: &[u32]) {
     }
 }
 
-/// Number of points of layer 0 that paths lead to from where searches begin.
+/// Number of points of layer 0 that paths from the entry point lead to.
 fn reachable(graph: &Graph) -> usize {
     let base = graph.base.view();
     if base.len() == 0 {

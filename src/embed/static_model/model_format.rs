@@ -86,7 +86,7 @@ impl ModelLayout {
         let hash = check_envelope(bytes)?;
         let dim = u32_at(bytes, DIM_AT) as usize;
         require(DIMS.contains(&dim), "dimension")?;
-        let packing = Packing::of_bits(u32_at(bytes, BITS_AT));
+        let packing = Packing::from_bits(u32_at(bytes, BITS_AT));
         let packing = packing.ok_or(DecodeError::Corrupt("bits per value"))?;
         let (rows, starts) = (u32_at(bytes, ROWS_AT), u32_at(bytes, STARTS_AT));
         require(rows > starts, "number of rows")?;

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pieces::Tokens;
-use crate::vector::kernel::Share;
+use crate::vector::kernel::WeightedRow;
 
 /// Buffers with room for more tokens, or for a longer word, are not kept.
 const KEPT_TOKENS: usize = 1 << 14;
@@ -13,7 +13,7 @@ const KEPT_TOKENS: usize = 1 << 14;
 pub(super) struct EmbedScratch {
     pub(super) tokens: Tokens,
     pub(super) counts: Counts,
-    pub(super) shares: Vec<Share>,
+    pub(super) shares: Vec<WeightedRow>,
 }
 
 /// Buffers that no call uses now: as many as there were calls at the same time.

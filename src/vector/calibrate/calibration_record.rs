@@ -1,14 +1,14 @@
-//! A calibration as it is stored.
+//! Stored form of a calibration.
 
 use serde::{Deserialize, Serialize};
 
-use super::Step;
+use super::MeasuredStep;
 use crate::{
     Calibration,
     format::{codec, decode_error::DecodeError},
 };
 
-/// What is stored of a [`Calibration`].
+/// Stored form of a [`Calibration`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CalibrationRecord {
     k: u64,
@@ -26,7 +26,7 @@ struct StepRecord {
 
 impl From<&Calibration> for CalibrationRecord {
     fn from(Calibration { k, queries, steps }: &Calibration) -> Self {
-        let step = |Step { ef_search, recall }: &Step| StepRecord {
+        let step = |MeasuredStep { ef_search, recall }: &MeasuredStep| StepRecord {
             ef_search: *ef_search as u64,
             recall: recall.clone(),
         };
@@ -36,15 +36,19 @@ impl From<&Calibration> for CalibrationRecord {
 }
 
 impl CalibrationRecord {
-    /// The calibration, if it is one that can be measured.
+    /// Returns the calibration.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Corrupt`] if no measurement gives such a calibration.
     pub(crate) fn checked(self) -> Result<Calibration, DecodeError> {
         let checked = self.calibration().filter(is_measured);
-        checked.ok_or(DecodeError::Corrupt("a calibration is not one that can be measured"))
+        checked.ok_or(DecodeError::Corrupt("no measurement gives this calibration"))
     }
 
     fn calibration(self) -> Option<Calibration> {
         let step = |StepRecord { ef_search, recall }| {
-            Some(Step { ef_search: usize::try_from(ef_search).ok()?, recall })
+            Some(MeasuredStep { ef_search: usize::try_from(ef_search).ok()?, recall })
         };
         Some(Calibration {
             k: usize::try_from(self.k).ok()?,
@@ -54,10 +58,11 @@ impl CalibrationRecord {
     }
 }
 
-/// Whether there are queries and a ladder, whose steps are as deep as what they found.
+/// Whether a measurement can give `calibration`: it has queries, and steps whose recalls are within
+/// their `ef_search` and `k`.
 fn is_measured(calibration: &Calibration) -> bool {
     let Calibration { k, queries, steps } = calibration;
-    let is_deep = |step: &Step| (1..=step.ef_search.min(*k)).contains(&step.recall.len());
+    let is_deep = |step: &MeasuredStep| (1..=step.ef_search.min(*k)).contains(&step.recall.len());
     let is_share = |recall: &f64| (0.0..=1.0).contains(recall);
     *queries > 0
         && !steps.is_empty()
@@ -74,7 +79,7 @@ mod tests {
     use super::*;
     use crate::{HnswIndex, HnswParams, SearchEffort, SearchParams, VectorIndex, Vectors};
 
-    /// A graph of few links over so many vectors, and questions about them.
+    /// A sparse graph over `len` vectors, and queries.
     fn graph(len: u16) -> (HnswIndex, Vectors) {
         let circle = |len: u16, from: f32| {
             let angles = (0..len).map(|at| from + f32::from(at) * 0.01);
@@ -85,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_measured_is_read_back() {
+    fn measured_calibrations_survive_a_round_trip() {
         for (len, k) in [(600, 10), (600, 100), (12, 30), (1, 1), (0, 5)] {
             let (mut graph, queries) = graph(len);
             let measured = graph.calibrate(k, &queries).unwrap();
@@ -95,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_measured_is_refused() {
+    fn impossible_calibrations_are_refused() {
         let step = |ef_search, recall: &[f64]| StepRecord { ef_search, recall: recall.to_vec() };
         let steps = vec![step(16, &[0.5, 0.25]), step(22, &[0.75, 0.5])];
         let record = CalibrationRecord { k: 2, queries: 10, steps };
@@ -120,7 +125,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_written_by_others_ends_no_search(
+        fn no_record_makes_a_search_fail(
             k in prop_oneof![0_u64..9, any::<u64>()],
             queries in prop_oneof![0_u64..999, any::<u64>()],
             steps in prop::collection::vec((prop_oneof![0_u64..99, any::<u64>()], 0_usize..9, 0.0_f64..1.1), 0..5),

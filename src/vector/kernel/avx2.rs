@@ -1,4 +1,4 @@
-//! AVX2: eight values an instruction, or sixteen codes.
+//! AVX2: eight values or sixteen codes per instruction.
 
 use std::arch::x86_64::{
     __m128i, __m256i, _mm_load_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi8_epi16,
@@ -6,14 +6,14 @@ use std::arch::x86_64::{
     _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
-use super::{Block, by_fours, scalar};
+use super::{CodeBlock, in_fours, scalar};
 
-/// Values in a register.
+/// Values per register.
 const LANES: usize = 8;
-/// Sums kept apart, which hides the latency of the additions.
+/// Independent sums, which hide the latency of the additions.
 const SUMS: usize = 4;
 
-/// Dot product of the values that `a` and `b` both have.
+/// Dot product of `a` and `b`, up to the shorter length.
 #[target_feature(enable = "avx2,fma")]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_blocks, a_rest) = a.as_chunks::<LANES>();
@@ -22,9 +22,9 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     for (at, (x, y)) in a_blocks.iter().zip(b_blocks).enumerate() {
         // SAFETY: `x` and `y` are arrays of 8 `f32`, the 32 bytes that each load
         // reads; the loads need no alignment.
-        let (x, y) = unsafe { (_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(y.as_ptr())) };
+        let factors = unsafe { [_mm256_loadu_ps(x.as_ptr()), _mm256_loadu_ps(y.as_ptr())] };
         let sum = &mut sums[at % SUMS];
-        *sum = _mm256_fmadd_ps(x, y, *sum);
+        *sum = _mm256_fmadd_ps(factors[0], factors[1], *sum);
     }
     let sum = _mm256_add_ps(_mm256_add_ps(sums[0], sums[1]), _mm256_add_ps(sums[2], sums[3]));
     let mut lanes = [0.0_f32; LANES];
@@ -35,15 +35,20 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 
 /// See [`code_dots`](super::code_dots).
 #[target_feature(enable = "avx2")]
-pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
-    by_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
+pub(super) fn code_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    in_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
 }
 
-/// Dot product of `query` with each of four rows of as many blocks.
+/// Dot product of `query` with each of four rows of `query.len()` blocks.
 ///
-/// Codes are widened to 16 bits first: the instruction that multiplies bytes caps its sums.
+/// Codes are widened to 16 bits: `_mm256_maddubs_epi16` on bytes saturates.
 #[target_feature(enable = "avx2")]
-fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
+fn four(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
     let mut sums = [_mm256_setzero_si256(); 4];
     for (at, q) in query.iter().enumerate() {
         for part in 0..4 {
@@ -57,14 +62,14 @@ fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
     sums.map(|sum| total(sum))
 }
 
-/// 16 bytes of a block, from 16 times `part`.
+/// Bytes `16 * part..16 * (part + 1)` of a block.
 #[target_feature(enable = "avx2")]
-fn quarter<T>(block: &Block<T>, part: usize) -> __m128i {
-    const { assert!(size_of::<Block<T>>() == 64) };
+fn quarter<T>(block: &CodeBlock<T>, part: usize) -> __m128i {
+    const { assert!(size_of::<CodeBlock<T>>() == 64) };
     assert!(part < 4, "a block has four quarters");
     let start = std::ptr::from_ref(block).cast::<__m128i>();
-    // SAFETY: a block is 64 bytes, aligned to 64: its quarter below the fourth is 16 bytes
-    // of it, aligned to 16.
+    // SAFETY: a block is 64 bytes, aligned to 64, and `part < 4`: the load reads 16 bytes of it,
+    // aligned to 16.
     unsafe { _mm_load_si128(start.add(part)) }
 }
 

@@ -1,4 +1,4 @@
-//! AVX-512 with VNNI: 64 codes an instruction, multiplied and summed in one step.
+//! AVX-512 with VNNI: multiplies and sums 64 codes per instruction.
 
 use std::arch::x86_64::{
     __m512i, _mm_add_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_castsi256_si128,
@@ -7,17 +7,22 @@ use std::arch::x86_64::{
     _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
-use super::{Block, by_fours};
+use super::{CodeBlock, in_fours};
 
 /// See [`code_dots`](super::code_dots).
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
-pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
-    by_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
+pub(super) fn code_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    in_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
 }
 
-/// Dot product of `query` with each of four rows of as many blocks.
+/// Dot product of `query` with each of four rows of `query.len()` blocks.
 #[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
-fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
+fn four(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
     let mut sums = [_mm512_setzero_si512(); 4];
     for (at, block) in query.iter().enumerate() {
         let codes = load(block);
@@ -29,16 +34,16 @@ fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
 }
 
 #[target_feature(enable = "avx512f")]
-fn load<T>(block: &Block<T>) -> __m512i {
-    const { assert!(size_of::<Block<T>>() == 64) };
+fn load<T>(block: &CodeBlock<T>) -> __m512i {
+    const { assert!(size_of::<CodeBlock<T>>() == 64) };
     // SAFETY: a block is the 64 bytes that the load reads, aligned to 64.
     unsafe { _mm512_load_si512(std::ptr::from_ref(block).cast()) }
 }
 
 /// The sum of the 16 lanes of each register.
 ///
-/// Lanes of two registers are interleaved and added until every quarter holds a part of all
-/// four sums: fewer steps than four sums on their own.
+/// Interleaves and adds the lanes of two registers until every quarter holds a part of all four
+/// sums, which takes fewer steps than four separate sums.
 #[target_feature(enable = "avx2,avx512f")]
 fn totals([a, b, c, d]: [__m512i; 4]) -> [i32; 4] {
     let ab = _mm512_add_epi32(_mm512_unpacklo_epi32(a, b), _mm512_unpackhi_epi32(a, b));

@@ -1,11 +1,11 @@
-//! The reference: plain loops, right on every processor.
+//! The portable reference implementation.
 
-use super::{Block, by_fours};
+use super::{CodeBlock, in_fours};
 
-/// Independent sums, so that the compiler may use vector registers.
+/// Independent sums, so that the compiler can use vector registers.
 const LANES: usize = 8;
 
-/// Dot product of the values that `a` and `b` both have.
+/// Dot product of `a` and `b`, up to the shorter length.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let (a_blocks, a_rest) = a.as_chunks::<LANES>();
     let (b_blocks, b_rest) = b.as_chunks::<LANES>();
@@ -20,12 +20,17 @@ pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// See [`code_dots`](super::code_dots).
-pub(super) fn code_dots(query: &[Block<i8>], codes: &[Block<u8>], rows: &[u32], dots: &mut [i32]) {
-    by_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
+pub(super) fn code_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    in_fours(query.len(), codes, rows, dots, |rows| four(query, rows));
 }
 
-/// Dot product of `query` with each of four rows of as many blocks.
-fn four(query: &[Block<i8>], rows: [&[Block<u8>]; 4]) -> [i32; 4] {
+/// Dot product of `query` with each of four rows of `query.len()` blocks.
+fn four(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
     rows.map(|row| {
         let codes = query.iter().zip(row).flat_map(|(q, x)| q.0.iter().zip(&x.0));
         codes.map(|(q, x)| i32::from(*q) * i32::from(*x)).sum()

@@ -1,4 +1,4 @@
-//! Indexes written, read back, and damaged in every way.
+//! Indexes written, read back, and damaged.
 
 use std::{fs, sync::LazyLock};
 
@@ -19,8 +19,7 @@ use crate::{
 
 const DIM: usize = 20;
 
-/// `len` vectors that are so far apart; with a number of `copies`, all but the first of as
-/// many are like it.
+/// `len` vectors with noise of the amplitude `apart`, each repeated `copies` times.
 fn vectors(len: usize, apart: f32, copies: usize) -> Vectors {
     let noise = |at: usize| f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) / 256.0 - 0.5;
     let value = |at: usize| noise(at % DIM) + apart * noise(DIM + at);
@@ -34,7 +33,7 @@ struct Case {
     index: SegmentIndex,
 }
 
-/// So few links that 96 candidates among 600 vectors are looked for along the graph.
+/// So few links that a search with `ef` 96 among 600 vectors uses the graph.
 const PARAMS: HnswParams = HnswParams { m: 4, ef_construction: 12 };
 
 static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
@@ -89,7 +88,7 @@ fn file(parts: &[OwnedPart]) -> Vec<u8> {
     file
 }
 
-/// An index in a file that goes with it.
+/// An opened index and its temporary file.
 struct Opened {
     index: SegmentIndex,
     sections: Sections,
@@ -101,14 +100,15 @@ fn opened(file: &[u8], record: &IndexRecord) -> Result<Opened, DecodeError> {
     let path = folder.path().join("index");
     fs::write(&path, file).unwrap();
     let sections = Sections::open(MappedFile::open(&path).unwrap(), Kind::Segment)?;
-    let (values, sums) = (sections.array(Tag::Vectors)?, sections.array(Tag::VectorSums)?);
+    let values = sections.array(Tag::Vectors)?;
+    let sums = sections.array(Tag::VectorSums)?;
     let vectors = Vectors::in_file(DIM, values, sums).ok_or(DecodeError::Corrupt("vectors"))?;
     let index = SegmentIndex::open(record, &sections, Arc::new(vectors))?;
     index.check(&sections)?;
     Ok(Opened { index, sections, _folder: folder })
 }
 
-/// The answers to all `queries`, along the graph and past it, of all rows and of some.
+/// Results of all `queries`, by graph and by scan, with all rows allowed and with some.
 fn answers(
     index: &SegmentIndex,
     queries: impl Iterator<Item = Vec<f32>>,
@@ -133,10 +133,10 @@ fn is_damage(error: &Error) -> bool {
 }
 
 #[test]
-fn the_cases_are_what_they_are_for() {
+fn cases_cover_both_precisions_and_both_routes() {
     let reports = CASES.iter().filter_map(|case| case.index.graph()).map(HnswIndex::verify);
     let reports: Vec<_> = reports.collect();
-    let seen = reports.iter().map(|one| (one.vectors, one.points, one.by_codes));
+    let seen = reports.iter().map(|one| (one.vectors, one.points, one.quantized));
     let want = [
         (600, 600, true),
         (600, 200, true),
@@ -146,7 +146,7 @@ fn the_cases_are_what_they_are_for() {
         (0, 0, true),
     ];
     assert!(seen.eq(want), "{reports:?}");
-    assert!(reports[0].strays == 0 && reports[3].strays > 0, "{reports:?}");
+    assert!(reports[0].always_compared == 0 && reports[3].always_compared > 0, "{reports:?}");
     let answers = answers(&CASES[1].index, CASES[1].queries());
     let ways = answers.iter().map(|answer| answer.as_ref().unwrap().plan.route);
     let want = [16, 16, 96].map(|ef_search| Route::Graph { ef_search });
@@ -154,7 +154,7 @@ fn the_cases_are_what_they_are_for() {
 }
 
 #[test]
-fn an_index_in_a_file_is_the_one_that_was_written() {
+fn stored_indexes_equal_the_built_ones() {
     for case in &*CASES {
         let opened = opened(&file(&case.parts()), &case.index.record()).unwrap();
         let stored = answers(&opened.index, case.queries()).into_iter().map(Result::unwrap);
@@ -170,7 +170,7 @@ fn an_index_in_a_file_is_the_one_that_was_written() {
 }
 
 #[test]
-fn no_section_may_be_missing() {
+fn a_missing_section_is_refused() {
     for case in &*CASES {
         for missing in 0..case.parts().len() {
             let mut parts = case.parts();
@@ -181,16 +181,17 @@ fn no_section_may_be_missing() {
 }
 
 #[test]
-fn sections_of_other_lengths_end_no_search() {
+fn truncated_sections_are_refused_or_searchable() {
     for case in &*CASES {
         for part in 0..case.parts().len() {
             for cut in [1, 2, 4, 8, 64, 80] {
                 let mut parts = case.parts();
                 let (tag, bytes) = &mut parts[part];
                 bytes.truncate(bytes.len().saturating_sub(cut));
-                let (tag, len) = (*tag, bytes.len());
+                let tag = *tag;
+                let len = bytes.len();
                 let Ok(opened) = opened(&file(&parts), &case.index.record()) else { continue };
-                // Fewer points without a way are those of another graph; all else is counted.
+                // Only the number of unreachable points follows from no other section.
                 assert!(tag == Tag::Strays || len == case.parts()[part].1.len(), "{tag:?} -{cut}");
                 let answers = answers(&opened.index, case.queries());
                 assert!(answers.iter().all(Result::is_ok), "{answers:?}");
@@ -200,11 +201,10 @@ fn sections_of_other_lengths_end_no_search() {
 }
 
 #[test]
-fn shapes_that_no_graph_has_are_refused() {
+fn impossible_graph_shapes_are_refused() {
     let case = &CASES[1];
-    let (mut parts, IndexRecord::Graph(record)) = (case.parts(), case.index.record()) else {
-        panic!("a graph");
-    };
+    let mut parts = case.parts();
+    let IndexRecord::Graph(record) = case.index.record() else { panic!("a graph") };
     let refused = |parts: &[OwnedPart], record: GraphRecord| {
         opened(&file(parts), &IndexRecord::Graph(record)).err().unwrap()
     };
@@ -216,13 +216,13 @@ fn shapes_that_no_graph_has_are_refused() {
         assert!(check.contains("`m`"), "{check}");
     }
     let mut layers = record.layers.clone();
-    layers.push(LayerRecord { points: 0, room: 3 });
+    layers.push(LayerRecord { points: 0, max_degree: 3 });
     let refusal = refused(&parts, GraphRecord { layers, ..record.clone() });
     assert_eq!(refusal, DecodeError::Corrupt("a layer has no point"));
 
     for (tag, bytes) in &mut parts {
         let point = match tag {
-            Tag::Links => 4 * record.room as usize,
+            Tag::Links => 4 * record.max_degree as usize,
             Tag::LinkCounts => 2,
             _ => 0,
         };
@@ -232,9 +232,8 @@ fn shapes_that_no_graph_has_are_refused() {
 }
 
 proptest! {
-    /// Whatever is written, with the right checksums, is refused or searched.
     #[test]
-    fn what_is_written_by_others_ends_no_search(
+    fn changed_sections_are_refused_or_searchable(
         case in any::<Index>(),
         changes in prop::collection::vec((any::<Index>(), any::<Index>(), any::<u8>()), 1..4),
     ) {
@@ -254,11 +253,10 @@ proptest! {
         }
     }
 
-    /// The same of what is stored beside the sections.
     #[test]
-    fn records_of_others_end_no_search(
+    fn changed_records_are_refused_or_searchable(
         case in any::<Index>(),
-        (m, room, by_codes) in (0_u32..300, prop_oneof![0_u32..20, any::<u32>()], any::<bool>()),
+        (m, max_degree, quantized) in (0_u32..300, prop_oneof![0_u32..20, any::<u32>()], any::<bool>()),
         layers in prop::collection::vec((prop_oneof![0_u32..700, any::<u32>()], any::<u32>()), 0..3),
         changed in 0_usize..5,
     ) {
@@ -266,16 +264,16 @@ proptest! {
         let record = match (case.index.record(), changed) {
             (IndexRecord::Graph(_), 0) => IndexRecord::Exact,
             (IndexRecord::Graph(old), 1) => IndexRecord::Graph(GraphRecord { m, ..old }),
-            (IndexRecord::Graph(old), 2) => IndexRecord::Graph(GraphRecord { room, ..old }),
-            (IndexRecord::Graph(old), 3) => IndexRecord::Graph(GraphRecord { by_codes, ..old }),
+            (IndexRecord::Graph(old), 2) => IndexRecord::Graph(GraphRecord { max_degree, ..old }),
+            (IndexRecord::Graph(old), 3) => IndexRecord::Graph(GraphRecord { quantized, ..old }),
             (old, _) => {
-                let layers = layers.into_iter().map(|(points, room)| LayerRecord { points, room });
+                let layers = layers.into_iter().map(|(points, max_degree)| LayerRecord { points, max_degree });
                 let layers = layers.collect();
                 match old {
                     IndexRecord::Graph(old) => IndexRecord::Graph(GraphRecord { layers, ..old }),
                     IndexRecord::Exact => {
                         let ef_construction = 200;
-                        let record = GraphRecord { m, ef_construction, by_codes, room, layers };
+                        let record = GraphRecord { m, ef_construction, quantized, max_degree, layers };
                         IndexRecord::Graph(record)
                     }
                 }
@@ -283,24 +281,25 @@ proptest! {
         };
         if let Ok(opened) = opened(&file(&case.parts()), &record) {
             let answers = answers(&opened.index, case.queries());
-                assert!(answers.iter().all(Result::is_ok), "{answers:?}");
+            assert!(answers.iter().all(Result::is_ok), "{answers:?}");
         }
     }
 
-    /// One flipped bit is refused, or it is one of a vector: then an answer that needs it is
-    /// an error that names the file, and all others are right.
+    /// A flipped bit is refused, or it is in a vector: then a search that needs the vector fails with
+    /// an error that names the file, and every other search is right.
     #[test]
-    fn no_flipped_bit_goes_unnoticed(case in any::<Index>(), at in any::<Index>(), bit in 0..8) {
+    fn every_flipped_bit_is_detected(case in any::<Index>(), at in any::<Index>(), bit in 0..8) {
         let case = case.get(&CASES);
         let parts = case.parts();
-        let (mut flipped, sound) = (file(&parts), file(&parts));
+        let sound = file(&parts);
+        let mut flipped = sound.clone();
         *at.get_mut(&mut flipped) ^= 1_u8 << bit;
         let Ok(opened) = opened(&flipped, &case.index.record()) else { return Ok(()) };
         let place = opened.sections.place(Tag::Vectors).unwrap();
         let in_vectors = place.contains(&at.index(sound.len()));
         let is_padding = opened.sections.check_all() == Err(DecodeError::Corrupt("it is not zero between sections"));
         prop_assert!(in_vectors || is_padding);
-        prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.by_codes));
+        prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.precision == Precision::Quantized));
         let right = answers(&case.index, case.queries());
         for (got, right) in answers(&opened.index, case.queries()).into_iter().zip(right) {
             match got {

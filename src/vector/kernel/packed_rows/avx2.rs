@@ -1,5 +1,5 @@
-//! AVX2: a register holds what each of eight codes is worth in a row, and one instruction looks up
-//! eight codes in it. All else are the plain loops, compiled for wider registers.
+//! AVX2: a register holds the eight values that a code of a row can have; one instruction looks up
+//! eight codes. Everything else is the scalar loops, compiled for wider registers.
 
 use std::arch::x86_64::{
     __m256, __m256i, _mm_cvtsi64_si128, _mm256_add_ps, _mm256_cvtepu8_epi32, _mm256_loadu_ps,
@@ -7,39 +7,44 @@ use std::arch::x86_64::{
     _mm256_setzero_ps, _mm256_slli_epi32, _mm256_srlv_epi32, _mm256_storeu_ps,
 };
 
-use super::{Packing, Share, plain, starts};
+use super::{Packing, WeightedRow, scalar, starts};
 
-/// Codes that are looked up at once.
+/// Codes per lookup.
 const LANES: usize = 8;
-/// Code `c` is worth `c - 3.5`.
-const THREE: [f32; LANES] = [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5];
+/// Code `c` stands for `c - 3.5` steps.
+const BITS3_VALUES: [f32; LANES] = [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5];
 
 /// See [`sum_rows`](super::sum_rows).
 #[target_feature(enable = "avx2")]
-pub(super) fn sum_rows(packing: Packing, codes: &[u8], shares: &[Share], sum: &mut [f32]) {
+pub(super) fn sum_rows(
+    packing: Packing,
+    codes: &[u8],
+    weighted_rows: &[WeightedRow],
+    sum: &mut [f32],
+) {
     let eighth = sum.len() / 8;
-    if packing == Packing::Three && eighth >= LANES {
-        starts(eighth, LANES).for_each(|at| three_chunk(codes, shares, sum, at));
+    if packing == Packing::Bits3 && eighth >= LANES {
+        starts(eighth, LANES).for_each(|at| bits3_chunk(codes, weighted_rows, sum, at));
     } else {
-        plain::sum_rows(packing, codes, shares, sum);
+        scalar::sum_rows(packing, codes, weighted_rows, sum);
     }
 }
 
-/// The values of 8 bytes of each third of a row, from byte `at` on.
+/// Sums the values in bytes `at..at + 8` of each third of a row.
 #[target_feature(enable = "avx2")]
-fn three_chunk(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
+fn bits3_chunk(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut [f32], at: usize) {
     let eighth = sum.len() / 8;
-    let steps = load(&THREE);
+    let steps = load(&BITS3_VALUES);
     let mut sums = [_mm256_setzero_ps(); 8];
-    for &(row, weight) in shares {
+    for &WeightedRow { row, weight } in weighted_rows {
         let values = _mm256_mul_ps(_mm256_set1_ps(weight), steps);
         let row = &codes[row as usize * 3 * eighth..][..3 * eighth];
         let [first, second, third] =
-            [0, eighth, 2 * eighth].map(|start| widened(plain::part(row, start + at)));
+            [0, eighth, 2 * eighth].map(|start| widened(scalar::part(row, start + at)));
         let groups = _mm256_or_si256(first, _mm256_slli_epi32::<8>(second));
         let groups = _mm256_or_si256(groups, _mm256_slli_epi32::<16>(third));
         for (place, sum) in (0..).zip(&mut sums) {
-            // The lookup takes the lowest three bits.
+            // The lookup reads the lowest three bits.
             let codes = _mm256_srlv_epi32(groups, _mm256_set1_epi32(3 * place));
             *sum = _mm256_add_ps(*sum, _mm256_permutevar8x32_ps(values, codes));
         }
@@ -71,5 +76,5 @@ fn store(values: __m256, sum: &mut [f32], at: usize) {
 /// See [`scale_to_unit`](super::scale_to_unit).
 #[target_feature(enable = "avx2")]
 pub(super) fn scale_to_unit(vector: &mut [f32]) -> bool {
-    plain::scale_to_unit(vector)
+    scalar::scale_to_unit(vector)
 }

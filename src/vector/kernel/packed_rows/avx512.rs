@@ -1,5 +1,5 @@
-//! AVX-512: a register holds what each code is worth in a row, and one instruction looks up 16
-//! codes in it.
+//! AVX-512: a register holds the values that a code of a row can have; one instruction looks up 16
+//! codes.
 
 use std::arch::x86_64::{
     __m512, __m512i, _mm_loadu_si128, _mm512_add_ps, _mm512_cvtepi8_epi32, _mm512_cvtepi32_ps,
@@ -8,50 +8,64 @@ use std::arch::x86_64::{
     _mm512_srlv_epi32, _mm512_storeu_ps,
 };
 
-use super::{Packing, Share, plain, starts};
+use super::{Packing, WeightedRow, scalar, starts};
 
-/// Codes that are looked up at once.
+/// Codes per lookup.
 const LANES: usize = 16;
-/// Chunks of bytes, two values each, whose sums fit into the registers.
-const AT_ONCE: usize = 4;
-/// Bytes of as many chunks.
-const WIDE: usize = AT_ONCE * LANES;
-/// Bytes, one value each, whose sums fit into the registers.
+/// Chunks of bytes, two values per byte, whose sums fit into the registers.
+const CHUNKS: usize = 4;
+/// Bytes of [`CHUNKS`] chunks.
+const WIDE: usize = CHUNKS * LANES;
+/// Bytes, one value per byte, whose sums fit into the registers.
 const WIDEST: usize = 2 * WIDE;
-/// Code `c` is worth `c - 8`.
-const FOUR: [f32; LANES] =
+/// Code `c` stands for `c - 8` steps.
+const BITS4_VALUES: [f32; LANES] =
     [-8.0, -7.0, -6.0, -5.0, -4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0];
-/// Code `c` is worth `c - 3.5`, whatever its fourth bit.
-const THREE: [f32; LANES] =
+/// Code `c` stands for `c - 3.5` steps; the fourth bit is ignored.
+const BITS3_VALUES: [f32; LANES] =
     [-3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5, -3.5, -2.5, -1.5, -0.5, 0.5, 1.5, 2.5, 3.5];
 
 /// See [`sum_rows`](super::sum_rows).
 #[target_feature(enable = "avx512f")]
-pub(super) fn sum_rows(packing: Packing, codes: &[u8], shares: &[Share], sum: &mut [f32]) {
+pub(super) fn sum_rows(
+    packing: Packing,
+    codes: &[u8],
+    weighted_rows: &[WeightedRow],
+    sum: &mut [f32],
+) {
     match packing {
-        Packing::Three => three(codes, shares, sum),
-        Packing::Four => four(codes, shares, sum),
-        Packing::Eight => eight(codes, shares, sum),
+        Packing::Bits3 => bits3(codes, weighted_rows, sum),
+        Packing::Bits4 => bits4(codes, weighted_rows, sum),
+        Packing::Bits8 => bits8(codes, weighted_rows, sum),
     }
 }
 
 #[target_feature(enable = "avx512f")]
-fn four(codes: &[u8], shares: &[Share], sum: &mut [f32]) {
+fn bits4(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut [f32]) {
     let half = sum.len() / 2;
     match half {
-        WIDE.. => starts(half, WIDE).for_each(|at| four_chunks::<AT_ONCE>(codes, shares, sum, at)),
-        LANES.. => starts(half, LANES).for_each(|at| four_chunks::<1>(codes, shares, sum, at)),
-        _ => plain::sum_rows(Packing::Four, codes, shares, sum),
+        WIDE.. => {
+            starts(half, WIDE).for_each(|at| bits4_chunks::<CHUNKS>(codes, weighted_rows, sum, at));
+        }
+        LANES.. => {
+            starts(half, LANES).for_each(|at| bits4_chunks::<1>(codes, weighted_rows, sum, at));
+        }
+        _ => scalar::sum_rows(Packing::Bits4, codes, weighted_rows, sum),
     }
 }
 
-/// The values of `N` chunks of 16 bytes of a row, from byte `at` on.
+/// Sums the values of `N` chunks of 16 bytes of a row, from byte `at` on.
 #[target_feature(enable = "avx512f")]
-fn four_chunks<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
+fn bits4_chunks<const N: usize>(
+    codes: &[u8],
+    weighted_rows: &[WeightedRow],
+    sum: &mut [f32],
+    at: usize,
+) {
     let half = sum.len() / 2;
-    let steps = load(&FOUR);
+    let steps = load(&BITS4_VALUES);
     let mut sums = [[_mm512_setzero_ps(); 2]; N];
-    for &(row, weight) in shares {
+    for &WeightedRow { row, weight } in weighted_rows {
         let values = _mm512_mul_ps(_mm512_set1_ps(weight), steps);
         let bytes = &codes[row as usize * half + at..][..N * LANES];
         for (sums, bytes) in sums.iter_mut().zip(bytes.as_chunks::<LANES>().0) {
@@ -68,25 +82,25 @@ fn four_chunks<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], 
 }
 
 #[target_feature(enable = "avx512f")]
-fn three(codes: &[u8], shares: &[Share], sum: &mut [f32]) {
+fn bits3(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut [f32]) {
     let eighth = sum.len() / 8;
     match eighth {
-        LANES.. => starts(eighth, LANES).for_each(|at| three_chunk(codes, shares, sum, at)),
-        _ => plain::sum_rows(Packing::Three, codes, shares, sum),
+        LANES.. => starts(eighth, LANES).for_each(|at| bits3_chunk(codes, weighted_rows, sum, at)),
+        _ => scalar::sum_rows(Packing::Bits3, codes, weighted_rows, sum),
     }
 }
 
-/// The values of 16 bytes of each third of a row, from byte `at` on.
+/// Sums the values in bytes `at..at + 16` of each third of a row.
 #[target_feature(enable = "avx512f")]
-fn three_chunk(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
+fn bits3_chunk(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut [f32], at: usize) {
     let eighth = sum.len() / 8;
-    let steps = load(&THREE);
+    let steps = load(&BITS3_VALUES);
     let mut sums = [_mm512_setzero_ps(); 8];
-    for &(row, weight) in shares {
+    for &WeightedRow { row, weight } in weighted_rows {
         let values = _mm512_mul_ps(_mm512_set1_ps(weight), steps);
         let row = &codes[row as usize * 3 * eighth..][..3 * eighth];
         let [first, second, third] =
-            [0, eighth, 2 * eighth].map(|start| widened(&plain::part(row, start + at)));
+            [0, eighth, 2 * eighth].map(|start| widened(&scalar::part(row, start + at)));
         let groups = _mm512_or_si512(first, _mm512_slli_epi32::<8>(second));
         let groups = _mm512_or_si512(groups, _mm512_slli_epi32::<16>(third));
         for (place, sum) in (0..).zip(&mut sums) {
@@ -100,24 +114,31 @@ fn three_chunk(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
 }
 
 #[target_feature(enable = "avx512f")]
-fn eight(codes: &[u8], shares: &[Share], sum: &mut [f32]) {
+fn bits8(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut [f32]) {
     let dim = sum.len();
     match dim {
         WIDEST.. => {
             let chunks = starts(dim, WIDEST);
-            chunks.for_each(|at| eight_chunks::<{ WIDEST / LANES }>(codes, shares, sum, at));
+            chunks.for_each(|at| bits8_chunks::<{ WIDEST / LANES }>(codes, weighted_rows, sum, at));
         }
-        LANES.. => starts(dim, LANES).for_each(|at| eight_chunks::<1>(codes, shares, sum, at)),
-        _ => plain::sum_rows(Packing::Eight, codes, shares, sum),
+        LANES.. => {
+            starts(dim, LANES).for_each(|at| bits8_chunks::<1>(codes, weighted_rows, sum, at));
+        }
+        _ => scalar::sum_rows(Packing::Bits8, codes, weighted_rows, sum),
     }
 }
 
-/// The values of `N` chunks of 16 bytes of a row, from byte `at` on.
+/// Sums the values of `N` chunks of 16 bytes of a row, from byte `at` on.
 #[target_feature(enable = "avx512f")]
-fn eight_chunks<const N: usize>(codes: &[u8], shares: &[Share], sum: &mut [f32], at: usize) {
+fn bits8_chunks<const N: usize>(
+    codes: &[u8],
+    weighted_rows: &[WeightedRow],
+    sum: &mut [f32],
+    at: usize,
+) {
     let dim = sum.len();
     let mut sums = [_mm512_setzero_ps(); N];
-    for &(row, weight) in shares {
+    for &WeightedRow { row, weight } in weighted_rows {
         let weight = _mm512_set1_ps(weight);
         let bytes = &codes[row as usize * dim + at..][..N * LANES];
         for (sum, bytes) in sums.iter_mut().zip(bytes.as_chunks::<LANES>().0) {
