@@ -33,7 +33,7 @@ use file_names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, our_name};
 use folder::Folder;
 use generation::{missing, read_folder, read_manifest};
 use lock::Lock;
-use manifest::MOST;
+use manifest::MAX_NUMBER;
 
 pub(crate) use calibration_file::Questions;
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
@@ -50,7 +50,7 @@ pub(crate) struct Store {
     /// Higher than in the manifest if a commit failed after it wrote files.
     next_number: u64,
     /// The manifest was renamed, but that may not be durable.
-    unsynced: bool,
+    needs_fsync: bool,
 }
 
 /// What came of publishing a generation.
@@ -89,7 +89,7 @@ impl Store {
             manifest: manifest.clone(),
             id: None,
             next_number,
-            unsynced: false,
+            needs_fsync: false,
         };
         store.publish(manifest, &[], None)?.durable?;
         Ok(store)
@@ -106,10 +106,10 @@ impl Store {
         // Of a commit that did not come to its end there may be files with higher numbers.
         let names = folder.names()?;
         let numbers = names.iter().filter_map(|name| our_name(name)).map(|(_, number)| number);
-        let given = numbers.filter(|number| *number < MOST).max();
+        let given = numbers.filter(|number| *number < MAX_NUMBER).max();
         let next_number = manifest.next_number.max(given.map_or(0, |number| number + 1));
         let id = Some(generation.id);
-        let mut store = Self { folder, _lock: lock, manifest, id, next_number, unsynced: true };
+        let mut store = Self { folder, _lock: lock, manifest, id, next_number, needs_fsync: true };
         // The writer before may have ended between renaming and syncing.
         store.make_durable()?;
         Ok((store, generation))
@@ -142,8 +142,8 @@ impl Store {
     }
 
     /// Whether the last generation is published, but perhaps not durable.
-    pub(crate) fn is_unsynced(&self) -> bool {
-        self.unsynced
+    pub(crate) fn needs_fsync(&self) -> bool {
+        self.needs_fsync
     }
 
     /// Publishes a generation of these `segments`. On an error the one before is there.
@@ -161,7 +161,7 @@ impl Store {
         });
         match renamed {
             Ok(Prepared { manifest, id, segments }) => {
-                (self.manifest, self.id, self.unsynced) = (manifest, Some(id), true);
+                (self.manifest, self.id, self.needs_fsync) = (manifest, Some(id), true);
                 Ok(Published { segments, durable: self.make_durable() })
             }
             Err(error) => {
@@ -215,10 +215,10 @@ impl Store {
         let name = name_of(Kind::Manifest, manifest.generation);
         // It is there if an earlier attempt could not rename it.
         _ = self.folder.remove(&name);
-        let parts = [(Tag::Record, &*record)];
-        let id = self.folder.write(&name, Kind::Manifest, manifest.generation, &parts)?;
+        let sections = [(Tag::Record, &*record)];
+        let id = self.folder.write(&name, Kind::Manifest, manifest.generation, &sections)?;
         written.push(name);
-        self.folder.sync()?;
+        self.folder.fsync()?;
         Ok(Prepared { manifest, id, segments })
     }
 
@@ -226,8 +226,8 @@ impl Store {
     fn stored(&mut self, segment: &LiveSegment, written: &mut Vec<String>) -> Result<LiveSegment> {
         let mut stored = segment.clone();
         if segment.segment().id().is_none() {
-            let name = segment.segment().with_parts(|parts| {
-                self.write(Kind::Segment, parts, written).map(|(name, _)| name)
+            let name = segment.segment().with_sections(|sections| {
+                self.write(Kind::Segment, sections, written).map(|(name, _)| name)
             })?;
             let map = self.folder.map(&name)?.ok_or_else(|| missing(&self.folder, &name))?;
             stored = segment.moved_to(Arc::new(Segment::open(map)?));
@@ -250,13 +250,13 @@ impl Store {
     ) -> Result<FileId> {
         let record = calibration_file::encode(questions, segments)?;
         let values = bytemuck::cast_slice(questions.vectors.as_slice());
-        let parts = [(Tag::Record, &*record), (Tag::Questions, values)];
+        let sections = [(Tag::Record, &*record), (Tag::Questions, values)];
         // Nothing was measured since the last generation if its file would be the same.
         let last = self.manifest.calibration;
-        let is_same = |file: &FileId| header(Kind::Calibration, file.number, &parts).1 == *file;
+        let is_same = |file: &FileId| header(Kind::Calibration, file.number, &sections).1 == *file;
         match last.filter(is_same) {
             Some(file) => Ok(file),
-            None => self.write(Kind::Calibration, &parts, written).map(|(_, file)| file),
+            None => self.write(Kind::Calibration, &sections, written).map(|(_, file)| file),
         }
     }
 
@@ -264,13 +264,13 @@ impl Store {
     fn write(
         &mut self,
         kind: Kind,
-        parts: &[Section],
+        sections: &[Section],
         written: &mut Vec<String>,
     ) -> Result<(String, FileId)> {
         let number = self.next_number;
         self.next_number += 1;
         let name = name_of(kind, number);
-        let id = self.folder.write(&name, kind, number, parts)?;
+        let id = self.folder.write(&name, kind, number, sections)?;
         written.push(name.clone());
         Ok((name, id))
     }
@@ -278,8 +278,8 @@ impl Store {
     /// Makes sure that the last generation outlasts a power cut, and removes what only those
     /// before it need.
     pub(crate) fn make_durable(&mut self) -> Result<()> {
-        self.folder.sync()?;
-        self.unsynced = false;
+        self.folder.fsync()?;
+        self.needs_fsync = false;
         if let Err(error) = self.remove_strays() {
             tracing::warn!(%error, "files of earlier generations are left for the next time");
         }

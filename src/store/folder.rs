@@ -30,9 +30,9 @@ pub(super) struct Folder {
 pub(super) enum Step {
     Create,
     Write,
-    SyncFile,
+    FsyncFile,
     Rename,
-    SyncFolder,
+    FsyncFolder,
     Remove,
 }
 
@@ -47,7 +47,7 @@ impl Folder {
         // A folder outlasts a power cut once the one above it, which names it, was synced.
         for made in missing {
             let above = made.parent().filter(|above| !above.as_os_str().is_empty());
-            sync_folder(above.unwrap_or(Path::new("."))).map_err(Error::write(made))?;
+            fsync_folder(above.unwrap_or(Path::new("."))).map_err(Error::write(made))?;
         }
         Ok(Self::at(path))
     }
@@ -87,16 +87,16 @@ impl Folder {
         name: &str,
         kind: Kind,
         number: u64,
-        parts: &[Section],
+        sections: &[Section],
     ) -> Result<FileId> {
         let path = self.path_of(name);
-        let (header, id) = sections::header(kind, number, parts);
+        let (header, id) = sections::header(kind, number, sections);
         let file = self.step(Step::Create, &[&path]).and_then(|()| {
             // A file that is there already is somebody else's.
             OpenOptions::new().write(true).create_new(true).open(&path)
         });
         let file = file.map_err(Error::write(&path))?;
-        let written = self.write_to(&file, &path, &header, parts);
+        let written = self.write_to(&file, &path, &header, sections);
         drop(file);
         if written.is_err() {
             // What is left of it is removed when the index is opened for writing again.
@@ -110,13 +110,13 @@ impl Folder {
         file: &File,
         path: &Path,
         header: &[u8],
-        parts: &[Section],
+        sections: &[Section],
     ) -> io::Result<()> {
         let mut writer = BufWriter::new(file);
         self.step(Step::Write, &[path])?;
         writer.write_all(header)?;
         let mut written = header.len();
-        for (_, bytes) in parts {
+        for (_, bytes) in sections {
             self.step(Step::Write, &[path])?;
             let padding = sections::padding(written);
             writer.write_all(padding)?;
@@ -125,7 +125,7 @@ impl Folder {
         }
         writer.flush()?;
         drop(writer);
-        self.step(Step::SyncFile, &[path])?;
+        self.step(Step::FsyncFile, &[path])?;
         file.sync_all()
     }
 
@@ -137,9 +137,9 @@ impl Folder {
     }
 
     /// Makes what was created, renamed and removed durable.
-    pub(super) fn sync(&self) -> Result<()> {
-        let synced = self.step(Step::SyncFolder, &[&self.path]);
-        synced.and_then(|()| sync_folder(&self.path)).map_err(Error::write(&self.path))
+    pub(super) fn fsync(&self) -> Result<()> {
+        let synced = self.step(Step::FsyncFolder, &[&self.path]);
+        synced.and_then(|()| fsync_folder(&self.path)).map_err(Error::write(&self.path))
     }
 
     /// Removes a file.
@@ -172,6 +172,6 @@ impl Folder {
 }
 
 /// Folders can be synced on Unix alone; elsewhere the system does it by itself.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+fn fsync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

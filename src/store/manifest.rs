@@ -43,7 +43,7 @@ pub(crate) struct SegmentEntry {
 }
 
 /// Generations and files are fewer than this, so that one more can always be counted.
-pub(super) const MOST: u64 = 1 << 63;
+pub(super) const MAX_NUMBER: u64 = 1 << 63;
 
 #[derive(Serialize, Deserialize)]
 struct ManifestRecord<'a> {
@@ -106,7 +106,10 @@ impl Manifest {
         let is_own = manifest.generation == sections.id().number;
         require(is_own, "it is not of the generation that its header names")?;
         let counts = [manifest.generation, manifest.next_number];
-        require(counts.iter().all(|count| *count < MOST), "it counts further than anybody has")?;
+        require(
+            counts.iter().all(|count| *count < MAX_NUMBER),
+            "it counts further than anybody has",
+        )?;
         let files = manifest.files().map(|(_, file)| file.number);
         let mut numbers: Vec<u64> = files.collect();
         require(

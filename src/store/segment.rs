@@ -32,18 +32,21 @@ use crate::{
     vector::{SegmentIndex, to_row},
 };
 
-use bytes_column::{BlobTags, BytesColumn};
-use filter_columns::KeptHeads;
+use bytes_column::{BytesColumn, BytesColumnTags};
+use filter_columns::CachedHeads;
 use integrity::SegmentFile;
-use segment_record::{Head, SegmentRecord};
+use segment_record::{SegmentRecord, StoredHead};
 
 pub(crate) use live_segment::{LiveSegment, place_of};
-pub(crate) use segment_builder::{ArticleDigest, Chunked, Draft};
+pub(crate) use segment_builder::{ArticleDigest, Chunked, SegmentBuilder};
 pub(crate) use segment_words::Words;
 
-const KEYS: BlobTags = BlobTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };
-const HEADS: BlobTags = BlobTags { bytes: Tag::Heads, ends: Tag::HeadEnds, sums: Tag::HeadSums };
-const TEXTS: BlobTags = BlobTags { bytes: Tag::Texts, ends: Tag::TextEnds, sums: Tag::TextSums };
+const KEYS: BytesColumnTags =
+    BytesColumnTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };
+const HEADS: BytesColumnTags =
+    BytesColumnTags { bytes: Tag::Heads, ends: Tag::HeadEnds, sums: Tag::HeadSums };
+const TEXTS: BytesColumnTags =
+    BytesColumnTags { bytes: Tag::Texts, ends: Tag::TextEnds, sums: Tag::TextSums };
 
 /// A passage: start, end, start and end of its heading (or [`NO_HEADING`]), tokens, whether the
 /// title is embedded, checksum of its text and heading, and [`CONTEXT_VERSION`]. Places are in the article's
@@ -76,7 +79,7 @@ pub(crate) struct Segment {
     /// `None` in memory.
     file: Option<SegmentFile>,
     /// All heads, once a filter has asked for them.
-    heads_in_memory: OnceLock<KeptHeads>,
+    head_cache: OnceLock<CachedHeads>,
 }
 
 impl fmt::Debug for Segment {
@@ -122,7 +125,7 @@ impl Segment {
             vectors,
             words: Words::default(),
             file: Some(SegmentFile::new(sections)),
-            heads_in_memory: OnceLock::new(),
+            head_cache: OnceLock::new(),
         };
         segment.check_lengths(&record)?;
         Ok(segment)
@@ -139,7 +142,10 @@ impl Segment {
     }
 
     /// The record and all columns, to be written with [`Kind::Segment`].
-    pub(crate) fn with_parts<T>(&self, write: impl FnOnce(&[Section]) -> Result<T>) -> Result<T> {
+    pub(crate) fn with_sections<T>(
+        &self,
+        write: impl FnOnce(&[Section]) -> Result<T>,
+    ) -> Result<T> {
         let record = SegmentRecord {
             articles: self.articles() as u64,
             passages: u64::from(self.len()),
@@ -224,7 +230,7 @@ impl Segment {
     /// Article `at`.
     pub(crate) fn article(&self, at: u32) -> Result<Article> {
         let key = self.directory()?.key(at)?.to_owned();
-        let Head { title, said: language, metadata, .. } = self.head(at)?;
+        let StoredHead { title, declared: language, metadata, .. } = self.head(at)?;
         let text = self.texts.text(at as usize).ok_or_else(|| self.damaged(at))?.to_owned();
         Ok(Article { key, title, text, language, metadata })
     }
@@ -294,13 +300,13 @@ impl Segment {
     }
 
     /// Whether the text of the passage of `row` was put together as it would be now.
-    pub(crate) fn is_told_as_now(&self, row: u32) -> bool {
+    pub(crate) fn has_current_context(&self, row: u32) -> bool {
         let [.., told] = self.passages[row as usize];
         told == CONTEXT_VERSION
     }
 
     /// Tells the system that all of it is about to be read in order.
-    pub(crate) fn read_in_order(&self) {
+    pub(crate) fn advise_sequential(&self) {
         if let Some(file) = &self.file {
             file.sections.map().read_in_order();
         }

@@ -17,7 +17,7 @@ pub(crate) struct BytesColumn {
 
 /// The sections that blobs are in.
 #[derive(Clone, Copy)]
-pub(crate) struct BlobTags {
+pub(crate) struct BytesColumnTags {
     pub(crate) bytes: Tag,
     pub(crate) ends: Tag,
     pub(crate) sums: Tag,
@@ -25,13 +25,13 @@ pub(crate) struct BlobTags {
 
 /// BytesColumn that are being gathered.
 #[derive(Debug, Default)]
-pub(crate) struct BlobsDraft {
+pub(crate) struct BytesColumnBuilder {
     bytes: Vec<u8>,
     ends: Vec<u64>,
     sums: Vec<u32>,
 }
 
-impl BlobsDraft {
+impl BytesColumnBuilder {
     pub(crate) fn push(&mut self, blob: &[u8]) {
         self.bytes.extend_from_slice(blob);
         self.ends.push(self.bytes.len() as u64);
@@ -45,7 +45,7 @@ impl BlobsDraft {
 
 impl BytesColumn {
     /// The blobs in `sections`; nothing of them is looked at.
-    pub(crate) fn open(sections: &Sections, tags: BlobTags) -> Result<Self, DecodeError> {
+    pub(crate) fn open(sections: &Sections, tags: BytesColumnTags) -> Result<Self, DecodeError> {
         let bytes = sections.array(tags.bytes)?;
         Ok(Self { bytes, ends: sections.array(tags.ends)?, sums: sections.array(tags.sums)? })
     }
@@ -59,7 +59,7 @@ impl BytesColumn {
         require(ordered, "its keys, titles or texts do not follow each other")
     }
 
-    pub(crate) fn parts(&self, tags: BlobTags) -> [Section<'_>; 3] {
+    pub(crate) fn parts(&self, tags: BytesColumnTags) -> [Section<'_>; 3] {
         [
             (tags.bytes, self.bytes.as_bytes()),
             (tags.ends, self.ends.as_bytes()),

@@ -6,7 +6,7 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{Segment, segment_record::Head};
+use super::{Segment, segment_record::StoredHead};
 use crate::{
     ArticleHead, Language, Result, RowSet, Value,
     search::filter::{Kind, Scalar, Test},
@@ -15,17 +15,17 @@ use crate::{
 
 /// All heads of a segment. Columns are built when a filter asks for them; there are no others
 /// than of the names that articles have, whatever is asked for.
-pub(super) struct KeptHeads {
+pub(super) struct CachedHeads {
     /// `None` where one is damaged.
     heads: Vec<Option<ArticleHead>>,
     damaged: Vec<u32>,
-    columns: BTreeMap<String, OnceLock<Column>>,
-    languages: OnceLock<Column>,
+    columns: BTreeMap<String, OnceLock<ValueColumn>>,
+    languages: OnceLock<ValueColumn>,
 }
 
 /// Articles by the values that they have of one name.
 #[derive(Debug)]
-pub(super) struct Column {
+pub(super) struct ValueColumn {
     /// Ascending, each once.
     values: Vec<Scalar<Box<str>>>,
     /// Where the articles of each value end.
@@ -35,15 +35,15 @@ pub(super) struct Column {
 
 impl Segment {
     /// All heads, which are read when this is first called, and kept.
-    pub(super) fn kept_heads(&self) -> Result<&KeptHeads> {
+    pub(super) fn cached_heads(&self) -> Result<&CachedHeads> {
         self.directory()?;
-        let read = || KeptHeads::of((0..to_row(self.articles())).map(|at| self.article_head(at)));
-        Ok(self.heads_in_memory.get_or_init(read))
+        let read = || CachedHeads::of((0..to_row(self.articles())).map(|at| self.article_head(at)));
+        Ok(self.head_cache.get_or_init(read))
     }
 
     /// All heads, if those of all `articles` are whole.
-    pub(super) fn whole_heads(&self, articles: &RowSet) -> Result<&KeptHeads> {
-        let kept = self.kept_heads()?;
+    pub(super) fn undamaged_heads(&self, articles: &RowSet) -> Result<&CachedHeads> {
+        let kept = self.cached_heads()?;
         match kept.damaged.iter().find(|at| articles.contains(**at)) {
             Some(at) => Err(self.damaged(*at)),
             None => Ok(kept),
@@ -51,18 +51,18 @@ impl Segment {
     }
 
     /// The head of article `at`.
-    pub(super) fn kept_head(&self, at: u32) -> Result<&ArticleHead> {
-        let head = self.kept_heads()?.heads[at as usize].as_ref();
+    pub(super) fn cached_head(&self, at: u32) -> Result<&ArticleHead> {
+        let head = self.cached_heads()?.heads[at as usize].as_ref();
         head.ok_or_else(|| self.damaged(at))
     }
 
     fn article_head(&self, at: u32) -> Result<ArticleHead> {
-        let Head { title, language, metadata, .. } = self.head(at)?;
+        let StoredHead { title, language, metadata, .. } = self.head(at)?;
         Ok(ArticleHead { key: self.key(at)?.to_owned(), title, language, metadata })
     }
 }
 
-impl KeptHeads {
+impl CachedHeads {
     fn of(heads: impl Iterator<Item = Result<ArticleHead>>) -> Self {
         let heads: Vec<Option<ArticleHead>> = heads.map(Result::ok).collect();
         let damaged = (0..).zip(&heads).filter_map(|(at, head)| head.is_none().then_some(at));
@@ -76,7 +76,7 @@ impl KeptHeads {
     }
 
     /// The values of this name, if any article has one.
-    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+    pub(super) fn column(&self, name: &str) -> Option<&ValueColumn> {
         let column = self.columns.get(name)?;
         Some(column.get_or_init(|| self.sorted(|head| head.metadata.get(name).map(Scalar::from))))
     }
@@ -88,13 +88,16 @@ impl KeptHeads {
         languages.equal_to(code(language))
     }
 
-    fn sorted<'h>(&'h self, value: impl Fn(&'h ArticleHead) -> Option<Scalar<&'h str>>) -> Column {
+    fn sorted<'h>(
+        &'h self,
+        value: impl Fn(&'h ArticleHead) -> Option<Scalar<&'h str>>,
+    ) -> ValueColumn {
         let heads = (0..).zip(&self.heads);
-        Column::of(heads.filter_map(|(at, head)| Some((value(head.as_ref()?)?, at))).collect())
+        ValueColumn::of(heads.filter_map(|(at, head)| Some((value(head.as_ref()?)?, at))).collect())
     }
 }
 
-impl Column {
+impl ValueColumn {
     fn of(mut entries: Vec<(Scalar<&str>, u32)>) -> Self {
         entries.sort_unstable();
         let (mut values, mut ends) = (Vec::new(), Vec::new());

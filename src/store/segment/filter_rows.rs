@@ -36,13 +36,13 @@ impl LiveSegment {
 
     /// Whether a live article has a value of this name and kind.
     pub(crate) fn holds(&self, name: &str, kind: Kind) -> Result<bool> {
-        let column = self.segment().kept_heads()?.column(name);
+        let column = self.segment().cached_heads()?.column(name);
         Ok(column.is_some_and(|column| column.holds(kind, self.live_articles())))
     }
 
     /// Makes sure that what is stored of all live articles could be read.
     pub(crate) fn check_heads(&self) -> Result<()> {
-        self.segment().whole_heads(self.live_articles()).map(drop)
+        self.segment().undamaged_heads(self.live_articles()).map(drop)
     }
 }
 
@@ -93,12 +93,12 @@ impl Segment {
         }
         match condition {
             Expression::Metadata { name, test } => {
-                if let Some(column) = self.whole_heads(within)?.column(name) {
+                if let Some(column) = self.undamaged_heads(within)?.column(name) {
                     column.find(test, &mut found);
                 }
             }
             Expression::Language(language) => {
-                found.insert_all(self.whole_heads(within)?.of_language(*language));
+                found.insert_all(self.undamaged_heads(within)?.of_language(*language));
             }
             Expression::Key(key) => found.insert_all(&self.find(key)?),
             Expression::KeyPrefix(prefix) => found.insert_all(self.starting_with(prefix)?),
@@ -151,7 +151,7 @@ impl Segment {
     fn allows(&self, resolved: &Resolved, at: u32, row: u32) -> Result<bool> {
         Ok(match resolved {
             Resolved::Articles(articles) => articles.contains(at),
-            Resolved::By(closure) => closure(self.kept_head(at)?, &self.passage(row)),
+            Resolved::By(closure) => closure(self.cached_head(at)?, &self.passage(row)),
             Resolved::Not(part) => !self.allows(part, at, row)?,
             Resolved::All(articles, rest) => {
                 articles.contains(at) && !self.any_is(false, rest, at, row)?

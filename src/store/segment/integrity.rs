@@ -120,14 +120,14 @@ impl Segment {
             let article = self.article(at)?;
             for (row, passage) in self.rows_of(at)?.zip(self.passages_of(at, &article)?) {
                 self.cited(row, at, &passage)?;
-                self.check_vector(row)?;
+                self.verify_vector(row)?;
             }
         }
         self.verify_words()?;
         Ok(self.index.graph().map(HnswIndex::verify))
     }
 
-    fn check_vector(&self, row: u32) -> Result<()> {
+    fn verify_vector(&self, row: u32) -> Result<()> {
         let unit = is_unit(self.vectors.checked_row(row as usize)?);
         require(unit, "it has a vector that is not of length 1")
             .map_err(|refusal| refusal.about(self.origin()))

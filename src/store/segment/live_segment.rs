@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{Draft, Segment};
+use super::{Segment, SegmentBuilder};
 use crate::{
     Calibration, Cancel, Filter, Hit, Neighbors, Result, RowSet, SearchParams, Vectors,
     format::sections::FileId, lexical::Live, search::fusion::Scored, vector::to_row,
@@ -142,10 +142,10 @@ impl LiveSegment {
         Ok(())
     }
 
-    /// Copies the live articles into `draft`, and returns the rows of their passages.
-    pub(crate) fn copy_into(&self, draft: &mut Draft) -> Result<Vec<u32>> {
-        self.segment.read_in_order();
-        self.articles.iter().try_for_each(|at| draft.copy(&self.segment, at))?;
+    /// Copies the live articles into `builder`, and returns the rows of their passages.
+    pub(crate) fn copy_into(&self, builder: &mut SegmentBuilder) -> Result<Vec<u32>> {
+        self.segment.advise_sequential();
+        self.articles.iter().try_for_each(|at| builder.copy(&self.segment, at))?;
         Ok(self.passages.iter().collect())
     }
 

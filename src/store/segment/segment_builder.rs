@@ -5,8 +5,8 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    CONTEXT_VERSION, ContentHash, NO_HEADING, PassageRow, Segment, Words, bytes_column::BlobsDraft,
-    segment_record::HeadRecord,
+    CONTEXT_VERSION, ContentHash, NO_HEADING, PassageRow, Segment, Words,
+    bytes_column::BytesColumnBuilder, segment_record::HeadRecord,
 };
 use crate::{
     Article, Chunker, Error, IndexChoice, Language, Passage, Result, Vectors,
@@ -18,7 +18,7 @@ use crate::{
 pub(crate) struct Chunked {
     pub(crate) article: Article,
     pub(crate) passages: Vec<Passage>,
-    pub(crate) told: ArticleDigest,
+    pub(crate) digest: ArticleDigest,
 }
 
 /// What an article says beside its text, and the hash of all that it says.
@@ -32,10 +32,10 @@ pub(crate) struct ArticleDigest {
 
 /// The columns of a segment to come.
 #[derive(Debug, Default)]
-pub(crate) struct Draft {
-    keys: BlobsDraft,
-    heads: BlobsDraft,
-    texts: BlobsDraft,
+pub(crate) struct SegmentBuilder {
+    keys: BytesColumnBuilder,
+    heads: BytesColumnBuilder,
+    texts: BytesColumnBuilder,
     contents: Vec<ContentHash>,
     first_rows: Vec<u32>,
     passages: Vec<PassageRow>,
@@ -43,7 +43,7 @@ pub(crate) struct Draft {
 
 impl ArticleDigest {
     /// By `article`, with how `chunker` cuts it in the hash.
-    pub(crate) fn by(article: &Article, chunker: &Chunker) -> Result<Self> {
+    pub(crate) fn of(article: &Article, chunker: &Chunker) -> Result<Self> {
         // What was found out is no part of what it says.
         let head = HeadRecord::bytes_of(article, None)?;
         let mut hasher = Xxh3Default::new();
@@ -56,7 +56,7 @@ impl ArticleDigest {
     }
 
     /// With the language of `article`, which these are of, found out if it does not say it.
-    pub(crate) fn in_its_language(mut self, article: &Article) -> Result<Self> {
+    pub(crate) fn with_detected_language(mut self, article: &Article) -> Result<Self> {
         if self.language.is_none() {
             self.language = detect_language(article);
             self.head = HeadRecord::bytes_of(article, self.language)?;
@@ -69,17 +69,17 @@ pub(super) fn detect_language(article: &Article) -> Option<Language> {
     crate::lexical::detect(&article.text)
 }
 
-impl Draft {
+impl SegmentBuilder {
     /// Whether nothing was put in.
     pub(crate) fn is_empty(&self) -> bool {
         self.first_rows.is_empty()
     }
 
     /// Puts in a new article.
-    pub(crate) fn push(&mut self, one: &Chunked) -> Result<()> {
-        let Chunked { article, passages, told } = one;
-        self.begin(&article.key, told.content);
-        self.heads.push(&told.head);
+    pub(crate) fn push(&mut self, chunked: &Chunked) -> Result<()> {
+        let Chunked { article, passages, digest } = chunked;
+        self.begin(&article.key, digest.content);
+        self.heads.push(&digest.head);
         self.texts.push(article.text.as_bytes());
         for passage in passages {
             self.passages.push(row(article, passage)?);
@@ -133,7 +133,7 @@ impl Draft {
             index,
             words,
             file: None,
-            heads_in_memory: OnceLock::new(),
+            head_cache: OnceLock::new(),
         })
     }
 }

@@ -27,18 +27,18 @@ pub(super) struct HeadRecord<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum LanguageRecord {
     Unknown,
-    GermanAsSaid,
-    EnglishAsSaid,
-    GermanAsFound,
-    EnglishAsFound,
+    GermanDeclared,
+    EnglishDeclared,
+    GermanDetected,
+    EnglishDetected,
 }
 
 /// What an article has beside key and text, as it is used.
-pub(super) struct Head {
+pub(super) struct StoredHead {
     pub(super) title: Option<String>,
-    /// As the article said itself.
-    pub(super) said: Option<Language>,
-    /// As it said itself, or as was found out.
+    /// As the article declared itself.
+    pub(super) declared: Option<Language>,
+    /// As it declared itself, or as was found out.
     pub(super) language: Option<Language>,
     pub(super) metadata: Metadata,
 }
@@ -65,34 +65,34 @@ impl<'a> HeadRecord<'a> {
     }
 
     /// The head in `bytes`; `None` if they are none.
-    pub(super) fn read(bytes: &'a [u8]) -> Option<Head> {
+    pub(super) fn read(bytes: &'a [u8]) -> Option<StoredHead> {
         let record: Self = codec::decode(bytes)?;
         let value = |(name, value): (&str, ValueRecord)| Some((name.to_owned(), value.checked()?));
         let metadata = record.metadata.into_iter().map(value).collect::<Option<_>>()?;
-        let (said, language) = record.language.read();
-        Some(Head { title: record.title.map(str::to_owned), said, language, metadata })
+        let (declared, language) = record.language.read();
+        Some(StoredHead { title: record.title.map(str::to_owned), declared, language, metadata })
     }
 }
 
 impl LanguageRecord {
-    fn of(said: Option<Language>, found: Option<Language>) -> Self {
-        match (said, found) {
-            (Some(Language::German), _) => Self::GermanAsSaid,
-            (Some(Language::English), _) => Self::EnglishAsSaid,
-            (None, Some(Language::German)) => Self::GermanAsFound,
-            (None, Some(Language::English)) => Self::EnglishAsFound,
+    fn of(declared: Option<Language>, found: Option<Language>) -> Self {
+        match (declared, found) {
+            (Some(Language::German), _) => Self::GermanDeclared,
+            (Some(Language::English), _) => Self::EnglishDeclared,
+            (None, Some(Language::German)) => Self::GermanDetected,
+            (None, Some(Language::English)) => Self::EnglishDetected,
             (None, None) => Self::Unknown,
         }
     }
 
-    /// What the article said, and what its language is.
+    /// What the article declared, and what its language is.
     fn read(self) -> (Option<Language>, Option<Language>) {
         match self {
             Self::Unknown => (None, None),
-            Self::GermanAsSaid => (Some(Language::German), Some(Language::German)),
-            Self::EnglishAsSaid => (Some(Language::English), Some(Language::English)),
-            Self::GermanAsFound => (None, Some(Language::German)),
-            Self::EnglishAsFound => (None, Some(Language::English)),
+            Self::GermanDeclared => (Some(Language::German), Some(Language::German)),
+            Self::EnglishDeclared => (Some(Language::English), Some(Language::English)),
+            Self::GermanDetected => (None, Some(Language::German)),
+            Self::EnglishDetected => (None, Some(Language::English)),
         }
     }
 }

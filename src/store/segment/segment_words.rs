@@ -16,13 +16,13 @@ use crate::{
 /// The lexical index of a segment, once it is needed.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
-    known: OnceLock<Known>,
+    loaded: OnceLock<Loaded>,
     /// Held while it is read or built, which one thread does.
-    coming: Mutex<()>,
+    loading: Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Loaded {
     index: LexicalIndex,
     /// Articles whose texts are damaged, if it was built from texts: it has no words of them.
     damaged: Vec<u32>,
@@ -32,19 +32,20 @@ impl Words {
     /// Of passages in the order of their rows, each as it is embedded, with the language of its
     /// article.
     pub(crate) fn of(passages: &[(&str, Option<Language>)]) -> Result<Self> {
-        Ok(Self::known(LexicalIndex::build(passages)?))
+        Ok(Self::loaded(LexicalIndex::build(passages)?))
     }
 
     /// Of the given rows, in ascending order, of several segments, one behind the other; from its
     /// texts where one is damaged.
     pub(crate) fn joined(parts: &[(&LiveSegment, &[u32])]) -> Result<Self> {
-        let indexes = parts.iter().map(|(segment, rows)| Ok((segment.lexical_or_anew()?, *rows)));
+        let indexes =
+            parts.iter().map(|(segment, rows)| Ok((segment.lexical_or_rebuilt()?, *rows)));
         let indexes: Vec<_> = indexes.collect::<Result<_>>()?;
-        Ok(Self::known(LexicalIndex::merge(&indexes)))
+        Ok(Self::loaded(LexicalIndex::merge(&indexes)))
     }
 
-    fn known(index: LexicalIndex) -> Self {
-        Self { known: Known { index, damaged: Vec::new() }.into(), ..Self::default() }
+    fn loaded(index: LexicalIndex) -> Self {
+        Self { loaded: Loaded { index, damaged: Vec::new() }.into(), ..Self::default() }
     }
 }
 
@@ -55,7 +56,7 @@ impl LiveSegment {
     ///
     /// [`Error::Corrupt`] if it is damaged, or there is none and a live article is.
     pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
-        let Known { index, damaged } = self.segment().words_known()?;
+        let Loaded { index, damaged } = self.segment().loaded_words()?;
         match damaged.iter().find(|at| self.live_articles().contains(**at)) {
             Some(at) => Err(self.segment().damaged(*at)),
             None => Ok(index),
@@ -63,11 +64,12 @@ impl LiveSegment {
     }
 
     /// The lexical index; if it is damaged, what its texts say.
-    fn lexical_or_anew(&self) -> Result<&LexicalIndex> {
+    fn lexical_or_rebuilt(&self) -> Result<&LexicalIndex> {
         let (segment, index) = (self.segment(), self.lexical());
-        if let (Err(Error::Corrupt { origin, check }), None) = (&index, segment.words.known.get()) {
+        if let (Err(Error::Corrupt { origin, check }), None) = (&index, segment.words.loaded.get())
+        {
             tracing::warn!(%origin, check, "a damaged lexical index is built anew");
-            segment.words_or(|| segment.words_of_texts())?;
+            segment.load_words(|| segment.build_words())?;
             return self.lexical();
         }
         index
@@ -83,14 +85,14 @@ impl Segment {
     }
 
     /// Whether it has a lexical index by the present rules that can be read.
-    pub(crate) fn has_whole_words(&self) -> bool {
-        self.has_current_words() && self.words_known().is_ok()
+    pub(crate) fn has_readable_words(&self) -> bool {
+        self.has_current_words() && self.loaded_words().is_ok()
     }
 
     /// Compares the lexical index in its file with its texts.
     pub(super) fn verify_words(&self) -> Result<()> {
-        let Some(index) = self.words_in_file()? else { return Ok(()) };
-        let Known { index: anew, damaged } = self.words_of_texts()?;
+        let Some(index) = self.read_words()? else { return Ok(()) };
+        let Loaded { index: anew, damaged } = self.build_words()?;
         let same = damaged.is_empty() && index.bytes() == anew.bytes();
         let same = require(same, "its lexical index is not that of its texts");
         same.map_err(|refusal| refusal.about(self.origin()))
@@ -98,38 +100,38 @@ impl Segment {
 
     /// The section that it is written as.
     pub(super) fn words_section(&self) -> Result<Option<Section<'_>>> {
-        Ok(Some((Tag::Lexical, self.words_known()?.index.bytes())))
+        Ok(Some((Tag::Lexical, self.loaded_words()?.index.bytes())))
     }
 
     /// The lexical index of its passages. If its file has none by the present rules, it is built
     /// from its texts.
-    fn words_known(&self) -> Result<&Known> {
-        self.words_or(|| {
-            if let Some(index) = self.words_in_file()? {
-                return Ok(Known { index, damaged: Vec::new() });
+    fn loaded_words(&self) -> Result<&Loaded> {
+        self.load_words(|| {
+            if let Some(index) = self.read_words()? {
+                return Ok(Loaded { index, damaged: Vec::new() });
             }
             let passages = self.len();
             tracing::info!(passages, "a segment without current words gets them in memory");
-            self.words_of_texts()
+            self.build_words()
         })
     }
 
     /// The lexical index, or what `read` returns, which is called once at a time.
-    fn words_or(&self, read: impl FnOnce() -> Result<Known>) -> Result<&Known> {
-        let Words { known, coming } = &self.words;
-        if let Some(known) = known.get() {
-            return Ok(known);
+    fn load_words(&self, read: impl FnOnce() -> Result<Loaded>) -> Result<&Loaded> {
+        let Words { loaded, loading } = &self.words;
+        if let Some(loaded) = loaded.get() {
+            return Ok(loaded);
         }
-        let _coming = coming.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get() {
-            return Ok(known);
+        let _loading = loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = loaded.get() {
+            return Ok(loaded);
         }
         let read = read()?;
-        Ok(known.get_or_init(|| read))
+        Ok(loaded.get_or_init(|| read))
     }
 
     /// The lexical index in its file; `None` if it is of other rules, or there is none.
-    fn words_in_file(&self) -> Result<Option<LexicalIndex>> {
+    fn read_words(&self) -> Result<Option<LexicalIndex>> {
         let Some(file) = self.file.as_ref().filter(|_| self.has_current_words()) else {
             return Ok(None);
         };
@@ -143,10 +145,10 @@ impl Segment {
         open().map_err(|refusal: DecodeError| refusal.about(file.path()))
     }
 
-    fn words_of_texts(&self) -> Result<Known> {
+    fn build_words(&self) -> Result<Loaded> {
         let (mut texts, mut damaged) = (Vec::with_capacity(self.len() as usize), Vec::new());
         for at in 0..to_row(self.articles()) {
-            if let Ok(told) = self.told_of(at) {
+            if let Ok(told) = self.embedded_texts(at) {
                 texts.extend(told);
             } else {
                 damaged.push(at);
@@ -154,11 +156,11 @@ impl Segment {
             }
         }
         let texts: Vec<_> = texts.iter().map(|(text, language)| (&**text, *language)).collect();
-        Ok(Known { index: LexicalIndex::build(&texts)?, damaged })
+        Ok(Loaded { index: LexicalIndex::build(&texts)?, damaged })
     }
 
     /// The passages of article `at` as they are embedded, each with its language.
-    fn told_of(&self, at: u32) -> Result<Vec<(String, Option<Language>)>> {
+    fn embedded_texts(&self, at: u32) -> Result<Vec<(String, Option<Language>)>> {
         let article = self.article(at)?;
         // A segment without words may name no language.
         let language = self.head(at)?.language.or_else(|| detect_language(&article));
