@@ -118,8 +118,9 @@ impl Segment {
         }
         for at in 0..to_row(self.articles()) {
             let article = self.article(at)?;
-            for (row, passage) in self.rows_of(at)?.zip(self.passages_of(at, &article)?) {
-                self.cited(row, at, &passage)?;
+            self.passages_of(at, &article)?;
+            for row in self.rows_of(at)? {
+                self.excerpt(row, at)?;
                 self.verify_vector(row)?;
             }
         }
