@@ -29,7 +29,7 @@ use crate::{
 };
 use segment::{LiveSegment, Segment};
 
-use file_names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, our_name};
+use file_names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, parse_name};
 use folder::Folder;
 use generation::{missing, read_folder, read_manifest};
 use lock::Lock;
@@ -77,7 +77,7 @@ impl Store {
         if names.iter().any(|name| name == MANIFEST) {
             return Err(Error::IndexExists { path: path.to_owned() });
         }
-        let mut segments = names.iter().filter_map(|name| our_name(name));
+        let mut segments = names.iter().filter_map(|name| parse_name(name));
         if segments.any(|(kind, _)| kind == Kind::Segment) {
             let check = "it has segments, but no manifest";
             return Err(Error::Corrupt { origin: path.display().to_string(), check });
@@ -105,7 +105,7 @@ impl Store {
         let manifest = generation.manifest.clone();
         // Of a commit that did not come to its end there may be files with higher numbers.
         let names = folder.names()?;
-        let numbers = names.iter().filter_map(|name| our_name(name)).map(|(_, number)| number);
+        let numbers = names.iter().filter_map(|name| parse_name(name)).map(|(_, number)| number);
         let given = numbers.filter(|number| *number < MAX_NUMBER).max();
         let next_number = manifest.next_number.max(given.map_or(0, |number| number + 1));
         let id = Some(generation.id);
@@ -291,7 +291,7 @@ impl Store {
     fn remove_strays(&self) -> Result<()> {
         let named: Vec<_> = self.manifest.files().map(|(kind, file)| (kind, file.number)).collect();
         for name in self.folder.names()? {
-            let is_stray = our_name(&name).is_some_and(|file| !named.contains(&file));
+            let is_stray = parse_name(&name).is_some_and(|file| !named.contains(&file));
             // The cache is never written anew during a commit.
             if is_stray || name == CACHE_NEW {
                 self.folder.remove(&name).map_err(Error::write(&self.folder.path_of(&name)))?;

@@ -260,7 +260,7 @@ impl Segment {
 
     /// Reads the head of article `at` and compares its checksum.
     fn head(&self, at: u32) -> Result<StoredHead> {
-        let head = self.heads.get(at as usize).and_then(HeadRecord::read);
+        let head = self.heads.get(at as usize).and_then(HeadRecord::decode);
         head.ok_or_else(|| self.damaged(at))
     }
 

@@ -1,4 +1,4 @@
-//! What filters look up: the heads of a segment, and the values of each name, sorted.
+//! The heads of a segment in memory, and their metadata values sorted by name for filters.
 
 use std::{
     collections::BTreeMap,
@@ -13,40 +13,41 @@ use crate::{
     vector::to_row,
 };
 
-/// All heads of a segment. Columns are built when a filter asks for them; there are no others
-/// than of the names that articles have, whatever is asked for.
+/// All heads of a segment. Columns exist for stored names only, so that filters on other names
+/// take no memory; each is built when a filter first needs it.
 pub(super) struct CachedHeads {
-    /// `None` where one is damaged.
+    /// `None` for a damaged head.
     heads: Vec<Option<ArticleHead>>,
     damaged: Vec<u32>,
     columns: BTreeMap<String, OnceLock<ValueColumn>>,
     languages: OnceLock<ValueColumn>,
 }
 
-/// Articles by the values that they have of one name.
+/// Articles sorted by their values of one name.
 #[derive(Debug)]
 pub(super) struct ValueColumn {
-    /// Ascending, each once.
+    /// Distinct values in ascending order.
     values: Vec<Scalar<Box<str>>>,
-    /// Where the articles of each value end.
+    /// End of each value's articles in `articles`.
     ends: Vec<u32>,
     articles: Vec<u32>,
 }
 
 impl Segment {
-    /// All heads, which are read when this is first called, and kept.
+    /// All heads; the first call reads them.
     pub(super) fn cached_heads(&self) -> Result<&CachedHeads> {
         self.directory()?;
-        let read = || CachedHeads::of((0..to_row(self.articles())).map(|at| self.article_head(at)));
+        let read =
+            || CachedHeads::new((0..to_row(self.articles())).map(|at| self.article_head(at)));
         Ok(self.head_cache.get_or_init(read))
     }
 
-    /// All heads, if those of all `articles` are whole.
+    /// All heads, unless that of one of `articles` is damaged.
     pub(super) fn undamaged_heads(&self, articles: &RowSet) -> Result<&CachedHeads> {
-        let kept = self.cached_heads()?;
-        match kept.damaged.iter().find(|at| articles.contains(**at)) {
+        let cached = self.cached_heads()?;
+        match cached.damaged.iter().find(|at| articles.contains(**at)) {
             Some(at) => Err(self.damaged(*at)),
-            None => Ok(kept),
+            None => Ok(cached),
         }
     }
 
@@ -63,7 +64,7 @@ impl Segment {
 }
 
 impl CachedHeads {
-    fn of(heads: impl Iterator<Item = Result<ArticleHead>>) -> Self {
+    fn new(heads: impl Iterator<Item = Result<ArticleHead>>) -> Self {
         let heads: Vec<Option<ArticleHead>> = heads.map(Result::ok).collect();
         let damaged = (0..).zip(&heads).filter_map(|(at, head)| head.is_none().then_some(at));
         let mut columns = BTreeMap::new();
@@ -75,32 +76,38 @@ impl CachedHeads {
         Self { damaged: damaged.collect(), heads, columns, languages: OnceLock::new() }
     }
 
-    /// The values of this name, if any article has one.
+    /// The values of `name`; `None` if no article has one.
     pub(super) fn column(&self, name: &str) -> Option<&ValueColumn> {
         let column = self.columns.get(name)?;
-        Some(column.get_or_init(|| self.sorted(|head| head.metadata.get(name).map(Scalar::from))))
+        Some(
+            column.get_or_init(|| self.sorted_by(|head| head.metadata.get(name).map(Scalar::from))),
+        )
     }
 
-    /// The articles whose words are of `language`.
+    /// The articles in `language`.
     pub(super) fn of_language(&self, language: Language) -> &[u32] {
         let code = |language: Language| Scalar::Text(language.code());
-        let languages = self.languages.get_or_init(|| self.sorted(|head| head.language.map(code)));
+        let languages =
+            self.languages.get_or_init(|| self.sorted_by(|head| head.language.map(code)));
         languages.equal_to(code(language))
     }
 
-    fn sorted<'h>(
+    fn sorted_by<'h>(
         &'h self,
         value: impl Fn(&'h ArticleHead) -> Option<Scalar<&'h str>>,
     ) -> ValueColumn {
         let heads = (0..).zip(&self.heads);
-        ValueColumn::of(heads.filter_map(|(at, head)| Some((value(head.as_ref()?)?, at))).collect())
+        ValueColumn::new(
+            heads.filter_map(|(at, head)| Some((value(head.as_ref()?)?, at))).collect(),
+        )
     }
 }
 
 impl ValueColumn {
-    fn of(mut entries: Vec<(Scalar<&str>, u32)>) -> Self {
+    fn new(mut entries: Vec<(Scalar<&str>, u32)>) -> Self {
         entries.sort_unstable();
-        let (mut values, mut ends) = (Vec::new(), Vec::new());
+        let mut values = Vec::new();
+        let mut ends = Vec::new();
         let articles: Vec<u32> = entries.iter().map(|(_, at)| *at).collect();
         let mut end = 0;
         for equal in entries.chunk_by(|a, b| a.0 == b.0) {
@@ -111,7 +118,7 @@ impl ValueColumn {
         Self { values, ends, articles }
     }
 
-    /// Adds the articles to `found` whose values meet `test`.
+    /// Adds to `found` the articles whose values pass `test`.
     pub(super) fn find(&self, test: &Test, found: &mut RowSet) {
         match test {
             Test::Exists => found.insert_all(&self.articles),
@@ -123,14 +130,14 @@ impl ValueColumn {
         }
     }
 
-    /// Whether one of `articles` has a value of this kind.
+    /// Whether one of `articles` has a value of `kind`.
     pub(super) fn holds(&self, kind: Kind, articles: &RowSet) -> bool {
         let start = self.values.partition_point(|value| value.kind() < kind);
         let end = self.values.partition_point(|value| value.kind() <= kind);
         self.with(start..end).iter().any(|at| articles.contains(*at))
     }
 
-    /// The articles whose values are those numbered `values`.
+    /// The articles of the values numbered `values`.
     fn with(&self, values: Range<usize>) -> &[u32] {
         let begin = |value: usize| if value == 0 { 0 } else { self.ends[value - 1] as usize };
         &self.articles[begin(values.start)..begin(values.end)]
@@ -149,12 +156,13 @@ impl ValueColumn {
         start..start + count
     }
 
-    /// The values between two bounds that compare; without a bound, as far as they compare with
-    /// the other one.
+    /// The values between `from` and `to`, which compare with each other. An open end reaches as
+    /// far as values compare with the other bound.
     fn between(&self, from: &Bound<Value>, to: &Bound<Value>) -> Range<usize> {
         use Bound::{Excluded, Included, Unbounded};
 
-        let (from, to) = (from.as_ref().map(Scalar::from), to.as_ref().map(Scalar::from));
+        let from = from.as_ref().map(Scalar::from);
+        let to = to.as_ref().map(Scalar::from);
         let start = match (from, to) {
             (Included(from), _) => self.first(|value| value < from),
             (Excluded(from), _) => self.first(|value| value <= from),

@@ -45,7 +45,7 @@ impl ArticleDigest {
     /// The digest of `article`; the hash covers its content and the settings of `chunker`.
     pub(crate) fn of(article: &Article, chunker: &Chunker) -> Result<Self> {
         // The hash excludes a detected language, so that detecting it again is never a change.
-        let head = HeadRecord::bytes_of(article, None)?;
+        let head = HeadRecord::encode(article, None)?;
         let mut hasher = Xxh3Default::new();
         hasher.update(&chunker.fingerprint());
         hasher.update(&(head.len() as u64).to_le_bytes());
@@ -59,7 +59,7 @@ impl ArticleDigest {
     pub(crate) fn with_detected_language(mut self, article: &Article) -> Result<Self> {
         if self.language.is_none() {
             self.language = detect_language(article);
-            self.head = HeadRecord::bytes_of(article, self.language)?;
+            self.head = HeadRecord::encode(article, self.language)?;
         }
         Ok(self)
     }
