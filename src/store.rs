@@ -1,9 +1,9 @@
-//! An index on disk: a folder of immutable files, and a manifest that names those of the last
+//! An index on disk: a folder of immutable files, and a manifest that names the files of the last
 //! generation.
 //!
 //! The files are specified in `docs/FORMAT.md`. A generation is published by renaming its
-//! manifest, after everything that it names was synced; whatever happens, the old or the new
-//! one is there, whole.
+//! manifest after all files that it names are fsynced, so a crash leaves either the old or the new
+//! generation complete.
 
 mod calibration_file;
 mod file_names;
@@ -45,23 +45,23 @@ pub(crate) struct Store {
     folder: Folder,
     _lock: Lock,
     manifest: Manifest,
-    /// Which file the manifest is; `None` before the first.
+    /// Identifies the manifest file; `None` before the first commit.
     id: Option<FileId>,
-    /// Higher than in the manifest if a commit failed after it wrote files.
+    /// Exceeds the manifest's number if a commit failed after it wrote files.
     next_number: u64,
-    /// The manifest was renamed, but that may not be durable.
+    /// Whether the rename of the manifest may not be durable.
     needs_fsync: bool,
 }
 
-/// What came of publishing a generation.
+/// A published generation.
 pub(crate) struct Published {
-    /// The segments, all of them in files now.
+    /// The segments, all stored in files.
     pub(crate) segments: Vec<LiveSegment>,
-    /// Whether the generation, which is there in any case, outlasts a power cut.
+    /// Whether the generation, which is published in any case, survives a power cut.
     pub(crate) durable: Result<()>,
 }
 
-/// A generation whose files are all written and synced.
+/// A generation whose files are written and fsynced.
 struct Prepared {
     manifest: Manifest,
     id: FileId,
@@ -69,7 +69,7 @@ struct Prepared {
 }
 
 impl Store {
-    /// Makes the empty index `manifest` in the folder at `path`.
+    /// Creates an empty index in the folder at `path`.
     pub(crate) fn create(path: &Path, manifest: Manifest) -> Result<Self> {
         let folder = Folder::create(path)?;
         let lock = Lock::take(path, LOCK)?;
@@ -103,7 +103,7 @@ impl Store {
         let lock = Lock::take(path, LOCK)?;
         let generation = read_folder(&folder, &[])?;
         let manifest = generation.manifest.clone();
-        // Of a commit that did not come to its end there may be files with higher numbers.
+        // An unfinished commit may have left files with higher numbers.
         let names = folder.names()?;
         let numbers = names.iter().filter_map(|name| parse_name(name)).map(|(_, number)| number);
         let given = numbers.filter(|number| *number < MAX_NUMBER).max();
@@ -126,12 +126,11 @@ impl Store {
         self.folder.path_of(CACHE)
     }
 
-    /// The folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Which file the manifest of the last generation is.
+    /// Identifies the manifest file of the last generation.
     pub(crate) fn id(&self) -> Option<FileId> {
         self.id
     }
@@ -146,7 +145,7 @@ impl Store {
         self.needs_fsync
     }
 
-    /// Publishes a generation of these `segments`. On an error the one before is there.
+    /// Publishes a generation of `segments`. On an error the previous generation stays.
     pub(crate) fn publish(
         &mut self,
         manifest: Manifest,
@@ -161,7 +160,9 @@ impl Store {
         });
         match renamed {
             Ok(Prepared { manifest, id, segments }) => {
-                (self.manifest, self.id, self.needs_fsync) = (manifest, Some(id), true);
+                self.manifest = manifest;
+                self.id = Some(id);
+                self.needs_fsync = true;
                 Ok(Published { segments, durable: self.make_durable() })
             }
             Err(error) => {
@@ -190,7 +191,7 @@ impl Store {
         }
     }
 
-    /// Writes and syncs all files of a generation, the manifest under a name of its own.
+    /// Writes and fsyncs all files of a generation, the manifest under a temporary name.
     fn prepare(
         &mut self,
         manifest: Manifest,
@@ -222,7 +223,7 @@ impl Store {
         Ok(Prepared { manifest, id, segments })
     }
 
-    /// `segment`, in files.
+    /// Stores `segment` and its removals in files, unless they are.
     fn stored(&mut self, segment: &LiveSegment, written: &mut Vec<String>) -> Result<LiveSegment> {
         let mut stored = segment.clone();
         if segment.segment().id().is_none() {
