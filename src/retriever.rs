@@ -373,7 +373,7 @@ impl Retriever {
 
     /// Makes a generation durable that could not be when it was published.
     fn retry_fsync(&mut self) -> Result<u64> {
-        if let Some(store) = self.store.as_mut().filter(|store| store.is_unsynced()) {
+        if let Some(store) = self.store.as_mut().filter(|store| store.needs_fsync()) {
             store.make_durable()?;
         }
         Ok(self.searcher.generation())

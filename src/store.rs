@@ -1,9 +1,9 @@
-//! An index on disk: a folder of immutable files, and a manifest that names those of the last
+//! An index on disk: a folder of immutable files, and a manifest that names the files of the last
 //! generation.
 //!
 //! The files are specified in `docs/FORMAT.md`. A generation is published by renaming its
-//! manifest, after everything that it names was synced; whatever happens, the old or the new
-//! one is there, whole.
+//! manifest after all files that it names are fsynced, so a crash leaves either the old or the new
+//! generation complete.
 
 mod calibration_file;
 mod file_names;
@@ -29,11 +29,11 @@ use crate::{
 };
 use segment::{LiveSegment, Segment};
 
-use file_names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, our_name};
+use file_names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, parse_name};
 use folder::Folder;
 use generation::{missing, read_folder, read_manifest};
 use lock::Lock;
-use manifest::MOST;
+use manifest::MAX_NUMBER;
 
 pub(crate) use calibration_file::Questions;
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
@@ -45,23 +45,23 @@ pub(crate) struct Store {
     folder: Folder,
     _lock: Lock,
     manifest: Manifest,
-    /// Which file the manifest is; `None` before the first.
+    /// Identifies the manifest file; `None` before the first commit.
     id: Option<FileId>,
-    /// Higher than in the manifest if a commit failed after it wrote files.
+    /// Exceeds the manifest's number if a commit failed after it wrote files.
     next_number: u64,
-    /// The manifest was renamed, but that may not be durable.
-    unsynced: bool,
+    /// Whether the rename of the manifest may not be durable.
+    needs_fsync: bool,
 }
 
-/// What came of publishing a generation.
+/// A published generation.
 pub(crate) struct Published {
-    /// The segments, all of them in files now.
+    /// The segments, all stored in files.
     pub(crate) segments: Vec<LiveSegment>,
-    /// Whether the generation, which is there in any case, outlasts a power cut.
+    /// Whether the generation, which is published in any case, survives a power cut.
     pub(crate) durable: Result<()>,
 }
 
-/// A generation whose files are all written and synced.
+/// A generation whose files are written and fsynced.
 struct Prepared {
     manifest: Manifest,
     id: FileId,
@@ -69,7 +69,7 @@ struct Prepared {
 }
 
 impl Store {
-    /// Makes the empty index `manifest` in the folder at `path`.
+    /// Creates an empty index in the folder at `path`.
     pub(crate) fn create(path: &Path, manifest: Manifest) -> Result<Self> {
         let folder = Folder::create(path)?;
         let lock = Lock::take(path, LOCK)?;
@@ -77,7 +77,7 @@ impl Store {
         if names.iter().any(|name| name == MANIFEST) {
             return Err(Error::IndexExists { path: path.to_owned() });
         }
-        let mut segments = names.iter().filter_map(|name| our_name(name));
+        let mut segments = names.iter().filter_map(|name| parse_name(name));
         if segments.any(|(kind, _)| kind == Kind::Segment) {
             let check = "it has segments, but no manifest";
             return Err(Error::Corrupt { origin: path.display().to_string(), check });
@@ -89,7 +89,7 @@ impl Store {
             manifest: manifest.clone(),
             id: None,
             next_number,
-            unsynced: false,
+            needs_fsync: false,
         };
         store.publish(manifest, &[], None)?.durable?;
         Ok(store)
@@ -103,13 +103,13 @@ impl Store {
         let lock = Lock::take(path, LOCK)?;
         let generation = read_folder(&folder, &[])?;
         let manifest = generation.manifest.clone();
-        // Of a commit that did not come to its end there may be files with higher numbers.
+        // An unfinished commit may have left files with higher numbers.
         let names = folder.names()?;
-        let numbers = names.iter().filter_map(|name| our_name(name)).map(|(_, number)| number);
-        let given = numbers.filter(|number| *number < MOST).max();
+        let numbers = names.iter().filter_map(|name| parse_name(name)).map(|(_, number)| number);
+        let given = numbers.filter(|number| *number < MAX_NUMBER).max();
         let next_number = manifest.next_number.max(given.map_or(0, |number| number + 1));
         let id = Some(generation.id);
-        let mut store = Self { folder, _lock: lock, manifest, id, next_number, unsynced: true };
+        let mut store = Self { folder, _lock: lock, manifest, id, next_number, needs_fsync: true };
         // The writer before may have ended between renaming and syncing.
         store.make_durable()?;
         Ok((store, generation))
@@ -126,12 +126,11 @@ impl Store {
         self.folder.path_of(CACHE)
     }
 
-    /// The folder.
     pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
-    /// Which file the manifest of the last generation is.
+    /// Identifies the manifest file of the last generation.
     pub(crate) fn id(&self) -> Option<FileId> {
         self.id
     }
@@ -142,11 +141,11 @@ impl Store {
     }
 
     /// Whether the last generation is published, but perhaps not durable.
-    pub(crate) fn is_unsynced(&self) -> bool {
-        self.unsynced
+    pub(crate) fn needs_fsync(&self) -> bool {
+        self.needs_fsync
     }
 
-    /// Publishes a generation of these `segments`. On an error the one before is there.
+    /// Publishes a generation of `segments`. On an error the previous generation stays.
     pub(crate) fn publish(
         &mut self,
         manifest: Manifest,
@@ -161,7 +160,9 @@ impl Store {
         });
         match renamed {
             Ok(Prepared { manifest, id, segments }) => {
-                (self.manifest, self.id, self.unsynced) = (manifest, Some(id), true);
+                self.manifest = manifest;
+                self.id = Some(id);
+                self.needs_fsync = true;
                 Ok(Published { segments, durable: self.make_durable() })
             }
             Err(error) => {
@@ -190,7 +191,7 @@ impl Store {
         }
     }
 
-    /// Writes and syncs all files of a generation, the manifest under a name of its own.
+    /// Writes and fsyncs all files of a generation, the manifest under a temporary name.
     fn prepare(
         &mut self,
         manifest: Manifest,
@@ -215,19 +216,19 @@ impl Store {
         let name = name_of(Kind::Manifest, manifest.generation);
         // It is there if an earlier attempt could not rename it.
         _ = self.folder.remove(&name);
-        let parts = [(Tag::Record, &*record)];
-        let id = self.folder.write(&name, Kind::Manifest, manifest.generation, &parts)?;
+        let sections = [(Tag::Record, &*record)];
+        let id = self.folder.write(&name, Kind::Manifest, manifest.generation, &sections)?;
         written.push(name);
-        self.folder.sync()?;
+        self.folder.fsync()?;
         Ok(Prepared { manifest, id, segments })
     }
 
-    /// `segment`, in files.
+    /// Stores `segment` and its removals in files, unless they are.
     fn stored(&mut self, segment: &LiveSegment, written: &mut Vec<String>) -> Result<LiveSegment> {
         let mut stored = segment.clone();
         if segment.segment().id().is_none() {
-            let name = segment.segment().with_parts(|parts| {
-                self.write(Kind::Segment, parts, written).map(|(name, _)| name)
+            let name = segment.segment().with_sections(|sections| {
+                self.write(Kind::Segment, sections, written).map(|(name, _)| name)
             })?;
             let map = self.folder.map(&name)?.ok_or_else(|| missing(&self.folder, &name))?;
             stored = segment.moved_to(Arc::new(Segment::open(map)?));
@@ -250,13 +251,13 @@ impl Store {
     ) -> Result<FileId> {
         let record = calibration_file::encode(questions, segments)?;
         let values = bytemuck::cast_slice(questions.vectors.as_slice());
-        let parts = [(Tag::Record, &*record), (Tag::Questions, values)];
+        let sections = [(Tag::Record, &*record), (Tag::Questions, values)];
         // Nothing was measured since the last generation if its file would be the same.
         let last = self.manifest.calibration;
-        let is_same = |file: &FileId| header(Kind::Calibration, file.number, &parts).1 == *file;
+        let is_same = |file: &FileId| header(Kind::Calibration, file.number, &sections).1 == *file;
         match last.filter(is_same) {
             Some(file) => Ok(file),
-            None => self.write(Kind::Calibration, &parts, written).map(|(_, file)| file),
+            None => self.write(Kind::Calibration, &sections, written).map(|(_, file)| file),
         }
     }
 
@@ -264,13 +265,13 @@ impl Store {
     fn write(
         &mut self,
         kind: Kind,
-        parts: &[Section],
+        sections: &[Section],
         written: &mut Vec<String>,
     ) -> Result<(String, FileId)> {
         let number = self.next_number;
         self.next_number += 1;
         let name = name_of(kind, number);
-        let id = self.folder.write(&name, kind, number, parts)?;
+        let id = self.folder.write(&name, kind, number, sections)?;
         written.push(name.clone());
         Ok((name, id))
     }
@@ -278,8 +279,8 @@ impl Store {
     /// Makes sure that the last generation outlasts a power cut, and removes what only those
     /// before it need.
     pub(crate) fn make_durable(&mut self) -> Result<()> {
-        self.folder.sync()?;
-        self.unsynced = false;
+        self.folder.fsync()?;
+        self.needs_fsync = false;
         if let Err(error) = self.remove_strays() {
             tracing::warn!(%error, "files of earlier generations are left for the next time");
         }
@@ -291,7 +292,7 @@ impl Store {
     fn remove_strays(&self) -> Result<()> {
         let named: Vec<_> = self.manifest.files().map(|(kind, file)| (kind, file.number)).collect();
         for name in self.folder.names()? {
-            let is_stray = our_name(&name).is_some_and(|file| !named.contains(&file));
+            let is_stray = parse_name(&name).is_some_and(|file| !named.contains(&file));
             // The cache is never written anew during a commit.
             if is_stray || name == CACHE_NEW {
                 self.folder.remove(&name).map_err(Error::write(&self.folder.path_of(&name)))?;

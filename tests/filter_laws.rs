@@ -1,8 +1,8 @@
 //! Laws of filters: what an expression lets through is what it says of each article, however the
 //! corpus came about.
 
-#[path = "support/said.rs"]
-mod said;
+#[path = "support/filter_oracle.rs"]
+mod filter_oracle;
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
 #[path = "../benches/support/words.rs"]
@@ -18,9 +18,9 @@ use std::{
     thread,
 };
 
+use filter_oracle::{OracleFilter, article, kind, oracle_filter};
 use passim::{Article, ArticleHead, Date, Error, Filter, IndexChoice, Mode, Query, Retriever};
 use proptest::prelude::*;
-use said::{Said, article, kind, said};
 use words::WordEmbedder;
 
 fn retriever() -> Retriever {
@@ -60,20 +60,20 @@ fn kinds(retriever: &Retriever) -> BTreeSet<(String, u8)> {
     values.map(|(name, value)| (name, kind(&value))).collect()
 }
 
-/// Searches for what `said` lets through, and compares it with what it is true of.
-fn compare_with_heads(retriever: &Retriever, said: &Said) {
-    let hits = retriever.search(query().filter(said.filter()));
+/// Searches for what `oracle` lets through, and compares it with what it is true of.
+fn compare_with_heads(retriever: &Retriever, oracle: &OracleFilter) {
+    let hits = retriever.search(query().filter(oracle.filter()));
     let kinds = kinds(retriever);
     let unlike = |(name, asked): &(&str, u8)| {
         let mut stored = kinds.iter().filter(|(known, _)| known == name).peekable();
         stored.peek().is_some() && stored.all(|(_, kind)| kind != asked)
     };
-    if said.has_senseless_range() {
-        assert!(matches!(hits, Err(Error::Filter { .. })), "{said:?}: {hits:?}");
+    if oracle.has_inverted_range() {
+        assert!(matches!(hits, Err(Error::Filter { .. })), "{oracle:?}: {hits:?}");
         return;
     }
-    if said.asked().iter().any(unlike) {
-        assert!(matches!(hits, Err(Error::FilterType { .. })), "{said:?}: {hits:?}");
+    if oracle.compared_kinds().iter().any(unlike) {
+        assert!(matches!(hits, Err(Error::FilterType { .. })), "{oracle:?}: {hits:?}");
         return;
     }
     let hits = hits.unwrap();
@@ -82,8 +82,8 @@ fn compare_with_heads(retriever: &Retriever, said: &Said) {
     let mut total = 0;
     for (head, passages) in heads(retriever) {
         let found = hits.iter().filter(|hit| hit.article == head.key).count();
-        let wanted = if said.is_true_of(&head) { passages } else { 0 };
-        assert_eq!(found, wanted, "{} of {head:?}", said.filter());
+        let wanted = if oracle.is_true_of(&head) { passages } else { 0 };
+        assert_eq!(found, wanted, "{} of {head:?}", oracle.filter());
         total += found;
     }
     assert_eq!(total, hits.len());
@@ -96,7 +96,7 @@ proptest! {
     fn an_expression_lets_through_what_it_is_true_of(
         parts in prop::collection::vec(prop::collection::vec(article(), 0..12), 1..4),
         removed in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
-        expressions in prop::collection::vec(said(), 6),
+        expressions in prop::collection::vec(oracle_filter(), 6),
     ) {
         let mut retriever = retriever();
         let keys: Vec<String> = parts.iter().flatten().map(|one| one.key.clone()).collect();
@@ -109,8 +109,8 @@ proptest! {
         for index in removed.iter().filter(|_| !keys.is_empty()) {
             retriever.remove(&keys[index.index(keys.len())]).unwrap();
         }
-        for said in &expressions {
-            compare_with_heads(&retriever, said);
+        for oracle in &expressions {
+            compare_with_heads(&retriever, oracle);
         }
     }
 }

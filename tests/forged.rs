@@ -1,17 +1,17 @@
 //! Files with right checksums and wrong content are refused: what the fuzzer has found.
 
-#[path = "support/forge.rs"]
-mod forge;
-#[path = "support/repair.rs"]
-mod repair;
-#[path = "support/tiny.rs"]
-mod tiny;
+#[path = "support/crafted_file.rs"]
+mod crafted_file;
+#[path = "support/hash_embedder.rs"]
+mod hash_embedder;
+#[path = "support/segment_checksums.rs"]
+mod segment_checksums;
 #[path = "support/v1.rs"]
 mod v1;
 
 use std::{fs, path::Path};
 
-use forge::{Forged, Kind, seal};
+use crafted_file::{CraftedFile, Kind, seal};
 use passim::{Error, Result, Retriever};
 use tempfile::TempDir;
 
@@ -41,7 +41,7 @@ fn open(folder: &TempDir) -> Result<Retriever> {
 
 /// Puts `record` in place of that of the manifest in `bytes`, as far as it goes.
 fn put_record(bytes: &mut Vec<u8>, record: &[u8]) {
-    let mut file = Forged::of(bytes);
+    let mut file = CraftedFile::of(bytes);
     let mut changed = file.section(1).to_vec();
     changed[..record.len()].copy_from_slice(record);
     file.replace(1, changed);
@@ -63,20 +63,20 @@ fn generations_and_file_numbers_can_be_counted_on() {
 
 /// Puts what `forge` makes of it in place of segment 1 of the index of version 1, and names it in
 /// the manifest.
-fn with_segment(forge: impl FnOnce(&mut Forged)) -> TempDir {
+fn with_segment(forge: impl FnOnce(&mut CraftedFile)) -> TempDir {
     with_segment_of(&v1::folder(), forge)
 }
 
 /// The same of the index in `source`, which has the files of that of version 1.
-fn with_segment_of(source: &Path, forge: impl FnOnce(&mut Forged)) -> TempDir {
-    let mut segment = Forged::of(&fs::read(source.join("segment-1.passim")).unwrap());
+fn with_segment_of(source: &Path, forge: impl FnOnce(&mut CraftedFile)) -> TempDir {
+    let mut segment = CraftedFile::of(&fs::read(source.join("segment-1.passim")).unwrap());
     forge(&mut segment);
-    repair::repair(&mut segment);
+    segment_checksums::fix_checksums(&mut segment);
     let (bytes, id) = segment.bytes(Kind::Segment, 1);
     let old = fs::read(source.join("segment-1.passim")).unwrap();
     let named = |bytes: &[u8]| [&bytes[16..32], &bytes[56..64]].concat();
     let folder = forged_of(source, "manifest.passim", |manifest| {
-        let file = Forged::of(manifest);
+        let file = CraftedFile::of(manifest);
         let mut record = file.section(1).to_vec();
         let at = record.windows(24).position(|window| window == named(&old)).unwrap();
         record[at..at + 24].copy_from_slice(&id.map(u64::to_le_bytes).concat());
@@ -87,7 +87,7 @@ fn with_segment_of(source: &Path, forge: impl FnOnce(&mut Forged)) -> TempDir {
 }
 
 /// Puts `bytes` at `at` of section `tag`.
-fn put(segment: &mut Forged, tag: u32, at: usize, bytes: &[u8]) {
+fn put(segment: &mut CraftedFile, tag: u32, at: usize, bytes: &[u8]) {
     let mut section = segment.section(tag).to_vec();
     section[at..at + bytes.len()].copy_from_slice(bytes);
     segment.replace(tag, section);
@@ -124,15 +124,15 @@ mod words {
         Ok(hits.iter().map(|hit| (hit.article.clone(), hit.score.to_bits())).collect())
     }
 
-    fn without_words(segment: &mut Forged) {
+    fn without_words(segment: &mut CraftedFile) {
         segment.sections.retain(|(tag, _)| *tag != LEXICAL);
     }
 
-    fn of_an_older_layout(segment: &mut Forged) {
+    fn of_an_older_layout(segment: &mut CraftedFile) {
         put(segment, LEXICAL, 0, &2_u32.to_le_bytes());
     }
 
-    fn of_another_analysis(segment: &mut Forged) {
+    fn of_another_analysis(segment: &mut CraftedFile) {
         put(segment, LEXICAL, 8, &1_u64.to_le_bytes());
     }
 
@@ -149,7 +149,7 @@ mod words {
         let untouched = by_words(&v1::builder().open(v1::folder()).unwrap()).unwrap();
         assert!(untouched.len() > 3);
         let current = current();
-        let written = Forged::of(&fs::read(current.path().join("segment-1.passim")).unwrap());
+        let written = CraftedFile::of(&fs::read(current.path().join("segment-1.passim")).unwrap());
         let [version, analysis] =
             [0..4, 8..16].map(|range| written.section(LEXICAL)[range].to_vec());
         for forge in [without_words, of_an_older_layout, of_another_analysis] {
@@ -168,7 +168,7 @@ mod words {
             let mut segments = segment.filter(|path| path.to_str().unwrap().contains("segment-"));
             let is_current = |path| {
                 let bytes = fs::read(path).unwrap();
-                let words = Forged::of(&bytes).section(LEXICAL).to_vec();
+                let words = CraftedFile::of(&bytes).section(LEXICAL).to_vec();
                 // Version, and after the number of passages the analysis.
                 (&words[..4], &words[8..16]) == (&version, &analysis)
             };
@@ -208,7 +208,7 @@ mod words {
     #[test]
     fn damaged_words_are_an_error_until_they_are_made_anew() {
         let untouched = by_words(&v1::builder().open(v1::folder()).unwrap()).unwrap();
-        let short = |segment: &mut Forged| {
+        let short = |segment: &mut CraftedFile| {
             let section = segment.section(LEXICAL);
             segment.replace(LEXICAL, section[..section.len() - 9].to_vec());
         };
@@ -223,7 +223,7 @@ mod words {
         assert!(retriever.verify().unwrap().is_sound());
 
         // The language of the first passage.
-        let made_up = |segment: &mut Forged| {
+        let made_up = |segment: &mut CraftedFile| {
             let language = segment.section(LEXICAL)[51] ^ 0xc0;
             put(segment, LEXICAL, 51, &[language]);
         };

@@ -2,20 +2,20 @@
 
 #[path = "support/bytes.rs"]
 mod bytes;
-#[path = "support/cached.rs"]
-mod cached;
+#[path = "support/cache_reader.rs"]
+mod cache_reader;
 #[path = "../benches/support/corpus.rs"]
 mod corpus;
+#[path = "support/format_reader.rs"]
+mod format_reader;
 #[path = "support/graph.rs"]
 mod graph;
-#[path = "support/independent.rs"]
-mod independent;
+#[path = "support/hash_embedder.rs"]
+mod hash_embedder;
 #[path = "support/lexical.rs"]
 mod lexical;
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
-#[path = "support/tiny.rs"]
-mod tiny;
 #[path = "support/v1.rs"]
 mod v1;
 
@@ -26,7 +26,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-use independent::{Folder, Segment, Stored, StoredPassage};
+use format_reader::{Folder, Segment, Stored, StoredPassage};
 use passim::{
     Article, Chunker, Embedder, Filter, HnswParams, IndexChoice, Mode, Query, Retriever, Role,
     StaticEmbedder,
@@ -247,7 +247,7 @@ fn the_document_is_enough_to_read_an_index() {
     let shapes = written.segments.iter().map(|one| one.graph.as_ref().map(shape));
     assert_eq!(shapes.collect::<Vec<_>>(), [Some((4, 20, true)), None]);
     let retriever = v1::builder().open(folder.path()).unwrap();
-    compare(folder.path(), &retriever, &tiny::Tiny::default(), &v1::QUESTIONS);
+    compare(folder.path(), &retriever, &hash_embedder::HashEmbedder::default(), &v1::QUESTIONS);
 }
 
 #[test]
@@ -345,7 +345,7 @@ fn version_1_is_read() {
     let mut articles = v1::articles();
     articles.retain(|article| !v1::REMOVED.contains(&article.key.as_str()));
     check_v1(&retriever, &articles);
-    compare(folder.path(), &retriever, &tiny::Tiny::default(), &v1::QUESTIONS);
+    compare(folder.path(), &retriever, &hash_embedder::HashEmbedder::default(), &v1::QUESTIONS);
     let report = retriever.verify().unwrap();
     assert!(report.is_sound() && report.graphs.len() == 1, "{report:?}");
     assert_eq!((report.files, report.articles), (5, v1::articles().len()));
@@ -357,7 +357,7 @@ fn version_1_is_read() {
     articles.push(added);
     let mut retriever = v1::builder().open(folder.path()).unwrap();
     assert_eq!(retriever.article("neu.txt").unwrap().as_ref(), articles.last());
-    compare(folder.path(), &retriever, &tiny::Tiny::default(), &v1::QUESTIONS);
+    compare(folder.path(), &retriever, &hash_embedder::HashEmbedder::default(), &v1::QUESTIONS);
     // The commit may have left one segment already.
     assert!(matches!(retriever.compact(), Ok(3 | 4)));
     assert!(retriever.verify().unwrap().is_sound());
@@ -397,15 +397,15 @@ fn check_v1(retriever: &Retriever, articles: &[Article]) {
 #[test]
 fn a_cache_is_read_from_its_description() {
     let folder = tempfile::tempdir().unwrap();
-    let model = Arc::new(tiny::Tiny::default());
+    let model = Arc::new(hash_embedder::HashEmbedder::default());
     let builder = Retriever::builder().embedder(Arc::clone(&model)).embedding_cache(1 << 20);
     let mut retriever = builder.create(folder.path()).unwrap();
     let texts: Vec<String> = (0..30).map(|at| format!("Zug {at} fährt.")).collect();
     let articles = texts.iter().map(|text| Article::new(text.clone(), text.clone()));
     retriever.add(articles).unwrap();
     retriever.calibrate(0.9, &["Wann?"]).unwrap();
-    let mut found = cached::read(&folder.path().join("embeddings.cache"));
-    let entry = |number, role, text: &str| cached::Cached {
+    let mut found = cache_reader::read(&folder.path().join("embeddings.cache"));
+    let entry = |number, role, text: &str| cache_reader::Cached {
         model: model.identity().hash,
         role: number,
         text: xxh3_128(text.as_bytes()),

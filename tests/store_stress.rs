@@ -2,8 +2,8 @@
 
 #[path = "support/child.rs"]
 mod child;
-#[path = "support/script.rs"]
-mod script;
+#[path = "support/index_model.rs"]
+mod index_model;
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
 #[path = "../benches/support/words.rs"]
@@ -20,7 +20,7 @@ use std::{
 
 use passim::{Retriever, Searcher};
 
-use script::{State, builder};
+use index_model::{State, builder};
 use seeded::Seeded;
 
 const SEED: u64 = 31;

@@ -4,15 +4,15 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use passim_fuzz::{Forged, Index, Kind};
+use passim_fuzz::{CraftedFile, Index, Kind};
 
 thread_local! {
     static INDEX: Index = Index::default();
-    static SEGMENT: Forged = Forged::of(&Index::v1().read("segment-1.passim"));
+    static SEGMENT: CraftedFile = CraftedFile::of(&Index::v1().read("segment-1.passim"));
 }
 
 fuzz_target!(|bytes: &[u8]| {
-    let file = Forged::of(bytes);
+    let file = CraftedFile::of(bytes);
     let has = |tag| file.sections.iter().any(|(other, _)| *other == tag);
     let (segment, id) = SEGMENT.with(|segment| segment.bytes(Kind::Segment, 1));
     let (removals, removals_id) = file.bytes(Kind::Removals, 2);

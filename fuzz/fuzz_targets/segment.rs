@@ -3,13 +3,13 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use passim_fuzz::{Forged, Index, Kind, repair};
+use passim_fuzz::{CraftedFile, Index, Kind, fix_checksums};
 
 thread_local!(static INDEX: Index = Index::default());
 
 fuzz_target!(|bytes: &[u8]| {
-    let mut file = Forged::of(bytes);
-    repair(&mut file);
+    let mut file = CraftedFile::of(bytes);
+    fix_checksums(&mut file);
     let (bytes, id) = file.bytes(Kind::Segment, 1);
     INDEX.with(|index| {
         index.remove_all();

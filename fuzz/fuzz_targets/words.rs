@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use passim_fuzz::{Forged, Index, Kind};
+use passim_fuzz::{CraftedFile, Index, Kind};
 
 /// The section of the lexical index.
 const LEXICAL: u32 = 110;
@@ -12,7 +12,7 @@ const HEAD: usize = 16;
 
 thread_local! {
     static INDEX: Index = Index::default();
-    static SEGMENT: Forged = Index::fresh_segment();
+    static SEGMENT: CraftedFile = Index::fresh_segment();
 }
 
 fuzz_target!(|bytes: &[u8]| {

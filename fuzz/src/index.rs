@@ -8,8 +8,8 @@ use passim::{
 use tempfile::TempDir;
 
 use crate::{
-    forge::{FileId, Forged, Kind, seal},
-    tiny::Tiny,
+    crafted_file::{CraftedFile, FileId, Kind, seal},
+    hash_embedder::HashEmbedder,
 };
 
 /// A folder in the temporary folder of the system, which is best kept in memory.
@@ -39,14 +39,14 @@ impl Index {
 
     /// The segment of an index that is written now, of the articles of tests/data/v1.
     #[must_use]
-    pub fn fresh_segment() -> Forged {
+    pub fn fresh_segment() -> CraftedFile {
         let index = Self::default();
         let lines = Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/data/v1.jsonl");
         let articles = read_articles(&lines).map(|article| article.expect("an article"));
         let mut retriever = builder().create(index.folder.path()).expect("an empty folder");
         retriever.add(articles).expect("articles with keys");
         retriever.commit().expect("a temporary folder with room");
-        Forged::of(&index.read("segment-1.passim"))
+        CraftedFile::of(&index.read("segment-1.passim"))
     }
 
     pub fn write(&self, name: &str, bytes: &[u8]) {
@@ -74,7 +74,7 @@ impl Index {
     /// Writes a manifest with this record.
     pub fn write_record(&self, record: &[u8]) {
         let generation = record.first_chunk().copied().map_or(0, u64::from_le_bytes);
-        let file = Forged { sections: vec![(1, record.to_vec())] };
+        let file = CraftedFile { sections: vec![(1, record.to_vec())] };
         self.write("manifest.passim", &file.bytes(Kind::Manifest, generation).0);
     }
 
@@ -85,7 +85,7 @@ impl Index {
         calibration: Option<FileId>,
     ) {
         let mut record = Vec::new();
-        let model = Tiny::default();
+        let model = HashEmbedder::default();
         let number = |record: &mut Vec<u8>, number: u64| record.extend(number.to_le_bytes());
         [1, 1 << 32, 0].into_iter().for_each(|one| number(&mut record, one));
         record.extend(model.identity().hash.to_le_bytes());
@@ -147,7 +147,7 @@ fn optional(record: &mut Vec<u8>, file: Option<FileId>) {
 }
 
 fn builder() -> RetrieverBuilder {
-    Retriever::builder().embedder(Tiny::default()).sessions(1).verify_model(false)
+    Retriever::builder().embedder(HashEmbedder::default()).sessions(1).verify_model(false)
 }
 
 fn first_key(retriever: &Retriever) -> Option<String> {
@@ -172,7 +172,8 @@ fn search_all(searcher: &Searcher) -> Result<Vec<f32>> {
         query().ef_search(1),
         query().k(100).ef_search(64),
         query().recall(0.5),
-        query().filter(Filter::custom(|article, passage| article.key.len() + passage.range.start > 8)),
+        query()
+            .filter(Filter::custom(|article, passage| article.key.len() + passage.range.start > 8)),
         query().filter(Filter::key_prefix("b").or(Filter::exists("x"))),
     ];
     let (mut similarities, mut refused) = (Vec::new(), None);

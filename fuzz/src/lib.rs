@@ -1,14 +1,14 @@
 //! Files for the fuzzer, with every checksum made right, so that it gets behind them.
 
-#[path = "../../tests/support/forge.rs"]
-mod forge;
-#[path = "../../tests/support/repair.rs"]
-mod repair;
-#[path = "../../tests/support/tiny.rs"]
-mod tiny;
+#[path = "../../tests/support/crafted_file.rs"]
+mod crafted_file;
+#[path = "../../tests/support/hash_embedder.rs"]
+mod hash_embedder;
+#[path = "../../tests/support/segment_checksums.rs"]
+mod segment_checksums;
 
 mod index;
 
-pub use forge::{Forged, Kind};
+pub use crafted_file::{CraftedFile, Kind};
 pub use index::Index;
-pub use repair::repair;
+pub use segment_checksums::fix_checksums;

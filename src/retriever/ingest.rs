@@ -11,7 +11,7 @@ use tracing::{Span, field, instrument};
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
-    store::segment::{ArticleDigest, Chunked, Draft, LiveSegment, Words, place_of},
+    store::segment::{ArticleDigest, Chunked, LiveSegment, SegmentBuilder, Words, place_of},
 };
 
 /// What adding articles came to.
@@ -129,9 +129,9 @@ impl Retriever {
         let passages = texts.iter().map(|text| (text.told.as_str(), text.language));
         let words = Words::of(&passages.collect::<Vec<_>>())?;
         let mut segments = self.segments().to_vec();
-        let mut draft = Draft::default();
+        let mut builder = SegmentBuilder::default();
         for Incoming { one, place } in &incoming {
-            draft.push(one)?;
+            builder.push(one)?;
             if one.passages.is_empty() {
                 absorbed.empty.push(one.article.key.clone());
             }
@@ -142,7 +142,7 @@ impl Retriever {
         }
         absorbed.changed = incoming.len() - absorbed.added;
         // Its graph, if it is to have one, is built when it is committed.
-        let segment = draft.seal(vectors, words, IndexChoice::Exact, self.settings.watch())?;
+        let segment = builder.seal(vectors, words, IndexChoice::Exact, self.settings.watch())?;
         segments.push(LiveSegment::all(segment.into()));
         self.join_uncommitted(&mut segments)?;
         *self.segments_mut() = segments;
@@ -161,17 +161,17 @@ impl Retriever {
         let (settings, segments) = (&self.settings, self.segments());
         let incoming = |article: Article| -> Result<Option<Incoming>> {
             settings.cancel.check()?;
-            let told = ArticleDigest::by(&article, &settings.chunker)?;
+            let digest = ArticleDigest::of(&article, &settings.chunker)?;
             let place = place_of(segments, &article.key)?;
             if let Some((segment, at)) = place
                 && among == Among::Changed
-                && segments[segment].segment().content(at)? == told.content
+                && segments[segment].segment().content(at)? == digest.content
             {
                 return Ok(None);
             }
-            let told = told.in_its_language(&article)?;
+            let digest = digest.with_detected_language(&article)?;
             let passages = settings.chunker.passages(&article, &*self.searcher.embedder)?;
-            Ok(Some(Incoming { one: Chunked { article, passages, told }, place }))
+            Ok(Some(Incoming { one: Chunked { article, passages, digest }, place }))
         };
         let taken = articles.into_par_iter().filter_map(|article| incoming(article).transpose());
         let taken: Vec<Incoming> = taken.collect::<Result<_>>()?;
@@ -207,7 +207,7 @@ impl Retriever {
 
     /// The texts of the passages of an article.
     fn texts_of(&self, incoming: &Incoming) -> Vec<Text> {
-        let Incoming { one: Chunked { article, passages, told }, place } = incoming;
+        let Incoming { one: Chunked { article, passages, digest }, place } = incoming;
         let known = place.map(|(segment, at)| self.known_texts(segment, at));
         let known = known.transpose().unwrap_or_else(|error| {
             // What replaces a damaged article does not need it.
@@ -216,7 +216,7 @@ impl Retriever {
         });
         let known = known.unwrap_or_default();
         let texts = passages.iter().map(|passage| passage.text_in_context(article));
-        let language = told.language;
+        let language = digest.language;
         texts.map(|told| Text { known: known.get(&told).copied(), language, told }).collect()
     }
 
@@ -226,7 +226,7 @@ impl Retriever {
         let article = sealed.article(at)?;
         let mut known = FxHashMap::default();
         for (row, passage) in sealed.rows_of(at)?.zip(sealed.passages_of(at, &article)?) {
-            if sealed.is_told_as_now(row) {
+            if sealed.has_current_context(row) {
                 sealed.vectors().checked_row(row as usize)?;
                 known.insert(passage.text_in_context(&article), (segment, row));
             }

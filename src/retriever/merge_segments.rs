@@ -11,7 +11,7 @@ use tracing::instrument;
 
 use crate::{
     HnswParams, IndexChoice, Result, Retriever, Vectors,
-    store::segment::{Draft, LiveSegment, Words},
+    store::segment::{LiveSegment, SegmentBuilder, Words},
 };
 
 /// How many times as large as all later ones together segments are kept, at most and at least.
@@ -112,7 +112,7 @@ impl Retriever {
             [one] => {
                 let size = Size::of(one);
                 let params = self.settings.index.graph_params(size.passages);
-                let whole = one.removed() == 0 && one.segment().has_whole_words();
+                let whole = one.removed() == 0 && one.segment().has_readable_words();
                 whole && params == size.params
             }
             _ => false,
@@ -175,10 +175,10 @@ impl Retriever {
         )
     )]
     fn join(&self, segments: &[LiveSegment], choice: IndexChoice) -> Result<Option<LiveSegment>> {
-        let mut draft = Draft::default();
-        let rows = segments.iter().map(|segment| segment.copy_into(&mut draft));
+        let mut builder = SegmentBuilder::default();
+        let rows = segments.iter().map(|segment| segment.copy_into(&mut builder));
         let rows: Vec<Vec<u32>> = rows.collect::<Result<_>>()?;
-        if draft.is_empty() {
+        if builder.is_empty() {
             return Ok(None);
         }
         let sources = segments.iter().map(|segment| segment.segment().vectors());
@@ -186,7 +186,7 @@ impl Retriever {
         let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
         let parts: Vec<_> = segments.iter().zip(rows.iter().map(Vec::as_slice)).collect();
         let words = Words::joined(&parts)?;
-        let segment = draft.seal(vectors, words, choice, self.settings.watch())?;
+        let segment = builder.seal(vectors, words, choice, self.settings.watch())?;
         Ok(Some(LiveSegment::all(Arc::new(segment))))
     }
 }

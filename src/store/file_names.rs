@@ -4,15 +4,15 @@ use crate::format::sections::Kind;
 
 /// The manifest of the last generation.
 pub(super) const MANIFEST: &str = "manifest.passim";
-/// What a writer holds a lock on.
+/// Locked by the writer.
 pub(super) const LOCK: &str = "lock";
 
-/// Vectors of texts that were embedded, if the writer keeps them.
+/// The embedding cache, if the writer keeps one.
 pub(super) const CACHE: &str = "embeddings.cache";
-/// The same while it is written anew.
+/// The embedding cache while it is rewritten.
 pub(super) const CACHE_NEW: &str = "embeddings.cache.new";
 
-/// The name of a file of `kind`; a manifest that is published has another.
+/// The name of a file of `kind`; a published manifest is renamed to [`MANIFEST`].
 pub(super) fn name_of(kind: Kind, number: u64) -> String {
     match kind {
         Kind::Manifest => format!("manifest-{number}.new"),
@@ -22,8 +22,8 @@ pub(super) fn name_of(kind: Kind, number: u64) -> String {
     }
 }
 
-/// Kind and number of the file of this name, if it is one that [`name_of`] gives.
-pub(super) fn our_name(name: &str) -> Option<(Kind, u64)> {
+/// Kind and number of a file, if [`name_of`] gives its name.
+pub(super) fn parse_name(name: &str) -> Option<(Kind, u64)> {
     let (kind, rest) = name.split_once('-')?;
     let number = rest.split_once('.')?.0.parse().ok()?;
     let kind = match kind {

@@ -1,4 +1,4 @@
-//! The folder of an index: the one place that writes, syncs, renames and removes files.
+//! The folder of an index: the only code that writes, fsyncs, renames and removes its files.
 
 #[cfg(test)]
 pub(super) mod faults;
@@ -25,35 +25,36 @@ pub(super) struct Folder {
     faults: faults::Faults,
 }
 
-/// What is done to a folder; each of them can fail.
+/// An operation on a folder; tests make each of them fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Step {
     Create,
     Write,
-    SyncFile,
+    FsyncFile,
     Rename,
-    SyncFolder,
+    FsyncFolder,
     Remove,
 }
 
 impl Folder {
-    /// The folder at `path`, made if it is not there, with those above it.
+    /// The folder at `path`, created with its parents if missing.
     pub(super) fn create(path: &Path) -> Result<Self> {
-        let missing = path.ancestors().take_while(|one| !one.is_dir() && *one != Path::new(""));
+        let missing =
+            path.ancestors().take_while(|folder| !folder.is_dir() && *folder != Path::new(""));
         let missing: Vec<&Path> = missing.collect();
         if !missing.is_empty() {
             fs::create_dir_all(path).map_err(Error::write(path))?;
         }
-        // A folder outlasts a power cut once the one above it, which names it, was synced.
-        for made in missing {
-            let above = made.parent().filter(|above| !above.as_os_str().is_empty());
-            sync_folder(above.unwrap_or(Path::new("."))).map_err(Error::write(made))?;
+        // A new folder survives a power cut once its parent is fsynced.
+        for created in missing {
+            let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
+            fsync_folder(parent.unwrap_or(Path::new("."))).map_err(Error::write(created))?;
         }
         Ok(Self::at(path))
     }
 
-    /// The folder at `path`, whether it is there or not; it stays this one if the process moves
-    /// to another working folder.
+    /// The folder at `path`, which need not exist. The path is made absolute, so that it does not
+    /// depend on later changes of the working folder.
     pub(super) fn at(path: &Path) -> Self {
         Self {
             path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
@@ -62,7 +63,7 @@ impl Folder {
         }
     }
 
-    /// Where a file of this name is.
+    /// The path of the file `name`.
     pub(super) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -71,7 +72,7 @@ impl Folder {
         &self.path
     }
 
-    /// The file of this name; `None` if there is none.
+    /// Maps the file `name`; `None` if it does not exist.
     pub(super) fn map(&self, name: &str) -> Result<Option<MappedFile>> {
         let path = self.path_of(name);
         match MappedFile::open(&path) {
@@ -81,25 +82,25 @@ impl Folder {
         }
     }
 
-    /// Writes and syncs a file under a name that is free. On an error it is not there.
+    /// Writes and fsyncs a new file. On an error no file of this name is left.
     pub(super) fn write(
         &self,
         name: &str,
         kind: Kind,
         number: u64,
-        parts: &[Section],
+        sections: &[Section],
     ) -> Result<FileId> {
         let path = self.path_of(name);
-        let (header, id) = sections::header(kind, number, parts);
+        let (header, id) = sections::header(kind, number, sections);
         let file = self.step(Step::Create, &[&path]).and_then(|()| {
-            // A file that is there already is somebody else's.
+            // An existing file belongs to another writer.
             OpenOptions::new().write(true).create_new(true).open(&path)
         });
         let file = file.map_err(Error::write(&path))?;
-        let written = self.write_to(&file, &path, &header, parts);
+        let written = self.write_to(&file, &path, &header, sections);
         drop(file);
         if written.is_err() {
-            // What is left of it is removed when the index is opened for writing again.
+            // If this fails, the next writer removes the file when it opens the index.
             _ = self.remove(name);
         }
         written.map(|()| id).map_err(Error::write(&path))
@@ -110,13 +111,13 @@ impl Folder {
         file: &File,
         path: &Path,
         header: &[u8],
-        parts: &[Section],
+        sections: &[Section],
     ) -> io::Result<()> {
         let mut writer = BufWriter::new(file);
         self.step(Step::Write, &[path])?;
         writer.write_all(header)?;
         let mut written = header.len();
-        for (_, bytes) in parts {
+        for (_, bytes) in sections {
             self.step(Step::Write, &[path])?;
             let padding = sections::padding(written);
             writer.write_all(padding)?;
@@ -125,21 +126,22 @@ impl Folder {
         }
         writer.flush()?;
         drop(writer);
-        self.step(Step::SyncFile, &[path])?;
+        self.step(Step::FsyncFile, &[path])?;
         file.sync_all()
     }
 
-    /// Gives the file `from` the name `to`, in place of the one that has it.
+    /// Renames the file `from` to `to`, which it replaces.
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
-        let (from, to) = (self.path_of(from), self.path_of(to));
+        let from = self.path_of(from);
+        let to = self.path_of(to);
         let renamed = self.step(Step::Rename, &[&from, &to]).and_then(|()| fs::rename(&from, &to));
         renamed.map_err(Error::write(&to))
     }
 
-    /// Makes what was created, renamed and removed durable.
-    pub(super) fn sync(&self) -> Result<()> {
-        let synced = self.step(Step::SyncFolder, &[&self.path]);
-        synced.and_then(|()| sync_folder(&self.path)).map_err(Error::write(&self.path))
+    /// Makes creations, renames and removals durable.
+    pub(super) fn fsync(&self) -> Result<()> {
+        let allowed = self.step(Step::FsyncFolder, &[&self.path]);
+        allowed.and_then(|()| fsync_folder(&self.path)).map_err(Error::write(&self.path))
     }
 
     /// Removes a file.
@@ -149,7 +151,7 @@ impl Folder {
         fs::remove_file(path)
     }
 
-    /// The names of all that is in the folder; those that are not UTF-8 are not ours.
+    /// The names of all entries, without names that are not UTF-8: the store writes none.
     pub(super) fn names(&self) -> Result<Vec<String>> {
         let entries = fs::read_dir(&self.path).map_err(Error::read(&self.path))?;
         let names = entries.filter_map(|entry| match entry {
@@ -160,7 +162,7 @@ impl Folder {
     }
 
     #[cfg(not(test))]
-    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "tests let steps fail")]
+    #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "only tests make steps fail")]
     fn step(&self, _: Step, _: &[&Path]) -> io::Result<()> {
         Ok(())
     }
@@ -171,7 +173,7 @@ impl Folder {
     }
 }
 
-/// Folders can be synced on Unix alone; elsewhere the system does it by itself.
-fn sync_folder(folder: &Path) -> io::Result<()> {
+/// Only Unix can fsync a folder; other systems do it by themselves.
+fn fsync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }

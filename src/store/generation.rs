@@ -1,4 +1,4 @@
-//! Reading a generation: the manifest, and what it names.
+//! Reads a generation: the manifest and the files that it names.
 
 use std::{collections::HashMap, path::Path, sync::Arc};
 
@@ -19,28 +19,28 @@ use crate::{
 
 /// A generation with its segments.
 pub(crate) struct Generation {
-    /// Which file its manifest is.
+    /// Identifies its manifest file.
     pub(crate) id: FileId,
     pub(crate) manifest: Manifest,
     pub(crate) segments: Vec<LiveSegment>,
     pub(crate) questions: Option<Arc<Questions>>,
 }
 
-/// Why what a manifest names is not opened.
-enum Trouble {
-    /// The file of this name is not there.
+/// Why a file that the manifest names cannot be opened.
+enum OpenError {
+    /// The file of this name does not exist.
     Missing(String),
     Error(Error),
 }
 
-impl From<Error> for Trouble {
+impl From<Error> for OpenError {
     fn from(error: Error) -> Self {
         Self::Error(error)
     }
 }
 
-impl Trouble {
-    fn about(self, folder: &Folder) -> Error {
+impl OpenError {
+    fn in_folder(self, folder: &Folder) -> Error {
         match self {
             Self::Missing(name) => missing(folder, &name),
             Self::Error(error) => error,
@@ -53,13 +53,13 @@ pub(crate) fn exists(path: &Path) -> Result<bool> {
     Ok(Folder::at(path).map(MANIFEST)?.is_some())
 }
 
-/// Reads the last generation in the folder at `path`, which a writer may be changing.
+/// Reads the last generation in the folder at `path`, while a writer may publish another.
 pub(crate) fn read(path: &Path) -> Result<Generation> {
     read_folder(&Folder::at(path), &[])
 }
 
-/// Reads the last generation in the folder at `path`, unless its manifest is the file `known`.
-/// The `segments` are not opened again.
+/// Reads the last generation in the folder at `path`; `None` if its manifest is the file `known`.
+/// Segments among `segments` are reused.
 pub(crate) fn read_newer(
     path: &Path,
     known: Option<FileId>,
@@ -70,35 +70,35 @@ pub(crate) fn read_newer(
     if Some(id) == known { Ok(None) } else { read_folder(&folder, segments).map(Some) }
 }
 
-/// Reads every byte of the files of a generation as they are in the folder at `path` now, and
-/// not as they were when they were opened; returns the number of files, and their bytes.
+/// Checks every byte of the files of a generation, opened anew from the folder at `path`; returns
+/// the number of files and their bytes.
 pub(crate) fn verify(path: &Path, id: Option<FileId>) -> Result<(usize, u64)> {
     let folder = Folder::at(path);
-    let (manifest, now) = manifest_of(&folder)?;
-    if Some(now) != id {
+    let (manifest, current) = manifest_of(&folder)?;
+    if Some(current) != id {
         return Err(about(&folder, MANIFEST, DecodeError::Corrupt("it is of another generation")));
     }
     manifest.files().try_for_each(|(kind, file)| check_file(&folder, kind, file))?;
-    Ok((manifest.files().count() + 1, manifest.bytes() + now.length))
+    Ok((manifest.files().count() + 1, manifest.bytes() + current.length))
 }
 
-/// How often a reader starts again because a writer has published meanwhile.
+/// Maximum number of restarts when a writer publishes during a read.
 const ATTEMPTS: usize = 100;
 
-/// Reads the last generation in `folder`. Segments that are `known` are not opened again.
+/// Reads the last generation in `folder`; segments among `known` are reused.
 pub(super) fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Generation> {
-    let known = known.iter().filter_map(|one| Some((one.segment().id()?, one.segment())));
+    let known = known.iter().filter_map(|live| Some((live.segment().id()?, live.segment())));
     let known: HashMap<FileId, &Arc<Segment>> = known.collect();
     let (mut manifest, mut id) = manifest_of(folder)?;
     for _ in 0..ATTEMPTS {
         let name = match open_all(folder, &manifest, &known) {
-            Ok((segments, questions)) => {
+            Ok(OpenedFiles { segments, questions }) => {
                 return Ok(Generation { id, manifest, segments, questions });
             }
-            Err(Trouble::Missing(name)) => name,
-            Err(Trouble::Error(error)) => return Err(error),
+            Err(OpenError::Missing(name)) => name,
+            Err(OpenError::Error(error)) => return Err(error),
         };
-        // The writer removes what only older generations need: is there a newer one?
+        // A writer removes files of older generations, so a newer one explains the missing file.
         let (newer, newer_id) = manifest_of(folder)?;
         if newer_id == id {
             return Err(missing(folder, &name));
@@ -113,7 +113,7 @@ fn manifest_of(folder: &Folder) -> Result<(Manifest, FileId)> {
     manifest.ok_or_else(|| Error::NoIndex { path: folder.path().to_owned() })
 }
 
-/// The manifest in `folder`, and which file it is; `None` if there is none.
+/// The manifest in `folder` with its file; `None` if there is none.
 pub(super) fn read_manifest(folder: &Folder) -> Result<Option<(Manifest, FileId)>> {
     let Some(map) = folder.map(MANIFEST)? else { return Ok(None) };
     let read = |map| {
@@ -123,14 +123,18 @@ pub(super) fn read_manifest(folder: &Folder) -> Result<Option<(Manifest, FileId)
     read(map).map(Some).map_err(|refusal| about(folder, MANIFEST, refusal))
 }
 
-type Opened = (Vec<LiveSegment>, Option<Arc<Questions>>);
+/// The content of the files that a manifest names.
+struct OpenedFiles {
+    segments: Vec<LiveSegment>,
+    questions: Option<Arc<Questions>>,
+}
 
-/// What `manifest` names.
+/// Opens the files that `manifest` names.
 fn open_all(
     folder: &Folder,
     manifest: &Manifest,
     known: &HashMap<FileId, &Arc<Segment>>,
-) -> Result<Opened, Trouble> {
+) -> Result<OpenedFiles, OpenError> {
     let mut segments = Vec::with_capacity(manifest.segments.len());
     for entry in &manifest.segments {
         let segment = match known.get(&entry.file) {
@@ -143,30 +147,33 @@ fn open_all(
         }
         segments.push(segment);
     }
-    let Some(file) = manifest.calibration else { return Ok((segments, None)) };
+    let Some(file) = manifest.calibration else {
+        return Ok(OpenedFiles { segments, questions: None });
+    };
     let sections = open_file(folder, Kind::Calibration, file)?;
     let about = |refusal: DecodeError| refusal.about(sections.map().path().display());
-    let (questions, mut graphs) = calibration_file::read(&sections, manifest.dim).map_err(about)?;
+    let calibration = calibration_file::read(&sections, manifest.dim).map_err(about)?;
+    let mut graphs = calibration.graphs;
     for segment in &mut segments {
         let number = segment.segment().id().map(|file| file.number);
         segment.set_calibration(number.and_then(|number| graphs.remove(&number)));
     }
-    Ok((segments, Some(questions)))
+    Ok(OpenedFiles { segments, questions: Some(calibration.questions) })
 }
 
-fn open_segment(folder: &Folder, file: FileId, dim: usize) -> Result<Segment, Trouble> {
+fn open_segment(folder: &Folder, file: FileId, dim: usize) -> Result<Segment, OpenError> {
     let name = name_of(Kind::Segment, file.number);
-    let Some(map) = folder.map(&name)? else { return Err(Trouble::Missing(name)) };
+    let Some(map) = folder.map(&name)? else { return Err(OpenError::Missing(name)) };
     let segment = Segment::open(map)?;
-    let right = segment.id() == Some(file) && segment.dim() == dim;
-    require(right, NOT_THE_NAMED).map_err(|refusal| about(folder, &name, refusal))?;
+    let is_named = segment.id() == Some(file) && segment.dim() == dim;
+    require(is_named, NOT_THE_NAMED).map_err(|refusal| about(folder, &name, refusal))?;
     Ok(segment)
 }
 
-/// The sections of a file, every byte of it checked.
-fn open_file(folder: &Folder, kind: Kind, file: FileId) -> Result<Sections, Trouble> {
+/// Opens a file and checks every byte.
+fn open_file(folder: &Folder, kind: Kind, file: FileId) -> Result<Sections, OpenError> {
     let name = name_of(kind, file.number);
-    let Some(map) = folder.map(&name)? else { return Err(Trouble::Missing(name)) };
+    let Some(map) = folder.map(&name)? else { return Err(OpenError::Missing(name)) };
     let open = |map| {
         let sections = Sections::open(map, kind)?;
         require(sections.id() == file, NOT_THE_NAMED)?;
@@ -176,9 +183,9 @@ fn open_file(folder: &Folder, kind: Kind, file: FileId) -> Result<Sections, Trou
     Ok(open(map).map_err(|refusal| about(folder, &name, refusal))?)
 }
 
-/// Looks at every byte of a file.
+/// Checks every byte of a file.
 fn check_file(folder: &Folder, kind: Kind, file: FileId) -> Result<()> {
-    open_file(folder, kind, file).map(drop).map_err(|trouble| trouble.about(folder))
+    open_file(folder, kind, file).map(drop).map_err(|error| error.in_folder(folder))
 }
 
 const NOT_THE_NAMED: &str = "it is another file than the one that the manifest names";
@@ -188,9 +195,9 @@ fn remove_all(segment: &mut LiveSegment, sections: &Sections, file: FileId) -> R
     let about = |refusal: DecodeError| refusal.about(sections.map().path().display());
     let removed = sections.array::<u32>(Tag::Removed).map_err(about)?;
     let articles = to_row(segment.segment().articles());
-    let places =
+    let exist =
         removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < articles);
-    require(places, "it removes articles that are not there").map_err(about)?;
+    require(exist, "it removes articles that are not there").map_err(about)?;
     removed.iter().try_for_each(|at| segment.remove(*at))?;
     segment.set_removals_file(file);
     Ok(())

@@ -1,4 +1,4 @@
-//! One writer at a time.
+//! The lock that keeps an index to one writer.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -7,13 +7,12 @@ use std::{
 
 use crate::{Error, Result};
 
-/// The right to write to an index. It ends when this is dropped, and when the process ends,
-/// however it does.
+/// An exclusive lock, released when it is dropped and when the process ends in any way.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "holding it open is what counts")] File);
+pub(super) struct Lock(#[expect(dead_code, reason = "the open file holds the lock")] File);
 
 impl Lock {
-    /// Takes the lock of the index in `folder`; the file stays there, locked or not.
+    /// Locks the file `name` in `folder`; the file remains after the lock is released.
     pub(super) fn take(folder: &Path, name: &str) -> Result<Self> {
         let path = folder.join(name);
         let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path);

@@ -1,4 +1,4 @@
-//! The manifest: what a generation consists of.
+//! The manifest: the files and settings of a generation.
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +11,12 @@ use crate::{
     },
 };
 
-/// A generation: its segments, and how articles come in.
+/// A generation: its files, its model and its settings for new articles.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Manifest {
-    /// Counts the commits, from 0 for the empty index.
+    /// Number of commits; 0 for the empty index.
     pub(crate) generation: u64,
-    /// The number that the next file gets.
+    /// The number of the next file.
     pub(crate) next_number: u64,
     pub(crate) model: ModelIdentity,
     pub(crate) dim: usize,
@@ -27,7 +27,7 @@ pub(crate) struct Manifest {
     pub(crate) calibration: Option<FileId>,
 }
 
-/// A text with the vector that the model gave it when the index was made.
+/// A text with its vector by the model that the index was created with.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Probe {
     pub(crate) text: String,
@@ -38,12 +38,12 @@ pub(crate) struct Probe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentEntry {
     pub(crate) file: FileId,
-    /// Which of its articles are removed; `None` if none are.
+    /// The file that lists its removed articles; `None` if there are none.
     pub(crate) removals: Option<FileId>,
 }
 
-/// Generations and files are fewer than this, so that one more can always be counted.
-pub(super) const MOST: u64 = 1 << 63;
+/// Generation and file numbers are lower, so that the next number always fits a `u64`.
+pub(super) const MAX_NUMBER: u64 = 1 << 63;
 
 #[derive(Serialize, Deserialize)]
 struct ManifestRecord<'a> {
@@ -78,7 +78,7 @@ enum IndexChoiceRecord {
 }
 
 impl Manifest {
-    /// The bytes of its record.
+    /// Encodes the record.
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let record = ManifestRecord {
             generation: self.generation,
@@ -90,14 +90,14 @@ impl Manifest {
             overlap_sentences: self.chunker.overlap() as u64,
             context: self.chunker.has_context(),
             index: self.index.into(),
-            probes: self.probes.iter().map(ProbeRecord::of).collect(),
+            probes: self.probes.iter().map(ProbeRecord::new).collect(),
             segments: self.segments.clone(),
             calibration: self.calibration,
         };
         codec::encode(&record, "bytes in the manifest")
     }
 
-    /// The manifest in a file, every byte of which is checked.
+    /// Reads a manifest file and checks every byte.
     pub(super) fn read(sections: &Sections) -> Result<Self, DecodeError> {
         sections.check_all()?;
         let record: Option<ManifestRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
@@ -106,7 +106,10 @@ impl Manifest {
         let is_own = manifest.generation == sections.id().number;
         require(is_own, "it is not of the generation that its header names")?;
         let counts = [manifest.generation, manifest.next_number];
-        require(counts.iter().all(|count| *count < MOST), "it counts further than anybody has")?;
+        require(
+            counts.iter().all(|count| *count < MAX_NUMBER),
+            "it counts further than anybody has",
+        )?;
         let files = manifest.files().map(|(_, file)| file.number);
         let mut numbers: Vec<u64> = files.collect();
         require(
@@ -115,15 +118,19 @@ impl Manifest {
         )?;
         numbers.sort_unstable();
         require(numbers.is_sorted_by(|a, b| a < b), "it names a file twice")?;
+        let total = manifest.files().try_fold(0_u64, |sum, (_, file)| sum.checked_add(file.length));
+        require(total.is_some(), "it names files of more bytes than a disk can hold")?;
         Ok(manifest)
     }
 
-    /// Refuses a model that gives other vectors than the one the index was made with.
+    /// Checks that `embedder` is the model that the index was created with.
     pub(crate) fn check_model(&self, embedder: &dyn Embedder) -> Result<()> {
         let given = embedder.identity();
         if self.model != *given {
-            let (index, given) = (Box::new(self.model.clone()), Box::new(given.clone()));
-            return Err(Error::ModelMismatch { index, given });
+            return Err(Error::ModelMismatch {
+                index: Box::new(self.model.clone()),
+                given: Box::new(given.clone()),
+            });
         }
         if self.dim != embedder.dim() {
             return Err(Error::Dimension { expected: self.dim, got: embedder.dim() });
@@ -131,12 +138,13 @@ impl Manifest {
         Ok(())
     }
 
-    /// Bytes of the files of this generation, beside the manifest.
+    /// Bytes of the files of this generation, without the manifest.
     pub(super) fn bytes(&self) -> u64 {
-        self.files().fold(0, |bytes, (_, file)| bytes.saturating_add(file.length))
+        let total = self.files().try_fold(0_u64, |bytes, (_, file)| bytes.checked_add(file.length));
+        total.expect("`read` checked that the lengths add up")
     }
 
-    /// The files of this generation, beside the manifest.
+    /// The files of this generation, without the manifest.
     pub(super) fn files(&self) -> impl Iterator<Item = (Kind, FileId)> {
         let segments = self.segments.iter().map(|entry| (Kind::Segment, entry.file));
         let removals = self.segments.iter().filter_map(|entry| entry.removals);
@@ -147,8 +155,8 @@ impl Manifest {
 }
 
 impl<'a> ProbeRecord<'a> {
-    fn of(Probe { text, vector }: &'a Probe) -> Self {
-        Self { text, vector: vector.clone() }
+    fn new(probe: &'a Probe) -> Self {
+        Self { text: &probe.text, vector: probe.vector.clone() }
     }
 }
 
@@ -162,9 +170,10 @@ impl ManifestRecord<'_> {
         chunker.check().ok()?;
         let index = self.index.checked()?;
         let dim = number(self.dim)?;
-        let whole = self.probes.iter().all(|probe| probe.vector.len() == dim);
-        let probe = |one: ProbeRecord| Probe { text: one.text.to_owned(), vector: one.vector };
-        whole.then_some(Manifest {
+        let have_dim = self.probes.iter().all(|probe| probe.vector.len() == dim);
+        let probe =
+            |probe: ProbeRecord| Probe { text: probe.text.to_owned(), vector: probe.vector };
+        have_dim.then_some(Manifest {
             generation: self.generation,
             next_number: self.next_number,
             model: ModelIdentity { name: self.model_name.to_owned(), hash: self.model_hash },

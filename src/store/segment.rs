@@ -1,15 +1,15 @@
-//! A segment: some articles with their passages, vectors and index, sealed for good.
+//! A segment: articles with their passages, vectors and indexes, immutable once sealed.
 //!
-//! It is a set of columns, which lie in memory or in a mapped file. What is removed is not
-//! taken out of a segment but left out of its live rows; what is added goes into another
-//! segment. Searchers share segments with the writer.
+//! A segment is a set of columns, in memory or in a mapped file. Removing an article clears its
+//! rows in the set of live rows; adding an article makes a new segment. The writer and all
+//! searchers share segments.
 
 mod bytes_column;
-mod cite;
 mod filter_columns;
 mod filter_rows;
 mod integrity;
 mod live_segment;
+mod passage_row;
 mod segment_builder;
 mod segment_record;
 mod segment_words;
@@ -21,62 +21,56 @@ use std::{
 };
 
 use crate::{
-    Article, Error, HnswIndex, HnswParams, Neighbors, Passage, Result, SearchParams, VectorIndex,
-    Vectors,
+    Article, Error, Hit, HnswIndex, HnswParams, Neighbors, Passage, Result, SearchParams,
+    VectorIndex, Vectors,
     format::{
         codec,
         column::{Column, MappedFile},
         decode_error::{DecodeError, require},
-        sections::{FileId, Kind, Section, Sections, Tag},
+        sections::{FileId, Kind, Section, Sections, Tag, short_sum},
     },
+    search::fusion::Scored,
     vector::{SegmentIndex, to_row},
 };
 
-use bytes_column::{BlobTags, BytesColumn};
-use filter_columns::KeptHeads;
+use bytes_column::{BytesColumn, BytesColumnTags};
+use filter_columns::CachedHeads;
 use integrity::SegmentFile;
-use segment_record::{Head, SegmentRecord};
+use passage_row::PassageRow;
+use segment_record::{HeadRecord, SegmentRecord, StoredHead};
 
 pub(crate) use live_segment::{LiveSegment, place_of};
-pub(crate) use segment_builder::{ArticleDigest, Chunked, Draft};
+pub(crate) use segment_builder::{ArticleDigest, Chunked, SegmentBuilder};
 pub(crate) use segment_words::Words;
 
-const KEYS: BlobTags = BlobTags { bytes: Tag::Keys, ends: Tag::KeyEnds, sums: Tag::KeySums };
-const HEADS: BlobTags = BlobTags { bytes: Tag::Heads, ends: Tag::HeadEnds, sums: Tag::HeadSums };
-const TEXTS: BlobTags = BlobTags { bytes: Tag::Texts, ends: Tag::TextEnds, sums: Tag::TextSums };
+const KEYS: BytesColumnTags =
+    BytesColumnTags { bytes: Tag::Keys, ends: Tag::KeyEnds, checksums: Tag::KeySums };
+const HEADS: BytesColumnTags =
+    BytesColumnTags { bytes: Tag::Heads, ends: Tag::HeadEnds, checksums: Tag::HeadSums };
+const TEXTS: BytesColumnTags =
+    BytesColumnTags { bytes: Tag::Texts, ends: Tag::TextEnds, checksums: Tag::TextSums };
 
-/// A passage: start, end, start and end of its heading (or [`NO_HEADING`]), tokens, whether the
-/// title is embedded, checksum of its text and heading, and [`CONTEXT_VERSION`]. Places are in the article's
-/// text.
-type PassageRow = [u32; 8];
-
-/// The way in which [`Passage::text_in_context`] puts together what is embedded; to be raised
-/// when it changes, so that no vector of the way before is taken for one of the new.
-const CONTEXT_VERSION: u32 = 1;
-
-const NO_HEADING: u32 = u32::MAX;
-
-/// Hash of what an article says and how it was cut.
+/// Hash of an article's content and of the chunker settings.
 pub(crate) type ContentHash = [u64; 2];
 
 /// Articles, the vectors of all their passages in order, and the index over them.
 pub(crate) struct Segment {
     keys: BytesColumn,
-    /// The articles in the order of their keys.
+    /// Article numbers, sorted by key.
     key_order: Column<u32>,
     heads: BytesColumn,
     texts: BytesColumn,
     contents: Column<ContentHash>,
-    /// Row of the first passage of every article.
+    /// Row of the first passage of each article.
     first_rows: Column<u32>,
     passages: Column<PassageRow>,
     vectors: Arc<Vectors>,
     index: SegmentIndex,
     words: Words,
-    /// `None` in memory.
+    /// `None` for a segment in memory.
     file: Option<SegmentFile>,
-    /// All heads, once a filter has asked for them.
-    heads_in_memory: OnceLock<KeptHeads>,
+    /// All heads, read when a filter first needs them.
+    head_cache: OnceLock<CachedHeads>,
 }
 
 impl fmt::Debug for Segment {
@@ -90,26 +84,18 @@ impl fmt::Debug for Segment {
 }
 
 impl Segment {
-    /// The segment in a file; what is in it is read when it is needed.
+    /// Opens the segment in `map`; content is read and checked when it is first needed.
     pub(crate) fn open(map: MappedFile) -> Result<Self> {
         let path = map.path().to_owned();
-        let open = |map| {
-            let sections = Sections::open(map, Kind::Segment)?;
-            Self::of(sections)
-        };
-        open(map).map_err(|refusal: DecodeError| refusal.about(path.display()))
+        let sections = Sections::open(map, Kind::Segment);
+        let segment = sections.and_then(Self::from_sections);
+        segment.map_err(|error| error.about(path.display()))
     }
 
-    fn of(sections: Sections) -> Result<Self, DecodeError> {
+    fn from_sections(sections: Sections) -> Result<Self, DecodeError> {
         let record: Option<SegmentRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
         let record = record.ok_or(DecodeError::Corrupt("its record is not readable"))?;
-        let dim = usize::try_from(record.dim).ok().filter(|dim| *dim > 0);
-        let values = sections.array(Tag::Vectors)?;
-        let sums = sections.array(Tag::VectorSums)?;
-        let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, sums));
-        let vectors = Arc::new(vectors.ok_or(DecodeError::Corrupt("its vectors are not whole"))?);
-        let place = sections.place(Tag::Vectors)?;
-        sections.map().advise_random(place.start, place.len());
+        let vectors = Arc::new(open_vectors(&sections, record.dim)?);
         let segment = Self {
             keys: BytesColumn::open(&sections, KEYS)?,
             key_order: sections.array(Tag::KeyOrder)?,
@@ -122,24 +108,28 @@ impl Segment {
             vectors,
             words: Words::default(),
             file: Some(SegmentFile::new(sections)),
-            heads_in_memory: OnceLock::new(),
+            head_cache: OnceLock::new(),
         };
         segment.check_lengths(&record)?;
         Ok(segment)
     }
 
     fn check_lengths(&self, record: &SegmentRecord) -> Result<(), DecodeError> {
-        let (articles, passages) = (self.first_rows.len(), self.passages.len());
-        let as_recorded = articles as u64 == record.articles && passages as u64 == record.passages;
-        require(as_recorded, "it has another number of articles or passages than it says")?;
-        let alike = self.contents.len() == articles && self.key_order.len() == articles;
-        require(alike, "its columns are not of one length")?;
-        let each = self.vectors.len() == passages && self.index.len() == passages;
-        require(each, "it has another number of passages than of vectors")
+        let articles = self.first_rows.len();
+        let passages = self.passages.len();
+        let is_recorded = articles as u64 == record.articles && passages as u64 == record.passages;
+        require(is_recorded, "it has another number of articles or passages than it says")?;
+        let has_articles = self.contents.len() == articles && self.key_order.len() == articles;
+        require(has_articles, "its columns are not of one length")?;
+        let has_passages = self.vectors.len() == passages && self.index.len() == passages;
+        require(has_passages, "it has another number of passages than of vectors")
     }
 
-    /// The record and all columns, to be written with [`Kind::Segment`].
-    pub(crate) fn with_parts<T>(&self, write: impl FnOnce(&[Section]) -> Result<T>) -> Result<T> {
+    /// Calls `write` with the sections of the file: the record and all columns.
+    pub(crate) fn with_sections<T>(
+        &self,
+        write: impl FnOnce(&[Section]) -> Result<T>,
+    ) -> Result<T> {
         let record = SegmentRecord {
             articles: self.articles() as u64,
             passages: u64::from(self.len()),
@@ -147,23 +137,23 @@ impl Segment {
             index: self.index.record(),
         };
         let record = codec::encode(&record, "bytes in the record of a segment")?;
-        let sums = self.vectors.sums();
-        let mut parts: Vec<Section> = vec![(Tag::Record, &record)];
-        parts.extend(self.keys.parts(KEYS));
-        parts.push((Tag::KeyOrder, self.key_order.as_bytes()));
-        parts.extend(self.heads.parts(HEADS));
-        parts.extend(self.texts.parts(TEXTS));
-        parts.push((Tag::ContentHashes, self.contents.as_bytes()));
-        parts.push((Tag::FirstRows, self.first_rows.as_bytes()));
-        parts.push((Tag::Passages, self.passages.as_bytes()));
-        parts.push((Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
-        parts.push((Tag::VectorSums, sums.as_bytes()));
-        parts.extend(self.index.parts());
-        parts.extend(self.words_section()?);
-        write(&parts)
+        let checksums = self.vectors.sums();
+        let mut sections: Vec<Section> = vec![(Tag::Record, &record)];
+        sections.extend(self.keys.sections(KEYS));
+        sections.push((Tag::KeyOrder, self.key_order.as_bytes()));
+        sections.extend(self.heads.sections(HEADS));
+        sections.extend(self.texts.sections(TEXTS));
+        sections.push((Tag::ContentHashes, self.contents.as_bytes()));
+        sections.push((Tag::FirstRows, self.first_rows.as_bytes()));
+        sections.push((Tag::Passages, self.passages.as_bytes()));
+        sections.push((Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
+        sections.push((Tag::VectorSums, checksums.as_bytes()));
+        sections.extend(self.index.parts());
+        sections.extend(self.words_section()?);
+        write(&sections)
     }
 
-    /// The file that it is in.
+    /// The segment's file; `None` in memory.
     pub(crate) fn id(&self) -> Option<FileId> {
         self.file.as_ref().map(|file| file.sections.id())
     }
@@ -178,17 +168,17 @@ impl Segment {
         self.first_rows.len()
     }
 
-    /// Number of values in a vector.
+    /// Dimension of the vectors.
     pub(crate) fn dim(&self) -> usize {
         self.vectors.dim()
     }
 
-    /// Whether it is searched by a graph.
+    /// Whether a graph indexes the vectors.
     pub(crate) fn has_graph(&self) -> bool {
         self.index.graph().is_some()
     }
 
-    /// The shape of its graph, if there is one.
+    /// The parameters of its graph, if there is one.
     pub(crate) fn graph_params(&self) -> Option<HnswParams> {
         self.index.graph().map(HnswIndex::params)
     }
@@ -199,17 +189,18 @@ impl Segment {
         key.ok_or_else(|| self.damaged(at))
     }
 
-    /// The article of this key.
+    /// The number of the article with this key, live or not.
     pub(crate) fn find(&self, key: &str) -> Result<Option<u32>> {
         let place = self.first_key(0, |stored| stored < key)?;
         let Some(at) = self.key_order.get(place) else { return Ok(None) };
         Ok((self.key(*at)? == key).then_some(*at))
     }
 
-    /// The place in the order of keys, `from` or later, of the first key that is not `before`.
+    /// The first place in the key order, `from` or later, whose key is not `before`.
     fn first_key(&self, from: usize, before: impl Fn(&str) -> bool) -> Result<usize> {
         let order = &self.directory()?.key_order;
-        let (mut start, mut end) = (from, order.len());
+        let mut start = from;
+        let mut end = order.len();
         while start < end {
             let middle = start.midpoint(end);
             if before(self.key(order[middle])?) {
@@ -224,12 +215,12 @@ impl Segment {
     /// Article `at`.
     pub(crate) fn article(&self, at: u32) -> Result<Article> {
         let key = self.directory()?.key(at)?.to_owned();
-        let Head { title, said: language, metadata, .. } = self.head(at)?;
+        let StoredHead { title, declared: language, metadata, .. } = self.head(at)?;
         let text = self.texts.text(at as usize).ok_or_else(|| self.damaged(at))?.to_owned();
         Ok(Article { key, title, text, language, metadata })
     }
 
-    /// The hash of the content of article `at`.
+    /// The content hash of article `at`.
     pub(crate) fn content(&self, at: u32) -> Result<ContentHash> {
         Ok(self.directory()?.contents[at as usize])
     }
@@ -237,17 +228,17 @@ impl Segment {
     /// The rows of the passages of article `at`.
     pub(crate) fn rows_of(&self, at: u32) -> Result<Range<u32>> {
         let first_rows = self.first_rows()?;
-        let end = first_rows.get(at as usize + 1).copied();
-        Ok(first_rows[at as usize]..end.unwrap_or(self.len()))
+        let next_article = first_rows.get(at as usize + 1).copied();
+        Ok(first_rows[at as usize]..next_article.unwrap_or(self.len()))
     }
 
-    /// The passages of `article`, which is article `at`.
+    /// The passages of `article`, which has the number `at`, each within its text.
     pub(crate) fn passages_of(&self, at: u32, article: &Article) -> Result<Vec<Passage>> {
         let passages = self.rows_of(at)?.map(|row| self.passage(row));
-        let is_placed = |range: &Range<usize>| article.text.get(range.clone()).is_some();
+        let is_inside = |range: &Range<usize>| article.text.get(range.clone()).is_some();
         let checked = passages.map(|passage| {
-            let placed = is_placed(&passage.range) && passage.heading.iter().all(is_placed);
-            if placed { Ok(passage) } else { Err(self.damaged(at)) }
+            let fits = is_inside(&passage.range) && passage.heading.iter().all(is_inside);
+            if fits { Ok(passage) } else { Err(self.damaged(at)) }
         });
         checked.collect()
     }
@@ -264,22 +255,66 @@ impl Segment {
     }
 
     fn passage(&self, row: u32) -> Passage {
-        let [start, end, heading_start, heading_end, tokens, titled, ..] =
-            self.passages[row as usize];
-        let range = |start: u32, end: u32| start as usize..end as usize;
-        Passage {
-            range: range(start, end),
-            heading: (heading_start != NO_HEADING).then(|| range(heading_start, heading_end)),
-            titled: titled != 0,
-            tokens: tokens as usize,
-        }
+        self.passages[row as usize].passage()
+    }
+
+    /// Reads the head of article `at` and compares its checksum.
+    fn head(&self, at: u32) -> Result<StoredHead> {
+        let head = self.heads.get(at as usize).and_then(HeadRecord::decode);
+        head.ok_or_else(|| self.damaged(at))
+    }
+
+    /// The hit of `scored`, a row of this segment.
+    fn hit(&self, scored: Scored) -> Result<Hit> {
+        let Scored { row, score, similarity, bm25, .. } = scored;
+        let at = self.article_of(row);
+        let StoredHead { title, language, metadata, .. } = self.head(at)?;
+        let passage = self.passage(row);
+        let Excerpt { text, heading } = self.excerpt(row, at)?;
+        Ok(Hit {
+            score,
+            similarity,
+            bm25,
+            article: self.key(at)?.to_owned(),
+            title,
+            language,
+            range: passage.range,
+            text,
+            heading,
+            metadata,
+            explanation: None,
+            titled: passage.titled,
+        })
+    }
+
+    /// The text and heading of the passage in `row`, of article `at`, checked by their checksum.
+    fn excerpt(&self, row: u32, at: u32) -> Result<Excerpt> {
+        self.read_excerpt(row, at).ok_or_else(|| self.damaged(at))
+    }
+
+    /// `None` if the passage lies outside its article or does not match its checksum.
+    fn read_excerpt(&self, row: u32, at: u32) -> Option<Excerpt> {
+        let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
+        let stored = &self.passages[row as usize];
+        let passage = stored.passage();
+        // The passage has its own checksum, so a hit does not read its whole article.
+        let article = self.texts.get_unverified(at as usize)?;
+        let text = article.get(passage.range)?;
+        let Some(heading) = passage.heading else {
+            let is_whole = short_sum(&[text]) == stored.checksum;
+            return Some(Excerpt { text: owned(text)?, heading: None }).filter(|_| is_whole);
+        };
+        let heading = article.get(heading)?;
+        let is_whole = short_sum(&[text, heading]) == stored.checksum;
+        let excerpt = Excerpt { text: owned(text)?, heading: Some(owned(heading)?) };
+        is_whole.then_some(excerpt)
     }
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         self.searchable()?.index.search(query, params)
     }
 
-    /// That article `at` is not what was written.
+    /// The error of an article whose stored bytes do not match their checksums.
     fn damaged(&self, at: u32) -> Error {
         let article = match self.keys.text(at as usize) {
             Some(key) => format!("article `{key}`"),
@@ -293,16 +328,31 @@ impl Segment {
         Error::Corrupt { origin, check }
     }
 
-    /// Whether the text of the passage of `row` was put together as it would be now.
-    pub(crate) fn is_told_as_now(&self, row: u32) -> bool {
-        let [.., told] = self.passages[row as usize];
-        told == CONTEXT_VERSION
+    /// Whether the embedded text of `row` was put together as it would be now.
+    pub(crate) fn has_current_context(&self, row: u32) -> bool {
+        self.passages[row as usize].has_current_context()
     }
 
-    /// Tells the system that all of it is about to be read in order.
-    pub(crate) fn read_in_order(&self) {
+    /// Advises the system that the whole file is about to be read in order.
+    pub(crate) fn advise_sequential(&self) {
         if let Some(file) = &self.file {
             file.sections.map().read_in_order();
         }
     }
+}
+
+/// Text and heading of a passage.
+struct Excerpt {
+    text: String,
+    heading: Option<String>,
+}
+
+fn open_vectors(sections: &Sections, dim: u64) -> Result<Vectors, DecodeError> {
+    let values = sections.array(Tag::Vectors)?;
+    let checksums = sections.array(Tag::VectorSums)?;
+    let dim = usize::try_from(dim).ok().filter(|dim| *dim > 0);
+    let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, checksums));
+    let place = sections.place(Tag::Vectors)?;
+    sections.map().advise_random(place.start, place.len());
+    vectors.ok_or(DecodeError::Corrupt("its vectors are not whole"))
 }

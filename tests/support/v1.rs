@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use passim::{Article, Chunker, HnswParams, IndexChoice, Retriever, RetrieverBuilder};
 
-use crate::tiny::Tiny;
+use crate::hash_embedder::HashEmbedder;
 
 /// Where it is.
 pub fn folder() -> PathBuf {
@@ -33,7 +33,7 @@ pub const QUESTIONS: [&str; 4] = [
 /// The settings that the index is written and opened with.
 pub fn builder() -> RetrieverBuilder {
     let chunker = Chunker::default().max_tokens(24).overlap_sentences(1);
-    Retriever::builder().embedder(Tiny::default()).chunker(chunker).embed_threads(1)
+    Retriever::builder().embedder(HashEmbedder::default()).chunker(chunker).embed_threads(1)
 }
 
 /// Writes the index: a segment with a graph, articles of which are removed, and an exact one.

@@ -106,7 +106,7 @@ impl State {
                 self.unsynced.insert((*path).to_owned());
                 self.changes.push(Change::Created { path: (*path).to_owned() });
             }
-            (Step::SyncFile, [path]) => _ = self.unsynced.remove(*path),
+            (Step::FsyncFile, [path]) => _ = self.unsynced.remove(*path),
             (Step::Rename, [from, to]) => {
                 self.unsynced.remove(*to);
                 if self.unsynced.remove(*from) {
@@ -122,7 +122,7 @@ impl State {
                     self.changes.push(Change::Removed { path: (*path).to_owned(), bytes });
                 }
             }
-            (Step::SyncFolder, _) => self.changes.clear(),
+            (Step::FsyncFolder, _) => self.changes.clear(),
             _ => {}
         }
     }

@@ -1,4 +1,4 @@
-//! Pieces of bytes of any length, one behind the other, each with its checksum.
+//! A column of byte strings of any length, each with a checksum.
 
 use crate::format::{
     column::Column,
@@ -10,77 +10,88 @@ use crate::format::{
 #[derive(Debug)]
 pub(crate) struct BytesColumn {
     bytes: Column<u8>,
-    /// Where each of them ends.
+    /// End of each string in `bytes`.
     ends: Column<u64>,
-    sums: Column<u32>,
+    checksums: Column<u32>,
 }
 
-/// The sections that blobs are in.
+/// The sections that a [`BytesColumn`] is stored in.
 #[derive(Clone, Copy)]
-pub(crate) struct BlobTags {
+pub(crate) struct BytesColumnTags {
     pub(crate) bytes: Tag,
     pub(crate) ends: Tag,
-    pub(crate) sums: Tag,
+    pub(crate) checksums: Tag,
 }
 
-/// A [`BytesColumn`] that is being gathered.
+/// A [`BytesColumn`] under construction.
 #[derive(Debug, Default)]
-pub(crate) struct BlobsDraft {
+pub(crate) struct BytesColumnBuilder {
     bytes: Vec<u8>,
     ends: Vec<u64>,
-    sums: Vec<u32>,
+    checksums: Vec<u32>,
 }
 
-impl BlobsDraft {
-    pub(crate) fn push(&mut self, blob: &[u8]) {
-        self.bytes.extend_from_slice(blob);
+impl BytesColumnBuilder {
+    pub(crate) fn push(&mut self, string: &[u8]) {
+        self.bytes.extend_from_slice(string);
         self.ends.push(self.bytes.len() as u64);
-        self.sums.push(short_sum(&[blob]));
+        self.checksums.push(short_sum(&[string]));
     }
 
     pub(crate) fn seal(self) -> BytesColumn {
-        BytesColumn { bytes: self.bytes.into(), ends: self.ends.into(), sums: self.sums.into() }
+        BytesColumn {
+            bytes: self.bytes.into(),
+            ends: self.ends.into(),
+            checksums: self.checksums.into(),
+        }
     }
 }
 
 impl BytesColumn {
-    /// The blobs in `sections`; nothing of them is looked at.
-    pub(crate) fn open(sections: &Sections, tags: BlobTags) -> Result<Self, DecodeError> {
-        let bytes = sections.array(tags.bytes)?;
-        Ok(Self { bytes, ends: sections.array(tags.ends)?, sums: sections.array(tags.sums)? })
+    /// Opens the column without reading its content.
+    pub(crate) fn open(sections: &Sections, tags: BytesColumnTags) -> Result<Self, DecodeError> {
+        Ok(Self {
+            bytes: sections.array(tags.bytes)?,
+            ends: sections.array(tags.ends)?,
+            checksums: sections.array(tags.checksums)?,
+        })
     }
 
-    /// Refuses blobs that are not `len` or do not follow each other.
+    /// Checks that the column holds `len` strings that follow each other without gaps.
     pub(crate) fn check(&self, len: usize) -> Result<(), DecodeError> {
-        let whole = self.ends.len() == len && self.sums.len() == len;
-        require(whole, "it has another number of keys, titles or texts than of articles")?;
+        let has_len = self.ends.len() == len && self.checksums.len() == len;
+        require(has_len, "it has another number of keys, titles or texts than of articles")?;
         let end = self.ends.last().copied().unwrap_or(0);
-        let ordered = self.ends.is_sorted() && end == self.bytes.len() as u64;
-        require(ordered, "its keys, titles or texts do not follow each other")
+        let is_contiguous = self.ends.is_sorted() && end == self.bytes.len() as u64;
+        require(is_contiguous, "its keys, titles or texts do not follow each other")
     }
 
-    pub(crate) fn parts(&self, tags: BlobTags) -> [Section<'_>; 3] {
+    pub(crate) fn sections(&self, tags: BytesColumnTags) -> [Section<'_>; 3] {
         [
             (tags.bytes, self.bytes.as_bytes()),
             (tags.ends, self.ends.as_bytes()),
-            (tags.sums, self.sums.as_bytes()),
+            (tags.checksums, self.checksums.as_bytes()),
         ]
     }
 
-    /// Blob `at`; `None` if its checksum does not match.
+    /// String `at`; `None` if its checksum does not match.
     pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
-        self.get_unverified(at).filter(|blob| self.sums.get(at) == Some(&short_sum(&[blob])))
+        let string = self.get_unverified(at)?;
+        (self.checksums.get(at) == Some(&short_sum(&[string]))).then_some(string)
     }
 
-    /// Blob `at`; `None` if its checksum does not match, or it is not text.
+    /// String `at` as text; `None` if its checksum does not match or it is not UTF-8.
     pub(crate) fn text(&self, at: usize) -> Option<&str> {
         std::str::from_utf8(self.get(at)?).ok()
     }
 
-    /// Blob `at`, whatever it is.
+    /// String `at`, its checksum not compared.
     pub(crate) fn get_unverified(&self, at: usize) -> Option<&[u8]> {
-        let place = |end: &u64| usize::try_from(*end).ok();
-        let start = if at == 0 { 0 } else { place(self.ends.get(at - 1)?)? };
-        self.bytes.get(start..place(self.ends.get(at)?)?)
+        let start = if at == 0 { 0 } else { self.end(at - 1)? };
+        self.bytes.get(start..self.end(at)?)
+    }
+
+    fn end(&self, at: usize) -> Option<usize> {
+        usize::try_from(*self.ends.get(at)?).ok()
     }
 }

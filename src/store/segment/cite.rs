@@ -2,7 +2,7 @@
 
 use super::{
     Segment,
-    segment_record::{Head, HeadRecord},
+    segment_record::{HeadRecord, StoredHead},
 };
 use crate::{Hit, Passage, Result, format::sections::short_sum, search::fusion::Scored};
 
@@ -11,7 +11,7 @@ impl Segment {
     pub(super) fn hit(&self, scored: Scored) -> Result<Hit> {
         let Scored { row, score, similarity, bm25, .. } = scored;
         let at = self.article_of(row);
-        let Head { title, language, metadata, .. } = self.head(at)?;
+        let StoredHead { title, language, metadata, .. } = self.head(at)?;
         let passage = self.passage(row);
         let (text, heading) = self.cited(row, at, &passage)?;
         Ok(Hit {
@@ -57,7 +57,7 @@ impl Segment {
         read().ok_or_else(|| self.damaged(at))
     }
 
-    pub(super) fn head(&self, at: u32) -> Result<Head> {
+    pub(super) fn head(&self, at: u32) -> Result<StoredHead> {
         let head = self.heads.get(at as usize).and_then(HeadRecord::read);
         head.ok_or_else(|| self.damaged(at))
     }

@@ -1,4 +1,4 @@
-//! What filters look up: the heads of a segment, and the values of each name, sorted.
+//! The heads of a segment in memory, and their metadata values sorted by name for filters.
 
 use std::{
     collections::BTreeMap,
@@ -6,64 +6,65 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{Segment, segment_record::Head};
+use super::{Segment, segment_record::StoredHead};
 use crate::{
     ArticleHead, Language, Result, RowSet, Value,
     search::filter::{Kind, Scalar, Test},
     vector::to_row,
 };
 
-/// All heads of a segment. Columns are built when a filter asks for them; there are no others
-/// than of the names that articles have, whatever is asked for.
-pub(super) struct KeptHeads {
-    /// `None` where one is damaged.
+/// All heads of a segment. Columns exist for stored names only, so that filters on other names
+/// take no memory; each is built when a filter first needs it.
+pub(super) struct CachedHeads {
+    /// `None` for a damaged head.
     heads: Vec<Option<ArticleHead>>,
     damaged: Vec<u32>,
-    columns: BTreeMap<String, OnceLock<Column>>,
-    languages: OnceLock<Column>,
+    columns: BTreeMap<String, OnceLock<ValueColumn>>,
+    languages: OnceLock<ValueColumn>,
 }
 
-/// Articles by the values that they have of one name.
+/// Articles sorted by their values of one name.
 #[derive(Debug)]
-pub(super) struct Column {
-    /// Ascending, each once.
+pub(super) struct ValueColumn {
+    /// Distinct values in ascending order.
     values: Vec<Scalar<Box<str>>>,
-    /// Where the articles of each value end.
+    /// End of each value's articles in `articles`.
     ends: Vec<u32>,
     articles: Vec<u32>,
 }
 
 impl Segment {
-    /// All heads, which are read when this is first called, and kept.
-    pub(super) fn kept_heads(&self) -> Result<&KeptHeads> {
+    /// All heads; the first call reads them.
+    pub(super) fn cached_heads(&self) -> Result<&CachedHeads> {
         self.directory()?;
-        let read = || KeptHeads::of((0..to_row(self.articles())).map(|at| self.article_head(at)));
-        Ok(self.heads_in_memory.get_or_init(read))
+        let read =
+            || CachedHeads::new((0..to_row(self.articles())).map(|at| self.article_head(at)));
+        Ok(self.head_cache.get_or_init(read))
     }
 
-    /// All heads, if those of all `articles` are whole.
-    pub(super) fn whole_heads(&self, articles: &RowSet) -> Result<&KeptHeads> {
-        let kept = self.kept_heads()?;
-        match kept.damaged.iter().find(|at| articles.contains(**at)) {
+    /// All heads, unless that of one of `articles` is damaged.
+    pub(super) fn undamaged_heads(&self, articles: &RowSet) -> Result<&CachedHeads> {
+        let cached = self.cached_heads()?;
+        match cached.damaged.iter().find(|at| articles.contains(**at)) {
             Some(at) => Err(self.damaged(*at)),
-            None => Ok(kept),
+            None => Ok(cached),
         }
     }
 
     /// The head of article `at`.
-    pub(super) fn kept_head(&self, at: u32) -> Result<&ArticleHead> {
-        let head = self.kept_heads()?.heads[at as usize].as_ref();
+    pub(super) fn cached_head(&self, at: u32) -> Result<&ArticleHead> {
+        let head = self.cached_heads()?.heads[at as usize].as_ref();
         head.ok_or_else(|| self.damaged(at))
     }
 
     fn article_head(&self, at: u32) -> Result<ArticleHead> {
-        let Head { title, language, metadata, .. } = self.head(at)?;
+        let StoredHead { title, language, metadata, .. } = self.head(at)?;
         Ok(ArticleHead { key: self.key(at)?.to_owned(), title, language, metadata })
     }
 }
 
-impl KeptHeads {
-    fn of(heads: impl Iterator<Item = Result<ArticleHead>>) -> Self {
+impl CachedHeads {
+    fn new(heads: impl Iterator<Item = Result<ArticleHead>>) -> Self {
         let heads: Vec<Option<ArticleHead>> = heads.map(Result::ok).collect();
         let damaged = (0..).zip(&heads).filter_map(|(at, head)| head.is_none().then_some(at));
         let mut columns = BTreeMap::new();
@@ -75,29 +76,38 @@ impl KeptHeads {
         Self { damaged: damaged.collect(), heads, columns, languages: OnceLock::new() }
     }
 
-    /// The values of this name, if any article has one.
-    pub(super) fn column(&self, name: &str) -> Option<&Column> {
+    /// The values of `name`; `None` if no article has one.
+    pub(super) fn column(&self, name: &str) -> Option<&ValueColumn> {
         let column = self.columns.get(name)?;
-        Some(column.get_or_init(|| self.sorted(|head| head.metadata.get(name).map(Scalar::from))))
+        Some(
+            column.get_or_init(|| self.sorted_by(|head| head.metadata.get(name).map(Scalar::from))),
+        )
     }
 
-    /// The articles whose words are of `language`.
+    /// The articles in `language`.
     pub(super) fn of_language(&self, language: Language) -> &[u32] {
         let code = |language: Language| Scalar::Text(language.code());
-        let languages = self.languages.get_or_init(|| self.sorted(|head| head.language.map(code)));
+        let languages =
+            self.languages.get_or_init(|| self.sorted_by(|head| head.language.map(code)));
         languages.equal_to(code(language))
     }
 
-    fn sorted<'h>(&'h self, value: impl Fn(&'h ArticleHead) -> Option<Scalar<&'h str>>) -> Column {
+    fn sorted_by<'h>(
+        &'h self,
+        value: impl Fn(&'h ArticleHead) -> Option<Scalar<&'h str>>,
+    ) -> ValueColumn {
         let heads = (0..).zip(&self.heads);
-        Column::of(heads.filter_map(|(at, head)| Some((value(head.as_ref()?)?, at))).collect())
+        ValueColumn::new(
+            heads.filter_map(|(at, head)| Some((value(head.as_ref()?)?, at))).collect(),
+        )
     }
 }
 
-impl Column {
-    fn of(mut entries: Vec<(Scalar<&str>, u32)>) -> Self {
+impl ValueColumn {
+    fn new(mut entries: Vec<(Scalar<&str>, u32)>) -> Self {
         entries.sort_unstable();
-        let (mut values, mut ends) = (Vec::new(), Vec::new());
+        let mut values = Vec::new();
+        let mut ends = Vec::new();
         let articles: Vec<u32> = entries.iter().map(|(_, at)| *at).collect();
         let mut end = 0;
         for equal in entries.chunk_by(|a, b| a.0 == b.0) {
@@ -108,7 +118,7 @@ impl Column {
         Self { values, ends, articles }
     }
 
-    /// Adds the articles to `found` whose values meet `test`.
+    /// Adds to `found` the articles whose values pass `test`.
     pub(super) fn find(&self, test: &Test, found: &mut RowSet) {
         match test {
             Test::Exists => found.insert_all(&self.articles),
@@ -120,14 +130,14 @@ impl Column {
         }
     }
 
-    /// Whether one of `articles` has a value of this kind.
+    /// Whether one of `articles` has a value of `kind`.
     pub(super) fn holds(&self, kind: Kind, articles: &RowSet) -> bool {
         let start = self.values.partition_point(|value| value.kind() < kind);
         let end = self.values.partition_point(|value| value.kind() <= kind);
         self.with(start..end).iter().any(|at| articles.contains(*at))
     }
 
-    /// The articles whose values are those numbered `values`.
+    /// The articles of the values numbered `values`.
     fn with(&self, values: Range<usize>) -> &[u32] {
         let begin = |value: usize| if value == 0 { 0 } else { self.ends[value - 1] as usize };
         &self.articles[begin(values.start)..begin(values.end)]
@@ -146,12 +156,13 @@ impl Column {
         start..start + count
     }
 
-    /// The values between two bounds that compare; without a bound, as far as they compare with
-    /// the other one.
+    /// The values between `from` and `to`, which compare with each other. An open end reaches as
+    /// far as values compare with the other bound.
     fn between(&self, from: &Bound<Value>, to: &Bound<Value>) -> Range<usize> {
         use Bound::{Excluded, Included, Unbounded};
 
-        let (from, to) = (from.as_ref().map(Scalar::from), to.as_ref().map(Scalar::from));
+        let from = from.as_ref().map(Scalar::from);
+        let to = to.as_ref().map(Scalar::from);
         let start = match (from, to) {
             (Included(from), _) => self.first(|value| value < from),
             (Excluded(from), _) => self.first(|value| value <= from),

@@ -1,7 +1,7 @@
-//! Which rows of a segment a filter lets through.
+//! Resolves a filter to the rows of a segment.
 //!
-//! Conditions on articles are looked up and put together as sets of articles. Closures are left,
-//! and are asked of the passages that those sets do not decide on.
+//! Conditions on articles become sets of articles, by lookup. Closures run only on passages that
+//! these sets do not decide.
 
 use super::{LiveSegment, Segment};
 use crate::{
@@ -10,99 +10,108 @@ use crate::{
     vector::to_row,
 };
 
-/// What a filter lets through, of the articles that it was resolved among.
+/// A filter resolved among a set of articles.
 enum Resolved<'f> {
     Articles(RowSet),
-    By(&'f Closure),
+    Custom(&'f Closure),
     Not(Box<Resolved<'f>>),
-    /// Passages of these articles that meet all of the rest.
+    /// Passages of these articles that pass all of the rest.
     All(RowSet, Vec<Resolved<'f>>),
-    /// Passages of these articles, and those that meet any of the rest.
+    /// Passages of these articles, and passages that pass any of the rest.
     Any(RowSet, Vec<Resolved<'f>>),
 }
 
 impl LiveSegment {
     /// The live rows that `filter` allows.
     pub(super) fn filtered(&self, filter: &Filter) -> Result<RowSet> {
-        let (segment, live) = (&**self.segment(), self.live_articles());
-        match segment.resolved(filter.expression(), live)? {
+        let segment = self.segment();
+        let live = self.live_articles();
+        match segment.resolve(filter.expression(), live)? {
             Resolved::Articles(articles) => segment.rows_of_all(&articles),
             Resolved::All(articles, rest) => {
-                segment.asked(&articles, &Resolved::All(articles.clone(), rest))
+                segment.rows_that_pass(&articles, &Resolved::All(articles.clone(), rest))
             }
-            resolved => segment.asked(live, &resolved),
+            resolved => segment.rows_that_pass(live, &resolved),
         }
     }
 
     /// Whether a live article has a value of this name and kind.
     pub(crate) fn holds(&self, name: &str, kind: Kind) -> Result<bool> {
-        let column = self.segment().kept_heads()?.column(name);
+        let column = self.segment().cached_heads()?.column(name);
         Ok(column.is_some_and(|column| column.holds(kind, self.live_articles())))
     }
 
-    /// Makes sure that what is stored of all live articles could be read.
+    /// Checks that the heads of all live articles can be read.
     pub(crate) fn check_heads(&self) -> Result<()> {
-        self.segment().whole_heads(self.live_articles()).map(drop)
+        self.segment().undamaged_heads(self.live_articles()).map(drop)
     }
 }
 
 impl Segment {
-    /// `expression` among the articles `within`.
-    fn resolved<'f>(&self, expression: &'f Expression, within: &RowSet) -> Result<Resolved<'f>> {
+    /// Resolves `expression` among the articles `within`.
+    fn resolve<'f>(&self, expression: &'f Expression, within: &RowSet) -> Result<Resolved<'f>> {
         Ok(match expression {
-            Expression::By(closure) => Resolved::By(&**closure),
-            Expression::Not(part) => match self.resolved(part, within)? {
-                Resolved::Articles(articles) => Resolved::Articles(less(within, &articles)),
+            Expression::By(closure) => Resolved::Custom(&**closure),
+            Expression::Not(part) => match self.resolve(part, within)? {
+                Resolved::Articles(articles) => Resolved::Articles(difference(within, &articles)),
                 other => Resolved::Not(Box::new(other)),
             },
-            Expression::All(parts) => self.resolved_all(parts, within)?,
-            Expression::Any(parts) => self.resolved_any(parts, within)?,
-            condition => Resolved::Articles(self.articles_that_meet(condition, within)?),
+            Expression::All(parts) => self.resolve_all(parts, within)?,
+            Expression::Any(parts) => self.resolve_any(parts, within)?,
+            condition => Resolved::Articles(self.articles_that_pass(condition, within)?),
         })
     }
 
-    fn resolved_all<'f>(&self, parts: &'f [Expression], within: &RowSet) -> Result<Resolved<'f>> {
-        let (mut left, mut rest) = (within.clone(), Vec::new());
+    fn resolve_all<'f>(&self, parts: &'f [Expression], within: &RowSet) -> Result<Resolved<'f>> {
+        let mut left = within.clone();
+        let mut rest = Vec::new();
         for part in keys_first(parts) {
-            match self.resolved(part, &left)? {
+            match self.resolve(part, &left)? {
                 Resolved::Articles(articles) => left = articles,
                 other => rest.push(other),
             }
         }
-        let decided = rest.is_empty() || left.is_empty();
-        Ok(if decided { Resolved::Articles(left) } else { Resolved::All(left, rest) })
+        let is_decided = rest.is_empty() || left.is_empty();
+        Ok(if is_decided { Resolved::Articles(left) } else { Resolved::All(left, rest) })
     }
 
-    fn resolved_any<'f>(&self, parts: &'f [Expression], within: &RowSet) -> Result<Resolved<'f>> {
-        let (mut found, mut rest) = (RowSet::none(to_row(self.articles())), Vec::new());
+    fn resolve_any<'f>(&self, parts: &'f [Expression], within: &RowSet) -> Result<Resolved<'f>> {
+        let mut found = RowSet::none(to_row(self.articles()));
+        let mut rest = Vec::new();
         for part in keys_first(parts) {
-            match self.resolved(part, &less(within, &found))? {
+            match self.resolve(part, &difference(within, &found))? {
                 Resolved::Articles(articles) => found.union_with(&articles),
                 other => rest.push(other),
             }
         }
-        let decided = rest.is_empty() || found.len() == within.len();
-        Ok(if decided { Resolved::Articles(found) } else { Resolved::Any(found, rest) })
+        let is_decided = rest.is_empty() || found.len() == within.len();
+        Ok(if is_decided { Resolved::Articles(found) } else { Resolved::Any(found, rest) })
     }
 
-    /// The articles of `within` that meet `condition`, which is one on articles.
-    fn articles_that_meet(&self, condition: &Expression, within: &RowSet) -> Result<RowSet> {
+    /// The articles of `within` that pass `condition`.
+    ///
+    /// # Panics
+    ///
+    /// If `condition` is a closure or combines others, which [`resolve`](Self::resolve) handles.
+    fn articles_that_pass(&self, condition: &Expression, within: &RowSet) -> Result<RowSet> {
         let mut found = RowSet::none(to_row(self.articles()));
         if within.is_empty() {
             return Ok(found);
         }
         match condition {
             Expression::Metadata { name, test } => {
-                if let Some(column) = self.whole_heads(within)?.column(name) {
+                if let Some(column) = self.undamaged_heads(within)?.column(name) {
                     column.find(test, &mut found);
                 }
             }
             Expression::Language(language) => {
-                found.insert_all(self.whole_heads(within)?.of_language(*language));
+                found.insert_all(self.undamaged_heads(within)?.of_language(*language));
             }
             Expression::Key(key) => found.insert_all(&self.find(key)?),
             Expression::KeyPrefix(prefix) => found.insert_all(self.starting_with(prefix)?),
-            Expression::By(_) | Expression::Not(_) | Expression::All(_) | Expression::Any(_) => {}
+            Expression::By(_) | Expression::Not(_) | Expression::All(_) | Expression::Any(_) => {
+                unreachable!("closures and combinations are resolved before")
+            }
         }
         found.intersect_with(within);
         Ok(found)
@@ -118,24 +127,25 @@ impl Segment {
     /// All rows of `articles`.
     fn rows_of_all(&self, articles: &RowSet) -> Result<RowSet> {
         let first_rows = self.first_rows()?;
+        // Behind the last article all rows end.
         let first_row = |at: u32| first_rows.get(at as usize).copied().unwrap_or(self.len());
         let mut rows = RowSet::none(self.len());
         let mut run = 0..0;
         for at in articles.iter() {
-            let of_one = first_row(at)..first_row(at + 1);
-            if run.end == of_one.start {
-                run.end = of_one.end;
+            let own = first_row(at)..first_row(at + 1);
+            if run.end == own.start {
+                run.end = own.end;
             } else {
                 rows.insert_range(run);
-                run = of_one;
+                run = own;
             }
         }
         rows.insert_range(run);
         Ok(rows)
     }
 
-    /// The rows of `articles` that are let through.
-    fn asked(&self, articles: &RowSet, resolved: &Resolved) -> Result<RowSet> {
+    /// The rows of `articles` that pass `resolved`.
+    fn rows_that_pass(&self, articles: &RowSet, resolved: &Resolved) -> Result<RowSet> {
         let mut rows = RowSet::none(self.len());
         for at in articles.iter() {
             for row in self.rows_of(at)? {
@@ -147,11 +157,11 @@ impl Segment {
         Ok(rows)
     }
 
-    /// Whether `row`, of article `at`, is let through.
+    /// Whether `row`, of article `at`, passes `resolved`.
     fn allows(&self, resolved: &Resolved, at: u32, row: u32) -> Result<bool> {
         Ok(match resolved {
             Resolved::Articles(articles) => articles.contains(at),
-            Resolved::By(closure) => closure(self.kept_head(at)?, &self.passage(row)),
+            Resolved::Custom(closure) => closure(self.cached_head(at)?, &self.passage(row)),
             Resolved::Not(part) => !self.allows(part, at, row)?,
             Resolved::All(articles, rest) => {
                 articles.contains(at) && !self.any_is(false, rest, at, row)?
@@ -162,7 +172,7 @@ impl Segment {
         })
     }
 
-    /// Whether any of `parts` says `wanted` of `row`.
+    /// Whether [`allows`](Self::allows) is `wanted` for any of `parts`.
     fn any_is(&self, wanted: bool, parts: &[Resolved], at: u32, row: u32) -> Result<bool> {
         for part in parts {
             if self.allows(part, at, row)? == wanted {
@@ -173,15 +183,16 @@ impl Segment {
     }
 }
 
-/// `parts`, first those that need no heads: damaged ones of other articles then do not matter.
+/// `parts`, those first that need no heads. They narrow the articles whose heads must be
+/// undamaged.
 fn keys_first(parts: &[Expression]) -> Vec<&Expression> {
     let mut parts: Vec<&Expression> = parts.iter().collect();
     parts.sort_by_key(|part| part.needs_heads());
     parts
 }
 
-/// What of `all` is not in `others`.
-fn less(all: &RowSet, others: &RowSet) -> RowSet {
+/// The articles of `all` that are not in `others`.
+fn difference(all: &RowSet, others: &RowSet) -> RowSet {
     let mut left = all.clone();
     left.difference_with(others);
     left

@@ -1,4 +1,4 @@
-//! Whether the file of a segment is whole: each part of it is looked at once, when it is needed.
+//! Integrity of segment files: every section is checked once, before its first use.
 
 use std::{path, sync::OnceLock};
 
@@ -12,8 +12,8 @@ use crate::{
     vector::{to_row, vectors::is_unit},
 };
 
-/// Sections that are read whole before the first article is: all but those whose pieces have
-/// checksums of their own.
+/// Sections that are checked as a whole before the first article is read. The others store a
+/// checksum for each element.
 const DIRECTORY: [Tag; 9] = [
     Tag::KeyEnds,
     Tag::KeySums,
@@ -26,7 +26,7 @@ const DIRECTORY: [Tag; 9] = [
     Tag::Passages,
 ];
 
-/// The file of a segment, and which parts of it were found to be whole.
+/// The file of a segment with the outcomes of its checks.
 pub(super) struct SegmentFile {
     pub(super) sections: Sections,
     first_rows: OnceLock<Result<(), DecodeError>>,
@@ -36,53 +36,58 @@ pub(super) struct SegmentFile {
 
 impl SegmentFile {
     pub(super) fn new(sections: Sections) -> Self {
-        let [first_rows, directory, index] = std::array::from_fn(|_| OnceLock::new());
-        Self { sections, first_rows, directory, index }
+        Self {
+            sections,
+            first_rows: OnceLock::new(),
+            directory: OnceLock::new(),
+            index: OnceLock::new(),
+        }
     }
 
-    /// What `check` says, which is asked once.
-    fn passed(
+    /// The outcome of `check`, which runs once and is kept in `outcome`.
+    fn check_once(
         &self,
-        gate: &OnceLock<Result<(), DecodeError>>,
+        outcome: &OnceLock<Result<(), DecodeError>>,
         check: impl FnOnce() -> Result<(), DecodeError>,
     ) -> Result<()> {
-        gate.get_or_init(check).map_err(|refusal| refusal.about(self.path()))
+        outcome.get_or_init(check).map_err(|refusal| refusal.about(self.path()))
     }
 
-    /// Its path, to be shown.
+    /// Its path, for error messages.
     pub(super) fn path(&self) -> path::Display<'_> {
         self.sections.map().path().display()
     }
 }
 
 impl Segment {
-    /// Makes sure, once, that what is read of a file before its articles is whole.
+    /// Checks, once, the sections that reading an article relies on.
     pub(super) fn directory(&self) -> Result<&Self> {
         let Some(file) = &self.file else { return Ok(self) };
         let check = || {
             file.sections.check(&DIRECTORY)?;
             self.check_directory()
         };
-        file.passed(&file.directory, check)?;
+        file.check_once(&file.directory, check)?;
         self.first_rows().map(|_| self)
     }
 
-    /// The row of the first passage of every article, once it is sure that they are whole. They
-    /// are all that removing an article needs.
+    /// The row of the first passage of each article, checked once. Removing an article reads
+    /// nothing else.
     pub(super) fn first_rows(&self) -> Result<&[u32]> {
         let Some(file) = &self.file else { return Ok(&self.first_rows) };
         let check = || {
             file.sections.check(&[Tag::FirstRows])?;
             self.check_first_rows()
         };
-        file.passed(&file.first_rows, check).map(|()| &*self.first_rows)
+        file.check_once(&file.first_rows, check).map(|()| &*self.first_rows)
     }
 
     fn check_first_rows(&self) -> Result<(), DecodeError> {
-        let begins = self.first_rows.first().map_or(self.passages.is_empty(), |first| *first == 0);
-        let ends = self.first_rows.last().is_none_or(|last| *last <= self.len());
-        let places = begins && ends && self.first_rows.is_sorted();
-        require(places, "its passages do not belong to its articles")
+        let starts_at_zero =
+            self.first_rows.first().map_or(self.passages.is_empty(), |first| *first == 0);
+        let ends_inside = self.first_rows.last().is_none_or(|last| *last <= self.len());
+        let is_partition = starts_at_zero && ends_inside && self.first_rows.is_sorted();
+        require(is_partition, "its passages do not belong to its articles")
     }
 
     fn check_directory(&self) -> Result<(), DecodeError> {
@@ -90,22 +95,22 @@ impl Segment {
         self.keys.check(articles)?;
         self.heads.check(articles)?;
         self.texts.check(articles)?;
-        let numbers = self.key_order.iter().all(|at| (*at as usize) < articles);
-        require(numbers, "its order of keys names articles that it does not have")
+        let exist = self.key_order.iter().all(|at| (*at as usize) < articles);
+        require(exist, "its order of keys names articles that it does not have")
     }
 
-    /// Makes sure, once, that what is searched is whole.
+    /// Checks, once, the vector index and the directory.
     pub(super) fn searchable(&self) -> Result<&Self> {
         let Some(file) = &self.file else { return Ok(self) };
-        file.passed(&file.index, || self.index.check(&file.sections))?;
+        file.check_once(&file.index, || self.index.check(&file.sections))?;
         self.directory()
     }
 
-    /// Reads everything, and searches a graph for all its vectors.
+    /// Checks every byte, and searches the graph, if there is one, for each of its vectors.
     pub(crate) fn verify(&self) -> Result<Option<GraphReport>> {
         if let Some(file) = &self.file {
-            let whole = file.sections.check_all();
-            whole.map_err(|refusal| refusal.about(file.path()))?;
+            let checked = file.sections.check_all();
+            checked.map_err(|refusal| refusal.about(file.path()))?;
         }
         self.searchable()?;
         let mut last: Option<&str> = None;
@@ -118,22 +123,23 @@ impl Segment {
         }
         for at in 0..to_row(self.articles()) {
             let article = self.article(at)?;
-            for (row, passage) in self.rows_of(at)?.zip(self.passages_of(at, &article)?) {
-                self.cited(row, at, &passage)?;
-                self.check_vector(row)?;
+            self.passages_of(at, &article)?;
+            for row in self.rows_of(at)? {
+                self.excerpt(row, at)?;
+                self.verify_vector(row)?;
             }
         }
         self.verify_words()?;
         Ok(self.index.graph().map(HnswIndex::verify))
     }
 
-    fn check_vector(&self, row: u32) -> Result<()> {
-        let unit = is_unit(self.vectors.checked_row(row as usize)?);
-        require(unit, "it has a vector that is not of length 1")
+    fn verify_vector(&self, row: u32) -> Result<()> {
+        let is_normalized = is_unit(self.vectors.checked_row(row as usize)?);
+        require(is_normalized, "it has a vector that is not of length 1")
             .map_err(|refusal| refusal.about(self.origin()))
     }
 
-    /// What errors name.
+    /// The origin that error messages name.
     pub(super) fn origin(&self) -> String {
         self.file.as_ref().map_or_else(|| "the corpus".to_owned(), |file| file.path().to_string())
     }

@@ -1,4 +1,4 @@
-//! A segment with what is still alive of it.
+//! A segment with the set of its live articles.
 
 use std::{
     borrow::Cow,
@@ -6,24 +6,24 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{Draft, Segment};
+use super::{Segment, SegmentBuilder};
 use crate::{
     Calibration, Cancel, Filter, Hit, Neighbors, Result, RowSet, SearchParams, Vectors,
     format::sections::FileId, lexical::Live, search::fusion::Scored, vector::to_row,
 };
 
-/// A segment, less the articles that were removed from it.
+/// A segment without the articles removed from it.
 #[derive(Clone)]
 pub(crate) struct LiveSegment {
     segment: Arc<Segment>,
     articles: Arc<RowSet>,
     passages: Arc<RowSet>,
-    /// Of the graph, if there is one. Beside the segment, not in it: searchers that share
-    /// the segment keep the calibration that they began with.
+    /// Calibration of the graph, if there is one. It is kept beside the shared segment, so that a
+    /// searcher keeps the calibration of its generation.
     calibration: Option<Arc<Calibration>>,
-    /// The file that names the articles removed, if it names all of them.
+    /// The file that lists the removed articles, if it lists all of them.
     removals: Option<FileId>,
-    /// The rows that were removed, once they were asked for.
+    /// The removed rows, computed when first needed.
     removed: OnceLock<Removed>,
 }
 
@@ -32,13 +32,13 @@ pub(crate) struct LiveSegment {
 struct Removed {
     /// In ascending order.
     rows: Vec<u32>,
-    /// Number of words in the passages that are left.
+    /// Number of terms in the live passages.
     live_terms: u64,
 }
 
-/// The segment and number of the live article of this key.
+/// The index of the segment and the number of the live article with this key.
 pub(crate) fn place_of(segments: &[LiveSegment], key: &str) -> Result<Option<(usize, u32)>> {
-    // New articles are looked for more often than old ones.
+    // Recent articles are looked up more often than old ones.
     for (segment, live) in segments.iter().enumerate().rev() {
         if let Some(at) = live.find(key)? {
             return Ok(Some((segment, at)));
@@ -58,7 +58,7 @@ impl fmt::Debug for LiveSegment {
 }
 
 impl LiveSegment {
-    /// All of `segment`.
+    /// `segment` with all of its articles live.
     pub(crate) fn all(segment: Arc<Segment>) -> Self {
         Self {
             articles: Arc::new(RowSet::all(to_row(segment.articles()))),
@@ -70,12 +70,12 @@ impl LiveSegment {
         }
     }
 
-    /// The segment as it was sealed.
+    /// The segment with all of its articles.
     pub(crate) fn segment(&self) -> &Arc<Segment> {
         &self.segment
     }
 
-    /// The same articles, now in `segment`, which holds the same.
+    /// The same live articles in `segment`, a copy of the present segment.
     pub(crate) fn moved_to(&self, segment: Arc<Segment>) -> Self {
         Self { segment, ..self.clone() }
     }
@@ -101,12 +101,12 @@ impl LiveSegment {
         all.filter(|at| !self.articles.contains(*at)).collect()
     }
 
-    /// The file that names all of them.
+    /// The file that lists all removed articles.
     pub(crate) fn removals_file(&self) -> Option<FileId> {
         self.removals
     }
 
-    /// Notes that `file` names all of them.
+    /// Records that `file` lists all removed articles.
     pub(crate) fn set_removals_file(&mut self, file: FileId) {
         self.removals = Some(file);
     }
@@ -116,17 +116,17 @@ impl LiveSegment {
         &self.articles
     }
 
-    /// The live articles by their numbers.
+    /// The numbers of the live articles.
     pub(crate) fn live(&self) -> impl Iterator<Item = u32> {
         self.articles.iter()
     }
 
-    /// The keys of the live articles, in order.
+    /// The keys of the live articles, in the order of their numbers.
     pub(crate) fn keys(&self) -> impl Iterator<Item = Result<&str>> {
         self.articles.iter().map(|at| self.segment.key(at))
     }
 
-    /// The number of the live article of this key.
+    /// The number of the live article with this key.
     pub(crate) fn find(&self, key: &str) -> Result<Option<u32>> {
         Ok(self.segment.find(key)?.filter(|at| self.articles.contains(*at)))
     }
@@ -142,10 +142,10 @@ impl LiveSegment {
         Ok(())
     }
 
-    /// Copies the live articles into `draft`, and returns the rows of their passages.
-    pub(crate) fn copy_into(&self, draft: &mut Draft) -> Result<Vec<u32>> {
-        self.segment.read_in_order();
-        self.articles.iter().try_for_each(|at| draft.copy(&self.segment, at))?;
+    /// Copies the live articles into `builder`, and returns the rows of their passages.
+    pub(crate) fn copy_into(&self, builder: &mut SegmentBuilder) -> Result<Vec<u32>> {
+        self.segment.advise_sequential();
+        self.articles.iter().try_for_each(|at| builder.copy(&self.segment, at))?;
         Ok(self.passages.iter().collect())
     }
 
@@ -160,14 +160,14 @@ impl LiveSegment {
         self.segment.search(query, &SearchParams { allowed, calibration, ..*params })
     }
 
-    /// The lexical index, and what is alive of it.
+    /// The lexical index with its removed rows.
     pub(crate) fn live_lexical(&self) -> Result<Live<'_>> {
         let index = self.lexical()?;
         let Removed { rows, live_terms } = self.removed.get_or_init(|| {
             let all = 0..self.segment.len();
-            let is_live = self.live_rows();
-            let rows: Vec<u32> =
-                all.filter(|row| is_live.is_some_and(|live| !live.contains(*row))).collect();
+            let live_rows = self.live_rows();
+            let removed = all.filter(|row| live_rows.is_some_and(|live| !live.contains(*row)));
+            let rows: Vec<u32> = removed.collect();
             Removed { live_terms: index.terms_without(&rows), rows }
         });
         Ok(Live { index, removed: rows, terms: *live_terms })
@@ -187,30 +187,34 @@ impl LiveSegment {
         (!all_live).then_some(&*self.passages)
     }
 
-    /// What was measured of the graph, if there is one and it was.
+    /// The calibration of the graph, if it was calibrated.
     pub(crate) fn calibration(&self) -> Option<&Calibration> {
         self.calibration.as_deref()
     }
 
-    /// Takes over what was measured of the graph.
+    /// Replaces the calibration of the graph.
     pub(crate) fn set_calibration(&mut self, calibration: Option<Calibration>) {
         self.calibration = calibration.map(Arc::new);
     }
 
-    /// Measures how many of the live rows closest to `queries` the graph finds, if there is
-    /// one, for up to `k` neighbors.
+    /// Calibrates the graph, if there is one, by its recall of up to `k` live neighbors of
+    /// `queries`.
     pub(crate) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
         let segment = self.segment.searchable()?;
         if let Some(graph) = segment.index.graph() {
-            let (allowed, cancel) = (self.live_rows(), Some(cancel));
-            let params = SearchParams { k, allowed, cancel, ..SearchParams::default() };
+            let params = SearchParams {
+                k,
+                allowed: self.live_rows(),
+                cancel: Some(cancel),
+                ..SearchParams::default()
+            };
             let measured = Calibration::measure(graph, queries, &params)?;
             self.calibration = Some(Arc::new(measured));
         }
         Ok(())
     }
 
-    /// The vector of `row`, after its checksum was compared.
+    /// The vector of `row`, checked by its checksum.
     pub(crate) fn vector(&self, row: u32) -> Result<&[f32]> {
         self.segment.vectors().checked_row(row as usize)
     }
@@ -220,7 +224,7 @@ impl LiveSegment {
         self.segment.article_of(row)
     }
 
-    /// The hit that `scored` of this segment stands for.
+    /// The hit of `scored`, a row of this segment.
     pub(crate) fn hit(&self, scored: Scored) -> Result<Hit> {
         self.segment.hit(scored)
     }

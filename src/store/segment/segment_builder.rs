@@ -1,16 +1,16 @@
-//! A segment that is being put together, from new articles and from those of other segments.
+//! Builds a segment from new articles and from articles of other segments.
 
 use std::sync::{Arc, OnceLock};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    CONTEXT_VERSION, ContentHash, NO_HEADING, PassageRow, Segment, Words, bytes_column::BlobsDraft,
+    ContentHash, Segment, Words, bytes_column::BytesColumnBuilder, passage_row::PassageRow,
     segment_record::HeadRecord,
 };
 use crate::{
-    Article, Chunker, Error, IndexChoice, Language, Passage, Result, Vectors,
-    format::sections::short_sum, vector::to_row, work::WorkMonitor,
+    Article, Chunker, Error, IndexChoice, Language, Passage, Result, Vectors, vector::to_row,
+    work::WorkMonitor,
 };
 
 /// An article with its passages, in order.
@@ -18,34 +18,34 @@ use crate::{
 pub(crate) struct Chunked {
     pub(crate) article: Article,
     pub(crate) passages: Vec<Passage>,
-    pub(crate) told: ArticleDigest,
+    pub(crate) digest: ArticleDigest,
 }
 
-/// What an article says beside its text, and the hash of all that it says.
+/// The encoded head of an article and its content hash.
 #[derive(Clone, Debug)]
 pub(crate) struct ArticleDigest {
     head: Vec<u8>,
     pub(crate) content: ContentHash,
-    /// As it says itself, or as was found out.
+    /// Declared by the article, else detected.
     pub(crate) language: Option<Language>,
 }
 
-/// The columns of a segment to come.
+/// The columns of a segment under construction.
 #[derive(Debug, Default)]
-pub(crate) struct Draft {
-    keys: BlobsDraft,
-    heads: BlobsDraft,
-    texts: BlobsDraft,
+pub(crate) struct SegmentBuilder {
+    keys: BytesColumnBuilder,
+    heads: BytesColumnBuilder,
+    texts: BytesColumnBuilder,
     contents: Vec<ContentHash>,
     first_rows: Vec<u32>,
     passages: Vec<PassageRow>,
 }
 
 impl ArticleDigest {
-    /// By `article`, with how `chunker` cuts it in the hash.
-    pub(crate) fn by(article: &Article, chunker: &Chunker) -> Result<Self> {
-        // What was found out is no part of what it says.
-        let head = HeadRecord::bytes_of(article, None)?;
+    /// The digest of `article`; the hash covers its content and the settings of `chunker`.
+    pub(crate) fn of(article: &Article, chunker: &Chunker) -> Result<Self> {
+        // The hash excludes a detected language, so that detecting it again is never a change.
+        let head = HeadRecord::encode(article, None)?;
         let mut hasher = Xxh3Default::new();
         hasher.update(&chunker.fingerprint());
         hasher.update(&(head.len() as u64).to_le_bytes());
@@ -55,11 +55,11 @@ impl ArticleDigest {
         Ok(Self { head, content, language: article.language })
     }
 
-    /// With the language of `article`, which these are of, found out if it does not say it.
-    pub(crate) fn in_its_language(mut self, article: &Article) -> Result<Self> {
+    /// Detects the language of `article`, whose digest this is, unless the article declares one.
+    pub(crate) fn with_detected_language(mut self, article: &Article) -> Result<Self> {
         if self.language.is_none() {
             self.language = detect_language(article);
-            self.head = HeadRecord::bytes_of(article, self.language)?;
+            self.head = HeadRecord::encode(article, self.language)?;
         }
         Ok(self)
     }
@@ -69,25 +69,25 @@ pub(super) fn detect_language(article: &Article) -> Option<Language> {
     crate::lexical::detect(&article.text)
 }
 
-impl Draft {
-    /// Whether nothing was put in.
+impl SegmentBuilder {
+    /// Whether no article was added.
     pub(crate) fn is_empty(&self) -> bool {
         self.first_rows.is_empty()
     }
 
-    /// Puts in a new article.
-    pub(crate) fn push(&mut self, one: &Chunked) -> Result<()> {
-        let Chunked { article, passages, told } = one;
-        self.begin(&article.key, told.content);
-        self.heads.push(&told.head);
+    /// Adds a new article.
+    pub(crate) fn push(&mut self, chunked: &Chunked) -> Result<()> {
+        let Chunked { article, passages, digest } = chunked;
+        self.begin(&article.key, digest.content);
+        self.heads.push(&digest.head);
         self.texts.push(article.text.as_bytes());
         for passage in passages {
-            self.passages.push(row(article, passage)?);
+            self.passages.push(PassageRow::new(article, passage)?);
         }
         Ok(())
     }
 
-    /// Puts in article `at` of `segment`, each piece checked as it is copied.
+    /// Adds article `at` of `segment`; every string is checked as it is copied.
     pub(crate) fn copy(&mut self, segment: &Segment, at: u32) -> Result<()> {
         self.begin(segment.key(at)?, segment.content(at)?);
         let damaged = || segment.damaged(at);
@@ -104,8 +104,11 @@ impl Draft {
         self.first_rows.push(to_row(self.passages.len()));
     }
 
-    /// Seals what was put in; row `i` of `vectors`, and of `words`, belongs to the `i`th of all
-    /// passages.
+    /// Seals the segment; row `i` of `vectors` and of `words` belongs to passage `i`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::VectorCount`] if there are not as many vectors as passages.
     pub(crate) fn seal(
         self,
         vectors: Vectors,
@@ -133,32 +136,7 @@ impl Draft {
             index,
             words,
             file: None,
-            heads_in_memory: OnceLock::new(),
+            head_cache: OnceLock::new(),
         })
     }
-}
-
-fn row(article: &Article, passage: &Passage) -> Result<PassageRow> {
-    let number = |got: usize| {
-        let (what, limit) = ("bytes or tokens in one article", u32::MAX as usize);
-        u32::try_from(got).map_err(|_| Error::TooLarge { what, got, limit })
-    };
-    let text = &article.text.as_bytes()[passage.range.clone()];
-    let (heading_start, heading_end, heading) = match &passage.heading {
-        None => (NO_HEADING, NO_HEADING, &[][..]),
-        Some(range) => {
-            let heading = &article.text.as_bytes()[range.clone()];
-            (number(range.start)?, number(range.end)?, heading)
-        }
-    };
-    Ok([
-        number(passage.range.start)?,
-        number(passage.range.end)?,
-        heading_start,
-        heading_end,
-        number(passage.tokens)?,
-        u32::from(passage.titled),
-        short_sum(&[text, heading]),
-        CONTEXT_VERSION,
-    ])
 }

@@ -1,11 +1,11 @@
-//! The records of a segment: private twins of the public types, so that those can change
-//! without the format.
+//! The records of a segment: private counterparts of public types, which may change without
+//! changing the file format.
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Article, Language, Metadata, Result, Value, format::codec, vector::IndexRecord};
 
-/// What a segment's columns have in common.
+/// Sizes and index parameters of a segment.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct SegmentRecord {
     pub(super) articles: u64,
@@ -14,7 +14,7 @@ pub(super) struct SegmentRecord {
     pub(super) index: IndexRecord,
 }
 
-/// What an article has beside key and text.
+/// An encoded article without key and text.
 #[derive(Serialize, Deserialize)]
 pub(super) struct HeadRecord<'a> {
     title: Option<&'a str>,
@@ -23,22 +23,22 @@ pub(super) struct HeadRecord<'a> {
     metadata: Vec<(&'a str, ValueRecord<'a>)>,
 }
 
-/// What is known of the language of an article.
+/// The language of an article, and whether the article declares it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum LanguageRecord {
     Unknown,
-    GermanAsSaid,
-    EnglishAsSaid,
-    GermanAsFound,
-    EnglishAsFound,
+    GermanDeclared,
+    EnglishDeclared,
+    GermanDetected,
+    EnglishDetected,
 }
 
-/// What an article has beside key and text, as it is used.
-pub(super) struct Head {
+/// An article without key and text, decoded.
+pub(super) struct StoredHead {
     pub(super) title: Option<String>,
-    /// As the article said itself.
-    pub(super) said: Option<Language>,
-    /// As it said itself, or as was found out.
+    /// Declared by the article.
+    pub(super) declared: Option<Language>,
+    /// Declared by the article, else detected.
     pub(super) language: Option<Language>,
     pub(super) metadata: Metadata,
 }
@@ -53,46 +53,55 @@ enum ValueRecord<'a> {
 }
 
 impl<'a> HeadRecord<'a> {
-    /// The bytes of the head of `article`; `found` is what was found out of its language.
-    pub(super) fn bytes_of(article: &'a Article, found: Option<Language>) -> Result<Vec<u8>> {
+    /// Encodes the head of `article`; `detected` is used if the article declares no language.
+    pub(super) fn encode(article: &'a Article, detected: Option<Language>) -> Result<Vec<u8>> {
         let metadata = article.metadata.iter();
         let record = Self {
             title: article.title.as_deref(),
-            language: LanguageRecord::of(article.language, found),
+            language: LanguageRecord::new(article.language, detected),
             metadata: metadata.map(|(name, value)| (name.as_str(), value.into())).collect(),
         };
         codec::encode(&record, "bytes in the title and metadata of one article")
     }
 
-    /// The head in `bytes`; `None` if they are none.
-    pub(super) fn read(bytes: &'a [u8]) -> Option<Head> {
+    /// Decodes a head; `None` if the bytes are none.
+    pub(super) fn decode(bytes: &'a [u8]) -> Option<StoredHead> {
         let record: Self = codec::decode(bytes)?;
         let value = |(name, value): (&str, ValueRecord)| Some((name.to_owned(), value.checked()?));
         let metadata = record.metadata.into_iter().map(value).collect::<Option<_>>()?;
-        let (said, language) = record.language.read();
-        Some(Head { title: record.title.map(str::to_owned), said, language, metadata })
+        Some(StoredHead {
+            title: record.title.map(str::to_owned),
+            declared: record.language.declared(),
+            language: record.language.language(),
+            metadata,
+        })
     }
 }
 
 impl LanguageRecord {
-    fn of(said: Option<Language>, found: Option<Language>) -> Self {
-        match (said, found) {
-            (Some(Language::German), _) => Self::GermanAsSaid,
-            (Some(Language::English), _) => Self::EnglishAsSaid,
-            (None, Some(Language::German)) => Self::GermanAsFound,
-            (None, Some(Language::English)) => Self::EnglishAsFound,
+    fn new(declared: Option<Language>, detected: Option<Language>) -> Self {
+        match (declared, detected) {
+            (Some(Language::German), _) => Self::GermanDeclared,
+            (Some(Language::English), _) => Self::EnglishDeclared,
+            (None, Some(Language::German)) => Self::GermanDetected,
+            (None, Some(Language::English)) => Self::EnglishDetected,
             (None, None) => Self::Unknown,
         }
     }
 
-    /// What the article said, and what its language is.
-    fn read(self) -> (Option<Language>, Option<Language>) {
+    fn declared(self) -> Option<Language> {
         match self {
-            Self::Unknown => (None, None),
-            Self::GermanAsSaid => (Some(Language::German), Some(Language::German)),
-            Self::EnglishAsSaid => (Some(Language::English), Some(Language::English)),
-            Self::GermanAsFound => (None, Some(Language::German)),
-            Self::EnglishAsFound => (None, Some(Language::English)),
+            Self::GermanDeclared => Some(Language::German),
+            Self::EnglishDeclared => Some(Language::English),
+            Self::Unknown | Self::GermanDetected | Self::EnglishDetected => None,
+        }
+    }
+
+    fn language(self) -> Option<Language> {
+        match self {
+            Self::Unknown => None,
+            Self::GermanDeclared | Self::GermanDetected => Some(Language::German),
+            Self::EnglishDeclared | Self::EnglishDetected => Some(Language::English),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The words of a segment: the lexical index of its passages.
+//! The lexical index of a segment, loaded or built when it is first needed.
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -13,38 +13,39 @@ use crate::{
     vector::to_row,
 };
 
-/// The lexical index of a segment, once it is needed.
+/// The lexical index of a segment; empty until it is first needed.
 #[derive(Debug, Default)]
 pub(crate) struct Words {
-    known: OnceLock<Known>,
-    /// Held while it is read or built, which one thread does.
-    coming: Mutex<()>,
+    loaded: OnceLock<Loaded>,
+    /// Held by the one thread that loads or builds the index.
+    loading: Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Known {
+struct Loaded {
     index: LexicalIndex,
-    /// Articles whose texts are damaged, if it was built from texts: it has no words of them.
+    /// Articles that an index built from texts lacks, because their texts are damaged.
     damaged: Vec<u32>,
 }
 
 impl Words {
-    /// Of passages in the order of their rows, each as it is embedded, with the language of its
-    /// article.
+    /// Indexes `passages` by row: the embedded text and the language of its article.
     pub(crate) fn of(passages: &[(&str, Option<Language>)]) -> Result<Self> {
-        Ok(Self::known(LexicalIndex::build(passages)?))
+        Ok(Self::from_index(LexicalIndex::build(passages)?))
     }
 
-    /// Of the given rows, in ascending order, of several segments, one behind the other; from its
-    /// texts where one is damaged.
+    /// Merges the indexes of several segments, each reduced to the given rows in ascending order.
+    ///
+    /// A damaged index is rebuilt from the texts of its segment.
     pub(crate) fn joined(parts: &[(&LiveSegment, &[u32])]) -> Result<Self> {
-        let indexes = parts.iter().map(|(segment, rows)| Ok((segment.lexical_or_anew()?, *rows)));
+        let indexes =
+            parts.iter().map(|(segment, rows)| Ok((segment.lexical_or_rebuilt()?, *rows)));
         let indexes: Vec<_> = indexes.collect::<Result<_>>()?;
-        Ok(Self::known(LexicalIndex::merge(&indexes)))
+        Ok(Self::from_index(LexicalIndex::merge(&indexes)))
     }
 
-    fn known(index: LexicalIndex) -> Self {
-        Self { known: Known { index, damaged: Vec::new() }.into(), ..Self::default() }
+    fn from_index(index: LexicalIndex) -> Self {
+        Self { loaded: Loaded { index, damaged: Vec::new() }.into(), ..Self::default() }
     }
 }
 
@@ -53,21 +54,23 @@ impl LiveSegment {
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] if it is damaged, or there is none and a live article is.
+    /// [`Error::Corrupt`] if the index is damaged, or if it is missing and a live article is damaged.
     pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
-        let Known { index, damaged } = self.segment().words_known()?;
+        let Loaded { index, damaged } = self.segment().loaded_words()?;
         match damaged.iter().find(|at| self.live_articles().contains(**at)) {
             Some(at) => Err(self.segment().damaged(*at)),
             None => Ok(index),
         }
     }
 
-    /// The lexical index; if it is damaged, what its texts say.
-    fn lexical_or_anew(&self) -> Result<&LexicalIndex> {
-        let (segment, index) = (self.segment(), self.lexical());
-        if let (Err(Error::Corrupt { origin, check }), None) = (&index, segment.words.known.get()) {
-            tracing::warn!(%origin, check, "a damaged lexical index is built anew");
-            segment.words_or(|| segment.words_of_texts())?;
+    /// The lexical index, rebuilt from the texts if it is damaged.
+    fn lexical_or_rebuilt(&self) -> Result<&LexicalIndex> {
+        let segment = self.segment();
+        let index = self.lexical();
+        if let (Err(Error::Corrupt { origin, check }), None) = (&index, segment.words.loaded.get())
+        {
+            tracing::warn!(%origin, check, "a damaged lexical index is rebuilt");
+            segment.load_words(|| segment.build_words())?;
             return self.lexical();
         }
         index
@@ -75,61 +78,63 @@ impl LiveSegment {
 }
 
 impl Segment {
-    /// Whether its file has a lexical index by the present rules, whole or not.
+    /// Whether its file has a lexical index of the current version, damaged or not.
     pub(crate) fn has_current_words(&self) -> bool {
         let Some(file) = &self.file else { return true };
         let array = file.sections.array(Tag::Lexical);
         array.is_ok_and(|array| LexicalIndex::is_current(&array))
     }
 
-    /// Whether it has a lexical index by the present rules that can be read.
-    pub(crate) fn has_whole_words(&self) -> bool {
-        self.has_current_words() && self.words_known().is_ok()
+    /// Whether it has a lexical index of the current version that can be read.
+    pub(crate) fn has_readable_words(&self) -> bool {
+        self.has_current_words() && self.loaded_words().is_ok()
     }
 
-    /// Compares the lexical index in its file with its texts.
+    /// Compares the stored lexical index with one built from the texts.
     pub(super) fn verify_words(&self) -> Result<()> {
-        let Some(index) = self.words_in_file()? else { return Ok(()) };
-        let Known { index: anew, damaged } = self.words_of_texts()?;
-        let same = damaged.is_empty() && index.bytes() == anew.bytes();
-        let same = require(same, "its lexical index is not that of its texts");
-        same.map_err(|refusal| refusal.about(self.origin()))
+        let Some(index) = self.read_words()? else { return Ok(()) };
+        let Loaded { index: rebuilt, damaged } = self.build_words()?;
+        let is_same = damaged.is_empty() && index.bytes() == rebuilt.bytes();
+        let checked = require(is_same, "its lexical index is not that of its texts");
+        checked.map_err(|refusal| refusal.about(self.origin()))
     }
 
-    /// The section that it is written as.
+    /// The section of the lexical index.
     pub(super) fn words_section(&self) -> Result<Option<Section<'_>>> {
-        Ok(Some((Tag::Lexical, self.words_known()?.index.bytes())))
+        Ok(Some((Tag::Lexical, self.loaded_words()?.index.bytes())))
     }
 
-    /// The lexical index of its passages. If its file has none by the present rules, it is built
-    /// from its texts.
-    fn words_known(&self) -> Result<&Known> {
-        self.words_or(|| {
-            if let Some(index) = self.words_in_file()? {
-                return Ok(Known { index, damaged: Vec::new() });
+    /// The lexical index, built from the texts if the file has none of the current version.
+    fn loaded_words(&self) -> Result<&Loaded> {
+        self.load_words(|| {
+            if let Some(index) = self.read_words()? {
+                return Ok(Loaded { index, damaged: Vec::new() });
             }
             let passages = self.len();
-            tracing::info!(passages, "a segment without current words gets them in memory");
-            self.words_of_texts()
+            tracing::info!(
+                passages,
+                "a segment without a current lexical index is indexed in memory"
+            );
+            self.build_words()
         })
     }
 
-    /// The lexical index, or what `read` returns, which is called once at a time.
-    fn words_or(&self, read: impl FnOnce() -> Result<Known>) -> Result<&Known> {
-        let Words { known, coming } = &self.words;
-        if let Some(known) = known.get() {
-            return Ok(known);
+    /// The lexical index, loaded by `load` if need be; one thread loads at a time.
+    fn load_words(&self, load: impl FnOnce() -> Result<Loaded>) -> Result<&Loaded> {
+        let Words { loaded, loading } = &self.words;
+        if let Some(loaded) = loaded.get() {
+            return Ok(loaded);
         }
-        let _coming = coming.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = known.get() {
-            return Ok(known);
+        let _loading = loading.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(loaded) = loaded.get() {
+            return Ok(loaded);
         }
-        let read = read()?;
-        Ok(known.get_or_init(|| read))
+        let index = load()?;
+        Ok(loaded.get_or_init(|| index))
     }
 
-    /// The lexical index in its file; `None` if it is of other rules, or there is none.
-    fn words_in_file(&self) -> Result<Option<LexicalIndex>> {
+    /// The lexical index in its file; `None` without one of the current version.
+    fn read_words(&self) -> Result<Option<LexicalIndex>> {
         let Some(file) = self.file.as_ref().filter(|_| self.has_current_words()) else {
             return Ok(None);
         };
@@ -143,27 +148,28 @@ impl Segment {
         open().map_err(|refusal: DecodeError| refusal.about(file.path()))
     }
 
-    fn words_of_texts(&self) -> Result<Known> {
-        let (mut texts, mut damaged) = (Vec::with_capacity(self.len() as usize), Vec::new());
+    fn build_words(&self) -> Result<Loaded> {
+        let mut texts = Vec::with_capacity(self.len() as usize);
+        let mut damaged = Vec::new();
         for at in 0..to_row(self.articles()) {
-            if let Ok(told) = self.told_of(at) {
-                texts.extend(told);
+            if let Ok(embedded) = self.embedded_texts(at) {
+                texts.extend(embedded);
             } else {
                 damaged.push(at);
                 texts.extend(self.rows_of(at)?.map(|_| (String::new(), None)));
             }
         }
         let texts: Vec<_> = texts.iter().map(|(text, language)| (&**text, *language)).collect();
-        Ok(Known { index: LexicalIndex::build(&texts)?, damaged })
+        Ok(Loaded { index: LexicalIndex::build(&texts)?, damaged })
     }
 
-    /// The passages of article `at` as they are embedded, each with its language.
-    fn told_of(&self, at: u32) -> Result<Vec<(String, Option<Language>)>> {
+    /// The embedded texts of the passages of article `at`, each with the article's language.
+    fn embedded_texts(&self, at: u32) -> Result<Vec<(String, Option<Language>)>> {
         let article = self.article(at)?;
-        // A segment without words may name no language.
+        // Segments written without a lexical index store no detected language.
         let language = self.head(at)?.language.or_else(|| detect_language(&article));
         let passages = self.passages_of(at, &article)?;
-        let told = |passage: &Passage| (passage.text_in_context(&article), language);
-        Ok(passages.iter().map(told).collect())
+        let embedded = |passage: &Passage| (passage.text_in_context(&article), language);
+        Ok(passages.iter().map(embedded).collect())
     }
 }

@@ -21,11 +21,11 @@ pub type FileId = [u64; 3];
 
 /// The sections of a file, by tag.
 #[derive(Clone, Debug, Default)]
-pub struct Forged {
+pub struct CraftedFile {
     pub sections: Vec<(u32, Vec<u8>)>,
 }
 
-impl Forged {
+impl CraftedFile {
     /// The sections in `bytes`, as far as its table leads to any.
     #[must_use]
     pub fn of(bytes: &[u8]) -> Self {

@@ -5,16 +5,16 @@ use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
 const DIM: usize = 8;
 
 /// The sum of whole numbers that a hash gives to each word, so no processor rounds it otherwise.
-pub struct Tiny(ModelIdentity);
+pub struct HashEmbedder(ModelIdentity);
 
-impl Default for Tiny {
+impl Default for HashEmbedder {
     fn default() -> Self {
         let name = "sum of hashed words, 8 dimensions".to_owned();
         Self(ModelIdentity { name, hash: 0x7061_7373_696d_2f74_696e_792f_3864_2f31 })
     }
 }
 
-impl Embedder for Tiny {
+impl Embedder for HashEmbedder {
     fn identity(&self) -> &ModelIdentity {
         &self.0
     }

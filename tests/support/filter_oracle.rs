@@ -9,7 +9,7 @@ const NAMES: [&str; 6] = ["number", "day", "text", "mixed", "rare", "none"];
 
 /// An expression as a test evaluates it.
 #[derive(Clone, Debug)]
-pub enum Said {
+pub enum OracleFilter {
     AnyOf(&'static str, Vec<Value>),
     Range(&'static str, Bound<Value>, Bound<Value>),
     Prefix(&'static str, String),
@@ -19,12 +19,12 @@ pub enum Said {
     KeyPrefix(String),
     /// The closure: whether the key has an even length.
     EvenKey,
-    Not(Box<Said>),
-    All(Vec<Said>),
-    Any(Vec<Said>),
+    Not(Box<OracleFilter>),
+    All(Vec<OracleFilter>),
+    Any(Vec<OracleFilter>),
 }
 
-impl Said {
+impl OracleFilter {
     pub fn filter(&self) -> Filter {
         let filters = |parts: &[Self]| parts.iter().map(Self::filter).collect::<Vec<_>>();
         match self.clone() {
@@ -69,7 +69,7 @@ impl Said {
     }
 
     /// The names with a kind of value that is asked for.
-    pub fn asked(&self) -> Vec<(&'static str, u8)> {
+    pub fn compared_kinds(&self) -> Vec<(&'static str, u8)> {
         match self {
             Self::AnyOf(name, values) => values.iter().map(|one| (*name, kind(one))).collect(),
             Self::Range(name, from, to) => {
@@ -77,13 +77,15 @@ impl Said {
                 bounds.map(|value| (*name, kind(value))).collect()
             }
             Self::Prefix(name, _) => vec![(name, kind(&"".into()))],
-            Self::Not(part) => part.asked(),
-            Self::All(parts) | Self::Any(parts) => parts.iter().flat_map(Self::asked).collect(),
+            Self::Not(part) => part.compared_kinds(),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().flat_map(Self::compared_kinds).collect()
+            }
             _ => Vec::new(),
         }
     }
 
-    pub fn has_senseless_range(&self) -> bool {
+    pub fn has_inverted_range(&self) -> bool {
         match self {
             Self::Range(_, from, to) => match (bounding(from), bounding(to)) {
                 (Some(from), Some(to)) => {
@@ -91,8 +93,8 @@ impl Said {
                 }
                 _ => false,
             },
-            Self::Not(part) => part.has_senseless_range(),
-            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::has_senseless_range),
+            Self::Not(part) => part.has_inverted_range(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::has_inverted_range),
             _ => false,
         }
     }
@@ -198,7 +200,7 @@ pub fn article() -> impl Strategy<Value = Article> {
     )
 }
 
-fn range() -> impl Strategy<Value = Said> {
+fn range() -> impl Strategy<Value = OracleFilter> {
     prop::sample::select(&NAMES[..]).prop_flat_map(|name| {
         let bound = || {
             (value_of(name), 0..5).prop_map(|(value, form)| match form {
@@ -213,35 +215,35 @@ fn range() -> impl Strategy<Value = Said> {
                 _ => false,
             };
             let (from, to) = if turned { (to, from) } else { (from, to) };
-            Said::Range(name, from, to)
+            OracleFilter::Range(name, from, to)
         })
     })
 }
 
-pub fn said() -> impl Strategy<Value = Said> {
+pub fn oracle_filter() -> impl Strategy<Value = OracleFilter> {
     let name = || prop::sample::select(&NAMES[..]);
     let any_of = name().prop_flat_map(|name| {
         let values = prop::collection::vec(value_of(name), 0..4);
-        values.prop_map(move |values| Said::AnyOf(name, values))
+        values.prop_map(move |values| OracleFilter::AnyOf(name, values))
     });
     let condition = prop_oneof![
         3 => any_of,
         3 => range(),
         1 => (prop::sample::select(vec!["text", "mixed", "none"]), "[abä]{0,2}")
-            .prop_map(|(name, prefix)| Said::Prefix(name, prefix)),
-        1 => name().prop_map(Said::Exists),
+            .prop_map(|(name, prefix)| OracleFilter::Prefix(name, prefix)),
+        1 => name().prop_map(OracleFilter::Exists),
         1 => prop::sample::select(vec![Language::German, Language::English])
-            .prop_map(Said::Language),
-        1 => "[ab/]{1,2}".prop_map(Said::Key),
-        1 => "[ab/]{0,2}".prop_map(Said::KeyPrefix),
-        1 => Just(Said::EvenKey),
+            .prop_map(OracleFilter::Language),
+        1 => "[ab/]{1,2}".prop_map(OracleFilter::Key),
+        1 => "[ab/]{0,2}".prop_map(OracleFilter::KeyPrefix),
+        1 => Just(OracleFilter::EvenKey),
     ];
     condition.prop_recursive(3, 12, 4, |inner| {
         let parts = || prop::collection::vec(inner.clone(), 0..4);
         prop_oneof![
-            inner.clone().prop_map(|part| Said::Not(Box::new(part))),
-            parts().prop_map(Said::All),
-            parts().prop_map(Said::Any),
+            inner.clone().prop_map(|part| OracleFilter::Not(Box::new(part))),
+            parts().prop_map(OracleFilter::All),
+            parts().prop_map(OracleFilter::Any),
         ]
     })
 }

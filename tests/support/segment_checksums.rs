@@ -2,17 +2,17 @@
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use crate::forge::{Forged, number};
+use crate::crafted_file::{CraftedFile, number};
 
 /// Makes the checksums of keys, heads, texts, passages and vectors right, as far as what they
 /// are of can be found.
-pub fn repair(segment: &mut Forged) {
+pub fn fix_checksums(segment: &mut CraftedFile) {
     for tag in [10, 20, 30] {
         let pieces = pieces(segment, tag);
         let checksums = pieces.into_iter().flat_map(checksum).collect();
         segment.replace(tag + 2, checksums);
     }
-    repair_passages(segment);
+    fix_passage_checksums(segment);
     let dim = number(segment.section(1), 16, 8).clamp(1, 1 << 20);
     let rows = segment.section(50).chunks_exact(dim * 4);
     let checksums = rows.flat_map(checksum).collect();
@@ -20,7 +20,7 @@ pub fn repair(segment: &mut Forged) {
 }
 
 /// The byte strings in section `tag`; those that are not there are empty.
-fn pieces(segment: &Forged, tag: u32) -> Vec<&[u8]> {
+fn pieces(segment: &CraftedFile, tag: u32) -> Vec<&[u8]> {
     let (bytes, ends) = (segment.section(tag), segment.section(tag + 1));
     let mut start = 0;
     let piece = |end: &[u8]| {
@@ -32,7 +32,7 @@ fn pieces(segment: &Forged, tag: u32) -> Vec<&[u8]> {
     ends.chunks_exact(8).map(piece).collect()
 }
 
-fn repair_passages(segment: &mut Forged) {
+fn fix_passage_checksums(segment: &mut CraftedFile) {
     let (texts, firsts) = (pieces(segment, 30), segment.section(40));
     let mut rows = segment.section(41).to_vec();
     for (at, row) in rows.chunks_exact_mut(32).enumerate() {
