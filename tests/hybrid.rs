@@ -89,7 +89,7 @@ fn check_explanation(hit: &Hit, most: f32) {
     assert!(bm25 <= most && explanation.max_bm25 == Some(most));
     let told = hit.similarity.unwrap() + bm25 / most - usual;
     assert_eq!(hit.score.to_bits(), told.to_bits());
-    let shares: f32 = explanation.words.iter().map(|word| word.share).sum();
+    let shares: f32 = explanation.words.iter().map(|word| word.contribution).sum();
     assert!((shares - bm25).abs() < 1e-4, "{shares} {bm25}");
 }
 

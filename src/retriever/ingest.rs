@@ -57,12 +57,12 @@ pub(super) struct Ingested {
     pub(super) embedding: EmbedReport,
 }
 
-/// Which of the articles that the corpus has already are taken in.
+/// Treatment of articles whose key is already in the corpus.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Among {
-    All,
-    /// Those that say something else now, or would be cut otherwise.
-    Changed,
+pub(super) enum OnExisting {
+    Replace,
+    /// Replaces only articles whose content hash or chunker settings changed.
+    ReplaceChanged,
 }
 
 impl Retriever {
@@ -80,9 +80,12 @@ impl Retriever {
     /// [cache](crate::RetrieverBuilder::embedding_cache) cannot be written.
     #[instrument(level = "debug", skip_all)]
     pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
-        let absorbed =
-            self.absorb(articles.into_iter().collect(), Among::All, EmbedReport::default())?;
-        let Ingested { added, changed: replaced, empty, reused, embedding, .. } = absorbed;
+        let ingested = self.ingest(
+            articles.into_iter().collect(),
+            OnExisting::Replace,
+            EmbedReport::default(),
+        )?;
+        let Ingested { added, changed: replaced, empty, reused, embedding, .. } = ingested;
         Ok(AddReport { articles: added + replaced, replaced, empty, reused, embedding })
     }
 
@@ -99,33 +102,36 @@ impl Retriever {
     #[instrument(level = "debug", skip_all)]
     pub fn upsert(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = std::time::Instant::now();
-        let absorbed =
-            self.absorb(articles.into_iter().collect(), Among::Changed, EmbedReport::default())?;
+        let ingested = self.ingest(
+            articles.into_iter().collect(),
+            OnExisting::ReplaceChanged,
+            EmbedReport::default(),
+        )?;
         let mut report = SyncReport::default();
-        report.count(absorbed);
+        report.count(ingested);
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
     /// Takes in those of `articles` that are meant. What was embedded `before` is part of the
     /// same work: progress goes on from there.
-    pub(super) fn absorb(
+    pub(super) fn ingest(
         &mut self,
         articles: Vec<Article>,
-        among: Among,
+        on_existing: OnExisting,
         before: EmbedReport,
     ) -> Result<Ingested> {
         let articles = last_of_each_key(articles)?;
         let given = articles.len();
-        let incoming = self.incoming(articles, among)?;
-        let mut absorbed = Ingested { unchanged: given - incoming.len(), ..Ingested::default() };
+        let incoming = self.incoming(articles, on_existing)?;
+        let mut ingested = Ingested { unchanged: given - incoming.len(), ..Ingested::default() };
         if incoming.is_empty() {
-            return Ok(absorbed);
+            return Ok(ingested);
         }
         let texts = incoming.par_iter().map(|incoming| self.texts_of(incoming));
         let texts: Vec<Vec<Text>> = texts.collect();
         let texts: Vec<&Text> = texts.iter().flatten().collect();
-        let vectors = self.vectors_of(&texts, before, &mut absorbed)?;
+        let vectors = self.vectors_of(&texts, before, &mut ingested)?;
         let passages = texts.iter().map(|text| (text.told.as_str(), text.language));
         let words = Words::of(&passages.collect::<Vec<_>>())?;
         let mut segments = self.segments().to_vec();
@@ -133,21 +139,21 @@ impl Retriever {
         for Incoming { one, place } in &incoming {
             draft.push(one)?;
             if one.passages.is_empty() {
-                absorbed.empty.push(one.article.key.clone());
+                ingested.empty.push(one.article.key.clone());
             }
             match *place {
                 Some((segment, at)) => segments[segment].remove(at)?,
-                None => absorbed.added += 1,
+                None => ingested.added += 1,
             }
         }
-        absorbed.changed = incoming.len() - absorbed.added;
+        ingested.changed = incoming.len() - ingested.added;
         // Its graph, if it is to have one, is built when it is committed.
         let segment = draft.seal(vectors, words, IndexChoice::Exact, self.settings.watch())?;
         segments.push(LiveSegment::all(segment.into()));
         self.join_uncommitted(&mut segments)?;
         *self.segments_mut() = segments;
         self.changed = true;
-        Ok(absorbed)
+        Ok(ingested)
     }
 
     /// Those of `articles` that are meant, chunked, on the threads of the current `rayon` pool.
@@ -157,14 +163,14 @@ impl Retriever {
         skip_all,
         fields(articles = articles.len(), taken = field::Empty, passages = field::Empty)
     )]
-    fn incoming(&self, articles: Vec<Article>, among: Among) -> Result<Vec<Incoming>> {
+    fn incoming(&self, articles: Vec<Article>, on_existing: OnExisting) -> Result<Vec<Incoming>> {
         let (settings, segments) = (&self.settings, self.segments());
         let incoming = |article: Article| -> Result<Option<Incoming>> {
             settings.cancel.check()?;
             let told = ArticleDigest::by(&article, &settings.chunker)?;
             let place = place_of(segments, &article.key)?;
             if let Some((segment, at)) = place
-                && among == Among::Changed
+                && on_existing == OnExisting::ReplaceChanged
                 && segments[segment].segment().content(at)? == told.content
             {
                 return Ok(None);
@@ -185,14 +191,14 @@ impl Retriever {
         &self,
         texts: &[&Text],
         before: EmbedReport,
-        absorbed: &mut Ingested,
+        ingested: &mut Ingested,
     ) -> Result<Vectors> {
         let new = texts.iter().filter(|text| text.known.is_none());
         let new: Vec<&str> = new.map(|text| text.told.as_str()).collect();
-        absorbed.reused = texts.len() - new.len();
+        ingested.reused = texts.len() - new.len();
         let vectors;
-        (vectors, absorbed.embedding) = self.embed(Role::Passage, &new, before)?;
-        if absorbed.reused == 0 {
+        (vectors, ingested.embedding) = self.embed(Role::Passage, &new, before)?;
+        if ingested.reused == 0 {
             return Ok(vectors);
         }
         let mut fresh = 0..;

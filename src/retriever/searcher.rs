@@ -5,7 +5,7 @@ use std::{
     fmt,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rayon::prelude::*;
@@ -15,6 +15,7 @@ use crate::{
     Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranked,
     Reranker, Result, Role, Vectors,
     format::sections::FileId,
+    search::pipeline::EmbeddedQuestion,
     store::{
         self, Generation, Questions,
         segment::{LiveSegment, place_of},
@@ -145,9 +146,10 @@ impl Searcher {
         let start = Instant::now();
         let embedded = || self.embedded(&query.text);
         let vectors = query.is_to_be_embedded().then(embedded).transpose()?;
-        let embed = start.elapsed();
-        let vector = vectors.as_ref().map(|vectors| (vectors.row(0), embed));
-        let hits = self.found(vector, &query, deadline)?;
+        let embed_time = start.elapsed();
+        let question =
+            vectors.as_ref().map(|vectors| EmbeddedQuestion { vector: vectors.row(0), embed_time });
+        let hits = self.retrieve(question, &query, deadline)?;
         self.reranked(hits, &query, deadline)
     }
 
@@ -167,12 +169,15 @@ impl Searcher {
         let texts: Vec<&str> = queries.iter().filter(embedded).map(|one| &*one.text).collect();
         let start = Instant::now();
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
-        let embed = start.elapsed();
+        let embed_time = start.elapsed();
         let mut rows = vectors.rows();
         let row = |one: &Query| embedded(&one).then(|| rows.next()).flatten();
-        let rows: Vec<Option<(&[f32], Duration)>> =
-            queries.iter().map(row).map(|row| row.map(|row| (row, embed))).collect();
-        let hits = |(at, query)| self.found(rows[at], query, deadlines[at]);
+        let questions: Vec<Option<EmbeddedQuestion>> = queries
+            .iter()
+            .map(row)
+            .map(|row| row.map(|vector| EmbeddedQuestion { vector, embed_time }))
+            .collect();
+        let hits = |(at, query)| self.retrieve(questions[at], query, deadlines[at]);
         let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
         let reranker = self.reranker.as_ref();
         let Some(reranker) = reranker.filter(|_| queries.iter().any(|one| one.rerank.is_some()))

@@ -6,7 +6,7 @@ use serde::Serialize;
 use tracing::{Span, field, instrument};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::ingest::{Among, Ingested};
+use super::ingest::{Ingested, OnExisting};
 use crate::{Article, EmbedReport, Error, Result, Retriever};
 
 /// What [`Retriever::sync`] or [`Retriever::upsert`] came to.
@@ -40,15 +40,15 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    pub(super) fn count(&mut self, absorbed: Ingested) {
-        self.added += absorbed.added;
-        self.changed += absorbed.changed;
-        self.unchanged += absorbed.unchanged;
-        self.empty.extend(absorbed.empty);
-        let EmbedReport { texts, cached, split, truncated, .. } = absorbed.embedding;
+    pub(super) fn count(&mut self, ingested: Ingested) {
+        self.added += ingested.added;
+        self.changed += ingested.changed;
+        self.unchanged += ingested.unchanged;
+        self.empty.extend(ingested.empty);
+        let EmbedReport { texts, cached, split, truncated, .. } = ingested.embedding;
         self.embedded += texts - cached;
         self.cached += cached;
-        self.reused += absorbed.reused;
+        self.reused += ingested.reused;
         self.truncated += truncated;
         self.split += split;
     }
@@ -98,8 +98,10 @@ impl Retriever {
         let started = Instant::now();
         let mut report = SyncReport::default();
         let mut given: HashSet<u128> = HashSet::new();
-        let mut articles = articles.into_iter();
-        let (mut embedded, mut since_checkpoint, mut looked_at) = (EmbedReport::default(), 0, 0);
+        let mut articles = articles.into_iter().fuse();
+        let mut embedded = EmbedReport::default();
+        let mut since_checkpoint = 0;
+        let mut looked_at = 0;
         loop {
             let some = some_of(&mut articles);
             if some.is_empty() {
@@ -107,13 +109,13 @@ impl Retriever {
             }
             given.extend(some.iter().map(|article| xxh3_128(article.key.as_bytes())));
             let len = some.len();
-            let absorbed = self.absorb(some, Among::Changed, embedded);
-            let absorbed = absorbed.map_err(|error| counted_from(looked_at, error))?;
+            let ingested = self.ingest(some, OnExisting::ReplaceChanged, embedded);
+            let ingested = ingested.map_err(|error| counted_from(looked_at, error))?;
             looked_at += len;
-            embedded.texts += absorbed.embedding.texts;
-            embedded.tokens += absorbed.embedding.tokens;
-            since_checkpoint += absorbed.embedding.texts + absorbed.reused;
-            report.count(absorbed);
+            embedded.texts += ingested.embedding.texts;
+            embedded.tokens += ingested.embedding.tokens;
+            since_checkpoint += ingested.embedding.texts + ingested.reused;
+            report.count(ingested);
             if since_checkpoint >= self.settings.checkpoint {
                 self.checkpoint()?;
                 since_checkpoint = 0;
@@ -154,7 +156,7 @@ impl Retriever {
     }
 }
 
-/// `error`, about an article by its place among those that were given.
+/// `error`, about an article by its place on_existing those that were given.
 fn counted_from(looked_at: usize, error: Error) -> Error {
     match error {
         Error::EmptyKey { position } => Error::EmptyKey { position: looked_at + position },

@@ -70,6 +70,13 @@ pub struct Timings {
     pub rerank: Duration,
 }
 
+impl QueryPlan {
+    /// Returns whether both arms searched every segment to the end.
+    pub(super) fn is_searched_whole(&self) -> bool {
+        self.dense.iter().all(|plan| plan.complete) && self.lexical.iter().all(|plan| plan.complete)
+    }
+}
+
 impl Timings {
     /// All steps together.
     #[must_use]
