@@ -1,5 +1,4 @@
-//! Taking articles in: chunk, embed what is new, and seal it into a segment that is not
-//! committed.
+//! Ingestion: chunks articles, embeds new passages, and seals them into an uncommitted segment.
 
 use std::collections::HashSet;
 
@@ -14,7 +13,7 @@ use crate::{
     store::segment::{ArticleDigest, Chunked, Draft, LiveSegment, Words, place_of},
 };
 
-/// What adding articles came to.
+/// Report of [`Retriever::add`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AddReport {
@@ -22,31 +21,31 @@ pub struct AddReport {
     pub articles: usize,
     /// Articles that replaced one of the same key.
     pub replaced: usize,
-    /// Keys of articles without text; they are kept, but no passage of them is found.
+    /// Keys of articles without text, which are stored but have no passages.
     pub empty: Vec<String>,
-    /// Passages whose vectors were taken from those that they replace.
+    /// Passages whose vectors were reused from the replaced articles.
     pub reused: usize,
-    /// The embedding of the other passages, those in the cache included.
+    /// Embedding of all other passages, including cached ones.
     pub embedding: EmbedReport,
 }
 
-/// An article that comes in.
+/// A chunked article with its place in the corpus.
 struct Incoming {
     one: Chunked,
-    /// The segment that it is in, and its number there, if it is in the corpus.
+    /// Segment and number of the article that it replaces.
     place: Option<(usize, u32)>,
 }
 
-/// A passage as it is embedded.
+/// The text of a passage in context, as it is embedded.
 struct Text {
     told: String,
-    /// Of its article.
+    /// Language of the article.
     language: Option<Language>,
-    /// The segment and row of its vector, if it is the text of a passage that it replaces.
+    /// Segment and row of the vector of a replaced passage with the same text.
     known: Option<(usize, u32)>,
 }
 
-/// Articles that came in, and what they came to.
+/// Counts of one ingestion.
 #[derive(Default)]
 pub(super) struct Ingested {
     pub(super) added: usize,
@@ -68,8 +67,8 @@ pub(super) enum OnExisting {
 impl Retriever {
     /// Adds articles; one with the key of an earlier article replaces it.
     ///
-    /// All of them are added, or, on an error, none. What is added is found at once by this
-    /// retriever, and by others once it is [committed](Self::commit).
+    /// All of them are added, or, on an error, none. This retriever finds them at once, others
+    /// after the [commit](Self::commit).
     ///
     /// # Errors
     ///
@@ -89,12 +88,11 @@ impl Retriever {
         Ok(AddReport { articles: added + replaced, replaced, empty, reused, embedding })
     }
 
-    /// Adds the articles that are new and replaces those that say something else now; those
-    /// that are in the corpus as they are given are left alone, and nothing is embedded for
-    /// them.
+    /// Adds new articles and replaces changed ones; unchanged articles are neither stored nor
+    /// embedded again.
     ///
     /// Articles are compared by a hash of title, text, metadata and the chunker's settings.
-    /// All are taken in, or, on an error, none.
+    /// All of them are applied, or, on an error, none.
     ///
     /// # Errors
     ///
@@ -113,8 +111,8 @@ impl Retriever {
         Ok(report)
     }
 
-    /// Takes in those of `articles` that are meant. What was embedded `before` is part of the
-    /// same work: progress goes on from there.
+    /// Ingests those of `articles` that `on_existing` selects. Progress continues from the counts
+    /// of `before`.
     pub(super) fn ingest(
         &mut self,
         articles: Vec<Article>,
@@ -147,8 +145,8 @@ impl Retriever {
             }
         }
         ingested.changed = incoming.len() - ingested.added;
-        // Its graph, if it is to have one, is built when it is committed.
-        let segment = draft.seal(vectors, words, IndexChoice::Exact, self.settings.watch())?;
+        // The commit builds graphs, so an uncommitted segment has none.
+        let segment = draft.seal(vectors, words, IndexChoice::Exact, self.settings.monitor())?;
         segments.push(LiveSegment::all(segment.into()));
         self.join_uncommitted(&mut segments)?;
         *self.segments_mut() = segments;
@@ -156,7 +154,7 @@ impl Retriever {
         Ok(ingested)
     }
 
-    /// Those of `articles` that are meant, chunked, on the threads of the current `rayon` pool.
+    /// Chunks those of `articles` that `on_existing` selects, on the current `rayon` pool.
     #[instrument(
         name = "chunk",
         level = "debug",
@@ -186,7 +184,7 @@ impl Retriever {
         Ok(taken)
     }
 
-    /// The vectors of `texts`, in order. Those of passages that they replace are taken from there.
+    /// Returns the vectors of `texts`, in order; reuses those of replaced passages.
     fn vectors_of(
         &self,
         texts: &[&Text],
@@ -216,8 +214,8 @@ impl Retriever {
         let Incoming { one: Chunked { article, passages, told }, place } = incoming;
         let known = place.map(|(segment, at)| self.known_texts(segment, at));
         let known = known.transpose().unwrap_or_else(|error| {
-            // What replaces a damaged article does not need it.
-            tracing::warn!(%error, key = article.key, "no vector of what it replaces is used");
+            // A damaged article can be replaced: its vectors are not needed.
+            tracing::warn!(%error, key = article.key, "the replaced article is damaged: its vectors are not reused");
             None
         });
         let known = known.unwrap_or_default();
@@ -240,8 +238,8 @@ impl Retriever {
         Ok(known)
     }
 
-    /// Embeds `texts`, observed and cancelled as the settings say; what was embedded `before` is
-    /// part of the same work.
+    /// Embeds `texts` with the configured progress callback and cancellation. Progress continues
+    /// from the counts of `before`.
     pub(super) fn embed(
         &self,
         role: Role,
@@ -264,8 +262,7 @@ impl Retriever {
         stage.progress(&from_there).run(role, texts)
     }
 
-    /// Joins the last segments that are not committed, so that each is larger than all later
-    /// ones together.
+    /// Joins the last uncommitted segments, so that each is larger than all later ones together.
     fn join_uncommitted(&self, segments: &mut Vec<LiveSegment>) -> Result<()> {
         let mut from = segments.len() - 1;
         let mut gathered = segments[from].passages();
@@ -277,7 +274,7 @@ impl Retriever {
     }
 }
 
-/// The articles in order, checked, of those with the same key only the last.
+/// Checks keys and sizes, and keeps the last article of each key, in order.
 fn last_of_each_key(articles: Vec<Article>) -> Result<Vec<Article>> {
     if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
         return Err(Error::EmptyKey { position });
