@@ -1,4 +1,4 @@
-//! Searching: a snapshot of the corpus that answers questions from any number of threads.
+//! Snapshots of a corpus for searches from any number of threads.
 
 use std::{
     cmp::Ordering,
@@ -25,8 +25,7 @@ use crate::{
 
 /// A corpus as it was at one commit; cheap to clone.
 ///
-/// It goes on answering from that generation, whatever the writer does, until it is told to
-/// [`reload`](Self::reload). [`Retriever::searcher`](crate::Retriever::searcher) gives one in
+/// It keeps its generation, whatever the writer does, until [`reload`](Self::reload). [`Retriever::searcher`](crate::Retriever::searcher) gives one in
 /// the process of the writer; [`Searcher::open`] in any process, of which there can be any
 /// number beside the one that writes.
 #[derive(Clone)]
@@ -287,7 +286,7 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
         return Err(Error::Rerank(said.into()));
     }
     for ((hit, score), rank_before) in hits.iter_mut().zip(scores).zip(1..) {
-        // Of the two zeros there is one.
+        // Adding 0 turns -0 into 0.
         hit.score = score + 0.0;
         if let Some(explanation) = &mut hit.explanation {
             explanation.reranked = Some(Reranked { rank_before, score: hit.score });
@@ -300,6 +299,6 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
 
 /// When a search for `query` that starts now is to end.
 fn deadline_of(query: &Query) -> Option<Instant> {
-    // A limit beyond what the clock can tell is none.
+    // A limit beyond the range of the clock is no limit.
     query.time_limit.and_then(|limit| Instant::now().checked_add(limit))
 }

@@ -1,4 +1,4 @@
-//! How a query was answered, and how long each step of it took.
+//! Query plans and the timings of each step.
 
 use std::{fmt, time::Duration};
 
