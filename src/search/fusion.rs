@@ -100,8 +100,8 @@ impl Fusion {
     }
 
     /// Stores the fused score of a candidate, and the scores that it is made of.
-    pub(crate) fn score(&self, scored: &mut Scored, scores: &ArmScores) {
-        let ArmScores { similarity, bm25, language } = *scores;
+    pub(crate) fn score(&self, scored: &mut Scored, arms: &ArmScores) {
+        let ArmScores { similarity, bm25, language } = *arms;
         let baseline = self.baselines[index(language)];
         scored.similarity = Some(similarity);
         scored.bm25 = Some(bm25);
