@@ -1,4 +1,4 @@
-//! The retriever: takes articles in, chunks, embeds and indexes them, lets them be found.
+//! The retriever: chunks, embeds, indexes and searches articles.
 
 mod graph_calibration;
 mod ingest;
@@ -34,9 +34,9 @@ pub use sync::SyncReport;
 /// A corpus of articles that can be searched, in memory or in a folder.
 ///
 /// It has one owner, who changes it (`&mut self`) and [commits](Self::commit) the changes.
-/// The owner finds what is not committed, too; everybody else finds the last commit:
+/// The owner also finds uncommitted articles; everybody else finds the last commit:
 /// [`searcher`](Self::searcher) gives snapshots of it for other threads, and
-/// [`Searcher::open`] in other processes. Dropping a retriever drops what is not committed.
+/// [`Searcher::open`] in other processes. Dropping a retriever drops uncommitted changes.
 ///
 /// # Examples
 ///
@@ -71,34 +71,34 @@ pub use sync::SyncReport;
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub struct Retriever {
-    /// The corpus with what is not committed.
+    /// The corpus with uncommitted changes.
     searcher: Searcher,
-    /// How many of its segments are of the last commit; later ones are not committed.
+    /// Number of leading segments that belong to the last commit.
     committed: usize,
     /// The last commit.
     published: Arc<Shared>,
-    /// Its cache is closed before the lock of the store is given back: the next writer opens it.
+    /// Declared before `store`: the cache closes before the lock is released to the next writer.
     settings: Settings,
     /// `None` in memory.
     store: Option<Store>,
-    /// Whether there is anything to commit.
+    /// Whether there are uncommitted changes.
     changed: bool,
 }
 
-/// What a retriever is told when it is built.
+/// The settings of a built retriever.
 struct Settings {
     chunker: Chunker,
     index: IndexChoice,
     checkpoint: usize,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
-    /// Vectors of what is added; of an index in a folder in a file.
+    /// Vectors of added passages; a file if the index is in a folder.
     cache: Option<EmbeddingCache>,
 }
 
 impl Settings {
-    /// Whom long work tells how far it is, and who may end it.
-    fn watch(&self) -> WorkMonitor<'_> {
+    /// Progress callback and cancellation handle of a long operation.
+    fn monitor(&self) -> WorkMonitor<'_> {
         let progress = self.progress.as_deref().map(|progress| progress as &(dyn Fn(_) + Sync));
         WorkMonitor::new(&self.cancel, progress)
     }
@@ -156,7 +156,7 @@ impl Retriever {
     ///
     /// # Errors
     ///
-    /// [`Error::Read`](crate::Error::Read) if that cannot be told.
+    /// [`Error::Read`](crate::Error::Read) if the folder cannot be read.
     pub fn exists(path: impl AsRef<Path>) -> Result<bool> {
         store::exists(path.as_ref())
     }
@@ -181,14 +181,13 @@ impl Retriever {
         Ok(place.is_some())
     }
 
-    /// Makes what was changed the next generation: merges small segments, builds their graphs,
-    /// writes what is new, and publishes it. Returns the number of the generation, which is
-    /// that of the last one if nothing was changed and nothing is to be merged.
+    /// Commits all changes as the next generation: merges small segments, builds graphs, writes
+    /// new files and publishes them. Returns the number of the generation; it stays the same if
+    /// nothing changed and no segment needs merging.
     ///
-    /// All of it is committed, or, on an error, nothing, and what was changed is still there
-    /// to be committed again. One error is the exception: if the last step, syncing the
-    /// folder, fails, others see the new generation, but it may not outlast a power cut;
-    /// committing again syncs it.
+    /// A commit is atomic: after an error nothing is committed, and the changes remain for the next
+    /// commit. The exception is a failed fsync of the folder, the last step: others see the new
+    /// generation, but it may not survive a power cut. The next commit repeats the fsync.
     ///
     /// # Errors
     ///
@@ -212,15 +211,14 @@ impl Retriever {
         }
     }
 
-    /// Forgets what was changed since the last commit.
+    /// Discards all changes since the last commit.
     pub fn rollback(&mut self) {
         self.searcher.snapshot = self.published.get();
         self.committed = self.segments().len();
         self.changed = false;
     }
 
-    /// Commits, with all articles in one segment and nothing of what was removed: the smallest
-    /// and fastest form of the corpus. Returns the number of the generation.
+    /// Commits all live articles in one segment: the smallest and fastest form of the corpus. Returns the number of the generation.
     ///
     /// # Errors
     ///
@@ -264,7 +262,7 @@ impl Retriever {
         self.searcher.related(key, k)
     }
 
-    /// Where in a hit the question is spoken of; see [`Searcher::highlights`].
+    /// The sentences and words of a hit that match the question; see [`Searcher::highlights`].
     ///
     /// # Errors
     ///
@@ -273,7 +271,7 @@ impl Retriever {
         self.searcher.highlights(query, hit)
     }
 
-    /// Hits with what surrounds them; see [`Searcher::excerpts`].
+    /// Hits with the passages around them; see [`Searcher::excerpts`].
     ///
     /// # Errors
     ///
@@ -291,8 +289,8 @@ impl Retriever {
         self.searcher.context(hits, budget)
     }
 
-    /// A snapshot of the last commit for other threads: what was added or removed since is not
-    /// in it. It answers from there until it is told to [`reload`](Searcher::reload).
+    /// A snapshot of the last commit for other threads, without uncommitted changes. It keeps this
+    /// state until [`reload`](Searcher::reload).
     #[must_use]
     pub fn searcher(&self) -> Searcher {
         Searcher { snapshot: self.published.get(), ..self.searcher.clone() }
@@ -371,7 +369,7 @@ impl Retriever {
         durable.map(|()| generation)
     }
 
-    /// Makes a generation durable that could not be when it was published.
+    /// Repeats the fsync of a generation whose fsync failed when it was published.
     fn retry_fsync(&mut self) -> Result<u64> {
         if let Some(store) = self.store.as_mut().filter(|store| store.needs_fsync()) {
             store.make_durable()?;
@@ -455,7 +453,7 @@ mod tests {
     }
 
     #[test]
-    fn rollback_forgets_what_is_not_committed() {
+    fn rollback_discards_uncommitted_changes() {
         let mut retriever = retriever(IndexChoice::Exact);
         retriever.add(articles(0..5)).unwrap();
         assert_eq!(retriever.commit().unwrap(), 1);
@@ -468,7 +466,7 @@ mod tests {
     }
 
     #[test]
-    fn cancelling_ends_the_building_of_the_graph_too() {
+    fn cancel_stops_graph_building() {
         let cancel = Cancel::new();
         let at_the_end = cancel.clone();
         let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
@@ -489,7 +487,7 @@ mod tests {
     }
 
     #[test]
-    fn the_building_of_the_graph_tells_how_far_it_is() {
+    fn graph_building_reports_progress() {
         let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
         let note = Arc::clone(&seen);
         let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
@@ -503,7 +501,7 @@ mod tests {
         assert!(seen.lock().unwrap().drain(..).all(|told| told.phase == Phase::Embed));
         retriever.commit().unwrap();
         let told = seen.lock().unwrap();
-        // Of 600 texts 200 differ, and equal vectors are linked once.
+        // 200 of the 600 texts differ; the graph has one node for equal vectors.
         assert!(
             told.iter()
                 .all(|told| (told.phase, told.total, told.tokens) == (Phase::BuildGraph, 200, 0))
@@ -513,7 +511,7 @@ mod tests {
     }
 
     #[test]
-    fn an_article_that_is_too_large_is_not_taken() {
+    fn add_rejects_too_large_articles() {
         let long = Article::new("long", "x".repeat(Article::MAX_BYTES + 1));
         let error = retriever(IndexChoice::Exact).add([long]).unwrap_err();
         assert!(matches!(&error, Error::ArticleTooLarge { key, .. } if key == "long"), "{error}");

@@ -1,17 +1,16 @@
-//! Question in, cited passages out.
+//! Search: the query pipeline, its filters, and the hits it returns.
 
 mod allowed;
 mod candidates;
 mod context;
 mod diversify;
 mod explain;
-mod explained;
 pub(crate) mod filter;
 pub(crate) mod fusion;
 mod highlight;
 pub(crate) mod hit;
 pub(crate) mod lexical_candidates;
-mod pipeline;
+pub(crate) mod pipeline;
 mod plan;
 mod query;
 mod related;

@@ -256,7 +256,8 @@ fn indexes_of_the_bundled_model_are_read_as_well() {
     let questions = ["Was speichern Moore?", "Why might Meta stop releasing open models?"];
     for index in [IndexChoice::default(), IndexChoice::Hnsw(HnswParams::default())] {
         let folder = tempfile::tempdir().unwrap();
-        let mut retriever = Retriever::builder().index(index).create(folder.path()).unwrap();
+        let mut retriever =
+            Retriever::builder().verify_model(true).index(index).create(folder.path()).unwrap();
         retriever.add(corpus::samples()).unwrap();
         retriever.commit().unwrap();
         retriever.remove("moorschutz.md").unwrap();
@@ -295,7 +296,8 @@ fn words_are_those_of_the_texts() {
         let words: Vec<String> = words.iter().map(usize::to_string).collect();
         articles.push(Article::new(format!("{row:03}"), words.join(" ")));
     }
-    let mut retriever = v1::builder().chunker(Chunker::default()).create(folder.path()).unwrap();
+    let mut retriever =
+        v1::builder().verify_model(true).chunker(Chunker::default()).create(folder.path()).unwrap();
     retriever.add(articles).unwrap();
     retriever.commit().unwrap();
     let written = Folder::read(folder.path());
@@ -398,7 +400,10 @@ fn check_v1(retriever: &Retriever, articles: &[Article]) {
 fn a_cache_is_read_from_its_description() {
     let folder = tempfile::tempdir().unwrap();
     let model = Arc::new(hash_embedder::HashEmbedder::default());
-    let builder = Retriever::builder().embedder(Arc::clone(&model)).embedding_cache(1 << 20);
+    let builder = Retriever::builder()
+        .verify_model(true)
+        .embedder(Arc::clone(&model))
+        .embedding_cache(1 << 20);
     let mut retriever = builder.create(folder.path()).unwrap();
     let texts: Vec<String> = (0..30).map(|at| format!("Zug {at} fährt.")).collect();
     let articles = texts.iter().map(|text| Article::new(text.clone(), text.clone()));

@@ -45,8 +45,8 @@ fn fused(candidates: &[&Hit], words: &BTreeMap<Place, f32>, most: f32) -> BTreeM
         let same = candidates.iter().filter(|one| one.language == hit.language).take(7);
         let shares: Vec<f32> = same.map(|one| share(one)).collect();
         let number = f32::from(u8::try_from(shares.len().max(2)).unwrap());
-        let usual = shares.iter().sum::<f32>() / number;
-        (place(hit), hit.similarity.unwrap() + share(hit) - usual)
+        let baseline = shares.iter().sum::<f32>() / number;
+        (place(hit), hit.similarity.unwrap() + share(hit) - baseline)
     };
     candidates.iter().map(score).collect()
 }
@@ -85,11 +85,12 @@ fn both_arms_are_ranked_by_one_rule() {
 /// What is told of a score adds up to it.
 fn check_explanation(hit: &Hit, most: f32) {
     let explanation = hit.explanation.as_ref().expect("asked for");
-    let (bm25, usual) = (hit.bm25.unwrap(), explanation.baseline_share.unwrap());
+    let bm25 = hit.bm25.unwrap();
+    let baseline = explanation.baseline_share.unwrap();
     assert!(bm25 <= most && explanation.max_bm25 == Some(most));
-    let told = hit.similarity.unwrap() + bm25 / most - usual;
+    let told = hit.similarity.unwrap() + bm25 / most - baseline;
     assert_eq!(hit.score.to_bits(), told.to_bits());
-    let shares: f32 = explanation.words.iter().map(|word| word.share).sum();
+    let shares: f32 = explanation.words.iter().map(|word| word.contribution).sum();
     assert!((shares - bm25).abs() < 1e-4, "{shares} {bm25}");
 }
 

@@ -160,7 +160,7 @@ fn matched(why: &Explanation) -> Markup {
                 dt { "words" }
                 dd.words {
                     @for word in why.words.iter().filter(|word| word.times > 0) {
-                        span { (word.terms.join("/")) (format!(" +{:.2}", word.share)) }
+                        span { (word.terms.join("/")) (format!(" +{:.2}", word.contribution)) }
                     }
                 }
             }

@@ -1,4 +1,4 @@
-//! Calibrating a corpus: what proves a recall, kept for the graphs that are yet to come.
+//! Calibration of the graphs of a corpus, repeated for each new graph.
 
 use std::sync::Arc;
 

@@ -1,5 +1,4 @@
-//! Taking articles in: chunk, embed what is new, and seal it into a segment that is not
-//! committed.
+//! Ingestion: chunks articles, embeds new passages, and seals them into an uncommitted segment.
 
 use std::collections::HashSet;
 
@@ -14,7 +13,7 @@ use crate::{
     store::segment::{ArticleDigest, Chunked, LiveSegment, SegmentBuilder, Words, place_of},
 };
 
-/// What adding articles came to.
+/// Report of [`Retriever::add`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AddReport {
@@ -22,31 +21,31 @@ pub struct AddReport {
     pub articles: usize,
     /// Articles that replaced one of the same key.
     pub replaced: usize,
-    /// Keys of articles without text; they are kept, but no passage of them is found.
+    /// Keys of articles without text, which are stored but have no passages.
     pub empty: Vec<String>,
-    /// Passages whose vectors were taken from those that they replace.
+    /// Passages whose vectors were reused from the replaced articles.
     pub reused: usize,
-    /// The embedding of the other passages, those in the cache included.
+    /// Embedding of all other passages, including cached ones.
     pub embedding: EmbedReport,
 }
 
-/// An article that comes in.
+/// A chunked article with its place in the corpus.
 struct Incoming {
     one: Chunked,
-    /// The segment that it is in, and its number there, if it is in the corpus.
+    /// Segment and number of the article that it replaces.
     place: Option<(usize, u32)>,
 }
 
-/// A passage as it is embedded.
+/// The text of a passage in context, as it is embedded.
 struct Text {
     told: String,
-    /// Of its article.
+    /// Language of the article.
     language: Option<Language>,
-    /// The segment and row of its vector, if it is the text of a passage that it replaces.
+    /// Segment and row of the vector of a replaced passage with the same text.
     known: Option<(usize, u32)>,
 }
 
-/// Articles that came in, and what they came to.
+/// Counts of one ingestion.
 #[derive(Default)]
 pub(super) struct Ingested {
     pub(super) added: usize,
@@ -57,19 +56,19 @@ pub(super) struct Ingested {
     pub(super) embedding: EmbedReport,
 }
 
-/// Which of the articles that the corpus has already are taken in.
+/// Treatment of articles whose key is already in the corpus.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Among {
-    All,
-    /// Those that say something else now, or would be cut otherwise.
-    Changed,
+pub(super) enum OnExisting {
+    Replace,
+    /// Replaces only articles whose content hash or chunker settings changed.
+    ReplaceChanged,
 }
 
 impl Retriever {
     /// Adds articles; one with the key of an earlier article replaces it.
     ///
-    /// All of them are added, or, on an error, none. What is added is found at once by this
-    /// retriever, and by others once it is [committed](Self::commit).
+    /// All of them are added, or, on an error, none. This retriever finds them at once, others
+    /// after the [commit](Self::commit).
     ///
     /// # Errors
     ///
@@ -80,18 +79,20 @@ impl Retriever {
     /// [cache](crate::RetrieverBuilder::embedding_cache) cannot be written.
     #[instrument(level = "debug", skip_all)]
     pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
-        let absorbed =
-            self.absorb(articles.into_iter().collect(), Among::All, EmbedReport::default())?;
-        let Ingested { added, changed: replaced, empty, reused, embedding, .. } = absorbed;
+        let ingested = self.ingest(
+            articles.into_iter().collect(),
+            OnExisting::Replace,
+            EmbedReport::default(),
+        )?;
+        let Ingested { added, changed: replaced, empty, reused, embedding, .. } = ingested;
         Ok(AddReport { articles: added + replaced, replaced, empty, reused, embedding })
     }
 
-    /// Adds the articles that are new and replaces those that say something else now; those
-    /// that are in the corpus as they are given are left alone, and nothing is embedded for
-    /// them.
+    /// Adds new articles and replaces changed ones; unchanged articles are neither stored nor
+    /// embedded again.
     ///
     /// Articles are compared by a hash of title, text, metadata and the chunker's settings.
-    /// All are taken in, or, on an error, none.
+    /// All of them are applied, or, on an error, none.
     ///
     /// # Errors
     ///
@@ -99,33 +100,36 @@ impl Retriever {
     #[instrument(level = "debug", skip_all)]
     pub fn upsert(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = std::time::Instant::now();
-        let absorbed =
-            self.absorb(articles.into_iter().collect(), Among::Changed, EmbedReport::default())?;
+        let ingested = self.ingest(
+            articles.into_iter().collect(),
+            OnExisting::ReplaceChanged,
+            EmbedReport::default(),
+        )?;
         let mut report = SyncReport::default();
-        report.count(absorbed);
+        report.count(ingested);
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    /// Takes in those of `articles` that are meant. What was embedded `before` is part of the
-    /// same work: progress goes on from there.
-    pub(super) fn absorb(
+    /// Ingests those of `articles` that `on_existing` selects. Progress continues from the counts
+    /// of `before`.
+    pub(super) fn ingest(
         &mut self,
         articles: Vec<Article>,
-        among: Among,
+        on_existing: OnExisting,
         before: EmbedReport,
     ) -> Result<Ingested> {
         let articles = last_of_each_key(articles)?;
         let given = articles.len();
-        let incoming = self.incoming(articles, among)?;
-        let mut absorbed = Ingested { unchanged: given - incoming.len(), ..Ingested::default() };
+        let incoming = self.incoming(articles, on_existing)?;
+        let mut ingested = Ingested { unchanged: given - incoming.len(), ..Ingested::default() };
         if incoming.is_empty() {
-            return Ok(absorbed);
+            return Ok(ingested);
         }
         let texts = incoming.par_iter().map(|incoming| self.texts_of(incoming));
         let texts: Vec<Vec<Text>> = texts.collect();
         let texts: Vec<&Text> = texts.iter().flatten().collect();
-        let vectors = self.vectors_of(&texts, before, &mut absorbed)?;
+        let vectors = self.vectors_of(&texts, before, &mut ingested)?;
         let passages = texts.iter().map(|text| (text.told.as_str(), text.language));
         let words = Words::of(&passages.collect::<Vec<_>>())?;
         let mut segments = self.segments().to_vec();
@@ -133,38 +137,38 @@ impl Retriever {
         for Incoming { one, place } in &incoming {
             builder.push(one)?;
             if one.passages.is_empty() {
-                absorbed.empty.push(one.article.key.clone());
+                ingested.empty.push(one.article.key.clone());
             }
             match *place {
                 Some((segment, at)) => segments[segment].remove(at)?,
-                None => absorbed.added += 1,
+                None => ingested.added += 1,
             }
         }
-        absorbed.changed = incoming.len() - absorbed.added;
-        // Its graph, if it is to have one, is built when it is committed.
-        let segment = builder.seal(vectors, words, IndexChoice::Exact, self.settings.watch())?;
+        ingested.changed = incoming.len() - ingested.added;
+        // The commit builds graphs, so an uncommitted segment has none.
+        let segment = builder.seal(vectors, words, IndexChoice::Exact, self.settings.monitor())?;
         segments.push(LiveSegment::all(segment.into()));
         self.join_uncommitted(&mut segments)?;
         *self.segments_mut() = segments;
         self.changed = true;
-        Ok(absorbed)
+        Ok(ingested)
     }
 
-    /// Those of `articles` that are meant, chunked, on the threads of the current `rayon` pool.
+    /// Chunks those of `articles` that `on_existing` selects, on the current `rayon` pool.
     #[instrument(
         name = "chunk",
         level = "debug",
         skip_all,
         fields(articles = articles.len(), taken = field::Empty, passages = field::Empty)
     )]
-    fn incoming(&self, articles: Vec<Article>, among: Among) -> Result<Vec<Incoming>> {
+    fn incoming(&self, articles: Vec<Article>, on_existing: OnExisting) -> Result<Vec<Incoming>> {
         let (settings, segments) = (&self.settings, self.segments());
         let incoming = |article: Article| -> Result<Option<Incoming>> {
             settings.cancel.check()?;
             let digest = ArticleDigest::of(&article, &settings.chunker)?;
             let place = place_of(segments, &article.key)?;
             if let Some((segment, at)) = place
-                && among == Among::Changed
+                && on_existing == OnExisting::ReplaceChanged
                 && segments[segment].segment().content(at)? == digest.content
             {
                 return Ok(None);
@@ -180,19 +184,19 @@ impl Retriever {
         Ok(taken)
     }
 
-    /// The vectors of `texts`, in order. Those of passages that they replace are taken from there.
+    /// Returns the vectors of `texts`, in order; reuses those of replaced passages.
     fn vectors_of(
         &self,
         texts: &[&Text],
         before: EmbedReport,
-        absorbed: &mut Ingested,
+        ingested: &mut Ingested,
     ) -> Result<Vectors> {
         let new = texts.iter().filter(|text| text.known.is_none());
         let new: Vec<&str> = new.map(|text| text.told.as_str()).collect();
-        absorbed.reused = texts.len() - new.len();
+        ingested.reused = texts.len() - new.len();
         let vectors;
-        (vectors, absorbed.embedding) = self.embed(Role::Passage, &new, before)?;
-        if absorbed.reused == 0 {
+        (vectors, ingested.embedding) = self.embed(Role::Passage, &new, before)?;
+        if ingested.reused == 0 {
             return Ok(vectors);
         }
         let mut fresh = 0..;
@@ -210,8 +214,8 @@ impl Retriever {
         let Incoming { one: Chunked { article, passages, digest }, place } = incoming;
         let known = place.map(|(segment, at)| self.known_texts(segment, at));
         let known = known.transpose().unwrap_or_else(|error| {
-            // What replaces a damaged article does not need it.
-            tracing::warn!(%error, key = article.key, "no vector of what it replaces is used");
+            // A damaged article can be replaced: its vectors are not needed.
+            tracing::warn!(%error, key = article.key, "the replaced article is damaged: its vectors are not reused");
             None
         });
         let known = known.unwrap_or_default();
@@ -234,8 +238,8 @@ impl Retriever {
         Ok(known)
     }
 
-    /// Embeds `texts`, observed and cancelled as the settings say; what was embedded `before` is
-    /// part of the same work.
+    /// Embeds `texts` with the configured progress callback and cancellation. Progress continues
+    /// from the counts of `before`.
     pub(super) fn embed(
         &self,
         role: Role,
@@ -258,8 +262,7 @@ impl Retriever {
         stage.progress(&from_there).run(role, texts)
     }
 
-    /// Joins the last segments that are not committed, so that each is larger than all later
-    /// ones together.
+    /// Joins the last uncommitted segments, so that each is larger than all later ones together.
     fn join_uncommitted(&self, segments: &mut Vec<LiveSegment>) -> Result<()> {
         let mut from = segments.len() - 1;
         let mut gathered = segments[from].passages();
@@ -271,7 +274,7 @@ impl Retriever {
     }
 }
 
-/// The articles in order, checked, of those with the same key only the last.
+/// Checks keys and sizes, and keeps the last article of each key, in order.
 fn last_of_each_key(articles: Vec<Article>) -> Result<Vec<Article>> {
     if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
         return Err(Error::EmptyKey { position });

@@ -186,7 +186,7 @@ impl Retriever {
         let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
         let parts: Vec<_> = segments.iter().zip(rows.iter().map(Vec::as_slice)).collect();
         let words = Words::joined(&parts)?;
-        let segment = builder.seal(vectors, words, choice, self.settings.watch())?;
+        let segment = builder.seal(vectors, words, choice, self.settings.monitor())?;
         Ok(Some(LiveSegment::all(Arc::new(segment))))
     }
 }

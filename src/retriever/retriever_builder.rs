@@ -1,4 +1,4 @@
-//! The settings of a retriever, checked in one place before any work is done.
+//! Settings of a retriever, checked before any work.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -40,11 +40,11 @@ pub struct RetrieverBuilder {
     cache: CacheChoice,
 }
 
-/// Where vectors of texts are kept for when the texts come again.
+/// Where the vectors of embedded texts are cached.
 #[derive(Debug)]
 enum CacheChoice {
     Nowhere,
-    /// In memory, or in a file in the folder of the index, within so many bytes.
+    /// In memory, or in a file in the folder of the index, of at most `bytes`.
     Own {
         bytes: usize,
     },
@@ -60,7 +60,7 @@ impl Default for RetrieverBuilder {
             index: None,
             embed_threads: None,
             checkpoint: 4_096,
-            verify_model: true,
+            verify_model: false,
             progress: None,
             cancel: Cancel::default(),
             cache: CacheChoice::Nowhere,
@@ -99,8 +99,7 @@ impl RetrieverBuilder {
         self
     }
 
-    /// How articles are cut into passages; without this call as the index that is opened
-    /// says, or by default.
+    /// The chunker; default is that of the opened index, or `Chunker::default()` for a new one.
     ///
     /// Articles that are in the index keep their passages until they change, or until
     /// [`Retriever::sync`] or [`Retriever::upsert`] is given them again.
@@ -110,31 +109,32 @@ impl RetrieverBuilder {
         self
     }
 
-    /// Which index is built over the passages; without this call as the index that is opened
-    /// says, or by default.
+    /// The vector index; default is that of the opened index, or `IndexChoice::default()`.
     #[must_use]
     pub fn index(mut self, index: IndexChoice) -> Self {
         self.index = Some(index);
         self
     }
 
-    /// Threads to embed on, 1 or more; without this call as many as the model can use.
+    /// Threads to embed on, `>= 1`; default is as many as the model can use.
     #[must_use]
     pub fn embed_threads(mut self, embed_threads: usize) -> Self {
         self.embed_threads = Some(embed_threads);
         self
     }
 
-    /// After how many new passages [`Retriever::sync`] commits what it has, 1 or more; 4,096
-    /// without this call.
+    /// Number of new passages after which [`Retriever::sync`] commits, `>= 1`; default 4,096.
     #[must_use]
     pub fn checkpoint(mut self, passages: usize) -> Self {
         self.checkpoint = passages;
         self
     }
 
-    /// Whether opening an index embeds a few texts, to see that the model still gives the
-    /// vectors that it gave when the index was made; true without this call.
+    /// Whether to verify the vectors of the model; default `false`.
+    ///
+    /// If `true`, creating an index embeds three texts and stores their vectors. Opening it with
+    /// `true` embeds these texts again and compares the vectors. An index that was created with
+    /// `false` stores no vectors to compare. Without verification neither calls the model.
     #[must_use]
     pub fn verify_model(mut self, verify: bool) -> Self {
         self.verify_model = verify;
@@ -230,7 +230,7 @@ impl RetrieverBuilder {
             dim: embedder.dim(),
             chunker: self.chunker.clone().unwrap_or_default(),
             index: self.index.unwrap_or_default(),
-            probes: probes(&*embedder)?,
+            probes: if self.verify_model { probes(&*embedder)? } else { Vec::new() },
             segments: Vec::new(),
             calibration: None,
         };
@@ -241,10 +241,9 @@ impl RetrieverBuilder {
 
     /// Opens the index in the folder at `path`, to search and to change it.
     ///
-    /// What is in its files is read when it is needed: the first search reads what searches go
-    /// along and makes sure that it is whole, vectors and texts are read and checked one by
-    /// one. The files are mapped into memory, so nobody else may change or shorten them while
-    /// they are open.
+    /// Files are read lazily: the first search reads and verifies the search structures; vectors
+    /// and texts are read and verified one by one. Files are memory-mapped: if another program
+    /// truncates one while it is open, the process receives SIGBUS.
     ///
     /// # Errors
     ///
@@ -281,11 +280,12 @@ impl RetrieverBuilder {
     pub fn open_searcher(self, path: impl AsRef<Path>) -> Result<Searcher> {
         let embedder = self.checked_embedder()?;
         let path = path.as_ref();
-        // It stays this one if the process moves to another working folder.
+        // An absolute path stays valid when the process changes its working folder.
         let path = std::path::absolute(path).map_err(Error::read(path))?;
         let generation = store::read(&path)?;
         self.check_model(&*embedder, &generation.manifest)?;
-        let (snapshot, embed_threads) = (Arc::new(generation.into()), self.embed_threads);
+        let snapshot = Arc::new(generation.into());
+        let embed_threads = self.embed_threads;
         let cache = self.cache_in(None)?.map(|cache| cache.memory_alone());
         let source = Source::Folder(path);
         Ok(Searcher { embedder, snapshot, source, embed_threads, reranker: self.reranker, cache })
@@ -305,7 +305,7 @@ impl RetrieverBuilder {
         }
     }
 
-    /// Refuses `embedder` if it is not the model that the index was made with.
+    /// Returns an error unless the index was created with the model of `embedder`.
     fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
         manifest.check_model(embedder)?;
         if self.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
@@ -322,7 +322,8 @@ impl RetrieverBuilder {
         let stored = store.as_ref().map(Store::manifest);
         let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
         let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
-        let (snapshot, published) = (Arc::new(snapshot), Arc::new(Shared::default()));
+        let snapshot = Arc::new(snapshot);
+        let published = Arc::new(Shared::default());
         published.set(Arc::clone(&snapshot));
         let source = match &store {
             Some(store) => Source::Folder(store.path().to_owned()),
@@ -346,8 +347,7 @@ impl RetrieverBuilder {
         })
     }
 
-    /// The cache that was asked for; its file, if it has one of its own, is beside those of
-    /// `store`.
+    /// Opens the configured cache; an own cache of a stored index is a file in its folder.
     fn cache_in(&self, store: Option<&Store>) -> Result<Option<EmbeddingCache>> {
         match (&self.cache, store) {
             (CacheChoice::Nowhere, _) => Ok(None),

@@ -1,11 +1,11 @@
-//! Searching: a snapshot of the corpus that answers questions from any number of threads.
+//! Snapshots of a corpus for searches from any number of threads.
 
 use std::{
     cmp::Ordering,
     fmt,
     path::PathBuf,
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Instant,
 };
 
 use rayon::prelude::*;
@@ -15,6 +15,7 @@ use crate::{
     Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranked,
     Reranker, Result, Role, Vectors,
     format::sections::FileId,
+    search::pipeline::EmbeddedQuestion,
     store::{
         self, Generation, Questions,
         segment::{LiveSegment, place_of},
@@ -24,8 +25,7 @@ use crate::{
 
 /// A corpus as it was at one commit; cheap to clone.
 ///
-/// It goes on answering from that generation, whatever the writer does, until it is told to
-/// [`reload`](Self::reload). [`Retriever::searcher`](crate::Retriever::searcher) gives one in
+/// It keeps its generation, whatever the writer does, until [`reload`](Self::reload). [`Retriever::searcher`](crate::Retriever::searcher) gives one in
 /// the process of the writer; [`Searcher::open`] in any process, of which there can be any
 /// number beside the one that writes.
 #[derive(Clone)]
@@ -145,9 +145,10 @@ impl Searcher {
         let start = Instant::now();
         let embedded = || self.embedded(&query.text);
         let vectors = query.is_to_be_embedded().then(embedded).transpose()?;
-        let embed = start.elapsed();
-        let vector = vectors.as_ref().map(|vectors| (vectors.row(0), embed));
-        let hits = self.found(vector, &query, deadline)?;
+        let embed_time = start.elapsed();
+        let question =
+            vectors.as_ref().map(|vectors| EmbeddedQuestion { vector: vectors.row(0), embed_time });
+        let hits = self.retrieve(question, &query, deadline)?;
         self.reranked(hits, &query, deadline)
     }
 
@@ -167,12 +168,15 @@ impl Searcher {
         let texts: Vec<&str> = queries.iter().filter(embedded).map(|one| &*one.text).collect();
         let start = Instant::now();
         let (vectors, _) = self.stage().run(Role::Query, &texts)?;
-        let embed = start.elapsed();
+        let embed_time = start.elapsed();
         let mut rows = vectors.rows();
         let row = |one: &Query| embedded(&one).then(|| rows.next()).flatten();
-        let rows: Vec<Option<(&[f32], Duration)>> =
-            queries.iter().map(row).map(|row| row.map(|row| (row, embed))).collect();
-        let hits = |(at, query)| self.found(rows[at], query, deadlines[at]);
+        let questions: Vec<Option<EmbeddedQuestion>> = queries
+            .iter()
+            .map(row)
+            .map(|row| row.map(|vector| EmbeddedQuestion { vector, embed_time }))
+            .collect();
+        let hits = |(at, query)| self.retrieve(questions[at], query, deadlines[at]);
         let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
         let reranker = self.reranker.as_ref();
         let Some(reranker) = reranker.filter(|_| queries.iter().any(|one| one.rerank.is_some()))
@@ -282,7 +286,7 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
         return Err(Error::Rerank(said.into()));
     }
     for ((hit, score), rank_before) in hits.iter_mut().zip(scores).zip(1..) {
-        // Of the two zeros there is one.
+        // Adding 0 turns -0 into 0.
         hit.score = score + 0.0;
         if let Some(explanation) = &mut hit.explanation {
             explanation.reranked = Some(Reranked { rank_before, score: hit.score });
@@ -295,6 +299,6 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
 
 /// When a search for `query` that starts now is to end.
 fn deadline_of(query: &Query) -> Option<Instant> {
-    // A limit beyond what the clock can tell is none.
+    // A limit beyond the range of the clock is no limit.
     query.time_limit.and_then(|limit| Instant::now().checked_add(limit))
 }

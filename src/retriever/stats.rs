@@ -1,4 +1,4 @@
-//! What a corpus consists of, and whether all of it is whole.
+//! Statistics and verification of a corpus.
 
 use std::collections::HashSet;
 

@@ -1,4 +1,4 @@
-//! Syncing: making a corpus what a set of articles is, with as little work as possible.
+//! Syncing a corpus with a set of articles.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -6,30 +6,29 @@ use serde::Serialize;
 use tracing::{Span, field, instrument};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::ingest::{Among, Ingested};
+use super::ingest::{Ingested, OnExisting};
 use crate::{Article, EmbedReport, Error, Result, Retriever};
 
-/// What [`Retriever::sync`] or [`Retriever::upsert`] came to.
+/// Report of [`Retriever::sync`] and [`Retriever::upsert`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SyncReport {
     /// Articles that were not there before.
     pub added: usize,
-    /// Articles that replaced what they said before.
+    /// Articles whose content changed.
     pub changed: usize,
-    /// Articles removed because they were not given any more.
+    /// Articles removed because the new set lacks them.
     pub removed: usize,
-    /// Articles that were there as they are.
+    /// Articles whose content is unchanged.
     pub unchanged: usize,
-    /// Keys of added or changed articles without text; they are kept, but no passage of them
-    /// is found.
+    /// Keys of added or changed articles without text, which are stored but have no passages.
     pub empty: Vec<String>,
     /// Passages embedded; of those with the same text, each counts.
     pub embedded: usize,
     /// Passages whose vectors came from the
     /// [cache](crate::RetrieverBuilder::embedding_cache).
     pub cached: usize,
-    /// Passages of changed articles that say what they said before, and keep their vectors.
+    /// Passages of changed articles that kept their text, and their vectors.
     pub reused: usize,
     /// Texts embedded that are over the embedder's limit, of which it read only the beginning.
     pub truncated: usize,
@@ -40,30 +39,29 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    pub(super) fn count(&mut self, absorbed: Ingested) {
-        self.added += absorbed.added;
-        self.changed += absorbed.changed;
-        self.unchanged += absorbed.unchanged;
-        self.empty.extend(absorbed.empty);
-        let EmbedReport { texts, cached, split, truncated, .. } = absorbed.embedding;
+    pub(super) fn count(&mut self, ingested: Ingested) {
+        self.added += ingested.added;
+        self.changed += ingested.changed;
+        self.unchanged += ingested.unchanged;
+        self.empty.extend(ingested.empty);
+        let EmbedReport { texts, cached, split, truncated, .. } = ingested.embedding;
         self.embedded += texts - cached;
         self.cached += cached;
-        self.reused += absorbed.reused;
+        self.reused += ingested.reused;
         self.truncated += truncated;
         self.split += split;
     }
 }
 
-/// Articles looked at together: enough to keep all threads at work.
+/// Articles per batch: enough to keep all threads busy.
 const ARTICLES_AT_ONCE: usize = 256;
-/// Bytes of text looked at together, about.
+/// Approximate maximum bytes of text per batch.
 const BYTES_AT_ONCE: usize = 1 << 22;
 
 impl Retriever {
-    /// Makes the corpus what `articles` are, and commits it: adds the new ones, replaces those
-    /// that say something else now, removes those that are not given. Nothing is embedded for
-    /// articles that are in the corpus as they are given, nor for passages of changed ones
-    /// that say what they said before.
+    /// Makes the corpus equal to `articles` and commits: adds new articles, replaces changed ones,
+    /// removes all others. Unchanged articles, and unchanged passages of changed articles, are not
+    /// embedded again.
     ///
     /// It commits what it has after every [`checkpoint`](crate::RetrieverBuilder::checkpoint)
     /// of passages; so if it is stopped, by an error, by [cancelling](crate::Cancel) or by the
@@ -98,22 +96,24 @@ impl Retriever {
         let started = Instant::now();
         let mut report = SyncReport::default();
         let mut given: HashSet<u128> = HashSet::new();
-        let mut articles = articles.into_iter();
-        let (mut embedded, mut since_checkpoint, mut looked_at) = (EmbedReport::default(), 0, 0);
+        let mut articles = articles.into_iter().fuse();
+        let mut embedded = EmbedReport::default();
+        let mut since_checkpoint = 0;
+        let mut ingested_articles = 0;
         loop {
-            let some = some_of(&mut articles);
-            if some.is_empty() {
+            let batch = next_batch(&mut articles);
+            if batch.is_empty() {
                 break;
             }
-            given.extend(some.iter().map(|article| xxh3_128(article.key.as_bytes())));
-            let len = some.len();
-            let absorbed = self.absorb(some, Among::Changed, embedded);
-            let absorbed = absorbed.map_err(|error| counted_from(looked_at, error))?;
-            looked_at += len;
-            embedded.texts += absorbed.embedding.texts;
-            embedded.tokens += absorbed.embedding.tokens;
-            since_checkpoint += absorbed.embedding.texts + absorbed.reused;
-            report.count(absorbed);
+            given.extend(batch.iter().map(|article| xxh3_128(article.key.as_bytes())));
+            let len = batch.len();
+            let ingested = self.ingest(batch, OnExisting::ReplaceChanged, embedded);
+            let ingested = ingested.map_err(|error| counted_from(ingested_articles, error))?;
+            ingested_articles += len;
+            embedded.texts += ingested.embedding.texts;
+            embedded.tokens += ingested.embedding.tokens;
+            since_checkpoint += ingested.embedding.texts + ingested.reused;
+            report.count(ingested);
             if since_checkpoint >= self.settings.checkpoint {
                 self.checkpoint()?;
                 since_checkpoint = 0;
@@ -154,22 +154,22 @@ impl Retriever {
     }
 }
 
-/// `error`, about an article by its place among those that were given.
-fn counted_from(looked_at: usize, error: Error) -> Error {
+/// Turns a position within a batch into one within all articles.
+fn counted_from(ingested_articles: usize, error: Error) -> Error {
     match error {
-        Error::EmptyKey { position } => Error::EmptyKey { position: looked_at + position },
+        Error::EmptyKey { position } => Error::EmptyKey { position: ingested_articles + position },
         other => other,
     }
 }
 
-/// The next articles to look at; none at the end.
-fn some_of(articles: &mut impl Iterator<Item = Article>) -> Vec<Article> {
+/// Returns the next batch of articles; an empty one at the end.
+fn next_batch(articles: &mut impl Iterator<Item = Article>) -> Vec<Article> {
     let mut bytes = 0;
-    let mut some = Vec::new();
-    while some.len() < ARTICLES_AT_ONCE && bytes < BYTES_AT_ONCE {
+    let mut batch = Vec::new();
+    while batch.len() < ARTICLES_AT_ONCE && bytes < BYTES_AT_ONCE {
         let Some(article) = articles.next() else { break };
         bytes += article.text.len();
-        some.push(article);
+        batch.push(article);
     }
-    some
+    batch
 }

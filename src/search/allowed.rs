@@ -1,18 +1,32 @@
-//! What a filter lets through, segment by segment.
+//! Resolution of a filter into the allowed rows of each segment.
 
 use super::{candidates::SegmentView, filter::Kind};
 use crate::{Error, Filter, Result, Searcher, store::segment::LiveSegment};
 
+impl SegmentView<'_> {
+    /// Returns the number of passages that a search may return.
+    pub(super) fn allowed_passages(&self) -> usize {
+        self.allowed.as_ref().map_or_else(|| self.segment.passages(), |allowed| allowed.len())
+    }
+}
+
 impl Searcher {
-    /// The segments, each with the rows that `filter` lets through.
-    pub(super) fn parts(&self, filter: Option<&Filter>) -> Result<Vec<SegmentView<'_>>> {
-        filter.map_or(Ok(()), |filter| self.check_types(filter))?;
+    /// Returns the segments with the rows that `filter` allows.
+    pub(super) fn segment_views<'s>(
+        &'s self,
+        filter: Option<&Filter>,
+    ) -> Result<Vec<SegmentView<'s>>> {
+        if let Some(filter) = filter {
+            self.check_types(filter)?;
+        }
         let segments = self.snapshot.segments.iter();
-        segments.map(|one| Ok((one, one.allowed_by(filter)?))).collect()
+        let view = |segment: &'s LiveSegment| -> Result<SegmentView<'s>> {
+            Ok(SegmentView { segment, allowed: segment.allowed_by(filter)? })
+        };
+        segments.map(view).collect()
     }
 
-    /// Refuses a filter that asks for values of a kind that none of the corpus has, where it has
-    /// others of that name.
+    /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
     fn check_types(&self, filter: &Filter) -> Result<()> {
         let holds = |name: &str, kind| {
             let mut segments = self.snapshot.segments.iter();
@@ -31,7 +45,7 @@ impl Searcher {
             if stored.is_empty() {
                 return Ok(());
             }
-            // What is damaged may be what was asked for.
+            // A damaged segment could hold the missing kind: report the damage instead.
             self.snapshot.segments.iter().try_for_each(LiveSegment::check_heads)?;
             let (name, asked) = (name.to_owned(), asked.plural());
             Err(Error::FilterType { name, asked, stored })

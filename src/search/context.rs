@@ -1,5 +1,4 @@
-//! Hits as a text for people and for language models: with what surrounds them, numbered, each
-//! with its place.
+//! Excerpts around hits, and contexts of excerpts for language models.
 
 use std::{cell::RefCell, fmt, ops::Range};
 
@@ -27,10 +26,10 @@ pub struct Excerpt {
     pub hits: Vec<Range<usize>>,
 }
 
-/// Excerpts that fit into a number of tokens, to be put before a language model.
+/// Excerpts within a token budget, as context of a language model.
 ///
-/// Its `Display` is that text: each excerpt with its number, by which an answer can cite it, its
-/// title and the key of its article.
+/// `Display` writes the text: each excerpt with its number for citations, its title and the key of
+/// its article.
 ///
 /// # Examples
 ///
@@ -54,7 +53,7 @@ pub struct Context {
     pub excerpts: Vec<Excerpt>,
     /// Tokens of all of them, with their numbers, titles, keys and the lines between them.
     pub tokens: usize,
-    /// What did not fit, or said what something before it says: excerpts of [`pack`](Self::pack),
+    /// Number of items that did not fit or repeated an earlier text: excerpts of [`pack`](Self::pack),
     /// hits of [`Searcher::context`].
     pub left_out: usize,
 }
@@ -104,12 +103,12 @@ impl fmt::Display for Context {
     }
 }
 
-/// A text without what tells the same words apart.
+/// Collapses whitespace, so that texts compare by their words.
 fn words_of(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// An excerpt as it is shown behind so many others, an empty line in between.
+/// Writes an excerpt with its number; the field counts the excerpts before it.
 struct Numbered<'e>(usize, &'e Excerpt);
 
 impl fmt::Display for Numbered<'_> {
@@ -197,7 +196,7 @@ impl Searcher {
     ///
     /// As [`excerpts`](Self::excerpts), and what the embedder returns.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
-        // A hit changes one excerpt: the others are not counted anew.
+        // Each hit changes one excerpt, so the counts of the others are cached.
         let counted: RefCell<FxHashMap<u128, usize>> = RefCell::default();
         let count = |text: &str| {
             let key = xxh3_128(text.as_bytes());
@@ -224,21 +223,21 @@ impl Searcher {
                 passage.range == hit.range && article.text[passage.range.clone()] == hit.text
             };
             let passage = passages.iter().position(is_here);
-            hits.entry(passage.ok_or_else(|| gone(hit))?).or_insert(rank);
+            hits.entry(passage.ok_or_else(|| stale_hit(hit))?).or_insert(rank);
         }
         Ok(Gathered { hits, wanted })
     }
 
     /// The article of `hit`, nothing of which is wanted yet.
     fn wanted(&self, hit: &Hit) -> Result<Wanted> {
-        let (live, at) = self.place_of(&hit.article)?.ok_or_else(|| gone(hit))?;
+        let (live, at) = self.place_of(&hit.article)?.ok_or_else(|| stale_hit(hit))?;
         let article = live.segment().article(at)?;
         let passages = live.segment().passages_of(at, &article)?;
         Ok(Wanted { article, passages, hits: FxHashMap::default() })
     }
 }
 
-fn gone(hit: &Hit) -> Error {
+fn stale_hit(hit: &Hit) -> Error {
     Error::StaleHit { article: hit.article.clone(), range: hit.range.clone() }
 }
 
@@ -270,8 +269,8 @@ impl Wanted {
     ) -> (usize, Excerpt) {
         let Self { article, passages, .. } = self;
         let ranges = || run.iter().map(|at| passages[*at].range.clone());
-        let start = ranges().map(|range| range.start).min().unwrap_or(0);
-        let end = ranges().map(|range| range.end).max().unwrap_or(0);
+        let start = ranges().map(|range| range.start).min().expect("a run has a passage");
+        let end = ranges().map(|range| range.end).max().expect("a run has a passage");
         let found: Vec<usize> = run.iter().filter_map(|at| taken.get(at).copied()).collect();
         let rank = found.iter().copied().min().unwrap_or(usize::MAX);
         let excerpt = Excerpt {

@@ -1,68 +1,80 @@
-//! Hits that are unlike each other: without repetitions, or from many sides.
+//! Deduplication, limits per article, and maximal marginal relevance.
 
 use rustc_hash::FxHashMap;
 
 use super::candidates::{Candidate, SegmentView};
 use crate::{Query, Result, vector};
 
-/// The vectors of `found`, in that order.
-fn vectors<'s>(found: &[Candidate], parts: &[SegmentView<'s>]) -> Result<Vec<&'s [f32]>> {
-    found.iter().map(|one| parts[one.part as usize].0.vector(one.scored.row)).collect()
-}
-
-/// What a query keeps of a ranking, passage by passage.
+/// Filters a ranking by `Query::per_article` and `Query::dedup`, best passage first.
 pub(super) struct Deduplicator<'q, 's> {
     query: &'q Query,
-    parts: &'q [SegmentView<'s>],
-    /// Passages kept of each article, which is told by its segment and its number there.
-    of_article: FxHashMap<(u32, u32), usize>,
-    /// Vectors of what was kept, if what repeats it is left out.
-    vectors: Vec<&'s [f32]>,
+    segments: &'q [SegmentView<'s>],
+    kept_of_article: FxHashMap<ArticlePlace, usize>,
+    /// Vectors of the kept passages; empty without `Query::dedup`.
+    kept_vectors: Vec<&'s [f32]>,
+}
+
+/// An article by the position of its segment and its number there.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct ArticlePlace {
+    part: u32,
+    article: u32,
 }
 
 impl<'q, 's> Deduplicator<'q, 's> {
-    pub(super) fn new(query: &'q Query, parts: &'q [SegmentView<'s>]) -> Self {
-        Self { query, parts, of_article: FxHashMap::default(), vectors: Vec::new() }
+    pub(super) fn new(query: &'q Query, segments: &'q [SegmentView<'s>]) -> Self {
+        Self { query, segments, kept_of_article: FxHashMap::default(), kept_vectors: Vec::new() }
     }
 
-    /// The first `wanted` of `found` that are neither repetitions of those before them nor too
-    /// many of one article.
+    /// Keeps the first `wanted` of `found` that repeat no kept passage and exceed no limit of
+    /// their article.
     pub(super) fn keep(mut self, found: Vec<Candidate>, wanted: usize) -> Result<Vec<Candidate>> {
         if self.query.per_article.is_none() && self.query.dedup.is_none() {
             return Ok(found.into_iter().take(wanted).collect());
         }
         let mut kept = Vec::new();
-        for one in found {
+        for candidate in found {
             if kept.len() == wanted {
                 break;
             }
-            if self.is_kept(&one)? {
-                kept.push(one);
+            if self.try_keep(&candidate)? {
+                kept.push(candidate);
             }
         }
         Ok(kept)
     }
 
-    fn is_kept(&mut self, one: &Candidate) -> Result<bool> {
-        let (segment, row) = (self.parts[one.part as usize].0, one.scored.row);
-        let kept = self.of_article.entry((one.part, segment.article_of(row))).or_default();
-        if self.query.per_article.is_some_and(|most| *kept >= most) {
+    /// Records `candidate` as kept, unless a limit excludes it.
+    fn try_keep(&mut self, candidate: &Candidate) -> Result<bool> {
+        let segment = candidate.segment(self.segments);
+        let row = candidate.scored.row;
+        let place = ArticlePlace { part: candidate.part, article: segment.article_of(row) };
+        let kept = self.kept_of_article.entry(place).or_insert(0);
+        if self.query.per_article.is_some_and(|limit| *kept >= limit) {
             return Ok(false);
         }
-        if let Some(least) = self.query.dedup {
+        if let Some(threshold) = self.query.dedup {
             let vector = segment.vector(row)?;
-            if self.vectors.iter().any(|other| vector::similarity(other, vector) >= least) {
+            if self.kept_vectors.iter().any(|kept| vector::similarity(kept, vector) >= threshold) {
                 return Ok(false);
             }
-            self.vectors.push(vector);
+            self.kept_vectors.push(vector);
         }
         *kept += 1;
         Ok(true)
     }
 }
 
-/// The `wanted` of `found` that are good and unlike those before them; `diversity` is the weight of
-/// being unlike, 0 to 1. Scores of `scale` count as much as a similarity of 1.
+/// Weights of maximal marginal relevance.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mmr {
+    /// Weight of being unlike the chosen hits, `0.0..=1.0`.
+    pub(super) weight: f32,
+    /// Score that weighs as much as a similarity of 1.
+    pub(super) scale: f32,
+}
+
+/// Chooses `wanted` of `found` that score high and differ from those chosen before.
 ///
 /// # Source
 ///
@@ -70,22 +82,24 @@ impl<'q, 's> Deduplicator<'q, 's> {
 /// relevance, with the score in place of the similarity to the query.
 pub(super) fn diversify(
     found: &[Candidate],
-    (diversity, scale): (f32, f32),
+    mmr: Mmr,
     wanted: usize,
-    parts: &[SegmentView],
+    segments: &[SegmentView],
 ) -> Result<Vec<Candidate>> {
-    let vectors = vectors(found, parts)?;
+    let vectors = found.iter().map(|one| one.segment(segments).vector(one.scored.row));
+    let vectors: Vec<&[f32]> = vectors.collect::<Result<_>>()?;
     let mut closest = vec![f32::NEG_INFINITY; found.len()];
     let mut left: Vec<usize> = (0..found.len()).collect();
     let mut chosen = Vec::with_capacity(wanted.min(found.len()));
-    while chosen.len() < wanted && !left.is_empty() {
-        let worth = |at: &usize| {
-            let alike = if chosen.is_empty() { 0.0 } else { closest[*at] };
-            (1.0 - diversity) * found[*at].scored.score / scale - diversity * alike
+    while chosen.len() < wanted {
+        let relevance = |at: usize| {
+            let redundancy = if chosen.is_empty() { 0.0 } else { closest[at] };
+            let score = found[at].scored.score / mmr.scale;
+            (1.0 - mmr.weight) * score - mmr.weight * redundancy
         };
-        // Of equal ones the first.
-        let best =
-            (0..left.len()).rev().max_by(|a, b| worth(&left[*a]).total_cmp(&worth(&left[*b])));
+        // `max_by` returns the last maximum; in reverse order this is the best ranked.
+        let positions = (0..left.len()).rev();
+        let best = positions.max_by(|a, b| relevance(left[*a]).total_cmp(&relevance(left[*b])));
         let Some(best) = best else { break };
         let next = left.remove(best);
         for at in &left {

@@ -1,66 +1,97 @@
-//! Why a hit is where it is.
+//! Explanations of scores.
 
 use std::{fmt, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-/// What a [hit](crate::Hit)'s score is made of; there if the query [asked](crate::Query::explain)
-/// for it.
+use super::{
+    candidates::{Candidate, SegmentView},
+    lexical_candidates::LexicalQuery,
+};
+use crate::{Hit, Result};
+
+/// The parts of a [hit](crate::Hit)'s score, if the query [asks](crate::Query::explain) for them.
 ///
-/// Its `Display` is a few lines for people.
+/// `Display` writes a few lines for people.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Explanation {
-    /// Cosine between the query's vector and the passage's, if vectors were compared.
+    /// Cosine between the vectors of query and passage; `None` if the mode compares no vectors.
     pub similarity: Option<f32>,
-    /// Place among the passages that vectors found, from 1; `None` if it was not one of them.
+    /// Rank in the dense arm, from 1; `None` if that arm did not find the passage.
     pub dense_rank: Option<usize>,
-    /// BM25, if words were compared.
+    /// BM25; `None` if the mode compares no words.
     pub bm25: Option<f32>,
-    /// The highest BM25 that the question allows: that of a passage which says nothing but the
-    /// question, without end.
+    /// The limit of BM25 for this question, which no passage exceeds.
     pub max_bm25: Option<f32>,
-    /// The mean share of BM25 in `max_bm25` of the passages closest in meaning that are in the
-    /// same language, which is taken off this one's, if both were compared.
+    /// Baseline that is subtracted from `bm25 / max_bm25`: the mean share of the seven most
+    /// similar passages in the same language. `None` outside hybrid mode.
     pub baseline_share: Option<f32>,
-    /// Place among the passages that words found, from 1; `None` if it was not one of them.
+    /// Rank in the lexical arm, from 1; `None` if that arm did not find the passage.
     pub lexical_rank: Option<usize>,
-    /// What each word of the question adds to BM25, and each part of a compound.
+    /// Contributions to BM25 of each word of the question and each part of a compound.
     pub words: Vec<WordShare>,
     /// The score before reranking.
     pub retrieved: f32,
-    /// Place before reranking, from 1, and what the reranker said; `None` if it was not asked.
+    /// Rank before reranking and the reranker's score; `None` without reranking.
     pub reranked: Option<Reranked>,
 }
 
-/// What a word of the question, or a part of one, adds to the BM25 of a passage.
+/// The contribution of a word of the question, or of a part of a compound, to a passage's BM25.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WordShare {
-    /// Where it first is in the question, in bytes.
+    /// Byte range of its first occurrence in the question.
     pub place: Range<usize>,
-    /// The forms in which it is looked for: its stems in the languages known.
+    /// The indexed forms that it matches: its stems in the known languages.
     pub terms: Vec<String>,
-    /// What it counts: 1, or less if it is a stop word or a part of a compound.
+    /// 1, or less for a stop word or a part of a compound.
     pub weight: f32,
-    /// In how many passages of the corpus it is.
+    /// Number of passages of the corpus that contain it.
     pub passages: u64,
     /// Inverse document frequency: the rarer the word, the higher.
     pub idf: f32,
-    /// How often it is in the passage.
+    /// Number of occurrences in the passage.
     pub times: u32,
-    /// What it adds.
-    pub share: f32,
+    /// Addend of the passage's BM25.
+    pub contribution: f32,
 }
 
-/// What reranking made of a hit.
+/// Rank before reranking, and the reranker's score.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Reranked {
-    /// Place before, from 1.
+    /// Rank before reranking, from 1.
     pub rank_before: usize,
     /// The reranker's score.
     pub score: f32,
+}
+
+/// Sets the explanations of `hits`, which were read for `candidates`.
+pub(super) fn explain(
+    hits: &mut [Hit],
+    candidates: &[Candidate],
+    segments: &[SegmentView],
+    lexical: Option<&LexicalQuery>,
+) -> Result<()> {
+    for (hit, candidate) in hits.iter_mut().zip(candidates) {
+        let scored = &candidate.scored;
+        let mut explanation = Explanation {
+            similarity: scored.similarity,
+            dense_rank: scored.ranks.dense.map(|rank| rank + 1),
+            bm25: scored.bm25,
+            baseline_share: scored.baseline,
+            lexical_rank: scored.ranks.lexical.map(|rank| rank + 1),
+            retrieved: scored.score,
+            ..Explanation::default()
+        };
+        if let Some(lexical) = lexical {
+            explanation.max_bm25 = Some(lexical.max_bm25());
+            explanation.words = lexical.explain(candidate.segment(segments), scored.row)?;
+        }
+        hit.explanation = Some(Box::new(explanation));
+    }
+    Ok(())
 }
 
 impl fmt::Display for Explanation {
@@ -69,10 +100,10 @@ impl fmt::Display for Explanation {
         if let Some(similarity) = self.similarity {
             write!(f, "; similarity {similarity:.3}{}", Rank(self.dense_rank))?;
         }
-        if let (Some(bm25), Some(most)) = (self.bm25, self.max_bm25) {
-            write!(f, "; BM25 {bm25:.2} of {most:.2}{}", Rank(self.lexical_rank))?;
-            if let Some(usual) = self.baseline_share {
-                write!(f, ", usual {:.2}", usual * most)?;
+        if let (Some(bm25), Some(max_bm25)) = (self.bm25, self.max_bm25) {
+            write!(f, "; BM25 {bm25:.2} of {max_bm25:.2}{}", Rank(self.lexical_rank))?;
+            if let Some(share) = self.baseline_share {
+                write!(f, ", baseline {:.2}", share * max_bm25)?;
             }
         }
         if let Some(Reranked { rank_before, score }) = self.reranked {
@@ -82,7 +113,7 @@ impl fmt::Display for Explanation {
     }
 }
 
-/// A rank in an arm, if it has one.
+/// Writes the rank in an arm, if there is one.
 struct Rank(Option<usize>);
 
 impl fmt::Display for Rank {
@@ -93,9 +124,9 @@ impl fmt::Display for Rank {
 
 impl fmt::Display for WordShare {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { terms, weight, passages, idf, times, share, .. } = self;
+        let Self { terms, weight, passages, idf, times, contribution, .. } = self;
         let terms = terms.join("/");
-        write!(f, "  {share:+.2}  {terms} ×{times}, idf {idf:.2} (passages: {passages})")?;
+        write!(f, "  {contribution:+.2}  {terms} ×{times}, idf {idf:.2} (passages: {passages})")?;
         if (weight - 1.0).abs() < f32::EPSILON { Ok(()) } else { write!(f, ", weight {weight}") }
     }
 }

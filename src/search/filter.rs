@@ -1,4 +1,4 @@
-//! Conditions on what may be found, to be put together.
+//! Composable conditions on articles and passages.
 
 mod expression;
 mod ordered_value;
@@ -14,15 +14,13 @@ use crate::{ArticleHead, Language, Passage, Result, Value};
 pub(crate) use expression::{Closure, Expression, Test};
 pub(crate) use ordered_value::{Kind, Scalar};
 
-/// A condition on what may be found: on metadata, language and key of an article, or anything
-/// that a closure says of a passage.
+/// A condition on the metadata, language or key of an article, or a closure over a passage.
 ///
-/// Conditions are put together with [`and`](Self::and), [`or`](Self::or) and `!`, and
-/// [`Display`](fmt::Display) tells how they read. `!a.and(b)` is the opposite of `a.and(b)`, since
-/// Rust calls methods first.
+/// [`and`](Self::and), [`or`](Self::or) and `!` compose conditions; [`Display`](fmt::Display)
+/// writes them. `!a.and(b)` negates `a.and(b)`, since methods bind tighter than `!`.
 ///
-/// All but closures are looked up: each segment of the corpus keeps a sorted column of the values
-/// of a name, which the first search that asks for the name builds in memory.
+/// All conditions but closures use an index: the first search for a name builds a sorted column of
+/// its values in memory, one per segment.
 ///
 /// # Values
 ///
@@ -131,10 +129,10 @@ impl Filter {
         Self(Expression::KeyPrefix(prefix.into()))
     }
 
-    /// Passages of which `condition` is true.
+    /// Passages for which `condition` returns true.
     ///
-    /// It is asked once a search of every passage that other conditions do not decide on, so it
-    /// costs most by itself, and least [and](Self::and) something that lets little through.
+    /// Each search calls it once for every passage that other conditions do not decide. It is
+    /// cheapest when [combined](Self::and) with a selective condition.
     ///
     /// # Examples
     ///
@@ -162,7 +160,7 @@ impl Filter {
         Self(Expression::By(Arc::new(condition)))
     }
 
-    /// What meets all of `filters`; of none, everything.
+    /// The conjunction of `filters`; without filters, everything.
     pub fn all(filters: impl IntoIterator<Item = Self>) -> Self {
         Self(Expression::All(flattened(filters, |filter| match filter {
             Expression::All(parts) => Ok(parts),
@@ -170,7 +168,7 @@ impl Filter {
         })))
     }
 
-    /// What meets any of `filters`; of none, nothing.
+    /// The disjunction of `filters`; without filters, nothing.
     pub fn any(filters: impl IntoIterator<Item = Self>) -> Self {
         Self(Expression::Any(flattened(filters, |filter| match filter {
             Expression::Any(parts) => Ok(parts),
@@ -178,13 +176,13 @@ impl Filter {
         })))
     }
 
-    /// What meets this and `other`.
+    /// The conjunction of this filter and `other`.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::all([self, other])
     }
 
-    /// What meets this, `other`, or both.
+    /// The disjunction of this filter and `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::any([self, other])
@@ -198,7 +196,7 @@ impl Filter {
         &self.0
     }
 
-    /// Refuses values and bounds that nothing can be found by.
+    /// Returns an error for NaN and for invalid ranges.
     pub(crate) fn check(&self) -> Result<()> {
         self.0.check()
     }
@@ -221,7 +219,7 @@ fn flattened(
     all
 }
 
-/// What does not meet the filter.
+/// The negation of the filter.
 impl Not for Filter {
     type Output = Self;
 
@@ -251,7 +249,7 @@ mod tests {
     use crate::{Date, Error};
 
     #[test]
-    fn filters_read_as_they_are_meant() {
+    fn display_writes_filters_unambiguously() {
         let day = |text: &str| text.parse::<Date>().unwrap();
         let half = Filter::range("published", day("2024-01-01")..=day("2024-06-30"));
         let german = Filter::language(Language::German);
@@ -299,7 +297,7 @@ mod tests {
     }
 
     #[test]
-    fn bounds_that_make_no_sense_are_refused() {
+    fn check_rejects_invalid_bounds() {
         let bounds = |from: Value, to: Value| Filter::range("n", from..to);
         let (three, five) = (3, 5);
         let refused = [

@@ -1,23 +1,23 @@
-//! One ranking of what the arms of a search found.
+//! Fusion of the dense and the lexical ranking into one score.
 
 use crate::{Language, Neighbor};
 
-/// A passage of a segment with what it is ranked by.
+/// A passage of a segment with its scores.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Scored {
     pub(crate) row: u32,
     /// Higher is better.
     pub(crate) score: f32,
-    /// Cosine between question and passage; `None` if no vectors were compared.
+    /// Cosine between question and passage; `None` if the mode compares no vectors.
     pub(crate) similarity: Option<f32>,
-    /// `None` if no words were.
+    /// `None` if the mode compares no words.
     pub(crate) bm25: Option<f32>,
-    /// What is taken off the share of words; `None` if one arm alone ranks.
-    pub(crate) usual: Option<f32>,
+    /// Mean lexical share that fusion subtracts; `None` if one arm alone ranks.
+    pub(crate) baseline: Option<f32>,
     pub(crate) ranks: Ranks,
 }
 
-/// Places in the rankings of the arms, from 0; `None` if it is in none.
+/// Ranks in the arms, from 0; `None` where an arm did not find the passage.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub(crate) struct Ranks {
     pub(crate) dense: Option<usize>,
@@ -25,31 +25,31 @@ pub(crate) struct Ranks {
 }
 
 impl Scored {
-    /// By its similarity alone.
+    /// Scores a passage by its similarity alone.
     pub(crate) fn dense(Neighbor { row, similarity }: Neighbor) -> Self {
         Self {
             row,
             score: similarity,
             similarity: Some(similarity),
             bm25: None,
-            usual: None,
+            baseline: None,
             ranks: Ranks::default(),
         }
     }
 
-    /// By its words alone.
+    /// Scores a passage by its BM25 alone.
     pub(crate) fn lexical(row: u32, bm25: f32) -> Self {
         Self {
             row,
             score: bm25,
             similarity: None,
             bm25: Some(bm25),
-            usual: None,
+            baseline: None,
             ranks: Ranks::default(),
         }
     }
 
-    /// Takes over what the other arm knows of the same row.
+    /// Adds the scores and ranks of the same row from the other arm.
     pub(crate) fn add(&mut self, other: Self) {
         self.similarity = self.similarity.or(other.similarity);
         self.bm25 = self.bm25.or(other.bm25);
@@ -58,51 +58,60 @@ impl Scored {
     }
 }
 
-/// How many passages tell what is usual in their language: where it was tried, 5 to 10 were alike.
-const TELLING: u8 = 7;
-/// As how many they count at least: a passage that is alone in its language keeps half its share.
-const LEAST_TELLING: u8 = 2;
+/// Passages whose mean share is the baseline of their language; 5 to 10 measured alike.
+const BASELINE_SIZE: u8 = 7;
+/// Minimum divisor of the mean, so that a lone passage loses only half of its share.
+const MIN_DIVISOR: u8 = 2;
 
-/// One score of both arms, for all passages that a question may find.
+/// The scores of both arms for one candidate.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ArmScores {
+    pub(crate) similarity: f32,
+    pub(crate) bm25: f32,
+    pub(crate) language: Option<Language>,
+}
+
+/// The score of hybrid search: `score = similarity + bm25 / max_bm25 - baseline`.
 ///
-/// It is the cosine, and BM25 as a share of the most that the question allows, less what is
-/// usual: the mean share of those passages that are closest in meaning, of the same language.
-/// Within a language that takes the same off all of them. Passages of another one have few words
-/// in common with the question, whatever they say, and so less is taken off.
+/// The baseline is the mean of `bm25 / max_bm25` over the [`BASELINE_SIZE`] most similar
+/// candidates of the same language. It is constant within a language. Passages of another language
+/// than the question share few words with it, so their baseline is lower.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Fusion {
-    most: f32,
-    /// What is usual, by language; the last is that of unknown ones.
-    usual: [f32; Language::ALL.len() + 1],
+    max_bm25: f32,
+    /// By language; the last entry is that of unknown languages.
+    baselines: [f32; Language::ALL.len() + 1],
 }
 
 impl Fusion {
-    /// For a question that allows a BM25 of `most`, and `candidates` with their languages, of all
-    /// of which both scores are known.
-    pub(crate) fn new(most: f32, candidates: &[(Scored, Option<Language>)]) -> Self {
-        let mut fusion = Self { most, usual: Default::default() };
-        let similarity = |one: &(Scored, _)| one.0.similarity.unwrap_or(f32::NEG_INFINITY);
-        for place in 0..fusion.usual.len() {
-            let same = candidates.iter().filter(|(_, language)| index(*language) == place);
-            let mut same: Vec<_> = same.collect();
-            same.sort_by(|a, b| similarity(b).total_cmp(&similarity(a)));
-            same.truncate(usize::from(TELLING));
-            let number = u8::try_from(same.len()).unwrap_or(TELLING).max(LEAST_TELLING);
-            let shares = same.iter().map(|(one, _)| fusion.share(one.bm25));
-            fusion.usual[place] = shares.sum::<f32>() / f32::from(number);
+    /// Computes the baselines of all languages from the scores of all candidates.
+    pub(crate) fn new(max_bm25: f32, candidates: &[ArmScores]) -> Self {
+        let mut fusion = Self { max_bm25, baselines: Default::default() };
+        for place in 0..fusion.baselines.len() {
+            let same = candidates.iter().filter(|one| index(one.language) == place);
+            let mut same: Vec<&ArmScores> = same.collect();
+            same.sort_by(|a, b| b.similarity.total_cmp(&a.similarity));
+            same.truncate(usize::from(BASELINE_SIZE));
+            let len = u8::try_from(same.len()).expect("at most BASELINE_SIZE");
+            let sum: f32 = same.iter().map(|one| fusion.share(one.bm25)).sum();
+            fusion.baselines[place] = sum / f32::from(len.max(MIN_DIVISOR));
         }
         fusion
     }
 
-    /// Gives `one`, of this language, its score.
-    pub(crate) fn score(&self, one: &mut Scored, language: Option<Language>) {
-        let usual = self.usual[index(language)];
-        one.usual = Some(usual);
-        one.score = one.similarity.unwrap_or_default() + self.share(one.bm25) - usual;
+    /// Stores the fused score of a candidate, and the scores that it is made of.
+    pub(crate) fn score(&self, scored: &mut Scored, arms: &ArmScores) {
+        let ArmScores { similarity, bm25, language } = *arms;
+        let baseline = self.baselines[index(language)];
+        scored.similarity = Some(similarity);
+        scored.bm25 = Some(bm25);
+        scored.baseline = Some(baseline);
+        scored.score = similarity + self.share(bm25) - baseline;
     }
 
-    fn share(&self, bm25: Option<f32>) -> f32 {
-        if self.most > 0.0 { bm25.unwrap_or_default() / self.most } else { 0.0 }
+    /// Returns `bm25 / max_bm25`; 0 if no word of the question is in the corpus.
+    fn share(&self, bm25: f32) -> f32 {
+        if self.max_bm25 > 0.0 { bm25 / self.max_bm25 } else { 0.0 }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Where in a hit the question is spoken of.
+//! Sentences and words of a hit that match the question.
 
 use std::ops::Range;
 
@@ -7,15 +7,14 @@ use serde::Serialize;
 use super::lexical_candidates::words_in;
 use crate::{Hit, Query, Result, Role, Searcher, sentences, vector};
 
-/// Where in a hit the question is spoken of: for people who look at it, and for citations of one
-/// sentence. All places are bytes of the article's text.
+/// The sentences of a hit with their similarity to the question, and the words of the question in
+/// it. All ranges are bytes of the article's text.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Highlights {
     /// The sentences of the passage, in their order.
     pub sentences: Vec<Sentence>,
-    /// The words that the question has, too: in whatever form, and as parts of compounds. Stop
-    /// words are left out.
+    /// Words that match the question in any form or as parts of compounds, without stop words.
     pub words: Vec<Range<usize>>,
 }
 

@@ -1,4 +1,4 @@
-//! What a search returns: passages with their exact place and what they are ranked by.
+//! Hits: passages with their byte ranges and scores.
 
 use std::ops::{Deref, Range};
 
@@ -44,7 +44,7 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// The text that is embedded of the passage.
+    /// Returns the text of the passage in context, as it is embedded.
     pub(crate) fn in_context(&self) -> String {
         let title = article::shown_title(self.title.as_deref()).filter(|_| self.titled);
         passage::in_context(title, self.heading.as_deref(), &self.text)

@@ -1,4 +1,4 @@
-//! The arm of words: BM25 over all segments, with the statistics of the whole corpus.
+//! The lexical arm: BM25 over all segments, with the statistics of the whole corpus.
 
 use std::{ops::Range, time::Instant};
 
@@ -12,13 +12,13 @@ use crate::{
     store::segment::LiveSegment,
 };
 
-/// The words of a question, and what they are worth in a corpus.
-pub(super) struct Words {
+/// The terms of a question with their statistics in the corpus.
+pub(super) struct LexicalQuery {
     terms: QueryTerms,
     statistics: Statistics,
 }
 
-/// Where in the text of `hit` the words of `query` are, stop words apart.
+/// Returns the byte ranges in the text of `hit` of the words of `query`, without stop words.
 pub(crate) fn words_in(hit: &Hit, query: &Query) -> Result<Vec<Range<usize>>> {
     let mut analyzer = Analyzer::new()?;
     let terms = QueryTerms::of(&query.text, &mut analyzer);
@@ -31,28 +31,29 @@ pub(crate) fn words_in(hit: &Hit, query: &Query) -> Result<Vec<Range<usize>>> {
     Ok(places)
 }
 
-impl Words {
-    /// Those of `question` in the corpus that `parts` are; what removed passages say does not
-    /// count.
-    pub(super) fn of(parts: &[SegmentView], question: &str) -> Result<Self> {
+impl LexicalQuery {
+    /// Analyzes `question` and gathers statistics over the live passages of `segments`.
+    pub(super) fn new(segments: &[SegmentView], question: &str) -> Result<Self> {
         let terms = QueryTerms::of(question, &mut Analyzer::new()?);
-        let indexes = parts.iter().map(|(segment, _)| segment.live_lexical());
+        let indexes = segments.iter().map(|view| view.segment.live_lexical());
         let statistics = Statistics::gather(&terms, indexes.collect::<Result<Vec<_>>>()?);
         Ok(Self { terms, statistics })
     }
 
-    /// The `params.k` passages whose words fit best.
-    pub(super) fn best(
+    /// Ranks the `params.k` passages with the highest BM25.
+    pub(super) fn candidates(
         &self,
-        parts: &[SegmentView],
+        segments: &[SegmentView],
         params: &SearchParams,
         plan: &mut QueryPlan,
     ) -> Result<Ranking> {
         let Self { terms, statistics } = self;
-        let (start, mut found) = (Instant::now(), Vec::new());
+        let start = Instant::now();
+        let mut found = Vec::new();
         plan.lexical.clear();
-        for (part, (segment, allowed)) in (0..).zip(parts) {
-            let (lexical, allowed) = (segment.lexical()?, allowed.as_deref());
+        for (part, view) in (0..).zip(segments) {
+            let lexical = view.segment.lexical()?;
+            let allowed = view.allowed.as_deref();
             let best =
                 lexical.best(terms, statistics, params.k, allowed, || params.is_interrupted());
             let scored = best.rows.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
@@ -60,20 +61,20 @@ impl Words {
             plan.lexical.push(best.plan);
         }
         plan.timings.lexical += start.elapsed();
-        Ok(Ranking::of(found, params.k).numbered(|ranks| &mut ranks.lexical))
+        Ok(Ranking::of(found, params.k).assign_ranks(|ranks| &mut ranks.lexical))
     }
 
-    /// BM25 of `rows` of `segment`, which are in ascending order.
+    /// Returns the BM25 of `rows` of `segment`; `rows` ascend.
     pub(super) fn scores(&self, segment: &LiveSegment, rows: &[u32]) -> Result<Vec<f32>> {
         Ok(segment.lexical()?.scores(&self.terms, &self.statistics, rows))
     }
 
-    /// The highest BM25 that the question allows.
-    pub(super) fn most(&self) -> f32 {
+    /// Returns the limit of BM25 for this question.
+    pub(super) fn max_bm25(&self) -> f32 {
         self.statistics.max_bm25()
     }
 
-    /// What each word adds to the BM25 of `row` of `segment`.
+    /// Returns the contribution of each word to the BM25 of `row` of `segment`.
     pub(super) fn explain(&self, segment: &LiveSegment, row: u32) -> Result<Vec<WordShare>> {
         let shares = segment.lexical()?.explain(&self.terms, &self.statistics, row);
         let share_of = |one: TermContribution| WordShare {
@@ -83,7 +84,7 @@ impl Words {
             passages: one.doc_freq,
             idf: one.idf,
             times: one.tf,
-            share: one.contribution,
+            contribution: one.contribution,
         };
         Ok(shares.into_iter().map(share_of).collect())
     }

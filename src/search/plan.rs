@@ -1,4 +1,4 @@
-//! How a query was answered, and how long each step of it took.
+//! Query plans and the timings of each step.
 
 use std::{fmt, time::Duration};
 
@@ -53,6 +53,13 @@ pub struct Timings {
     pub read: Duration,
     /// Reranking.
     pub rerank: Duration,
+}
+
+impl QueryPlan {
+    /// Returns whether both arms searched every segment to the end.
+    pub(super) fn is_searched_whole(&self) -> bool {
+        self.dense.iter().all(|plan| plan.complete) && self.lexical.iter().all(|plan| plan.complete)
+    }
 }
 
 impl Timings {

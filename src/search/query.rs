@@ -1,4 +1,4 @@
-//! A question and how it is to be answered.
+//! Queries and their settings.
 
 use std::{fmt, time::Duration};
 
@@ -51,7 +51,7 @@ impl fmt::Display for Mode {
 
 /// A question with the settings of its search.
 ///
-/// Text alone is a query, too: `&str` and `String` turn into one.
+/// `&str` and `String` convert into a query.
 ///
 /// # Examples
 ///
@@ -68,7 +68,7 @@ pub struct Query {
     pub text: String,
     /// The vector to compare in place of that of the question.
     pub vector: Option<Vec<f32>>,
-    /// Number of hits wanted, 1 or more.
+    /// Number of hits, `>= 1`.
     pub k: usize,
     /// By what they are found.
     pub mode: Mode,
@@ -78,13 +78,13 @@ pub struct Query {
     pub time_limit: Option<Duration>,
     /// A handle that, once used, ends the search with what it has found.
     pub cancel: Option<Cancel>,
-    /// The least [similarity](crate::Hit::similarity) of a hit, -1 to 1.
+    /// Minimum [similarity](crate::Hit::similarity) of a hit, `-1.0..=1.0`.
     pub min_similarity: Option<f32>,
-    /// The most hits of one article, 1 or more.
+    /// Maximum number of hits of one article, `>= 1`.
     pub per_article: Option<usize>,
-    /// From which similarity on, over 0 to 1, a passage repeats a better one and is left out.
+    /// Minimum similarity, over 0 up to 1, at which a passage repeats a better one.
     pub dedup: Option<f32>,
-    /// How much being unlike each other counts beside the score, 0 to 1.
+    /// Weight of diversity against the score, `0.0..=1.0`.
     pub mmr: Option<f32>,
     /// How many of the best passages the reranker is asked about, 1 or more; it is not
     /// asked, if `None`.
@@ -132,7 +132,7 @@ impl Query {
         self
     }
 
-    /// Number of hits wanted, 1 or more.
+    /// Number of hits, `>= 1`.
     #[must_use]
     pub fn k(mut self, k: usize) -> Self {
         self.k = k;

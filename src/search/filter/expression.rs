@@ -1,11 +1,11 @@
-//! What a filter says: conditions, put together; whether they make sense, and how they read.
+//! The expression tree of a filter, its validation and its display.
 
 use std::{fmt, ops::Bound, sync::Arc};
 
 use super::ordered_value::{Kind, Scalar};
 use crate::{ArticleHead, Error, Language, Passage, Result, Value};
 
-/// A condition of a user's own.
+/// A condition given as a closure.
 pub(crate) type Closure = dyn Fn(&ArticleHead, &Passage) -> bool + Send + Sync;
 
 #[derive(Clone)]
@@ -19,24 +19,24 @@ pub(crate) enum Expression {
     KeyPrefix(String),
     By(Arc<Closure>),
     Not(Box<Expression>),
-    /// Of none, everything.
+    /// Everything if empty.
     All(Vec<Expression>),
-    /// Of none, nothing.
+    /// Nothing if empty.
     Any(Vec<Expression>),
 }
 
-/// What is asked of a value of metadata.
+/// A test of a metadata value.
 #[derive(Clone)]
 pub(crate) enum Test {
     Exists,
     AnyOf(Vec<Value>),
-    /// Of bounds that compare, the first not over the second.
+    /// The bounds have comparable types, and start <= end.
     Range(Bound<Value>, Bound<Value>),
     Prefix(String),
 }
 
 impl Expression {
-    /// Refuses values and bounds that nothing can be found by.
+    /// Returns an error for NaN and for invalid ranges.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Metadata { test, .. } => test.check().map_err(|reason| {
@@ -49,7 +49,7 @@ impl Expression {
         }
     }
 
-    /// Calls `each` with the names of metadata and the kinds of values that are asked for.
+    /// Calls `each` with every tested metadata name and every kind of value it is compared with.
     pub(crate) fn asked(&self, each: &mut impl FnMut(&str, Kind) -> Result<()>) -> Result<()> {
         match self {
             Self::Metadata { name, test } => {
@@ -63,7 +63,7 @@ impl Expression {
         }
     }
 
-    /// Whether it cannot be told by keys alone.
+    /// Whether evaluation reads more than keys.
     pub(crate) fn needs_heads(&self) -> bool {
         match self {
             Self::Key(_) | Self::KeyPrefix(_) => false,

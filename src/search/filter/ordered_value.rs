@@ -1,10 +1,10 @@
-//! Values of metadata in one order, so that they can be sorted and searched.
+//! A total order of metadata values, for sorted columns.
 
 use std::mem;
 
 use crate::{Date, Value};
 
-/// A value in an order of all values: those that compare with each other stand together.
+/// A value in a total order, which groups values of comparable types.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scalar<T> {
     Truth(bool),
@@ -25,7 +25,7 @@ pub(crate) struct Number {
     rest: i64,
 }
 
-/// What compares with each other, in the order of [`Scalar`].
+/// A group of comparable values, in the order of [`Scalar`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Kind {
     Truth,
@@ -37,7 +37,7 @@ pub(crate) enum Kind {
 impl Kind {
     pub(crate) const ALL: [Self; 4] = [Self::Truth, Self::Number, Self::Date, Self::Text];
 
-    /// What values of it are called.
+    /// Returns the noun for error messages.
     pub(crate) fn plural(self) -> &'static str {
         match self {
             Self::Truth => "booleans",
@@ -99,9 +99,9 @@ impl Number {
 
     /// `value`, which is a number.
     fn float(value: f64) -> Self {
-        // Of the two zeros there is one.
+        // Adding 0 turns -0 into 0.
         let bits = (value + 0.0).to_bits().cast_signed();
-        // Of negative floats those with greater bits are less.
+        // Negative floats with greater bits are less.
         let rounded = if bits < 0 { bits ^ i64::MAX } else { bits };
         Self { rounded, rest: 0 }
     }
