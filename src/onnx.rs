@@ -35,11 +35,11 @@ pub use provider::ExecutionProvider;
 pub(crate) use runs::runs;
 #[cfg(feature = "qwen3")]
 pub(crate) use session::CandleSession;
-pub(crate) use session::{EmbedSession, RerankSession, SessionSettings};
+pub(crate) use session::{EmbedSession, RerankSession, ResolvedOptions};
 #[cfg(feature = "hub")]
 pub(crate) use session::{hub_embedder, hub_reranker};
-pub(crate) use session_options::{SessionOptions, Source, session_settings};
-pub(crate) use session_pool::Pool;
+pub(crate) use session_options::{SessionOptions, Source, session_option_setters};
+pub(crate) use session_pool::SessionPool;
 pub(crate) use tokens::Tokens;
 
 use crate::{Cause, Error};

@@ -16,10 +16,10 @@ pub use embedding_models::{PretrainedModel, Quantization};
 use super::{Embedder, LongTexts, ModelIdentity, Role};
 use crate::{
     Error, Result, Vectors,
-    onnx::{EmbedSession, Pool, Tokens, runs},
+    onnx::{EmbedSession, SessionPool, Tokens, runs},
 };
 use encoding::Encoding;
-use text_piece::Piece;
+use text_piece::TextPiece;
 
 /// A transformer model that runs in ONNX Runtime, or in candle.
 ///
@@ -74,12 +74,12 @@ pub struct FastEmbedder {
     identity: ModelIdentity,
     dim: usize,
     max_tokens: usize,
-    recipe: Encoding,
+    encoding: Encoding,
     /// Tokens that texts of the same length have together in a run, at most; 0 if no text may
     /// share a run with another.
     run_tokens: usize,
     tokens: Tokens,
-    sessions: Pool<EmbedSession>,
+    sessions: SessionPool<EmbedSession>,
 }
 
 impl FastEmbedder {
@@ -157,7 +157,7 @@ impl Embedder for FastEmbedder {
     }
 
     fn long_texts(&self) -> LongTexts {
-        self.recipe.long_texts
+        self.encoding.long_texts
     }
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
@@ -191,9 +191,9 @@ impl Embedder for FastEmbedder {
 
 impl FastEmbedder {
     /// The texts that the model is to read, by their lengths.
-    fn pieces<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<Piece<'t>>> {
-        let prefix = self.recipe.prefix(role);
-        let limit = match self.recipe.long_texts {
+    fn pieces<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<TextPiece<'t>>> {
+        let prefix = self.encoding.prefix(role);
+        let limit = match self.encoding.long_texts {
             LongTexts::Split => self.max_tokens,
             LongTexts::Cut => usize::MAX,
         };
@@ -212,15 +212,16 @@ impl FastEmbedder {
         prefix: &str,
         text: &'t str,
         limit: usize,
-    ) -> Result<Vec<Piece<'t>>> {
+    ) -> Result<Vec<TextPiece<'t>>> {
         let parts = self.tokens.pieces(text, limit)?;
         let alone = parts.len() == 1;
-        let piece = |(part, tokens)| Piece::new(row, prefix, (part, tokens), alone, &self.tokens);
-        let pieces: Vec<Piece> = parts.into_iter().map(piece).collect::<Result<_>>()?;
+        let piece =
+            |(part, tokens)| TextPiece::new(row, prefix, (part, tokens), alone, &self.tokens);
+        let pieces: Vec<TextPiece> = parts.into_iter().map(piece).collect::<Result<_>>()?;
         // A prefix that does not end a word can make more tokens of what follows.
-        let room = self.recipe.max_length - self.tokens.special();
+        let room = self.encoding.max_length - self.tokens.special();
         let longest = pieces.iter().map(|piece| piece.tokens).max().unwrap_or_default();
-        match self.recipe.long_texts {
+        match self.encoding.long_texts {
             LongTexts::Split if longest > room && limit > longest - room => {
                 self.pieces_of(row, prefix, text, limit - (longest - room))
             }
@@ -235,8 +236,8 @@ impl fmt::Debug for FastEmbedder {
             .field("identity", &self.identity)
             .field("dim", &self.dim)
             .field("max_tokens", &self.max_tokens)
-            .field("recipe", &self.recipe)
-            .field("workers", &self.sessions.len())
+            .field("encoding", &self.encoding)
+            .field("sessions", &self.sessions.len())
             .finish_non_exhaustive()
     }
 }

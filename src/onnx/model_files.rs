@@ -65,11 +65,11 @@ impl ModelFiles {
     fn read_checked(folder: &Path, check: impl FnOnce(Engine) -> Result<()>) -> Result<Self> {
         let graph = graph_in(folder).unwrap_or_else(|| folder.join(GRAPHS[0]));
         // What is missing comes before what ONNX Runtime lacks.
-        fs::metadata(&graph).map_err(|error| unread(&graph, error))?;
+        fs::metadata(&graph).map_err(|error| model_file_error(&graph, error))?;
         let files = Self::without_weights(folder, Engine::OnnxRuntime)?;
         check(files.engine)?;
         let onnx = contents(&graph)?;
-        let named = external_names(&onnx).map_err(|source| unread(&graph, source))?;
+        let named = external_names(&onnx).map_err(|source| model_file_error(&graph, source))?;
         let external: Vec<_> = named.iter().map(|name| graph.with_file_name(name)).collect();
         files.with_weights(graph, onnx, &external)
     }
@@ -178,7 +178,7 @@ impl ModelFiles {
             (Engine::Candle, ["lasttoken" | "pooling_mode_lasttoken"]) => Ok(Pooling::LastToken),
             (engine, _) => {
                 let run = if engine == Engine::Candle { "`lasttoken`" } else { "`mean` and `cls`" };
-                Err(unread(&path, format!("pooling {modes:?} is not run, only {run}")))
+                Err(model_file_error(&path, format!("pooling {modes:?} is not run, only {run}")))
             }
         }
     }
@@ -211,11 +211,11 @@ impl ModelFiles {
 
     /// Makes `tokenizer_config.json` state `max_length`, which fastembed obeys before
     /// its own setting, and a padding token, which it asks for and which we do not use.
-    pub(crate) fn state_length(&mut self, max_length: usize) -> Result<()> {
+    pub(crate) fn override_max_length(&mut self, max_length: usize) -> Result<()> {
         let path = self.folder.join("tokenizer_config.json");
         let mut config = json(&path, &self.tokenizer_config)?;
         let Some(fields) = config.as_object_mut() else {
-            return Err(unread(&path, "it is not a JSON object"));
+            return Err(model_file_error(&path, "it is not a JSON object"));
         };
         fields.insert("model_max_length".to_owned(), max_length.into());
         if fields.get("pad_token").is_none_or(Value::is_null) {
@@ -267,11 +267,11 @@ fn folder_name(folder: &Path) -> String {
 }
 
 pub(super) fn json(path: &Path, bytes: &[u8]) -> Result<Value> {
-    serde_json::from_slice(bytes).map_err(|source| unread(path, source))
+    serde_json::from_slice(bytes).map_err(|source| model_file_error(path, source))
 }
 
 pub(super) fn contents(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| unread(path, source))
+    fs::read(path).map_err(|source| model_file_error(path, source))
 }
 
 /// The contents of a file that need not be there.
@@ -279,11 +279,11 @@ pub(super) fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unread(path, error)),
+        Err(error) => Err(model_file_error(path, error)),
     }
 }
 
-pub(super) fn unread(path: &Path, source: impl Into<Cause>) -> Error {
+pub(super) fn model_file_error(path: &Path, source: impl Into<Cause>) -> Error {
     Error::ModelFile { path: path.to_owned(), source: source.into() }
 }
 

@@ -41,7 +41,7 @@ macro_rules! tokens {
 
 /// What a session is opened with, beside the files.
 #[derive(Clone)]
-pub(crate) struct SessionSettings {
+pub(crate) struct ResolvedOptions {
     /// In tokens, with the special ones.
     pub(crate) max_length: usize,
     pub(crate) threads: usize,
@@ -65,7 +65,7 @@ impl EmbedSession {
     /// shorter of both limits holds.
     pub(crate) fn open(
         files: ModelFiles,
-        settings: &SessionSettings,
+        settings: &ResolvedOptions,
         pooling: Pooling,
     ) -> Result<Self, Cause> {
         let tokenizer = tokenizer_files(&files);
@@ -112,7 +112,7 @@ impl EmbedSession {
 #[cfg(feature = "qwen3")]
 impl CandleSession {
     /// Loads a Qwen3 model without a graph, whose configuration was [checked](candle::config).
-    pub(crate) fn open(files: ModelFiles, settings: &SessionSettings) -> Result<Self, Cause> {
+    pub(crate) fn open(files: ModelFiles, settings: &ResolvedOptions) -> Result<Self, Cause> {
         let config: Qwen3Config = serde_json::from_slice(&files.config)?;
         let tokenizer = candle::tokenizer(&files.tokenizer, settings.max_length)?;
         let model = Qwen3Model::new(config, candle::weights(files.external)?)?;
@@ -126,7 +126,7 @@ pub(crate) struct RerankSession(TextRerank);
 
 impl RerankSession {
     /// Loads the model, from its file: fastembed takes weights beside the graph from there alone.
-    pub(crate) fn open(files: &ModelFiles, settings: &SessionSettings) -> Result<Self, Cause> {
+    pub(crate) fn open(files: &ModelFiles, settings: &ResolvedOptions) -> Result<Self, Cause> {
         let source = OnnxSource::File(files.graph.clone());
         let model = UserDefinedRerankingModel::new(source, tokenizer_files(files));
         let options = RerankInitOptionsUserDefined::new()

@@ -7,7 +7,7 @@ use std::{path::PathBuf, thread};
 use super::OnDownload;
 #[cfg(feature = "qwen3")]
 use super::candle;
-use super::{ExecutionProvider, ModelFiles, SessionSettings};
+use super::{ExecutionProvider, ModelFiles, ResolvedOptions};
 use crate::{Cause, Error, Result, work::parallel::parallel_map};
 
 /// All sessions together hold no more weights than this, in bytes, unless the user sets their
@@ -96,9 +96,9 @@ impl SessionOptions {
         name: &str,
         mut files: ModelFiles,
         max_length: usize,
-        open: impl Fn(ModelFiles, &SessionSettings) -> Result<S, Cause> + Sync,
+        open: impl Fn(ModelFiles, &ResolvedOptions) -> Result<S, Cause> + Sync,
     ) -> Result<Vec<S>> {
-        files.state_length(max_length)?;
+        files.override_max_length(max_length)?;
         let (sessions, settings) = self.session_count(max_length, files.weight_bytes());
         let threads = settings.threads;
         let _span =
@@ -122,7 +122,7 @@ impl SessionOptions {
         name: &str,
         mut files: ModelFiles,
         max_length: usize,
-        open: impl FnOnce(ModelFiles, &SessionSettings) -> Result<S, Cause>,
+        open: impl FnOnce(ModelFiles, &ResolvedOptions) -> Result<S, Cause>,
     ) -> Result<(Vec<S>, usize)> {
         let config = candle::config(name, &files.config)?;
         files.config = config.to_string().into_bytes();
@@ -136,17 +136,17 @@ impl SessionOptions {
     }
 
     /// How many sessions to open that hold so many bytes each, and their settings.
-    fn session_count(&self, max_length: usize, session_bytes: usize) -> (usize, SessionSettings) {
+    fn session_count(&self, max_length: usize, session_bytes: usize) -> (usize, ResolvedOptions) {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // A device is kept busy by one session.
         let wanted = self.sessions.or((!self.providers.is_empty()).then_some(1));
         let (sessions, threads) = share(cores, session_bytes, wanted, self.threads);
-        (sessions, SessionSettings { max_length, threads, providers: self.providers.clone() })
+        (sessions, ResolvedOptions { max_length, threads, providers: self.providers.clone() })
     }
 }
 
-/// The settings that all builders of models have, which hold an `opening`.
-macro_rules! session_settings {
+/// The settings that all builders of models have, which hold `options: SessionOptions`.
+macro_rules! session_option_setters {
     () => {
         /// The most sessions to open, 1 or more; each holds the weights once, but for models
         /// that candle runs, whose sessions share them.
@@ -159,7 +159,7 @@ macro_rules! session_settings {
         /// and 16 heads, and in proportion to the heads and to the square of the length.
         #[must_use]
         pub fn sessions(mut self, sessions: usize) -> Self {
-            self.opening.sessions = Some(sessions);
+            self.options.sessions = Some(sessions);
             self
         }
 
@@ -170,7 +170,7 @@ macro_rules! session_settings {
         /// threads shorten the wait for one text.
         #[must_use]
         pub fn threads(mut self, threads: usize) -> Self {
-            self.opening.threads = Some(threads);
+            self.options.threads = Some(threads);
             self
         }
 
@@ -181,7 +181,7 @@ macro_rules! session_settings {
         /// under the same identity.
         #[must_use]
         pub fn providers(mut self, providers: &[crate::ExecutionProvider]) -> Self {
-            self.opening.providers = providers.to_vec();
+            self.options.providers = providers.to_vec();
             self
         }
 
@@ -190,7 +190,7 @@ macro_rules! session_settings {
         #[cfg(feature = "hub")]
         #[must_use]
         pub fn cache(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
-            self.opening.cache = Some(folder.into());
+            self.options.cache = Some(folder.into());
             self
         }
 
@@ -205,13 +205,13 @@ macro_rules! session_settings {
             mut self,
             tell: impl Fn(crate::Download) + Send + Sync + 'static,
         ) -> Self {
-            self.opening.on_download = Some(crate::onnx::OnDownload(std::sync::Arc::new(tell)));
+            self.options.on_download = Some(crate::onnx::OnDownload(std::sync::Arc::new(tell)));
             self
         }
     };
 }
 
-pub(crate) use session_settings;
+pub(crate) use session_option_setters;
 
 /// How many sessions of how many threads run on `cores`, given what the user wants.
 fn share(

@@ -13,7 +13,7 @@ use crate::{Error, Result};
 /// Work runs on the item's own rayon pool, of one thread or a few. What the work does in
 /// parallel inside stays there, and the item is given back there. So no caller ever waits for
 /// an item that its own stack holds.
-pub(crate) struct Pool<T> {
+pub(crate) struct SessionPool<T> {
     slots: Vec<Slot<T>>,
     /// Positions of the slots that nobody uses.
     free: Mutex<Vec<usize>>,
@@ -27,11 +27,11 @@ struct Slot<T> {
 
 /// A claim on one slot, given back when dropped.
 struct Claim<'p, T> {
-    pool: &'p Pool<T>,
+    pool: &'p SessionPool<T>,
     at: usize,
 }
 
-impl<T: Send> Pool<T> {
+impl<T: Send> SessionPool<T> {
     /// # Errors
     ///
     /// [`Error::Threads`] if the threads cannot be started.
@@ -120,7 +120,7 @@ mod tests {
 
     #[test]
     fn an_item_is_used_by_one_caller_at_a_time() {
-        let pool = Pool::new(vec![0_u32, 0]).unwrap();
+        let pool = SessionPool::new(vec![0_u32, 0]).unwrap();
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| (0..100).for_each(|_| pool.run(|count| *count += 1)));
@@ -132,7 +132,7 @@ mod tests {
 
     #[test]
     fn an_item_comes_back_after_a_panic() {
-        let pool = Pool::new(vec![0]).unwrap();
+        let pool = SessionPool::new(vec![0]).unwrap();
         let failed = catch_unwind(AssertUnwindSafe(|| pool.run(|_| panic!("on purpose"))));
         assert!(failed.is_err());
         assert_eq!(pool.run(|item| *item), 0);
@@ -144,7 +144,7 @@ mod tests {
     fn rayon_workers_may_call_even_if_the_work_uses_rayon() {
         let (done, watch) = mpsc::channel();
         thread::spawn(move || {
-            let pool = Pool::new(vec![0_usize]).unwrap();
+            let pool = SessionPool::new(vec![0_usize]).unwrap();
             let outer = ThreadPoolBuilder::new().num_threads(4).build().unwrap();
             // Slow enough that idle workers take parts of it.
             let work = |n: usize| {
@@ -164,7 +164,7 @@ mod tests {
     #[test]
     fn a_rayon_worker_is_in_one_call_at_a_time() {
         thread_local!(static DEPTH: Cell<usize> = const { Cell::new(0) });
-        let (pool, deepest) = (Pool::new(vec![()]).unwrap(), AtomicUsize::new(0));
+        let (pool, deepest) = (SessionPool::new(vec![()]).unwrap(), AtomicUsize::new(0));
         let outer = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         outer.install(|| {
             (0..500).into_par_iter().for_each(|_| {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::model_files::{contents, json, optional, unread};
+use super::model_files::{contents, json, model_file_error, optional};
 use crate::Result;
 
 /// The file of all weights, or what names the files that they are in.
@@ -32,12 +32,15 @@ pub(super) fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
 pub(super) fn shard_names(path: &Path) -> Result<BTreeSet<String>> {
     let index = json(path, &contents(path)?)?;
     let places = index["weight_map"].as_object().filter(|places| !places.is_empty());
-    let Some(places) = places else { return Err(unread(path, "it names no weights")) };
+    let Some(places) = places else { return Err(model_file_error(path, "it names no weights")) };
     let mut names = BTreeSet::new();
     for place in places.values() {
         let name = place.as_str().unwrap_or_default();
         if !is_file_name(name) {
-            return Err(unread(path, format!("it names weights outside of its folder: {place}")));
+            return Err(model_file_error(
+                path,
+                format!("it names weights outside of its folder: {place}"),
+            ));
         }
         names.insert(name.to_owned());
     }

@@ -11,7 +11,7 @@ use tracing::instrument;
 use super::Reranker;
 use crate::{
     Error, LongTexts, ModelIdentity, Result,
-    onnx::{Pool, RerankSession, Tokens, runs},
+    onnx::{RerankSession, SessionPool, Tokens, runs},
     work::parallel::parallel_map,
 };
 
@@ -57,7 +57,7 @@ pub struct FastReranker {
     /// share a run with another.
     run_tokens: usize,
     tokens: Tokens,
-    sessions: Pool<RerankSession>,
+    sessions: SessionPool<RerankSession>,
 }
 
 impl FastReranker {
@@ -176,7 +176,7 @@ impl fmt::Debug for FastReranker {
             .field("identity", &self.identity)
             .field("max_tokens", &self.room)
             .field("long_texts", &self.long_texts)
-            .field("workers", &self.sessions.len())
+            .field("sessions", &self.sessions.len())
             .finish_non_exhaustive()
     }
 }

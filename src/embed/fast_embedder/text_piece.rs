@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::{Result, onnx::Tokens};
 
 /// A text, or a part of one that is too long, as the model reads it.
-pub(super) struct Piece<'t> {
+pub(super) struct TextPiece<'t> {
     /// Which text it is of.
     pub(super) row: usize,
     /// With the prefix.
@@ -16,7 +16,7 @@ pub(super) struct Piece<'t> {
     share: Option<f32>,
 }
 
-impl<'t> Piece<'t> {
+impl<'t> TextPiece<'t> {
     pub(super) fn new(
         row: usize,
         prefix: &str,
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn pieces_count_by_their_lengths() {
-        let piece = |share| Piece { row: 0, text: "".into(), tokens: 1, share: Some(share) };
+        let piece = |share| TextPiece { row: 0, text: "".into(), tokens: 1, share: Some(share) };
         let mut row = [0.0; 2];
         piece(3.0).add(vec![5.0, 0.0], &mut row);
         piece(1.0).add(vec![0.0, 0.5], &mut row);
