@@ -1,4 +1,4 @@
-//! Transformer models: what an embedder and a reranker have in common.
+//! Transformer models: code shared by embedders and rerankers.
 
 #[cfg(feature = "qwen3")]
 mod candle;
@@ -44,7 +44,7 @@ pub(crate) use tokens::Tokens;
 
 use crate::{Cause, Error};
 
-/// The error of the model `name` that was loaded but does not run.
+/// Returns the error for a loaded model `name` that fails to run.
 pub(crate) fn unrunnable(name: &str, source: Cause) -> Error {
     let remedy = "its files are damaged, or of a kind that fastembed does not run: get or \
                   export them again";

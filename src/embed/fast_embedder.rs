@@ -75,8 +75,7 @@ pub struct FastEmbedder {
     dim: usize,
     max_tokens: usize,
     encoding: Encoding,
-    /// Tokens that texts of the same length have together in a run, at most; 0 if no text may
-    /// share a run with another.
+    /// Maximum number of tokens per run; 0 if each text needs its own run.
     run_tokens: usize,
     tokens: Tokens,
     sessions: SessionPool<EmbedSession>,
@@ -118,10 +117,9 @@ impl FastEmbedder {
     /// Files are read from the cache folder and downloaded into it if they are not there.
     /// It is the first of `FASTEMBED_CACHE_DIR`, `HF_HUB_CACHE`, `HF_HOME` with `hub`
     /// added, `XDG_CACHE_HOME` with `huggingface/hub` added, and `~/.cache/huggingface/hub`;
-    /// Python's `huggingface_hub` shares it. A file gets its name in it when all of it is there;
-    /// what broke off is gone on with, now or by the next call. There is no time limit: a hub
-    /// that stops sending without hanging up is waited for. Of `https` hubs the certificate must
-    /// lead to one of Mozilla's roots, which are built in; roots of the system are not read.
+    /// Python's `huggingface_hub` shares it. A file appears only once it is complete;
+    /// interrupted downloads resume. There is no time limit: a stalled connection blocks the call.
+    /// `https` hubs need a certificate that Mozilla's roots sign; system roots are not read.
     /// `HF_HUB_OFFLINE=1` forbids the network; `HF_ENDPOINT` and `HF_TOKEN` name another hub
     /// and give access to closed models.
     ///
@@ -190,7 +188,7 @@ impl Embedder for FastEmbedder {
 }
 
 impl FastEmbedder {
-    /// The texts that the model is to read, by their lengths.
+    /// Returns the inputs of the model, sorted by length.
     fn pieces<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<TextPiece<'t>>> {
         let prefix = self.encoding.prefix(role);
         let limit = match self.encoding.long_texts {
@@ -205,7 +203,7 @@ impl FastEmbedder {
         Ok(pieces)
     }
 
-    /// A text in pieces that the model reads whole, of about `limit` tokens without prefix.
+    /// Splits a text into pieces within the model's limit, of about `limit` tokens without prefix.
     fn pieces_of<'t>(
         &self,
         row: usize,
@@ -218,9 +216,10 @@ impl FastEmbedder {
         let piece =
             |(part, tokens)| TextPiece::new(row, prefix, (part, tokens), alone, &self.tokens);
         let pieces: Vec<TextPiece> = parts.into_iter().map(piece).collect::<Result<_>>()?;
-        // A prefix that does not end a word can make more tokens of what follows.
+        // A prefix that ends inside a word can change the tokens of the text after it.
         let room = self.encoding.max_length - self.tokens.special();
-        let longest = pieces.iter().map(|piece| piece.tokens).max().unwrap_or_default();
+        let longest =
+            pieces.iter().map(|piece| piece.tokens).max().expect("a text has at least one piece");
         match self.encoding.long_texts {
             LongTexts::Split if longest > room && limit > longest - room => {
                 self.pieces_of(row, prefix, text, limit - (longest - room))

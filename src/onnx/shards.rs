@@ -1,4 +1,4 @@
-//! The weights of a model without an ONNX graph: which files they are in.
+//! The weight files of a model without an ONNX graph.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::model_files::{contents, json, model_file_error, optional};
 use crate::Result;
 
-/// The file of all weights, or what names the files that they are in.
+/// The file of all weights, and the index that names the shards instead.
 pub(super) const WHOLE: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 
@@ -47,7 +47,7 @@ pub(super) fn shard_names(path: &Path) -> Result<BTreeSet<String>> {
     Ok(names)
 }
 
-/// Whether `name` is that of a file, and leads to no other folder.
+/// Returns whether `name` is a plain file name, without a path to another folder.
 pub(super) fn is_file_name(name: &str) -> bool {
     Path::new(name).file_name() == Some(OsStr::new(name))
 }

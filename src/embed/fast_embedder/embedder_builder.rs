@@ -94,14 +94,14 @@ impl FastEmbedderBuilder {
         self
     }
 
-    /// What is put before every query, with its trailing space, instead of the model's own.
+    /// Prefix of every query, including its trailing space, instead of the model's own.
     #[must_use]
     pub fn query_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.query_prefix = Some(prefix.into());
         self
     }
 
-    /// What is put before every passage, with its trailing space, instead of the model's own.
+    /// Prefix of every passage, including its trailing space, instead of the model's own.
     #[must_use]
     pub fn passage_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.passage_prefix = Some(prefix.into());
@@ -116,18 +116,19 @@ impl FastEmbedderBuilder {
         self
     }
 
-    /// What becomes of texts that are longer than the model reads at once; without this call
-    /// they are [split](LongTexts::Split).
+    /// How texts longer than the model's input are embedded; the default is
+    /// [split](LongTexts::Split).
     #[must_use]
     pub fn long_texts(mut self, long_texts: LongTexts) -> Self {
         self.long_texts = long_texts;
         self
     }
 
-    /// Tokens that texts of the same length, which share a run of the model, have together at
-    /// most; without this call 192 on a processor, where a run of one text becomes as fast as a
-    /// shared one (`cargo bench --bench runs`), and 16,384 on other devices, which was not
-    /// measured. With 0 each text has a run of its own.
+    /// Maximum number of tokens per run; texts of the same length share a run.
+    ///
+    /// The default is 192 on a CPU, where sharing longer runs saves no time (`cargo bench --bench
+    /// runs`), and 16,384 on other devices, which was not measured. With 0, each text has its own
+    /// run.
     ///
     /// It has no effect on dynamically quantised models, and is refused for a model that candle
     /// runs, unless it is 0: its vectors would depend, in their last bits, on the texts beside
@@ -144,8 +145,8 @@ impl FastEmbedderBuilder {
     /// # Errors
     ///
     /// [`Error::Setting`] if `sessions` or `threads` is 0, `max_length` is more than the model has
-    /// positions for or leaves no room for text, or there are `run_tokens` for a model that candle
-    /// runs; [`Error::Choice`] if what runs it has no such `pooling`, or no `providers`;
+    /// positions for or leaves no room for text, or `run_tokens` is set for a model that candle
+    /// runs; [`Error::Choice`] if the engine lacks the `pooling` or supports no `providers`;
     /// [`Error::Provider`] if one of `providers` cannot be used; and those of
     /// [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
     pub fn build(self) -> Result<FastEmbedder> {

@@ -1,18 +1,18 @@
-//! What the model reads: texts, or parts of those that are too long.
+//! The inputs of the model: whole texts, or pieces of long texts.
 
 use std::borrow::Cow;
 
 use crate::{Result, onnx::Tokens};
 
-/// A text, or a part of one that is too long, as the model reads it.
+/// A text, or a piece of a long text, with its prefix.
 pub(super) struct TextPiece<'t> {
-    /// Which text it is of.
+    /// Position of the text.
     pub(super) row: usize,
     /// With the prefix.
     pub(super) text: Cow<'t, str>,
-    /// Length of that.
+    /// Length of `text` in tokens.
     pub(super) tokens: usize,
-    /// How much it counts among the pieces of its text; `None` if it is the whole text.
+    /// Weight in the mean over the pieces of the text; `None` if it is the whole text.
     share: Option<f32>,
 }
 
@@ -35,7 +35,7 @@ impl<'t> TextPiece<'t> {
         Ok(Self { row, text, tokens, share })
     }
 
-    /// Adds its vector to that of its text, which is scaled later.
+    /// Adds the vector of this piece to `row`, the sum of its text, which is normalized later.
     pub(super) fn add(&self, vector: Vec<f32>, row: &mut [f32]) {
         let weight = match self.share {
             None => 1.0,

@@ -1,4 +1,4 @@
-//! How a reranker is opened.
+//! The builder that configures and loads a reranker.
 
 use std::path::PathBuf;
 
@@ -15,8 +15,7 @@ use crate::{
     },
 };
 
-/// The least room for question and passage together, in tokens, of which a question may take
-/// half.
+/// Minimum room for question and passage together, in tokens; a question takes at most half.
 const ROOM: usize = 16;
 
 /// Settings of a [`FastReranker`]; [`build`](Self::build) checks them and loads the model.
@@ -65,8 +64,8 @@ impl FastRerankerBuilder {
         self
     }
 
-    /// What becomes of passages that are too long beside the question: without this call they
-    /// are [split](LongTexts::Split), and the best piece counts.
+    /// How passages too long beside the question are scored; the default is
+    /// [split](LongTexts::Split), where the best piece counts.
     #[must_use]
     pub fn long_texts(mut self, long_texts: LongTexts) -> Self {
         self.long_texts = long_texts;
@@ -100,8 +99,14 @@ impl FastRerankerBuilder {
         let room = "enough for special tokens and 16 tokens of text";
         Error::check_setting("max_length", max_length, tokens.special() + ROOM.., room)?;
         let room = max_length - tokens.special();
-        let (long_texts, sessions) = (self.long_texts, SessionPool::new(sessions)?);
-        Ok(FastReranker { identity, room, long_texts, run_tokens, tokens, sessions })
+        Ok(FastReranker {
+            identity,
+            room,
+            long_texts: self.long_texts,
+            run_tokens,
+            tokens,
+            sessions: SessionPool::new(sessions)?,
+        })
     }
 
     /// The model's name, its files, and the longest input that it wants.
