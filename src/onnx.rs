@@ -1,4 +1,4 @@
-//! Transformer models: what an embedder and a reranker have in common.
+//! Transformer models: code shared by embedders and rerankers.
 
 #[cfg(feature = "qwen3")]
 mod candle;
@@ -35,16 +35,16 @@ pub use provider::ExecutionProvider;
 pub(crate) use runs::runs;
 #[cfg(feature = "qwen3")]
 pub(crate) use session::CandleSession;
-pub(crate) use session::{EmbedSession, RerankSession, SessionSettings};
+pub(crate) use session::{EmbedSession, RerankSession, ResolvedOptions};
 #[cfg(feature = "hub")]
 pub(crate) use session::{hub_embedder, hub_reranker};
-pub(crate) use session_options::{SessionOptions, Source, session_settings};
-pub(crate) use session_pool::Pool;
+pub(crate) use session_options::{SessionOptions, Source, session_option_setters};
+pub(crate) use session_pool::SessionPool;
 pub(crate) use tokens::Tokens;
 
 use crate::{Cause, Error};
 
-/// The error of the model `name` that was loaded but does not run.
+/// Returns the error for a loaded model `name` that fails to run.
 pub(crate) fn unrunnable(name: &str, source: Cause) -> Error {
     let remedy = "its files are damaged, or of a kind that fastembed does not run: get or \
                   export them again";

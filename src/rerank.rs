@@ -12,11 +12,10 @@ pub use fast_reranker::RerankerModel;
 #[cfg(feature = "fastembed")]
 pub use fast_reranker::{FastReranker, FastRerankerBuilder};
 
-/// Says how well passages answer a question.
+/// Scores how well passages answer a question.
 ///
-/// An embedder reads question and passage apart, once each; a reranker reads them together,
-/// which tells more and costs a run of the model for every passage. So it is asked about the few
-/// passages that a search found: see [`Query::rerank`](crate::Query::rerank).
+/// An embedder reads question and passage separately; a reranker reads them together. That is more
+/// precise and costs one run of the model per passage, so a search reranks only its best hits: see [`Query::rerank`](crate::Query::rerank).
 ///
 /// A reranker is shared by threads: `score` is called from several at once.
 ///
@@ -58,9 +57,9 @@ pub trait Reranker: Send + Sync {
     /// Name of the model and hash of what its scores depend on.
     fn identity(&self) -> &ModelIdentity;
 
-    /// How well each of `passages` answers `query`: one finite number a passage, in their order,
-    /// on a scale of the model's own, on which higher is better. It does not depend on the other
-    /// passages.
+    /// Returns one finite score per passage, in the order of `passages`; higher is better.
+    ///
+    /// The scale depends on the model. A score does not depend on the other passages.
     ///
     /// # Errors
     ///
@@ -69,13 +68,13 @@ pub trait Reranker: Send + Sync {
     /// passage.
     fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>>;
 
-    /// How many calls of [`score`](Self::score) can do useful work at once.
+    /// Number of concurrent calls of [`score`](Self::score) that do useful work.
     fn max_concurrency(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 }
 
-/// What points to a reranker is one.
+/// Implements [`Reranker`] for pointers to a reranker.
 macro_rules! reranker_behind {
     ($pointer:ident) => {
         impl<R: Reranker + ?Sized> Reranker for $pointer<R> {

@@ -104,7 +104,7 @@ impl EmbeddingCache {
     }
 
     /// The part of it that is in memory, which holds no file open.
-    pub(crate) fn memory_alone(&self) -> Self {
+    pub(crate) fn without_file(&self) -> Self {
         Self { memory: Arc::clone(&self.memory), file: None }
     }
 

@@ -16,10 +16,10 @@ pub use embedding_models::{PretrainedModel, Quantization};
 use super::{Embedder, LongTexts, ModelIdentity, Role};
 use crate::{
     Error, Result, Vectors,
-    onnx::{EmbedSession, Pool, Tokens, runs},
+    onnx::{EmbedSession, SessionPool, Tokens, runs},
 };
 use encoding::Encoding;
-use text_piece::Piece;
+use text_piece::TextPiece;
 
 /// A transformer model that runs in ONNX Runtime, or in candle.
 ///
@@ -74,12 +74,11 @@ pub struct FastEmbedder {
     identity: ModelIdentity,
     dim: usize,
     max_tokens: usize,
-    recipe: Encoding,
-    /// Tokens that texts of the same length have together in a run, at most; 0 if no text may
-    /// share a run with another.
+    encoding: Encoding,
+    /// Maximum number of tokens per run; 0 if each text needs its own run.
     run_tokens: usize,
     tokens: Tokens,
-    sessions: Pool<EmbedSession>,
+    sessions: SessionPool<EmbedSession>,
 }
 
 impl FastEmbedder {
@@ -118,10 +117,9 @@ impl FastEmbedder {
     /// Files are read from the cache folder and downloaded into it if they are not there.
     /// It is the first of `FASTEMBED_CACHE_DIR`, `HF_HUB_CACHE`, `HF_HOME` with `hub`
     /// added, `XDG_CACHE_HOME` with `huggingface/hub` added, and `~/.cache/huggingface/hub`;
-    /// Python's `huggingface_hub` shares it. A file gets its name in it when all of it is there;
-    /// what broke off is gone on with, now or by the next call. There is no time limit: a hub
-    /// that stops sending without hanging up is waited for. Of `https` hubs the certificate must
-    /// lead to one of Mozilla's roots, which are built in; roots of the system are not read.
+    /// Python's `huggingface_hub` shares it. A file appears only once it is complete;
+    /// interrupted downloads resume. There is no time limit: a stalled connection blocks the call.
+    /// `https` hubs need a certificate that Mozilla's roots sign; system roots are not read.
     /// `HF_HUB_OFFLINE=1` forbids the network; `HF_ENDPOINT` and `HF_TOKEN` name another hub
     /// and give access to closed models.
     ///
@@ -157,7 +155,7 @@ impl Embedder for FastEmbedder {
     }
 
     fn long_texts(&self) -> LongTexts {
-        self.recipe.long_texts
+        self.encoding.long_texts
     }
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
@@ -190,10 +188,10 @@ impl Embedder for FastEmbedder {
 }
 
 impl FastEmbedder {
-    /// The texts that the model is to read, by their lengths.
-    fn pieces<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<Piece<'t>>> {
-        let prefix = self.recipe.prefix(role);
-        let limit = match self.recipe.long_texts {
+    /// Returns the inputs of the model, sorted by length.
+    fn pieces<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<TextPiece<'t>>> {
+        let prefix = self.encoding.prefix(role);
+        let limit = match self.encoding.long_texts {
             LongTexts::Split => self.max_tokens,
             LongTexts::Cut => usize::MAX,
         };
@@ -205,22 +203,24 @@ impl FastEmbedder {
         Ok(pieces)
     }
 
-    /// A text in pieces that the model reads whole, of about `limit` tokens without prefix.
+    /// Splits a text into pieces within the model's limit, of about `limit` tokens without prefix.
     fn pieces_of<'t>(
         &self,
         row: usize,
         prefix: &str,
         text: &'t str,
         limit: usize,
-    ) -> Result<Vec<Piece<'t>>> {
+    ) -> Result<Vec<TextPiece<'t>>> {
         let parts = self.tokens.pieces(text, limit)?;
         let alone = parts.len() == 1;
-        let piece = |(part, tokens)| Piece::new(row, prefix, (part, tokens), alone, &self.tokens);
-        let pieces: Vec<Piece> = parts.into_iter().map(piece).collect::<Result<_>>()?;
-        // A prefix that does not end a word can make more tokens of what follows.
-        let room = self.recipe.max_length - self.tokens.special();
-        let longest = pieces.iter().map(|piece| piece.tokens).max().unwrap_or_default();
-        match self.recipe.long_texts {
+        let piece =
+            |(part, tokens)| TextPiece::new(row, prefix, (part, tokens), alone, &self.tokens);
+        let pieces: Vec<TextPiece> = parts.into_iter().map(piece).collect::<Result<_>>()?;
+        // A prefix that ends inside a word can change the tokens of the text after it.
+        let room = self.encoding.max_length - self.tokens.special();
+        let longest =
+            pieces.iter().map(|piece| piece.tokens).max().expect("a text has at least one piece");
+        match self.encoding.long_texts {
             LongTexts::Split if longest > room && limit > longest - room => {
                 self.pieces_of(row, prefix, text, limit - (longest - room))
             }
@@ -235,8 +235,8 @@ impl fmt::Debug for FastEmbedder {
             .field("identity", &self.identity)
             .field("dim", &self.dim)
             .field("max_tokens", &self.max_tokens)
-            .field("recipe", &self.recipe)
-            .field("workers", &self.sessions.len())
+            .field("encoding", &self.encoding)
+            .field("sessions", &self.sessions.len())
             .finish_non_exhaustive()
     }
 }

@@ -1,4 +1,4 @@
-//! What runs a model, and what it cannot be asked for.
+//! The engines that run models, and their limits.
 
 use super::{ExecutionProvider, runtime};
 use crate::{Cause, Error, Result};
@@ -8,7 +8,7 @@ use crate::{Cause, Error, Result};
 /// at twice this length.
 const CANDLE_LENGTH: usize = 2_048;
 
-/// What runs a model.
+/// The library that runs a model.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {
@@ -20,12 +20,12 @@ pub enum Engine {
 }
 
 impl Engine {
-    /// Makes sure that the engine is there, and that it has `providers`.
+    /// Checks that the engine is available and has all `providers`.
     ///
     /// # Errors
     ///
     /// [`Error::OnnxRuntime`] if there is no ONNX Runtime, [`Error::Provider`] if it lacks one of
-    /// them, [`Error::Choice`] if candle is asked for any.
+    /// them, [`Error::Choice`] if there are providers for candle.
     pub(crate) fn require(self, providers: &[ExecutionProvider]) -> Result<()> {
         match self {
             Self::OnnxRuntime => runtime::require(providers),
@@ -40,8 +40,8 @@ impl Engine {
         }
     }
 
-    /// The longest input, in tokens, unless the user sets it.
-    pub(super) fn usual_length(self) -> usize {
+    /// Default limit of the input length, in tokens.
+    pub(super) fn default_max_length(self) -> usize {
         match self {
             Self::OnnxRuntime => usize::MAX,
             Self::Candle => CANDLE_LENGTH,
@@ -49,7 +49,7 @@ impl Engine {
     }
 }
 
-/// The error of the model `name`, which needs candle, where that was left out.
+/// Returns the error for the model `name`, which needs candle, in a build without it.
 pub(crate) fn without_candle(name: String) -> Error {
     let remedy = "turn the feature `qwen3` of passim on, or export it to ONNX";
     let source: Cause = "it is a Qwen3 model without an ONNX graph".into();

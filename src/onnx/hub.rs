@@ -55,11 +55,11 @@ struct NotFetched {
 pub(crate) fn fetch(
     name: &str,
     hub: Option<HubModel>,
-    opening: &SessionOptions,
+    options: &SessionOptions,
 ) -> Result<ModelFiles> {
     let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
     let hub = hub.ok_or("fastembed's list has it no more").map_err(|e| unloaded(e.into()))?;
-    let repository = Repository::open(hub.repository, opening).map_err(unloaded)?;
+    let repository = Repository::open(hub.repository, options).map_err(unloaded)?;
     let get = |file: &str| repository.get(file).map_err(|error| unloaded(error.into()));
     let graph = get(&hub.graph)?;
     let external: Vec<_> = hub.external.iter().map(|file| get(file)).collect::<Result<_>>()?;
@@ -76,10 +76,10 @@ pub(crate) fn fetch_shards(
     name: &str,
     repository: &str,
     sharded: bool,
-    opening: &SessionOptions,
+    options: &SessionOptions,
 ) -> Result<ModelFiles> {
     let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
-    let repository = Repository::open(repository.to_owned(), opening).map_err(unloaded)?;
+    let repository = Repository::open(repository.to_owned(), options).map_err(unloaded)?;
     let get = |file: &str| repository.get(file).map_err(|error| unloaded(error.into()));
     let beside: Vec<_> = CANDLE_FILES.into_iter().map(get).collect::<Result<_>>()?;
     let shards = if sharded {
@@ -102,10 +102,10 @@ struct Repository<'o> {
 }
 
 impl<'o> Repository<'o> {
-    fn open(name: String, opening: &'o SessionOptions) -> Result<Self, Cause> {
-        let cache = Cache::new(cache_folder(opening.cache.clone())?);
+    fn open(name: String, options: &'o SessionOptions) -> Result<Self, Cause> {
+        let cache = Cache::new(cache_folder(options.cache.clone())?);
         let remote = if is_offline() { None } else { Some(hub(&cache)?) };
-        Ok(Self { name, cache, remote, on_download: opening.on_download.as_ref() })
+        Ok(Self { name, cache, remote, on_download: options.on_download.as_ref() })
     }
 
     fn get(&self, file: &str) -> Result<PathBuf, NotFetched> {

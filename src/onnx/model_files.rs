@@ -1,4 +1,4 @@
-//! The files of one model: which they are, what they say of pooling and length, and their hash.
+//! The files of one model: their contents, declared pooling and length, and hash.
 
 use std::fs;
 use std::io;
@@ -14,8 +14,8 @@ use crate::{Cause, Error, Pooling, Result};
 /// Where exporters put the graph.
 const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
 
-/// Length of input where no file states one: that of BERT.
-const USUAL_LENGTH: usize = 512;
+/// Maximum input length if no file declares one: that of BERT.
+const DEFAULT_MAX_LENGTH: usize = 512;
 
 /// Model types whose positions begin after the padding token's number.
 const SHIFTED_POSITIONS: [&str; 4] = ["roberta", "xlm-roberta", "camembert", "mpnet"];
@@ -29,7 +29,7 @@ pub(crate) struct ModelFiles {
     pub(crate) graph: PathBuf,
     /// Empty where there is no graph.
     pub(crate) onnx: Vec<u8>,
-    /// Weights kept beside the graph, or without one, by file name.
+    /// External weights, or all weights if there is no graph, by file name.
     pub(crate) external: Vec<(String, Vec<u8>)>,
     weight_bytes: usize,
     pub(crate) tokenizer: Vec<u8>,
@@ -41,8 +41,8 @@ pub(crate) struct ModelFiles {
 }
 
 impl ModelFiles {
-    /// Reads a folder that holds one model with a graph, or a Qwen3 model, if what runs it passes
-    /// `check`, before its weights.
+    /// Reads a folder that holds an ONNX model or a Qwen3 model. `check` runs before the weights
+    /// are read.
     pub(crate) fn read_embedder(
         folder: &Path,
         check: impl FnOnce(Engine) -> Result<()>,
@@ -64,12 +64,12 @@ impl ModelFiles {
 
     fn read_checked(folder: &Path, check: impl FnOnce(Engine) -> Result<()>) -> Result<Self> {
         let graph = graph_in(folder).unwrap_or_else(|| folder.join(GRAPHS[0]));
-        // What is missing comes before what ONNX Runtime lacks.
-        fs::metadata(&graph).map_err(|error| unread(&graph, error))?;
+        // A missing file is reported before an unavailable ONNX Runtime.
+        fs::metadata(&graph).map_err(|error| model_file_error(&graph, error))?;
         let files = Self::without_weights(folder, Engine::OnnxRuntime)?;
         check(files.engine)?;
         let onnx = contents(&graph)?;
-        let named = external_names(&onnx).map_err(|source| unread(&graph, source))?;
+        let named = external_names(&onnx).map_err(|source| model_file_error(&graph, source))?;
         let external: Vec<_> = named.iter().map(|name| graph.with_file_name(name)).collect();
         files.with_weights(graph, onnx, &external)
     }
@@ -81,13 +81,13 @@ impl ModelFiles {
         files.with_weights(graph.to_owned(), contents(graph)?, external)
     }
 
-    /// Reads the weights in `shards` and what else a model without a graph has in `folder`.
+    /// Reads the weights in `shards` and the other files of a model without a graph in `folder`.
     pub(super) fn read_shards(folder: &Path, shards: &[PathBuf]) -> Result<Self> {
         let files = Self::without_weights(folder, Engine::Candle)?;
         files.with_weights(PathBuf::new(), Vec::new(), shards)
     }
 
-    /// Reads what a model that `engine` runs has in `folder` beside its weights.
+    /// Reads the files in `folder` that `engine` needs, except the weights.
     fn without_weights(folder: &Path, engine: Engine) -> Result<Self> {
         let get = |name| contents(&folder.join(name));
         let or_empty = |name| Ok(optional(&folder.join(name))?.unwrap_or_else(|| b"{}".to_vec()));
@@ -96,7 +96,7 @@ impl ModelFiles {
             Engine::OnnxRuntime => {
                 (or_empty("special_tokens_map.json")?, get("tokenizer_config.json")?)
             }
-            // Only what it states of the length is read.
+            // Only the declared length is used.
             Engine::Candle => (Vec::new(), or_empty("tokenizer_config.json")?),
         };
         Ok(Self {
@@ -122,7 +122,7 @@ impl ModelFiles {
         Ok(Self { graph, weight_bytes: onnx.len() + beside, onnx, external, ..self })
     }
 
-    /// How many classes the model says that it tells apart; `None` if it does not say.
+    /// Returns the declared number of classes; `None` if none is declared.
     pub(crate) fn labels(&self) -> Result<Option<usize>> {
         let config = json(&self.folder.join("config.json"), &self.config)?;
         let named = config["id2label"].as_object().map(serde_json::Map::len);
@@ -145,14 +145,14 @@ impl ModelFiles {
         self.external = Vec::new();
     }
 
-    /// Whether the graph rounds what flows through it by the range of all that is in a run, so
-    /// that a text's vector depends on the texts beside it.
+    /// Returns whether the graph quantizes activations by the range of the whole run, so that a
+    /// vector depends on the other texts of the run.
     pub(crate) fn is_dynamically_quantized(&self) -> bool {
-        // The names of its operators are in the file as they are.
+        // The file contains operator names as plain bytes.
         memmem::find(&self.onnx, b"DynamicQuantize").is_some()
     }
 
-    /// The pooling that `1_Pooling/config.json` states; what is usual without that file.
+    /// Returns the pooling declared in `1_Pooling/config.json`, else the default of the engine.
     pub(crate) fn pooling(&self) -> Result<Pooling> {
         let path = self.folder.join("1_Pooling/config.json");
         let usual = match self.engine {
@@ -178,12 +178,12 @@ impl ModelFiles {
             (Engine::Candle, ["lasttoken" | "pooling_mode_lasttoken"]) => Ok(Pooling::LastToken),
             (engine, _) => {
                 let run = if engine == Engine::Candle { "`lasttoken`" } else { "`mean` and `cls`" };
-                Err(unread(&path, format!("pooling {modes:?} is not run, only {run}")))
+                Err(model_file_error(&path, format!("pooling {modes:?} is not run, only {run}")))
             }
         }
     }
 
-    /// The most tokens that the model has positions for; `None` if it does not say.
+    /// Returns the number of positions in tokens; `None` if none is declared.
     pub(crate) fn positions(&self) -> Result<Option<usize>> {
         let config = json(&self.folder.join("config.json"), &self.config)?;
         let shift = match config["model_type"].as_str() {
@@ -196,8 +196,8 @@ impl ModelFiles {
         Ok(positions.into_iter().flatten().min().map(|positions| positions.saturating_sub(shift)))
     }
 
-    /// The length of input that the files state: the least of positions, tokenizer's limit
-    /// and sentence-transformers' limit.
+    /// Returns the declared maximum input length: the minimum of positions, the tokenizer's limit
+    /// and the limit of sentence-transformers.
     pub(crate) fn max_length(&self) -> Result<usize> {
         let tokenizer = json(&self.folder.join("tokenizer_config.json"), &self.tokenizer_config)?;
         let path = self.folder.join("sentence_bert_config.json");
@@ -205,17 +205,17 @@ impl ModelFiles {
             Some(bytes) => length(&json(&path, &bytes)?["max_seq_length"]),
             None => None,
         };
-        let stated = [self.positions()?, length(&tokenizer["model_max_length"]), sentence];
-        Ok(stated.into_iter().flatten().min().unwrap_or(USUAL_LENGTH))
+        let declared = [self.positions()?, length(&tokenizer["model_max_length"]), sentence];
+        Ok(declared.into_iter().flatten().min().unwrap_or(DEFAULT_MAX_LENGTH))
     }
 
-    /// Makes `tokenizer_config.json` state `max_length`, which fastembed obeys before
-    /// its own setting, and a padding token, which it asks for and which we do not use.
-    pub(crate) fn state_length(&mut self, max_length: usize) -> Result<()> {
+    /// Sets `max_length` in `tokenizer_config.json`, which takes precedence over fastembed's own
+    /// setting, and a padding token, which fastembed requires and this crate never uses.
+    pub(crate) fn override_max_length(&mut self, max_length: usize) -> Result<()> {
         let path = self.folder.join("tokenizer_config.json");
         let mut config = json(&path, &self.tokenizer_config)?;
         let Some(fields) = config.as_object_mut() else {
-            return Err(unread(&path, "it is not a JSON object"));
+            return Err(model_file_error(&path, "it is not a JSON object"));
         };
         fields.insert("model_max_length".to_owned(), max_length.into());
         if fields.get("pad_token").is_none_or(Value::is_null) {
@@ -225,11 +225,11 @@ impl ModelFiles {
         Ok(())
     }
 
-    /// Hashes everything that vectors depend on: the files, and `settings` in words.
+    /// Hashes everything that vectors depend on: the files and `settings`.
     pub(crate) fn hash(&self, settings: &[String]) -> u128 {
         let mut hasher = Xxh3::new();
         let mut add = |part: &[u8]| {
-            // With its length before it, no part can be taken for the end of another.
+            // The length prefix makes part boundaries unambiguous.
             hasher.update(&(part.len() as u64).to_le_bytes());
             hasher.update(part);
         };
@@ -241,7 +241,7 @@ impl ModelFiles {
         add(&self.tokenizer);
         add(&self.special_tokens_map);
         add(self.output.unwrap_or_default().as_bytes());
-        // A graph says itself what is computed.
+        // An ONNX graph defines the computation by itself.
         if self.engine == Engine::Candle {
             add(&self.config);
         }
@@ -252,7 +252,7 @@ impl ModelFiles {
     }
 }
 
-/// A JSON number as a length; tokenizers without a limit state one of about 1e30.
+/// A JSON number as a length; tokenizers without a limit declare about 1e30.
 fn length(value: &Value) -> Option<usize> {
     value.as_u64().and_then(|length| usize::try_from(length).ok()).filter(|n| *n <= 1 << 20)
 }
@@ -267,11 +267,11 @@ fn folder_name(folder: &Path) -> String {
 }
 
 pub(super) fn json(path: &Path, bytes: &[u8]) -> Result<Value> {
-    serde_json::from_slice(bytes).map_err(|source| unread(path, source))
+    serde_json::from_slice(bytes).map_err(|source| model_file_error(path, source))
 }
 
 pub(super) fn contents(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| unread(path, source))
+    fs::read(path).map_err(|source| model_file_error(path, source))
 }
 
 /// The contents of a file that need not be there.
@@ -279,11 +279,11 @@ pub(super) fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unread(path, error)),
+        Err(error) => Err(model_file_error(path, error)),
     }
 }
 
-pub(super) fn unread(path: &Path, source: impl Into<Cause>) -> Error {
+pub(super) fn model_file_error(path: &Path, source: impl Into<Cause>) -> Error {
     Error::ModelFile { path: path.to_owned(), source: source.into() }
 }
 

@@ -1,4 +1,4 @@
-//! How token vectors become the vector of a text.
+//! Pooling of token vectors into a text vector.
 
 /// How the token vectors of a transformer become the vector of a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -8,7 +8,6 @@ pub enum Pooling {
     Cls,
     /// The mean of all token vectors.
     Mean,
-    /// The vector of the last token: that of models that read from left to right; candle runs no
-    /// other.
+    /// The vector of the last token, for causal models; the only pooling in candle.
     LastToken,
 }

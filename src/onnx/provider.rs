@@ -1,12 +1,12 @@
-//! What models can run on beside the processor.
+//! Devices other than the CPU that can run models.
 
 use crate::{Cause, Error};
 
-/// A device that runs models instead of the processor.
+/// A device that runs models instead of the CPU.
 ///
-/// Each needs the feature of its name, and a library of ONNX Runtime that was built for it: that
-/// of `pip install onnxruntime` has none of the first and last. Parts of a model that a device
-/// cannot run, run on the processor.
+/// Each needs the feature of its name, and an ONNX Runtime library built for it. The library of
+/// `pip install onnxruntime` supports neither CUDA nor `DirectML`. The CPU runs those parts of a
+/// model that the device cannot run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExecutionProvider {
@@ -34,7 +34,7 @@ impl ExecutionProvider {
         }
     }
 
-    /// The error of one that cannot be used.
+    /// Returns the error for a provider that cannot be used.
     pub(super) fn unusable(self, source: Cause) -> Error {
         let built = match self {
             Self::Cuda { .. } => cfg!(feature = "cuda"),

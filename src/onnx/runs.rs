@@ -1,7 +1,7 @@
-//! What a model reads in one run: only what has the same length, so that nothing is padded.
+//! Grouping of inputs into runs of equal length, so that no input is padded.
 
-/// Those of `items` that share a run: of the same length in tokens, with no more than `together`
-/// in all, or single ones. `items` are in the order of their lengths.
+/// Splits `items`, sorted by length, into runs. The items of a run have the same length in tokens,
+/// and at most `together` tokens in total, unless the run is a single item.
 pub(crate) fn runs<T>(
     items: &[T],
     tokens: impl Fn(&T) -> usize + Copy,

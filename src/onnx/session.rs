@@ -39,33 +39,33 @@ macro_rules! tokens {
     }};
 }
 
-/// What a session is opened with, beside the files.
+/// [`SessionOptions`](super::SessionOptions) with all defaults resolved, for one session.
 #[derive(Clone)]
-pub(crate) struct SessionSettings {
+pub(crate) struct ResolvedOptions {
     /// In tokens, with the special ones.
     pub(crate) max_length: usize,
     pub(crate) threads: usize,
     pub(crate) providers: Vec<ExecutionProvider>,
 }
 
-/// A model that embeds.
+/// A session of an embedding model.
 pub(crate) enum EmbedSession {
     Onnx(Box<TextEmbedding>),
     #[cfg(feature = "qwen3")]
     Candle(CandleSession),
 }
 
-/// A model that embeds in candle; its clones share one set of weights.
+/// A session of an embedding model in candle; clones share one set of weights.
 #[cfg(feature = "qwen3")]
 #[derive(Clone)]
 pub(crate) struct CandleSession(Arc<(Qwen3TextEmbedding, candle::Tokenizer)>);
 
 impl EmbedSession {
-    /// Loads a model with a graph. The files must state the longest input themselves, since the
-    /// shorter of both limits holds.
+    /// Loads an ONNX model. The files must declare the maximum input length: fastembed applies
+    /// the shorter of both limits.
     pub(crate) fn open(
         files: ModelFiles,
-        settings: &SessionSettings,
+        settings: &ResolvedOptions,
         pooling: Pooling,
     ) -> Result<Self, Cause> {
         let tokenizer = tokenizer_files(&files);
@@ -84,7 +84,7 @@ impl EmbedSession {
         Ok(Self::Onnx(Box::new(TextEmbedding::try_new_from_user_defined(model, options)?)))
     }
 
-    /// The vectors of `texts`, `f32`, of the model's dimension, from one run of the model.
+    /// Returns the vectors of `texts`, of the model's dimension, from one run of the model.
     pub(crate) fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Cause> {
         let vectors = match self {
             Self::Onnx(model) => model.embed(texts, Some(texts.len()))?,
@@ -112,7 +112,7 @@ impl EmbedSession {
 #[cfg(feature = "qwen3")]
 impl CandleSession {
     /// Loads a Qwen3 model without a graph, whose configuration was [checked](candle::config).
-    pub(crate) fn open(files: ModelFiles, settings: &SessionSettings) -> Result<Self, Cause> {
+    pub(crate) fn open(files: ModelFiles, settings: &ResolvedOptions) -> Result<Self, Cause> {
         let config: Qwen3Config = serde_json::from_slice(&files.config)?;
         let tokenizer = candle::tokenizer(&files.tokenizer, settings.max_length)?;
         let model = Qwen3Model::new(config, candle::weights(files.external)?)?;
@@ -121,12 +121,12 @@ impl CandleSession {
     }
 }
 
-/// A model that scores pairs of texts.
+/// A session of a reranking model.
 pub(crate) struct RerankSession(TextRerank);
 
 impl RerankSession {
-    /// Loads the model, from its file: fastembed takes weights beside the graph from there alone.
-    pub(crate) fn open(files: &ModelFiles, settings: &SessionSettings) -> Result<Self, Cause> {
+    /// Loads the model from its file: fastembed reads external weights only from there.
+    pub(crate) fn open(files: &ModelFiles, settings: &ResolvedOptions) -> Result<Self, Cause> {
         let source = OnnxSource::File(files.graph.clone());
         let model = UserDefinedRerankingModel::new(source, tokenizer_files(files));
         let options = RerankInitOptionsUserDefined::new()
@@ -137,7 +137,7 @@ impl RerankSession {
         Ok(Self(TextRerank::try_new_from_user_defined(model, options)?))
     }
 
-    /// Scores one pair, to see that the model does.
+    /// Scores one pair to verify the model.
     pub(crate) fn try_out(&mut self) -> Result<(), Cause> {
         // fastembed panics on logits that are not a table, which not every graph states.
         let tried = catch_unwind(AssertUnwindSafe(|| self.score("question", &["passage"])));
@@ -176,7 +176,7 @@ fn tokenizer_files(files: &ModelFiles) -> TokenizerFiles {
     }
 }
 
-/// How a model with a graph pools; `None` if it cannot.
+/// Returns fastembed's pooling; `None` if it has none for ONNX models.
 fn onnx_pooling(pooling: Pooling) -> Option<fastembed::Pooling> {
     match pooling {
         Pooling::Cls => Some(fastembed::Pooling::Cls),

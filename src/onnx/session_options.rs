@@ -1,5 +1,4 @@
-//! How a model is opened, whatever it is for: where it is, how much it reads at once, and how
-//! many sessions of how many threads run it.
+//! Options for opening a model: source, maximum input length, sessions and threads.
 
 use std::{path::PathBuf, thread};
 
@@ -7,21 +6,20 @@ use std::{path::PathBuf, thread};
 use super::OnDownload;
 #[cfg(feature = "qwen3")]
 use super::candle;
-use super::{ExecutionProvider, ModelFiles, SessionSettings};
+use super::{ExecutionProvider, ModelFiles, ResolvedOptions};
 use crate::{Cause, Error, Result, work::parallel::parallel_map};
 
-/// All sessions together hold no more weights than this, in bytes, unless the user sets their
-/// number; where they share their weights, their runs take no more.
+/// Memory budget in bytes for all sessions, unless the user sets their number. It bounds the
+/// weights, or the working memory of runs where sessions share their weights.
 const BUDGET: usize = 4 << 30;
 
-/// Where a run of a single text is as fast as one of several, on a processor (`cargo bench
-/// --bench runs`).
+/// Tokens per run above which sharing a run saves no time on a CPU (`cargo bench --bench runs`).
 const RUN_TOKENS: usize = 192;
 
-/// The same on another device; not measured.
+/// Tokens per run on other devices; not measured.
 const DEVICE_RUN_TOKENS: usize = 16_384;
 
-/// Where a model is.
+/// Location of a model.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
     Folder(PathBuf),
@@ -29,7 +27,7 @@ pub(crate) enum Source {
     Name(String),
 }
 
-/// What a user may set for any model.
+/// Options that a user may set for any model; unset ones are resolved when it is opened.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionOptions {
     pub(crate) source: Source,
@@ -37,7 +35,7 @@ pub(crate) struct SessionOptions {
     pub(crate) threads: Option<usize>,
     /// In tokens, with special ones.
     pub(crate) max_length: Option<usize>,
-    /// What to run on, in the order of preference; on the processor where there are none.
+    /// Execution providers in order of preference; empty means the CPU.
     pub(crate) providers: Vec<ExecutionProvider>,
     #[cfg(feature = "hub")]
     pub(crate) cache: Option<PathBuf>,
@@ -65,19 +63,19 @@ impl SessionOptions {
         Error::check_setting("threads", self.threads.unwrap_or(1), 1.., "1 or more")
     }
 
-    /// The longest input: what the user set, else `own`, which is the model's, as far as it has
-    /// positions and what runs it copes with them.
+    /// Returns the maximum input length in tokens: the user's value, else `own`, the model's,
+    /// limited by its positions and its engine.
     pub(crate) fn max_length(&self, files: &ModelFiles, own: usize) -> Result<usize> {
         let positions = files.positions()?.unwrap_or(usize::MAX);
-        let usual = own.min(positions).min(files.engine.usual_length());
-        let max_length = self.max_length.unwrap_or(usual);
+        let default = own.min(positions).min(files.engine.default_max_length());
+        let max_length = self.max_length.unwrap_or(default);
         let allowed = "8 or more, and no more than the model has positions for";
         Error::check_setting("max_length", max_length, 8..=positions, allowed)?;
         Ok(max_length)
     }
 
-    /// Tokens that texts of the same length have together in a run, at most, unless the user has
-    /// `given` another number; 0 for a model whose texts have to run `alone`.
+    /// Returns the maximum number of tokens per run. `given` is the user's value; the result is 0
+    /// if each text must run `alone`.
     pub(crate) fn run_tokens(&self, alone: bool, given: Option<usize>) -> usize {
         match self.providers[..] {
             _ if alone => 0,
@@ -86,7 +84,7 @@ impl SessionOptions {
         }
     }
 
-    /// Opens the sessions of the model `name` by `open`, at least one.
+    /// Opens the sessions of the model `name` with `open`, at least one.
     ///
     /// # Errors
     ///
@@ -96,9 +94,9 @@ impl SessionOptions {
         name: &str,
         mut files: ModelFiles,
         max_length: usize,
-        open: impl Fn(ModelFiles, &SessionSettings) -> Result<S, Cause> + Sync,
+        open: impl Fn(ModelFiles, &ResolvedOptions) -> Result<S, Cause> + Sync,
     ) -> Result<Vec<S>> {
-        files.state_length(max_length)?;
+        files.override_max_length(max_length)?;
         let (sessions, settings) = self.session_count(max_length, files.weight_bytes());
         let threads = settings.threads;
         let _span =
@@ -110,8 +108,8 @@ impl SessionOptions {
         Ok(sessions)
     }
 
-    /// Opens one session of the model `name` by `open`, whose clones share its weights, and
-    /// returns as many as are wanted, at least one, with the threads that each of them is to have.
+    /// Opens one session of the model `name` with `open` and clones it; clones share the weights.
+    /// Returns at least one session, and the number of threads per session.
     ///
     /// # Errors
     ///
@@ -122,7 +120,7 @@ impl SessionOptions {
         name: &str,
         mut files: ModelFiles,
         max_length: usize,
-        open: impl FnOnce(ModelFiles, &SessionSettings) -> Result<S, Cause>,
+        open: impl FnOnce(ModelFiles, &ResolvedOptions) -> Result<S, Cause>,
     ) -> Result<(Vec<S>, usize)> {
         let config = candle::config(name, &files.config)?;
         files.config = config.to_string().into_bytes();
@@ -135,85 +133,83 @@ impl SessionOptions {
         Ok((vec![first; sessions], threads))
     }
 
-    /// How many sessions to open that hold so many bytes each, and their settings.
-    fn session_count(&self, max_length: usize, session_bytes: usize) -> (usize, SessionSettings) {
+    /// Returns the number of sessions of `session_bytes` each, and their resolved options.
+    fn session_count(&self, max_length: usize, session_bytes: usize) -> (usize, ResolvedOptions) {
         let cores = thread::available_parallelism().map_or(1, usize::from);
-        // A device is kept busy by one session.
+        // One session keeps a device busy.
         let wanted = self.sessions.or((!self.providers.is_empty()).then_some(1));
         let (sessions, threads) = share(cores, session_bytes, wanted, self.threads);
-        (sessions, SessionSettings { max_length, threads, providers: self.providers.clone() })
+        (sessions, ResolvedOptions { max_length, threads, providers: self.providers.clone() })
     }
 }
 
-/// The settings that all builders of models have, which hold an `opening`.
-macro_rules! session_settings {
+/// Setters shared by all model builders; the builder has a field `options: SessionOptions`.
+macro_rules! session_option_setters {
     () => {
-        /// The most sessions to open, 1 or more; each holds the weights once, but for models
-        /// that candle runs, whose sessions share them.
+        /// Maximum number of sessions, `>= 1`. Each session holds its own copy of the weights;
+        /// sessions of models that candle runs share one copy.
         ///
-        /// `sessions` times [`threads`](Self::threads) is never above the cores: fewer sessions
-        /// are opened then.
-        /// Without this setting there is one for every core, but no more than fit in 4 GiB of
-        /// weights; or, for models that candle runs, no more than have runs of up to
-        /// [`max_length`](Self::max_length) tokens within 4 GiB: about 768 MiB each at 2,048 tokens
-        /// and 16 heads, and in proportion to the heads and to the square of the length.
+        /// `sessions` times [`threads`](Self::threads) never exceeds the number of cores: fewer
+        /// sessions are opened instead.
+        /// The default is one session per core, as far as their weights fit in 4 GiB. For models
+        /// that candle runs, the runs of up to [`max_length`](Self::max_length) tokens must fit in
+        /// 4 GiB. A run of 2,048 tokens with 16 heads takes about 768 MiB; memory is proportional
+        /// to the heads and to the square of the length.
         #[must_use]
         pub fn sessions(mut self, sessions: usize) -> Self {
-            self.opening.sessions = Some(sessions);
+            self.options.sessions = Some(sessions);
             self
         }
 
-        /// Threads inside each session, 1 or more, at most the cores.
+        /// Threads of each session, `>= 1`, at most the number of cores.
         ///
-        /// Without this setting it is 1, or the cores that too few sessions would leave idle
-        /// if memory limits them. Sessions of one thread give the most texts per second;
-        /// threads shorten the wait for one text.
+        /// The default is 1; if memory limits the sessions, they share all cores. Sessions of one
+        /// thread have the highest throughput; more threads reduce the latency of one text.
         #[must_use]
         pub fn threads(mut self, threads: usize) -> Self {
-            self.opening.threads = Some(threads);
+            self.options.threads = Some(threads);
             self
         }
 
-        /// What runs the model, first the one to prefer, instead of the processor.
+        /// Execution providers that run the model instead of the CPU, in order of preference.
         ///
-        /// Without [`sessions`](Self::sessions) there is one session then, and up to 16,384 tokens
-        /// share a run. Vectors and scores differ in their last bits from those of a processor,
-        /// under the same identity.
+        /// The default is then one session, and up to 16,384 tokens share a run. Vectors and scores
+        /// differ from those of a CPU in their last bits; the model identity stays the same.
         #[must_use]
         pub fn providers(mut self, providers: &[crate::ExecutionProvider]) -> Self {
-            self.opening.providers = providers.to_vec();
+            self.options.providers = providers.to_vec();
             self
         }
 
-        /// Folder that models loaded by name are kept in, instead of the one described at
+        /// Cache folder for models loaded by name, instead of the one described at
         /// [`FastEmbedder::from_name`](crate::FastEmbedder::from_name).
         #[cfg(feature = "hub")]
         #[must_use]
         pub fn cache(mut self, folder: impl Into<std::path::PathBuf>) -> Self {
-            self.opening.cache = Some(folder.into());
+            self.options.cache = Some(folder.into());
             self
         }
 
         /// Calls `tell` while files are downloaded: at the start of each, after each megabyte and at
         /// its end.
         ///
-        /// What was downloaded of a file is kept if the download breaks off, and the next one goes on
-        /// from there. It cannot be cancelled.
+        /// An interrupted download resumes where it stopped. A download cannot be cancelled.
         #[cfg(feature = "hub")]
         #[must_use]
         pub fn on_download(
             mut self,
             tell: impl Fn(crate::Download) + Send + Sync + 'static,
         ) -> Self {
-            self.opening.on_download = Some(crate::onnx::OnDownload(std::sync::Arc::new(tell)));
+            self.options.on_download = Some(crate::onnx::OnDownload(std::sync::Arc::new(tell)));
             self
         }
     };
 }
 
-pub(crate) use session_settings;
+pub(crate) use session_option_setters;
 
-/// How many sessions of how many threads run on `cores`, given what the user wants.
+/// Returns the number of sessions and of threads per session for `cores`; `sessions` and
+/// `threads` are the user's values.
 fn share(
     cores: usize,
     session_bytes: usize,

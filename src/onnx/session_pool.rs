@@ -1,4 +1,4 @@
-//! Things that one caller at a time may use, each on a thread of its own.
+//! A pool of sessions: each serves one caller at a time, on its own threads.
 
 use std::panic::resume_unwind;
 use std::sync::{Condvar, Mutex, PoisonError};
@@ -8,14 +8,13 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 use crate::{Error, Result};
 
-/// Lends its items out, one caller each; who finds none free waits.
+/// Lends each item to one caller at a time; a caller waits until an item is free.
 ///
-/// Work runs on the item's own rayon pool, of one thread or a few. What the work does in
-/// parallel inside stays there, and the item is given back there. So no caller ever waits for
-/// an item that its own stack holds.
-pub(crate) struct Pool<T> {
+/// Work runs on the item's own rayon pool. Nested parallel work stays in that pool, and the item
+/// is returned there. So no caller ever waits for an item that its own stack holds.
+pub(crate) struct SessionPool<T> {
     slots: Vec<Slot<T>>,
-    /// Positions of the slots that nobody uses.
+    /// Positions of the unused slots.
     free: Mutex<Vec<usize>>,
     given_back: Condvar,
 }
@@ -27,11 +26,11 @@ struct Slot<T> {
 
 /// A claim on one slot, given back when dropped.
 struct Claim<'p, T> {
-    pool: &'p Pool<T>,
+    pool: &'p SessionPool<T>,
     at: usize,
 }
 
-impl<T: Send> Pool<T> {
+impl<T: Send> SessionPool<T> {
     /// # Errors
     ///
     /// [`Error::Threads`] if the threads cannot be started.
@@ -39,7 +38,7 @@ impl<T: Send> Pool<T> {
         Self::with_threads(items, 1)
     }
 
-    /// The same, with `threads` for what the work on an item does in parallel inside.
+    /// Creates the pool with `threads` per item for nested parallel work.
     pub(crate) fn with_threads(items: Vec<T>, threads: usize) -> Result<Self> {
         let free = Mutex::new((0..items.len()).collect());
         let slots = items.into_iter().map(|item| Slot::new(item, threads));
@@ -47,18 +46,18 @@ impl<T: Send> Pool<T> {
         Ok(Self { slots, free, given_back: Condvar::new() })
     }
 
-    /// How many callers are served at once.
+    /// Number of callers served at once.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }
 
-    /// Does `work` with the first item that is free.
+    /// Runs `work` with the first free item.
     pub(crate) fn run<R: Send>(&self, work: impl FnOnce(&mut T) -> R + Send) -> R {
         if rayon::current_thread_index().is_none() {
             return self.install(work);
         }
-        // A rayon worker that waits takes up other calls meanwhile, one inside the other, until
-        // its stack is full. A plain thread only waits.
+        // A waiting rayon worker steals further calls and nests them until its stack overflows.
+        // A plain thread only waits.
         thread::scope(|scope| match scope.spawn(|| self.install(work)).join() {
             Ok(done) => done,
             Err(panic) => resume_unwind(panic),
@@ -120,7 +119,7 @@ mod tests {
 
     #[test]
     fn an_item_is_used_by_one_caller_at_a_time() {
-        let pool = Pool::new(vec![0_u32, 0]).unwrap();
+        let pool = SessionPool::new(vec![0_u32, 0]).unwrap();
         thread::scope(|scope| {
             for _ in 0..8 {
                 scope.spawn(|| (0..100).for_each(|_| pool.run(|count| *count += 1)));
@@ -132,7 +131,7 @@ mod tests {
 
     #[test]
     fn an_item_comes_back_after_a_panic() {
-        let pool = Pool::new(vec![0]).unwrap();
+        let pool = SessionPool::new(vec![0]).unwrap();
         let failed = catch_unwind(AssertUnwindSafe(|| pool.run(|_| panic!("on purpose"))));
         assert!(failed.is_err());
         assert_eq!(pool.run(|item| *item), 0);
@@ -144,7 +143,7 @@ mod tests {
     fn rayon_workers_may_call_even_if_the_work_uses_rayon() {
         let (done, watch) = mpsc::channel();
         thread::spawn(move || {
-            let pool = Pool::new(vec![0_usize]).unwrap();
+            let pool = SessionPool::new(vec![0_usize]).unwrap();
             let outer = ThreadPoolBuilder::new().num_threads(4).build().unwrap();
             // Slow enough that idle workers take parts of it.
             let work = |n: usize| {
@@ -160,11 +159,12 @@ mod tests {
         let expected = (0..100).sum::<usize>() * (0..8).sum::<usize>();
         assert_eq!(watch.recv_timeout(Duration::from_secs(30)), Ok(expected));
     }
+
     /// The stack of a worker must not grow with the number of calls.
     #[test]
     fn a_rayon_worker_is_in_one_call_at_a_time() {
         thread_local!(static DEPTH: Cell<usize> = const { Cell::new(0) });
-        let (pool, deepest) = (Pool::new(vec![()]).unwrap(), AtomicUsize::new(0));
+        let (pool, deepest) = (SessionPool::new(vec![()]).unwrap(), AtomicUsize::new(0));
         let outer = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         outer.install(|| {
             (0..500).into_par_iter().for_each(|_| {

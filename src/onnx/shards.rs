@@ -1,13 +1,13 @@
-//! The weights of a model without an ONNX graph: which files they are in.
+//! The weight files of a model without an ONNX graph.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::model_files::{contents, json, optional, unread};
+use super::model_files::{contents, json, model_file_error, optional};
 use crate::Result;
 
-/// The file of all weights, or what names the files that they are in.
+/// The file of all weights, and the index that names the shards instead.
 pub(super) const WHOLE: &str = "model.safetensors";
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 
@@ -32,19 +32,22 @@ pub(super) fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
 pub(super) fn shard_names(path: &Path) -> Result<BTreeSet<String>> {
     let index = json(path, &contents(path)?)?;
     let places = index["weight_map"].as_object().filter(|places| !places.is_empty());
-    let Some(places) = places else { return Err(unread(path, "it names no weights")) };
+    let Some(places) = places else { return Err(model_file_error(path, "it names no weights")) };
     let mut names = BTreeSet::new();
     for place in places.values() {
         let name = place.as_str().unwrap_or_default();
         if !is_file_name(name) {
-            return Err(unread(path, format!("it names weights outside of its folder: {place}")));
+            return Err(model_file_error(
+                path,
+                format!("it names weights outside of its folder: {place}"),
+            ));
         }
         names.insert(name.to_owned());
     }
     Ok(names)
 }
 
-/// Whether `name` is that of a file, and leads to no other folder.
+/// Returns whether `name` is a plain file name, without a path to another folder.
 pub(super) fn is_file_name(name: &str) -> bool {
     Path::new(name).file_name() == Some(OsStr::new(name))
 }

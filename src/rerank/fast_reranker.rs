@@ -11,7 +11,7 @@ use tracing::instrument;
 use super::Reranker;
 use crate::{
     Error, LongTexts, ModelIdentity, Result,
-    onnx::{Pool, RerankSession, Tokens, runs},
+    onnx::{RerankSession, SessionPool, Tokens, runs},
     work::parallel::parallel_map,
 };
 
@@ -19,7 +19,7 @@ pub use reranker_builder::FastRerankerBuilder;
 #[cfg(feature = "hub")]
 pub use reranker_models::RerankerModel;
 
-/// Calls that together keep all sessions busy: each is spread over all of them, and the others
+/// Concurrent calls that keep all sessions busy: each call uses all sessions, and the other calls
 /// fill those that it leaves idle.
 const USEFUL_CALLS: usize = 4;
 
@@ -30,8 +30,8 @@ const USEFUL_CALLS: usize = 4;
 /// with [`FastEmbedder`](crate::FastEmbedder), nothing is padded, and a score depends on its
 /// passage and question alone. ONNX Runtime is found as described there.
 ///
-/// A passage that is too long beside the question is [split](LongTexts::Split), and its score is
-/// the best of its pieces', or [cut](LongTexts::Cut), as the builder says.
+/// A passage that is too long beside the question is [split](LongTexts::Split) or
+/// [cut](LongTexts::Cut), as configured. The score of a split passage is the best of its pieces.
 ///
 /// # Examples
 ///
@@ -53,11 +53,10 @@ pub struct FastReranker {
     /// Length of the input, without the special tokens of a pair.
     room: usize,
     long_texts: LongTexts,
-    /// Tokens that pairs of the same length have together in a run, at most; 0 if no pair may
-    /// share a run with another.
+    /// Maximum number of tokens per run; 0 if each pair needs its own run.
     run_tokens: usize,
     tokens: Tokens,
-    sessions: Pool<RerankSession>,
+    sessions: SessionPool<RerankSession>,
 }
 
 impl FastReranker {
@@ -98,20 +97,22 @@ impl FastReranker {
         &reranker_models::MODELS
     }
 
-    /// The most tokens that question and passage have together without the passage being split
-    /// or cut.
+    /// Maximum number of tokens of question and passage together before the passage is split or
+    /// cut.
     #[must_use]
     pub fn max_tokens(&self) -> usize {
         self.room
     }
 
-    /// The pieces of all passages, by their lengths.
+    /// Returns the pieces of all passages, longest first.
     fn pairs<'t>(&self, query: &str, passages: &[&'t str]) -> Result<Vec<Pair<'t>>> {
-        let (asked, limit) = (self.tokens.count(query)?, self.room / 2);
+        let asked = self.tokens.count(query)?;
+        let limit = self.room / 2;
         if asked > limit {
             return Err(Error::QueryTooLong { tokens: asked, limit });
         }
-        let (mut pairs, mut cut) = (Vec::with_capacity(passages.len()), 0);
+        let mut pairs = Vec::with_capacity(passages.len());
+        let mut cut = 0;
         for (passage, text) in passages.iter().enumerate() {
             let pieces = match self.long_texts {
                 LongTexts::Split => self.tokens.pieces(text, self.room - asked)?,
@@ -133,12 +134,12 @@ impl FastReranker {
     }
 }
 
-/// A piece of a passage, as it is read after the question.
+/// A piece of a passage, paired with the question.
 struct Pair<'t> {
-    /// Which passage it is of.
+    /// Position of the passage.
     passage: usize,
     text: &'t str,
-    /// Together with the question.
+    /// Length of question and piece together.
     tokens: usize,
 }
 
@@ -176,7 +177,7 @@ impl fmt::Debug for FastReranker {
             .field("identity", &self.identity)
             .field("max_tokens", &self.room)
             .field("long_texts", &self.long_texts)
-            .field("workers", &self.sessions.len())
+            .field("sessions", &self.sessions.len())
             .finish_non_exhaustive()
     }
 }

@@ -286,7 +286,7 @@ impl RetrieverBuilder {
         self.check_model(&*embedder, &generation.manifest)?;
         let snapshot = Arc::new(generation.into());
         let embed_threads = self.embed_threads;
-        let cache = self.cache_in(None)?.map(|cache| cache.memory_alone());
+        let cache = self.cache_in(None)?.map(|cache| cache.without_file());
         let source = Source::Folder(path);
         Ok(Searcher { embedder, snapshot, source, embed_threads, reranker: self.reranker, cache })
     }
@@ -329,7 +329,7 @@ impl RetrieverBuilder {
             Some(store) => Source::Folder(store.path().to_owned()),
             None => Source::Writer(Arc::clone(&published)),
         };
-        let for_questions = cache.as_ref().map(EmbeddingCache::memory_alone);
+        let for_questions = cache.as_ref().map(EmbeddingCache::without_file);
         Ok(Retriever {
             committed: snapshot.segments.len(),
             searcher: Searcher {

@@ -26,10 +26,10 @@ fn rows(vectors: &Vectors) -> Vec<Vec<u32>> {
 }
 
 #[test]
-fn the_same_bits_alone_in_any_batch_in_any_order_and_with_any_workers() {
+fn vectors_are_independent_of_batch_order_and_sessions() {
     let Some(model) = int8() else { return };
     let open =
-        |workers| FastEmbedderBuilder::from_folder(&model).sessions(workers).build().unwrap();
+        |sessions| FastEmbedderBuilder::from_folder(&model).sessions(sessions).build().unwrap();
     let (one, many) = (open(1), open(thread::available_parallelism().unwrap().get()));
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();

@@ -86,7 +86,7 @@ fn a_score_depends_on_its_pair_alone() {
     let passages = passages();
     let passages: Vec<&str> = passages.iter().map(String::as_str).collect();
     for folder in [&model, int8.path()] {
-        let build = |workers| FastRerankerBuilder::from_folder(folder).sessions(workers).build();
+        let build = |sessions| FastRerankerBuilder::from_folder(folder).sessions(sessions).build();
         let (one, many) = (build(1).unwrap(), build(8).unwrap());
         assert_eq!(one.identity(), many.identity());
         let expected = one.score(QUESTION, &passages).unwrap();

@@ -14,8 +14,8 @@ use crate::onnx::{fetch, fetch_shards, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Pooling, Result,
     onnx::{
-        self, EmbedSession, Engine, ModelFiles, Pool, SessionOptions, Source, Tokens,
-        session_settings,
+        self, EmbedSession, Engine, ModelFiles, SessionOptions, SessionPool, Source, Tokens,
+        session_option_setters,
     },
 };
 
@@ -39,7 +39,7 @@ const ROOM: usize = 8;
 /// ```
 #[derive(Clone, Debug)]
 pub struct FastEmbedderBuilder {
-    opening: SessionOptions,
+    options: SessionOptions,
     pooling: Option<Pooling>,
     query_prefix: Option<String>,
     passage_prefix: Option<String>,
@@ -76,7 +76,7 @@ impl FastEmbedderBuilder {
 
     fn new(source: Source) -> Self {
         Self {
-            opening: SessionOptions::new(source),
+            options: SessionOptions::new(source),
             pooling: None,
             query_prefix: None,
             passage_prefix: None,
@@ -85,7 +85,7 @@ impl FastEmbedderBuilder {
         }
     }
 
-    session_settings!();
+    session_option_setters!();
 
     /// How token vectors become the vector of a text, instead of the model's own way.
     #[must_use]
@@ -94,14 +94,14 @@ impl FastEmbedderBuilder {
         self
     }
 
-    /// What is put before every query, with its trailing space, instead of the model's own.
+    /// Prefix of every query, including its trailing space, instead of the model's own.
     #[must_use]
     pub fn query_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.query_prefix = Some(prefix.into());
         self
     }
 
-    /// What is put before every passage, with its trailing space, instead of the model's own.
+    /// Prefix of every passage, including its trailing space, instead of the model's own.
     #[must_use]
     pub fn passage_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.passage_prefix = Some(prefix.into());
@@ -112,22 +112,23 @@ impl FastEmbedderBuilder {
     /// its own, or of 2,048 for a model that candle runs, whose memory grows with the square.
     #[must_use]
     pub fn max_length(mut self, tokens: usize) -> Self {
-        self.opening.max_length = Some(tokens);
+        self.options.max_length = Some(tokens);
         self
     }
 
-    /// What becomes of texts that are longer than the model reads at once; without this call
-    /// they are [split](LongTexts::Split).
+    /// How texts longer than the model's input are embedded; the default is
+    /// [split](LongTexts::Split).
     #[must_use]
     pub fn long_texts(mut self, long_texts: LongTexts) -> Self {
         self.long_texts = long_texts;
         self
     }
 
-    /// Tokens that texts of the same length, which share a run of the model, have together at
-    /// most; without this call 192 on a processor, where a run of one text becomes as fast as a
-    /// shared one (`cargo bench --bench runs`), and 16,384 on other devices, which was not
-    /// measured. With 0 each text has a run of its own.
+    /// Maximum number of tokens per run; texts of the same length share a run.
+    ///
+    /// The default is 192 on a CPU, where sharing longer runs saves no time (`cargo bench --bench
+    /// runs`), and 16,384 on other devices, which was not measured. With 0, each text has its own
+    /// run.
     ///
     /// It has no effect on dynamically quantised models, and is refused for a model that candle
     /// runs, unless it is 0: its vectors would depend, in their last bits, on the texts beside
@@ -143,36 +144,36 @@ impl FastEmbedderBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `workers` or `threads` is 0, `max_length` is more than the model has
-    /// positions for or leaves no room for text, or there are `run_tokens` for a model that candle
-    /// runs; [`Error::Choice`] if what runs it has no such `pooling`, or no `providers`;
+    /// [`Error::Setting`] if `sessions` or `threads` is 0, `max_length` is more than the model has
+    /// positions for or leaves no room for text, or `run_tokens` is set for a model that candle
+    /// runs; [`Error::Choice`] if the engine lacks the `pooling` or supports no `providers`;
     /// [`Error::Provider`] if one of `providers` cannot be used; and those of
     /// [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
     pub fn build(self) -> Result<FastEmbedder> {
-        self.opening.check()?;
+        self.options.check()?;
         let loaded = self.load()?;
-        let recipe = self.recipe(&loaded)?;
+        let encoding = self.encoding(&loaded)?;
         let Loaded { name, files, dim: expected, runs_alone, .. } = loaded;
-        let identity = ModelIdentity { hash: files.hash(&recipe.words()), name };
+        let identity = ModelIdentity { hash: files.hash(&encoding.words()), name };
         // A dynamically quantised model rounds all texts of a run alike; candle multiplies
         // matrices of other heights in another order.
         let is_rounded = runs_alone || files.is_dynamically_quantized();
         let runs_alone = is_rounded || files.engine == Engine::Candle;
 
-        let sessions = self.open_sessions(&identity.name, files, &recipe)?;
+        let sessions = self.open_sessions(&identity.name, files, &encoding)?;
         let tried = sessions.run(|session| try_out(session, expected));
         let (tokens, dim) = tried.map_err(|source| onnx::unrunnable(&identity.name, source))?;
-        let taken = tokens.special() + recipe.longest_prefix(&tokens)?;
+        let taken = tokens.special() + encoding.longest_prefix(&tokens)?;
         let room = "enough for special tokens, prefix and 8 tokens of text";
-        Error::check_setting("max_length", recipe.max_length, taken + ROOM.., room)?;
-        let max_tokens = recipe.max_length - taken;
-        let run_tokens = self.opening.run_tokens(runs_alone, self.run_tokens);
-        Ok(FastEmbedder { identity, dim, max_tokens, recipe, run_tokens, tokens, sessions })
+        Error::check_setting("max_length", encoding.max_length, taken + ROOM.., room)?;
+        let max_tokens = encoding.max_length - taken;
+        let run_tokens = self.options.run_tokens(runs_alone, self.run_tokens);
+        Ok(FastEmbedder { identity, dim, max_tokens, encoding, run_tokens, tokens, sessions })
     }
 
     /// Makes sure that `engine` is there and can do what the user set.
     fn check(&self, engine: Engine) -> Result<()> {
-        engine.require(&self.opening.providers)?;
+        engine.require(&self.options.providers)?;
         if engine == Engine::Candle {
             let allowed = "0 for a model in candle, where each text has a run of its own";
             Error::check_setting("run_tokens", self.run_tokens.unwrap_or(0), ..1, allowed)?;
@@ -197,23 +198,23 @@ impl FastEmbedderBuilder {
         &self,
         name: &str,
         files: ModelFiles,
-        recipe: &Encoding,
-    ) -> Result<Pool<EmbedSession>> {
+        encoding: &Encoding,
+    ) -> Result<SessionPool<EmbedSession>> {
         #[cfg(feature = "qwen3")]
         if files.engine == Engine::Candle {
             let open = CandleSession::open;
-            let length = recipe.max_length;
+            let length = encoding.max_length;
             let (sessions, threads) =
-                self.opening.open_shared_sessions(name, files, length, open)?;
+                self.options.open_shared_sessions(name, files, length, open)?;
             let sessions = sessions.into_iter().map(EmbedSession::Candle).collect();
-            return Pool::with_threads(sessions, threads);
+            return SessionPool::with_threads(sessions, threads);
         }
-        let open = |files, settings: &_| EmbedSession::open(files, settings, recipe.pooling);
-        Pool::new(self.opening.open_sessions(name, files, recipe.max_length, open)?)
+        let open = |files, settings: &_| EmbedSession::open(files, settings, encoding.pooling);
+        SessionPool::new(self.options.open_sessions(name, files, encoding.max_length, open)?)
     }
 
     fn load(&self) -> Result<Loaded> {
-        match &self.opening.source {
+        match &self.options.source {
             Source::Folder(folder) => {
                 let files = ModelFiles::read_embedder(folder, |engine| self.check(engine))?;
                 Ok(Loaded {
@@ -234,10 +235,10 @@ impl FastEmbedderBuilder {
                 self.check(model.engine)?;
                 let files = match model.engine {
                     Engine::OnnxRuntime => {
-                        fetch(model.name, hub_embedder(model.name), &self.opening)?
+                        fetch(model.name, hub_embedder(model.name), &self.options)?
                     }
                     Engine::Candle => {
-                        fetch_shards(model.name, model.code, model.is_sharded, &self.opening)?
+                        fetch_shards(model.name, model.code, model.is_sharded, &self.options)?
                     }
                 };
                 Ok(Loaded {
@@ -255,7 +256,7 @@ impl FastEmbedderBuilder {
     }
 
     /// What the user set, else what the model wants.
-    fn recipe(&self, loaded: &Loaded) -> Result<Encoding> {
+    fn encoding(&self, loaded: &Loaded) -> Result<Encoding> {
         let prefix = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
         Ok(Encoding {
             pooling: match self.pooling.or(loaded.pooling) {
@@ -264,7 +265,7 @@ impl FastEmbedderBuilder {
             },
             query_prefix: prefix(&self.query_prefix, loaded.query_prefix),
             passage_prefix: prefix(&self.passage_prefix, loaded.passage_prefix),
-            max_length: self.opening.max_length(&loaded.files, loaded.max_length)?,
+            max_length: self.options.max_length(&loaded.files, loaded.max_length)?,
             long_texts: self.long_texts,
         })
     }

@@ -1,8 +1,8 @@
-//! What is done to a text beside what the model's files say: prefix, cut and pooling.
+//! Encoding settings outside the model files: prefixes, maximum length and pooling.
 
 use crate::{LongTexts, Pooling, Result, Role, onnx::Tokens};
 
-/// What vectors depend on beside the model's files.
+/// Settings that vectors depend on in addition to the model files.
 #[derive(Debug)]
 pub(super) struct Encoding {
     pub(super) pooling: Pooling,

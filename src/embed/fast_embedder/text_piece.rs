@@ -1,22 +1,22 @@
-//! What the model reads: texts, or parts of those that are too long.
+//! The inputs of the model: whole texts, or pieces of long texts.
 
 use std::borrow::Cow;
 
 use crate::{Result, onnx::Tokens};
 
-/// A text, or a part of one that is too long, as the model reads it.
-pub(super) struct Piece<'t> {
-    /// Which text it is of.
+/// A text, or a piece of a long text, with its prefix.
+pub(super) struct TextPiece<'t> {
+    /// Position of the text.
     pub(super) row: usize,
     /// With the prefix.
     pub(super) text: Cow<'t, str>,
-    /// Length of that.
+    /// Length of `text` in tokens.
     pub(super) tokens: usize,
-    /// How much it counts among the pieces of its text; `None` if it is the whole text.
+    /// Weight in the mean over the pieces of the text; `None` if it is the whole text.
     share: Option<f32>,
 }
 
-impl<'t> Piece<'t> {
+impl<'t> TextPiece<'t> {
     pub(super) fn new(
         row: usize,
         prefix: &str,
@@ -35,7 +35,7 @@ impl<'t> Piece<'t> {
         Ok(Self { row, text, tokens, share })
     }
 
-    /// Adds its vector to that of its text, which is scaled later.
+    /// Adds the vector of this piece to `row`, the sum of its text, which is normalized later.
     pub(super) fn add(&self, vector: Vec<f32>, row: &mut [f32]) {
         let weight = match self.share {
             None => 1.0,
@@ -51,7 +51,7 @@ mod tests {
 
     #[test]
     fn pieces_count_by_their_lengths() {
-        let piece = |share| Piece { row: 0, text: "".into(), tokens: 1, share: Some(share) };
+        let piece = |share| TextPiece { row: 0, text: "".into(), tokens: 1, share: Some(share) };
         let mut row = [0.0; 2];
         piece(3.0).add(vec![5.0, 0.0], &mut row);
         piece(1.0).add(vec![0.0, 0.5], &mut row);

@@ -1,4 +1,4 @@
-//! How a reranker is opened.
+//! The builder that configures and loads a reranker.
 
 use std::path::PathBuf;
 
@@ -10,12 +10,12 @@ use crate::onnx::{fetch, hub_reranker};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Result,
     onnx::{
-        self, ModelFiles, Pool, RerankSession, SessionOptions, Source, Tokens, session_settings,
+        self, ModelFiles, RerankSession, SessionOptions, SessionPool, Source, Tokens,
+        session_option_setters,
     },
 };
 
-/// The least room for question and passage together, in tokens, of which a question may take
-/// half.
+/// Minimum room for question and passage together, in tokens; a question takes at most half.
 const ROOM: usize = 16;
 
 /// Settings of a [`FastReranker`]; [`build`](Self::build) checks them and loads the model.
@@ -34,7 +34,7 @@ const ROOM: usize = 16;
 /// ```
 #[derive(Clone, Debug)]
 pub struct FastRerankerBuilder {
-    opening: SessionOptions,
+    options: SessionOptions,
     long_texts: LongTexts,
 }
 
@@ -51,21 +51,21 @@ impl FastRerankerBuilder {
     }
 
     fn new(source: Source) -> Self {
-        Self { opening: SessionOptions::new(source), long_texts: LongTexts::default() }
+        Self { options: SessionOptions::new(source), long_texts: LongTexts::default() }
     }
 
-    session_settings!();
+    session_option_setters!();
 
     /// Length of the model's input in tokens, question, passage and special tokens together,
     /// instead of its own.
     #[must_use]
     pub fn max_length(mut self, tokens: usize) -> Self {
-        self.opening.max_length = Some(tokens);
+        self.options.max_length = Some(tokens);
         self
     }
 
-    /// What becomes of passages that are too long beside the question: without this call they
-    /// are [split](LongTexts::Split), and the best piece counts.
+    /// How passages too long beside the question are scored; the default is
+    /// [split](LongTexts::Split), where the best piece counts.
     #[must_use]
     pub fn long_texts(mut self, long_texts: LongTexts) -> Self {
         self.long_texts = long_texts;
@@ -76,36 +76,42 @@ impl FastRerankerBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `workers` or `threads` is 0, or `max_length` is more than the
+    /// [`Error::Setting`] if `sessions` or `threads` is 0, or `max_length` is more than the
     /// model has positions for or leaves no room for text; [`Error::Provider`] if one of
     /// `providers` cannot be used; and those of [`FastReranker::from_folder`] and
     /// [`FastReranker::from_name`].
     pub fn build(self) -> Result<FastReranker> {
-        self.opening.check()?;
+        self.options.check()?;
         let (name, mut files, own_length) = self.load()?;
-        let max_length = self.opening.max_length(&files, own_length)?;
+        let max_length = self.options.max_length(&files, own_length)?;
         let settings = [max_length.to_string(), format!("{:?}", self.long_texts)];
         let identity = ModelIdentity { hash: files.hash(&settings), name };
         let unrunnable = |source| onnx::unrunnable(&identity.name, source);
         check_scores(&files).map_err(unrunnable)?;
-        let run_tokens = self.opening.run_tokens(files.is_dynamically_quantized(), None);
-        onnx::Engine::OnnxRuntime.require(&self.opening.providers)?;
+        let run_tokens = self.options.run_tokens(files.is_dynamically_quantized(), None);
+        onnx::Engine::OnnxRuntime.require(&self.options.providers)?;
 
         // Sessions read them from the file.
         files.forget_weights();
         let open = |files: ModelFiles, settings: &_| RerankSession::open(&files, settings);
-        let sessions = self.opening.open_sessions(&identity.name, files, max_length, open)?;
+        let sessions = self.options.open_sessions(&identity.name, files, max_length, open)?;
         let (tokens, sessions) = tried_out(sessions).map_err(unrunnable)?;
         let room = "enough for special tokens and 16 tokens of text";
         Error::check_setting("max_length", max_length, tokens.special() + ROOM.., room)?;
         let room = max_length - tokens.special();
-        let (long_texts, sessions) = (self.long_texts, Pool::new(sessions)?);
-        Ok(FastReranker { identity, room, long_texts, run_tokens, tokens, sessions })
+        Ok(FastReranker {
+            identity,
+            room,
+            long_texts: self.long_texts,
+            run_tokens,
+            tokens,
+            sessions: SessionPool::new(sessions)?,
+        })
     }
 
     /// The model's name, its files, and the longest input that it wants.
     fn load(&self) -> Result<(String, ModelFiles, usize)> {
-        match &self.opening.source {
+        match &self.options.source {
             Source::Folder(folder) => {
                 let files = ModelFiles::read(folder)?;
                 let max_length = files.max_length()?;
@@ -115,8 +121,8 @@ impl FastRerankerBuilder {
             Source::Name(name) => {
                 let model = reranker_models::find(name)?;
                 // Before a long download that would be for nothing.
-                onnx::Engine::OnnxRuntime.require(&self.opening.providers)?;
-                let files = fetch(model.name, hub_reranker(model.name), &self.opening)?;
+                onnx::Engine::OnnxRuntime.require(&self.options.providers)?;
+                let files = fetch(model.name, hub_reranker(model.name), &self.options)?;
                 Ok((model.name.to_owned(), files, model.max_length))
             }
         }
