@@ -45,9 +45,10 @@ const IMPORTS_OF_LATER_ROOMS: [(&str, &str, &str); 8] = [
 const MAX_ROOT_NAMES: usize = 18;
 
 /// File names that occur twice, each with its reason.
-const FILES_NAMED_ALIKE: [(&str, &str); 3] = [
+const FILES_NAMED_ALIKE: [(&str, &str); 4] = [
     ("avx2.rs", "kernels of one instruction set, beside those that they replace"),
     ("avx512.rs", "kernels of one instruction set, beside those that they replace"),
+    ("scalar.rs", "the reference of each family of kernels"),
     ("tests.rs", "tests of the file whose folder they are in"),
 ];
 

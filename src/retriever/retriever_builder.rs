@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use super::{
     Settings,
-    searcher::{Shared, Snapshot, Source},
+    searcher::{Shared, Snapshot, SnapshotSource},
     verify_model::{check_probes, probes},
 };
 use crate::{
@@ -287,7 +287,7 @@ impl RetrieverBuilder {
         let snapshot = Arc::new(generation.into());
         let embed_threads = self.embed_threads;
         let cache = self.cache_in(None)?.map(|cache| cache.without_file());
-        let source = Source::Folder(path);
+        let source = SnapshotSource::Folder(path);
         Ok(Searcher { embedder, snapshot, source, embed_threads, reranker: self.reranker, cache })
     }
 
@@ -326,8 +326,8 @@ impl RetrieverBuilder {
         let published = Arc::new(Shared::default());
         published.set(Arc::clone(&snapshot));
         let source = match &store {
-            Some(store) => Source::Folder(store.path().to_owned()),
-            None => Source::Writer(Arc::clone(&published)),
+            Some(store) => SnapshotSource::Folder(store.path().to_owned()),
+            None => SnapshotSource::Writer(Arc::clone(&published)),
         };
         let for_questions = cache.as_ref().map(EmbeddingCache::without_file);
         Ok(Retriever {

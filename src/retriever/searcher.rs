@@ -32,7 +32,7 @@ use crate::{
 pub struct Searcher {
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) snapshot: Arc<Snapshot>,
-    pub(crate) source: Source,
+    pub(crate) source: SnapshotSource,
     /// Threads to embed on, if not as many as the model can use.
     pub(crate) embed_threads: Option<usize>,
     pub(crate) reranker: Option<Arc<dyn Reranker>>,
@@ -53,7 +53,7 @@ pub(crate) struct Snapshot {
 
 /// Where later generations come from.
 #[derive(Clone, Debug)]
-pub(crate) enum Source {
+pub(crate) enum SnapshotSource {
     /// The writer, of a corpus in memory.
     Writer(Arc<Shared>),
     /// The folder that a writer in some process publishes them in.
@@ -98,8 +98,8 @@ impl Searcher {
     /// read; the searcher then stays where it is.
     pub fn reload(&mut self) -> Result<bool> {
         let latest = match &self.source {
-            Source::Writer(shared) => Some(shared.get()),
-            Source::Folder(path) => {
+            SnapshotSource::Writer(shared) => Some(shared.get()),
+            SnapshotSource::Folder(path) => {
                 let Snapshot { manifest, segments, .. } = &*self.snapshot;
                 let newer = store::read_newer(path, *manifest, segments)?;
                 let checked = |generation: Generation| {

@@ -1,6 +1,6 @@
 //! Resolution of a filter into the allowed rows of each segment.
 
-use super::{candidates::SegmentView, filter::Kind};
+use super::{candidates::SegmentView, filter::ValueKind};
 use crate::{Error, Filter, Result, Searcher, store::segment::LiveSegment};
 
 impl SegmentView<'_> {
@@ -37,7 +37,7 @@ impl Searcher {
                 return Ok(());
             }
             let mut stored = Vec::new();
-            for kind in Kind::ALL {
+            for kind in ValueKind::ALL {
                 if holds(name, kind)? {
                     stored.push(kind.plural());
                 }

@@ -12,7 +12,7 @@ use std::{
 use crate::{ArticleHead, Language, Passage, Result, Value};
 
 pub(crate) use expression::{Closure, Expression, Test};
-pub(crate) use ordered_value::{Kind, Scalar};
+pub(crate) use ordered_value::{Scalar, ValueKind};
 
 /// A condition on the metadata, language or key of an article, or a closure over a passage.
 ///

@@ -48,7 +48,7 @@ pub struct FastEmbedderBuilder {
 }
 
 /// A model's files, and what it wants where the user says nothing.
-struct Loaded {
+struct LoadedModel {
     name: String,
     files: ModelFiles,
     /// `None` if its files say it.
@@ -153,7 +153,7 @@ impl FastEmbedderBuilder {
         self.options.check()?;
         let loaded = self.load()?;
         let encoding = self.encoding(&loaded)?;
-        let Loaded { name, files, dim: expected, runs_alone, .. } = loaded;
+        let LoadedModel { name, files, dim: expected, runs_alone, .. } = loaded;
         let identity = ModelIdentity { hash: files.hash(&encoding.words()), name };
         // A dynamically quantised model rounds all texts of a run alike; candle multiplies
         // matrices of other heights in another order.
@@ -213,11 +213,11 @@ impl FastEmbedderBuilder {
         SessionPool::new(self.options.open_sessions(name, files, encoding.max_length, open)?)
     }
 
-    fn load(&self) -> Result<Loaded> {
+    fn load(&self) -> Result<LoadedModel> {
         match &self.options.source {
             Source::Folder(folder) => {
                 let files = ModelFiles::read_embedder(folder, |engine| self.check(engine))?;
-                Ok(Loaded {
+                Ok(LoadedModel {
                     name: files.name(),
                     max_length: files.max_length()?,
                     files,
@@ -241,7 +241,7 @@ impl FastEmbedderBuilder {
                         fetch_shards(model.name, model.code, model.is_sharded, &self.options)?
                     }
                 };
-                Ok(Loaded {
+                Ok(LoadedModel {
                     name: model.name.to_owned(),
                     files,
                     pooling: Some(model.pooling),
@@ -256,7 +256,7 @@ impl FastEmbedderBuilder {
     }
 
     /// What the user set, else what the model wants.
-    fn encoding(&self, loaded: &Loaded) -> Result<Encoding> {
+    fn encoding(&self, loaded: &LoadedModel) -> Result<Encoding> {
         let prefix = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
         Ok(Encoding {
             pooling: match self.pooling.or(loaded.pooling) {

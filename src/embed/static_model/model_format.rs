@@ -52,9 +52,9 @@ pub(super) enum TextRules {
 /// What a piece that occurs several times counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowPooling {
-    /// RowPooling 1: `1 + ln n`.
+    /// Pooling 1: `1 + ln n`.
     LogCount,
-    /// RowPooling 2: `n`, so that the sum has the direction of the mean.
+    /// Pooling 2: `n`, so that the sum has the direction of the mean.
     Mean,
 }
 

@@ -9,11 +9,11 @@ use super::{
     short_str::{SHORT, ShortStr},
     viterbi::{Viterbi, is_inside},
     word_cache::WordCache,
-    word_scanner::{Words, split},
+    word_scanner::{WordSink, split},
 };
 use crate::format::decode_error::{DecodeError, require};
 
-/// Words that wait together.
+/// Words looked up together.
 const QUEUED: usize = 16;
 /// Longest word of rules 2, in characters.
 const MAX_UNCASED: usize = 100;
@@ -32,7 +32,7 @@ pub(super) struct Pieces {
 /// The pieces of one text, with the buffers that one text after the other uses. They remember
 /// words, so they are for one [`Pieces`] only.
 #[derive(Default)]
-pub(super) struct Tokens {
+pub(super) struct TextPieces {
     /// Rows of the pieces, in their order.
     pub(super) rows: Vec<u32>,
     /// Tokens without a piece.
@@ -43,14 +43,14 @@ pub(super) struct Tokens {
     memo: WordCache,
 }
 
-/// ShortStr words, with their hashes, that wait until what is needed to find their pieces has come from memory.
+/// Short words, with their hashes, that wait until what is needed to find their pieces has come from memory.
 #[derive(Default)]
 struct LookupQueue {
     words: [(ShortStr, u64); QUEUED],
     len: usize,
 }
 
-impl Tokens {
+impl TextPieces {
     /// Whether the buffers have room for no more than so many tokens, and words of as many bytes.
     pub(super) fn fit(&self, tokens: usize) -> bool {
         self.rows.capacity() <= tokens && self.word.capacity() <= tokens
@@ -115,7 +115,7 @@ impl Pieces {
     }
 
     /// Finds the tokens of `text`, in order.
-    pub(super) fn tokenize(&self, text: &str, tokens: &mut Tokens) {
+    pub(super) fn tokenize(&self, text: &str, tokens: &mut TextPieces) {
         tokens.rows.clear();
         tokens.unknown = 0;
         let mut word = std::mem::take(&mut tokens.word);
@@ -140,10 +140,10 @@ fn read_piece<'s>(section: &mut &'s [u8]) -> Option<(usize, u8, &'s [u8])> {
 /// Takes words, and keeps their pieces.
 struct Found<'a> {
     pieces: &'a Pieces,
-    tokens: &'a mut Tokens,
+    tokens: &'a mut TextPieces,
 }
 
-impl Words for Found<'_> {
+impl WordSink for Found<'_> {
     #[inline]
     fn short(&mut self, word: ShortStr) {
         let hash = self.pieces.table.fetch(word);
@@ -182,14 +182,14 @@ impl Found<'_> {
 
     /// Finds the pieces of a word that is none: those that are kept, if it was cut before.
     fn cut(&mut self, word: &[u8], hash: u64) {
-        let Tokens { rows, unknown, memo, .. } = &mut *self.tokens;
+        let TextPieces { rows, unknown, memo, .. } = &mut *self.tokens;
         if let Some(kept) = memo.get(word, hash) {
             rows.extend_from_slice(kept);
             return;
         }
         let (rows_before, unknown_before) = (rows.len(), *unknown);
         self.cut_anew(word);
-        let Tokens { rows, unknown, memo, .. } = &mut *self.tokens;
+        let TextPieces { rows, unknown, memo, .. } = &mut *self.tokens;
         if *unknown == unknown_before {
             memo.put(word, hash, &rows[rows_before..]);
         }
@@ -200,7 +200,7 @@ impl Found<'_> {
         match self.pieces.rules {
             TextRules::Composed => {
                 let Pieces { table, costs, .. } = self.pieces;
-                let Tokens { rows, unknown, cut, .. } = &mut *self.tokens;
+                let TextPieces { rows, unknown, cut, .. } = &mut *self.tokens;
                 *unknown += cut.cheapest(table, costs, word, rows);
             }
             TextRules::Uncased => self.cut_greedily(word),

@@ -2,7 +2,7 @@
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::pieces::Tokens;
+use super::pieces::TextPieces;
 use crate::vector::kernel::WeightedRow;
 
 /// Buffers with room for more tokens, or for a longer word, are not kept.
@@ -11,7 +11,7 @@ const KEPT_TOKENS: usize = 1 << 14;
 /// Buffers that one text after the other uses, so that no token allocates.
 #[derive(Default)]
 pub(super) struct EmbedScratch {
-    pub(super) tokens: Tokens,
+    pub(super) tokens: TextPieces,
     pub(super) counts: Counts,
     pub(super) shares: Vec<WeightedRow>,
 }

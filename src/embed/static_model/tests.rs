@@ -5,10 +5,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     char_rules::{Composed, Uncased, composed, composed_class},
-    pieces::Tokens,
+    pieces::TextPieces,
     scratch::Counts,
     short_str::ShortStr,
-    word_scanner::{Class, Rules, Words, split},
+    word_scanner::{Class, Rules, WordSink, split},
     *,
 };
 
@@ -108,7 +108,7 @@ fn sealed(mut file: Vec<u8>) -> Vec<u8> {
 
 fn rows_in(file: Vec<u8>, text: &str) -> Vec<u32> {
     let model = Model::read(Cow::Owned(file)).unwrap();
-    let mut tokens = Tokens::default();
+    let mut tokens = TextPieces::default();
     model.pieces.tokenize(text, &mut tokens);
     tokens.rows
 }
@@ -120,7 +120,7 @@ fn rows_of(text: &str) -> Vec<u32> {
 #[derive(Default)]
 struct Collected(Vec<String>);
 
-impl Words for Collected {
+impl WordSink for Collected {
     fn short(&mut self, word: ShortStr) {
         self.long(std::str::from_utf8(&word.to_bytes()[..word.len()]).unwrap());
     }
@@ -178,9 +178,9 @@ fn a_word_that_comes_again_has_the_same_pieces() {
     let words = ["Haustürtür", "xhausboot", "Hausboots", "xyz", "türhaus", "bootsboot", "日本"];
     for choices in [OURS, CONVERTED] {
         let model = Model::read(Cow::Owned(file_of(choices, &STARTS, &CONTINUATIONS))).unwrap();
-        let mut tokens = Tokens::default();
+        let mut tokens = TextPieces::default();
         for word in words.into_iter().cycle().take(3 * words.len()) {
-            let mut fresh = Tokens::default();
+            let mut fresh = TextPieces::default();
             model.pieces.tokenize(word, &mut fresh);
             model.pieces.tokenize(word, &mut tokens);
             assert_eq!((&tokens.rows, tokens.len()), (&fresh.rows, fresh.len()), "{word}");

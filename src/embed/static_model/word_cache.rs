@@ -1,6 +1,6 @@
-//! Words that were cut, with their pieces: a word that comes again is not cut again.
+//! Recently cut words with their pieces, so that a word is cut once.
 
-/// Words that are kept, at most: a power of two.
+/// Maximum number of cached words, a power of two.
 const ENTRIES: usize = 4096;
 /// Bytes of the longest word that is kept.
 const LONGEST: usize = 32;

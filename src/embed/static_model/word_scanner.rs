@@ -27,7 +27,7 @@ pub(super) trait Rules {
 }
 
 /// Takes the words of a text in their order, in lower case.
-pub(super) trait Words {
+pub(super) trait WordSink {
     /// A word of up to 16 ASCII characters.
     fn short(&mut self, word: ShortStr);
 
@@ -39,7 +39,7 @@ pub(super) trait Words {
 const BLOCK: usize = size_of::<u64>();
 
 /// Gives `words` each word and each single symbol of `text`; `word` is a buffer.
-pub(super) fn split<R: Rules>(text: &str, word: &mut String, words: &mut impl Words) {
+pub(super) fn split<R: Rules>(text: &str, word: &mut String, words: &mut impl WordSink) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
@@ -49,7 +49,7 @@ pub(super) fn split<R: Rules>(text: &str, word: &mut String, words: &mut impl Wo
         match end {
             Some(Class::Space | Class::Symbol) if len > 0 => {
                 words.short(start);
-                // Words are most often one space apart.
+                // WordSink are most often one space apart.
                 at += len + usize::from(end == Some(Class::Space));
             }
             Some(Class::Space) => at += 1,
@@ -109,7 +109,12 @@ fn letters(block: u64) -> (u64, usize) {
 
 /// Takes characters from `at` on until a word has ended, or none has begun; returns where the
 /// next one starts.
-fn long_word<R: Rules>(text: &str, at: usize, word: &mut String, words: &mut impl Words) -> usize {
+fn long_word<R: Rules>(
+    text: &str,
+    at: usize,
+    word: &mut String,
+    words: &mut impl WordSink,
+) -> usize {
     word.clear();
     let mut take = |character: char, class: Class| match class {
         Class::Letter => word.push(character),
@@ -137,7 +142,7 @@ fn long_word<R: Rules>(text: &str, at: usize, word: &mut String, words: &mut imp
     text.len()
 }
 
-fn end(word: &mut String, words: &mut impl Words) {
+fn end(word: &mut String, words: &mut impl WordSink) {
     if !word.is_empty() {
         words.long(word);
         word.clear();

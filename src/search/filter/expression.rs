@@ -2,7 +2,7 @@
 
 use std::{fmt, ops::Bound, sync::Arc};
 
-use super::ordered_value::{Kind, Scalar};
+use super::ordered_value::{Scalar, ValueKind};
 use crate::{ArticleHead, Error, Language, Passage, Result, Value};
 
 /// A condition given as a closure.
@@ -50,7 +50,7 @@ impl Expression {
     }
 
     /// Calls `each` with every tested metadata name and every kind of value it is compared with.
-    pub(crate) fn asked(&self, each: &mut impl FnMut(&str, Kind) -> Result<()>) -> Result<()> {
+    pub(crate) fn asked(&self, each: &mut impl FnMut(&str, ValueKind) -> Result<()>) -> Result<()> {
         match self {
             Self::Metadata { name, test } => {
                 test.kinds().into_iter().try_for_each(|kind| each(name, kind))
@@ -91,11 +91,11 @@ impl Test {
     }
 
     /// The kinds of values asked for, each once; none if any will do.
-    fn kinds(&self) -> Vec<Kind> {
+    fn kinds(&self) -> Vec<ValueKind> {
         if let Self::Prefix(_) = self {
-            return vec![Kind::Text];
+            return vec![ValueKind::Text];
         }
-        let mut kinds: Vec<Kind> = self.values().iter().map(Scalar::kind).collect();
+        let mut kinds: Vec<ValueKind> = self.values().iter().map(Scalar::kind).collect();
         kinds.sort_unstable();
         kinds.dedup();
         kinds

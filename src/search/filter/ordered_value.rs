@@ -27,14 +27,14 @@ pub(crate) struct Number {
 
 /// A group of comparable values, in the order of [`Scalar`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     Truth,
     Number,
     Date,
     Text,
 }
 
-impl Kind {
+impl ValueKind {
     pub(crate) const ALL: [Self; 4] = [Self::Truth, Self::Number, Self::Date, Self::Text];
 
     /// Returns the noun for error messages.
@@ -49,12 +49,12 @@ impl Kind {
 }
 
 impl<T> Scalar<T> {
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> ValueKind {
         match self {
-            Self::Truth(_) => Kind::Truth,
-            Self::Number(_) | Self::NotANumber => Kind::Number,
-            Self::Date(_) => Kind::Date,
-            Self::Text(_) => Kind::Text,
+            Self::Truth(_) => ValueKind::Truth,
+            Self::Number(_) | Self::NotANumber => ValueKind::Number,
+            Self::Date(_) => ValueKind::Date,
+            Self::Text(_) => ValueKind::Text,
         }
     }
 

@@ -9,7 +9,7 @@ use std::{
 use super::{Segment, segment_record::StoredHead};
 use crate::{
     ArticleHead, Language, Result, RowSet, Value,
-    search::filter::{Kind, Scalar, Test},
+    search::filter::{Scalar, Test, ValueKind},
     vector::to_row,
 };
 
@@ -131,7 +131,7 @@ impl ValueColumn {
     }
 
     /// Whether one of `articles` has a value of `kind`.
-    pub(super) fn holds(&self, kind: Kind, articles: &RowSet) -> bool {
+    pub(super) fn holds(&self, kind: ValueKind, articles: &RowSet) -> bool {
         let start = self.values.partition_point(|value| value.kind() < kind);
         let end = self.values.partition_point(|value| value.kind() <= kind);
         self.with(start..end).iter().any(|at| articles.contains(*at))

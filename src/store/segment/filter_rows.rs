@@ -6,7 +6,7 @@
 use super::{LiveSegment, Segment};
 use crate::{
     Result, RowSet,
-    search::filter::{Closure, Expression, Filter, Kind},
+    search::filter::{Closure, Expression, Filter, ValueKind},
     vector::to_row,
 };
 
@@ -36,7 +36,7 @@ impl LiveSegment {
     }
 
     /// Whether a live article has a value of this name and kind.
-    pub(crate) fn holds(&self, name: &str, kind: Kind) -> Result<bool> {
+    pub(crate) fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
         let column = self.segment().cached_heads()?.column(name);
         Ok(column.is_some_and(|column| column.holds(kind, self.live_articles())))
     }

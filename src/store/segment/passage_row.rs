@@ -62,7 +62,7 @@ impl PassageRow {
         let has_heading = self.heading_start != NO_HEADING;
         Passage {
             range: self.start as usize..self.end as usize,
-            heading: has_heading.then(|| self.heading_start as usize..self.heading_end as usize),
+            heading: has_heading.then_some(self.heading_start as usize..self.heading_end as usize),
             titled: self.titled != 0,
             tokens: self.tokens as usize,
         }
