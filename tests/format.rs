@@ -296,8 +296,7 @@ fn words_are_those_of_the_texts() {
         let words: Vec<String> = words.iter().map(usize::to_string).collect();
         articles.push(Article::new(format!("{row:03}"), words.join(" ")));
     }
-    let mut retriever =
-        v1::builder().verify_model(true).chunker(Chunker::default()).create(folder.path()).unwrap();
+    let mut retriever = v1::builder().chunker(Chunker::default()).create(folder.path()).unwrap();
     retriever.add(articles).unwrap();
     retriever.commit().unwrap();
     let written = Folder::read(folder.path());

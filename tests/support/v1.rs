@@ -33,7 +33,8 @@ pub const QUESTIONS: [&str; 4] = [
 /// The settings that the index is written and opened with.
 pub fn builder() -> RetrieverBuilder {
     let chunker = Chunker::default().max_tokens(24).overlap_sentences(1);
-    Retriever::builder().embedder(HashEmbedder::default()).chunker(chunker).embed_threads(1)
+    let builder = Retriever::builder().embedder(HashEmbedder::default()).chunker(chunker);
+    builder.embed_threads(1).verify_model(true)
 }
 
 /// Writes the index: a segment with a graph, articles of which are removed, and an exact one.
