@@ -100,6 +100,7 @@ fn a_run_that_fails_keeps_what_it_embedded() {
     let (model, cancel) = (Noting::new(1, 16), passim::Cancel::new());
     let handle = cancel.clone();
     let mut retriever = builder(&model)
+        .verify_model(true)
         .embed_threads(1)
         .cancel(&cancel)
         .progress(move |progress| {
