@@ -41,7 +41,7 @@ use segment_record::{HeadRecord, SegmentRecord, StoredHead};
 
 pub(crate) use live_segment::{LiveSegment, place_of};
 pub(crate) use segment_builder::{ArticleDigest, Chunked, SegmentBuilder};
-pub(crate) use segment_words::Words;
+pub(crate) use segment_words::SegmentWords;
 
 const KEYS: BytesColumnTags =
     BytesColumnTags { bytes: Tag::Keys, ends: Tag::KeyEnds, checksums: Tag::KeySums };
@@ -66,7 +66,7 @@ pub(crate) struct Segment {
     passages: Column<PassageRow>,
     vectors: Arc<Vectors>,
     index: SegmentIndex,
-    words: Words,
+    words: SegmentWords,
     /// `None` for a segment in memory.
     file: Option<SegmentFile>,
     /// All heads, read when a filter first needs them.
@@ -106,7 +106,7 @@ impl Segment {
             passages: sections.array(Tag::Passages)?,
             index: SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?,
             vectors,
-            words: Words::default(),
+            words: SegmentWords::default(),
             file: Some(SegmentFile::new(sections)),
             head_cache: OnceLock::new(),
         };
@@ -270,7 +270,7 @@ impl Segment {
         let at = self.article_of(row);
         let StoredHead { title, language, metadata, .. } = self.head(at)?;
         let passage = self.passage(row);
-        let Excerpt { text, heading } = self.excerpt(row, at)?;
+        let PassageText { text, heading } = self.excerpt(row, at)?;
         Ok(Hit {
             score,
             similarity,
@@ -288,12 +288,12 @@ impl Segment {
     }
 
     /// The text and heading of the passage in `row`, of article `at`, checked by their checksum.
-    fn excerpt(&self, row: u32, at: u32) -> Result<Excerpt> {
+    fn excerpt(&self, row: u32, at: u32) -> Result<PassageText> {
         self.read_excerpt(row, at).ok_or_else(|| self.damaged(at))
     }
 
     /// `None` if the passage lies outside its article or does not match its checksum.
-    fn read_excerpt(&self, row: u32, at: u32) -> Option<Excerpt> {
+    fn read_excerpt(&self, row: u32, at: u32) -> Option<PassageText> {
         let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
         let stored = &self.passages[row as usize];
         let passage = stored.passage();
@@ -302,11 +302,11 @@ impl Segment {
         let text = article.get(passage.range)?;
         let Some(heading) = passage.heading else {
             let is_whole = short_sum(&[text]) == stored.checksum;
-            return Some(Excerpt { text: owned(text)?, heading: None }).filter(|_| is_whole);
+            return Some(PassageText { text: owned(text)?, heading: None }).filter(|_| is_whole);
         };
         let heading = article.get(heading)?;
         let is_whole = short_sum(&[text, heading]) == stored.checksum;
-        let excerpt = Excerpt { text: owned(text)?, heading: Some(owned(heading)?) };
+        let excerpt = PassageText { text: owned(text)?, heading: Some(owned(heading)?) };
         is_whole.then_some(excerpt)
     }
 
@@ -342,7 +342,7 @@ impl Segment {
 }
 
 /// Text and heading of a passage.
-struct Excerpt {
+struct PassageText {
     text: String,
     heading: Option<String>,
 }
