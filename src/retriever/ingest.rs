@@ -10,7 +10,7 @@ use tracing::{Span, field, instrument};
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
-    store::segment::{ArticleDigest, Chunked, LiveSegment, SegmentBuilder, Words, place_of},
+    store::segment::{ArticleDigest, Chunked, LiveSegment, SegmentBuilder, SegmentWords, place_of},
 };
 
 /// Report of [`Retriever::add`].
@@ -131,7 +131,7 @@ impl Retriever {
         let texts: Vec<&Text> = texts.iter().flatten().collect();
         let vectors = self.vectors_of(&texts, before, &mut ingested)?;
         let passages = texts.iter().map(|text| (text.told.as_str(), text.language));
-        let words = Words::of(&passages.collect::<Vec<_>>())?;
+        let words = SegmentWords::of(&passages.collect::<Vec<_>>())?;
         let mut segments = self.segments().to_vec();
         let mut builder = SegmentBuilder::default();
         for Incoming { one, place } in &incoming {

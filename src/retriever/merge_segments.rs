@@ -11,7 +11,7 @@ use tracing::instrument;
 
 use crate::{
     HnswParams, IndexChoice, Result, Retriever, Vectors,
-    store::segment::{LiveSegment, SegmentBuilder, Words},
+    store::segment::{LiveSegment, SegmentBuilder, SegmentWords},
 };
 
 /// How many times as large as all later ones together segments are kept, at most and at least.
@@ -185,7 +185,7 @@ impl Retriever {
         let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
         let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
         let parts: Vec<_> = segments.iter().zip(rows.iter().map(Vec::as_slice)).collect();
-        let words = Words::joined(&parts)?;
+        let words = SegmentWords::joined(&parts)?;
         let segment = builder.seal(vectors, words, choice, self.settings.monitor())?;
         Ok(Some(LiveSegment::all(Arc::new(segment))))
     }

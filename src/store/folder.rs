@@ -27,7 +27,7 @@ pub(super) struct Folder {
 
 /// An operation on a folder; tests make each of them fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Step {
+pub(super) enum FolderStep {
     Create,
     Write,
     FsyncFile,
@@ -92,7 +92,7 @@ impl Folder {
     ) -> Result<FileId> {
         let path = self.path_of(name);
         let (header, id) = sections::header(kind, number, sections);
-        let file = self.step(Step::Create, &[&path]).and_then(|()| {
+        let file = self.step(FolderStep::Create, &[&path]).and_then(|()| {
             // An existing file belongs to another writer.
             OpenOptions::new().write(true).create_new(true).open(&path)
         });
@@ -114,11 +114,11 @@ impl Folder {
         sections: &[Section],
     ) -> io::Result<()> {
         let mut writer = BufWriter::new(file);
-        self.step(Step::Write, &[path])?;
+        self.step(FolderStep::Write, &[path])?;
         writer.write_all(header)?;
         let mut written = header.len();
         for (_, bytes) in sections {
-            self.step(Step::Write, &[path])?;
+            self.step(FolderStep::Write, &[path])?;
             let padding = sections::padding(written);
             writer.write_all(padding)?;
             writer.write_all(bytes)?;
@@ -126,7 +126,7 @@ impl Folder {
         }
         writer.flush()?;
         drop(writer);
-        self.step(Step::FsyncFile, &[path])?;
+        self.step(FolderStep::FsyncFile, &[path])?;
         file.sync_all()
     }
 
@@ -134,20 +134,21 @@ impl Folder {
     pub(super) fn rename(&self, from: &str, to: &str) -> Result<()> {
         let from = self.path_of(from);
         let to = self.path_of(to);
-        let renamed = self.step(Step::Rename, &[&from, &to]).and_then(|()| fs::rename(&from, &to));
+        let renamed =
+            self.step(FolderStep::Rename, &[&from, &to]).and_then(|()| fs::rename(&from, &to));
         renamed.map_err(Error::write(&to))
     }
 
     /// Makes creations, renames and removals durable.
     pub(super) fn fsync(&self) -> Result<()> {
-        let allowed = self.step(Step::FsyncFolder, &[&self.path]);
+        let allowed = self.step(FolderStep::FsyncFolder, &[&self.path]);
         allowed.and_then(|()| fsync_folder(&self.path)).map_err(Error::write(&self.path))
     }
 
     /// Removes a file.
     pub(super) fn remove(&self, name: &str) -> io::Result<()> {
         let path = self.path_of(name);
-        self.step(Step::Remove, &[&path])?;
+        self.step(FolderStep::Remove, &[&path])?;
         fs::remove_file(path)
     }
 
@@ -163,12 +164,12 @@ impl Folder {
 
     #[cfg(not(test))]
     #[expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "only tests make steps fail")]
-    fn step(&self, _: Step, _: &[&Path]) -> io::Result<()> {
+    fn step(&self, _: FolderStep, _: &[&Path]) -> io::Result<()> {
         Ok(())
     }
 
     #[cfg(test)]
-    fn step(&self, step: Step, paths: &[&Path]) -> io::Result<()> {
+    fn step(&self, step: FolderStep, paths: &[&Path]) -> io::Result<()> {
         self.faults.step(step, paths)
     }
 }

@@ -41,7 +41,7 @@ use segment_record::{HeadRecord, SegmentRecord, StoredHead};
 
 pub(crate) use live_segment::{LiveSegment, place_of};
 pub(crate) use segment_builder::{ArticleDigest, Chunked, SegmentBuilder};
-pub(crate) use segment_words::Words;
+pub(crate) use segment_words::SegmentWords;
 
 const KEYS: BytesColumnTags =
     BytesColumnTags { bytes: Tag::Keys, ends: Tag::KeyEnds, checksums: Tag::KeySums };
@@ -66,7 +66,7 @@ pub(crate) struct Segment {
     passages: Column<PassageRow>,
     vectors: Arc<Vectors>,
     index: SegmentIndex,
-    words: Words,
+    words: SegmentWords,
     /// `None` for a segment in memory.
     file: Option<SegmentFile>,
     /// All heads, read when a filter first needs them.
@@ -106,7 +106,7 @@ impl Segment {
             passages: sections.array(Tag::Passages)?,
             index: SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?,
             vectors,
-            words: Words::default(),
+            words: SegmentWords::default(),
             file: Some(SegmentFile::new(sections)),
             head_cache: OnceLock::new(),
         };

@@ -10,7 +10,7 @@ use xxhash_rust::xxh3::xxh3_64;
 use super::{
     file_names::{LOCK, MANIFEST, name_of},
     folder::{
-        Step,
+        FolderStep,
         faults::{Change, Faults},
     },
     read,
@@ -57,7 +57,7 @@ struct Play {
     scene: &'static Scene,
     before: TempDir,
     seen: Vec<Seen>,
-    steps: Vec<Step>,
+    steps: Vec<FolderStep>,
 }
 
 impl Play {
@@ -207,7 +207,7 @@ fn outlives(scene: &'static Scene) {
     let mut cuts = 0;
     for at in 0..=play.steps.len() {
         // While a file is written, it is the same to the folder at every step.
-        let is_write = play.steps.get(at) == Some(&Step::Write);
+        let is_write = play.steps.get(at) == Some(&FolderStep::Write);
         let kinds = if is_write { at..at + 1 } else { 0..LOSSES };
         for kind in kinds {
             play.is_cut(at, loss(kind, at));

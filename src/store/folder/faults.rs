@@ -8,7 +8,7 @@ use std::{
     sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError},
 };
 
-use super::Step;
+use super::FolderStep;
 
 /// The faults of one folder, shared by all that use it.
 #[derive(Clone, Debug, Default)]
@@ -16,7 +16,7 @@ pub(in crate::store) struct Faults(Arc<Mutex<State>>);
 
 #[derive(Debug, Default)]
 struct State {
-    steps: Vec<Step>,
+    steps: Vec<FolderStep>,
     /// The step, from 0, that fails.
     fails_at: Option<usize>,
     /// Whether all later steps fail, too.
@@ -63,7 +63,7 @@ impl Faults {
     }
 
     /// The steps since the last [`fail_at`](Self::fail_at).
-    pub(in crate::store) fn steps(&self) -> Vec<Step> {
+    pub(in crate::store) fn steps(&self) -> Vec<FolderStep> {
         self.state().steps.clone()
     }
 
@@ -86,7 +86,7 @@ impl Faults {
 
     /// Fails as planned, or takes note of a step that is about to be taken with the files at
     /// `paths`.
-    pub(super) fn step(&self, step: Step, paths: &[&Path]) -> io::Result<()> {
+    pub(super) fn step(&self, step: FolderStep, paths: &[&Path]) -> io::Result<()> {
         let mut state = self.state();
         let at = state.steps.len();
         state.steps.push(step);
@@ -100,14 +100,14 @@ impl Faults {
 }
 
 impl State {
-    fn note(&mut self, step: Step, paths: &[&Path]) {
+    fn note(&mut self, step: FolderStep, paths: &[&Path]) {
         match (step, paths) {
-            (Step::Create, [path]) if !path.exists() => {
+            (FolderStep::Create, [path]) if !path.exists() => {
                 self.unsynced.insert((*path).to_owned());
                 self.changes.push(Change::Created { path: (*path).to_owned() });
             }
-            (Step::FsyncFile, [path]) => _ = self.unsynced.remove(*path),
-            (Step::Rename, [from, to]) => {
+            (FolderStep::FsyncFile, [path]) => _ = self.unsynced.remove(*path),
+            (FolderStep::Rename, [from, to]) => {
                 self.unsynced.remove(*to);
                 if self.unsynced.remove(*from) {
                     self.unsynced.insert((*to).to_owned());
@@ -116,13 +116,13 @@ impl State {
                 let (from, to) = ((*from).to_owned(), (*to).to_owned());
                 self.changes.push(Change::Renamed { from, to, over });
             }
-            (Step::Remove, [path]) => {
+            (FolderStep::Remove, [path]) => {
                 self.unsynced.remove(*path);
                 if let Ok(bytes) = fs::read(path) {
                     self.changes.push(Change::Removed { path: (*path).to_owned(), bytes });
                 }
             }
-            (Step::FsyncFolder, _) => self.changes.clear(),
+            (FolderStep::FsyncFolder, _) => self.changes.clear(),
             _ => {}
         }
     }

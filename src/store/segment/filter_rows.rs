@@ -58,7 +58,24 @@ impl Segment {
             },
             Expression::All(parts) => self.resolve_all(parts, within)?,
             Expression::Any(parts) => self.resolve_any(parts, within)?,
-            condition => Resolved::Articles(self.articles_that_pass(condition, within)?),
+            Expression::Metadata { name, test } => self.lookup(within, |found| {
+                if let Some(column) = self.undamaged_heads(within)?.column(name) {
+                    column.find(test, found);
+                }
+                Ok(())
+            })?,
+            Expression::Language(language) => self.lookup(within, |found| {
+                found.insert_all(self.undamaged_heads(within)?.of_language(*language));
+                Ok(())
+            })?,
+            Expression::Key(key) => self.lookup(within, |found| {
+                found.insert_all(&self.find(key)?);
+                Ok(())
+            })?,
+            Expression::KeyPrefix(prefix) => self.lookup(within, |found| {
+                found.insert_all(self.starting_with(prefix)?);
+                Ok(())
+            })?,
         })
     }
 
@@ -88,33 +105,18 @@ impl Segment {
         Ok(if is_decided { Resolved::Articles(found) } else { Resolved::Any(found, rest) })
     }
 
-    /// The articles of `within` that pass `condition`.
-    ///
-    /// # Panics
-    ///
-    /// If `condition` is a closure or combines others, which [`resolve`](Self::resolve) handles.
-    fn articles_that_pass(&self, condition: &Expression, within: &RowSet) -> Result<RowSet> {
+    /// The articles of `within` that `find` adds; nothing is looked up if there are none.
+    fn lookup(
+        &self,
+        within: &RowSet,
+        find: impl FnOnce(&mut RowSet) -> Result<()>,
+    ) -> Result<Resolved<'static>> {
         let mut found = RowSet::none(to_row(self.articles()));
-        if within.is_empty() {
-            return Ok(found);
+        if !within.is_empty() {
+            find(&mut found)?;
+            found.intersect_with(within);
         }
-        match condition {
-            Expression::Metadata { name, test } => {
-                if let Some(column) = self.undamaged_heads(within)?.column(name) {
-                    column.find(test, &mut found);
-                }
-            }
-            Expression::Language(language) => {
-                found.insert_all(self.undamaged_heads(within)?.of_language(*language));
-            }
-            Expression::Key(key) => found.insert_all(&self.find(key)?),
-            Expression::KeyPrefix(prefix) => found.insert_all(self.starting_with(prefix)?),
-            Expression::By(_) | Expression::Not(_) | Expression::All(_) | Expression::Any(_) => {
-                unreachable!("closures and combinations are resolved before")
-            }
-        }
-        found.intersect_with(within);
-        Ok(found)
+        Ok(Resolved::Articles(found))
     }
 
     /// The articles whose keys start with `prefix`.

@@ -59,10 +59,10 @@ impl PassageRow {
 
     /// The passage; its ranges may lie outside the article if the file is damaged.
     pub(super) fn passage(&self) -> Passage {
-        let has_heading = self.heading_start != NO_HEADING;
+        let heading = self.heading_start as usize..self.heading_end as usize;
         Passage {
             range: self.start as usize..self.end as usize,
-            heading: has_heading.then_some(self.heading_start as usize..self.heading_end as usize),
+            heading: (self.heading_start != NO_HEADING).then_some(heading),
             titled: self.titled != 0,
             tokens: self.tokens as usize,
         }

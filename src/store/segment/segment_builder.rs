@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    ContentHash, Segment, Words, bytes_column::BytesColumnBuilder, passage_row::PassageRow,
+    ContentHash, Segment, SegmentWords, bytes_column::BytesColumnBuilder, passage_row::PassageRow,
     segment_record::HeadRecord,
 };
 use crate::{
@@ -112,7 +112,7 @@ impl SegmentBuilder {
     pub(crate) fn seal(
         self,
         vectors: Vectors,
-        words: Words,
+        words: SegmentWords,
         choice: IndexChoice,
         watch: WorkMonitor,
     ) -> Result<Segment> {

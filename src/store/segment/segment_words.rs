@@ -15,20 +15,20 @@ use crate::{
 
 /// The lexical index of a segment; empty until it is first needed.
 #[derive(Debug, Default)]
-pub(crate) struct Words {
-    loaded: OnceLock<Loaded>,
+pub(crate) struct SegmentWords {
+    loaded: OnceLock<LoadedWords>,
     /// Held by the one thread that loads or builds the index.
     loading: Mutex<()>,
 }
 
 #[derive(Debug)]
-struct Loaded {
+struct LoadedWords {
     index: LexicalIndex,
     /// Articles that an index built from texts lacks, because their texts are damaged.
     damaged: Vec<u32>,
 }
 
-impl Words {
+impl SegmentWords {
     /// Indexes `passages` by row: the embedded text and the language of its article.
     pub(crate) fn of(passages: &[(&str, Option<Language>)]) -> Result<Self> {
         Ok(Self::from_index(LexicalIndex::build(passages)?))
@@ -45,7 +45,7 @@ impl Words {
     }
 
     fn from_index(index: LexicalIndex) -> Self {
-        Self { loaded: Loaded { index, damaged: Vec::new() }.into(), ..Self::default() }
+        Self { loaded: LoadedWords { index, damaged: Vec::new() }.into(), ..Self::default() }
     }
 }
 
@@ -56,7 +56,7 @@ impl LiveSegment {
     ///
     /// [`Error::Corrupt`] if the index is damaged, or if it is missing and a live article is damaged.
     pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
-        let Loaded { index, damaged } = self.segment().loaded_words()?;
+        let LoadedWords { index, damaged } = self.segment().loaded_words()?;
         match damaged.iter().find(|at| self.live_articles().contains(**at)) {
             Some(at) => Err(self.segment().damaged(*at)),
             None => Ok(index),
@@ -93,7 +93,7 @@ impl Segment {
     /// Compares the stored lexical index with one built from the texts.
     pub(super) fn verify_words(&self) -> Result<()> {
         let Some(index) = self.read_words()? else { return Ok(()) };
-        let Loaded { index: rebuilt, damaged } = self.build_words()?;
+        let LoadedWords { index: rebuilt, damaged } = self.build_words()?;
         let is_same = damaged.is_empty() && index.bytes() == rebuilt.bytes();
         let checked = require(is_same, "its lexical index is not that of its texts");
         checked.map_err(|refusal| refusal.about(self.origin()))
@@ -105,10 +105,10 @@ impl Segment {
     }
 
     /// The lexical index, built from the texts if the file has none of the current version.
-    fn loaded_words(&self) -> Result<&Loaded> {
+    fn loaded_words(&self) -> Result<&LoadedWords> {
         self.load_words(|| {
             if let Some(index) = self.read_words()? {
-                return Ok(Loaded { index, damaged: Vec::new() });
+                return Ok(LoadedWords { index, damaged: Vec::new() });
             }
             let passages = self.len();
             tracing::info!(
@@ -120,8 +120,8 @@ impl Segment {
     }
 
     /// The lexical index, loaded by `load` if need be; one thread loads at a time.
-    fn load_words(&self, load: impl FnOnce() -> Result<Loaded>) -> Result<&Loaded> {
-        let Words { loaded, loading } = &self.words;
+    fn load_words(&self, load: impl FnOnce() -> Result<LoadedWords>) -> Result<&LoadedWords> {
+        let SegmentWords { loaded, loading } = &self.words;
         if let Some(loaded) = loaded.get() {
             return Ok(loaded);
         }
@@ -148,7 +148,7 @@ impl Segment {
         open().map_err(|refusal: DecodeError| refusal.about(file.path()))
     }
 
-    fn build_words(&self) -> Result<Loaded> {
+    fn build_words(&self) -> Result<LoadedWords> {
         let mut texts = Vec::with_capacity(self.len() as usize);
         let mut damaged = Vec::new();
         for at in 0..to_row(self.articles()) {
@@ -160,7 +160,7 @@ impl Segment {
             }
         }
         let texts: Vec<_> = texts.iter().map(|(text, language)| (&**text, *language)).collect();
-        Ok(Loaded { index: LexicalIndex::build(&texts)?, damaged })
+        Ok(LoadedWords { index: LexicalIndex::build(&texts)?, damaged })
     }
 
     /// The embedded texts of the passages of article `at`, each with the article's language.
