@@ -1,4 +1,4 @@
-//! Sentences and passages per second, by size of the text; words stand in for tokens.
+//! Bytes per second of sentence splitting and chunking, by size of the text. Words serve as tokens.
 
 #[path = "support/seeded.rs"]
 mod seeded;
@@ -13,7 +13,7 @@ use passim::{Article, Chunker, sentences};
 use seeded::Seeded;
 use words::WordEmbedder;
 
-/// What the texts are put together from.
+/// Building blocks of the texts.
 const PARAGRAPHS: [&str; 6] = [
     "## Netze im Umbau\n\nDer Ausbau der Stromnetze kommt voran, z. B. in Schleswig-Holstein. Am 3. Oktober ging \
      dort der 2. Abschnitt der neuen Leitung in Betrieb; er kostete 1,5 Mrd. Euro. „Das war kein leichter Weg“, \

@@ -1,5 +1,5 @@
-//! Embedding: texts per second with the bundled model, and, if `PASSIM_TEST_MODEL` names the
-//! folder of a transformer model, with that one; and what finding and keeping vectors in a cache costs.
+//! Texts per second with the bundled model, and with the transformer model in the folder
+//! `PASSIM_TEST_MODEL` if that is set; cost of looking up and keeping vectors in a cache.
 
 #[path = "support/corpus.rs"]
 mod corpus;
@@ -15,18 +15,18 @@ use criterion::{
 use passim::{EmbedStage, Embedder, EmbeddingCache, Role, StaticEmbedder};
 
 const TEXTS: usize = 2_000;
-/// More than all vectors take.
+/// Bound of the cache in bytes, above the size of all vectors.
 const ROOM: usize = 1 << 30;
 
 fn bundled(criterion: &mut Criterion) {
     let embedder = StaticEmbedder::bundled().expect("the bundled model");
     let mut group = criterion.benchmark_group("embed");
-    by_length_and_workers(&mut group, &embedder, TEXTS, &[8, 100, 300]);
+    by_length_and_threads(&mut group, &embedder, TEXTS, &[8, 100, 300]);
     group.finish();
 }
 
-/// Embeds `len` texts of each number of `words`, on one thread and on as many as help.
-fn by_length_and_workers(
+/// Embeds `len` texts of each number of `words`, on one thread and on the model's maximum.
+fn by_length_and_threads(
     group: &mut BenchmarkGroup<'_, WallTime>,
     embedder: &dyn Embedder,
     len: usize,
@@ -36,9 +36,9 @@ fn by_length_and_workers(
     for words in words {
         let texts = corpus::texts(1, len, *words);
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        for workers in [1, embedder.max_concurrency()] {
-            let name = BenchmarkId::new(format!("{workers} workers"), format!("{words} words"));
-            let stage = EmbedStage::new(embedder).embed_threads(workers);
+        for threads in [1, embedder.max_concurrency()] {
+            let name = BenchmarkId::new(format!("{threads} threads"), format!("{words} words"));
+            let stage = EmbedStage::new(embedder).embed_threads(threads);
             group.bench_function(name, |bencher| {
                 bencher.iter(|| stage.run(Role::Passage, black_box(&texts)));
             });
@@ -46,15 +46,15 @@ fn by_length_and_workers(
     }
 }
 
-/// A hit is a run in which all texts are cached, a miss one in which none is: what the latter
-/// takes over a run without a cache is the cost of looking up and keeping.
+/// In a hit run all texts are cached, in a miss run none. The excess of a miss run over a run
+/// without a cache is the cost of looking up and keeping.
 fn cache(criterion: &mut Criterion) {
     let embedder = StaticEmbedder::bundled().expect("the bundled model");
     let folder = tempfile::tempdir().expect("a temporary folder");
     let memory = || EmbeddingCache::in_memory(ROOM);
     let file = || {
         let path = folder.path().join("cache");
-        // It is not there the first time.
+        // The file does not exist in the first iteration.
         _ = std::fs::remove_file(&path);
         EmbeddingCache::open(path, ROOM).expect("a cache in a file")
     };
@@ -96,7 +96,7 @@ fn transformer(criterion: &mut Criterion) {
     let embedder = passim::FastEmbedder::from_folder(folder).expect("a model that runs");
     let mut group = criterion.benchmark_group("embed by transformer");
     group.sample_size(10);
-    by_length_and_workers(&mut group, &embedder, 64, &[8, 100]);
+    by_length_and_threads(&mut group, &embedder, 64, &[8, 100]);
     group.finish();
 }
 

@@ -1,5 +1,5 @@
-//! Filters: an expression against the closure that says the same, and against no filter, over
-//! articles of one passage with vectors of 32 values.
+//! Filters: an expression against the equivalent closure and against no filter, over articles
+//! of one passage with vectors of 32 values.
 
 #[path = "support/extent.rs"]
 mod extent;
@@ -36,7 +36,7 @@ fn day(at: usize) -> Date {
     Date::new(year, number(at / 28 % 12) + 1, number(at % 28) + 1).expect("a day")
 }
 
-/// Articles with a rank that one in 10,000 shares, a desk that one in 100 does, and a day.
+/// Articles with metadata: a rank shared by 1 of 10,000, a desk shared by 1 of 100, and a day.
 fn articles() -> impl Iterator<Item = Article> {
     let mut seeded = Seeded(1);
     (0..len()).map(move |at| {
@@ -66,7 +66,7 @@ fn open(folder: &Path) -> Searcher {
     builder.open_searcher(folder).expect("the index that was made")
 }
 
-/// By how much they let through: filters as expressions and as closures.
+/// Filters as expressions and as equivalent closures, named by the share that they allow.
 fn filters() -> [(&'static str, Filter, Closure); 4] {
     [
         ("1 of 10,000", Filter::equals("rank", 17), |head| {
@@ -107,7 +107,7 @@ fn ask(searcher: &Searcher, query: Query) -> usize {
     searcher.search(query).expect("an index that is whole").len()
 }
 
-/// Asks the same again and again.
+/// Measures repeated searches for one query.
 fn answer(
     group: &mut BenchmarkGroup<'_, WallTime>,
     name: &str,
@@ -133,7 +133,7 @@ fn searches(criterion: &mut Criterion, folder: &Path) {
     group.finish();
 }
 
-/// By words alone, two of which are in every tenth article.
+/// Measures lexical search for three words, two of which are in every tenth article.
 fn by_words(criterion: &mut Criterion, folder: &Path) {
     let mut group = criterion.benchmark_group("filter, by words");
     let searcher = open(folder);
@@ -145,8 +145,7 @@ fn by_words(criterion: &mut Criterion, folder: &Path) {
     group.finish();
 }
 
-/// The first search of a searcher that was just opened, and the second one, which may need
-/// another column.
+/// Measures the first search of a new searcher, and the second one, which may load another column.
 fn first_searches(criterion: &mut Criterion, folder: &Path) {
     let mut group = criterion.benchmark_group("filter, first search");
     group.sample_size(20);

@@ -1,15 +1,14 @@
-//! How an index in a folder grows, from 1,000 to 1,000,000 passages: bytes on disk, time to
-//! open it, time of the first search and of later ones (by the default mode, and by meaning
-//! alone), memory.
+//! Growth of an index in a folder, from 1,000 to 1,000,000 passages: bytes on disk, memory, and
+//! the times of opening, of the first search, and of later hybrid and dense searches.
 //!
 //! ```sh
 //! cargo bench --bench folder                          # 1,000, 10,000 and 100,000
 //! cargo bench --bench folder -- --sizes 1000,1000000  # these
 //! ```
 //!
-//! Articles are of one passage each: seeded mixtures of the sample articles, or with
-//! `PASSIM_BENCH_TEXT=FILE` the lines of that file. Each index is opened in a process of its
-//! own, with its files in the system's cache. The table is printed and written to
+//! Articles have one passage each: seeded mixtures of the sample articles, or with
+//! `PASSIM_BENCH_TEXT=FILE` the lines of that file. A separate process opens each index, with its
+//! files in the page cache. The table is printed and written to
 //! `folder.csv` in the target folder.
 
 #[path = "support/corpus.rs"]
@@ -41,7 +40,7 @@ use table::Table;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 const WORDS: usize = 60;
-/// Searches after the first.
+/// Number of searches after the first.
 const SEARCHES: usize = 500;
 const COLUMNS: [&str; 13] = [
     "passages",
@@ -75,7 +74,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Makes an index of `size` passages and measures it; `None` if there is not as much text.
+/// Builds an index of `size` passages and measures it; `None` if the text is too short.
 fn row(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let started = Instant::now();
@@ -116,7 +115,7 @@ fn articles(size: usize) -> Result<Box<dyn Iterator<Item = Article>>, Box<dyn Er
     Ok(Box::new(lines.take(size).enumerate().map(article)))
 }
 
-/// What opening and searching the index in `folder` takes, the last of a few openings.
+/// Measures opening and searching the index in `folder`; opening is the last of several.
 fn opened(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
     let (mut to_write, mut to_search) = (0.0, 0.0);
     for _ in 0..3 {

@@ -1,7 +1,7 @@
 //! Building an index: vectors per second, for several sizes and both indexes, with the recall
-//! that the default settings give and the bytes that a vector takes.
+//! of the default settings and the bytes per vector.
 //!
-//! The data sets are those of `support/datasets.rs`.
+//! `support/datasets.rs` defines the data sets.
 
 #[path = "support/datasets.rs"]
 mod datasets;
@@ -23,7 +23,7 @@ use indexes::{Indexes, Way};
 
 const QUERIES: usize = 200;
 
-/// Prints what the default settings give.
+/// Prints recall and size at the default settings.
 fn report(data: &DataSet) {
     let indexes = Indexes::build(&data.vectors);
     let way = Way { index: &indexes.hnsw, effort: SearchEffort::default() };

@@ -1,7 +1,7 @@
-//! Searching: queries per second of one thread, with the recall@10 that each setting has and
-//! the bytes that a vector takes.
+//! Searching: queries per second of one thread, with the recall@10 of each setting and the
+//! bytes per vector.
 //!
-//! The data sets are those of `support/datasets.rs`.
+//! `support/datasets.rs` defines the data sets.
 
 #[path = "support/corpus.rs"]
 mod corpus;
@@ -26,7 +26,7 @@ use indexes::{Indexes, Way};
 const QUERIES: usize = 200;
 const LADDER: [usize; 4] = [32, 64, 96, 128];
 
-/// The indexes of `data`; prints what they give.
+/// Builds the indexes of `data`; prints their recall and size.
 fn built(data: &DataSet) -> Indexes {
     let indexes = Indexes::build(&data.vectors);
     indexes.report("query", data, &LADDER.map(|ef_search| Way::graph(&indexes, ef_search)));
@@ -39,7 +39,7 @@ fn vector_search(criterion: &mut Criterion) {
     let sources = Source::all(sizes().iter().copied().max().unwrap_or_default(), QUERIES);
     for data in sources.iter().flat_map(|source| source.cuts(sizes())) {
         let name = |index| BenchmarkId::new(format!("{} {index}", data.name), data.vectors.len());
-        // Built for the first benchmark that is not filtered out.
+        // Built lazily, for the first benchmark that the command line selects.
         let indexes = LazyCell::new(|| built(&data));
         group.bench_function(name("exact".to_owned()), |bencher| {
             let way = Way::exact(&indexes);
@@ -55,7 +55,7 @@ fn vector_search(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// A question from text to hits: embedding, search and the texts of the hits.
+/// Measures a question from text to hits: embedding, search and the texts of the hits.
 fn question_to_hits(criterion: &mut Criterion) {
     let mut retriever = Retriever::in_memory().expect("the bundled model");
     let texts = corpus::texts(1, 1_000, 150).into_iter().enumerate();

@@ -1,11 +1,11 @@
-//! How many tokens should share a run of a transformer model: texts per second of processor
-//! time, by the length of the texts and by [`FastEmbedderBuilder::run_tokens`].
+//! Tokens per run of a transformer model: texts per CPU second, by the length of the texts and
+//! by [`FastEmbedderBuilder::run_tokens`].
 //!
 //! ```sh
 //! PASSIM_TEST_MODEL=FOLDER cargo bench --bench runs
 //! ```
 //!
-//! Settings take turns, on one session of one thread; each figure is the median of the rounds.
+//! Settings take turns on one session of one thread; each figure is the median of the rounds.
 //! The table is printed and written to `runs.csv` in the target folder.
 
 #[path = "support/corpus.rs"]
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         FastEmbedderBuilder::from_folder(&folder).sessions(1).run_tokens(run_tokens).build()
     };
     let embedders = RUN_TOKENS.map(open).into_iter().collect::<Result<Vec<_>, _>>()?;
-    // In quick mode, one round shows that it works.
+    // Quick mode only checks that the benchmark runs.
     let rounds = if env::args().any(|argument| argument == "--quick") { 1 } else { ROUNDS };
     let heads = RUN_TOKENS.map(|tokens| format!("{tokens} a run"));
     let mut table = Table::new(&[&["tokens"], &heads.each_ref().map(String::as_str)[..]].concat());
@@ -53,7 +53,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// Texts per second of processor time of each embedder.
+/// Texts per CPU second of each embedder.
 fn rates(
     embedders: &[FastEmbedder],
     texts: &[String],

@@ -1,4 +1,4 @@
-//! How building and searching grow with the number of vectors, from 1,000 to 1,000,000.
+//! Growth of build and search times with the number of vectors, from 1,000 to 1,000,000.
 //!
 //! ```sh
 //! cargo bench --bench scale                        # all sizes; the last takes minutes
@@ -6,9 +6,9 @@
 //! ```
 //!
 //! The vectors are seeded clusters of 256 values, or with `PASSIM_BENCH_TEXT=FILE` the lines
-//! of that file, embedded. Every size is measured in a process of its own, so that each has
+//! of that file, embedded. Each size is measured in a separate process, so that each has
 //! its own peak of memory. The table is printed and written to `scale.csv` in the target
-//! folder. Search times are those of one thread, without what other processes take.
+//! folder. Search times are CPU times of one thread.
 
 #[path = "support/datasets.rs"]
 mod datasets;
@@ -41,7 +41,7 @@ use table::Table;
 
 const QUERIES: usize = 1_000;
 const ROUNDS: usize = 3;
-/// The recall@10 at which speed is told.
+/// The recall@10 at which speed is reported.
 const RECALL: f64 = 0.95;
 const COLUMNS: [&str; 11] = [
     "data",
@@ -57,7 +57,7 @@ const COLUMNS: [&str; 11] = [
     "exact ms",
 ];
 
-/// Rows of the default table.
+/// Numbers of vectors by default.
 const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -77,7 +77,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The row for `size` vectors, measured in a process of its own; `None` if there are fewer.
+/// The row for `size` vectors, measured in a separate process; `None` if there are fewer.
 fn row_of_child(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
     let mut child = Command::new(env::current_exe()?);
     let child = child.args(["--one", &size.to_string()]).stderr(Stdio::inherit());
@@ -114,8 +114,8 @@ fn measured(size: usize) -> Option<Vec<String>> {
     Some(row)
 }
 
-/// The smallest `ef_search` that reaches the recall, its recall and speed, and the time of
-/// comparing all.
+/// The smallest `ef_search` that reaches [`RECALL`], its recall and speed, and the time of an
+/// exact search.
 fn searched(data: &DataSet, indexes: &Indexes) -> [String; 4] {
     let truth = indexes.truth(&data.queries);
     let reached = |ef_search: usize| {
@@ -135,7 +135,7 @@ fn searched(data: &DataSet, indexes: &Indexes) -> [String; 4] {
     [used, format!("{recall:.4}"), speed, millis(times[1])]
 }
 
-/// Values of `ef_search` from 10 to 2,000, each a tenth over the one before.
+/// Values of `ef_search` from 10 to 2,000, each a tenth above the previous one.
 fn ladder() -> impl Iterator<Item = usize> {
     let ladder = iter::successors(Some(10_usize), |ef| Some(ef + ef.div_ceil(10)));
     ladder.take_while(|ef| *ef <= 2_000)

@@ -1,5 +1,5 @@
-//! The first use of the bundled model in a process: how long it is read, and how much memory it
-//! has resident then. Each measurement is a process of its own; the figures are medians.
+//! The first use of the bundled model in a process: time to read it, and its resident memory.
+//! Each measurement is a separate process; the figures are medians.
 
 use std::{env, error::Error, fs, process::Command, time::Instant};
 
@@ -8,7 +8,7 @@ use passim::{Embedder, Role, StaticEmbedder};
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 const PROCESSES: usize = 15;
-/// What the benchmark calls itself with.
+/// Argument with which the benchmark calls itself.
 const MEASURE: &str = "--measure";
 
 fn main() -> Result<()> {
@@ -33,7 +33,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Prints the figures of this process; memory is what it has more than before.
+/// Prints the figures of this process; memory is the increase.
 fn measure() -> Result<()> {
     let (before, started) = (resident_mib(), Instant::now());
     let embedder = StaticEmbedder::bundled()?;
@@ -53,7 +53,7 @@ fn measure() -> Result<()> {
     Ok(())
 }
 
-/// What the process has in memory, the pages of its file that it used among it; known on Linux.
+/// Resident memory of the process, including used pages of its executable; `None` except on Linux.
 fn resident_mib() -> Option<f64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

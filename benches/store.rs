@@ -1,8 +1,8 @@
-//! An index in a folder: committing a little, opening, syncing when little has changed, and
-//! searching after many commits.
+//! An index in a folder: small commits, opening, syncs with few changes, and searches after
+//! many commits.
 //!
-//! Texts are seeded mixtures of the sample articles, one passage each. Times depend on how
-//! fast the disk syncs: the folder is in the system's folder for temporary files (`TMPDIR`).
+//! Texts are seeded mixtures of the sample articles, one passage each. Times depend on the
+//! fsync of the disk; the index is in the system's folder for temporary files (`TMPDIR`).
 
 #[path = "support/corpus.rs"]
 mod corpus;
@@ -20,7 +20,7 @@ use tempfile::TempDir;
 use extent::{is_quick, sizes};
 
 const WORDS: usize = 60;
-/// Articles in one small commit.
+/// Number of articles in a small commit.
 const FEW: usize = 10;
 
 /// Articles with the keys `first` and up.
@@ -29,7 +29,7 @@ fn articles(seed: u64, first: usize, len: usize) -> impl Iterator<Item = Article
     texts.map(|(text, at)| Article::new(at.to_string(), text))
 }
 
-/// An index of so many articles, committed at once.
+/// An index of `len` articles in one commit.
 fn index(len: usize) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
     let mut retriever = Retriever::create(folder.path()).expect("an empty folder");
@@ -109,7 +109,7 @@ fn sync(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// The same articles in one commit, and in commits of ten.
+/// Measures searches after one commit, and after commits of ten of the same articles.
 fn search_after_commits(criterion: &mut Criterion) {
     let len = if is_quick() { 2_000 } else { 10_000 };
     let questions = corpus::texts(2, 200, 8);

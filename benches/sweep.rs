@@ -1,8 +1,8 @@
 //! Recall@10 against queries per second, for a ladder of `ef_search`.
 //!
-//! Every data set that is there (see `support/datasets.rs`) is searched with both indexes. The
+//! Both indexes search every available data set (see `support/datasets.rs`). The
 //! table is printed and written to `sweep.csv` in the target folder, and plotted in
-//! `sweep.svg`. Times are those of one thread, without what other processes take.
+//! `sweep.svg`. Times are CPU times of one thread.
 
 #[path = "support/datasets.rs"]
 mod datasets;
@@ -43,7 +43,7 @@ const COLUMNS: [&str; 11] = [
     "bytes/vector",
 ];
 
-/// What searching in one way came to.
+/// Result of one setting.
 struct Point {
     effort: SearchEffort,
     recall: f64,

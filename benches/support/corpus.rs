@@ -12,7 +12,7 @@ pub fn samples() -> Vec<Article> {
     read_articles(folder).map(|article| article.expect("a sample article")).collect()
 }
 
-/// `len` texts of `words` words each, every one another run of words of the samples.
+/// `len` texts of `words` words each, all different runs of words of the samples.
 pub fn texts(seed: u64, len: usize, words: usize) -> Vec<String> {
     let samples = samples();
     let all: Vec<&str> = samples.iter().flat_map(|one| one.text.split_whitespace()).collect();

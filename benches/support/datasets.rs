@@ -1,4 +1,4 @@
-//! The vectors that indexes are measured on: seeded clusters, real text, stored embeddings.
+//! Vectors for benchmarks of indexes: seeded clusters, real text, stored embeddings.
 
 #![allow(dead_code, reason = "no file uses all of it")]
 
@@ -16,14 +16,14 @@ use passim::{EmbedStage, Embedder, Role, StaticEmbedder, Vectors};
 
 use crate::seeded;
 
-/// Vectors to index, and queries that are not among them.
+/// Vectors to index, and other vectors as queries.
 pub struct DataSet {
     pub name: &'static str,
     pub vectors: Arc<Vectors>,
     pub queries: Vectors,
 }
 
-/// What data sets of several sizes are cut from.
+/// Source of data sets of several sizes.
 pub enum Source {
     /// Seeded clusters of `dim` values, and this many queries near their centres; any size.
     Clusters { dim: usize, queries: usize },
@@ -33,16 +33,16 @@ pub enum Source {
 
 /// Vectors of one seeded cluster.
 const CLUSTER: usize = 50;
-/// Distance of seeded vectors from the centre of their cluster, which is at 1.
+/// Distance of seeded vectors from the centre of their cluster, whose length is 1.
 const SPREAD: f32 = 0.6;
-/// Words of a text that are a question.
+/// Number of words of a question.
 const QUESTION_WORDS: usize = 8;
-/// Texts embedded at a time.
+/// Number of texts embedded at a time.
 const BLOCK: usize = 10_000;
 
 impl Source {
-    /// Seeded clusters of 384 values, and what the environment names, of text at most `largest`
-    /// lines; says loudly what it does not name.
+    /// Seeded clusters of 384 values, and the sources that the environment names, with at most
+    /// `largest` lines of text; prints which sources are missing.
     pub fn all(largest: usize, queries: usize) -> Vec<Self> {
         let text = Self::text(largest, queries);
         let text = text.or_else(|| not_run("real text", "PASSIM_BENCH_TEXT"));
@@ -68,8 +68,8 @@ impl Source {
         Some(Self::Stored(DataSet { name: "text", vectors, queries }))
     }
 
-    /// The embeddings in the folder that `PASSIM_BENCH_VECTORS` names: `minilm.base.f16`, and
-    /// of `minilm.query.f16` the first.
+    /// The embeddings in the folder that `PASSIM_BENCH_VECTORS` names: all of `minilm.base.f16`,
+    /// and the first of `minilm.query.f16` as queries.
     fn embeddings(queries: usize) -> Option<Self> {
         let folder = env::var_os("PASSIM_BENCH_VECTORS").map(PathBuf::from)?;
         let vectors = Arc::new(halves(&folder.join("minilm.base.f16")));
@@ -90,8 +90,7 @@ impl Source {
         }
     }
 
-    /// The data sets of these `sizes`, which ascend, the last with all vectors if there are
-    /// fewer than it asks for.
+    /// The data sets of the ascending `sizes`; the last one has all vectors if there are fewer.
     pub fn cuts(&self, sizes: &[usize]) -> impl Iterator<Item = DataSet> {
         let most = match self {
             Self::Clusters { .. } => usize::MAX,
@@ -121,7 +120,7 @@ fn first(vectors: &Vectors, len: usize) -> Vectors {
     vectors.select(&rows)
 }
 
-/// The first `most` lines of a text file that are not among its `last` lines, and those.
+/// The first `most` lines of a text file, without its last `last` lines, and those last lines.
 fn lines(path: &Path, most: usize, last: usize) -> (Vec<String>, VecDeque<String>) {
     let lines = BufReader::new(File::open(path).expect("a text file")).lines();
     let (mut texts, mut held_back) = (Vec::new(), VecDeque::with_capacity(last + 1));
@@ -138,7 +137,7 @@ fn lines(path: &Path, most: usize, last: usize) -> (Vec<String>, VecDeque<String
     (texts, held_back)
 }
 
-/// `texts` embedded block by block, so that no more than one block is in memory twice.
+/// Embeds `texts` block by block, so that at most one block is in memory twice.
 fn embedded(embedder: &StaticEmbedder, role: Role, texts: &[String]) -> Vectors {
     let mut data = Vec::with_capacity(texts.len() * embedder.dim());
     for block in texts.chunks(BLOCK) {
@@ -149,7 +148,7 @@ fn embedded(embedder: &StaticEmbedder, role: Role, texts: &[String]) -> Vectors 
     Vectors::normalized(embedder.dim(), data).expect("embeddings have a direction")
 }
 
-/// A file of vectors: their number and dimension as little-endian `u32`, then their values,
+/// Reads a file of vectors: number and dimension as little-endian `u32`, then the values,
 /// row by row, as little-endian IEEE half floats.
 fn halves(path: &Path) -> Vectors {
     let bytes = fs::read(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));

@@ -1,10 +1,10 @@
-//! Texts of exactly so many tokens.
+//! Texts with an exact number of tokens.
 
 use passim::{Embedder, FastEmbedder};
 
 use crate::corpus;
 
-/// `len` texts of exactly so many tokens of `embedder`, the special ones not counted.
+/// `len` texts with an exact number of tokens of `embedder`, without special tokens.
 pub fn texts(embedder: &FastEmbedder, tokens: usize, len: usize) -> Vec<String> {
     let count = |text: &str| embedder.count_tokens(text).expect("a tokenizer that works");
     let exactly = |words: String| {

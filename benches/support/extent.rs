@@ -1,11 +1,11 @@
-//! How much a run is to measure.
+//! Extent of a run: quick or full, and the sizes to measure.
 
 #![allow(dead_code, reason = "no file uses all of it")]
 
 use std::{env, error::Error};
 
-/// Whether little is to be measured: with `--quick`, and where `cargo test` runs a benchmark,
-/// which it does without `--bench`.
+/// Whether the run is quick: with `--quick`, or under `cargo test`, which runs benchmarks without
+/// `--bench`.
 pub fn is_quick() -> bool {
     let given = |option: &str| env::args().any(|argument| argument == option);
     given("--quick") || !given("--bench")
@@ -16,8 +16,7 @@ pub fn option(name: &str) -> Option<String> {
     env::args().skip_while(|argument| argument != name).nth(1)
 }
 
-/// The sizes that `--sizes` lists; without it all of `sizes`, or where little is to be measured
-/// the first two.
+/// The sizes that `--sizes` lists; by default all of `sizes`, or the first two in a quick run.
 pub fn chosen(sizes: &[usize]) -> Result<Vec<usize>, Box<dyn Error>> {
     match option("--sizes") {
         Some(chosen) => Ok(chosen.split(',').map(str::parse).collect::<Result<_, _>>()?),
@@ -26,7 +25,7 @@ pub fn chosen(sizes: &[usize]) -> Result<Vec<usize>, Box<dyn Error>> {
     }
 }
 
-/// Numbers of vectors that the Criterion benchmarks of indexes go through.
+/// Numbers of vectors in the Criterion benchmarks of indexes.
 pub fn sizes() -> &'static [usize] {
     if is_quick() { &[1_000, 10_000] } else { &[1_000, 10_000, 100_000] }
 }

@@ -1,4 +1,4 @@
-//! Both indexes over one data set: their size, their recall, their time.
+//! Both indexes over one data set: size, recall and search time.
 
 #![allow(dead_code, reason = "no file uses all of it")]
 
@@ -12,7 +12,7 @@ use passim::{
 
 use crate::datasets::DataSet;
 
-/// Neighbors looked for.
+/// Number of neighbors per query.
 const K: usize = 10;
 
 /// Both indexes over the same vectors.
@@ -26,7 +26,7 @@ impl Indexes {
         Self::with_graph(vectors, graph(vectors))
     }
 
-    /// The exact index beside a graph over the same `vectors`.
+    /// Builds the exact index and a graph over the same `vectors`.
     pub fn with_graph(vectors: &Arc<Vectors>, hnsw: HnswIndex) -> Self {
         Self { exact: ExactIndex::new(Arc::clone(vectors)).expect("few vectors"), hnsw }
     }
@@ -42,7 +42,7 @@ impl Indexes {
         }
     }
 
-    /// The true neighbors of `queries`.
+    /// The exact neighbors of `queries`.
     pub fn truth(&self, queries: &Vectors) -> Vec<Neighbors> {
         let params = SearchParams { k: K, effort: SearchEffort::Exact, ..SearchParams::default() };
         self.exact.search_many(queries, &params).expect("valid queries")
@@ -54,7 +54,7 @@ pub fn graph(vectors: &Arc<Vectors>) -> HnswIndex {
     HnswIndex::build(Arc::clone(vectors), HnswParams::default()).expect("valid settings")
 }
 
-/// An index and how hard it is to look.
+/// An index and its search effort.
 #[derive(Clone, Copy)]
 pub struct Way<'a> {
     pub index: &'a dyn VectorIndex,
@@ -62,7 +62,7 @@ pub struct Way<'a> {
 }
 
 impl<'a> Way<'a> {
-    /// Every vector compared.
+    /// Exact search.
     pub fn exact(indexes: &'a Indexes) -> Self {
         Self { index: &indexes.exact, effort: SearchEffort::Exact }
     }
@@ -72,14 +72,14 @@ impl<'a> Way<'a> {
         Self { index: &indexes.hnsw, effort: SearchEffort::Ef(ef_search) }
     }
 
-    /// The answers to `queries`, one after the other, on this thread.
+    /// The answers to `queries`, sequentially on this thread.
     pub fn answers(self, queries: &Vectors) -> Vec<Neighbors> {
         let params = SearchParams { k: K, effort: self.effort, ..SearchParams::default() };
         let answer = |query| self.index.search(query, &params).expect("a valid query");
         queries.rows().map(answer).collect()
     }
 
-    /// CPU seconds that one of `queries` takes.
+    /// CPU seconds per query.
     fn seconds(self, queries: &Vectors) -> f64 {
         let start = ThreadTime::now();
         black_box(self.answers(black_box(queries)));
@@ -87,8 +87,8 @@ impl<'a> Way<'a> {
     }
 }
 
-/// CPU seconds that one query takes in each of `ways`: the median of `rounds`, each through
-/// all ways, so that whatever slows the machine for a while slows all of them.
+/// CPU seconds per query of each of `ways`, as medians of `rounds`. Each round runs all ways, so
+/// that a temporary slowdown of the machine affects all of them.
 pub fn seconds(ways: &[Way], queries: &Vectors, rounds: usize) -> Vec<f64> {
     let round = |_| ways.iter().map(|way| way.seconds(queries)).collect();
     let rounds: Vec<Vec<f64>> = (0..rounds).map(round).collect();
@@ -108,8 +108,8 @@ pub fn recall(answers: &[Neighbors], truth: &[Neighbors]) -> f64 {
     eval::mean(recalls).expect("queries with neighbors")
 }
 
-/// The `ef_search` that the searches behind `answers` used, which may be more than they were
-/// asked for; `all` if they compared every vector.
+/// The `ef_search` that the searches used, possibly greater than requested; `all` if they
+/// compared every vector.
 pub fn used(answers: &[Neighbors]) -> String {
     match answers[0].plan.route {
         Route::Graph { ef_search } => ef_search.to_string(),
@@ -117,7 +117,7 @@ pub fn used(answers: &[Neighbors]) -> String {
     }
 }
 
-/// Bytes that the graph takes for each vector, beside its values. Searches for every vector.
+/// Bytes of the graph per vector, without its values. Searches for every vector.
 pub fn bytes_per_vector(index: &HnswIndex) -> String {
     format!("{:.0}", count(index.verify().bytes) / count(index.len()))
 }

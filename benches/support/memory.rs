@@ -1,21 +1,21 @@
-//! The memory that this process needs.
+//! Memory of this process.
 
 #![allow(dead_code, reason = "no file uses all of it")]
 
 use std::fs;
 
-/// The most memory that was resident so far, in MiB; `None` where the system does not tell.
+/// Peak of resident memory in MiB; `None` where the system does not report it.
 pub fn peak_mib() -> Option<u64> {
     mib("VmHWM:")
 }
 
-/// The memory of its own that is resident now, in MiB.
+/// Private resident memory in MiB.
 pub fn own_mib() -> Option<u64> {
     mib("RssAnon:")
 }
 
-/// The part of mapped files that is resident now, the program's own included, in MiB: memory
-/// that processes share, and that the system takes back when it is short of it.
+/// Resident part of mapped files in MiB, including the executable. Processes share this memory,
+/// and the system can reclaim it.
 pub fn mapped_mib() -> Option<u64> {
     mib("RssFile:")
 }

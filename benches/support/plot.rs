@@ -10,7 +10,7 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Lines are told apart by colour; in the order of the curves.
+/// Colours of the lines, in the order of the curves.
 const COLOURS: [RGBColor; 6] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 39, 40),
@@ -58,7 +58,7 @@ pub fn write(path: &Path, caption: &str, curves: &[Curve]) -> Result<(), Box<dyn
 /// Lowest and highest value.
 type Range = (f64, f64);
 
-/// What the axes have to show: some room around the points.
+/// Range of the axes, with a margin around the points.
 fn ranges(curves: &[Curve]) -> (Range, Range) {
     let points = || curves.iter().flat_map(|curve| &curve.points);
     let lowest = points().fold(1.0_f64, |low, point| low.min(point.0));

@@ -17,30 +17,30 @@ impl Seeded {
         z ^ (z >> 31)
     }
 
-    /// Uniform in 0 to `bound - 1`.
+    /// Uniform in `0..bound`.
     pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).expect("less than a usize")
     }
 
-    /// Uniform in -1 to 1.
+    /// Uniform in `-1.0..1.0`.
     pub fn unit(&mut self) -> f32 {
         (self.next() >> 40) as f32 / (1_u64 << 23) as f32 - 1.0
     }
 
-    /// About normal: the sum of four uniform numbers.
+    /// Approximately normal: the sum of four uniform numbers.
     pub fn normal(&mut self) -> f32 {
         (0..4).map(|_| self.unit()).sum::<f32>() * 0.87
     }
 }
 
-/// `clusters` groups of `each` vectors, group after group, at distance about `spread`
+/// `clusters` groups of `each` vectors, group after group, at a distance of about `spread`
 /// from their centre.
 pub fn clustered(seed: u64, dim: usize, clusters: usize, each: usize, spread: f32) -> Vectors {
     clustered_apart(seed, dim, clusters, (each, 0), spread).0
 }
 
-/// Clusters as [`clustered`] makes them, `each` vectors a cluster, and `apart` further ones of
-/// every cluster: near its centre, but no copies.
+/// Clusters of `each` vectors like those of [`clustered`], and `apart` other vectors near the
+/// centre of every cluster.
 pub fn clustered_apart(
     seed: u64,
     dim: usize,

@@ -6,8 +6,8 @@ use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
 
 use crate::seeded::Seeded;
 
-/// Counts words and adds up one pseudo-random vector per word, so that texts
-/// that share words are similar.
+/// Counts words as tokens and sums a pseudo-random vector per word, so that texts that share words
+/// are similar.
 #[derive(Debug)]
 pub(crate) struct WordEmbedder {
     identity: ModelIdentity,
@@ -17,7 +17,7 @@ pub(crate) struct WordEmbedder {
 
 #[allow(dead_code, reason = "not every test that includes this file uses all of it")]
 impl WordEmbedder {
-    /// Vectors of `dim` components; texts of any length.
+    /// An embedder of `dim` values without a limit of tokens.
     pub(crate) fn new(dim: usize) -> Self {
         let identity = ModelIdentity { name: format!("words-{dim}"), hash: dim as u128 };
         Self { identity, dim, max_tokens: None }
