@@ -147,7 +147,7 @@ fn optional(record: &mut Vec<u8>, file: Option<FileId>) {
 }
 
 fn builder() -> RetrieverBuilder {
-    Retriever::builder().embedder(HashEmbedder::default()).sessions(1).verify_model(false)
+    Retriever::builder().embedder(HashEmbedder::default()).embed_threads(1).verify_model(false)
 }
 
 fn first_key(retriever: &Retriever) -> Option<String> {

@@ -17,7 +17,7 @@ use std::{
 
 use cpu_time::ProcessTime;
 use hnsw_rs::prelude::{DistDot, Hnsw};
-use passim::{SearchEffort, HnswIndex, HnswParams, SearchParams, VectorIndex, Vectors};
+use passim::{HnswIndex, HnswParams, SearchEffort, SearchParams, VectorIndex, Vectors};
 use rayon::ThreadPoolBuilder;
 use serde_json::{Value, json};
 
