@@ -113,7 +113,7 @@ fn a_library_that_does_not_work_is_an_error_that_says_what_was_tried() {
                 ("PASSIM_TEST_FOLDER", model.path().as_os_str()),
             ],
         );
-        assert!(said.starts_with("Runtime\n"), "{said}");
+        assert!(said.starts_with("OnnxRuntime\n"), "{said}");
         assert!(said.contains("1.24") && said.contains("pip install onnxruntime"), "{said}");
         assert!(said.contains(place.to_str().unwrap()), "{said}");
     }
@@ -153,5 +153,5 @@ fn a_library_that_appears_later_is_found_by_the_next_call() {
             ("PASSIM_TEST_FOLDER", model.as_os_str()),
         ],
     );
-    assert_eq!(said, "Runtime, then 384 dimensions\n");
+    assert_eq!(said, "OnnxRuntime, then 384 dimensions\n");
 }
