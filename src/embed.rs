@@ -1,4 +1,4 @@
-//! The boundary to embedding models: what every embedder must say and do.
+//! The boundary to embedding models: the trait [`Embedder`], its stage, its cache, its models.
 
 mod cache;
 #[cfg(feature = "fastembed")]
@@ -19,103 +19,181 @@ pub use stage::{EmbedReport, EmbedStage};
 pub use static_model::StaticEmbedder;
 pub(crate) use static_model::{CompoundSplitter, composed, decomposed};
 
-/// Which side of retrieval a text is on; many models want a different prefix for each.
+/// The side of retrieval that a text is on. Many models want a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Role {
     /// A question.
     Query,
-    /// A passage that may answer one.
+    /// A passage that may answer a question.
     Passage,
 }
 
-/// What becomes of a text that is longer than a model reads at once.
+/// How an embedder treats a text that is longer than its [limit](Embedder::max_tokens).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum LongTexts {
-    /// It is embedded in pieces, and its vector is the mean of theirs, weighted by their
-    /// lengths in tokens: all of it counts.
+    /// Embeds the text in pieces and returns the mean of their vectors, each weighted by its
+    /// length in tokens. The whole text counts.
     #[default]
     Split,
-    /// Only its beginning counts, as much as the model reads at once.
+    /// Embeds the beginning of the text, up to the limit, and ignores the rest.
     Cut,
 }
 
 /// Turns texts into unit vectors.
 ///
-/// An embedder is shared by threads: `embed` is called from several at once.
+/// An implementation writes five methods: [`identity`](Self::identity), [`dim`](Self::dim),
+/// [`max_tokens`](Self::max_tokens), [`count_tokens`](Self::count_tokens) and
+/// [`embed`](Self::embed). The others have defaults. `Arc` and `Box` of an embedder are embedders.
+///
+/// # Contract
+///
+/// - `identity`, `dim`, `max_tokens` and `long_texts` return the same value at every call.
+/// - Equal [hashes](ModelIdentity::hash) mean equal vectors: an index and an [`EmbeddingCache`]
+///   compare vectors of embedders whose hashes are equal.
+/// - Vectors are deterministic: one text in one role has one vector, whatever is embedded beside
+///   it and on whichever thread.
+///
+/// # Threads
+///
+/// All methods take `&self`, and several threads call them at once. Guard mutable state, such as
+/// the session of a model, with a lock or a pool.
+///
+/// [`EmbedStage`] starts plain threads and calls `embed` from them, or from the calling thread if
+/// one thread suffices. A single query is embedded on the thread that searches. The calling thread
+/// may be a worker of a `rayon` pool. If an implementation holds a lock across parallel work of
+/// `rayon`, that worker may steal another call that waits for the same lock: a deadlock. Run such
+/// work in a pool of the embedder's own.
+///
+/// # Errors and panics
+///
+/// Return [`Error::Embed`](crate::Error::Embed) with the model's error as its source. The first
+/// error ends the operation, which returns it. A panic propagates to the caller of the operation.
 ///
 /// # Examples
 ///
-/// An embedder of one's own is a struct with five short methods; the example
-/// `custom_embedder` shows one.
+/// ```
+/// use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+///
+/// /// Counts vowels: one dimension for each.
+/// struct Vowels(ModelIdentity);
+///
+/// impl Embedder for Vowels {
+///     fn identity(&self) -> &ModelIdentity {
+///         &self.0
+///     }
+///
+///     fn dim(&self) -> usize {
+///         5
+///     }
+///
+///     fn max_tokens(&self) -> Option<usize> {
+///         None
+///     }
+///
+///     fn count_tokens(&self, text: &str) -> Result<usize> {
+///         Ok(text.split_whitespace().count())
+///     }
+///
+///     fn embed(&self, _role: Role, texts: &[&str]) -> Result<Vectors> {
+///         // One is added to each count, so that a text without vowels has a direction.
+///         let row = |text: &&str| "aeiou".chars().map(|v| 1.0 + text.matches(v).count() as f32);
+///         Vectors::normalized(self.dim(), texts.iter().flat_map(row).collect())
+///     }
+/// }
+///
+/// let embedder = Vowels(ModelIdentity { name: "vowels".to_owned(), hash: 1 });
+/// let vectors = embedder.embed(Role::Passage, &["a bog stores water", "otters sleep"])?;
+/// assert_eq!((vectors.len(), vectors.dim()), (2, 5));
+/// # Ok::<(), passim::Error>(())
+/// ```
+///
+/// The example `custom_embedder` searches with an embedder of letter trigrams.
 pub trait Embedder: Send + Sync {
-    /// Name of the model and hash of what its vectors depend on.
+    /// Returns the name of the model and the hash of everything that its vectors depend on.
+    ///
+    /// Change the hash whenever the vectors change: other weights, another tokenizer, another
+    /// prefix. An index refuses an embedder whose hash differs from that of its vectors.
     fn identity(&self) -> &ModelIdentity;
 
-    /// Dimension of every vector returned.
+    /// Returns the dimension of every vector, `dim >= 1`.
     fn dim(&self) -> usize;
 
-    /// The most tokens of one text that the model reads at once, as counted by
-    /// [`count_tokens`](Self::count_tokens); `None` if it reads any number.
+    /// Returns the maximum length of a text that the model reads at once, in the tokens of
+    /// [`count_tokens`](Self::count_tokens); `None` if the length is unlimited.
     fn max_tokens(&self) -> Option<usize>;
 
-    /// What [`embed`](Self::embed) does with longer texts; without this method they are cut.
+    /// Returns how [`embed`](Self::embed) treats a text longer than
+    /// [`max_tokens`](Self::max_tokens). The default is [`LongTexts::Cut`].
+    ///
+    /// [`EmbedReport`] counts long texts by it; nothing else depends on it.
     fn long_texts(&self) -> LongTexts {
         LongTexts::Cut
     }
 
-    /// Length of `text` in the model's tokens, without special tokens and prefixes.
+    /// Counts the tokens of `text`, without special tokens and prefixes.
     ///
-    /// What the model cannot read should count too: passages are cut by this length
-    /// alone. Where [`Chunker`](crate::Chunker) adds up the lengths of sentences
-    /// instead of counting again, it relies on this: texts joined by ASCII white space
-    /// have at most one token more for each of its bytes than they have apart.
+    /// [`Chunker`](crate::Chunker) cuts passages by this length alone, so count what the model
+    /// cannot read as well. The chunker adds up the lengths of sentences in place of counting
+    /// them again. It relies on one bound: joining texts by ASCII white space adds at most one
+    /// token for each byte of that white space.
     ///
     /// # Errors
     ///
     /// [`Error::Embed`](crate::Error::Embed) if the tokenizer fails.
     fn count_tokens(&self, text: &str) -> Result<usize>;
 
-    /// Embeds `texts`; row `i` of the result belongs to `texts[i]` and does not
-    /// depend on the other texts.
+    /// Embeds `texts`; row `i` of the result is the vector of `texts[i]`.
+    ///
+    /// `texts` may be empty and may contain the empty string. Return `texts.len()` unit vectors
+    /// of dimension [`dim`](Self::dim): [`Vectors::normalized`] scales values to unit length. A
+    /// vector must not depend on the other texts of the call.
     ///
     /// # Errors
     ///
     /// [`Error::Embed`](crate::Error::Embed) if the model fails.
     fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors>;
 
-    /// Whether counting tokens takes as long as embedding; `false` without this method.
+    /// Returns whether counting tokens costs about as much as embedding. The default is `false`.
     ///
-    /// [`EmbedStage`] counts the tokens of all texts before it embeds them, to share them out.
-    /// With such an embedder it goes by their bytes instead, and calls
+    /// If `false`, [`EmbedStage`] counts the tokens of all texts first, sorts the texts by length
+    /// and calls [`embed`](Self::embed). If `true`, it estimates lengths from bytes and calls
     /// [`embed_counted`](Self::embed_counted).
     fn counts_while_embedding(&self) -> bool {
         false
     }
 
-    /// [`embed`](Self::embed), with the length of each text as [`count_tokens`](Self::count_tokens)
-    /// has it.
+    /// Embeds `texts` like [`embed`](Self::embed), and also returns the length of each text in
+    /// tokens. The default calls `embed` and [`count_tokens`](Self::count_tokens).
     ///
     /// # Errors
     ///
-    /// Those of the two.
+    /// Returns the errors of [`embed`](Self::embed) and [`count_tokens`](Self::count_tokens).
     fn embed_counted(&self, role: Role, texts: &[&str]) -> Result<(Vectors, Vec<usize>)> {
         let vectors = self.embed(role, texts)?;
         let counts = texts.iter().map(|text| self.count_tokens(text));
         Ok((vectors, counts.collect::<Result<_>>()?))
     }
 
-    /// How many tokens a call of [`embed`](Self::embed) is best given; 1,024 without this method.
+    /// Returns the preferred number of tokens of one [`embed`](Self::embed) call, 1 or more. The
+    /// default is 1,024.
+    ///
+    /// A single text longer than this is still one call. [`EmbedStage::batch_tokens`] overrides it.
     fn batch_tokens(&self) -> usize {
         1_024
     }
 
-    /// How many calls of [`embed`](Self::embed) can do useful work at once.
+    /// Returns how many calls of [`embed`](Self::embed) can do useful work at once, 1 or more. The
+    /// default is the parallelism available to the process.
+    ///
+    /// [`EmbedStage`] starts this many threads unless
+    /// [`embed_threads`](EmbedStage::embed_threads) is set. Return a smaller number if each call
+    /// is parallel itself.
     fn max_concurrency(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 }
 
-/// What points to an embedder is one.
+/// Implements [`Embedder`] for a pointer to an embedder by forwarding every method.
 macro_rules! embedder_behind {
     ($pointer:ident) => {
         impl<E: Embedder + ?Sized> Embedder for $pointer<E> {
