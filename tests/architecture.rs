@@ -239,7 +239,7 @@ fn each_foreign_crate_has_one_home() {
         ("bitpacking::", "lexical/postings.rs"),
         ("frostem::", "lexical/analyzer.rs"),
         ("whatlang::", "lexical/detect_language.rs"),
-        ("use lru::", "embed/cache/recent.rs"),
+        ("use lru::", "embed/cache/lru_map.rs"),
         ("ndarray::", "vector/vectors.rs"),
         ("unicode_normalization::", "embed/static_model/char_rules.rs"),
         ("unicode_segmentation::", "text/unicode.rs"),

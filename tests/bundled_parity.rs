@@ -1,15 +1,16 @@
-//! The bundled model gives the vectors of the code that trained it.
+//! The bundled model returns the vectors of its training code.
 
 use passim::{Embedder, Error, Role, StaticEmbedder};
 use serde_json::Value;
 
-/// Written by `training/train.py`: texts, numbers of tokens, one of [`EVERY`] values of the vectors.
+/// Written by `training/train.py`: texts, their numbers of tokens, every [`STRIDE`]-th value of their
+/// vectors.
 const FIXTURE: &str = include_str!("data/bundled_parity.jsonl");
-const EVERY: usize = 16;
+const STRIDE: usize = 16;
 const TOLERANCE: f64 = 1e-5;
 
 #[test]
-fn tokens_and_vectors_are_those_of_the_training_code() {
+fn tokens_and_vectors_match_the_training_code() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let records: Vec<Value> =
         FIXTURE.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -21,8 +22,8 @@ fn tokens_and_vectors_are_those_of_the_training_code() {
         let tokens = embedder.count_tokens(text).unwrap();
         assert_eq!(Some(tokens as u64), record["tokens"].as_u64(), "tokens of {text:?}");
         let expected = record["values"].as_array().unwrap();
-        assert_eq!(vector.iter().step_by(EVERY).len(), expected.len());
-        for (got, want) in vector.iter().step_by(EVERY).zip(expected) {
+        assert_eq!(vector.iter().step_by(STRIDE).len(), expected.len());
+        for (got, want) in vector.iter().step_by(STRIDE).zip(expected) {
             let error = (f64::from(*got) - want.as_f64().unwrap()).abs();
             assert!(error <= TOLERANCE, "{text:?} is off by {error}");
         }
@@ -30,7 +31,7 @@ fn tokens_and_vectors_are_those_of_the_training_code() {
 }
 
 #[test]
-fn a_text_has_one_vector_in_any_company() {
+fn a_vector_does_not_depend_on_role_or_other_texts() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let texts = ["", "Ein Satz.", "日本語", "Ein Satz.", "another one"];
     let together = embedder.embed(Role::Query, &texts).unwrap();
@@ -42,7 +43,7 @@ fn a_text_has_one_vector_in_any_company() {
 }
 
 #[test]
-fn a_model_file_is_the_same_model_as_the_bundled_one() {
+fn the_model_file_is_the_bundled_model() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/models/passim-de-en.psm");
     let from_file = StaticEmbedder::from_file(path).unwrap();
     assert_eq!(from_file.identity(), StaticEmbedder::bundled().unwrap().identity());

@@ -1,4 +1,4 @@
-//! Laws of the embedding stage: order, independence of workers, errors, cancellation.
+//! Laws of the embedding stage: order, independence of the number of threads, errors, cancellation.
 
 #[path = "../benches/support/corpus.rs"]
 mod corpus;
@@ -20,16 +20,16 @@ fn as_strs(texts: &[String]) -> Vec<&str> {
 }
 
 #[test]
-fn vectors_do_not_depend_on_workers_or_batches() {
+fn vectors_do_not_depend_on_threads_or_batches() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let texts: Vec<String> = (1..60).flat_map(|words| corpus::texts(1, 4, words)).collect();
     let texts = as_strs(&texts);
     let one_by_one = texts.iter().map(|text| embedder.embed(Role::Passage, &[text]).unwrap());
     let want = Vectors::concat(embedder.dim(), &one_by_one.collect::<Vec<_>>()).unwrap();
-    for (workers, tokens) in [(1, 1), (1, 1_000_000), (2, 700), (4, 1_024), (300, 1)] {
-        let stage = EmbedStage::new(&embedder).embed_threads(workers).batch_tokens(tokens);
+    for (threads, tokens) in [(1, 1), (1, 1_000_000), (2, 700), (4, 1_024), (300, 1)] {
+        let stage = EmbedStage::new(&embedder).embed_threads(threads).batch_tokens(tokens);
         let (got, report) = stage.run(Role::Passage, &texts).unwrap();
-        assert_eq!(got, want, "{workers} workers, batches of {tokens} tokens");
+        assert_eq!(got, want, "{threads} threads, batches of {tokens} tokens");
         assert_eq!((report.texts, report.truncated), (texts.len(), 0));
         let tokens: usize = texts.iter().map(|text| embedder.count_tokens(text).unwrap()).sum();
         assert_eq!(report.tokens, tokens);
@@ -37,7 +37,7 @@ fn vectors_do_not_depend_on_workers_or_batches() {
 }
 
 #[test]
-fn a_text_that_is_given_again_is_embedded_once() {
+fn a_repeated_text_is_embedded_once() {
     let model = Faulty::new(2, |_, _| Err(Error::EmptyQuery));
     let texts = ["a b", "c", "a b", "c", "a b"];
     let seen = Mutex::new(Vec::<Progress>::new());
@@ -51,14 +51,14 @@ fn a_text_that_is_given_again_is_embedded_once() {
 }
 
 #[test]
-fn no_texts_no_vectors() {
+fn no_texts_give_no_vectors() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let (vectors, report) = EmbedStage::new(&embedder).run(Role::Query, &[]).unwrap();
     assert_eq!((vectors.len(), vectors.dim(), report.tokens), (0, embedder.dim(), 0));
 }
 
 #[test]
-fn progress_only_grows_and_ends_at_all() {
+fn progress_grows_and_ends_at_the_total() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let texts = corpus::texts(1, 200, 20);
     let seen = Mutex::new(Vec::<Progress>::new());
@@ -71,7 +71,7 @@ fn progress_only_grows_and_ends_at_all() {
     assert_eq!((last.done, last.total, last.tokens), (200, 200, report.tokens));
 }
 
-/// A model that fails, is cancelled, or returns too little, after `after` texts.
+/// A model that runs `fault` in place of embedding once it has seen `after` texts.
 struct Faulty {
     identity: ModelIdentity,
     after: usize,
@@ -112,25 +112,25 @@ impl Embedder for Faulty {
     }
 }
 
-fn run(model: &Faulty, workers: usize) -> Result<usize> {
+fn run(model: &Faulty, threads: usize) -> Result<usize> {
     let texts: Vec<String> = (0..400).map(|at| at.to_string()).collect();
-    let stage = EmbedStage::new(model).embed_threads(workers).batch_tokens(5).cancel(&model.cancel);
+    let stage = EmbedStage::new(model).embed_threads(threads).batch_tokens(5).cancel(&model.cancel);
     stage.run(Role::Passage, &as_strs(&texts)).map(|(vectors, _)| vectors.len())
 }
 
 #[test]
 fn a_failing_model_ends_the_run() {
-    for workers in [1, 4] {
+    for threads in [1, 4] {
         let failing = Faulty::new(50, |_, _| Err(Error::Embed("out of memory".into())));
-        assert!(matches!(run(&failing, workers), Err(Error::Embed(_))));
+        assert!(matches!(run(&failing, threads), Err(Error::Embed(_))));
         let seen = failing.seen.load(Ordering::Relaxed);
         assert!(seen < 400, "{seen} texts were embedded after the failure");
     }
 }
 
 #[test]
-fn a_panicking_model_ends_the_run_and_panics_on() {
-    let model = Faulty::new(50, |_, _| panic!("as models do"));
+fn a_panic_of_the_model_ends_the_run_and_propagates() {
+    let model = Faulty::new(50, |_, _| panic!("on purpose"));
     let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&model, 4)));
     assert!(outcome.is_err());
     assert!(model.seen.load(Ordering::Relaxed) < 200);
@@ -138,29 +138,29 @@ fn a_panicking_model_ends_the_run_and_panics_on() {
 
 #[test]
 fn cancelling_ends_the_run() {
-    for workers in [1, 4] {
+    for threads in [1, 4] {
         let model = Faulty::new(50, |model, len| {
             model.cancel.cancel();
             Vectors::normalized(2, vec![1.0; 2 * len])
         });
-        assert!(matches!(run(&model, workers), Err(Error::Cancelled)));
+        assert!(matches!(run(&model, threads), Err(Error::Cancelled)));
         assert!(model.seen.load(Ordering::Relaxed) < 400);
         model.cancel.reset();
         let healthy = Faulty { after: usize::MAX, ..model };
-        assert_eq!(run(&healthy, workers).unwrap(), 400);
+        assert_eq!(run(&healthy, threads).unwrap(), 400);
     }
 }
 
 #[test]
 fn too_few_or_wrong_vectors_are_an_error() {
-    let few = Faulty::new(0, |_, len| Vectors::normalized(2, vec![1.0; 2 * len - 2]));
-    assert!(matches!(run(&few, 1), Err(Error::VectorCount { expected: 5, got: 4 })));
-    let wide = Faulty::new(0, |_, len| Vectors::normalized(3, vec![1.0; 3 * len]));
-    assert!(matches!(run(&wide, 2), Err(Error::Dimension { expected: 2, got: 3 })));
+    let too_few = Faulty::new(0, |_, len| Vectors::normalized(2, vec![1.0; 2 * len - 2]));
+    assert!(matches!(run(&too_few, 1), Err(Error::VectorCount { expected: 5, got: 4 })));
+    let too_wide = Faulty::new(0, |_, len| Vectors::normalized(3, vec![1.0; 3 * len]));
+    assert!(matches!(run(&too_wide, 2), Err(Error::Dimension { expected: 2, got: 3 })));
 }
 
 #[test]
-fn what_a_model_cannot_read_is_counted() {
+fn texts_over_the_limit_are_counted() {
     let model = Faulty::new(usize::MAX, |_, _| Err(Error::EmptyQuery));
     let texts = ["one two three", "one two three four", "", "1 2 3 4 5"];
     let (_, report) = EmbedStage::new(&model).run(Role::Passage, &texts).unwrap();
@@ -168,7 +168,7 @@ fn what_a_model_cannot_read_is_counted() {
 }
 
 #[test]
-fn settings_are_checked() {
+fn settings_of_zero_are_errors() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let stage = || EmbedStage::new(&embedder);
     for (stage, want) in

@@ -1,9 +1,10 @@
-//! Vectors kept for texts that come again, in memory or in a file.
+//! A cache of vectors by text, in memory or in a file.
 
 mod cache_block;
 mod cache_file;
+mod cache_key;
+mod lru_map;
 mod memory_cache;
-mod recent;
 
 use std::{
     fmt,
@@ -14,22 +15,23 @@ use std::{
 use crate::{Embedder, Error, Result, Role, Vectors};
 
 use cache_file::CacheFile;
-use memory_cache::Memory;
-use recent::{Key, Namespace};
+use cache_key::{CacheKey, Namespace};
+use memory_cache::MemoryCache;
 
-/// Vectors of texts that were embedded, so that a text that comes again is not embedded again.
+/// A cache of vectors, so that a text that occurs again is not embedded again.
 ///
-/// A vector is found by the [identity](crate::ModelIdentity) of the model, the [`Role`], and a
-/// 128-bit hash (XXH3) of the text, so one cache serves any number of models. What is found is
-/// what the model gave, bit for bit. A cache is shared by threads, and clones share what they
-/// hold.
+/// The key of a vector is the [identity](crate::ModelIdentity) of the model, the [`Role`] and a
+/// 128-bit hash (XXH3) of the text. One cache therefore serves any number of models. A cached
+/// vector equals the model's vector bit for bit. Threads share a cache, and clones share its
+/// contents.
 ///
-/// Within its bound the vectors used last are kept. Finding one takes one or two microseconds,
-/// keeping one a little more, and it takes as much room as the vector of a passage in an index.
-/// That pays wherever texts come again: most with a transformer model, which takes milliseconds
-/// for a text; but the [bundled](crate::StaticEmbedder) model takes tens of microseconds, too.
-/// What changes the vectors without changing the identity of the model, such as another version
-/// of a runtime, leaves the old ones in the cache.
+/// The cache has a bound in bytes and discards the least recently used vectors. A lookup takes one
+/// or two microseconds, an insertion slightly more. Embedding takes milliseconds per text with a
+/// transformer model and tens of microseconds with the [bundled](crate::StaticEmbedder) model, so
+/// the cache pays with both.
+///
+/// Delete the cache after a change that the identity does not cover, such as another version of
+/// the runtime: its vectors are those from before the change.
 ///
 /// # Examples
 ///
@@ -55,7 +57,7 @@ use recent::{Key, Namespace};
 /// ```
 #[derive(Clone)]
 pub struct EmbeddingCache {
-    memory: Arc<Mutex<Memory>>,
+    memory: Arc<Mutex<MemoryCache>>,
     file: Option<Arc<Mutex<CacheFile>>>,
 }
 
@@ -71,124 +73,138 @@ impl fmt::Debug for EmbeddingCache {
 }
 
 impl EmbeddingCache {
-    /// The smallest bound of a cache in a file, in bytes.
-    const LEAST_IN_FILE: usize = 4_096;
+    /// Minimum bound of a cache in a file, in bytes.
+    const MIN_FILE_BYTES: usize = 4_096;
 
-    /// An empty cache in memory of at most `bytes`: those of the vectors, and 160 for the key
-    /// of each.
+    /// Creates an empty cache in memory of at most `bytes`. Each vector counts its values and 160
+    /// bytes for its entry.
     #[must_use]
     pub fn in_memory(bytes: usize) -> Self {
-        Self { memory: Arc::new(Mutex::new(Memory::new(bytes))), file: None }
+        Self { memory: Arc::new(Mutex::new(MemoryCache::new(bytes))), file: None }
     }
 
-    /// Opens the cache in the file at `path`, or makes it; of at most `bytes`, 4,096 or more.
+    /// Opens the cache in the file at `path`, or creates it. The file has at most `bytes`, 4,096 or
+    /// more.
     ///
-    /// A vector takes 20 bytes in the file beside its values, and about 160 bytes of memory;
-    /// its values are read from the file each time. When the file would grow over its bound,
-    /// what was used last is written to another one of half the bound, which takes its name.
-    /// Vectors are not synced to the disk, so some may be lost in a power cut. What is torn or
-    /// damaged is told by `tracing`, and embedded again.
+    /// A vector takes its values and 20 bytes in the file, and about 160 bytes of memory. Its
+    /// values are read from the file at each lookup. If the file would exceed the bound, the most
+    /// recently used vectors are rewritten to a file of at most half the bound, which replaces it.
     ///
-    /// Vectors that could not be written are kept in memory, within the same bound.
+    /// Writes are not synced to the disk, so a power failure may lose vectors. The cache reports
+    /// torn or damaged vectors by `tracing`, ignores them, and the texts are embedded again.
+    /// Vectors that could not be written stay in memory, within the same bound.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `bytes` is too small, [`Error::CacheInUse`] if the file is open
-    /// already, [`Error::Corrupt`] if it is of another kind or its header is damaged,
-    /// [`Error::Version`] if it is of a version that is not read, [`Error::Read`] and
-    /// [`Error::Write`] if it cannot be read, made or made smaller.
+    /// - [`Error::Setting`] if `bytes` is less than 4,096.
+    /// - [`Error::CacheInUse`] if the file is already open, in this process or another.
+    /// - [`Error::Corrupt`] if the file is not a cache of embeddings or its header is damaged.
+    /// - [`Error::Version`] if this version does not read the file's format.
+    /// - [`Error::Read`] or [`Error::Write`] if the file cannot be read, created or rewritten.
     pub fn open(path: impl AsRef<Path>, bytes: usize) -> Result<Self> {
-        Error::check_setting("bytes", bytes, Self::LEAST_IN_FILE.., "4096 or more")?;
+        Error::check_setting("bytes", bytes, Self::MIN_FILE_BYTES.., "4096 or more")?;
         let file = CacheFile::open(path.as_ref(), bytes as u64)?;
         Ok(Self { file: Some(Arc::new(Mutex::new(file))), ..Self::in_memory(bytes) })
     }
 
-    /// The part of it that is in memory, which holds no file open.
+    /// Returns the part of the cache that is in memory. It keeps no file open.
     pub(crate) fn without_file(&self) -> Self {
         Self { memory: Arc::clone(&self.memory), file: None }
     }
 
-    /// Number of vectors.
+    /// Number of cached vectors.
     #[must_use]
     pub fn len(&self) -> usize {
         self.memory().len() + self.file().map_or(0, |file| file.len())
     }
 
-    /// Whether there is no vector.
+    /// Whether the cache has no vector.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes that it takes within its bound: of memory, or the length of its file.
+    /// Bytes that count towards the bound: the length of the file, or the memory of a cache
+    /// without a file.
     #[must_use]
     pub fn bytes(&self) -> u64 {
-        let in_memory = || self.memory().bytes() as u64;
-        self.file().map_or_else(in_memory, |file| file.bytes())
-    }
-
-    /// What it has of the vectors of `texts`.
-    pub(crate) fn find(&self, embedder: &dyn Embedder, role: Role, texts: &[&str]) -> CachedRows {
-        let Some(origin) = Namespace::of(embedder, role) else {
-            return CachedRows::nothing(embedder.dim(), texts.len());
-        };
-        let (mut values, mut found) = (Vec::new(), 0..);
-        let mut row = |text: &&str| {
-            let is_there = self.find_one(&origin.key(text), &mut values);
-            is_there.then(|| found.next()).flatten()
-        };
-        let rows = texts.iter().map(&mut row).collect();
-        match Vectors::stored(origin.dim(), values) {
-            Some(vectors) => CachedRows { vectors, rows },
-            None => CachedRows::nothing(origin.dim(), texts.len()),
+        match self.file() {
+            Some(file) => file.bytes(),
+            None => self.memory().bytes() as u64,
         }
     }
 
-    fn find_one(&self, key: &Key, values: &mut Vec<f32>) -> bool {
+    /// Looks up the vectors of `texts`.
+    pub(crate) fn find(&self, embedder: &dyn Embedder, role: Role, texts: &[&str]) -> CachedRows {
+        let Some(namespace) = Namespace::of(embedder, role, embedder.dim()) else {
+            return CachedRows::none(embedder.dim(), texts.len());
+        };
+        let mut values = Vec::new();
+        let mut next_row = 0;
+        let mut rows = Vec::with_capacity(texts.len());
+        for text in texts {
+            let is_cached = self.find_one(&namespace.key(text), &mut values);
+            rows.push(is_cached.then_some(next_row));
+            next_row += u32::from(is_cached);
+        }
+        // Rounding can keep the norm of a vector of millions of values from being 1: such vectors
+        // are embedded again.
+        match Vectors::stored(namespace.dim(), values) {
+            Some(vectors) => CachedRows { vectors, rows },
+            None => CachedRows::none(namespace.dim(), texts.len()),
+        }
+    }
+
+    /// Appends the vector of `key` to `values`; returns whether there is one.
+    fn find_one(&self, key: &CacheKey, values: &mut Vec<f32>) -> bool {
         let in_memory = self.memory().find(key, values);
         in_memory || self.file().is_some_and(|mut file| file.find(key, values))
     }
 
-    /// Keeps `vectors`, which `embedder` gave for `texts`. On an error they are in memory.
-    pub(crate) fn keep(
+    /// Inserts `vectors`, which `embedder` returned for `texts`. If the file cannot be written,
+    /// they are inserted in memory and the error is returned.
+    pub(crate) fn insert(
         &self,
         embedder: &dyn Embedder,
         role: Role,
         texts: &[&str],
         vectors: &Vectors,
     ) -> Result<()> {
-        let Some(origin) = Namespace::of(embedder, role) else { return Ok(()) };
-        let keys: Vec<Key> = texts.iter().map(|text| origin.key(text)).collect();
+        let Some(namespace) = Namespace::of(embedder, role, vectors.dim()) else { return Ok(()) };
+        let keys: Vec<CacheKey> = texts.iter().map(|text| namespace.key(text)).collect();
         let written = self.file().map(|mut file| {
             let texts: Vec<u128> = keys.iter().map(|key| key.text).collect();
-            file.append(origin, &texts, &vectors.rows().collect::<Vec<_>>())
+            file.append(namespace, &texts, &vectors.rows().collect::<Vec<_>>())
         });
-        if !matches!(written, Some(Ok(()))) {
-            let mut memory = self.memory();
-            keys.iter().zip(vectors.rows()).for_each(|(key, row)| memory.keep(*key, row));
+        if let Some(Ok(())) = written {
+            return Ok(());
         }
+        let mut memory = self.memory();
+        keys.iter().zip(vectors.rows()).for_each(|(key, row)| memory.insert(*key, row));
         written.unwrap_or(Ok(()))
     }
 
-    /// The vector of one text, embedded if it is not there.
+    /// Returns the vector of `text` from `cache`, or embeds it and inserts it there.
     pub(crate) fn embedded(
         cache: Option<&Self>,
         embedder: &dyn Embedder,
         role: Role,
         text: &str,
     ) -> Result<Vectors> {
-        if let Some(known) = cache.map(|cache| cache.find(embedder, role, &[text]))
-            && !known.vectors.is_empty()
+        if let Some(cached) = cache.map(|cache| cache.find(embedder, role, &[text]))
+            && !cached.vectors.is_empty()
         {
-            return Ok(known.vectors);
+            return Ok(cached.vectors);
         }
         let vectors = embedder.embed(role, &[text])?;
         check_rows(embedder, 1, &vectors)?;
-        cache.map_or(Ok(()), |cache| cache.keep(embedder, role, &[text], &vectors))?;
+        if let Some(cache) = cache {
+            cache.insert(embedder, role, &[text], &vectors)?;
+        }
         Ok(vectors)
     }
 
-    fn memory(&self) -> MutexGuard<'_, Memory> {
+    fn memory(&self) -> MutexGuard<'_, MemoryCache> {
         self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -198,7 +214,8 @@ impl EmbeddingCache {
     }
 }
 
-/// Refuses what is not one vector of the embedder's dimension for each of `texts` texts.
+/// Returns an error unless `vectors` has one vector of the embedder's dimension for each of
+/// `texts` texts.
 pub(super) fn check_rows(embedder: &dyn Embedder, texts: usize, vectors: &Vectors) -> Result<()> {
     if vectors.len() != texts {
         return Err(Error::VectorCount { expected: texts, got: vectors.len() });
@@ -209,16 +226,16 @@ pub(super) fn check_rows(embedder: &dyn Embedder, texts: usize, vectors: &Vector
     Ok(())
 }
 
-/// What a cache has of some texts.
+/// The cached vectors of some texts.
 pub(crate) struct CachedRows {
     pub(crate) vectors: Vectors,
-    /// Of each text the row of its vector; `None` if there is none.
+    /// For each text, the row of its vector; `None` if it is not cached.
     pub(crate) rows: Vec<Option<u32>>,
 }
 
 impl CachedRows {
-    /// Nothing of `texts` texts.
-    pub(crate) fn nothing(dim: usize, texts: usize) -> Self {
+    /// No vector for any of `texts` texts.
+    pub(crate) fn none(dim: usize, texts: usize) -> Self {
         Self { vectors: Vectors::empty(dim), rows: vec![None; texts] }
     }
 }

@@ -1,9 +1,8 @@
-//! The parallel embedding stage: texts in, vectors out in the same order, whatever the
+//! The parallel embedding stage. Its vectors are in the order of the texts and do not depend on the
 //! number of threads.
 
 use std::{
     cmp::Reverse,
-    collections::hash_map::Entry,
     fmt,
     ops::Range,
     slice,
@@ -21,22 +20,22 @@ use crate::{
     work::parallel::parallel_map,
 };
 
-/// What the embedding of many texts came to.
+/// Counts of one run of an [`EmbedStage`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct EmbedReport {
-    /// Texts that were given; each got its vector.
+    /// Number of texts given.
     pub texts: usize,
-    /// Those of them whose vectors came from the [cache](EmbedStage::cache).
+    /// Texts whose vectors came from the [cache](EmbedStage::cache).
     pub cached: usize,
-    /// Those of them that are the same as an earlier one that was embedded, and got its vector.
+    /// Texts that equal an earlier text of the run and share its new vector.
     pub repeated: usize,
-    /// Length of the others, which were embedded, in the embedder's tokens.
+    /// Total length of the embedded texts, in tokens of the embedder.
     pub tokens: usize,
-    /// Embedded texts over the embedder's limit that it embedded piece by piece.
+    /// Embedded texts over the embedder's limit that it embedded [in pieces](LongTexts::Split).
     pub split: usize,
-    /// Embedded texts over the embedder's limit, of which it read only the beginning. A text
-    /// whose vector is in the cache was counted when it was embedded.
+    /// Embedded texts over the embedder's limit that it [cut](LongTexts::Cut). Texts found in the
+    /// cache are not counted.
     pub truncated: usize,
     /// Wall time in seconds.
     pub seconds: f64,
@@ -44,10 +43,10 @@ pub struct EmbedReport {
 
 /// Embeds many texts on several threads.
 ///
-/// Batches of texts of like length are taken from a queue by plain threads, never by
-/// workers of a `rayon` pool: a model may wait for such threads itself. Which texts are in a
-/// batch depends on the texts alone, not on the number of threads. A text that is given several
-/// times is embedded once.
+/// Plain threads take batches of texts of similar length from a queue. They are not workers of a
+/// `rayon` pool, because a model may itself wait for such workers. The batches depend on the texts
+/// and on `batch_tokens`, not on the number of threads. A text that is given several times is
+/// embedded once.
 ///
 /// # Examples
 ///
@@ -81,31 +80,30 @@ impl fmt::Debug for EmbedStage<'_> {
 }
 
 impl<'a> EmbedStage<'a> {
-    /// A stage with as many threads as `embedder` can use.
+    /// Creates a stage with the [number of threads](Embedder::max_concurrency) and the
+    /// [batch size](Embedder::batch_tokens) that `embedder` prefers.
     pub fn new(embedder: &'a dyn Embedder) -> Self {
-        let (embed_threads, batch_tokens) = (embedder.max_concurrency(), embedder.batch_tokens());
         Self {
             embedder,
-            embed_threads,
-            batch_tokens,
+            embed_threads: embedder.max_concurrency(),
+            batch_tokens: embedder.batch_tokens(),
             progress: None,
             cancel: Cancel::new(),
             cache: None,
         }
     }
 
-    /// Threads to embed on, 1 or more.
+    /// Sets the maximum number of threads that embed, 1 or more.
     #[must_use]
     pub fn embed_threads(mut self, embed_threads: usize) -> Self {
         self.embed_threads = embed_threads;
         self
     }
 
-    /// Tokens that a worker takes at a time, 1 or more, but at least one text; without this call
-    /// what the [embedder](Embedder::batch_tokens) says.
+    /// Sets the maximum number of tokens of a batch, 1 or more. A longer text is a batch of its own.
     ///
-    /// This is the grain of progress and cancelling, and bounds what an embedder can put into
-    /// one run of its model. How many texts share a run is the embedder's own choice.
+    /// Progress is reported and cancellation is checked once per batch. One call of the embedder
+    /// receives one batch; the embedder chooses how many of its texts share a run of the model.
     #[must_use]
     pub fn batch_tokens(mut self, tokens: usize) -> Self {
         self.batch_tokens = tokens;
@@ -119,16 +117,17 @@ impl<'a> EmbedStage<'a> {
         self
     }
 
-    /// Ends the run with [`Error::Cancelled`], after the batches under way, when
-    /// `cancel` is used.
+    /// Ends the run with [`Error::Cancelled`] once `cancel` is used. Batches under way are
+    /// completed first.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();
         self
     }
 
-    /// Takes vectors from `cache`, embeds only texts that it does not have, and puts their
-    /// vectors into it, batch by batch: what was embedded is kept if the run ends early.
+    /// Takes vectors from `cache` and embeds only the texts that are not in it.
+    ///
+    /// New vectors enter the cache batch by batch, so a run that ends early keeps them.
     #[must_use]
     pub fn cache(mut self, cache: &EmbeddingCache) -> Self {
         self.cache = Some(cache.clone());
@@ -139,10 +138,16 @@ impl<'a> EmbedStage<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] without threads or tokens in a batch, [`Error::Cancelled`],
-    /// and what the embedder returns; [`Error::VectorCount`] and [`Error::Dimension`] if it
-    /// does not return one vector of its dimension for every text; [`Error::Write`] if the file
-    /// of the cache cannot be written.
+    /// - [`Error::Setting`] if the number of threads or `batch_tokens` is 0.
+    /// - [`Error::Cancelled`] if the run was cancelled.
+    /// - [`Error::VectorCount`] or [`Error::Dimension`] if the embedder does not return one vector
+    ///   of its dimension for every text.
+    /// - [`Error::Write`] if the file of the cache cannot be written.
+    /// - The embedder's own error.
+    ///
+    /// # Panics
+    ///
+    /// If the embedder panics: the panic propagates after the other threads have stopped.
     #[instrument(
         name = "embed",
         level = "debug",
@@ -153,128 +158,178 @@ impl<'a> EmbedStage<'a> {
         Error::check_setting("embed_threads", self.embed_threads, 1.., "1 or more")?;
         Error::check_setting("batch_tokens", self.batch_tokens, 1.., "1 or more")?;
         let started = Instant::now();
-        let (distinct, places) = distinct(texts);
-        let known = match &self.cache {
-            Some(cache) => cache.find(self.embedder, role, &distinct),
-            None => CachedRows::nothing(self.embedder.dim(), distinct.len()),
+        let texts = DistinctTexts::of(texts);
+        let cached = match &self.cache {
+            Some(cache) => cache.find(self.embedder, role, &texts.distinct),
+            None => CachedRows::none(self.embedder.dim(), texts.distinct.len()),
         };
-        let queue = BatchQueue::new(self, role, Given { distinct, places, known })?;
-        let (vectors, tokens) = queue.embed()?;
+        let queue = BatchQueue::new(self, role, texts, cached)?;
+        let EmbeddedTexts { vectors, tokens } = queue.embed()?;
         Span::current().record("tokens", tokens.iter().sum::<usize>());
         let seconds = started.elapsed().as_secs_f64();
         Ok((vectors, EmbedReport { seconds, ..queue.report(&tokens) }))
     }
 
-    /// The length of each text in tokens; about, if the embedder counts while it embeds.
-    fn tokens_of(&self, texts: &[&str]) -> Result<Vec<usize>> {
-        /// About what a token has in English and German.
+    /// Returns the length of each text in tokens: an estimate from its bytes if the embedder
+    /// [counts while it embeds](Embedder::counts_while_embedding).
+    fn count_or_estimate(&self, texts: &[&str]) -> Result<Vec<usize>> {
+        /// Typical for English and German.
         const BYTES_PER_TOKEN: usize = 5;
-        /// Enough that taking a job costs nothing beside it.
-        const AT_ONCE: usize = 64;
+        /// Large enough that taking a job from the queue costs nothing in comparison.
+        const TEXTS_PER_JOB: usize = 64;
         if self.embedder.counts_while_embedding() {
             return Ok(texts.iter().map(|text| text.len() / BYTES_PER_TOKEN).collect());
         }
-        let parts: Vec<&[&str]> = texts.chunks(AT_ONCE).collect();
-        let counts = parallel_map(self.embed_threads, parts.len(), |part| {
+        let jobs: Vec<&[&str]> = texts.chunks(TEXTS_PER_JOB).collect();
+        let counts = parallel_map(self.embed_threads, jobs.len(), |job| {
             self.cancel.check()?;
-            let counts = parts[part].iter().map(|text| self.embedder.count_tokens(text));
+            let counts = jobs[job].iter().map(|text| self.embedder.count_tokens(text));
             counts.collect::<Result<Vec<_>>>()
         })?;
         Ok(counts.concat())
     }
 }
 
-/// The texts of a run, and what is known of them.
-struct Given<'a> {
-    /// Each text once.
+/// The texts of a run without their repetitions.
+struct DistinctTexts<'a> {
+    /// Each text once, in the order of its first occurrence.
     distinct: Vec<&'a str>,
-    /// Of each text that was given, where it is in `distinct`.
-    places: Vec<usize>,
-    /// The vectors that the cache has.
-    known: CachedRows,
+    /// For each given text, its position in `distinct`.
+    positions: Vec<usize>,
+    /// For each distinct text, how often it was given.
+    repeats: Vec<usize>,
 }
 
-/// The texts of a run that are embedded, in the order in which they are.
+impl<'a> DistinctTexts<'a> {
+    fn of(texts: &[&'a str]) -> Self {
+        let mut by_text: FxHashMap<&str, usize> = FxHashMap::default();
+        by_text.reserve(texts.len());
+        let mut distinct = Vec::with_capacity(texts.len());
+        let mut repeats = Vec::with_capacity(texts.len());
+        let mut positions = Vec::with_capacity(texts.len());
+        for text in texts {
+            let position = *by_text.entry(text).or_insert(distinct.len());
+            if position == distinct.len() {
+                distinct.push(*text);
+                repeats.push(0);
+            }
+            repeats[position] += 1;
+            positions.push(position);
+        }
+        Self { distinct, positions, repeats }
+    }
+}
+
+/// Vectors of some texts with the length of each text in tokens.
+struct EmbeddedTexts {
+    vectors: Vectors,
+    tokens: Vec<usize>,
+}
+
+/// Where the vector of a text is: a row of the cache's vectors, or of a batch's.
+#[derive(Clone, Copy)]
+struct VectorSource<'v> {
+    vectors: &'v Vectors,
+    row: u32,
+}
+
+/// The texts that a run embeds, divided into batches.
 struct BatchQueue<'a> {
     stage: &'a EmbedStage<'a>,
     role: Role,
-    given: Given<'a>,
-    /// Of each text, how often it was given.
-    times: Vec<usize>,
-    /// Positions of the texts, longest first.
+    texts: DistinctTexts<'a>,
+    /// The vectors of the distinct texts that the cache has.
+    cached: CachedRows,
+    /// Positions of the distinct texts that are embedded, longest text first.
     order: Vec<usize>,
-    /// Length of each text in `order`, as [`tokens_of`](EmbedStage::tokens_of) has it.
+    /// Length of each text in `order`, as [`count_or_estimate`](EmbedStage::count_or_estimate)
+    /// returns it.
     tokens: Vec<usize>,
-    /// Where in `order` the texts of each batch are.
+    /// The range in `order` of each batch.
     batches: Vec<Range<usize>>,
     reached: Mutex<Progress>,
 }
 
 impl<'a> BatchQueue<'a> {
-    fn new(stage: &'a EmbedStage<'a>, role: Role, given: Given<'a>) -> Result<Self> {
-        let rows = &given.known.rows;
-        let new: Vec<usize> = (0..rows.len()).filter(|at| rows[*at].is_none()).collect();
-        let texts: Vec<&str> = new.iter().map(|at| given.distinct[*at]).collect();
-        let mut order: Vec<_> = new.into_iter().zip(stage.tokens_of(&texts)?).collect();
-        // Longest first: texts of a batch are of like length, and no worker is left
-        // with a long batch when the others have finished.
+    fn new(
+        stage: &'a EmbedStage<'a>,
+        role: Role,
+        texts: DistinctTexts<'a>,
+        cached: CachedRows,
+    ) -> Result<Self> {
+        let new: Vec<usize> =
+            (0..cached.rows.len()).filter(|at| cached.rows[*at].is_none()).collect();
+        let new_texts: Vec<&str> = new.iter().map(|at| texts.distinct[*at]).collect();
+        let mut order: Vec<_> = new.into_iter().zip(stage.count_or_estimate(&new_texts)?).collect();
+        // Longest first: texts of a batch have similar lengths, and no thread starts a long batch
+        // when the others have finished.
         order.sort_by_key(|(_, tokens)| Reverse(*tokens));
         let (order, tokens): (Vec<_>, Vec<_>) = order.into_iter().unzip();
         let batches = batches(&tokens, stage.batch_tokens);
-        let mut times = vec![0; given.distinct.len()];
-        given.places.iter().for_each(|at| times[*at] += 1);
-        let total = given.places.len();
+        let total = texts.positions.len();
         let reached = Mutex::new(Progress { phase: Phase::Embed, done: 0, total, tokens: 0 });
-        Ok(Self { stage, role, given, times, order, tokens, batches, reached })
+        Ok(Self { stage, role, texts, cached, order, tokens, batches, reached })
     }
 
-    /// The vectors of all texts that were given, in their order, and the exact lengths of
-    /// those that were embedded, in tokens.
-    fn embed(&self) -> Result<(Vectors, Vec<usize>)> {
-        let Self { stage, given: Given { places, known, .. }, batches, .. } = self;
+    /// Returns the vectors of all given texts, in their order, with the lengths of the texts that
+    /// were embedded.
+    fn embed(&self) -> Result<EmbeddedTexts> {
         let cached = self.cached();
         if cached > 0 {
-            self.tell(cached, 0);
+            self.report_progress(cached, 0);
         }
-        let embedded =
-            parallel_map(stage.embed_threads, batches.len(), |at| self.embed_batch(&batches[at]))?;
-        let mut rows: Vec<(&Vectors, u32)> =
-            known.rows.iter().map(|row| (&known.vectors, row.unwrap_or_default())).collect();
-        for ((vectors, _), batch) in embedded.iter().zip(batches) {
-            for (row, &at) in (0..).zip(&self.order[batch.clone()]) {
-                rows[at] = (vectors, row);
-            }
-        }
-        let rows = places.iter().map(|at| (rows[*at].0, slice::from_ref(&rows[*at].1)));
-        let vectors = Vectors::gather(stage.embedder.dim(), &rows.collect::<Vec<_>>())?;
-        Ok((vectors, embedded.into_iter().flat_map(|(_, tokens)| tokens).collect()))
+        let batches = parallel_map(self.stage.embed_threads, self.batches.len(), |at| {
+            self.embed_batch(&self.batches[at])
+        })?;
+        let vectors = self.in_given_order(&batches)?;
+        Ok(EmbeddedTexts { vectors, tokens: batches.into_iter().flat_map(|b| b.tokens).collect() })
     }
 
-    /// The vectors of a batch, and the exact lengths of its texts.
-    fn embed_batch(&self, batch: &Range<usize>) -> Result<(Vectors, Vec<usize>)> {
-        let Self { stage: EmbedStage { embedder, cancel, cache, .. }, role, .. } = *self;
+    /// Collects the vectors of all given texts from the cached and the new ones.
+    fn in_given_order(&self, embedded: &[EmbeddedTexts]) -> Result<Vectors> {
+        let from_cache =
+            |row: &Option<u32>| row.map(|row| VectorSource { vectors: &self.cached.vectors, row });
+        let mut sources: Vec<_> = self.cached.rows.iter().map(from_cache).collect();
+        for (batch, range) in embedded.iter().zip(&self.batches) {
+            for (row, &at) in (0..).zip(&self.order[range.clone()]) {
+                sources[at] = Some(VectorSource { vectors: &batch.vectors, row });
+            }
+        }
+        let sources: Vec<VectorSource> = sources
+            .into_iter()
+            .map(|source| source.expect("a text is cached or in a batch"))
+            .collect();
+        let rows = self.texts.positions.iter().map(|at| &sources[*at]);
+        let rows = rows.map(|source| (source.vectors, slice::from_ref(&source.row)));
+        Vectors::gather(self.stage.embedder.dim(), &rows.collect::<Vec<_>>())
+    }
+
+    /// Embeds the texts of a batch and puts their vectors into the cache.
+    fn embed_batch(&self, batch: &Range<usize>) -> Result<EmbeddedTexts> {
+        let EmbedStage { embedder, cancel, cache, .. } = self.stage;
         cancel.check()?;
         let order = &self.order[batch.clone()];
-        let texts: Vec<&str> = order.iter().map(|&at| self.given.distinct[at]).collect();
+        let texts: Vec<&str> = order.iter().map(|&at| self.texts.distinct[at]).collect();
         let (vectors, tokens) = if embedder.counts_while_embedding() {
-            embedder.embed_counted(role, &texts)?
+            embedder.embed_counted(self.role, &texts)?
         } else {
-            (embedder.embed(role, &texts)?, self.tokens[batch.clone()].to_vec())
+            (embedder.embed(self.role, &texts)?, self.tokens[batch.clone()].to_vec())
         };
         check_rows(*embedder, texts.len(), &vectors)?;
         if tokens.len() != texts.len() {
             return Err(Error::VectorCount { expected: texts.len(), got: tokens.len() });
         }
         if let Some(cache) = cache {
-            cache.keep(*embedder, role, &texts, &vectors)?;
+            cache.insert(*embedder, self.role, &texts, &vectors)?;
         }
-        let times = order.iter().map(|&at| self.times[at]).sum();
-        self.tell(times, tokens.iter().sum());
-        Ok((vectors, tokens))
+        let given = order.iter().map(|&at| self.texts.repeats[at]).sum();
+        self.report_progress(given, tokens.iter().sum());
+        Ok(EmbeddedTexts { vectors, tokens })
     }
 
-    /// Counts texts and tells the user; one call at a time, so that counts only grow.
-    fn tell(&self, texts: usize, tokens: usize) {
+    /// Adds to the progress and calls the user's callback. The lock admits one call at a time, so
+    /// that the reported counts only grow.
+    fn report_progress(&self, texts: usize, tokens: usize) {
         let mut reached = self.reached.lock().unwrap_or_else(PoisonError::into_inner);
         reached.done += texts;
         reached.tokens += tokens;
@@ -283,62 +338,53 @@ impl<'a> BatchQueue<'a> {
         }
     }
 
-    /// How many of the texts that were given the cache has.
+    /// Number of given texts whose vectors the cache has.
     fn cached(&self) -> usize {
-        let known = self.given.known.rows.iter().zip(&self.times);
-        known.map(|(row, times)| row.map_or(0, |_| *times)).sum()
+        let rows = self.cached.rows.iter().zip(&self.texts.repeats);
+        rows.filter(|(row, _)| row.is_some()).map(|(_, repeats)| repeats).sum()
     }
 
-    /// What came of it; `tokens` are the lengths of the texts that were embedded.
+    /// Returns the counts of the run; `tokens` holds the length of each embedded text.
     fn report(&self, tokens: &[usize]) -> EmbedReport {
-        let Self { stage, .. } = self;
-        let limit = stage.embedder.max_tokens().unwrap_or(usize::MAX);
-        let long = tokens.iter().filter(|tokens| **tokens > limit).count();
-        let (split, truncated) = match stage.embedder.long_texts() {
-            LongTexts::Split => (long, 0),
-            LongTexts::Cut => (0, long),
+        let embedder = self.stage.embedder;
+        let limit = embedder.max_tokens();
+        let is_long = |tokens: &&usize| limit.is_some_and(|limit| **tokens > limit);
+        let long = tokens.iter().filter(is_long).count();
+        let mut report = EmbedReport {
+            texts: self.texts.positions.len(),
+            cached: self.cached(),
+            tokens: tokens.iter().sum(),
+            ..EmbedReport::default()
         };
-        if truncated > 0 {
+        report.repeated = report.texts - report.cached - self.order.len();
+        match embedder.long_texts() {
+            LongTexts::Split => report.split = long,
+            LongTexts::Cut => report.truncated = long,
+        }
+        if report.truncated > 0 {
             tracing::warn!(
-                truncated,
+                truncated = report.truncated,
                 limit,
                 "texts were cut: the model reads only their beginning"
             );
         }
-        let (texts, cached) = (self.given.places.len(), self.cached());
-        let repeated = texts - cached - self.order.len();
-        let tokens = tokens.iter().sum();
-        EmbedReport { texts, cached, repeated, tokens, split, truncated, seconds: 0.0 }
+        report
     }
 }
 
-/// Each of `texts` once, and of each where it is among those.
-fn distinct<'a>(texts: &[&'a str]) -> (Vec<&'a str>, Vec<usize>) {
-    let mut distinct = Vec::with_capacity(texts.len());
-    let mut seen: FxHashMap<&str, usize> = FxHashMap::default();
-    seen.reserve(texts.len());
-    let place = |&text: &&'a str| match seen.entry(text) {
-        Entry::Occupied(entry) => *entry.get(),
-        Entry::Vacant(entry) => {
-            distinct.push(text);
-            *entry.insert(distinct.len() - 1)
-        }
-    };
-    let places = texts.iter().map(place).collect();
-    (distinct, places)
-}
-
-/// Ranges of texts of these lengths, one after the other, that together have no more than
-/// `budget` tokens, or are a single text.
+/// Divides texts of the given lengths into consecutive ranges. A range has at most `budget` tokens
+/// or is a single text.
 pub(super) fn batches(lengths: &[usize], budget: usize) -> Vec<Range<usize>> {
     let mut batches = Vec::new();
-    let (mut start, mut tokens) = (0, 0);
+    let mut start = 0;
+    let mut tokens = 0;
     for (at, &length) in lengths.iter().enumerate() {
-        // A text without tokens still is one, with the special tokens of the model.
+        // A text without tokens costs the special tokens of the model.
         let length = length.max(1);
         if at > start && tokens + length > budget {
             batches.push(start..at);
-            (start, tokens) = (at, 0);
+            start = at;
+            tokens = 0;
         }
         tokens += length;
     }

@@ -1,10 +1,11 @@
-//! The static embedder: pooling of a model file's rows, and the model that is part of the crate.
+//! The static embedder: sums the rows of a model file. One such model is part of the crate.
 
 mod char_rules;
 mod compound_splitter;
 mod model_format;
 mod piece_table;
 mod pieces;
+mod row_counts;
 mod scratch;
 mod short_str;
 #[cfg(test)]
@@ -23,23 +24,24 @@ use crate::vector::kernel::{WeightedRow, prefetch, scale_to_unit, sum_rows};
 use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
 use model_format::{ModelLayout, RowPooling};
 use pieces::Pieces;
-use scratch::{EmbedScratch, SpareBuffers};
+use row_counts::RowCount;
+use scratch::{BufferPool, EmbedScratch};
 
 pub(crate) use char_rules::{composed, decomposed};
 pub(crate) use compound_splitter::CompoundSplitter;
 
 static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 
-/// A model without a network: one vector per word piece, summed over the pieces of a text.
+/// A model without a neural network: it sums one vector per word piece of a text.
 ///
-/// In the bundled model a piece that occurs `n` times counts `1 + ln n` times; word order does not
-/// count. There is no limit of length. The tokens of a text are its pieces, and every character
-/// that no piece covers. Other models may count `n` times, and take a word without pieces for one
-/// token: `docs/MODEL_FORMAT.md` has both.
+/// The bundled model weights a piece that occurs `n` times by `1 + ln n`. Word order has no effect,
+/// and the length of a text is unlimited. The tokens of a text are its pieces and every character
+/// that no piece covers. Other models may weight by `n`, and count a word without pieces as one
+/// token: `docs/MODEL_FORMAT.md` specifies both.
 ///
-/// Texts without a known piece, the empty text too, all have the same vector, so
-/// each finds any other with similarity 1. The bundled model knows Latin and Greek
-/// letters: it tells texts in other scripts apart by their digits and marks alone.
+/// All texts without a known piece, including the empty text, have the same vector. Two such texts
+/// therefore have similarity 1. The bundled model knows Latin and Greek letters: it distinguishes
+/// texts in other scripts by digits and punctuation alone.
 ///
 /// Clones share one model.
 ///
@@ -63,14 +65,15 @@ static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 pub struct StaticEmbedder(Arc<Model>);
 
 impl StaticEmbedder {
-    /// The German and English model that is part of the crate; `models/README.md` describes it.
+    /// Returns the German and English model that is part of the crate; `models/README.md` describes
+    /// it.
     ///
-    /// It is read once per process, at the first call.
+    /// The first call of the process reads the model.
     ///
     /// # Errors
     ///
-    /// Those of [`from_bytes`](Self::from_bytes), if the crate was built with a
-    /// model file that is not its own.
+    /// Returns the errors of [`from_bytes`](Self::from_bytes) if the crate was built with a foreign
+    /// model file.
     pub fn bundled() -> Result<Self> {
         static BUNDLED: OnceLock<StaticEmbedder> = OnceLock::new();
         if let Some(embedder) = BUNDLED.get() {
@@ -80,20 +83,22 @@ impl StaticEmbedder {
         Ok(BUNDLED.get_or_init(|| embedder).clone())
     }
 
-    /// The model in the bytes of a model file (`docs/MODEL_FORMAT.md`).
+    /// Reads a model from the bytes of a model file (`docs/MODEL_FORMAT.md`).
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`] or [`Error::Version`] if they are not one that can be read.
+    /// [`Error::Corrupt`] if the bytes are not a valid model file, [`Error::Version`] if this
+    /// version does not read their format.
     pub fn from_bytes(bytes: Vec<u8>) -> Result<Self> {
         Self::read(Cow::Owned(bytes), "a model file")
     }
 
-    /// The model in the file at `path`.
+    /// Reads a model from the file at `path`.
     ///
     /// # Errors
     ///
-    /// [`Error::Read`] if it cannot be read, else those of [`from_bytes`](Self::from_bytes).
+    /// [`Error::Read`] if the file cannot be read, and the errors of
+    /// [`from_bytes`](Self::from_bytes).
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let bytes = fs::read(path).map_err(Error::read(path))?;
@@ -101,7 +106,7 @@ impl StaticEmbedder {
     }
 
     fn read(bytes: Cow<'static, [u8]>, origin: impl fmt::Display) -> Result<Self> {
-        let model = Model::read(bytes).map_err(|refusal| refusal.about(origin))?;
+        let model = Model::read(bytes).map_err(|error| error.about(origin))?;
         Ok(Self(Arc::new(model)))
     }
 }
@@ -126,8 +131,8 @@ impl Embedder for StaticEmbedder {
     }
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
-        let Model { pieces, spare, .. } = &*self.0;
-        Ok(spare.lend(|EmbedScratch { tokens, .. }| {
+        let Model { pieces, buffers, .. } = &*self.0;
+        Ok(buffers.lend(|EmbedScratch { tokens, .. }| {
             pieces.tokenize(text, tokens);
             tokens.len()
         }))
@@ -145,20 +150,20 @@ impl Embedder for StaticEmbedder {
         let dim = self.dim();
         let mut values = vec![0.0; texts.len() * dim];
         let rows = texts.iter().zip(values.chunks_exact_mut(dim));
-        let counts = self.0.spare.lend(|scratch| {
+        let counts = self.0.buffers.lend(|scratch| {
             rows.map(|(text, vector)| self.0.pool(text, scratch, vector)).collect()
         });
         Ok((Vectors::normalized(dim, values)?, counts))
     }
 }
 
-/// A model file with what is derived from it at load.
+/// A model file with the tables that are derived from it at load.
 struct Model {
     bytes: Cow<'static, [u8]>,
     layout: ModelLayout,
     pieces: Pieces,
     identity: ModelIdentity,
-    spare: SpareBuffers,
+    buffers: BufferPool,
 }
 
 impl Model {
@@ -171,41 +176,42 @@ impl Model {
             layout.unknown(),
         )?;
         let identity = ModelIdentity { name: layout.name.clone(), hash: layout.hash };
-        Ok(Self { bytes, layout, pieces, identity, spare: SpareBuffers::default() })
+        Ok(Self { bytes, layout, pieces, identity, buffers: BufferPool::default() })
     }
 
-    /// Sets `vector` to that of `text`, and returns the number of its tokens.
+    /// Writes the vector of `text` to `vector` and returns the number of its tokens.
     ///
-    /// Rows are added up in the order in which their pieces first occur: the same text gives the
-    /// same bits.
+    /// Rows are summed in the order in which their pieces first occur, so that equal texts have
+    /// vectors that are equal bit for bit.
     fn pool(&self, text: &str, scratch: &mut EmbedScratch, vector: &mut [f32]) -> usize {
-        let EmbedScratch { tokens, counts, shares } = scratch;
+        let EmbedScratch { tokens, counts, weighted } = scratch;
         self.pieces.tokenize(text, tokens);
-        // The rows are all over the file: they are fetched while the others are counted.
+        // Rows are scattered over the file: each is prefetched while the others are counted.
         counts.count(&tokens.rows, |row| prefetch(self.layout.row(&self.bytes, row)));
-        shares.clear();
-        shares.extend(counts.distinct.iter().map(|&(row, times)| self.share(row, times)));
-        self.sum(shares, vector);
-        if shares.is_empty() || !scale_to_unit(vector) {
-            // What cancels out is as if it was not there.
-            self.sum(&[self.share(self.layout.unknown(), 1)], vector);
+        weighted.clear();
+        weighted.extend(counts.distinct.iter().map(|distinct| self.weighted(*distinct)));
+        self.sum(weighted, vector);
+        if weighted.is_empty() || !scale_to_unit(vector) {
+            // Rows that cancel out have no direction: the text is as one without a known piece.
+            self.sum(&[self.weighted(RowCount { row: self.layout.unknown(), count: 1 })], vector);
             scale_to_unit(vector);
         }
         tokens.len()
     }
 
-    fn sum(&self, shares: &[WeightedRow], vector: &mut [f32]) {
+    /// Writes the sum of `rows` to `vector`.
+    fn sum(&self, rows: &[WeightedRow], vector: &mut [f32]) {
         let codes = &self.bytes[self.layout.codes.clone()];
-        sum_rows(self.layout.packing, codes, shares, vector);
+        sum_rows(self.layout.packing, codes, rows, vector);
     }
 
-    /// The factor for the codes of a row that occurs so many times.
-    fn share(&self, row: u32, times: u32) -> WeightedRow {
-        #[expect(clippy::cast_precision_loss, reason = "beyond 2^24 the last digits do not count")]
+    /// Weights the codes of a row by its count and its scale.
+    fn weighted(&self, RowCount { row, count }: RowCount) -> WeightedRow {
+        #[expect(clippy::cast_precision_loss, reason = "a relative error of 2^-24")]
         let weight = match self.layout.pooling {
-            _ if times == 1 => 1.0,
-            RowPooling::LogCount => 1.0 + (times as f32).ln(),
-            RowPooling::Mean => times as f32,
+            _ if count == 1 => 1.0,
+            RowPooling::LogCount => 1.0 + (count as f32).ln(),
+            RowPooling::Mean => count as f32,
         };
         WeightedRow { row, weight: weight * self.layout.scale(&self.bytes, row) }
     }

@@ -1,4 +1,5 @@
-//! Laws of the embedding cache: the same bits, within the bound, whatever became of the file.
+//! Laws of the embedding cache: vectors are equal bit for bit, the bound holds, and no state of the
+//! file does harm.
 
 #[path = "../support/child.rs"]
 mod child;
@@ -20,13 +21,13 @@ use passim::{
     Vectors,
 };
 
-use model::Noting;
+use model::RecordingModel;
 use seeded::Seeded;
 
-/// Bytes that a vector takes in memory beside its values.
+/// Bytes of a vector in memory besides its values.
 const ENTRY: usize = 160;
 
-/// Text `at` of this file's texts.
+/// Test text number `at`.
 fn text(at: usize) -> String {
     format!("Satz {at} von {}", at % 7)
 }
@@ -41,7 +42,7 @@ fn as_strs(texts: &[String]) -> Vec<&str> {
 
 /// Embeds `texts` with the cache.
 fn embed(
-    model: &Noting,
+    model: &RecordingModel,
     cache: &EmbeddingCache,
     role: Role,
     texts: &[String],
@@ -54,8 +55,8 @@ fn bits(vectors: &Vectors) -> Vec<u32> {
     vectors.as_slice().iter().map(|value| value.to_bits()).collect()
 }
 
-/// How many of the texts in `range` the cache has; each that it does not have is in it then.
-fn cached(model: &Noting, cache: &EmbeddingCache, range: std::ops::Range<usize>) -> usize {
+/// Embeds the texts in `range`, checks the vectors, and returns how many came from the cache.
+fn cached(model: &RecordingModel, cache: &EmbeddingCache, range: std::ops::Range<usize>) -> usize {
     let texts = texts(range);
     let (vectors, report) = embed(model, cache, Role::Passage, &texts);
     assert_eq!(bits(&vectors), bits(&model.vectors(Role::Passage, &as_strs(&texts))));
@@ -63,11 +64,12 @@ fn cached(model: &Noting, cache: &EmbeddingCache, range: std::ops::Range<usize>)
 }
 
 #[test]
-fn vectors_are_those_of_the_model_bit_for_bit_and_embedded_once() {
+fn vectors_equal_the_models_and_are_embedded_once() {
     let folder = tempfile::tempdir().unwrap();
     let in_file = || EmbeddingCache::open(folder.path().join("cache"), 1 << 20).unwrap();
     for mut cache in [EmbeddingCache::in_memory(1 << 20), in_file()] {
-        let models = [Noting::new(1, 24), Noting::new(2, 24), Noting::new(3, 100)];
+        let models =
+            [RecordingModel::new(1, 24), RecordingModel::new(2, 24), RecordingModel::new(3, 100)];
         let mut known = std::collections::HashSet::new();
         let mut random = Seeded(1);
         for round in 0..60 {
@@ -88,13 +90,13 @@ fn vectors_are_those_of_the_model_bit_for_bit_and_embedded_once() {
             assert_eq!((report.texts, report.cached), (given.len(), cached), "round {round}");
             assert_eq!(report.repeated, fresh - new.len());
             assert_eq!(report.tokens, new.len() * 4);
-            assert_eq!(models[number].seen(), new, "round {round}");
+            assert_eq!(models[number].take_seen(), new, "round {round}");
             known.extend(given.iter().map(of));
             assert_eq!(cache.len(), known.len());
             if round % 9 == 8 && format!("{cache:?}").contains("Some") {
                 drop(cache);
                 cache = in_file();
-                assert_eq!(cache.len(), known.len(), "all of it is in the file");
+                assert_eq!(cache.len(), known.len(), "all vectors are in the file");
             }
         }
     }
@@ -116,29 +118,33 @@ fn the_bundled_model_is_cached_bit_for_bit() {
 }
 
 #[test]
-fn memory_is_bounded_and_the_least_recently_used_goes_first() {
-    let model = Noting::new(1, 10);
+fn memory_evicts_the_least_recently_used() {
+    let model = RecordingModel::new(1, 10);
     let cache = EmbeddingCache::in_memory(3 * (ENTRY + 40) + 39);
     assert_eq!(cached(&model, &cache, 0..3), 0);
     assert_eq!(cached(&model, &cache, 0..1), 1, "0 is used again");
-    assert_eq!(cached(&model, &cache, 3..4), 0, "1 goes");
+    assert_eq!(cached(&model, &cache, 3..4), 0, "1 is evicted");
     assert_eq!(cached(&model, &cache, 0..1), 1);
     assert_eq!(cached(&model, &cache, 2..4), 2);
     assert_eq!(cached(&model, &cache, 1..2), 0);
     assert_eq!((cache.len(), cache.bytes()), (3, 600));
-    let large = Noting::new(2, 200);
+    let large = RecordingModel::new(2, 200);
     assert_eq!((cached(&large, &cache, 0..1), cached(&large, &cache, 0..1)), (0, 0), "too large");
-    assert_eq!(cached(&model, &cache, 1..4), 3, "0 went for 1, none for what is too large");
+    assert_eq!(
+        cached(&model, &cache, 1..4),
+        3,
+        "1 evicted 0; the vector that is too large evicted none"
+    );
     let nothing = EmbeddingCache::in_memory(0);
     assert_eq!((cached(&model, &nothing, 0..3), cached(&model, &nothing, 0..3)), (0, 0));
     assert!(nothing.is_empty());
 }
 
 #[test]
-fn a_file_is_bounded_and_keeps_what_was_used_last() {
+fn a_file_is_bounded_and_keeps_the_most_recently_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let (model, limit) = (Noting::new(1, 10), 6_000);
+    let (model, limit) = (RecordingModel::new(1, 10), 6_000);
     let open = || EmbeddingCache::open(&path, limit).unwrap();
     let mut cache = open();
     let length = || usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
@@ -146,7 +152,7 @@ fn a_file_is_bounded_and_keeps_what_was_used_last() {
     for at in 0..400 {
         let before = length();
         assert_eq!(cached(&model, &cache, at..at + 1), 0);
-        // Always in use, so always kept.
+        // Text 0 is used every time, so it is never evicted.
         assert_eq!(cached(&model, &cache, 0..1), 1, "{at}");
         assert!(length() <= limit, "{} bytes", length());
         assert_eq!(cache.bytes(), length() as u64);
@@ -156,10 +162,10 @@ fn a_file_is_bounded_and_keeps_what_was_used_last() {
             cache = open();
         }
     }
-    assert!(shrunk > 3, "it was written anew {shrunk} times");
+    assert!(shrunk > 3, "it was rewritten {shrunk} times");
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     let kept = cache.len();
-    assert_eq!(cached(&model, &cache, 400 - (kept - 1)..400), kept - 1, "the last are there");
+    assert_eq!(cached(&model, &cache, 400 - (kept - 1)..400), kept - 1, "the last are cached");
 
     let many = (400..).take_while(|_| length() <= 4_096);
     let last = many.inspect(|at| _ = cached(&model, &cache, *at..at + 1)).last().unwrap_or(399);
@@ -167,16 +173,20 @@ fn a_file_is_bounded_and_keeps_what_was_used_last() {
     let cache = EmbeddingCache::open(&path, 4_096).unwrap();
     assert!(length() <= 2_048 && cache.len() > 15, "a smaller bound holds at once: {cache:?}");
     assert_eq!(cached(&model, &cache, last - 4..last + 1), 5);
-    let large = Noting::new(2, 1_000);
+    let large = RecordingModel::new(2, 1_000);
     assert_eq!((cached(&large, &cache, 0..2), cached(&large, &cache, 0..2)), (0, 0));
-    assert_eq!(cached(&model, &cache, last - 4..last + 1), 5, "what never fits drives nothing out");
+    assert_eq!(
+        cached(&model, &cache, last - 4..last + 1),
+        5,
+        "a vector that never fits evicts none"
+    );
 }
 
 #[test]
-fn a_batch_that_is_larger_than_the_bound_is_kept_in_part() {
+fn a_batch_over_the_bound_is_cached_in_part() {
     let folder = tempfile::tempdir().unwrap();
     let cache = EmbeddingCache::open(folder.path().join("cache"), 4_096).unwrap();
-    let model = Noting::new(1, 10);
+    let model = RecordingModel::new(1, 10);
     let texts = texts(0..500);
     let stage = EmbedStage::new(&model).batch_tokens(1 << 20).cache(&cache);
     stage.run(Role::Passage, &as_strs(&texts)).unwrap();
@@ -189,7 +199,7 @@ fn threads_share_a_cache() {
     let folder = tempfile::tempdir().unwrap();
     let in_file = EmbeddingCache::open(folder.path().join("cache"), 20_000).unwrap();
     for cache in [EmbeddingCache::in_memory(20_000), in_file] {
-        let models = [Noting::new(1, 16), Noting::new(2, 30)];
+        let models = [RecordingModel::new(1, 16), RecordingModel::new(2, 30)];
         thread::scope(|scope| {
             for seed in 0..6 {
                 let (cache, model) = (cache.clone(), &models[usize::from(seed % 2 == 0)]);
@@ -208,8 +218,8 @@ fn threads_share_a_cache() {
 }
 
 #[test]
-fn cached_texts_are_done_at_once() {
-    let (model, cache) = (Noting::new(1, 8), EmbeddingCache::in_memory(1 << 20));
+fn progress_counts_cached_texts_first() {
+    let (model, cache) = (RecordingModel::new(1, 8), EmbeddingCache::in_memory(1 << 20));
     cached(&model, &cache, 0..30);
     let seen = std::sync::Mutex::new(Vec::<Progress>::new());
     let note = |progress| seen.lock().unwrap().push(progress);
@@ -223,7 +233,7 @@ fn cached_texts_are_done_at_once() {
 }
 
 #[test]
-fn a_file_is_open_once() {
+fn a_file_cannot_be_opened_twice() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
     let cache = EmbeddingCache::open(&path, 4_096).unwrap();
@@ -235,8 +245,8 @@ fn a_file_is_open_once() {
     refused(&path);
     drop(cache);
     refused(&path);
-    // Written anew, it is another file, and as much in use.
-    cached(&Noting::new(1, 10), &clone, 0..200);
+    // A rewrite replaces the file; the new one is locked as well.
+    cached(&RecordingModel::new(1, 10), &clone, 0..200);
     refused(&path);
     drop(clone);
     assert!(EmbeddingCache::open(&path, 4_096).is_ok());
@@ -247,27 +257,27 @@ fn a_file_is_open_once() {
 }
 
 #[test]
-fn what_cannot_be_written_is_an_error_and_stays_in_memory() {
+fn unwritable_vectors_stay_in_memory_and_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let below = folder.path().join("below");
     fs::create_dir(&below).unwrap();
-    let (model, path) = (Noting::new(1, 10), below.join("cache"));
+    let (model, path) = (RecordingModel::new(1, 10), below.join("cache"));
     let cache = EmbeddingCache::open(&path, 4_096).unwrap();
     cached(&model, &cache, 0..60);
     // Without its folder the file cannot be written anew.
     fs::remove_dir_all(&below).unwrap();
     let (texts, before) = (texts(60..120), cache.len());
     let stage = EmbedStage::new(&model).embed_threads(1).batch_tokens(8).cache(&cache);
-    model.seen();
+    model.take_seen();
     for attempt in 1..4 {
         let error = stage.run(Role::Passage, &as_strs(&texts)).unwrap_err();
         assert!(matches!(error, Error::Write { .. }), "{error}");
-        assert_eq!(model.seen().len(), 2, "one batch more is tried");
+        assert_eq!(model.take_seen().len(), 2, "one more batch is tried");
         assert_eq!(cache.len(), before + 2 * attempt);
     }
 }
 
-/// What the other tests run in a process of its own.
+/// The tasks that other tests run in a process of their own.
 #[test]
 #[ignore = "other tests run it in a process of its own"]
 fn in_child() {
@@ -279,24 +289,24 @@ fn in_child() {
 }
 
 fn write_too_much(folder: &Path) {
-    let model = Noting::new(1, 100);
+    let model = RecordingModel::new(1, 100);
     let cache = EmbeddingCache::open(folder.join("cache"), 1 << 20).unwrap();
     let texts = texts(0..2_000);
     let stage = EmbedStage::new(&model).embed_threads(1).cache(&cache);
     for most in [1_999, 256] {
         let error = stage.run(Role::Passage, &as_strs(&texts)).unwrap_err();
         assert!(matches!(error, Error::Write { .. }), "{error}");
-        assert!((1..=most).contains(&model.seen().len()));
+        assert!((1..=most).contains(&model.take_seen().len()));
     }
 }
 
 fn take_memory() {
-    let (model, cache) = (Noting::new(1, 64), EmbeddingCache::in_memory(usize::MAX));
+    let (model, cache) = (RecordingModel::new(1, 64), EmbeddingCache::in_memory(usize::MAX));
     let texts = texts(0..20_000);
     let ((), taken) = counting::most_in(|| {
         for part in texts.chunks(100) {
             embed(&model, &cache, Role::Query, part);
-            model.seen();
+            model.take_seen();
         }
     });
     let counted = usize::try_from(cache.bytes()).unwrap();
@@ -311,17 +321,17 @@ fn run_child(by: &[&str], task: &str, folder: &Path) {
 }
 
 #[test]
-fn a_vector_takes_about_the_memory_that_is_counted_for_it() {
+fn counted_memory_is_about_the_memory_taken() {
     run_child(&[], "take memory", Path::new("."));
 }
 
 #[cfg(unix)]
 #[test]
-fn a_full_disk_is_an_error_and_no_harm() {
+fn a_full_disk_is_an_error_and_loses_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let limited = "trap '' XFSZ; ulimit -f 250; exec \"$0\" \"$@\"";
     run_child(&["sh", "-c", limited], "write too much", folder.path());
-    let model = Noting::new(1, 100);
+    let model = RecordingModel::new(1, 100);
     let cache = EmbeddingCache::open(folder.path().join("cache"), 1 << 20).unwrap();
     let there = cache.len();
     assert!(there >= 256, "{there} vectors were written before");

@@ -1,4 +1,4 @@
-//! A model that takes note of what it embeds.
+//! A model that records the texts that it embeds.
 
 use std::sync::{Arc, Mutex};
 
@@ -6,28 +6,28 @@ use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
 
 use crate::words::WordEmbedder;
 
-/// Word vectors that depend on the model's number and on the role, too.
+/// Returns word vectors that depend on the number of the model and on the role.
 #[derive(Clone)]
-pub struct Noting {
+pub struct RecordingModel {
     words: Arc<WordEmbedder>,
     identity: ModelIdentity,
     seen: Arc<Mutex<Vec<String>>>,
 }
 
-impl Noting {
+impl RecordingModel {
     pub fn new(number: u128, dim: usize) -> Self {
-        let identity = ModelIdentity { name: format!("noting {number}"), hash: number };
+        let identity = ModelIdentity { name: format!("recording {number}"), hash: number };
         Self { words: Arc::new(WordEmbedder::new(dim)), identity, seen: Arc::default() }
     }
 
-    /// What was embedded since the last call, in alphabetical order.
-    pub fn seen(&self) -> Vec<String> {
+    /// Returns the texts embedded since the last call, sorted.
+    pub fn take_seen(&self) -> Vec<String> {
         let mut seen = std::mem::take(&mut *self.seen.lock().unwrap());
         seen.sort();
         seen
     }
 
-    /// What it gives for `texts`, noted nowhere.
+    /// Returns the vectors of `texts` without recording the texts.
     pub fn vectors(&self, role: Role, texts: &[&str]) -> Vectors {
         let prefix = format!("{role:?} {}", self.identity.hash);
         let texts: Vec<String> = texts.iter().map(|text| format!("{prefix} {text}")).collect();
@@ -35,7 +35,7 @@ impl Noting {
     }
 }
 
-impl Embedder for Noting {
+impl Embedder for RecordingModel {
     fn identity(&self) -> &ModelIdentity {
         &self.identity
     }

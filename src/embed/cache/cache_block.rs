@@ -1,11 +1,11 @@
-//! The bytes of a cache's file: its header, and the blocks behind it.
+//! The byte layout of a cache file: a header, then blocks. `docs/FORMAT.md` specifies it.
 //!
-//! `docs/FORMAT.md` specifies them. A block is its head, the keys of its vectors, the
-//! checksums of the vectors, and the vectors.
+//! A block consists of its head, the keys of its vectors, the checksums of the vectors, and the
+//! vectors.
 
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::recent::{Key, Namespace};
+use super::cache_key::{CacheKey, Namespace};
 use crate::{
     Role,
     format::{
@@ -19,27 +19,27 @@ const MAGIC: [u8; 8] = *b"\x89PSE\r\n\x1a\n";
 const OLDEST: u32 = 1;
 const NEWEST: u32 = 1;
 
-// Places in the header; bytes 12 to 15 are zero.
+// Offsets in the header; bytes 12 to 15 are zero.
 const VERSION_AT: usize = 8;
 const CHECKSUM_AT: usize = 16;
-/// Bytes of the header.
+/// Length of the header in bytes.
 pub(super) const HEADER: usize = 24;
 
-// Places in the head of a block.
+// Offsets in the head of a block.
 const DIM_AT: usize = 16;
 const ROLE_AT: usize = 20;
 const COUNT_AT: usize = 24;
 const KEYS_SUM_AT: usize = 28;
 const HEAD_SUM_AT: usize = 32;
-/// Bytes of the head of a block.
+/// Length of the head of a block in bytes.
 pub(super) const HEAD: usize = 40;
 
-/// Bytes of the hash of a text.
+/// Length of the hash of a text in bytes.
 const TEXT: usize = 16;
-/// Bytes of a key and of the checksum of its vector.
+/// Length of a text hash and the checksum of its vector in bytes.
 const KEY: usize = TEXT + size_of::<u32>();
 
-/// The header of a file.
+/// Returns the header of a file.
 pub(super) fn header() -> [u8; HEADER] {
     let mut header = [0; HEADER];
     header[..VERSION_AT].copy_from_slice(&MAGIC);
@@ -49,7 +49,7 @@ pub(super) fn header() -> [u8; HEADER] {
     header
 }
 
-/// Refuses a file that does not begin with a header that can be read.
+/// Checks that `bytes` are a valid header of a readable version.
 pub(super) fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
     require(bytes.starts_with(&MAGIC), "it does not begin as a cache of embeddings does")?;
     require(bytes.len() >= HEADER, "it is shorter than its header")?;
@@ -58,65 +58,75 @@ pub(super) fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
     require(sum == u64_at(bytes, CHECKSUM_AT), "the checksum of its header does not match")
 }
 
-/// What the head of a block says.
+/// The decoded head of a block.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct BlockHeader {
-    pub(super) origin: Namespace,
+    pub(super) namespace: Namespace,
     count: u32,
     keys_sum: u32,
 }
 
 impl BlockHeader {
-    /// The head in `bytes`; `None` if they are not one.
+    /// Decodes the head in `bytes`; `None` if its checksum or a field is invalid.
     pub(super) fn read(bytes: &[u8; HEAD]) -> Option<Self> {
-        let whole = xxh3_64(&bytes[..HEAD_SUM_AT]) == u64_at(bytes, HEAD_SUM_AT);
+        let is_intact = xxh3_64(&bytes[..HEAD_SUM_AT]) == u64_at(bytes, HEAD_SUM_AT);
         let role = role_of(u32_at(bytes, ROLE_AT))?;
-        let model = bytes.first_chunk().copied().map(u128::from_le_bytes)?;
-        let (dim, count) = (u32_at(bytes, DIM_AT), u32_at(bytes, COUNT_AT));
-        let origin = Namespace { model, role, dim };
-        let head = Self { origin, count, keys_sum: u32_at(bytes, KEYS_SUM_AT) };
-        (whole && dim > 0 && count > 0).then_some(head)
+        let model = bytes.first_chunk().expect("a head is longer than the hash of a model");
+        let dim = u32_at(bytes, DIM_AT);
+        let count = u32_at(bytes, COUNT_AT);
+        let namespace = Namespace { model: u128::from_le_bytes(*model), role, dim };
+        let head = Self { namespace, count, keys_sum: u32_at(bytes, KEYS_SUM_AT) };
+        (is_intact && dim > 0 && count > 0).then_some(head)
     }
 
-    /// Bytes of the keys and checksums that come next.
+    /// Length in bytes of the keys and checksums, which follow the head.
     pub(super) fn keys_bytes(&self) -> u64 {
         u64::from(self.count) * KEY as u64
     }
 
-    /// Bytes of the vectors, which come after them; `None` if no file has so many.
+    /// Length in bytes of the vectors, which follow the checksums; `None` if it overflows.
     pub(super) fn vectors_bytes(&self) -> Option<u64> {
-        u64::from(self.count).checked_mul(vector_bytes(self.origin))
+        u64::from(self.count).checked_mul(vector_bytes(self.namespace))
     }
 
-    /// The key of each vector and its checksum; `None` if `keys` are not those that were
-    /// written.
-    pub(super) fn keys<'k>(&self, keys: &'k [u8]) -> Option<impl Iterator<Item = (Key, u32)> + 'k> {
+    /// Returns the key and the checksum of each vector; `None` if the checksum of `keys` does not
+    /// match.
+    pub(super) fn keys<'k>(
+        &self,
+        keys: &'k [u8],
+    ) -> Option<impl Iterator<Item = (CacheKey, u32)> + 'k> {
         let (texts, sums) = keys.split_at_checked(self.count as usize * TEXT)?;
-        let origin = self.origin;
+        let namespace = self.namespace;
         let texts = texts.as_chunks().0.iter().copied().map(u128::from_le_bytes);
         let sums = sums.as_chunks().0.iter().copied().map(u32::from_le_bytes);
-        let keys_of = texts.map(move |text| Key { origin, text });
+        let keys_of = texts.map(move |text| CacheKey { namespace, text });
         (short_sum(&[keys]) == self.keys_sum).then(|| keys_of.zip(sums))
     }
 }
 
-/// A block of `rows`, which are the vectors of `texts`, and the checksum of each.
-pub(super) fn encode(origin: Namespace, texts: &[u128], rows: &[&[f32]]) -> (Vec<u8>, Vec<u32>) {
-    let sums: Vec<u32> = rows.iter().map(|row| sum_of(row)).collect();
+/// The bytes of a block with the checksum of each of its vectors.
+pub(super) struct EncodedBlock {
+    pub(super) bytes: Vec<u8>,
+    pub(super) checksums: Vec<u32>,
+}
+
+/// Encodes `rows`, the vectors of `texts`, as a block.
+pub(super) fn encode(namespace: Namespace, texts: &[u128], rows: &[&[f32]]) -> EncodedBlock {
+    let checksums: Vec<u32> = rows.iter().map(|row| sum_of(row)).collect();
     let mut keys = Vec::with_capacity(texts.len() * KEY);
     keys.extend(texts.iter().flat_map(|text| text.to_le_bytes()));
-    keys.extend(sums.iter().flat_map(|sum| sum.to_le_bytes()));
-    let mut block = Vec::with_capacity(HEAD + keys.len() + size_of_val(rows));
-    block.extend(origin.model.to_le_bytes());
-    block.extend(origin.dim.to_le_bytes());
-    block.extend(number_of(origin.role).to_le_bytes());
-    #[expect(clippy::cast_possible_truncation, reason = "blocks have far fewer rows")]
-    block.extend((texts.len() as u32).to_le_bytes());
-    block.extend(short_sum(&[&keys]).to_le_bytes());
-    block.extend(xxh3_64(&block).to_le_bytes());
-    block.extend(keys);
-    block.extend(rows.iter().flat_map(|row| bytemuck::cast_slice::<f32, u8>(row)));
-    (block, sums)
+    keys.extend(checksums.iter().flat_map(|sum| sum.to_le_bytes()));
+    let count = u32::try_from(texts.len()).expect("a block has at most `BLOCK_ROWS` vectors");
+    let mut bytes = Vec::with_capacity(HEAD + keys.len() + rows.len() * namespace.dim() * 4);
+    bytes.extend(namespace.model.to_le_bytes());
+    bytes.extend(namespace.dim.to_le_bytes());
+    bytes.extend(number_of(namespace.role).to_le_bytes());
+    bytes.extend(count.to_le_bytes());
+    bytes.extend(short_sum(&[&keys]).to_le_bytes());
+    bytes.extend(xxh3_64(&bytes).to_le_bytes());
+    bytes.extend(keys);
+    bytes.extend(rows.iter().flat_map(|row| bytemuck::cast_slice::<f32, u8>(row)));
+    EncodedBlock { bytes, checksums }
 }
 
 /// The checksum of a vector.
@@ -124,14 +134,14 @@ pub(super) fn sum_of(row: &[f32]) -> u32 {
     short_sum(&[bytemuck::cast_slice(row)])
 }
 
-/// Bytes of one vector.
-pub(super) fn vector_bytes(origin: Namespace) -> u64 {
-    u64::from(origin.dim) * size_of::<f32>() as u64
+/// Length of a vector in bytes.
+pub(super) fn vector_bytes(namespace: Namespace) -> u64 {
+    u64::from(namespace.dim) * size_of::<f32>() as u64
 }
 
-/// Bytes of one vector with its key and checksum.
-pub(super) fn entry_bytes(origin: Namespace) -> u64 {
-    KEY as u64 + vector_bytes(origin)
+/// Length of a vector with its key and checksum in bytes.
+pub(super) fn entry_bytes(namespace: Namespace) -> u64 {
+    KEY as u64 + vector_bytes(namespace)
 }
 
 // The numbers are part of the format.

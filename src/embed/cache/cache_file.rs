@@ -1,9 +1,9 @@
-//! Vectors in a file that lives across runs.
+//! Cached vectors in a file that outlives the process.
 //!
-//! Blocks are appended, and not synced: a vector that is lost is embedded anew. So nothing in
-//! the file is taken for right that its checksum does not prove. Opening reads the keys, and a
-//! vector is read when it is asked for. A file that would grow over its bound is written anew
-//! under another name, with what was used last, and renamed.
+//! Blocks are appended and not synced, because a lost vector can be embedded again. The reader
+//! therefore trusts only contents whose checksum matches. Opening reads the keys; a lookup reads
+//! one vector. A file that would exceed its bound is rewritten: the most recently used vectors go
+//! to a new file, which is renamed over the old one.
 
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
@@ -12,27 +12,28 @@ use std::{
 };
 
 use super::{
-    cache_block::{self, BlockHeader, HEAD, HEADER},
-    recent::{Key, Namespace, Recent},
+    cache_block::{self, BlockHeader, EncodedBlock, HEAD, HEADER},
+    cache_key::{CacheKey, Namespace},
+    lru_map::LruMap,
 };
 use crate::{Error, Result, vector::vectors::is_unit};
 
-/// The most vectors of a block: it is put together in memory.
+/// Maximum number of vectors in a block, which is assembled in memory.
 const BLOCK_ROWS: usize = 1_024;
 
-/// A file of vectors that is open, and locked.
+/// An open and locked cache file.
 #[derive(Debug)]
 pub(super) struct CacheFile {
     path: PathBuf,
     file: File,
-    /// Bytes that it may have.
+    /// Maximum length in bytes.
     limit: u64,
-    /// Where the next block goes.
+    /// Offset of the next block.
     end: u64,
-    places: Recent<VectorPlace>,
+    places: LruMap<VectorPlace>,
 }
 
-/// Where a vector is.
+/// Offset and checksum of a vector in the file.
 #[derive(Clone, Copy, Debug)]
 struct VectorPlace {
     at: u64,
@@ -40,33 +41,36 @@ struct VectorPlace {
 }
 
 impl CacheFile {
-    /// Opens the file at `path`, or makes it.
+    /// Opens the file at `path`, or creates it.
     pub(super) fn open(path: &Path, limit: u64) -> Result<Self> {
-        // It stays this one if the process moves to another working folder.
+        // An absolute path stays valid if the process changes its working folder.
         let path = std::path::absolute(path).map_err(Error::write(path))?;
         let mut cache = Self::locked(path, limit)?;
         let written = cache.begin()?;
-        // What is left of a writing anew that did not come to its end.
-        _ = fs::remove_file(new_name(&cache.path));
+        // An interrupted rewrite may have left its file.
+        _ = fs::remove_file(new_path(&cache.path));
         cache.read_blocks(written).map_err(Error::read(&cache.path))?;
         if cache.end < written {
-            let (path, bytes) = (cache.path.display(), written - cache.end);
-            tracing::warn!(%path, bytes, "the end of a cache of embeddings is torn or damaged");
+            tracing::warn!(
+                path = %cache.path.display(),
+                bytes = written - cache.end,
+                "the end of a cache of embeddings is torn or damaged"
+            );
             cache.file.set_len(cache.end).map_err(Error::write(&cache.path))?;
         }
         if cache.end > limit {
-            cache.write_anew()?;
+            cache.rewrite()?;
         }
         Ok(cache)
     }
 
-    /// The file at `path`, of which nothing is read yet.
+    /// Opens and locks the file at `path` without reading it.
     fn locked(path: PathBuf, limit: u64) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(Error::write(&path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { path, file, limit, end: 0, places: Recent::default() }),
+            Ok(()) => Ok(Self { path, file, limit, end: 0, places: LruMap::default() }),
             Err(TryLockError::WouldBlock) => Err(Error::CacheInUse { path }),
             Err(TryLockError::Error(source)) => Err(Error::Write { path, source }),
         }
@@ -80,7 +84,7 @@ impl CacheFile {
         read.map_err(Error::read(&self.path))?;
         let header = cache_block::header();
         if start.len() < HEADER && header.starts_with(&start) {
-            // Synced, so that a power cut does not leave a file that looks like another's.
+            // Synced, so that a power failure cannot leave a file of another kind.
             let wrote = self.write_at(0, &header).and_then(|()| self.file.sync_all());
             return wrote.map(|()| self.end).map_err(Error::write(&self.path));
         }
@@ -88,31 +92,34 @@ impl CacheFile {
         self.file.metadata().map(|data| data.len()).map_err(Error::read(&self.path))
     }
 
-    /// Reads the keys of all blocks, up to the first whose head is not right.
+    /// Reads the keys of all blocks up to the first invalid head.
     fn read_blocks(&mut self, written: u64) -> io::Result<()> {
         let mut keys = Vec::new();
         while let Some(head) = self.read_head(written)? {
             let keys_at = self.end + HEAD as u64;
             let Some((vectors_at, end)) = extent(&head, keys_at, written) else { break };
-            // No longer than what is left of the file.
-            keys.resize(usize::try_from(vectors_at - keys_at).unwrap_or(0), 0);
+            let Ok(keys_len) = usize::try_from(vectors_at - keys_at) else { break };
+            // `extent` has checked that the keys lie within the file.
+            keys.resize(keys_len, 0);
             self.read_at(keys_at, &mut keys)?;
             if let Some(entries) = head.keys(&keys) {
-                let each = cache_block::vector_bytes(head.origin);
-                let places = (0..).map(|row| vectors_at + row * each);
+                let vector_bytes = cache_block::vector_bytes(head.namespace);
+                let places = (0..).map(|row| vectors_at + row * vector_bytes);
                 for ((key, checksum), at) in entries.zip(places) {
-                    self.places.put(key, VectorPlace { at, checksum });
+                    self.places.insert(key, VectorPlace { at, checksum });
                 }
             } else {
-                let path = self.path.display();
-                tracing::warn!(%path, "damaged keys in a cache of embeddings are not used");
+                tracing::warn!(
+                    path = %self.path.display(),
+                    "damaged keys in a cache of embeddings are ignored"
+                );
             }
             self.end = end;
         }
         Ok(())
     }
 
-    /// The head of the block at the end of what was read; `None` if there is none.
+    /// Reads the head of the block at `self.end`; `None` if there is no valid one.
     fn read_head(&mut self, written: u64) -> io::Result<Option<BlockHeader>> {
         let mut head = [0; HEAD];
         if written - self.end < HEAD as u64 {
@@ -126,7 +133,7 @@ impl CacheFile {
         self.places.len()
     }
 
-    /// Length of the file.
+    /// Length of the file in bytes.
     pub(super) fn bytes(&self) -> u64 {
         self.end
     }
@@ -135,116 +142,137 @@ impl CacheFile {
         &self.path
     }
 
-    /// Appends the vector of `key` to `values`; false if it is not there, or not what was
-    /// written.
-    pub(super) fn find(&mut self, key: &Key, values: &mut Vec<f32>) -> bool {
-        let Some(place) = self.places.used(key).copied() else { return false };
+    /// Appends the vector of `key` to `values`; returns whether there is an intact one. A damaged
+    /// vector is removed.
+    pub(super) fn find(&mut self, key: &CacheKey, values: &mut Vec<f32>) -> bool {
+        let Some(place) = self.places.get(key).copied() else { return false };
         let start = values.len();
-        values.resize(start + key.origin.dim(), 0.0);
+        values.resize(start + key.namespace.dim(), 0.0);
         let row = &mut values[start..];
         let why = match self.read_at(place.at, bytemuck::cast_slice_mut(row)) {
             Ok(()) if cache_block::sum_of(row) == place.checksum && is_unit(row) => return true,
-            Ok(()) => "its checksum does not match".to_owned(),
+            Ok(()) => "it is not the unit vector that was written".to_owned(),
             Err(error) => error.to_string(),
         };
-        let path = self.path.display();
-        tracing::warn!(%path, why, "a vector in a cache of embeddings is not used");
+        tracing::warn!(
+            path = %self.path.display(),
+            why,
+            "a vector in a cache of embeddings is ignored"
+        );
         self.places.remove(key);
         values.truncate(start);
         false
     }
 
-    /// Writes those of `rows`, the vectors of `texts`, that are not there.
+    /// Appends the vectors that the file does not have; `rows` are the vectors of `texts`.
     pub(super) fn append(
         &mut self,
-        origin: Namespace,
+        namespace: Namespace,
         texts: &[u128],
         rows: &[&[f32]],
     ) -> Result<()> {
-        let is_new = |text: u128| !self.places.contains(&Key { origin, text });
+        let is_new = |text: u128| !self.places.contains(&CacheKey { namespace, text });
         let new = texts.iter().copied().zip(rows.iter().copied());
         let (texts, rows): (Vec<u128>, Vec<&[f32]>) = new.filter(|(text, _)| is_new(*text)).unzip();
-        let room = (self.limit / 2).saturating_sub((HEADER + HEAD) as u64);
-        let fit = usize::try_from(room / cache_block::entry_bytes(origin)).unwrap_or(usize::MAX);
-        // Where not even one fits, nothing is kept.
-        for at in (0..texts.len() * fit.min(1)).step_by(fit.clamp(1, BLOCK_ROWS)) {
-            let part = at..texts.len().min(at + fit.min(BLOCK_ROWS));
-            self.append_block(origin, &texts[part.clone()], &rows[part])?;
+        let block_rows = self.block_rows(namespace);
+        // A vector that exceeds the bound by itself is not cached.
+        if block_rows == 0 {
+            return Ok(());
+        }
+        for (texts, rows) in texts.chunks(block_rows).zip(rows.chunks(block_rows)) {
+            self.append_block(namespace, texts, rows)?;
         }
         Ok(())
     }
 
-    /// Writes a block, for which there is room once the file is written anew.
-    fn append_block(&mut self, origin: Namespace, texts: &[u128], rows: &[&[f32]]) -> Result<()> {
-        let (block, sums) = cache_block::encode(origin, texts, rows);
-        let length = block.len() as u64;
+    /// Maximum number of vectors of a block that fits into the file after a rewrite: at most half
+    /// of the bound is left then.
+    fn block_rows(&self, namespace: Namespace) -> usize {
+        let free = self.limit / 2 - (HEADER + HEAD) as u64;
+        let fitting = free / cache_block::entry_bytes(namespace);
+        usize::try_from(fitting).map_or(BLOCK_ROWS, |fitting| fitting.min(BLOCK_ROWS))
+    }
+
+    /// Appends a block of at most [`block_rows`](Self::block_rows) vectors. Rewrites the file
+    /// first if the block would exceed the bound.
+    fn append_block(
+        &mut self,
+        namespace: Namespace,
+        texts: &[u128],
+        rows: &[&[f32]],
+    ) -> Result<()> {
+        let EncodedBlock { bytes, checksums } = cache_block::encode(namespace, texts, rows);
+        let length = bytes.len() as u64;
         if self.end + length > self.limit {
-            self.write_anew()?;
+            self.rewrite()?;
         }
-        if let Err(error) = self.write_at(self.end, &block) {
-            // A part of it may be there. If it stays there, it is torn off when the file is opened.
+        if let Err(error) = self.write_at(self.end, &bytes) {
+            // Part of the block may be written. If it cannot be cut off now, `open` cuts it off.
             _ = self.file.set_len(self.end);
             return Err(Error::write(&self.path)(error));
         }
         self.end += length;
-        let each = cache_block::vector_bytes(origin);
-        let first = self.end - each * texts.len() as u64;
-        let places = (0..).map(|row| first + row * each).zip(sums);
+        let vector_bytes = cache_block::vector_bytes(namespace);
+        let vectors_at = self.end - vector_bytes * texts.len() as u64;
+        let places = (0..).map(|row| vectors_at + row * vector_bytes).zip(checksums);
         for (text, (at, checksum)) in texts.iter().zip(places) {
-            self.places.put(Key { origin, text: *text }, VectorPlace { at, checksum });
+            self.places.insert(CacheKey { namespace, text: *text }, VectorPlace { at, checksum });
         }
         Ok(())
     }
 
-    /// Replaces the file by one of at most half the bound, with what was used last.
-    fn write_anew(&mut self) -> Result<()> {
-        let name = new_name(&self.path);
-        let written = self.written_as(&name);
-        let renamed = written.and_then(|new| {
-            fs::rename(&name, &self.path).map_err(Error::write(&self.path))?;
+    /// Replaces the file by one of at most half the bound with the most recently used vectors.
+    fn rewrite(&mut self) -> Result<()> {
+        let new_path = new_path(&self.path);
+        let renamed = self.copy_to(&new_path).and_then(|new| {
+            fs::rename(&new_path, &self.path).map_err(Error::write(&self.path))?;
             Ok(new)
         });
-        let Self { file, end, places, .. } = renamed.inspect_err(|_| _ = fs::remove_file(&name))?;
-        (self.file, self.end, self.places) = (file, end, places);
+        let new = renamed.inspect_err(|_| _ = fs::remove_file(&new_path))?;
+        self.file = new.file;
+        self.end = new.end;
+        self.places = new.places;
         Ok(())
     }
 
-    /// A file at `path` with what was used last.
-    fn written_as(&mut self, path: &Path) -> Result<Self> {
+    /// Creates a file at `path` with the most recently used vectors.
+    fn copy_to(&mut self, path: &Path) -> Result<Self> {
         _ = fs::remove_file(path);
         let mut new = Self::locked(path.to_owned(), self.limit)?;
         new.begin()?;
-        let kept = self.used_last(self.limit / 2);
-        for run in kept.chunk_by(|a, b| a.origin == b.origin) {
-            let origin = run[0].origin;
+        let keys = self.most_recent(self.limit / 2);
+        for run in keys.chunk_by(|a, b| a.namespace == b.namespace) {
+            let namespace = run[0].namespace;
             for keys in run.chunks(BLOCK_ROWS) {
-                let mut values = Vec::with_capacity(keys.len() * origin.dim());
-                // Damaged ones are left behind.
-                let found = keys.iter().filter(|key| self.find(key, &mut values));
-                let texts: Vec<u128> = found.map(|key| key.text).collect();
-                let rows: Vec<&[f32]> = values.chunks_exact(origin.dim()).collect();
+                let mut values = Vec::with_capacity(keys.len() * namespace.dim());
+                // Damaged vectors are not copied.
+                let intact = keys.iter().filter(|key| self.find(key, &mut values));
+                let texts: Vec<u128> = intact.map(|key| key.text).collect();
+                let rows: Vec<&[f32]> = values.chunks_exact(namespace.dim()).collect();
                 if !rows.is_empty() {
-                    new.append_block(origin, &texts, &rows)?;
+                    new.append_block(namespace, &texts, &rows)?;
                 }
             }
         }
-        // What a power cut leaves under the name of the file is a cache, the old or the new one.
+        // Synced, so that a power failure leaves either the old or the new file under the name.
         new.file.sync_all().map_err(Error::write(path))?;
         Ok(new)
     }
 
-    /// The keys that were used last and whose blocks fit into `room` bytes, oldest first.
-    fn used_last(&self, room: u64) -> Vec<Key> {
-        let (mut bytes, mut of_block) = (HEADER as u64, 0);
+    /// The most recently used keys whose blocks fit into `limit` bytes, least recently used first.
+    fn most_recent(&self, limit: u64) -> Vec<CacheKey> {
+        let mut bytes = HEADER as u64;
+        let mut rows_of_block = 0;
         let mut last: Option<Namespace> = None;
-        let fits = |key: &&Key| {
-            let begins = last != Some(key.origin) || of_block == BLOCK_ROWS;
-            of_block = if begins { 1 } else { of_block + 1 };
-            last = Some(key.origin);
-            bytes += cache_block::entry_bytes(key.origin) + if begins { HEAD as u64 } else { 0 };
-            bytes <= room
+        let fits = |key: &&CacheKey| {
+            let starts_block = last != Some(key.namespace) || rows_of_block == BLOCK_ROWS;
+            rows_of_block = if starts_block { 1 } else { rows_of_block + 1 };
+            last = Some(key.namespace);
+            bytes += cache_block::entry_bytes(key.namespace);
+            bytes += if starts_block { HEAD as u64 } else { 0 };
+            bytes <= limit
         };
-        let mut keys: Vec<Key> = self.places.keys().take_while(fits).copied().collect();
+        let mut keys: Vec<CacheKey> = self.places.keys().take_while(fits).copied().collect();
         keys.reverse();
         keys
     }
@@ -260,16 +288,16 @@ impl CacheFile {
     }
 }
 
-/// Where the vectors of a block begin and end whose keys are at `keys_at`; `None` if that is
-/// beyond what was `written`.
+/// Start and end of the vectors of a block whose keys start at `keys_at`; `None` if the block ends
+/// beyond the `written` bytes of the file.
 fn extent(head: &BlockHeader, keys_at: u64, written: u64) -> Option<(u64, u64)> {
     let vectors_at = keys_at.checked_add(head.keys_bytes())?;
     let end = vectors_at.checked_add(head.vectors_bytes()?)?;
     (end <= written).then_some((vectors_at, end))
 }
 
-/// The name of a file while it is written anew.
-fn new_name(path: &Path) -> PathBuf {
+/// The path of the new file during a rewrite.
+fn new_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     name.into()

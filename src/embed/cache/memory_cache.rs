@@ -1,22 +1,23 @@
-//! Vectors in memory, within a bound.
+//! Cached vectors in memory, within a bound.
 
-use super::recent::{Key, Recent};
+use super::{cache_key::CacheKey, lru_map::LruMap};
 
-/// Bytes that an entry takes beside the values of its vector, about: key, links to the entries
-/// used before and after it, its place in the map, and what the allocator adds.
-const ENTRY: usize = 160;
+/// Approximate bytes of an entry besides the values of its vector: the key, the links to its
+/// neighbors in the order of use, its slot in the map, and the overhead of the allocator.
+const ENTRY_BYTES: usize = 160;
 
 /// The vectors used last.
 #[derive(Debug)]
-pub(super) struct Memory {
+pub(super) struct MemoryCache {
+    /// Maximum of `bytes`.
     limit: usize,
     bytes: usize,
-    vectors: Recent<Box<[f32]>>,
+    vectors: LruMap<Box<[f32]>>,
 }
 
-impl Memory {
+impl MemoryCache {
     pub(super) fn new(limit: usize) -> Self {
-        Self { limit, bytes: 0, vectors: Recent::default() }
+        Self { limit, bytes: 0, vectors: LruMap::default() }
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -27,28 +28,31 @@ impl Memory {
         self.vectors.len()
     }
 
-    /// Appends the vector of `key` to `values`; false if it is not there.
-    pub(super) fn find(&mut self, key: &Key, values: &mut Vec<f32>) -> bool {
-        let vector = self.vectors.used(key);
+    /// Appends the vector of `key` to `values`; returns whether there is one.
+    pub(super) fn find(&mut self, key: &CacheKey, values: &mut Vec<f32>) -> bool {
+        let vector = self.vectors.get(key);
         vector.inspect(|vector| values.extend_from_slice(vector)).is_some()
     }
 
-    /// Keeps `vector`, and of the others as many as there is room for.
-    pub(super) fn keep(&mut self, key: Key, vector: &[f32]) {
+    /// Inserts `vector` and removes the least recently used vectors that exceed the limit. A
+    /// vector that exceeds the limit by itself is not inserted.
+    pub(super) fn insert(&mut self, key: CacheKey, vector: &[f32]) {
         if cost(vector) > self.limit {
             return;
         }
         self.bytes += cost(vector);
-        if let Some(replaced) = self.vectors.put(key, vector.into()) {
+        if let Some(replaced) = self.vectors.insert(key, vector.into()) {
             self.bytes -= cost(&replaced);
         }
         while self.bytes > self.limit {
-            let Some((_, oldest)) = self.vectors.remove_oldest() else { break };
+            let oldest = self.vectors.remove_oldest();
+            let (_, oldest) = oldest.expect("an empty cache has no bytes");
             self.bytes -= cost(&oldest);
         }
     }
 }
 
+/// Bytes that `vector` takes in memory.
 fn cost(vector: &[f32]) -> usize {
-    size_of_val(vector) + ENTRY
+    size_of_val(vector) + ENTRY_BYTES
 }

@@ -1,5 +1,5 @@
-//! The rules by which models split texts into words (`docs/MODEL_FORMAT.md`): the classes of
-//! characters are fixed ranges, which no version of Unicode can change.
+//! The rules by which models split texts into words (`docs/MODEL_FORMAT.md`). The classes of
+//! characters are fixed ranges, independent of the version of Unicode.
 
 use std::borrow::Cow;
 
@@ -8,22 +8,24 @@ use unicode_normalization::{
     is_nfc_quick,
 };
 
-use super::word_scanner::{Class, Rules};
+use super::word_scanner::{CharClass, WordRules};
 
-/// Rules 1: words of Latin letters, composed, in lower case.
+/// Rules 1: composed letters in lower case.
 pub(super) struct Composed;
 
-/// Rules 2: those of BERT's tokenizer for texts without case and accents.
+/// Rules 2: the uncased tokenizer of BERT, which removes case and accents.
 pub(super) struct Uncased;
 
-impl Rules for Composed {
-    const CLASSES: [Class; 128] = {
-        let mut classes = [Class::Symbol; 128];
+impl WordRules for Composed {
+    const CLASSES: [CharClass; 128] = {
+        let mut classes = [CharClass::Symbol; 128];
         let mut byte = 0;
         while byte < 128 {
             match byte {
-                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => classes[byte as usize] = Class::Letter,
-                ..=b' ' | 0x7F => classes[byte as usize] = Class::Space,
+                b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
+                    classes[byte as usize] = CharClass::Letter
+                }
+                ..=b' ' | 0x7F => classes[byte as usize] = CharClass::Space,
                 _ => {}
             }
             byte += 1;
@@ -31,34 +33,34 @@ impl Rules for Composed {
         classes
     };
 
-    fn expand(character: char, mut take: impl FnMut(char, Class)) {
+    fn expand(character: char, mut take: impl FnMut(char, CharClass)) {
         match character {
-            'ß'..='ÿ' if character != '÷' => take(character, Class::Letter),
+            'ß'..='ÿ' if character != '÷' => take(character, CharClass::Letter),
             _ => character.to_lowercase().for_each(|lower| take(lower, composed_class(lower))),
         }
     }
 }
 
-impl Rules for Uncased {
-    const CLASSES: [Class; 128] = {
+impl WordRules for Uncased {
+    const CLASSES: [CharClass; 128] = {
         let mut classes = Composed::CLASSES;
         let mut byte = 0;
         while byte < 128 {
             if matches!(byte, ..b' ' | 0x7F) && !matches!(byte, b'\t' | b'\n' | b'\r') {
-                classes[byte as usize] = Class::Ignored;
+                classes[byte as usize] = CharClass::Ignored;
             }
             byte += 1;
         }
         classes
     };
 
-    fn expand(character: char, mut take: impl FnMut(char, Class)) {
+    fn expand(character: char, mut take: impl FnMut(char, CharClass)) {
         match character {
             '\u{FFFD}' => {}
             _ if is_invisible(character) => {}
-            _ if character.is_whitespace() => take(' ', Class::Space),
+            _ if character.is_whitespace() => take(' ', CharClass::Space),
             _ if is_ideograph(character) => {
-                decompose_canonical(character, |part| take(part, Class::Symbol));
+                decompose_canonical(character, |part| take(part, CharClass::Symbol));
             }
             _ => decompose_canonical(character, |part| {
                 if !is_combining_mark(part) {
@@ -69,7 +71,7 @@ impl Rules for Uncased {
     }
 }
 
-/// `text` in Unicode normalisation form C: itself, if it is.
+/// Returns `text` in Unicode normalisation form C.
 pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     if is_surely_composed(text) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         Cow::Borrowed(text)
@@ -83,62 +85,64 @@ pub(crate) fn decomposed(text: &str) -> impl Iterator<Item = char> {
     text.nfkd()
 }
 
-/// Whether `text` has only characters below U+0300, the first one that the form can change, and
-/// the punctuation and currency signs that it never does.
+/// A fast sufficient test for normalisation form C: `text` has only characters below U+0300, which
+/// the form never changes, and punctuation and currency signs.
 fn is_surely_composed(text: &str) -> bool {
-    const AT_ONCE: usize = 32;
-    // The first byte of U+0300 and the least one of what follows.
+    const CHUNK: usize = 32;
+    // The first byte of U+0300; those of later characters are not lower.
     const FIRST: u8 = 0xCC;
-    let inert = |rest: &str| {
+    let is_stable = |rest: &str| {
         let character = rest.chars().next();
         matches!(
             character,
             Some('\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}' | '\u{20A0}'..='\u{20CF}')
         )
     };
-    text.as_bytes().chunks(AT_ONCE).zip((0..).step_by(AT_ONCE)).all(|(chunk, start)| {
-        let plain = chunk.iter().fold(0, |most, &byte| byte.max(most)) < FIRST;
-        let may_change = |(byte, at): (&u8, usize)| *byte >= FIRST && !inert(&text[at..]);
-        plain || !chunk.iter().zip(start..).any(may_change)
+    text.as_bytes().chunks(CHUNK).zip((0..).step_by(CHUNK)).all(|(chunk, start)| {
+        let all_below = chunk.iter().fold(0, |max, &byte| byte.max(max)) < FIRST;
+        let may_change = |(byte, at): (&u8, usize)| *byte >= FIRST && !is_stable(&text[at..]);
+        all_below || !chunk.iter().zip(start..).any(may_change)
     })
 }
 
 /// The class of a lower-case character other than ASCII.
 #[expect(clippy::match_same_arms, reason = "in the order of code points")]
-pub(super) fn composed_class(character: char) -> Class {
+pub(super) fn composed_class(character: char) -> CharClass {
     match character {
-        // Lower case of U+0130 and U+212A begins with ASCII letters.
-        ..='\x7F' => Class::Letter,
-        '\u{80}'..='\u{A0}' => Class::Space,
-        'ª' | 'µ' | 'º' => Class::Letter,
-        '\u{AD}' => Class::Ignored,
-        '¡'..='¿' | '×' | '÷' => Class::Symbol,
-        '\u{C0}'..='\u{1FFF}' => Class::Letter,
+        // The lower case of U+0130 and U+212A starts with an ASCII letter.
+        ..='\x7F' => CharClass::Letter,
+        '\u{80}'..='\u{A0}' => CharClass::Space,
+        'ª' | 'µ' | 'º' => CharClass::Letter,
+        '\u{AD}' => CharClass::Ignored,
+        '¡'..='¿' | '×' | '÷' => CharClass::Symbol,
+        '\u{C0}'..='\u{1FFF}' => CharClass::Letter,
         '\u{200B}'..='\u{200D}' | '\u{2060}' | '\u{FE00}'..='\u{FE0F}' | '\u{FEFF}' => {
-            Class::Ignored
+            CharClass::Ignored
         }
-        '\u{2000}'..='\u{200A}' | '\u{2028}'..='\u{202F}' | '\u{205F}' | '\u{3000}' => Class::Space,
+        '\u{2000}'..='\u{200A}' | '\u{2028}'..='\u{202F}' | '\u{205F}' | '\u{3000}' => {
+            CharClass::Space
+        }
         '\u{2010}'..='\u{2027}'
         | '\u{2030}'..='\u{205E}'
         | '\u{20A0}'..='\u{20CF}'
         | '\u{2190}'..='\u{2BFF}'
         | '\u{3001}'..='\u{303F}'
-        | '\u{1F000}'..='\u{1FAFF}' => Class::Symbol,
-        _ => Class::Letter,
+        | '\u{1F000}'..='\u{1FAFF}' => CharClass::Symbol,
+        _ => CharClass::Letter,
     }
 }
 
-/// The class of what is left of a character other than ASCII, in lower case, without accents.
-fn uncased_class(character: char) -> Class {
+/// The class of a character that replaces one other than ASCII, in lower case and without accents.
+fn uncased_class(character: char) -> CharClass {
     let symbol = match character {
-        // Some characters are another way to write one of ASCII.
+        // Some characters decompose to ASCII.
         '\0'..='\x7F' => !character.is_ascii_alphanumeric(),
         _ => is_punctuation(character),
     };
-    if symbol { Class::Symbol } else { Class::Letter }
+    if symbol { CharClass::Symbol } else { CharClass::Letter }
 }
 
-/// Whether `character` is of Unicode's categories Cc or Cf, or for private use.
+/// Whether `character`, not ASCII, is of Unicode category Cc, Cf or Co (private use).
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{80}'..='\u{9F}' | '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}'
@@ -149,7 +153,7 @@ fn is_invisible(character: char) -> bool {
         | '\u{1D173}'..='\u{1D17A}' | '\u{E0020}'..='\u{E007F}' | '\u{F0000}'..='\u{FFFFD}' | '\u{100000}'..='\u{10FFFD}')
 }
 
-/// Whether `character` is an ideograph of Chinese, each of which is a word.
+/// Whether `character` is a Chinese ideograph. Each ideograph is a word.
 fn is_ideograph(character: char) -> bool {
     matches!(character,
         '\u{4E00}'..='\u{9FFF}' | '\u{3400}'..='\u{4DBF}' | '\u{20000}'..='\u{2A6DF}'
@@ -157,7 +161,7 @@ fn is_ideograph(character: char) -> bool {
         | '\u{F900}'..='\u{FAFF}' | '\u{2F800}'..='\u{2FA1F}')
 }
 
-/// Whether `character`, up to U+FFFF, is of Unicode's categories P.
+/// Whether `character`, up to U+FFFF, is punctuation (Unicode categories P).
 fn is_punctuation(character: char) -> bool {
     matches!(character,
         '\u{A1}' | '\u{A7}' | '\u{AB}' | '\u{B6}'..='\u{B7}' | '\u{BB}' | '\u{BF}' | '\u{37E}'

@@ -1,4 +1,5 @@
-//! The bytes of a model file, as `docs/MODEL_FORMAT.md` lays them out: which are valid, where each section lies.
+//! The byte layout of a model file: checks it and locates its sections. `docs/MODEL_FORMAT.md`
+//! specifies it.
 
 use std::ops::{Range, RangeInclusive};
 
@@ -36,29 +37,30 @@ const CHECKSUM_LEN: usize = size_of::<u64>();
 const ALIGN: usize = 64;
 
 const DIMS: Range<usize> = 2..4097;
-/// Sizes of scales: sums of some billions of such rows are neither infinite nor lost.
+/// Valid magnitudes of scales, `2^-64..=2^64`: a sum of billions of rows neither overflows nor
+/// underflows.
 const SCALES: RangeInclusive<f32> = 1.0 / SCALE_END..=SCALE_END;
 const SCALE_END: f32 = 18_446_744_073_709_551_616.0;
 
-/// How a text becomes words.
+/// The rules that split a text into words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TextRules {
-    /// Rules 1.
+    /// Rules 1: [`Composed`](super::char_rules::Composed).
     Composed,
-    /// Rules 2.
+    /// Rules 2: [`Uncased`](super::char_rules::Uncased).
     Uncased,
 }
 
-/// What a piece that occurs several times counts.
+/// The weight of a piece that occurs `n` times.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum RowPooling {
     /// Pooling 1: `1 + ln n`.
     LogCount,
-    /// Pooling 2: `n`, so that the sum has the direction of the mean.
+    /// Pooling 2: `n`, which gives the sum the direction of the mean.
     Mean,
 }
 
-/// Where the sections of a valid model file lie.
+/// Settings and sections of a valid model file.
 pub(super) struct ModelLayout {
     /// Name of the model, for people.
     pub(super) name: String,
@@ -81,14 +83,15 @@ pub(super) struct ModelLayout {
 }
 
 impl ModelLayout {
-    /// Checks the whole of `bytes`, but for what the vocabulary section holds.
+    /// Reads and checks a model file, except for the contents of the vocabulary.
     pub(super) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let hash = check_envelope(bytes)?;
         let dim = u32_at(bytes, DIM_AT) as usize;
         require(DIMS.contains(&dim), "dimension")?;
         let packing = Packing::from_bits(u32_at(bytes, BITS_AT));
         let packing = packing.ok_or(DecodeError::Corrupt("bits per value"))?;
-        let (rows, starts) = (u32_at(bytes, ROWS_AT), u32_at(bytes, STARTS_AT));
+        let rows = u32_at(bytes, ROWS_AT);
+        let starts = u32_at(bytes, STARTS_AT);
         require(rows > starts, "number of rows")?;
         let layout = Self {
             name: name(bytes)?,
@@ -108,7 +111,7 @@ impl ModelLayout {
         Ok(layout)
     }
 
-    /// The row of a text without any known piece.
+    /// The row of texts without a known piece.
     pub(super) fn unknown(&self) -> u32 {
         self.rows - 1
     }
@@ -124,8 +127,7 @@ impl ModelLayout {
         &bytes[start..start + self.row_len]
     }
 
-    /// Checks that the sections are all that is there, with one scale and one vector with a
-    /// direction for every row.
+    /// Checks that the sections fill the file, and that every row has a scale and a direction.
     fn check_sections(&self, bytes: &[u8]) -> Result<(), DecodeError> {
         let zeros = |range: Range<usize>| bytes[range].iter().all(|&byte| byte == 0);
         require(zeros(STARTS_AT + size_of::<u32>()..VOCABULARY_AT), "unused part of the header")?;
@@ -142,21 +144,21 @@ impl ModelLayout {
         let rows = u64::from(self.rows);
         require(self.scales.len() as u64 == rows * 4, "length of the scales")?;
         require(self.codes.len() as u64 == rows * self.row_len as u64, "length of the codes")?;
-        let directed = |row| {
+        let has_direction = |row| {
             SCALES.contains(&self.scale(bytes, row).abs())
                 && !self.packing.is_zero(self.row(bytes, row))
         };
-        require((0..self.rows).all(directed), "a row without a direction")
+        require((0..self.rows).all(has_direction), "a row without a direction")
     }
 }
 
-/// Checks magic, version and checksum; returns the hash of what the vectors depend on.
+/// Checks magic number, version and checksum; returns the hash of everything but the name.
 fn check_envelope(bytes: &[u8]) -> Result<u128, DecodeError> {
     require(bytes.len() >= HEADER_LEN + CHECKSUM_LEN, "length")?;
     require(bytes.starts_with(&MAGIC), "magic")?;
     require_version(u32_at(bytes, VERSION_AT), OLDEST..=NEWEST)?;
     let checksum_at = bytes.len() - CHECKSUM_LEN;
-    // The name comes last, so that one pass gives the hash without it and the checksum of all.
+    // The name is hashed last, so that one pass yields the hash without it and the checksum.
     let mut state = Xxh3::new();
     state.update(&bytes[..NAME_AT]);
     state.update(&bytes[NAME_END..checksum_at]);
@@ -182,14 +184,20 @@ fn pooling(bytes: &[u8]) -> Result<RowPooling, DecodeError> {
     }
 }
 
-/// The section whose offset and length are written at `at`.
+/// Reads and checks the offset and length at `at`; returns the range of the section.
 fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, DecodeError> {
-    let body = (HEADER_LEN as u64, (bytes.len() - CHECKSUM_LEN) as u64);
-    let (start, len) = (u64_at(bytes, at), u64_at(bytes, at + size_of::<u64>()));
-    let end = start.checked_add(len).filter(|&end| start >= body.0 && end <= body.1);
-    let found = end.and_then(|end| Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?));
-    let found = found.filter(|found| found.start.is_multiple_of(ALIGN));
-    found.ok_or(DecodeError::Corrupt("place of a section"))
+    let start = u64_at(bytes, at);
+    let len = u64_at(bytes, at + size_of::<u64>());
+    let body = HEADER_LEN as u64..=(bytes.len() - CHECKSUM_LEN) as u64;
+    let range = start.checked_add(len).and_then(|end| {
+        let is_inside = *body.start() <= start && end <= *body.end();
+        if !is_inside {
+            return None;
+        }
+        Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
+    });
+    let aligned = range.filter(|range| range.start.is_multiple_of(ALIGN));
+    aligned.ok_or(DecodeError::Corrupt("place of a section"))
 }
 
 fn name(bytes: &[u8]) -> Result<String, DecodeError> {

@@ -1,48 +1,61 @@
-//! A hash table that finds the row of a piece: its bytes are in the slot itself, so that a search
-//! waits for memory once.
+//! A hash table from pieces to rows. Slots hold the bytes of the pieces, so that a lookup waits for
+//! memory once.
 
-use super::short_str::{SHORT, ShortStr};
+use super::short_str::{MAX_SHORT, ShortStr};
 use crate::vector::kernel::prefetch;
 
-/// A piece has at most this many bytes, so that no word is searched through more than once
-/// for each of them.
+/// Maximum length of a piece in bytes. It bounds the lookups per byte of a word.
 pub(super) const MAX_PIECE: usize = 64;
-/// Bytes of a piece that fit into its slot.
-const FITTING: usize = 12;
-/// In place of the last four bytes of a piece that does not fit; no UTF-8 has such bytes.
-const ELSEWHERE: u32 = u32::MAX;
-/// The row of a free slot is the highest number.
+/// Maximum length in bytes of a piece that its slot holds.
+const INLINE: usize = 12;
+/// Marks a slot whose piece is in `long`. It replaces the last four bytes; UTF-8 has no such bytes.
+const OUTLINE: u32 = u32::MAX;
+/// A free slot. Its row is `u32::MAX`, which no piece has.
 const FREE: TableSlot = TableSlot(u128::MAX);
-/// Pieces that wait together to be entered.
-const WAITING: usize = 32;
-/// Slots for each word of the filter: eight bits a slot.
-const SLOTS_A_WORD: usize = 8;
-/// Slots for each entry in `lengths`.
-const SLOTS_AN_ENTRY: usize = 4;
-/// Bytes that choose an entry of `lengths`.
-const COMMON: usize = 4;
-/// All lengths below [`COMMON`].
-const BELOW: u16 = (1 << (COMMON - 1)) - 1;
+/// Number of pieces that are inserted together, so that their slots are prefetched.
+const PENDING: usize = 32;
+/// Slots per word of the filter: eight bits per slot.
+const SLOTS_PER_WORD: usize = 8;
+/// Slots per entry of `lengths`.
+const SLOTS_PER_ENTRY: usize = 4;
+/// Number of leading bytes whose hash chooses an entry of `lengths`.
+const HEAD_BYTES: usize = 4;
+/// The bits of all lengths below [`HEAD_BYTES`], which `lengths` does not distinguish.
+const SHORTER: u16 = (1 << (HEAD_BYTES - 1)) - 1;
 
-/// Where in a word a piece may be.
+/// The position in a word where a piece may occur.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum PiecePlace {
     Start,
     Inside,
 }
 
-/// The rows of pieces, by their bytes and place: open addressing, equal hashes one after the other.
-pub(super) struct Table {
+/// A piece that a string starts with.
+#[derive(Clone, Copy)]
+pub(super) struct PrefixPiece {
+    pub(super) row: u32,
+    /// Length in bytes.
+    pub(super) len: usize,
+}
+
+/// A word with the row of the piece that equals it, if there is one.
+pub(super) struct WholeWord {
+    pub(super) row: Option<u32>,
+    pub(super) hash: u64,
+}
+
+/// The rows of pieces by their bytes and place: open addressing with linear probing.
+pub(super) struct PieceTable {
     slots: Vec<TableSlot>,
-    /// The bit of each hash that was entered is set, one in sixteen or fewer: most strings that
-    /// are no piece are told by it, without a look at a slot.
+    /// A Bloom filter with one bit per piece; at most one bit in 16 is set. It rejects most strings
+    /// that are not a piece without access to a slot.
     filter: Vec<u64>,
-    /// By hash of their first four bytes and place: bit `len - 1` is set if there are pieces of
-    /// `len` bytes, up to 16.
+    /// By the hash of a piece's place and first four bytes: bit `len - 1` is set if there is a piece
+    /// of `len` bytes, `len <= 16`.
     lengths: Vec<u16>,
-    /// What waits, with its hash, until its slot has come from memory.
-    waiting: Vec<(u64, TableSlot)>,
-    /// The pieces that do not fit into their slots.
+    /// Pieces that are inserted once their prefetched slots arrive from memory.
+    pending: Vec<PendingSlot>,
+    /// The bytes of all pieces of more than [`INLINE`] bytes.
     long: Vec<u8>,
     /// Bytes of the longest piece.
     longest: usize,
@@ -50,75 +63,83 @@ pub(super) struct Table {
     starts: u32,
 }
 
-/// The bytes of a piece of up to 12 from the lowest on, or start and length of a longer one in
-/// `long`, and its row in the highest four bytes.
+/// A slot of the table. The highest four bytes are the row. The others are the piece if it has at
+/// most [`INLINE`] bytes; otherwise its start and length in `long`, then [`OUTLINE`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct TableSlot(u128);
 
+/// A slot that is to be inserted at the place of `hash`.
+struct PendingSlot {
+    hash: u64,
+    slot: TableSlot,
+}
+
 impl TableSlot {
     fn new(bytes: u128, row: u32) -> Self {
-        Self(bytes | u128::from(row) << (8 * FITTING))
+        Self(bytes | u128::from(row) << (8 * INLINE))
     }
 
-    /// Of the piece that has `len` bytes from `start` on.
-    fn elsewhere(start: usize, len: usize, row: u32) -> Self {
-        let place = start as u128 | (len as u128) << 32 | u128::from(ELSEWHERE) << 64;
-        Self::new(place, row)
+    /// The slot of a piece of `len` bytes at `start` in `long`.
+    fn outline(start: usize, len: usize, row: u32) -> Self {
+        let location = start as u128 | (len as u128) << 32 | u128::from(OUTLINE) << 64;
+        Self::new(location, row)
     }
 
     fn row(self) -> u32 {
-        (self.0 >> (8 * FITTING)) as u32
+        (self.0 >> (8 * INLINE)) as u32
     }
 
     fn bytes(self) -> u128 {
-        self.0 & ((1 << (8 * FITTING)) - 1)
+        self.0 & ((1 << (8 * INLINE)) - 1)
     }
 }
 
-impl Table {
-    /// An empty table for up to `len` pieces, of which the first `starts` start a word.
-    pub(super) fn with_room(len: usize, starts: u32) -> Self {
-        // At most half full, and never without a free slot.
-        let slots = (2 * len + 1).next_power_of_two().max(SLOTS_A_WORD);
+impl PieceTable {
+    /// Creates a table for at most `len` pieces. Rows below `starts` start a word.
+    pub(super) fn with_capacity(len: usize, starts: u32) -> Self {
+        // At most half of the slots are used, so that probing always ends at a free one.
+        let slots = (2 * len + 1).next_power_of_two().max(SLOTS_PER_WORD);
         Self {
             slots: vec![FREE; slots],
-            filter: vec![0; slots / SLOTS_A_WORD],
-            lengths: vec![0; slots / SLOTS_AN_ENTRY],
-            waiting: Vec::with_capacity(WAITING),
+            filter: vec![0; slots / SLOTS_PER_WORD],
+            lengths: vec![0; slots / SLOTS_PER_ENTRY],
+            pending: Vec::with_capacity(PENDING),
             long: Vec::new(),
             longest: 0,
             starts,
         }
     }
 
-    /// Enters a piece of 1 to [`MAX_PIECE`] bytes; no more often than there is room for. It is
-    /// found after [`settle`](Self::settle).
+    /// Inserts a piece of 1 to [`MAX_PIECE`] bytes. The table has capacity for it. Lookups find it
+    /// after [`flush`](Self::flush).
     pub(super) fn insert(&mut self, piece: &[u8], row: u32) {
-        let (place, len, short) = (self.place(row), piece.len(), ShortStr::of(piece));
+        let place = self.place(row);
+        let len = piece.len();
+        let short = ShortStr::of(piece);
         let hash = hash_of(piece, place);
-        let slot = if len <= FITTING {
+        let slot = if len <= INLINE {
             TableSlot::new(short.bytes(), row)
         } else {
             self.long.extend_from_slice(piece);
-            TableSlot::elsewhere(self.long.len() - len, len, row)
+            TableSlot::outline(self.long.len() - len, len, row)
         };
         let (word, bit) = self.bit(hash);
         self.filter[word] |= bit;
-        if len <= SHORT {
+        if len <= MAX_SHORT {
             let entry = self.entry(short, place);
             self.lengths[entry] |= 1 << (len - 1);
         }
         self.longest = len.max(self.longest);
-        self.fetch_slot(hash);
-        self.waiting.push((hash, slot));
-        if self.waiting.len() == WAITING {
-            self.settle();
+        self.prefetch_slot(hash);
+        self.pending.push(PendingSlot { hash, slot });
+        if self.pending.len() == PENDING {
+            self.flush();
         }
     }
 
-    /// Gives what waits its slots.
-    pub(super) fn settle(&mut self) {
-        while let Some((hash, slot)) = self.waiting.pop() {
+    /// Writes the pending pieces to their slots.
+    pub(super) fn flush(&mut self) {
+        while let Some(PendingSlot { hash, slot }) = self.pending.pop() {
             let mut at = self.slot(hash);
             while self.slots[at] != FREE {
                 at = self.after(at);
@@ -127,45 +148,46 @@ impl Table {
         }
     }
 
-    /// Fetches what [`whole`](Self::whole) will need of `word`; returns its hash.
+    /// Prefetches the slot that [`whole`](Self::whole) reads for `word`; returns the hash of `word`.
     #[inline]
-    pub(super) fn fetch(&self, word: ShortStr) -> u64 {
+    pub(super) fn prefetch_whole(&self, word: ShortStr) -> u64 {
         let hash = short_hash(word, PiecePlace::Start);
-        self.fetch_slot(hash);
+        self.prefetch_slot(hash);
         hash
     }
 
     #[inline]
-    fn fetch_slot(&self, hash: u64) {
+    fn prefetch_slot(&self, hash: u64) {
         let at = self.slot(hash);
         prefetch(&self.slots[at..=at]);
     }
 
-    /// The piece that is `word`, whose hash is what [`fetch`](Self::fetch) returned.
+    /// Returns the row of the piece that equals `word`; `hash` comes from
+    /// [`prefetch_whole`](Self::prefetch_whole).
     #[inline]
     pub(super) fn whole(&self, word: ShortStr, hash: u64) -> Option<u32> {
         self.find(word, hash, PiecePlace::Start)
     }
 
-    /// The piece that is `word`, which is not empty, of any length; and its hash.
-    pub(super) fn whole_of(&self, word: &[u8]) -> (Option<u32>, u64) {
+    /// Returns the row of the piece that equals `word`, which is not empty, with the hash of `word`.
+    pub(super) fn whole_of(&self, word: &[u8]) -> WholeWord {
         let hash = hash_of(word, PiecePlace::Start);
         let row = match word.len() {
-            ..=SHORT => self.find(ShortStr::of(word), hash, PiecePlace::Start),
+            ..=MAX_SHORT => self.find(ShortStr::of(word), hash, PiecePlace::Start),
             _ => self.find_long(word, hash, PiecePlace::Start),
         };
-        (row, hash)
+        WholeWord { row, hash }
     }
 
-    /// Row and length of each piece that `rest`, which is not empty, starts with, the longest first.
+    /// Returns the pieces that `rest`, which is not empty, starts with, longest first.
     #[inline]
-    pub(super) fn starts(
+    fn short_prefixes(
         &self,
         rest: ShortStr,
         place: PiecePlace,
-    ) -> impl Iterator<Item = (u32, usize)> {
-        let mut lengths = self.lengths[self.entry(rest, place)] | BELOW;
-        lengths &= u16::MAX >> (SHORT - rest.len());
+    ) -> impl Iterator<Item = PrefixPiece> {
+        let mut lengths = self.lengths[self.entry(rest, place)] | SHORTER;
+        lengths &= u16::MAX >> (MAX_SHORT - rest.len());
         let next_length = move || {
             let len = (u16::BITS - lengths.leading_zeros()) as usize;
             lengths &= !(1_u16 << len.checked_sub(1)?);
@@ -175,41 +197,42 @@ impl Table {
             let piece = rest.first(len);
             let hash = short_hash(piece, place);
             let row = self.may_have(hash).then(|| self.find(piece, hash, place)).flatten()?;
-            Some((row, len))
+            Some(PrefixPiece { row, len })
         })
     }
 
-    /// [`starts`](Self::starts) of any string.
-    pub(super) fn starts_of(
+    /// Returns the pieces that `rest`, which is not empty, starts with, longest first.
+    pub(super) fn prefixes_of(
         &self,
         rest: &[u8],
         place: PiecePlace,
-    ) -> impl Iterator<Item = (u32, usize)> {
-        let most = self.longest.min(rest.len());
-        let long = (SHORT + 1..=most).rev().filter_map(move |len| {
+    ) -> impl Iterator<Item = PrefixPiece> {
+        let longest = self.longest.min(rest.len());
+        let long = (MAX_SHORT + 1..=longest).rev().filter_map(move |len| {
             let hash = long_hash(&rest[..len], place);
             let row = self.may_have(hash).then(|| self.find_long(&rest[..len], hash, place));
-            Some((row.flatten()?, len))
+            Some(PrefixPiece { row: row.flatten()?, len })
         });
-        long.chain(self.starts(ShortStr::of(rest), place))
+        long.chain(self.short_prefixes(ShortStr::of(rest), place))
     }
 
     #[inline]
     fn find(&self, piece: ShortStr, hash: u64, place: PiecePlace) -> Option<u32> {
-        if piece.len() > FITTING {
+        if piece.len() > INLINE {
             return self.find_long(&piece.to_bytes()[..piece.len()], hash, place);
         }
         self.find_slot(hash, place, |slot| slot.bytes() == piece.bytes())
     }
 
-    #[expect(clippy::cast_possible_truncation, reason = "it is cut into parts")]
+    #[expect(clippy::cast_possible_truncation, reason = "each part is 32 bits")]
     fn find_long(&self, piece: &[u8], hash: u64, place: PiecePlace) -> Option<u32> {
         self.find_slot(hash, place, |slot| {
             let bytes = slot.bytes();
-            let [start, len, last] = [bytes, bytes >> 32, bytes >> 64].map(|part| part as u32);
-            let (start, len) = (start as usize, len as usize);
-            // A free slot has a length that no piece has.
-            last == ELSEWHERE && len == piece.len() && self.long[start..start + len] == *piece
+            let start = bytes as u32 as usize;
+            let len = (bytes >> 32) as u32 as usize;
+            let marker = (bytes >> 64) as u32;
+            // A free slot has the marker too, but its length is that of no piece.
+            marker == OUTLINE && len == piece.len() && self.long[start..start + len] == *piece
         })
     }
 
@@ -218,12 +241,12 @@ impl Table {
         &self,
         hash: u64,
         place: PiecePlace,
-        is: impl Fn(TableSlot) -> bool,
+        is_piece: impl Fn(TableSlot) -> bool,
     ) -> Option<u32> {
         let mut at = self.slot(hash);
         loop {
             let slot = self.slots[at];
-            if is(slot) && self.place(slot.row()) == place {
+            if is_piece(slot) && self.place(slot.row()) == place {
                 return Some(slot.row());
             }
             if slot == FREE {
@@ -239,7 +262,7 @@ impl Table {
     }
 
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the low bits are what is wanted")]
+    #[expect(clippy::cast_possible_truncation, reason = "the mask keeps the low bits")]
     fn slot(&self, hash: u64) -> usize {
         hash as usize & (self.slots.len() - 1)
     }
@@ -249,29 +272,30 @@ impl Table {
         (slot + 1) & (self.slots.len() - 1)
     }
 
-    /// Where in `lengths` the pieces are that start as `word` does.
+    /// Position in `lengths` of the pieces that share the first bytes of `word`.
     #[inline]
     fn entry(&self, word: ShortStr, place: PiecePlace) -> usize {
-        let start = word.first(COMMON.min(word.len()));
-        (short_hash(start, place) >> 32) as usize & (self.lengths.len() - 1)
+        let head = word.first(HEAD_BYTES.min(word.len()));
+        (short_hash(head, place) >> 32) as usize & (self.lengths.len() - 1)
     }
 
+    /// Whether the filter admits a piece with this hash.
     #[inline]
     fn may_have(&self, hash: u64) -> bool {
         let (word, bit) = self.bit(hash);
         self.filter[word] & bit != 0
     }
 
-    /// The word of the filter and the bit in it; the highest bits of the hash choose the bit.
+    /// Returns the index of a word of the filter and the bit of `hash` in that word.
     #[inline]
     fn bit(&self, hash: u64) -> (usize, u64) {
         ((hash >> 24) as usize & (self.filter.len() - 1), 1 << (hash >> 58))
     }
 }
 
-/// The hash of a string of any length.
+/// Hash of a string of any length.
 fn hash_of(piece: &[u8], place: PiecePlace) -> u64 {
-    if piece.len() <= SHORT {
+    if piece.len() <= MAX_SHORT {
         short_hash(ShortStr::of(piece), place)
     } else {
         long_hash(piece, place)
@@ -288,17 +312,18 @@ fn short_hash(piece: ShortStr, place: PiecePlace) -> u64 {
 }
 
 fn long_hash(piece: &[u8], place: PiecePlace) -> u64 {
-    let (first, rest) = piece.split_at(SHORT);
+    let (first, rest) = piece.split_at(MAX_SHORT);
     let first = short_hash(ShortStr::of(first), place);
-    rest.chunks(SHORT).fold(first, |hash, chunk| mixed(hash, ShortStr::of(chunk)))
+    rest.chunks(MAX_SHORT).fold(first, |hash, chunk| mixed(hash, ShortStr::of(chunk)))
 }
 
-/// The halves of the product of the halves of `piece`, in which every bit takes part.
+/// Mixes `piece` into `hash`: multiplies the halves of `piece` and folds the 128-bit product.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "it is cut into halves")]
+#[expect(clippy::cast_possible_truncation, reason = "each half is 64 bits")]
 fn mixed(hash: u64, piece: ShortStr) -> u64 {
     let bytes = piece.bytes();
-    let (low, high) = (bytes as u64 ^ hash, (bytes >> 64) as u64 ^ 0x9e37_79b9_7f4a_7c15);
+    let low = bytes as u64 ^ hash;
+    let high = (bytes >> 64) as u64 ^ 0x9e37_79b9_7f4a_7c15;
     let product = u128::from(low) * u128::from(high);
     product as u64 ^ (product >> 64) as u64
 }

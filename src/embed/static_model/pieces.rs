@@ -1,100 +1,110 @@
-//! The word pieces of a model file, and how they are found in a text.
+//! The word pieces of a model file, and the splitting of a text into them.
 
 use std::ops::Range;
 
 use super::{
     char_rules::{Composed, Uncased, composed},
     model_format::TextRules,
-    piece_table::{MAX_PIECE, PiecePlace, Table},
-    short_str::{SHORT, ShortStr},
-    viterbi::{Viterbi, is_inside},
+    piece_table::{MAX_PIECE, PiecePlace, PieceTable, WholeWord},
+    short_str::{MAX_SHORT, ShortStr},
+    viterbi::{Viterbi, is_continuation},
     word_cache::WordCache,
     word_scanner::{WordSink, split},
 };
 use crate::format::decode_error::{DecodeError, require};
 
-/// Words looked up together.
+/// Number of words that are looked up together, so that their slots are prefetched.
 const QUEUED: usize = 16;
-/// Longest word of rules 2, in characters.
+/// Maximum length of a word by rules 2, in characters. Longer words are unknown.
 const MAX_UNCASED: usize = 100;
 
 /// Pieces that start a word and pieces that continue one.
 ///
-/// `training/pieces.py` is the same algorithm as rules 1. A piece is found by its hash: nothing but whole
-/// words and their beginnings is ever looked for, and most words are one piece.
+/// `training/pieces.py` implements rules 1 as well. A piece is found by its hash. A lookup is for a
+/// whole word or for a prefix of what is left of a word, and most words are one piece.
 pub(super) struct Pieces {
     rules: TextRules,
-    table: Table,
-    /// What each piece adds to the cost of a cut, by row.
+    table: PieceTable,
+    /// Cost of each piece in a split, by row.
     costs: Vec<u8>,
 }
 
-/// The pieces of one text, with the buffers that one text after the other uses. They remember
-/// words, so they are for one [`Pieces`] only.
+/// The pieces of one text, with buffers that consecutive texts share. The buffers cache words, so
+/// they belong to one [`Pieces`].
 #[derive(Default)]
 pub(super) struct TextPieces {
-    /// Rows of the pieces, in their order.
+    /// Rows of the pieces, in the order of the text.
     pub(super) rows: Vec<u32>,
-    /// Tokens without a piece.
+    /// Number of tokens without a piece.
     unknown: usize,
     word: String,
     queue: LookupQueue,
-    cut: Viterbi,
-    memo: WordCache,
+    viterbi: Viterbi,
+    cache: WordCache,
 }
 
-/// Short words, with their hashes, that wait until what is needed to find their pieces has come from memory.
+/// Short words that wait until the prefetched slots of their pieces arrive from memory.
 #[derive(Default)]
 struct LookupQueue {
-    words: [(ShortStr, u64); QUEUED],
+    words: [QueuedWord; QUEUED],
     len: usize,
 }
 
+/// A short word with its hash.
+#[derive(Clone, Copy, Default)]
+struct QueuedWord {
+    word: ShortStr,
+    hash: u64,
+}
+
 impl TextPieces {
-    /// Whether the buffers have room for no more than so many tokens, and words of as many bytes.
-    pub(super) fn fit(&self, tokens: usize) -> bool {
+    /// Whether the capacity of the buffers is at most `tokens` tokens and a word of `tokens` bytes.
+    pub(super) fn fits(&self, tokens: usize) -> bool {
         self.rows.capacity() <= tokens && self.word.capacity() <= tokens
     }
 
-    /// Number of all tokens.
+    /// Number of tokens, with and without a piece.
     pub(super) fn len(&self) -> usize {
         self.rows.len() + self.unknown
     }
 }
 
 impl Pieces {
-    /// Reads `count` front-coded pieces, of which the first `starts` start a word.
+    /// Reads `count` front-coded pieces. The first `starts` pieces start a word, the others continue
+    /// one.
     pub(super) fn read(
         section: &[u8],
         rules: TextRules,
         starts: u32,
         count: u32,
     ) -> Result<Self, DecodeError> {
-        // Places in it have 32 bits; front coding makes at most 64 bytes of three.
-        let longest = section.len().saturating_mul(MAX_PIECE);
-        require(u32::try_from(longest).is_ok(), "length of the vocabulary")?;
-        let table = Table::with_room(count as usize, starts);
+        // The table stores offsets in 32 bits, and front coding expands three bytes to at most 64.
+        let expanded = section.len().checked_mul(MAX_PIECE);
+        let fits = expanded.is_some_and(|len| u32::try_from(len).is_ok());
+        require(fits, "length of the vocabulary")?;
+        let table = PieceTable::with_capacity(count as usize, starts);
         let mut pieces = Self { rules, table, costs: Vec::with_capacity(count as usize) };
         let mut rest = section;
         for rows in [0..starts, starts..count] {
             pieces.read_list(&mut rest, rows)?;
         }
-        pieces.table.settle();
+        pieces.table.flush();
         require(rest.is_empty(), "length of the vocabulary")?;
         Ok(pieces)
     }
 
-    /// Takes the pieces of `rows` from the front of `section`, in strictly ascending order, each
-    /// as: bytes shared with the one before, bytes that follow, cost, the bytes.
+    /// Reads the pieces of `rows` from the front of `section`, in strictly ascending order.
     fn read_list(&mut self, section: &mut &[u8], rows: Range<u32>) -> Result<(), DecodeError> {
         let mut piece = Vec::with_capacity(MAX_PIECE);
         for row in rows {
-            let (shared, cost, rest) =
-                read_piece(section).ok_or(DecodeError::Corrupt("a piece is cut off"))?;
-            let ascends = piece.get(shared..).is_some_and(|replaced| replaced < rest);
-            require(ascends && shared + rest.len() <= MAX_PIECE, "order or length of the pieces")?;
+            let coded =
+                FrontCoded::read(section).ok_or(DecodeError::Corrupt("a piece is cut off"))?;
+            let FrontCoded { shared, cost, suffix } = coded;
+            let ascends = piece.get(shared..).is_some_and(|replaced| replaced < suffix);
+            let fits = shared + suffix.len() <= MAX_PIECE;
+            require(ascends && fits, "order or length of the pieces")?;
             piece.truncate(shared);
-            piece.extend_from_slice(rest);
+            piece.extend_from_slice(suffix);
             require(std::str::from_utf8(&piece).is_ok(), "a piece is not UTF-8")?;
             require(!piece.contains(&0), "a piece with a zero")?;
             require(self.rules == TextRules::Composed || cost == 0, "a cost that is not used")?;
@@ -104,51 +114,63 @@ impl Pieces {
         Ok(())
     }
 
-    /// Sets `places` to those of the pieces that `word`, a lower-case word of letters, is cut into.
-    pub(super) fn split(&self, word: &str, cut: &mut Viterbi, places: &mut Vec<Range<usize>>) {
+    /// Writes the byte ranges of the pieces of `word` to `places`; `word` is a lower-case word of
+    /// letters.
+    pub(super) fn split(&self, word: &str, viterbi: &mut Viterbi, places: &mut Vec<Range<usize>>) {
         places.clear();
-        if word.is_empty() || self.table.whole_of(word.as_bytes()).0.is_some() {
+        if word.is_empty() || self.table.whole_of(word.as_bytes()).row.is_some() {
             places.push(0..word.len());
         } else {
-            cut.places(&self.table, &self.costs, word.as_bytes(), places);
+            viterbi.places(&self.table, &self.costs, word.as_bytes(), places);
         }
     }
 
-    /// Finds the tokens of `text`, in order.
+    /// Splits `text` into tokens, in the order of the text.
     pub(super) fn tokenize(&self, text: &str, tokens: &mut TextPieces) {
         tokens.rows.clear();
         tokens.unknown = 0;
         let mut word = std::mem::take(&mut tokens.word);
-        let mut found = Found { pieces: self, tokens };
+        let mut tokenizer = PieceTokenizer { pieces: self, tokens };
         match self.rules {
-            TextRules::Composed => split::<Composed>(&composed(text), &mut word, &mut found),
-            TextRules::Uncased => split::<Uncased>(text, &mut word, &mut found),
+            TextRules::Composed => split::<Composed>(&composed(text), &mut word, &mut tokenizer),
+            TextRules::Uncased => split::<Uncased>(text, &mut word, &mut tokenizer),
         }
-        found.look_up();
+        tokenizer.look_up();
         tokens.word = word;
     }
 }
 
-/// Bytes shared with the piece before, cost, and the bytes that follow.
-fn read_piece<'s>(section: &mut &'s [u8]) -> Option<(usize, u8, &'s [u8])> {
-    let (&[shared, len, cost], rest) = section.split_first_chunk()?;
-    let (piece, rest) = rest.split_at_checked(usize::from(len))?;
-    *section = rest;
-    Some((usize::from(shared), cost, piece))
+/// A piece as the file stores it: the difference from the piece before it.
+struct FrontCoded<'s> {
+    /// Number of leading bytes shared with the piece before.
+    shared: usize,
+    cost: u8,
+    /// The bytes after the shared ones.
+    suffix: &'s [u8],
 }
 
-/// Takes words, and keeps their pieces.
-struct Found<'a> {
+impl<'s> FrontCoded<'s> {
+    /// Takes a piece from the front of `section`; `None` if it is cut off.
+    fn read(section: &mut &'s [u8]) -> Option<Self> {
+        let (&[shared, len, cost], rest) = section.split_first_chunk()?;
+        let (suffix, rest) = rest.split_at_checked(usize::from(len))?;
+        *section = rest;
+        Some(Self { shared: usize::from(shared), cost, suffix })
+    }
+}
+
+/// Receives the words of a text and appends their pieces to `tokens`.
+struct PieceTokenizer<'a> {
     pieces: &'a Pieces,
     tokens: &'a mut TextPieces,
 }
 
-impl WordSink for Found<'_> {
+impl WordSink for PieceTokenizer<'_> {
     #[inline]
     fn short(&mut self, word: ShortStr) {
-        let hash = self.pieces.table.fetch(word);
+        let hash = self.pieces.table.prefetch_whole(word);
         let queue = &mut self.tokens.queue;
-        queue.words[queue.len] = (word, hash);
+        queue.words[queue.len] = QueuedWord { word, hash };
         queue.len += 1;
         if queue.len == QUEUED {
             self.look_up();
@@ -156,72 +178,74 @@ impl WordSink for Found<'_> {
     }
 
     fn long(&mut self, word: &str) {
-        if word.len() <= SHORT {
+        if word.len() <= MAX_SHORT {
             return self.short(ShortStr::of(word.as_bytes()));
         }
         self.look_up();
-        let (whole, hash) = self.pieces.table.whole_of(word.as_bytes());
-        match whole {
+        let WholeWord { row, hash } = self.pieces.table.whole_of(word.as_bytes());
+        match row {
             Some(row) => self.tokens.rows.push(row),
-            None => self.cut(word.as_bytes(), hash),
+            None => self.split(word.as_bytes(), hash),
         }
     }
 }
 
-impl Found<'_> {
-    /// Finds the pieces of the words that wait.
+impl PieceTokenizer<'_> {
+    /// Looks up the queued words and appends their pieces.
     fn look_up(&mut self) {
         for at in 0..std::mem::take(&mut self.tokens.queue.len) {
-            let (word, hash) = self.tokens.queue.words[at];
+            let QueuedWord { word, hash } = self.tokens.queue.words[at];
             match self.pieces.table.whole(word, hash) {
                 Some(row) => self.tokens.rows.push(row),
-                None => self.cut(&word.to_bytes()[..word.len()], hash),
+                None => self.split(&word.to_bytes()[..word.len()], hash),
             }
         }
     }
 
-    /// Finds the pieces of a word that is none: those that are kept, if it was cut before.
-    fn cut(&mut self, word: &[u8], hash: u64) {
-        let TextPieces { rows, unknown, memo, .. } = &mut *self.tokens;
-        if let Some(kept) = memo.get(word, hash) {
-            rows.extend_from_slice(kept);
+    /// Appends the pieces of a word that is not a piece itself, from the cache if it is there.
+    fn split(&mut self, word: &[u8], hash: u64) {
+        let TextPieces { rows, cache, .. } = &mut *self.tokens;
+        if let Some(cached) = cache.get(word, hash) {
+            rows.extend_from_slice(cached);
             return;
         }
-        let (rows_before, unknown_before) = (rows.len(), *unknown);
-        self.cut_anew(word);
-        let TextPieces { rows, unknown, memo, .. } = &mut *self.tokens;
+        let rows_before = self.tokens.rows.len();
+        let unknown_before = self.tokens.unknown;
+        self.split_uncached(word);
+        let TextPieces { rows, unknown, cache, .. } = &mut *self.tokens;
         if *unknown == unknown_before {
-            memo.put(word, hash, &rows[rows_before..]);
+            cache.insert(word, hash, &rows[rows_before..]);
         }
     }
 
-    /// Finds the pieces of a word by the rules of the model.
-    fn cut_anew(&mut self, word: &[u8]) {
+    /// Appends the pieces of `word` by the rules of the model.
+    fn split_uncached(&mut self, word: &[u8]) {
         match self.pieces.rules {
             TextRules::Composed => {
                 let Pieces { table, costs, .. } = self.pieces;
-                let TextPieces { rows, unknown, cut, .. } = &mut *self.tokens;
-                *unknown += cut.cheapest(table, costs, word, rows);
+                let TextPieces { rows, unknown, viterbi, .. } = &mut *self.tokens;
+                *unknown += viterbi.cheapest(table, costs, word, rows);
             }
-            TextRules::Uncased => self.cut_greedily(word),
+            TextRules::Uncased => self.split_greedily(word),
         }
     }
 
-    /// The longest pieces of `word` from left to right; a word with a character without any is
-    /// unknown as a whole, as is one that is too long.
-    fn cut_greedily(&mut self, word: &[u8]) {
-        let before = self.tokens.rows.len();
-        let characters = word.iter().filter(|byte| !is_inside(**byte)).count();
-        let (mut rest, mut place) = (word, PiecePlace::Start);
+    /// Appends the longest pieces of `word` from left to right. A word is one unknown token if a
+    /// character has no piece, or if it has more than [`MAX_UNCASED`] characters.
+    fn split_greedily(&mut self, word: &[u8]) {
+        let rows_before = self.tokens.rows.len();
+        let characters = word.iter().filter(|byte| !is_continuation(**byte)).count();
+        let mut rest = word;
+        let mut place = PiecePlace::Start;
         while !rest.is_empty() {
-            let piece = self.pieces.table.starts_of(rest, place).next();
-            let Some((row, len)) = piece.filter(|_| characters <= MAX_UNCASED) else {
-                self.tokens.rows.truncate(before);
+            let piece = self.pieces.table.prefixes_of(rest, place).next();
+            let Some(piece) = piece.filter(|_| characters <= MAX_UNCASED) else {
+                self.tokens.rows.truncate(rows_before);
                 self.tokens.unknown += 1;
                 return;
             };
-            self.tokens.rows.push(row);
-            rest = &rest[len..];
+            self.tokens.rows.push(piece.row);
+            rest = &rest[piece.len..];
             place = PiecePlace::Inside;
         }
     }

@@ -1,10 +1,10 @@
-//! Strings of up to 16 bytes as one number, so that they are cut, compared and hashed in a few
-//! steps.
+//! Strings of up to 16 bytes in one integer, so that slicing, comparing and hashing take a few
+//! instructions.
 
-/// Most bytes of a short string.
-pub(super) const SHORT: usize = size_of::<u128>();
+/// Maximum length of a short string in bytes.
+pub(super) const MAX_SHORT: usize = size_of::<u128>();
 
-/// Up to 16 bytes, in order from the lowest; those that it does not have are zero.
+/// Up to 16 bytes, little-endian; bytes beyond the length are zero.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct ShortStr {
     bytes: u128,
@@ -12,11 +12,11 @@ pub(super) struct ShortStr {
 }
 
 impl ShortStr {
-    /// The first bytes of `string`, as many as there are and fit.
+    /// Takes the first 16 bytes of `string`, or all if there are fewer.
     #[inline]
     pub(super) fn of(string: &[u8]) -> Self {
-        let len = string.len().min(SHORT);
-        // Fewer than 16 are put together of two halves that overlap.
+        let len = string.len().min(MAX_SHORT);
+        // Two overlapping halves make up 4 to 15 bytes.
         let bytes = if let Some(chunk) = string.first_chunk() {
             u128::from_le_bytes(*chunk)
         } else if let Some((first, last)) = string.first_chunk::<8>().zip(string.last_chunk()) {
@@ -31,12 +31,13 @@ impl ShortStr {
         Self { bytes, len }
     }
 
-    /// The first `len` of `bytes`, at most 16.
+    /// Takes the first `len` of `bytes`, `len <= 16`.
     #[inline]
     pub(super) fn new(bytes: u128, len: usize) -> Self {
-        // All bits of the bytes that are not kept.
-        let others = u128::MAX.checked_shl(8 * u32::try_from(len).unwrap_or(0)).unwrap_or(0);
-        Self { bytes: bytes & !others, len }
+        debug_assert!(len <= MAX_SHORT, "a short string has at most 16 bytes");
+        // A shift by all 128 bits keeps every byte.
+        let dropped = if len < MAX_SHORT { u128::MAX << (8 * len) } else { 0 };
+        Self { bytes: bytes & !dropped, len }
     }
 
     #[inline]
@@ -51,18 +52,18 @@ impl ShortStr {
 
     /// The first eight bytes.
     #[inline]
-    #[expect(clippy::cast_possible_truncation, reason = "the others are not wanted")]
+    #[expect(clippy::cast_possible_truncation, reason = "the first eight bytes are the lowest")]
     pub(super) fn first_block(self) -> u64 {
         self.bytes as u64
     }
 
     /// All 16 bytes.
     #[inline]
-    pub(super) fn to_bytes(self) -> [u8; SHORT] {
+    pub(super) fn to_bytes(self) -> [u8; MAX_SHORT] {
         self.bytes.to_le_bytes()
     }
 
-    /// The first `len` bytes, of which there are as many.
+    /// Takes the first `len` bytes, `len <= self.len()`.
     #[inline]
     pub(super) fn first(self, len: usize) -> Self {
         Self::new(self.bytes, len)

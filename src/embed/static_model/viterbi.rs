@@ -1,17 +1,18 @@
-//! Cutting a word into the pieces of the least cost, by dynamic programming.
+//! Splits a word into the pieces of the lowest total cost, by dynamic programming.
 
 use std::ops::Range;
 
-use super::piece_table::{PiecePlace, Table};
+use super::piece_table::{PiecePlace, PieceTable};
 
-/// Longest part of a word that is cut at once, in characters.
+/// Maximum length of a part that is split at once, in characters. Longer words are split part by
+/// part.
 const MAX_PART: usize = 100;
-/// What skipping a character costs: more than any four pieces.
-const SKIPPED: u32 = 1024;
-/// In place of a row: the character is skipped.
+/// Cost of a character without a piece: more than four pieces of the highest cost.
+const SKIP_COST: u32 = 1024;
+/// Marks a step that skips a character.
 const NO_ROW: u32 = u32::MAX;
 
-/// The cheapest ways to all places in a part of a word: a buffer.
+/// Finds the cheapest split of a word. The table of steps is reused by the next word.
 ///
 /// # Source
 ///
@@ -19,48 +20,54 @@ const NO_ROW: u32 = u32::MAX;
 /// Regularization*, section 3.1.
 #[derive(Default)]
 pub(super) struct Viterbi {
-    steps: Vec<BestCut>,
+    /// The last step of the cheapest path to each byte offset.
+    steps: Vec<PathStep>,
 }
 
-/// The last step of the cheapest way to a place.
+/// The last step of a path through a word.
 #[derive(Clone, Copy)]
-struct BestCut {
-    /// Of the whole way; the highest number if there is none.
+struct PathStep {
+    /// Cost of the whole path; `u32::MAX` if no path ends here.
     cost: u32,
+    /// Byte offset where the step starts.
     from: usize,
+    /// Row of the step's piece, or [`NO_ROW`].
     row: u32,
 }
 
 impl Viterbi {
-    /// Adds the rows of the cheapest pieces of `word` to `rows`, and returns how many characters
-    /// no piece covers.
+    /// Appends the rows of the cheapest pieces of `word` to `rows`; returns the number of characters
+    /// that no piece covers.
     ///
-    /// `costs` are those of the rows. Of ways that cost the same, the one whose last piece is
-    /// longest is taken, and so on to the left.
+    /// `costs` holds the cost of each row. Among paths of equal cost, the one with the longest last
+    /// piece wins, then the one with the longest piece before it, and so on.
     pub(super) fn cheapest(
         &mut self,
-        table: &Table,
+        table: &PieceTable,
         costs: &[u8],
         word: &[u8],
         rows: &mut Vec<u32>,
     ) -> usize {
-        let (mut rest, mut place, mut skipped) = (word, PiecePlace::Start, 0);
+        let mut rest = word;
+        let mut place = PiecePlace::Start;
+        let mut skipped = 0;
         while !rest.is_empty() {
-            let starts = rest.iter().enumerate().filter(|(_, byte)| !is_inside(**byte));
+            let starts = rest.iter().enumerate().filter(|(_, byte)| !is_continuation(**byte));
             let len = starts.map(|(at, _)| at).nth(MAX_PART).unwrap_or(rest.len());
             let (part, after) = rest.split_at(len);
             self.find(table, costs, part, place);
             skipped += self.walk_back(rows);
-            (rest, place) = (after, PiecePlace::Inside);
+            rest = after;
+            place = PiecePlace::Inside;
         }
         skipped
     }
 
-    /// Sets `places` to those of the cheapest pieces of `word`, of which there are none where no
-    /// piece covers a character.
+    /// Writes the byte ranges of the cheapest pieces of `word` to `places`. Characters that no piece
+    /// covers are in no range.
     pub(super) fn places(
         &mut self,
-        table: &Table,
+        table: &PieceTable,
         costs: &[u8],
         word: &[u8],
         places: &mut Vec<Range<usize>>,
@@ -69,7 +76,7 @@ impl Viterbi {
         self.find(table, costs, word, PiecePlace::Start);
         let mut to = word.len();
         while to > 0 {
-            let BestCut { from, row, .. } = self.steps[to];
+            let PathStep { from, row, .. } = self.steps[to];
             if row != NO_ROW {
                 places.push(from..to);
             }
@@ -78,40 +85,42 @@ impl Viterbi {
         places.reverse();
     }
 
-    /// Finds the cheapest ways through `part`, whose first piece is in `place`.
-    fn find(&mut self, table: &Table, costs: &[u8], part: &[u8], place: PiecePlace) {
+    /// Fills `steps` with the cheapest paths through `part`, whose first piece is in `place`.
+    fn find(&mut self, table: &PieceTable, costs: &[u8], part: &[u8], place: PiecePlace) {
         self.steps.clear();
-        self.steps.resize(part.len() + 1, BestCut { cost: u32::MAX, from: 0, row: NO_ROW });
+        self.steps.resize(part.len() + 1, PathStep { cost: u32::MAX, from: 0, row: NO_ROW });
         self.steps[0].cost = 0;
         for from in 0..part.len() {
             let cost = self.steps[from].cost;
-            // No way leads into a character.
+            // No path ends within a character.
             if cost == u32::MAX {
                 continue;
             }
-            let (rest, place) = (&part[from..], if from == 0 { place } else { PiecePlace::Inside });
-            for (row, len) in table.starts_of(rest, place) {
-                self.offer(
-                    from + len,
-                    BestCut { cost: cost + u32::from(costs[row as usize]), from, row },
-                );
+            let rest = &part[from..];
+            let place = if from == 0 { place } else { PiecePlace::Inside };
+            for piece in table.prefixes_of(rest, place) {
+                let cost = cost + u32::from(costs[piece.row as usize]);
+                self.offer(from + piece.len, PathStep { cost, from, row: piece.row });
             }
-            let character = 1 + rest[1..].iter().take_while(|byte| is_inside(**byte)).count();
-            self.offer(from + character, BestCut { cost: cost + SKIPPED, from, row: NO_ROW });
+            let character = 1 + rest[1..].iter().take_while(|byte| is_continuation(**byte)).count();
+            self.offer(from + character, PathStep { cost: cost + SKIP_COST, from, row: NO_ROW });
         }
     }
 
-    fn offer(&mut self, to: usize, step: BestCut) {
+    /// Replaces the step to offset `to` if `step` is cheaper.
+    fn offer(&mut self, to: usize, step: PathStep) {
         if step.cost < self.steps[to].cost {
             self.steps[to] = step;
         }
     }
 
-    /// Adds the rows of the cheapest way to `rows`, and returns how many characters it skips.
+    /// Appends the rows of the cheapest path to `rows`; returns the number of skipped characters.
     fn walk_back(&self, rows: &mut Vec<u32>) -> usize {
-        let (before, mut skipped, mut to) = (rows.len(), 0, self.steps.len() - 1);
+        let before = rows.len();
+        let mut skipped = 0;
+        let mut to = self.steps.len() - 1;
         while to > 0 {
-            let BestCut { from, row, .. } = self.steps[to];
+            let PathStep { from, row, .. } = self.steps[to];
             if row == NO_ROW {
                 skipped += 1;
             } else {
@@ -124,7 +133,7 @@ impl Viterbi {
     }
 }
 
-/// Whether `byte` goes on with a character of UTF-8 that began before it.
-pub(super) fn is_inside(byte: u8) -> bool {
+/// Whether `byte` is a continuation byte of UTF-8.
+pub(super) fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }

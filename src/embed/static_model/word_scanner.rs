@@ -1,59 +1,59 @@
-//! How a text is split into words: letters eight bytes at a time where they are ASCII, all else
-//! character by character, as the rules of a model have it.
+//! Splits a text into words by the rules of a model: ASCII letters eight bytes at a time, other
+//! characters one by one.
 
 use super::short_str::ShortStr;
 
-/// What a character does to the words around it.
+/// The effect of a character on words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Class {
-    /// Is part of a word.
+pub(super) enum CharClass {
+    /// Belongs to a word.
     Letter,
     /// Is a word by itself.
     Symbol,
     /// Ends a word.
     Space,
-    /// Is not there.
+    /// Has no effect, as if it were absent.
     Ignored,
 }
 
-/// What the words of a text are. ASCII letters become lower-case ones, ASCII letters and digits
-/// are letters of words.
-pub(super) trait Rules {
+/// Rules that split a text into words. Under all rules, ASCII letters and digits belong to words and
+/// ASCII letters become lower-case.
+pub(super) trait WordRules {
     /// The classes of the ASCII characters.
-    const CLASSES: [Class; 128];
+    const CLASSES: [CharClass; 128];
 
-    /// Gives `take` the characters that a character other than ASCII becomes.
-    fn expand(character: char, take: impl FnMut(char, Class));
+    /// Passes `take` the characters that replace `character`, which is not ASCII.
+    fn expand(character: char, take: impl FnMut(char, CharClass));
 }
 
-/// Takes the words of a text in their order, in lower case.
+/// Receives the words of a text, in order and in lower case.
 pub(super) trait WordSink {
-    /// A word of up to 16 ASCII characters.
+    /// Receives a word of up to 16 ASCII characters.
     fn short(&mut self, word: ShortStr);
 
-    /// Any other word.
+    /// Receives any other word.
     fn long(&mut self, word: &str);
 }
 
-/// Bytes that are looked at together.
+/// Number of bytes that are classified at once.
 const BLOCK: usize = size_of::<u64>();
 
-/// Gives `words` each word and each single symbol of `text`; `word` is a buffer.
-pub(super) fn split<R: Rules>(text: &str, word: &mut String, words: &mut impl WordSink) {
+/// Passes each word and each symbol of `text` to `words`; `word` is a buffer.
+pub(super) fn split<R: WordRules>(text: &str, word: &mut String, words: &mut impl WordSink) {
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
         let start = short_word(bytes, at);
         let len = start.len();
-        let end = bytes.get(at + len).map_or(Some(Class::Space), |byte| class_of::<R>(*byte));
+        let end = bytes.get(at + len).map_or(Some(CharClass::Space), |byte| class_of::<R>(*byte));
         match end {
-            Some(Class::Space | Class::Symbol) if len > 0 => {
+            Some(CharClass::Space | CharClass::Symbol) if len > 0 => {
                 words.short(start);
-                // WordSink are most often one space apart.
-                at += len + usize::from(end == Some(Class::Space));
+                // Most words are followed by one space: skip it here.
+                at += len + usize::from(end == Some(CharClass::Space));
             }
-            Some(Class::Space) => at += 1,
-            Some(Class::Symbol) => {
+            Some(CharClass::Space) => at += 1,
+            Some(CharClass::Symbol) => {
                 words.short(ShortStr::of(&[byte]));
                 at += 1;
             }
@@ -62,13 +62,13 @@ pub(super) fn split<R: Rules>(text: &str, word: &mut String, words: &mut impl Wo
     }
 }
 
-/// The class of the character of which `byte` is the first one; `None` if it is not ASCII.
+/// Returns the class of the character that starts with `byte`; `None` if it is not ASCII.
 #[inline]
-fn class_of<R: Rules>(byte: u8) -> Option<Class> {
+fn class_of<R: WordRules>(byte: u8) -> Option<CharClass> {
     R::CLASSES.get(usize::from(byte)).copied()
 }
 
-/// Up to 16 ASCII letters from `at` on.
+/// Reads up to 16 ASCII letters and digits at `at`, in lower case.
 #[inline]
 fn short_word(bytes: &[u8], at: usize) -> ShortStr {
     let (first, len) = letters(block_at(bytes, at));
@@ -79,70 +79,71 @@ fn short_word(bytes: &[u8], at: usize) -> ShortStr {
     ShortStr::new(u128::from(first) | u128::from(second) << 64, BLOCK + more)
 }
 
-/// The eight bytes from `at` on, in order from the lowest; zero where there are none.
+/// Reads eight bytes at `at`, little-endian; bytes beyond the end are zero.
 #[inline]
 fn block_at(bytes: &[u8], at: usize) -> u64 {
-    let rest = bytes.get(at..).unwrap_or_default();
+    let rest = &bytes[at.min(bytes.len())..];
     match rest.first_chunk() {
         Some(block) => u64::from_le_bytes(*block),
         None => ShortStr::of(rest).first_block(),
     }
 }
 
-/// A block in lower case, and how many ASCII letters it starts with.
+/// Returns a block in lower case and the number of ASCII letters and digits that it starts with.
 ///
-/// The eight bytes are compared at once: what is added to each sets its highest bit if it is not
-/// below a limit, and cannot carry into the next.
+/// All eight bytes are compared at once. Adding `0x80 - limit` to a byte below `0x80` sets its highest
+/// bit if the byte is `limit` or more, and never carries into the next byte.
 #[inline]
 fn letters(block: u64) -> (u64, usize) {
     const HIGHEST: u64 = u64::from_ne_bytes([0x80; BLOCK]);
-    let from = |bytes: u64, limit: u8| bytes + u64::from_ne_bytes([0x80 - limit; BLOCK]);
+    let at_least = |bytes: u64, limit: u8| bytes + u64::from_ne_bytes([0x80 - limit; BLOCK]);
     let ascii = block & !HIGHEST;
     let lower = ascii | u64::from_ne_bytes([0x20; BLOCK]);
-    let letter = from(lower, b'a') & !from(lower, b'z' + 1) & HIGHEST;
-    let digit = from(ascii, b'0') & !from(ascii, b'9' + 1) & HIGHEST;
+    let letter = at_least(lower, b'a') & !at_least(lower, b'z' + 1) & HIGHEST;
+    let digit = at_least(ascii, b'0') & !at_least(ascii, b'9' + 1) & HIGHEST;
     let others = (!(letter | digit) | block) & HIGHEST;
     let len = others.trailing_zeros() as usize / BLOCK;
-    // A letter's highest bit, moved to where upper and lower case differ.
+    // 0x80 >> 2 is 0x20, the bit that differs between upper and lower case.
     (block | letter >> 2, len)
 }
 
-/// Takes characters from `at` on until a word has ended, or none has begun; returns where the
-/// next one starts.
-fn long_word<R: Rules>(
+/// Reads characters at `at` up to the next ASCII space or symbol and passes their words to `words`;
+/// returns the offset of the next character.
+fn long_word<R: WordRules>(
     text: &str,
     at: usize,
     word: &mut String,
     words: &mut impl WordSink,
 ) -> usize {
     word.clear();
-    let mut take = |character: char, class: Class| match class {
-        Class::Letter => word.push(character),
-        Class::Ignored => {}
-        Class::Space => end(word, words),
-        Class::Symbol => {
-            end(word, words);
+    let mut take = |character: char, class: CharClass| match class {
+        CharClass::Letter => word.push(character),
+        CharClass::Ignored => {}
+        CharClass::Space => flush(word, words),
+        CharClass::Symbol => {
+            flush(word, words);
             word.push(character);
-            end(word, words);
+            flush(word, words);
         }
     };
     for (offset, character) in text[at..].char_indices() {
         let class = u8::try_from(character).ok().and_then(class_of::<R>);
         match class {
-            Some(Class::Letter) => take(character.to_ascii_lowercase(), Class::Letter),
-            Some(Class::Space | Class::Symbol) => {
-                end(word, words);
+            Some(CharClass::Letter) => take(character.to_ascii_lowercase(), CharClass::Letter),
+            Some(CharClass::Space | CharClass::Symbol) => {
+                flush(word, words);
                 return at + offset;
             }
-            Some(Class::Ignored) => {}
+            Some(CharClass::Ignored) => {}
             None => R::expand(character, &mut take),
         }
     }
-    end(word, words);
+    flush(word, words);
     text.len()
 }
 
-fn end(word: &mut String, words: &mut impl WordSink) {
+/// Passes the buffered word to `words` and clears it.
+fn flush(word: &mut String, words: &mut impl WordSink) {
     if !word.is_empty() {
         words.long(word);
         word.clear();
