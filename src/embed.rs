@@ -96,7 +96,8 @@ pub enum LongTexts {
 ///
 ///     fn embed(&self, _role: Role, texts: &[&str]) -> Result<Vectors> {
 ///         // One is added to each count, so that a text without vowels has a direction.
-///         let row = |text: &&str| "aeiou".chars().map(|v| 1.0 + text.matches(v).count() as f32);
+///         let count = |text: &str, vowel: char| 1.0 + text.matches(vowel).count() as f32;
+///         let row = |text: &&str| "aeiou".chars().map(|vowel| count(text, vowel)).collect::<Vec<_>>();
 ///         Vectors::normalized(self.dim(), texts.iter().flat_map(row).collect())
 ///     }
 /// }

@@ -23,7 +23,7 @@ impl WordRules for Composed {
         while byte < 128 {
             match byte {
                 b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => {
-                    classes[byte as usize] = CharClass::Letter
+                    classes[byte as usize] = CharClass::Letter;
                 }
                 ..=b' ' | 0x7F => classes[byte as usize] = CharClass::Space,
                 _ => {}

@@ -25,7 +25,7 @@ impl BufferPool {
     /// Calls `work` with buffers that no other call uses.
     pub(super) fn lend<T>(&self, work: impl FnOnce(&mut EmbedScratch) -> T) -> T {
         let free = self.lock().pop();
-        let mut scratch = free.unwrap_or_else(EmbedScratch::default);
+        let mut scratch = free.unwrap_or_default();
         let result = work(&mut scratch);
         if scratch.tokens.fits(KEPT_TOKENS) {
             self.lock().push(scratch);
