@@ -303,5 +303,5 @@ impl Store {
 }
 
 fn about(folder: &Folder, name: &str, refusal: DecodeError) -> Error {
-    refusal.about(folder.path_of(name).display())
+    refusal.in_file(folder.path_of(name).display())
 }

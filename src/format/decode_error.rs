@@ -15,7 +15,7 @@ pub(crate) enum DecodeError {
 
 impl DecodeError {
     /// The error that says what is wrong with `origin`.
-    pub(crate) fn about(self, origin: impl Display) -> Error {
+    pub(crate) fn in_file(self, origin: impl Display) -> Error {
         let origin = origin.to_string();
         match self {
             Self::Corrupt(check) => Error::Corrupt { origin, check },

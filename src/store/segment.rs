@@ -89,7 +89,7 @@ impl Segment {
         let path = map.path().to_owned();
         let sections = Sections::open(map, Kind::Segment);
         let segment = sections.and_then(Self::from_sections);
-        segment.map_err(|error| error.about(path.display()))
+        segment.map_err(|error| error.in_file(path.display()))
     }
 
     fn from_sections(sections: Sections) -> Result<Self, DecodeError> {

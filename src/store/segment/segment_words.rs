@@ -96,7 +96,7 @@ impl Segment {
         let LoadedWords { index: rebuilt, damaged } = self.build_words()?;
         let is_same = damaged.is_empty() && index.bytes() == rebuilt.bytes();
         let checked = require(is_same, "its lexical index is not that of its texts");
-        checked.map_err(|refusal| refusal.about(self.origin()))
+        checked.map_err(|error| error.in_file(self.origin()))
     }
 
     /// The section of the lexical index.
@@ -145,7 +145,7 @@ impl Segment {
             require(rows, "its lexical index has another number of passages")?;
             Ok(Some(index))
         };
-        open().map_err(|refusal: DecodeError| refusal.about(file.path()))
+        open().map_err(|error: DecodeError| error.in_file(file.path()))
     }
 
     fn build_words(&self) -> Result<LoadedWords> {
