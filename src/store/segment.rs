@@ -336,7 +336,7 @@ impl Segment {
     /// Advises the system that the whole file is about to be read in order.
     pub(crate) fn advise_sequential(&self) {
         if let Some(file) = &self.file {
-            file.sections.map().read_in_order();
+            file.sections.map().advise_sequential();
         }
     }
 }
