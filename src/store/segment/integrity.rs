@@ -55,7 +55,7 @@ impl SegmentFile {
 
     /// Its path, for error messages.
     pub(super) fn path(&self) -> path::Display<'_> {
-        self.sections.map().path().display()
+        self.sections.file().path().display()
     }
 }
 
