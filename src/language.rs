@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Language with stemming and stop words; German also with compound splitting.
+/// Language whose words are stemmed and whose stop words are known.
 ///
 /// JSON holds its ISO 639-1 code, `"de"` or `"en"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -64,7 +64,7 @@ impl<'a> WorkMonitor<'a> {
     }
 }
 
-/// Handle that cancels the operations of a [`Retriever`](crate::Retriever) from another thread.
+/// Handle that cancels long operations from another thread.
 ///
 /// Clones share their state.
 ///

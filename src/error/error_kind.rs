@@ -96,8 +96,8 @@ mod tests {
         "a cause".into()
     }
 
-    fn model() -> Box<ModelIdentity> {
-        Box::new(ModelIdentity { name: "m".to_owned(), hash: 1 })
+    fn model() -> ModelIdentity {
+        ModelIdentity { name: "m".to_owned(), hash: 1 }
     }
 
     fn invalid_inputs() -> Vec<Error> {
@@ -127,11 +127,11 @@ mod tests {
         vec![
             Error::StaleHit { article: String::new(), range: 0..1 },
             Error::NotCalibrated,
-            Error::ModelMismatch { index: model(), given: model() },
+            Error::ModelMismatch { index: model().into(), given: model().into() },
             Error::Locked { path: "a".into() },
             Error::CacheInUse { path: "a".into() },
             Error::IndexExists { path: "a".into() },
-            Error::ModelDrift { model: model(), text: String::new(), similarity: 0.5 },
+            Error::ModelDrift { model: model().into(), text: String::new(), similarity: 0.5 },
             Error::Version { origin: String::new(), got: 2, oldest: 1, newest: 1 },
         ]
     }
@@ -172,7 +172,7 @@ mod tests {
 
     fn variant_name(error: &Error) -> String {
         let debug = format!("{error:?}");
-        debug.chars().take_while(|c| c.is_ascii_alphanumeric()).collect()
+        debug.chars().take_while(char::is_ascii_alphanumeric).collect()
     }
 
     /// The documentation of each variant in the source, as `(variant, documentation)`.

@@ -118,9 +118,14 @@ impl<'a> Section<'a> {
     }
 }
 
-/// Encodes header and table of a file that holds `sections`, and returns its identity.
-pub(crate) fn header(kind: Kind, number: u64, sections: &[Section]) -> (Vec<u8>, FileId) {
-    let count = u32::try_from(sections.len()).expect("a file has at most `MAX_SECTIONS`");
+/// Table of a file to write.
+struct EncodedTable {
+    bytes: Vec<u8>,
+    /// Length of the whole file in bytes.
+    file_len: usize,
+}
+
+fn encode_table(sections: &[Section]) -> EncodedTable {
     let mut end = HEADER_LEN + sections.len() * ENTRY_LEN;
     let mut table = Vec::with_capacity(sections.len() * ENTRY_LEN);
     for Section { tag, bytes } in sections {
@@ -130,8 +135,15 @@ pub(crate) fn header(kind: Kind, number: u64, sections: &[Section]) -> (Vec<u8>,
             table.extend(field.to_le_bytes());
         }
     }
-    let length = end as u64;
-    let mut header = Vec::with_capacity(HEADER_LEN + table.len());
+    EncodedTable { bytes: table, file_len: end }
+}
+
+/// Encodes header and table of a file that holds `sections`, and returns its identity.
+pub(crate) fn header(kind: Kind, number: u64, sections: &[Section]) -> (Vec<u8>, FileId) {
+    let count = u32::try_from(sections.len()).expect("a file has at most `MAX_SECTIONS`");
+    let table = encode_table(sections);
+    let length = table.file_len as u64;
+    let mut header = Vec::with_capacity(HEADER_LEN + table.bytes.len());
     header.extend(MAGIC);
     header.extend(NEWEST.to_le_bytes());
     header.extend((kind as u32).to_le_bytes());
@@ -139,9 +151,9 @@ pub(crate) fn header(kind: Kind, number: u64, sections: &[Section]) -> (Vec<u8>,
     header.extend(length.to_le_bytes());
     header.extend(count.to_le_bytes());
     header.resize(CHECKSUM_AT, 0);
-    let checksum = checksum_of(&header, &table);
+    let checksum = checksum_of(&header, &table.bytes);
     header.extend(checksum.to_le_bytes());
-    header.extend(table);
+    header.extend(table.bytes);
     (header, FileId { number, length, checksum })
 }
 

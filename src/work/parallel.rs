@@ -131,7 +131,11 @@ mod tests {
 
     #[test]
     fn a_panic_reaches_the_calling_thread() {
-        let run = || parallel_map(3, 1000, |job| Ok(assert_ne!(job, 2, "job 2 panics")));
+        let job = |job| {
+            assert_ne!(job, 2, "job 2 panics");
+            Ok(())
+        };
+        let run = || parallel_map(3, 1000, job);
         let panic = catch_unwind(AssertUnwindSafe(run)).unwrap_err();
         assert!(panic.downcast_ref::<String>().unwrap().contains("job 2 panics"));
     }
