@@ -1,4 +1,4 @@
-//! What the user gives: an article with its key, title, text and metadata.
+//! Articles: key, title, text, language and metadata.
 
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
@@ -7,10 +7,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Language, Result};
 
-/// Named values of an article, in the order of their names.
+/// Named values of an article, ordered by name.
 pub type Metadata = BTreeMap<String, Value>;
 
-/// A text with a key to cite it by.
+/// Text with a key, by which hits cite it.
 ///
 /// # Examples
 ///
@@ -26,24 +26,24 @@ pub type Metadata = BTreeMap<String, Value>;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Article {
-    /// What hits cite the article by; not empty, unique in the corpus.
+    /// Key that hits cite; not empty, unique in the corpus.
     #[serde(alias = "id")]
     pub key: String,
-    /// Title, if there is one.
+    /// Title.
     #[serde(default)]
     pub title: Option<String>,
-    /// The text; every byte range of a passage or hit refers to it.
+    /// Text. The byte ranges of passages and hits refer to it.
     pub text: String,
-    /// The language of its words; found out, if `None`.
+    /// Declared language; detected from the text if `None`.
     #[serde(default)]
     pub language: Option<Language>,
-    /// Values that come back with every hit.
+    /// Named values, which filters test and every hit returns.
     #[serde(default)]
     pub metadata: Metadata,
 }
 
 impl Article {
-    /// An article without title and metadata, whose language is to be found out.
+    /// Creates an article without title and metadata, whose language will be detected.
     pub fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             key: key.into(),
@@ -54,73 +54,72 @@ impl Article {
         }
     }
 
-    /// Gives the article a title.
+    /// Sets the title.
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
         self
     }
 
-    /// Says what language its words are of, where finding out might fail: in a short text, or
-    /// one of several languages.
+    /// Declares the language. Detection can fail for a short text, or for one in several
+    /// languages.
     #[must_use]
     pub fn language(mut self, language: Language) -> Self {
         self.language = Some(language);
         self
     }
 
-    /// Adds a named value, replacing one of the same name.
+    /// Adds a named value, and replaces one of the same name.
     #[must_use]
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<Value>) -> Self {
         self.metadata.insert(name.into(), value.into());
         self
     }
 
-    /// The longest text that a corpus takes, in bytes.
+    /// Maximum length of a text in a corpus, in bytes.
     pub const MAX_BYTES: usize = 1 << 27;
 
-    /// The title without surrounding white space, if anything is left of it.
+    /// Returns the title without surrounding white space; `None` if nothing remains.
     pub(crate) fn shown_title(&self) -> Option<&str> {
         shown_title(self.title.as_deref())
     }
 }
 
-/// `title` without surrounding white space, if anything is left of it.
+/// Removes white space around `title`; `None` if nothing remains.
 pub(crate) fn shown_title(title: Option<&str>) -> Option<&str> {
     title.map(str::trim).filter(|title| !title.is_empty())
 }
 
-/// An article without its text: what a [filter](crate::Filter::custom) of one's own is asked about.
+/// Article without its text, as a [custom filter](crate::Filter::custom) receives it.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ArticleHead {
-    /// What hits cite the article by.
+    /// Key that hits cite.
     pub key: String,
-    /// Title, if there is one.
+    /// Title.
     pub title: Option<String>,
-    /// The language of its words, as it said itself or as was found out; `None` if it is no
-    /// known one.
+    /// Declared or detected language; `None` if it is not a supported one.
     pub language: Option<Language>,
-    /// Its named values.
+    /// Named values.
     pub metadata: Metadata,
 }
 
-/// A value of an article's metadata.
+/// Metadata value of an article.
 ///
-/// In JSON a date is a string of the form `YYYY-MM-DD`.
+/// In JSON, a string of the form `YYYY-MM-DD` is a date.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum Value {
-    /// True or false.
+    /// Boolean.
     Bool(bool),
-    /// A whole number.
+    /// Integer.
     Integer(i64),
-    /// A number with a fraction.
+    /// Floating-point number.
     Float(f64),
-    /// A calendar date.
+    /// Calendar date.
     Date(Date),
-    /// Any other text.
+    /// Any other string.
     String(String),
 }
 
@@ -190,25 +189,22 @@ impl From<String> for Value {
     }
 }
 
-/// A day of the Gregorian calendar, written `YYYY-MM-DD`; earlier days are less.
+/// Gregorian calendar date, written `YYYY-MM-DD` and ordered by time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Date(civil::Date);
 
 impl Date {
-    /// The day `day` (from 1) of month `month` (from 1) of `year` (0 to 9999).
+    /// Creates a date from `year` in `0..=9999`, `month` in `1..=12` and `day` in `1..=31`.
     ///
     /// # Errors
     ///
-    /// [`Error::Date`] if there is no such day.
+    /// [`Error::Date`] if a number is out of range or the month has no such day.
     pub fn new(year: i16, month: i8, day: i8) -> Result<Self> {
         let date = civil::Date::new(year, month, day).ok().filter(|_| (0..=9999).contains(&year));
-        let got = || format!("{year:04}-{month:02}-{day:02}");
-        date.map(Self).ok_or_else(|| Error::Date { got: got() })
+        date.map(Self).ok_or_else(|| Error::Date { got: format!("{year:04}-{month:02}-{day:02}") })
     }
-}
 
-impl Date {
     pub(crate) fn year(self) -> i16 {
         self.0.year()
     }
@@ -226,9 +222,10 @@ impl FromStr for Date {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self> {
-        // Other notations that jiff reads (with a time, without hyphens) are not dates here.
-        let shaped = text.len() == "YYYY-MM-DD".len() && text.as_bytes().get(4) == Some(&b'-');
-        let date = if shaped { text.parse().ok() } else { None };
+        // jiff also reads dates with a time or without hyphens. They are not written back in the
+        // form that was read, so they are no dates here.
+        let has_form = text.len() == "YYYY-MM-DD".len() && text.as_bytes().get(4) == Some(&b'-');
+        let date = if has_form { text.parse().ok() } else { None };
         date.map(Self).ok_or_else(|| Error::Date { got: text.to_owned() })
     }
 }
@@ -258,7 +255,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn dates_are_checked() {
+    fn only_existing_dates_in_the_written_form_are_read() {
         let leap: Date = "2024-02-29".parse().unwrap();
         assert_eq!(leap.to_string(), "2024-02-29");
         assert!(leap < Date::new(2024, 3, 1).unwrap());
@@ -275,7 +272,7 @@ mod tests {
     }
 
     #[test]
-    fn articles_are_read_from_json() {
+    fn an_article_is_read_from_json() {
         let line = r#"{"id": "a", "title": "", "text": "T", "lang": "de",
                        "metadata": {"on": "2024-01-02", "n": 3, "x": 0.5, "ok": true, "by": "dpa"}}"#;
         let article: Article = serde_json::from_str(line).unwrap();

@@ -1,79 +1,84 @@
-//! The one error type of the crate: every way an operation can fail, with what to do about it.
+//! The error type of the crate. Each message names the fault and, where there is one, the remedy.
 
-mod made;
+mod constructors;
+mod error_kind;
 
 use std::path::PathBuf;
+
+pub use error_kind::ErrorKind;
 
 use crate::ModelIdentity;
 
 /// Result of a fallible operation of this crate.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// A cause that comes from another crate or from a user's [`Embedder`](crate::Embedder).
+/// Cause from another crate or from a user's [`Embedder`](crate::Embedder).
 pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
-/// Everything that can go wrong.
+/// Failure of an operation of this crate.
 ///
-/// The message names what is wrong in one clause; the cause, where there is one,
-/// is the [source](std::error::Error::source).
+/// The message is one clause that names the fault. The cause, if known, is the
+/// [source](std::error::Error::source). [`kind`](Self::kind) returns the class of the error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// A setting lies outside its allowed range.
+    /// A setting is outside its allowed range. Kind: [`ErrorKind::InvalidInput`].
     #[error("setting `{name}` is {got}, allowed is {allowed}")]
     Setting {
-        /// Name of the setting as written in code.
+        /// Name of the setting in code.
         name: &'static str,
-        /// The value that was given.
+        /// The value given.
         got: usize,
-        /// The range of allowed values.
+        /// The allowed range.
         allowed: &'static str,
     },
 
-    /// A setting that is a fraction lies outside its allowed range.
+    /// A fractional setting is outside its allowed range. Kind: [`ErrorKind::InvalidInput`].
     #[error("setting `{name}` is {got}, allowed is {allowed}")]
     Fraction {
-        /// Name of the setting as written in code.
+        /// Name of the setting in code.
         name: &'static str,
-        /// The value that was given.
+        /// The value given.
         got: f32,
-        /// The range of allowed values.
+        /// The allowed range.
         allowed: &'static str,
     },
 
-    /// A setting does not go with the model, or with another setting.
+    /// A setting does not fit the model or another setting. Kind: [`ErrorKind::InvalidInput`].
     #[error("setting `{name}` is `{got}`, allowed is {allowed}")]
     Choice {
-        /// Name of the setting as written in code.
+        /// Name of the setting in code.
         name: &'static str,
-        /// The value that was given.
+        /// The value given.
         got: &'static str,
-        /// What goes with it.
+        /// The values that fit.
         allowed: &'static str,
     },
 
-    /// A hit is of another state of the corpus. Search again.
+    /// A hit belongs to an earlier state of the corpus: search again. Kind:
+    /// [`ErrorKind::Conflict`].
     #[error(
-        "article `{article}` has no passage at bytes {range:?} any more: the corpus has changed \
-         since the hit was found, search again"
+        "article `{article}` no longer has a passage at bytes {range:?}: the corpus has changed \
+         since the search, search again"
     )]
     StaleHit {
         /// Key of the article.
         article: String,
-        /// Where the passage was, in bytes.
+        /// Byte range of the passage when it was found.
         range: std::ops::Range<usize>,
     },
 
-    /// A condition of a [filter](crate::Filter) makes no sense.
-    #[error("the filter `{condition}` makes no sense: {reason}")]
+    /// A condition of a [filter](crate::Filter) is invalid. Kind: [`ErrorKind::InvalidInput`].
+    #[error("the filter `{condition}` is invalid: {reason}")]
     Filter {
-        /// The condition as it reads.
+        /// The condition as text.
         condition: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: &'static str,
     },
 
-    /// A [filter](crate::Filter) compares metadata with a value that none of it compares with.
+    /// A [filter](crate::Filter) compares metadata with a value of a type that no article stores
+    /// under this name. Kind: [`ErrorKind::InvalidInput`].
     #[error(
         "a filter asks for {asked} in the metadata `{name}`, which holds {}: ask for a value of a \
          type that it holds",
@@ -82,65 +87,68 @@ pub enum Error {
     FilterType {
         /// Name of the metadata.
         name: String,
-        /// What was asked for: `booleans`, `numbers`, `dates` or `texts`.
+        /// Type of the filter's value: `booleans`, `numbers`, `dates` or `texts`.
         asked: &'static str,
-        /// What is stored, in the same words.
+        /// Types of the stored values, in the same words.
         stored: Vec<&'static str>,
     },
 
-    /// A recall was asked of a graph whose recall was not measured. Calibrate it first.
+    /// A query asks for a recall, but the graph is not calibrated. Kind: [`ErrorKind::Conflict`].
     #[error(
-        "a recall was asked for, but the graph is not calibrated: call `calibrate` with queries \
-         like those to come, or ask with `ef_search`"
+        "a recall was asked for, but the graph is not calibrated: call `calibrate` with typical \
+         queries, or ask with `ef_search`"
     )]
     NotCalibrated,
 
-    /// A query holds no text. Ask with at least one word.
+    /// A query holds no text. Kind: [`ErrorKind::InvalidInput`].
     #[error("the query is empty, ask with at least one word")]
     EmptyQuery,
 
-    /// An article has an empty key, so no hit could cite it.
+    /// An article has an empty key, so no hit could cite it. Kind: [`ErrorKind::InvalidInput`].
     #[error("article number {position} of this call has an empty key, give every article a key")]
     EmptyKey {
         /// Position of the article in the call, from 0.
         position: usize,
     },
 
-    /// An article is longer than a corpus takes. Split it into several.
+    /// An article is longer than [`Article::MAX_BYTES`](crate::Article::MAX_BYTES). Kind:
+    /// [`ErrorKind::InvalidInput`].
     #[error("article `{key}` has {bytes} bytes, {limit} are allowed: split it into several")]
     ArticleTooLarge {
         /// Key of the article.
         key: String,
-        /// Length of its text.
+        /// Length of its text in bytes.
         bytes: usize,
-        /// The longest text that is taken.
+        /// Maximum length in bytes.
         limit: usize,
     },
 
-    /// A date does not exist or is not written `YYYY-MM-DD`.
+    /// A date does not exist or is not written `YYYY-MM-DD`. Kind: [`ErrorKind::InvalidInput`].
     #[error("`{got}` is not a date of the form YYYY-MM-DD")]
     Date {
-        /// The text that was given.
+        /// The text given.
         got: String,
     },
 
-    /// A vector does not have the dimension that is expected.
-    #[error("a vector of dimension {got} was given where {expected} is expected")]
+    /// A vector has the wrong dimension. Kind: [`ErrorKind::InvalidInput`].
+    #[error("a vector has dimension {got}, expected is {expected}")]
     Dimension {
         /// Dimension of the index or of the model.
         expected: usize,
-        /// Dimension, or number of values, that was given.
+        /// Dimension, or number of values, given.
         got: usize,
     },
 
-    /// A vector has no direction: a component is not finite, or all are zero.
+    /// A vector has no direction: a component is not finite, or all are zero. Kind:
+    /// [`ErrorKind::InvalidInput`].
     #[error("vector {row} has no direction: a component is not finite, or all are zero")]
     InvalidVector {
         /// Row of the vector, from 0.
         row: usize,
     },
 
-    /// A model returned another number of vectors than it was given texts.
+    /// A model returned a number of vectors that differs from the number of texts. Kind:
+    /// [`ErrorKind::Bug`] of the [`Embedder`](crate::Embedder).
     #[error("the model returned {got} vectors for {expected} texts")]
     VectorCount {
         /// Number of texts.
@@ -149,54 +157,56 @@ pub enum Error {
         got: usize,
     },
 
-    /// More rows or bytes than the index can number.
+    /// A number of rows or bytes exceeds a limit of the index. Kind: [`ErrorKind::InvalidInput`].
     #[error("{what}: {got} is over the limit of {limit}")]
     TooLarge {
-        /// What was counted.
+        /// The rows or bytes that were counted.
         what: &'static str,
-        /// How many there are.
+        /// Their number.
         got: usize,
-        /// How many there may be.
+        /// The maximum.
         limit: usize,
     },
 
-    /// The embedding model failed on a text.
+    /// The embedding model failed on a text. Kind: [`ErrorKind::Unavailable`].
     #[error("the embedding model failed")]
     Embed(#[source] Cause),
 
-    /// The reranker failed, or did not give every passage a finite score.
+    /// The reranker failed, or a score is missing or not finite. Kind:
+    /// [`ErrorKind::Unavailable`].
     #[error("the reranker failed")]
     Rerank(#[source] Cause),
 
-    /// A query asks for reranking where there is no reranker.
+    /// A query asks for reranking, but there is no reranker. Kind: [`ErrorKind::InvalidInput`].
     #[error(
         "the query asks for reranking, but there is no reranker: give one to \
          `RetrieverBuilder::reranker`, or ask without `rerank`"
     )]
     NoReranker,
 
-    /// A question is too long for the reranker to read it with a passage.
+    /// A question is too long for the reranker to read beside a passage. Kind:
+    /// [`ErrorKind::InvalidInput`].
     #[error(
         "the question has {tokens} tokens, the reranker reads {limit} beside a passage: shorten \
          it, or ask without `rerank`"
     )]
     QueryTooLong {
-        /// Length of the question in the reranker's tokens.
+        /// Length of the question in tokens of the reranker.
         tokens: usize,
-        /// The longest question that it reads.
+        /// Maximum length in tokens.
         limit: usize,
     },
 
-    /// No model of this name is known.
+    /// No model has this name. Kind: [`ErrorKind::NotFound`].
     #[error("no model is named `{name}`, known are: {}", known.join(", "))]
     UnknownModel {
-        /// The name that was given.
+        /// The name given.
         name: String,
-        /// The names that can be given.
+        /// The known names.
         known: Vec<String>,
     },
 
-    /// A file of a model's folder is missing or cannot be read.
+    /// A file of a model's folder is missing or unreadable. Kind: [`ErrorKind::Unavailable`].
     #[error(
         "model file {} could not be read; the folder of an ONNX model holds model.onnx, \
          tokenizer.json, config.json and tokenizer_config.json, that of a Qwen3 embedding model \
@@ -206,197 +216,207 @@ pub enum Error {
     ModelFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The cause.
         #[source]
         source: Cause,
     },
 
-    /// A model could not be downloaded, or does not run.
+    /// A model could not be downloaded or does not run. Kind: [`ErrorKind::Unavailable`].
     #[error("model `{name}` could not be loaded: {remedy}")]
     Model {
         /// Name or folder of the model.
         name: String,
-        /// What to do about it.
+        /// The remedy.
         remedy: &'static str,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: Cause,
     },
 
-    /// ONNX Runtime, the library that runs transformer models, could not be loaded.
+    /// ONNX Runtime, the library that runs transformer models, could not be loaded. Kind:
+    /// [`ErrorKind::Unavailable`].
     #[error(
         "ONNX Runtime {needed} or later could not be loaded (tried: {}): install it (for example \
          with `pip install onnxruntime`), or set ORT_DYLIB_PATH to its library file",
-        listed(tried)
+        join_paths(tried)
     )]
     OnnxRuntime {
-        /// The oldest version that works.
+        /// Oldest version that works.
         needed: &'static str,
-        /// The libraries and folders that were tried, in order.
+        /// Libraries and folders that were tried, in order; empty if the library is linked.
         tried: Vec<PathBuf>,
-        /// Why it failed: where a library was found, what is wrong with it.
+        /// The cause; if a library was found, the fault of that library.
         #[source]
         source: Cause,
     },
 
-    /// What a model was to run on cannot be used.
+    /// An execution provider is not available. Kind: [`ErrorKind::Unavailable`].
     #[error("models cannot run on `{name}`: {remedy}")]
     Provider {
-        /// Name of the execution provider, which is that of its feature, too.
+        /// Name of the execution provider, which is also the name of its feature.
         name: &'static str,
-        /// What to do about it.
+        /// The remedy.
         remedy: &'static str,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: Cause,
     },
 
-    /// The index was built with another model than the one given; their vectors cannot be compared.
+    /// The index was built with another model, so vectors cannot be compared. Kind:
+    /// [`ErrorKind::Conflict`].
     #[error(
-        "the index was built with model {index}, the model given is {given}: open it with the first, or index anew"
+        "the index was built with model {index}, the model given is {given}: open the index with \
+         its own model, or build it again"
     )]
     ModelMismatch {
-        /// The model of the index.
+        /// Model of the index.
         index: Box<ModelIdentity>,
-        /// The model given.
+        /// Model given.
         given: Box<ModelIdentity>,
     },
 
-    /// A cancel handle ended the operation. Nothing was changed, but what a
-    /// [sync](crate::Retriever::sync) committed on its way is kept.
+    /// A [`Cancel`](crate::Cancel) handle ended the operation, which changed nothing; the commits
+    /// of an interrupted [sync](crate::Retriever::sync) remain. Kind: [`ErrorKind::Unavailable`].
     #[error("cancelled")]
     Cancelled,
 
-    /// Worker threads could not be started.
+    /// Worker threads could not be started. Kind: [`ErrorKind::Unavailable`].
     #[error("worker threads could not be started")]
     Threads(#[source] Cause),
 
-    /// Bytes are not what this crate wrote, or are damaged.
+    /// A file or byte string is damaged, or is of another kind. Kind: [`ErrorKind::Damaged`].
     #[error("{origin} is damaged or of another kind: {check}")]
     Corrupt {
-        /// The file, or what the bytes should have been.
+        /// The file, or a description of the bytes.
         origin: String,
         /// The check that failed.
         check: &'static str,
     },
 
-    /// Another process, or another part of this one, has the index open for writing.
+    /// Another writer has the index open, in this process or in another. Kind:
+    /// [`ErrorKind::Conflict`].
     #[error(
         "the index in {} is open for writing elsewhere: wait for that writer, or only read, with \
          `Searcher::open`",
         path.display()
     )]
     Locked {
-        /// The folder of the index.
+        /// Folder of the index.
         path: PathBuf,
     },
 
-    /// A cache of embeddings is open already, in this process or in another.
+    /// An embedding cache is already open, in this process or in another. Kind:
+    /// [`ErrorKind::Conflict`].
     #[error(
-        "the embedding cache {} is open elsewhere: share that one, or take another file",
+        "the embedding cache {} is open elsewhere: share that one, or use another file",
         path.display()
     )]
     CacheInUse {
-        /// The file of the cache.
+        /// File of the cache.
         path: PathBuf,
     },
 
-    /// A folder holds no index.
+    /// A folder holds no index. Kind: [`ErrorKind::NotFound`].
     #[error("there is no index in {}: make one with `Retriever::create`", path.display())]
     NoIndex {
         /// The folder.
         path: PathBuf,
     },
 
-    /// A folder holds an index already.
+    /// A folder already holds an index. Kind: [`ErrorKind::Conflict`].
     #[error("there is an index in {}: open it with `Retriever::open`", path.display())]
     IndexExists {
         /// The folder.
         path: PathBuf,
     },
 
-    /// A model gives a text another vector than when the index was made.
+    /// A model embeds a text differently than when the index was built. Kind:
+    /// [`ErrorKind::Conflict`].
     #[error(
-        "model {model} gives `{text}` another vector than when the index was made (cosine \
-         {similarity:.4}): its runtime has changed; go back to that one, or index anew"
+        "model {model} embeds `{text}` differently than when the index was built (cosine \
+         {similarity:.4}), so its runtime has changed: use the former runtime, or build the index \
+         again"
     )]
     ModelDrift {
         /// The model.
         model: Box<ModelIdentity>,
         /// The text.
         text: String,
-        /// Cosine between the two vectors.
+        /// Cosine between the stored vector and the new one.
         similarity: f32,
     },
 
-    /// A format version that this version of the crate does not read.
+    /// A format version that this version of the crate does not read. Kind:
+    /// [`ErrorKind::Conflict`].
     #[error(
         "{origin} has format version {got}, this version of passim reads {oldest} to {newest}: use \
          the version that wrote it, or a later one"
     )]
     Version {
-        /// The file, or what the bytes should have been.
+        /// The file, or a description of the bytes.
         origin: String,
-        /// The version found.
+        /// Version found.
         got: u32,
-        /// The oldest version that is read.
+        /// Oldest readable version.
         oldest: u32,
-        /// The newest version that is read.
+        /// Newest readable version.
         newest: u32,
     },
 
-    /// A file is not UTF-8. Convert it; nothing of it was read.
+    /// A file is not UTF-8: convert it. Kind: [`ErrorKind::InvalidInput`].
     #[error("{} is not UTF-8: invalid bytes at offset {at}", path.display())]
     NotUtf8 {
-        /// The file.
+        /// The file, no part of which was read as an article.
         path: PathBuf,
         /// Offset of the first invalid byte.
         at: usize,
     },
 
-    /// A line of a JSON Lines file is not an article.
+    /// A line of a JSON Lines file is not an article. Kind: [`ErrorKind::InvalidInput`].
     #[error("line {line} of {} is not an article", path.display())]
     Json {
         /// The file.
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// What is wrong with it.
+        /// The cause.
         #[source]
         source: Cause,
     },
 
-    /// A file is of a kind that is not read.
+    /// The extension of a file is not a supported one. Kind: [`ErrorKind::InvalidInput`].
     #[error("{} is not read: articles are .txt, .md or .jsonl files", path.display())]
     FileKind {
         /// The file.
         path: PathBuf,
     },
 
-    /// A file or folder could not be read.
+    /// A file or folder could not be read. Kind: [`ErrorKind::NotFound`] if it does not exist,
+    /// else [`ErrorKind::Unavailable`].
     #[error("{} could not be read", path.display())]
     Read {
         /// The file or folder.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
 
-    /// A file or folder could not be written.
+    /// A file or folder could not be written. Kind: [`ErrorKind::Unavailable`].
     #[error("{} could not be written", path.display())]
     Write {
         /// The file or folder.
         path: PathBuf,
-        /// Why it failed.
+        /// The cause.
         #[source]
         source: std::io::Error,
     },
 }
 
-fn listed(paths: &[PathBuf]) -> String {
+/// Joins `paths` by commas; without paths, names the linked library.
+fn join_paths(paths: &[PathBuf]) -> String {
     if paths.is_empty() {
-        return "the library that was linked".to_owned();
+        return "the linked library".to_owned();
     }
     let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     names.join(", ")

@@ -1,4 +1,4 @@
-//! Files and records: columns of numbers, files made of sections, small records, decode errors.
+//! File formats: columns of numbers, files made of sections, records, and decode errors.
 
 pub(crate) mod codec;
 pub(crate) mod column;

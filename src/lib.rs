@@ -40,7 +40,7 @@
 //! | corpus | [`Retriever`], [`RetrieverBuilder`], [`Searcher`] |
 //! | questions and answers | [`Query`], [`Filter`], [`Hits`], [`Hit`], [`Explanation`], [`Highlights`], [`Context`] |
 //! | quality | [`eval`] |
-//! | long operations | [`Progress`], [`Cancel`], [`Error`] |
+//! | long operations and errors | [`Progress`], [`Cancel`], [`Error`], [`ErrorKind`] |
 //!
 //! # Settings
 //!
@@ -153,7 +153,7 @@ pub use search::{
 };
 
 // Long operations and errors.
-pub use error::{Cause, Error, Result};
+pub use error::{Cause, Error, ErrorKind, Result};
 pub use work::{Cancel, Phase, Progress};
 
 #[cfg(doctest)]

@@ -1,18 +1,18 @@
-//! Which model a vector comes from: a name for people, a hash for equality.
+//! Identity of an embedding model: a display name, and a hash for equality.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// What decides whether two models give the same vectors.
+/// Identity of an embedding model. Only vectors of equal models can be compared.
 ///
-/// Two identities are equal if their hashes are: a renamed model is the same model.
+/// Two identities are equal if their hashes are, whatever their names.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ModelIdentity {
-    /// Name for people.
+    /// Display name.
     pub name: String,
-    /// Hash of everything that the vectors depend on: weights, tokenizer,
-    /// pooling, prefixes and token limit.
+    /// Hash of everything that determines the vectors: weights, tokenizer, pooling, prefixes and
+    /// token limit.
     pub hash: u128,
 }
 

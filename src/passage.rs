@@ -1,4 +1,4 @@
-//! A passage: the byte range of one article that is embedded, found and cited.
+//! Passages: byte ranges of an article that are embedded, found and cited.
 
 use std::ops::Range;
 
@@ -6,28 +6,32 @@ use serde::{Deserialize, Serialize};
 
 use crate::Article;
 
-/// A piece of one article.
+/// Byte range of one article that is embedded, found and cited as a unit.
 ///
-/// All ranges are byte ranges of the article's text and begin and end between
-/// graphemes, so `&article.text[passage.range.clone()]` is the passage's text.
+/// All ranges are byte ranges of the article's text. They start and end at grapheme boundaries,
+/// so `&article.text[passage.range.clone()]` is the text of the passage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Passage {
-    /// Where the passage is; not empty, without surrounding white space.
+    /// Byte range of the text; not empty, without surrounding white space.
     pub range: Range<usize>,
-    /// The nearest heading above the passage, without its marks, if it is
-    /// embedded with the passage and not part of it.
+    /// Byte range of the nearest heading above the passage, without its marks; `None` if it is not
+    /// embedded with the passage, or is part of it.
     pub heading: Option<Range<usize>>,
-    /// Whether the article's title is embedded with the passage.
+    /// Whether the title of the article is embedded with the passage.
     pub titled: bool,
-    /// Length of the passage in the embedder's tokens, without its context. It is
-    /// counted sentence by sentence, and as a whole where that is near the budget.
+    /// Length in tokens of the embedder, without title and heading. It is the sum over the
+    /// sentences, or counted over the whole passage if that sum is near the token limit.
     pub tokens: usize,
 }
 
 impl Passage {
-    /// The text that is embedded: title and heading of `article`, if they are embedded
-    /// with the passage, then the passage, each on a line of its own.
+    /// Returns the text that is embedded: title and heading, if they are embedded with the
+    /// passage, then the text, each on its own line.
+    ///
+    /// # Panics
+    ///
+    /// If `article` is not the article of the passage and a range does not fit its text.
     #[must_use]
     pub fn text_in_context(&self, article: &Article) -> String {
         let title = article.shown_title().filter(|_| self.titled);
@@ -37,7 +41,7 @@ impl Passage {
     }
 }
 
-/// What is embedded of a passage: these parts, each on a line of its own.
+/// Joins title, heading and text, each on its own line.
 pub(crate) fn in_context(title: Option<&str>, heading: Option<&str>, text: &str) -> String {
     let lines: Vec<_> = title.into_iter().chain(heading).chain([text]).collect();
     lines.join("\n")
@@ -48,7 +52,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn context_comes_before_the_text() {
+    fn title_and_heading_come_before_the_text() {
         let article = Article::new("moor.md", "# Nutzen\n\nMoore speichern Wasser.").title("Moore");
         let passage = Passage { range: 10..33, heading: Some(2..8), titled: true, tokens: 3 };
         assert_eq!(passage.text_in_context(&article), "Moore\nNutzen\nMoore speichern Wasser.");

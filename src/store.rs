@@ -216,7 +216,7 @@ impl Store {
         let name = name_of(Kind::Manifest, manifest.generation);
         // It is there if an earlier attempt could not rename it.
         _ = self.folder.remove(&name);
-        let sections = [(Tag::Record, &*record)];
+        let sections = [Section::new(Tag::Record, &record)];
         let id = self.folder.write(&name, Kind::Manifest, manifest.generation, &sections)?;
         written.push(name);
         self.folder.fsync()?;
@@ -235,8 +235,8 @@ impl Store {
         }
         if stored.removed() > 0 && stored.removals_file().is_none() {
             let removed = stored.removed_articles();
-            let part = (Tag::Removed, bytemuck::cast_slice(&removed));
-            let (_, file) = self.write(Kind::Removals, &[part], written)?;
+            let section = Section::new(Tag::Removed, bytemuck::cast_slice(&removed));
+            let (_, file) = self.write(Kind::Removals, &[section], written)?;
             stored.set_removals_file(file);
         }
         Ok(stored)
@@ -251,7 +251,7 @@ impl Store {
     ) -> Result<FileId> {
         let record = calibration_file::encode(questions, segments)?;
         let values = bytemuck::cast_slice(questions.vectors.as_slice());
-        let sections = [(Tag::Record, &*record), (Tag::Questions, values)];
+        let sections = [Section::new(Tag::Record, &record), Section::new(Tag::Questions, values)];
         // Nothing was measured since the last generation if its file would be the same.
         let last = self.manifest.calibration;
         let is_same = |file: &FileId| header(Kind::Calibration, file.number, &sections).1 == *file;
@@ -303,5 +303,5 @@ impl Store {
 }
 
 fn about(folder: &Folder, name: &str, refusal: DecodeError) -> Error {
-    refusal.about(folder.path_of(name).display())
+    refusal.in_file(folder.path_of(name).display())
 }

@@ -1,4 +1,4 @@
-//! Long work from outside: how far it is, and how to stop it.
+//! Progress and cancellation of long operations.
 
 pub(crate) mod parallel;
 
@@ -9,32 +9,33 @@ use std::sync::{
 
 use crate::{Error, Result};
 
-/// What a long operation is doing.
+/// Phase of a long operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
     /// Embedding texts.
     Embed,
-    /// Linking vectors into a graph.
+    /// Adding vectors to a graph.
     BuildGraph,
 }
 
-/// How far a long operation is.
+/// Progress of a long operation, passed to the callback of
+/// [`RetrieverBuilder::progress`](crate::RetrieverBuilder::progress).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {
-    /// What is counted.
+    /// Phase that the numbers refer to.
     pub phase: Phase,
-    /// Texts embedded, or vectors linked, so far.
+    /// Number of texts embedded, or of vectors added, so far.
     pub done: usize,
-    /// Texts to embed, or vectors to link, in all; in a [sync](crate::Retriever::sync) as far
-    /// as it is known yet.
+    /// Number of texts to embed, or of vectors to add. During a [sync](crate::Retriever::sync) it
+    /// grows as articles are read.
     pub total: usize,
-    /// Tokens embedded so far; 0 while vectors are linked.
+    /// Number of tokens embedded so far; 0 in [`Phase::BuildGraph`].
     pub tokens: usize,
 }
 
-/// Whom long work tells how far it is, and who may end it.
+/// Progress callback and cancellation handle of a long operation.
 #[derive(Clone, Copy)]
 pub(crate) struct WorkMonitor<'a> {
     cancel: &'a Cancel,
@@ -46,20 +47,26 @@ impl<'a> WorkMonitor<'a> {
         Self { cancel, progress }
     }
 
-    /// [`Error::Cancelled`] if the work is to end.
+    /// Checks that the operation is not cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`] if it is.
     pub(crate) fn check(self) -> Result<()> {
         self.cancel.check()
     }
 
-    /// Tells that `done` vectors of `total` are linked.
-    pub(crate) fn linked(self, done: usize, total: usize) {
+    /// Reports that the graph holds `done` of `total` vectors.
+    pub(crate) fn report_linked(self, done: usize, total: usize) {
         if let Some(progress) = self.progress {
             progress(Progress { phase: Phase::BuildGraph, done, total, tokens: 0 });
         }
     }
 }
 
-/// Stops an operation that runs in another thread; clones stop the same one.
+/// Handle that cancels long operations from another thread.
+///
+/// Clones share their state.
 ///
 /// # Examples
 ///
@@ -67,37 +74,43 @@ impl<'a> WorkMonitor<'a> {
 /// use passim::Cancel;
 ///
 /// let cancel = Cancel::new();
-/// let for_ctrl_c = cancel.clone();
-/// for_ctrl_c.cancel();
+/// let clone = cancel.clone();
+/// std::thread::spawn(move || clone.cancel()).join().unwrap();
 /// assert!(cancel.is_cancelled());
 /// ```
 #[derive(Clone, Debug, Default)]
 pub struct Cancel(Arc<AtomicBool>);
 
 impl Cancel {
-    /// A handle that has not been used.
+    /// Creates a handle that is not cancelled.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Asks the operation to end with [`Error::Cancelled`] as soon as it can.
+    /// Ends the running operation, and each later one, with [`Error::Cancelled`] as soon as it
+    /// checks the handle, until [`reset`](Self::reset) is called.
     pub fn cancel(&self) {
         self.0.store(true, Ordering::Relaxed);
     }
 
-    /// Makes the handle usable again.
+    /// Clears the cancellation, so that operations run again.
     pub fn reset(&self) {
         self.0.store(false, Ordering::Relaxed);
     }
 
-    /// Whether [`cancel`](Self::cancel) was called.
+    /// Returns whether [`cancel`](Self::cancel) was called since the last
+    /// [`reset`](Self::reset).
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
     }
 
-    /// [`Error::Cancelled`] if [`cancel`](Self::cancel) was called.
+    /// Checks that the handle is not cancelled.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Cancelled`] if it is.
     pub(crate) fn check(&self) -> Result<()> {
         if self.is_cancelled() { Err(Error::Cancelled) } else { Ok(()) }
     }

@@ -177,7 +177,7 @@ fn invalid_input_keeps_the_calibration() {
             let error =
                 index.search(&[1.0; DIM], &with(10, SearchEffort::Recall(target))).unwrap_err();
             assert!(matches!(error, Error::Fraction { name: "recall", .. }), "{error}");
-            assert!(error.to_string().contains("over 0 to 1"), "{error}");
+            assert!(error.to_string().contains("greater than 0, at most 1"), "{error}");
         }
         assert_eq!(kept.ef_search(target, 10).is_some(), target <= 0.0, "{target}");
     }

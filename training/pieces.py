@@ -1,6 +1,6 @@
 """Text to word pieces: the algorithm of docs/MODEL_FORMAT.md, and learning its vocabulary.
 
-src/embed/bundled/pieces.rs is the same algorithm; tests/data/bundled_parity.jsonl
+src/embed/static_model/pieces.rs is the same algorithm; tests/data/bundled_parity.jsonl
 holds the two together.
 """
 

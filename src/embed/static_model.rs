@@ -106,7 +106,7 @@ impl StaticEmbedder {
     }
 
     fn read(bytes: Cow<'static, [u8]>, origin: impl fmt::Display) -> Result<Self> {
-        let model = Model::read(bytes).map_err(|error| error.about(origin))?;
+        let model = Model::read(bytes).map_err(|error| error.in_file(origin))?;
         Ok(Self(Arc::new(model)))
     }
 }

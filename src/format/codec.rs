@@ -1,7 +1,7 @@
-//! Records as bytes: the only place that knows bincode and its configuration.
+//! Encoding of records with bincode 2: little-endian, with integers of fixed width.
 //!
-//! bincode 2 with fixed integers, little-endian. Text is read where it lies, and lists of lists
-//! by [`list`], so what reading allocates is never much more than the record itself.
+//! No other file uses bincode. Decoding allocates little more than the size of the record: it
+//! borrows texts, and reads nested lists with [`list`].
 
 use std::{fmt, marker::PhantomData};
 
@@ -13,32 +13,40 @@ use serde::{
 
 use crate::{Error, Result};
 
-/// The longest record.
+/// Maximum length of a record in bytes.
 const MAX_RECORD: usize = 1 << 24;
 
 type Codec = Configuration<LittleEndian, Fixint, Limit<MAX_RECORD>>;
 
-/// The one configuration that both directions use.
+/// Configuration of both directions.
 fn codec() -> Codec {
     bincode::config::standard().with_fixed_int_encoding().with_limit::<MAX_RECORD>()
 }
 
-/// `record` as bytes; `what` says what they are, should they be too many.
+/// Encodes `record`; `what` describes its bytes in the error.
+///
+/// # Errors
+///
+/// [`Error::TooLarge`] for more than [`MAX_RECORD`] bytes.
 pub(crate) fn encode(record: &impl Serialize, what: &'static str) -> Result<Vec<u8>> {
-    #[expect(clippy::expect_used, reason = "bincode fails on sequences of unknown length alone")]
-    let bytes = bincode::serde::encode_to_vec(record, codec()).expect("records know their lengths");
-    let (got, limit) = (bytes.len(), MAX_RECORD);
-    if got <= limit { Ok(bytes) } else { Err(Error::TooLarge { what, got, limit }) }
+    // bincode fails only for sequences of unknown length, and records have none.
+    let bytes = bincode::serde::encode_to_vec(record, codec()).expect("a record knows its lengths");
+    if bytes.len() > MAX_RECORD {
+        return Err(Error::TooLarge { what, got: bytes.len(), limit: MAX_RECORD });
+    }
+    Ok(bytes)
 }
 
-/// The record that is all of `bytes`; `None` if they are not one of type `T`.
+/// Decodes `bytes`; `None` unless all of them are one record of type `T`.
 pub(crate) fn decode<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Option<T> {
     let (record, used) = bincode::serde::borrow_decode_from_slice(bytes, codec()).ok()?;
     (used == bytes.len()).then_some(record)
 }
 
-/// Reads a list that gets room as its elements come, not as many as it says it has: in lists of
-/// lists, room for what is only said would add up.
+/// Deserializes a list without reserving memory for its declared length.
+///
+/// The declared lengths of nested lists are not bounded by the length of the record, so memory
+/// reserved for each of them would add up.
 pub(crate) fn list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,

@@ -1,5 +1,4 @@
-//! Arrays of plain numbers that are in memory or in a mapped file: nobody who reads them has
-//! to know which.
+//! Columns: arrays of numbers, in memory or in a mapped file, read through one type.
 
 use std::{fmt, marker::PhantomData, ops::Deref, ops::Range, path::Path, sync::Arc};
 
@@ -8,59 +7,61 @@ use bytemuck::Pod;
 pub(crate) use super::mapped_file::MappedFile;
 
 #[cfg(target_endian = "big")]
-compile_error!("the files of an index are little-endian, and mapped as they are");
+compile_error!("index files are little-endian and are mapped without conversion");
 
-/// An array of numbers, as a slice.
+/// Array of numbers; dereferences to a slice.
 pub(crate) enum Column<T> {
-    /// In memory.
+    /// Numbers in memory.
     Owned(Vec<T>),
-    /// In a file.
+    /// Numbers in a mapped file.
     Mapped(MappedSlice<T>),
 }
 
-/// A part of a mapped file, which holds whole numbers at addresses that suit them.
+/// Byte range of a mapped file that holds aligned values of type `T`.
+///
+/// Invariant: the range lies within the file, and casts to `[T]`.
 pub(crate) struct MappedSlice<T> {
-    map: Arc<MappedFile>,
+    file: Arc<MappedFile>,
     bytes: Range<usize>,
-    kind: PhantomData<fn() -> T>,
+    values: PhantomData<fn() -> T>,
 }
 
 impl<T: Pod> Column<T> {
-    /// The numbers in `bytes` of `map`; `None` if those do not exist, are no whole number of
-    /// them, or lie where none can begin.
-    pub(crate) fn mapped(map: &Arc<MappedFile>, bytes: Range<usize>) -> Option<Self> {
-        let piece = MappedSlice { map: Arc::clone(map), bytes, kind: PhantomData };
-        piece.numbers().is_some().then_some(Self::Mapped(piece))
+    /// Maps `bytes` of `file` as numbers. Returns `None` if the range exceeds the file, is not a
+    /// whole number of values, or is not aligned.
+    pub(crate) fn mapped(file: &Arc<MappedFile>, bytes: Range<usize>) -> Option<Self> {
+        let slice = MappedSlice { file: Arc::clone(file), bytes, values: PhantomData };
+        slice.get().is_some().then_some(Self::Mapped(slice))
     }
 
-    /// The numbers, to be changed; those of a file are copied first.
+    /// Returns the numbers for modification. Mapped numbers are copied into memory first.
     pub(crate) fn to_mut(&mut self) -> &mut [T] {
         if let Self::Mapped(_) = self {
             *self = Self::Owned(self.to_vec());
         }
         match self {
             Self::Owned(numbers) => numbers,
-            Self::Mapped(_) => &mut [],
+            Self::Mapped(_) => unreachable!("mapped numbers were copied into memory"),
         }
     }
 
-    /// The numbers as they are in memory, and in files.
+    /// Returns the numbers as bytes, which are the same in memory and in a file.
     pub(crate) fn as_bytes(&self) -> &[u8] {
         bytemuck::cast_slice(self)
     }
 
-    /// The file that they are in.
+    /// Returns the path of the mapped file; `None` in memory.
     pub(crate) fn path(&self) -> Option<&Path> {
         match self {
             Self::Owned(_) => None,
-            Self::Mapped(piece) => Some(piece.map.path()),
+            Self::Mapped(slice) => Some(slice.file.path()),
         }
     }
 }
 
 impl<T: Pod> MappedSlice<T> {
-    fn numbers(&self) -> Option<&[T]> {
-        bytemuck::try_cast_slice(self.map.get(self.bytes.clone())?).ok()
+    fn get(&self) -> Option<&[T]> {
+        bytemuck::try_cast_slice(self.file.get(self.bytes.clone())?).ok()
     }
 }
 
@@ -71,8 +72,7 @@ impl<T: Pod> Deref for Column<T> {
     fn deref(&self) -> &[T] {
         match self {
             Self::Owned(numbers) => numbers,
-            // It was checked when it was mapped.
-            Self::Mapped(piece) => piece.numbers().unwrap_or_default(),
+            Self::Mapped(slice) => slice.get().expect("`mapped` checked range and alignment"),
         }
     }
 }
@@ -99,10 +99,10 @@ impl<T: Clone> Clone for Column<T> {
     fn clone(&self) -> Self {
         match self {
             Self::Owned(numbers) => Self::Owned(numbers.clone()),
-            Self::Mapped(MappedSlice { map, bytes, kind }) => Self::Mapped(MappedSlice {
-                map: Arc::clone(map),
-                bytes: bytes.clone(),
-                kind: *kind,
+            Self::Mapped(slice) => Self::Mapped(MappedSlice {
+                file: Arc::clone(&slice.file),
+                bytes: slice.bytes.clone(),
+                values: PhantomData,
             }),
         }
     }

@@ -1,4 +1,4 @@
-//! Files as memory: the only place that maps them.
+//! Memory-mapped files. No other file maps one.
 
 #![expect(unsafe_code, reason = "mapping a file; the block states why it is sound")]
 
@@ -12,11 +12,11 @@ use std::{
 
 use memmap2::{Advice, Mmap};
 
-/// A file as bytes, read from the disk when they are looked at.
+/// A file as bytes, which the system reads from disk on first access.
 pub(crate) struct MappedFile {
     path: PathBuf,
-    /// `None` for an empty file, which systems refuse to map.
-    bytes: Option<Mmap>,
+    /// `None` for an empty file, which cannot be mapped on every system.
+    map: Option<Mmap>,
 }
 
 impl fmt::Debug for MappedFile {
@@ -29,39 +29,43 @@ impl fmt::Debug for MappedFile {
 }
 
 impl MappedFile {
-    /// Maps the file at `path`, which nobody changes or shortens as long as it is mapped: files
-    /// of an index are written once, under a name of their own, and only ever removed.
+    /// Maps the file at `path`.
+    ///
+    /// No program may change or truncate a file while it is mapped. This crate writes each index
+    /// file once, under a new name, and afterwards only removes it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
-        let bytes = if file.metadata()?.len() == 0 {
+        let map = if file.metadata()?.len() == 0 {
             None
         } else {
-            // SAFETY: bytes that change under a `&[u8]` are what makes a mapping unsound. This
-            // crate never writes to a file that is complete, and asks the same of others (see
-            // the documentation of `Retriever::open`).
+            // SAFETY: a mapping is sound as long as its bytes do not change under a `&[u8]`. This
+            // crate never writes to a complete file, and the documentation of `Retriever::open`
+            // requires the same of other programs.
             Some(unsafe { Mmap::map(&file)? })
         };
-        Ok(Self { path: path.to_owned(), bytes })
+        Ok(Self { path: path.to_owned(), map })
     }
 
-    /// The file.
+    /// Returns the path of the file.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// Asks the system to read nothing ahead: what is looked at is here and there.
+    /// Advises the system not to read ahead, since accesses to these bytes are scattered.
     pub(crate) fn advise_random(&self, start: usize, len: usize) {
         self.advise(Advice::Random, start, len);
     }
 
-    /// Asks the system to read ahead: all of it is about to be read.
-    pub(crate) fn read_in_order(&self) {
+    /// Advises the system to read ahead, since the whole file is about to be read in order.
+    pub(crate) fn advise_sequential(&self) {
         self.advise(Advice::Sequential, 0, self.len());
     }
 
-    /// A hint alone: without it the same bytes are read.
     fn advise(&self, advice: Advice, start: usize, len: usize) {
-        _ = self.bytes.as_ref().map(|map| map.advise_range(advice, start, len));
+        if let Some(map) = &self.map {
+            // Advice affects speed only, so a system that refuses it is no error.
+            _ = map.advise_range(advice, start, len);
+        }
     }
 }
 
@@ -69,6 +73,9 @@ impl Deref for MappedFile {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
-        self.bytes.as_deref().unwrap_or_default()
+        match &self.map {
+            Some(map) => map,
+            None => &[],
+        }
     }
 }

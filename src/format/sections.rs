@@ -1,7 +1,7 @@
-//! A file as sections of plain numbers: header, table, and checksums of both and of each.
+//! Container of every index file: a header, a table of sections, and the sections.
 //!
-//! Every file of an index has this shape, which `docs/FORMAT.md` specifies. A section lies at
-//! a multiple of 64 bytes, so that it can be used where it is mapped.
+//! `docs/FORMAT.md` specifies it. Sections start at multiples of 64 bytes, so that their numbers
+//! are aligned in a mapped file. One checksum covers header and table; each section has its own.
 
 use std::{ops::Range, sync::Arc};
 
@@ -19,38 +19,44 @@ const MAGIC: [u8; 8] = *b"\x89PSC\r\n\x1a\n";
 const OLDEST: u32 = 1;
 const NEWEST: u32 = 1;
 
-// Places in the header; bytes 36 to 55 are zero.
+// Offsets in the header.
 const VERSION_AT: usize = 8;
 const KIND_AT: usize = 12;
-const NUMBER_AT: usize = 16;
+const FILE_NUMBER_AT: usize = 16;
 const LENGTH_AT: usize = 24;
 const COUNT_AT: usize = 32;
 const RESERVED: Range<usize> = 36..56;
 const CHECKSUM_AT: usize = 56;
-const HEADER: usize = 64;
+const HEADER_LEN: usize = 64;
 
-/// Bytes of an entry of the table: tag, zero, offset, length, checksum.
-const ENTRY: usize = 32;
-/// Where sections begin: at multiples of this.
+// Offsets in an entry of the table. The tag is followed by 4 reserved bytes.
+const TAG_AT: usize = 0;
+const TAG_RESERVED_AT: usize = 4;
+const OFFSET_AT: usize = 8;
+const SECTION_LENGTH_AT: usize = 16;
+const SECTION_CHECKSUM_AT: usize = 24;
+const ENTRY_LEN: usize = 32;
+
+/// Sections start at multiples of this number of bytes.
 const ALIGNMENT: usize = 64;
-/// More sections than any version has.
+/// Maximum number of sections, above that of any version.
 const MAX_SECTIONS: usize = 256;
 
-/// What a file is for; the numbers are part of the format.
+/// Kind of a file. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Kind {
-    /// What a generation consists of.
+    /// Files of one generation.
     Manifest = 1,
-    /// Articles with their passages, vectors and index.
+    /// Articles with their passages, vectors and indexes.
     Segment = 2,
-    /// Which articles of a segment are removed.
+    /// Removed articles of a segment.
     Removals = 3,
-    /// Questions that recall was measured on, and what was measured.
+    /// Calibration queries and the recall measured on them.
     Calibration = 4,
 }
 
-/// What a section holds; the numbers are part of the format.
+/// Content of a section. The numbers are part of the format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u32)]
 pub(crate) enum Tag {
@@ -72,63 +78,86 @@ pub(crate) enum Tag {
     VectorSums = 51,
     Codes = 60,
     CodeNorms = 61,
-    CodeChords = 62,
+    QuantizationErrors = 62,
     Points = 70,
     PointsOfRows = 71,
-    FurtherRows = 72,
+    DuplicateRows = 72,
     Links = 80,
     LinkCounts = 81,
     LayerPoints = 82,
     LayerBelow = 83,
     LayerLinks = 84,
     LayerLinkCounts = 85,
-    Strays = 86,
+    Unreachable = 86,
     Removed = 90,
     Questions = 100,
     Lexical = 110,
 }
 
-/// Which file is meant: another of the same name has another checksum.
+/// Identity of a file. Two files of the same name differ in their checksums.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct FileId {
-    /// Never given twice in one index.
+    /// Number of the file, unique in its index.
     pub(crate) number: u64,
     /// Length in bytes.
     pub(crate) length: u64,
-    /// Checksum of the header and of the table, which holds those of the sections.
+    /// Checksum of header and table. It covers the sections, since the table has their checksums.
     pub(crate) checksum: u64,
 }
 
-/// A section that is to be written.
-pub(crate) type Section<'a> = (Tag, &'a [u8]);
+/// A section to write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Section<'a> {
+    pub(crate) tag: Tag,
+    pub(crate) bytes: &'a [u8],
+}
 
-/// Header and table of a file that holds `parts`, and which file that is.
-pub(crate) fn header(kind: Kind, number: u64, parts: &[Section]) -> (Vec<u8>, FileId) {
-    let mut end = HEADER + parts.len() * ENTRY;
-    let mut table = Vec::with_capacity(end);
-    for (tag, bytes) in parts {
+impl<'a> Section<'a> {
+    pub(crate) fn new(tag: Tag, bytes: &'a [u8]) -> Self {
+        Self { tag, bytes }
+    }
+}
+
+/// Table of a file to write.
+struct EncodedTable {
+    bytes: Vec<u8>,
+    /// Length of the whole file in bytes.
+    file_len: usize,
+}
+
+fn encode_table(sections: &[Section]) -> EncodedTable {
+    let mut end = HEADER_LEN + sections.len() * ENTRY_LEN;
+    let mut table = Vec::with_capacity(sections.len() * ENTRY_LEN);
+    for Section { tag, bytes } in sections {
         let start = end.next_multiple_of(ALIGNMENT);
         end = start + bytes.len();
-        for number in [*tag as u64, start as u64, bytes.len() as u64, xxh3_64(bytes)] {
-            table.extend(number.to_le_bytes());
+        for field in [*tag as u64, start as u64, bytes.len() as u64, xxh3_64(bytes)] {
+            table.extend(field.to_le_bytes());
         }
     }
-    let length = end as u64;
-    let mut header = Vec::with_capacity(HEADER + table.len());
+    EncodedTable { bytes: table, file_len: end }
+}
+
+/// Encodes header and table of a file that holds `sections`, and returns its identity.
+pub(crate) fn header(kind: Kind, number: u64, sections: &[Section]) -> (Vec<u8>, FileId) {
+    let count = u32::try_from(sections.len()).expect("a file has at most `MAX_SECTIONS`");
+    let table = encode_table(sections);
+    let length = table.file_len as u64;
+    let mut header = Vec::with_capacity(HEADER_LEN + table.bytes.len());
     header.extend(MAGIC);
     header.extend(NEWEST.to_le_bytes());
     header.extend((kind as u32).to_le_bytes());
     header.extend(number.to_le_bytes());
     header.extend(length.to_le_bytes());
-    header.extend((parts.len() as u64).to_le_bytes());
+    header.extend(count.to_le_bytes());
     header.resize(CHECKSUM_AT, 0);
-    let checksum = checksum_of(&header, &table);
+    let checksum = checksum_of(&header, &table.bytes);
     header.extend(checksum.to_le_bytes());
-    header.extend(table);
+    header.extend(table.bytes);
     (header, FileId { number, length, checksum })
 }
 
-/// Zeros from `written` bytes up to where the next section begins.
+/// Returns the zeros between a file of `written` bytes and the start of its next section.
 pub(crate) fn padding(written: usize) -> &'static [u8] {
     &[0; ALIGNMENT][..written.next_multiple_of(ALIGNMENT) - written]
 }
@@ -140,8 +169,8 @@ fn checksum_of(header: &[u8], table: &[u8]) -> u64 {
     hasher.digest()
 }
 
-/// The checksum of a piece of a section, which may lie in several pieces of memory: the low half
-/// of that of a section.
+/// Returns the checksum of an item within a section: the low 32 bits of XXH3-64 over `pieces`
+/// joined.
 pub(crate) fn short_sum(pieces: &[&[u8]]) -> u32 {
     let hash = match pieces {
         [piece] => xxh3_64(piece),
@@ -158,15 +187,19 @@ pub(crate) fn short_sum(pieces: &[&[u8]]) -> u32 {
     low
 }
 
-/// The sections of a mapped file. Header and table are checked, what is in the sections is
-/// not, until it is asked for.
+/// Sections of a mapped file.
+///
+/// Header and table are checked when the file is opened. The content of a section is checked only
+/// by [`checked_bytes`](Self::checked_bytes), [`check`](Self::check) and
+/// [`check_all`](Self::check_all).
 #[derive(Clone, Debug)]
 pub(crate) struct Sections {
-    map: Arc<MappedFile>,
+    file: Arc<MappedFile>,
     id: FileId,
     table: Vec<TableEntry>,
 }
 
+/// Entry of the table. Invariant: `bytes` lie within the file.
 #[derive(Clone, Debug)]
 struct TableEntry {
     tag: u32,
@@ -175,109 +208,151 @@ struct TableEntry {
 }
 
 impl Sections {
-    /// The sections of `map`, which must be a whole file of this `kind`.
-    pub(crate) fn open(map: MappedFile, kind: Kind) -> Result<Self, DecodeError> {
-        let header =
-            map.get(..HEADER).ok_or(DecodeError::Corrupt("it is shorter than its header"))?;
-        require(header.starts_with(&MAGIC), "it does not begin as a file of an index does")?;
+    /// Reads header and table of `file`.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if they are damaged, of another version, or not of this `kind`, or if the
+    /// length of the file is not the recorded one.
+    pub(crate) fn open(file: MappedFile, kind: Kind) -> Result<Self, DecodeError> {
+        let header = file.get(..HEADER_LEN);
+        let header = header.ok_or(DecodeError::Corrupt("the file is shorter than its header"))?;
+        require(header.starts_with(&MAGIC), "the first bytes are not those of an index file")?;
         require_version(u32_at(header, VERSION_AT), OLDEST..=NEWEST)?;
         let length = u64_at(header, LENGTH_AT);
-        require(length == map.len() as u64, "its length is not the one that was written")?;
+        require(length == file.len() as u64, "the length of the file is not the recorded one")?;
         let count = u32_at(header, COUNT_AT) as usize;
-        require(count <= MAX_SECTIONS, "it says it has more sections than there are")?;
-        let table = map.get(HEADER..HEADER + count * ENTRY);
-        let table = table.ok_or(DecodeError::Corrupt("it is shorter than its table"))?;
+        require(count <= MAX_SECTIONS, "the header records too many sections")?;
+        let table = file.get(HEADER_LEN..HEADER_LEN + count * ENTRY_LEN);
+        let table = table.ok_or(DecodeError::Corrupt("the file is shorter than its table"))?;
         let checksum = u64_at(header, CHECKSUM_AT);
-        let sum = checksum_of(&header[..CHECKSUM_AT], table);
-        require(sum == checksum, "the checksum of its header does not match")?;
-        require(
-            header[RESERVED].iter().all(|byte| *byte == 0),
-            "its header is not zero where spare",
-        )?;
-        let right_kind = u32_at(header, KIND_AT) == kind as u32;
-        require(right_kind, "it is a file of an index, but of another kind")?;
-        let id = FileId { number: u64_at(header, NUMBER_AT), length, checksum };
-        let table = entries(table, map.len())?;
-        Ok(Self { map: Arc::new(map), id, table })
+        let is_intact = checksum == checksum_of(&header[..CHECKSUM_AT], table);
+        require(is_intact, "the checksum of the header does not match")?;
+        require(is_zero(&header[RESERVED]), "the reserved bytes of the header are not zero")?;
+        let is_of_kind = u32_at(header, KIND_AT) == kind as u32;
+        require(is_of_kind, "the file is an index file of another kind")?;
+        let id = FileId { number: u64_at(header, FILE_NUMBER_AT), length, checksum };
+        let table = read_table(table, file.len())?;
+        Ok(Self { file: Arc::new(file), id, table })
     }
 
-    /// Which file this is.
+    /// Returns the identity of the file.
     pub(crate) fn id(&self) -> FileId {
         self.id
     }
 
-    /// The file itself.
-    pub(crate) fn map(&self) -> &MappedFile {
-        &self.map
+    /// Returns the mapped file.
+    pub(crate) fn file(&self) -> &MappedFile {
+        &self.file
     }
 
-    /// The numbers in a section; their checksum is not looked at.
-    pub(crate) fn array<T: Pod>(&self, tag: Tag) -> Result<Column<T>, DecodeError> {
-        let bytes = self.section(tag)?.bytes.clone();
-        let numbers = Column::mapped(&self.map, bytes);
+    /// Returns the numbers of a section without checking its checksum.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Corrupt`] if the section is missing, or no whole number of values.
+    pub(crate) fn column<T: Pod>(&self, tag: Tag) -> Result<Column<T>, DecodeError> {
+        let bytes = self.byte_range(tag)?;
+        let numbers = Column::mapped(&self.file, bytes);
         numbers.ok_or(DecodeError::Corrupt("a section is not a whole number of values"))
     }
 
-    /// The bytes of a section, whose checksum is looked at.
+    /// Checks the checksum of a section and returns its bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Corrupt`] if the section is missing or its checksum does not match.
     pub(crate) fn checked_bytes(&self, tag: Tag) -> Result<&[u8], DecodeError> {
-        let section = self.section(tag)?;
-        section.check(&self.map)?;
-        Ok(&self.map[section.bytes.clone()])
+        let entry = self.entry(tag)?;
+        entry.check(&self.file)?;
+        Ok(&self.file[entry.bytes.clone()])
     }
 
-    /// Looks at the checksums of the sections `tags`, those that there are.
+    /// Checks the checksums of the sections `tags`; missing sections pass.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Corrupt`] if a checksum does not match.
     pub(crate) fn check(&self, tags: &[Tag]) -> Result<(), DecodeError> {
-        let asked = |section: &&TableEntry| tags.iter().any(|tag| *tag as u32 == section.tag);
-        self.table.iter().filter(asked).try_for_each(|section| section.check(&self.map))
-    }
-
-    /// Looks at every byte of the file.
-    pub(crate) fn check_all(&self) -> Result<(), DecodeError> {
-        let mut end = HEADER + self.table.len() * ENTRY;
-        for section in &self.table {
-            let padding = &self.map[end..section.bytes.start];
-            require(padding.iter().all(|byte| *byte == 0), "it is not zero between sections")?;
-            section.check(&self.map)?;
-            end = section.bytes.end;
+        for entry in &self.table {
+            if tags.iter().any(|tag| *tag as u32 == entry.tag) {
+                entry.check(&self.file)?;
+            }
         }
         Ok(())
     }
 
-    /// Where a section is, for hints to the system.
-    pub(crate) fn place(&self, tag: Tag) -> Result<Range<usize>, DecodeError> {
-        Ok(self.section(tag)?.bytes.clone())
+    /// Checks every byte of the file: all checksums, and the zeros between the sections.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Corrupt`] for the first one that does not match.
+    pub(crate) fn check_all(&self) -> Result<(), DecodeError> {
+        let mut end = HEADER_LEN + self.table.len() * ENTRY_LEN;
+        for entry in &self.table {
+            let padding = &self.file[end..entry.bytes.start];
+            require(is_zero(padding), "the bytes between two sections are not zero")?;
+            entry.check(&self.file)?;
+            end = entry.bytes.end;
+        }
+        Ok(())
     }
 
-    fn section(&self, tag: Tag) -> Result<&TableEntry, DecodeError> {
-        let section = self.table.iter().find(|section| section.tag == tag as u32);
-        section.ok_or(DecodeError::Corrupt("a section is missing"))
+    /// Returns the byte range of a section in the file.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Corrupt`] if the section is missing.
+    pub(crate) fn byte_range(&self, tag: Tag) -> Result<Range<usize>, DecodeError> {
+        Ok(self.entry(tag)?.bytes.clone())
+    }
+
+    fn entry(&self, tag: Tag) -> Result<&TableEntry, DecodeError> {
+        let entry = self.table.iter().find(|entry| entry.tag == tag as u32);
+        entry.ok_or(DecodeError::Corrupt("a section is missing"))
     }
 }
 
 impl TableEntry {
-    fn check(&self, map: &MappedFile) -> Result<(), DecodeError> {
-        let sum = xxh3_64(&map[self.bytes.clone()]);
-        require(sum == self.checksum, "the checksum of a section does not match")
+    fn check(&self, file: &MappedFile) -> Result<(), DecodeError> {
+        let checksum = xxh3_64(&file[self.bytes.clone()]);
+        require(checksum == self.checksum, "the checksum of a section does not match")
     }
 }
 
-/// The entries of `table`. Each section begins at the first possible place after the one
-/// before, and the last one ends with the file.
-fn entries(table: &[u8], length: usize) -> Result<Vec<TableEntry>, DecodeError> {
-    let mut end = HEADER + table.len();
-    let mut sections: Vec<TableEntry> = Vec::with_capacity(table.len() / ENTRY);
-    for entry in table.chunks_exact(ENTRY) {
-        let start = end.next_multiple_of(ALIGNMENT);
-        let placed = u64_at(entry, 8) == start as u64 && u32_at(entry, 4) == 0;
-        require(placed, "a section is not where it should be")?;
-        let (tag, section_length) = (u32_at(entry, 0), u64_at(entry, 16));
-        require(sections.iter().all(|other| other.tag != tag), "a section is there twice")?;
-        let section_end =
-            usize::try_from(section_length).ok().and_then(|len| start.checked_add(len));
-        let inside = section_end.filter(|end| *end <= length);
-        end = inside.ok_or(DecodeError::Corrupt("a section goes beyond the end of the file"))?;
-        sections.push(TableEntry { tag, bytes: start..end, checksum: u64_at(entry, 24) });
+/// Reads the entries of `table` for a file of `file_len` bytes.
+///
+/// Each section must start at the first aligned offset after the previous one, and the last one
+/// must end with the file.
+fn read_table(table: &[u8], file_len: usize) -> Result<Vec<TableEntry>, DecodeError> {
+    let mut end = HEADER_LEN + table.len();
+    let mut entries: Vec<TableEntry> = Vec::with_capacity(table.len() / ENTRY_LEN);
+    for bytes in table.chunks_exact(ENTRY_LEN) {
+        let entry = read_entry(bytes, end.next_multiple_of(ALIGNMENT), file_len)?;
+        let is_new = entries.iter().all(|other| other.tag != entry.tag);
+        require(is_new, "the table lists a section twice")?;
+        end = entry.bytes.end;
+        entries.push(entry);
     }
-    require(end == length, "it goes on after its last section")?;
-    Ok(sections)
+    require(end == file_len, "the file continues after its last section")?;
+    Ok(entries)
+}
+
+/// Reads an entry whose section must start at offset `start` and end within `file_len` bytes.
+fn read_entry(entry: &[u8], start: usize, file_len: usize) -> Result<TableEntry, DecodeError> {
+    let is_placed = u64_at(entry, OFFSET_AT) == start as u64;
+    let is_reserved_zero = u32_at(entry, TAG_RESERVED_AT) == 0;
+    require(is_placed && is_reserved_zero, "a section does not start after the previous one")?;
+    let length = usize::try_from(u64_at(entry, SECTION_LENGTH_AT)).ok();
+    let end = length.and_then(|length| start.checked_add(length)).filter(|end| *end <= file_len);
+    let end = end.ok_or(DecodeError::Corrupt("a section exceeds the end of the file"))?;
+    Ok(TableEntry {
+        tag: u32_at(entry, TAG_AT),
+        bytes: start..end,
+        checksum: u64_at(entry, SECTION_CHECKSUM_AT),
+    })
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|byte| *byte == 0)
 }

@@ -134,7 +134,7 @@ impl Searcher {
     /// [`Error::InvalidVector`] if the query's [vector](Query::vector) is none of the model's;
     /// [`Error::NotCalibrated`] if a recall is asked for and the corpus has a graph but was not
     /// [calibrated](crate::Retriever::calibrate), [`Error::Filter`] and [`Error::FilterType`] if a
-    /// [filter](Query::filter) makes no sense, [`Error::NoReranker`] if reranking is asked for and
+    /// [filter](Query::filter) is invalid, [`Error::NoReranker`] if reranking is asked for and
     /// there is no reranker, [`Error::Corrupt`] if a file of the index is damaged, and what the
     /// embedder and the reranker return.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]

@@ -59,7 +59,7 @@ pub(super) fn read(sections: &Sections, dim: usize) -> Result<CalibrationFile, D
         record.ok_or(DecodeError::Corrupt("its record is not readable"))?;
     require(stored == dim as u64, "its questions are of another model")?;
     require(target_recall > 0.0 && target_recall <= 1.0, "its recall is not a share")?;
-    let values = sections.array::<f32>(Tag::Questions)?;
+    let values = sections.column::<f32>(Tag::Questions)?;
     let vectors = Vectors::stored(dim, values.to_vec());
     let vectors = vectors.ok_or(DecodeError::Corrupt("it has a vector that is not of length 1"))?;
     let graph = |(number, record): (u64, CalibrationRecord)| Ok((number, record.checked()?));

@@ -117,7 +117,7 @@ impl Folder {
         self.step(FolderStep::Write, &[path])?;
         writer.write_all(header)?;
         let mut written = header.len();
-        for (_, bytes) in sections {
+        for Section { bytes, .. } in sections {
             self.step(FolderStep::Write, &[path])?;
             let padding = sections::padding(written);
             writer.write_all(padding)?;

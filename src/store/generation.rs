@@ -151,7 +151,7 @@ fn open_all(
         return Ok(OpenedFiles { segments, questions: None });
     };
     let sections = open_file(folder, Kind::Calibration, file)?;
-    let about = |refusal: DecodeError| refusal.about(sections.map().path().display());
+    let about = |error: DecodeError| error.in_file(sections.file().path().display());
     let calibration = calibration_file::read(&sections, manifest.dim).map_err(about)?;
     let mut graphs = calibration.graphs;
     for segment in &mut segments {
@@ -192,8 +192,8 @@ const NOT_THE_NAMED: &str = "it is another file than the one that the manifest n
 
 /// Removes the articles that `sections` lists from `segment`.
 fn remove_all(segment: &mut LiveSegment, sections: &Sections, file: FileId) -> Result<()> {
-    let about = |refusal: DecodeError| refusal.about(sections.map().path().display());
-    let removed = sections.array::<u32>(Tag::Removed).map_err(about)?;
+    let about = |error: DecodeError| error.in_file(sections.file().path().display());
+    let removed = sections.column::<u32>(Tag::Removed).map_err(about)?;
     let articles = to_row(segment.segment().articles());
     let exist =
         removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < articles);

@@ -89,7 +89,7 @@ impl Segment {
         let path = map.path().to_owned();
         let sections = Sections::open(map, Kind::Segment);
         let segment = sections.and_then(Self::from_sections);
-        segment.map_err(|error| error.about(path.display()))
+        segment.map_err(|error| error.in_file(path.display()))
     }
 
     fn from_sections(sections: Sections) -> Result<Self, DecodeError> {
@@ -98,12 +98,12 @@ impl Segment {
         let vectors = Arc::new(open_vectors(&sections, record.dim)?);
         let segment = Self {
             keys: BytesColumn::open(&sections, KEYS)?,
-            key_order: sections.array(Tag::KeyOrder)?,
+            key_order: sections.column(Tag::KeyOrder)?,
             heads: BytesColumn::open(&sections, HEADS)?,
             texts: BytesColumn::open(&sections, TEXTS)?,
-            contents: sections.array(Tag::ContentHashes)?,
-            first_rows: sections.array(Tag::FirstRows)?,
-            passages: sections.array(Tag::Passages)?,
+            contents: sections.column(Tag::ContentHashes)?,
+            first_rows: sections.column(Tag::FirstRows)?,
+            passages: sections.column(Tag::Passages)?,
             index: SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?,
             vectors,
             words: SegmentWords::default(),
@@ -138,16 +138,16 @@ impl Segment {
         };
         let record = codec::encode(&record, "bytes in the record of a segment")?;
         let checksums = self.vectors.sums();
-        let mut sections: Vec<Section> = vec![(Tag::Record, &record)];
+        let mut sections: Vec<Section> = vec![Section::new(Tag::Record, &record)];
         sections.extend(self.keys.sections(KEYS));
-        sections.push((Tag::KeyOrder, self.key_order.as_bytes()));
+        sections.push(Section::new(Tag::KeyOrder, self.key_order.as_bytes()));
         sections.extend(self.heads.sections(HEADS));
         sections.extend(self.texts.sections(TEXTS));
-        sections.push((Tag::ContentHashes, self.contents.as_bytes()));
-        sections.push((Tag::FirstRows, self.first_rows.as_bytes()));
-        sections.push((Tag::Passages, self.passages.as_bytes()));
-        sections.push((Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
-        sections.push((Tag::VectorSums, checksums.as_bytes()));
+        sections.push(Section::new(Tag::ContentHashes, self.contents.as_bytes()));
+        sections.push(Section::new(Tag::FirstRows, self.first_rows.as_bytes()));
+        sections.push(Section::new(Tag::Passages, self.passages.as_bytes()));
+        sections.push(Section::new(Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
+        sections.push(Section::new(Tag::VectorSums, checksums.as_bytes()));
         sections.extend(self.index.parts());
         sections.extend(self.words_section()?);
         write(&sections)
@@ -336,7 +336,7 @@ impl Segment {
     /// Advises the system that the whole file is about to be read in order.
     pub(crate) fn advise_sequential(&self) {
         if let Some(file) = &self.file {
-            file.sections.map().read_in_order();
+            file.sections.file().advise_sequential();
         }
     }
 }
@@ -348,11 +348,11 @@ struct PassageText {
 }
 
 fn open_vectors(sections: &Sections, dim: u64) -> Result<Vectors, DecodeError> {
-    let values = sections.array(Tag::Vectors)?;
-    let checksums = sections.array(Tag::VectorSums)?;
+    let values = sections.column(Tag::Vectors)?;
+    let checksums = sections.column(Tag::VectorSums)?;
     let dim = usize::try_from(dim).ok().filter(|dim| *dim > 0);
     let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, checksums));
-    let place = sections.place(Tag::Vectors)?;
-    sections.map().advise_random(place.start, place.len());
+    let place = sections.byte_range(Tag::Vectors)?;
+    sections.file().advise_random(place.start, place.len());
     vectors.ok_or(DecodeError::Corrupt("its vectors are not whole"))
 }

@@ -43,7 +43,7 @@ pub(super) fn link_all<S: Space>(
         }
         linked = super::to_row(sampled.points.len());
     }
-    watch.linked(linked as usize, space.len() as usize);
+    watch.report_linked(linked as usize, space.len() as usize);
     let beams = BeamPool::default();
     let builder = BaseLayerBuilder { space, upper: &upper, params, watch, beams };
     while linked < space.len() {
@@ -82,7 +82,7 @@ impl<S: Space> BaseLayerBuilder<'_, S> {
         for start in batch.clone().step_by(PROGRESS_INTERVAL as usize) {
             let part = start..batch.end.min(start + PROGRESS_INTERVAL);
             found.par_extend(part.into_par_iter().map(find_links).collect::<Result<Vec<_>>>()?);
-            self.watch.linked(batch.start as usize + found.len(), self.space.len() as usize);
+            self.watch.report_linked(batch.start as usize + found.len(), self.space.len() as usize);
         }
         let mut back: Vec<Backlink> = Vec::new();
         for (point, targets) in batch.zip(&found) {

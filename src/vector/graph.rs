@@ -189,10 +189,10 @@ impl UpperLayers {
     /// Sections of the layers.
     pub(super) fn parts(&self) -> [Section<'_>; 4] {
         [
-            (Tag::LayerPoints, self.points.as_bytes()),
-            (Tag::LayerBelow, self.below.as_bytes()),
-            (Tag::LayerLinkCounts, self.counts.as_bytes()),
-            (Tag::LayerLinks, self.targets.as_bytes()),
+            Section::new(Tag::LayerPoints, self.points.as_bytes()),
+            Section::new(Tag::LayerBelow, self.below.as_bytes()),
+            Section::new(Tag::LayerLinkCounts, self.counts.as_bytes()),
+            Section::new(Tag::LayerLinks, self.targets.as_bytes()),
         ]
     }
 
@@ -200,10 +200,10 @@ impl UpperLayers {
     pub(super) fn open(records: &[LayerRecord], sections: &Sections) -> Result<Self, DecodeError> {
         let extents = extents(records.iter().copied());
         let upper = Self {
-            points: sections.array(Tag::LayerPoints)?,
-            below: sections.array(Tag::LayerBelow)?,
-            counts: sections.array(Tag::LayerLinkCounts)?,
-            targets: sections.array(Tag::LayerLinks)?,
+            points: sections.column(Tag::LayerPoints)?,
+            below: sections.column(Tag::LayerBelow)?,
+            counts: sections.column(Tag::LayerLinkCounts)?,
+            targets: sections.column(Tag::LayerLinks)?,
             extents,
         };
         let (points, targets) =

@@ -43,7 +43,7 @@ pub(super) fn over_sample<S: Space>(
         watch.check()?;
         hnsw.insert_slice((&[point], point as usize));
         if point % PROGRESS_INTERVAL == 0 {
-            watch.linked(point as usize, space.len() as usize);
+            watch.report_linked(point as usize, space.len() as usize);
         }
     }
     Ok(UpperLayers::of(&frozen(&hnsw)))

@@ -51,18 +51,18 @@ pub(crate) enum SegmentIndex {
     Graph(Box<HnswIndex>),
 }
 
-const CODES: [Tag; 3] = [Tag::Codes, Tag::CodeNorms, Tag::CodeChords];
+const CODES: [Tag; 3] = [Tag::Codes, Tag::CodeNorms, Tag::QuantizationErrors];
 const GRAPH: [Tag; 10] = [
     Tag::Points,
     Tag::PointsOfRows,
-    Tag::FurtherRows,
+    Tag::DuplicateRows,
     Tag::Links,
     Tag::LinkCounts,
     Tag::LayerPoints,
     Tag::LayerBelow,
     Tag::LayerLinks,
     Tag::LayerLinkCounts,
-    Tag::Strays,
+    Tag::Unreachable,
 ];
 
 impl SegmentIndex {
@@ -168,9 +168,11 @@ impl HnswIndex {
 
     fn parts(&self) -> Vec<Section<'_>> {
         let Graph { upper, base } = &self.graph;
-        let links =
-            [(Tag::Links, base.targets().as_bytes()), (Tag::LinkCounts, base.counts().as_bytes())];
-        let unreachable = [(Tag::Strays, self.unreachable.as_bytes())];
+        let links = [
+            Section::new(Tag::Links, base.targets().as_bytes()),
+            Section::new(Tag::LinkCounts, base.counts().as_bytes()),
+        ];
+        let unreachable = [Section::new(Tag::Unreachable, self.unreachable.as_bytes())];
         let codes = self.codes.parts().into_iter();
         let points = self.points.parts();
         codes.chain(points).chain(links).chain(upper.parts()).chain(unreachable).collect()
@@ -187,8 +189,8 @@ impl HnswIndex {
         let rows = stored_rows(&vectors)?;
         let points = Points::open(vectors.len(), sections)?;
         let codes = Quantized::open(vectors.dim(), points.rows.len(), sections)?;
-        let counts = sections.array(Tag::LinkCounts)?;
-        let base = Links::stored(record.max_degree as usize, counts, sections.array(Tag::Links)?)?;
+        let counts = sections.column(Tag::LinkCounts)?;
+        let base = Links::stored(record.max_degree as usize, counts, sections.column(Tag::Links)?)?;
         require(base.view().len() == points.rows.len(), "it has links of other points")?;
         let upper = UpperLayers::open(&record.layers, sections)?;
         Ok(Self {
@@ -198,7 +200,7 @@ impl HnswIndex {
             codes,
             precision: if record.quantized { Precision::Quantized } else { Precision::Full },
             graph: Graph { upper, base },
-            unreachable: sections.array(Tag::Strays)?,
+            unreachable: sections.column(Tag::Unreachable)?,
             params,
             calibration: None,
             beams: BeamPool::default(),

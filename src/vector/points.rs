@@ -104,18 +104,18 @@ impl Points {
     /// Sections of the points.
     pub(super) fn parts(&self) -> [Section<'_>; 3] {
         [
-            (Tag::Points, self.rows.as_bytes()),
-            (Tag::PointsOfRows, self.of_rows.as_bytes()),
-            (Tag::FurtherRows, self.duplicates.as_bytes()),
+            Section::new(Tag::Points, self.rows.as_bytes()),
+            Section::new(Tag::PointsOfRows, self.of_rows.as_bytes()),
+            Section::new(Tag::DuplicateRows, self.duplicates.as_bytes()),
         ]
     }
 
     /// Opens the points of `rows` rows in `sections`.
     pub(super) fn open(rows: usize, sections: &Sections) -> Result<Self, DecodeError> {
         let points = Self {
-            rows: sections.array(Tag::Points)?,
-            duplicates: sections.array(Tag::FurtherRows)?,
-            of_rows: sections.array(Tag::PointsOfRows)?,
+            rows: sections.column(Tag::Points)?,
+            duplicates: sections.column(Tag::DuplicateRows)?,
+            of_rows: sections.column(Tag::PointsOfRows)?,
         };
         let counted = points.rows.len().checked_add(points.duplicates.len()) == Some(rows);
         let fits = counted && points.of_rows.len() == rows;

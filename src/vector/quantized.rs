@@ -121,9 +121,9 @@ impl Quantized {
     /// Sections of the codes.
     pub(super) fn parts(&self) -> [Section<'_>; 3] {
         [
-            (Tag::Codes, self.blocks.as_bytes()),
-            (Tag::CodeNorms, self.inverse_norms.as_bytes()),
-            (Tag::CodeChords, self.quantization_errors.as_bytes()),
+            Section::new(Tag::Codes, self.blocks.as_bytes()),
+            Section::new(Tag::CodeNorms, self.inverse_norms.as_bytes()),
+            Section::new(Tag::QuantizationErrors, self.quantization_errors.as_bytes()),
         ]
     }
 
@@ -131,9 +131,9 @@ impl Quantized {
     pub(super) fn open(dim: usize, len: usize, sections: &Sections) -> Result<Self, DecodeError> {
         let codes = Self {
             shape: Shape::of(dim),
-            blocks: sections.array(Tag::Codes)?,
-            inverse_norms: sections.array(Tag::CodeNorms)?,
-            quantization_errors: sections.array(Tag::CodeChords)?,
+            blocks: sections.column(Tag::Codes)?,
+            inverse_norms: sections.column(Tag::CodeNorms)?,
+            quantization_errors: sections.column(Tag::QuantizationErrors)?,
         };
         let fits = len.checked_mul(codes.shape.width) == Some(codes.blocks.len())
             && codes.inverse_norms.len() == len

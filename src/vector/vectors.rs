@@ -142,7 +142,7 @@ impl Vectors {
             Some(sums) if sums[row] != sum_of(values) => {
                 let path = self.values.path().unwrap_or(Path::new("an index"));
                 Err(DecodeError::Corrupt("the checksum of a vector does not match")
-                    .about(path.display()))
+                    .in_file(path.display()))
             }
             _ => Ok(values),
         }

@@ -88,7 +88,7 @@ impl CacheFile {
             let wrote = self.write_at(0, &header).and_then(|()| self.file.sync_all());
             return wrote.map(|()| self.end).map_err(Error::write(&self.path));
         }
-        cache_block::check_header(&start).map_err(|refusal| refusal.about(self.path.display()))?;
+        cache_block::check_header(&start).map_err(|error| error.in_file(self.path.display()))?;
         self.file.metadata().map(|data| data.len()).map_err(Error::read(&self.path))
     }
 

@@ -148,7 +148,7 @@ impl FastEmbedderBuilder {
     /// positions for or leaves no room for text, or `run_tokens` is set for a model that candle
     /// runs; [`Error::Choice`] if the engine lacks the `pooling` or supports no `providers`;
     /// [`Error::Provider`] if one of `providers` cannot be used; and those of
-    /// [`FastEmbedder::from_folder`] and [`FastEmbedder::from_name`].
+    /// [`FastEmbedder::from_folder`] and `FastEmbedder::from_name`.
     pub fn build(self) -> Result<FastEmbedder> {
         self.options.check()?;
         let loaded = self.load()?;

@@ -79,7 +79,7 @@ impl FastRerankerBuilder {
     /// [`Error::Setting`] if `sessions` or `threads` is 0, or `max_length` is more than the
     /// model has positions for or leaves no room for text; [`Error::Provider`] if one of
     /// `providers` cannot be used; and those of [`FastReranker::from_folder`] and
-    /// [`FastReranker::from_name`].
+    /// `FastReranker::from_name`.
     pub fn build(self) -> Result<FastReranker> {
         self.options.check()?;
         let (name, mut files, own_length) = self.load()?;

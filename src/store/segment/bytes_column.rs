@@ -51,9 +51,9 @@ impl BytesColumn {
     /// Opens the column without reading its content.
     pub(crate) fn open(sections: &Sections, tags: BytesColumnTags) -> Result<Self, DecodeError> {
         Ok(Self {
-            bytes: sections.array(tags.bytes)?,
-            ends: sections.array(tags.ends)?,
-            checksums: sections.array(tags.checksums)?,
+            bytes: sections.column(tags.bytes)?,
+            ends: sections.column(tags.ends)?,
+            checksums: sections.column(tags.checksums)?,
         })
     }
 
@@ -68,9 +68,9 @@ impl BytesColumn {
 
     pub(crate) fn sections(&self, tags: BytesColumnTags) -> [Section<'_>; 3] {
         [
-            (tags.bytes, self.bytes.as_bytes()),
-            (tags.ends, self.ends.as_bytes()),
-            (tags.checksums, self.checksums.as_bytes()),
+            Section::new(tags.bytes, self.bytes.as_bytes()),
+            Section::new(tags.ends, self.ends.as_bytes()),
+            Section::new(tags.checksums, self.checksums.as_bytes()),
         ]
     }
 

@@ -50,12 +50,12 @@ impl SegmentFile {
         outcome: &OnceLock<Result<(), DecodeError>>,
         check: impl FnOnce() -> Result<(), DecodeError>,
     ) -> Result<()> {
-        outcome.get_or_init(check).map_err(|refusal| refusal.about(self.path()))
+        outcome.get_or_init(check).map_err(|error| error.in_file(self.path()))
     }
 
     /// Its path, for error messages.
     pub(super) fn path(&self) -> path::Display<'_> {
-        self.sections.map().path().display()
+        self.sections.file().path().display()
     }
 }
 
@@ -110,7 +110,7 @@ impl Segment {
     pub(crate) fn verify(&self) -> Result<Option<GraphReport>> {
         if let Some(file) = &self.file {
             let checked = file.sections.check_all();
-            checked.map_err(|refusal| refusal.about(file.path()))?;
+            checked.map_err(|error| error.in_file(file.path()))?;
         }
         self.searchable()?;
         let mut last: Option<&str> = None;
@@ -136,7 +136,7 @@ impl Segment {
     fn verify_vector(&self, row: u32) -> Result<()> {
         let is_normalized = is_unit(self.vectors.checked_row(row as usize)?);
         require(is_normalized, "it has a vector that is not of length 1")
-            .map_err(|refusal| refusal.about(self.origin()))
+            .map_err(|error| error.in_file(self.origin()))
     }
 
     /// The origin that error messages name.

@@ -81,7 +81,7 @@ impl Segment {
     /// Whether its file has a lexical index of the current version, damaged or not.
     pub(crate) fn has_current_words(&self) -> bool {
         let Some(file) = &self.file else { return true };
-        let array = file.sections.array(Tag::Lexical);
+        let array = file.sections.column(Tag::Lexical);
         array.is_ok_and(|array| LexicalIndex::is_current(&array))
     }
 
@@ -96,12 +96,12 @@ impl Segment {
         let LoadedWords { index: rebuilt, damaged } = self.build_words()?;
         let is_same = damaged.is_empty() && index.bytes() == rebuilt.bytes();
         let checked = require(is_same, "its lexical index is not that of its texts");
-        checked.map_err(|refusal| refusal.about(self.origin()))
+        checked.map_err(|error| error.in_file(self.origin()))
     }
 
     /// The section of the lexical index.
     pub(super) fn words_section(&self) -> Result<Option<Section<'_>>> {
-        Ok(Some((Tag::Lexical, self.loaded_words()?.index.bytes())))
+        Ok(Some(Section::new(Tag::Lexical, self.loaded_words()?.index.bytes())))
     }
 
     /// The lexical index, built from the texts if the file has none of the current version.
@@ -140,12 +140,12 @@ impl Segment {
         };
         let open = || {
             file.sections.check(&[Tag::Lexical])?;
-            let index = LexicalIndex::open(file.sections.array(Tag::Lexical)?)?;
+            let index = LexicalIndex::open(file.sections.column(Tag::Lexical)?)?;
             let rows = index.len() == self.len();
             require(rows, "its lexical index has another number of passages")?;
             Ok(Some(index))
         };
-        open().map_err(|refusal: DecodeError| refusal.about(file.path()))
+        open().map_err(|error: DecodeError| error.in_file(file.path()))
     }
 
     fn build_words(&self) -> Result<LoadedWords> {

@@ -67,9 +67,10 @@ impl Case {
     fn parts(&self) -> Vec<OwnedPart> {
         let sums = self.vectors.sums();
         let values = bytemuck::cast_slice(self.vectors.as_slice());
-        let vectors = [(Tag::Vectors, values), (Tag::VectorSums, sums.as_bytes())];
+        let vectors =
+            [Section::new(Tag::Vectors, values), Section::new(Tag::VectorSums, sums.as_bytes())];
         let parts = self.index.parts().into_iter().chain(vectors);
-        parts.map(|(tag, bytes)| (tag, bytes.to_vec())).collect()
+        parts.map(|part| (part.tag, part.bytes.to_vec())).collect()
     }
 
     fn queries(&self) -> impl Iterator<Item = Vec<f32>> {
@@ -79,9 +80,9 @@ impl Case {
 }
 
 fn file(parts: &[OwnedPart]) -> Vec<u8> {
-    let parts: Vec<Section> = parts.iter().map(|(tag, bytes)| (*tag, &**bytes)).collect();
+    let parts: Vec<Section> = parts.iter().map(|(tag, bytes)| Section::new(*tag, bytes)).collect();
     let (mut file, _) = header(Kind::Segment, 7, &parts);
-    for (_, bytes) in parts {
+    for Section { bytes, .. } in parts {
         file.extend(padding(file.len()));
         file.extend(bytes);
     }
@@ -100,8 +101,8 @@ fn opened(file: &[u8], record: &IndexRecord) -> Result<Opened, DecodeError> {
     let path = folder.path().join("index");
     fs::write(&path, file).unwrap();
     let sections = Sections::open(MappedFile::open(&path).unwrap(), Kind::Segment)?;
-    let values = sections.array(Tag::Vectors)?;
-    let sums = sections.array(Tag::VectorSums)?;
+    let values = sections.column(Tag::Vectors)?;
+    let sums = sections.column(Tag::VectorSums)?;
     let vectors = Vectors::in_file(DIM, values, sums).ok_or(DecodeError::Corrupt("vectors"))?;
     let index = SegmentIndex::open(record, &sections, Arc::new(vectors))?;
     index.check(&sections)?;
@@ -192,7 +193,10 @@ fn truncated_sections_are_refused_or_searchable() {
                 let len = bytes.len();
                 let Ok(opened) = opened(&file(&parts), &case.index.record()) else { continue };
                 // Only the number of unreachable points follows from no other section.
-                assert!(tag == Tag::Strays || len == case.parts()[part].1.len(), "{tag:?} -{cut}");
+                assert!(
+                    tag == Tag::Unreachable || len == case.parts()[part].1.len(),
+                    "{tag:?} -{cut}"
+                );
                 let answers = answers(&opened.index, case.queries());
                 assert!(answers.iter().all(Result::is_ok), "{answers:?}");
             }
@@ -295,9 +299,9 @@ proptest! {
         let mut flipped = sound.clone();
         *at.get_mut(&mut flipped) ^= 1_u8 << bit;
         let Ok(opened) = opened(&flipped, &case.index.record()) else { return Ok(()) };
-        let place = opened.sections.place(Tag::Vectors).unwrap();
+        let place = opened.sections.byte_range(Tag::Vectors).unwrap();
         let in_vectors = place.contains(&at.index(sound.len()));
-        let is_padding = opened.sections.check_all() == Err(DecodeError::Corrupt("it is not zero between sections"));
+        let is_padding = opened.sections.check_all() == Err(DecodeError::Corrupt("the bytes between two sections are not zero"));
         prop_assert!(in_vectors || is_padding);
         prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.precision == Precision::Quantized));
         let right = answers(&case.index, case.queries());

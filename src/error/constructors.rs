@@ -1,23 +1,27 @@
-//! Errors made of what their callers have at hand.
+//! Constructors and range checks of errors.
 
 use std::{ops::RangeBounds, path::Path};
 
 use crate::{Error, Result};
 
 impl Error {
-    /// An [`Error::Read`] about `path`; for `map_err`.
+    /// Returns a function for `map_err` that makes an [`Error::Read`] of `path`.
     pub(crate) fn read(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Read { path, source }
     }
 
-    /// An [`Error::Write`] about `path`; for `map_err`.
+    /// Returns a function for `map_err` that makes an [`Error::Write`] of `path`.
     pub(crate) fn write(path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_owned();
         move |source| Self::Write { path, source }
     }
 
-    /// An [`Error::Setting`] if `got` is not in `range`.
+    /// Checks that the setting `name` is in `range`, which `allowed` describes in the message.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if it is not.
     pub(crate) fn check_setting(
         name: &'static str,
         got: usize,
@@ -27,9 +31,13 @@ impl Error {
         if range.contains(&got) { Ok(()) } else { Err(Self::Setting { name, got, allowed }) }
     }
 
-    /// An [`Error::Fraction`] unless `got` is over 0 and at most 1.
+    /// Checks that the setting `name` is greater than 0 and at most 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Fraction`] if it is not, or if it is NaN.
     pub(crate) fn check_fraction(name: &'static str, got: f32) -> Result<()> {
-        let allowed = "over 0 to 1";
+        let allowed = "greater than 0, at most 1";
         if got > 0.0 && got <= 1.0 { Ok(()) } else { Err(Self::Fraction { name, got, allowed }) }
     }
 }
