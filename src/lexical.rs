@@ -40,6 +40,7 @@ pub(crate) use analyzer::{Analyzer, shown};
 pub(crate) use bm25::TermContribution;
 pub(crate) use detect_language::detect;
 pub use lexical_plan::LexicalPlan;
+pub(crate) use merge::MergedRow;
 pub(crate) use query_terms::QueryTerms;
 pub(crate) use statistics::{Live, Statistics};
 

@@ -311,7 +311,7 @@ impl Retriever {
         self.searcher.article(key)
     }
 
-    /// The keys of all articles, in the order they were added.
+    /// The keys of all articles, in ascending order of their bytes.
     ///
     /// # Errors
     ///

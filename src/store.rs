@@ -12,6 +12,7 @@ mod generation;
 mod lock;
 mod manifest;
 pub(crate) mod segment;
+mod sorted_keys;
 #[cfg(test)]
 mod tests;
 
@@ -38,6 +39,7 @@ use manifest::MAX_NUMBER;
 pub(crate) use calibration_file::Questions;
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
+pub(crate) use sorted_keys::SortedKeys;
 
 /// An index that is open for writing.
 #[derive(Debug)]

@@ -42,6 +42,7 @@ pub(crate) use persist::{IndexRecord, SegmentIndex};
 use precision::Precision;
 pub use row_set::RowSet;
 pub(crate) use row_set::to_row;
+pub(crate) use vectors::VectorRow;
 pub use vectors::Vectors;
 pub use verify::GraphReport;
 

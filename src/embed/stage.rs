@@ -5,7 +5,6 @@ use std::{
     cmp::Reverse,
     fmt,
     ops::Range,
-    slice,
     sync::{Mutex, PoisonError},
     time::Instant,
 };
@@ -16,7 +15,7 @@ use tracing::{Span, field, instrument};
 
 use super::cache::{CachedRows, EmbeddingCache, check_rows};
 use crate::{
-    Cancel, Embedder, Error, LongTexts, Phase, Progress, Result, Role, Vectors,
+    Cancel, Embedder, Error, LongTexts, Phase, Progress, Result, Role, Vectors, vector::VectorRow,
     work::parallel::parallel_map,
 };
 
@@ -226,13 +225,6 @@ struct EmbeddedTexts {
     tokens: Vec<usize>,
 }
 
-/// Where the vector of a text is: a row of the cache's vectors, or of a batch's.
-#[derive(Clone, Copy)]
-struct VectorSource<'v> {
-    vectors: &'v Vectors,
-    row: u32,
-}
-
 /// The texts that a run embeds, divided into batches.
 struct BatchQueue<'a> {
     stage: &'a EmbedStage<'a>,
@@ -288,20 +280,16 @@ impl<'a> BatchQueue<'a> {
     /// Collects the vectors of all given texts from the cached and the new ones.
     fn in_given_order(&self, embedded: &[EmbeddedTexts]) -> Result<Vectors> {
         let from_cache =
-            |row: &Option<u32>| row.map(|row| VectorSource { vectors: &self.cached.vectors, row });
+            |row: &Option<u32>| row.map(|row| VectorRow { vectors: &self.cached.vectors, row });
         let mut sources: Vec<_> = self.cached.rows.iter().map(from_cache).collect();
         for (batch, range) in embedded.iter().zip(&self.batches) {
             for (row, &at) in (0..).zip(&self.order[range.clone()]) {
-                sources[at] = Some(VectorSource { vectors: &batch.vectors, row });
+                sources[at] = Some(VectorRow { vectors: &batch.vectors, row });
             }
         }
-        let sources: Vec<VectorSource> = sources
-            .into_iter()
-            .map(|source| source.expect("a text is cached or in a batch"))
-            .collect();
-        let rows = self.texts.positions.iter().map(|at| &sources[*at]);
-        let rows = rows.map(|source| (source.vectors, slice::from_ref(&source.row)));
-        Vectors::gather(self.stage.embedder.dim(), &rows.collect::<Vec<_>>())
+        let rows = self.texts.positions.iter();
+        let rows = rows.map(|at| sources[*at].expect("a text is cached or in a batch"));
+        Vectors::gather(self.stage.embedder.dim(), rows)
     }
 
     /// Embeds the texts of a batch and puts their vectors into the cache.

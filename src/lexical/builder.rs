@@ -5,6 +5,7 @@ use rustc_hash::FxHashMap;
 use super::{
     Analyzer, LexicalIndex,
     layout::InvertedBuilder,
+    merge::MergedRow,
     norm::PassageNorm,
     postings::{MAX_TF, Posting},
 };
@@ -53,9 +54,11 @@ impl LexicalIndex {
 
 /// All rows of `parts`, one part after the other.
 fn join(parts: &[LexicalIndex]) -> LexicalIndex {
-    let rows: Vec<Vec<u32>> = parts.iter().map(|part| (0..part.len()).collect()).collect();
-    let rows = rows.iter().map(Vec::as_slice);
-    LexicalIndex::merge(&parts.iter().zip(rows).collect::<Vec<_>>())
+    let all_rows = (0..)
+        .zip(parts)
+        .flat_map(|(part, index)| (0..index.len()).map(move |row| MergedRow { part, row }));
+    let rows: Vec<MergedRow> = all_rows.collect();
+    LexicalIndex::merge(&parts.iter().collect::<Vec<_>>(), &rows)
 }
 
 impl LexicalBuilder {

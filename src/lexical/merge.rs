@@ -9,14 +9,16 @@ use super::{
 };
 
 impl LexicalIndex {
-    /// The index of the rows that stand with each of `parts`, in ascending order, as if it was
-    /// built of their passages. The rows are numbered anew, part after part.
-    pub(crate) fn merge(parts: &[(&Self, &[u32])]) -> Self {
+    /// Merges `rows` of several indexes; row `i` of the result is the passage of `rows[i]`.
+    ///
+    /// Each row occurs once at most. The result is the index built from the passages of `rows`.
+    pub(crate) fn merge(indexes: &[&Self], rows: &[MergedRow]) -> Self {
         let norms: Vec<PassageNorm> =
-            parts.iter().flat_map(|(part, rows)| rows.iter().map(|row| part.norm(*row))).collect();
-        let mut next = 0..;
-        let mut parts: Vec<MergePart> =
-            parts.iter().map(|(index, rows)| MergePart::new(index, rows, &mut next)).collect();
+            rows.iter().map(|from| indexes[from.part as usize].norm(from.row)).collect();
+        let mut parts: Vec<MergePart> = indexes.iter().map(|index| MergePart::new(index)).collect();
+        for (number, from) in (0..).zip(rows) {
+            parts[from.part as usize].numbers[from.row as usize] = number;
+        }
         let mut inverted = InvertedBuilder::default();
         let mut term = Vec::new();
         let mut postings = Vec::new();
@@ -27,6 +29,8 @@ impl LexicalIndex {
             for part in &mut parts {
                 part.take(&term, &mut postings);
             }
+            // Most parts keep their order, so the stable sort merges a few ascending runs.
+            postings.sort_by_key(|posting| posting.row);
             // Terms of removed passages alone are left out.
             if !postings.is_empty() {
                 inverted.push(&term, &postings);
@@ -34,6 +38,14 @@ impl LexicalIndex {
         }
         Self::of(&norms, inverted)
     }
+}
+
+/// A row of one of the indexes to merge.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct MergedRow {
+    /// Position of the index.
+    pub(crate) part: u32,
+    pub(crate) row: u32,
 }
 
 /// An index that is being merged.
@@ -45,12 +57,9 @@ struct MergePart<'a> {
 }
 
 impl<'a> MergePart<'a> {
-    /// The `rows` of `index`, which get the `next` numbers.
-    fn new(index: &'a LexicalIndex, rows: &[u32], next: &mut impl Iterator<Item = u32>) -> Self {
-        let mut numbers = vec![END; index.len() as usize];
-        for (row, number) in rows.iter().zip(next) {
-            numbers[*row as usize] = number;
-        }
+    /// A part whose rows are all left out so far.
+    fn new(index: &'a LexicalIndex) -> Self {
+        let numbers = vec![END; index.len() as usize];
         let mut terms = index.dictionary().stream();
         terms.advance();
         Self { index, terms, numbers }

@@ -6,10 +6,12 @@
 use std::collections::BTreeMap;
 
 use proptest::prelude::*;
+use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
     builder::LexicalBuilder,
     max_score::Steps,
+    merge::MergedRow,
     postings::{BLOCK, Posting},
     *,
 };
@@ -204,16 +206,20 @@ proptest! {
     fn merging_is_building_anew(
         parts in prop::collection::vec(passages(60), 0..4),
         removed in prop::collection::btree_set((0_usize..4, 0_u32..60), 0..60),
+        is_shuffled in any::<bool>(),
     ) {
         let indexes: Vec<_> = parts.iter().map(|passages| build(passages)).collect();
         let live: Vec<Vec<u32>> = indexes.iter().enumerate().map(|(at, index)| {
             (0..index.len()).filter(|row| !removed.contains(&(at, *row))).collect()
         }).collect();
-        let merged: Vec<_> = indexes.iter().zip(&live).map(|(index, rows)| (index, rows.as_slice())).collect();
-        let merged = LexicalIndex::merge(&merged);
-        let passages: Vec<_> = parts.iter().zip(&live)
-            .flat_map(|(passages, rows)| rows.iter().map(|row| passages[*row as usize].clone()))
-            .collect();
+        let live = (0..).zip(&live).flat_map(|(part, rows)| rows.iter().map(move |row| MergedRow { part, row: *row }));
+        let mut live: Vec<MergedRow> = live.collect();
+        if is_shuffled {
+            live.sort_by_key(|from| xxh3_64(&[from.part.to_le_bytes(), from.row.to_le_bytes()].concat()));
+        }
+        let merged = LexicalIndex::merge(&indexes.iter().collect::<Vec<_>>(), &live);
+        let passages: Vec<_> =
+            live.iter().map(|from| parts[from.part as usize][from.row as usize].clone()).collect();
         let anew = build(&passages);
         prop_assert_eq!(merged.bytes(), anew.bytes());
     }
@@ -346,7 +352,10 @@ fn use_all(index: &LexicalIndex, question: &str) {
         index.explain(&terms, &statistics, row);
         index.language(row);
     }
-    let merged = LexicalIndex::merge(&[(index, &removed), (index, &rows)]);
+    let of_part =
+        |part, rows: &[u32]| rows.iter().map(|row| MergedRow { part, row: *row }).collect();
+    let merged: [Vec<MergedRow>; 2] = [of_part(0, &removed), of_part(1, &rows)];
+    let merged = LexicalIndex::merge(&[index, index], &merged.concat());
     LexicalIndex::open(merged.bytes().to_vec().into()).unwrap();
 }
 

@@ -11,6 +11,7 @@ use crate::{
     Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
     store::segment::{ArticleDigest, Chunked, LiveSegment, SegmentBuilder, SegmentWords, place_of},
+    vector::{VectorRow, to_row},
 };
 
 /// Report of [`Retriever::add`].
@@ -119,7 +120,8 @@ impl Retriever {
         on_existing: OnExisting,
         before: EmbedReport,
     ) -> Result<Ingested> {
-        let articles = last_of_each_key(articles)?;
+        let mut articles = last_of_each_key(articles)?;
+        articles.sort_by(|a, b| a.key.cmp(&b.key));
         let given = articles.len();
         let incoming = self.incoming(articles, on_existing)?;
         let mut ingested = Ingested { unchanged: given - incoming.len(), ..Ingested::default() };
@@ -199,14 +201,17 @@ impl Retriever {
         if ingested.reused == 0 {
             return Ok(vectors);
         }
-        let mut fresh = 0..;
+        let mut new_rows = 0..to_row(vectors.len());
         let row = |text: &&Text| match text.known {
-            Some((segment, row)) => Some((self.segments()[segment].segment().vectors(), row)),
-            None => Some((&vectors, fresh.next()?)),
+            Some((segment, row)) => {
+                VectorRow { vectors: self.segments()[segment].segment().vectors(), row }
+            }
+            None => {
+                let row = new_rows.next().expect("each new text was embedded");
+                VectorRow { vectors: &vectors, row }
+            }
         };
-        let rows: Vec<(&Vectors, u32)> = texts.iter().filter_map(row).collect();
-        let rows = rows.iter().map(|(vectors, row)| (*vectors, std::slice::from_ref(row)));
-        Vectors::gather(vectors.dim(), &rows.collect::<Vec<_>>())
+        Vectors::gather(vectors.dim(), texts.iter().map(row))
     }
 
     /// The texts of the passages of an article.

@@ -11,7 +11,9 @@ use tracing::instrument;
 
 use crate::{
     HnswParams, IndexChoice, Result, Retriever, Vectors,
+    lexical::MergedRow,
     store::segment::{LiveSegment, SegmentBuilder, SegmentWords},
+    vector::VectorRow,
 };
 
 /// How many times as large as all later ones together segments are kept, at most and at least.
@@ -176,19 +178,48 @@ impl Retriever {
     )]
     fn join(&self, segments: &[LiveSegment], choice: IndexChoice) -> Result<Option<LiveSegment>> {
         let mut builder = SegmentBuilder::default();
-        let rows = segments.iter().map(|segment| segment.copy_into(&mut builder));
-        let rows: Vec<Vec<u32>> = rows.collect::<Result<_>>()?;
+        let rows = copy_by_key(segments, &mut builder)?;
         if builder.is_empty() {
             return Ok(None);
         }
-        let sources = segments.iter().map(|segment| segment.segment().vectors());
-        let parts: Vec<_> = sources.zip(rows.iter().map(Vec::as_slice)).collect();
-        let vectors = Vectors::gather(self.searcher.embedder.dim(), &parts)?;
-        let parts: Vec<_> = segments.iter().zip(rows.iter().map(Vec::as_slice)).collect();
-        let words = SegmentWords::joined(&parts)?;
+        let vector = |from: &MergedRow| VectorRow {
+            vectors: segments[from.part as usize].segment().vectors(),
+            row: from.row,
+        };
+        let dim = self.searcher.embedder.dim();
+        let vectors = Vectors::gather(dim, rows.iter().map(vector))?;
+        let words = SegmentWords::merge(segments, &rows)?;
         let segment = builder.seal(vectors, words, choice, self.settings.monitor())?;
         Ok(Some(LiveSegment::all(Arc::new(segment))))
     }
+}
+
+/// A live article of one of the segments to merge; ordered by key.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+struct MergedArticle<'s> {
+    key: &'s str,
+    part: u32,
+    number: u32,
+}
+
+/// Copies the live articles of `segments` into `builder` in the order of their keys, and returns
+/// the rows of their passages.
+fn copy_by_key(segments: &[LiveSegment], builder: &mut SegmentBuilder) -> Result<Vec<MergedRow>> {
+    let mut articles = Vec::new();
+    for (part, segment) in (0..).zip(segments) {
+        segment.segment().advise_sequential();
+        for number in segment.live() {
+            articles.push(MergedArticle { key: segment.segment().key(number)?, part, number });
+        }
+    }
+    articles.sort_unstable();
+    let mut merged = Vec::new();
+    for MergedArticle { part, number, .. } in articles {
+        let segment = segments[part as usize].segment();
+        builder.copy(segment, number)?;
+        merged.extend(segment.rows_of(number)?.map(|row| MergedRow { part, row }));
+    }
+    Ok(merged)
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use crate::{
     format::sections::FileId,
     search::pipeline::EmbeddedQuestion,
     store::{
-        self, Generation, Questions,
+        self, Generation, Questions, SortedKeys,
         segment::{LiveSegment, place_of},
     },
     work::parallel::parallel_map,
@@ -223,13 +223,13 @@ impl Searcher {
         Ok(place_of(segments, key)?.map(|(segment, at)| (&segments[segment], at)))
     }
 
-    /// The keys of all articles, in the order they were added.
+    /// The keys of all articles, in ascending order of their bytes.
     ///
     /// # Errors
     ///
     /// Each is an [`Error::Corrupt`] if the file that it is in is damaged.
     pub fn keys(&self) -> impl Iterator<Item = Result<&str>> {
-        self.snapshot.segments.iter().flat_map(LiveSegment::keys)
+        SortedKeys::new(&self.snapshot.segments)
     }
 
     /// Number of articles.

@@ -196,6 +196,11 @@ impl Segment {
         Ok((self.key(*at)? == key).then_some(*at))
     }
 
+    /// The numbers of all articles, live or not, in the order of their keys.
+    pub(crate) fn key_order(&self) -> Result<&[u32]> {
+        Ok(&self.directory()?.key_order)
+    }
+
     /// The first place in the key order, `from` or later, whose key is not `before`.
     fn first_key(&self, from: usize, before: impl Fn(&str) -> bool) -> Result<usize> {
         let order = &self.directory()?.key_order;

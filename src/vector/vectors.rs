@@ -55,6 +55,13 @@ impl PartialEq for Vectors {
     }
 }
 
+/// A row of some vectors.
+#[derive(Clone, Copy)]
+pub(crate) struct VectorRow<'v> {
+    pub(crate) vectors: &'v Vectors,
+    pub(crate) row: u32,
+}
+
 impl Vectors {
     /// Scales every row of `data` (shape `[data.len() / dim, dim]`, row-major) to norm 1.
     ///
@@ -194,25 +201,25 @@ impl Vectors {
         Self::of_units(self.view().select(Axis(0), rows))
     }
 
-    /// Copies the given rows of several vectors of dimension `dim`, part by part.
+    /// Copies the given rows of several vectors of dimension `dim`, in their order.
     ///
     /// Each row is [checked](Self::checked_row): a damaged row of a file must not get a new
     /// checksum that matches.
     ///
     /// # Errors
     ///
-    /// [`Error::Dimension`] if a part does not have dimension `dim`, [`Error::Corrupt`] if a
-    /// row is damaged.
-    pub(crate) fn gather(dim: usize, parts: &[(&Self, &[u32])]) -> Result<Self> {
-        let rows: usize = parts.iter().map(|(_, rows)| rows.len()).sum();
-        let mut values = Vec::with_capacity(rows * dim);
-        for (part, rows) in parts {
-            if part.dim != dim {
-                return Err(Error::Dimension { expected: dim, got: part.dim });
+    /// [`Error::Dimension`] if a row does not have dimension `dim`, [`Error::Corrupt`] if a row is
+    /// damaged.
+    pub(crate) fn gather<'v>(
+        dim: usize,
+        rows: impl ExactSizeIterator<Item = VectorRow<'v>>,
+    ) -> Result<Self> {
+        let mut values = Vec::with_capacity(rows.len() * dim);
+        for VectorRow { vectors, row } in rows {
+            if vectors.dim != dim {
+                return Err(Error::Dimension { expected: dim, got: vectors.dim });
             }
-            for row in *rows {
-                values.extend_from_slice(part.checked_row(*row as usize)?);
-            }
+            values.extend_from_slice(vectors.checked_row(row as usize)?);
         }
         Ok(Self { dim, values: values.into(), sums: None })
     }
@@ -417,11 +424,15 @@ mod tests {
         assert_eq!(damaged.checked_row(0).unwrap(), whole.row(0));
         assert!(matches!(damaged.checked_row(1), Err(Error::Corrupt { .. })));
 
-        let rows = [(&damaged, &[2, 0][..]), (&whole, &[1])];
-        assert_eq!(Vectors::gather(2, &rows).unwrap(), whole.select(&[2, 0, 1]));
-        let error = Vectors::gather(2, &[(&whole, &[1]), (&damaged, &[1])]).unwrap_err();
+        let rows = |of_damaged: [u32; 2]| {
+            let from_damaged = of_damaged.map(|row| VectorRow { vectors: &damaged, row });
+            let from_whole = [VectorRow { vectors: &whole, row: 1 }];
+            [&from_damaged[..], &from_whole].concat().into_iter()
+        };
+        assert_eq!(Vectors::gather(2, rows([2, 0])).unwrap(), whole.select(&[2, 0, 1]));
+        let error = Vectors::gather(2, rows([2, 1])).unwrap_err();
         assert!(matches!(error, Error::Corrupt { .. }));
-        let error = Vectors::gather(3, &rows).unwrap_err();
+        let error = Vectors::gather(3, rows([2, 0])).unwrap_err();
         assert!(matches!(error, Error::Dimension { expected: 3, got: 2 }));
     }
 

@@ -6,7 +6,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use super::{Segment, SegmentBuilder};
+use super::Segment;
 use crate::{
     Calibration, Cancel, Filter, Hit, Neighbors, Result, RowSet, SearchParams, Vectors,
     format::sections::FileId, lexical::Live, search::fusion::Scored, vector::to_row,
@@ -121,9 +121,9 @@ impl LiveSegment {
         self.articles.iter()
     }
 
-    /// The keys of the live articles, in the order of their numbers.
-    pub(crate) fn keys(&self) -> impl Iterator<Item = Result<&str>> {
-        self.articles.iter().map(|at| self.segment.key(at))
+    /// Returns whether article `at` is live.
+    pub(crate) fn is_live(&self, at: u32) -> bool {
+        self.articles.contains(at)
     }
 
     /// The number of the live article with this key.
@@ -140,13 +140,6 @@ impl LiveSegment {
         self.removals = None;
         self.removed.take();
         Ok(())
-    }
-
-    /// Copies the live articles into `builder`, and returns the rows of their passages.
-    pub(crate) fn copy_into(&self, builder: &mut SegmentBuilder) -> Result<Vec<u32>> {
-        self.segment.advise_sequential();
-        self.articles.iter().try_for_each(|at| builder.copy(&self.segment, at))?;
-        Ok(self.passages.iter().collect())
     }
 
     /// The neighbors of `query` among the rows `allowed`, all if `None`, closest first.

@@ -30,7 +30,8 @@ pub(crate) struct ArticleDigest {
     pub(crate) language: Option<Language>,
 }
 
-/// The columns of a segment under construction.
+/// The columns of a segment under construction. Articles are added in the order of their keys, so
+/// that the order of rows breaks ties by key and passage number.
 #[derive(Debug, Default)]
 pub(crate) struct SegmentBuilder {
     keys: BytesColumnBuilder,
@@ -109,6 +110,10 @@ impl SegmentBuilder {
     /// # Errors
     ///
     /// [`Error::VectorCount`] if there are not as many vectors as passages.
+    ///
+    /// # Panics
+    ///
+    /// If articles were not added in the order of their keys.
     pub(crate) fn seal(
         self,
         vectors: Vectors,
@@ -122,8 +127,11 @@ impl SegmentBuilder {
         let vectors = Arc::new(vectors);
         let index = choice.build(Arc::clone(&vectors), watch)?;
         let keys = self.keys.seal();
-        let mut key_order: Vec<u32> = (0..to_row(self.first_rows.len())).collect();
-        key_order.sort_unstable_by_key(|at| keys.get_unverified(*at as usize));
+        let articles = self.first_rows.len();
+        let key = |at: usize| keys.get_unverified(at);
+        let is_ordered = (1..articles).all(|at| key(at - 1) <= key(at));
+        assert!(is_ordered, "articles are added in the order of their keys");
+        let key_order: Vec<u32> = (0..to_row(articles)).collect();
         Ok(Segment {
             keys,
             key_order: key_order.into(),

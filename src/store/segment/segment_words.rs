@@ -9,7 +9,7 @@ use crate::{
         decode_error::{DecodeError, require},
         sections::{Section, Tag},
     },
-    lexical::LexicalIndex,
+    lexical::{LexicalIndex, MergedRow},
     vector::to_row,
 };
 
@@ -34,14 +34,13 @@ impl SegmentWords {
         Ok(Self::from_index(LexicalIndex::build(passages)?))
     }
 
-    /// Merges the indexes of several segments, each reduced to the given rows in ascending order.
+    /// Merges `rows` of the indexes of `segments`.
     ///
     /// A damaged index is rebuilt from the texts of its segment.
-    pub(crate) fn joined(parts: &[(&LiveSegment, &[u32])]) -> Result<Self> {
-        let indexes =
-            parts.iter().map(|(segment, rows)| Ok((segment.lexical_or_rebuilt()?, *rows)));
-        let indexes: Vec<_> = indexes.collect::<Result<_>>()?;
-        Ok(Self::from_index(LexicalIndex::merge(&indexes)))
+    pub(crate) fn merge(segments: &[LiveSegment], rows: &[MergedRow]) -> Result<Self> {
+        let indexes = segments.iter().map(LiveSegment::lexical_or_rebuilt);
+        let indexes: Vec<&LexicalIndex> = indexes.collect::<Result<_>>()?;
+        Ok(Self::from_index(LexicalIndex::merge(&indexes, rows)))
     }
 
     fn from_index(index: LexicalIndex) -> Self {
