@@ -42,7 +42,7 @@ pub(crate) use detect_language::detect;
 pub use lexical_plan::LexicalPlan;
 pub(crate) use merge::MergedRow;
 pub(crate) use query_terms::QueryTerms;
-pub(crate) use statistics::{Live, Statistics};
+pub(crate) use statistics::{CorpusStats, Live, Statistics};
 
 /// The inverted index of a segment's passages; row `i` is passage `i`.
 #[derive(Debug)]

@@ -1,21 +1,26 @@
 //! Search: the query pipeline, its filters, and the hits it returns.
+//!
+//! [`pipeline::retrieve`] shows how a query is answered. It reads the corpus through the trait
+//! [`view::View`], which a store implements.
 
-mod allowed;
 mod candidates;
 mod context;
 mod diversify;
+mod excerpts;
 mod explain;
 pub(crate) mod filter;
-pub(crate) mod fusion;
-mod highlight;
-pub(crate) mod hit;
-pub(crate) mod lexical_candidates;
+mod fusion;
+pub(crate) mod highlight;
+mod hit;
 pub(crate) mod pipeline;
 mod plan;
 mod query;
-mod related;
+pub(crate) mod related;
+pub(crate) mod view;
 
-pub use context::{Context, Excerpt};
+pub use context::Context;
+pub use excerpts::Excerpt;
+pub(crate) use excerpts::HitArticles;
 pub use explain::{Explanation, Reranked, WordShare};
 pub use filter::Filter;
 pub use highlight::{Highlights, Sentence};

@@ -9,6 +9,7 @@ mod calibration_file;
 mod file_names;
 mod folder;
 mod generation;
+mod local_view;
 mod lock;
 mod manifest;
 pub(crate) mod segment;
@@ -38,6 +39,7 @@ use manifest::MAX_NUMBER;
 
 pub(crate) use calibration_file::Questions;
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
+pub(crate) use local_view::LocalView;
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
 pub(crate) use sorted_keys::SortedKeys;
 

@@ -22,7 +22,7 @@ const MAX_GROUPS: usize = 1 << 10;
 /// The words of a question and their parts, each as a group of terms.
 #[derive(Debug)]
 pub(crate) struct QueryTerms {
-    pub(super) groups: Vec<Group>,
+    groups: Vec<Group>,
 }
 
 /// The terms of one word of a question, or of a part of one, in all languages.
@@ -30,13 +30,13 @@ pub(crate) struct QueryTerms {
 /// A passage has only terms of its own language, so the terms of a group count as one: a passage
 /// matches the group if it has any of them.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(crate) struct Group {
     /// No term is in two groups.
-    pub(super) terms: BTreeSet<String>,
+    pub(crate) terms: BTreeSet<String>,
     /// The weight as a word plus the weights as a part of other words.
-    pub(super) weight: f32,
+    pub(crate) weight: f32,
     /// Its first place in the question, in bytes.
-    pub(super) place: Range<usize>,
+    pub(crate) place: Range<usize>,
 }
 
 impl QueryTerms {
@@ -58,6 +58,11 @@ impl QueryTerms {
             }
         }
         builder.build()
+    }
+
+    /// The groups in the order of the question.
+    pub(crate) fn groups(&self) -> &[Group] {
+        &self.groups
     }
 
     /// Whether `term` is one of the question's terms, stop words apart.

@@ -118,7 +118,7 @@ impl LexicalIndex {
         let bm25 = statistics.bm25();
         let length = self.norm(row).length();
         let contribution = |at: usize| {
-            let group = &terms.groups[at];
+            let group = &terms.groups()[at];
             let mut cursor = self.group_cursor(&group.terms, statistics.upper_bound(at));
             let tf = if cursor.seek(row) == row { cursor.tf() } else { 0 };
             let contribution =
@@ -144,7 +144,7 @@ impl LexicalIndex {
     ) -> Vec<TermGroupCursor<'_>> {
         let cursors = statistics
             .order()
-            .map(|at| self.group_cursor(&terms.groups[at].terms, statistics.upper_bound(at)));
+            .map(|at| self.group_cursor(&terms.groups()[at].terms, statistics.upper_bound(at)));
         cursors.filter(|cursor| cursor.row != END).collect()
     }
 

@@ -15,7 +15,17 @@ pub(crate) struct Live<'a> {
     pub(crate) terms: u64,
 }
 
-/// Number and lengths of all live passages of a corpus, and how many have each group of terms.
+/// Counts of all live passages of a corpus for the groups of a question.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CorpusStats {
+    pub(crate) passages: u64,
+    /// Sum of the lengths of all passages, in terms.
+    pub(crate) terms: u64,
+    /// By group: sum over its terms of the number of passages with the term.
+    pub(crate) doc_freqs: Vec<u64>,
+}
+
+/// The weights of a question's groups of terms in a corpus.
 #[derive(Debug)]
 pub(crate) struct Statistics {
     passages: u64,
@@ -29,24 +39,31 @@ pub(crate) struct Statistics {
     order: Vec<usize>,
 }
 
-impl Statistics {
-    /// The statistics of the groups of `terms` over the live passages of `indexes`.
+impl CorpusStats {
+    /// Counts the live passages of `indexes` for the groups of `terms`.
     pub(crate) fn gather<'a>(
         terms: &QueryTerms,
         indexes: impl IntoIterator<Item = Live<'a>>,
     ) -> Self {
-        let groups = &terms.groups;
-        let mut passages = 0;
-        let mut lengths = 0;
-        let mut doc_freqs = vec![0; groups.len()];
+        let groups = terms.groups();
+        let mut stats = Self { passages: 0, terms: 0, doc_freqs: vec![0; groups.len()] };
         for Live { index, removed, terms } in indexes {
-            passages += u64::from(index.len()) - removed.len() as u64;
-            lengths += terms;
-            for (group, doc_freq) in groups.iter().zip(&mut doc_freqs) {
+            stats.passages += u64::from(index.len()) - removed.len() as u64;
+            stats.terms += terms;
+            for (group, doc_freq) in groups.iter().zip(&mut stats.doc_freqs) {
                 let all = group.terms.iter().map(|term| index.doc_freq(term, removed));
                 *doc_freq += all.map(u64::from).sum::<u64>();
             }
         }
+        stats
+    }
+}
+
+impl Statistics {
+    /// Weighs the groups of `terms` by the counts of a corpus.
+    pub(crate) fn new(terms: &QueryTerms, stats: CorpusStats) -> Self {
+        let groups = terms.groups();
+        let CorpusStats { passages, terms: lengths, mut doc_freqs } = stats;
         // Passages with several terms of a group are counted several times. They are rare, since
         // a passage has the terms of one language.
         for doc_freq in &mut doc_freqs {

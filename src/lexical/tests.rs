@@ -63,7 +63,7 @@ fn gather<'a>(
 ) -> Statistics {
     let live =
         |index: &'a LexicalIndex| Live { index, removed: &[], terms: index.terms_without(&[]) };
-    Statistics::gather(terms, indexes.into_iter().map(live))
+    Statistics::new(terms, CorpusStats::gather(terms, indexes.into_iter().map(live)))
 }
 
 /// Steps of which even small corpora need several.
@@ -92,7 +92,7 @@ fn scores_by_definition(passages: &[(String, Option<Language>)], terms: &QueryTe
     let n = passages.len() as f64;
     let mean = f64::from(lengths.iter().sum::<u32>().max(1)) / n;
     let scores = counts.iter().zip(&lengths).map(|(count, length)| {
-        let shares = terms.groups.iter().map(|group| {
+        let shares = terms.groups().iter().map(|group| {
             let of = |term: &String, count: &BTreeMap<String, u32>| count.get(term).copied();
             let with = group
                 .terms
@@ -193,7 +193,7 @@ proptest! {
         prop_assert_eq!(words, rest.terms_without(&[]));
         let of_rest = gather(&terms, [&rest]);
         let of_live = [Live { index: &whole, removed: &removed, terms: words }];
-        let of_live = Statistics::gather(&terms, of_live);
+        let of_live = Statistics::new(&terms, CorpusStats::gather(&terms, of_live));
         prop_assert_eq!(of_live.max_bm25(), of_rest.max_bm25());
         let all: Vec<u32> = (0..rest.len()).collect();
         prop_assert_eq!(
@@ -341,7 +341,7 @@ fn use_all(index: &LexicalIndex, question: &str) {
     let removed: Vec<u32> = rows.iter().copied().step_by(3).collect();
     let terms = terms(question);
     let live = [Live { index, removed: &removed, terms: index.terms_without(&removed) }];
-    let statistics = Statistics::gather(&terms, live);
+    let statistics = Statistics::new(&terms, CorpusStats::gather(&terms, live));
     let mut allowed = RowSet::none(index.len());
     rows.iter().step_by(5).for_each(|row| _ = allowed.insert(*row));
     for allowed in [None, Some(&allowed)] {

@@ -1,12 +1,9 @@
 //! Snapshots of a corpus for searches from any number of threads.
 
-use std::{
-    cmp::Ordering,
-    fmt,
-    path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
-    time::Instant,
-};
+mod follow_up;
+mod snapshot;
+
+use std::{cmp::Ordering, fmt, sync::Arc, time::Instant};
 
 use rayon::prelude::*;
 use tracing::instrument;
@@ -14,14 +11,15 @@ use tracing::instrument;
 use crate::{
     Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranked,
     Reranker, Result, Role, Vectors,
-    format::sections::FileId,
-    search::pipeline::EmbeddedQuestion,
+    search::pipeline::{EmbeddedQuestion, retrieve},
     store::{
-        self, Generation, Questions, SortedKeys,
+        self, Generation, LocalView, SortedKeys,
         segment::{LiveSegment, place_of},
     },
     work::parallel::parallel_map,
 };
+
+pub(crate) use snapshot::{Shared, Snapshot, SnapshotSource};
 
 /// A corpus as it was at one commit; cheap to clone.
 ///
@@ -38,46 +36,6 @@ pub struct Searcher {
     pub(crate) reranker: Option<Arc<dyn Reranker>>,
     /// Vectors of questions, in memory; searching writes no file.
     pub(crate) cache: Option<EmbeddingCache>,
-}
-
-/// A generation of a corpus.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Snapshot {
-    pub(crate) generation: u64,
-    /// Which file its manifest is; `None` in memory.
-    pub(crate) manifest: Option<FileId>,
-    pub(crate) segments: Vec<LiveSegment>,
-    /// What graphs are calibrated with; `None` until they are.
-    pub(crate) questions: Option<Arc<Questions>>,
-}
-
-/// Where later generations come from.
-#[derive(Clone, Debug)]
-pub(crate) enum SnapshotSource {
-    /// The writer, of a corpus in memory.
-    Writer(Arc<Shared>),
-    /// The folder that a writer in some process publishes them in.
-    Folder(PathBuf),
-}
-
-/// The generation that a writer published last.
-#[derive(Debug, Default)]
-pub(crate) struct Shared(RwLock<Arc<Snapshot>>);
-
-impl From<Generation> for Snapshot {
-    fn from(Generation { id, manifest, segments, questions }: Generation) -> Self {
-        Self { generation: manifest.generation, manifest: Some(id), segments, questions }
-    }
-}
-
-impl Shared {
-    pub(crate) fn get(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn set(&self, snapshot: Arc<Snapshot>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
-    }
 }
 
 impl fmt::Debug for Searcher {
@@ -148,7 +106,7 @@ impl Searcher {
         let embed_time = start.elapsed();
         let question =
             vectors.as_ref().map(|vectors| EmbeddedQuestion { vector: vectors.row(0), embed_time });
-        let hits = self.retrieve(question, &query, deadline)?;
+        let hits = retrieve(&self.view(), question, &query, deadline)?;
         self.reranked(hits, &query, deadline)
     }
 
@@ -176,7 +134,8 @@ impl Searcher {
             .map(row)
             .map(|row| row.map(|vector| EmbeddedQuestion { vector, embed_time }))
             .collect();
-        let hits = |(at, query)| self.retrieve(questions[at], query, deadlines[at]);
+        let view = self.view();
+        let hits = |(at, query)| retrieve(&view, questions[at], query, deadlines[at]);
         let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
         let reranker = self.reranker.as_ref();
         let Some(reranker) = reranker.filter(|_| queries.iter().any(|one| one.rerank.is_some()))
@@ -213,14 +172,14 @@ impl Searcher {
     ///
     /// [`Error::Corrupt`] if a file of the index is damaged.
     pub fn article(&self, key: &str) -> Result<Option<Article>> {
-        let place = self.place_of(key)?;
-        place.map(|(segment, at)| segment.segment().article(at)).transpose()
+        let segments = &self.snapshot.segments;
+        let place = place_of(segments, key)?;
+        place.map(|(segment, at)| segments[segment].segment().article(at)).transpose()
     }
 
-    /// The segment of the live article of this key, and its number there.
-    pub(crate) fn place_of(&self, key: &str) -> Result<Option<(&LiveSegment, u32)>> {
-        let segments = &self.snapshot.segments;
-        Ok(place_of(segments, key)?.map(|(segment, at)| (&segments[segment], at)))
+    /// The corpus as the search reads it.
+    fn view(&self) -> LocalView<'_> {
+        LocalView { segments: &self.snapshot.segments, dim: self.embedder.dim() }
     }
 
     /// The keys of all articles, in ascending order of their bytes.

@@ -1,29 +1,24 @@
 //! Deduplication, limits per article, and maximal marginal relevance.
 
+use std::borrow::Cow;
+
 use rustc_hash::FxHashMap;
 
-use super::candidates::{Candidate, SegmentView};
+use super::view::{ArticleId, Candidate, PassageId, View};
 use crate::{Query, Result, vector};
 
 /// Filters a ranking by `Query::per_article` and `Query::dedup`, best passage first.
-pub(super) struct Deduplicator<'q, 's> {
+pub(super) struct Deduplicator<'q, V> {
     query: &'q Query,
-    segments: &'q [SegmentView<'s>],
-    kept_of_article: FxHashMap<ArticlePlace, usize>,
+    view: &'q V,
+    kept_of_article: FxHashMap<ArticleId, usize>,
     /// Vectors of the kept passages; empty without `Query::dedup`.
-    kept_vectors: Vec<&'s [f32]>,
+    kept_vectors: Vec<Cow<'q, [f32]>>,
 }
 
-/// An article by the position of its segment and its number there.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-struct ArticlePlace {
-    part: u32,
-    article: u32,
-}
-
-impl<'q, 's> Deduplicator<'q, 's> {
-    pub(super) fn new(query: &'q Query, segments: &'q [SegmentView<'s>]) -> Self {
-        Self { query, segments, kept_of_article: FxHashMap::default(), kept_vectors: Vec::new() }
+impl<'q, V: View> Deduplicator<'q, V> {
+    pub(super) fn new(query: &'q Query, view: &'q V) -> Self {
+        Self { query, view, kept_of_article: FxHashMap::default(), kept_vectors: Vec::new() }
     }
 
     /// Keeps the first `wanted` of `found` that repeat no kept passage and exceed no limit of
@@ -33,35 +28,40 @@ impl<'q, 's> Deduplicator<'q, 's> {
             return Ok(found.into_iter().take(wanted).collect());
         }
         let mut kept = Vec::new();
-        for candidate in found {
-            if kept.len() == wanted {
-                break;
-            }
-            if self.try_keep(&candidate)? {
-                kept.push(candidate);
+        // Most passages are kept, so a batch of this size is rarely too large.
+        for batch in found.chunks(wanted.max(1)) {
+            let ids = ids_of(batch);
+            let articles = self.view.articles(&ids)?;
+            let vectors = match self.query.dedup {
+                Some(_) => self.view.vectors(&ids)?.into_iter().map(Some).collect(),
+                None => vec![None; ids.len()],
+            };
+            for ((candidate, article), vector) in batch.iter().zip(articles).zip(vectors) {
+                if kept.len() == wanted {
+                    return Ok(kept);
+                }
+                if self.try_keep(article, vector) {
+                    kept.push(*candidate);
+                }
             }
         }
         Ok(kept)
     }
 
-    /// Records `candidate` as kept, unless a limit excludes it.
-    fn try_keep(&mut self, candidate: &Candidate) -> Result<bool> {
-        let segment = candidate.segment(self.segments);
-        let row = candidate.scored.row;
-        let place = ArticlePlace { part: candidate.part, article: segment.article_of(row) };
-        let kept = self.kept_of_article.entry(place).or_insert(0);
+    /// Records a passage as kept, unless a limit excludes it.
+    fn try_keep(&mut self, article: ArticleId, vector: Option<Cow<'q, [f32]>>) -> bool {
+        let kept = self.kept_of_article.entry(article).or_insert(0);
         if self.query.per_article.is_some_and(|limit| *kept >= limit) {
-            return Ok(false);
+            return false;
         }
-        if let Some(threshold) = self.query.dedup {
-            let vector = segment.vector(row)?;
-            if self.kept_vectors.iter().any(|kept| vector::similarity(kept, vector) >= threshold) {
-                return Ok(false);
+        if let (Some(threshold), Some(vector)) = (self.query.dedup, vector) {
+            if self.kept_vectors.iter().any(|kept| vector::similarity(kept, &vector) >= threshold) {
+                return false;
             }
             self.kept_vectors.push(vector);
         }
         *kept += 1;
-        Ok(true)
+        true
     }
 }
 
@@ -80,21 +80,20 @@ pub(super) struct Mmr {
 ///
 /// Carbonell & Goldstein (1998), *The Use of MMR, Diversity-Based Reranking*: maximal marginal
 /// relevance, with the score in place of the similarity to the query.
-pub(super) fn diversify(
+pub(super) fn diversify<V: View>(
     found: &[Candidate],
     mmr: Mmr,
     wanted: usize,
-    segments: &[SegmentView],
+    view: &V,
 ) -> Result<Vec<Candidate>> {
-    let vectors = found.iter().map(|one| one.segment(segments).vector(one.scored.row));
-    let vectors: Vec<&[f32]> = vectors.collect::<Result<_>>()?;
+    let vectors = view.vectors(&ids_of(found))?;
     let mut closest = vec![f32::NEG_INFINITY; found.len()];
     let mut left: Vec<usize> = (0..found.len()).collect();
     let mut chosen = Vec::with_capacity(wanted.min(found.len()));
     while chosen.len() < wanted {
         let relevance = |at: usize| {
             let redundancy = if chosen.is_empty() { 0.0 } else { closest[at] };
-            let score = found[at].scored.score / mmr.scale;
+            let score = found[at].score / mmr.scale;
             (1.0 - mmr.weight) * score - mmr.weight * redundancy
         };
         // `max_by` returns the last maximum; in reverse order this is the best ranked.
@@ -103,9 +102,13 @@ pub(super) fn diversify(
         let Some(best) = best else { break };
         let next = left.remove(best);
         for at in &left {
-            closest[*at] = closest[*at].max(vector::similarity(vectors[next], vectors[*at]));
+            closest[*at] = closest[*at].max(vector::similarity(&vectors[next], &vectors[*at]));
         }
         chosen.push(next);
     }
     Ok(chosen.into_iter().map(|at| found[at]).collect())
+}
+
+fn ids_of(candidates: &[Candidate]) -> Vec<PassageId> {
+    candidates.iter().map(|candidate| candidate.id).collect()
 }

@@ -4,11 +4,11 @@ use std::{fmt, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use super::{
-    candidates::{Candidate, SegmentView},
-    lexical_candidates::LexicalQuery,
+use super::view::{Candidate, PassageId, View, WeightedTerms};
+use crate::{
+    Hit, Result,
+    lexical::{TermContribution, shown},
 };
-use crate::{Hit, Result};
 
 /// The parts of a [hit](crate::Hit)'s score, if the query [asks](crate::Query::explain) for them.
 ///
@@ -68,30 +68,54 @@ pub struct Reranked {
 }
 
 /// Sets the explanations of `hits`, which were read for `candidates`.
-pub(super) fn explain(
+pub(super) fn explain<V: View>(
     hits: &mut [Hit],
     candidates: &[Candidate],
-    segments: &[SegmentView],
-    lexical: Option<&LexicalQuery>,
+    view: &V,
+    terms: Option<&WeightedTerms>,
 ) -> Result<()> {
     for (hit, candidate) in hits.iter_mut().zip(candidates) {
-        let scored = &candidate.scored;
-        let mut explanation = Explanation {
-            similarity: scored.similarity,
-            dense_rank: scored.ranks.dense.map(|rank| rank + 1),
-            bm25: scored.bm25,
-            baseline_share: scored.baseline,
-            lexical_rank: scored.ranks.lexical.map(|rank| rank + 1),
-            retrieved: scored.score,
-            ..Explanation::default()
-        };
-        if let Some(lexical) = lexical {
-            explanation.max_bm25 = Some(lexical.max_bm25());
-            explanation.words = lexical.explain(candidate.segment(segments), scored.row)?;
+        hit.explanation = Some(Box::new(Explanation::of_scores(candidate)));
+    }
+    let Some(terms) = terms else { return Ok(()) };
+    let ids: Vec<PassageId> = candidates.iter().map(|candidate| candidate.id).collect();
+    let contributions = view.contributions(terms, &ids)?;
+    for (hit, contributions) in hits.iter_mut().zip(contributions) {
+        if let Some(explanation) = &mut hit.explanation {
+            explanation.max_bm25 = Some(terms.statistics.max_bm25());
+            explanation.words = contributions.into_iter().map(WordShare::from).collect();
         }
-        hit.explanation = Some(Box::new(explanation));
     }
     Ok(())
+}
+
+impl Explanation {
+    /// Explains the scores of `candidate`, without its words.
+    fn of_scores(candidate: &Candidate) -> Self {
+        Self {
+            similarity: candidate.similarity,
+            dense_rank: candidate.ranks.dense.map(|rank| rank + 1),
+            bm25: candidate.bm25,
+            baseline_share: candidate.baseline,
+            lexical_rank: candidate.ranks.lexical.map(|rank| rank + 1),
+            retrieved: candidate.score,
+            ..Self::default()
+        }
+    }
+}
+
+impl From<TermContribution> for WordShare {
+    fn from(word: TermContribution) -> Self {
+        Self {
+            place: word.place,
+            terms: word.terms.iter().map(|term| shown(term).to_owned()).collect(),
+            weight: word.weight,
+            passages: word.doc_freq,
+            idf: word.idf,
+            times: word.tf,
+            contribution: word.contribution,
+        }
+    }
 }
 
 impl fmt::Display for Explanation {

@@ -4,8 +4,11 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::lexical_candidates::words_in;
-use crate::{Hit, Query, Result, Role, Searcher, sentences, vector};
+use crate::{
+    Hit, Query, Result, Vectors,
+    lexical::{Analyzer, QueryTerms},
+    vector,
+};
 
 /// The sentences of a hit with their similarity to the question, and the words of the question in
 /// it. All ranges are bytes of the article's text.
@@ -36,56 +39,36 @@ impl Highlights {
     }
 }
 
-impl Searcher {
-    /// Where in `hit` the question of `query` is spoken of. The sentences of the hit are
-    /// embedded for it, and compared with the query's [vector](Query::vector) or, without one,
-    /// with that of its text.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`search`](Self::search) for the same query: of its settings, its vector and its
-    /// text.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use passim::{Article, Retriever};
-    ///
-    /// let text = "Der Zug hält in Wien. Moore speichern viel Kohlenstoff. Das Brot ruht.";
-    /// let mut retriever = Retriever::in_memory()?;
-    /// retriever.add([Article::new("a", text)])?;
-    /// let question = "Was speichert ein Moor?";
-    /// let hits = retriever.search(question)?;
-    /// let highlights = retriever.highlights(question, &hits[0])?;
-    /// let best = highlights.best().expect("a sentence");
-    /// assert_eq!(&text[best.range.clone()], "Moore speichern viel Kohlenstoff.");
-    /// assert_eq!(&text[highlights.words[0].clone()], "Moore");
-    /// # Ok::<(), passim::Error>(())
-    /// ```
-    pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
-        let query = query.into();
-        query.check()?;
-        let ranges: Vec<Range<usize>> = sentences(&hit.text).collect();
-        let texts: Vec<&str> = ranges.iter().map(|range| &hit.text[range.clone()]).collect();
-        let question = self.meant_by(&query)?;
-        let (vectors, _) = self.stage().run(Role::Passage, &texts)?;
-        let shifted =
-            |range: &Range<usize>| hit.range.start + range.start..hit.range.start + range.end;
-        let sentence = |(range, vector)| Sentence {
-            range: shifted(range),
-            similarity: vector::similarity(&question, vector),
-        };
-        Ok(Highlights {
-            sentences: ranges.iter().zip(vectors.rows()).map(sentence).collect(),
-            words: words_in(hit, &query)?.iter().map(shifted).collect(),
-        })
-    }
+/// Compares the sentences of `hit` at `sentences`, whose vectors are `vectors`, with the question's
+/// vector `question`, and finds the words of `query`.
+pub(crate) fn highlight(
+    query: &Query,
+    question: &[f32],
+    hit: &Hit,
+    sentences: &[Range<usize>],
+    vectors: &Vectors,
+) -> Result<Highlights> {
+    let in_article =
+        |range: &Range<usize>| hit.range.start + range.start..hit.range.start + range.end;
+    let sentence = |(range, vector)| Sentence {
+        range: in_article(range),
+        similarity: vector::similarity(question, vector),
+    };
+    Ok(Highlights {
+        sentences: sentences.iter().zip(vectors.rows()).map(sentence).collect(),
+        words: words_in(hit, query)?.iter().map(in_article).collect(),
+    })
+}
 
-    /// The vector that `query` gives, or that of its text; of length 1.
-    fn meant_by(&self, query: &Query) -> Result<Vec<f32>> {
-        if let Some(vector) = query.unit_vector(self.embedder().dim())? {
-            return Ok(vector);
+/// Returns the byte ranges in the text of `hit` of the words of `query`, without stop words.
+fn words_in(hit: &Hit, query: &Query) -> Result<Vec<Range<usize>>> {
+    let mut analyzer = Analyzer::new()?;
+    let terms = QueryTerms::of(&query.text, &mut analyzer);
+    let mut places: Vec<Range<usize>> = Vec::new();
+    analyzer.terms(&hit.text, hit.language, |term, place, _| {
+        if terms.contains_content_term(term) && places.last() != Some(&place) {
+            places.push(place);
         }
-        Ok(self.embedded(&query.text)?.row(0).to_vec())
-    }
+    });
+    Ok(places)
 }

@@ -7,12 +7,15 @@ use std::{
 };
 
 use super::{
-    candidates::{Candidate, Ranking, SegmentView},
+    candidates::{self, Ranking},
     diversify::{Deduplicator, Mmr, diversify},
     explain::explain,
-    lexical_candidates::LexicalQuery,
+    view::{Candidate, PassageId, Question, View, Want, WeightedTerms},
 };
-use crate::{Hit, Hits, Mode, Query, QueryPlan, Result, SearchParams, Searcher};
+use crate::{
+    Hit, Hits, Mode, Query, QueryPlan, Result,
+    lexical::{Analyzer, QueryTerms, Statistics},
+};
 
 /// Minimum number of passages that [diversity](Query::mmr) chooses from.
 const MIN_POOL: usize = 100;
@@ -29,115 +32,119 @@ pub(crate) struct EmbeddedQuestion<'v> {
     pub(crate) embed_time: Duration,
 }
 
-/// A query with everything that its stages share.
-pub(super) struct Search<'s> {
-    pub(super) query: &'s Query,
-    pub(super) segments: Vec<SegmentView<'s>>,
-    /// Of length 1; empty if the mode compares no vectors.
-    pub(super) vector: Cow<'s, [f32]>,
-    /// `None` if the mode compares no words.
-    lexical: Option<LexicalQuery>,
+/// Runs `query` up to reranking: returns `k` hits, or as many as the reranker is to score.
+pub(crate) fn retrieve<V: View>(
+    view: &V,
+    question: Option<EmbeddedQuestion>,
+    query: &Query,
     deadline: Option<Instant>,
+) -> Result<Hits> {
+    let mut plan = QueryPlan { mode: query.mode, ..QueryPlan::default() };
+    let allowed = resolve_filter(view, query, &mut plan)?;
+    let vector = query_vector(view, question, query, &mut plan)?;
+    let terms = gather_statistics(view, query, &mut plan)?;
+    let search = Search { query, view, allowed, vector, terms, deadline };
+    let kept = search.find_enough(&mut plan)?;
+    let chosen = search.choose(kept, &mut plan)?;
+    let found = search.fetch(&chosen, &mut plan)?;
+    Ok(Hits { found, plan: Box::new(plan) })
 }
 
-impl Searcher {
-    /// Runs `query` up to reranking: returns `k` hits, or as many as the reranker is to score.
-    pub(crate) fn retrieve(
-        &self,
-        question: Option<EmbeddedQuestion>,
-        query: &Query,
-        deadline: Option<Instant>,
-    ) -> Result<Hits> {
-        let mut plan = QueryPlan { mode: query.mode, ..QueryPlan::default() };
-        let segments = self.resolve_filter(query, &mut plan)?;
-        let vector = self.query_vector(question, query, &mut plan)?;
-        let lexical = gather_statistics(query, &segments, &mut plan)?;
-        let search = Search { query, segments, vector, lexical, deadline };
-        let kept = search.find_enough(&mut plan)?;
-        let chosen = search.choose(kept, &mut plan)?;
-        let found = search.fetch(&chosen, &mut plan)?;
-        Ok(Hits { found, plan: Box::new(plan) })
-    }
+/// Resolves the filter of `query` into the passages that it allows.
+fn resolve_filter<V: View>(view: &V, query: &Query, plan: &mut QueryPlan) -> Result<V::Allowed> {
+    let start = Instant::now();
+    let allowed = view.allowed(query.filter.as_ref())?;
+    plan.timings.filter = start.elapsed();
+    plan.passages = view.passages();
+    plan.allowed = view.allowed_passages(&allowed);
+    Ok(allowed)
+}
 
-    /// Returns all segments with the rows that the filter of `query` allows.
-    fn resolve_filter(&self, query: &Query, plan: &mut QueryPlan) -> Result<Vec<SegmentView<'_>>> {
-        let start = Instant::now();
-        let segments = self.segment_views(query.filter.as_ref())?;
-        plan.timings.filter = start.elapsed();
-        plan.passages = self.passages();
-        plan.allowed = segments.iter().map(SegmentView::allowed_passages).sum();
-        Ok(segments)
+/// Returns the vector of `query` itself, or that of the embedded question.
+fn query_vector<'q, V: View>(
+    view: &V,
+    question: Option<EmbeddedQuestion<'q>>,
+    query: &Query,
+    plan: &mut QueryPlan,
+) -> Result<Cow<'q, [f32]>> {
+    if let Some(question) = question {
+        plan.timings.embed = question.embed_time;
     }
-
-    /// Returns the vector of `query` itself, or that of the embedded question.
-    fn query_vector<'v>(
-        &self,
-        question: Option<EmbeddedQuestion<'v>>,
-        query: &Query,
-        plan: &mut QueryPlan,
-    ) -> Result<Cow<'v, [f32]>> {
-        if let Some(question) = question {
-            plan.timings.embed = question.embed_time;
-        }
-        if let Some(vector) = query.unit_vector(self.embedder.dim())? {
-            return Ok(Cow::Owned(vector));
-        }
-        Ok(Cow::Borrowed(question.map_or(&[], |question| question.vector)))
+    if let Some(vector) = query.unit_vector(view.dim())? {
+        return Ok(Cow::Owned(vector));
     }
+    Ok(Cow::Borrowed(question.map_or(&[], |question| question.vector)))
 }
 
 /// Analyzes the question and gathers its statistics over the corpus, if the mode compares words.
-fn gather_statistics(
+fn gather_statistics<V: View>(
+    view: &V,
     query: &Query,
-    segments: &[SegmentView],
     plan: &mut QueryPlan,
-) -> Result<Option<LexicalQuery>> {
+) -> Result<Option<WeightedTerms>> {
     if !query.mode.compares_words() {
         return Ok(None);
     }
     let start = Instant::now();
-    let lexical = LexicalQuery::new(segments, &query.text)?;
+    let terms = QueryTerms::of(&query.text, &mut Analyzer::new()?);
+    let statistics = Statistics::new(&terms, view.corpus_stats(&terms)?);
     plan.timings.lexical = start.elapsed();
-    Ok(Some(lexical))
+    Ok(Some(WeightedTerms { terms, statistics }))
 }
 
-impl Search<'_> {
+/// A query with everything that its stages share.
+struct Search<'s, V: View> {
+    query: &'s Query,
+    view: &'s V,
+    allowed: V::Allowed,
+    /// Of length 1; empty if the mode compares no vectors.
+    vector: Cow<'s, [f32]>,
+    /// `None` if the mode compares no words.
+    terms: Option<WeightedTerms>,
+    deadline: Option<Instant>,
+}
+
+impl<V: View> Search<'_, V> {
     /// Ranks candidates and applies the limits; widens the search while the limits leave too few.
     fn find_enough(&self, plan: &mut QueryPlan) -> Result<Vec<Candidate>> {
         let pool = self.pool();
-        let mut params = SearchParams {
+        let mut want = Want {
             k: pool.max(min_candidates(self.query.mode)),
+            allowed: &self.allowed,
             effort: self.query.effort,
             deadline: self.deadline,
             cancel: self.query.cancel.as_ref(),
-            ..SearchParams::default()
         };
         loop {
-            plan.candidates = params.k;
-            let Ranking { found, exhausted } = self.candidates(&params, plan)?;
+            plan.candidates = want.k;
+            let Ranking { found, is_exhausted } = self.candidates(&want, plan)?;
             let start = Instant::now();
-            let kept = Deduplicator::new(self.query, &self.segments).keep(found, pool)?;
+            let kept = Deduplicator::new(self.query, self.view).keep(found, pool)?;
             plan.timings.rank += start.elapsed();
             // Diversification is best effort: stop widening once `wanted` hits remain.
-            let is_wide = params.k > pool.saturating_mul(GROWTH);
+            let is_wide = want.k > pool.saturating_mul(GROWTH);
             let enough = if is_wide { self.wanted() } else { pool };
-            let is_short = kept.len() < enough && !exhausted;
-            if !is_short || params.is_interrupted() {
+            let is_short = kept.len() < enough && !is_exhausted;
+            if !is_short || want.is_interrupted() {
                 plan.interrupted = is_short || !plan.is_searched_whole();
                 return Ok(kept);
             }
-            params.k = params.k.saturating_mul(GROWTH);
+            want.k = want.k.saturating_mul(GROWTH);
         }
     }
 
-    /// Ranks the `params.k` best passages by the mode of the query.
-    fn candidates(&self, params: &SearchParams, plan: &mut QueryPlan) -> Result<Ranking> {
-        match &self.lexical {
-            None => self.dense_candidates(params, plan),
-            Some(lexical) if self.query.mode == Mode::Lexical => {
-                lexical.candidates(&self.segments, params, plan)
+    /// Ranks the `want.k` best passages by the mode of the query.
+    fn candidates(&self, want: &Want<'_, V::Allowed>, plan: &mut QueryPlan) -> Result<Ranking> {
+        let min_similarity = self.query.min_similarity;
+        match &self.terms {
+            None => candidates::dense(self.view, &self.vector, min_similarity, want, plan),
+            Some(terms) if self.query.mode == Mode::Lexical => {
+                candidates::lexical(self.view, terms, want, plan)
             }
-            Some(lexical) => self.hybrid_candidates(lexical, params, plan),
+            Some(terms) => {
+                let question = Question { vector: &self.vector, terms };
+                candidates::hybrid(self.view, question, min_similarity, want, plan)
+            }
         }
     }
 
@@ -146,7 +153,7 @@ impl Search<'_> {
         let Some(weight) = self.query.mmr else { return Ok(kept) };
         let start = Instant::now();
         let mmr = Mmr { weight, scale: self.score_scale(&kept) };
-        let chosen = diversify(&kept, mmr, self.wanted(), &self.segments)?;
+        let chosen = diversify(&kept, mmr, self.wanted(), self.view)?;
         plan.timings.rank += start.elapsed();
         Ok(chosen)
     }
@@ -154,10 +161,12 @@ impl Search<'_> {
     /// Reads the hits, and explains them if the query asks for it.
     fn fetch(&self, chosen: &[Candidate], plan: &mut QueryPlan) -> Result<Vec<Hit>> {
         let start = Instant::now();
-        let hits = chosen.iter().map(|one| one.segment(&self.segments).hit(one.scored));
-        let mut hits: Vec<Hit> = hits.collect::<Result<_>>()?;
+        let ids: Vec<PassageId> = chosen.iter().map(|candidate| candidate.id).collect();
+        let passages = self.view.read(&ids)?.into_iter();
+        let hits = passages.zip(chosen).map(|(passage, candidate)| passage.into_hit(candidate));
+        let mut hits: Vec<Hit> = hits.collect();
         if self.query.explain {
-            explain(&mut hits, chosen, &self.segments, self.lexical.as_ref())?;
+            explain(&mut hits, chosen, self.view, self.terms.as_ref())?;
         }
         plan.timings.read = start.elapsed();
         Ok(hits)
@@ -177,7 +186,7 @@ impl Search<'_> {
     /// Returns the score that weighs as much as a similarity of 1. BM25 has no upper bound, so
     /// lexical scores are scaled by the top hit.
     fn score_scale(&self, kept: &[Candidate]) -> f32 {
-        let best = kept.first().map(|best| best.scored.score);
+        let best = kept.first().map(|best| best.score);
         best.filter(|best| !self.query.mode.compares_vectors() && *best > 0.0).unwrap_or(1.0)
     }
 }

@@ -21,15 +21,15 @@ use std::{
 };
 
 use crate::{
-    Article, Error, Hit, HnswIndex, HnswParams, Neighbors, Passage, Result, SearchParams,
-    VectorIndex, Vectors,
+    Article, Error, HnswIndex, HnswParams, Neighbors, Passage, Result, SearchParams, VectorIndex,
+    Vectors,
     format::{
         codec,
         column::{Column, MappedFile},
         decode_error::{DecodeError, require},
         sections::{FileId, Kind, Section, Sections, Tag, short_sum},
     },
-    search::fusion::Scored,
+    search::view::StoredPassage,
     vector::{SegmentIndex, to_row},
 };
 
@@ -269,27 +269,20 @@ impl Segment {
         head.ok_or_else(|| self.damaged(at))
     }
 
-    /// The hit of `scored`, a row of this segment.
-    fn hit(&self, scored: Scored) -> Result<Hit> {
-        let Scored { row, score, similarity, bm25, .. } = scored;
+    /// Reads the passage in `row`, checked by its checksum.
+    pub(crate) fn read(&self, row: u32) -> Result<StoredPassage> {
         let at = self.article_of(row);
         let StoredHead { title, language, metadata, .. } = self.head(at)?;
-        let passage = self.passage(row);
+        let Passage { range, titled, .. } = self.passage(row);
         let PassageText { text, heading } = self.excerpt(row, at)?;
-        Ok(Hit {
-            score,
-            similarity,
-            bm25,
-            article: self.key(at)?.to_owned(),
-            title,
-            language,
-            range: passage.range,
-            text,
-            heading,
-            metadata,
-            explanation: None,
-            titled: passage.titled,
-        })
+        let article = self.key(at)?.to_owned();
+        Ok(StoredPassage { article, title, language, range, text, heading, metadata, titled })
+    }
+
+    /// Returns the key of the article of `row`, and the number of the passage in the article.
+    pub(crate) fn place(&self, row: u32) -> Result<(&str, u32)> {
+        let at = self.article_of(row);
+        Ok((self.key(at)?, row - self.first_rows[at as usize]))
     }
 
     /// The text and heading of the passage in `row`, of article `at`, checked by their checksum.

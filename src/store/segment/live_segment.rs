@@ -1,15 +1,14 @@
 //! A segment with the set of its live articles.
 
 use std::{
-    borrow::Cow,
     fmt,
     sync::{Arc, OnceLock},
 };
 
 use super::Segment;
 use crate::{
-    Calibration, Cancel, Filter, Hit, Neighbors, Result, RowSet, SearchParams, Vectors,
-    format::sections::FileId, lexical::Live, search::fusion::Scored, vector::to_row,
+    Calibration, Cancel, Filter, Neighbors, Result, RowSet, SearchParams, Vectors,
+    format::sections::FileId, lexical::Live, vector::to_row,
 };
 
 /// A segment without the articles removed from it.
@@ -167,10 +166,10 @@ impl LiveSegment {
     }
 
     /// The live rows that `filter` allows; `None` if all rows of the segment are.
-    pub(crate) fn allowed_by(&self, filter: Option<&Filter>) -> Result<Option<Cow<'_, RowSet>>> {
+    pub(crate) fn allowed_by(&self, filter: Option<&Filter>) -> Result<Option<Arc<RowSet>>> {
         match filter {
-            Some(filter) => Ok(Some(Cow::Owned(self.filtered(filter)?))),
-            None => Ok(self.live_rows().map(Cow::Borrowed)),
+            Some(filter) => Ok(Some(Arc::new(self.filtered(filter)?))),
+            None => Ok(self.live_rows().map(|_| Arc::clone(&self.passages))),
         }
     }
 
@@ -215,10 +214,5 @@ impl LiveSegment {
     /// The number of the article of `row`.
     pub(crate) fn article_of(&self, row: u32) -> u32 {
         self.segment.article_of(row)
-    }
-
-    /// The hit of `scored`, a row of this segment.
-    pub(crate) fn hit(&self, scored: Scored) -> Result<Hit> {
-        self.segment.hit(scored)
     }
 }

@@ -1,0 +1,275 @@
+//! The boundary to storage: everything that a search asks of a corpus.
+//!
+//! A [`View`] is one consistent state of a corpus. Its methods take and return many passages at
+//! once, so that a store may be a folder on disk or a database. Equal corpora give equal answers in
+//! every store; `view_laws` states what that means.
+
+use std::{borrow::Cow, ops::Range, time::Instant};
+
+use crate::{
+    Article, Cancel, Filter, Hit, IndexPlan, Language, LexicalPlan, Metadata, Passage, Result,
+    SearchEffort,
+    lexical::{CorpusStats, QueryTerms, Statistics, TermContribution},
+};
+
+/// Identifies a passage in one view; only the view interprets the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct PassageId(pub(crate) u64);
+
+/// Identifies an article in one view; only the view interprets the number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct ArticleId(pub(crate) u64);
+
+/// One consistent state of a corpus.
+///
+/// Equal scores are ordered by [`PassagePlace`] everywhere.
+pub(crate) trait View: Sync {
+    /// The passages that a filter allows, in the form of the store.
+    type Allowed: Sync;
+
+    /// Number of passages.
+    fn passages(&self) -> usize;
+
+    /// Dimension of the vectors.
+    fn dim(&self) -> usize;
+
+    /// Resolves `filter`; all passages are allowed without one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FilterType`](crate::Error::FilterType) if a name has stored values, but none of the
+    /// type that the filter compares.
+    fn allowed(&self, filter: Option<&Filter>) -> Result<Self::Allowed>;
+
+    /// Number of passages that `allowed` holds.
+    fn allowed_passages(&self, allowed: &Self::Allowed) -> usize;
+
+    /// Counts what BM25 needs over all passages, whatever a filter allows.
+    fn corpus_stats(&self, terms: &QueryTerms) -> Result<CorpusStats>;
+
+    /// Finds the passages whose vectors are closest to `vector`, best first.
+    fn nearest(
+        &self,
+        vector: &[f32],
+        want: &Want<'_, Self::Allowed>,
+    ) -> Result<Candidates<IndexPlan>>;
+
+    /// Finds the passages with the highest BM25, which is positive, best first.
+    fn matching(
+        &self,
+        terms: &WeightedTerms,
+        want: &Want<'_, Self::Allowed>,
+    ) -> Result<Candidates<LexicalPlan>>;
+
+    /// Sets similarity, BM25 and language of `candidates`, which ascend by id. A similarity or
+    /// BM25 that is known stays.
+    fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()>;
+
+    /// Returns the places of `ids` in the order that breaks ties.
+    fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>>;
+
+    /// Returns the articles of `ids`.
+    fn articles(&self, ids: &[PassageId]) -> Result<Vec<ArticleId>>;
+
+    /// Returns the unit vectors of `ids`.
+    fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>>;
+
+    /// Reads the passages of `ids`.
+    fn read(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>>;
+
+    /// Returns the contribution of each word of the question to the BM25 of each of `ids`.
+    fn contributions(
+        &self,
+        terms: &WeightedTerms,
+        ids: &[PassageId],
+    ) -> Result<Vec<Vec<TermContribution>>>;
+
+    /// Reads the article with this key and its passages.
+    fn article(&self, key: &str) -> Result<Option<StoredArticle>>;
+
+    /// Returns the unit vectors of the passages of the article with this key.
+    fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>>;
+}
+
+/// How many candidates an arm is to find, among which passages, and when to stop.
+pub(crate) struct Want<'q, A> {
+    pub(crate) k: usize,
+    pub(crate) allowed: &'q A,
+    pub(crate) effort: SearchEffort,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) cancel: Option<&'q Cancel>,
+}
+
+impl<A> Want<'_, A> {
+    /// Returns whether the deadline has passed or the search is cancelled.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        self.cancel.is_some_and(Cancel::is_cancelled)
+            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+    }
+}
+
+/// The terms of a question with their weights in the corpus.
+pub(crate) struct WeightedTerms {
+    pub(crate) terms: QueryTerms,
+    pub(crate) statistics: Statistics,
+}
+
+/// A question in the form of both arms.
+#[derive(Clone, Copy)]
+pub(crate) struct Question<'q> {
+    /// Of length 1.
+    pub(crate) vector: &'q [f32],
+    pub(crate) terms: &'q WeightedTerms,
+}
+
+/// The candidates of one arm.
+#[derive(Debug)]
+pub(crate) struct Candidates<P> {
+    /// At most `k`, best first; equal scores by [`PassagePlace`].
+    pub(crate) found: Vec<Candidate>,
+    /// Whether a larger `k` finds nothing more.
+    pub(crate) is_exhausted: bool,
+    /// One plan for each part of the store.
+    pub(crate) plans: Vec<P>,
+}
+
+/// A passage with its scores.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Candidate {
+    pub(crate) id: PassageId,
+    /// Higher is better.
+    pub(crate) score: f32,
+    /// Cosine between question and passage; `None` if the mode compares no vectors.
+    pub(crate) similarity: Option<f32>,
+    /// `None` if the mode compares no words.
+    pub(crate) bm25: Option<f32>,
+    /// Set by [`View::complete`].
+    pub(crate) language: Option<Language>,
+    /// Mean lexical share that fusion subtracts; `None` if one arm alone ranks.
+    pub(crate) baseline: Option<f32>,
+    pub(crate) ranks: Ranks,
+}
+
+/// Ranks in the arms, from 0; `None` where an arm did not find the passage.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(crate) struct Ranks {
+    pub(crate) dense: Option<usize>,
+    pub(crate) lexical: Option<usize>,
+}
+
+impl Candidate {
+    /// Scores a passage by its similarity alone.
+    pub(crate) fn dense(id: PassageId, similarity: f32) -> Self {
+        Self { similarity: Some(similarity), ..Self::scored(id, similarity) }
+    }
+
+    /// Scores a passage by its BM25 alone.
+    pub(crate) fn lexical(id: PassageId, bm25: f32) -> Self {
+        Self { bm25: Some(bm25), ..Self::scored(id, bm25) }
+    }
+
+    fn scored(id: PassageId, score: f32) -> Self {
+        Self {
+            id,
+            score,
+            similarity: None,
+            bm25: None,
+            language: None,
+            baseline: None,
+            ranks: Ranks::default(),
+        }
+    }
+
+    /// Adds the scores and ranks of the same passage from the other arm.
+    pub(crate) fn add(&mut self, other: &Self) {
+        self.similarity = self.similarity.or(other.similarity);
+        self.bm25 = self.bm25.or(other.bm25);
+        self.ranks.dense = self.ranks.dense.or(other.ranks.dense);
+        self.ranks.lexical = self.ranks.lexical.or(other.ranks.lexical);
+    }
+}
+
+/// Place of a passage in the order that breaks ties: by the bytes of the article's key, then by
+/// the number of the passage in its article, from 0.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct PassagePlace<'v> {
+    pub(crate) key: Cow<'v, str>,
+    pub(crate) number: u32,
+}
+
+/// A passage as it is read from the store.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredPassage {
+    pub(crate) article: String,
+    pub(crate) title: Option<String>,
+    pub(crate) language: Option<Language>,
+    /// Byte range in the article's text.
+    pub(crate) range: Range<usize>,
+    /// The article's text at `range`.
+    pub(crate) text: String,
+    pub(crate) heading: Option<String>,
+    pub(crate) metadata: Metadata,
+    /// Whether the title is embedded with the passage.
+    pub(crate) titled: bool,
+}
+
+impl StoredPassage {
+    /// Returns the hit of this passage with the scores of `candidate`.
+    pub(crate) fn into_hit(self, candidate: &Candidate) -> Hit {
+        Hit {
+            score: candidate.score,
+            similarity: candidate.similarity,
+            bm25: candidate.bm25,
+            article: self.article,
+            title: self.title,
+            language: self.language,
+            range: self.range,
+            text: self.text,
+            heading: self.heading,
+            metadata: self.metadata,
+            explanation: None,
+            titled: self.titled,
+        }
+    }
+}
+
+/// An article with its passages, in order.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct StoredArticle {
+    pub(crate) article: Article,
+    pub(crate) passages: Vec<Passage>,
+}
+
+/// Ranks the `k` best of `candidates`: the highest score first, equal ones by [`PassagePlace`].
+pub(crate) fn rank<V: View>(
+    view: &V,
+    mut candidates: Vec<Candidate>,
+    k: usize,
+) -> Result<Vec<Candidate>> {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut ranked = 0;
+    for tied in candidates.chunk_by_mut(|a, b| a.score.total_cmp(&b.score).is_eq()) {
+        if ranked >= k {
+            break;
+        }
+        ranked += tied.len();
+        if tied.len() > 1 {
+            order_tied(view, tied)?;
+        }
+    }
+    candidates.truncate(k);
+    Ok(candidates)
+}
+
+/// Orders candidates of equal score by their places.
+fn order_tied<V: View>(view: &V, tied: &mut [Candidate]) -> Result<()> {
+    let ids: Vec<PassageId> = tied.iter().map(|candidate| candidate.id).collect();
+    let places = view.places(&ids)?;
+    let mut ordered: Vec<(PassagePlace, Candidate)> =
+        places.into_iter().zip(tied.iter().copied()).collect();
+    ordered.sort_by(|(a, _), (b, _)| a.cmp(b));
+    for (candidate, (_, next)) in tied.iter_mut().zip(ordered) {
+        *candidate = next;
+    }
+    Ok(())
+}

@@ -1,0 +1,275 @@
+//! The view of a local corpus: a search over all of its segments.
+
+use std::{borrow::Cow, sync::Arc};
+
+use super::segment::{LiveSegment, place_of};
+use crate::{
+    Error, Filter, IndexPlan, LexicalPlan, Result, RowSet, SearchParams,
+    lexical::{CorpusStats, QueryTerms, TermContribution},
+    search::{
+        filter::ValueKind,
+        view::{
+            ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question, StoredArticle,
+            StoredPassage, View, Want, WeightedTerms, rank,
+        },
+    },
+    vector,
+};
+
+/// The segments of one generation; rows of all segments have the dimension `dim`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct LocalView<'s> {
+    pub(crate) segments: &'s [LiveSegment],
+    pub(crate) dim: usize,
+}
+
+/// The rows of one segment that a filter allows; `None` allows all rows.
+type AllowedRows = Option<Arc<RowSet>>;
+
+/// A row with the position of its segment.
+#[derive(Clone, Copy)]
+struct SegmentRow {
+    part: u32,
+    row: u32,
+}
+
+impl From<SegmentRow> for PassageId {
+    fn from(SegmentRow { part, row }: SegmentRow) -> Self {
+        Self((u64::from(part) << u32::BITS) | u64::from(row))
+    }
+}
+
+impl From<PassageId> for SegmentRow {
+    #[expect(clippy::cast_possible_truncation, reason = "the halves of the id")]
+    fn from(PassageId(id): PassageId) -> Self {
+        Self { part: (id >> u32::BITS) as u32, row: id as u32 }
+    }
+}
+
+impl<'s> LocalView<'s> {
+    /// Returns the segment of a passage, and its row there.
+    fn locate(&self, id: PassageId) -> (&'s LiveSegment, u32) {
+        let SegmentRow { part, row } = id.into();
+        (&self.segments[part as usize], row)
+    }
+
+    /// Returns the live article with this key as its segment and its number there.
+    fn find(&self, key: &str) -> Result<Option<(&'s LiveSegment, u32)>> {
+        Ok(place_of(self.segments, key)?.map(|(part, at)| (&self.segments[part], at)))
+    }
+
+    /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
+    fn check_types(&self, filter: &Filter) -> Result<()> {
+        filter.expression().asked(&mut |name, asked| {
+            if self.holds(name, asked)? {
+                return Ok(());
+            }
+            let mut stored = Vec::new();
+            for kind in ValueKind::ALL {
+                if self.holds(name, kind)? {
+                    stored.push(kind.plural());
+                }
+            }
+            if stored.is_empty() {
+                return Ok(());
+            }
+            // A damaged segment could hold the missing kind: report the damage instead.
+            self.segments.iter().try_for_each(LiveSegment::check_heads)?;
+            let (name, asked) = (name.to_owned(), asked.plural());
+            Err(Error::FilterType { name, asked, stored })
+        })
+    }
+
+    /// Returns whether a live article has a value of this name and kind.
+    fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
+        for segment in self.segments {
+            if segment.holds(name, kind)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Ranks the `k` best of what all segments found.
+    fn ranked<P>(&self, found: Vec<Candidate>, plans: Vec<P>, k: usize) -> Result<Candidates<P>> {
+        let is_exhausted = found.len() < k;
+        Ok(Candidates { found: rank(self, found, k)?, is_exhausted, plans })
+    }
+}
+
+impl View for LocalView<'_> {
+    /// By segment.
+    type Allowed = Vec<AllowedRows>;
+
+    fn passages(&self) -> usize {
+        self.segments.iter().map(LiveSegment::passages).sum()
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn allowed(&self, filter: Option<&Filter>) -> Result<Self::Allowed> {
+        if let Some(filter) = filter {
+            self.check_types(filter)?;
+        }
+        self.segments.iter().map(|segment| segment.allowed_by(filter)).collect()
+    }
+
+    fn allowed_passages(&self, allowed: &Self::Allowed) -> usize {
+        let by_segment = self.segments.iter().zip(allowed);
+        let passages = by_segment.map(|(segment, allowed)| {
+            allowed.as_ref().map_or_else(|| segment.passages(), |rows| rows.len())
+        });
+        passages.sum()
+    }
+
+    fn corpus_stats(&self, terms: &QueryTerms) -> Result<CorpusStats> {
+        let indexes = self.segments.iter().map(LiveSegment::live_lexical);
+        Ok(CorpusStats::gather(terms, indexes.collect::<Result<Vec<_>>>()?))
+    }
+
+    fn nearest(
+        &self,
+        vector: &[f32],
+        want: &Want<'_, Self::Allowed>,
+    ) -> Result<Candidates<IndexPlan>> {
+        let params = SearchParams {
+            k: want.k,
+            effort: want.effort,
+            deadline: want.deadline,
+            cancel: want.cancel,
+            ..SearchParams::default()
+        };
+        let mut found = Vec::new();
+        let mut plans = Vec::with_capacity(self.segments.len());
+        for ((part, segment), allowed) in (0..).zip(self.segments).zip(want.allowed) {
+            let closest = segment.closest(vector, &params, allowed.as_deref())?;
+            let neighbors = closest.neighbors.into_iter();
+            found.extend(neighbors.map(|neighbor| {
+                let id = SegmentRow { part, row: neighbor.row }.into();
+                Candidate::dense(id, neighbor.similarity)
+            }));
+            plans.push(closest.plan);
+        }
+        self.ranked(found, plans, want.k)
+    }
+
+    fn matching(
+        &self,
+        terms: &WeightedTerms,
+        want: &Want<'_, Self::Allowed>,
+    ) -> Result<Candidates<LexicalPlan>> {
+        let WeightedTerms { terms, statistics } = terms;
+        let mut found = Vec::new();
+        let mut plans = Vec::with_capacity(self.segments.len());
+        for ((part, segment), allowed) in (0..).zip(self.segments).zip(want.allowed) {
+            let lexical = segment.lexical()?;
+            let stop = || want.is_interrupted();
+            let best = lexical.best(terms, statistics, want.k, allowed.as_deref(), stop);
+            found.extend(
+                best.rows
+                    .into_iter()
+                    .map(|(row, bm25)| Candidate::lexical(SegmentRow { part, row }.into(), bm25)),
+            );
+            plans.push(best.plan);
+        }
+        self.ranked(found, plans, want.k)
+    }
+
+    fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()> {
+        let part = |candidate: &Candidate| SegmentRow::from(candidate.id).part;
+        for of_segment in candidates.chunk_by_mut(|a, b| part(a) == part(b)) {
+            let segment = &self.segments[part(&of_segment[0]) as usize];
+            complete_in(segment, question, of_segment)?;
+        }
+        Ok(())
+    }
+
+    fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>> {
+        let place = |id: &PassageId| {
+            let (segment, row) = self.locate(*id);
+            let (key, number) = segment.segment().place(row)?;
+            Ok(PassagePlace { key: Cow::Borrowed(key), number })
+        };
+        ids.iter().map(place).collect()
+    }
+
+    fn articles(&self, ids: &[PassageId]) -> Result<Vec<ArticleId>> {
+        let article = |id: &PassageId| {
+            let SegmentRow { part, .. } = (*id).into();
+            let (segment, row) = self.locate(*id);
+            // An article has no row of its own, but its number identifies it in the same way.
+            let PassageId(article) = SegmentRow { part, row: segment.article_of(row) }.into();
+            ArticleId(article)
+        };
+        Ok(ids.iter().map(article).collect())
+    }
+
+    fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>> {
+        let vector = |id: &PassageId| {
+            let (segment, row) = self.locate(*id);
+            segment.vector(row).map(Cow::Borrowed)
+        };
+        ids.iter().map(vector).collect()
+    }
+
+    fn read(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {
+        let read = |id: &PassageId| {
+            let (segment, row) = self.locate(*id);
+            segment.segment().read(row)
+        };
+        ids.iter().map(read).collect()
+    }
+
+    fn contributions(
+        &self,
+        terms: &WeightedTerms,
+        ids: &[PassageId],
+    ) -> Result<Vec<Vec<TermContribution>>> {
+        let of_passage = |id: &PassageId| {
+            let (segment, row) = self.locate(*id);
+            Ok(segment.lexical()?.explain(&terms.terms, &terms.statistics, row))
+        };
+        ids.iter().map(of_passage).collect()
+    }
+
+    fn article(&self, key: &str) -> Result<Option<StoredArticle>> {
+        let Some((segment, at)) = self.find(key)? else { return Ok(None) };
+        let article = segment.segment().article(at)?;
+        let passages = segment.segment().passages_of(at, &article)?;
+        Ok(Some(StoredArticle { article, passages }))
+    }
+
+    fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>> {
+        let Some((segment, at)) = self.find(key)? else { return Ok(None) };
+        let rows = segment.segment().rows_of(at)?;
+        rows.map(|row| segment.vector(row).map(Cow::Borrowed)).collect::<Result<_>>().map(Some)
+    }
+}
+
+/// Completes `candidates`, which are in `segment` and ascend.
+fn complete_in(
+    segment: &LiveSegment,
+    question: &Question,
+    candidates: &mut [Candidate],
+) -> Result<()> {
+    let row = |candidate: &Candidate| SegmentRow::from(candidate.id).row;
+    let lexical = segment.lexical()?;
+    let unscored = candidates.iter().filter(|candidate| candidate.bm25.is_none());
+    let rows: Vec<u32> = unscored.map(row).collect();
+    let WeightedTerms { terms, statistics } = question.terms;
+    let mut bm25s = lexical.scores(terms, statistics, &rows).into_iter();
+    for candidate in candidates {
+        let row = row(candidate);
+        if candidate.similarity.is_none() {
+            let vector = segment.vector(row)?;
+            candidate.similarity = Some(vector::similarity(question.vector, vector));
+        }
+        if candidate.bm25.is_none() {
+            candidate.bm25 = bm25s.next();
+        }
+        candidate.language = lexical.language(row);
+    }
+    Ok(())
+}
