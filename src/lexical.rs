@@ -41,6 +41,8 @@ pub(crate) use bm25::TermContribution;
 pub(crate) use detect_language::detect;
 pub use lexical_plan::LexicalPlan;
 pub(crate) use merge::MergedRow;
+#[cfg(test)]
+pub(crate) use query_terms::Group;
 pub(crate) use query_terms::QueryTerms;
 pub(crate) use statistics::{CorpusStats, Live, Statistics};
 

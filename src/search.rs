@@ -8,6 +8,8 @@ mod context;
 mod diversify;
 mod excerpts;
 mod explain;
+#[cfg(test)]
+mod fake_view;
 pub(crate) mod filter;
 mod fusion;
 pub(crate) mod highlight;
@@ -17,6 +19,8 @@ mod plan;
 mod query;
 pub(crate) mod related;
 pub(crate) mod view;
+#[cfg(test)]
+pub(crate) mod view_laws;
 
 pub use context::Context;
 pub use excerpts::Excerpt;

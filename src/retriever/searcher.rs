@@ -2,6 +2,8 @@
 
 mod follow_up;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 
 use std::{cmp::Ordering, fmt, sync::Arc, time::Instant};
 

@@ -1,0 +1,343 @@
+//! A corpus in plain vectors that is searched by definition: the reference of every store.
+
+use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
+
+use super::{
+    filter::{Expression, Scalar, Test, ValueKind},
+    view::{
+        ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question, StoredArticle,
+        StoredPassage, View, Want, WeightedTerms, rank,
+    },
+};
+use crate::{
+    Article, ArticleHead, Chunker, Embedder, Error, Filter, IndexPlan, LexicalPlan, Passage,
+    Result, Role,
+    lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, detect},
+    vector,
+};
+
+/// A corpus in memory.
+pub(crate) struct FakeView {
+    articles: Vec<FakeArticle>,
+    /// In the order of their places.
+    passages: Vec<FakePassage>,
+    dim: usize,
+}
+
+struct FakeArticle {
+    article: Article,
+    head: ArticleHead,
+    passages: Vec<Passage>,
+}
+
+struct FakePassage {
+    /// Position of the article.
+    article: usize,
+    /// Number in the article.
+    number: usize,
+    vector: Vec<f32>,
+    /// Frequency of each term.
+    tfs: BTreeMap<String, u32>,
+    /// Number of terms.
+    length: u32,
+}
+
+impl FakeView {
+    /// Chunks, embeds and analyzes `articles`, whose keys are distinct.
+    pub(crate) fn new(
+        articles: &[Article],
+        chunker: &Chunker,
+        embedder: &dyn Embedder,
+    ) -> Result<Self> {
+        let mut articles = articles.to_vec();
+        articles.sort_by(|a, b| a.key.cmp(&b.key));
+        let mut view = Self { articles: Vec::new(), passages: Vec::new(), dim: embedder.dim() };
+        for article in articles {
+            view.push(article, chunker, embedder)?;
+        }
+        Ok(view)
+    }
+
+    fn push(&mut self, article: Article, chunker: &Chunker, embedder: &dyn Embedder) -> Result<()> {
+        let passages = chunker.passages(&article, embedder)?;
+        let head = ArticleHead {
+            key: article.key.clone(),
+            title: article.title.clone(),
+            language: article.language.or_else(|| detect(&article.text)),
+            metadata: article.metadata.clone(),
+        };
+        for (number, passage) in passages.iter().enumerate() {
+            let text = passage.text_in_context(&article);
+            let vector = embedder.embed(Role::Passage, &[&text])?.row(0).to_vec();
+            let mut tfs = BTreeMap::new();
+            let mut length = 0;
+            Analyzer::new()?.terms(&text, head.language, |term, _, _| {
+                *tfs.entry(term.to_owned()).or_insert(0) += 1;
+                length += 1;
+            });
+            let article = self.articles.len();
+            self.passages.push(FakePassage { article, number, vector, tfs, length });
+        }
+        self.articles.push(FakeArticle { article, head, passages });
+        Ok(())
+    }
+
+    /// Returns the id of the passage at `position`. Ids descend, so that nothing can take their
+    /// order for that of places.
+    fn id(&self, position: usize) -> PassageId {
+        PassageId((self.passages.len() - 1 - position) as u64)
+    }
+
+    fn passage(&self, PassageId(id): PassageId) -> &FakePassage {
+        let id = usize::try_from(id).expect("an id of this view");
+        &self.passages[self.passages.len() - 1 - id]
+    }
+
+    fn find(&self, key: &str) -> Option<usize> {
+        self.articles.iter().position(|stored| stored.article.key == key)
+    }
+
+    /// Ranks the allowed passages that have a score.
+    fn best(
+        &self,
+        want: &Want<'_, Vec<bool>>,
+        score: impl Fn(PassageId, &FakePassage) -> Option<Candidate>,
+    ) -> Result<Ranked> {
+        let allowed = (0..).zip(&self.passages).filter(|(position, _)| want.allowed[*position]);
+        let scored = allowed.filter_map(|(position, passage)| score(self.id(position), passage));
+        let scored: Vec<Candidate> = scored.collect();
+        let is_exhausted = scored.len() < want.k;
+        Ok(Ranked { found: rank(self, scored, want.k)?, is_exhausted })
+    }
+
+    /// Returns the mean length of a passage in terms.
+    fn mean_length(&self) -> f64 {
+        let terms: u32 = self.passages.iter().map(|passage| passage.length).sum();
+        f64::from(terms) / self.passages.len() as f64
+    }
+
+    /// Returns the number of passages with a term, summed over the terms of `group`.
+    fn doc_freq(&self, group: &Group) -> u64 {
+        let with = |term: &String| {
+            self.passages.iter().filter(|passage| passage.tfs.contains_key(term)).count() as u64
+        };
+        group.terms.iter().map(with).sum()
+    }
+
+    /// Returns the contribution of `group` to the BM25 of `passage`, by the formula.
+    fn contribution(&self, group: &Group, passage: &FakePassage) -> TermContribution {
+        let passages = self.passages.len() as f64;
+        let doc_freq = self.doc_freq(group).min(self.passages.len() as u64);
+        let with = doc_freq as f64;
+        let idf = (1.0 + (passages - with + 0.5) / (with + 0.5)).ln();
+        let tf: u32 = group.terms.iter().filter_map(|term| passage.tfs.get(term)).sum();
+        let times = f64::from(tf);
+        let norm = 1.2 * (0.25 + 0.75 * f64::from(passage.length) / self.mean_length());
+        let contribution = f64::from(group.weight) * idf * 2.2 * times / (times + norm);
+        TermContribution {
+            place: group.place.clone(),
+            terms: group.terms.clone(),
+            weight: group.weight,
+            doc_freq,
+            idf: idf as f32,
+            tf,
+            contribution: contribution as f32,
+        }
+    }
+
+    fn bm25(&self, terms: &QueryTerms, passage: &FakePassage) -> f32 {
+        terms.groups().iter().map(|group| self.contribution(group, passage).contribution).sum()
+    }
+
+    /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
+    fn check_types(&self, filter: &Filter) -> Result<()> {
+        filter.expression().asked(&mut |name, asked| {
+            let values = self.articles.iter().filter_map(|stored| stored.head.metadata.get(name));
+            let kinds: Vec<ValueKind> = values.map(|value| Scalar::from(value).kind()).collect();
+            if kinds.is_empty() || kinds.contains(&asked) {
+                return Ok(());
+            }
+            let stored = ValueKind::ALL.into_iter().filter(|kind| kinds.contains(kind));
+            let stored = stored.map(ValueKind::plural).collect();
+            Err(Error::FilterType { name: name.to_owned(), asked: asked.plural(), stored })
+        })
+    }
+}
+
+/// The best passages, and whether there are no others.
+struct Ranked {
+    found: Vec<Candidate>,
+    is_exhausted: bool,
+}
+
+impl View for FakeView {
+    /// By passage.
+    type Allowed = Vec<bool>;
+
+    fn passages(&self) -> usize {
+        self.passages.len()
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn allowed(&self, filter: Option<&Filter>) -> Result<Vec<bool>> {
+        let Some(filter) = filter else { return Ok(vec![true; self.passages.len()]) };
+        self.check_types(filter)?;
+        let is_allowed = |passage: &FakePassage| {
+            let stored = &self.articles[passage.article];
+            is_true(filter.expression(), &stored.head, &stored.passages[passage.number])
+        };
+        Ok(self.passages.iter().map(is_allowed).collect())
+    }
+
+    fn allowed_passages(&self, allowed: &Vec<bool>) -> usize {
+        allowed.iter().filter(|is_allowed| **is_allowed).count()
+    }
+
+    fn corpus_stats(&self, terms: &QueryTerms) -> Result<CorpusStats> {
+        Ok(CorpusStats {
+            passages: self.passages.len() as u64,
+            terms: self.passages.iter().map(|passage| u64::from(passage.length)).sum(),
+            doc_freqs: terms.groups().iter().map(|group| self.doc_freq(group)).collect(),
+        })
+    }
+
+    fn nearest(&self, vector: &[f32], want: &Want<'_, Vec<bool>>) -> Result<Candidates<IndexPlan>> {
+        let score = |id, passage: &FakePassage| {
+            Some(Candidate::dense(id, vector::similarity(vector, &passage.vector)))
+        };
+        let Ranked { found, is_exhausted } = self.best(want, score)?;
+        Ok(Candidates { found, is_exhausted, plans: Vec::new() })
+    }
+
+    fn matching(
+        &self,
+        terms: &WeightedTerms,
+        want: &Want<'_, Vec<bool>>,
+    ) -> Result<Candidates<LexicalPlan>> {
+        let score = |id, passage: &FakePassage| {
+            let bm25 = self.bm25(&terms.terms, passage);
+            (bm25 > 0.0).then(|| Candidate::lexical(id, bm25))
+        };
+        let Ranked { found, is_exhausted } = self.best(want, score)?;
+        Ok(Candidates { found, is_exhausted, plans: Vec::new() })
+    }
+
+    fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()> {
+        for candidate in candidates {
+            let passage = self.passage(candidate.id);
+            candidate.similarity = Some(vector::similarity(question.vector, &passage.vector));
+            candidate.bm25 = Some(self.bm25(&question.terms.terms, passage));
+            candidate.language = self.articles[passage.article].head.language;
+        }
+        Ok(())
+    }
+
+    fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>> {
+        let place = |id: &PassageId| {
+            let passage = self.passage(*id);
+            let key = Cow::Borrowed(&*self.articles[passage.article].article.key);
+            PassagePlace { key, number: u32::try_from(passage.number).expect("few passages") }
+        };
+        Ok(ids.iter().map(place).collect())
+    }
+
+    fn articles(&self, ids: &[PassageId]) -> Result<Vec<ArticleId>> {
+        Ok(ids.iter().map(|id| ArticleId(self.passage(*id).article as u64)).collect())
+    }
+
+    fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>> {
+        Ok(ids.iter().map(|id| Cow::Borrowed(&*self.passage(*id).vector)).collect())
+    }
+
+    fn read(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {
+        let read = |id: &PassageId| {
+            let FakePassage { article, number, .. } = self.passage(*id);
+            let FakeArticle { article, head, passages } = &self.articles[*article];
+            let Passage { range, heading, titled, .. } = passages[*number].clone();
+            StoredPassage {
+                article: article.key.clone(),
+                title: article.title.clone(),
+                language: head.language,
+                text: article.text[range.clone()].to_owned(),
+                range,
+                heading: heading.map(|heading| article.text[heading].to_owned()),
+                metadata: article.metadata.clone(),
+                titled,
+            }
+        };
+        Ok(ids.iter().map(read).collect())
+    }
+
+    fn contributions(
+        &self,
+        terms: &WeightedTerms,
+        ids: &[PassageId],
+    ) -> Result<Vec<Vec<TermContribution>>> {
+        let of_passage = |id: &PassageId| {
+            let passage = self.passage(*id);
+            let groups = terms.terms.groups().iter();
+            groups.map(|group| self.contribution(group, passage)).collect()
+        };
+        Ok(ids.iter().map(of_passage).collect())
+    }
+
+    fn article(&self, key: &str) -> Result<Option<StoredArticle>> {
+        Ok(self.find(key).map(|at| {
+            let FakeArticle { article, passages, .. } = &self.articles[at];
+            StoredArticle { article: article.clone(), passages: passages.clone() }
+        }))
+    }
+
+    fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>> {
+        let Some(at) = self.find(key) else { return Ok(None) };
+        let passages = self.passages.iter().filter(|passage| passage.article == at);
+        Ok(Some(passages.map(|passage| Cow::Borrowed(&*passage.vector)).collect()))
+    }
+}
+
+/// Evaluates a filter for one passage.
+fn is_true(expression: &Expression, head: &ArticleHead, passage: &Passage) -> bool {
+    match expression {
+        Expression::Metadata { name, test } => {
+            head.metadata.get(name).is_some_and(|value| passes(test, Scalar::from(value)))
+        }
+        Expression::Language(language) => head.language == Some(*language),
+        Expression::Key(key) => head.key == *key,
+        Expression::KeyPrefix(prefix) => head.key.starts_with(prefix),
+        Expression::By(closure) => closure(head, passage),
+        Expression::Not(part) => !is_true(part, head, passage),
+        Expression::All(parts) => parts.iter().all(|part| is_true(part, head, passage)),
+        Expression::Any(parts) => parts.iter().any(|part| is_true(part, head, passage)),
+    }
+}
+
+/// Returns whether a metadata value passes `test`.
+fn passes(test: &Test, value: Scalar<&str>) -> bool {
+    match test {
+        Test::Exists => true,
+        Test::AnyOf(values) => values.iter().any(|other| Scalar::from(other) == value),
+        Test::Prefix(prefix) => matches!(value, Scalar::Text(text) if text.starts_with(prefix)),
+        Test::Range(from, to) => {
+            let from = from.as_ref().map(Scalar::from);
+            let to = to.as_ref().map(Scalar::from);
+            let compares = |bound: &Bound<Scalar<&str>>| match bound {
+                Bound::Included(bound) | Bound::Excluded(bound) => value.compares_with(bound),
+                Bound::Unbounded => true,
+            };
+            let is_above = match from {
+                Bound::Included(from) => value >= from,
+                Bound::Excluded(from) => value > from,
+                Bound::Unbounded => true,
+            };
+            let is_below = match to {
+                Bound::Included(to) => value <= to,
+                Bound::Excluded(to) => value < to,
+                Bound::Unbounded => true,
+            };
+            compares(&from) && compares(&to) && is_above && is_below
+        }
+    }
+}

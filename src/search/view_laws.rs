@@ -1,0 +1,322 @@
+//! The laws that every store obeys: [`check`] asserts them for a view of given articles.
+
+use std::cmp::Ordering;
+
+use super::{
+    fake_view::FakeView,
+    pipeline::{EmbeddedQuestion, retrieve},
+    view::View,
+};
+use crate::{
+    Article, Chunker, Date, Embedder, Error, Filter, Hit, Hits, Language, Mode, Query, Result,
+    Role, StaticEmbedder,
+    lexical::{Analyzer, CorpusStats, QueryTerms, detect},
+};
+
+/// Largest difference of two scores that are equal by definition.
+const TOLERANCE: f32 = 1e-5;
+
+const QUESTIONS: [&str; 6] = [
+    "Was speichern Moore?",
+    "Who repairs railway bridges?",
+    "Moor Kohlenstoff carbon bog Wasser",
+    "der die das",
+    "Brückenbau Wasserkraftwerk",
+    "zzyzx",
+];
+
+const SENTENCES: [&str; 10] = [
+    "Moore speichern Kohlenstoff und Wasser.",
+    "Peat bogs store carbon and water.",
+    "Die Brücke über den Fluss wird im Sommer erneuert.",
+    "Railway bridges are repaired at night.",
+    "Das Wasserkraftwerk liefert Strom für die Stadt.",
+    "The power plant feeds the grid in winter.",
+    "Ein Sauerteig braucht Zeit und Wärme.",
+    "Sourdough needs time, flour and water.",
+    "Der Zug hält in Wien, in Linz und in Graz.",
+    "Trains between the cities run every hour.",
+];
+
+/// The embedder of the corpora.
+pub(crate) fn embedder() -> StaticEmbedder {
+    StaticEmbedder::bundled().expect("the bundled model is part of the crate")
+}
+
+/// The chunker of the corpora, whose articles have several passages.
+pub(crate) fn chunker() -> Chunker {
+    Chunker::default().max_tokens(24)
+}
+
+/// A corpus with equal passages under several keys, an article without text, and keys that are
+/// not in the order of the articles.
+pub(crate) fn corpus() -> Vec<Article> {
+    let numbers = (0_usize..40).map(|at| at * 17 % 40);
+    let mut articles: Vec<Article> = numbers.map(article).collect();
+    articles.push(Article::new("leer", ""));
+    articles
+}
+
+fn article(number: usize) -> Article {
+    // Every third text occurs three times.
+    let start = if number % 3 == 0 { number / 9 } else { number };
+    let sentences = (0..=start % 5).map(|at| SENTENCES[(start * 3 + at * 7) % SENTENCES.len()]);
+    let text = sentences.collect::<Vec<_>>().join("\n\n");
+    let topic = ["moor", "bahn", "brot"][number % 3];
+    let day = i8::try_from(number % 28 + 1).expect("a day of a month");
+    let article = Article::new(format!("{topic}/{number}"), text)
+        .metadata("topic", topic)
+        .metadata("number", i64::try_from(number).expect("a small number"))
+        .metadata("day", Date::new(2026, 3, day).expect("a date"));
+    if number % 4 == 0 { article.title(format!("Titel {}", number % 8)) } else { article }
+}
+
+/// A filter with its definition.
+struct DefinedFilter {
+    filter: Filter,
+    is_allowed: fn(&Article) -> bool,
+}
+
+fn filters() -> Vec<DefinedFilter> {
+    let defined = |filter, is_allowed| DefinedFilter { filter, is_allowed };
+    vec![
+        defined(Filter::equals("topic", "moor"), |article| article.key.starts_with("moor/")),
+        defined(Filter::key_prefix("bahn/1"), |article| article.key.starts_with("bahn/1")),
+        defined(!Filter::key_prefix("b"), |article| !article.key.starts_with('b')),
+        defined(Filter::key("brot/2"), |article| article.key == "brot/2"),
+        defined(Filter::key("nirgends"), |_| false),
+        defined(Filter::range("number", 5..=9), |article| {
+            article.key.split('/').nth(1).is_some_and(|n| (5..=9).contains(&n.parse().unwrap()))
+        }),
+        defined(Filter::exists("day").and(!Filter::equals("topic", "bahn")), |article| {
+            article.key.contains('/') && !article.key.starts_with("bahn/")
+        }),
+        defined(Filter::language(Language::English).or(Filter::key_prefix("moor/")), |article| {
+            detect(&article.text) == Some(Language::English) || article.key.starts_with("moor/")
+        }),
+        defined(
+            Filter::custom(|head, passage| head.title.is_some() && passage.range.start == 0),
+            |article| article.title.is_some(),
+        ),
+    ]
+}
+
+/// Asserts that `view` is a view of `articles` that obeys the laws.
+pub(crate) fn check<V: View>(view: &V, articles: &[Article]) -> Result<()> {
+    let laws = Laws { view, articles, fake: FakeView::new(articles, &chunker(), &embedder())? };
+    laws.counts_are_those_of_the_articles()?;
+    laws.filters_allow_what_they_define()?;
+    laws.a_filter_of_another_type_is_an_error();
+    laws.k_hits_are_found_if_k_exist()?;
+    laws.ties_follow_key_and_passage_number()?;
+    laws.fewer_hits_are_the_first_of_more()?;
+    laws.answers_are_those_of_the_definition()?;
+    laws.articles_are_read_whole()
+}
+
+struct Laws<'a, V> {
+    view: &'a V,
+    articles: &'a [Article],
+    fake: FakeView,
+}
+
+impl<V: View> Laws<'_, V> {
+    fn counts_are_those_of_the_articles(&self) -> Result<()> {
+        assert_eq!(self.view.passages(), self.fake.passages());
+        assert_eq!(self.view.dim(), embedder().dim());
+        let mut analyzer = Analyzer::new()?;
+        for question in QUESTIONS {
+            let terms = QueryTerms::of(question, &mut analyzer);
+            let counted = self.count(&terms, &mut analyzer)?;
+            assert_eq!(self.view.corpus_stats(&terms)?, counted, "{question}");
+        }
+        Ok(())
+    }
+
+    /// Counts `terms` in the texts of all passages.
+    fn count(&self, terms: &QueryTerms, analyzer: &mut Analyzer) -> Result<CorpusStats> {
+        let doc_freqs = vec![0; terms.groups().len()];
+        let mut stats = CorpusStats { passages: 0, terms: 0, doc_freqs };
+        for article in self.articles {
+            let language = article.language.or_else(|| detect(&article.text));
+            for passage in chunker().passages(article, &embedder())? {
+                let mut found = Vec::new();
+                let text = passage.text_in_context(article);
+                analyzer.terms(&text, language, |term, _, _| found.push(term.to_owned()));
+                stats.passages += 1;
+                stats.terms += found.len() as u64;
+                for (group, doc_freq) in terms.groups().iter().zip(&mut stats.doc_freqs) {
+                    let terms = group.terms.iter().filter(|term| found.contains(*term));
+                    *doc_freq += terms.count() as u64;
+                }
+            }
+        }
+        Ok(stats)
+    }
+
+    fn filters_allow_what_they_define(&self) -> Result<()> {
+        for DefinedFilter { filter, is_allowed } in filters() {
+            let allowed = self.view.allowed(Some(&filter))?;
+            let found = self.view.allowed_passages(&allowed);
+            let is_custom = format!("{filter}").contains("closure");
+            let passages = self.articles.iter().filter(|article| is_allowed(article));
+            let passages = passages.map(|article| {
+                let passages = chunker().passages(article, &embedder())?.len();
+                // The closure allows the first passage alone.
+                Ok(if is_custom { passages.min(1) } else { passages })
+            });
+            let defined: usize = passages.sum::<Result<usize>>()?;
+            assert_eq!(found, defined, "{filter}");
+            let query = Query::new(QUESTIONS[2]).k(500).mode(Mode::Dense).exact().filter(filter);
+            let hits = answer(self.view, &query)?;
+            assert_eq!(hits.len(), defined);
+            let article =
+                |hit: &Hit| self.articles.iter().find(|article| article.key == hit.article);
+            assert!(hits.iter().all(|hit| is_allowed(article(hit).expect("a live article"))));
+        }
+        Ok(())
+    }
+
+    fn a_filter_of_another_type_is_an_error(&self) {
+        let error = self.view.allowed(Some(&Filter::equals("number", "5"))).err();
+        assert!(matches!(error, Some(Error::FilterType { .. })), "{error:?}");
+        assert!(self.view.allowed(Some(&Filter::equals("unknown", "5"))).is_ok());
+    }
+
+    fn k_hits_are_found_if_k_exist(&self) -> Result<()> {
+        let filters = filters().into_iter().map(|defined| Some(defined.filter)).chain([None]);
+        for filter in filters {
+            let allowed = self.view.allowed(filter.as_ref())?;
+            let exist = self.view.allowed_passages(&allowed);
+            for (mode, k) in [(Mode::Dense, 3), (Mode::Hybrid, 7), (Mode::Hybrid, 400)] {
+                let mut query = Query::new(QUESTIONS[0]).k(k).mode(mode).exact();
+                query.filter = filter.clone();
+                assert_eq!(answer(self.view, &query)?.len(), k.min(exist), "{query:?}");
+            }
+            let mut query = Query::new(QUESTIONS[0]).k(400).mode(Mode::Lexical);
+            query.filter = filter;
+            let with_words = answer(&self.fake, &query)?.len();
+            assert_eq!(answer(self.view, &query)?.len(), with_words, "{query:?}");
+        }
+        Ok(())
+    }
+
+    fn ties_follow_key_and_passage_number(&self) -> Result<()> {
+        let mut ties = 0;
+        for query in queries() {
+            let hits = answer(self.view, &query)?;
+            for pair in hits.windows(2) {
+                let [first, second] = pair else { unreachable!("windows of two") };
+                match second.score.total_cmp(&first.score) {
+                    Ordering::Less => {}
+                    Ordering::Greater => panic!("{query:?}: {first:?} before {second:?}"),
+                    Ordering::Equal => {
+                        let place = |hit: &Hit| (hit.article.clone(), hit.range.start);
+                        assert!(place(first) < place(second), "{query:?}");
+                        ties += 1;
+                    }
+                }
+            }
+        }
+        assert!(ties > 50, "{ties} ties prove little");
+        Ok(())
+    }
+
+    fn fewer_hits_are_the_first_of_more(&self) -> Result<()> {
+        for mode in [Mode::Dense, Mode::Lexical] {
+            for question in QUESTIONS {
+                let query = Query::new(question).mode(mode).exact();
+                let all = answer(self.view, &query.clone().k(500))?;
+                for k in [1, 2, 5, 20, 50] {
+                    let some = answer(self.view, &query.clone().k(k))?;
+                    assert_eq!(some[..], all[..k.min(all.len())], "{mode}: {question}");
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn answers_are_those_of_the_definition(&self) -> Result<()> {
+        for query in queries() {
+            let found = answer(self.view, &query)?;
+            let defined = answer(&self.fake, &query)?;
+            assert_eq!(found.len(), defined.len(), "{query:?}");
+            for (found, defined) in found.iter().zip(&defined) {
+                assert_same(found, defined, &query);
+            }
+        }
+        Ok(())
+    }
+
+    fn articles_are_read_whole(&self) -> Result<()> {
+        for article in self.articles {
+            let stored = self.view.article(&article.key)?.expect("a live article");
+            assert_eq!(stored.article, *article);
+            assert_eq!(stored.passages, chunker().passages(article, &embedder())?);
+            let vectors = self.view.article_vectors(&article.key)?.expect("a live article");
+            let defined = self.fake.article_vectors(&article.key)?.expect("the same article");
+            assert_eq!(vectors, defined);
+        }
+        assert_eq!(self.view.article("nirgends")?, None);
+        assert_eq!(self.view.article_vectors("nirgends")?, None);
+        Ok(())
+    }
+}
+
+/// Queries of all modes with all parts that a view has a share in.
+fn queries() -> Vec<Query> {
+    let mut queries = Vec::new();
+    for question in QUESTIONS {
+        for mode in [Mode::Dense, Mode::Lexical, Mode::Hybrid] {
+            let query = Query::new(question).mode(mode).exact();
+            queries.push(query.clone().k(9));
+            queries.push(query.clone().k(200).explain());
+            queries.push(query.clone().k(8).per_article(1));
+            queries.push(query.clone().k(8).dedup(0.999));
+            for DefinedFilter { filter, .. } in filters() {
+                queries.push(query.clone().k(10).filter(filter));
+            }
+        }
+        let query = Query::new(question).exact();
+        queries.push(query.k(30).min_similarity(0.2));
+    }
+    queries
+}
+
+/// Answers `query` by the pipeline.
+fn answer<V: View>(view: &V, query: &Query) -> Result<Hits> {
+    let vectors = embedder().embed(Role::Query, &[&query.text])?;
+    let question =
+        EmbeddedQuestion { vector: vectors.row(0), embed_time: std::time::Duration::ZERO };
+    retrieve(view, Some(question), query, None)
+}
+
+/// Asserts that two hits are of one passage and that their scores are equal.
+fn assert_same(found: &Hit, defined: &Hit, query: &Query) {
+    let are_close = |found: Option<f32>, defined: Option<f32>| match (found, defined) {
+        (Some(found), Some(defined)) => {
+            (found - defined).abs() <= TOLERANCE * defined.abs().max(1.0)
+        }
+        (found, defined) => found == defined,
+    };
+    assert!(are_close(Some(found.score), Some(defined.score)), "{found:?} {defined:?} {query:?}");
+    assert!(are_close(found.similarity, defined.similarity), "{found:?} {defined:?}");
+    assert!(are_close(found.bm25, defined.bm25), "{found:?} {defined:?}");
+    let passage = |hit: &Hit| Hit {
+        score: 0.0,
+        similarity: None,
+        bm25: None,
+        explanation: None,
+        ..hit.clone()
+    };
+    assert_eq!(passage(found), passage(defined), "{query:?}");
+    let words = |hit: &Hit| hit.explanation.as_ref().map(|explanation| explanation.words.len());
+    assert_eq!(words(found), words(defined));
+}
+
+#[test]
+fn the_fake_view_obeys_the_laws() {
+    let articles = corpus();
+    let fake = FakeView::new(&articles, &chunker(), &embedder()).unwrap();
+    check(&fake, &articles).unwrap();
+}
