@@ -426,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn segments_are_few_and_equal_hits_keep_their_order() {
+    fn segments_are_few_and_equal_hits_follow_their_keys() {
         let mut retriever = retriever(IndexChoice::default());
         for key in 0..300 {
             retriever.add(articles(key..key + 1)).unwrap();
@@ -444,9 +444,9 @@ mod tests {
         for _ in 0..2 {
             let hits = retriever.search("x".repeat(8)).unwrap();
             let keys: Vec<_> = hits.iter().map(|hit| hit.article.as_str()).collect();
-            assert_eq!(keys, ["7", "207", "407"]);
+            assert_eq!(keys, ["207", "407", "7"]);
             let keys: Result<Vec<_>> = retriever.keys().collect();
-            assert_eq!(keys.unwrap(), ["7", "207", "407"]);
+            assert_eq!(keys.unwrap(), ["207", "407", "7"]);
             retriever.compact().unwrap();
             assert_eq!(sizes(&retriever), [3]);
         }

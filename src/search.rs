@@ -8,6 +8,7 @@ mod context;
 mod diversify;
 mod excerpts;
 mod explain;
+mod explanation;
 #[cfg(test)]
 mod fake_view;
 pub(crate) mod filter;
@@ -25,7 +26,7 @@ pub(crate) mod view_laws;
 pub use context::Context;
 pub use excerpts::Excerpt;
 pub(crate) use excerpts::HitArticles;
-pub use explain::{Explanation, Reranked, WordShare};
+pub use explanation::{Explanation, Reranked, WordShare};
 pub use filter::Filter;
 pub use highlight::{Highlights, Sentence};
 pub use hit::{Hit, Hits};

@@ -202,14 +202,12 @@ impl Retriever {
             return Ok(vectors);
         }
         let mut new_rows = 0..to_row(vectors.len());
-        let row = |text: &&Text| match text.known {
-            Some((segment, row)) => {
-                VectorRow { vectors: self.segments()[segment].segment().vectors(), row }
+        let row = |text: &&Text| {
+            if let Some((segment, row)) = text.known {
+                return VectorRow { vectors: self.segments()[segment].segment().vectors(), row };
             }
-            None => {
-                let row = new_rows.next().expect("each new text was embedded");
-                VectorRow { vectors: &vectors, row }
-            }
+            let row = new_rows.next().expect("each new text was embedded");
+            VectorRow { vectors: &vectors, row }
         };
         Vectors::gather(vectors.dim(), texts.iter().map(row))
     }

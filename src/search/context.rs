@@ -5,7 +5,7 @@ use std::fmt;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
-use super::excerpts::Excerpt;
+use super::excerpts::{Excerpt, HitArticles};
 use crate::{Hit, Result};
 
 /// Excerpts within a token budget, as context of a language model.
@@ -75,8 +75,52 @@ impl Context {
         Ok(context)
     }
 
+    /// Packs hits into `budget` tokens, best first, and skips those that do not fit.
+    pub(crate) fn pack_hits(
+        articles: &HitArticles,
+        budget: usize,
+        count: impl Fn(&str) -> Result<usize>,
+    ) -> Result<Self> {
+        let texts = articles.hits.iter().map(|hit| collapse_whitespace(&hit.text));
+        let texts: Vec<String> = texts.collect();
+        if texts.iter().collect::<FxHashSet<_>>().len() == texts.len() {
+            let all = Self::pack(articles.excerpts(0), budget, &count)?;
+            if all.left_out == 0 {
+                return Ok(all);
+            }
+        }
+        Self::pack_one_by_one(articles, &texts, budget, count)
+    }
+
+    /// Adds one hit after the other, since a hit may extend an excerpt that is already there.
+    fn pack_one_by_one(
+        articles: &HitArticles,
+        texts: &[String],
+        budget: usize,
+        count: impl Fn(&str) -> Result<usize>,
+    ) -> Result<Self> {
+        let mut context = Self::default();
+        let mut packed_texts = FxHashSet::default();
+        let mut is_packed = vec![false; articles.hits.len()];
+        for (rank, hit) in articles.hits.iter().enumerate() {
+            if packed_texts.contains(&texts[rank]) {
+                continue;
+            }
+            is_packed[rank] = true;
+            let excerpts = articles.excerpts_of(|rank| is_packed[rank], 0);
+            let extended = Self::pack(excerpts, usize::MAX, &count)?;
+            is_packed[rank] = extended.tokens <= budget && extended.shows(hit);
+            if is_packed[rank] {
+                context = extended;
+                packed_texts.insert(&texts[rank]);
+            }
+        }
+        context.left_out = articles.hits.iter().filter(|hit| !context.shows(hit)).count();
+        Ok(context)
+    }
+
     /// Returns whether an excerpt contains `hit`.
-    pub(super) fn shows(&self, hit: &Hit) -> bool {
+    fn shows(&self, hit: &Hit) -> bool {
         let mut of_article = self.excerpts.iter().filter(|excerpt| excerpt.article == hit.article);
         of_article.any(|excerpt| excerpt.hits.contains(&hit.range))
     }

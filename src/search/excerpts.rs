@@ -2,13 +2,10 @@
 
 use std::ops::Range;
 
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashMap;
 use serde::Serialize;
 
-use super::{
-    context::{Context, collapse_whitespace},
-    view::{StoredArticle, View},
-};
+use super::view::{StoredArticle, View};
 use crate::{Error, Hit, Passage, Result};
 
 /// A part of an article with one or several hits.
@@ -31,7 +28,7 @@ pub struct Excerpt {
 
 /// Hits with their articles.
 pub(crate) struct HitArticles<'h> {
-    hits: &'h [Hit],
+    pub(super) hits: &'h [Hit],
     articles: Vec<HitArticle>,
 }
 
@@ -74,52 +71,12 @@ impl<'h> HitArticles<'h> {
         self.excerpts_of(|_| true, around)
     }
 
-    /// Packs hits into `budget` tokens, best first, and skips those that do not fit.
-    pub(crate) fn pack(
-        &self,
-        budget: usize,
-        count: impl Fn(&str) -> Result<usize>,
-    ) -> Result<Context> {
-        let texts: Vec<String> =
-            self.hits.iter().map(|hit| collapse_whitespace(&hit.text)).collect();
-        if texts.iter().collect::<FxHashSet<_>>().len() == texts.len() {
-            let all = Context::pack(self.excerpts(0), budget, &count)?;
-            if all.left_out == 0 {
-                return Ok(all);
-            }
-        }
-        self.pack_one_by_one(&texts, budget, count)
-    }
-
-    /// Adds one hit after the other, since a hit may extend an excerpt that is already there.
-    fn pack_one_by_one(
-        &self,
-        texts: &[String],
-        budget: usize,
-        count: impl Fn(&str) -> Result<usize>,
-    ) -> Result<Context> {
-        let mut context = Context::default();
-        let mut packed_texts = FxHashSet::default();
-        let mut is_packed = vec![false; self.hits.len()];
-        for (rank, hit) in self.hits.iter().enumerate() {
-            if packed_texts.contains(&texts[rank]) {
-                continue;
-            }
-            is_packed[rank] = true;
-            let excerpts = self.excerpts_of(|rank| is_packed[rank], 0);
-            let extended = Context::pack(excerpts, usize::MAX, &count)?;
-            is_packed[rank] = extended.tokens <= budget && extended.shows(hit);
-            if is_packed[rank] {
-                context = extended;
-                packed_texts.insert(&texts[rank]);
-            }
-        }
-        context.left_out = self.hits.iter().filter(|hit| !context.shows(hit)).count();
-        Ok(context)
-    }
-
     /// Returns the excerpts of the hits whose ranks `is_wanted`, with `around` passages each.
-    fn excerpts_of(&self, is_wanted: impl Fn(usize) -> bool, around: usize) -> Vec<Excerpt> {
+    pub(super) fn excerpts_of(
+        &self,
+        is_wanted: impl Fn(usize) -> bool,
+        around: usize,
+    ) -> Vec<Excerpt> {
         let articles = self.articles.iter();
         let excerpts = articles.flat_map(|article| article.excerpts(self.hits, around, &is_wanted));
         let mut excerpts: Vec<RankedExcerpt> = excerpts.collect();

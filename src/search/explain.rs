@@ -1,71 +1,13 @@
-//! Explanations of scores.
+//! Explains the scores of hits.
 
-use std::{fmt, ops::Range};
-
-use serde::{Deserialize, Serialize};
-
-use super::view::{Candidate, PassageId, View, WeightedTerms};
+use super::{
+    explanation::{Explanation, WordShare},
+    view::{Candidate, PassageId, View, WeightedTerms},
+};
 use crate::{
     Hit, Result,
     lexical::{TermContribution, shown},
 };
-
-/// The parts of a [hit](crate::Hit)'s score, if the query [asks](crate::Query::explain) for them.
-///
-/// `Display` writes a few lines for people.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Explanation {
-    /// Cosine between the vectors of query and passage; `None` if the mode compares no vectors.
-    pub similarity: Option<f32>,
-    /// Rank in the dense arm, from 1; `None` if that arm did not find the passage.
-    pub dense_rank: Option<usize>,
-    /// BM25; `None` if the mode compares no words.
-    pub bm25: Option<f32>,
-    /// The limit of BM25 for this question, which no passage exceeds.
-    pub max_bm25: Option<f32>,
-    /// Baseline that is subtracted from `bm25 / max_bm25`: the mean share of the seven most
-    /// similar passages in the same language. `None` outside hybrid mode.
-    pub baseline_share: Option<f32>,
-    /// Rank in the lexical arm, from 1; `None` if that arm did not find the passage.
-    pub lexical_rank: Option<usize>,
-    /// Contributions to BM25 of each word of the question and each part of a compound.
-    pub words: Vec<WordShare>,
-    /// The score before reranking.
-    pub retrieved: f32,
-    /// Rank before reranking and the reranker's score; `None` without reranking.
-    pub reranked: Option<Reranked>,
-}
-
-/// The contribution of a word of the question, or of a part of a compound, to a passage's BM25.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct WordShare {
-    /// Byte range of its first occurrence in the question.
-    pub place: Range<usize>,
-    /// The indexed forms that it matches: its stems in the known languages.
-    pub terms: Vec<String>,
-    /// 1, or less for a stop word or a part of a compound.
-    pub weight: f32,
-    /// Number of passages of the corpus that contain it.
-    pub passages: u64,
-    /// Inverse document frequency: the rarer the word, the higher.
-    pub idf: f32,
-    /// Number of occurrences in the passage.
-    pub times: u32,
-    /// Addend of the passage's BM25.
-    pub contribution: f32,
-}
-
-/// Rank before reranking, and the reranker's score.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Reranked {
-    /// Rank before reranking, from 1.
-    pub rank_before: usize,
-    /// The reranker's score.
-    pub score: f32,
-}
 
 /// Sets the explanations of `hits`, which were read for `candidates`.
 pub(super) fn explain<V: View>(
@@ -75,7 +17,7 @@ pub(super) fn explain<V: View>(
     terms: Option<&WeightedTerms>,
 ) -> Result<()> {
     for (hit, candidate) in hits.iter_mut().zip(candidates) {
-        hit.explanation = Some(Box::new(Explanation::of_scores(candidate)));
+        hit.explanation = Some(Box::new(explain_scores(candidate)));
     }
     let Some(terms) = terms else { return Ok(()) };
     let ids: Vec<PassageId> = candidates.iter().map(|candidate| candidate.id).collect();
@@ -89,18 +31,16 @@ pub(super) fn explain<V: View>(
     Ok(())
 }
 
-impl Explanation {
-    /// Explains the scores of `candidate`, without its words.
-    fn of_scores(candidate: &Candidate) -> Self {
-        Self {
-            similarity: candidate.similarity,
-            dense_rank: candidate.ranks.dense.map(|rank| rank + 1),
-            bm25: candidate.bm25,
-            baseline_share: candidate.baseline,
-            lexical_rank: candidate.ranks.lexical.map(|rank| rank + 1),
-            retrieved: candidate.score,
-            ..Self::default()
-        }
+/// Explains the scores of `candidate`, without its words.
+fn explain_scores(candidate: &Candidate) -> Explanation {
+    Explanation {
+        similarity: candidate.similarity,
+        dense_rank: candidate.ranks.dense.map(|rank| rank + 1),
+        bm25: candidate.bm25,
+        baseline_share: candidate.baseline,
+        lexical_rank: candidate.ranks.lexical.map(|rank| rank + 1),
+        retrieved: candidate.score,
+        ..Explanation::default()
     }
 }
 
@@ -115,42 +55,5 @@ impl From<TermContribution> for WordShare {
             times: word.tf,
             contribution: word.contribution,
         }
-    }
-}
-
-impl fmt::Display for Explanation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "score {:.3}", self.retrieved)?;
-        if let Some(similarity) = self.similarity {
-            write!(f, "; similarity {similarity:.3}{}", Rank(self.dense_rank))?;
-        }
-        if let (Some(bm25), Some(max_bm25)) = (self.bm25, self.max_bm25) {
-            write!(f, "; BM25 {bm25:.2} of {max_bm25:.2}{}", Rank(self.lexical_rank))?;
-            if let Some(share) = self.baseline_share {
-                write!(f, ", baseline {:.2}", share * max_bm25)?;
-            }
-        }
-        if let Some(Reranked { rank_before, score }) = self.reranked {
-            write!(f, "; reranked {score:.3} from rank {rank_before}")?;
-        }
-        self.words.iter().filter(|word| word.times > 0).try_for_each(|word| write!(f, "\n{word}"))
-    }
-}
-
-/// Writes the rank in an arm, if there is one.
-struct Rank(Option<usize>);
-
-impl fmt::Display for Rank {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.map_or(Ok(()), |rank| write!(f, " (rank {rank})"))
-    }
-}
-
-impl fmt::Display for WordShare {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { terms, weight, passages, idf, times, contribution, .. } = self;
-        let terms = terms.join("/");
-        write!(f, "  {contribution:+.2}  {terms} ×{times}, idf {idf:.2} (passages: {passages})")?;
-        if (weight - 1.0).abs() < f32::EPSILON { Ok(()) } else { write!(f, ", weight {weight}") }
     }
 }

@@ -127,6 +127,6 @@ impl Searcher {
             counted.borrow_mut().insert(key, tokens);
             Ok(tokens)
         };
-        HitArticles::read(&self.view(), hits)?.pack(budget, count)
+        Context::pack_hits(&HitArticles::read(&self.view(), hits)?, budget, count)
     }
 }

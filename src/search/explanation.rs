@@ -1,0 +1,99 @@
+//! Explanations: the parts of which a score is made.
+
+use std::{fmt, ops::Range};
+
+use serde::{Deserialize, Serialize};
+
+/// The parts of a [hit](crate::Hit)'s score, if the query [asks](crate::Query::explain) for them.
+///
+/// `Display` writes a few lines for people.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Explanation {
+    /// Cosine between the vectors of query and passage; `None` if the mode compares no vectors.
+    pub similarity: Option<f32>,
+    /// Rank in the dense arm, from 1; `None` if that arm did not find the passage.
+    pub dense_rank: Option<usize>,
+    /// BM25; `None` if the mode compares no words.
+    pub bm25: Option<f32>,
+    /// The limit of BM25 for this question, which no passage exceeds.
+    pub max_bm25: Option<f32>,
+    /// Baseline that is subtracted from `bm25 / max_bm25`: the mean share of the seven most
+    /// similar passages in the same language. `None` outside hybrid mode.
+    pub baseline_share: Option<f32>,
+    /// Rank in the lexical arm, from 1; `None` if that arm did not find the passage.
+    pub lexical_rank: Option<usize>,
+    /// Contributions to BM25 of each word of the question and each part of a compound.
+    pub words: Vec<WordShare>,
+    /// The score before reranking.
+    pub retrieved: f32,
+    /// Rank before reranking and the reranker's score; `None` without reranking.
+    pub reranked: Option<Reranked>,
+}
+
+/// The contribution of a word of the question, or of a part of a compound, to a passage's BM25.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WordShare {
+    /// Byte range of its first occurrence in the question.
+    pub place: Range<usize>,
+    /// The indexed forms that it matches: its stems in the known languages.
+    pub terms: Vec<String>,
+    /// 1, or less for a stop word or a part of a compound.
+    pub weight: f32,
+    /// Number of passages of the corpus that contain it.
+    pub passages: u64,
+    /// Inverse document frequency: the rarer the word, the higher.
+    pub idf: f32,
+    /// Number of occurrences in the passage.
+    pub times: u32,
+    /// Addend of the passage's BM25.
+    pub contribution: f32,
+}
+
+/// Rank before reranking, and the reranker's score.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Reranked {
+    /// Rank before reranking, from 1.
+    pub rank_before: usize,
+    /// The reranker's score.
+    pub score: f32,
+}
+
+impl fmt::Display for Explanation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "score {:.3}", self.retrieved)?;
+        if let Some(similarity) = self.similarity {
+            write!(f, "; similarity {similarity:.3}{}", Rank(self.dense_rank))?;
+        }
+        if let (Some(bm25), Some(max_bm25)) = (self.bm25, self.max_bm25) {
+            write!(f, "; BM25 {bm25:.2} of {max_bm25:.2}{}", Rank(self.lexical_rank))?;
+            if let Some(share) = self.baseline_share {
+                write!(f, ", baseline {:.2}", share * max_bm25)?;
+            }
+        }
+        if let Some(Reranked { rank_before, score }) = self.reranked {
+            write!(f, "; reranked {score:.3} from rank {rank_before}")?;
+        }
+        self.words.iter().filter(|word| word.times > 0).try_for_each(|word| write!(f, "\n{word}"))
+    }
+}
+
+/// Writes the rank in an arm, if there is one.
+struct Rank(Option<usize>);
+
+impl fmt::Display for Rank {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.map_or(Ok(()), |rank| write!(f, " (rank {rank})"))
+    }
+}
+
+impl fmt::Display for WordShare {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { terms, weight, passages, idf, times, contribution, .. } = self;
+        let terms = terms.join("/");
+        write!(f, "  {contribution:+.2}  {terms} ×{times}, idf {idf:.2} (passages: {passages})")?;
+        if (weight - 1.0).abs() < f32::EPSILON { Ok(()) } else { write!(f, ", weight {weight}") }
+    }
+}
