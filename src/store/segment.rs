@@ -118,11 +118,11 @@ impl Segment {
         let articles = self.first_rows.len();
         let passages = self.passages.len();
         let is_recorded = articles as u64 == record.articles && passages as u64 == record.passages;
-        require(is_recorded, "it has another number of articles or passages than it says")?;
+        require(is_recorded, "the record counts other articles or passages than the columns hold")?;
         let has_articles = self.contents.len() == articles && self.key_order.len() == articles;
-        require(has_articles, "its columns are not of one length")?;
+        require(has_articles, "the columns of the articles differ in length")?;
         let has_passages = self.vectors.len() == passages && self.index.len() == passages;
-        require(has_passages, "it has another number of passages than of vectors")
+        require(has_passages, "passages and vectors differ in number")
     }
 
     /// Calls `write` with the sections of the file: the record and all columns.
@@ -352,5 +352,5 @@ fn open_vectors(sections: &Sections, dim: u64) -> Result<Vectors, DecodeError> {
     let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, checksums));
     let place = sections.byte_range(Tag::Vectors)?;
     sections.file().advise_random(place.start, place.len());
-    vectors.ok_or(DecodeError::Corrupt("its vectors are not whole"))
+    vectors.ok_or(DecodeError::Corrupt("the vectors do not fill whole rows"))
 }

@@ -60,10 +60,10 @@ impl BytesColumn {
     /// Checks that the column holds `len` strings that follow each other without gaps.
     pub(crate) fn check(&self, len: usize) -> Result<(), DecodeError> {
         let has_len = self.ends.len() == len && self.checksums.len() == len;
-        require(has_len, "it has another number of keys, titles or texts than of articles")?;
+        require(has_len, "keys, titles or texts differ in number from the articles")?;
         let end = self.ends.last().copied().unwrap_or(0);
         let is_contiguous = self.ends.is_sorted() && end == self.bytes.len() as u64;
-        require(is_contiguous, "its keys, titles or texts do not follow each other")
+        require(is_contiguous, "keys, titles or texts do not follow each other")
     }
 
     pub(crate) fn sections(&self, tags: BytesColumnTags) -> [Section<'_>; 3] {

@@ -87,7 +87,7 @@ impl Segment {
             self.first_rows.first().map_or(self.passages.is_empty(), |first| *first == 0);
         let ends_inside = self.first_rows.last().is_none_or(|last| *last <= self.len());
         let is_partition = starts_at_zero && ends_inside && self.first_rows.is_sorted();
-        require(is_partition, "its passages do not belong to its articles")
+        require(is_partition, "the first rows of the articles do not divide the passages")
     }
 
     fn check_directory(&self) -> Result<(), DecodeError> {
@@ -96,7 +96,7 @@ impl Segment {
         self.heads.check(articles)?;
         self.texts.check(articles)?;
         let exist = self.key_order.iter().all(|at| (*at as usize) < articles);
-        require(exist, "its order of keys names articles that it does not have")
+        require(exist, "the key order names an article that does not exist")
     }
 
     /// Checks, once, the vector index and the directory.
@@ -135,7 +135,7 @@ impl Segment {
 
     fn verify_vector(&self, row: u32) -> Result<()> {
         let is_normalized = is_unit(self.vectors.checked_row(row as usize)?);
-        require(is_normalized, "it has a vector that is not of length 1")
+        require(is_normalized, "a vector does not have length 1")
             .map_err(|error| error.in_file(self.origin()))
     }
 

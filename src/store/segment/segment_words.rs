@@ -94,7 +94,7 @@ impl Segment {
         let Some(index) = self.read_words()? else { return Ok(()) };
         let LoadedWords { index: rebuilt, damaged } = self.build_words()?;
         let is_same = damaged.is_empty() && index.bytes() == rebuilt.bytes();
-        let checked = require(is_same, "its lexical index is not that of its texts");
+        let checked = require(is_same, "the lexical index differs from the texts");
         checked.map_err(|error| error.in_file(self.origin()))
     }
 
@@ -141,7 +141,7 @@ impl Segment {
             file.sections.check(&[Tag::Lexical])?;
             let index = LexicalIndex::open(file.sections.column(Tag::Lexical)?)?;
             let rows = index.len() == self.len();
-            require(rows, "its lexical index has another number of passages")?;
+            require(rows, "the lexical index counts other passages than the segment")?;
             Ok(Some(index))
         };
         open().map_err(|error: DecodeError| error.in_file(file.path()))
