@@ -20,7 +20,7 @@ mod table;
 use std::{env, error::Error};
 
 use cpu_time::ProcessTime;
-use passim::{Embedder, FastEmbedder, FastEmbedderBuilder, Role};
+use passim::{Embedder, FastEmbedder, FastEmbedderBuilder, Interrupt, Role};
 
 use table::Table;
 
@@ -64,7 +64,7 @@ fn rates(
     for _ in 0..rounds {
         for (embedder, rates) in embedders.iter().zip(&mut rates) {
             let started = ProcessTime::now();
-            embedder.embed(Role::Passage, &texts)?;
+            embedder.embed(Role::Passage, &texts, Interrupt::none())?;
             #[expect(clippy::cast_precision_loss, reason = "a rate")]
             rates.push(texts.len() as f64 / started.elapsed().as_secs_f64());
         }

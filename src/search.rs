@@ -19,6 +19,7 @@ pub(crate) mod pipeline;
 mod plan;
 mod query;
 pub(crate) mod related;
+pub(crate) mod reranking;
 pub(crate) mod view;
 #[cfg(test)]
 pub(crate) mod view_laws;

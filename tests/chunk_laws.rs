@@ -7,7 +7,7 @@ mod words;
 
 use std::{ops::Range, time::Instant};
 
-use passim::{Article, Chunker, Embedder, Passage, StaticEmbedder, sentences};
+use passim::{Article, Chunker, Embedder, Interrupt, Passage, StaticEmbedder, sentences};
 use proptest::prelude::*;
 use unicode_segmentation::UnicodeSegmentation;
 use words::WordEmbedder;
@@ -32,8 +32,13 @@ impl Embedder for CharEmbedder {
         Ok(text.chars().count())
     }
 
-    fn embed(&self, role: passim::Role, texts: &[&str]) -> passim::Result<passim::Vectors> {
-        self.0.embed(role, texts)
+    fn embed(
+        &self,
+        role: passim::Role,
+        texts: &[&str],
+        interrupt: Interrupt<'_>,
+    ) -> passim::Result<passim::Vectors> {
+        self.0.embed(role, texts, interrupt)
     }
 }
 

@@ -5,7 +5,9 @@ mod corpus;
 #[path = "../benches/support/seeded.rs"]
 mod seeded;
 
-use passim::{Article, Chunker, Context, Embedder, Error, Excerpt, Hit, Query, Retriever, Role};
+use passim::{
+    Article, Chunker, Context, Embedder, Error, Excerpt, Hit, Interrupt, Query, Retriever, Role,
+};
 
 /// Twelve sentences, each a passage of its own.
 fn retriever() -> Retriever {
@@ -103,7 +105,8 @@ fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
     }
 
     let model = passim::StaticEmbedder::bundled().unwrap();
-    let other = model.embed(Role::Query, &["Wo hält der Zug?"]).unwrap().row(0).to_vec();
+    let other =
+        model.embed(Role::Query, &["Wo hält der Zug?"], Interrupt::none()).unwrap().row(0).to_vec();
     let highlights = retriever.highlights(Query::from_vector(other), hit).unwrap();
     assert_eq!(shown(&highlights.best().unwrap().range), "Der Zug hält in Wien.");
     assert!(highlights.words.is_empty());

@@ -28,8 +28,8 @@ use std::{
 
 use format_reader::{Folder, Segment, Stored, StoredPassage};
 use passim::{
-    Article, Chunker, Embedder, Filter, HnswParams, IndexChoice, Mode, Query, Retriever, Role,
-    StaticEmbedder,
+    Article, Chunker, Embedder, Filter, HnswParams, IndexChoice, Interrupt, Mode, Query, Retriever,
+    Role, StaticEmbedder,
 };
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -85,7 +85,11 @@ fn compare_manifest(folder: &Folder, retriever: &Retriever, model: &dyn Embedder
     assert_eq!(manifest.dim, model.dim());
     assert_eq!(manifest.probes.len(), 3);
     for (text, vector) in &manifest.probes {
-        assert_eq!(model.embed(Role::Passage, &[text]).unwrap().row(0), vector, "{text}");
+        assert_eq!(
+            model.embed(Role::Passage, &[text], Interrupt::none()).unwrap().row(0),
+            vector,
+            "{text}"
+        );
     }
     let removed = |segment: &Segment| segment.articles.iter().filter(|one| one.removed).count();
     let segments = folder.segments.iter().map(|one| (removed(one), one.graph.is_some()));
@@ -137,7 +141,7 @@ fn compare_vectors(folder: &Folder, model: &dyn Embedder) {
         let heading = passage.heading.clone().map(|heading| &article.text[heading]);
         let text = Some(&article.text[passage.range.clone()]);
         let lines: Vec<_> = [title, heading, text].into_iter().flatten().collect();
-        let embedded = model.embed(Role::Passage, &[&lines.join("\n")]).unwrap();
+        let embedded = model.embed(Role::Passage, &[&lines.join("\n")], Interrupt::none()).unwrap();
         assert_eq!(embedded.row(0), vector, "{lines:?}");
     }
 }
@@ -153,7 +157,10 @@ fn compare_calibration(
     let Some((stored, report)) = stored.zip(report) else { return };
     assert_eq!(stored.target_recall.to_bits(), report.target_recall.to_bits());
     let vectors: Vec<_> = stored.questions.iter().map(Vec::as_slice).collect();
-    assert_eq!(model.embed(Role::Query, questions).unwrap().rows().collect::<Vec<_>>(), vectors);
+    assert_eq!(
+        model.embed(Role::Query, questions, Interrupt::none()).unwrap().rows().collect::<Vec<_>>(),
+        vectors
+    );
     let numbers = stored.graphs.iter().map(|graph| graph.segment);
     let graphs = folder.segments.iter().filter(|segment| segment.graph.is_some());
     assert!(numbers.eq(graphs.map(|segment| segment.number)));
@@ -207,7 +214,8 @@ fn check_reach(segment: &Segment) {
 
 /// The answer to `question`, found by comparing all vectors.
 fn compare_answer(folder: &Folder, retriever: &Retriever, model: &dyn Embedder, question: &str) {
-    let (vector, live) = (model.embed(Role::Query, &[question]).unwrap(), live(folder));
+    let (vector, live) =
+        (model.embed(Role::Query, &[question], Interrupt::none()).unwrap(), live(folder));
     let place = |one: &Live| (one.article.key.clone(), one.passage.range.clone());
     let similarity = |one: &Live| -> f64 {
         one.vector.iter().zip(vector.row(0)).map(|(a, b)| f64::from(*a) * f64::from(*b)).sum()
@@ -413,7 +421,7 @@ fn a_cache_is_read_from_its_description() {
         model: model.identity().hash,
         role: number,
         text: xxh3_128(text.as_bytes()),
-        vector: model.embed(role, &[text]).unwrap().row(0).to_vec(),
+        vector: model.embed(role, &[text], Interrupt::none()).unwrap().row(0).to_vec(),
     };
     let mut want: Vec<_> = texts.iter().map(|text| entry(2, Role::Passage, text)).collect();
     want.push(entry(1, Role::Query, "Wann?"));

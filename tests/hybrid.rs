@@ -8,8 +8,8 @@ mod seeded;
 use std::collections::BTreeMap;
 
 use passim::{
-    Article, Embedder, Error, Filter, Hit, Hits, IndexChoice, Language, Mode, ModelIdentity, Query,
-    Result, Retriever, Role, StaticEmbedder, Vectors,
+    Article, Embedder, Error, Filter, Hit, Hits, IndexChoice, Interrupt, Language, Mode,
+    ModelIdentity, Query, Result, Retriever, Role, StaticEmbedder, Vectors,
 };
 
 const MODES: [Mode; 3] = [Mode::Dense, Mode::Lexical, Mode::Hybrid];
@@ -320,11 +320,11 @@ impl Embedder for PassagesAlone {
         self.0.count_tokens(text)
     }
 
-    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, role: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         if role == Role::Query && !texts.is_empty() {
             return Err(Error::Cancelled);
         }
-        self.0.embed(role, texts)
+        self.0.embed(role, texts, Interrupt::none())
     }
 }
 

@@ -8,7 +8,7 @@ mod seeded;
 use std::{collections::BTreeMap, fs, path::Path, sync::mpsc, thread};
 
 use passim::{
-    Article, Cancel, Chunker, Embedder, Error, Filter, HnswParams, IndexChoice, Mode,
+    Article, Cancel, Chunker, Embedder, Error, Filter, HnswParams, IndexChoice, Interrupt, Mode,
     ModelIdentity, Query, Result, Retriever, Role, StaticEmbedder, Value, Vectors,
 };
 use serde_json::Value as Json;
@@ -293,7 +293,7 @@ impl Embedder for Constant {
         Ok(text.split_whitespace().count())
     }
 
-    fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         Vectors::normalized(self.dim(), vec![1.0; self.dim() * texts.len()])
     }
 }

@@ -8,8 +8,8 @@ mod seeded;
 use std::{collections::BTreeMap, time::Duration};
 
 use passim::{
-    Article, Cancel, Chunker, Embedder, Error, Filter, Hit, Hits, Mode, Query, Retriever, Role,
-    Route, ScanReason, StaticEmbedder,
+    Article, Cancel, Chunker, Embedder, Error, Filter, Hit, Hits, Interrupt, Mode, Query,
+    Retriever, Role, Route, ScanReason, StaticEmbedder,
 };
 
 const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
@@ -23,7 +23,12 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn vector(role: Role, text: &str) -> Vec<f32> {
-    StaticEmbedder::bundled().unwrap().embed(role, &[text]).unwrap().row(0).to_vec()
+    StaticEmbedder::bundled()
+        .unwrap()
+        .embed(role, &[text], Interrupt::none())
+        .unwrap()
+        .row(0)
+        .to_vec()
 }
 
 /// Articles of one passage each, some of which share words, in two segments; with the vectors.

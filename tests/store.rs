@@ -8,8 +8,8 @@ mod seeded;
 use std::{collections::BTreeMap, fs, path::Path, sync::Mutex};
 
 use passim::{
-    Article, Cancel, Chunker, Embedder, Error, HnswParams, IndexChoice, ModelIdentity, Query,
-    Result, Retriever, Role, Searcher, StaticEmbedder, Vectors,
+    Article, Cancel, Chunker, Embedder, Error, HnswParams, IndexChoice, Interrupt, ModelIdentity,
+    Query, Result, Retriever, Role, Searcher, StaticEmbedder, Vectors,
 };
 
 const QUESTIONS: [&str; 3] =
@@ -166,9 +166,9 @@ impl Embedder for Other {
         self.model.count_tokens(text)
     }
 
-    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, role: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         self.seen.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
-        let mut values = self.model.embed(role, texts)?.as_slice().to_vec();
+        let mut values = self.model.embed(role, texts, Interrupt::none())?.as_slice().to_vec();
         values.iter_mut().step_by(2).for_each(|value| *value *= self.sign);
         Vectors::normalized(self.dim(), values)
     }
@@ -191,6 +191,18 @@ fn another_model_is_refused_and_another_name_is_not() {
     let drifted = open(hash, -1.0, true).unwrap_err();
     assert!(matches!(drifted, Error::ModelDrift { .. }), "{drifted}");
     assert!(open(hash, -1.0, false).is_ok(), "verification is off");
+}
+
+#[test]
+fn an_index_without_stored_vectors_is_not_verifiable() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Retriever::create(folder.path()).unwrap());
+    let verifying = || Retriever::builder().verify_model(true);
+    let error = verifying().open(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::NotVerifiable), "{error}");
+    let error = verifying().open_searcher(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::NotVerifiable), "{error}");
+    assert!(Retriever::open(folder.path()).is_ok());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+use passim::{Embedder, Interrupt, ModelIdentity, Result, Role, Vectors};
 
 use crate::seeded::Seeded;
 
@@ -47,7 +47,7 @@ impl Embedder for WordEmbedder {
         Ok(text.split_whitespace().count())
     }
 
-    fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         let most = self.max_tokens.unwrap_or(usize::MAX);
         let mut data = Vec::with_capacity(texts.len() * self.dim);
         for text in texts {

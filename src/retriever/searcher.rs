@@ -5,15 +5,22 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::{cmp::Ordering, fmt, sync::Arc, time::Instant};
+use std::{
+    fmt,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranked,
-    Reranker, Result, Role, Vectors,
-    search::pipeline::{EmbeddedQuestion, retrieve},
+    Article, EmbedStage, Embedder, EmbeddingCache, Error, Hits, Interrupt, Query, Reranker, Result,
+    Role, Vectors,
+    search::{
+        pipeline::{EmbeddedQuestion, retrieve},
+        reranking::rerank,
+    },
     store::{
         self, Generation, LocalView, SortedKeys,
         segment::{LiveSegment, place_of},
@@ -38,6 +45,23 @@ pub struct Searcher {
     pub(crate) reranker: Option<Arc<dyn Reranker>>,
     /// Vectors of questions, in memory; searching writes no file.
     pub(crate) cache: Option<EmbeddingCache>,
+}
+
+/// The vectors of the questions of several queries.
+struct QuestionVectors {
+    vectors: Vectors,
+    /// The row of each query; `None` if its question is not embedded.
+    rows: Vec<Option<usize>>,
+    /// Time to embed all of them.
+    embed_time: Duration,
+}
+
+impl QuestionVectors {
+    /// Returns the embedded question of query `at`.
+    fn of(&self, at: usize) -> Option<EmbeddedQuestion<'_>> {
+        let row = self.rows[at]?;
+        Some(EmbeddedQuestion { vector: self.vectors.row(row), embed_time: self.embed_time })
+    }
 }
 
 impl fmt::Debug for Searcher {
@@ -95,21 +119,23 @@ impl Searcher {
     /// [`Error::NotCalibrated`] if a recall is asked for and the corpus has a graph but was not
     /// [calibrated](crate::Retriever::calibrate), [`Error::Filter`] and [`Error::FilterType`] if a
     /// [filter](Query::filter) is invalid, [`Error::NoReranker`] if reranking is asked for and
-    /// there is no reranker, [`Error::Corrupt`] if a file of the index is damaged, and what the
-    /// embedder and the reranker return.
+    /// there is no reranker, [`Error::Corrupt`] if a file of the index is damaged, what the
+    /// embedder and the reranker return, [`Error::Embed`] or [`Error::Rerank`] if they panic.
+    /// [`Error::TimedOut`] or [`Error::Cancelled`] if the embedder ends before it has embedded the
+    /// question.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();
         self.check(&query)?;
-        let deadline = deadline_of(&query);
+        let interrupt = interrupt_of(&query);
         let start = Instant::now();
-        let embedded = || self.embedded(&query.text);
+        let embedded = || self.embedded(&query.text, interrupt);
         let vectors = query.is_to_be_embedded().then(embedded).transpose()?;
         let embed_time = start.elapsed();
         let question =
             vectors.as_ref().map(|vectors| EmbeddedQuestion { vector: vectors.row(0), embed_time });
-        let hits = retrieve(&self.view(), question, &query, deadline)?;
-        self.reranked(hits, &query, deadline)
+        let hits = retrieve(&self.view(), question, &query, interrupt)?;
+        rerank(hits, &query, self.reranker.as_deref(), interrupt)
     }
 
     /// The hits of every query, in the order of `queries`, searched for in parallel on
@@ -118,42 +144,62 @@ impl Searcher {
     ///
     /// # Errors
     ///
-    /// As [`search`](Self::search), for one of the queries that fail.
+    /// As [`search`](Self::search), for one of the queries that fail. [`Error::TimedOut`] if the
+    /// latest time limit, or [`Error::Cancelled`] if the handle that all queries share, ends the
+    /// embedding of the questions.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
         queries.iter().try_for_each(|query| self.check(query))?;
-        let deadlines: Vec<_> = queries.iter().map(deadline_of).collect();
-        let embedded = |query: &&Query| query.is_to_be_embedded();
-        let texts: Vec<&str> = queries.iter().filter(embedded).map(|one| &*one.text).collect();
-        let start = Instant::now();
-        let (vectors, _) = self.stage().run(Role::Query, &texts)?;
-        let embed_time = start.elapsed();
-        let mut rows = vectors.rows();
-        let row = |one: &Query| embedded(&one).then(|| rows.next()).flatten();
-        let questions: Vec<Option<EmbeddedQuestion>> = queries
-            .iter()
-            .map(row)
-            .map(|row| row.map(|vector| EmbeddedQuestion { vector, embed_time }))
-            .collect();
+        let interrupts: Vec<Interrupt> = queries.iter().map(interrupt_of).collect();
+        let vectors = self.embed_questions(&queries, &interrupts)?;
         let view = self.view();
-        let hits = |(at, query)| retrieve(&view, questions[at], query, deadlines[at]);
-        let hits: Vec<Hits> = queries.par_iter().enumerate().map(hits).collect::<Result<_>>()?;
-        let reranker = self.reranker.as_ref();
-        let Some(reranker) = reranker.filter(|_| queries.iter().any(|one| one.rerank.is_some()))
-        else {
-            return Ok(hits);
+        let retrieve = |at: usize| retrieve(&view, vectors.of(at), &queries[at], interrupts[at]);
+        let hits = (0..queries.len()).into_par_iter().map(retrieve);
+        let hits: Vec<Hits> = hits.collect::<Result<_>>()?;
+        self.rerank_all(hits, &queries, &interrupts)
+    }
+
+    /// Embeds the questions of `queries` in one run.
+    fn embed_questions(
+        &self,
+        queries: &[Query],
+        interrupts: &[Interrupt],
+    ) -> Result<QuestionVectors> {
+        let start = Instant::now();
+        let embedded = queries.iter().filter(|query| query.is_to_be_embedded());
+        let texts: Vec<&str> = embedded.map(|query| query.text.as_str()).collect();
+        let stage = self.stage().interrupt(Interrupt::last_of(interrupts));
+        let (vectors, _) = stage.run(Role::Query, &texts)?;
+        let mut rows = 0..vectors.len();
+        let row = |query: &Query| {
+            let is_embedded = query.is_to_be_embedded();
+            is_embedded.then(|| rows.next().expect("each question has a vector"))
         };
+        let rows = queries.iter().map(row).collect();
+        Ok(QuestionVectors { vectors, rows, embed_time: start.elapsed() })
+    }
+
+    /// Reranks the hits of all queries that ask for it.
+    fn rerank_all(
+        &self,
+        hits: Vec<Hits>,
+        queries: &[Query],
+        interrupts: &[Interrupt],
+    ) -> Result<Vec<Hits>> {
+        let is_asked = queries.iter().any(|query| query.rerank.is_some());
+        let Some(reranker) = self.reranker.as_deref().filter(|_| is_asked) else { return Ok(hits) };
         // A reranker may wait for workers of rayon, so none of them waits for it.
-        let embed_threads = reranker.max_concurrency().min(rayon::current_num_threads());
-        parallel_map(embed_threads, queries.len(), |at| {
-            self.reranked(hits[at].clone(), &queries[at], deadlines[at])
+        let threads = reranker.max_concurrency().min(rayon::current_num_threads());
+        parallel_map(threads, queries.len(), |at| {
+            rerank(hits[at].clone(), &queries[at], Some(reranker), interrupts[at])
         })
     }
 
     /// The vector of a question, as the only one.
-    pub(crate) fn embedded(&self, question: &str) -> Result<Vectors> {
-        EmbeddingCache::embedded(self.cache.as_ref(), self.embedder(), Role::Query, question)
+    pub(crate) fn embedded(&self, question: &str, interrupt: Interrupt<'_>) -> Result<Vectors> {
+        let cache = self.cache.as_ref();
+        EmbeddingCache::embedded(cache, self.embedder(), Role::Query, question, interrupt)
     }
 
     /// The stage that texts are embedded by.
@@ -218,48 +264,11 @@ impl Searcher {
             _ => Ok(()),
         }
     }
-
-    /// The best of the passages found, by the reranker if `query` asks for it.
-    fn reranked(&self, mut hits: Hits, query: &Query, deadline: Option<Instant>) -> Result<Hits> {
-        if let (Some(_), Some(reranker), [_, ..]) = (query.rerank, &self.reranker, &hits[..]) {
-            let start = Instant::now();
-            let late = deadline.is_some_and(|deadline| start >= deadline);
-            let ended = late || query.cancel.as_ref().is_some_and(Cancel::is_cancelled);
-            if !ended {
-                rerank(&**reranker, &query.text, &mut hits.found)?;
-            }
-            hits.plan.reranked = !ended;
-            hits.plan.interrupted |= ended;
-            hits.plan.timings.rerank = start.elapsed();
-        }
-        hits.found.truncate(query.k);
-        Ok(hits)
-    }
 }
 
-/// Puts `hits` in the order of the scores that `reranker` gives them, best first.
-fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<()> {
-    let texts: Vec<String> = hits.iter().map(Hit::in_context).collect();
-    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let scores = reranker.score(question, &texts)?;
-    if scores.len() != hits.len() || scores.iter().any(|score| !score.is_finite()) {
-        let said = format!("it gave {} passages the scores {scores:?}", hits.len());
-        return Err(Error::Rerank(said.into()));
-    }
-    for ((hit, score), rank_before) in hits.iter_mut().zip(scores).zip(1..) {
-        // Adding 0 turns -0 into 0.
-        hit.score = score + 0.0;
-        if let Some(explanation) = &mut hit.explanation {
-            explanation.reranked = Some(Reranked { rank_before, score: hit.score });
-        }
-    }
-    // A stable sort: of equal scores, and 0 equals -0, what was better before stays first.
-    hits.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal));
-    Ok(())
-}
-
-/// When a search for `query` that starts now is to end.
-fn deadline_of(query: &Query) -> Option<Instant> {
-    // A limit beyond the range of the clock is no limit.
-    query.time_limit.and_then(|limit| Instant::now().checked_add(limit))
+/// Returns the interrupt of a search for `query` that starts now.
+fn interrupt_of(query: &Query) -> Interrupt<'_> {
+    // A time limit beyond the range of the clock is no limit.
+    let deadline = query.time_limit.and_then(|limit| Instant::now().checked_add(limit));
+    Interrupt::new(deadline, query.cancel.as_ref())
 }

@@ -1,5 +1,11 @@
 //! A corpus in plain vectors that is searched by definition: the reference of every store.
 
+#![expect(
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    reason = "counts of a small corpus"
+)]
+
 use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 
 use super::{
@@ -10,8 +16,8 @@ use super::{
     },
 };
 use crate::{
-    Article, ArticleHead, Chunker, Embedder, Error, Filter, IndexPlan, LexicalPlan, Passage,
-    Result, Role,
+    Article, ArticleHead, Chunker, Embedder, Error, Filter, IndexPlan, Interrupt, LexicalPlan,
+    Passage, Result, Role,
     lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, detect},
     vector,
 };
@@ -68,7 +74,8 @@ impl FakeView {
         };
         for (number, passage) in passages.iter().enumerate() {
             let text = passage.text_in_context(&article);
-            let vector = embedder.embed(Role::Passage, &[&text])?.row(0).to_vec();
+            let vector =
+                embedder.embed(Role::Passage, &[&text], Interrupt::none())?.row(0).to_vec();
             let mut tfs = BTreeMap::new();
             let mut length = 0;
             Analyzer::new()?.terms(&text, head.language, |term, _, _| {
@@ -319,7 +326,7 @@ fn passes(test: &Test, value: Scalar<&str>) -> bool {
     match test {
         Test::Exists => true,
         Test::AnyOf(values) => values.iter().any(|other| Scalar::from(other) == value),
-        Test::Prefix(prefix) => matches!(value, Scalar::Text(text) if text.starts_with(prefix)),
+        Test::Prefix(prefix) => matches!(value, Scalar::Text(value) if value.starts_with(prefix)),
         Test::Range(from, to) => {
             let from = from.as_ref().map(Scalar::from);
             let to = to.as_ref().map(Scalar::from);

@@ -13,7 +13,7 @@ use super::{
     view::{Candidate, PassageId, Question, View, Want, WeightedTerms},
 };
 use crate::{
-    Hit, Hits, Mode, Query, QueryPlan, Result,
+    Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
     lexical::{Analyzer, QueryTerms, Statistics},
 };
 
@@ -37,13 +37,13 @@ pub(crate) fn retrieve<V: View>(
     view: &V,
     question: Option<EmbeddedQuestion>,
     query: &Query,
-    deadline: Option<Instant>,
+    interrupt: Interrupt<'_>,
 ) -> Result<Hits> {
     let mut plan = QueryPlan { mode: query.mode, ..QueryPlan::default() };
     let allowed = resolve_filter(view, query, &mut plan)?;
     let vector = query_vector(view, question, query, &mut plan)?;
     let terms = gather_statistics(view, query, &mut plan)?;
-    let search = Search { query, view, allowed, vector, terms, deadline };
+    let search = Search { query, view, allowed, vector, terms, interrupt };
     let kept = search.find_enough(&mut plan)?;
     let chosen = search.choose(kept, &mut plan)?;
     let found = search.fetch(&chosen, &mut plan)?;
@@ -101,7 +101,7 @@ struct Search<'s, V: View> {
     vector: Cow<'s, [f32]>,
     /// `None` if the mode compares no words.
     terms: Option<WeightedTerms>,
-    deadline: Option<Instant>,
+    interrupt: Interrupt<'s>,
 }
 
 impl<V: View> Search<'_, V> {
@@ -112,8 +112,7 @@ impl<V: View> Search<'_, V> {
             k: pool.max(min_candidates(self.query.mode)),
             allowed: &self.allowed,
             effort: self.query.effort,
-            deadline: self.deadline,
-            cancel: self.query.cancel.as_ref(),
+            interrupt: self.interrupt,
         };
         loop {
             plan.candidates = want.k;
@@ -125,7 +124,7 @@ impl<V: View> Search<'_, V> {
             let is_wide = want.k > pool.saturating_mul(GROWTH);
             let enough = if is_wide { self.wanted() } else { pool };
             let is_short = kept.len() < enough && !is_exhausted;
-            if !is_short || want.is_interrupted() {
+            if !is_short || want.interrupt.is_due() {
                 plan.interrupted = is_short || !plan.is_searched_whole();
                 return Ok(kept);
             }

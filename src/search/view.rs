@@ -4,10 +4,10 @@
 //! once, so that a store may be a folder on disk or a database. Equal corpora give equal answers in
 //! every store; `view_laws` states what that means.
 
-use std::{borrow::Cow, ops::Range, time::Instant};
+use std::{borrow::Cow, ops::Range};
 
 use crate::{
-    Article, Cancel, Filter, Hit, IndexPlan, Language, LexicalPlan, Metadata, Passage, Result,
+    Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Metadata, Passage, Result,
     SearchEffort,
     lexical::{CorpusStats, QueryTerms, Statistics, TermContribution},
 };
@@ -96,16 +96,7 @@ pub(crate) struct Want<'q, A> {
     pub(crate) k: usize,
     pub(crate) allowed: &'q A,
     pub(crate) effort: SearchEffort,
-    pub(crate) deadline: Option<Instant>,
-    pub(crate) cancel: Option<&'q Cancel>,
-}
-
-impl<A> Want<'_, A> {
-    /// Returns whether the deadline has passed or the search is cancelled.
-    pub(crate) fn is_interrupted(&self) -> bool {
-        self.cancel.is_some_and(Cancel::is_cancelled)
-            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
-    }
+    pub(crate) interrupt: Interrupt<'q>,
 }
 
 /// The terms of a question with their weights in the corpus.

@@ -8,8 +8,8 @@ use super::{
     view::View,
 };
 use crate::{
-    Article, Chunker, Date, Embedder, Error, Filter, Hit, Hits, Language, Mode, Query, Result,
-    Role, StaticEmbedder,
+    Article, Chunker, Date, Embedder, Error, Filter, Hit, Hits, Interrupt, Language, Mode, Query,
+    Result, Role, StaticEmbedder,
     lexical::{Analyzer, CorpusStats, QueryTerms, detect},
 };
 
@@ -59,7 +59,7 @@ pub(crate) fn corpus() -> Vec<Article> {
 
 fn article(number: usize) -> Article {
     // Every third text occurs three times.
-    let start = if number % 3 == 0 { number / 9 } else { number };
+    let start = if number.is_multiple_of(3) { number / 9 } else { number };
     let sentences = (0..=start % 5).map(|at| SENTENCES[(start * 3 + at * 7) % SENTENCES.len()]);
     let text = sentences.collect::<Vec<_>>().join("\n\n");
     let topic = ["moor", "bahn", "brot"][number % 3];
@@ -68,7 +68,7 @@ fn article(number: usize) -> Article {
         .metadata("topic", topic)
         .metadata("number", i64::try_from(number).expect("a small number"))
         .metadata("day", Date::new(2026, 3, day).expect("a date"));
-    if number % 4 == 0 { article.title(format!("Titel {}", number % 8)) } else { article }
+    if number.is_multiple_of(4) { article.title(format!("Titel {}", number % 8)) } else { article }
 }
 
 /// A filter with its definition.
@@ -285,10 +285,10 @@ fn queries() -> Vec<Query> {
 
 /// Answers `query` by the pipeline.
 fn answer<V: View>(view: &V, query: &Query) -> Result<Hits> {
-    let vectors = embedder().embed(Role::Query, &[&query.text])?;
+    let vectors = embedder().embed(Role::Query, &[&query.text], Interrupt::none())?;
     let question =
         EmbeddedQuestion { vector: vectors.row(0), embed_time: std::time::Duration::ZERO };
-    retrieve(view, Some(question), query, None)
+    retrieve(view, Some(question), query, Interrupt::none())
 }
 
 /// Asserts that two hits are of one passage and that their scores are equal.

@@ -137,8 +137,8 @@ impl View for LocalView<'_> {
         let params = SearchParams {
             k: want.k,
             effort: want.effort,
-            deadline: want.deadline,
-            cancel: want.cancel,
+            deadline: want.interrupt.deadline(),
+            cancel: want.interrupt.cancel(),
             ..SearchParams::default()
         };
         let mut found = Vec::new();
@@ -165,7 +165,7 @@ impl View for LocalView<'_> {
         let mut plans = Vec::with_capacity(self.segments.len());
         for ((part, segment), allowed) in (0..).zip(self.segments).zip(want.allowed) {
             let lexical = segment.lexical()?;
-            let stop = || want.is_interrupted();
+            let stop = || want.interrupt.is_due();
             let best = lexical.best(terms, statistics, want.k, allowed.as_deref(), stop);
             found.extend(
                 best.rows

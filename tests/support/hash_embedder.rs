@@ -1,6 +1,6 @@
 //! A model of 8 dimensions that gives a text the same vector everywhere.
 
-use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+use passim::{Embedder, Interrupt, ModelIdentity, Result, Role, Vectors};
 
 const DIM: usize = 8;
 
@@ -31,7 +31,7 @@ impl Embedder for HashEmbedder {
         Ok(words(text).count())
     }
 
-    fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         Vectors::normalized(DIM, texts.iter().flat_map(|text| sums(text)).collect())
     }
 }

@@ -8,8 +8,8 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use passim::{
-    Article, Embedder, HnswParams, IndexChoice, Mode, Query, Result, Retriever, RetrieverBuilder,
-    Role, Searcher,
+    Article, Embedder, HnswParams, IndexChoice, Interrupt, Mode, Query, Result, Retriever,
+    RetrieverBuilder, Role, Searcher,
 };
 
 use crate::{seeded::Seeded, words::WordEmbedder};
@@ -65,7 +65,7 @@ pub fn builder() -> RetrieverBuilder {
 }
 
 fn vector_of(text: &str) -> Vec<f32> {
-    WordEmbedder::new(DIM).embed(Role::Passage, &[text]).unwrap().row(0).to_vec()
+    WordEmbedder::new(DIM).embed(Role::Passage, &[text], Interrupt::none()).unwrap().row(0).to_vec()
 }
 
 fn article(random: &mut Seeded, round: u64) -> Article {

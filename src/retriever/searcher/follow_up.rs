@@ -5,9 +5,9 @@ use std::{cell::RefCell, ops::Range};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::Searcher;
+use super::{Searcher, interrupt_of};
 use crate::{
-    Context, Error, Excerpt, Filter, Highlights, Hit, Hits, Query, Result, Role,
+    Context, Error, Excerpt, Filter, Highlights, Hit, Hits, Interrupt, Query, Result, Role,
     search::{HitArticles, highlight::highlight, related::mean_direction},
     sentences,
 };
@@ -80,17 +80,18 @@ impl Searcher {
         query.check()?;
         let ranges: Vec<Range<usize>> = sentences(&hit.text).collect();
         let texts: Vec<&str> = ranges.iter().map(|range| &hit.text[range.clone()]).collect();
-        let question = self.question_vector(&query)?;
-        let (vectors, _) = self.stage().run(Role::Passage, &texts)?;
+        let interrupt = interrupt_of(&query);
+        let question = self.question_vector(&query, interrupt)?;
+        let (vectors, _) = self.stage().interrupt(interrupt).run(Role::Passage, &texts)?;
         highlight(&query, &question, hit, &ranges, &vectors)
     }
 
     /// Returns the vector of `query`, or that of its text; of length 1.
-    fn question_vector(&self, query: &Query) -> Result<Vec<f32>> {
+    fn question_vector(&self, query: &Query, interrupt: Interrupt) -> Result<Vec<f32>> {
         if let Some(vector) = query.unit_vector(self.embedder().dim())? {
             return Ok(vector);
         }
-        Ok(self.embedded(&query.text)?.row(0).to_vec())
+        Ok(self.embedded(&query.text, interrupt)?.row(0).to_vec())
     }
 
     /// Returns each of `hits` with `around` passages before and after it in its article.
@@ -123,7 +124,7 @@ impl Searcher {
             if let Some(tokens) = counted.borrow().get(&key) {
                 return Ok(*tokens);
             }
-            let tokens = self.embedder().count_tokens(text)?;
+            let tokens = self.embedder().call_count_tokens(text)?;
             counted.borrow_mut().insert(key, tokens);
             Ok(tokens)
         };

@@ -1,3 +1,5 @@
+//! The local store obeys the laws of a view, whatever its segments are.
+
 use super::*;
 use crate::{
     Article, HnswParams, IndexChoice, Retriever,

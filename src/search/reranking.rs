@@ -1,0 +1,55 @@
+//! Reranking: orders hits by the scores of a reranker.
+
+use std::{cmp::Ordering, time::Instant};
+
+use super::{
+    explanation::Reranked,
+    hit::{Hit, Hits},
+    query::Query,
+};
+use crate::{Error, Interrupt, Reranker, Result};
+
+/// Reranks `hits` if `query` asks for it, and cuts them to `k`.
+///
+/// Hits whose reranking is interrupted keep their order, and their plan says so.
+pub(crate) fn rerank(
+    mut hits: Hits,
+    query: &Query,
+    reranker: Option<&dyn Reranker>,
+    interrupt: Interrupt<'_>,
+) -> Result<Hits> {
+    if let (Some(_), Some(reranker), [_, ..]) = (query.rerank, reranker, &hits[..]) {
+        let start = Instant::now();
+        match order_by_score(reranker, &query.text, &mut hits.found, interrupt) {
+            Ok(()) => hits.plan.reranked = true,
+            Err(Error::TimedOut | Error::Cancelled) => hits.plan.interrupted = true,
+            Err(error) => return Err(error),
+        }
+        hits.plan.timings.rerank = start.elapsed();
+    }
+    hits.found.truncate(query.k);
+    Ok(hits)
+}
+
+/// Orders `hits` by the scores that `reranker` gives them, best first.
+fn order_by_score(
+    reranker: &dyn Reranker,
+    question: &str,
+    hits: &mut [Hit],
+    interrupt: Interrupt<'_>,
+) -> Result<()> {
+    interrupt.check()?;
+    let texts: Vec<String> = hits.iter().map(Hit::in_context).collect();
+    let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+    let scores = reranker.call_score(question, &texts, interrupt)?;
+    for ((hit, score), rank_before) in hits.iter_mut().zip(scores).zip(1..) {
+        // Adding 0 turns -0 into 0.
+        hit.score = score + 0.0;
+        if let Some(explanation) = &mut hit.explanation {
+            explanation.reranked = Some(Reranked { rank_before, score: hit.score });
+        }
+    }
+    // The sort is stable: hits of equal scores keep their order.
+    hits.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal));
+    Ok(())
+}
