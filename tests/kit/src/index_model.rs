@@ -6,11 +6,11 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use passim::{
-    Article, Embedder, HnswParams, IndexChoice, Mode, Query, Result, Retriever, RetrieverBuilder,
-    Role, Searcher,
+    Article, HnswParams, IndexChoice, Mode, Query, Result, Retriever, RetrieverBuilder, Role,
+    Searcher,
 };
 
-use crate::{FakeEmbedder, Seeded};
+use crate::{FakeEmbedder, Seeded, vectors::of_text};
 
 /// Values of a vector.
 pub const DIM: usize = 8;
@@ -65,8 +65,7 @@ pub fn builder() -> RetrieverBuilder {
 }
 
 fn vector_of(text: &str) -> Vec<f32> {
-    let vectors = FakeEmbedder::new(DIM).embed(Role::Passage, &[text]);
-    vectors.expect("a text has a vector").row(0).to_vec()
+    of_text(&FakeEmbedder::new(DIM), Role::Passage, text)
 }
 
 fn article(random: &mut Seeded, round: u64) -> Article {

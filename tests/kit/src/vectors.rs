@@ -1,6 +1,6 @@
-//! Seeded vectors, in clusters and in every direction.
+//! Seeded vectors, in clusters and in every direction, and the vectors of texts.
 
-use passim::Vectors;
+use passim::{Embedder, Role, Vectors};
 
 use crate::Seeded;
 
@@ -52,4 +52,14 @@ pub fn clustered(seed: u64, dim: usize, clusters: usize, each: usize, spread: f3
 /// `len` vectors in every direction.
 pub fn spread(seed: u64, dim: usize, len: usize) -> Vectors {
     clustered(seed, dim, 1, len, 1e3)
+}
+
+/// The vectors of `texts` by `model`.
+pub fn of_texts(model: &dyn Embedder, role: Role, texts: &[&str]) -> Vectors {
+    model.embed(role, texts).expect("a model that runs")
+}
+
+/// The vector of `text` by `model`.
+pub fn of_text(model: &dyn Embedder, role: Role, text: &str) -> Vec<f32> {
+    of_texts(model, role, &[text]).row(0).to_vec()
 }
