@@ -13,7 +13,7 @@ mod support;
 use std::{env, error::Error};
 
 use cpu_time::ProcessTime;
-use passim::{Embedder, FastEmbedder, FastEmbedderBuilder, Role};
+use passim::{Embedder, FastEmbedder, FastEmbedderBuilder, Interrupt, Role};
 
 use support::table::Table;
 
@@ -57,7 +57,7 @@ fn rates(
     for _ in 0..rounds {
         for (embedder, rates) in embedders.iter().zip(&mut rates) {
             let started = ProcessTime::now();
-            embedder.embed(Role::Passage, &texts)?;
+            embedder.embed(Role::Passage, &texts, Interrupt::none())?;
             #[expect(clippy::cast_precision_loss, reason = "a rate")]
             rates.push(texts.len() as f64 / started.elapsed().as_secs_f64());
         }

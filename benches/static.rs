@@ -3,7 +3,7 @@
 
 use std::{env, error::Error, fs, process::Command, time::Instant};
 
-use passim::{Embedder, Role, StaticEmbedder};
+use passim::{Embedder, Interrupt, Role, StaticEmbedder};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
@@ -39,13 +39,13 @@ fn measure() -> Result<()> {
     let embedder = StaticEmbedder::bundled()?;
     let (read, known) = (started.elapsed(), resident_mib());
     let started = Instant::now();
-    embedder.embed(Role::Query, &["Wie alt ist das Moor?"])?;
+    embedder.embed(Role::Query, &["Wie alt ist das Moor?"], Interrupt::none())?;
     let first = started.elapsed();
     let articles =
         fs::read_dir("examples/articles")?.map(|entry| fs::read_to_string(entry?.path()));
     let articles = articles.collect::<std::io::Result<Vec<_>>>()?;
     let lines: Vec<&str> = articles.iter().flat_map(|article| article.lines()).collect();
-    embedder.embed(Role::Passage, &lines)?;
+    embedder.embed(Role::Passage, &lines, Interrupt::none())?;
     let more = |now: Option<f64>| Some(now? - before?);
     let [known, all] = [known, resident_mib()].map(|now| more(now).unwrap_or(f64::NAN));
     let [read, first] = [read, first].map(|time| time.as_secs_f64() * 1e3);

@@ -7,7 +7,7 @@
 
 use std::hash::{BuildHasher, BuildHasherDefault, DefaultHasher};
 
-use passim::{Article, Embedder, ModelIdentity, Result, Retriever, Role, Vectors};
+use passim::{Article, Embedder, Interrupt, ModelIdentity, Result, Retriever, Role, Vectors};
 
 struct Trigrams {
     identity: ModelIdentity,
@@ -32,7 +32,7 @@ impl Embedder for Trigrams {
         Ok(text.split_whitespace().count())
     }
 
-    fn embed(&self, _role: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, _role: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         let rows = texts.iter().flat_map(|text| counts(text));
         // `normalized` scales every row to norm 1 and returns an error for a zero row.
         Vectors::normalized(DIM, rows.collect())

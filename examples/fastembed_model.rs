@@ -11,7 +11,7 @@ mod outcome;
 use std::{env, path::Path, process::ExitCode};
 
 use outcome::{Failure, exit_code};
-use passim::{Embedder, FastEmbedder, Role};
+use passim::{Embedder, FastEmbedder, Interrupt, Role};
 
 const QUESTION: &str = "Why do sea otters hold hands?";
 
@@ -33,8 +33,8 @@ fn run() -> Result<(), Failure> {
     println!("at most {:?} tokens a text", embedder.max_tokens().unwrap_or_default());
 
     // Many models expect different prefixes for questions and passages; the role selects one.
-    let question = embedder.embed(Role::Query, &[QUESTION])?;
-    let passages = embedder.embed(Role::Passage, &PASSAGES)?;
+    let question = embedder.embed(Role::Query, &[QUESTION], Interrupt::none())?;
+    let passages = embedder.embed(Role::Passage, &PASSAGES, Interrupt::none())?;
 
     println!("\n{QUESTION}");
     for (passage, text) in passages.rows().zip(PASSAGES) {

@@ -3,12 +3,13 @@
 mod cache;
 #[cfg(feature = "fastembed")]
 mod fast_embedder;
+mod model_calls;
 mod stage;
 mod static_model;
 
 use std::sync::Arc;
 
-use crate::{ModelIdentity, Result, Vectors};
+use crate::{Interrupt, ModelIdentity, Result, Vectors};
 
 pub use cache::EmbeddingCache;
 #[cfg(feature = "fastembed")]
@@ -39,6 +40,15 @@ pub enum LongTexts {
     Cut,
 }
 
+/// Vectors of some texts with the length of each text.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EmbeddedTexts {
+    /// Row `i` is the vector of text `i`.
+    pub vectors: Vectors,
+    /// Length of each text, in tokens of the embedder.
+    pub tokens: Vec<usize>,
+}
+
 /// Turns texts into unit vectors.
 ///
 /// An implementation writes five methods: [`identity`](Self::identity), [`dim`](Self::dim),
@@ -67,12 +77,24 @@ pub enum LongTexts {
 /// # Errors and panics
 ///
 /// Return [`Error::Embed`](crate::Error::Embed) with the model's error as its source. The first
-/// error ends the operation, which returns it. A panic propagates to the caller of the operation.
+/// error ends the operation, which returns it.
+///
+/// A panic in [`count_tokens`](Self::count_tokens), [`embed`](Self::embed) or
+/// [`embed_counted`](Self::embed_counted) becomes an [`Error::Embed`](crate::Error::Embed) whose
+/// source has the panic's message. The corpus is unchanged, and the model is called again by the
+/// next operation: an implementation with a lock must handle its poisoning. This needs the default
+/// `panic = "unwind"`.
+///
+/// # Interruption
+///
+/// A slow model calls [`Interrupt::check`] before each of its batches and returns the error. A
+/// search then keeps to its [time limit](crate::Query::time_limit), and a cancelled operation ends
+/// without completing the call. A model that ignores the interrupt completes each call.
 ///
 /// # Examples
 ///
 /// ```
-/// use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+/// use passim::{Embedder, Interrupt, ModelIdentity, Result, Role, Vectors};
 ///
 /// /// Counts vowels: one dimension for each.
 /// struct Vowels(ModelIdentity);
@@ -94,7 +116,7 @@ pub enum LongTexts {
 ///         Ok(text.split_whitespace().count())
 ///     }
 ///
-///     fn embed(&self, _role: Role, texts: &[&str]) -> Result<Vectors> {
+///     fn embed(&self, _role: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
 ///         // One is added to each count, so that a text without vowels has a direction.
 ///         let count = |text: &str, vowel: char| 1.0 + text.matches(vowel).count() as f32;
 ///         let row = |text: &&str| "aeiou".chars().map(|vowel| count(text, vowel)).collect::<Vec<_>>();
@@ -103,7 +125,8 @@ pub enum LongTexts {
 /// }
 ///
 /// let embedder = Vowels(ModelIdentity { name: "vowels".to_owned(), hash: 1 });
-/// let vectors = embedder.embed(Role::Passage, &["a bog stores water", "otters sleep"])?;
+/// let texts = ["a bog stores water", "otters sleep"];
+/// let vectors = embedder.embed(Role::Passage, &texts, Interrupt::none())?;
 /// assert_eq!((vectors.len(), vectors.dim()), (2, 5));
 /// # Ok::<(), passim::Error>(())
 /// ```
@@ -149,10 +172,14 @@ pub trait Embedder: Send + Sync {
     /// of dimension [`dim`](Self::dim): [`Vectors::normalized`] scales values to unit length. A
     /// vector must not depend on the other texts of the call.
     ///
+    /// Call [`interrupt.check()?`](Interrupt::check) before each run of a slow model.
+    ///
     /// # Errors
     ///
-    /// [`Error::Embed`](crate::Error::Embed) if the model fails.
-    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors>;
+    /// - [`Error::Embed`](crate::Error::Embed) if the model fails.
+    /// - [`Error::Cancelled`](crate::Error::Cancelled) or
+    ///   [`Error::TimedOut`](crate::Error::TimedOut) if `interrupt` is due.
+    fn embed(&self, role: Role, texts: &[&str], interrupt: Interrupt<'_>) -> Result<Vectors>;
 
     /// Returns whether counting tokens costs about as much as embedding. The default is `false`.
     ///
@@ -169,10 +196,15 @@ pub trait Embedder: Send + Sync {
     /// # Errors
     ///
     /// Returns the errors of [`embed`](Self::embed) and [`count_tokens`](Self::count_tokens).
-    fn embed_counted(&self, role: Role, texts: &[&str]) -> Result<(Vectors, Vec<usize>)> {
-        let vectors = self.embed(role, texts)?;
-        let counts = texts.iter().map(|text| self.count_tokens(text));
-        Ok((vectors, counts.collect::<Result<_>>()?))
+    fn embed_counted(
+        &self,
+        role: Role,
+        texts: &[&str],
+        interrupt: Interrupt<'_>,
+    ) -> Result<EmbeddedTexts> {
+        let vectors = self.embed(role, texts, interrupt)?;
+        let tokens = texts.iter().map(|text| self.count_tokens(text));
+        Ok(EmbeddedTexts { vectors, tokens: tokens.collect::<Result<_>>()? })
     }
 
     /// Returns the preferred number of tokens of one [`embed`](Self::embed) call, 1 or more. The
@@ -218,16 +250,26 @@ macro_rules! embedder_behind {
                 (**self).count_tokens(text)
             }
 
-            fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
-                (**self).embed(role, texts)
+            fn embed(
+                &self,
+                role: Role,
+                texts: &[&str],
+                interrupt: Interrupt<'_>,
+            ) -> Result<Vectors> {
+                (**self).embed(role, texts, interrupt)
             }
 
             fn counts_while_embedding(&self) -> bool {
                 (**self).counts_while_embedding()
             }
 
-            fn embed_counted(&self, role: Role, texts: &[&str]) -> Result<(Vectors, Vec<usize>)> {
-                (**self).embed_counted(role, texts)
+            fn embed_counted(
+                &self,
+                role: Role,
+                texts: &[&str],
+                interrupt: Interrupt<'_>,
+            ) -> Result<EmbeddedTexts> {
+                (**self).embed_counted(role, texts, interrupt)
             }
 
             fn batch_tokens(&self) -> usize {

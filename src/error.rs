@@ -168,11 +168,11 @@ pub enum Error {
         limit: usize,
     },
 
-    /// The embedding model failed on a text. Kind: [`ErrorKind::Unavailable`].
+    /// The embedding model failed on a text, or panicked. Kind: [`ErrorKind::Unavailable`].
     #[error("the embedding model failed")]
     Embed(#[source] Cause),
 
-    /// The reranker failed, or a score is missing or not finite. Kind:
+    /// The reranker failed or panicked, or a score is missing or not finite. Kind:
     /// [`ErrorKind::Unavailable`].
     #[error("the reranker failed")]
     Rerank(#[source] Cause),
@@ -280,6 +280,11 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
 
+    /// A time limit passed before the model embedded the question, so there is nothing to search
+    /// with. Kind: [`ErrorKind::Unavailable`].
+    #[error("the time limit passed before the model returned: allow more time")]
+    TimedOut,
+
     /// Worker threads could not be started. Kind: [`ErrorKind::Unavailable`].
     #[error("worker threads could not be started")]
     Threads(#[source] Cause),
@@ -345,6 +350,14 @@ pub enum Error {
         /// Cosine between the stored vector and the new one.
         similarity: f32,
     },
+
+    /// An index stores no vectors to [verify](crate::RetrieverBuilder::verify_model) its model
+    /// with. Kind: [`ErrorKind::Conflict`].
+    #[error(
+        "the index was created without `verify_model`, so it stores no vectors to verify the model \
+         with: open it without `verify_model`, or create it again with it"
+    )]
+    NotVerifiable,
 
     /// A format version that this version of the crate does not read. Kind:
     /// [`ErrorKind::Conflict`].

@@ -40,7 +40,7 @@
 //! | corpus | [`Retriever`], [`RetrieverBuilder`], [`Searcher`] |
 //! | questions and answers | [`Query`], [`Filter`], [`Hits`], [`Hit`], [`Explanation`], [`Highlights`], [`Context`] |
 //! | quality | [`eval`] |
-//! | long operations and errors | [`Progress`], [`Cancel`], [`Error`], [`ErrorKind`] |
+//! | long operations and errors | [`Progress`], [`Cancel`], [`Interrupt`], [`Error`], [`ErrorKind`] |
 //!
 //! # Settings
 //!
@@ -115,7 +115,8 @@ pub use text::{Chunker, Sentences, read_articles, sentences};
 
 // Models.
 pub use embed::{
-    EmbedReport, EmbedStage, Embedder, EmbeddingCache, LongTexts, Role, StaticEmbedder,
+    EmbedReport, EmbedStage, EmbeddedTexts, Embedder, EmbeddingCache, LongTexts, Role,
+    StaticEmbedder,
 };
 #[cfg(feature = "fastembed")]
 pub use embed::{FastEmbedder, FastEmbedderBuilder};
@@ -154,7 +155,7 @@ pub use search::{
 
 // Long operations and errors.
 pub use error::{Cause, Error, ErrorKind, Result};
-pub use work::{Cancel, Phase, Progress};
+pub use work::{Cancel, Interrupt, Phase, Progress};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

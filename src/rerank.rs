@@ -5,7 +5,7 @@ mod fast_reranker;
 
 use std::sync::Arc;
 
-use crate::{ModelIdentity, Result};
+use crate::{Error, Interrupt, ModelIdentity, Result, work::call_model};
 
 #[cfg(feature = "hub")]
 pub use fast_reranker::RerankerModel;
@@ -15,14 +15,29 @@ pub use fast_reranker::{FastReranker, FastRerankerBuilder};
 /// Scores how well passages answer a question.
 ///
 /// An embedder reads question and passage separately; a reranker reads them together. That is more
-/// precise and costs one run of the model per passage, so a search reranks only its best hits: see [`Query::rerank`](crate::Query::rerank).
+/// precise and costs one run of the model per passage, so a search reranks only its best hits: see
+/// [`Query::rerank`](crate::Query::rerank).
 ///
-/// A reranker is shared by threads: `score` is called from several at once.
+/// Several threads call [`score`](Self::score) at once. `Arc` and `Box` of a reranker are
+/// rerankers.
+///
+/// # Errors and panics
+///
+/// An error of [`score`](Self::score) is the error of the search. A panic in it becomes an
+/// [`Error::Rerank`] whose source has the panic's message; later searches call the model again.
+/// This needs the default `panic = "unwind"`.
+///
+/// # Interruption
+///
+/// A slow model calls [`Interrupt::check`] before each of its batches and returns the error. The
+/// search then returns its hits in the order before reranking and reports that it was
+/// [interrupted](crate::QueryPlan::interrupted). A model that ignores the interrupt completes each
+/// call.
 ///
 /// # Examples
 ///
 /// ```
-/// use passim::{Article, ModelIdentity, Query, Reranker, Result, Retriever};
+/// use passim::{Article, Interrupt, ModelIdentity, Query, Reranker, Result, Retriever};
 ///
 /// /// The share of a question's words that a passage holds.
 /// struct SharedWords(ModelIdentity);
@@ -32,7 +47,7 @@ pub use fast_reranker::{FastReranker, FastRerankerBuilder};
 ///         &self.0
 ///     }
 ///
-///     fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
+///     fn score(&self, query: &str, passages: &[&str], _: Interrupt<'_>) -> Result<Vec<f32>> {
 ///         let words: Vec<String> = query.to_lowercase().split(' ').map(str::to_owned).collect();
 ///         let share = |passage: &&str| {
 ///             let passage = passage.to_lowercase();
@@ -54,27 +69,47 @@ pub use fast_reranker::{FastReranker, FastRerankerBuilder};
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub trait Reranker: Send + Sync {
-    /// Name of the model and hash of what its scores depend on.
+    /// Returns the name of the model and the hash of everything that its scores depend on.
     fn identity(&self) -> &ModelIdentity;
 
     /// Returns one finite score per passage, in the order of `passages`; higher is better.
     ///
-    /// The scale depends on the model. A score does not depend on the other passages.
+    /// The scale depends on the model. A score must not depend on the other passages of the call.
+    ///
+    /// Call [`interrupt.check()?`](Interrupt::check) before each run of a slow model.
     ///
     /// # Errors
     ///
-    /// [`Error::Rerank`](crate::Error::Rerank) if the model fails,
-    /// [`Error::QueryTooLong`](crate::Error::QueryTooLong) if it cannot read the question with a
-    /// passage.
-    fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>>;
+    /// - [`Error::Rerank`] if the model fails.
+    /// - [`Error::QueryTooLong`] if the model cannot read the question beside a passage.
+    /// - [`Error::Cancelled`] or [`Error::TimedOut`] if `interrupt` is due.
+    fn score(&self, query: &str, passages: &[&str], interrupt: Interrupt<'_>) -> Result<Vec<f32>>;
 
-    /// Number of concurrent calls of [`score`](Self::score) that do useful work.
+    /// Returns how many calls of [`score`](Self::score) can do useful work at once, 1 or more. The
+    /// default is the parallelism available to the process.
     fn max_concurrency(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
 }
 
-/// Implements [`Reranker`] for pointers to a reranker.
+impl dyn Reranker + '_ {
+    /// Calls [`score`](Reranker::score) and checks the scores; a panic is an error.
+    pub(crate) fn call_score(
+        &self,
+        query: &str,
+        passages: &[&str],
+        interrupt: Interrupt<'_>,
+    ) -> Result<Vec<f32>> {
+        let scores = call_model(Error::Rerank, || self.score(query, passages, interrupt))?;
+        if scores.len() != passages.len() || scores.iter().any(|score| !score.is_finite()) {
+            let fault = format!("it gave {} passages the scores {scores:?}", passages.len());
+            return Err(Error::Rerank(fault.into()));
+        }
+        Ok(scores)
+    }
+}
+
+/// Implements [`Reranker`] for a pointer to a reranker by forwarding every method.
 macro_rules! reranker_behind {
     ($pointer:ident) => {
         impl<R: Reranker + ?Sized> Reranker for $pointer<R> {
@@ -82,8 +117,13 @@ macro_rules! reranker_behind {
                 (**self).identity()
             }
 
-            fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
-                (**self).score(query, passages)
+            fn score(
+                &self,
+                query: &str,
+                passages: &[&str],
+                interrupt: Interrupt<'_>,
+            ) -> Result<Vec<f32>> {
+                (**self).score(query, passages, interrupt)
             }
 
             fn max_concurrency(&self) -> usize {

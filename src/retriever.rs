@@ -381,7 +381,7 @@ impl Retriever {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Error, HnswParams, ModelIdentity, Phase, Role, Vectors};
+    use crate::{Error, HnswParams, Interrupt, ModelIdentity, Phase, Role, Vectors};
 
     /// One passage a text, at an angle that its length decides.
     struct ByLength(ModelIdentity);
@@ -403,7 +403,7 @@ mod tests {
             Ok(1)
         }
 
-        fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+        fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
             let angles = texts.iter().map(|text| f32::from(u8::try_from(text.len()).unwrap_or(0)));
             Vectors::normalized(
                 2,

@@ -41,7 +41,7 @@ use unit::UnitList;
 /// # Examples
 ///
 /// ```
-/// # use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+/// # use passim::{Embedder, Interrupt, ModelIdentity, Result, Role, Vectors};
 /// use passim::{Article, Chunker};
 /// # struct Words(ModelIdentity);
 /// # impl Embedder for Words {
@@ -49,7 +49,7 @@ use unit::UnitList;
 /// #     fn dim(&self) -> usize { 1 }
 /// #     fn max_tokens(&self) -> Option<usize> { None }
 /// #     fn count_tokens(&self, text: &str) -> Result<usize> { Ok(text.split_whitespace().count()) }
-/// #     fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+/// #     fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
 /// #         Vectors::normalized(1, vec![1.0; texts.len()])
 /// #     }
 /// # }

@@ -1,11 +1,16 @@
 //! Progress and cancellation of long operations.
 
+mod interrupt;
+mod model_call;
 pub(crate) mod parallel;
 
 use std::sync::{
     Arc,
     atomic::{AtomicBool, Ordering},
 };
+
+pub use interrupt::Interrupt;
+pub(crate) use model_call::call_model;
 
 use crate::{Error, Result};
 
@@ -104,6 +109,11 @@ impl Cancel {
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the handles share their state.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
     }
 
     /// Checks that the handle is not cancelled.

@@ -1,6 +1,6 @@
 //! The hits of a question as the page shows them.
 
-use passim::{Excerpt, Explanation, Highlights, Hit, Query, Role, Searcher};
+use passim::{Excerpt, Explanation, Highlights, Hit, Interrupt, Query, Role, Searcher};
 
 use super::{judged::Asked, map::Map, outcome::Failure};
 
@@ -42,7 +42,7 @@ impl<'a> Answer<'a> {
                 hit: hit.clone(),
             })
         };
-        let vectors = searcher.embedder().embed(Role::Query, &[&query.text])?;
+        let vectors = searcher.embedder().embed(Role::Query, &[&query.text], Interrupt::none())?;
         let is_missed = |key: &&str| hits.iter().all(|hit| hit.article != **key);
         let relevant = grades.iter().filter(|(_, grade)| **grade > 0).map(|(key, _)| key.as_str());
         let mut missed: Vec<&str> = relevant.filter(is_missed).collect();

@@ -12,7 +12,7 @@ use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use crate::{Embedder, Error, Result, Role, Vectors};
+use crate::{Embedder, Error, Interrupt, Result, Role, Vectors};
 
 use cache_file::CacheFile;
 use cache_key::{CacheKey, Namespace};
@@ -190,14 +190,14 @@ impl EmbeddingCache {
         embedder: &dyn Embedder,
         role: Role,
         text: &str,
+        interrupt: Interrupt<'_>,
     ) -> Result<Vectors> {
         if let Some(cached) = cache.map(|cache| cache.find(embedder, role, &[text]))
             && !cached.vectors.is_empty()
         {
             return Ok(cached.vectors);
         }
-        let vectors = embedder.embed(role, &[text])?;
-        check_rows(embedder, 1, &vectors)?;
+        let vectors = embedder.call_embed(role, &[text], interrupt)?;
         if let Some(cache) = cache {
             cache.insert(embedder, role, &[text], &vectors)?;
         }
@@ -212,18 +212,6 @@ impl EmbeddingCache {
         let file = self.file.as_ref()?;
         Some(file.lock().unwrap_or_else(PoisonError::into_inner))
     }
-}
-
-/// Returns an error unless `vectors` has one vector of the embedder's dimension for each of
-/// `texts` texts.
-pub(super) fn check_rows(embedder: &dyn Embedder, texts: usize, vectors: &Vectors) -> Result<()> {
-    if vectors.len() != texts {
-        return Err(Error::VectorCount { expected: texts, got: vectors.len() });
-    }
-    if vectors.dim() != embedder.dim() {
-        return Err(Error::Dimension { expected: embedder.dim(), got: vectors.dim() });
-    }
-    Ok(())
 }
 
 /// The cached vectors of some texts.

@@ -15,7 +15,7 @@ pub use embedding_models::{PretrainedModel, Quantization};
 
 use super::{Embedder, LongTexts, ModelIdentity, Role};
 use crate::{
-    Error, Result, Vectors,
+    Error, Interrupt, Result, Vectors,
     onnx::{EmbedSession, SessionPool, Tokens, runs},
 };
 use encoding::Encoding;
@@ -63,10 +63,11 @@ use text_piece::TextPiece;
 /// # Examples
 ///
 /// ```no_run
-/// use passim::{Embedder, FastEmbedder, Role};
+/// use passim::{Embedder, FastEmbedder, Interrupt, Role};
 ///
 /// let embedder = FastEmbedder::from_folder("models/all-MiniLM-L6-v2")?;
-/// let vectors = embedder.embed(Role::Query, &["How do otters sleep?"])?;
+/// let question = "How do otters sleep?";
+/// let vectors = embedder.embed(Role::Query, &[question], Interrupt::none())?;
 /// assert_eq!(vectors.dim(), embedder.dim());
 /// # Ok::<(), passim::Error>(())
 /// ```
@@ -162,19 +163,21 @@ impl Embedder for FastEmbedder {
         self.tokens.count(text)
     }
 
-    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, role: Role, texts: &[&str], interrupt: Interrupt<'_>) -> Result<Vectors> {
         let pieces = self.pieces(role, texts)?;
-        let embed = |session: &mut EmbedSession| {
+        let embed = |session: &mut EmbedSession| -> Result<Vec<f32>> {
             let mut rows = vec![0.0; texts.len() * self.dim];
             for run in runs(&pieces, |piece| piece.tokens, self.run_tokens) {
+                interrupt.check()?;
                 let texts: Vec<&str> = run.iter().map(|piece| &*piece.text).collect();
-                for (piece, vector) in run.iter().zip(session.embed(&texts)?) {
+                let vectors = session.embed(&texts).map_err(Error::Embed)?;
+                for (piece, vector) in run.iter().zip(vectors) {
                     piece.add(vector, &mut rows[piece.row * self.dim..][..self.dim]);
                 }
             }
             Ok(rows)
         };
-        let rows = self.sessions.run(embed).map_err(Error::Embed)?;
+        let rows = self.sessions.run(embed)?;
         Vectors::normalized(self.dim, rows)
     }
 

@@ -14,9 +14,12 @@ use rustc_hash::FxHashMap;
 use serde::Serialize;
 use tracing::{Span, field, instrument};
 
-use super::cache::{CachedRows, EmbeddingCache, check_rows};
+use super::{
+    EmbeddedTexts,
+    cache::{CachedRows, EmbeddingCache},
+};
 use crate::{
-    Cancel, Embedder, Error, LongTexts, Phase, Progress, Result, Role, Vectors,
+    Cancel, Embedder, Error, Interrupt, LongTexts, Phase, Progress, Result, Role, Vectors,
     work::parallel::parallel_map,
 };
 
@@ -65,7 +68,7 @@ pub struct EmbedStage<'a> {
     embed_threads: usize,
     batch_tokens: usize,
     progress: Option<&'a (dyn Fn(Progress) + Sync)>,
-    cancel: Cancel,
+    interrupt: Interrupt<'a>,
     cache: Option<EmbeddingCache>,
 }
 
@@ -88,7 +91,7 @@ impl<'a> EmbedStage<'a> {
             embed_threads: embedder.max_concurrency(),
             batch_tokens: embedder.batch_tokens(),
             progress: None,
-            cancel: Cancel::new(),
+            interrupt: Interrupt::none(),
             cache: None,
         }
     }
@@ -102,8 +105,9 @@ impl<'a> EmbedStage<'a> {
 
     /// Sets the maximum number of tokens of a batch, 1 or more. A longer text is a batch of its own.
     ///
-    /// Progress is reported and cancellation is checked once per batch. One call of the embedder
-    /// receives one batch; the embedder chooses how many of its texts share a run of the model.
+    /// Progress is reported once per batch, and the stage checks for cancellation before each. One
+    /// call of the embedder receives one batch; the embedder chooses how many of its texts share a
+    /// run of the model.
     #[must_use]
     pub fn batch_tokens(mut self, tokens: usize) -> Self {
         self.batch_tokens = tokens;
@@ -117,11 +121,18 @@ impl<'a> EmbedStage<'a> {
         self
     }
 
-    /// Ends the run with [`Error::Cancelled`] once `cancel` is used. Batches under way are
-    /// completed first.
+    /// Ends the run with [`Error::Cancelled`] once `cancel` is used. An embedder that ignores its
+    /// [`Interrupt`] completes the batches under way first.
     #[must_use]
-    pub fn cancel(mut self, cancel: &Cancel) -> Self {
-        self.cancel = cancel.clone();
+    pub fn cancel(self, cancel: &'a Cancel) -> Self {
+        self.interrupt(Interrupt::new(None, Some(cancel)))
+    }
+
+    /// Ends the run with [`Error::Cancelled`] or [`Error::TimedOut`] once `interrupt` is due.
+    /// Replaces the handle of [`cancel`](Self::cancel).
+    #[must_use]
+    pub fn interrupt(mut self, interrupt: Interrupt<'a>) -> Self {
+        self.interrupt = interrupt;
         self
     }
 
@@ -139,15 +150,15 @@ impl<'a> EmbedStage<'a> {
     /// # Errors
     ///
     /// - [`Error::Setting`] if the number of threads or `batch_tokens` is 0.
-    /// - [`Error::Cancelled`] if the run was cancelled.
+    /// - [`Error::Cancelled`] or [`Error::TimedOut`] if the run was interrupted.
     /// - [`Error::VectorCount`] or [`Error::Dimension`] if the embedder does not return one vector
     ///   of its dimension for every text.
     /// - [`Error::Write`] if the file of the cache cannot be written.
-    /// - The embedder's own error.
+    /// - [`Error::Embed`] if the embedder panics, or the embedder's own error.
     ///
     /// # Panics
     ///
-    /// If the embedder panics: the panic propagates after the other threads have stopped.
+    /// If the progress callback panics: the panic propagates after the other threads have stopped.
     #[instrument(
         name = "embed",
         level = "debug",
@@ -182,8 +193,8 @@ impl<'a> EmbedStage<'a> {
         }
         let jobs: Vec<&[&str]> = texts.chunks(TEXTS_PER_JOB).collect();
         let counts = parallel_map(self.embed_threads, jobs.len(), |job| {
-            self.cancel.check()?;
-            let counts = jobs[job].iter().map(|text| self.embedder.count_tokens(text));
+            self.interrupt.check()?;
+            let counts = jobs[job].iter().map(|text| self.embedder.call_count_tokens(text));
             counts.collect::<Result<Vec<_>>>()
         })?;
         Ok(counts.concat())
@@ -218,12 +229,6 @@ impl<'a> DistinctTexts<'a> {
         }
         Self { distinct, positions, repeats }
     }
-}
-
-/// Vectors of some texts with the length of each text in tokens.
-struct EmbeddedTexts {
-    vectors: Vectors,
-    tokens: Vec<usize>,
 }
 
 /// Where the vector of a text is: a row of the cache's vectors, or of a batch's.
@@ -306,25 +311,22 @@ impl<'a> BatchQueue<'a> {
 
     /// Embeds the texts of a batch and puts their vectors into the cache.
     fn embed_batch(&self, batch: &Range<usize>) -> Result<EmbeddedTexts> {
-        let EmbedStage { embedder, cancel, cache, .. } = self.stage;
-        cancel.check()?;
+        let EmbedStage { embedder, interrupt, cache, .. } = self.stage;
+        interrupt.check()?;
         let order = &self.order[batch.clone()];
         let texts: Vec<&str> = order.iter().map(|&at| self.texts.distinct[at]).collect();
-        let (vectors, tokens) = if embedder.counts_while_embedding() {
-            embedder.embed_counted(self.role, &texts)?
+        let embedded = if embedder.counts_while_embedding() {
+            embedder.call_embed_counted(self.role, &texts, *interrupt)?
         } else {
-            (embedder.embed(self.role, &texts)?, self.tokens[batch.clone()].to_vec())
+            let vectors = embedder.call_embed(self.role, &texts, *interrupt)?;
+            EmbeddedTexts { vectors, tokens: self.tokens[batch.clone()].to_vec() }
         };
-        check_rows(*embedder, texts.len(), &vectors)?;
-        if tokens.len() != texts.len() {
-            return Err(Error::VectorCount { expected: texts.len(), got: tokens.len() });
-        }
         if let Some(cache) = cache {
-            cache.insert(*embedder, self.role, &texts, &vectors)?;
+            cache.insert(*embedder, self.role, &texts, &embedded.vectors)?;
         }
         let given = order.iter().map(|&at| self.texts.repeats[at]).sum();
-        self.report_progress(given, tokens.iter().sum());
-        Ok(EmbeddedTexts { vectors, tokens })
+        self.report_progress(given, embedded.tokens.iter().sum());
+        Ok(embedded)
     }
 
     /// Adds to the progress and calls the user's callback. The lock admits one call at a time, so

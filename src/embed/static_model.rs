@@ -21,7 +21,7 @@ use std::{fmt, fs};
 
 use crate::format::decode_error::DecodeError;
 use crate::vector::kernel::{WeightedRow, prefetch, scale_to_unit, sum_rows};
-use crate::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
+use crate::{EmbeddedTexts, Embedder, Error, Interrupt, ModelIdentity, Result, Role, Vectors};
 use model_format::{ModelLayout, RowPooling};
 use pieces::Pieces;
 use row_counts::RowCount;
@@ -29,6 +29,9 @@ use scratch::{BufferPool, EmbedScratch};
 
 pub(crate) use char_rules::{composed, decomposed};
 pub(crate) use compound_splitter::CompoundSplitter;
+
+/// Number of texts between two checks of the interrupt, about a millisecond of work.
+const TEXTS_PER_CHECK: usize = 64;
 
 static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 
@@ -48,10 +51,11 @@ static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 /// # Examples
 ///
 /// ```
-/// use passim::{Embedder, Role, StaticEmbedder};
+/// use passim::{Embedder, Interrupt, Role, StaticEmbedder};
 ///
 /// let embedder = StaticEmbedder::bundled()?;
-/// let vectors = embedder.embed(Role::Passage, &["Der Hund schläft.", "The dog is asleep.", "Steuern"])?;
+/// let texts = ["Der Hund schläft.", "The dog is asleep.", "Steuern"];
+/// let vectors = embedder.embed(Role::Passage, &texts, Interrupt::none())?;
 /// let similarity = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(x, y)| x * y).sum::<f32>();
 /// let [german, english, other] = [0, 1, 2].map(|row| vectors.row(row));
 /// assert!(similarity(german, english) > similarity(german, other));
@@ -138,22 +142,33 @@ impl Embedder for StaticEmbedder {
         }))
     }
 
-    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
-        Ok(self.embed_counted(role, texts)?.0)
+    fn embed(&self, role: Role, texts: &[&str], interrupt: Interrupt<'_>) -> Result<Vectors> {
+        Ok(self.embed_counted(role, texts, interrupt)?.vectors)
     }
 
     fn counts_while_embedding(&self) -> bool {
         true
     }
 
-    fn embed_counted(&self, _role: Role, texts: &[&str]) -> Result<(Vectors, Vec<usize>)> {
+    fn embed_counted(
+        &self,
+        _role: Role,
+        texts: &[&str],
+        interrupt: Interrupt<'_>,
+    ) -> Result<EmbeddedTexts> {
         let dim = self.dim();
         let mut values = vec![0.0; texts.len() * dim];
-        let rows = texts.iter().zip(values.chunks_exact_mut(dim));
-        let counts = self.0.buffers.lend(|scratch| {
-            rows.map(|(text, vector)| self.0.pool(text, scratch, vector)).collect()
-        });
-        Ok((Vectors::normalized(dim, values)?, counts))
+        let rows = texts.iter().zip(values.chunks_exact_mut(dim)).enumerate();
+        let tokens = self.0.buffers.lend(|scratch| -> Result<Vec<usize>> {
+            let pool = |(at, (text, vector)): (usize, (&&str, &mut [f32]))| {
+                if at > 0 && at % TEXTS_PER_CHECK == 0 {
+                    interrupt.check()?;
+                }
+                Ok(self.0.pool(text, scratch, vector))
+            };
+            rows.map(pool).collect()
+        })?;
+        Ok(EmbeddedTexts { vectors: Vectors::normalized(dim, values)?, tokens })
     }
 }
 

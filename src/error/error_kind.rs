@@ -25,8 +25,8 @@ pub enum ErrorKind {
     /// The call does not fit the current state of the index or of a lock. It can succeed once
     /// that state changes, or with the model or version that the index was made with.
     Conflict,
-    /// A model, a library, a disk or a thread did not do its work, or the operation was cancelled.
-    /// The same call can succeed later.
+    /// A model, a library, a disk or a thread did not do its work, a deadline passed, or the
+    /// operation was cancelled. The same call can succeed later.
     Unavailable,
     /// A file is damaged, or is not a file of this crate. Restore it or build the index again.
     Damaged,
@@ -65,6 +65,7 @@ impl Error {
             | Self::CacheInUse { .. }
             | Self::IndexExists { .. }
             | Self::ModelDrift { .. }
+            | Self::NotVerifiable
             | Self::Version { .. } => ErrorKind::Conflict,
             Self::Embed(_)
             | Self::Rerank(_)
@@ -73,6 +74,7 @@ impl Error {
             | Self::OnnxRuntime { .. }
             | Self::Provider { .. }
             | Self::Cancelled
+            | Self::TimedOut
             | Self::Threads(_)
             | Self::Write { .. } => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Damaged,
@@ -132,6 +134,7 @@ mod tests {
             Error::CacheInUse { path: "a".into() },
             Error::IndexExists { path: "a".into() },
             Error::ModelDrift { model: model().into(), text: String::new(), similarity: 0.5 },
+            Error::NotVerifiable,
             Error::Version { origin: String::new(), got: 2, oldest: 1, newest: 1 },
         ]
     }
@@ -145,6 +148,7 @@ mod tests {
             Error::OnnxRuntime { needed: "1.20", tried: vec![], source: cause() },
             Error::Provider { name: "cuda", remedy: "", source: cause() },
             Error::Cancelled,
+            Error::TimedOut,
             Error::Threads(cause()),
             Error::Read { path: "a".into(), source: io::ErrorKind::PermissionDenied.into() },
             Error::Write { path: "a".into(), source: io::ErrorKind::NotFound.into() },

@@ -10,7 +10,7 @@ use tracing::instrument;
 
 use super::Reranker;
 use crate::{
-    Error, LongTexts, ModelIdentity, Result,
+    Error, Interrupt, LongTexts, ModelIdentity, Result,
     onnx::{RerankSession, SessionPool, Tokens, runs},
     work::parallel::parallel_map,
 };
@@ -149,12 +149,15 @@ impl Reranker for FastReranker {
     }
 
     #[instrument(name = "rerank", level = "debug", skip_all, fields(passages = passages.len()))]
-    fn score(&self, query: &str, passages: &[&str]) -> Result<Vec<f32>> {
+    fn score(&self, query: &str, passages: &[&str], interrupt: Interrupt<'_>) -> Result<Vec<f32>> {
         let pairs = self.pairs(query, passages)?;
         let runs: Vec<&[Pair]> = runs(&pairs, |pair| pair.tokens, self.run_tokens).collect();
         let by_run = parallel_map(self.sessions.len(), runs.len(), |run| {
             let texts: Vec<&str> = runs[run].iter().map(|pair| pair.text).collect();
-            self.sessions.run(|session| session.score(query, &texts)).map_err(Error::Rerank)
+            self.sessions.run(|session| {
+                interrupt.check()?;
+                session.score(query, &texts).map_err(Error::Rerank)
+            })
         })?;
         let mut scores = vec![f32::NEG_INFINITY; passages.len()];
         for (pair, score) in runs.into_iter().flatten().zip(by_run.into_iter().flatten()) {

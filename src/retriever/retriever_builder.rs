@@ -133,8 +133,9 @@ impl RetrieverBuilder {
     /// Whether to verify the vectors of the model; default `false`.
     ///
     /// If `true`, creating an index embeds three texts and stores their vectors. Opening it with
-    /// `true` embeds these texts again and compares the vectors. An index that was created with
-    /// `false` stores no vectors to compare. Without verification neither calls the model.
+    /// `true` embeds these texts again and compares the vectors; an index that was created with
+    /// `false` stores none, which is an [`Error::NotVerifiable`]. Without verification neither
+    /// calls the model.
     #[must_use]
     pub fn verify_model(mut self, verify: bool) -> Self {
         self.verify_model = verify;
@@ -250,6 +251,8 @@ impl RetrieverBuilder {
     /// [`Error::Setting`] if a setting is out of range, [`Error::NoIndex`] if there is no
     /// index, [`Error::Locked`] if somebody else has it open for writing,
     /// [`Error::ModelMismatch`] or [`Error::ModelDrift`] if it was made with another model,
+    /// [`Error::NotVerifiable`] if [`verify_model`](Self::verify_model) is set and it was made
+    /// without,
     /// [`Error::Corrupt`] or [`Error::Version`] if its files are not what was written,
     /// [`Error::Read`] and [`Error::Write`] if they cannot be read or removed, and what
     /// [`EmbeddingCache::open`] returns.

@@ -12,8 +12,8 @@ use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Query, Reranked,
-    Reranker, Result, Role, Vectors,
+    Article, Cancel, EmbedStage, Embedder, EmbeddingCache, Error, Hit, Hits, Interrupt, Query,
+    Reranked, Reranker, Result, Role, Vectors,
     format::sections::FileId,
     search::pipeline::EmbeddedQuestion,
     store::{
@@ -135,15 +135,18 @@ impl Searcher {
     /// [`Error::NotCalibrated`] if a recall is asked for and the corpus has a graph but was not
     /// [calibrated](crate::Retriever::calibrate), [`Error::Filter`] and [`Error::FilterType`] if a
     /// [filter](Query::filter) is invalid, [`Error::NoReranker`] if reranking is asked for and
-    /// there is no reranker, [`Error::Corrupt`] if a file of the index is damaged, and what the
-    /// embedder and the reranker return.
+    /// there is no reranker, [`Error::Corrupt`] if a file of the index is damaged, what the
+    /// embedder and the reranker return, [`Error::Embed`] or [`Error::Rerank`] if they panic.
+    /// [`Error::TimedOut`] or [`Error::Cancelled`] if the embedder ends before it has embedded the
+    /// question.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();
         self.check(&query)?;
         let deadline = deadline_of(&query);
         let start = Instant::now();
-        let embedded = || self.embedded(&query.text);
+        let interrupt = Interrupt::new(deadline, query.cancel.as_ref());
+        let embedded = || self.embedded(&query.text, interrupt);
         let vectors = query.is_to_be_embedded().then(embedded).transpose()?;
         let embed_time = start.elapsed();
         let question =
@@ -158,7 +161,9 @@ impl Searcher {
     ///
     /// # Errors
     ///
-    /// As [`search`](Self::search), for one of the queries that fail.
+    /// As [`search`](Self::search), for one of the queries that fail. [`Error::TimedOut`] if the
+    /// latest time limit, or [`Error::Cancelled`] if the handle that all queries share, ends the
+    /// embedding of the questions.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
@@ -167,7 +172,8 @@ impl Searcher {
         let embedded = |query: &&Query| query.is_to_be_embedded();
         let texts: Vec<&str> = queries.iter().filter(embedded).map(|one| &*one.text).collect();
         let start = Instant::now();
-        let (vectors, _) = self.stage().run(Role::Query, &texts)?;
+        let interrupt = Interrupt::new(latest(&deadlines), shared_cancel(&queries));
+        let (vectors, _) = self.stage().interrupt(interrupt).run(Role::Query, &texts)?;
         let embed_time = start.elapsed();
         let mut rows = vectors.rows();
         let row = |one: &Query| embedded(&one).then(|| rows.next()).flatten();
@@ -191,8 +197,9 @@ impl Searcher {
     }
 
     /// The vector of a question, as the only one.
-    pub(crate) fn embedded(&self, question: &str) -> Result<Vectors> {
-        EmbeddingCache::embedded(self.cache.as_ref(), self.embedder(), Role::Query, question)
+    pub(crate) fn embedded(&self, question: &str, interrupt: Interrupt<'_>) -> Result<Vectors> {
+        let cache = self.cache.as_ref();
+        EmbeddingCache::embedded(cache, self.embedder(), Role::Query, question, interrupt)
     }
 
     /// The stage that texts are embedded by.
@@ -262,13 +269,16 @@ impl Searcher {
     fn reranked(&self, mut hits: Hits, query: &Query, deadline: Option<Instant>) -> Result<Hits> {
         if let (Some(_), Some(reranker), [_, ..]) = (query.rerank, &self.reranker, &hits[..]) {
             let start = Instant::now();
-            let late = deadline.is_some_and(|deadline| start >= deadline);
-            let ended = late || query.cancel.as_ref().is_some_and(Cancel::is_cancelled);
-            if !ended {
-                rerank(&**reranker, &query.text, &mut hits.found)?;
+            let interrupt = Interrupt::new(deadline, query.cancel.as_ref());
+            let outcome = interrupt
+                .check()
+                .and_then(|()| rerank(&**reranker, &query.text, &mut hits.found, interrupt));
+            match outcome {
+                Ok(()) => hits.plan.reranked = true,
+                // The hits keep their order.
+                Err(Error::TimedOut | Error::Cancelled) => hits.plan.interrupted = true,
+                Err(error) => return Err(error),
             }
-            hits.plan.reranked = !ended;
-            hits.plan.interrupted |= ended;
             hits.plan.timings.rerank = start.elapsed();
         }
         hits.found.truncate(query.k);
@@ -277,14 +287,15 @@ impl Searcher {
 }
 
 /// Puts `hits` in the order of the scores that `reranker` gives them, best first.
-fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<()> {
+fn rerank(
+    reranker: &dyn Reranker,
+    question: &str,
+    hits: &mut [Hit],
+    interrupt: Interrupt<'_>,
+) -> Result<()> {
     let texts: Vec<String> = hits.iter().map(Hit::in_context).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    let scores = reranker.score(question, &texts)?;
-    if scores.len() != hits.len() || scores.iter().any(|score| !score.is_finite()) {
-        let said = format!("it gave {} passages the scores {scores:?}", hits.len());
-        return Err(Error::Rerank(said.into()));
-    }
+    let scores = reranker.call_score(question, &texts, interrupt)?;
     for ((hit, score), rank_before) in hits.iter_mut().zip(scores).zip(1..) {
         // Adding 0 turns -0 into 0.
         hit.score = score + 0.0;
@@ -295,6 +306,18 @@ fn rerank(reranker: &dyn Reranker, question: &str, hits: &mut [Hit]) -> Result<(
     // A stable sort: of equal scores, and 0 equals -0, what was better before stays first.
     hits.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal));
     Ok(())
+}
+
+/// Returns the latest of `deadlines`; `None` if one of them is.
+fn latest(deadlines: &[Option<Instant>]) -> Option<Instant> {
+    deadlines.iter().copied().collect::<Option<Vec<_>>>()?.into_iter().max()
+}
+
+/// Returns the cancel handle that all queries share; `None` if their handles differ.
+fn shared_cancel(queries: &[Query]) -> Option<&Cancel> {
+    let first = queries.first()?.cancel.as_ref()?;
+    let shares = |query: &Query| query.cancel.as_ref().is_some_and(|cancel| cancel.is_same(first));
+    queries.iter().all(shares).then_some(first)
 }
 
 /// When a search for `query` that starts now is to end.

@@ -9,8 +9,8 @@ const PROBES: [&str; 3] = [
     "Straßenbahnhaltestelle 7, geöffnet von 6.30 bis 22 Uhr – \"closed on Sundays\"",
 ];
 
-/// Minimum cosine between two vectors of one text from one model; rounding differs between
-/// processors and runtime versions by less than this allows.
+/// Minimum cosine between two vectors of one text from one model. Rounding differs between CPUs
+/// and runtime versions by less than this allows.
 const MIN_SIMILARITY: f32 = 0.99;
 
 pub(super) fn probes(embedder: &dyn Embedder) -> Result<Vec<Probe>> {
@@ -23,12 +23,15 @@ pub(super) fn probes(embedder: &dyn Embedder) -> Result<Vec<Probe>> {
     Ok(probes.map(probe).collect())
 }
 
-/// Returns [`Error::ModelDrift`] if a vector differs from its probe. Without probes it calls no
-/// model.
+/// Embeds the texts of `probes` again and compares the vectors.
+///
+/// # Errors
+///
+/// - [`Error::NotVerifiable`] if there are no probes.
+/// - [`Error::ModelDrift`] if a vector differs from its probe.
 pub(super) fn check_probes(embedder: &dyn Embedder, probes: &[Probe]) -> Result<()> {
     if probes.is_empty() {
-        tracing::warn!("the index stores no vectors to verify the model with");
-        return Ok(());
+        return Err(Error::NotVerifiable);
     }
     let texts: Vec<&str> = probes.iter().map(|probe| probe.text.as_str()).collect();
     let vectors = probe_vectors(embedder, &texts)?;

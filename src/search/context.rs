@@ -203,7 +203,7 @@ impl Searcher {
             if let Some(tokens) = counted.borrow().get(&key) {
                 return Ok(*tokens);
             }
-            let tokens = self.embedder().count_tokens(text)?;
+            let tokens = self.embedder().call_count_tokens(text)?;
             counted.borrow_mut().insert(key, tokens);
             Ok(tokens)
         };

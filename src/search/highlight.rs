@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use super::lexical_candidates::words_in;
-use crate::{Hit, Query, Result, Role, Searcher, sentences, vector};
+use crate::{Hit, Interrupt, Query, Result, Role, Searcher, sentences, vector};
 
 /// The sentences of a hit with their similarity to the question, and the words of the question in
 /// it. All ranges are bytes of the article's text.
@@ -86,6 +86,6 @@ impl Searcher {
         if let Some(vector) = query.unit_vector(self.embedder().dim())? {
             return Ok(vector);
         }
-        Ok(self.embedded(&query.text)?.row(0).to_vec())
+        Ok(self.embedded(&query.text, Interrupt::none())?.row(0).to_vec())
     }
 }

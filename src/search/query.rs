@@ -211,14 +211,16 @@ impl Query {
     }
 
     /// Ends the search after `limit`, counted from its start, with what it has found:
-    /// [`Hits::is_complete`](crate::Hits::is_complete) tells.
+    /// [`Hits::is_complete`](crate::Hits::is_complete) tells. If the embedder ends before it has
+    /// embedded the question, the search is an [`Error::TimedOut`].
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self
     }
 
-    /// Ends the search, once `cancel` is used, with what it has found.
+    /// Ends the search, once `cancel` is used, with what it has found. If the embedder ends before
+    /// it has embedded the question, the search is an [`Error::Cancelled`].
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
@@ -229,8 +231,9 @@ impl Query {
     /// passages, at least `k` of them, and returns the `k` that it scores best; of equal scores
     /// those first that were better before.
     ///
-    /// A [time limit](Self::time_limit) and a [cancel handle](Self::cancel) are looked at before
-    /// it is asked: if they have ended the search, hits stay as they were found.
+    /// The reranker receives the [time limit](Self::time_limit) and the
+    /// [cancel handle](Self::cancel). If they end the search before or in the reranker, the hits
+    /// keep the order in which they were found.
     #[must_use]
     pub fn rerank(mut self, candidates: usize) -> Self {
         self.rerank = Some(candidates);

@@ -74,7 +74,7 @@ impl PassageBuilder<'_> {
         let text = &self.article.text[range.clone()];
         let tokens = match known_tokens(&self.article.text, units, self.units.capacity(context)) {
             Some(tokens) => tokens,
-            None => self.embedder.count_tokens(text)?,
+            None => self.embedder.call_count_tokens(text)?,
         };
         let repeats_title = self.article.shown_title().is_some_and(|title| text.starts_with(title));
         Ok(Passage {
@@ -94,7 +94,7 @@ impl PassageBuilder<'_> {
         if context.tokens == 0 || passage.tokens + context.tokens + LIMIT_MARGIN <= limit {
             return Ok(true);
         }
-        Ok(self.embedder.count_tokens(&passage.text_in_context(self.article))? <= limit)
+        Ok(self.embedder.call_count_tokens(&passage.text_in_context(self.article))? <= limit)
     }
 }
 

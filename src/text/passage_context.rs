@@ -38,7 +38,7 @@ impl<'a> ContextBuilder<'a> {
         enabled: bool,
     ) -> Result<Self> {
         let title = article.shown_title().filter(|_| enabled);
-        let title_tokens = title.map(|title| embedder.count_tokens(title)).transpose()?;
+        let title_tokens = title.map(|title| embedder.call_count_tokens(title)).transpose()?;
         let input_limit = embedder.max_tokens().unwrap_or(usize::MAX);
         let max_tokens = if enabled { input_limit / 2 } else { 0 };
         Ok(Self { article, embedder, title_tokens, input_limit, max_tokens })
@@ -57,7 +57,7 @@ impl<'a> ContextBuilder<'a> {
         if let Some(heading) = heading {
             let text = &self.article.text[heading.clone()];
             if self.max_tokens > 0 && self.article.shown_title() != Some(text) {
-                let tokens = self.embedder.count_tokens(text)? + JOINT_TOKENS;
+                let tokens = self.embedder.call_count_tokens(text)? + JOINT_TOKENS;
                 if tokens <= self.max_tokens {
                     context.heading = Some(heading.clone());
                     context.tokens = tokens;

@@ -155,6 +155,6 @@ impl UnitReader<'_> {
     }
 
     fn count_tokens(&self, range: &Range<usize>) -> Result<usize> {
-        self.embedder.count_tokens(&self.text[range.clone()])
+        self.embedder.call_count_tokens(&self.text[range.clone()])
     }
 }

@@ -43,7 +43,7 @@ pub(crate) fn parallel_map<T: Send>(
         for thread in threads {
             match thread.join() {
                 Ok(drained) => outcome = outcome.and(drained),
-                // A panic in the user's model reaches the user's thread.
+                // A panic in the user's progress callback reaches the user's thread.
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }

@@ -8,8 +8,8 @@ mod retriever;
 use std::{fs, path::Path, process::Command, thread};
 
 use passim::{
-    EmbedReport, EmbedStage, Embedder, EmbeddingCache, Error, Progress, Role, StaticEmbedder,
-    Vectors,
+    EmbedReport, EmbedStage, Embedder, EmbeddingCache, Error, Interrupt, Progress, Role,
+    StaticEmbedder, Vectors,
 };
 use passim_testkit::{
     Seeded, child,
@@ -105,7 +105,7 @@ fn the_bundled_model_is_cached_bit_for_bit() {
     let texts = ["Ein Moor speichert Wasser.", "", "A bog stores water.", "漢字"];
     let folder = tempfile::tempdir().unwrap();
     let open = || EmbeddingCache::open(folder.path().join("cache"), 1 << 20).unwrap();
-    let want = model.embed(Role::Passage, &texts).unwrap();
+    let want = model.embed(Role::Passage, &texts, Interrupt::none()).unwrap();
     for cached in [0, 4] {
         let cache = open();
         let stage = EmbedStage::new(&model).cache(&cache);

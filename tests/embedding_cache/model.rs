@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use passim::{Embedder, ModelIdentity, Result, Role, Vectors};
+use passim::{Embedder, Interrupt, ModelIdentity, Result, Role, Vectors};
 use passim_testkit::FakeEmbedder;
 
 /// Returns word vectors that depend on the number of the model and on the role.
@@ -30,7 +30,9 @@ impl RecordingModel {
     pub fn vectors(&self, role: Role, texts: &[&str]) -> Vectors {
         let prefix = format!("{role:?} {}", self.identity.hash);
         let texts: Vec<String> = texts.iter().map(|text| format!("{prefix} {text}")).collect();
-        self.words.embed(role, &texts.iter().map(String::as_str).collect::<Vec<_>>()).unwrap()
+        self.words
+            .embed(role, &texts.iter().map(String::as_str).collect::<Vec<_>>(), Interrupt::none())
+            .unwrap()
     }
 }
 
@@ -51,7 +53,7 @@ impl Embedder for RecordingModel {
         self.words.count_tokens(text)
     }
 
-    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, role: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         self.seen.lock().unwrap().extend(texts.iter().map(|text| (*text).to_owned()));
         Ok(self.vectors(role, texts))
     }

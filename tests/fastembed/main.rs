@@ -21,8 +21,8 @@ use std::thread;
 use std::time::Duration;
 
 use passim::{
-    EmbedStage, Embedder, Error, FastEmbedder, FastEmbedderBuilder, LongTexts, Pooling, Role,
-    Vectors,
+    EmbedStage, Embedder, Error, FastEmbedder, FastEmbedderBuilder, Interrupt, LongTexts, Pooling,
+    Role, Vectors,
 };
 use rayon::prelude::*;
 use tempfile::TempDir;
@@ -107,13 +107,13 @@ fn rows_are_unit_vectors_of_the_models_dimension() {
     assert_eq!(embedder.max_tokens(), Some(510));
     let cores = thread::available_parallelism().unwrap().get();
     assert_eq!(embedder.max_concurrency(), cores.min((4 << 30) / 90_000_000));
-    let vectors = embedder.embed(Role::Passage, &TEXTS).unwrap();
+    let vectors = embedder.embed(Role::Passage, &TEXTS, Interrupt::none()).unwrap();
     assert_eq!((vectors.len(), vectors.dim()), (TEXTS.len(), 384));
     for row in vectors.rows() {
         let norm: f32 = row.iter().map(|x| x * x).sum::<f32>().sqrt();
         assert!((norm - 1.0).abs() < 1e-5, "{norm}");
     }
-    assert_eq!(embedder.embed(Role::Query, &[]).unwrap(), Vectors::empty(384));
+    assert_eq!(embedder.embed(Role::Query, &[], Interrupt::none()).unwrap(), Vectors::empty(384));
 }
 
 #[test]
@@ -123,16 +123,19 @@ fn a_row_depends_on_its_text_alone() {
     let many = FastEmbedder::from_folder(&model).unwrap();
     assert_eq!(one.max_concurrency(), 1);
     assert_eq!(one.identity(), many.identity());
-    let expected = one.embed(Role::Passage, &TEXTS).unwrap();
+    let expected = one.embed(Role::Passage, &TEXTS, Interrupt::none()).unwrap();
     for (row, text) in TEXTS.iter().enumerate() {
-        let alone = many.embed(Role::Passage, &[text]).unwrap();
+        let alone = many.embed(Role::Passage, &[text], Interrupt::none()).unwrap();
         assert_eq!(alone.row(0), expected.row(row), "{text}");
     }
     let mut reversed = TEXTS;
     reversed.reverse();
     thread::scope(|scope| {
-        let calls: Vec<_> =
-            (0..8).map(|_| scope.spawn(|| many.embed(Role::Passage, &reversed).unwrap())).collect();
+        let calls: Vec<_> = (0..8)
+            .map(|_| {
+                scope.spawn(|| many.embed(Role::Passage, &reversed, Interrupt::none()).unwrap())
+            })
+            .collect();
         for call in calls {
             let vectors = call.join().unwrap();
             assert!(vectors.rows().eq(expected.rows().collect::<Vec<_>>().into_iter().rev()));
@@ -149,7 +152,7 @@ fn like_texts_are_closer_than_unlike_ones() {
         "A kitten is napping on the couch.",
         "The central bank raised interest rates again.",
     ];
-    let vectors = embedder.embed(Role::Passage, &texts).unwrap();
+    let vectors = embedder.embed(Role::Passage, &texts, Interrupt::none()).unwrap();
     let (like, unlike) = (cosine(&vectors, 0, 1), cosine(&vectors, 0, 2));
     assert!(like > 0.5 && unlike < 0.2, "{like} {unlike}");
 }
@@ -171,7 +174,7 @@ fn vectors_and_counts_equal_those_of_an_independent_computation() {
     assert_eq!(cases.len(), 5);
     for case in cases {
         assert_eq!(embedder.count_tokens(&case.text).unwrap(), case.tokens, "{}", case.text);
-        let vectors = embedder.embed(Role::Passage, &[&case.text]).unwrap();
+        let vectors = embedder.embed(Role::Passage, &[&case.text], Interrupt::none()).unwrap();
         let differences = vectors.row(0).iter().zip(&case.vector).map(|(a, b)| (a - b).abs());
         let largest = differences.fold(0.0, f32::max);
         assert!(largest < 1e-5, "{}: {largest}", case.text);
@@ -202,7 +205,7 @@ fn exactly_max_tokens_are_read_at_once() {
             let ending = |len: usize, last: &str| {
                 let text = "otter ".repeat(len - 1) + last;
                 assert_eq!(embedder.count_tokens(&text).unwrap(), len);
-                embedder.embed(Role::Passage, &[&text]).unwrap()
+                embedder.embed(Role::Passage, &[&text], Interrupt::none()).unwrap()
             };
             assert_ne!(ending(limit, "cat"), ending(limit, "bank"));
             assert_eq!(ending(limit + 1, "cat"), ending(limit + 1, "bank"));
@@ -218,7 +221,7 @@ fn a_long_text_is_split_and_its_pieces_are_pooled() {
     let embedder = builder().passage_prefix("passage: ").max_length(64).build().unwrap();
     assert_eq!((embedder.long_texts(), embedder.max_tokens()), (LongTexts::Split, Some(60)));
     let (otters, banks) = ("otter sleep river ".repeat(20), "bank rates inflation ".repeat(10));
-    let embed = |texts: &[&str]| embedder.embed(Role::Passage, texts).unwrap();
+    let embed = |texts: &[&str]| embedder.embed(Role::Passage, texts, Interrupt::none()).unwrap();
 
     // Exactly two pieces of 60 and 30 tokens, which are texts, too.
     let long = [otters.as_str(), &banks].concat();
@@ -255,7 +258,7 @@ fn a_text_is_read_whole_whatever_the_prefix() {
     let ending = |last: &str| {
         let text = "otter ".repeat(limit - 1) + last;
         assert_eq!(embedder.count_tokens(&text).unwrap(), limit);
-        embedder.embed(Role::Passage, &[&text]).unwrap()
+        embedder.embed(Role::Passage, &[&text], Interrupt::none()).unwrap()
     };
     assert!(embedder.count_tokens("qotter").unwrap() > 2);
     assert_ne!(ending("cat"), ending("bank"));
@@ -269,7 +272,9 @@ fn prefixes_go_by_role() {
     let prefixed = builder.query_prefix("query: ").passage_prefix("a longer prefix: ");
     let prefixed = prefixed.build().unwrap();
     let text = "Why do otters sleep?";
-    let embed = |embedder: &FastEmbedder, role, text: &str| embedder.embed(role, &[text]).unwrap();
+    let embed = |embedder: &FastEmbedder, role, text: &str| {
+        embedder.embed(role, &[text], Interrupt::none()).unwrap()
+    };
     assert_eq!(embed(&plain, Role::Query, text), embed(&plain, Role::Passage, text));
     for (role, prefix) in [(Role::Query, "query: "), (Role::Passage, "a longer prefix: ")] {
         let spelled = format!("{prefix}{text}");
@@ -286,7 +291,10 @@ fn whatever_changes_vectors_changes_the_identity() {
     let copy = copy_of(&model);
     let build = |builder: FastEmbedderBuilder| {
         let embedder = builder.sessions(1).build().unwrap();
-        (embedder.identity().hash, embedder.embed(Role::Query, &["otters"]).unwrap())
+        (
+            embedder.identity().hash,
+            embedder.embed(Role::Query, &["otters"], Interrupt::none()).unwrap(),
+        )
     };
     let folder = || FastEmbedderBuilder::from_folder(copy.path());
     let (plain, mean) = build(folder());
@@ -328,7 +336,8 @@ fn a_folder_in_another_layout_is_the_same_model() {
     let other = FastEmbedder::from_folder(copy.path()).unwrap();
     let plain = FastEmbedder::from_folder(&model).unwrap();
     assert_eq!(other.max_tokens(), plain.max_tokens());
-    let embed = |embedder: &FastEmbedder| embedder.embed(Role::Passage, &TEXTS).unwrap();
+    let embed =
+        |embedder: &FastEmbedder| embedder.embed(Role::Passage, &TEXTS, Interrupt::none()).unwrap();
     assert_eq!(embed(&other), embed(&plain));
 }
 
@@ -358,7 +367,9 @@ fn calls_from_rayon_workers_come_back() {
     let (done, watch) = mpsc::channel();
     thread::spawn(move || {
         let embedder = FastEmbedderBuilder::from_folder(model).sessions(1).build().unwrap();
-        let embed = |n: usize| embedder.embed(Role::Passage, &[TEXTS[n % TEXTS.len()]; 3]);
+        let embed = |n: usize| {
+            embedder.embed(Role::Passage, &[TEXTS[n % TEXTS.len()]; 3], Interrupt::none())
+        };
         let rows: usize = (0..100).into_par_iter().map(|n| embed(n).unwrap().len()).sum();
         done.send(rows).unwrap();
     });

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::thread;
 
-use passim::{EmbedStage, Embedder, FastEmbedder, FastEmbedderBuilder, Role, Vectors};
+use passim::{EmbedStage, Embedder, FastEmbedder, FastEmbedderBuilder, Interrupt, Role, Vectors};
 
 use crate::{TEXTS, cosine_of, minilm, model_in};
 
@@ -37,15 +37,20 @@ fn vectors_are_independent_of_batch_order_and_sessions() {
     let commonest = lengths.iter().map(|a| lengths.iter().filter(|b| *b == a).count()).max();
     assert!(commonest.unwrap() >= 10, "{lengths:?}");
 
-    let alone = texts.iter().map(|text| one.embed(Role::Passage, &[text]).unwrap());
+    let alone =
+        texts.iter().map(|text| one.embed(Role::Passage, &[text], Interrupt::none()).unwrap());
     let alone: Vec<_> = alone.flat_map(|vectors| rows(&vectors)).collect();
     for embedder in [&one, &many] {
-        assert_eq!(rows(&embedder.embed(Role::Passage, &texts).unwrap()), alone);
+        assert_eq!(rows(&embedder.embed(Role::Passage, &texts, Interrupt::none()).unwrap()), alone);
         for (batch, expected) in texts.chunks(7).zip(alone.chunks(7)) {
-            assert_eq!(rows(&embedder.embed(Role::Passage, batch).unwrap()), expected);
+            assert_eq!(
+                rows(&embedder.embed(Role::Passage, batch, Interrupt::none()).unwrap()),
+                expected
+            );
         }
         let reversed: Vec<&str> = texts.iter().rev().copied().collect();
-        let mut vectors = rows(&embedder.embed(Role::Passage, &reversed).unwrap());
+        let mut vectors =
+            rows(&embedder.embed(Role::Passage, &reversed, Interrupt::none()).unwrap());
         vectors.reverse();
         assert_eq!(vectors, alone);
         let (vectors, _) = EmbedStage::new(embedder).run(Role::Passage, &texts).unwrap();
@@ -59,7 +64,8 @@ fn eight_bits_are_near_to_all_of_them() {
     let (Some(int8), Some(model)) = (int8(), minilm()) else { return };
     let [int8, full] = [int8, model].map(|folder| FastEmbedder::from_folder(folder).unwrap());
     assert_ne!(int8.identity().hash, full.identity().hash);
-    let embed = |embedder: &FastEmbedder| embedder.embed(Role::Passage, &TEXTS).unwrap();
+    let embed =
+        |embedder: &FastEmbedder| embedder.embed(Role::Passage, &TEXTS, Interrupt::none()).unwrap();
     let (int8, full) = (embed(&int8), embed(&full));
     for (row, text) in TEXTS.iter().enumerate() {
         let cosine = cosine_of(int8.row(row), full.row(row));

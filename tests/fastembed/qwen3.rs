@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use passim::{
     EmbedStage, Embedder, EmbeddingCache, Error, ExecutionProvider, FastEmbedder,
-    FastEmbedderBuilder, LongTexts, Pooling, Role, Vectors,
+    FastEmbedderBuilder, Interrupt, LongTexts, Pooling, Role, Vectors,
 };
 use rayon::prelude::*;
 
@@ -62,11 +62,15 @@ fn vectors_and_counts_equal_those_of_an_independent_computation() {
     assert_eq!(cases.len(), 7);
     for Reference { text, tokens, vector } in &cases {
         assert_eq!(whole.count_tokens(text).unwrap(), *tokens, "{text}");
-        let vectors = whole.embed(Role::Passage, &[text]).unwrap();
+        let vectors = whole.embed(Role::Passage, &[text], Interrupt::none()).unwrap();
         let differences = vectors.row(0).iter().zip(vector).map(|(a, b)| (a - b).abs());
         let largest = differences.fold(0.0, f32::max);
         assert!(largest < 1e-4, "{text}: {largest}");
-        assert_eq!(bits(&sharded.embed(Role::Passage, &[text]).unwrap()), bits(&vectors), "{text}");
+        assert_eq!(
+            bits(&sharded.embed(Role::Passage, &[text], Interrupt::none()).unwrap()),
+            bits(&vectors),
+            "{text}"
+        );
     }
     // They are far enough apart for the bound to say something.
     for (at, a) in cases.iter().enumerate() {
@@ -88,7 +92,7 @@ fn a_folder_says_what_its_model_is() {
     let cores = thread::available_parallelism().unwrap().get();
     // With 4 heads, 21 runs of this length have room in 4 GiB.
     assert_eq!(embedder.max_concurrency(), cores.min(21));
-    assert_eq!(embedder.embed(Role::Query, &[]).unwrap(), Vectors::empty(64));
+    assert_eq!(embedder.embed(Role::Query, &[], Interrupt::none()).unwrap(), Vectors::empty(64));
 
     let whole = FastEmbedderBuilder::from_folder(copy.path()).max_length(4_096).build().unwrap();
     assert_eq!(whole.max_tokens(), Some(4_096 - 1));
@@ -131,11 +135,15 @@ fn vectors_are_independent_of_batch_order_and_sessions() {
     let commonest = lengths.iter().map(|a| lengths.iter().filter(|b| *b == a).count()).max();
     assert!(commonest.unwrap() >= 3, "{lengths:?}");
 
-    let alone = texts.iter().map(|text| embedders[0].embed(Role::Passage, &[text]).unwrap());
+    let alone = texts
+        .iter()
+        .map(|text| embedders[0].embed(Role::Passage, &[text], Interrupt::none()).unwrap());
     let alone: Vec<_> = alone.flat_map(|vectors| bits(&vectors)).collect();
     for embedder in &embedders {
         assert_eq!(embedder.identity(), embedders[0].identity());
-        let embed = |texts: &[&str]| bits(&embedder.embed(Role::Passage, texts).unwrap());
+        let embed = |texts: &[&str]| {
+            bits(&embedder.embed(Role::Passage, texts, Interrupt::none()).unwrap())
+        };
         assert!(embed(&texts) == alone);
         for (batch, expected) in texts.chunks(7).zip(alone.chunks(7)) {
             assert!(embed(batch) == expected);
@@ -155,7 +163,9 @@ fn prefixes_go_by_role() {
     let prefixed = builder.passage_prefix("a longer prefix: ").build().unwrap();
     assert_ne!(plain.identity(), prefixed.identity());
     let text = "Why do otters sleep?";
-    let embed = |embedder: &FastEmbedder, role, text: &str| embedder.embed(role, &[text]).unwrap();
+    let embed = |embedder: &FastEmbedder, role, text: &str| {
+        embedder.embed(role, &[text], Interrupt::none()).unwrap()
+    };
     assert_eq!(embed(&plain, Role::Query, text), embed(&plain, Role::Passage, text));
     for (role, prefix) in [(Role::Query, "Query:"), (Role::Passage, "a longer prefix: ")] {
         let spelled = format!("{prefix}{text}");
@@ -176,7 +186,7 @@ fn a_long_text_is_split_or_cut() {
     let tokens = embedder.count_tokens(&long).unwrap();
     let limit = embedder.max_tokens().unwrap();
     assert!(tokens > limit && tokens <= 2 * limit - 8, "{tokens} {limit}");
-    let embed = |texts: &[&str]| embedder.embed(Role::Passage, texts).unwrap();
+    let embed = |texts: &[&str]| embedder.embed(Role::Passage, texts, Interrupt::none()).unwrap();
 
     // Between two words, somewhere about the middle.
     let whole = embed(&[&long]);
@@ -209,7 +219,7 @@ fn a_long_text_is_split_or_cut() {
     let ending = |length: usize, last: &str| {
         let text = "7".repeat(length - 1) + last;
         assert_eq!(cutting.count_tokens(&text).unwrap(), length);
-        cutting.embed(Role::Passage, &[&text]).unwrap()
+        cutting.embed(Role::Passage, &[&text], Interrupt::none()).unwrap()
     };
     assert_ne!(ending(63, "8"), ending(63, "9"));
     assert_eq!(ending(64, "8"), ending(64, "9"));
@@ -328,9 +338,15 @@ fn plain_positions_in_the_new_spelling_are_the_same() {
         config["rope_parameters"] =
             serde_json::json!({ "rope_theta": base, "rope_type": "default" });
         fs::write(copy.path().join("config.json"), config.to_string()).unwrap();
-        FastEmbedder::from_folder(copy.path()).unwrap().embed(Role::Passage, &TEXTS).unwrap()
+        FastEmbedder::from_folder(copy.path())
+            .unwrap()
+            .embed(Role::Passage, &TEXTS, Interrupt::none())
+            .unwrap()
     };
-    let old = FastEmbedder::from_folder(&model).unwrap().embed(Role::Passage, &TEXTS).unwrap();
+    let old = FastEmbedder::from_folder(&model)
+        .unwrap()
+        .embed(Role::Passage, &TEXTS, Interrupt::none())
+        .unwrap();
     assert_eq!(bits(&embed(&base)), bits(&old));
     assert_ne!(bits(&embed(&serde_json::json!(100))), bits(&old));
 }
@@ -352,7 +368,9 @@ fn calls_from_rayon_workers_and_plain_threads_come_back() {
         let open = || FastEmbedderBuilder::from_folder(&model).sessions(1).threads(2);
         // Opened by a worker, too.
         let (embedder, _) = rayon::join(|| open().build().unwrap(), || open().build().unwrap());
-        let embed = |n: usize| embedder.embed(Role::Passage, &[TEXTS[n % TEXTS.len()]; 3]);
+        let embed = |n: usize| {
+            embedder.embed(Role::Passage, &[TEXTS[n % TEXTS.len()]; 3], Interrupt::none())
+        };
         let workers = |range: std::ops::Range<usize>| -> usize {
             range.into_par_iter().map(|n| embed(n).unwrap().len()).sum()
         };

@@ -1,6 +1,6 @@
 //! The bundled model returns the vectors of its training code.
 
-use passim::{Embedder, Error, Role, StaticEmbedder};
+use passim::{Embedder, Error, Interrupt, Role, StaticEmbedder};
 use serde_json::Value;
 
 /// Written by `training/train.py`: texts, their numbers of tokens, every [`STRIDE`]-th value of their
@@ -17,7 +17,7 @@ fn tokens_and_vectors_match_the_training_code() {
     assert_eq!(records.len(), 1000);
 
     let texts: Vec<&str> = records.iter().map(|record| record["text"].as_str().unwrap()).collect();
-    let vectors = embedder.embed(Role::Passage, &texts).unwrap();
+    let vectors = embedder.embed(Role::Passage, &texts, Interrupt::none()).unwrap();
     for ((record, text), vector) in records.iter().zip(texts).zip(vectors.rows()) {
         let tokens = embedder.count_tokens(text).unwrap();
         assert_eq!(Some(tokens as u64), record["tokens"].as_u64(), "tokens of {text:?}");
@@ -34,12 +34,15 @@ fn tokens_and_vectors_match_the_training_code() {
 fn a_vector_does_not_depend_on_role_or_other_texts() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let texts = ["", "Ein Satz.", "日本語", "Ein Satz.", "another one"];
-    let together = embedder.embed(Role::Query, &texts).unwrap();
+    let together = embedder.embed(Role::Query, &texts, Interrupt::none()).unwrap();
     for (text, vector) in texts.iter().zip(together.rows()) {
-        assert_eq!(embedder.embed(Role::Passage, &[text]).unwrap().row(0), vector);
+        assert_eq!(
+            embedder.embed(Role::Passage, &[text], Interrupt::none()).unwrap().row(0),
+            vector
+        );
     }
     assert_eq!(together.row(0), together.row(2));
-    assert!(embedder.embed(Role::Query, &[]).unwrap().is_empty());
+    assert!(embedder.embed(Role::Query, &[], Interrupt::none()).unwrap().is_empty());
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Hits as excerpts and as a text for a language model.
 
-use passim::{Article, Chunker, Context, Embedder, Error, Excerpt, Hit, Query, Retriever, Role};
-use passim_testkit::corpus;
+use passim::{Article, Chunker, Context, Error, Excerpt, Hit, Query, Retriever, Role};
+use passim_testkit::{corpus, vectors::of_text};
 
 /// Twelve sentences, each a passage of its own.
 fn retriever() -> Retriever {
@@ -99,7 +99,7 @@ fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
     }
 
     let model = passim::StaticEmbedder::bundled().unwrap();
-    let other = model.embed(Role::Query, &["Wo hält der Zug?"]).unwrap().row(0).to_vec();
+    let other = of_text(&model, Role::Query, "Wo hält der Zug?");
     let highlights = retriever.highlights(Query::from_vector(other), hit).unwrap();
     assert_eq!(shown(&highlights.best().unwrap().range), "Der Zug hält in Wien.");
     assert!(highlights.words.is_empty());

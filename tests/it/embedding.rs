@@ -1,13 +1,18 @@
 //! Laws of the embedding stage: order, independence of the number of threads, errors, cancellation.
 
-use std::sync::{
-    Mutex,
-    atomic::{AtomicUsize, Ordering},
+use std::{
+    error::Error as _,
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
+    thread,
+    time::{Duration, Instant},
 };
 
 use passim::{
-    Cancel, EmbedStage, Embedder, Error, ModelIdentity, Progress, Result, Role, StaticEmbedder,
-    Vectors,
+    Article, Cancel, EmbedStage, Embedder, Error, Interrupt, ModelIdentity, Progress, Query,
+    Result, Retriever, Role, StaticEmbedder, Vectors,
 };
 use passim_testkit::corpus;
 
@@ -20,7 +25,8 @@ fn vectors_do_not_depend_on_threads_or_batches() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let texts: Vec<String> = (1..60).flat_map(|words| corpus::texts(1, 4, words)).collect();
     let texts = as_strs(&texts);
-    let one_by_one = texts.iter().map(|text| embedder.embed(Role::Passage, &[text]).unwrap());
+    let one_by_one =
+        texts.iter().map(|text| embedder.embed(Role::Passage, &[text], Interrupt::none()).unwrap());
     let want = Vectors::concat(embedder.dim(), &one_by_one.collect::<Vec<_>>()).unwrap();
     for (threads, tokens) in [(1, 1), (1, 1_000_000), (2, 700), (4, 1_024), (300, 1)] {
         let stage = EmbedStage::new(&embedder).embed_threads(threads).batch_tokens(tokens);
@@ -100,7 +106,7 @@ impl Embedder for Faulty {
         Ok(text.split_whitespace().count())
     }
 
-    fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         if self.seen.fetch_add(texts.len(), Ordering::Relaxed) >= self.after {
             return (self.fault)(self, texts.len());
         }
@@ -125,11 +131,150 @@ fn a_failing_model_ends_the_run() {
 }
 
 #[test]
-fn a_panic_of_the_model_ends_the_run_and_propagates() {
-    let model = Faulty::new(50, |_, _| panic!("on purpose"));
-    let outcome = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| run(&model, 4)));
-    assert!(outcome.is_err());
-    assert!(model.seen.load(Ordering::Relaxed) < 200);
+fn a_panicking_model_is_an_error() {
+    for threads in [1, 4] {
+        let model = Faulty::new(50, |_, _| panic!("on purpose"));
+        let error = run(&model, threads).unwrap_err();
+        assert!(matches!(error, Error::Embed(_)), "{error}");
+        assert_eq!(error.source().unwrap().to_string(), "the model panicked: on purpose");
+        assert!(model.seen.load(Ordering::Relaxed) < 400);
+    }
+}
+
+/// Embeds texts by the bundled model; panics while `is_broken`.
+struct Fragile {
+    model: StaticEmbedder,
+    is_broken: Arc<AtomicBool>,
+}
+
+impl Fragile {
+    fn check(&self) {
+        assert!(!self.is_broken.load(Ordering::Relaxed), "on purpose");
+    }
+}
+
+impl Embedder for Fragile {
+    fn identity(&self) -> &ModelIdentity {
+        self.model.identity()
+    }
+
+    fn dim(&self) -> usize {
+        self.model.dim()
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        None
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        self.check();
+        self.model.count_tokens(text)
+    }
+
+    fn embed(&self, role: Role, texts: &[&str], interrupt: Interrupt<'_>) -> Result<Vectors> {
+        self.check();
+        self.model.embed(role, texts, interrupt)
+    }
+}
+
+#[test]
+fn a_retriever_works_on_after_its_model_panicked() {
+    let is_broken = Arc::new(AtomicBool::new(false));
+    let model = StaticEmbedder::bundled().unwrap();
+    let embedder = Fragile { model, is_broken: Arc::clone(&is_broken) };
+    let mut retriever = Retriever::builder().embedder(embedder).in_memory().unwrap();
+    let bog = || Article::new("bog", "A bog stores water.");
+    let otter = || Article::new("otter", "Otters sleep on the water.");
+    retriever.add([bog()]).unwrap();
+    let hits = retriever.search("Who sleeps?").unwrap();
+
+    is_broken.store(true, Ordering::Relaxed);
+    let errors = [
+        retriever.add([otter()]).unwrap_err(),
+        retriever.sync([bog(), otter()]).unwrap_err(),
+        retriever.search("Who sleeps?").unwrap_err(),
+        retriever.search_many(&["Who sleeps?", "What stores water?"]).unwrap_err(),
+        retriever.context(&hits, 100).unwrap_err(),
+        retriever.calibrate(0.9, &["Who sleeps?"]).unwrap_err(),
+    ];
+    for error in errors {
+        assert!(matches!(error, Error::Embed(_)), "{error}");
+        assert_eq!(error.source().unwrap().to_string(), "the model panicked: on purpose");
+    }
+
+    is_broken.store(false, Ordering::Relaxed);
+    assert_eq!(retriever.articles(), 1);
+    retriever.sync([bog(), otter()]).unwrap();
+    assert_eq!(retriever.search("Who sleeps?").unwrap()[0].article, "otter");
+}
+
+/// Embeds passages; with a question it waits until it is interrupted.
+struct Endless(ModelIdentity);
+
+impl Embedder for Endless {
+    fn identity(&self) -> &ModelIdentity {
+        &self.0
+    }
+
+    fn dim(&self) -> usize {
+        2
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        None
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        Ok(text.len())
+    }
+
+    fn embed(&self, role: Role, texts: &[&str], interrupt: Interrupt<'_>) -> Result<Vectors> {
+        if role == Role::Passage {
+            return Vectors::normalized(2, vec![1.0; 2 * texts.len()]);
+        }
+        loop {
+            interrupt.check()?;
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+#[test]
+fn limits_of_a_query_end_the_embedding_of_its_question() {
+    let identity = ModelIdentity { name: "endless".to_owned(), hash: 1 };
+    let mut retriever = Retriever::builder().embedder(Endless(identity)).in_memory().unwrap();
+    retriever.add([Article::new("bog", "A bog stores water.")]).unwrap();
+    let limited = Query::new("bog").time_limit(Duration::from_millis(20));
+    let used = Cancel::new();
+    used.cancel();
+    let cancelled = Query::new("bog").cancel(&used);
+    for (query, expected) in [(limited, "TimedOut"), (cancelled, "Cancelled")] {
+        let one = retriever.search(query.clone()).unwrap_err();
+        let many = retriever.search_many(&[query.clone(), query]).unwrap_err();
+        assert_eq!([format!("{one:?}"), format!("{many:?}")], [expected; 2]);
+    }
+}
+
+#[test]
+fn cancelling_ends_a_call_of_the_model() {
+    let model = Endless(ModelIdentity { name: "endless".to_owned(), hash: 1 });
+    let cancel = Cancel::new();
+    let stage = EmbedStage::new(&model).embed_threads(2).batch_tokens(1).cancel(&cancel);
+    thread::scope(|scope| {
+        let run = scope.spawn(|| stage.run(Role::Query, &["a", "b", "c"]));
+        thread::sleep(Duration::from_millis(20));
+        cancel.cancel();
+        assert!(matches!(run.join().unwrap(), Err(Error::Cancelled)));
+    });
+}
+
+#[test]
+fn the_bundled_model_checks_its_interrupt_between_texts() {
+    let model = StaticEmbedder::bundled().unwrap();
+    let passed = Interrupt::new(Some(Instant::now()), None);
+    let embed = |texts: usize| model.embed(Role::Passage, &vec!["bog"; texts], passed);
+    assert!(embed(1).is_ok());
+    assert!(matches!(embed(1_000), Err(Error::TimedOut)));
 }
 
 #[test]

@@ -3,10 +3,10 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use passim::{
-    Article, Cancel, Chunker, Embedder, Error, Filter, Hit, Hits, Mode, Query, Retriever, Role,
-    Route, ScanReason, StaticEmbedder,
+    Article, Cancel, Chunker, Error, Filter, Hit, Hits, Mode, Query, Retriever, Role, Route,
+    ScanReason, StaticEmbedder,
 };
-use passim_testkit::corpus;
+use passim_testkit::{corpus, vectors::of_text};
 
 const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
 
@@ -19,7 +19,7 @@ fn dot(a: &[f32], b: &[f32]) -> f32 {
 }
 
 fn vector(role: Role, text: &str) -> Vec<f32> {
-    StaticEmbedder::bundled().unwrap().embed(role, &[text]).unwrap().row(0).to_vec()
+    of_text(&StaticEmbedder::bundled().unwrap(), role, text)
 }
 
 /// Articles of one passage each, some of which share words, in two segments; with the vectors.

@@ -146,6 +146,18 @@ fn another_model_is_refused_and_another_name_is_not() {
 }
 
 #[test]
+fn an_index_without_stored_vectors_is_not_verifiable() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(Retriever::create(folder.path()).unwrap());
+    let verifying = || Retriever::builder().verify_model(true);
+    let error = verifying().open(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::NotVerifiable), "{error}");
+    let error = verifying().open_searcher(folder.path()).unwrap_err();
+    assert!(matches!(error, Error::NotVerifiable), "{error}");
+    assert!(Retriever::open(folder.path()).is_ok());
+}
+
+#[test]
 fn a_graph_of_another_shape_is_built_by_compacting() {
     let folder = tempfile::tempdir().unwrap();
     let index =

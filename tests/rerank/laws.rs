@@ -7,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use passim::{Article, Chunker, ModelIdentity, Query, Reranker, Result, Retriever, StaticEmbedder};
+use passim::{
+    Article, Chunker, Interrupt, ModelIdentity, Query, Reranker, Result, Retriever, StaticEmbedder,
+};
 use rayon::{ThreadPoolBuilder, prelude::*};
 
 fn identity() -> ModelIdentity {
@@ -32,7 +34,7 @@ impl Reranker for Recorder {
         &self.identity
     }
 
-    fn score(&self, _: &str, passages: &[&str]) -> Result<Vec<f32>> {
+    fn score(&self, _: &str, passages: &[&str], _: Interrupt<'_>) -> Result<Vec<f32>> {
         let asked = passages.iter().map(|passage| (*passage).to_owned()).collect();
         self.calls.lock().unwrap().push(asked);
         Ok(passages.iter().map(|passage| (self.rule)(passage)).collect())
@@ -101,7 +103,7 @@ impl Reranker for Locked {
         &self.0
     }
 
-    fn score(&self, _: &str, passages: &[&str]) -> Result<Vec<f32>> {
+    fn score(&self, _: &str, passages: &[&str], _: Interrupt<'_>) -> Result<Vec<f32>> {
         let _session = self.1.lock().unwrap();
         let length = |passage: &&str| {
             thread::sleep(Duration::from_micros(200));

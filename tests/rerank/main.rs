@@ -9,9 +9,10 @@ mod pretrained;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
+use std::{error::Error as _, thread};
 
 use passim::{
-    Article, Cancel, Error, Filter, ModelIdentity, Query, Reranker, Result, Retriever,
+    Article, Cancel, Error, Filter, Interrupt, ModelIdentity, Query, Reranker, Result, Retriever,
     RetrieverBuilder, Searcher,
 };
 
@@ -27,7 +28,7 @@ impl Reranker for ByRule {
         &self.identity
     }
 
-    fn score(&self, _: &str, passages: &[&str]) -> Result<Vec<f32>> {
+    fn score(&self, _: &str, passages: &[&str], _: Interrupt<'_>) -> Result<Vec<f32>> {
         assert!(!passages.is_empty(), "asked about no passage");
         self.asked.fetch_add(passages.len(), Ordering::Relaxed);
         Ok(passages.iter().map(|passage| (self.rule)(passage)).collect())
@@ -169,7 +170,7 @@ impl Reranker for Short {
         &self.0
     }
 
-    fn score(&self, _: &str, passages: &[&str]) -> Result<Vec<f32>> {
+    fn score(&self, _: &str, passages: &[&str], _: Interrupt<'_>) -> Result<Vec<f32>> {
         Ok(vec![0.0; passages.len() - 1])
     }
 }
@@ -200,6 +201,69 @@ fn an_ended_search_is_not_reranked_and_says_so() {
     }
     assert_eq!(asked.load(Ordering::Relaxed), 0);
     assert!(retriever.search(Query::new(QUESTION).rerank(9)).unwrap().is_complete());
+}
+
+/// Panics, or waits until it is interrupted.
+struct Faulty {
+    identity: ModelIdentity,
+    panics: bool,
+}
+
+impl Reranker for Faulty {
+    fn identity(&self) -> &ModelIdentity {
+        &self.identity
+    }
+
+    fn score(&self, _: &str, _: &[&str], interrupt: Interrupt<'_>) -> Result<Vec<f32>> {
+        assert!(!self.panics, "on purpose");
+        loop {
+            interrupt.check()?;
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+}
+
+fn faulty_retriever(panics: bool) -> Retriever {
+    let identity = ModelIdentity { name: "faulty".to_owned(), hash: 1 };
+    let reranker = Faulty { identity, panics };
+    let mut retriever = Retriever::builder().reranker(reranker).in_memory().unwrap();
+    retriever.add(articles()).unwrap();
+    retriever
+}
+
+#[test]
+fn a_panicking_reranker_is_an_error() {
+    let retriever = faulty_retriever(true);
+    let query = Query::new(QUESTION).rerank(9);
+    let one = retriever.search(query.clone()).unwrap_err();
+    let many = retriever.search_many(&[query.clone(), query]).unwrap_err();
+    for error in [one, many] {
+        assert!(matches!(error, Error::Rerank(_)), "{error}");
+        assert_eq!(error.source().unwrap().to_string(), "the model panicked: on purpose");
+    }
+    assert!(retriever.search(QUESTION).unwrap().is_complete());
+}
+
+#[test]
+fn an_interrupted_reranker_leaves_the_order_of_the_search() {
+    let retriever = faulty_retriever(false);
+    let closest = retriever.search(Query::new(QUESTION).k(5)).unwrap();
+    let query = Query::new(QUESTION).k(5).rerank(5);
+    let limited = retriever.search(query.clone().time_limit(Duration::from_millis(200))).unwrap();
+    let cancel = Cancel::new();
+    let cancelled = thread::scope(|scope| {
+        let search = scope.spawn(|| retriever.search(query.cancel(&cancel)));
+        thread::sleep(Duration::from_millis(200));
+        cancel.cancel();
+        search.join().unwrap().unwrap()
+    });
+    for hits in [limited, cancelled] {
+        assert!(!hits.is_complete() && !hits.plan().reranked);
+        let keys = |hits: &passim::Hits| -> Vec<String> {
+            hits.iter().map(|hit| hit.article.clone()).collect()
+        };
+        assert_eq!(keys(&hits), keys(&closest));
+    }
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 
 use passim::{
-    Article, Error, FastReranker, FastRerankerBuilder, LongTexts, Query, Reranker, Retriever,
+    Article, Error, FastReranker, FastRerankerBuilder, Interrupt, LongTexts, Query, Reranker,
+    Retriever,
 };
 use rayon::prelude::*;
 
@@ -73,7 +74,8 @@ fn scores_equal_those_of_an_independent_computation() {
     for folder in [&model, external.path()] {
         let reranker = FastReranker::from_folder(folder).unwrap();
         for case in &cases {
-            let score = reranker.score(&case.question, &[&case.passage]).unwrap()[0];
+            let score =
+                reranker.score(&case.question, &[&case.passage], Interrupt::none()).unwrap()[0];
             assert!((score - case.score).abs() < 1e-4, "{}: {score}", case.passage);
         }
     }
@@ -89,17 +91,23 @@ fn a_score_depends_on_its_pair_alone() {
         let build = |sessions| FastRerankerBuilder::from_folder(folder).sessions(sessions).build();
         let (one, many) = (build(1).unwrap(), build(8).unwrap());
         assert_eq!(one.identity(), many.identity());
-        let expected = one.score(QUESTION, &passages).unwrap();
-        assert_eq!(bits(&many.score(QUESTION, &passages).unwrap()), bits(&expected));
+        let expected = one.score(QUESTION, &passages, Interrupt::none()).unwrap();
+        assert_eq!(
+            bits(&many.score(QUESTION, &passages, Interrupt::none()).unwrap()),
+            bits(&expected)
+        );
         for (passage, score) in passages.iter().zip(&expected) {
-            assert_eq!(bits(&many.score(QUESTION, &[passage]).unwrap()), [score.to_bits()]);
+            assert_eq!(
+                bits(&many.score(QUESTION, &[passage], Interrupt::none()).unwrap()),
+                [score.to_bits()]
+            );
         }
         let mut reversed = passages.clone();
         reversed.reverse();
-        let mut scores = many.score(QUESTION, &reversed).unwrap();
+        let mut scores = many.score(QUESTION, &reversed, Interrupt::none()).unwrap();
         scores.reverse();
         assert_eq!(bits(&scores), bits(&expected));
-        assert!(one.score(QUESTION, &[]).unwrap().is_empty());
+        assert!(one.score(QUESTION, &[], Interrupt::none()).unwrap().is_empty());
     }
 }
 
@@ -116,8 +124,9 @@ fn the_best_piece_of_a_long_passage_counts() {
     assert_eq!(splitting.max_tokens(), 40);
     // 6 tokens, which leave 34 to the passage.
     let question = "otter ".repeat(6);
-    let score =
-        |reranker: &FastReranker, passage: &str| reranker.score(&question, &[passage]).unwrap()[0];
+    let score = |reranker: &FastReranker, passage: &str| {
+        reranker.score(&question, &[passage], Interrupt::none()).unwrap()[0]
+    };
     let (first, second) = ("otter ".repeat(30), "bank rates ".repeat(15));
     let long = [first.as_str(), &second].concat();
     let best = score(&splitting, &first).max(score(&splitting, &second));
@@ -159,8 +168,8 @@ fn whatever_changes_scores_changes_the_identity() {
 fn a_question_that_leaves_no_room_is_an_error() {
     let Some(model) = cross_encoder() else { return };
     let reranker = FastRerankerBuilder::from_folder(&model).max_length(43).build().unwrap();
-    assert!(reranker.score(&"otter ".repeat(20), &["x"]).is_ok());
-    let error = reranker.score(&"otter ".repeat(21), &["x"]).unwrap_err();
+    assert!(reranker.score(&"otter ".repeat(20), &["x"], Interrupt::none()).is_ok());
+    let error = reranker.score(&"otter ".repeat(21), &["x"], Interrupt::none()).unwrap_err();
     assert!(matches!(error, Error::QueryTooLong { tokens: 21, limit: 20 }), "{error}");
 }
 
@@ -216,7 +225,7 @@ fn a_search_is_reranked_by_it_also_from_rayon_workers() {
 
     let reranker = FastReranker::from_folder(&model).unwrap();
     let texts: Vec<&str> = hits.iter().map(|hit| hit.text.as_str()).collect();
-    let scores = reranker.score(QUESTION, &texts).unwrap();
+    let scores = reranker.score(QUESTION, &texts, Interrupt::none()).unwrap();
     assert_eq!(bits(&scores), hits.iter().map(|hit| hit.score.to_bits()).collect::<Vec<_>>());
 
     let queries = vec![query(); 40];

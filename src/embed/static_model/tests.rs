@@ -218,7 +218,9 @@ fn repeated_pieces_count_by_logarithm_or_number() {
                 &CONTINUATIONS,
             );
             let embedder = StaticEmbedder::from_bytes(file).unwrap();
-            let vectors = embedder.embed(Role::Query, &["!", "haus ! ! !", "", "日本"]).unwrap();
+            let vectors = embedder
+                .embed(Role::Query, &["!", "haus ! ! !", "", "日本"], Interrupt::none())
+                .unwrap();
             assert_eq!(vectors.row(0), [1.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0]);
             // Row 1 is twice the second axis.
             let ratio = vectors.row(1)[0] / vectors.row(1)[1];
@@ -235,7 +237,10 @@ fn repeated_pieces_count_by_logarithm_or_number() {
 #[test]
 fn values_of_three_bits_are_half_steps() {
     let file = file_of(FileSettings { bits: 3, ..BUNDLED_SETTINGS }, &STARTS, &CONTINUATIONS);
-    let vectors = StaticEmbedder::from_bytes(file).unwrap().embed(Role::Query, &["Haus"]).unwrap();
+    let vectors = StaticEmbedder::from_bytes(file)
+        .unwrap()
+        .embed(Role::Query, &["Haus"], Interrupt::none())
+        .unwrap();
     // The second row is 1.5 steps on its axis and 0.5 steps elsewhere.
     let length = (1.5_f32 * 1.5 + 7.0 * 0.5 * 0.5).sqrt();
     for (i, value) in (0..).zip(vectors.row(0)) {
@@ -253,7 +258,7 @@ fn rows_that_cancel_out_give_the_unknown_vector() {
     let scale = u32::from_le_bytes(*file[56..].first_chunk().unwrap()) as usize;
     file.copy_within(scale..scale + 4, scale + 4);
     let embedder = StaticEmbedder::from_bytes(sealed(file)).unwrap();
-    let vectors = embedder.embed(Role::Query, &["! haus", "日本"]).unwrap();
+    let vectors = embedder.embed(Role::Query, &["! haus", "日本"], Interrupt::none()).unwrap();
     assert_eq!(vectors.row(0), vectors.row(1));
 }
 
@@ -346,7 +351,7 @@ fn wrong_contents_with_a_valid_checksum_never_panic() {
             match StaticEmbedder::from_bytes(sealed(flipped(&file, bit))) {
                 Ok(embedder) => {
                     let texts = ["über", "", "xhaustürboots!", &"s".repeat(120)];
-                    let vectors = embedder.embed(Role::Query, &texts).unwrap();
+                    let vectors = embedder.embed(Role::Query, &texts, Interrupt::none()).unwrap();
                     assert_eq!((vectors.len(), vectors.dim()), (4, embedder.dim()), "bit {bit}");
                 }
                 Err(Error::Corrupt { .. } | Error::Version { .. }) => refused += 1,

@@ -3,8 +3,8 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    Article, Embedder, HnswParams, IndexChoice, ModelIdentity, Result, Retriever, RetrieverBuilder,
-    Role, Vectors,
+    Article, Embedder, HnswParams, IndexChoice, Interrupt, ModelIdentity, Result, Retriever,
+    RetrieverBuilder, Role, Vectors,
 };
 
 pub(super) const QUESTIONS: [&str; 3] = ["alpha beta", "gamma", "delta epsilon alpha"];
@@ -170,7 +170,7 @@ impl Embedder for Hashed {
         Ok(text.split_whitespace().count())
     }
 
-    fn embed(&self, _: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         let mut values = Vec::with_capacity(texts.len() * self.dim());
         for text in texts {
             let mut sum = [1e-3; 8];

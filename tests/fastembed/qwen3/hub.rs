@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::path::Path;
 
-use passim::{Embedder, Engine, FastEmbedder, FastEmbedderBuilder, Pooling, Role};
+use passim::{Embedder, Engine, FastEmbedder, FastEmbedderBuilder, Interrupt, Pooling, Role};
 use tempfile::TempDir;
 
 use super::qwen3;
@@ -76,10 +76,11 @@ fn the_prefix_of_the_card_is_put_before_queries() {
 
     let plain = FastEmbedder::from_folder(&model).unwrap();
     let text = "Wann fährt der Nachtzug?";
-    let asked = plain.embed(Role::Passage, &[&format!("{PREFIX}{text}")]).unwrap();
-    assert_eq!(named.embed(Role::Query, &[text]).unwrap(), asked);
-    let passage = plain.embed(Role::Passage, &[text]).unwrap();
-    assert_eq!(named.embed(Role::Passage, &[text]).unwrap(), passage);
+    let asked =
+        plain.embed(Role::Passage, &[&format!("{PREFIX}{text}")], Interrupt::none()).unwrap();
+    assert_eq!(named.embed(Role::Query, &[text], Interrupt::none()).unwrap(), asked);
+    let passage = plain.embed(Role::Passage, &[text], Interrupt::none()).unwrap();
+    assert_eq!(named.embed(Role::Passage, &[text], Interrupt::none()).unwrap(), passage);
 }
 
 /// A model of another size than the table says is not that model.

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use passim::{Embedder, Error, ModelIdentity, Result, Role, Vectors};
+use passim::{Embedder, Error, Interrupt, ModelIdentity, Result, Role, Vectors};
 
 use crate::Seeded;
 
@@ -145,7 +145,7 @@ impl Embedder for FakeEmbedder {
         Ok((self.count)(text))
     }
 
-    fn embed(&self, role: Role, texts: &[&str]) -> Result<Vectors> {
+    fn embed(&self, role: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         if self.refused == Some(role) && !texts.is_empty() {
             return Err(Error::Cancelled);
         }

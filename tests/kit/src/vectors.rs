@@ -1,6 +1,6 @@
 //! Seeded vectors, in clusters and in every direction, and the vectors of texts.
 
-use passim::{Embedder, Role, Vectors};
+use passim::{Embedder, Interrupt, Role, Vectors};
 
 use crate::Seeded;
 
@@ -56,7 +56,7 @@ pub fn spread(seed: u64, dim: usize, len: usize) -> Vectors {
 
 /// The vectors of `texts` by `model`.
 pub fn of_texts(model: &dyn Embedder, role: Role, texts: &[&str]) -> Vectors {
-    model.embed(role, texts).expect("a model that runs")
+    model.embed(role, texts, Interrupt::none()).expect("a model that runs")
 }
 
 /// The vector of `text` by `model`.

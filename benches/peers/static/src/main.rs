@@ -14,7 +14,7 @@ use std::{
 
 use cpu_time::ProcessTime;
 use model2vec_rs::model::StaticModel;
-use passim::{EmbedStage, Embedder, Role, StaticEmbedder};
+use passim::{EmbedStage, Embedder, Interrupt, Role, StaticEmbedder};
 use serde_json::json;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
@@ -51,7 +51,7 @@ fn main() -> Result<()> {
 /// One call for all texts.
 fn passim(model: &Path, texts: &[&str], passes: u32) -> Result<Answer> {
     let (embedder, load) = loaded(|| Ok(StaticEmbedder::from_file(model)?))?;
-    let embed = |texts: &[&str]| Ok(embedder.embed(Role::Passage, texts)?);
+    let embed = |texts: &[&str]| Ok(embedder.embed(Role::Passage, texts, Interrupt::none())?);
     let (vectors, cpu) = timed(texts, passes, embed)?;
     Ok(Answer { rows: vectors.as_slice().to_vec(), load, cpu })
 }
