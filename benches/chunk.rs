@@ -1,17 +1,11 @@
 //! Bytes per second of sentence splitting and chunking, by size of the text. Words serve as tokens.
 
-#[path = "support/seeded.rs"]
-mod seeded;
-#[path = "support/words.rs"]
-mod words;
-
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use passim::{Article, Chunker, sentences};
 
-use seeded::Seeded;
-use words::WordEmbedder;
+use passim_testkit::{FakeEmbedder, Seeded};
 
 /// Building blocks of the texts.
 const PARAGRAPHS: [&str; 6] = [
@@ -46,7 +40,7 @@ fn text(bytes: usize) -> String {
 }
 
 fn chunk(criterion: &mut Criterion) {
-    let embedder = WordEmbedder::new(1).reading(512);
+    let embedder = FakeEmbedder::new(1).limit(512);
     let chunker = Chunker::default();
     let mut group = criterion.benchmark_group("chunk");
     for bytes in [4_000, 100_000, 2_000_000] {

@@ -1,11 +1,6 @@
 //! Texts per second with the bundled model, and with the transformer model in the folder
 //! `PASSIM_TEST_MODEL` if that is set; cost of looking up and keeping vectors in a cache.
 
-#[path = "support/corpus.rs"]
-mod corpus;
-#[path = "support/seeded.rs"]
-mod seeded;
-
 use std::hint::black_box;
 
 use criterion::{
@@ -13,6 +8,7 @@ use criterion::{
     measurement::WallTime,
 };
 use passim::{EmbedStage, Embedder, EmbeddingCache, Role, StaticEmbedder};
+use passim_testkit::corpus;
 
 const TEXTS: usize = 2_000;
 /// Bound of the cache in bytes, above the size of all vectors.

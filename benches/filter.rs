@@ -1,12 +1,7 @@
 //! Filters: an expression against the equivalent closure and against no filter, over articles
 //! of one passage with vectors of 32 values.
 
-#[path = "support/extent.rs"]
-mod extent;
-#[path = "support/seeded.rs"]
-mod seeded;
-#[path = "support/words.rs"]
-mod words;
+mod support;
 
 use std::{hint::black_box, path::Path};
 
@@ -17,9 +12,8 @@ use criterion::{
 use passim::{Article, ArticleHead, Date, Filter, Mode, Query, Retriever, Searcher, Value};
 use tempfile::TempDir;
 
-use extent::is_quick;
-use seeded::Seeded;
-use words::WordEmbedder;
+use passim_testkit::{FakeEmbedder, Seeded};
+use support::extent::is_quick;
 
 const DIM: usize = 32;
 const QUESTION: &str = "w17 w170 w1700";
@@ -54,7 +48,7 @@ fn articles() -> impl Iterator<Item = Article> {
 /// An index of all articles, with a graph, in a folder.
 fn index() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder for temporary files");
-    let builder = Retriever::builder().embedder(WordEmbedder::new(DIM));
+    let builder = Retriever::builder().embedder(FakeEmbedder::new(DIM));
     let mut retriever = builder.create(folder.path()).expect("an empty folder");
     retriever.add(articles()).expect("articles with keys");
     retriever.commit().expect("a disk with room");
@@ -62,7 +56,7 @@ fn index() -> TempDir {
 }
 
 fn open(folder: &Path) -> Searcher {
-    let builder = Retriever::builder().embedder(WordEmbedder::new(DIM));
+    let builder = Retriever::builder().embedder(FakeEmbedder::new(DIM));
     builder.open_searcher(folder).expect("the index that was made")
 }
 

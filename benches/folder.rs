@@ -11,16 +11,7 @@
 //! files in the page cache. The table is printed and written to
 //! `folder.csv` in the target folder.
 
-#[path = "support/corpus.rs"]
-mod corpus;
-#[path = "support/extent.rs"]
-mod extent;
-#[path = "support/memory.rs"]
-mod memory;
-#[path = "support/seeded.rs"]
-mod seeded;
-#[path = "support/table.rs"]
-mod table;
+mod support;
 
 use std::{
     env,
@@ -33,10 +24,11 @@ use std::{
 };
 
 use passim::{Article, Mode, Query, Retriever, Searcher};
+use passim_testkit::corpus;
 
-use extent::{chosen, option};
-use memory::{mapped_mib, own_mib};
-use table::Table;
+use support::extent::{chosen, option};
+use support::memory::{mapped_mib, own_mib};
+use support::table::Table;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
 const WORDS: usize = 60;

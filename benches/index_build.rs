@@ -3,23 +3,16 @@
 //!
 //! `support/datasets.rs` defines the data sets.
 
-#[path = "support/datasets.rs"]
-mod datasets;
-#[path = "support/extent.rs"]
-mod extent;
-#[path = "support/indexes.rs"]
-mod indexes;
-#[path = "support/seeded.rs"]
-mod seeded;
+mod support;
 
 use std::{cell::LazyCell, hint::black_box, sync::Arc};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use passim::{ExactIndex, HnswIndex, HnswParams, SearchEffort};
 
-use datasets::{DataSet, Source};
-use extent::sizes;
-use indexes::{Indexes, Way};
+use support::datasets::{DataSet, Source};
+use support::extent::sizes;
+use support::indexes::{Indexes, Way};
 
 const QUERIES: usize = 200;
 

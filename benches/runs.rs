@@ -8,21 +8,14 @@
 //! Settings take turns on one session of one thread; each figure is the median of the rounds.
 //! The table is printed and written to `runs.csv` in the target folder.
 
-#[path = "support/corpus.rs"]
-mod corpus;
-#[path = "support/exact_length.rs"]
-mod exact_length;
-#[path = "support/seeded.rs"]
-mod seeded;
-#[path = "support/table.rs"]
-mod table;
+mod support;
 
 use std::{env, error::Error};
 
 use cpu_time::ProcessTime;
 use passim::{Embedder, FastEmbedder, FastEmbedderBuilder, Interrupt, Role};
 
-use table::Table;
+use support::table::Table;
 
 const RUN_TOKENS: [usize; 6] = [0, 48, 96, 192, 384, 768];
 const LENGTHS: [usize; 7] = [6, 12, 24, 48, 96, 192, 384];
@@ -44,7 +37,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let heads = RUN_TOKENS.map(|tokens| format!("{tokens} a run"));
     let mut table = Table::new(&[&["tokens"], &heads.each_ref().map(String::as_str)[..]].concat());
     for tokens in LENGTHS {
-        let texts = exact_length::texts(&embedders[0], tokens, TOKENS / tokens);
+        let texts = support::exact_length::texts(&embedders[0], tokens, TOKENS / tokens);
         let figures = rates(&embedders, &texts, rounds)?;
         let cells = figures.iter().map(|rate| format!("{rate:.0}"));
         table.push([tokens.to_string()].into_iter().chain(cells).collect());

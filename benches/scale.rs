@@ -10,18 +10,7 @@
 //! its own peak of memory. The table is printed and written to `scale.csv` in the target
 //! folder. Search times are CPU times of one thread.
 
-#[path = "support/datasets.rs"]
-mod datasets;
-#[path = "support/extent.rs"]
-mod extent;
-#[path = "support/indexes.rs"]
-mod indexes;
-#[path = "support/memory.rs"]
-mod memory;
-#[path = "support/seeded.rs"]
-mod seeded;
-#[path = "support/table.rs"]
-mod table;
+mod support;
 
 use std::{
     env,
@@ -33,11 +22,11 @@ use std::{
 
 use cpu_time::ProcessTime;
 
-use datasets::{DataSet, Source};
-use extent::{chosen, option};
-use indexes::{Indexes, Way, bytes_per_vector, graph, recall, seconds, used};
-use memory::peak_mib;
-use table::Table;
+use support::datasets::{DataSet, Source};
+use support::extent::{chosen, option};
+use support::indexes::{Indexes, Way, bytes_per_vector, graph, recall, seconds, used};
+use support::memory::peak_mib;
+use support::table::Table;
 
 const QUERIES: usize = 1_000;
 const ROUNDS: usize = 3;

@@ -4,20 +4,16 @@
 //! Texts are seeded mixtures of the sample articles, one passage each. Times depend on the
 //! fsync of the disk; the index is in the system's folder for temporary files (`TMPDIR`).
 
-#[path = "support/corpus.rs"]
-mod corpus;
-#[path = "support/extent.rs"]
-mod extent;
-#[path = "support/seeded.rs"]
-mod seeded;
+mod support;
 
 use std::{cell::LazyCell, hint::black_box, path::Path};
 
 use criterion::{BenchmarkId, Criterion, criterion_group, criterion_main};
 use passim::{Article, Query, Retriever, Searcher};
+use passim_testkit::corpus;
 use tempfile::TempDir;
 
-use extent::{is_quick, sizes};
+use support::extent::{is_quick, sizes};
 
 const WORDS: usize = 60;
 /// Number of articles in a small commit.

@@ -4,28 +4,17 @@
 //! table is printed and written to `sweep.csv` in the target folder, and plotted in
 //! `sweep.svg`. Times are CPU times of one thread.
 
-#[path = "support/datasets.rs"]
-mod datasets;
-#[path = "support/extent.rs"]
-mod extent;
-#[path = "support/indexes.rs"]
-mod indexes;
-#[path = "support/plot.rs"]
-mod plot;
-#[path = "support/seeded.rs"]
-mod seeded;
-#[path = "support/table.rs"]
-mod table;
+mod support;
 
 use std::error::Error;
 
 use passim::{IndexPlan, Neighbors, SearchEffort};
 
-use datasets::{DataSet, Source};
-use extent::is_quick;
-use indexes::{Indexes, Way, bytes_per_vector, count, recall, seconds, used};
-use plot::Curve;
-use table::{Table, target};
+use support::datasets::{DataSet, Source};
+use support::extent::is_quick;
+use support::indexes::{Indexes, Way, bytes_per_vector, count, recall, seconds, used};
+use support::plot::Curve;
+use support::table::{Table, target};
 
 const QUERIES: usize = 1_000;
 const LADDER: [usize; 12] = [10, 16, 24, 32, 48, 64, 96, 128, 192, 256, 384, 512];
@@ -71,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{table}");
     let svg = target("sweep.svg");
-    plot::write(&svg, "Recall and speed by ef_search", &curves)?;
+    support::plot::write(&svg, "Recall and speed by ef_search", &curves)?;
     println!("{}\n{}", table.write_csv("sweep.csv")?.display(), svg.display());
     Ok(())
 }

@@ -1,11 +1,6 @@
 //! Long stages emit `tracing` spans with counts.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "../benches/support/seeded.rs"]
-mod seeded;
-#[path = "../benches/support/words.rs"]
-mod words;
-
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -17,7 +12,7 @@ use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Metadata, Subscriber};
 use tracing_core::span::Current;
 
-use words::WordEmbedder;
+use passim_testkit::FakeEmbedder;
 
 /// A recorded span and its formatted fields.
 struct RecordedSpan {
@@ -92,7 +87,7 @@ fn long_stages_emit_spans_with_counts() {
     tracing::subscriber::set_global_default(spans.clone()).unwrap();
     let params = HnswParams { m: 8, ef_construction: 32 };
     let mut retriever = Retriever::builder()
-        .embedder(WordEmbedder::new(16))
+        .embedder(FakeEmbedder::new(16))
         .index(IndexChoice::Hnsw(params))
         .in_memory()
         .unwrap();

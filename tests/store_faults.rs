@@ -1,14 +1,5 @@
 //! Writers that are killed, have no room, no right or no turn: the last commit is there, whole.
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/index_model.rs"]
-mod index_model;
-#[path = "../benches/support/seeded.rs"]
-mod seeded;
-#[path = "../benches/support/words.rs"]
-mod words;
-
 use std::{
     fs,
     io::{BufRead, BufReader, Lines, Write},
@@ -20,8 +11,11 @@ use std::{
 
 use passim::{Article, Error, Retriever};
 
-use index_model::{State, builder};
-use seeded::Seeded;
+use passim_testkit::{
+    Seeded,
+    child::{self, Task},
+    index_model::{IndexState, builder},
+};
 
 const SEED: u64 = 20;
 /// Commits in which a writer is killed.
@@ -31,8 +25,8 @@ const KILLS: usize = 300;
 #[test]
 #[ignore = "other tests run it in a process of its own"]
 fn in_child() {
-    let Some((task, folder)) = child::asked() else { return };
-    match task.as_str() {
+    let Some(Task { name, folder }) = child::task() else { return };
+    match name.as_str() {
         "commit for ever" => commit_for_ever(&folder),
         "hold the lock" => {
             let _writer = builder().open(&folder).unwrap();
@@ -42,7 +36,7 @@ fn in_child() {
         "write too much" => say(&too_much(&folder)),
         "write where it is not allowed" => say(&not_allowed(&folder)),
         "open" => say(&told(builder().open(&folder).map(drop))),
-        task => panic!("no task {task:?}"),
+        name => panic!("no task {name:?}"),
     }
 }
 
@@ -70,10 +64,10 @@ fn told(outcome: passim::Result<()>) -> String {
 
 fn commit_for_ever(folder: &Path) {
     let mut writer = builder().open_or_create(folder).unwrap();
-    let mut state = State::default().at(SEED, writer.stats().generation);
+    let mut state = IndexState::default().at(SEED, writer.stats().generation);
     loop {
         let round = state.round(SEED);
-        round.change(&mut writer).unwrap();
+        round.edit(&mut writer).unwrap();
         state = state.after(&round);
         say("begins");
         round.commit(&mut writer).unwrap();
@@ -88,7 +82,7 @@ fn names(folder: &Path) -> Vec<String> {
 }
 
 /// Opens the index for writing and looks at all of it; returns the number of its files.
-fn whole(folder: &Path, state: &State, random: &mut Seeded) -> usize {
+fn whole(folder: &Path, state: &IndexState, random: &mut Seeded) -> usize {
     let writer = builder().open(folder).unwrap();
     state.check(&writer.searcher(), random).unwrap();
     let report = writer.verify().unwrap();
@@ -147,7 +141,7 @@ fn kill(child: &mut Child) {
 fn a_writer_may_be_killed_at_any_time() {
     let folder = tempfile::tempdir().unwrap();
     drop(builder().create(folder.path()).unwrap());
-    let (mut state, mut random) = (State::default(), Seeded(7));
+    let (mut state, mut random) = (IndexState::default(), Seeded(7));
     let (mut count, mut usual) = (Killed::default(), Duration::from_millis(10));
     let mut files = 0;
     while count.in_commits < KILLS {
@@ -202,12 +196,12 @@ fn output_of(by: &[&str], task: &str, folder: &Path) -> String {
 }
 
 /// An index of a few commits.
-fn index(folder: &Path) -> State {
+fn index(folder: &Path) -> IndexState {
     let mut writer = builder().create(folder).unwrap();
-    let mut state = State::default();
+    let mut state = IndexState::default();
     for _ in 0..5 {
         let round = state.round(SEED);
-        round.change(&mut writer).unwrap();
+        round.edit(&mut writer).unwrap();
         round.commit(&mut writer).unwrap();
         state = state.after(&round);
     }
@@ -220,7 +214,7 @@ fn too_much(folder: &Path) -> String {
         index(folder);
     }
     let mut writer = builder().open(folder).unwrap();
-    let mut state = State::default().at(SEED, writer.stats().generation);
+    let mut state = IndexState::default().at(SEED, writer.stats().generation);
     let mut random = Seeded(3);
     let mut outcome = Ok(());
     // Kept in memory over the attempts: what was not committed is not lost either.
@@ -237,7 +231,7 @@ fn too_much(folder: &Path) -> String {
     }
     writer.rollback();
     let round = state.round(SEED);
-    round.change(&mut writer).unwrap();
+    round.edit(&mut writer).unwrap();
     round.commit(&mut writer).unwrap();
     drop(writer);
     state = state.after(&round);
@@ -320,14 +314,14 @@ mod unix {
 /// Reads an index in a folder that may not be written, and tries to write to it.
 fn not_allowed(folder: &Path) -> String {
     let reader = builder().open_searcher(folder).unwrap();
-    let state = State::default().at(SEED, reader.generation());
+    let state = IndexState::default().at(SEED, reader.generation());
     state.check(&reader, &mut Seeded(2)).unwrap();
     assert_eq!(told(builder().create(folder.join("new")).map(drop)), "Write PermissionDenied");
     let mut writer: Retriever = match builder().open(folder) {
         Ok(writer) => writer,
         Err(error) => return format!("open: {}", told(Err(error))),
     };
-    state.round(SEED).change(&mut writer).unwrap();
+    state.round(SEED).edit(&mut writer).unwrap();
     let outcome = writer.commit().map(drop);
     state.check(&writer.searcher(), &mut Seeded(2)).unwrap();
     state.check(&builder().open_searcher(folder).unwrap(), &mut Seeded(2)).unwrap();

@@ -1,14 +1,5 @@
 //! One writer and many readers at once: each answer is that of the generation that it is from.
 
-#[path = "support/child.rs"]
-mod child;
-#[path = "support/index_model.rs"]
-mod index_model;
-#[path = "../benches/support/seeded.rs"]
-mod seeded;
-#[path = "../benches/support/words.rs"]
-mod words;
-
 use std::{
     fs,
     path::Path,
@@ -20,8 +11,11 @@ use std::{
 
 use passim::{Retriever, Searcher};
 
-use index_model::{State, builder};
-use seeded::Seeded;
+use passim_testkit::{
+    Seeded,
+    child::{self, Task},
+    index_model::{IndexState, builder},
+};
 
 const SEED: u64 = 31;
 const TIME: Duration = Duration::from_secs(12);
@@ -37,15 +31,15 @@ struct Count {
 /// A reader that keeps up with the writer, and one that stays behind for a while.
 struct Reader {
     searcher: Searcher,
-    state: State,
-    behind: (Searcher, State),
+    state: IndexState,
+    behind: (Searcher, IndexState),
     random: Seeded,
     count: Count,
 }
 
 impl Reader {
     fn new(searcher: Searcher, seed: u64) -> Self {
-        let state = State::default().at(SEED, searcher.generation());
+        let state = IndexState::default().at(SEED, searcher.generation());
         let behind = (searcher.clone(), state.clone());
         Self { searcher, state, behind, random: Seeded(seed), count: Count::default() }
     }
@@ -79,7 +73,7 @@ impl Reader {
 #[test]
 #[ignore = "the other test runs it in a process of its own"]
 fn in_child() {
-    let Some((task, folder)) = child::asked() else { return };
+    let Some(Task { name, folder }) = child::task() else { return };
     let open = || builder().open_searcher(&folder).unwrap();
     let mut reader = Reader::new(open(), u64::from(std::process::id()));
     while !folder.with_file_name("done").exists() {
@@ -88,7 +82,7 @@ fn in_child() {
         }
         reader.step();
     }
-    println!("{task}: {:?}", reader.count);
+    println!("{name}: {:?}", reader.count);
     assert!(reader.count.generations > 20 && reader.count.answers > 1_000, "{:?}", reader.count);
 }
 
@@ -102,12 +96,12 @@ struct Written {
 
 /// Commits round after round, with changes that come to nothing between them.
 fn write(writer: &mut Retriever) -> Written {
-    let (mut state, mut random) = (State::default(), Seeded(SEED));
+    let (mut state, mut random) = (IndexState::default(), Seeded(SEED));
     let (mut written, begun) = (Written::default(), Instant::now());
     while begun.elapsed() < TIME {
         if random.below(3) == 0 {
             for _ in 0..=random.below(3) {
-                state.change(&mut random).play(writer).unwrap();
+                state.edit(&mut random).make(writer).unwrap();
                 written.operations += 1;
             }
             writer.rollback();
@@ -115,7 +109,7 @@ fn write(writer: &mut Retriever) -> Written {
             written.rollbacks += 1;
         }
         let round = state.round(SEED);
-        round.change(writer).unwrap();
+        round.edit(writer).unwrap();
         round.commit(writer).unwrap();
         state = state.after(&round);
         written.operations += round.operations();

@@ -1,7 +1,5 @@
 //! Vectors for benchmarks of indexes: seeded clusters, real text, stored embeddings.
 
-#![allow(dead_code, reason = "no file uses all of it")]
-
 use std::{
     collections::VecDeque,
     env,
@@ -13,8 +11,7 @@ use std::{
 
 use half::f16;
 use passim::{EmbedStage, Embedder, Role, StaticEmbedder, Vectors};
-
-use crate::seeded;
+use passim_testkit::vectors::Clusters;
 
 /// Vectors to index, and other vectors as queries.
 pub struct DataSet {
@@ -109,8 +106,8 @@ fn not_run(what: &str, variable: &str) -> Option<Source> {
 
 fn clusters(dim: usize, size: usize, queries: usize) -> DataSet {
     let clusters = size / CLUSTER;
-    let counts = (CLUSTER, queries.div_ceil(clusters));
-    let (vectors, others) = seeded::clustered_apart(1, dim, clusters, counts, SPREAD);
+    let clustered = Clusters { seed: 1, dim, clusters, each: CLUSTER, spread: SPREAD };
+    let (vectors, others) = clustered.with_queries(queries.div_ceil(clusters));
     DataSet { name: "clusters", vectors: Arc::new(vectors), queries: first(&others, queries) }
 }
 

@@ -1,8 +1,7 @@
 //! Texts with an exact number of tokens.
 
 use passim::{Embedder, FastEmbedder};
-
-use crate::corpus;
+use passim_testkit::corpus;
 
 /// `len` texts with an exact number of tokens of `embedder`, without special tokens.
 pub fn texts(embedder: &FastEmbedder, tokens: usize, len: usize) -> Vec<String> {

@@ -1,7 +1,5 @@
 //! Extent of a run: quick or full, and the sizes to measure.
 
-#![allow(dead_code, reason = "no file uses all of it")]
-
 use std::{env, error::Error};
 
 /// Whether the run is quick: with `--quick`, or under `cargo test`, which runs benchmarks without

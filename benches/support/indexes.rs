@@ -1,7 +1,5 @@
 //! Both indexes over one data set: size, recall and search time.
 
-#![allow(dead_code, reason = "no file uses all of it")]
-
 use std::{hint::black_box, sync::Arc};
 
 use cpu_time::ThreadTime;
@@ -10,7 +8,7 @@ use passim::{
     Vectors, eval,
 };
 
-use crate::datasets::DataSet;
+use crate::support::datasets::DataSet;
 
 /// Number of neighbors per query.
 const K: usize = 10;

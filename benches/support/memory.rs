@@ -1,7 +1,5 @@
 //! Memory of this process.
 
-#![allow(dead_code, reason = "no file uses all of it")]
-
 use std::fs;
 
 /// Peak of resident memory in MiB; `None` where the system does not report it.

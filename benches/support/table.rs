@@ -1,7 +1,5 @@
 //! Tables: as text that is Markdown, and as CSV in the build's target folder.
 
-#![allow(dead_code, reason = "no file uses all of it")]
-
 use std::{fmt, fs, io, path::PathBuf};
 
 /// Rows of cells that hold no comma.

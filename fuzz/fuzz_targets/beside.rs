@@ -13,7 +13,7 @@ thread_local! {
 
 fuzz_target!(|bytes: &[u8]| {
     let file = CraftedFile::of(bytes);
-    let has = |tag| file.sections.iter().any(|(other, _)| *other == tag);
+    let has = |tag| file.position(tag).is_some();
     let (segment, id) = SEGMENT.with(|segment| segment.bytes(Kind::Segment, 1));
     let (removals, removals_id) = file.bytes(Kind::Removals, 2);
     let (calibration, calibration_id) = file.bytes(Kind::Calibration, 4);

@@ -5,12 +5,11 @@ use std::{fs, path::Path};
 use passim::{
     Embedder, Error, Filter, Query, Result, Retriever, RetrieverBuilder, Searcher, read_articles,
 };
-use tempfile::TempDir;
-
-use crate::{
+use passim_testkit::{
+    FakeEmbedder,
     crafted_file::{CraftedFile, FileId, Kind, seal},
-    hash_embedder::HashEmbedder,
 };
+use tempfile::TempDir;
 
 /// A folder in the temporary folder of the system, which is best kept in memory.
 pub struct Index {
@@ -74,7 +73,7 @@ impl Index {
     /// Writes a manifest with this record.
     pub fn write_record(&self, record: &[u8]) {
         let generation = record.first_chunk().copied().map_or(0, u64::from_le_bytes);
-        let file = CraftedFile { sections: vec![(1, record.to_vec())] };
+        let file = CraftedFile::of_section(1, record.to_vec());
         self.write("manifest.passim", &file.bytes(Kind::Manifest, generation).0);
     }
 
@@ -85,7 +84,7 @@ impl Index {
         calibration: Option<FileId>,
     ) {
         let mut record = Vec::new();
-        let model = HashEmbedder::default();
+        let model = FakeEmbedder::of_version_1();
         let number = |record: &mut Vec<u8>, number: u64| record.extend(number.to_le_bytes());
         [1, 1 << 32, 0].into_iter().for_each(|one| number(&mut record, one));
         record.extend(model.identity().hash.to_le_bytes());
@@ -147,7 +146,7 @@ fn optional(record: &mut Vec<u8>, file: Option<FileId>) {
 }
 
 fn builder() -> RetrieverBuilder {
-    Retriever::builder().embedder(HashEmbedder::default()).embed_threads(1).verify_model(false)
+    Retriever::builder().embedder(FakeEmbedder::of_version_1()).embed_threads(1).verify_model(false)
 }
 
 fn first_key(retriever: &Retriever) -> Option<String> {

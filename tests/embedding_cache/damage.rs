@@ -3,11 +3,10 @@
 use std::{fs, path::PathBuf};
 
 use passim::{EmbeddingCache, Error, Role};
+use passim_testkit::{Seeded, counting_allocator::peak_growth};
 use xxhash_rust::xxh3::{xxh3_64, xxh3_128};
 
-use crate::{
-    as_strs, bits, counting::most_in, embed, model::RecordingModel, seeded::Seeded, text, texts,
-};
+use crate::{as_strs, bits, embed, model::RecordingModel, text, texts};
 
 const LIMIT: usize = 1 << 16;
 const HEADER: usize = 24;
@@ -166,7 +165,7 @@ fn the_claims_of_a_forged_block_take_no_memory() {
         (4, 3, 1),
     ] {
         let bytes = [&sample.bytes[..], &block(dim, role, count, &[7; 20], &[7; 16])].concat();
-        let (cached, bytes_taken) = most_in(|| sample.cached_in(&bytes));
+        let (cached, bytes_taken) = peak_growth(|| sample.cached_in(&bytes));
         assert_eq!(cached, Some(Sample::ALL), "{dim} {role} {count}");
         // The bound leaves room for the tests that run at the same time.
         assert!(bytes_taken < 64 << 20, "{bytes_taken} bytes for {dim} {role} {count}");

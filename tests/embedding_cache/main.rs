@@ -1,15 +1,6 @@
 //! Laws of the embedding cache: vectors are equal bit for bit, the bound holds, and no state of the
 //! file does harm.
 
-#[path = "../support/child.rs"]
-mod child;
-#[path = "../store_damage/counting.rs"]
-mod counting;
-#[path = "../../benches/support/seeded.rs"]
-mod seeded;
-#[path = "../../benches/support/words.rs"]
-mod words;
-
 mod damage;
 mod model;
 mod retriever;
@@ -20,9 +11,15 @@ use passim::{
     EmbedReport, EmbedStage, Embedder, EmbeddingCache, Error, Interrupt, Progress, Role,
     StaticEmbedder, Vectors,
 };
+use passim_testkit::{
+    Seeded, child,
+    counting_allocator::{self, CountingAllocator},
+};
 
 use model::RecordingModel;
-use seeded::Seeded;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 /// Bytes of a vector in memory besides its values.
 const ENTRY: usize = 160;
@@ -281,8 +278,8 @@ fn unwritable_vectors_stay_in_memory_and_are_an_error() {
 #[test]
 #[ignore = "other tests run it in a process of its own"]
 fn in_child() {
-    match child::asked() {
-        Some((task, folder)) if task == "write too much" => write_too_much(&folder),
+    match child::task() {
+        Some(task) if task.name == "write too much" => write_too_much(&task.folder),
         Some(_) => take_memory(),
         None => {}
     }
@@ -303,7 +300,7 @@ fn write_too_much(folder: &Path) {
 fn take_memory() {
     let (model, cache) = (RecordingModel::new(1, 64), EmbeddingCache::in_memory(usize::MAX));
     let texts = texts(0..20_000);
-    let ((), taken) = counting::most_in(|| {
+    let ((), taken) = counting_allocator::peak_growth(|| {
         for part in texts.chunks(100) {
             embed(&model, &cache, Role::Query, part);
             model.take_seen();

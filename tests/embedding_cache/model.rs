@@ -3,13 +3,12 @@
 use std::sync::{Arc, Mutex};
 
 use passim::{Embedder, Interrupt, ModelIdentity, Result, Role, Vectors};
-
-use crate::words::WordEmbedder;
+use passim_testkit::FakeEmbedder;
 
 /// Returns word vectors that depend on the number of the model and on the role.
 #[derive(Clone)]
 pub struct RecordingModel {
-    words: Arc<WordEmbedder>,
+    words: Arc<FakeEmbedder>,
     identity: ModelIdentity,
     seen: Arc<Mutex<Vec<String>>>,
 }
@@ -17,7 +16,7 @@ pub struct RecordingModel {
 impl RecordingModel {
     pub fn new(number: u128, dim: usize) -> Self {
         let identity = ModelIdentity { name: format!("recording {number}"), hash: number };
-        Self { words: Arc::new(WordEmbedder::new(dim)), identity, seen: Arc::default() }
+        Self { words: Arc::new(FakeEmbedder::new(dim)), identity, seen: Arc::default() }
     }
 
     /// Returns the texts embedded since the last call, sorted.

@@ -1,10 +1,11 @@
 //! Files that nobody wrote, but whose checksums are right.
 
-use crate::{
-    file::{File, sign, table_end},
-    sample::{MANIFEST, Sample},
-    seeded::Seeded,
+use passim_testkit::{
+    Seeded,
+    crafted_file::{CraftedFile, sign, table_end},
 };
+
+use crate::sample::{MANIFEST, Sample};
 
 /// Numbers that are too many of whatever is counted.
 const NUMBERS: [u64; 7] = [0, 3, 300, 15 << 20, 1 << 31, 1 << 60, u64::MAX];
@@ -23,16 +24,16 @@ fn is_refused(sample: &Sample, name: &str, bytes: &[u8], what: &str) -> bool {
 
 /// The file `name` with another section `at`.
 fn with_section(sample: &Sample, name: &str, at: usize, section: Vec<u8>) -> Vec<u8> {
-    let mut file = File::of(&sample.files[name]);
-    file.sections[at].1 = section;
-    file.bytes()
+    let mut file = CraftedFile::of(&sample.files[name]);
+    file.sections[at].bytes = section;
+    file.bytes_like(&sample.files[name])
 }
 
 #[test]
 fn files_are_put_together_as_they_were() {
     let sample = crate::sample();
     for (name, bytes) in &sample.files {
-        assert!(File::of(bytes).bytes() == *bytes, "{name}");
+        assert!(CraftedFile::of(bytes).bytes_like(bytes) == *bytes, "{name}");
     }
 }
 
@@ -43,7 +44,7 @@ fn headers_that_lie_are_refused() {
     for (name, bytes) in &sample.files {
         let end = table_end(bytes);
         // Under another tag the words are not known, and are made anew of the texts.
-        let words = File::of(bytes).sections.iter().position(|(tag, _)| *tag == 110);
+        let words = CraftedFile::of(bytes).position(110);
         let words = words.map(|place| 64 + 32 * place);
         let tried_at = |at: &usize| ![56, 60].contains(at) && Some(*at) != words;
         for at in (8..end).step_by(4).filter(tried_at) {
@@ -69,9 +70,9 @@ fn records_that_lie_end_nothing() {
     let sample = crate::sample();
     let (mut tried, mut refused) = (0, 0);
     for (name, bytes) in &sample.files {
-        let file = File::of(bytes);
-        let Some(at) = file.sections.iter().position(|(tag, _)| *tag == 1) else { continue };
-        let record = &file.sections[at].1;
+        let file = CraftedFile::of(bytes);
+        let Some(at) = file.position(1) else { continue };
+        let record = &file.sections[at].bytes;
         // Of a long one, every fifth byte: so every place within a number comes.
         for place in (0..record.len()).step_by(if record.len() < 1_000 { 1 } else { 5 }) {
             for number in NUMBERS {
@@ -125,9 +126,9 @@ fn sections_that_lie_end_nothing() {
     let mut random = Seeded(13);
     let (mut tried, mut refused) = (0, 0);
     for (name, bytes) in sample.files.iter().filter(|(name, _)| *name != MANIFEST) {
-        for (at, (tag, section)) in File::of(bytes).sections.iter().enumerate() {
-            for (what, other) in others(section, &mut random) {
-                let what = format!("section {tag}: {what}");
+        for (at, section) in CraftedFile::of(bytes).sections.iter().enumerate() {
+            for (what, other) in others(&section.bytes, &mut random) {
+                let what = format!("section {}: {what}", section.tag);
                 let other = with_section(&sample, name, at, other);
                 refused += usize::from(is_refused(&sample, name, &other, &what));
                 tried += 1;
@@ -141,13 +142,13 @@ fn sections_that_lie_end_nothing() {
 fn sections_that_are_missing_are_refused() {
     let sample = crate::sample();
     for (name, bytes) in &sample.files {
-        let file = File::of(bytes);
+        let file = CraftedFile::of(bytes);
         // Words are made anew of the texts.
-        for at in (0..file.sections.len()).filter(|at| file.sections[*at].0 != 110) {
+        for at in (0..file.sections.len()).filter(|at| file.sections[*at].tag != 110) {
             let mut other = file.clone();
-            let (tag, _) = other.sections.remove(at);
+            let tag = other.sections.remove(at).tag;
             let what = format!("without section {tag}");
-            assert!(is_refused(&sample, name, &other.bytes(), &what), "{name}: {what}");
+            assert!(is_refused(&sample, name, &other.bytes_like(bytes), &what), "{name}: {what}");
         }
     }
 }

@@ -1,13 +1,6 @@
 //! Damage of every kind to every file: the right answer or an error, never another answer, a
 //! panic, or memory without bound.
 
-#[path = "../../benches/support/seeded.rs"]
-mod seeded;
-#[path = "../../benches/support/words.rs"]
-mod words;
-
-mod counting;
-mod file;
 mod made_up;
 mod sample;
 
@@ -19,12 +12,18 @@ use std::{
 
 use passim::{Error, IndexChoice};
 
-use file::{places, table_end};
+use passim_testkit::{
+    Seeded,
+    counting_allocator::CountingAllocator,
+    crafted_file::{section_ranges, table_end},
+};
 use sample::{Found, MANIFEST, Sample, builder};
-use seeded::Seeded;
 
 /// Bits flipped in every section, beside those of which all are.
 const FLIPS: usize = 60;
+
+#[global_allocator]
+static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 static SAMPLE: LazyLock<Mutex<Sample>> = LazyLock::new(|| Mutex::new(Sample::new()));
 
@@ -51,7 +50,7 @@ fn every_truncation_is_found() {
     let sample = sample();
     for (name, bytes) in &sample.files {
         let mut count = Count::default();
-        let bounds = places(bytes).into_iter().flat_map(|place| [place.start, place.end]);
+        let bounds = section_ranges(bytes).into_iter().flat_map(|place| [place.start, place.end]);
         let near = bounds.flat_map(|at| at.saturating_sub(3)..at + 3);
         let mut lengths: Vec<usize> =
             (0..4_096).chain(near).chain((4_096..bytes.len()).step_by(61)).collect();
@@ -69,7 +68,7 @@ fn every_truncation_is_found() {
 /// The bits of a file that are flipped: all of the manifest, of headers, tables and records, and
 /// some of every section and of what is between.
 fn bits(name: &str, bytes: &[u8], random: &mut Seeded) -> Vec<usize> {
-    let sections = places(bytes);
+    let sections = section_ranges(bytes);
     let whole = if name == MANIFEST { bytes.len() } else { table_end(bytes) };
     let mut bits: Vec<usize> = (0..whole * 8).collect();
     let mut end = table_end(bytes);

@@ -13,11 +13,10 @@ use passim::{
 };
 use tempfile::TempDir;
 
-use crate::{
-    counting::most_in,
-    file::{File, id},
-    seeded::Seeded,
-    words::WordEmbedder,
+use passim_testkit::{
+    FakeEmbedder, Seeded,
+    counting_allocator::peak_growth,
+    crafted_file::{CraftedFile, FileId, file_id},
 };
 
 pub const MANIFEST: &str = "manifest.passim";
@@ -59,11 +58,11 @@ pub enum Found {
 }
 
 pub fn builder(index: IndexChoice) -> RetrieverBuilder {
-    Retriever::builder().embedder(WordEmbedder::new(8)).index(index)
+    Retriever::builder().embedder(FakeEmbedder::new(8)).index(index)
 }
 
 fn open(path: &Path) -> Result<Retriever> {
-    Retriever::builder().embedder(WordEmbedder::new(8)).open(path)
+    Retriever::builder().embedder(FakeEmbedder::new(8)).open(path)
 }
 
 fn article(key: usize, random: &mut Seeded) -> Article {
@@ -232,25 +231,26 @@ impl Sample {
 
     /// Runs `work`, which must not panic, nor ask for more memory than there are bytes.
     fn bounded<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
-        let (outcome, most) = most_in(|| catch_unwind(AssertUnwindSafe(work)));
+        let (outcome, peak) = peak_growth(|| catch_unwind(AssertUnwindSafe(work)));
         let bytes: u64 = fs::read_dir(self.path())
             .unwrap()
             .map(|one| one.unwrap().metadata().unwrap().len())
             .sum();
         let allowed = usize::try_from(bytes).unwrap() + ROOM;
-        assert!(most <= allowed, "{what}: {most} bytes of memory for {bytes} of files");
+        assert!(peak <= allowed, "{what}: {peak} bytes of memory for {bytes} of files");
         outcome.unwrap_or_else(|_| panic!("{what}: see above"))
     }
 
     /// Makes `bytes` the file `name` and its right name in the manifest.
     pub fn name_rightly(&self, name: &str, bytes: &[u8]) {
         self.write(name, bytes);
-        let mut manifest = File::of(&self.files[MANIFEST]);
-        let record = &mut manifest.sections[0].1;
-        let old = id(&self.files[name]);
+        let mut manifest = CraftedFile::of(&self.files[MANIFEST]);
+        let record = &mut manifest.sections[0].bytes;
+        let in_record = |id: FileId| id.map(u64::to_le_bytes).concat();
+        let old = in_record(file_id(&self.files[name]));
         let at = record.windows(old.len()).position(|some| some == old).unwrap();
-        record[at..at + old.len()].copy_from_slice(&id(bytes));
-        self.write(MANIFEST, &manifest.bytes());
+        record[at..at + old.len()].copy_from_slice(&in_record(file_id(bytes)));
+        self.write(MANIFEST, &manifest.bytes_like(&self.files[MANIFEST]));
     }
 
     /// Does everything with an index that somebody made up, checksums and all: it may say

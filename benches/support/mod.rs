@@ -1,0 +1,12 @@
+//! What several benchmarks share. Each of them compiles all of it and uses a part.
+
+#![allow(dead_code, reason = "no benchmark uses all of it")]
+
+pub mod datasets;
+#[cfg(feature = "fastembed")]
+pub mod exact_length;
+pub mod extent;
+pub mod indexes;
+pub mod memory;
+pub mod plot;
+pub mod table;

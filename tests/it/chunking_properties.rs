@@ -1,0 +1,222 @@
+//! Property tests of sentences and passages over arbitrary texts.
+
+use std::{ops::Range, time::Instant};
+
+use passim::{Article, Chunker, Embedder, Passage, StaticEmbedder, sentences};
+use passim_testkit::FakeEmbedder;
+use proptest::prelude::*;
+use unicode_segmentation::UnicodeSegmentation;
+
+/// Fragments of generated texts: words, punctuation, white space, scripts, graphemes, markup.
+const FRAGMENTS: &[&str] = &[
+    "Haus",
+    "ging",
+    "Er",
+    "die",
+    "z. B.",
+    "Dr.",
+    "3.",
+    "2023.",
+    "usw.",
+    "U.S.",
+    "e.g.",
+    "XIV.",
+    "J.",
+    "Nr.",
+    "§ 5",
+    "config.toml",
+    "https://a.de/?b=c.",
+    "1,5",
+    "3.500",
+    "…",
+    "...",
+    "„",
+    "“",
+    "»",
+    "«",
+    "\"",
+    "'",
+    "’",
+    "(",
+    ")",
+    "[",
+    "]",
+    "[12]",
+    "!",
+    "?",
+    ".",
+    ",",
+    ";",
+    ":",
+    "–",
+    "—",
+    "-",
+    " ",
+    " ",
+    " ",
+    " ",
+    "\n",
+    "\n\n",
+    "\r\n",
+    "\r",
+    "\t",
+    "\u{A0}",
+    "\u{202F}",
+    "\u{FEFF}",
+    "\u{2028}",
+    "# ",
+    "## Titel\n",
+    "- ",
+    "* ",
+    "1. ",
+    "2) ",
+    "> ",
+    "```",
+    "```\n",
+    "|",
+    "---",
+    "===",
+    "**",
+    "e\u{301}",
+    "\u{301}",
+    "\u{200D}",
+    "👩\u{200D}👩\u{200D}👧",
+    "🇩🇪",
+    "🇩",
+    "😀",
+    "中文。",
+    "文",
+    "नमस्ते।",
+    "กำ",
+    "\u{600}",
+    "한국어",
+    "\0",
+    "ß",
+    "Ä",
+    "ﬁ",
+    "iPhone",
+    "sagte",
+    "said",
+];
+
+const CASES: u32 = if cfg!(debug_assertions) { 2_000 } else { 40_000 };
+
+fn text() -> impl Strategy<Value = String> {
+    let fragments = || prop::collection::vec(prop::sample::select(FRAGMENTS), 0..80);
+    let joined = fragments().prop_map(|fragments| fragments.concat());
+    let spaced = fragments().prop_map(|fragments| fragments.join(" "));
+    prop_oneof![joined, spaced, any::<String>()]
+}
+
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || c == '\u{FEFF}'
+}
+
+/// Checks that `ranges` are ordered, disjoint, non-empty and trimmed, end at grapheme boundaries,
+/// and cover all text but white space.
+fn check_tiling(text: &str, ranges: &[Range<usize>]) {
+    let bounds: Vec<usize> =
+        text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]).collect();
+    let mut end = 0;
+    for range in ranges {
+        assert!(range.start >= end && range.end > range.start, "{range:?} in {text:?}");
+        assert!(text[end..range.start].chars().all(is_space), "gap before {range:?} in {text:?}");
+        check_ends(text, range, &bounds);
+        end = range.end;
+    }
+    assert!(text[end..].chars().all(is_space), "gap at the end of {text:?}");
+}
+
+fn check_ends(text: &str, range: &Range<usize>, bounds: &[usize]) {
+    for at in [range.start, range.end] {
+        assert!(bounds.binary_search(&at).is_ok(), "{at} cuts a grapheme of {text:?}");
+    }
+    let graphemes: Vec<&str> = text[range.clone()].graphemes(true).collect();
+    for grapheme in [graphemes[0], graphemes[graphemes.len() - 1]] {
+        assert!(!grapheme.chars().all(is_space), "{range:?} of {text:?} is not trimmed");
+    }
+}
+
+fn check_budget(article: &Article, passages: &[Passage], embedder: &dyn Embedder, budget: usize) {
+    for passage in passages {
+        let text = &article.text[passage.range.clone()];
+        let tokens = embedder.count_tokens(text).unwrap();
+        let single = text.graphemes(true).count() == 1;
+        assert!(tokens <= budget || single, "{tokens} tokens: {text:?}");
+        let spaces = text.chars().filter(|c| is_space(*c)).count();
+        assert!(passage.tokens.abs_diff(tokens) <= spaces, "{tokens} tokens: {text:?}");
+        if let Some(limit) = embedder.max_tokens() {
+            let whole = embedder.count_tokens(&passage.text_in_context(article)).unwrap();
+            assert!(whole <= limit || single, "{whole} tokens with context: {text:?}");
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn sentences_tile_the_text(text in text()) {
+        let found: Vec<_> = sentences(&text).collect();
+        check_tiling(&text, &found);
+        prop_assert_eq!(found, sentences(&text).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn passages_tile_the_text(text in text(), budget in 1_usize..40, limit in prop::option::of(2_usize..60)) {
+        let words = match limit {
+            Some(limit) => FakeEmbedder::new(4).limit(limit),
+            None => FakeEmbedder::new(4),
+        };
+        let article = Article::new("a", text).title("Der Titel des Artikels");
+        let chunker = Chunker::default().max_tokens(budget);
+        // The counts of parts do not add up: white space between them counts.
+        let chars = FakeEmbedder::new(4).limit(limit.unwrap_or(99)).counting(|text| text.chars().count());
+        for embedder in [&words as &dyn Embedder, &chars, &StaticEmbedder::bundled().unwrap()] {
+            let passages = chunker.passages(&article, embedder).unwrap();
+            let ranges: Vec<_> = passages.iter().map(|passage| passage.range.clone()).collect();
+            check_tiling(&article.text, &ranges);
+            check_budget(&article, &passages, embedder, budget);
+            prop_assert_eq!(passages, chunker.passages(&article, embedder).unwrap());
+        }
+    }
+
+    #[test]
+    fn overlapping_passages_keep_the_budget(text in text(), budget in 1_usize..40, overlap in 1_usize..4) {
+        let article = Article::new("a", text);
+        let embedder = FakeEmbedder::new(4);
+        let chunker = Chunker::default().max_tokens(budget).overlap_sentences(overlap);
+        let passages = chunker.passages(&article, &embedder).unwrap();
+        check_budget(&article, &passages, &embedder, budget);
+        let mut covered = 0;
+        for passage in &passages {
+            prop_assert!(passage.range.end > covered);
+            if passage.range.start > covered {
+                prop_assert!(article.text[covered..passage.range.start].chars().all(is_space));
+            }
+            covered = passage.range.end;
+        }
+        prop_assert!(article.text[covered..].chars().all(is_space));
+    }
+}
+
+/// Half a megabyte of one repeated fragment would reveal quadratic time.
+#[test]
+fn repetitive_texts_take_linear_time() {
+    let embedder = FakeEmbedder::new(1).limit(512);
+    for fragment in [
+        "a. ", "a ", "a", ".", ". ", "\"", "\n", " ", "(", "(a. ", "„", "„A. ", "1. ", "1.",
+        "- \n", "```\n", "# a\n", "|\n", "A\n\n", "z. B. ", "a\u{301}", "\u{301}", "🇩🇪", "😀",
+        "! 😀 ", "\u{200D}", "文", "。", "\u{FEFF}", "…", "a.\u{A0}", "> ", ">\n", "**", "=\n",
+        "---\n", "A. B. ", "» ", "\" ", "A: ", ", ", "und ", "\r", "[1]", "a.[1] ",
+    ] {
+        let text = fragment.repeat(500_000 / fragment.len());
+        let start = Instant::now();
+        let count = sentences(&text).count();
+        let article = Article::new("a", text);
+        let passages = Chunker::default().passages(&article, &embedder).unwrap().len();
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{fragment:?}: {count} sentences, {passages} passages in {seconds:.2} s");
+        assert!(seconds < 20.0, "{fragment:?} took {seconds} s");
+    }
+}

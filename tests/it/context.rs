@@ -1,0 +1,220 @@
+//! Hits as excerpts and as a text for a language model.
+
+use passim::{Article, Chunker, Context, Error, Excerpt, Hit, Query, Retriever, Role};
+use passim_testkit::{corpus, vectors::of_text};
+
+/// Twelve sentences, each a passage of its own.
+fn retriever() -> Retriever {
+    let sentence = |at: usize| format!("Satz {at} handelt von Zug {at} und seinem Bahnhof. ");
+    let text: String = (0..12).map(sentence).collect();
+    let chunker = Chunker::default().max_tokens(14);
+    let mut retriever = Retriever::builder().chunker(chunker).in_memory().unwrap();
+    retriever.add([Article::new("zug.txt", text).title("Züge")]).unwrap();
+    assert_eq!(retriever.passages(), 12);
+    retriever
+}
+
+fn words(text: &str) -> usize {
+    text.split_whitespace().count()
+}
+
+#[test]
+fn hits_that_touch_are_one_excerpt() {
+    let retriever = retriever();
+    let text = retriever.article("zug.txt").unwrap().unwrap().text;
+    let all = retriever.search(Query::new("Zug").k(12)).unwrap();
+    let mut hits: Vec<_> = all.iter().cloned().collect();
+    hits.sort_by_key(|hit| hit.range.start);
+
+    let two = [hits[7].clone(), hits[2].clone(), hits[8].clone()];
+    let excerpts = retriever.excerpts(&two, 0).unwrap();
+    let ranges: Vec<_> = excerpts.iter().map(|one| one.range.clone()).collect();
+    assert_eq!(ranges, [hits[7].range.start..hits[8].range.end, hits[2].range.clone()]);
+    assert_eq!(excerpts[0].hits, [hits[7].range.clone(), hits[8].range.clone()]);
+    assert_eq!(excerpts[0].score.to_bits(), hits[7].score.to_bits());
+    for excerpt in &excerpts {
+        assert_eq!(excerpt.text, text[excerpt.range.clone()]);
+    }
+
+    let around = retriever.excerpts(&[hits[0].clone(), hits[11].clone()], 2).unwrap();
+    let ranges: Vec<_> = around.iter().map(|one| one.range.clone()).collect();
+    assert_eq!(ranges, [0..hits[2].range.end, hits[9].range.start..hits[11].range.end]);
+    let whole = retriever.excerpts(&all, usize::MAX).unwrap();
+    assert_eq!((whole.len(), &whole[0].range), (1, &(0..hits[11].range.end)));
+    assert!(retriever.excerpts(&[], 3).unwrap().is_empty());
+}
+
+#[test]
+fn a_hit_of_another_state_of_the_corpus_is_an_error() {
+    let mut retriever = retriever();
+    let hits = retriever.search("Zug").unwrap();
+    retriever.add([Article::new("zug.txt", "Etwas anderes.")]).unwrap();
+    let error = retriever.excerpts(&hits, 0).unwrap_err();
+    assert!(matches!(&error, Error::StaleHit { article, .. } if article == "zug.txt"), "{error}");
+    retriever.remove("zug.txt").unwrap();
+    assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::StaleHit { .. })));
+}
+
+/// Hits can be sent away and cited later.
+#[test]
+fn hits_are_written_and_read() {
+    let retriever = retriever();
+    let hits = retriever.search(Query::new("Zug 7").explain()).unwrap();
+    let written = serde_json::to_string(&hits).unwrap();
+    let read: Vec<Hit> = serde_json::from_str(&written).unwrap();
+    assert!(read == hits[..], "{written}");
+    assert_eq!(retriever.excerpts(&read, 1).unwrap(), retriever.excerpts(&hits, 1).unwrap());
+}
+
+/// A passage at the same bytes is not the one that was found.
+#[test]
+fn a_hit_of_another_text_of_the_same_length_is_an_error() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add([Article::new("a", "Das Moor brennt.")]).unwrap();
+    let hits = retriever.search("Moor").unwrap();
+    retriever.add([Article::new("a", "Das Brot duftet.")]).unwrap();
+    assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::StaleHit { .. })));
+}
+
+#[test]
+fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    let said = "Der Zug hält in Wien. Moorböden speichern Kohlenstoff. Das Brot ruht.";
+    let text = format!("{}\n\n{said}", "Ein Absatz davor, der von anderem handelt. ".repeat(30));
+    retriever.add([Article::new("a", &text)]).unwrap();
+    let question = "Was speichern die Moore?";
+    let hits = retriever.search(question).unwrap();
+    let hit = hits.iter().find(|hit| hit.text.contains("Moorböden")).unwrap();
+    let shown = |range: &std::ops::Range<usize>| text[range.clone()].to_owned();
+    let highlights = retriever.highlights(question, hit).unwrap();
+    let sentences: Vec<String> =
+        highlights.sentences.iter().map(|sentence| shown(&sentence.range)).collect();
+    let expected: Vec<&str> = passim::sentences(&hit.text).map(|at| &hit.text[at]).collect();
+    assert_eq!(sentences, expected);
+    let best = highlights.best().unwrap();
+    assert_eq!(shown(&best.range), "Moorböden speichern Kohlenstoff.");
+    {
+        let words: Vec<String> = highlights.words.iter().map(shown).collect();
+        assert_eq!(words, ["Moorböden", "speichern"]);
+    }
+
+    let model = passim::StaticEmbedder::bundled().unwrap();
+    let other = of_text(&model, Role::Query, "Wo hält der Zug?");
+    let highlights = retriever.highlights(Query::from_vector(other), hit).unwrap();
+    assert_eq!(shown(&highlights.best().unwrap().range), "Der Zug hält in Wien.");
+    assert!(highlights.words.is_empty());
+    let nothing = retriever.highlights("  ", hit).unwrap_err();
+    assert!(matches!(nothing, Error::EmptyQuery), "{nothing}");
+    let wrong = retriever.highlights(Query::from_vector(vec![1.0]), hit).unwrap_err();
+    assert!(matches!(wrong, Error::Dimension { .. }), "{wrong}");
+}
+
+/// Everything of a context is counted, and what is left out is told.
+#[test]
+fn a_context_keeps_to_its_budget() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    let hits = retriever.search(Query::new("Was speichern Moore?").k(20)).unwrap();
+    let excerpts = retriever.excerpts(&hits, 1).unwrap();
+    for budget in [0, 30, 100, 300, 1_000, 100_000] {
+        let context = Context::pack(excerpts.clone(), budget, |text| Ok(words(text))).unwrap();
+        assert!(context.tokens <= budget, "{budget}: {}", context.tokens);
+        assert_eq!(context.tokens, words(&context.to_string()));
+        assert_eq!(context.excerpts.len() + context.left_out, excerpts.len());
+    }
+    let fitting = Context::pack(excerpts.clone(), 100_000, |text| Ok(words(text))).unwrap();
+    assert_eq!(fitting.excerpts, excerpts);
+    let context = retriever.context(&hits, 200).unwrap();
+    let tokens = retriever.embedder().count_tokens(&context.to_string()).unwrap();
+    assert!(!context.excerpts.is_empty() && tokens <= 200);
+    // Lines count, too.
+    let lines = |text: &str| Ok(text.lines().count());
+    let short = retriever.excerpts(&hits, 0).unwrap();
+    let context = Context::pack(short, 60, lines).unwrap();
+    assert_eq!(context.tokens, context.to_string().lines().count());
+    assert!(context.tokens <= 60 && context.excerpts.len() > 1 && context.left_out > 0);
+}
+
+/// What is given to a model is the best hits, whatever lies beside them: each is taken in its turn
+/// if the text with it is short enough.
+#[test]
+fn a_hit_is_not_left_out_for_those_that_touch_it() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    let count = |text: &str| retriever.embedder().count_tokens(text);
+    let pack = |hits: &[Hit], budget| {
+        Context::pack(retriever.excerpts(hits, 0).unwrap(), budget, count).unwrap()
+    };
+    let mut mended = 0;
+    for question in ["Was speichern Moore?", "Why does Meta close its models?"] {
+        let hits = retriever.search(Query::new(question).k(30)).unwrap();
+        for budget in [0, 150, 200, 300, 450, 700, 2_000, 100_000] {
+            let mut taken: Vec<Hit> = Vec::new();
+            for hit in &hits {
+                taken.push(hit.clone());
+                if pack(&taken, usize::MAX).tokens > budget {
+                    taken.pop();
+                }
+            }
+            let context = retriever.context(&hits, budget).unwrap();
+            assert_eq!(context.excerpts, pack(&taken, usize::MAX).excerpts, "{question} {budget}");
+            assert_eq!(context.tokens, count(&context.to_string()).unwrap());
+            assert!(context.tokens <= budget);
+            assert_eq!(context.left_out, hits.len() - taken.len());
+            assert!(shows(&context, &hits[0]) || pack(&hits[..1], usize::MAX).tokens > budget);
+            let excerpts_whole = pack(&hits, budget);
+            mended += usize::from(shows(&context, &hits[0]) && !shows(&excerpts_whole, &hits[0]));
+        }
+    }
+    assert!(mended > 0, "the best hit never touched so many others that it would be lost");
+}
+
+fn shows(context: &Context, hit: &Hit) -> bool {
+    let mut excerpts = context.excerpts.iter();
+    excerpts.any(|one| one.article == hit.article && one.hits.contains(&hit.range))
+}
+
+/// Not when it is said, nor later, when what it repeats has become a part of something longer.
+#[test]
+fn a_repeated_hit_takes_no_room() {
+    let repeated = "Satz drei handelt von einem Zug und seinem Bahnhof.";
+    let after = "Satz vier handelt von einem Schiff und seinem Hafen.";
+    let chunker = Chunker::default().max_tokens(14).context(false);
+    let mut retriever = Retriever::builder().chunker(chunker).in_memory().unwrap();
+    let articles = [("a", format!("{repeated} {after}")), ("b", repeated.to_owned())];
+    retriever.add(articles.map(|(key, text)| Article::new(key, text))).unwrap();
+    let hits = retriever.search(Query::new("Zug und Schiff").k(3)).unwrap();
+    let hit = |key: &str, text: &str| {
+        let is_it = |hit: &&Hit| hit.article == key && hit.text == text;
+        hits.iter().find(is_it).expect("each sentence is a passage").clone()
+    };
+    let (first, repeat, last) = (hit("a", repeated), hit("b", repeated), hit("a", after));
+    let without = retriever.context(&[first.clone(), last.clone()], 1_000).unwrap();
+    assert_eq!((without.excerpts.len(), without.left_out), (1, 0));
+    for budget in [without.tokens, 1_000] {
+        let hits = [first.clone(), repeat.clone(), last.clone()];
+        let context = retriever.context(&hits, budget).unwrap();
+        let articles: Vec<&str> = context.excerpts.iter().map(|one| &*one.article).collect();
+        assert_eq!((articles.as_slice(), context.left_out), (&["a"][..], 1), "{budget}");
+        assert_eq!(context.to_string(), without.to_string());
+    }
+}
+
+#[test]
+fn what_was_said_is_not_said_again() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever
+        .add([
+            Article::new("a", "Die Agentur meldet einen Streik der Bahn."),
+            Article::new("b", "Die Agentur  meldet einen\nStreik der Bahn."),
+            Article::new("c", "Der Streik der Bahn dauert an."),
+        ])
+        .unwrap();
+    let hits = retriever.search("Streik der Bahn").unwrap();
+    let context = retriever.context(&hits, 1_000).unwrap();
+    assert_eq!((hits.len(), context.excerpts.len(), context.left_out), (3, 2, 1));
+    let shown = context.to_string();
+    assert!(shown.starts_with("[1] ") && shown.contains("\n\n[2] "), "{shown}");
+    let keys: Vec<&str> = context.excerpts.iter().map(|one: &Excerpt| &*one.article).collect();
+    assert!(keys.contains(&"c"), "{keys:?}");
+}

@@ -1,0 +1,203 @@
+//! Laws of a calibrated corpus: a requested recall holds, or every vector is compared.
+
+#![allow(clippy::cast_precision_loss, reason = "small numbers")]
+
+use passim::{
+    Article, Cancel, Error, Hits, HnswParams, IndexChoice, Mode, Query, Retriever, Route,
+    ScanReason, Searcher,
+};
+use passim_testkit::{FakeEmbedder, corpus};
+
+const DIM: usize = 24;
+/// Few links over vectors in every direction: the graph misses many neighbors.
+const POOR: HnswParams = HnswParams { m: 6, ef_construction: 24 };
+
+/// A corpus of short texts; the graph of every segment misses many neighbors.
+fn poor_corpus() -> Retriever {
+    let index = IndexChoice::Hnsw(POOR);
+    Retriever::builder().embedder(FakeEmbedder::new(DIM)).index(index).in_memory().unwrap()
+}
+
+fn articles(seed: u64, len: usize) -> impl Iterator<Item = Article> {
+    let texts = corpus::texts(seed, len, 20).into_iter().enumerate();
+    texts.map(move |(at, text)| Article::new(format!("{seed}/{at}"), text))
+}
+
+fn questions(seed: u64, len: usize) -> Vec<String> {
+    corpus::texts(seed, len, 8)
+}
+
+fn by_recall(searcher: &Searcher, question: &str, target: f32) -> Hits {
+    searcher.search(Query::new(question).mode(Mode::Dense).recall(target)).unwrap()
+}
+
+fn overall_recall(searcher: &Searcher, target: f32) -> f64 {
+    let questions = questions(99, 300);
+    let shares = questions.iter().map(|question| {
+        let exact = searcher.search(Query::new(question).mode(Mode::Dense).exact()).unwrap();
+        let last = exact.last().expect("a corpus with passages").score;
+        let hits = by_recall(searcher, question, target);
+        assert_eq!(hits.len(), exact.len());
+        hits.iter().filter(|hit| hit.score >= last).count() as f64 / exact.len() as f64
+    });
+    shares.sum::<f64>() / questions.len() as f64
+}
+
+fn routes(hits: &Hits) -> Vec<Route> {
+    hits.plan().dense.iter().map(|plan| plan.route).collect()
+}
+
+#[test]
+fn growing_corpus_stays_calibrated() {
+    let mut retriever = poor_corpus();
+    retriever.add(articles(20, 5_000)).unwrap();
+    retriever.commit().unwrap();
+    let before = retriever.searcher();
+    let report = retriever.calibrate(0.9, &questions(21, 250)).unwrap();
+    retriever.commit().unwrap();
+    assert!(report.is_reached(), "{report:?}");
+    assert_eq!((report.questions, report.k, report.graphs.len()), (250, 10, 1));
+    let first = report.graphs[0].outcome.unwrap().ef_search;
+    let searcher = retriever.searcher();
+    assert_eq!(routes(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
+    assert!(overall_recall(&searcher, 0.9) >= 0.9);
+
+    retriever.add(articles(22, 300)).unwrap();
+    retriever.commit().unwrap();
+    let grown = retriever.calibration().unwrap();
+    assert_eq!(grown.graphs.len(), 2, "{grown:?}");
+    assert_eq!(grown.graphs[0], report.graphs[0], "what did not change is not measured again");
+    let want: Vec<Route> = grown
+        .graphs
+        .iter()
+        .map(|graph| Route::Graph { ef_search: graph.outcome.unwrap().ef_search })
+        .collect();
+    assert_eq!(routes(&by_recall(&retriever.searcher(), "Strom", 0.9)), want);
+    assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
+
+    let unaware = before.search(Query::new("Strom").recall(0.9));
+    assert!(matches!(unaware, Err(Error::NotCalibrated)), "a snapshot stays as it was");
+    assert_eq!(routes(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
+}
+
+#[test]
+fn removals_and_resealing_keep_the_recall() {
+    let mut retriever = poor_corpus();
+    retriever.add(articles(30, 2_000)).unwrap();
+    retriever.commit().unwrap();
+    retriever.calibrate(0.9, &questions(31, 250)).unwrap();
+    for at in (0..2_000).step_by(4) {
+        assert!(retriever.remove(&format!("30/{at}")).unwrap());
+    }
+    retriever.commit().unwrap();
+    assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
+    let report = retriever.calibrate(0.9, &questions(31, 250)).unwrap();
+    assert_eq!(report.graphs[0].passages, retriever.passages());
+    retriever.commit().unwrap();
+    assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
+
+    for at in (1..2_000).step_by(4) {
+        assert!(retriever.remove(&format!("30/{at}")).unwrap());
+    }
+    retriever.add([Article::new("neu", "Der Strom kommt aus der Mühle.")]).unwrap();
+    retriever.commit().unwrap();
+    assert_eq!(retriever.stats().segments[0].removed, 0, "sealed anew");
+    let passages: usize =
+        retriever.calibration().unwrap().graphs.iter().map(|one| one.passages).sum();
+    assert_eq!(passages, retriever.passages());
+    assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
+}
+
+/// The first graph is calibrated with the stored questions.
+#[test]
+fn empty_corpus_can_be_calibrated() {
+    let mut retriever = poor_corpus();
+    let report = retriever.calibrate(0.9, &questions(40, 250)).unwrap();
+    assert!(report.is_reached() && report.graphs.is_empty());
+    retriever.add(articles(41, 1_500)).unwrap();
+    retriever.commit().unwrap();
+    let report = retriever.calibration().unwrap();
+    assert!(report.is_reached() && report.graphs.len() == 1, "{report:?}");
+    let hits = by_recall(&retriever.searcher(), "Strom", 0.9);
+    assert!(matches!(hits.plan().dense[0].route, Route::Graph { .. }));
+}
+
+#[test]
+fn corpus_compares_all_if_the_recall_is_out_of_reach() {
+    let mut retriever = poor_corpus();
+    retriever.add(articles(50, 1_000)).unwrap();
+    retriever.commit().unwrap();
+    for (target, questions) in [(0.98, questions(51, 3)), (1.0, questions(51, 200))] {
+        let report = retriever.calibrate(target, &questions).unwrap();
+        assert!(!report.is_reached());
+        assert!(report.graphs[0].outcome.is_err() && !report.graphs[0].ladder.is_empty());
+        retriever.commit().unwrap();
+        let hits = by_recall(&retriever.searcher(), "Strom", target);
+        assert_eq!(routes(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
+        let exact = Query::new("Strom").mode(Mode::Dense).exact();
+        assert_eq!(hits.to_vec(), retriever.search(exact).unwrap().to_vec());
+    }
+    let deep = Query::new("Strom").k(Retriever::CALIBRATED_K + 1).recall(0.5);
+    let hits = retriever.search(deep).unwrap();
+    assert_eq!(routes(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
+    let deep = Query::new("Strom").k(Retriever::CALIBRATED_K).recall(0.5);
+    assert!(matches!(retriever.search(deep).unwrap().plan().dense[0].route, Route::Graph { .. }));
+}
+
+#[test]
+fn corpus_without_a_graph_reaches_any_recall() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    let exact = retriever.search(Query::new("Was speichern Moore?").exact()).unwrap();
+    let at_once = retriever.search(Query::new("Was speichern Moore?").recall(1.0)).unwrap();
+    assert_eq!(routes(&at_once), [Route::Scan(ScanReason::NoGraph)]);
+    let report = retriever.calibrate(1.0, &["Was ist ein Moor?"]).unwrap();
+    assert!(report.is_reached() && report.graphs.is_empty());
+    let hits = retriever.search(Query::new("Was speichern Moore?").recall(1.0)).unwrap();
+    assert_eq!((hits.to_vec(), at_once.to_vec()), (exact.to_vec(), exact.to_vec()));
+}
+
+#[test]
+fn invalid_calibrations_change_nothing() {
+    let mut retriever = poor_corpus();
+    retriever.add(articles(60, 300)).unwrap();
+    retriever.commit().unwrap();
+    for target in [0.0, 1.5, f32::NAN] {
+        let refused = retriever.calibrate(target, &["Strom"]);
+        assert!(matches!(refused, Err(Error::Fraction { name: "target_recall", .. })));
+        let refused = retriever.search(Query::new("Strom").recall(target));
+        assert!(matches!(refused, Err(Error::Fraction { name: "recall", .. })));
+    }
+    let none: [&str; 0] = [];
+    let refused = retriever.calibrate(0.9, &none);
+    assert!(matches!(refused, Err(Error::Setting { name: "questions", got: 0, .. })));
+    assert!(matches!(retriever.calibrate(0.9, &["Strom", " "]), Err(Error::EmptyQuery)));
+    assert_eq!(retriever.calibration(), None);
+    let refused = retriever.search(Query::new("Strom").recall(0.9));
+    assert!(matches!(refused, Err(Error::NotCalibrated)));
+    let many = retriever.search_many(&[Query::new("Strom").recall(0.9)]);
+    assert!(matches!(many, Err(Error::NotCalibrated)));
+}
+
+#[test]
+fn calibrating_can_be_cancelled() {
+    let cancel = Cancel::new();
+    let at_the_end = cancel.clone();
+    let mut retriever = Retriever::builder()
+        .embedder(FakeEmbedder::new(DIM))
+        .index(IndexChoice::Hnsw(POOR))
+        .cancel(&cancel)
+        .progress(move |progress| {
+            if progress.total == 200 && progress.done == 200 {
+                at_the_end.cancel();
+            }
+        })
+        .in_memory()
+        .unwrap();
+    retriever.add(articles(70, 500)).unwrap();
+    retriever.commit().unwrap();
+    assert!(matches!(retriever.calibrate(0.9, &questions(71, 200)), Err(Error::Cancelled)));
+    assert_eq!(retriever.calibration(), None);
+    cancel.reset();
+    assert!(retriever.calibrate(0.9, &questions(71, 150)).unwrap().is_reached());
+}

@@ -1,0 +1,25 @@
+//! Laws of the public API, one module per subject.
+//!
+//! Tests that need a process, an allocator, a network fixture or a model of their own are crates
+//! beside this one; CONTRIBUTING.md says where a new test goes.
+
+mod bundled_model;
+mod calibration;
+mod chunking;
+mod chunking_properties;
+mod context;
+mod corpus_calibration;
+mod embedding;
+mod filter_expressions;
+mod filter_oracle;
+mod forged_files;
+mod format;
+mod pipeline;
+mod query;
+mod ranking;
+mod row_filters;
+mod sentences;
+mod store;
+mod sync;
+mod vector_index;
+mod words;

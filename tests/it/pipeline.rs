@@ -1,0 +1,313 @@
+//! The whole pipeline on the sample articles: from files to cited hits.
+
+use std::{collections::BTreeMap, fs, path::Path, sync::mpsc, thread};
+
+use passim::{
+    Article, Cancel, Chunker, Error, Filter, HnswParams, IndexChoice, Mode, Query, Retriever, Value,
+};
+use passim_testkit::{FakeEmbedder, corpus};
+use serde_json::Value as Json;
+
+fn samples() -> Retriever {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    retriever
+}
+
+/// The sample questions: text, and the sentence that answers it.
+fn questions() -> Vec<(String, String)> {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/queries.jsonl");
+    let lines = fs::read_to_string(path).unwrap();
+    let questions = lines.lines().map(|line| {
+        let object: Json = serde_json::from_str(line).unwrap();
+        let field = |name: &str| object[name].as_str().unwrap().to_owned();
+        (field("text"), field("answer"))
+    });
+    questions.collect()
+}
+
+#[test]
+fn the_right_passage_is_among_the_first_three() {
+    let retriever = samples();
+    for question in [
+        "Warum hält Meta sein Modell Behemoth zurück?",
+        "Why might Meta stop releasing open models?",
+    ] {
+        let (_, answer) = questions().into_iter().find(|(text, _)| text == question).unwrap();
+        let hits = retriever.search(Query::new(question).k(3)).unwrap();
+        assert!(hits.iter().any(|hit| hit.text.contains(&answer)), "{question}: {hits:#?}");
+    }
+}
+
+#[test]
+fn most_questions_find_their_answer_in_the_first_ten() {
+    let retriever = samples();
+    let questions = questions();
+    let missed: Vec<_> = questions
+        .iter()
+        .filter(|(text, answer)| {
+            let hits = retriever.search(text).unwrap();
+            !hits.iter().any(|hit| hit.text.contains(answer))
+        })
+        .map(|(text, _)| text)
+        .collect();
+    assert!(missed.len() * 4 <= questions.len(), "{} missed: {missed:#?}", missed.len());
+}
+
+#[test]
+fn hits_cite_the_exact_place() {
+    let retriever = samples();
+    let articles: BTreeMap<_, _> =
+        corpus::samples().into_iter().map(|one| (one.key.clone(), one)).collect();
+    for (question, _) in questions() {
+        let hits = retriever.search(Query::new(question).k(20)).unwrap();
+        assert_eq!(hits.len(), 20);
+        assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
+        for hit in &hits {
+            let article = &articles[&hit.article];
+            assert_eq!(hit.text, article.text[hit.range.clone()]);
+            assert_eq!(hit.title, article.title);
+            assert_eq!(retriever.article(&hit.article).unwrap().as_ref(), Some(article));
+        }
+    }
+}
+
+#[test]
+fn many_questions_at_once_are_answered_as_one_by_one() {
+    let retriever = samples();
+    let questions: Vec<String> = questions().into_iter().map(|(text, _)| text).collect();
+    let many = retriever.search_many(&questions).unwrap();
+    for (question, hits) in questions.iter().zip(&many) {
+        assert_eq!(hits, &retriever.search(question).unwrap());
+    }
+    let empty = ["gut", "  "];
+    assert!(matches!(retriever.search_many(&empty), Err(Error::EmptyQuery)));
+    assert!(retriever.search_many::<&str>(&[]).unwrap().is_empty());
+}
+
+#[test]
+fn the_order_of_workers_changes_nothing() {
+    let with = |workers| {
+        let mut retriever = Retriever::builder().embed_threads(workers).in_memory().unwrap();
+        retriever.add(corpus::samples()).unwrap();
+        questions().iter().map(|(text, _)| retriever.search(text).unwrap()).collect::<Vec<_>>()
+    };
+    assert_eq!(with(1), with(4));
+}
+
+#[test]
+fn a_key_is_one_article() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    let report = retriever
+        .add([Article::new("a", "Der Hund schläft."), Article::new("a", "Die Katze jagt.")])
+        .unwrap();
+    assert_eq!((report.articles, report.replaced, retriever.passages()), (1, 0, 1));
+    let report = retriever.add([Article::new("a", "Das Pferd frisst Hafer.")]).unwrap();
+    assert_eq!((report.articles, report.replaced), (1, 1));
+    let hits = retriever.search("Hund Katze Pferd").unwrap();
+    assert_eq!(hits.len(), 1);
+    assert_eq!(hits[0].text, "Das Pferd frisst Hafer.");
+}
+
+#[test]
+fn removed_articles_are_gone_and_the_rest_is_not() {
+    let mut retriever = samples();
+    let before = retriever.passages();
+    let gone = retriever.search("Was speichern Moore?").unwrap()[0].article.clone();
+    assert!(retriever.remove(&gone).unwrap());
+    assert!(!retriever.remove(&gone).unwrap());
+    assert!(retriever.article(&gone).unwrap().is_none());
+    let rest = retriever.passages();
+    assert!(rest < before);
+    let hits = retriever.search(Query::new("Was speichern Moore?").k(1_000)).unwrap();
+    assert_eq!(hits.len(), rest);
+    assert!(hits.iter().all(|hit| hit.article != gone));
+    for article in corpus::samples() {
+        retriever.remove(&article.key).unwrap();
+    }
+    assert_eq!((retriever.articles(), retriever.passages()), (0, 0));
+    assert!(retriever.search("Was speichern Moore?").unwrap().is_empty());
+}
+
+/// Adding in many small steps, with replacements and removals in between, finds what
+/// adding the survivors at once finds.
+#[test]
+fn the_way_to_a_corpus_does_not_matter() {
+    let texts = corpus::texts(5, 300, 30);
+    let article = |at: usize| Article::new(at.to_string(), texts[at].clone());
+    let index = IndexChoice::Exact;
+    let mut stepwise = Retriever::builder().index(index).in_memory().unwrap();
+    for at in 0..300 {
+        let old = Article::new(at.to_string(), "Wird ersetzt.");
+        stepwise.add([old]).unwrap();
+        stepwise.add([article(at)]).unwrap();
+        if at % 3 == 0 {
+            assert!(stepwise.remove(&at.to_string()).unwrap());
+            stepwise.commit().unwrap();
+        }
+    }
+    let mut at_once = Retriever::builder().index(index).in_memory().unwrap();
+    at_once.add((0..300).filter(|at| at % 3 != 0).map(article)).unwrap();
+    assert_eq!(stepwise.passages(), at_once.passages());
+    for question in corpus::texts(6, 30, 6) {
+        assert_eq!(stepwise.search(&question).unwrap(), at_once.search(&question).unwrap());
+    }
+}
+
+#[test]
+fn a_graph_answers_as_comparing_all_does() {
+    let articles = || {
+        let texts = corpus::texts(7, 3_000, 25).into_iter().enumerate();
+        texts.map(|(at, text)| Article::new(at.to_string(), text))
+    };
+    let mut retriever = Retriever::builder()
+        .index(IndexChoice::Hnsw(HnswParams { m: 16, ef_construction: 100 }))
+        .in_memory()
+        .unwrap();
+    retriever.add(articles()).unwrap();
+    retriever.commit().unwrap();
+    for at in (0..3_000).step_by(2) {
+        assert!(retriever.remove(&at.to_string()).unwrap());
+    }
+    let questions = corpus::texts(8, 50, 8);
+    let mut shared = 0;
+    for question in &questions {
+        let graph =
+            retriever.search(Query::new(question).mode(Mode::Dense).ef_search(128)).unwrap();
+        let exact = retriever.search(Query::new(question).mode(Mode::Dense).exact()).unwrap();
+        assert_eq!(graph.len(), 10);
+        shared += exact.iter().filter(|hit| graph.contains(hit)).count();
+    }
+    assert!(shared >= 475, "recall@10 {shared} of 500");
+}
+
+#[test]
+fn a_searcher_keeps_its_snapshot_while_the_retriever_writes() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add([Article::new("alt", "Der Zug fährt nach Paris.")]).unwrap();
+    assert_eq!(retriever.searcher().articles(), 0, "nothing is committed");
+    retriever.commit().unwrap();
+    let mut searcher = retriever.searcher();
+    let (send, receive) = mpsc::channel();
+    let reader = thread::spawn(move || {
+        receive.recv().unwrap();
+        let before = searcher.search("Zug nach Paris").unwrap();
+        assert!(searcher.reload().unwrap());
+        (before, searcher.search("Zug nach Paris").unwrap(), searcher.reload().unwrap())
+    });
+    retriever.remove("alt").unwrap();
+    retriever.add([Article::new("neu", "Das Schiff fährt nach Oslo.")]).unwrap();
+    assert_eq!(retriever.commit().unwrap(), 2);
+    send.send(()).unwrap();
+    let (before, after, again) = reader.join().unwrap();
+    assert_eq!((before[0].article.as_str(), after[0].article.as_str()), ("alt", "neu"));
+    assert!(!again, "there is nothing later");
+}
+
+#[test]
+fn bad_input_is_an_error_and_changes_nothing() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    let report = retriever
+        .add([Article::new("leer", ""), Article::new("weiß", " \n\t "), Article::new("a", "Text.")])
+        .unwrap();
+    assert_eq!(report.empty, ["leer", "weiß"]);
+    assert_eq!((retriever.articles(), retriever.passages()), (3, 1));
+
+    assert!(matches!(retriever.search(""), Err(Error::EmptyQuery)));
+    assert!(matches!(retriever.search(" \n"), Err(Error::EmptyQuery)));
+    let none = retriever.search(Query::new("Text").k(0));
+    assert!(matches!(none, Err(Error::Setting { name: "k", got: 0, .. })));
+    assert_eq!(retriever.search(Query::new("Text").k(usize::MAX)).unwrap().len(), 1);
+
+    let nameless = retriever.add([Article::new("b", "Neu."), Article::new("", "Ohne Schlüssel.")]);
+    assert!(matches!(nameless, Err(Error::EmptyKey { position: 1 })));
+    assert_eq!(retriever.articles(), 3);
+
+    for (builder, name) in [
+        (Retriever::builder().embed_threads(0), "embed_threads"),
+        (Retriever::builder().chunker(Chunker::default().max_tokens(0)), "max_tokens"),
+        (
+            Retriever::builder().index(IndexChoice::Auto(HnswParams { m: 1, ef_construction: 10 })),
+            "m",
+        ),
+    ] {
+        let error = builder.in_memory().unwrap_err();
+        assert!(matches!(error, Error::Setting { name: got, .. } if got == name), "{error}");
+    }
+}
+
+#[test]
+fn cancelling_leaves_the_corpus_as_it_was() {
+    let cancel = Cancel::new();
+    let in_callback = cancel.clone();
+    let mut retriever = Retriever::builder()
+        .cancel(&cancel)
+        .progress(move |progress| {
+            if progress.done > 40 {
+                in_callback.cancel();
+            }
+        })
+        .in_memory()
+        .unwrap();
+    retriever.add([Article::new("a", "Bleibt.")]).unwrap();
+    let mut all = corpus::samples();
+    all.push(Article::new("a", "Ersetzt."));
+    assert!(matches!(retriever.add(all.clone()), Err(Error::Cancelled)));
+    assert_eq!(retriever.articles(), 1);
+    assert_eq!(retriever.search("bleibt").unwrap()[0].text, "Bleibt.");
+}
+
+#[test]
+fn metadata_comes_back_with_hits() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    let article = Article::new("a", "Ein Text.").metadata("source", "dpa").metadata("year", 2024);
+    retriever.add([article]).unwrap();
+    let hits = retriever.search("Text").unwrap();
+    assert_eq!(hits[0].metadata["year"], Value::Integer(2024));
+    let json = serde_json::to_value(&hits).unwrap();
+    assert_eq!(json[0]["metadata"]["source"], "dpa");
+}
+
+#[test]
+fn passages_fit_into_a_model_of_ones_own() {
+    let model = FakeEmbedder::new(8).constant().limit(16);
+    let mut retriever = Retriever::builder().embedder(model).in_memory().unwrap();
+    let report = retriever.add(corpus::samples()).unwrap();
+    assert_eq!(report.embedding.truncated, 0, "no passage is over 16 words with its context");
+    let hits = retriever.search("irgendetwas").unwrap();
+    let first: Vec<_> = corpus::samples()[0].text.chars().take(10).collect();
+    assert!(hits[0].text.starts_with(&first.iter().collect::<String>()), "ties in corpus order");
+}
+
+#[test]
+fn a_filter_lets_through_what_meets_it_and_as_many_as_there_are() {
+    for index in [IndexChoice::Exact, IndexChoice::Hnsw(HnswParams::default())] {
+        let mut retriever = Retriever::builder().index(index).in_memory().unwrap();
+        retriever.add(corpus::samples()).unwrap();
+        retriever.commit().unwrap();
+        retriever.remove("moorschutz.md").unwrap();
+        let all = retriever.search(Query::new("Energie").k(1_000).exact()).unwrap();
+        for (part, k) in [("e", 5), ("e", 1_000), ("z", 3), ("no such key", 3)] {
+            let query = Query::new("Energie").k(k).ef_search(16);
+            let hits = retriever
+                .search(query.filter(Filter::custom(move |one, _| one.key.contains(part))))
+                .unwrap();
+            let there = all.iter().filter(|hit| hit.article.contains(part)).count();
+            assert_eq!(hits.len(), k.min(there), "{part} {k}");
+            assert!(hits.iter().all(|hit| hit.article.contains(part)));
+        }
+        let meets = |key: &str| key.starts_with('m') && key != "mistral-le-chat.md";
+        let there = all.iter().filter(|hit| meets(&hit.article)).count();
+        for k in [2, 1_000] {
+            let filter = Filter::key_prefix("m").and(!Filter::key("mistral-le-chat.md"));
+            let query = Query::new("Energie").k(k).ef_search(16).filter(filter);
+            let hits = retriever.search(query).unwrap();
+            assert_eq!(hits.len(), k.min(there));
+            assert!(hits.iter().all(|hit| meets(&hit.article)));
+        }
+        let early = retriever.search(
+            Query::new("Energie").filter(Filter::custom(|_, passage| passage.range.start == 0)),
+        );
+        assert!(early.unwrap().iter().all(|hit| hit.range.start == 0));
+    }
+}

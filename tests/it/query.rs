@@ -1,0 +1,234 @@
+//! Laws of what a query asks for beside its words: vectors, repetitions, variety, and the plan.
+
+use std::{collections::BTreeMap, time::Duration};
+
+use passim::{
+    Article, Cancel, Chunker, Error, Filter, Hit, Hits, Mode, Query, Retriever, Role, Route,
+    ScanReason, StaticEmbedder,
+};
+use passim_testkit::{corpus, vectors::of_text};
+
+const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
+
+fn modes() -> Vec<Mode> {
+    vec![Mode::Dense, Mode::Lexical, Mode::Hybrid]
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+fn vector(role: Role, text: &str) -> Vec<f32> {
+    of_text(&StaticEmbedder::bundled().unwrap(), role, text)
+}
+
+/// Articles of one passage each, some of which share words, in two segments; with the vectors.
+fn sixty() -> (Retriever, BTreeMap<String, Vec<f32>>) {
+    let mut texts = corpus::texts(11, 50, 30);
+    let repeated: Vec<String> = texts[..10].iter().map(|text| format!("{text} Dies.")).collect();
+    texts.extend(repeated);
+    let mut retriever = Retriever::in_memory().unwrap();
+    let article = |(at, text): (usize, &String)| Article::new(format!("{at:02}"), text);
+    retriever.add(texts.iter().enumerate().take(40).map(article)).unwrap();
+    retriever.add(texts.iter().enumerate().skip(40).map(article)).unwrap();
+    assert_eq!(retriever.passages(), 60);
+    let vectors = texts.iter().map(|text| vector(Role::Passage, text));
+    (retriever, vectors.enumerate().map(|(at, vector)| (format!("{at:02}"), vector)).collect())
+}
+
+fn keys<'a>(hits: impl IntoIterator<Item = &'a Hit>) -> Vec<&'a str> {
+    hits.into_iter().map(|hit| &*hit.article).collect()
+}
+
+fn samples() -> Retriever {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    retriever
+}
+
+#[test]
+fn what_repeats_a_better_hit_is_left_out() {
+    let (retriever, vectors) = sixty();
+    for mode in modes() {
+        for most in [0.3, 0.6, 0.95] {
+            let query = || Query::new(QUESTION).mode(mode);
+            let all = retriever.search(query().k(60)).unwrap();
+            let mut kept: Vec<&Hit> = Vec::new();
+            for hit in &all {
+                let one = &vectors[&hit.article];
+                if kept.iter().all(|other| dot(one, &vectors[&other.article]) < most) {
+                    kept.push(hit);
+                }
+            }
+            assert!(kept.len() < all.len(), "{mode} {most}");
+            for k in [3, 60] {
+                let hits = retriever.search(query().k(k).dedup(most)).unwrap();
+                assert_eq!(keys(&hits), keys(kept.iter().copied().take(k)), "{mode} {most} {k}");
+            }
+        }
+    }
+    for wrong in [0.0, 1.5, f32::NAN] {
+        let error = retriever.search(Query::new(QUESTION).dedup(wrong)).unwrap_err();
+        assert!(matches!(error, Error::Fraction { name: "dedup", .. }), "{error}");
+    }
+}
+
+/// The keys of the `k` hits that maximal marginal relevance chooses from `all`.
+fn by_mmr(all: &Hits, vectors: &BTreeMap<String, Vec<f32>>, weight: f32, k: usize) -> Vec<String> {
+    let mut chosen: Vec<&Hit> = Vec::new();
+    while chosen.len() < k.min(all.len()) {
+        let worth = |hit: &Hit| {
+            let alike = |other: &&Hit| dot(&vectors[&hit.article], &vectors[&other.article]);
+            let alike = chosen.iter().map(alike).reduce(f32::max).unwrap_or(0.0);
+            let scale = if hit.similarity.is_none() { all[0].score } else { 1.0 };
+            (1.0 - weight) * hit.score / scale - weight * alike
+        };
+        let left = all.iter().filter(|hit| chosen.iter().all(|one| one.article != hit.article));
+        let best = left.rev().max_by(|a, b| worth(a).total_cmp(&worth(b)));
+        chosen.push(best.unwrap());
+    }
+    chosen.iter().map(|hit| hit.article.clone()).collect()
+}
+
+/// An article's place is for a passage that says something new.
+#[test]
+fn articles_are_not_left_out_for_a_passage_that_repeats() {
+    let said = "Moore speichern mehr Kohlenstoff als alle Wälder der Erde.";
+    let more = "Im Moor wird Kohlenstoff auch gespeichert, wenn Torfmoos auf Wiesen wächst.";
+    let mut retriever =
+        Retriever::builder().chunker(Chunker::default().max_tokens(20)).in_memory().unwrap();
+    let second = format!("{said}\n\n{more}");
+    retriever.add([Article::new("a", said), Article::new("b", second)]).unwrap();
+    assert_eq!(retriever.passages(), 3);
+    for mode in modes() {
+        let query = Query::new("Wie viel Kohlenstoff speichern Moore?").mode(mode);
+        let hits = retriever.search(query.per_article(1).dedup(0.95)).unwrap();
+        assert_eq!(keys(&hits), ["a", "b"], "{mode}");
+        assert_eq!(hits[1].text, more, "{mode}");
+    }
+}
+
+#[test]
+fn diversity_chooses_by_maximal_marginal_relevance() {
+    let (retriever, vectors) = sixty();
+    for mode in modes() {
+        let query = || Query::new(QUESTION).mode(mode);
+        let all = retriever.search(query().k(60)).unwrap();
+        for weight in [0.0, 0.2, 0.5, 0.9] {
+            let hits = retriever.search(query().k(8).mmr(weight)).unwrap();
+            assert_eq!(keys(&hits), by_mmr(&all, &vectors, weight, 8), "{mode} {weight}");
+        }
+        let plain = retriever.search(query().k(8)).unwrap();
+        let varied = retriever.search(query().k(8).mmr(0.9)).unwrap();
+        assert_ne!(keys(&plain), keys(&varied), "{mode}");
+    }
+    for wrong in [-0.1, 1.5, f32::NAN] {
+        let error = retriever.search(Query::new(QUESTION).mmr(wrong)).unwrap_err();
+        assert!(matches!(error, Error::Fraction { name: "mmr", .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_vector_stands_for_that_of_the_text() {
+    let retriever = samples();
+    let own = vector(Role::Query, QUESTION);
+    let longer: Vec<f32> = own.iter().map(|value| value * 8.0).collect();
+    for mode in modes() {
+        let query = || Query::new(QUESTION).mode(mode).k(7);
+        let plain = retriever.search(query()).unwrap();
+        for given in [&own, &longer] {
+            let hits = retriever.search(query().vector(given.clone())).unwrap();
+            assert_eq!(keys(&hits), keys(&plain), "{mode}");
+        }
+    }
+    let dense = retriever.search(Query::new(QUESTION).mode(Mode::Dense)).unwrap();
+    assert_eq!(retriever.search(Query::from_vector(own.clone())).unwrap(), dense);
+    // The vector tells what is meant, the text is what is looked for.
+    let other = vector(Role::Query, "Warum hält Meta Behemoth zurück?");
+    let meant = Query::new(QUESTION).mode(Mode::Dense).vector(other);
+    let told = retriever.search("Warum hält Meta Behemoth zurück?").unwrap();
+    assert_eq!(retriever.search(meant).unwrap()[0].article, told[0].article);
+
+    let error = retriever.search(Query::from_vector(vec![1.0; 3])).unwrap_err();
+    assert!(matches!(error, Error::Dimension { got: 3, .. }), "{error}");
+    let error = retriever.search(Query::from_vector(vec![0.0; own.len()])).unwrap_err();
+    assert!(matches!(error, Error::InvalidVector { .. }), "{error}");
+    let mut wrong = own;
+    wrong[3] = f32::NAN;
+    assert!(retriever.search(Query::from_vector(wrong)).is_err());
+}
+
+#[test]
+fn related_articles_are_the_closest_to_the_mean_and_never_the_article() {
+    let (retriever, vectors) = sixty();
+    for key in ["00", "07", "55"] {
+        let related = retriever.related(key, 59).unwrap().unwrap();
+        assert_eq!(related.len(), 59);
+        let mut closest: Vec<&String> = vectors.keys().filter(|other| *other != key).collect();
+        let cosine = |other: &String| dot(&vectors[key], &vectors[other]);
+        closest.sort_by(|a, b| cosine(b).total_cmp(&cosine(a)));
+        assert_eq!(keys(&related), closest, "{key}");
+    }
+    // A report that is repeated is the closest to it.
+    assert_eq!(retriever.related("03", 1).unwrap().unwrap()[0].article, "53");
+    assert!(retriever.related("no such key", 3).unwrap().is_none());
+    let retriever = samples();
+    let related = retriever.related("moorschutz.md", 5).unwrap().unwrap();
+    let mut articles = keys(&related);
+    assert!(!articles.contains(&"moorschutz.md"));
+    articles.sort_unstable();
+    articles.dedup();
+    assert_eq!(articles.len(), 5, "each article once");
+}
+
+#[test]
+fn the_plan_tells_how_a_query_was_answered() {
+    let (mut retriever, _) = sixty();
+    retriever.commit().unwrap();
+    retriever.add([Article::new("z", "Moore speichern Kohlenstoff.")]).unwrap();
+    for mode in modes() {
+        let filter = Filter::key_prefix("1").or(Filter::key("z"));
+        let hits = retriever.search(Query::new(QUESTION).mode(mode).k(3).filter(filter)).unwrap();
+        let plan = hits.plan();
+        assert_eq!((plan.mode, plan.passages, plan.allowed), (mode, 61, 11));
+        assert!(plan.candidates >= 3 && !plan.interrupted && !plan.reranked);
+        let dense: Vec<_> = plan.dense.iter().map(|plan| (plan.route, plan.allowed)).collect();
+        let scan = Route::Scan(ScanReason::NoGraph);
+        let words: usize = plan.lexical.iter().map(|plan| plan.passages).sum();
+        if plan.dense.is_empty() {
+            assert_eq!(plan.timings.embed, Duration::ZERO);
+        } else {
+            assert_eq!(dense, [(scan, 10), (scan, 1)], "{mode}");
+        }
+        assert_eq!(
+            (dense.is_empty(), words),
+            match mode {
+                Mode::Dense => (false, 0),
+                Mode::Lexical => (true, 61),
+                _ => (false, 61),
+            }
+        );
+        assert!(plan.lexical.last().is_none_or(|last| (last.words, last.scored) == (3, 1)));
+        let (text, total) = (plan.to_string(), plan.timings.total());
+        assert!(text.starts_with(&format!("{mode}: 61 passages (11 allowed), ")), "{text}");
+        assert!(total > Duration::ZERO && total >= plan.timings.dense + plan.timings.lexical);
+        let written = serde_json::to_value(plan).unwrap();
+        assert_eq!(written["mode"], mode.to_string());
+    }
+}
+
+#[test]
+fn a_search_that_is_ended_says_so_in_all_modes() {
+    let retriever = samples();
+    let cancel = Cancel::new();
+    cancel.cancel();
+    for mode in modes() {
+        let query = || Query::new(QUESTION).mode(mode).per_article(1).k(60);
+        for ended in [query().time_limit(Duration::ZERO), query().cancel(&cancel)] {
+            let hits = retriever.search(ended).unwrap();
+            assert!(hits.plan().interrupted && !hits.is_complete(), "{mode}");
+        }
+        let hits = retriever.search(query().time_limit(Duration::MAX)).unwrap();
+        assert!(hits.is_complete(), "{mode}");
+    }
+}

@@ -1,0 +1,236 @@
+//! A segment: articles, passages, vectors and their codes.
+
+use std::ops::Range;
+
+use passim::{Date, Language, Metadata, Value};
+
+use super::{
+    bytes::{File, Record, checksum32},
+    graph::{Graph, GraphRecord},
+    lexical::Lexical,
+};
+
+#[derive(Debug)]
+pub struct Segment {
+    pub number: u64,
+    pub dim: usize,
+    pub articles: Vec<StoredArticle>,
+    pub passages: Vec<StoredPassage>,
+    /// One per passage.
+    pub vectors: Vec<Vec<f32>>,
+    /// One per point.
+    pub codes: Vec<PointCode>,
+    pub graph: Option<Graph>,
+    /// The lexical index, if it has the present version.
+    pub lexical: Option<Lexical>,
+}
+
+#[derive(Debug)]
+pub struct StoredArticle {
+    pub key: String,
+    pub head: StoredHead,
+    pub text: String,
+    pub content_hash: [u8; 16],
+    pub rows: Range<usize>,
+    pub removed: bool,
+}
+
+#[derive(Debug)]
+pub struct StoredHead {
+    pub title: Option<String>,
+    pub language: Option<StoredLanguage>,
+    pub metadata: Metadata,
+}
+
+/// The language of an article, declared by its author or detected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct StoredLanguage {
+    pub language: Language,
+    pub is_declared: bool,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredPassage {
+    pub range: Range<usize>,
+    pub heading: Option<Range<usize>>,
+    pub tokens: usize,
+    pub titled: bool,
+}
+
+/// The codes of a point.
+#[derive(Debug)]
+pub struct PointCode {
+    /// `dim` codes and their filling.
+    pub bytes: Vec<u8>,
+    pub inverse_norm: f32,
+    pub quantization_error: f32,
+}
+
+struct SegmentRecord {
+    articles: usize,
+    passages: usize,
+    dim: usize,
+    graph: Option<GraphRecord>,
+}
+
+impl SegmentRecord {
+    fn read(record: &mut Record) -> Self {
+        Self {
+            articles: record.size(),
+            passages: record.size(),
+            dim: record.size(),
+            graph: match record.u32() {
+                0 => None,
+                1 => Some(GraphRecord::read(record)),
+                other => panic!("index {other}"),
+            },
+        }
+    }
+}
+
+impl Segment {
+    pub(super) fn read(file: &File) -> Self {
+        let SegmentRecord { articles, passages, dim, graph } = file.record(SegmentRecord::read);
+        let mut tags =
+            vec![1, 10, 11, 12, 13, 20, 21, 22, 30, 31, 32, 33, 40, 41, 50, 51, 60, 61, 62];
+        if graph.is_some() {
+            tags.extend([70, 71, 72, 80, 81, 82, 83, 84, 85, 86]);
+        }
+        let mut found = file.tags();
+        let has_lexical = found.pop_if(|tag| *tag == 110).is_some();
+        let lexical = has_lexical.then(|| Lexical::read(file.section(110), passages)).flatten();
+        assert_eq!(found, tags);
+        let graph = graph.map(|record| Graph::read(file, &record, passages));
+        let points = graph.as_ref().map_or(passages, |graph| graph.first_rows.len());
+        let articles = articles_of(file, articles, passages);
+        let segment = Self {
+            number: file.id.number,
+            dim,
+            passages: passages_of(file, &articles, passages),
+            vectors: vectors_of(file, passages, dim),
+            codes: codes_of(file, points, dim),
+            articles,
+            graph,
+            lexical,
+        };
+        segment.check_order(&file.u32s(13));
+        segment
+    }
+
+    /// Checks that `order` sorts the articles by their keys.
+    fn check_order(&self, order: &[u32]) {
+        assert_eq!(order.len(), self.articles.len());
+        let key = |at: u32| self.articles[at as usize].key.as_bytes();
+        assert!(order.is_sorted_by(|a, b| key(*a) < key(*b)));
+    }
+
+    pub(super) fn remove(&mut self, removals: &File) {
+        assert_eq!(removals.tags(), [90]);
+        let removed = removals.u32s(90);
+        assert!(removed.is_sorted_by(|a, b| a < b));
+        for at in removed {
+            self.articles[at as usize].removed = true;
+        }
+    }
+}
+
+fn articles_of(file: &File, count: usize, passages: usize) -> Vec<StoredArticle> {
+    let utf8 = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let keys = file.strings(10, count);
+    let heads = file.strings(20, count);
+    let texts = file.strings(30, count);
+    let contents = file.arrays(33);
+    let mut starts: Vec<usize> = file.u32s(40).into_iter().map(|row| row as usize).collect();
+    assert_eq!((contents.len(), starts.len()), (count, count));
+    assert!(starts.is_sorted() && starts.first().is_none_or(|first| *first == 0));
+    starts.push(passages);
+    let article = |at: usize| StoredArticle {
+        key: utf8(keys[at]),
+        head: Record::whole(heads[at], StoredHead::read),
+        text: utf8(texts[at]),
+        content_hash: contents[at],
+        rows: starts[at]..starts[at + 1],
+        removed: false,
+    };
+    (0..count).map(article).collect()
+}
+
+impl StoredHead {
+    fn read(record: &mut Record) -> Self {
+        let title = record.optional(Record::text);
+        let language = stored_language(record.u32());
+        let metadata = record.list(|record| (record.text(), value(record)));
+        Self { title, language, metadata: metadata.into_iter().collect() }
+    }
+}
+
+fn stored_language(number: u32) -> Option<StoredLanguage> {
+    let language = match number {
+        0 => return None,
+        1 | 3 => Language::German,
+        2 | 4 => Language::English,
+        other => panic!("{other} is no language"),
+    };
+    Some(StoredLanguage { language, is_declared: number < 3 })
+}
+
+fn value(record: &mut Record) -> Value {
+    match record.u32() {
+        0 => Value::Bool(record.bool()),
+        1 => Value::Integer(i64::from_le_bytes(record.array())),
+        2 => Value::Float(record.f64()),
+        3 => {
+            let year = i16::from_le_bytes(record.array());
+            let [month, day] = [(); 2].map(|()| i8::from_le_bytes(record.array()));
+            Value::Date(Date::new(year, month, day).unwrap())
+        }
+        4 => Value::String(record.text()),
+        other => panic!("value {other}"),
+    }
+}
+
+fn passages_of(file: &File, articles: &[StoredArticle], count: usize) -> Vec<StoredPassage> {
+    let rows = file.arrays::<32>(41);
+    assert_eq!(rows.len(), count);
+    let texts = articles.iter().flat_map(|one| one.rows.clone().map(|_| one.text.as_str()));
+    let passage = |(row, text): (&[u8; 32], &str)| Record::whole(row, |row| passage(row, text));
+    rows.iter().zip(texts).map(passage).collect()
+}
+
+/// A passage of an article with the text `text`.
+fn passage(row: &mut Record, text: &str) -> StoredPassage {
+    let [start, end, from, to, tokens] = [(); 5].map(|()| row.u32() as usize);
+    let titled = row.u32();
+    assert!(titled < 2);
+    let checksum = row.u32();
+    assert_eq!(row.u32(), 1, "the version of the rule that composes the embedded text");
+    let none = u32::MAX as usize;
+    let heading = ((from, to) != (none, none)).then_some(from..to);
+    let range = start..end;
+    let shown = heading.clone().map_or("", |heading| &text[heading]);
+    assert_eq!(checksum32([&text[range.clone()], shown].concat().as_bytes()), checksum);
+    StoredPassage { range, heading, tokens, titled: titled == 1 }
+}
+
+fn vectors_of(file: &File, count: usize, dim: usize) -> Vec<Vec<f32>> {
+    let checksums = file.u32s(51);
+    let vectors: Vec<Vec<f32>> = file.f32s(50).chunks(dim).map(<[f32]>::to_vec).collect();
+    assert_eq!((vectors.len(), checksums.len()), (count, count));
+    for (row, checksum) in file.section(50).chunks(dim * 4).zip(checksums) {
+        assert_eq!(checksum32(row), checksum);
+    }
+    vectors
+}
+
+fn codes_of(file: &File, points: usize, dim: usize) -> Vec<PointCode> {
+    let norms = file.f32s(61);
+    let errors = file.f32s(62);
+    let codes: Vec<&[u8]> = file.section(60).chunks(dim.next_multiple_of(64)).collect();
+    assert_eq!([codes.len(), norms.len(), errors.len()], [points; 3]);
+    let code = |at: usize| PointCode {
+        bytes: codes[at].to_vec(),
+        inverse_norm: norms[at],
+        quantization_error: errors[at],
+    };
+    (0..points).map(code).collect()
+}
