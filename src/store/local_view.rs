@@ -55,7 +55,7 @@ impl<'s> LocalView<'s> {
 
     /// Returns the live article with this key as its segment and its number there.
     fn find(&self, key: &str) -> Result<Option<(&'s LiveSegment, u32)>> {
-        Ok(place_of(self.segments, key)?.map(|(part, at)| (&self.segments[part], at)))
+        Ok(place_of(self.segments, key)?.map(|(part, number)| (&self.segments[part], number)))
     }
 
     /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
@@ -189,8 +189,7 @@ impl View for LocalView<'_> {
     fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>> {
         let place = |id: &PassageId| {
             let (segment, row) = self.locate(*id);
-            let (key, number) = segment.segment().place(row)?;
-            Ok(PassagePlace { key: Cow::Borrowed(key), number })
+            segment.segment().place(row)
         };
         ids.iter().map(place).collect()
     }
@@ -235,15 +234,15 @@ impl View for LocalView<'_> {
     }
 
     fn article(&self, key: &str) -> Result<Option<StoredArticle>> {
-        let Some((segment, at)) = self.find(key)? else { return Ok(None) };
-        let article = segment.segment().article(at)?;
-        let passages = segment.segment().passages_of(at, &article)?;
+        let Some((segment, number)) = self.find(key)? else { return Ok(None) };
+        let article = segment.segment().article(number)?;
+        let passages = segment.segment().passages_of(number, &article)?;
         Ok(Some(StoredArticle { article, passages }))
     }
 
     fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>> {
-        let Some((segment, at)) = self.find(key)? else { return Ok(None) };
-        let rows = segment.segment().rows_of(at)?;
+        let Some((segment, number)) = self.find(key)? else { return Ok(None) };
+        let rows = segment.segment().rows_of(number)?;
         rows.map(|row| segment.vector(row).map(Cow::Borrowed)).collect::<Result<_>>().map(Some)
     }
 }

@@ -15,6 +15,7 @@ mod segment_record;
 mod segment_words;
 
 use std::{
+    borrow::Cow,
     fmt,
     ops::Range,
     sync::{Arc, OnceLock},
@@ -29,7 +30,7 @@ use crate::{
         decode_error::{DecodeError, require},
         sections::{FileId, Kind, Section, Sections, Tag, short_sum},
     },
-    search::view::StoredPassage,
+    search::view::{PassagePlace, StoredPassage},
     vector::{SegmentIndex, to_row},
 };
 
@@ -183,17 +184,17 @@ impl Segment {
         self.index.graph().map(HnswIndex::params)
     }
 
-    /// The key of article `at`.
-    pub(crate) fn key(&self, at: u32) -> Result<&str> {
-        let key = self.directory()?.keys.text(at as usize);
-        key.ok_or_else(|| self.damaged(at))
+    /// The key of article `number`.
+    pub(crate) fn key(&self, number: u32) -> Result<&str> {
+        let key = self.directory()?.keys.text(number as usize);
+        key.ok_or_else(|| self.damaged(number))
     }
 
     /// The number of the article with this key, live or not.
     pub(crate) fn find(&self, key: &str) -> Result<Option<u32>> {
         let place = self.first_key(0, |stored| stored < key)?;
-        let Some(at) = self.key_order.get(place) else { return Ok(None) };
-        Ok((self.key(*at)? == key).then_some(*at))
+        let Some(number) = self.key_order.get(place) else { return Ok(None) };
+        Ok((self.key(*number)? == key).then_some(*number))
     }
 
     /// The numbers of all articles, live or not, in the order of their keys.
@@ -201,7 +202,7 @@ impl Segment {
         Ok(&self.directory()?.key_order)
     }
 
-    /// The first place in the key order, `from` or later, whose key is not `before`.
+    /// The first position in the key order, `from` or later, whose key is not `before`.
     fn first_key(&self, from: usize, before: impl Fn(&str) -> bool) -> Result<usize> {
         let order = &self.directory()?.key_order;
         let mut start = from;
@@ -217,33 +218,33 @@ impl Segment {
         Ok(start)
     }
 
-    /// Article `at`.
-    pub(crate) fn article(&self, at: u32) -> Result<Article> {
-        let key = self.directory()?.key(at)?.to_owned();
-        let StoredHead { title, declared: language, metadata, .. } = self.head(at)?;
-        let text = self.texts.text(at as usize).ok_or_else(|| self.damaged(at))?.to_owned();
+    /// Article `number`.
+    pub(crate) fn article(&self, number: u32) -> Result<Article> {
+        let key = self.directory()?.key(number)?.to_owned();
+        let StoredHead { title, declared: language, metadata, .. } = self.head(number)?;
+        let text = self.texts.text(number as usize).ok_or_else(|| self.damaged(number))?.to_owned();
         Ok(Article { key, title, text, language, metadata })
     }
 
-    /// The content hash of article `at`.
-    pub(crate) fn content(&self, at: u32) -> Result<ContentHash> {
-        Ok(self.directory()?.contents[at as usize])
+    /// The content hash of article `number`.
+    pub(crate) fn content(&self, number: u32) -> Result<ContentHash> {
+        Ok(self.directory()?.contents[number as usize])
     }
 
-    /// The rows of the passages of article `at`.
-    pub(crate) fn rows_of(&self, at: u32) -> Result<Range<u32>> {
+    /// The rows of the passages of article `number`.
+    pub(crate) fn rows_of(&self, number: u32) -> Result<Range<u32>> {
         let first_rows = self.first_rows()?;
-        let next_article = first_rows.get(at as usize + 1).copied();
-        Ok(first_rows[at as usize]..next_article.unwrap_or(self.len()))
+        let next_article = first_rows.get(number as usize + 1).copied();
+        Ok(first_rows[number as usize]..next_article.unwrap_or(self.len()))
     }
 
-    /// The passages of `article`, which has the number `at`, each within its text.
-    pub(crate) fn passages_of(&self, at: u32, article: &Article) -> Result<Vec<Passage>> {
-        let passages = self.rows_of(at)?.map(|row| self.passage(row));
+    /// The passages of `article`, which has the number `number`, each within its text.
+    pub(crate) fn passages_of(&self, number: u32, article: &Article) -> Result<Vec<Passage>> {
+        let passages = self.rows_of(number)?.map(|row| self.passage(row));
         let is_inside = |range: &Range<usize>| article.text.get(range.clone()).is_some();
         let checked = passages.map(|passage| {
             let fits = is_inside(&passage.range) && passage.heading.iter().all(is_inside);
-            if fits { Ok(passage) } else { Err(self.damaged(at)) }
+            if fits { Ok(passage) } else { Err(self.damaged(number)) }
         });
         checked.collect()
     }
@@ -263,40 +264,41 @@ impl Segment {
         self.passages[row as usize].passage()
     }
 
-    /// Reads the head of article `at` and compares its checksum.
-    fn head(&self, at: u32) -> Result<StoredHead> {
-        let head = self.heads.get(at as usize).and_then(HeadRecord::decode);
-        head.ok_or_else(|| self.damaged(at))
+    /// Reads the head of article `number` and compares its checksum.
+    fn head(&self, number: u32) -> Result<StoredHead> {
+        let head = self.heads.get(number as usize).and_then(HeadRecord::decode);
+        head.ok_or_else(|| self.damaged(number))
     }
 
     /// Reads the passage in `row`, checked by its checksum.
     pub(crate) fn read(&self, row: u32) -> Result<StoredPassage> {
-        let at = self.article_of(row);
-        let StoredHead { title, language, metadata, .. } = self.head(at)?;
+        let number = self.article_of(row);
+        let StoredHead { title, language, metadata, .. } = self.head(number)?;
         let Passage { range, titled, .. } = self.passage(row);
-        let PassageText { text, heading } = self.excerpt(row, at)?;
-        let article = self.key(at)?.to_owned();
+        let PassageText { text, heading } = self.excerpt(row, number)?;
+        let article = self.key(number)?.to_owned();
         Ok(StoredPassage { article, title, language, range, text, heading, metadata, titled })
     }
 
-    /// Returns the key of the article of `row`, and the number of the passage in the article.
-    pub(crate) fn place(&self, row: u32) -> Result<(&str, u32)> {
-        let at = self.article_of(row);
-        Ok((self.key(at)?, row - self.first_rows[at as usize]))
+    /// Returns the place of the passage in `row` in the order that breaks ties.
+    pub(crate) fn place(&self, row: u32) -> Result<PassagePlace<'_>> {
+        let article = self.article_of(row);
+        let key = Cow::Borrowed(self.key(article)?);
+        Ok(PassagePlace { key, number: row - self.first_rows[article as usize] })
     }
 
-    /// The text and heading of the passage in `row`, of article `at`, checked by their checksum.
-    fn excerpt(&self, row: u32, at: u32) -> Result<PassageText> {
-        self.read_excerpt(row, at).ok_or_else(|| self.damaged(at))
+    /// The text and heading of the passage in `row`, of article `number`, checked by their checksum.
+    fn excerpt(&self, row: u32, number: u32) -> Result<PassageText> {
+        self.read_excerpt(row, number).ok_or_else(|| self.damaged(number))
     }
 
     /// `None` if the passage lies outside its article or does not match its checksum.
-    fn read_excerpt(&self, row: u32, at: u32) -> Option<PassageText> {
+    fn read_excerpt(&self, row: u32, number: u32) -> Option<PassageText> {
         let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
         let stored = &self.passages[row as usize];
         let passage = stored.passage();
         // The passage has its own checksum, so a hit does not read its whole article.
-        let article = self.texts.get_unverified(at as usize)?;
+        let article = self.texts.get_unverified(number as usize)?;
         let text = article.get(passage.range)?;
         let Some(heading) = passage.heading else {
             let is_whole = short_sum(&[text]) == stored.checksum;
@@ -313,10 +315,10 @@ impl Segment {
     }
 
     /// The error of an article whose stored bytes do not match their checksums.
-    fn damaged(&self, at: u32) -> Error {
-        let article = match self.keys.text(at as usize) {
+    fn damaged(&self, number: u32) -> Error {
+        let article = match self.keys.text(number as usize) {
             Some(key) => format!("article `{key}`"),
-            None => format!("article number {at}"),
+            None => format!("article number {number}"),
         };
         let origin = match &self.file {
             Some(file) => format!("{article} in {}", file.path()),

@@ -50,8 +50,8 @@ impl<'s> SegmentKeys<'s> {
 
     /// Returns the next key and reads the one after it.
     fn take_next(&mut self) -> Option<Result<&'s str>> {
-        let live = self.rest.find(|at| self.segment.is_live(**at));
-        let following = live.map(|at| self.segment.segment().key(*at));
+        let live = self.rest.find(|number| self.segment.is_live(**number));
+        let following = live.map(|number| self.segment.segment().key(*number));
         std::mem::replace(&mut self.next, following)
     }
 

@@ -74,24 +74,24 @@ impl BytesColumn {
         ]
     }
 
-    /// String `at`; `None` if its checksum does not match.
-    pub(crate) fn get(&self, at: usize) -> Option<&[u8]> {
-        let string = self.get_unverified(at)?;
-        (self.checksums.get(at) == Some(&short_sum(&[string]))).then_some(string)
+    /// String `number`; `None` if its checksum does not match.
+    pub(crate) fn get(&self, number: usize) -> Option<&[u8]> {
+        let string = self.get_unverified(number)?;
+        (self.checksums.get(number) == Some(&short_sum(&[string]))).then_some(string)
     }
 
-    /// String `at` as text; `None` if its checksum does not match or it is not UTF-8.
-    pub(crate) fn text(&self, at: usize) -> Option<&str> {
-        std::str::from_utf8(self.get(at)?).ok()
+    /// String `number` as text; `None` if its checksum does not match or it is not UTF-8.
+    pub(crate) fn text(&self, number: usize) -> Option<&str> {
+        std::str::from_utf8(self.get(number)?).ok()
     }
 
-    /// String `at`, its checksum not compared.
-    pub(crate) fn get_unverified(&self, at: usize) -> Option<&[u8]> {
-        let start = if at == 0 { 0 } else { self.end(at - 1)? };
-        self.bytes.get(start..self.end(at)?)
+    /// String `number`, its checksum not compared.
+    pub(crate) fn get_unverified(&self, number: usize) -> Option<&[u8]> {
+        let start = if number == 0 { 0 } else { self.end(number - 1)? };
+        self.bytes.get(start..self.end(number)?)
     }
 
-    fn end(&self, at: usize) -> Option<usize> {
-        usize::try_from(*self.ends.get(at)?).ok()
+    fn end(&self, number: usize) -> Option<usize> {
+        usize::try_from(*self.ends.get(number)?).ok()
     }
 }

@@ -37,36 +37,38 @@ impl Segment {
     /// All heads; the first call reads them.
     pub(super) fn cached_heads(&self) -> Result<&CachedHeads> {
         self.directory()?;
-        let read =
-            || CachedHeads::new((0..to_row(self.articles())).map(|at| self.article_head(at)));
+        let read = || {
+            CachedHeads::new((0..to_row(self.articles())).map(|number| self.article_head(number)))
+        };
         Ok(self.head_cache.get_or_init(read))
     }
 
     /// All heads, unless that of one of `articles` is damaged.
     pub(super) fn undamaged_heads(&self, articles: &RowSet) -> Result<&CachedHeads> {
         let cached = self.cached_heads()?;
-        match cached.damaged.iter().find(|at| articles.contains(**at)) {
-            Some(at) => Err(self.damaged(*at)),
+        match cached.damaged.iter().find(|number| articles.contains(**number)) {
+            Some(number) => Err(self.damaged(*number)),
             None => Ok(cached),
         }
     }
 
-    /// The head of article `at`.
-    pub(super) fn cached_head(&self, at: u32) -> Result<&ArticleHead> {
-        let head = self.cached_heads()?.heads[at as usize].as_ref();
-        head.ok_or_else(|| self.damaged(at))
+    /// The head of article `number`.
+    pub(super) fn cached_head(&self, number: u32) -> Result<&ArticleHead> {
+        let head = self.cached_heads()?.heads[number as usize].as_ref();
+        head.ok_or_else(|| self.damaged(number))
     }
 
-    fn article_head(&self, at: u32) -> Result<ArticleHead> {
-        let StoredHead { title, language, metadata, .. } = self.head(at)?;
-        Ok(ArticleHead { key: self.key(at)?.to_owned(), title, language, metadata })
+    fn article_head(&self, number: u32) -> Result<ArticleHead> {
+        let StoredHead { title, language, metadata, .. } = self.head(number)?;
+        Ok(ArticleHead { key: self.key(number)?.to_owned(), title, language, metadata })
     }
 }
 
 impl CachedHeads {
     fn new(heads: impl Iterator<Item = Result<ArticleHead>>) -> Self {
         let heads: Vec<Option<ArticleHead>> = heads.map(Result::ok).collect();
-        let damaged = (0..).zip(&heads).filter_map(|(at, head)| head.is_none().then_some(at));
+        let damaged =
+            (0..).zip(&heads).filter_map(|(number, head)| head.is_none().then_some(number));
         let mut columns = BTreeMap::new();
         for name in heads.iter().flatten().flat_map(|head| head.metadata.keys()) {
             if !columns.contains_key(name) {
@@ -98,7 +100,7 @@ impl CachedHeads {
     ) -> ValueColumn {
         let heads = (0..).zip(&self.heads);
         ValueColumn::new(
-            heads.filter_map(|(at, head)| Some((value(head.as_ref()?)?, at))).collect(),
+            heads.filter_map(|(number, head)| Some((value(head.as_ref()?)?, number))).collect(),
         )
     }
 }
@@ -108,7 +110,7 @@ impl ValueColumn {
         entries.sort_unstable();
         let mut values = Vec::new();
         let mut ends = Vec::new();
-        let articles: Vec<u32> = entries.iter().map(|(_, at)| *at).collect();
+        let articles: Vec<u32> = entries.iter().map(|(_, number)| *number).collect();
         let mut end = 0;
         for equal in entries.chunk_by(|a, b| a.0 == b.0) {
             end += equal.len();
@@ -134,7 +136,7 @@ impl ValueColumn {
     pub(super) fn holds(&self, kind: ValueKind, articles: &RowSet) -> bool {
         let start = self.values.partition_point(|value| value.kind() < kind);
         let end = self.values.partition_point(|value| value.kind() <= kind);
-        self.with(start..end).iter().any(|at| articles.contains(*at))
+        self.with(start..end).iter().any(|number| articles.contains(*number))
     }
 
     /// The articles of the values numbered `values`.
@@ -145,7 +147,7 @@ impl ValueColumn {
 
     fn equal_to(&self, value: Scalar<&str>) -> &[u32] {
         let found = self.values.binary_search_by(|stored| borrowed(stored).cmp(&value));
-        found.map_or(&[], |at| self.with(at..at + 1))
+        found.map_or(&[], |value| self.with(value..value + 1))
     }
 
     /// The values that start with `prefix`.

@@ -105,7 +105,7 @@ impl Segment {
         Ok(if is_decided { Resolved::Articles(found) } else { Resolved::Any(found, rest) })
     }
 
-    /// The articles of `within` that `find` adds; nothing is looked up if there are none.
+    /// Returns the articles of `within` that `find` adds; skips the lookup if `within` is empty.
     fn lookup(
         &self,
         within: &RowSet,
@@ -129,12 +129,13 @@ impl Segment {
     /// All rows of `articles`.
     fn rows_of_all(&self, articles: &RowSet) -> Result<RowSet> {
         let first_rows = self.first_rows()?;
-        // Behind the last article all rows end.
-        let first_row = |at: u32| first_rows.get(at as usize).copied().unwrap_or(self.len());
+        // The rows of the last article end with the segment.
+        let first_row =
+            |number: u32| first_rows.get(number as usize).copied().unwrap_or(self.len());
         let mut rows = RowSet::none(self.len());
         let mut run = 0..0;
-        for at in articles.iter() {
-            let own = first_row(at)..first_row(at + 1);
+        for number in articles.iter() {
+            let own = first_row(number)..first_row(number + 1);
             if run.end == own.start {
                 run.end = own.end;
             } else {
@@ -149,9 +150,9 @@ impl Segment {
     /// The rows of `articles` that pass `resolved`.
     fn rows_that_pass(&self, articles: &RowSet, resolved: &Resolved) -> Result<RowSet> {
         let mut rows = RowSet::none(self.len());
-        for at in articles.iter() {
-            for row in self.rows_of(at)? {
-                if self.allows(resolved, at, row)? {
+        for number in articles.iter() {
+            for row in self.rows_of(number)? {
+                if self.allows(resolved, number, row)? {
                     rows.insert(row);
                 }
             }
@@ -159,25 +160,25 @@ impl Segment {
         Ok(rows)
     }
 
-    /// Whether `row`, of article `at`, passes `resolved`.
-    fn allows(&self, resolved: &Resolved, at: u32, row: u32) -> Result<bool> {
+    /// Whether `row`, of article `number`, passes `resolved`.
+    fn allows(&self, resolved: &Resolved, number: u32, row: u32) -> Result<bool> {
         Ok(match resolved {
-            Resolved::Articles(articles) => articles.contains(at),
-            Resolved::Custom(closure) => closure(self.cached_head(at)?, &self.passage(row)),
-            Resolved::Not(part) => !self.allows(part, at, row)?,
+            Resolved::Articles(articles) => articles.contains(number),
+            Resolved::Custom(closure) => closure(self.cached_head(number)?, &self.passage(row)),
+            Resolved::Not(part) => !self.allows(part, number, row)?,
             Resolved::All(articles, rest) => {
-                articles.contains(at) && !self.any_is(false, rest, at, row)?
+                articles.contains(number) && !self.any_is(false, rest, number, row)?
             }
             Resolved::Any(articles, rest) => {
-                articles.contains(at) || self.any_is(true, rest, at, row)?
+                articles.contains(number) || self.any_is(true, rest, number, row)?
             }
         })
     }
 
-    /// Whether [`allows`](Self::allows) is `wanted` for any of `parts`.
-    fn any_is(&self, wanted: bool, parts: &[Resolved], at: u32, row: u32) -> Result<bool> {
+    /// Returns whether [`allows`](Self::allows) returns `wanted` for one of `parts`.
+    fn any_is(&self, wanted: bool, parts: &[Resolved], number: u32, row: u32) -> Result<bool> {
         for part in parts {
-            if self.allows(part, at, row)? == wanted {
+            if self.allows(part, number, row)? == wanted {
                 return Ok(true);
             }
         }
@@ -185,8 +186,8 @@ impl Segment {
     }
 }
 
-/// `parts`, those first that need no heads. They narrow the articles whose heads must be
-/// undamaged.
+/// Sorts `parts`: first those that read no heads, since they narrow the articles whose heads are
+/// read.
 fn keys_first(parts: &[Expression]) -> Vec<&Expression> {
     let mut parts: Vec<&Expression> = parts.iter().collect();
     parts.sort_by_key(|part| part.needs_heads());

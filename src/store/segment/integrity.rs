@@ -95,7 +95,7 @@ impl Segment {
         self.keys.check(articles)?;
         self.heads.check(articles)?;
         self.texts.check(articles)?;
-        let exist = self.key_order.iter().all(|at| (*at as usize) < articles);
+        let exist = self.key_order.iter().all(|number| (*number as usize) < articles);
         require(exist, "the key order names an article that does not exist")
     }
 
@@ -114,18 +114,18 @@ impl Segment {
         }
         self.searchable()?;
         let mut last: Option<&str> = None;
-        for at in self.key_order.iter() {
-            let key = self.key(*at)?;
+        for number in self.key_order.iter() {
+            let key = self.key(*number)?;
             if last.is_some_and(|last| last >= key) {
-                return Err(self.damaged(*at));
+                return Err(self.damaged(*number));
             }
             last = Some(key);
         }
-        for at in 0..to_row(self.articles()) {
-            let article = self.article(at)?;
-            self.passages_of(at, &article)?;
-            for row in self.rows_of(at)? {
-                self.excerpt(row, at)?;
+        for number in 0..to_row(self.articles()) {
+            let article = self.article(number)?;
+            self.passages_of(number, &article)?;
+            for row in self.rows_of(number)? {
+                self.excerpt(row, number)?;
                 self.verify_vector(row)?;
             }
         }

@@ -39,8 +39,8 @@ struct Removed {
 pub(crate) fn place_of(segments: &[LiveSegment], key: &str) -> Result<Option<(usize, u32)>> {
     // Recent articles are looked up more often than old ones.
     for (segment, live) in segments.iter().enumerate().rev() {
-        if let Some(at) = live.find(key)? {
-            return Ok(Some((segment, at)));
+        if let Some(number) = live.find(key)? {
+            return Ok(Some((segment, number)));
         }
     }
     Ok(None)
@@ -97,7 +97,7 @@ impl LiveSegment {
     /// The articles that were removed, in ascending order.
     pub(crate) fn removed_articles(&self) -> Vec<u32> {
         let all = 0..to_row(self.segment.articles());
-        all.filter(|at| !self.articles.contains(*at)).collect()
+        all.filter(|number| !self.articles.contains(*number)).collect()
     }
 
     /// The file that lists all removed articles.
@@ -120,22 +120,22 @@ impl LiveSegment {
         self.articles.iter()
     }
 
-    /// Returns whether article `at` is live.
-    pub(crate) fn is_live(&self, at: u32) -> bool {
-        self.articles.contains(at)
+    /// Returns whether article `number` is live.
+    pub(crate) fn is_live(&self, number: u32) -> bool {
+        self.articles.contains(number)
     }
 
     /// The number of the live article with this key.
     pub(crate) fn find(&self, key: &str) -> Result<Option<u32>> {
-        Ok(self.segment.find(key)?.filter(|at| self.articles.contains(*at)))
+        Ok(self.segment.find(key)?.filter(|number| self.articles.contains(*number)))
     }
 
-    /// Removes article `at`, which is live.
-    pub(crate) fn remove(&mut self, at: u32) -> Result<()> {
-        let rows = self.segment.rows_of(at)?;
+    /// Removes article `number`, which is live.
+    pub(crate) fn remove(&mut self, number: u32) -> Result<()> {
+        let rows = self.segment.rows_of(number)?;
         let live = Arc::make_mut(&mut self.passages);
         rows.for_each(|row| _ = live.remove(row));
-        Arc::make_mut(&mut self.articles).remove(at);
+        Arc::make_mut(&mut self.articles).remove(number);
         self.removals = None;
         self.removed.take();
         Ok(())

@@ -88,13 +88,13 @@ impl SegmentBuilder {
         Ok(())
     }
 
-    /// Adds article `at` of `segment`; every string is checked as it is copied.
-    pub(crate) fn copy(&mut self, segment: &Segment, at: u32) -> Result<()> {
-        self.begin(segment.key(at)?, segment.content(at)?);
-        let damaged = || segment.damaged(at);
-        self.heads.push(segment.heads.get(at as usize).ok_or_else(damaged)?);
-        self.texts.push(segment.texts.get(at as usize).ok_or_else(damaged)?);
-        let rows = segment.rows_of(at)?;
+    /// Adds article `number` of `segment`; every string is checked as it is copied.
+    pub(crate) fn copy(&mut self, segment: &Segment, number: u32) -> Result<()> {
+        self.begin(segment.key(number)?, segment.content(number)?);
+        let damaged = || segment.damaged(number);
+        self.heads.push(segment.heads.get(number as usize).ok_or_else(damaged)?);
+        self.texts.push(segment.texts.get(number as usize).ok_or_else(damaged)?);
+        let rows = segment.rows_of(number)?;
         self.passages.extend(&segment.passages[rows.start as usize..rows.end as usize]);
         Ok(())
     }
@@ -128,8 +128,8 @@ impl SegmentBuilder {
         let index = choice.build(Arc::clone(&vectors), watch)?;
         let keys = self.keys.seal();
         let articles = self.first_rows.len();
-        let key = |at: usize| keys.get_unverified(at);
-        let is_ordered = (1..articles).all(|at| key(at - 1) <= key(at));
+        let key = |number: usize| keys.get_unverified(number);
+        let is_ordered = (1..articles).all(|number| key(number - 1) <= key(number));
         assert!(is_ordered, "articles are added in the order of their keys");
         let key_order: Vec<u32> = (0..to_row(articles)).collect();
         Ok(Segment {

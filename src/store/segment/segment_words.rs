@@ -56,8 +56,8 @@ impl LiveSegment {
     /// [`Error::Corrupt`] if the index is damaged, or if it is missing and a live article is damaged.
     pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
         let LoadedWords { index, damaged } = self.segment().loaded_words()?;
-        match damaged.iter().find(|at| self.live_articles().contains(**at)) {
-            Some(at) => Err(self.segment().damaged(*at)),
+        match damaged.iter().find(|number| self.live_articles().contains(**number)) {
+            Some(number) => Err(self.segment().damaged(*number)),
             None => Ok(index),
         }
     }
@@ -150,24 +150,24 @@ impl Segment {
     fn build_words(&self) -> Result<LoadedWords> {
         let mut texts = Vec::with_capacity(self.len() as usize);
         let mut damaged = Vec::new();
-        for at in 0..to_row(self.articles()) {
-            if let Ok(embedded) = self.embedded_texts(at) {
+        for number in 0..to_row(self.articles()) {
+            if let Ok(embedded) = self.embedded_texts(number) {
                 texts.extend(embedded);
             } else {
-                damaged.push(at);
-                texts.extend(self.rows_of(at)?.map(|_| (String::new(), None)));
+                damaged.push(number);
+                texts.extend(self.rows_of(number)?.map(|_| (String::new(), None)));
             }
         }
         let texts: Vec<_> = texts.iter().map(|(text, language)| (&**text, *language)).collect();
         Ok(LoadedWords { index: LexicalIndex::build(&texts)?, damaged })
     }
 
-    /// The embedded texts of the passages of article `at`, each with the article's language.
-    fn embedded_texts(&self, at: u32) -> Result<Vec<(String, Option<Language>)>> {
-        let article = self.article(at)?;
+    /// The embedded texts of the passages of article `number`, each with the article's language.
+    fn embedded_texts(&self, number: u32) -> Result<Vec<(String, Option<Language>)>> {
+        let article = self.article(number)?;
         // Segments written without a lexical index store no detected language.
-        let language = self.head(at)?.language.or_else(|| detect_language(&article));
-        let passages = self.passages_of(at, &article)?;
+        let language = self.head(number)?.language.or_else(|| detect_language(&article));
+        let passages = self.passages_of(number, &article)?;
         let embedded = |passage: &Passage| (passage.text_in_context(&article), language);
         Ok(passages.iter().map(embedded).collect())
     }
