@@ -1,6 +1,7 @@
 //! Progress and cancellation of long operations.
 
 pub(crate) mod parallel;
+mod scratch_pool;
 
 use std::sync::{
     Arc,
@@ -8,6 +9,8 @@ use std::sync::{
 };
 
 use crate::{Error, Result};
+
+pub(crate) use scratch_pool::ScratchPool;
 
 /// Phase of a long operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,14 +1,15 @@
 //! The best rows of a segment, without scoring most of the others.
 
-use std::{cmp::Ordering, collections::BinaryHeap};
-
 use super::{
     bm25::Bm25,
     norm::PassageNorm,
     postings::{END, Posting},
     term_group::TermGroupCursor,
 };
-use crate::RowSet;
+use crate::{
+    RowSet,
+    vector::{RankedRow, TopK},
+};
 
 /// Exceeds the rounding error of a sum in another order: contributions are a few thousand at
 /// most.
@@ -53,7 +54,7 @@ pub(super) struct MaxScore<'a> {
     essential: usize,
     steps: Steps,
     window: Window,
-    best: TopRows,
+    best: TopK,
     scored: usize,
 }
 
@@ -85,8 +86,17 @@ impl<'a> MaxScore<'a> {
             sums: vec![0.0; steps.window as usize],
             found: vec![0; steps.window as usize / 64],
         };
-        let best = TopRows { n, rows: BinaryHeap::new() };
-        Self { norms, bm25, cursors, suffix_bounds, essential, steps, window, best, scored: 0 }
+        Self {
+            norms,
+            bm25,
+            cursors,
+            suffix_bounds,
+            essential,
+            steps,
+            window,
+            best: TopK::new(n),
+            scored: 0,
+        }
     }
 
     /// Scores the next window, of which only the `allowed` rows count; false at the end.
@@ -108,7 +118,7 @@ impl<'a> MaxScore<'a> {
                 }
             }
         }
-        let least = self.best.least();
+        let least = self.best.floor();
         while self.essential > 0 && self.suffix_bounds[self.essential - 1] < least {
             self.essential -= 1;
         }
@@ -149,7 +159,7 @@ impl<'a> MaxScore<'a> {
     #[inline]
     fn consider(&mut self, row: u32, mut sum: f32) {
         self.scored += 1;
-        let least = self.best.least();
+        let least = self.best.floor();
         let others = self.cursors[self.essential..].iter_mut();
         for (cursor, suffix_bound) in others.zip(&self.suffix_bounds[self.essential..]) {
             if (sum + suffix_bound) * SLACK < least {
@@ -171,61 +181,8 @@ impl<'a> MaxScore<'a> {
         self.scored
     }
 
-    /// The best rows: the highest score first, of equal ones the lower row.
-    pub(super) fn into_best(self) -> Vec<(u32, f32)> {
-        let rows = self.best.rows.into_sorted_vec().into_iter();
-        rows.map(|RankedRow { score, row }| (row, score)).collect()
-    }
-}
-
-/// A row with its score; the better one is less.
-struct RankedRow {
-    score: f32,
-    row: u32,
-}
-
-impl Ord for RankedRow {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.score.total_cmp(&self.score).then(self.row.cmp(&other.row))
-    }
-}
-
-impl PartialOrd for RankedRow {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for RankedRow {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for RankedRow {}
-
-/// The `n` best rows so far.
-struct TopRows {
-    n: usize,
-    /// The worst row is on top.
-    rows: BinaryHeap<RankedRow>,
-}
-
-impl TopRows {
-    /// The lowest score with which a row can still enter.
-    #[inline]
-    fn least(&self) -> f32 {
-        if self.rows.len() < self.n {
-            return f32::NEG_INFINITY;
-        }
-        self.rows.peek().map_or(f32::INFINITY, |worst| worst.score)
-    }
-
-    fn offer(&mut self, row: RankedRow) {
-        if self.rows.len() < self.n {
-            self.rows.push(row);
-        } else if let Some(mut worst) = self.rows.peek_mut().filter(|worst| row < **worst) {
-            *worst = row;
-        }
+    /// The best rows: the highest score first, ties by row.
+    pub(super) fn into_best(self) -> Vec<RankedRow> {
+        self.best.into_sorted()
     }
 }

@@ -13,13 +13,13 @@ use super::{
     postings::{END, PostingCursor},
     term_group::TermGroupCursor,
 };
-use crate::{LexicalPlan, RowSet};
+use crate::{LexicalPlan, RowSet, vector::RankedRow};
 
 /// The best rows of a segment.
 #[derive(Debug)]
 pub(crate) struct Matches {
     /// The rows with their scores, best first.
-    pub(crate) rows: Vec<(u32, f32)>,
+    pub(crate) rows: Vec<RankedRow>,
     /// How they were found.
     pub(crate) plan: LexicalPlan,
 }

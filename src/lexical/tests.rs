@@ -13,7 +13,7 @@ use super::{
     postings::{BLOCK, Posting},
     *,
 };
-use crate::RowSet;
+use crate::{RowSet, vector::RankedRow};
 
 /// Passages of a few words, some of them frequent, some in both languages.
 fn passages(most: usize) -> impl Strategy<Value = Vec<(String, Option<Language>)>> {
@@ -129,9 +129,10 @@ proptest! {
             allowed
         });
         let is_allowed = |row: u32| allowed.as_ref().is_none_or(|allowed| allowed.contains(row));
-        let mut expected: Vec<(u32, f32)> = rows.iter().copied().zip(scores.iter().copied()).collect();
-        expected.retain(|(row, score)| *score > 0.0 && is_allowed(*row));
-        expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let ranked = rows.iter().zip(&scores).map(|(row, score)| RankedRow { row: *row, score: *score });
+        let mut expected: Vec<RankedRow> = ranked.collect();
+        expected.retain(|ranked| ranked.score > 0.0 && is_allowed(ranked.row));
+        expected.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
         expected.truncate(n);
         let best = index.best_in_steps(&terms, &statistics, n, allowed.as_ref(), SMALL, never);
         let in_usual_steps = index.best(&terms, &statistics, n, allowed.as_ref(), never);

@@ -56,7 +56,7 @@ impl LexicalQuery {
             let allowed = view.allowed.as_deref();
             let best =
                 lexical.best(terms, statistics, params.k, allowed, || params.is_interrupted());
-            let scored = best.rows.into_iter().map(|(row, bm25)| Scored::lexical(row, bm25));
+            let scored = best.rows.into_iter().map(|best| Scored::lexical(best.row, best.score));
             found.extend(scored.map(|scored| Candidate { part, scored }));
             plan.lexical.push(best.plan);
         }

@@ -1,10 +1,6 @@
 //! Beam search: greedy traversal of a graph layer that keeps the `ef` closest points.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    sync::{Mutex, PoisonError},
-};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::{adjacency::LinksView, space::Space};
 
@@ -309,20 +305,5 @@ impl Beam {
         let Some(Reverse(next)) = next else { return false };
         self.visited.add(links.of(next.point()));
         true
-    }
-}
-
-/// Beams that no search uses now.
-#[derive(Debug, Default)]
-pub(super) struct BeamPool(Mutex<Vec<Beam>>);
-
-impl BeamPool {
-    /// Runs `search` with a beam that no other search uses.
-    pub(super) fn with<T>(&self, search: impl FnOnce(&mut Beam) -> T) -> T {
-        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut beam = free().pop().unwrap_or_default();
-        let found = search(&mut beam);
-        free().push(beam);
-        found
     }
 }

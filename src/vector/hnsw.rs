@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 use super::{
-    Calibration, IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, VectorIndex,
-    beam::{Beam, BeamPool, End, MIN_EF, Restriction, Traversal},
+    Calibration, IndexPlan, Neighbors, RankedRow, Route, RowSet, ScanReason, SearchParams, TopK,
+    VectorIndex,
+    beam::{Beam, End, MIN_EF, Restriction, Traversal},
     build::link_all,
     calibrate::requested_route,
     checked,
@@ -22,9 +23,12 @@ use super::{
     scan::Scan,
     similarity,
     space::Space,
-    top_k::TopK,
 };
-use crate::{Cancel, Error, Neighbor, Result, Vectors, format::column::Column, work::WorkMonitor};
+use crate::{
+    Cancel, Error, Neighbor, Result, Vectors,
+    format::column::Column,
+    work::{ScratchPool, WorkMonitor},
+};
 
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +103,7 @@ pub struct HnswIndex {
     pub(super) unreachable: Column<u32>,
     pub(super) params: HnswParams,
     pub(super) calibration: Option<Calibration>,
-    pub(super) beams: BeamPool,
+    pub(super) beams: ScratchPool<Beam>,
 }
 
 /// One in this many points is in the sample that the upper layers are built over.
@@ -160,7 +164,7 @@ impl HnswIndex {
             unreachable: unreachable.into(),
             params,
             calibration: None,
-            beams: BeamPool::default(),
+            beams: ScratchPool::default(),
         })
     }
 
@@ -254,7 +258,7 @@ impl HnswIndex {
                 reranked,
                 complete,
             };
-            Ok(Some(Neighbors { neighbors: closest.into_neighbors(), plan }))
+            Ok(Some(Neighbors { neighbors: Neighbor::sorted(closest), plan }))
         })
     }
 
@@ -301,7 +305,7 @@ impl HnswIndex {
             reranked += 1;
             for row in points.rows_of(candidate.point) {
                 if params.allowed.is_none_or(|allowed| allowed.contains(row)) {
-                    closest.offer(Neighbor { row, similarity });
+                    closest.offer(RankedRow { row, score: similarity });
                 }
             }
         }

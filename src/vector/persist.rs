@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{Links, require_below},
-    beam::BeamPool,
     graph::{Graph, LayerRecord, UpperLayers},
     points::Points,
     precision::Precision,
@@ -22,6 +21,7 @@ use crate::{
         decode_error::{DecodeError, require},
         sections::{Section, Sections, Tag},
     },
+    work::ScratchPool,
 };
 
 /// Properties of an index that are stored beside its sections.
@@ -203,7 +203,7 @@ impl HnswIndex {
             unreachable: sections.column(Tag::Unreachable)?,
             params,
             calibration: None,
-            beams: BeamPool::default(),
+            beams: ScratchPool::default(),
         })
     }
 

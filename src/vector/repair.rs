@@ -3,11 +3,14 @@
 use rayon::prelude::*;
 
 use super::{
-    beam::{BeamPool, MIN_EF, Traversal},
+    beam::{Beam, MIN_EF, Traversal},
     graph::Graph,
     space::Space,
 };
-use crate::{Result, work::WorkMonitor};
+use crate::{
+    Result,
+    work::{ScratchPool, WorkMonitor},
+};
 
 /// Maximum number of rounds. Every query is compared with the points still not found after them.
 const MAX_ROUNDS: usize = 24;
@@ -64,7 +67,7 @@ fn missing_links<S: Space>(
     points: &[u32],
     watch: WorkMonitor,
 ) -> Result<Vec<Link>> {
-    let beams = BeamPool::default();
+    let beams: ScratchPool<Beam> = ScratchPool::default();
     let missing_link = |point: &u32| -> Result<Option<Link>> {
         watch.check()?;
         let query = space.point(*point);
