@@ -49,7 +49,7 @@ pub use verify::GraphReport;
 /// Finds the vectors closest to a query.
 ///
 /// An index numbers its vectors by row, from 0. It is immutable, so any number of threads can
-/// search it. A [`Retriever`](crate::Retriever) builds its own indexes, by its
+/// search it. A [`Retriever`](crate::Retriever) builds its indexes according to its
 /// [`IndexChoice`].
 pub trait VectorIndex: Send + Sync {
     /// Number of vectors.
@@ -61,7 +61,7 @@ pub trait VectorIndex: Send + Sync {
     /// Returns the `params.k` allowed neighbors of `query`; fewer only if fewer are allowed, or if
     /// the search was interrupted.
     ///
-    /// `query` is a vector of dimension [`dim`](Self::dim), of any length but 0.
+    /// `query` is a vector of dimension [`dim`](Self::dim) and of any length above 0.
     ///
     /// # Errors
     ///
@@ -129,7 +129,7 @@ pub enum SearchEffort {
     /// The smallest `ef` that reaches this recall, in `0.0..=1.0` without 0, by a [`Calibration`].
     ///
     /// If the calibration has no such `ef`, the query is compared with every vector. The recall
-    /// holds for the rows that were allowed when it was measured.
+    /// holds for searches among the rows that the calibration was measured on.
     Recall(f32),
 }
 
@@ -188,13 +188,13 @@ impl Neighbor {
         Ok(Self { row, similarity: similarity(query, vectors.checked_row(row as usize)?) })
     }
 
-    /// The rows that `closest` kept, closest first, ties by row.
+    /// Returns the rows that `closest` kept, closest first, ties by row.
     fn sorted(closest: TopK) -> Vec<Self> {
         let neighbor = |ranked: RankedRow| Self { row: ranked.row, similarity: ranked.score };
         closest.into_sorted().into_iter().map(neighbor).collect()
     }
 
-    /// The row as a [`TopK`] ranks it.
+    /// Returns the row as a [`TopK`] ranks it.
     fn ranked(self) -> RankedRow {
         RankedRow { row: self.row, score: self.similarity }
     }

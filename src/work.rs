@@ -1,4 +1,4 @@
-//! Progress and cancellation of long operations.
+//! Progress and cancellation of long operations, threads and buffers that they share.
 
 pub(crate) mod parallel;
 mod scratch_pool;

@@ -9,8 +9,8 @@ use super::{
 };
 
 impl LexicalIndex {
-    /// The index of the rows that stand with each of `parts`, in ascending order, as if it was
-    /// built of their passages. The rows are numbered anew, part after part.
+    /// Merges the given rows of each part, which ascend. The result equals the index that a build
+    /// from their passages gives; rows are renumbered part by part.
     pub(crate) fn merge(parts: &[(&Self, &[u32])]) -> Self {
         let norms: Vec<PassageNorm> =
             parts.iter().flat_map(|(part, rows)| rows.iter().map(|row| part.norm(*row))).collect();
@@ -27,7 +27,7 @@ impl LexicalIndex {
             for part in &mut parts {
                 part.take(&term, &mut postings);
             }
-            // Terms of removed passages alone are left out.
+            // A term that only removed passages have is dropped.
             if !postings.is_empty() {
                 inverted.push(&term, &postings);
             }
@@ -36,16 +36,16 @@ impl LexicalIndex {
     }
 }
 
-/// An index that is being merged.
+/// Input of a merge, read term by term.
 struct MergePart<'a> {
     index: &'a LexicalIndex,
     terms: TermStream<'a>,
-    /// By row its new number, or [`END`] if it is left out.
+    /// New number of each row; [`END`] for rows that are dropped.
     numbers: Vec<u32>,
 }
 
 impl<'a> MergePart<'a> {
-    /// The `rows` of `index`, which get the `next` numbers.
+    /// Reads the `rows` of `index`, which get the `next` numbers.
     fn new(index: &'a LexicalIndex, rows: &[u32], next: &mut impl Iterator<Item = u32>) -> Self {
         let mut numbers = vec![END; index.len() as usize];
         for (row, number) in rows.iter().zip(next) {
@@ -61,7 +61,7 @@ impl<'a> MergePart<'a> {
         self.terms.current().map(|(term, _)| term)
     }
 
-    /// Adds the postings of `term` to `postings` if it is the current one, and moves on.
+    /// Adds the postings of `term` to `postings` and advances, if `term` is the current term.
     fn take(&mut self, term: &[u8], postings: &mut Vec<Posting>) {
         let entry = self.terms.current().filter(|(current, _)| *current == term);
         let Some((_, entry)) = entry else { return };

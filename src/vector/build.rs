@@ -17,7 +17,7 @@ use crate::{
     work::{ScratchPool, WorkMonitor},
 };
 
-/// A batch has one point per this many linked points: its points can link to those only.
+/// A batch has one point per this many linked points, since its points link to those only.
 const BATCH_RATIO: u32 = 16;
 /// Minimum size of a batch.
 const MIN_BATCH: u32 = 16;

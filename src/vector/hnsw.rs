@@ -177,7 +177,7 @@ impl HnswIndex {
         params.allowed.map_or(self.rows as usize, RowSet::len)
     }
 
-    /// The `ef` of a graph search, or the reason why a scan costs less.
+    /// Returns the `ef` of a graph search, or the reason why a scan costs less.
     fn choose_ef(&self, requested: Route, params: &SearchParams) -> Result<usize, ScanReason> {
         let ef_search = match requested {
             Route::Graph { ef_search } => ef_search,
@@ -191,10 +191,11 @@ impl HnswIndex {
         if ef >= allowed || ef * self.params.m >= self.rows as usize {
             return Err(ScanReason::WideSearch);
         }
-        // If a share `s` of the rows is allowed, a graph search compares about `ef * m / s` points
-        // and a scan `s * rows`, each in less than half the time (measured).
-        let visits = (ef * self.params.m).saturating_mul(self.rows as usize);
-        if params.allowed.is_some() && allowed.saturating_mul(allowed) <= visits.saturating_mul(2) {
+        // Let `s` be the allowed share of the rows. A graph search compares about `ef * m / s`
+        // points. A scan compares `s * rows`, each in less than half the time (measured). No product
+        // overflows: `allowed` is below 2^32, `ef * m` and the number of rows are at most 2^31.
+        let visits = (ef * self.params.m) as u64 * u64::from(self.rows);
+        if params.allowed.is_some() && (allowed as u64).pow(2) <= 2 * visits {
             return Err(ScanReason::FewAllowed);
         }
         Ok(ef)
@@ -262,8 +263,8 @@ impl HnswIndex {
         })
     }
 
-    /// The points that `beam` found, closest first, and the unreachable ones, which are candidates
-    /// of every search.
+    /// Returns the points that `beam` found, closest first, then the unreachable points, which are
+    /// candidates of every search.
     fn rerank_candidates<S: Space>(
         &self,
         traversal: &Traversal<S>,

@@ -14,7 +14,8 @@ pub(super) struct Scan<'a, F> {
     pub(super) rows: u32,
 }
 
-/// Rows compared between two checks for an interruption; their codes fit into the cache.
+/// Rows compared between two checks for an interruption, few enough that their codes fit into the
+/// cache.
 const ROWS_PER_CHECK: usize = 1024;
 
 impl<F: Fn(u32) -> u32> Scan<'_, F> {

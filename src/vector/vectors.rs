@@ -91,8 +91,8 @@ impl Vectors {
         fits.then_some(Self { dim, values, sums: Some(sums) })
     }
 
-    /// Stored unit vectors, unchanged bit for bit; `None` if `data` is not a whole number of unit
-    /// vectors of dimension `dim`.
+    /// Accepts stored unit vectors unchanged, bit for bit; `None` unless `data` is a whole number of
+    /// unit vectors of dimension `dim`.
     pub(crate) fn stored(dim: usize, data: Vec<f32>) -> Option<Self> {
         if data.is_empty() {
             return Some(Self::empty(dim));
