@@ -15,7 +15,8 @@ use std::{
 pub use bootstrap::{Estimate, estimate, paired_difference};
 pub use run::{Evaluation, JudgedQuery, Outcome, run};
 
-/// Relevance grades of the documents judged for one question; 0 and missing mean not relevant.
+/// Relevance grades of the documents of one question. Grade 0 means not relevant, as does a missing
+/// document.
 pub type Grades<T> = HashMap<T, u8>;
 
 /// Returns the normalized discounted cumulative gain of the first `k` documents, in `0.0..=1.0`.

@@ -1,9 +1,8 @@
 //! Search by words: an inverted index of a segment's passages, ranked by BM25.
 //!
 //! A segment's index is one array of bytes: the length and language of every passage, a term
-//! dictionary and posting lists. It is checked as a whole when it is opened, and trusted after
-//! that. The weight of a term depends on all segments of a corpus, so [`Statistics`] are gathered
-//! over all of them: equal passages have equal scores, whatever segments they are in.
+//! dictionary and posting lists. Opening checks all bytes; later reads trust them. [`Statistics`]
+//! cover all segments of a corpus, so equal passages have equal scores in any segment.
 
 mod analyzer;
 mod bm25;
@@ -16,6 +15,7 @@ mod lexical_plan;
 mod max_score;
 mod merge;
 mod norm;
+mod posting_tail;
 mod postings;
 mod query_terms;
 mod ranking;
@@ -54,28 +54,28 @@ pub(crate) struct LexicalIndex {
 }
 
 impl LexicalIndex {
-    /// The bytes to be stored.
+    /// Returns the bytes to store.
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 
-    /// The index in `bytes`, which are not copied.
+    /// Opens the index in `bytes`, which are not copied.
     ///
     /// # Errors
     ///
-    /// [`DecodeError::Version`] if they have another layout; [`DecodeError::Corrupt`] if they have terms
-    /// by another analysis, or are not a whole index.
+    /// [`DecodeError::Version`] for another version of the layout; [`DecodeError::Corrupt`] if the
+    /// terms come from another analysis, or if the bytes are damaged.
     pub(crate) fn open(bytes: Column<u8>) -> Result<Self, DecodeError> {
         let layout = IndexLayout::checked(&bytes)?;
         Ok(Self { bytes, layout })
     }
 
-    /// Whether `bytes` have the present layout and analysis, if they are an index at all.
+    /// Whether `bytes` have the current layout and analysis, unless they are damaged.
     pub(crate) fn is_current(bytes: &[u8]) -> bool {
         layout::is_current(bytes)
     }
 
-    /// The index of passages with these `norms` and terms.
+    /// Builds the index of passages with these `norms` and terms.
     fn of(norms: &[PassageNorm], inverted: InvertedBuilder) -> Self {
         let (bytes, layout) = inverted.seal(norms);
         Self { bytes: bytes.into(), layout }
@@ -86,18 +86,18 @@ impl LexicalIndex {
         self.layout.rows
     }
 
-    /// Sum of the lengths of all passages but those of `removed`, which are different rows.
+    /// Returns the number of terms in all passages except `removed`, whose rows are distinct.
     pub(crate) fn terms_without(&self, removed: &[u32]) -> u64 {
         let gone: u64 = removed.iter().map(|row| u64::from(self.norm(*row).length())).sum();
         self.layout.lengths - gone
     }
 
-    /// The language whose rules the terms of passage `row` follow, if it is known.
+    /// Returns the language that passage `row` was analyzed in, if it is known.
     pub(crate) fn language(&self, row: u32) -> Option<Language> {
         self.norm(row).language()
     }
 
-    /// The norm of every passage, as it is stored.
+    /// Returns the stored norm of every passage.
     fn norms(&self) -> &[[u8; 4]] {
         self.layout.norms(&self.bytes)
     }
@@ -110,7 +110,7 @@ impl LexicalIndex {
         self.layout.dictionary(&self.bytes)
     }
 
-    /// The posting lists of all terms, one behind the other.
+    /// Returns the posting lists of all terms, concatenated.
     fn postings(&self) -> &[u8] {
         self.layout.postings(&self.bytes)
     }

@@ -24,7 +24,7 @@ pub(crate) mod vectors;
 mod verify;
 mod wilson;
 
-use std::{cmp::Ordering, time::Instant};
+use std::time::Instant;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -42,6 +42,7 @@ pub(crate) use persist::{IndexRecord, SegmentIndex};
 use precision::Precision;
 pub use row_set::RowSet;
 pub(crate) use row_set::to_row;
+pub(crate) use top_k::{RankedRow, TopK};
 pub(crate) use vectors::VectorRow;
 pub use vectors::Vectors;
 pub use verify::GraphReport;
@@ -49,7 +50,7 @@ pub use verify::GraphReport;
 /// Finds the vectors closest to a query.
 ///
 /// An index numbers its vectors by row, from 0. It is immutable, so any number of threads can
-/// search it. A [`Retriever`](crate::Retriever) builds its own indexes, by its
+/// search it. A [`Retriever`](crate::Retriever) builds its indexes according to its
 /// [`IndexChoice`].
 pub trait VectorIndex: Send + Sync {
     /// Number of vectors.
@@ -61,7 +62,7 @@ pub trait VectorIndex: Send + Sync {
     /// Returns the `params.k` allowed neighbors of `query`; fewer only if fewer are allowed, or if
     /// the search was interrupted.
     ///
-    /// `query` is a vector of dimension [`dim`](Self::dim), of any length but 0.
+    /// `query` is a vector of dimension [`dim`](Self::dim) and of any length above 0.
     ///
     /// # Errors
     ///
@@ -129,7 +130,7 @@ pub enum SearchEffort {
     /// The smallest `ef` that reaches this recall, in `0.0..=1.0` without 0, by a [`Calibration`].
     ///
     /// If the calibration has no such `ef`, the query is compared with every vector. The recall
-    /// holds for the rows that were allowed when it was measured.
+    /// holds for searches among the rows that the calibration was measured on.
     Recall(f32),
 }
 
@@ -187,18 +188,23 @@ impl Neighbor {
     fn of(query: &[f32], vectors: &Vectors, row: u32) -> Result<Self> {
         Ok(Self { row, similarity: similarity(query, vectors.checked_row(row as usize)?) })
     }
+
+    /// Returns the rows that `closest` kept, closest first, ties by row.
+    fn sorted(closest: TopK) -> Vec<Self> {
+        let neighbor = |ranked: RankedRow| Self { row: ranked.row, similarity: ranked.score };
+        closest.into_sorted().into_iter().map(neighbor).collect()
+    }
+
+    /// Returns the row as a [`TopK`] ranks it.
+    fn ranked(self) -> RankedRow {
+        RankedRow { row: self.row, score: self.similarity }
+    }
 }
 
 /// Cosine between two unit vectors.
 pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
     // Rounding can push the dot product of equal unit vectors just above 1.
     kernel::dot(a, b).clamp(-1.0, 1.0)
-}
-
-/// The order of neighbors: higher similarity first, ties by row.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "the signature of sort comparators")]
-pub(crate) fn closest_first(a: &Neighbor, b: &Neighbor) -> Ordering {
-    b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row))
 }
 
 /// Validates the arguments of a search and returns the query as a unit vector.

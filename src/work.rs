@@ -1,8 +1,9 @@
-//! Progress and cancellation of long operations.
+//! Progress and cancellation of long operations, threads and buffers that they share.
 
 mod interrupt;
 mod model_call;
 pub(crate) mod parallel;
+mod scratch_pool;
 
 use std::sync::{
     Arc,
@@ -13,6 +14,8 @@ pub use interrupt::Interrupt;
 pub(crate) use model_call::call_model;
 
 use crate::{Error, Result};
+
+pub(crate) use scratch_pool::ScratchPool;
 
 /// Phase of a long operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

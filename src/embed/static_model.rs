@@ -20,12 +20,13 @@ use std::sync::{Arc, OnceLock};
 use std::{fmt, fs};
 
 use crate::format::decode_error::DecodeError;
-use crate::vector::kernel::{WeightedRow, prefetch, scale_to_unit, sum_rows};
+use crate::vector::kernel::{WeightedRow, prefetch, scale_sum_to_unit, sum_rows};
+use crate::work::ScratchPool;
 use crate::{EmbeddedTexts, Embedder, Error, Interrupt, ModelIdentity, Result, Role, Vectors};
 use model_format::{ModelLayout, RowPooling};
 use pieces::Pieces;
 use row_counts::RowCount;
-use scratch::{BufferPool, EmbedScratch};
+use scratch::EmbedScratch;
 
 pub(crate) use char_rules::{composed, decomposed};
 pub(crate) use compound_splitter::CompoundSplitter;
@@ -136,7 +137,7 @@ impl Embedder for StaticEmbedder {
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
         let Model { pieces, buffers, .. } = &*self.0;
-        Ok(buffers.lend(|EmbedScratch { tokens, .. }| {
+        Ok(buffers.with(|EmbedScratch { tokens, .. }| {
             pieces.tokenize(text, tokens);
             tokens.len()
         }))
@@ -159,7 +160,7 @@ impl Embedder for StaticEmbedder {
         let dim = self.dim();
         let mut values = vec![0.0; texts.len() * dim];
         let rows = texts.iter().zip(values.chunks_exact_mut(dim)).enumerate();
-        let tokens = self.0.buffers.lend(|scratch| -> Result<Vec<usize>> {
+        let tokens = self.0.buffers.with(|scratch| -> Result<Vec<usize>> {
             let pool = |(at, (text, vector)): (usize, (&&str, &mut [f32]))| {
                 if at > 0 && at % TEXTS_PER_CHECK == 0 {
                     interrupt.check()?;
@@ -178,7 +179,7 @@ struct Model {
     layout: ModelLayout,
     pieces: Pieces,
     identity: ModelIdentity,
-    buffers: BufferPool,
+    buffers: ScratchPool<EmbedScratch>,
 }
 
 impl Model {
@@ -191,7 +192,13 @@ impl Model {
             layout.unknown(),
         )?;
         let identity = ModelIdentity { name: layout.name.clone(), hash: layout.hash };
-        Ok(Self { bytes, layout, pieces, identity, buffers: BufferPool::default() })
+        Ok(Self {
+            bytes,
+            layout,
+            pieces,
+            identity,
+            buffers: ScratchPool::keeping(EmbedScratch::is_reusable),
+        })
     }
 
     /// Writes the vector of `text` to `vector` and returns the number of its tokens.
@@ -206,10 +213,10 @@ impl Model {
         weighted.clear();
         weighted.extend(counts.distinct.iter().map(|distinct| self.weighted(*distinct)));
         self.sum(weighted, vector);
-        if weighted.is_empty() || !scale_to_unit(vector) {
+        if weighted.is_empty() || !scale_sum_to_unit(vector) {
             // Rows that cancel out have no direction: the text is as one without a known piece.
             self.sum(&[self.weighted(RowCount { row: self.layout.unknown(), count: 1 })], vector);
-            scale_to_unit(vector);
+            scale_sum_to_unit(vector);
         }
         tokens.len()
     }

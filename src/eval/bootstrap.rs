@@ -20,7 +20,7 @@ pub struct Estimate {
     /// Two-sided p-value, in `0.0..=1.0`: the probability of a mean at least this far from 0 if the
     /// true mean is 0.
     ///
-    /// Below 0.05 a difference counts as significant, given some tens of questions.
+    /// A difference counts as significant below 0.05. The approximation needs some tens of questions.
     pub p_value: f64,
 }
 
@@ -45,8 +45,8 @@ pub fn estimate(values: impl IntoIterator<Item = Option<f64>>) -> Option<Estimat
 
 /// Estimates the mean of `a - b` over the questions with a value in both; `None` if there is none.
 ///
-/// Both must list the same questions in the same order. The longer one is cut to the length of
-/// the shorter one.
+/// Both must list the same questions in the same order. Values beyond the end of the shorter one are
+/// ignored.
 ///
 /// # Examples
 ///

@@ -11,17 +11,19 @@ use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::{
     column::{Column, MappedFile},
-    decode_error::{DecodeError, require, require_version, u32_at, u64_at},
+    decode_error::{DecodeError, require, u32_at, u64_at},
+    file_signature::FileSignature,
 };
 
-/// Not text, not UTF-8, and broken by newline conversion.
-const MAGIC: [u8; 8] = *b"\x89PSC\r\n\x1a\n";
-const OLDEST: u32 = 1;
-const NEWEST: u32 = 1;
+const SIGNATURE: FileSignature = FileSignature {
+    magic: *b"\x89PSC\r\n\x1a\n",
+    oldest: 1,
+    newest: 1,
+    foreign: "the first bytes are not those of an index file",
+};
 
 // Offsets in the header.
-const VERSION_AT: usize = 8;
-const KIND_AT: usize = 12;
+const KIND_AT: usize = FileSignature::LEN;
 const FILE_NUMBER_AT: usize = 16;
 const LENGTH_AT: usize = 24;
 const COUNT_AT: usize = 32;
@@ -144,8 +146,7 @@ pub(crate) fn header(kind: Kind, number: u64, sections: &[Section]) -> (Vec<u8>,
     let table = encode_table(sections);
     let length = table.file_len as u64;
     let mut header = Vec::with_capacity(HEADER_LEN + table.bytes.len());
-    header.extend(MAGIC);
-    header.extend(NEWEST.to_le_bytes());
+    header.extend(SIGNATURE.encode());
     header.extend((kind as u32).to_le_bytes());
     header.extend(number.to_le_bytes());
     header.extend(length.to_le_bytes());
@@ -215,10 +216,8 @@ impl Sections {
     /// [`DecodeError`] if they are damaged, of another version, or not of this `kind`, or if the
     /// length of the file is not the recorded one.
     pub(crate) fn open(file: MappedFile, kind: Kind) -> Result<Self, DecodeError> {
-        let header = file.get(..HEADER_LEN);
-        let header = header.ok_or(DecodeError::Corrupt("the file is shorter than its header"))?;
-        require(header.starts_with(&MAGIC), "the first bytes are not those of an index file")?;
-        require_version(u32_at(header, VERSION_AT), OLDEST..=NEWEST)?;
+        SIGNATURE.check(&file, HEADER_LEN)?;
+        let header = &file[..HEADER_LEN];
         let length = u64_at(header, LENGTH_AT);
         require(length == file.len() as u64, "the length of the file is not the recorded one")?;
         let count = u32_at(header, COUNT_AT) as usize;

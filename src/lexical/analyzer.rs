@@ -1,4 +1,4 @@
-//! From a text to its terms: the stems of its words and of the parts of compounds.
+//! Analysis of a text into terms: the stems of its words and of the parts of compounds.
 
 use std::ops::Range;
 
@@ -11,14 +11,14 @@ use super::{
 };
 use crate::{Language, Result, embed::CompoundSplitter};
 
-/// Begins the term of a stop word, and no other term: it is neither a letter nor a digit.
+/// Prefix of the terms of stop words. No other term has it, since it is neither letter nor digit.
 pub(super) const STOP_PREFIX: char = '=';
-/// Shortest part of a compound, in characters.
+/// Minimum length of a part of a compound, in characters.
 const MIN_PART: usize = 4;
-/// Words whose terms are cached, in each language.
+/// Maximum number of words whose terms are cached, per language.
 const CACHED_WORDS: usize = 1 << 16;
 
-/// `term` as it is displayed.
+/// Returns `term` for display, without the prefix of stop words.
 pub(crate) fn shown(term: &str) -> &str {
     term.trim_start_matches(STOP_PREFIX)
 }
@@ -39,18 +39,18 @@ pub(crate) struct Analyzer {
 }
 
 impl Analyzer {
-    /// An analyzer with empty caches.
+    /// Creates an analyzer with empty caches.
     ///
     /// # Errors
     ///
-    /// Those of [`StaticEmbedder::bundled`](crate::StaticEmbedder::bundled), whose pieces cut
+    /// Those of [`StaticEmbedder::bundled`](crate::StaticEmbedder::bundled), whose pieces split
     /// compounds.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self { stemmers: WordAnalyzer::new()?, caches: Default::default() })
     }
 
-    /// Calls `take` with each term of `text`, in order: the term, the place of its word in `text`,
-    /// and its kind. Words of an unknown language are taken for German.
+    /// Calls `take` with each term of `text`, in order: the term, the byte range of its word, and its
+    /// kind. Text of an unknown language is analyzed as German.
     pub(crate) fn terms(
         &mut self,
         text: &str,
@@ -64,7 +64,7 @@ impl Analyzer {
         }
     }
 
-    /// Calls `take` with each term of `word`: the word, then its parts.
+    /// Calls `take` with each term of `word`: that of the word, then those of its parts.
     pub(super) fn word(
         &mut self,
         word: &str,
@@ -85,16 +85,16 @@ impl Analyzer {
     }
 }
 
-/// The terms of some words.
+/// Cached terms of words.
 #[derive(Default)]
 struct TermCache {
-    /// By word the numbers of its terms.
+    /// Positions in `terms` of the terms of each word.
     words: FxHashMap<Box<str>, Range<usize>>,
     terms: TermList,
 }
 
 impl TermCache {
-    /// Caches `word` with the terms that `fill` adds; returns their numbers.
+    /// Caches `word` with the terms that `fill` adds; returns their positions.
     fn insert(&mut self, word: &str, fill: impl FnOnce(&mut TermList)) -> Range<usize> {
         if self.words.len() == CACHED_WORDS {
             self.words.clear();
@@ -112,20 +112,26 @@ impl TermCache {
 #[derive(Default)]
 struct TermList {
     text: String,
-    /// By term its end and kind.
-    ends: Vec<(usize, TermKind)>,
+    /// End and kind of each term.
+    ends: Vec<TermEnd>,
+}
+
+/// End of a term in a [`TermList`], in bytes, with its kind.
+struct TermEnd {
+    at: usize,
+    kind: TermKind,
 }
 
 impl TermList {
     fn push(&mut self, term: &str, kind: TermKind) {
         self.text.push_str(term);
-        self.ends.push((self.text.len(), kind));
+        self.ends.push(TermEnd { at: self.text.len(), kind });
     }
 
     fn get(&self, at: usize) -> (&str, TermKind) {
-        let start = at.checked_sub(1).map_or(0, |before| self.ends[before].0);
-        let (end, kind) = self.ends[at];
-        (&self.text[start..end], kind)
+        let start = at.checked_sub(1).map_or(0, |before| self.ends[before].at);
+        let end = &self.ends[at];
+        (&self.text[start..end.at], end.kind)
     }
 
     fn clear(&mut self) {
@@ -134,7 +140,7 @@ impl TermList {
     }
 }
 
-/// Makes the terms of words.
+/// Stems words and the parts of compounds.
 struct WordAnalyzer {
     german: Stemmer,
     english: Stemmer,
@@ -152,8 +158,8 @@ impl WordAnalyzer {
 
     /// Adds the terms of `word` to `terms`.
     ///
-    /// Parts are cut from the word with its diacritics, and stemmed like words. The pieces that cut
-    /// them do not depend on the corpus, so neither do the terms.
+    /// A word is split before its diacritics are folded; its parts are stemmed like words. The pieces
+    /// that split words do not depend on the corpus, so neither do the terms.
     fn add(&mut self, word: &str, language: Language, terms: &mut TermList) {
         let word = normalize(word);
         if is_stop_word(&word, language) {
@@ -177,7 +183,7 @@ impl WordAnalyzer {
         for (number, (_, place)) in parts.enumerate() {
             let part = fold_diacritics(text(place));
             let part = stemmer.stem(&part);
-            // A part without its ending can be the word again.
+            // The stem of a part can equal that of the word.
             if part != whole {
                 terms.push(&part, TermKind::Piece(number));
             }
@@ -220,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn terms_come_with_their_places() {
+    fn terms_have_the_places_of_their_words() {
         let text = "Die „Ärzte“.";
         let mut places = Vec::new();
         let take = |_: &str, place: Range<usize>, _| places.push(&text[place]);
@@ -250,7 +256,7 @@ mod tests {
         }
 
         #[test]
-        fn caching_changes_nothing(words in prop::collection::vec("[a-zäöüß]{1,12}", 1..30)) {
+        fn cached_terms_equal_fresh_ones(words in prop::collection::vec("[a-zäöüß]{1,12}", 1..30)) {
             let mut analyzer = Analyzer::new().unwrap();
             let mut all = || {
                 let mut all = Vec::new();

@@ -21,13 +21,13 @@ pub(super) struct Bm25 {
 }
 
 impl Bm25 {
-    /// BM25 for a corpus whose passages have `mean_length` terms.
+    /// Returns BM25 for a corpus whose passages have `mean_length` terms on average.
     pub(super) fn new(mean_length: f32) -> Self {
         Self { slope: if mean_length > 0.0 { K1 * B / mean_length } else { 0.0 } }
     }
 
-    /// The contribution of a term with frequency `tf` to a passage of `length` terms; never more
-    /// than `upper_bound`.
+    /// Returns the contribution of a term with frequency `tf` to the score of a passage of `length`
+    /// terms; at most `upper_bound`.
     #[inline]
     #[expect(clippy::cast_precision_loss, reason = "digits beyond 2^24 do not change a score")]
     pub(super) fn contribution(self, upper_bound: f32, tf: u32, length: u32) -> f32 {
@@ -39,18 +39,18 @@ impl Bm25 {
 /// The contribution of a word of a question, or of a part of a compound, to a score.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct TermContribution {
-    /// Its first place in the question, in bytes.
+    /// Byte range of its first occurrence in the question.
     pub(crate) place: Range<usize>,
     /// The terms that stand for it.
     pub(crate) terms: BTreeSet<String>,
     /// Its weight in the question: lower for stop words and parts of compounds.
     pub(crate) weight: f32,
-    /// Number of passages of the corpus with one of the terms.
+    /// Number of passages in the corpus with one of the terms.
     pub(crate) doc_freq: u64,
     /// Inverse document frequency.
     pub(crate) idf: f32,
     /// Number of occurrences in the passage.
     pub(crate) tf: u32,
-    /// The share of the score.
+    /// What it adds to the score.
     pub(crate) contribution: f32,
 }

@@ -11,23 +11,25 @@ use super::{
 };
 use crate::{Language, Result, vector::to_row, work::parallel::parallel_map};
 
-/// Postings that are gathered in memory before they are written into an index of their own; these
-/// are merged at the end.
+/// Number of postings in memory that ends a run. Each run becomes an index; the last step merges
+/// them.
 const RUN_POSTINGS: usize = 1 << 22;
-/// Fewest passages of a thread: an analyzer caches the terms of words, so more use it better.
+/// Minimum number of passages per thread, since each thread fills its own cache of terms.
 const MIN_SHARE: usize = 1 << 11;
 
-/// Takes the passages of a segment one after the other.
+/// Builds the index of passages that are pushed in the order of their rows.
 pub(super) struct LexicalBuilder {
     analyzer: Analyzer,
-    /// Indexes of earlier runs, in order of their rows.
+    /// Indexes of earlier runs, in the order of their rows.
     written: Vec<LexicalIndex>,
     run: Run,
 }
 
 impl LexicalIndex {
-    /// The index of `passages` in their order, each with the language of its article, built on
-    /// as many threads as the current `rayon` pool has. The bytes do not depend on their number.
+    /// Builds the index of `passages`, each with the language of its article, in order.
+    ///
+    /// It uses as many threads as the current `rayon` pool has. Their number does not change the
+    /// bytes.
     ///
     /// # Errors
     ///
@@ -42,7 +44,7 @@ impl LexicalIndex {
         Ok(join(&parts))
     }
 
-    /// The index of `passages`, built on this thread.
+    /// Builds the index of `passages` on this thread.
     fn build_share(passages: &[(&str, Option<Language>)]) -> Result<Self> {
         let mut builder = LexicalBuilder::new()?;
         for (text, language) in passages {
@@ -52,7 +54,7 @@ impl LexicalIndex {
     }
 }
 
-/// All rows of `parts`, one part after the other.
+/// Merges all rows of `parts`, part by part.
 fn join(parts: &[LexicalIndex]) -> LexicalIndex {
     let all_rows = (0..)
         .zip(parts)
@@ -62,7 +64,7 @@ fn join(parts: &[LexicalIndex]) -> LexicalIndex {
 }
 
 impl LexicalBuilder {
-    /// A builder without passages.
+    /// Creates a builder without passages.
     ///
     /// # Errors
     ///
@@ -76,7 +78,7 @@ impl LexicalBuilder {
         let start = self.run.postings.len();
         let mut length: u32 = 0;
         self.analyzer.terms(text, language, |term, _, _| {
-            // A text of 4 billion terms is as long as one of a billion.
+            // A norm holds lengths up to 2^30 only.
             length = length.saturating_add(1);
             self.run.count(term);
         });
@@ -86,7 +88,7 @@ impl LexicalBuilder {
         }
     }
 
-    /// The index of all passages that were added.
+    /// Returns the index of all passages.
     pub(super) fn seal(mut self) -> LexicalIndex {
         let last = self.run.write();
         if self.written.is_empty() {
@@ -100,20 +102,20 @@ impl LexicalBuilder {
 /// Rows whose postings are in memory.
 #[derive(Default)]
 struct Run {
-    /// The number of each term.
+    /// Number of each term.
     numbers: FxHashMap<Box<str>, u32>,
-    /// By number of the term: in how many rows it is.
+    /// Number of rows with a term, by the number of the term.
     doc_freqs: Vec<u32>,
-    /// By number of the term: how often it is in the current row.
+    /// Frequency of a term in the current row, by the number of the term.
     tfs: Vec<u32>,
-    /// The postings, row after row.
+    /// Postings, row by row.
     postings: Vec<TermCount>,
-    /// Where the postings of each row end.
+    /// End of the postings of each row.
     ends: Vec<usize>,
     norms: Vec<PassageNorm>,
 }
 
-/// How often a term is in a row.
+/// Frequency of a term in a row.
 #[derive(Clone, Copy)]
 struct TermCount {
     number: u32,
@@ -149,12 +151,12 @@ impl Run {
         self.norms.push(norm);
     }
 
-    /// The index of the rows.
+    /// Builds the index of the rows.
     fn write(self) -> LexicalIndex {
         let mut terms: Vec<(&str, u32)> =
             self.numbers.iter().map(|(term, number)| (&**term, *number)).collect();
         terms.sort_unstable();
-        // Where the next posting of each term goes.
+        // Position of the next posting of each term.
         let mut places = vec![0; terms.len()];
         let mut place = 0;
         for &(_, number) in &terms {

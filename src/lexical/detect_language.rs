@@ -1,16 +1,16 @@
-//! Language detection: the one home of `whatlang`.
+//! Language detection. No other file uses `whatlang`.
 
 use whatlang::{Detector, Lang};
 
 use crate::{Language, text};
 
-/// Bytes of a text that are examined.
+/// Number of bytes that are examined.
 const READ: usize = 500;
 
-/// The language of `text`; `None` if it is unknown or neither German nor English.
+/// Detects the language of `text`; `None` if it is unknown or neither German nor English.
 ///
-/// Function words at the beginning decide most texts. The others are compared with many languages,
-/// which takes longer than embedding them.
+/// Function words at the start decide for most texts. The others are compared with many languages,
+/// which takes longer than to embed them.
 pub(crate) fn detect(text: &str) -> Option<Language> {
     text::guess_language(text).or_else(|| among_many(text))
 }

@@ -1,8 +1,8 @@
 //! The term dictionary: sorted terms in front-coded blocks, with an index of the blocks.
 //!
-//! An entry stores how many bytes its term shares with the term before, and the rest. The first
-//! entry of a block shares none, so a lookup is a binary search over the first terms and a scan
-//! of one block.
+//! An entry stores the number of bytes that its term shares with the previous term, and the rest of
+//! the term. The first entry of a block shares none. A lookup is a binary search over the first
+//! terms and a scan of one block.
 
 use std::ops::Range;
 
@@ -10,48 +10,49 @@ use super::varint;
 
 /// Terms in a block; the last block may have fewer.
 pub(super) const BLOCK_TERMS: usize = 16;
-/// Bytes of a block in the index: its place in the dictionary and that of its first posting list.
+/// Length of an index entry in bytes: the offset of a block and the offset of its first posting
+/// list.
 pub(super) const INDEX_ENTRY: usize = 2 * size_of::<u64>();
-/// A length in four bits that says that the rest of it follows as a varint.
+/// Maximum of a length in four bits; the rest of the length follows as a varint.
 const LONG: u8 = 15;
 
-/// A term's document frequency, and the place of its posting list.
+/// Document frequency of a term, and the place of its posting list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct TermEntry {
     /// Number of rows with the term.
     pub(super) doc_freq: u32,
-    /// Bytes in the posting lists.
+    /// Byte range in the posting lists.
     pub(super) list: Range<usize>,
 }
 
-/// The terms of an index. All but [`check`](Self::check) rely on checked bytes.
+/// The terms of an index. All methods but [`check`](Self::check) rely on checked bytes.
 #[derive(Clone, Copy)]
 pub(super) struct Dictionary<'a> {
     /// Number of terms.
     pub(super) len: u64,
-    /// By block: its place in `blocks` and that of its first posting list.
+    /// Offsets of each block in `blocks` and of its first posting list.
     pub(super) index: &'a [[u8; INDEX_ENTRY]],
     pub(super) blocks: &'a [u8],
 }
 
 impl<'a> Dictionary<'a> {
-    /// The entry of `term`.
+    /// Returns the entry of `term`, if any.
     pub(super) fn find(&self, term: &[u8]) -> Option<TermEntry> {
         let after = self.index.partition_point(|entry| self.first_term(entry) <= term);
         self.find_in_block(after.checked_sub(1)?, term)
     }
 
-    /// The entry of `term` in `block`, whose first term is not greater.
+    /// Returns the entry of `term` in `block`, whose first term is not greater.
     fn find_in_block(&self, block: usize, term: &[u8]) -> Option<TermEntry> {
-        // Number of bytes that the term shares with the last entry, which is smaller.
+        // Number of bytes that the term shares with the last entry, which is less.
         let mut matched = 0;
         for entry in self.entries(block).take(BLOCK_TERMS) {
             if entry.shared < matched {
-                // Greater than the last entry where that equals the term.
+                // Greater than the last entry at a byte where that equals the term.
                 return None;
             }
             if entry.shared > matched {
-                // Equal to the last entry where that is smaller than the term.
+                // Equal to the last entry at the byte where that is less than the term.
                 continue;
             }
             let rest = &term[matched..];
@@ -68,20 +69,19 @@ impl<'a> Dictionary<'a> {
         None
     }
 
-    /// All terms in order, each with its entry.
+    /// Returns all terms in order, each with its entry.
     pub(super) fn stream(&self) -> TermStream<'a> {
         let entries = Entries { rest: self.blocks, list: 0 };
         TermStream { entries, term: Vec::new(), entry: None }
     }
 
-    /// Passes each entry to `check_list`; false if that returns false, or the dictionary does not
-    /// have exactly `len` ascending terms whose blocks and posting lists lie where the index says,
-    /// one behind the other.
+    /// Checks every byte: whether the dictionary has exactly `len` ascending terms, the index has the
+    /// offsets of their blocks and posting lists, and `check_list` accepts each entry.
     pub(super) fn check(&self, mut check_list: impl FnMut(TermEntry) -> bool) -> bool {
         let mut stream = self.stream();
         for number in 0..self.len {
             let at = usize::try_from(number).ok().filter(|at| at % BLOCK_TERMS == 0);
-            let is_first = at.is_some();
+            let starts_block = at.is_some();
             if let Some(at) = at {
                 let place = self.blocks.len() - stream.entries.rest.len();
                 let placed = [place as u64, stream.entries.list as u64];
@@ -89,7 +89,7 @@ impl<'a> Dictionary<'a> {
                     return false;
                 }
             }
-            let checked = stream.checked_next(is_first, number == 0);
+            let checked = stream.checked_next(starts_block, number == 0);
             if !checked.is_some_and(&mut check_list) {
                 return false;
             }
@@ -97,21 +97,21 @@ impl<'a> Dictionary<'a> {
         stream.entries.rest.is_empty()
     }
 
-    /// The first term of the block of this index entry.
+    /// Returns the first term of the block of this index entry.
     fn first_term(&self, entry: &[u8; INDEX_ENTRY]) -> &'a [u8] {
         let [place, list] = places(*entry).map(to_place);
         let mut entries = Entries { rest: &self.blocks[place..], list };
         entries.next().expect("blocks were checked when the index was opened").suffix
     }
 
-    /// The entries from `block` on.
+    /// Returns the entries from `block` on.
     fn entries(&self, block: usize) -> Entries<'a> {
         let [place, list] = places(self.index[block]).map(to_place);
         Entries { rest: &self.blocks[place..], list }
     }
 }
 
-/// The two places in an index entry.
+/// Returns the two offsets in an index entry.
 fn places(entry: [u8; INDEX_ENTRY]) -> [u64; 2] {
     let (halves, _) = entry.as_chunks();
     [halves[0], halves[1]].map(u64::from_le_bytes)
@@ -121,18 +121,18 @@ fn to_place(place: u64) -> usize {
     usize::try_from(place).expect("a place within a section was checked when it was opened")
 }
 
-/// Entries one behind the other.
+/// Iterator over consecutive entries.
 #[derive(Clone)]
 struct Entries<'a> {
     /// The bytes of the entries that follow.
     rest: &'a [u8],
-    /// Place of the next posting list.
+    /// Offset of the next posting list.
     list: usize,
 }
 
-/// An entry as it is stored.
+/// A stored entry.
 struct StoredEntry<'a> {
-    /// Bytes that the term shares with the term before.
+    /// Number of bytes that the term shares with the previous term.
     shared: usize,
     suffix: &'a [u8],
     doc_freq: u32,
@@ -148,7 +148,7 @@ impl StoredEntry<'_> {
 impl<'a> Iterator for Entries<'a> {
     type Item = StoredEntry<'a>;
 
-    /// `None` at the end, and where no entry can be read.
+    /// `None` at the end, or if no entry can be read.
     #[inline]
     fn next(&mut self) -> Option<StoredEntry<'a>> {
         let (&lengths, mut rest) = self.rest.split_first()?;
@@ -164,7 +164,7 @@ impl<'a> Iterator for Entries<'a> {
     }
 }
 
-/// The length that four `bits` announce.
+/// Reads a length whose four-bit part is `bits`.
 #[inline]
 fn take_length(bits: u8, rest: &mut &[u8]) -> Option<usize> {
     if bits < LONG {
@@ -173,7 +173,7 @@ fn take_length(bits: u8, rest: &mut &[u8]) -> Option<usize> {
     usize::try_from(varint::take(rest)?).ok()?.checked_add(LONG.into())
 }
 
-/// The terms of a dictionary in order.
+/// Stream of the terms of a dictionary, in order.
 pub(super) struct TermStream<'a> {
     entries: Entries<'a>,
     term: Vec<u8>,
@@ -193,20 +193,22 @@ impl TermStream<'_> {
         self.entry.is_some()
     }
 
-    /// The current term; `None` before the first one and at the end.
+    /// Returns the current term; `None` before the first one and at the end.
     pub(super) fn current(&self) -> Option<(&[u8], &TermEntry)> {
         Some((&self.term, self.entry.as_ref()?))
     }
 
-    /// Moves to the next term and returns its entry; `None` if that cannot be read or is not
-    /// coded as it must be after the term before. `is_first` is whether a block begins,
-    /// `is_smallest` whether there is no term before.
-    fn checked_next(&mut self, is_first: bool, is_smallest: bool) -> Option<TermEntry> {
+    /// Moves to the next term and returns its entry; `None` if it cannot be read or is not coded
+    /// correctly after the previous term.
+    ///
+    /// `starts_block` states whether the term is the first of a block, `starts_list` whether it is
+    /// the first of all.
+    fn checked_next(&mut self, starts_block: bool, starts_list: bool) -> Option<TermEntry> {
         let StoredEntry { shared, suffix, doc_freq, list } = self.entries.next()?;
-        let ascends = if is_first {
-            shared == 0 && (is_smallest || suffix > self.term.as_slice())
+        let ascends = if starts_block {
+            shared == 0 && (starts_list || suffix > self.term.as_slice())
         } else {
-            // The shared bytes are all that both terms begin with: lookups rely on that.
+            // No further byte is shared: lookups rely on that.
             let differing = self.term.get(shared);
             shared <= self.term.len() && suffix.first() > differing
         };
@@ -216,7 +218,7 @@ impl TermStream<'_> {
     }
 }
 
-/// A dictionary that is being written, term by term in ascending order.
+/// Encoder of a dictionary, which takes terms in ascending order.
 #[derive(Debug, Default)]
 pub(super) struct DictionaryBuilder {
     pub(super) len: u64,
@@ -226,7 +228,7 @@ pub(super) struct DictionaryBuilder {
 }
 
 impl DictionaryBuilder {
-    /// Adds `term`, which is in `doc_freq` rows, with the `list` of them.
+    /// Adds `term` with its document frequency and the range of its posting list.
     pub(super) fn push(&mut self, term: &[u8], doc_freq: u32, list: &Range<usize>) {
         let begins_block = self.len.is_multiple_of(BLOCK_TERMS as u64);
         let shared = if begins_block {
@@ -252,7 +254,7 @@ impl DictionaryBuilder {
     }
 }
 
-/// `length`, or [`LONG`] if it does not fit.
+/// Returns `length`, at most [`LONG`].
 fn four_bits(length: usize) -> u8 {
     u8::try_from(length).map_or(LONG, |length| length.min(LONG))
 }
@@ -265,8 +267,8 @@ mod tests {
 
     use super::*;
 
-    /// Terms with long and short prefixes in common, each with its document frequency and the
-    /// length of its list.
+    /// Terms with common prefixes, long and short, each with its document frequency and the length of
+    /// its list.
     fn terms() -> impl Strategy<Value = BTreeMap<Vec<u8>, (u32, usize)>> {
         let prefix = prop_oneof![Just(String::new()), Just("ä".repeat(20)), Just("bau".to_owned())];
         let term = (prefix, "[abc]{0,9}").prop_map(|(prefix, rest)| (prefix + &rest).into_bytes());

@@ -1,8 +1,8 @@
-//! A fingerprint of the analysis: terms by other rules are not comparable.
+//! Fingerprint of the analysis, since terms of different rules cannot be compared.
 //!
-//! The rules are spread over stemmers, lists of stop words and the pieces of the bundled model,
-//! and some change with a dependency. So their outcome is hashed: an index with another
-//! fingerprint gets its words anew.
+//! Stemmers, stop words and the pieces of the bundled model determine the terms, and a new version
+//! of a dependency can change them. The fingerprint therefore hashes the terms of fixed words. An
+//! index with another fingerprint is built anew.
 
 use std::sync::LazyLock;
 
@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{Language, Result, embed::CompoundSplitter};
 
-/// Words of many kinds: inflections, compounds, umlauts, function words, names and numbers.
+/// Inflections, compounds, umlauts, function words, names and numbers.
 const WORDS: &str = "\
     Haus Häuser Hauses häuslich Arzt Ärzte Ärztin Straße Straßen STRASSE Strasse Bäume Baum \
     gegangen gehen ging Läufer laufen läuft möglich Möglichkeiten unmöglich Verfassung \
@@ -36,14 +36,14 @@ const WORDS: &str = "\
     Berlin Texas Müller Mueller MÜNCHEN naïve café Øresund Łódź İzmir ﬁnden Ærø œuvre \
     COVID-19 GPT4 3,5 2026 1. 42 x86 C++ A\u{308}rzte Wohnungs\u{AD}bau Война 東京 αβγ";
 
-/// The fingerprint of the analysis in this build.
+/// Returns the fingerprint of the analysis in this build.
 pub(super) fn current() -> u64 {
     static CURRENT: LazyLock<u64> =
         LazyLock::new(|| of_words(WORDS).expect("the bundled model is part of the program"));
     *CURRENT
 }
 
-/// The fingerprint by the terms of `words` in each language.
+/// Returns the fingerprint by the terms of `words` in each language.
 fn of_words(words: &str) -> Result<u64> {
     let mut hasher = Xxh3Default::new();
     hasher.update(&CompoundSplitter::bundled()?.fingerprint().to_le_bytes());
@@ -69,10 +69,10 @@ fn of_words(words: &str) -> Result<u64> {
 mod tests {
     use super::*;
 
-    /// Indexes in files name it: a change makes all of them anew, so it must be intended.
+    /// Stored indexes hold it. A change makes all of them outdated, so it must be intended.
     #[test]
     fn the_analysis_is_the_known_one() {
-        assert_eq!(current(), 3_938_416_779_452_214_681, "words are analyzed in another way now");
+        assert_eq!(current(), 3_938_416_779_452_214_681, "the analysis of words has changed");
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! The parts of a lexical index within its bytes, as docs/FORMAT.md describes them.
+//! Layout of the bytes of a lexical index, as `docs/FORMAT.md` specifies it.
 
 use std::ops::Range;
 
@@ -13,7 +13,7 @@ use crate::{
     vector::to_row,
 };
 
-/// The version of the layout.
+/// Version of the layout.
 const VERSION: u32 = 3;
 
 // Each offset is the end of the field before it.
@@ -25,13 +25,59 @@ const DICTIONARY_AT: usize = TERMS_AT + size_of::<u64>();
 const POSTINGS_AT: usize = DICTIONARY_AT + size_of::<u64>();
 const HEADER: usize = POSTINGS_AT + size_of::<u64>();
 
-/// The numbers in the header, and where each part is.
+/// Numbers of the header, without version and fingerprint.
+#[derive(Clone, Copy, Debug)]
+struct IndexHeader {
+    rows: u32,
+    /// Sum of the lengths of all passages, in terms.
+    lengths: u64,
+    /// Number of distinct terms.
+    terms: u64,
+    /// Length of the dictionary blocks in bytes.
+    dictionary: u64,
+    /// Length of the posting lists in bytes.
+    postings: u64,
+}
+
+impl IndexHeader {
+    /// Reads the header of `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] if `bytes` have no header of this version and analysis.
+    fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
+        require(bytes.len() >= HEADER, "the lexical index is shorter than its header")?;
+        require_version(u32_at(bytes, 0), VERSION..=VERSION)?;
+        let is_comparable = u64_at(bytes, FINGERPRINT_AT) == fingerprint::current();
+        require(is_comparable, "the terms of the lexical index come from another analysis")?;
+        let rows = u32_at(bytes, ROWS_AT);
+        require(rows < END, "the lexical index counts too many passages")?;
+        Ok(Self {
+            rows,
+            lengths: u64_at(bytes, LENGTHS_AT),
+            terms: u64_at(bytes, TERMS_AT),
+            dictionary: u64_at(bytes, DICTIONARY_AT),
+            postings: u64_at(bytes, POSTINGS_AT),
+        })
+    }
+
+    fn encode(&self, bytes: &mut Vec<u8>) {
+        bytes.extend(VERSION.to_le_bytes());
+        bytes.extend(self.rows.to_le_bytes());
+        bytes.extend(fingerprint::current().to_le_bytes());
+        for number in [self.lengths, self.terms, self.dictionary, self.postings] {
+            bytes.extend(number.to_le_bytes());
+        }
+    }
+}
+
+/// Numbers of the header, and the byte range of each part.
 #[derive(Clone, Debug)]
 pub(super) struct IndexLayout {
     pub(super) rows: u32,
     /// Sum of the lengths of all passages, in terms.
     pub(super) lengths: u64,
-    /// Number of different terms.
+    /// Number of distinct terms.
     terms: u64,
     norms: Range<usize>,
     blocks_index: Range<usize>,
@@ -39,7 +85,7 @@ pub(super) struct IndexLayout {
     postings: Range<usize>,
 }
 
-/// Whether `bytes` have this version of the layout and terms of the present analysis.
+/// Whether `bytes` have this version of the layout and terms of this analysis.
 pub(super) fn is_current(bytes: &[u8]) -> bool {
     bytes.len() >= HEADER
         && u32_at(bytes, 0) == VERSION
@@ -47,23 +93,17 @@ pub(super) fn is_current(bytes: &[u8]) -> bool {
 }
 
 impl IndexLayout {
-    /// The layout that the header of `bytes` describes; of the parts only their lengths are
-    /// checked.
+    /// Returns the layout that the header of `bytes` describes, after checking their length.
     fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
-        require(bytes.len() >= HEADER, "its lexical index has no header")?;
-        require_version(u32_at(bytes, 0), VERSION..=VERSION)?;
-        let analysis = u64_at(bytes, FINGERPRINT_AT);
-        require(analysis == fingerprint::current(), "its words were analyzed in another way")?;
-        let rows = u32_at(bytes, ROWS_AT);
-        require(rows < END, "its lexical index has more passages than there can be")?;
-        let numbers =
-            [LENGTHS_AT, TERMS_AT, DICTIONARY_AT, POSTINGS_AT].map(|at| u64_at(bytes, at));
-        let layout = Self::of(rows, numbers).filter(|layout| layout.postings.end == bytes.len());
-        layout.ok_or(DecodeError::Corrupt("its lexical index has another length than it says"))
+        let layout = Self::of(&IndexHeader::read(bytes)?);
+        let fitting = layout.filter(|layout| layout.postings.end == bytes.len());
+        let fault = "the length of the lexical index does not match its header";
+        fitting.ok_or(DecodeError::Corrupt(fault))
     }
 
-    /// The layout of an index of so many `rows`; `None` if it does not fit into memory.
-    fn of(rows: u32, [lengths, terms, dictionary, postings]: [u64; 4]) -> Option<Self> {
+    /// Returns the layout of an index with this header; `None` if its length overflows.
+    fn of(header: &IndexHeader) -> Option<Self> {
+        let IndexHeader { rows, lengths, terms, dictionary, postings } = *header;
         let mut end = HEADER;
         let mut part = |count: u64, size: usize| {
             let start = end;
@@ -81,21 +121,20 @@ impl IndexLayout {
         })
     }
 
-    /// The layout of `bytes`, of which every part is checked: whatever reads them by it finds a
-    /// number in its range at every place.
+    /// Returns the layout of `bytes` after checking every part, so that later reads cannot fail.
     pub(super) fn checked(bytes: &[u8]) -> Result<Self, DecodeError> {
         let layout = Self::read(bytes)?;
         let lengths = PassageNorm::checked_sum(layout.norms(bytes));
-        let lengths = lengths.is_some_and(|lengths| lengths == layout.lengths);
-        require(lengths, "its lexical index has other lengths of passages than it says")?;
+        let is_sum = lengths == Some(layout.lengths);
+        require(is_sum, "the passage lengths of the lexical index do not match its header")?;
         let postings = layout.postings(bytes);
         let mut end = 0;
-        let whole = layout.dictionary(bytes).check(|entry| {
+        let is_intact = layout.dictionary(bytes).check(|entry| {
             end = entry.list.end;
             let list = postings.get(entry.list);
             list.is_some_and(|list| check_list(entry.doc_freq, list, layout.rows))
         });
-        require(whole && end == postings.len(), "the terms of its lexical index are not readable")?;
+        require(is_intact && end == postings.len(), "the terms of the lexical index are damaged")?;
         Ok(layout)
     }
 
@@ -113,7 +152,7 @@ impl IndexLayout {
     }
 }
 
-/// Terms and posting lists that are being written.
+/// Encoder of terms and posting lists.
 #[derive(Debug, Default)]
 pub(super) struct InvertedBuilder {
     dictionary: DictionaryBuilder,
@@ -121,27 +160,27 @@ pub(super) struct InvertedBuilder {
 }
 
 impl InvertedBuilder {
-    /// Adds `term`, which is greater than all before, with its `postings`, of which there is one
-    /// at least.
+    /// Adds `term`, greater than all before, with its `postings`, at least one.
     pub(super) fn push(&mut self, term: &[u8], postings: &[Posting]) {
         let start = self.postings.len();
         write_list(postings, &mut self.postings);
         self.dictionary.push(term, to_row(postings.len()), &(start..self.postings.len()));
     }
 
-    /// The bytes of an index of passages with these `norms`, and their layout.
+    /// Returns the bytes of an index of passages with these `norms`, and their layout.
     pub(super) fn seal(self, norms: &[PassageNorm]) -> (Vec<u8>, IndexLayout) {
         let Self { dictionary, postings } = self;
         let rows = to_row(norms.len());
-        let lengths = norms.iter().map(|norm| u64::from(norm.length())).sum();
-        let parts = [dictionary.blocks.len() as u64, postings.len() as u64];
-        let numbers = [lengths, dictionary.len, parts[0], parts[1]];
-        let layout = IndexLayout::of(rows, numbers).expect("the parts are in memory");
+        let header = IndexHeader {
+            rows,
+            lengths: norms.iter().map(|norm| u64::from(norm.length())).sum(),
+            terms: dictionary.len,
+            dictionary: dictionary.blocks.len() as u64,
+            postings: postings.len() as u64,
+        };
+        let layout = IndexLayout::of(&header).expect("the parts are in memory");
         let mut bytes = Vec::with_capacity(layout.postings.end);
-        bytes.extend(VERSION.to_le_bytes());
-        bytes.extend(rows.to_le_bytes());
-        bytes.extend(fingerprint::current().to_le_bytes());
-        bytes.extend(numbers.iter().flat_map(|number| number.to_le_bytes()));
+        header.encode(&mut bytes);
         bytes.extend(norms.iter().flat_map(|norm| norm.to_le_bytes()));
         bytes.extend(dictionary.index);
         bytes.extend(dictionary.blocks);

@@ -1,6 +1,4 @@
-//! The best rows of a segment, without scoring most of the others.
-
-use std::{cmp::Ordering, collections::BinaryHeap};
+//! `MaxScore`: finds the best rows of a segment without scoring most of the others.
 
 use super::{
     bm25::Bm25,
@@ -8,21 +6,24 @@ use super::{
     postings::{END, Posting},
     term_group::TermGroupCursor,
 };
-use crate::RowSet;
+use crate::{
+    RowSet,
+    vector::{RankedRow, TopK},
+};
 
-/// Exceeds the rounding error of a sum in another order: contributions are a few thousand at
-/// most.
+/// Factor that exceeds the rounding error of a sum in another order, for up to a few thousand
+/// contributions.
 const SLACK: f32 = 1.000_1;
 
-/// Sizes of the steps between which a search can be stopped; tests with small corpora use small
-/// ones.
+/// Sizes of the steps between which a search can be interrupted. Tests of small corpora use small
+/// steps.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Steps {
     /// Rows that are scored together, a multiple of 64.
     pub(super) window: u32,
-    /// Rows that are looked up before the search may be stopped.
+    /// Rows that are looked up per step.
     pub(super) lookups: usize,
-    /// Allowed rows are looked up one by one where at most one of so many rows is allowed.
+    /// Allowed rows are looked up one by one if at most one in this many rows is allowed.
     pub(super) min_sparsity: usize,
 }
 
@@ -32,12 +33,12 @@ impl Default for Steps {
     }
 }
 
-/// A search that scores a window of rows at a time.
+/// A search that scores one window of rows at a time.
 ///
-/// Groups whose upper bounds together are below the score of the `n`th best row are not
-/// essential: no row enters the best by them alone, so they are only asked about rows that an
-/// essential group has. The essential groups add their contributions up in an array, so that rows
-/// are never compared.
+/// The last groups are not essential if the sum of their upper bounds is below the `n`-th best
+/// score: a row with these groups alone cannot be among the best. They are looked up only for rows
+/// of essential groups. The contributions of essential groups are summed in an array by row, which
+/// takes no merge of posting lists.
 ///
 /// # Source
 ///
@@ -45,27 +46,27 @@ impl Default for Steps {
 pub(super) struct MaxScore<'a> {
     norms: &'a [[u8; 4]],
     bm25: Bm25,
-    /// The highest upper bound first.
+    /// By descending upper bound.
     cursors: Vec<TermGroupCursor<'a>>,
-    /// By cursor the sum of its upper bound and of those after it.
+    /// Sum of the upper bounds from each cursor on.
     suffix_bounds: Vec<f32>,
-    /// Number of cursors, from the first, that are essential.
+    /// Number of essential cursors, which are the first ones.
     essential: usize,
     steps: Steps,
     window: Window,
-    best: TopRows,
+    best: TopK,
     scored: usize,
 }
 
-/// Sums of contributions, by row from the first of the window.
+/// Sums of contributions to the rows of the window.
 struct Window {
     sums: Vec<f32>,
-    /// A bit for each row that has a contribution.
+    /// One bit per row: whether it has a contribution.
     found: Vec<u64>,
 }
 
 impl<'a> MaxScore<'a> {
-    /// A search for the `n` best rows of `cursors`, the highest upper bound first.
+    /// Prepares a search for the `n` best rows of `cursors`, which descend by upper bound.
     pub(super) fn new(
         norms: &'a [[u8; 4]],
         cursors: Vec<TermGroupCursor<'a>>,
@@ -85,16 +86,24 @@ impl<'a> MaxScore<'a> {
             sums: vec![0.0; steps.window as usize],
             found: vec![0; steps.window as usize / 64],
         };
-        let best = TopRows { n, rows: BinaryHeap::new() };
-        Self { norms, bm25, cursors, suffix_bounds, essential, steps, window, best, scored: 0 }
+        Self {
+            norms,
+            bm25,
+            cursors,
+            suffix_bounds,
+            essential,
+            steps,
+            window,
+            best: TopK::new(n),
+            scored: 0,
+        }
     }
 
-    /// Scores the next window, of which only the `allowed` rows count; false at the end.
+    /// Scores the `allowed` rows of the next window; false at the end.
     pub(super) fn score_window(&mut self, allowed: Option<&RowSet>) -> bool {
         let rows = self.cursors[..self.essential].iter().map(|cursor| cursor.row);
         let Some(start) = rows.min().filter(|row| *row != END) else { return false };
-        // Rows are below END, which is the highest number.
-        let end = start.saturating_add(self.steps.window);
+        let end = start + self.steps.window.min(END - start);
         self.score_essential(start, end);
         for word in 0..self.steps.window / 64 {
             let mut bits = std::mem::take(&mut self.window.found[word as usize]);
@@ -108,14 +117,14 @@ impl<'a> MaxScore<'a> {
                 }
             }
         }
-        let least = self.best.least();
+        let least = self.best.floor();
         while self.essential > 0 && self.suffix_bounds[self.essential - 1] < least {
             self.essential -= 1;
         }
         true
     }
 
-    /// Looks some of `rows`, which are in ascending order, up in all cursors; false at the end.
+    /// Looks up the next of `rows`, which ascend, in all cursors; false at the end.
     pub(super) fn look_up(&mut self, rows: &mut impl Iterator<Item = u32>) -> bool {
         self.essential = 0;
         let mut looked_up = 0;
@@ -123,7 +132,7 @@ impl<'a> MaxScore<'a> {
             looked_up += 1;
             match self.cursors.iter().map(|cursor| cursor.row).min() {
                 None | Some(END) => return false,
-                // No cursor has a row before that one.
+                // No cursor has this row.
                 Some(next) if row < next => {}
                 Some(_) => self.consider(row, 0.0),
             }
@@ -131,7 +140,7 @@ impl<'a> MaxScore<'a> {
         looked_up == self.steps.lookups
     }
 
-    /// Adds up the contributions of the essential cursors to the rows from `start` to `end`.
+    /// Sums the contributions of the essential cursors to the rows `start..end`.
     fn score_essential(&mut self, start: u32, end: u32) {
         let Self { norms, bm25, cursors, essential, window, .. } = self;
         for cursor in &mut cursors[..*essential] {
@@ -145,11 +154,11 @@ impl<'a> MaxScore<'a> {
         }
     }
 
-    /// Offers `row` to the best, if it can be one of them; the essential cursors contribute `sum`.
+    /// Offers `row` if it can be among the best; the essential cursors contribute `sum`.
     #[inline]
     fn consider(&mut self, row: u32, mut sum: f32) {
         self.scored += 1;
-        let least = self.best.least();
+        let least = self.best.floor();
         let others = self.cursors[self.essential..].iter_mut();
         for (cursor, suffix_bound) in others.zip(&self.suffix_bounds[self.essential..]) {
             if (sum + suffix_bound) * SLACK < least {
@@ -166,66 +175,13 @@ impl<'a> MaxScore<'a> {
         }
     }
 
-    /// Number of rows whose contributions were added up.
+    /// Number of rows that were scored, at least in part.
     pub(super) fn scored(&self) -> usize {
         self.scored
     }
 
-    /// The best rows: the highest score first, of equal ones the lower row.
-    pub(super) fn into_best(self) -> Vec<(u32, f32)> {
-        let rows = self.best.rows.into_sorted_vec().into_iter();
-        rows.map(|RankedRow { score, row }| (row, score)).collect()
-    }
-}
-
-/// A row with its score; the better one is less.
-struct RankedRow {
-    score: f32,
-    row: u32,
-}
-
-impl Ord for RankedRow {
-    fn cmp(&self, other: &Self) -> Ordering {
-        other.score.total_cmp(&self.score).then(self.row.cmp(&other.row))
-    }
-}
-
-impl PartialOrd for RankedRow {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl PartialEq for RankedRow {
-    fn eq(&self, other: &Self) -> bool {
-        self.cmp(other).is_eq()
-    }
-}
-
-impl Eq for RankedRow {}
-
-/// The `n` best rows so far.
-struct TopRows {
-    n: usize,
-    /// The worst row is on top.
-    rows: BinaryHeap<RankedRow>,
-}
-
-impl TopRows {
-    /// The lowest score with which a row can still enter.
-    #[inline]
-    fn least(&self) -> f32 {
-        if self.rows.len() < self.n {
-            return f32::NEG_INFINITY;
-        }
-        self.rows.peek().map_or(f32::INFINITY, |worst| worst.score)
-    }
-
-    fn offer(&mut self, row: RankedRow) {
-        if self.rows.len() < self.n {
-            self.rows.push(row);
-        } else if let Some(mut worst) = self.rows.peek_mut().filter(|worst| row < **worst) {
-            *worst = row;
-        }
+    /// Returns the best rows: higher scores first, ties by row.
+    pub(super) fn into_best(self) -> Vec<RankedRow> {
+        self.best.into_sorted()
     }
 }

@@ -31,7 +31,7 @@ impl LexicalIndex {
             }
             // Most parts keep their order, so the stable sort merges a few ascending runs.
             postings.sort_by_key(|posting| posting.row);
-            // Terms of removed passages alone are left out.
+            // A term that only removed passages have is dropped.
             if !postings.is_empty() {
                 inverted.push(&term, &postings);
             }
@@ -48,16 +48,16 @@ pub(crate) struct MergedRow {
     pub(crate) row: u32,
 }
 
-/// An index that is being merged.
+/// Input of a merge, read term by term.
 struct MergePart<'a> {
     index: &'a LexicalIndex,
     terms: TermStream<'a>,
-    /// By row its new number, or [`END`] if it is left out.
+    /// New number of each row; [`END`] for rows that are dropped.
     numbers: Vec<u32>,
 }
 
 impl<'a> MergePart<'a> {
-    /// A part whose rows are all left out so far.
+    /// Reads `index`; all of its rows are dropped until they get numbers.
     fn new(index: &'a LexicalIndex) -> Self {
         let numbers = vec![END; index.len() as usize];
         let mut terms = index.dictionary().stream();
@@ -70,7 +70,7 @@ impl<'a> MergePart<'a> {
         self.terms.current().map(|(term, _)| term)
     }
 
-    /// Adds the postings of `term` to `postings` if it is the current one, and moves on.
+    /// Adds the postings of `term` to `postings` and advances, if `term` is the current term.
     fn take(&mut self, term: &[u8], postings: &mut Vec<Posting>) {
         let entry = self.terms.current().filter(|(current, _)| *current == term);
         let Some((_, entry)) = entry else { return };

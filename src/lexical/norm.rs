@@ -1,8 +1,8 @@
-//! The length of each passage in terms, with the language that its terms follow.
+//! Norms: the number of terms of each passage, and the language that it was analyzed in.
 
 use crate::Language;
 
-/// Bits of the number of terms; the language is above them.
+/// Number of low bits that hold the number of terms; the language is above them.
 const LENGTH_BITS: u32 = 30;
 const MAX_LENGTH: u32 = (1 << LENGTH_BITS) - 1;
 
@@ -11,7 +11,7 @@ const MAX_LENGTH: u32 = (1 << LENGTH_BITS) - 1;
 pub(super) struct PassageNorm(u32);
 
 impl PassageNorm {
-    /// The norm of a passage of `length` terms; longer passages count as [`MAX_LENGTH`].
+    /// Returns the norm of a passage of `length` terms, at most [`MAX_LENGTH`].
     pub(super) fn new(length: u32, language: Option<Language>) -> Self {
         let language = match language {
             None => 0,
@@ -21,13 +21,13 @@ impl PassageNorm {
         Self(length.min(MAX_LENGTH) | language << LENGTH_BITS)
     }
 
-    /// The norm of `row` in `norms`, as they are stored.
+    /// Reads the norm of `row` in the stored `norms`.
     #[inline]
     pub(super) fn of(norms: &[[u8; 4]], row: u32) -> Self {
         Self(u32::from_le_bytes(norms[row as usize]))
     }
 
-    /// The sum of the lengths in `norms`; `None` if one has no valid language.
+    /// Returns the sum of the lengths in `norms`; `None` if one has no valid language.
     pub(super) fn checked_sum(norms: &[[u8; 4]]) -> Option<u64> {
         let norms = norms.iter().map(|bytes| Self(u32::from_le_bytes(*bytes)));
         let mut sum = 0;

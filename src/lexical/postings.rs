@@ -1,8 +1,8 @@
-//! Posting lists: the rows of a term in ascending order, with how often the term is in each.
+//! Posting lists: the rows of a term, ascending, with the frequency of the term in each.
 //!
-//! Lists are cut into blocks of 128, packed by the crate `bitpacking`; the tail of fewer than 128
-//! postings that remain is packed here. The last row of each block stands before the blocks, so
-//! that a seek passes over blocks without unpacking them.
+//! A list is divided into blocks of 128 postings, packed by the crate `bitpacking`, and a
+//! [tail](posting_tail) of fewer. A skip entry before the blocks holds the last row of each block,
+//! so that a seek skips blocks without unpacking them.
 //!
 //! # Source
 //!
@@ -10,29 +10,29 @@
 
 use bitpacking::{BitPacker, BitPacker4x};
 
-/// The row after all others.
-pub(super) const END: u32 = u32::MAX;
-/// Postings in a block.
-pub(super) const BLOCK: usize = BitPacker4x::BLOCK_LEN;
-/// Most bits of a row's distance to the row before: `bitpacking` panics over it.
-const MAX_ROW_BITS: u8 = 32;
-/// Most bits of a term frequency less 1, so that no frequency overflows.
-const MAX_TF_BITS: u8 = 30;
-/// Highest term frequency; more occurrences count as so many.
-pub(super) const MAX_TF: u32 = 1 << MAX_TF_BITS;
-/// Bytes of a skip entry: the last row of a block, bits of its rows, bits of its frequencies.
-const SKIP_ENTRY: usize = size_of::<u32>() + 2;
-/// In the first byte of a tail: frequencies follow, and are not all 1.
-const HAS_TFS: u8 = 0x40;
+use super::posting_tail::{self, PostingTail};
 
-/// A row, and how often a term is in it.
+/// Row number after all others, which ends a list.
+pub(super) const END: u32 = u32::MAX;
+/// Number of postings in a block.
+pub(super) const BLOCK: usize = BitPacker4x::BLOCK_LEN;
+/// Maximum number of bits of the distance between two rows; `bitpacking` panics above it.
+pub(super) const MAX_ROW_BITS: u8 = 32;
+/// Maximum number of bits of a term frequency minus 1, so that no frequency overflows.
+pub(super) const MAX_TF_BITS: u8 = 30;
+/// Maximum term frequency; more occurrences count as this many.
+pub(super) const MAX_TF: u32 = 1 << MAX_TF_BITS;
+/// Length of a skip entry in bytes: the last row of a block, the bits of a row and of a frequency.
+const SKIP_ENTRY: usize = size_of::<u32>() + 2;
+
+/// A row and the frequency of a term in it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Posting {
     pub(super) row: u32,
     pub(super) tf: u32,
 }
 
-/// A block's last row, and the widths of its packed numbers.
+/// Last row of a block, and the widths of its packed numbers in bits.
 #[derive(Clone, Copy)]
 struct SkipEntry {
     last_row: u32,
@@ -46,20 +46,20 @@ impl SkipEntry {
         Self { last_row: u32::from_le_bytes([a, b, c, d]), row_bits, tf_bits }
     }
 
-    /// Bytes of the packed rows.
+    /// Length of the packed rows in bytes.
     #[inline]
     fn row_bytes(self) -> usize {
         BitPacker4x::compressed_block_size(self.row_bits)
     }
 
-    /// Bytes of the packed frequencies.
+    /// Length of the packed frequencies in bytes.
     #[inline]
     fn tf_bytes(self) -> usize {
         BitPacker4x::compressed_block_size(self.tf_bits)
     }
 }
 
-/// Appends the list of `postings`, which are strictly ascending in their rows, to `bytes`.
+/// Appends the list of `postings`, whose rows strictly ascend, to `bytes`.
 pub(super) fn write_list(postings: &[Posting], bytes: &mut Vec<u8>) {
     let (blocks, tail) = postings.as_chunks::<BLOCK>();
     let skips = bytes.len();
@@ -84,127 +84,7 @@ pub(super) fn write_list(postings: &[Posting], bytes: &mut Vec<u8>) {
         previous = Some(last_row);
     }
     if !tail.is_empty() {
-        write_tail(previous.map_or(0, |row| row + 1), tail, bytes);
-    }
-}
-
-/// Appends the `postings` of a tail, whose rows are not below `next`, to `bytes`.
-fn write_tail(mut next: u32, postings: &[Posting], bytes: &mut Vec<u8>) {
-    let mut gaps = [0; BLOCK];
-    let mut tfs = [0; BLOCK];
-    for (at, posting) in postings.iter().enumerate() {
-        gaps[at] = posting.row - next;
-        tfs[at] = posting.tf - 1;
-        next = posting.row + 1;
-    }
-    let row_bits = width(&gaps);
-    let tf_bits = width(&tfs);
-    if tf_bits == 0 {
-        bytes.push(row_bits);
-    } else {
-        bytes.extend([row_bits | HAS_TFS, tf_bits]);
-    }
-    pack(&gaps[..postings.len()], row_bits, bytes);
-    pack(&tfs[..postings.len()], tf_bits, bytes);
-}
-
-/// Bits of the highest of `numbers`.
-fn width(numbers: &[u32; BLOCK]) -> u8 {
-    BitPacker4x::new().num_bits(numbers)
-}
-
-/// Bytes of `count` numbers of so many `bits`.
-fn packed_len(count: usize, bits: u8) -> usize {
-    (count * usize::from(bits)).div_ceil(8)
-}
-
-/// Appends `numbers` to `bytes`, each in `bits`, one behind the other from the lowest bit on.
-fn pack(numbers: &[u32], bits: u8, bytes: &mut Vec<u8>) {
-    let mut word = 0;
-    let mut filled = 0;
-    for number in numbers {
-        word |= u64::from(*number) << filled;
-        filled += u32::from(bits);
-        while filled >= 8 {
-            bytes.push(word.to_le_bytes()[0]);
-            word >>= 8;
-            filled -= 8;
-        }
-    }
-    if filled > 0 {
-        bytes.push(word.to_le_bytes()[0]);
-    }
-}
-
-/// Fills `numbers` with what [`pack`] made `bytes` of.
-#[inline]
-fn unpack(bytes: &[u8], bits: u8, numbers: &mut [u32]) {
-    let bits = usize::from(bits);
-    let mask = (1_u64 << bits) - 1;
-    let mut short = [0; 8];
-    // Eight bytes are read at once: the last ones where fewer follow.
-    let bytes = if bytes.len() < short.len() {
-        short[..bytes.len()].copy_from_slice(bytes);
-        &short
-    } else {
-        bytes
-    };
-    let last = bytes.len() - short.len();
-    for (at, number) in numbers.iter_mut().enumerate() {
-        let start = (at * bits / 8).min(last);
-        let word = bytes[start..].first_chunk().copied().map(u64::from_le_bytes);
-        let word = word.expect("eight bytes from the last start on");
-        let number_and_more = word >> (at * bits - start * 8);
-        *number = u32::try_from(number_and_more & mask).expect("numbers have 32 bits at most");
-    }
-}
-
-/// The postings after the last block, of which there is one at least.
-struct Tail<'a> {
-    len: usize,
-    row_bits: u8,
-    rows: &'a [u8],
-    tf_bits: u8,
-    tfs: &'a [u8],
-}
-
-impl<'a> Tail<'a> {
-    /// The tail of `len` postings in `bytes`; `None` if they are not exactly that.
-    #[inline]
-    fn read(len: usize, bytes: &'a [u8]) -> Option<Self> {
-        let (&first, mut rest) = bytes.split_first()?;
-        let mut tf_bits = 0;
-        if first & HAS_TFS != 0 {
-            (tf_bits, rest) = rest.split_first().map(|(bits, rest)| (*bits, rest))?;
-        }
-        let row_bits = first & !HAS_TFS;
-        if row_bits > MAX_ROW_BITS || tf_bits > MAX_TF_BITS {
-            return None;
-        }
-        let (rows, tfs) = rest.split_at_checked(packed_len(len, row_bits))?;
-        let tail = Self { len, row_bits, rows, tf_bits, tfs };
-        (tfs.len() == packed_len(len, tf_bits)).then_some(tail)
-    }
-
-    /// The row after the last one, where the first is not below `next`.
-    fn end(&self, next: u64) -> u64 {
-        let mut gaps = [0; BLOCK];
-        let gaps = &mut gaps[..self.len];
-        unpack(self.rows, self.row_bits, gaps);
-        next + gaps.iter().map(|gap| u64::from(*gap) + 1).sum::<u64>()
-    }
-
-    /// Fills `rows`, of which the first is not below `next`, and `tfs`.
-    fn unpack(&self, mut next: u32, rows: &mut [u32], tfs: &mut [u32]) {
-        unpack(self.rows, self.row_bits, rows);
-        for row in rows {
-            *row += next;
-            next = *row + 1;
-        }
-        unpack(self.tfs, self.tf_bits, tfs);
-        for tf in tfs {
-            *tf += 1;
-        }
+        posting_tail::write(previous.map_or(0, |row| row + 1), tail, bytes);
     }
 }
 
@@ -224,12 +104,12 @@ pub(super) fn check_list(doc_freq: u32, bytes: &[u8], rows: u32) -> bool {
     let next = previous.map_or(0, |row| u64::from(row) + 1);
     let end = match doc_freq % BLOCK {
         0 => data.is_empty().then_some(next),
-        len => Tail::read(len, data).map(|tail| tail.end(next)),
+        len => PostingTail::read(len, data).map(|tail| tail.end(next)),
     };
     doc_freq > 0 && end.is_some_and(|end| end <= u64::from(rows))
 }
 
-/// Takes the block of `entry` off `data`, whose rows follow `previous`; false if it is not one.
+/// Removes the block of `entry` from `data`; false unless it is valid after the row `previous`.
 fn check_block(entry: SkipEntry, previous: Option<u32>, data: &mut &[u8]) -> bool {
     if entry.row_bits > MAX_ROW_BITS || entry.tf_bits > MAX_TF_BITS || entry.last_row == END {
         return false;
@@ -242,34 +122,33 @@ fn check_block(entry: SkipEntry, previous: Option<u32>, data: &mut &[u8]) -> boo
     if rows[BLOCK - 1] != entry.last_row {
         return false;
     }
-    // Distances are positive, so rows ascend unless their sum wraps around. With few bits it
-    // cannot.
+    // Distances are positive, so rows ascend unless their sum wraps around. Few bits exclude that.
     let first = previous.map_or(0, |row| u64::from(row) + 1);
-    let most = first + ((BLOCK as u64) << entry.row_bits);
-    u32::try_from(most).is_ok()
+    let max_row = first + ((BLOCK as u64) << entry.row_bits);
+    u32::try_from(max_row).is_ok()
         || (previous.is_none_or(|row| row < rows[0]) && rows.is_sorted_by(|a, b| a < b))
 }
 
-/// A position in a list that [`check_list`] accepts.
+/// A cursor over a list that [`check_list`] accepts.
 pub(super) struct PostingCursor<'a> {
-    /// Of the blocks that follow.
+    /// Skip entries of the blocks that follow.
     skips: &'a [[u8; SKIP_ENTRY]],
     /// The blocks that follow, and the tail.
     data: &'a [u8],
-    /// Postings in the tail; 0 once it is read.
+    /// Number of postings in the tail; 0 once it is read.
     tail_len: usize,
-    /// The row before the blocks that follow.
+    /// Last row before the blocks that follow.
     previous: Option<u32>,
-    /// The frequencies of the current block, until one is asked for.
+    /// Frequencies of the current block, until the first use.
     packed_tfs: Option<PackedTfs<'a>>,
-    /// The current block; [`END`] follows the last row of the list.
+    /// Rows of the current block; [`END`] follows the last row of the list.
     rows: [u32; BLOCK],
     tfs: [u32; BLOCK],
-    /// In the current block.
+    /// Position in the current block.
     at: usize,
 }
 
-/// Packed frequencies less 1.
+/// Packed frequencies minus 1.
 #[derive(Clone, Copy)]
 struct PackedTfs<'a> {
     bytes: &'a [u8],
@@ -277,7 +156,7 @@ struct PackedTfs<'a> {
 }
 
 impl<'a> PostingCursor<'a> {
-    /// A cursor at the first posting of the list in `bytes`.
+    /// Returns a cursor at the first posting of the list in `bytes`.
     pub(super) fn new(doc_freq: u32, bytes: &'a [u8]) -> Self {
         let doc_freq = doc_freq as usize;
         let (skips, data) = bytes.split_at(doc_freq / BLOCK * SKIP_ENTRY);
@@ -295,13 +174,13 @@ impl<'a> PostingCursor<'a> {
         cursor
     }
 
-    /// The current row, or [`END`].
+    /// Returns the current row, or [`END`].
     #[inline]
     pub(super) fn row(&self) -> u32 {
         self.rows[self.at]
     }
 
-    /// How often the term is in the current row.
+    /// Returns the frequency of the term in the current row.
     #[inline]
     pub(super) fn tf(&mut self) -> u32 {
         self.unpack_tfs();
@@ -317,7 +196,7 @@ impl<'a> PostingCursor<'a> {
         }
     }
 
-    /// Moves to the first row that is not below `row`; never back.
+    /// Moves forward to the first row from `row` on.
     #[inline]
     pub(super) fn seek(&mut self, row: u32) {
         if self.row() >= row {
@@ -327,9 +206,9 @@ impl<'a> PostingCursor<'a> {
             self.skip_blocks(row);
             self.next_block();
         }
-        // A search of all of them has a constant length, which makes it faster.
+        // A search of the whole block has a constant length, which is faster.
         self.at = self.rows.partition_point(|other| *other < row);
-        // Only the tail may end before `row`, and END follows it.
+        // Only the tail can end before `row`, and END follows it.
         debug_assert!(self.at < BLOCK);
     }
 
@@ -354,7 +233,7 @@ impl<'a> PostingCursor<'a> {
         }
     }
 
-    /// Number of `rows`, which are in ascending order, that are in the rest of the list.
+    /// Returns how many of `rows`, which ascend, are in the rest of the list.
     pub(super) fn count_among(&mut self, mut rows: &[u32]) -> u32 {
         let mut found = 0;
         while let [first, ..] = rows {
@@ -371,7 +250,7 @@ impl<'a> PostingCursor<'a> {
         found
     }
 
-    /// Passes over the blocks that end before `row`.
+    /// Skips the blocks that end before `row`.
     fn skip_blocks(&mut self, row: u32) {
         while let Some((skip, skips)) = self.skips.split_first() {
             let entry = SkipEntry::of(*skip);
@@ -384,7 +263,7 @@ impl<'a> PostingCursor<'a> {
         }
     }
 
-    /// Reads the rows of the next block, or the tail; at the end the block is [`END`] alone.
+    /// Reads the rows of the next block or of the tail; after the tail, every row is [`END`].
     fn next_block(&mut self) {
         self.at = 0;
         self.packed_tfs = None;
@@ -407,7 +286,7 @@ impl<'a> PostingCursor<'a> {
     fn read_tail(&mut self) {
         let len = std::mem::take(&mut self.tail_len);
         if len > 0 {
-            let tail = Tail::read(len, self.data);
+            let tail = PostingTail::read(len, self.data);
             let tail = tail.expect("lists were checked when the index was opened");
             let next = self.previous.map_or(0, |row| row + 1);
             tail.unpack(next, &mut self.rows[..len], &mut self.tfs[..len]);
@@ -415,7 +294,7 @@ impl<'a> PostingCursor<'a> {
         self.rows[len..].fill(END);
     }
 
-    /// Unpacks the frequencies of the current block, if that has not happened.
+    /// Unpacks the frequencies of the current block on first use.
     #[inline]
     fn unpack_tfs(&mut self) {
         if let Some(PackedTfs { bytes, bits }) = self.packed_tfs.take() {
@@ -435,7 +314,7 @@ mod tests {
 
     const ROWS: u32 = 1 << 20;
 
-    /// Lists of up to some blocks, dense, sparse and with rare high frequencies.
+    /// Lists of up to four blocks: dense, sparse, and with rare high frequencies.
     fn list() -> impl Strategy<Value = Vec<Posting>> {
         let gap = prop_oneof![5 => 1_u32..3, 2 => 1_u32..200, 1 => 1_u32..2_000];
         let tf = prop_oneof![8 => Just(1_u32), 3 => 1_u32..9, 1 => 1..=MAX_TF];
@@ -485,7 +364,7 @@ mod tests {
     }
 
     #[test]
-    fn widths_that_the_packer_does_not_know_are_refused() {
+    fn widths_over_the_maximum_are_refused() {
         let postings: Vec<Posting> = (0..128).map(|row| Posting { row, tf: 2 }).collect();
         let bytes = written(&postings);
         assert!(check_list(128, &bytes, 128));
@@ -513,7 +392,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn lists_come_back(postings in list(), ends in prop::collection::vec(0..ROWS, 0..9)) {
+        fn lists_survive_a_round_trip(postings in list(), ends in prop::collection::vec(0..ROWS, 0..9)) {
             let bytes = written(&postings);
             prop_assert!(check_list(len(&postings), &bytes, ROWS));
             prop_assert_eq!(all(&mut PostingCursor::new(len(&postings), &bytes)), postings.clone());
@@ -529,7 +408,7 @@ mod tests {
         }
 
         #[test]
-        fn seeking_finds_what_reading_finds(
+        fn seeking_equals_reading(
             postings in list(), mut rows in prop::collection::vec(0_u32..9_000, 0..40),
         ) {
             let bytes = written(&postings);
@@ -552,7 +431,7 @@ mod tests {
         }
 
         #[test]
-        fn rows_are_counted(
+        fn count_among_counts_the_common_rows(
             postings in list(), rows in prop::collection::btree_set(0_u32..2_000, 0..300),
         ) {
             let bytes = written(&postings);
@@ -583,7 +462,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_checked(
+        fn accepted_bytes_have_the_stated_length(
             bytes in prop::collection::vec(any::<u8>(), 0..2_000), doc_freq in 0_u32..400,
         ) {
             if check_list(doc_freq, &bytes, ROWS) {

@@ -16,7 +16,7 @@ use crate::{Language, text};
 const PART_WEIGHT: f32 = 0.5;
 /// Weight of a stop word.
 const STOP_WEIGHT: f32 = 0.25;
-/// Most groups of a question, which may be a whole text.
+/// Maximum number of groups, since a question may be a whole text.
 const MAX_GROUPS: usize = 1 << 10;
 
 /// The words of a question and their parts, each as a group of terms.
@@ -35,13 +35,14 @@ pub(crate) struct Group {
     pub(crate) terms: BTreeSet<String>,
     /// The weight as a word plus the weights as a part of other words.
     pub(crate) weight: f32,
-    /// Its first place in the question, in bytes.
+    /// Byte range of its first occurrence in the question.
     pub(crate) place: Range<usize>,
 }
 
 impl QueryTerms {
-    /// The groups of `question`, in their order, [`MAX_GROUPS`] at most. All forms of a word count
-    /// once.
+    /// Analyzes `question` into groups, in order. All forms of a word share a group.
+    ///
+    /// It stops after the word that reaches [`MAX_GROUPS`].
     pub(crate) fn of(question: &str, analyzer: &mut Analyzer) -> Self {
         let language = text::guess_language(question);
         let mut builder = TermGroupBuilder::default();
@@ -65,14 +66,14 @@ impl QueryTerms {
         &self.groups
     }
 
-    /// Whether `term` is one of the question's terms, stop words apart.
+    /// Whether `term` is a term of the question and not of a stop word.
     pub(crate) fn contains_content_term(&self, term: &str) -> bool {
         let content = self.groups.iter().filter(|group| group.weight > STOP_WEIGHT);
         content.map(|group| &group.terms).any(|terms| terms.contains(term))
     }
 }
 
-/// Whether `word` is a stop word of the question's `language`, or of any if that is unknown.
+/// Whether `word` is a stop word of `language`; if that is unknown, of any language.
 fn is_stop_word_in(word: &str, language: Option<Language>) -> bool {
     match language {
         Some(language) => is_stop_word(word, language),
@@ -83,32 +84,37 @@ fn is_stop_word_in(word: &str, language: Option<Language>) -> bool {
 /// The terms of a word in all languages.
 struct WordTerms {
     whole: BTreeSet<String>,
-    /// The terms of each part that differs from the word in all languages.
+    /// Terms of each part that differs from the word in all languages.
     parts: Vec<BTreeSet<String>>,
+}
+
+/// Terms of a part of a word in all languages.
+#[derive(Default)]
+struct PartTerms {
+    terms: BTreeSet<String>,
+    /// Number of languages in which the part has a term.
+    languages: usize,
 }
 
 impl WordTerms {
     fn of(word: &str, analyzer: &mut Analyzer) -> Self {
         let mut whole = BTreeSet::new();
-        let mut parts: Vec<(usize, BTreeSet<String>)> = Vec::new();
+        let mut parts: Vec<PartTerms> = Vec::new();
         for language in Language::ALL {
             analyzer.word(word, Some(language), |term, kind| match kind {
                 TermKind::Word => _ = whole.insert(term.to_owned()),
                 TermKind::Piece(number) => {
                     parts.resize_with(parts.len().max(number + 1), Default::default);
-                    let (languages, terms) = &mut parts[number];
-                    *languages += 1;
-                    terms.insert(term.to_owned());
+                    parts[number].languages += 1;
+                    parts[number].terms.insert(term.to_owned());
                 }
             });
         }
-        // A part that equals the word in one language is the word without its ending. Its term in
-        // the other language is no part of a compound.
-        let is_part = |(languages, terms): &(usize, BTreeSet<String>)| {
-            *languages == Language::ALL.len() && terms.is_disjoint(&whole)
-        };
-        parts.retain(is_part);
-        Self { parts: parts.into_iter().map(|(_, terms)| terms).collect(), whole }
+        // A part with the stem of the word in one language is the word without its ending. Then its
+        // term in the other language is not a part of a compound.
+        parts
+            .retain(|part| part.languages == Language::ALL.len() && part.terms.is_disjoint(&whole));
+        Self { parts: parts.into_iter().map(|part| part.terms).collect(), whole }
     }
 }
 
@@ -120,18 +126,25 @@ struct GroupWeight {
 }
 
 impl GroupWeight {
-    /// The weight of a group that has this one and `other`: a word counts once, parts add up.
+    /// Returns the weight of a joined group: a word counts once, parts add up.
     fn join(self, other: Self) -> Self {
         Self { word: self.word.max(other.word), parts: self.parts + other.parts }
     }
 }
 
-/// Joins the words of a question to groups.
+/// A [`Group`] whose weight may still grow.
+struct PendingGroup {
+    terms: BTreeSet<String>,
+    weight: GroupWeight,
+    place: Range<usize>,
+}
+
+/// Joins the words of a question into groups.
 #[derive(Default)]
 struct TermGroupBuilder {
-    /// Groups without terms were joined to another.
-    groups: Vec<(GroupWeight, Group)>,
-    /// The group of each term.
+    /// A group without terms was joined to another one.
+    groups: Vec<PendingGroup>,
+    /// Position in `groups` of the group of each term.
     places: FxHashMap<String, usize>,
 }
 
@@ -145,8 +158,8 @@ impl TermGroupBuilder {
         }
     }
 
-    /// Adds a stop word. Its terms in languages in which it is none are added only if `is_mixed`:
-    /// the question may be in any language.
+    /// Adds a stop word. In some language it may be an ordinary word; its terms there are added only
+    /// if the question may be in any language (`is_mixed`).
     fn add_stop_word(&mut self, whole: BTreeSet<String>, is_mixed: bool, place: &Range<usize>) {
         let weight = GroupWeight { word: STOP_WEIGHT, parts: 0.0 };
         let (stop, others): (BTreeSet<String>, _) =
@@ -157,11 +170,11 @@ impl TermGroupBuilder {
         }
     }
 
-    /// Adds `terms` to the group that has one of them, or as a new group; returns the weight of
-    /// the group before.
+    /// Adds `terms` to the group that has one of them, or as a new group; returns the previous
+    /// weight of the group.
     ///
-    /// Forms of a word can have one term in one language and two in the other: such terms connect
-    /// groups, which become one.
+    /// Two forms of a word can share their term in one language and differ in the other. Such a
+    /// shared term joins two groups.
     fn add(
         &mut self,
         mut terms: BTreeSet<String>,
@@ -173,27 +186,31 @@ impl TermGroupBuilder {
         let mut known = known.into_iter();
         let at = known.next().unwrap_or(self.groups.len());
         if at == self.groups.len() {
-            let empty = Group { terms: BTreeSet::new(), weight: 0.0, place: place.clone() };
-            self.groups.push((GroupWeight::default(), empty));
+            let terms = BTreeSet::new();
+            let weight = GroupWeight::default();
+            self.groups.push(PendingGroup { terms, weight, place: place.clone() });
         }
         for other in known {
-            let (other_weight, group) = &mut self.groups[other];
-            terms.append(&mut group.terms);
-            let other_weight = std::mem::take(other_weight);
-            self.groups[at].0 = self.groups[at].0.join(other_weight);
+            let joined = &mut self.groups[other];
+            terms.append(&mut joined.terms);
+            let joined_weight = std::mem::take(&mut joined.weight);
+            self.groups[at].weight = self.groups[at].weight.join(joined_weight);
         }
         self.places.extend(terms.iter().map(|term| (term.clone(), at)));
-        let (group_weight, group) = &mut self.groups[at];
+        let group = &mut self.groups[at];
         group.terms.append(&mut terms);
-        let before = *group_weight;
-        *group_weight = before.join(weight);
+        let before = group.weight;
+        group.weight = before.join(weight);
         before
     }
 
     fn build(self) -> QueryTerms {
-        let groups = self.groups.into_iter().filter(|(_, group)| !group.terms.is_empty());
-        let weighted =
-            groups.map(|(weight, group)| Group { weight: weight.word + weight.parts, ..group });
+        let groups = self.groups.into_iter().filter(|group| !group.terms.is_empty());
+        let weighted = groups.map(|PendingGroup { terms, weight, place }| Group {
+            terms,
+            weight: weight.word + weight.parts,
+            place,
+        });
         QueryTerms { groups: weighted.collect() }
     }
 }
@@ -224,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_no_stop_words_for_their_stems() {
+    fn a_stem_that_equals_a_stop_word_stays_a_word() {
         for (question, term) in [
             ("Wie steht es um die Sicherheit, und wer freut sich?", "sich"),
             ("Can the cans rust?", "can"),
@@ -248,7 +265,7 @@ mod tests {
         for question in ["Modelle Modellen", "Modellen Modelle"] {
             assert_eq!(weights(question), [("modell modellen".to_owned(), 1.0)], "{question}");
         }
-        // Their English terms tie those together that came apart before.
+        // Their shared English terms join the groups that their German terms begin.
         let one = weights("Verfassung");
         for question in ["Verfassungen", "Verfassung Verfassungen", "Verfassungen Verfassung"] {
             let weights = weights(question);
@@ -257,13 +274,13 @@ mod tests {
     }
 
     #[test]
-    fn parts_count_half_and_with_the_words_that_they_are() {
+    fn parts_count_half_and_add_to_the_same_word() {
         assert_eq!(weight_of("gericht", "Verfassungsgericht Gericht"), 1.5);
         assert_eq!(weight_of("gericht", "Gericht Verfassungsgericht Verfassungsgerichts"), 1.5);
     }
 
     #[test]
-    fn a_word_stands_for_its_terms_in_both_languages() {
+    fn a_word_has_its_terms_in_both_languages() {
         assert_eq!(weights("information"), [("inform information".to_owned(), 1.0)]);
     }
 

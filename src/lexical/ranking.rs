@@ -1,7 +1,7 @@
-//! Searching a segment: its best rows, the scores of given rows, and what a score is made of.
+//! Search of a segment: its best rows, the scores of given rows, and the parts of a score.
 //!
-//! Every way to a score adds up the contributions of the groups in one order, that of their upper
-//! bounds, so a passage has the same bits in each of them.
+//! All three add the contributions of the groups in the order of their upper bounds, so that a
+//! passage has the same score, bit for bit.
 
 use std::collections::BTreeSet;
 
@@ -13,19 +13,19 @@ use super::{
     postings::{END, PostingCursor},
     term_group::TermGroupCursor,
 };
-use crate::{LexicalPlan, RowSet};
+use crate::{LexicalPlan, RowSet, vector::RankedRow};
 
 /// The best rows of a segment.
 #[derive(Debug)]
 pub(crate) struct Matches {
-    /// The rows with their scores, best first.
-    pub(crate) rows: Vec<(u32, f32)>,
-    /// How they were found.
+    /// Rows with their scores, best first.
+    pub(crate) rows: Vec<RankedRow>,
+    /// How the rows were found.
     pub(crate) plan: LexicalPlan,
 }
 
 impl LexicalIndex {
-    /// Number of rows with `term`, without those of `removed`, which are in ascending order.
+    /// Returns the number of rows with `term`, except the `removed` rows, which ascend.
     pub(super) fn doc_freq(&self, term: &str, removed: &[u32]) -> u32 {
         let Some(entry) = self.dictionary().find(term.as_bytes()) else { return 0 };
         if removed.is_empty() {
@@ -34,9 +34,10 @@ impl LexicalIndex {
         entry.doc_freq - self.cursor(&entry).count_among(removed)
     }
 
-    /// The `n` best rows among `allowed`, or among all: the highest score first, of equal ones the
-    /// lower row. Rows without any of the terms are left out. If `stop` returns true, the best of
-    /// the rows scored so far.
+    /// Finds the `n` best of the `allowed` rows, or of all: higher scores first, ties by row.
+    ///
+    /// Rows without any of the terms are left out. Once `stop` returns true, the search returns the
+    /// best of the rows scored so far.
     pub(crate) fn best(
         &self,
         terms: &QueryTerms,
@@ -48,7 +49,7 @@ impl LexicalIndex {
         self.best_in_steps(terms, statistics, n, allowed, Steps::default(), stop)
     }
 
-    /// [`best`](Self::best) in steps of other sizes, which change no result.
+    /// [`best`](Self::best) in steps of other sizes, which do not change the result.
     pub(super) fn best_in_steps(
         &self,
         terms: &QueryTerms,
@@ -62,28 +63,23 @@ impl LexicalIndex {
         let words = cursors.len();
         let passages = self.len() as usize;
         let mut search = MaxScore::new(self.norms(), cursors, statistics.bm25(), n, steps);
-        let few = allowed.filter(|allowed| allowed.len() * steps.min_sparsity <= passages);
-        let mut few = few.map(RowSet::iter);
-        let mut complete = false;
-        loop {
-            let goes_on = match &mut few {
+        let sparse = allowed.filter(|allowed| allowed.len() * steps.min_sparsity <= passages);
+        let mut sparse_rows = sparse.map(RowSet::iter);
+        let complete = loop {
+            let has_more = match &mut sparse_rows {
                 Some(rows) => search.look_up(rows),
                 None => search.score_window(allowed),
             };
-            if !goes_on {
-                complete = true;
-                break;
+            if !has_more || stop() {
+                break !has_more;
             }
-            if stop() {
-                break;
-            }
-        }
+        };
         let scored = search.scored();
         let plan = LexicalPlan { passages, words, scored, complete };
         Matches { rows: search.into_best(), plan }
     }
 
-    /// The scores of `rows`, which are in ascending order; 0 for rows without any term.
+    /// Returns the scores of `rows`, which ascend; 0 for rows without any term.
     pub(crate) fn scores(
         &self,
         terms: &QueryTerms,
@@ -107,8 +103,8 @@ impl LexicalIndex {
         scores
     }
 
-    /// The contribution of each group of `terms` to the score of `row`, the highest upper bound
-    /// first: in this order they add up to the score.
+    /// Returns the contribution of each group of `terms` to the score of `row`, by descending upper
+    /// bound. Summed in this order, they give the score bit for bit.
     pub(crate) fn explain(
         &self,
         terms: &QueryTerms,
@@ -136,7 +132,7 @@ impl LexicalIndex {
         statistics.order().map(contribution).collect()
     }
 
-    /// The cursors of all groups that have a row, the highest upper bound first.
+    /// Returns the cursors of all groups that have a row, by descending upper bound.
     fn group_cursors(
         &self,
         terms: &QueryTerms,

@@ -1,4 +1,4 @@
-//! Statistics of a corpus: how common the terms of a question are.
+//! Statistics of a corpus: its size, and how frequent the terms of a question are.
 
 use super::{
     LexicalIndex, QueryTerms,
@@ -9,7 +9,7 @@ use super::{
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Live<'a> {
     pub(crate) index: &'a LexicalIndex,
-    /// In ascending order.
+    /// Ascending.
     pub(crate) removed: &'a [u32],
     /// Sum of the lengths of the live passages, in terms.
     pub(crate) terms: u64,
@@ -31,11 +31,11 @@ pub(crate) struct Statistics {
     passages: u64,
     /// Sum of the lengths of all passages, in terms.
     terms: u64,
-    /// By group: number of passages with one of its terms.
+    /// Number of passages with a term of each group.
     doc_freqs: Vec<u64>,
-    /// By group: its weight times its inverse document frequency.
+    /// Weight of each group times its inverse document frequency.
     weighted_idfs: Vec<f32>,
-    /// The groups by descending upper bound, equal ones in the order of the question.
+    /// Groups by descending upper bound, ties in the order of the question.
     order: Vec<usize>,
 }
 
@@ -64,8 +64,8 @@ impl Statistics {
     pub(crate) fn new(terms: &QueryTerms, stats: CorpusStats) -> Self {
         let groups = terms.groups();
         let CorpusStats { passages, terms: lengths, mut doc_freqs } = stats;
-        // Passages with several terms of a group are counted several times. They are rare, since
-        // a passage has the terms of one language.
+        // A passage with several terms of a group is counted for each of them. Such passages are
+        // rare, since a passage is analyzed in one language.
         for doc_freq in &mut doc_freqs {
             *doc_freq = passages.min(*doc_freq);
         }
@@ -77,33 +77,33 @@ impl Statistics {
         Self { passages, terms: lengths, doc_freqs, weighted_idfs, order }
     }
 
-    /// The supremum of all scores: a passage that repeats the question without end approaches it.
-    /// Terms that no passage has count like the rarest ones.
+    /// Returns the supremum of all scores. A passage that repeats the question approaches it; terms
+    /// that no passage has count like the rarest ones.
     pub(crate) fn max_bm25(&self) -> f32 {
         (K1 + 1.0) * self.weighted_idfs.iter().sum::<f32>()
     }
 
-    /// The groups by descending upper bound, equal ones in the order of the question.
+    /// Returns the groups by descending upper bound, ties in the order of the question.
     pub(super) fn order(&self) -> impl Iterator<Item = usize> {
         self.order.iter().copied()
     }
 
-    /// Number of passages with one of the terms of `group`.
+    /// Returns the number of passages with a term of `group`.
     pub(super) fn doc_freq(&self, group: usize) -> u64 {
         self.doc_freqs[group]
     }
 
-    /// The inverse document frequency of `group`.
+    /// Returns the inverse document frequency of `group`.
     pub(super) fn idf(&self, group: usize) -> f32 {
         idf(self.doc_freqs[group], self.passages)
     }
 
-    /// The highest contribution of `group` to a score.
+    /// Returns the maximum contribution of `group` to a score.
     pub(super) fn upper_bound(&self, group: usize) -> f32 {
         (K1 + 1.0) * self.weighted_idfs[group]
     }
 
-    /// BM25 with the mean length of a passage.
+    /// Returns BM25 with the mean length of a passage.
     #[expect(clippy::cast_precision_loss, reason = "a mean needs no more digits")]
     pub(super) fn bm25(&self) -> Bm25 {
         Bm25::new(self.terms as f32 / self.passages.max(1) as f32)

@@ -42,7 +42,7 @@ pub(super) const GERMAN: &str = "\
     mochte möchte möchten lassen lässt macht machen gibt deren dessen dabei dafür damit daran \
     darauf daraus darin darüber davon dazu indem sonst zwar etwa bereits";
 
-/// The same kinds of words in English, and the remains of contractions.
+/// The same kinds of words in English, and the halves of contractions.
 pub(super) const ENGLISH: &str = "\
     a an the i me my mine myself you your yours yourself yourselves he him his himself she her \
     hers herself it its itself we us our ours ourselves they them their theirs themselves this \

@@ -1,10 +1,10 @@
-//! A cursor over the rows of a group of terms, which count as one.
+//! Cursor over the rows of a group of terms, which count as one term.
 
 use super::postings::{END, Posting, PostingCursor};
 
-/// The rows that have one of a group's terms, in ascending order.
+/// Cursor over the rows with a term of a group, in ascending order.
 pub(super) struct TermGroupCursor<'a> {
-    /// The highest contribution to a score.
+    /// Maximum contribution to a score.
     pub(super) upper_bound: f32,
     /// The current row, or [`END`].
     pub(super) row: u32,
@@ -12,7 +12,7 @@ pub(super) struct TermGroupCursor<'a> {
 }
 
 impl<'a> TermGroupCursor<'a> {
-    /// A cursor over the lists of a group, at its first row.
+    /// Returns a cursor over the lists of a group, at its first row.
     pub(super) fn new(upper_bound: f32, cursors: Vec<PostingCursor<'a>>) -> Self {
         let mut cursor = Self { upper_bound, row: END, cursors };
         cursor.update_row();
@@ -23,7 +23,7 @@ impl<'a> TermGroupCursor<'a> {
         self.row = self.cursors.iter().map(PostingCursor::row).min().unwrap_or(END);
     }
 
-    /// Moves to the first row that is not below `row`, never back; returns it.
+    /// Moves forward to the first row from `row` on, and returns it.
     #[inline]
     pub(super) fn seek(&mut self, row: u32) -> u32 {
         if self.row < row {
@@ -33,17 +33,17 @@ impl<'a> TermGroupCursor<'a> {
         self.row
     }
 
-    /// How often the terms are in the current row.
+    /// Returns the frequency of the terms in the current row.
     #[inline]
     pub(super) fn tf(&mut self) -> u32 {
         let row = self.row;
         let here = self.cursors.iter_mut().filter(|cursor| cursor.row() == row);
-        // A file may claim any frequencies.
+        // Frequencies come from a file, so their sum may overflow.
         here.fold(0, |sum: u32, cursor| sum.saturating_add(cursor.tf()))
     }
 
-    /// Passes the rows below `end` to `take`, from the current one on, each with the frequency of
-    /// all terms.
+    /// Passes the rows below `end` to `take`, from the current one on, each with the frequency of the
+    /// terms.
     #[inline]
     pub(super) fn read_to(&mut self, end: u32, mut take: impl FnMut(Posting)) {
         if let [cursor] = &mut self.cursors[..] {

@@ -1,5 +1,5 @@
-//! Laws of the lexical index: every way to a score gives the same bits, whatever the segments are,
-//! and no bytes lead a reader astray.
+//! Laws of the lexical index: a score has the same bits however it is computed, for any segments,
+//! and damaged bytes are refused or can be searched.
 
 #![allow(clippy::float_cmp, reason = "the same bits")]
 
@@ -15,7 +15,7 @@ use super::{
     postings::{BLOCK, Posting},
     *,
 };
-use crate::RowSet;
+use crate::{RowSet, vector::RankedRow};
 
 /// Passages of a few words, some of them frequent, some in both languages.
 fn passages(most: usize) -> impl Strategy<Value = Vec<(String, Option<Language>)>> {
@@ -66,7 +66,7 @@ fn gather<'a>(
     Statistics::new(terms, CorpusStats::gather(terms, indexes.into_iter().map(live)))
 }
 
-/// Steps of which even small corpora need several.
+/// Steps so small that small corpora take several.
 const SMALL: Steps = Steps { window: 64, lookups: 16, min_sparsity: 2 };
 
 fn never() -> bool {
@@ -114,7 +114,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
 
     #[test]
-    fn best_is_what_comparing_all_scores_gives(
+    fn best_rows_equal_a_full_comparison(
         passages in passages(300), question in question(), n in prop_oneof![0_usize..8, 0_usize..400],
         removed in prop::option::of(prop::collection::vec(0_u32..300, 0..200)),
     ) {
@@ -131,13 +131,14 @@ proptest! {
             allowed
         });
         let is_allowed = |row: u32| allowed.as_ref().is_none_or(|allowed| allowed.contains(row));
-        let mut expected: Vec<(u32, f32)> = rows.iter().copied().zip(scores.iter().copied()).collect();
-        expected.retain(|(row, score)| *score > 0.0 && is_allowed(*row));
-        expected.sort_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+        let ranked = rows.iter().zip(&scores).map(|(row, score)| RankedRow { row: *row, score: *score });
+        let mut expected: Vec<RankedRow> = ranked.collect();
+        expected.retain(|ranked| ranked.score > 0.0 && is_allowed(ranked.row));
+        expected.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
         expected.truncate(n);
         let best = index.best_in_steps(&terms, &statistics, n, allowed.as_ref(), SMALL, never);
-        let in_usual_steps = index.best(&terms, &statistics, n, allowed.as_ref(), never);
-        prop_assert_eq!(&in_usual_steps.rows, &best.rows);
+        let in_default_steps = index.best(&terms, &statistics, n, allowed.as_ref(), never);
+        prop_assert_eq!(&in_default_steps.rows, &best.rows);
         prop_assert!(best.plan.complete && best.plan.scored <= rows.len());
         prop_assert_eq!(best.rows, expected);
         prop_assert!(scores.iter().all(|score| *score <= statistics.max_bm25()));
@@ -149,7 +150,7 @@ proptest! {
     }
 
     #[test]
-    fn scores_are_those_of_the_texts(passages in passages(40), question in question()) {
+    fn scores_follow_the_definition(passages in passages(40), question in question()) {
         let index = build(&passages);
         let terms = terms(&question);
         let statistics = gather(&terms, [&index]);
@@ -179,7 +180,7 @@ proptest! {
     }
 
     #[test]
-    fn removed_rows_count_for_nothing(
+    fn removed_rows_do_not_count(
         passages in passages(300), question in question(),
         removed in prop::collection::btree_set(0_u32..300, 0..300),
     ) {
@@ -203,7 +204,7 @@ proptest! {
     }
 
     #[test]
-    fn merging_is_building_anew(
+    fn merging_equals_building_anew(
         parts in prop::collection::vec(passages(60), 0..4),
         removed in prop::collection::btree_set((0_usize..4, 0_u32..60), 0..60),
         is_shuffled in any::<bool>(),
@@ -225,7 +226,7 @@ proptest! {
     }
 
     #[test]
-    fn any_text_is_indexed_and_found(
+    fn any_text_can_be_indexed_and_searched(
         texts in prop::collection::vec(any::<String>(), 0..8), question in any::<String>(),
     ) {
         for language in Language::ALL {
@@ -238,16 +239,16 @@ proptest! {
     }
 
     #[test]
-    fn an_index_is_opened_as_it_was_built(passages in passages(30)) {
+    fn an_opened_index_equals_the_built_one(passages in passages(30)) {
         let index = build(&passages);
         let opened = LexicalIndex::open(index.bytes().to_vec().into()).unwrap();
         prop_assert_eq!(opened.len() as usize, passages.len());
         prop_assert_eq!(opened.terms_without(&[]), index.terms_without(&[]));
     }
 
-    /// Whatever is accepted answers every question, and never reads past its bytes.
+    /// An accepted index answers every question and never reads past its bytes.
     #[test]
-    fn changed_bytes_end_nothing(
+    fn changed_bytes_are_refused_or_searchable(
         passages in prop_oneof![passages(30), passages(400)], question in question(),
         changes in prop::collection::vec(change(), 1..5),
     ) {
@@ -267,7 +268,7 @@ proptest! {
     }
 
     #[test]
-    fn what_is_cut_off_is_refused(passages in passages(10), cut in 1_usize..500) {
+    fn truncated_indexes_are_refused(passages in passages(10), cut in 1_usize..500) {
         let bytes = build(&passages).bytes().to_vec();
         let cut = cut.min(bytes.len());
         prop_assert!(LexicalIndex::open(bytes[..bytes.len() - cut].to_vec().into()).is_err());
@@ -285,7 +286,7 @@ fn long_passages_are_indexed() {
 }
 
 #[test]
-fn a_search_can_be_stopped() {
+fn an_interrupted_search_returns_what_it_found() {
     let passages: Vec<_> =
         (0..9_000).map(|_| ("Haus".to_owned(), Some(Language::German))).collect();
     let index = build(&passages);
@@ -325,7 +326,7 @@ fn change() -> impl Strategy<Value = Change> {
 }
 
 impl Change {
-    /// Puts the number in its place, anywhere but in the version and the fingerprint.
+    /// Writes the number in its place, unless that is the version or the fingerprint.
     fn apply(&self, bytes: &mut [u8]) {
         let at = self.place.index(bytes.len() - self.len);
         if (4..8).contains(&at) || at >= 16 {
@@ -335,7 +336,7 @@ impl Change {
     }
 }
 
-/// Asks `index` everything that can be asked.
+/// Calls everything that reads `index`.
 fn use_all(index: &LexicalIndex, question: &str) {
     let rows: Vec<u32> = (0..index.len()).collect();
     let removed: Vec<u32> = rows.iter().copied().step_by(3).collect();
@@ -360,7 +361,7 @@ fn use_all(index: &LexicalIndex, question: &str) {
 }
 
 #[test]
-fn blocks_are_changed_byte_by_byte() {
+fn any_changed_byte_is_refused_or_searchable() {
     let passages: Vec<_> = (0..2 * BLOCK + 9)
         .map(|at| (format!("Haus {} der", "Hof ".repeat(at % 5)), Some(Language::German)))
         .collect();
@@ -393,7 +394,7 @@ fn an_index_of_another_analysis_is_not_current() {
 }
 
 #[test]
-fn the_postings_are_those_of_the_texts() {
+fn postings_hold_the_terms_of_the_texts() {
     let passages = ["Haus Hof Haus", "Hof", "Haus"];
     let index = build(&passages.map(|text| (text.to_owned(), Some(Language::German))));
     let entry = index.dictionary().find(b"haus").unwrap();
@@ -403,10 +404,9 @@ fn the_postings_are_those_of_the_texts() {
     assert_eq!(found, [Posting { row: 0, tf: 2 }, Posting { row: 2, tf: 1 }]);
 }
 
-/// Postings that end in a block, at its end and after it, with few of their rows removed or
-/// asked for.
+/// Lists that end within a block, at its end and after it, with few rows removed or scored.
 #[test]
-fn lists_as_long_as_their_blocks() {
+fn lists_of_whole_blocks_can_be_searched() {
     for len in [127_u32, 128, 129, 256, 257, 1_000] {
         let text = |row: u32| if row.is_multiple_of(3) { "Haus und Hof" } else { "ein Hof" };
         let passages: Vec<_> =

@@ -4,13 +4,13 @@ use std::{borrow::Cow, ops::Range};
 
 use crate::embed::{composed, decomposed};
 
-/// Longest word, in bytes; longer ones are cut off.
+/// Maximum length of a word in bytes; longer words are truncated.
 const MAX_WORD: usize = 128;
 /// Combining marks, which follow their letter in decomposed text.
 const MARKS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36F}';
 
-/// The places of the words in `text`: runs of letters and digits. Punctuation separates words, so
-/// `COVID-19` and `3,5` are two each.
+/// Iterates over the byte ranges of the words in `text`, which are runs of letters and digits.
+/// Punctuation separates words: `COVID-19` and `3,5` are two words each.
 pub(super) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
@@ -28,12 +28,12 @@ fn continues_word(c: char) -> bool {
     is_letter_or_digit(c) || MARKS.contains(&c) || is_hyphenation(c)
 }
 
-/// Whether `c` allows or forbids a line break within a word, and is not seen otherwise.
+/// Whether `c` is an invisible character that allows or forbids a line break within a word.
 fn is_hyphenation(c: char) -> bool {
     matches!(c, '\u{AD}' | '\u{200B}'..='\u{200D}' | '\u{2060}')
 }
 
-/// Returns `word` in lower case and composed, without characters of hyphenation.
+/// Returns `word` in lower case and composed, without hyphenation characters.
 pub(super) fn normalize(word: &str) -> Cow<'_, str> {
     let plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
     if plain && word.len() <= MAX_WORD {

@@ -1,5 +1,5 @@
-//! Variable-length integers: seven bits a byte, the lowest first; all bytes but the last have
-//! their highest bit set.
+//! Variable-length integers: seven bits per byte, lowest first. All bytes but the last have their
+//! highest bit set.
 
 /// Appends `number` to `bytes`.
 pub(super) fn push(mut number: u64, bytes: &mut Vec<u8>) {
@@ -10,10 +10,10 @@ pub(super) fn push(mut number: u64, bytes: &mut Vec<u8>) {
     bytes.push(number.to_le_bytes()[0]);
 }
 
-/// Takes a number off the front of `bytes`; `None` if there is none that fits into 64 bits.
+/// Removes a number from the front of `bytes`; `None` unless one fits into 64 bits.
 #[inline]
 pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
-    // Most numbers have one to three bytes, and lists are as fast as these are read.
+    // Most numbers have one to three bytes, and their decoding bounds the speed of a scan.
     match **bytes {
         [a, ref rest @ ..] if a < 0x80 => {
             *bytes = rest;
@@ -63,7 +63,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn numbers_come_back(
+        fn numbers_survive_a_round_trip(
             numbers in prop::collection::vec(prop_oneof![any::<u64>(), 0_u64..300], 0..20),
         ) {
             let mut bytes = Vec::new();

@@ -109,12 +109,12 @@ impl FakeView {
         &self,
         want: &Want<'_, Vec<bool>>,
         score: impl Fn(PassageId, &FakePassage) -> Option<Candidate>,
-    ) -> Result<Ranked> {
+    ) -> Result<BestPassages> {
         let allowed = (0..).zip(&self.passages).filter(|(position, _)| want.allowed[*position]);
         let scored = allowed.filter_map(|(position, passage)| score(self.id(position), passage));
         let scored: Vec<Candidate> = scored.collect();
         let is_exhausted = scored.len() < want.k;
-        Ok(Ranked { found: rank(self, scored, want.k)?, is_exhausted })
+        Ok(BestPassages { found: rank(self, scored, want.k)?, is_exhausted })
     }
 
     /// Returns the mean length of a passage in terms.
@@ -172,7 +172,7 @@ impl FakeView {
 }
 
 /// The best passages, and whether there are no others.
-struct Ranked {
+struct BestPassages {
     found: Vec<Candidate>,
     is_exhausted: bool,
 }
@@ -215,7 +215,7 @@ impl View for FakeView {
         let score = |id, passage: &FakePassage| {
             Some(Candidate::dense(id, vector::similarity(vector, &passage.vector)))
         };
-        let Ranked { found, is_exhausted } = self.best(want, score)?;
+        let BestPassages { found, is_exhausted } = self.best(want, score)?;
         Ok(Candidates { found, is_exhausted, plans: Vec::new() })
     }
 
@@ -228,7 +228,7 @@ impl View for FakeView {
             let bm25 = self.bm25(&terms.terms, passage);
             (bm25 > 0.0).then(|| Candidate::lexical(id, bm25))
         };
-        let Ranked { found, is_exhausted } = self.best(want, score)?;
+        let BestPassages { found, is_exhausted } = self.best(want, score)?;
         Ok(Candidates { found, is_exhausted, plans: Vec::new() })
     }
 

@@ -167,11 +167,9 @@ impl View for LocalView<'_> {
             let lexical = segment.lexical()?;
             let stop = || want.interrupt.is_due();
             let best = lexical.best(terms, statistics, want.k, allowed.as_deref(), stop);
-            found.extend(
-                best.rows
-                    .into_iter()
-                    .map(|(row, bm25)| Candidate::lexical(SegmentRow { part, row }.into(), bm25)),
-            );
+            found.extend(best.rows.into_iter().map(|ranked| {
+                Candidate::lexical(SegmentRow { part, row: ranked.row }.into(), ranked.score)
+            }));
             plans.push(best.plan);
         }
         self.ranked(found, plans, want.k)

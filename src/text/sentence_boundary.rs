@@ -10,7 +10,7 @@ use super::unicode::is_space;
 use super::word_class::WordClass;
 use crate::Language;
 
-/// Emoticons that belong to the sentence they following.
+/// Emoticons that belong to the sentence that they follow.
 const SMILEYS: [&str; 10] = [":-)", ":)", ";-)", ";)", ":-(", ":(", ":-D", ":D", ":-P", ":P"];
 
 /// One or more terminators in a row, with the closing marks after them.
@@ -74,7 +74,7 @@ impl<'t> Terminator<'t> {
         PrecedingToken::at_end_of(&self.text[..self.at])
     }
 
-    /// Whether closing marks following the terminator.
+    /// Whether closing marks follow the terminator.
     fn closes(&self) -> bool {
         self.end > self.marks_end
     }
@@ -129,7 +129,7 @@ impl<'t> Terminator<'t> {
         !WordClass::ExclamatoryName.contains(self.token().text) || following.begins_sentence()
     }
 
-    /// After a space, an ellipsis may stand for words in mid-sentence.
+    /// Whether an ellipsis ends the sentence; after a space, it may replace words in mid-sentence.
     fn ellipsis_ends(&self, following: &FollowingText<'_>) -> bool {
         following.begins_sentence() || !self.is_spaced()
     }

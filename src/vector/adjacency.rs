@@ -8,8 +8,8 @@ use crate::format::{
 
 /// Adjacency lists, each with capacity for `max_degree` links.
 ///
-/// The place of a list follows from the number of the point, so that it can be prefetched without
-/// another read.
+/// The offset of a list follows from the number of its point, so that the list can be prefetched
+/// without another read.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Links {
     max_degree: usize,
@@ -54,7 +54,7 @@ impl Links {
         targets: Column<u32>,
     ) -> Result<Self, DecodeError> {
         let fits = counts.len().checked_mul(max_degree) == Some(targets.len());
-        require(fits, "it has links of another number of points")?;
+        require(fits, "the number of links does not match the number of points")?;
         Ok(Self { max_degree, counts, targets })
     }
 
@@ -85,7 +85,7 @@ impl Links {
         self.counts.to_mut()[point as usize] = count;
     }
 
-    /// Adds links; if the list is full, they replace the last ones, at most half of the list.
+    /// Adds links. In a full list they replace the last links, at most half of the list.
     pub(super) fn add(&mut self, from: u32, added: &[u32]) {
         let added = &added[..added.len().min(self.max_degree.div_ceil(2))];
         let links = self.view().of(from);

@@ -1,10 +1,6 @@
 //! Beam search: greedy traversal of a graph layer that keeps the `ef` closest points.
 
-use std::{
-    cmp::Reverse,
-    collections::BinaryHeap,
-    sync::{Mutex, PoisonError},
-};
+use std::{cmp::Reverse, collections::BinaryHeap};
 
 use super::{adjacency::LinksView, space::Space};
 
@@ -83,8 +79,8 @@ impl CandidateList {
 
     /// Marks a second point to expand in the same step, and returns it.
     ///
-    /// While a search with [`MIN_EF`] would go on, only a point within its list qualifies, so that
-    /// the second expansion does not change what that search finds.
+    /// While a search with [`MIN_EF`] would continue, only a point within its list qualifies: the
+    /// second expansion must not change what that search finds.
     fn expand_second(&mut self) -> Option<u32> {
         let kept = self.candidates.len();
         self.expand_before(if self.next <= MIN_EF { kept.min(MIN_EF) } else { kept })
@@ -99,7 +95,7 @@ impl CandidateList {
     }
 }
 
-/// The points that a search came across, in that order.
+/// Points that a search visited, in the order of the visits.
 ///
 /// A reset costs time in the number of visited points, not in the size of the graph.
 #[derive(Debug, Default)]
@@ -184,7 +180,7 @@ pub(super) struct Beam {
     similarities: Vec<f32>,
     /// The points compared in the current step.
     fresh: Vec<ScoredPoint>,
-    /// Points to expand in a restricted search, which also passes through points not allowed.
+    /// Points to expand in a restricted search, which also follows links of other points.
     frontier: BinaryHeap<Reverse<ScoredPoint>>,
 }
 
@@ -212,7 +208,7 @@ impl Beam {
         self.run(traversal, None::<&Restriction<fn(u32) -> bool>>, is_interrupted)
     }
 
-    /// Finds the at most `ef` allowed points nearest to the query; passes through all points.
+    /// Finds the at most `ef` allowed points nearest to the query; follows links of all points.
     pub(super) fn search_allowed<S: Space>(
         &mut self,
         traversal: &Traversal<S>,
@@ -303,26 +299,12 @@ impl Beam {
         true
     }
 
-    /// Visits the neighbors of the closest point of the frontier; false if it is too far.
+    /// Visits the neighbors of the closest point of the frontier; false if that point is too far or
+    /// missing.
     fn expand_frontier(&mut self, links: LinksView) -> bool {
         let next = self.frontier.pop().filter(|Reverse(next)| self.list.accepts(*next));
         let Some(Reverse(next)) = next else { return false };
         self.visited.add(links.of(next.point()));
         true
-    }
-}
-
-/// Beams that no search uses now.
-#[derive(Debug, Default)]
-pub(super) struct BeamPool(Mutex<Vec<Beam>>);
-
-impl BeamPool {
-    /// Runs `search` with a beam that no other search uses.
-    pub(super) fn with<T>(&self, search: impl FnOnce(&mut Beam) -> T) -> T {
-        let free = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut beam = free().pop().unwrap_or_default();
-        let found = search(&mut beam);
-        free().push(beam);
-        found
     }
 }

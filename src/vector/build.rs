@@ -8,13 +8,16 @@ use rayon::prelude::*;
 use super::{
     HnswParams,
     adjacency::{Links, LinksView},
-    beam::{BeamPool, ScoredPoint, Traversal},
+    beam::{Beam, ScoredPoint, Traversal},
     graph::{Graph, UpperLayers},
     space::Space,
 };
-use crate::{Result, work::WorkMonitor};
+use crate::{
+    Result,
+    work::{ScratchPool, WorkMonitor},
+};
 
-/// A batch has one point per this many linked points: its points can link to those only.
+/// A batch has one point per this many linked points, since its points link to those only.
 const BATCH_RATIO: u32 = 16;
 /// Minimum size of a batch.
 const MIN_BATCH: u32 = 16;
@@ -44,7 +47,7 @@ pub(super) fn link_all<S: Space>(
         linked = super::to_row(sampled.points.len());
     }
     watch.report_linked(linked as usize, space.len() as usize);
-    let beams = BeamPool::default();
+    let beams = ScratchPool::default();
     let builder = BaseLayerBuilder { space, upper: &upper, params, watch, beams };
     while linked < space.len() {
         let batch = linked..space.len().min(linked + (linked / BATCH_RATIO).max(MIN_BATCH));
@@ -66,7 +69,7 @@ struct BaseLayerBuilder<'a, S> {
     upper: &'a UpperLayers,
     params: HnswParams,
     watch: WorkMonitor<'a>,
-    beams: BeamPool,
+    beams: ScratchPool<Beam>,
 }
 
 impl<S: Space> BaseLayerBuilder<'_, S> {

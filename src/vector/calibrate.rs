@@ -22,7 +22,7 @@ pub(crate) use calibration_record::CalibrationRecord;
 ///
 /// Recall@k is the share of the `k` closest vectors that a search finds. It is measured against
 /// an exact search, for every number of neighbors up to [`k`](Self::k). A neighbor as similar as
-/// the last exact one counts as found, so that among equal vectors any is right.
+/// the last exact one counts as found: of several equal vectors, each is right.
 ///
 /// # Guarantee
 ///
@@ -32,10 +32,10 @@ pub(crate) use calibration_record::CalibrationRecord;
 /// of the index, since those are found more easily.
 ///
 /// The lower bound of each step is that of Wilson's one-sided score interval at 95 %, with each
-/// query as one trial. It is conservative if queries find a part of their neighbors: no values in
-/// `0.0..=1.0` of the same mean have a larger variance than values of 0 and 1. Like the interval
-/// itself it is an approximation: if all values are 0 or 1 (`k == 1`) and the recall is close to
-/// 1, one bound in fifteen can be too high.
+/// query as one trial. It is conservative if queries find a part of their neighbors: among values
+/// in `0.0..=1.0` of one mean, the values 0 and 1 have the largest variance. The interval is an
+/// approximation: if all values are 0 or 1 (`k == 1`) and the recall is close to 1, one bound in
+/// fifteen can be too high.
 ///
 /// Choosing among the steps costs no confidence: they are tested from the largest `ef_search`
 /// down, until the first whose bound is below the target. A step that misses the target is chosen
@@ -62,8 +62,8 @@ pub struct Calibration {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 struct MeasuredStep {
     ef_search: usize,
-    /// Mean recall@1, recall@2 and so on, up to the least of `ef_search`, the `k` of the calibration
-    /// and the number of rows.
+    /// Mean recall@1, recall@2 and so on, up to the minimum of `ef_search`, the `k` of the
+    /// calibration and the number of rows.
     recall: Vec<f64>,
 }
 
@@ -152,8 +152,8 @@ impl Calibration {
         Ok(Self { k: params.k, queries: queries.len(), steps })
     }
 
-    /// Returns the smallest `ef_search` that reaches recall `target` for `k` neighbors;
-    /// [`reach`](Self::reach) gives the reason if there is none.
+    /// Returns the smallest `ef_search` that reaches recall `target` for `k` neighbors, if any.
+    /// [`reach`](Self::reach) also returns the reason for `None`.
     #[must_use]
     pub fn ef_search(&self, target: f32, k: usize) -> Option<usize> {
         self.reach(target, k).ok().map(|step| step.ef_search)
@@ -164,6 +164,7 @@ impl Calibration {
     /// # Errors
     ///
     /// The [`Shortfall`] if no step is known to reach it.
+    #[expect(clippy::missing_panics_doc, reason = "every calibration has steps with recalls")]
     pub fn reach(&self, target: f32, k: usize) -> Result<CalibrationStep, Shortfall> {
         let target = f64::from(target);
         let queries = self.queries;
@@ -178,22 +179,28 @@ impl Calibration {
         }
         let steps = self.steps(k);
         let passed = steps.iter().rev().take_while(|step| step.lower_bound >= target).last();
-        passed.copied().ok_or_else(|| match steps.last() {
-            Some(largest) if largest.recall < target => Shortfall::OutOfReach(*largest),
-            Some(largest) => Shortfall::Unproven(*largest),
-            None => Shortfall::Depth { k, calibrated: 0 },
+        passed.copied().ok_or_else(|| {
+            let largest = *steps.last().expect("the last step covers every `k` of a calibration");
+            if largest.recall < target {
+                Shortfall::OutOfReach(largest)
+            } else {
+                Shortfall::Unproven(largest)
+            }
         })
     }
 
     /// Returns the steps for `k` neighbors, ascending by `ef_search`; empty if `k` is over
     /// [`Calibration::k`]. The steps end at the first that finds all [`Calibration::k`] neighbors.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "every calibration has steps with recalls")]
     pub fn steps(&self, k: usize) -> Vec<CalibrationStep> {
+        if k > self.k {
+            return Vec::new();
+        }
         // The last step covers all rows if they are fewer than `k`.
-        let depth = self.steps.last().map_or(0, |step| step.recall.len());
-        let place = k.clamp(1, depth.max(1)) - 1;
-        let measured = self.steps.iter().filter(|_| k <= self.k);
-        let steps = measured.filter_map(|step| {
+        let last = self.steps.last().expect("a calibration has at least one step");
+        let place = k.clamp(1, last.recall.len()) - 1;
+        let steps = self.steps.iter().filter_map(|step| {
             let recall = *step.recall.get(place)?;
             let lower_bound = lower_bound(recall, self.queries);
             Some(CalibrationStep { ef_search: step.ef_search, recall, lower_bound })
@@ -263,8 +270,8 @@ pub(super) fn requested_route(params: &SearchParams, own: Option<&Calibration>) 
     })
 }
 
-/// Largest `ef_search` measured for up to `MAX_EF / EF_PER_NEIGHBOR` neighbors: beyond it, a scan is
-/// seldom slower.
+/// Largest `ef_search` measured for up to `MAX_EF / EF_PER_NEIGHBOR` neighbors. With a larger one, a
+/// scan is seldom slower.
 const MAX_EF: usize = 4_096;
 /// The largest `ef_search` measured is at least this many times the number of neighbors.
 const EF_PER_NEIGHBOR: usize = 4;
@@ -272,6 +279,7 @@ const EF_PER_NEIGHBOR: usize = 4;
 /// Values of `ef_search` to measure: each about √2 times the one before. The last covers all rows
 /// if they are fewer than the maximum.
 fn ladder(k: usize, rows: usize) -> impl Iterator<Item = usize> {
+    // The caller chooses `k` freely, so the product may exceed every number of rows.
     let largest = MAX_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(MIN_EF));
     let root_two = |ef: &usize| ef.checked_mul(17).map(|product| product / 12);
     let steps = std::iter::successors(Some(MIN_EF), root_two);

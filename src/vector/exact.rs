@@ -14,8 +14,9 @@ use crate::{
 /// Index that compares the query with every vector: for small corpora, and the reference for
 /// recall.
 ///
-/// A search compares quantized vectors, eight bits per value, then in full precision those that may
-/// be among the closest. Its result equals that of a comparison in full precision, bit for bit.
+/// A search compares quantized vectors, eight bits per value. Those that may be among the closest
+/// are compared again in full precision. The result equals that of a comparison in full precision,
+/// bit for bit.
 ///
 /// # Examples
 ///

@@ -1,6 +1,6 @@
 //! The built graph: the links of every layer in flat arrays, and the descent through the layers.
 
-use std::{cmp::Ordering, ops::Range};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -125,7 +125,7 @@ impl UpperLayers {
             max_degree: to_row(layer.links.view().max_degree()),
         });
         Self {
-            extents: extents(records),
+            extents: extents(records).expect("the layers are in memory"),
             points: layers.iter().flat_map(|layer| &layer.points).copied().collect(),
             below: layers.iter().flat_map(|layer| &layer.below).copied().collect(),
             counts: layers.iter().flat_map(|layer| layer.links.counts().iter()).copied().collect(),
@@ -198,7 +198,8 @@ impl UpperLayers {
 
     /// Opens layers of the sizes `records` in `sections`.
     pub(super) fn open(records: &[LayerRecord], sections: &Sections) -> Result<Self, DecodeError> {
-        let extents = extents(records.iter().copied());
+        let extents = extents(records.iter().copied())
+            .ok_or(DecodeError::Corrupt("the recorded layers exceed the memory"))?;
         let upper = Self {
             points: sections.column(Tag::LayerPoints)?,
             below: sections.column(Tag::LayerBelow)?,
@@ -210,34 +211,31 @@ impl UpperLayers {
             upper.extents.last().map_or((0, 0), |last| (last.points.end, last.targets.end));
         let lengths = [upper.points.len(), upper.below.len(), upper.counts.len()];
         let fits = lengths == [points; 3] && upper.targets.len() == targets;
-        require(fits, "the sizes of its layers do not match")?;
+        require(fits, "the layers do not have the recorded sizes")?;
         Ok(upper)
     }
 }
 
-/// Ranges of layers of the given sizes.
-///
-/// Sums saturate, so that sizes which no file has exceed every section instead of wrapping.
-fn extents(records: impl Iterator<Item = LayerRecord>) -> Vec<LayerExtent> {
-    let mut points = 0_usize;
-    let mut targets = 0_usize;
-    let extent = |LayerRecord { points: more, max_degree }| {
-        let first = points;
-        let first_target = targets;
-        points = points.saturating_add(more as usize);
-        targets = targets.saturating_add((more as usize).saturating_mul(max_degree as usize));
-        LayerExtent {
-            points: first..points,
-            targets: first_target..targets,
-            max_degree: max_degree as usize,
-        }
+/// Returns the ranges of layers of the given sizes; `None` if their sum overflows.
+fn extents(records: impl Iterator<Item = LayerRecord>) -> Option<Vec<LayerExtent>> {
+    let mut points_end = 0_usize;
+    let mut targets_end = 0_usize;
+    let extent = |record: LayerRecord| {
+        let points_start = points_end;
+        let targets_start = targets_end;
+        let max_degree = record.max_degree as usize;
+        let targets = (record.points as usize).checked_mul(max_degree)?;
+        points_end = points_start.checked_add(record.points as usize)?;
+        targets_end = targets_start.checked_add(targets)?;
+        let points = points_start..points_end;
+        Some(LayerExtent { points, targets: targets_start..targets_end, max_degree })
     };
     records.map(extent).collect()
 }
 
 impl LayerView<'_> {
-    /// Follows links to closer points from `place` until no link leads to one; returns the last
-    /// place.
+    /// Follows links from `place` to closer points until no link leads to a closer one; returns the
+    /// last place.
     fn nearest<S: Space>(&self, space: &S, query: &S::Query, mut place: u32) -> u32 {
         let mut similarities = Vec::new();
         space.similarities(query, &[self.points[place as usize]], &mut similarities);
@@ -249,9 +247,10 @@ impl LayerView<'_> {
             points.extend(links.iter().map(|place| self.points[*place as usize]));
             space.similarities(query, &points, &mut similarities);
             let candidates = similarities.iter().zip(links);
-            match candidates.map(|(similarity, place)| ScoredPoint::new(*similarity, *place)).min()
-            {
-                Some(closer) if closer.cmp(&nearest) == Ordering::Less => nearest = closer,
+            let closest =
+                candidates.map(|(similarity, place)| ScoredPoint::new(*similarity, *place)).min();
+            match closest {
+                Some(closest) if closest < nearest => nearest = closest,
                 _ => return place,
             }
             place = nearest.point();

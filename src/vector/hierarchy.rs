@@ -1,4 +1,4 @@
-//! Upper layers: a graph over a sample of the points, built by `hnsw_rs`.
+//! Upper layers: a graph over a sample of the points, built by `hnsw_rs`. No other file uses it.
 
 use hnsw_rs::prelude::{Distance, Hnsw};
 
@@ -41,12 +41,16 @@ pub(super) fn over_sample<S: Space>(
     let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance(space));
     for point in 0..sample {
         watch.check()?;
-        hnsw.insert_slice((&[point], point as usize));
+        insert(&hnsw, point);
         if point % PROGRESS_INTERVAL == 0 {
             watch.report_linked(point as usize, space.len() as usize);
         }
     }
     Ok(UpperLayers::of(&frozen(&hnsw)))
+}
+
+fn insert<S: Space>(hnsw: &Hnsw<u32, PointDistance<S>>, point: u32) {
+    hnsw.insert_slice((&[point], point as usize));
 }
 
 /// Copies the layers of `hnsw`, from the lowest on.
@@ -79,6 +83,9 @@ struct LinkedPoint {
 }
 
 /// Builds the layer of `lists`, which are ascending by point.
+///
+/// Links to points that are not on the layer are dropped: `hnsw_rs` starts the first search on a new
+/// layer at a point of the layer below, and links that point.
 fn layer(lists: &[LinkedPoint], below: Option<&Layer>) -> Layer {
     let place_in = |points: &[u32], point: &u32| points.binary_search(point).ok();
     let points: Vec<u32> = lists.iter().map(|list| list.point).collect();
@@ -95,4 +102,46 @@ fn layer(lists: &[LinkedPoint], below: Option<&Layer>) -> Layer {
         None => points.clone(),
     };
     Layer { links: Links::new(links.iter().map(Vec::as_slice)), below, points }
+}
+
+#[cfg(test)]
+mod tests {
+    use xxhash_rust::xxh3::xxh3_64;
+
+    use super::*;
+    use crate::{Vectors, vector::space::FullPrecision};
+
+    const POINTS: u32 = 600;
+
+    /// Returns the links of each layer that lead to a point of the layer, and the number of others.
+    fn links_by_level<S: Space>(hnsw: &Hnsw<u32, PointDistance<S>>) -> (Vec<usize>, usize) {
+        let points = hnsw.get_point_indexation();
+        let top = usize::from(points.get_max_level_observed());
+        let mut on_layer = vec![0; top + 1];
+        let mut below_layer = 0;
+        for point in (0..=top).flat_map(|level| points.get_layer_iterator(level)) {
+            let level = usize::from(point.get_point_id().0);
+            for (layer, links) in point.get_neighborhood_id().iter().take(level + 1).enumerate() {
+                let on = links.iter().filter(|link| usize::from(link.p_id.0) >= layer).count();
+                on_layer[layer] += on;
+                below_layer += links.len() - on;
+            }
+        }
+        (on_layer, below_layer)
+    }
+
+    #[test]
+    fn only_links_that_leave_their_layer_are_dropped() {
+        let noise = |at: u32| f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) - 127.3;
+        let vectors = Vectors::normalized(8, (0..POINTS * 8).map(noise).collect()).unwrap();
+        let rows: Vec<u32> = (0..POINTS).collect();
+        let space = FullPrecision::new(&vectors, &rows);
+        let hnsw = Hnsw::new(4, rows.len(), MAX_LAYERS, 40, PointDistance(&space));
+        rows.iter().for_each(|point| insert(&hnsw, *point));
+
+        let (on_layer, below_layer) = links_by_level(&hnsw);
+        let links = |layer: &Layer| layer.links.view().lists().map(<[u32]>::len).sum::<usize>();
+        assert_eq!(frozen(&hnsw).iter().map(links).collect::<Vec<_>>(), on_layer);
+        assert!(below_layer > 0, "`hnsw_rs` no longer links points below a layer");
+    }
 }

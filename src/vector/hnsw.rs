@@ -6,8 +6,9 @@ use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 use super::{
-    Calibration, IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, VectorIndex,
-    beam::{Beam, BeamPool, End, MIN_EF, Restriction, Traversal},
+    Calibration, IndexPlan, Neighbors, RankedRow, Route, RowSet, ScanReason, SearchParams, TopK,
+    VectorIndex,
+    beam::{Beam, End, MIN_EF, Restriction, Traversal},
     build::link_all,
     calibrate::requested_route,
     checked,
@@ -22,9 +23,12 @@ use super::{
     scan::Scan,
     similarity,
     space::Space,
-    top_k::TopK,
 };
-use crate::{Cancel, Error, Neighbor, Result, Vectors, format::column::Column, work::WorkMonitor};
+use crate::{
+    Cancel, Error, Neighbor, Result, Vectors,
+    format::column::Column,
+    work::{ScratchPool, WorkMonitor},
+};
 
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -99,7 +103,7 @@ pub struct HnswIndex {
     pub(super) unreachable: Column<u32>,
     pub(super) params: HnswParams,
     pub(super) calibration: Option<Calibration>,
-    pub(super) beams: BeamPool,
+    pub(super) beams: ScratchPool<Beam>,
 }
 
 /// One in this many points is in the sample that the upper layers are built over.
@@ -160,7 +164,7 @@ impl HnswIndex {
             unreachable: unreachable.into(),
             params,
             calibration: None,
-            beams: BeamPool::default(),
+            beams: ScratchPool::default(),
         })
     }
 
@@ -173,7 +177,7 @@ impl HnswIndex {
         params.allowed.map_or(self.rows as usize, RowSet::len)
     }
 
-    /// The `ef` of a graph search, or the reason why a scan costs less.
+    /// Returns the `ef` of a graph search, or the reason why a scan costs less.
     fn choose_ef(&self, requested: Route, params: &SearchParams) -> Result<usize, ScanReason> {
         let ef_search = match requested {
             Route::Graph { ef_search } => ef_search,
@@ -187,10 +191,11 @@ impl HnswIndex {
         if ef >= allowed || ef * self.params.m >= self.rows as usize {
             return Err(ScanReason::WideSearch);
         }
-        // If a share `s` of the rows is allowed, a graph search compares about `ef * m / s` points
-        // and a scan `s * rows`, each in less than half the time (measured).
-        let visits = (ef * self.params.m).saturating_mul(self.rows as usize);
-        if params.allowed.is_some() && allowed.saturating_mul(allowed) <= visits.saturating_mul(2) {
+        // Let `s` be the allowed share of the rows. A graph search compares about `ef * m / s`
+        // points. A scan compares `s * rows`, each in less than half the time (measured). No product
+        // overflows: `allowed` is below 2^32, `ef * m` and the number of rows are at most 2^31.
+        let visits = (ef * self.params.m) as u64 * u64::from(self.rows);
+        if params.allowed.is_some() && (allowed as u64).pow(2) <= 2 * visits {
             return Err(ScanReason::FewAllowed);
         }
         Ok(ef)
@@ -254,12 +259,12 @@ impl HnswIndex {
                 reranked,
                 complete,
             };
-            Ok(Some(Neighbors { neighbors: closest.into_neighbors(), plan }))
+            Ok(Some(Neighbors { neighbors: Neighbor::sorted(closest), plan }))
         })
     }
 
-    /// The points that `beam` found, closest first, and the unreachable ones, which are candidates
-    /// of every search.
+    /// Returns the points that `beam` found, closest first, then the unreachable points, which are
+    /// candidates of every search.
     fn rerank_candidates<S: Space>(
         &self,
         traversal: &Traversal<S>,
@@ -301,7 +306,7 @@ impl HnswIndex {
             reranked += 1;
             for row in points.rows_of(candidate.point) {
                 if params.allowed.is_none_or(|allowed| allowed.contains(row)) {
-                    closest.offer(Neighbor { row, similarity });
+                    closest.offer(RankedRow { row, score: similarity });
                 }
             }
         }

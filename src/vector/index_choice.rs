@@ -20,9 +20,10 @@ pub enum IndexChoice {
 }
 
 impl IndexChoice {
-    /// Minimum number of vectors for which [`IndexChoice::Auto`] builds a graph. With fewer, its
-    /// search is faster by too little (`cargo bench --bench query`) to be worth the build and the
-    /// neighbors it misses.
+    /// Minimum number of vectors for which [`IndexChoice::Auto`] builds a graph.
+    ///
+    /// With fewer vectors, the gain in search time (`cargo bench --bench query`) is not worth the
+    /// build and the missed neighbors.
     pub const GRAPH_FROM: usize = 8_192;
 
     /// Checks the settings before any work is done.

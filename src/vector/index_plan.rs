@@ -74,7 +74,7 @@ impl fmt::Display for IndexPlan {
             write!(f, " ({allowed} allowed)")?;
         }
         write!(f, ", {reranked} again in full precision")?;
-        if *complete { Ok(()) } else { write!(f, ", ended early") }
+        if *complete { Ok(()) } else { write!(f, ", interrupted") }
     }
 }
 
@@ -90,12 +90,12 @@ impl fmt::Display for Route {
 impl fmt::Display for ScanReason {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Requested => "the query asks for it",
+            Self::Requested => "the query requests it",
             Self::NoGraph => "the index has no graph",
             Self::WideSearch => "so large an ef_search costs more",
             Self::FewAllowed => "few vectors are allowed",
             Self::TooFewFound => "the graph search found too few allowed vectors",
-            Self::RecallOutOfReach => "no ef_search is known to reach the recall asked for",
+            Self::RecallOutOfReach => "no ef_search is known to reach the requested recall",
         })
     }
 }

@@ -1,4 +1,4 @@
-//! Vector kernels: dot products of values and of codes, and sums of packed rows.
+//! Vector kernels: dot products of values and of codes, sums of packed rows, and scaling.
 //!
 //! Each call selects the implementation by the features of the processor.
 
@@ -11,9 +11,11 @@ mod avx2;
 mod avx512;
 mod packed_rows;
 mod scalar;
+mod unit_length;
 
 pub(crate) use aligned_block::{BLOCK, CodeBlock};
-pub(crate) use packed_rows::{Packing, WeightedRow, scale_to_unit, sum_rows};
+pub(crate) use packed_rows::{Packing, WeightedRow, sum_rows};
+pub(crate) use unit_length::{scale_sum_to_unit, scale_to_unit};
 
 /// Dot product of `a` and `b`, summed in `f32`.
 ///

@@ -9,7 +9,6 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{Links, require_below},
-    beam::BeamPool,
     graph::{Graph, LayerRecord, UpperLayers},
     points::Points,
     precision::Precision,
@@ -22,6 +21,7 @@ use crate::{
         decode_error::{DecodeError, require},
         sections::{Section, Sections, Tag},
     },
+    work::ScratchPool,
 };
 
 /// Properties of an index that are stored beside its sections.
@@ -185,13 +185,16 @@ impl HnswIndex {
     ) -> Result<Self, DecodeError> {
         let ef_construction = record.ef_construction as usize;
         let params = HnswParams { m: record.m as usize, ef_construction };
-        require(params.check().is_ok(), "its `m` or `ef_construction` is out of range")?;
+        require(params.check().is_ok(), "`m` or `ef_construction` of the graph is out of range")?;
         let rows = stored_rows(&vectors)?;
         let points = Points::open(vectors.len(), sections)?;
         let codes = Quantized::open(vectors.dim(), points.rows.len(), sections)?;
         let counts = sections.column(Tag::LinkCounts)?;
         let base = Links::stored(record.max_degree as usize, counts, sections.column(Tag::Links)?)?;
-        require(base.view().len() == points.rows.len(), "it has links of other points")?;
+        require(
+            base.view().len() == points.rows.len(),
+            "the graph has links for another number of points",
+        )?;
         let upper = UpperLayers::open(&record.layers, sections)?;
         Ok(Self {
             vectors,
@@ -203,7 +206,7 @@ impl HnswIndex {
             unreachable: sections.column(Tag::Unreachable)?,
             params,
             calibration: None,
-            beams: BeamPool::default(),
+            beams: ScratchPool::default(),
         })
     }
 
@@ -226,7 +229,6 @@ impl HnswIndex {
 
 /// [`row_count`] of stored vectors.
 pub(super) fn stored_rows(vectors: &Vectors) -> Result<u32, DecodeError> {
-    row_count(vectors).map_err(|_| {
-        DecodeError::Corrupt("it has more vectors or dimensions than an index can have")
-    })
+    row_count(vectors)
+        .map_err(|_| DecodeError::Corrupt("the vectors exceed the limits of an index"))
 }

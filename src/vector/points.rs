@@ -15,7 +15,7 @@ use crate::{
 
 /// Mapping between points and rows.
 ///
-/// Equal vectors share a point: otherwise the links of each would lead only to the others.
+/// Equal vectors share a point. As separate points, they would link only to each other.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Points {
     /// First row of every point.
@@ -38,8 +38,8 @@ pub(super) struct PointsView<'a> {
 impl Points {
     /// The distinct vectors of the first `rows` rows, in a reproducible pseudorandom order.
     ///
-    /// Passages of an article are similar and adjacent: linked in row order, such groups would lose
-    /// the links between them.
+    /// Adjacent passages of an article are similar. Linked in row order, such groups would lose the
+    /// links to each other.
     pub(super) fn shuffled(vectors: &Vectors, rows: u32) -> Self {
         // Maps -0.0 to 0.0, since they are equal: a sum is -0.0 only if both terms are.
         let bits = |row: u32| vectors.row(row as usize).iter().map(|x| (x + 0.0).to_bits());
@@ -119,7 +119,7 @@ impl Points {
         };
         let counted = points.rows.len().checked_add(points.duplicates.len()) == Some(rows);
         let fits = counted && points.of_rows.len() == rows;
-        require(fits, "it has points of another number of vectors")?;
+        require(fits, "the points do not match the number of vectors")?;
         Ok(points)
     }
 
@@ -135,7 +135,7 @@ impl Points {
         let duplicates = duplicates.iter().all(|[point, row]| {
             is_of(*point, *row) && rows.get(*point as usize).is_some_and(|first| first < row)
         });
-        require(firsts && duplicates, "a point has the row of another")
+        require(firsts && duplicates, "a row does not belong to its point")
     }
 }
 

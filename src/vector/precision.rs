@@ -23,7 +23,7 @@ pub(super) enum PointSpace<'a> {
     Full(FullPrecision<'a>),
 }
 
-/// A query of a [`PointSpace`]: the field of its precision is set, the other is empty.
+/// A query of a [`PointSpace`]. Only the field of the precision of that space is set.
 #[derive(Default)]
 pub(super) struct PointQuery {
     quantized: QuantizedQuery,

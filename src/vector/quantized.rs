@@ -16,9 +16,8 @@ use crate::format::{
 
 /// Unit vectors quantized to eight bits per value, each row with its own step size.
 ///
-/// Rows are compared by the cosine between their codes: equal codes have similarity 1, and the
-/// errors of close vectors nearly cancel. By the dot product alone, rows with long codes would seem
-/// close to every query.
+/// Rows are compared by the cosine between their codes. Equal codes have similarity 1, and the
+/// errors of close vectors nearly cancel. The plain dot product would favor rows with long codes.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Quantized {
     shape: Shape,
@@ -80,11 +79,14 @@ impl Quantized {
         let shape = Shape::of(dim);
         let mut blocks = vec![CodeBlock([0; BLOCK]); len * shape.width];
         let rows = blocks.par_chunks_mut(shape.width).enumerate();
-        let (inverse_norms, quantization_errors): (Vec<f32>, Vec<f32>) =
-            rows.map(|(at, blocks)| encode(row(at), blocks)).unzip();
-        let (inverse_norms, quantization_errors) =
-            (inverse_norms.into(), quantization_errors.into());
-        Self { shape, blocks: blocks.into(), inverse_norms, quantization_errors }
+        let encoded: Vec<EncodedRow> =
+            rows.map(|(at, blocks)| EncodedRow::of(row(at), blocks)).collect();
+        Self {
+            shape,
+            blocks: blocks.into(),
+            inverse_norms: encoded.iter().map(|row| row.inverse_norm).collect(),
+            quantization_errors: encoded.iter().map(|row| row.quantization_error).collect(),
+        }
     }
 
     /// Returns the codes of `rows`, in that order.
@@ -138,7 +140,7 @@ impl Quantized {
         let fits = len.checked_mul(codes.shape.width) == Some(codes.blocks.len())
             && codes.inverse_norms.len() == len
             && codes.quantization_errors.len() == len;
-        require(fits, "it has codes of another number of vectors")?;
+        require(fits, "the codes do not match the number of vectors")?;
         Ok(codes)
     }
 
@@ -160,12 +162,12 @@ impl<'a> QuantizedView<'a> {
         query.quantization_error + self.quantization_errors[row as usize] + self.shape.rounding
     }
 
-    /// Whether codes discriminate close rows, estimated on the rows below `sample`, which are a
+    /// Whether codes discriminate close rows, estimated on the rows below `sample`. These must be a
     /// random sample.
     ///
-    /// The nearest neighbor of a row within the sample is about as far as its
-    /// `len / sample`-th neighbor among all rows. If this distance is a few quantization errors,
-    /// the order of these neighbors is noise.
+    /// The nearest neighbor of a row within the sample is about as far as its `len / sample`-th
+    /// neighbor among all rows. If this distance is only a few quantization errors, the order of the
+    /// closest neighbors is noise.
     pub(super) fn is_discriminative(&self, sample: u32) -> bool {
         let all: Vec<u32> = (0..sample).collect();
         let probes = &all[..all.len().min(PROBES)];
@@ -197,9 +199,12 @@ impl Space for QuantizedView<'_> {
 
     fn query(&self, unit: &[f32]) -> QuantizedQuery {
         let mut row = vec![CodeBlock([0; BLOCK]); self.shape.width];
-        let (inverse_norm, quantization_error) = encode(unit, &mut row);
-        let mut query =
-            QuantizedQuery { inverse_norm, quantization_error, ..QuantizedQuery::default() };
+        let encoded = EncodedRow::of(unit, &mut row);
+        let mut query = QuantizedQuery {
+            inverse_norm: encoded.inverse_norm,
+            quantization_error: encoded.quantization_error,
+            ..QuantizedQuery::default()
+        };
         query.load(&row);
         query
     }
@@ -279,24 +284,31 @@ fn unbiased(code: u8) -> i8 {
     code.wrapping_sub(BIAS).cast_signed()
 }
 
-/// Writes the codes of `unit` to `row`; returns `1 / norm` of the codes and the distance of `unit`
-/// from the unit vector in their direction.
-fn encode(unit: &[f32], row: &mut [CodeBlock<u8>]) -> (f32, f32) {
-    let largest = unit.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
-    let mut codes: Vec<f32> = unit.iter().map(|x| rounded(x * (LARGEST / largest))).collect();
-    for (block, codes) in row.iter_mut().zip(codes.chunks(BLOCK)) {
-        block.0 = [BIAS; BLOCK];
-        block.0.iter_mut().zip(codes).for_each(|(slot, code)| *slot = biased(*code));
+/// Properties of the codes of a row; fields as in [`Quantized`].
+struct EncodedRow {
+    inverse_norm: f32,
+    quantization_error: f32,
+}
+
+impl EncodedRow {
+    /// Writes the codes of `unit` to `row`.
+    fn of(unit: &[f32], row: &mut [CodeBlock<u8>]) -> Self {
+        let largest = unit.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
+        let mut codes: Vec<f32> = unit.iter().map(|x| rounded(x * (LARGEST / largest))).collect();
+        for (block, codes) in row.iter_mut().zip(codes.chunks(BLOCK)) {
+            block.0 = [BIAS; BLOCK];
+            block.0.iter_mut().zip(codes).for_each(|(slot, code)| *slot = biased(*code));
+        }
+        let square = |code: &u8| i32::from(unbiased(*code)).pow(2);
+        let squares = row.iter().map(|block| block.0.iter().map(square).sum::<i32>());
+        let norm = f64::from(squares.sum::<i32>()).sqrt();
+        #[expect(clippy::cast_possible_truncation, reason = "rounded to the nearest")]
+        let inverse_norm = (1.0 / norm) as f32;
+        for (code, x) in codes.iter_mut().zip(unit) {
+            *code = x - *code * inverse_norm;
+        }
+        Self { inverse_norm, quantization_error: kernel::dot(&codes, &codes).sqrt() }
     }
-    let square = |code: &u8| i32::from(unbiased(*code)).pow(2);
-    let squares = row.iter().map(|block| block.0.iter().map(square).sum::<i32>());
-    let norm = f64::from(squares.sum::<i32>()).sqrt();
-    #[expect(clippy::cast_possible_truncation, reason = "rounded to the nearest")]
-    let inverse = (1.0 / norm) as f32;
-    for (code, x) in codes.iter_mut().zip(unit) {
-        *code = x - *code * inverse;
-    }
-    (inverse, kernel::dot(&codes, &codes).sqrt())
 }
 
 /// Rounds `x`, with `|x| <= LARGEST`, to an integer: the sum with 1.5 * 2^23 has no bits left for a

@@ -3,13 +3,16 @@
 use rayon::prelude::*;
 
 use super::{
-    beam::{BeamPool, MIN_EF, Traversal},
+    beam::{Beam, MIN_EF, Traversal},
     graph::Graph,
     space::Space,
 };
-use crate::{Result, work::WorkMonitor};
+use crate::{
+    Result,
+    work::{ScratchPool, WorkMonitor},
+};
 
-/// Maximum number of rounds. Every query is compared with the points still not found after them.
+/// Maximum number of rounds. Points still not found after them are compared with every query.
 const MAX_ROUNDS: usize = 24;
 /// Maximum links added to one point per round. Unreachable points form groups, and one link into a
 /// group often leads to all of it.
@@ -56,15 +59,15 @@ fn all_points<S: Space>(space: &S) -> Vec<u32> {
     (0..space.len()).collect()
 }
 
-/// Returns a link for each of `points` that its own search does not find: from the point where the
-/// search ends.
+/// Returns a link for each of `points` that its own search does not find. The link starts at the
+/// point where the search ends.
 fn missing_links<S: Space>(
     graph: &Graph,
     space: &S,
     points: &[u32],
     watch: WorkMonitor,
 ) -> Result<Vec<Link>> {
-    let beams = BeamPool::default();
+    let beams: ScratchPool<Beam> = ScratchPool::default();
     let missing_link = |point: &u32| -> Result<Option<Link>> {
         watch.check()?;
         let query = space.point(*point);

@@ -1,4 +1,4 @@
-//! Sets of rows, which restrict what a search may return.
+//! Sets of rows, to which a search can be restricted.
 
 use std::ops::Range;
 

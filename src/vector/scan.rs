@@ -1,8 +1,8 @@
 //! Scan: compares the codes of all allowed vectors, then the likely neighbors in full precision.
 
 use super::{
-    IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, quantized::QuantizedView,
-    space::Space, top_k::TopK,
+    IndexPlan, Neighbors, RankedRow, Route, RowSet, ScanReason, SearchParams, TopK,
+    quantized::QuantizedView, space::Space,
 };
 use crate::{Neighbor, Result, Vectors};
 
@@ -14,7 +14,8 @@ pub(super) struct Scan<'a, F> {
     pub(super) rows: u32,
 }
 
-/// Rows compared between two checks for an interruption; their codes fit into the cache.
+/// Rows compared between two checks for an interruption, few enough that their codes fit into the
+/// cache.
 const ROWS_PER_CHECK: usize = 1024;
 
 impl<F: Fn(u32) -> u32> Scan<'_, F> {
@@ -49,7 +50,7 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
             if upper_bound < closest.floor() {
                 break;
             }
-            closest.offer(Neighbor::of(query, self.vectors, row)?);
+            closest.offer(Neighbor::of(query, self.vectors, row)?.ranked());
             reranked += 1;
         }
         let rows = self.rows as usize;
@@ -61,7 +62,7 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
             reranked,
             complete,
         };
-        Ok(Neighbors { neighbors: closest.into_neighbors(), plan })
+        Ok(Neighbors { neighbors: Neighbor::sorted(closest), plan })
     }
 
     /// Compares the codes of `rows` with that of `query`; false if interrupted.
@@ -117,7 +118,7 @@ impl ScanCandidates {
         let upper_bound = similarity + error;
         if upper_bound >= self.lower_bounds.floor() {
             self.rows.push(ScanCandidate { upper_bound, row });
-            self.lower_bounds.offer(Neighbor { row, similarity: similarity - error });
+            self.lower_bounds.offer(RankedRow { row, score: similarity - error });
         }
     }
 
@@ -136,16 +137,13 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::{
-        SearchEffort,
-        vector::{closest_first, quantized::Quantized},
-    };
+    use crate::{SearchEffort, vector::quantized::Quantized};
 
     fn brute_force(query: &[f32], vectors: &Vectors, params: &SearchParams) -> Vec<Neighbor> {
         let rows = (0..u32::try_from(vectors.len()).unwrap())
             .filter(|row| params.allowed.is_none_or(|allowed| allowed.contains(*row)));
         let mut all: Vec<_> = rows.map(|row| Neighbor::of(query, vectors, row).unwrap()).collect();
-        all.sort_by(closest_first);
+        all.sort_by(|a, b| b.similarity.total_cmp(&a.similarity).then(a.row.cmp(&b.row)));
         all.truncate(params.k);
         all
     }

@@ -30,8 +30,8 @@ pub(super) trait Space: Sync {
     /// Replaces the content of `similarities` by those of `query` and `points`, in their order.
     fn similarities(&self, query: &Self::Query, points: &[u32], similarities: &mut Vec<f32>);
 
-    /// Difference between the similarity in full precision and that of
-    /// [`similarities`](Self::similarities) that is rarely exceeded.
+    /// Bound that the error of [`similarities`](Self::similarities) rarely exceeds, compared with full
+    /// precision.
     fn likely_error(&self, query: &Self::Query, point: u32) -> f32;
 
     /// Returns the similarity of two points.

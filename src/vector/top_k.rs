@@ -1,69 +1,103 @@
-//! The `k` closest of a stream of neighbors.
+//! The `k` best of a stream of rows, by similarity or by BM25.
 
-use std::collections::BinaryHeap;
+use std::{cmp::Ordering, collections::BinaryHeap};
 
-use super::closest_first;
-use crate::Neighbor;
-
-/// The at most `k` closest of the neighbors offered, in a bounded heap.
-pub(super) struct TopK {
-    k: usize,
-    /// Max-heap: the farthest is on top.
-    heap: BinaryHeap<Ranked>,
+/// A row with its score; the better of two rows is the lesser.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct RankedRow {
+    pub(crate) row: u32,
+    pub(crate) score: f32,
 }
 
-/// A neighbor ordered by [`closest_first`]: the farthest is the greatest.
-struct Ranked(Neighbor);
-
-impl Ord for Ranked {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        closest_first(&self.0, &other.0)
+/// Higher scores first, ties by row.
+impl Ord for RankedRow {
+    #[inline]
+    fn cmp(&self, other: &Self) -> Ordering {
+        other.score.total_cmp(&self.score).then(self.row.cmp(&other.row))
     }
 }
 
-impl PartialOrd for Ranked {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+impl PartialOrd for RankedRow {
+    #[inline]
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
         Some(self.cmp(other))
     }
 }
 
-impl PartialEq for Ranked {
+impl PartialEq for RankedRow {
     fn eq(&self, other: &Self) -> bool {
         self.cmp(other).is_eq()
     }
 }
 
-impl Eq for Ranked {}
+impl Eq for RankedRow {}
+
+/// The at most `k` best of the rows offered, in a bounded heap.
+pub(crate) struct TopK {
+    k: usize,
+    /// Max-heap: the worst row is on top.
+    heap: BinaryHeap<RankedRow>,
+}
 
 impl TopK {
-    pub(super) fn new(k: usize) -> Self {
+    pub(crate) fn new(k: usize) -> Self {
         Self { k, heap: BinaryHeap::new() }
     }
 
-    /// Similarity below which no neighbor is kept.
-    pub(super) fn floor(&self) -> f32 {
-        let last = self.heap.peek().filter(|_| self.heap.len() >= self.k);
-        last.map_or(f32::NEG_INFINITY, |last| last.0.similarity)
+    /// Score below which no row is kept; infinite if `k` is 0.
+    #[inline]
+    pub(crate) fn floor(&self) -> f32 {
+        if self.heap.len() < self.k {
+            return f32::NEG_INFINITY;
+        }
+        self.heap.peek().map_or(f32::INFINITY, |worst| worst.score)
     }
 
-    /// Keeps `neighbor` if it is among the `k` closest.
-    pub(super) fn offer(&mut self, neighbor: Neighbor) {
+    /// Keeps `row` if it is among the `k` best.
+    #[inline]
+    pub(crate) fn offer(&mut self, row: RankedRow) {
         if self.heap.len() < self.k {
-            self.heap.push(Ranked(neighbor));
-        } else if let Some(mut last) = self.heap.peek_mut()
-            && closest_first(&neighbor, &last.0).is_lt()
-        {
-            *last = Ranked(neighbor);
+            self.heap.push(row);
+        } else if let Some(mut worst) = self.heap.peek_mut().filter(|worst| row < **worst) {
+            *worst = row;
         }
     }
 
     /// Number kept.
-    pub(super) fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.heap.len()
     }
 
-    /// The neighbors kept, closest first.
-    pub(super) fn into_neighbors(self) -> Vec<Neighbor> {
-        self.heap.into_sorted_vec().into_iter().map(|ranked| ranked.0).collect()
+    /// The rows kept, best first.
+    pub(crate) fn into_sorted(self) -> Vec<RankedRow> {
+        self.heap.into_sorted_vec()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn top_k_equals_a_sort(
+            rows in prop::collection::vec((0_u32..50, -3_i8..4), 0..60),
+            k in 0_usize..20,
+        ) {
+            let ranked = |(row, score): (u32, i8)| RankedRow { row, score: f32::from(score) };
+            let mut sorted: Vec<RankedRow> = rows.into_iter().map(ranked).collect();
+            let mut top = TopK::new(k);
+            for row in &sorted {
+                let floor = top.floor();
+                let before = top.len();
+                top.offer(*row);
+                prop_assert!(top.floor() >= floor && top.len() >= before);
+            }
+            sorted.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
+            sorted.truncate(k);
+            prop_assert_eq!(top.into_sorted(), sorted);
+        }
     }
 }

@@ -76,7 +76,9 @@ impl Vectors {
             return Err(Error::Dimension { expected: dim, got: rest });
         }
         for (row, vector) in data.chunks_exact_mut(dim).enumerate() {
-            scale_to_unit(vector).ok_or(Error::InvalidVector { row })?;
+            if !kernel::scale_to_unit(vector) {
+                return Err(Error::InvalidVector { row });
+            }
         }
         Ok(Self { dim, values: data.into(), sums: None })
     }
@@ -96,8 +98,8 @@ impl Vectors {
         fits.then_some(Self { dim, values, sums: Some(sums) })
     }
 
-    /// Stored unit vectors, unchanged bit for bit; `None` if `data` is not a whole number of unit
-    /// vectors of dimension `dim`.
+    /// Accepts stored unit vectors unchanged, bit for bit; `None` unless `data` is a whole number of
+    /// unit vectors of dimension `dim`.
     pub(crate) fn stored(dim: usize, data: Vec<f32>) -> Option<Self> {
         if data.is_empty() {
             return Some(Self::empty(dim));
@@ -320,34 +322,7 @@ pub(crate) fn unit_query(query: &[f32], dim: usize) -> Result<Vec<f32>> {
         return Err(Error::Dimension { expected: dim, got: query.len() });
     }
     let mut unit = query.to_vec();
-    scale_to_unit(&mut unit).ok_or(Error::InvalidVector { row: 0 })?;
-    Ok(unit)
-}
-
-/// Scales `vector` to norm 1; `None` if it is zero or not finite.
-///
-/// A vector of norm 1 stays unchanged, bit for bit. Any other is first divided by its largest
-/// value, so that no square overflows or vanishes.
-fn scale_to_unit(vector: &mut [f32]) -> Option<()> {
-    if (kernel::dot(vector, vector) - 1.0).abs() <= UNIT_TOLERANCE {
-        return Some(());
-    }
-    let largest = vector.iter().fold(0.0_f32, |max, x| max.max(x.abs()));
-    if vector.iter().any(|x| !x.is_finite()) || largest == 0.0 {
-        return None;
-    }
-    divide(vector, largest);
-    divide(vector, kernel::dot(vector, vector).sqrt());
-    Some(())
-}
-
-/// Largest rounding error of the squared norm of a unit vector.
-const UNIT_TOLERANCE: f32 = 1e-6;
-
-fn divide(vector: &mut [f32], by: f32) {
-    for x in vector {
-        *x /= by;
-    }
+    if kernel::scale_to_unit(&mut unit) { Ok(unit) } else { Err(Error::InvalidVector { row: 0 }) }
 }
 
 #[cfg(test)]

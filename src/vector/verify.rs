@@ -21,10 +21,9 @@ pub struct GraphReport {
     pub links: usize,
     /// `degrees[d]` is the number of points with `d` links on the lowest layer.
     pub degrees: Vec<usize>,
-    /// Points that no path of links from the entry point leads to.
+    /// Points that no path of links from the entry point reaches.
     pub unreachable: usize,
-    /// Points that the build recorded as not found along the links: every search compares all of
-    /// them.
+    /// Points that the build could not make reachable, which every search compares.
     pub always_compared: usize,
     /// Vectors whose own query, with `ef_search` 16, finds neither them nor an equal vector.
     pub self_misses: usize,
@@ -72,12 +71,12 @@ impl HnswIndex {
         }
     }
 
-    /// Whether a search for vector `row` finds it, or one that is at least as close.
+    /// Whether a search for vector `row` finds it, or a vector at least as close.
     fn finds(&self, row: u32) -> bool {
         let vector = self.vectors.row(row as usize);
         let params =
             SearchParams { k: 1, effort: SearchEffort::Ef(MIN_EF), ..SearchParams::default() };
-        // No search finds a vector that is damaged in its file.
+        // A vector that is damaged in its file cannot be found.
         let Ok(own) = Neighbor::of(vector, &self.vectors, row) else { return false };
         let found = self.search(vector, &params);
         // Rescaling a query of many values can change its last bit.

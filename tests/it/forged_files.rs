@@ -226,6 +226,6 @@ mod words {
         };
         let folder = with_segment_of(current.path(), made_up);
         let refused = open(&folder).unwrap().verify().unwrap_err();
-        assert!(refused.to_string().contains("not that of its texts"), "{refused}");
+        assert!(refused.to_string().contains("differs from the texts"), "{refused}");
     }
 }

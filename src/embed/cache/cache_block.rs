@@ -9,18 +9,20 @@ use super::cache_key::{CacheKey, Namespace};
 use crate::{
     Role,
     format::{
-        decode_error::{DecodeError, require, require_version, u32_at, u64_at},
+        decode_error::{DecodeError, require, u32_at, u64_at},
+        file_signature::FileSignature,
         sections::short_sum,
     },
 };
 
-/// Not text, not UTF-8, and broken by newline conversion.
-const MAGIC: [u8; 8] = *b"\x89PSE\r\n\x1a\n";
-const OLDEST: u32 = 1;
-const NEWEST: u32 = 1;
+const SIGNATURE: FileSignature = FileSignature {
+    magic: *b"\x89PSE\r\n\x1a\n",
+    oldest: 1,
+    newest: 1,
+    foreign: "the first bytes are not those of a cache of embeddings",
+};
 
 // Offsets in the header; bytes 12 to 15 are zero.
-const VERSION_AT: usize = 8;
 const CHECKSUM_AT: usize = 16;
 /// Length of the header in bytes.
 pub(super) const HEADER: usize = 24;
@@ -42,8 +44,7 @@ const KEY: usize = TEXT + size_of::<u32>();
 /// Returns the header of a file.
 pub(super) fn header() -> [u8; HEADER] {
     let mut header = [0; HEADER];
-    header[..VERSION_AT].copy_from_slice(&MAGIC);
-    header[VERSION_AT..][..4].copy_from_slice(&NEWEST.to_le_bytes());
+    header[..FileSignature::LEN].copy_from_slice(&SIGNATURE.encode());
     let checksum = xxh3_64(&header[..CHECKSUM_AT]);
     header[CHECKSUM_AT..].copy_from_slice(&checksum.to_le_bytes());
     header
@@ -51,9 +52,7 @@ pub(super) fn header() -> [u8; HEADER] {
 
 /// Checks that `bytes` are a valid header of a readable version.
 pub(super) fn check_header(bytes: &[u8]) -> Result<(), DecodeError> {
-    require(bytes.starts_with(&MAGIC), "it does not begin as a cache of embeddings does")?;
-    require(bytes.len() >= HEADER, "it is shorter than its header")?;
-    require_version(u32_at(bytes, VERSION_AT), OLDEST..=NEWEST)?;
+    SIGNATURE.check(bytes, HEADER)?;
     let sum = xxh3_64(&bytes[..CHECKSUM_AT]);
     require(sum == u64_at(bytes, CHECKSUM_AT), "the checksum of its header does not match")
 }

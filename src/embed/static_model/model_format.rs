@@ -6,18 +6,22 @@ use std::ops::{Range, RangeInclusive};
 use xxhash_rust::xxh3::Xxh3;
 
 use crate::{
-    format::decode_error::{DecodeError, require, require_version, u32_at, u64_at},
+    format::{
+        decode_error::{DecodeError, require, u32_at, u64_at},
+        file_signature::FileSignature,
+    },
     vector::kernel::Packing,
 };
 
-/// Not text, not UTF-8, and broken by newline conversion.
-const MAGIC: [u8; 8] = *b"\x89PSM\r\n\x1a\n";
-const OLDEST: u32 = 1;
-const NEWEST: u32 = 1;
+const SIGNATURE: FileSignature = FileSignature {
+    magic: *b"\x89PSM\r\n\x1a\n",
+    oldest: 1,
+    newest: 1,
+    foreign: "the first bytes are not those of a model file",
+};
 
 // Each offset is the end of the field before it.
-const VERSION_AT: usize = MAGIC.len();
-const RULES_AT: usize = VERSION_AT + size_of::<u32>();
+const RULES_AT: usize = FileSignature::LEN;
 const POOLING_AT: usize = RULES_AT + size_of::<u32>();
 const DIM_AT: usize = POOLING_AT + size_of::<u32>();
 const BITS_AT: usize = DIM_AT + size_of::<u32>();
@@ -154,9 +158,7 @@ impl ModelLayout {
 
 /// Checks magic number, version and checksum; returns the hash of everything but the name.
 fn check_envelope(bytes: &[u8]) -> Result<u128, DecodeError> {
-    require(bytes.len() >= HEADER_LEN + CHECKSUM_LEN, "length")?;
-    require(bytes.starts_with(&MAGIC), "magic")?;
-    require_version(u32_at(bytes, VERSION_AT), OLDEST..=NEWEST)?;
+    SIGNATURE.check(bytes, HEADER_LEN + CHECKSUM_LEN)?;
     let checksum_at = bytes.len() - CHECKSUM_LEN;
     // The name is hashed last, so that one pass yields the hash without it and the checksum.
     let mut state = Xxh3::new();

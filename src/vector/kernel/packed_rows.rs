@@ -1,4 +1,4 @@
-//! Weighted sums of rows packed into 3, 4 or 8 bits per value, and scaling to unit length.
+//! Weighted sums of rows packed into 3, 4 or 8 bits per value.
 //!
 //! Every kernel gives the same bits: it adds each value in the order of the rows, with one
 //! multiplication and one addition per row.
@@ -82,16 +82,6 @@ pub(crate) fn sum_rows(
         }
     }
     scalar::sum_rows(packing, codes, weighted_rows, sum);
-}
-
-/// Scales `vector` to length 1; `false` leaves it unchanged, since it is zero or not finite.
-pub(crate) fn scale_to_unit(vector: &mut [f32]) -> bool {
-    #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
-        // SAFETY: the feature was detected on the line above.
-        return unsafe { avx2::scale_to_unit(vector) };
-    }
-    scalar::scale_to_unit(vector)
 }
 
 /// Starts of chunks of `len` bytes that cover all `bytes`; requires `bytes >= len`.
@@ -210,15 +200,6 @@ mod tests {
         );
     }
 
-    #[test]
-    fn vectors_without_direction_stay_unchanged() {
-        for vector in [vec![0.0; 9], vec![], vec![f32::NAN, 1.0], vec![f32::INFINITY; 8]] {
-            let mut scaled = vector.clone();
-            assert!(!scale_to_unit(&mut scaled));
-            assert_eq!(format!("{scaled:?}"), format!("{vector:?}"));
-        }
-    }
-
     proptest! {
         #[test]
         fn any_codes_match_the_reference(
@@ -232,20 +213,6 @@ mod tests {
                 let weighted_rows: Vec<WeightedRow> = (0..).zip(&weights).map(|(i, weight): (u32, _)| WeightedRow { row: i * 7 % rows, weight: *weight }).collect();
                 assert_sums(packing, &codes, &weighted_rows, dim);
             }
-        }
-
-        #[test]
-        fn any_vector_is_scaled_to_length_one(
-            values in prop::collection::vec(-1.0_f32..1.0, 1..600),
-            size in -120_i32..120,
-        ) {
-            let mut vector: Vec<f32> = values.iter().map(|x| x * 2.0_f32.powi(size)).collect();
-            let mut by_scalar = vector.clone();
-            prop_assume!(vector.iter().any(|x| x.is_normal()));
-            prop_assert!(scale_to_unit(&mut vector) && scalar::scale_to_unit(&mut by_scalar));
-            prop_assert_eq!(&vector, &by_scalar);
-            let square: f64 = vector.iter().map(|x| f64::from(*x).powi(2)).sum();
-            prop_assert!((square - 1.0).abs() < 2e-7, "{}", square);
         }
     }
 }

@@ -232,7 +232,10 @@ fn impossible_graph_shapes_are_refused() {
         };
         bytes.truncate(bytes.len() - point);
     }
-    assert_eq!(refused(&parts, record), DecodeError::Corrupt("it has links of other points"));
+    assert_eq!(
+        refused(&parts, record),
+        DecodeError::Corrupt("the graph has links for another number of points")
+    );
 }
 
 proptest! {

@@ -105,7 +105,8 @@ fn compare_manifest(folder: &Folder, retriever: &Retriever, model: &dyn Embedder
 }
 
 fn compare_articles(folder: &Folder, retriever: &Retriever) {
-    let keys: Vec<_> = live_articles(folder).map(|article| article.key.as_str()).collect();
+    let mut keys: Vec<_> = live_articles(folder).map(|article| article.key.as_str()).collect();
+    keys.sort_unstable();
     assert_eq!(retriever.keys().collect::<passim::Result<Vec<_>>>().unwrap(), keys);
     let mut contents = HashSet::new();
     for stored in live_articles(folder) {

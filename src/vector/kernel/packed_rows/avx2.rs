@@ -72,9 +72,3 @@ fn store(values: __m256, sum: &mut [f32], at: usize) {
     // SAFETY: `place` is the 32 bytes that the store writes; it needs no alignment.
     unsafe { _mm256_storeu_ps(place.as_mut_ptr(), values) };
 }
-
-/// See [`scale_to_unit`](super::scale_to_unit).
-#[target_feature(enable = "avx2")]
-pub(super) fn scale_to_unit(vector: &mut [f32]) -> bool {
-    scalar::scale_to_unit(vector)
-}

@@ -6,8 +6,6 @@ use super::{Packing, WeightedRow, starts};
 
 /// Bytes of a row per pass, so that their sums stay in registers.
 const CHUNK: usize = 16;
-/// Independent sums of squares.
-const LANES: usize = 8;
 
 #[inline(always)]
 pub(super) fn sum_rows(
@@ -106,29 +104,4 @@ pub(super) fn part<const N: usize>(row: &[u8], at: usize) -> [u8; N] {
     let mut part = [0; N];
     part.copy_from_slice(&row[at..at + N]);
     part
-}
-
-/// Squares are summed in `f64`, in which no square of an `f32` overflows or vanishes.
-#[inline(always)]
-#[expect(clippy::cast_possible_truncation, reason = "rounds to the nearest `f32`")]
-pub(super) fn scale_to_unit(vector: &mut [f32]) -> bool {
-    let (blocks, rest) = vector.as_chunks::<LANES>();
-    let mut sums = [0.0; LANES];
-    for block in blocks {
-        for (sum, value) in sums.iter_mut().zip(block) {
-            *sum += f64::from(*value) * f64::from(*value);
-        }
-    }
-    for (sum, value) in sums.iter_mut().zip(rest) {
-        *sum += f64::from(*value) * f64::from(*value);
-    }
-    let squares: f64 = sums.iter().sum();
-    let directed = squares.is_normal();
-    if directed {
-        let factor = 1.0 / squares.sqrt();
-        for value in vector {
-            *value = (f64::from(*value) * factor) as f32;
-        }
-    }
-    directed
 }
