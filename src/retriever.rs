@@ -1,5 +1,6 @@
 //! The retriever: chunks, embeds, indexes and searches articles.
 
+mod commit;
 mod graph_calibration;
 mod ingest;
 mod merge_segments;
@@ -11,18 +12,16 @@ mod verify_model;
 
 use std::{fmt, path::Path, sync::Arc};
 
-use tracing::instrument;
-
 use crate::{
     Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Highlights, Hit, Hits,
     IndexChoice, Progress, Query, Result,
     store::{
-        self, Manifest, Store,
+        self, Store,
         segment::{LiveSegment, place_of},
     },
     work::WorkMonitor,
 };
-use searcher::{Shared, Snapshot};
+use searcher::Shared;
 
 pub use graph_calibration::{CalibrationReport, GraphCalibration};
 pub use ingest::AddReport;
@@ -181,58 +180,11 @@ impl Retriever {
         Ok(place.is_some())
     }
 
-    /// Commits all changes as the next generation: merges small segments, builds graphs, writes
-    /// new files and publishes them. Returns the number of the generation; it stays the same if
-    /// nothing changed and no segment needs merging.
-    ///
-    /// A commit is atomic: after an error nothing is committed, and the changes remain for the next
-    /// commit. The exception is a failed fsync of the folder, the last step: others see the new
-    /// generation, but it may not survive a power cut. The next commit repeats the fsync.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Write`](crate::Error::Write) or [`Error::Read`](crate::Error::Read) if the
-    /// folder cannot be written to or read, [`Error::Corrupt`](crate::Error::Corrupt) if a
-    /// segment that is to be merged is damaged, [`Error::Locked`](crate::Error::Locked) if
-    /// somebody wrote to the folder without the lock, [`Error::TooLarge`](crate::Error::TooLarge)
-    /// if there are more passages than an index can have,
-    /// [`Error::Cancelled`](crate::Error::Cancelled).
-    #[instrument(
-        level = "debug",
-        skip_all,
-        fields(passages = self.passages(), segments = self.segments().len())
-    )]
-    pub fn commit(&mut self) -> Result<u64> {
-        if self.changed || self.is_to_be_merged() {
-            let segments = self.merged()?;
-            self.publish(segments)
-        } else {
-            self.retry_fsync()
-        }
-    }
-
     /// Discards all changes since the last commit.
     pub fn rollback(&mut self) {
         self.searcher.snapshot = self.published.get();
         self.committed = self.segments().len();
         self.changed = false;
-    }
-
-    /// Commits all live articles in one segment: the smallest and fastest form of the corpus. Returns the number of the generation.
-    ///
-    /// # Errors
-    ///
-    /// As [`commit`](Self::commit).
-    #[instrument(
-        level = "debug",
-        skip_all,
-        fields(passages = self.passages(), segments = self.segments().len())
-    )]
-    pub fn compact(&mut self) -> Result<u64> {
-        match self.compacted()? {
-            Some(segments) => self.publish(segments),
-            None => self.commit(),
-        }
     }
 
     /// The passages that are most similar to `query`; see [`Searcher::search`].
@@ -339,42 +291,6 @@ impl Retriever {
 
     fn segments_mut(&mut self) -> &mut Vec<LiveSegment> {
         &mut Arc::make_mut(&mut self.searcher.snapshot).segments
-    }
-
-    /// Publishes `segments` as the next generation.
-    #[instrument(level = "debug", skip_all, fields(segments = segments.len()))]
-    fn publish(&mut self, segments: Vec<LiveSegment>) -> Result<u64> {
-        let generation = self.published.get().generation + 1;
-        let questions = self.searcher.snapshot.questions.clone();
-        let mut manifest_file = None;
-        let (segments, durable) = match &mut self.store {
-            None => (segments, Ok(())),
-            Some(store) => {
-                let manifest = Manifest {
-                    generation,
-                    chunker: self.settings.chunker.clone(),
-                    index: self.settings.index,
-                    ..store.manifest().clone()
-                };
-                let published = store.publish(manifest, &segments, questions.as_deref())?;
-                manifest_file = store.id();
-                (published.segments, published.durable)
-            }
-        };
-        self.committed = segments.len();
-        self.searcher.snapshot =
-            Arc::new(Snapshot { generation, manifest: manifest_file, segments, questions });
-        self.published.set(Arc::clone(&self.searcher.snapshot));
-        self.changed = false;
-        durable.map(|()| generation)
-    }
-
-    /// Repeats the fsync of a generation whose fsync failed when it was published.
-    fn retry_fsync(&mut self) -> Result<u64> {
-        if let Some(store) = self.store.as_mut().filter(|store| store.needs_fsync()) {
-            store.make_durable()?;
-        }
-        Ok(self.searcher.generation())
     }
 }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tracing::instrument;
 
+use super::ingest::EmbeddedBatch;
 use crate::{
     Calibration, CalibrationStep, EmbedReport, Error, Result, Retriever, Role, SearchParams,
     Shortfall,
@@ -96,7 +97,8 @@ impl Retriever {
         if texts.iter().any(|text| text.trim().is_empty()) {
             return Err(Error::EmptyQuery);
         }
-        let (vectors, _) = self.embed(Role::Query, &texts, EmbedReport::default())?;
+        let EmbeddedBatch { vectors, .. } =
+            self.embed(Role::Query, &texts, EmbedReport::default())?;
         let questions = Arc::new(Questions { target_recall, vectors });
         let segments = self.segments().iter();
         let segments: Result<Vec<_>> =

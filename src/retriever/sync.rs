@@ -6,7 +6,7 @@ use serde::Serialize;
 use tracing::{Span, field, instrument};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::ingest::{Ingested, OnExisting};
+use super::ingest::{IngestReport, OnExisting};
 use crate::{Article, EmbedReport, Error, Result, Retriever};
 
 /// Report of [`Retriever::sync`] and [`Retriever::upsert`].
@@ -39,7 +39,7 @@ pub struct SyncReport {
 }
 
 impl SyncReport {
-    pub(super) fn count(&mut self, ingested: Ingested) {
+    pub(super) fn count(&mut self, ingested: IngestReport) {
         self.added += ingested.added;
         self.changed += ingested.changed;
         self.unchanged += ingested.unchanged;
@@ -115,7 +115,7 @@ impl Retriever {
             since_checkpoint += ingested.embedding.texts + ingested.reused;
             report.count(ingested);
             if since_checkpoint >= self.settings.checkpoint {
-                self.checkpoint()?;
+                self.commit_checkpoint()?;
                 since_checkpoint = 0;
             }
         }
@@ -124,12 +124,6 @@ impl Retriever {
         report.seconds = started.elapsed().as_secs_f64();
         Span::current().record("report", field::debug(&report));
         Ok(report)
-    }
-
-    /// Commits without building graphs: those are built once, at the end.
-    fn checkpoint(&mut self) -> Result<()> {
-        let segments = self.join_small()?;
-        self.publish(segments).map(drop)
     }
 
     /// Removes the articles whose keys do not have these hashes; returns how many.
