@@ -38,7 +38,7 @@ enum PlannedSegment {
 /// A segment whose articles are those of the next generation.
 pub(super) enum MergedSegment {
     Kept(LiveSegment),
-    New(UnindexedSegment),
+    New(Box<UnindexedSegment>),
 }
 
 /// A segment before its vectors are indexed.
@@ -229,7 +229,8 @@ impl Retriever {
         let merged = plan.0.into_iter().map(|planned| match planned {
             PlannedSegment::Keep(segment) => Ok(MergedSegment::Kept(segment)),
             PlannedSegment::Rebuild(segments) => {
-                UnindexedSegment::merge(&segments, dim).map(MergedSegment::New)
+                let unindexed = UnindexedSegment::merge(&segments, dim)?;
+                Ok(MergedSegment::New(Box::new(unindexed)))
             }
         });
         merged.collect()
