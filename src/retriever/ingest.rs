@@ -62,23 +62,23 @@ struct Selection {
 struct SelectedArticle {
     article: Article,
     digest: ArticleDigest,
-    replaces: Option<ArticlePlace>,
+    replaces: Option<StoredArticle>,
 }
 
 struct IncomingArticle {
     chunked: Chunked,
-    replaces: Option<ArticlePlace>,
+    replaces: Option<StoredArticle>,
 }
 
 /// An article of the corpus.
 #[derive(Clone, Copy)]
-struct ArticlePlace {
+struct StoredArticle {
     segment: usize,
     /// Its number in the segment.
     article: u32,
 }
 
-/// What the models and the lexical index read of a passage.
+/// Input of the embedder and of the lexical index for one passage.
 struct PassageInput {
     /// The text in context, as it is embedded.
     text: String,
@@ -188,7 +188,7 @@ impl Retriever {
         self.settings.cancel.check()?;
         let digest = ArticleDigest::of(&article, &self.settings.chunker)?;
         let place = place_of(self.segments(), &article.key)?;
-        let replaces = place.map(|(segment, article)| ArticlePlace { segment, article });
+        let replaces = place.map(|(segment, article)| StoredArticle { segment, article });
         if on_existing == OnExisting::ReplaceChanged
             && let Some(place) = replaces
             && self.segments()[place.segment].segment().content(place.article)? == digest.content
@@ -255,8 +255,8 @@ impl Retriever {
     }
 
     /// Returns the vectors of the article at `place` by text.
-    fn stored_vectors(&self, place: ArticlePlace) -> Result<FxHashMap<String, StoredVector>> {
-        let ArticlePlace { segment, article: number } = place;
+    fn stored_vectors(&self, place: StoredArticle) -> Result<FxHashMap<String, StoredVector>> {
+        let StoredArticle { segment, article: number } = place;
         let sealed = self.segments()[segment].segment();
         let article = sealed.article(number)?;
         let mut stored = FxHashMap::default();

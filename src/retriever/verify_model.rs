@@ -10,7 +10,7 @@ const PROBES: [&str; 3] = [
 ];
 
 /// Minimum cosine between two vectors of one text from one model; rounding differs between
-/// processors and runtime versions by less than this allows.
+/// CPUs and runtime versions by less than this allows.
 const MIN_SIMILARITY: f32 = 0.99;
 
 pub(super) fn probes(embedder: &dyn Embedder) -> Result<Vec<Probe>> {
