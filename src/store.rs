@@ -64,7 +64,7 @@ pub(crate) struct OpenedStore {
 pub(crate) struct Published {
     /// The segments, all stored in files.
     pub(crate) segments: Vec<LiveSegment>,
-    /// The error of the last fsync, after which a power cut can lose the generation.
+    /// Outcome of the last fsync. After an error a power cut can lose the generation.
     pub(crate) durable: Result<()>,
 }
 
@@ -157,7 +157,7 @@ impl Store {
         self.needs_fsync
     }
 
-    /// Publishes a generation of `segments`. On an error the previous generation stays.
+    /// Publishes a generation of `segments`. After an error the previous generation remains.
     pub(crate) fn publish(
         &mut self,
         manifest: Manifest,
@@ -166,10 +166,7 @@ impl Store {
     ) -> Result<Published> {
         let mut written = Vec::new();
         let prepared = self.prepare(manifest, segments, questions, &mut written);
-        let renamed = prepared.and_then(|prepared| {
-            self.rename(&prepared)?;
-            Ok(prepared)
-        });
+        let renamed = prepared.and_then(|prepared| self.rename(&prepared).map(|()| prepared));
         match renamed {
             Ok(Prepared { manifest, id, segments }) => {
                 self.manifest = manifest;
@@ -215,14 +212,14 @@ impl Store {
         questions: Option<&Questions>,
         written: &mut Vec<String>,
     ) -> Result<Prepared> {
-        let stored = segments.iter().map(|segment| self.stored(segment, written));
-        let segments: Vec<LiveSegment> = stored.collect::<Result<_>>()?;
+        let in_files = segments.iter().map(|segment| self.write_segment(segment, written));
+        let segments: Vec<LiveSegment> = in_files.collect::<Result<_>>()?;
         let calibration = match questions {
-            Some(questions) => Some(self.calibration(questions, &segments, written)?),
+            Some(questions) => Some(self.write_calibration(questions, &segments, written)?),
             None => None,
         };
         let entry = |segment: &LiveSegment| SegmentEntry {
-            file: segment.segment().id().expect("`stored` returns segments in files"),
+            file: segment.segment().id().expect("`write_segment` returns segments in files"),
             removals: segment.removals_file(),
         };
         let entries = segments.iter().map(entry).collect();
@@ -240,12 +237,16 @@ impl Store {
     }
 
     /// Writes the files of `segment` and of its removals that do not exist yet.
-    fn stored(&mut self, segment: &LiveSegment, written: &mut Vec<String>) -> Result<LiveSegment> {
+    fn write_segment(
+        &mut self,
+        segment: &LiveSegment,
+        written: &mut Vec<String>,
+    ) -> Result<LiveSegment> {
         let mut stored = segment.clone();
         if segment.segment().id().is_none() {
             let file = segment
                 .segment()
-                .with_sections(|sections| self.write(Kind::Segment, sections, written))?;
+                .with_sections(|sections| self.write_file(Kind::Segment, sections, written))?;
             let map = self.folder.map(&file.name)?;
             let map = map.ok_or_else(|| missing(&self.folder, &file.name))?;
             stored = segment.moved_to(Arc::new(Segment::open(map)?));
@@ -253,14 +254,14 @@ impl Store {
         if stored.removed() > 0 && stored.removals_file().is_none() {
             let removed = stored.removed_articles();
             let section = Section::new(Tag::Removed, bytemuck::cast_slice(&removed));
-            let file = self.write(Kind::Removals, &[section], written)?;
+            let file = self.write_file(Kind::Removals, &[section], written)?;
             stored.set_removals_file(file.id);
         }
         Ok(stored)
     }
 
     /// Writes the calibrations of `segments`, measured on `questions`, unless they are unchanged.
-    fn calibration(
+    fn write_calibration(
         &mut self,
         questions: &Questions,
         segments: &[LiveSegment],
@@ -276,11 +277,11 @@ impl Store {
                 return Ok(last);
             }
         }
-        Ok(self.write(Kind::Calibration, &sections, written)?.id)
+        Ok(self.write_file(Kind::Calibration, &sections, written)?.id)
     }
 
     /// Writes a new file of `kind`.
-    fn write(
+    fn write_file(
         &mut self,
         kind: Kind,
         sections: &[Section],

@@ -22,7 +22,7 @@ struct IndexedSegment {
 /// A generation that others can read.
 struct PublishedGeneration {
     snapshot: Snapshot,
-    /// Whether the generation survives a power cut.
+    /// Outcome of the last fsync. After an error a power cut can lose the generation.
     durable: Result<()>,
 }
 

@@ -15,7 +15,7 @@ use crate::{
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CalibrationReport {
-    /// The requested recall, above 0 and at most 1.
+    /// The requested recall, `0.0 < target_recall <= 1.0`.
     pub target_recall: f32,
     /// Number of neighbors per question that the figures refer to: the default `k` of a query.
     pub k: usize,
@@ -52,8 +52,8 @@ impl Retriever {
     pub const CALIBRATED_K: usize = 100;
 
     /// Measures the recall of the graphs on `questions`, and reports the smallest `ef_search` that
-    /// reaches `target_recall`, which is above 0 and at most 1. Afterwards queries can request
-    /// this or another [recall](crate::Query::recall).
+    /// reaches `target_recall`, `0.0 < target_recall <= 1.0`. Afterwards queries can request this or
+    /// another [recall](crate::Query::recall).
     ///
     /// Choose questions like those that users will ask. Proving a recall of .98 takes at least 133
     /// questions, .99 takes 268. [`Calibration`](crate::Calibration) documents what is proven. A corpus without a

@@ -21,10 +21,11 @@ const MAX_FACTOR: usize = 16;
 /// The multiple is this divided by the size of the segment, within the bounds above: graphs of
 /// many passages take long to build, so they are built more rarely.
 const FACTOR_TIMES_SIZE: usize = 1 << 19;
-/// A segment is rebuilt when more than one in this many of its passages and articles is removed.
-const MAX_REMOVED: usize = 3;
-/// Number of small segments at which a checkpoint joins them.
-const MAX_SMALL: usize = 8;
+/// A segment is rebuilt if more than one in this many of its passages and articles is removed.
+const ONE_REMOVED_IN: usize = 3;
+/// Minimum number of small segments that a checkpoint merges. A segment is small if it has less
+/// than this many checkpoints of live passages and articles.
+const MIN_SMALL: usize = 8;
 
 /// The segments of the next generation, in order.
 pub(super) struct MergePlan(Vec<PlannedSegment>);
@@ -75,9 +76,10 @@ impl SegmentSize {
         }
     }
 
-    /// Whether the segment is too small to stay apart from `later` passages and articles after it.
+    /// Whether the segment, which has live articles, is too small to stay apart from `later`
+    /// passages and articles after it.
     fn is_small_beside(self, later: usize) -> bool {
-        let factor = (FACTOR_TIMES_SIZE / self.live.max(1)).clamp(MIN_FACTOR, MAX_FACTOR);
+        let factor = (FACTOR_TIMES_SIZE / self.live).clamp(MIN_FACTOR, MAX_FACTOR);
         self.live.div_ceil(factor) <= later
     }
 
@@ -86,7 +88,7 @@ impl SegmentSize {
         let lacks_graph = index.builds_graph(self.passages) && self.graph.is_none();
         let has_needless_graph = index == IndexChoice::Exact && self.graph.is_some();
         let is_outdated = lacks_graph || has_needless_graph || !self.has_current_words;
-        is_outdated || (self.all - self.live) * MAX_REMOVED > self.all
+        is_outdated || (self.all - self.live) * ONE_REMOVED_IN > self.all
     }
 }
 
@@ -110,7 +112,7 @@ fn non_empty(segments: &[LiveSegment]) -> Vec<LiveSegment> {
 }
 
 impl MergePlan {
-    /// Few segments, each with the index that the settings ask for.
+    /// Plans few segments, each with the index that `index` chooses.
     pub(super) fn for_commit(segments: &[LiveSegment], index: IndexChoice) -> Self {
         let segments = non_empty(segments);
         let sizes: Vec<SegmentSize> = segments.iter().map(SegmentSize::of).collect();
@@ -128,7 +130,7 @@ impl MergePlan {
         Self(planned)
     }
 
-    /// One segment; `None` if the corpus already is one that is as small and fast as it can be.
+    /// Plans one segment without removed articles; `None` if the corpus is one already.
     pub(super) fn for_compaction(segments: &[LiveSegment], index: IndexChoice) -> Option<Self> {
         let present = non_empty(segments);
         let is_compact = match present.as_slice() {
@@ -145,21 +147,21 @@ impl MergePlan {
         Some(plan).filter(|_| !is_compact)
     }
 
-    /// The segments as they are, except that many small ones at the end are joined: each further
-    /// segment adds to the time of finding an article by its key.
+    /// Plans to keep the segments, except that many small ones at the end become one. Finding an
+    /// article by its key visits every segment.
     pub(super) fn for_checkpoint(segments: &[LiveSegment], checkpoint: usize) -> Self {
         let segments = non_empty(segments);
         let is_small = |segment: &&LiveSegment| {
             let live = SegmentSize::of(segment).live;
-            !segment.segment().has_graph() && live / MAX_SMALL < checkpoint
+            !segment.segment().has_graph() && live / MIN_SMALL < checkpoint
         };
         let small = segments.iter().rev().take_while(is_small).count();
-        let joined = if small < MAX_SMALL { 0 } else { small };
+        let joined = if small < MIN_SMALL { 0 } else { small };
         Self::join_last(&segments, joined)
     }
 
-    /// The segments as they are, except that the last of those after the first `committed` are
-    /// joined: each uncommitted segment stays larger than all later ones together.
+    /// Plans to keep the segments, except that the last uncommitted ones become one if the first of
+    /// them is not larger than all later ones together. The first `committed` ones are committed.
     pub(super) fn for_uncommitted(segments: &[LiveSegment], committed: usize) -> Self {
         let mut joined = 0;
         let mut passages = 0;
@@ -173,6 +175,7 @@ impl MergePlan {
         Self::join_last(segments, if joined > 1 { joined } else { 0 })
     }
 
+    /// Plans to keep the segments, except that the last `joined` ones become one.
     fn join_last(segments: &[LiveSegment], joined: usize) -> Self {
         let (kept, joined) = segments.split_at(segments.len() - joined);
         let kept = kept.iter().cloned().map(PlannedSegment::Keep);
@@ -223,7 +226,7 @@ impl UnindexedSegment {
 }
 
 impl Retriever {
-    /// Copies the articles of the segments that `plan` rebuilds.
+    /// Copies the live articles of the segments that `plan` rebuilds.
     pub(super) fn merge(&self, plan: MergePlan) -> Result<Vec<MergedSegment>> {
         let dim = self.embedder().dim();
         let merged = plan.0.into_iter().map(|planned| match planned {

@@ -83,7 +83,7 @@ pub struct Query {
     pub min_similarity: Option<f32>,
     /// Maximum number of hits of one article, `>= 1`.
     pub per_article: Option<usize>,
-    /// Minimum similarity at which a passage repeats a better hit; above 0 and at most 1.
+    /// Minimum similarity at which a passage repeats a better hit, `0.0 < dedup <= 1.0`.
     pub dedup: Option<f32>,
     /// Weight of diversity against the score, in `0.0..=1.0`.
     pub mmr: Option<f32>,
@@ -146,16 +146,16 @@ impl Query {
         self
     }
 
-    /// Sets the number of candidates that a graph traversal keeps, `>= 1`. More candidates give a
-    /// higher recall and take more time.
+    /// Sets the number of candidates that a graph traversal keeps. More candidates give a higher
+    /// recall and take more time.
     #[must_use]
     pub fn ef_search(mut self, ef_search: usize) -> Self {
         self.effort = SearchEffort::Ef(ef_search);
         self
     }
 
-    /// Requests this recall, above 0 and at most 1: the share of the closest passages that a
-    /// search finds.
+    /// Requests a recall, `0.0 < target <= 1.0`: the share of the closest passages that a search
+    /// finds.
     ///
     /// Each graph is traversed with the `ef_search` that
     /// [`Retriever::calibrate`](crate::Retriever::calibrate) proved to reach the recall without a
@@ -191,8 +191,8 @@ impl Query {
         self
     }
 
-    /// Leaves out passages whose similarity to a better hit is at least `similarity`, above 0 and
-    /// at most 1. Two prints of one report typically have .95 or more.
+    /// Leaves out passages whose similarity to a better hit is at least `similarity`,
+    /// `0.0 < similarity <= 1.0`. Two prints of one report typically have .95 or more.
     #[must_use]
     pub fn dedup(mut self, similarity: f32) -> Self {
         self.dedup = Some(similarity);

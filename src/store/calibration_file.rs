@@ -66,7 +66,7 @@ pub(super) fn read(sections: &Sections, dim: usize) -> Result<CalibrationFile, D
         record.ok_or(DecodeError::Corrupt("the record of the calibration cannot be decoded"))?;
     require(stored == dim as u64, "the questions have another dimension than the index")?;
     let is_share = target_recall > 0.0 && target_recall <= 1.0;
-    require(is_share, "the target recall is not above 0 and at most 1")?;
+    require(is_share, "the target recall is outside 0 < recall <= 1")?;
     let values = sections.column::<f32>(Tag::Questions)?;
     let vectors = Vectors::stored(dim, values.to_vec());
     let vectors =

@@ -84,7 +84,8 @@ pub(crate) fn verify(path: &Path, id: Option<FileId>) -> Result<VerifiedFiles> {
     let folder = Folder::at(path)?;
     let StoredManifest { manifest, id: current } = existing_manifest(&folder)?;
     if Some(current) != id {
-        let fault = DecodeError::Corrupt("another generation was published without the lock");
+        let fault =
+            DecodeError::Corrupt("the manifest is not the one that the writer published last");
         return Err(decode_error_in(&folder, MANIFEST, fault));
     }
     for file in manifest.files() {
