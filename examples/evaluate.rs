@@ -148,8 +148,9 @@ struct Corpus {
 impl Corpus {
     fn of(articles: Vec<Article>, embedder: &Arc<dyn Embedder>) -> Result<Self, Failure> {
         let documents = articles.len();
-        let (bar, progress) = bar::bar();
-        let builder = Retriever::builder().embedder(Arc::clone(embedder)).progress(progress);
+        let bar = bar::bar();
+        let builder =
+            Retriever::builder().embedder(Arc::clone(embedder)).progress(bar::advance(&bar));
         let mut retriever = builder.in_memory()?;
         let start = Instant::now();
         retriever.add(articles)?;
@@ -170,13 +171,16 @@ fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure>
         let search = |query: Query| retriever.search(query.mode(*mode));
         let evaluation = eval::run(questions, args.k, search)?;
         let first = rows.first().map_or(&evaluation, |first| &first.evaluation);
-        let [first, other] = [first, &evaluation].map(|one| one.each(|outcome| outcome.ndcg));
+        let gain = eval::paired_difference(
+            first.each(|outcome| outcome.ndcg),
+            evaluation.each(|outcome| outcome.ndcg),
+        );
         rows.push(Row {
             set: name.clone(),
             mode: *mode,
             documents: *documents,
             passages: retriever.passages(),
-            gain: eval::paired_difference(first, other),
+            gain,
             evaluation,
             ann_recall,
             index_seconds: *index_seconds,

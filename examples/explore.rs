@@ -132,8 +132,8 @@ fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
                 return Err(format!("{set} holds no qrels.tsv: {wanted}\n\n{USAGE}").into());
             }
             let asked = judged::asked(&judged::queries(set), Some(&judged::qrels(set)))?;
-            let (bar, progress) = bar::bar();
-            let mut retriever = builder.progress(progress).in_memory()?;
+            let bar = bar::bar();
+            let mut retriever = builder.progress(bar::advance(&bar)).in_memory()?;
             retriever.add(judged::corpus(set)?)?;
             retriever.commit()?;
             bar.finish_and_clear();
@@ -151,12 +151,14 @@ fn findings<'a>(
     asked: &'a [Asked],
     k: usize,
 ) -> Result<Findings<'a>, Failure> {
-    let questions: Vec<JudgedQuery> = asked.iter().map(|one| one.judged.clone()).collect();
-    let is_judged = questions.iter().any(|one| one.grades.values().any(|grade| *grade > 0));
+    let questions: Vec<JudgedQuery> =
+        asked.iter().map(|question| question.judged.clone()).collect();
+    let is_judged =
+        questions.iter().any(|question| question.grades.values().any(|grade| *grade > 0));
     let quality = if is_judged { measure::quality(searcher, &questions)? } else { Vec::new() };
     let map = Map::of(searcher)?;
     let logged = logged(asked, quality.first());
-    let answers = logged.into_iter().map(|one| Answer::of(one, k, searcher, &map));
+    let answers = logged.into_iter().map(|question| Answer::of(question, k, searcher, &map));
     Ok(Findings {
         searcher,
         asked: asked.len(),

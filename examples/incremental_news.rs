@@ -42,8 +42,8 @@ fn update(articles: &Path, index: &Path) -> Result<(), Failure> {
             }
         }
     }
-    let (bar, progress) = bar::bar();
-    let mut retriever = Retriever::builder().progress(progress).open_or_create(index)?;
+    let bar = bar::bar();
+    let mut retriever = Retriever::builder().progress(bar::advance(&bar)).open_or_create(index)?;
     let synced = if unread == 0 {
         retriever.sync(read)?
     } else {

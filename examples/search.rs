@@ -84,8 +84,8 @@ fn args() -> Result<Option<Args>, Failure> {
     if args.top_k == 0 {
         return Err("--top-k is 0, give 1 or more".into());
     }
-    let there = args.index.as_ref().map(Retriever::exists).transpose()?;
-    if args.articles.is_empty() && there != Some(true) {
+    let has_index = args.index.as_ref().map(Retriever::exists).transpose()? == Some(true);
+    if args.articles.is_empty() && !has_index {
         args.articles.push(SAMPLES.into());
     }
     Ok(Some(args))
@@ -125,18 +125,18 @@ fn answer_lines(retriever: &Retriever, args: &Args) -> Result<(), Failure> {
 /// Opens the retriever in memory or in a folder and syncs it with the articles.
 fn indexed(args: &Args) -> Result<Retriever, Failure> {
     let embedder = embedders::embedder(&args.embedder)?;
-    let (bar, progress) = bar::bar();
-    let builder = Retriever::builder().embedder(embedder).progress(progress);
+    let bar = bar::bar();
+    let builder = Retriever::builder().embedder(embedder).progress(bar::advance(&bar));
     let mut retriever = match &args.index {
         Some(index) => builder.open_or_create(index)?,
         None => builder.in_memory()?,
     };
     if !args.articles.is_empty() {
-        let (articles, unread) = articles(&args.articles)?;
+        let Collection { articles, unreadable } = collect(&args.articles)?;
         if articles.is_empty() {
             return Err("there is no article to search".into());
         }
-        let synced = if unread == 0 {
+        let synced = if unreadable == 0 {
             retriever.sync(articles.into_values())?
         } else {
             // An unreadable article still exists, so nothing is removed.
@@ -161,28 +161,36 @@ fn indexed(args: &Args) -> Result<Retriever, Failure> {
 
 type Articles = BTreeMap<String, Article>;
 
-/// Reads the articles of all sources and counts the unreadable ones.
+/// The articles of one or several sources.
+#[derive(Default)]
+struct Collection {
+    articles: Articles,
+    /// Number of articles that could not be read.
+    unreadable: usize,
+}
+
+/// Reads the articles of all sources.
 ///
 /// A key that a later source repeats gets the name of the source's folder as prefix.
-fn articles(sources: &[PathBuf]) -> Result<(Articles, usize), Failure> {
+fn collect(sources: &[PathBuf]) -> Result<Collection, Failure> {
     let mut all = Articles::new();
-    let mut unread = 0;
+    let mut unreadable = 0;
     for source in sources {
-        let (mut articles, unread_here) = read(source)?;
-        unread += unread_here;
+        let mut read = read(source)?;
+        unreadable += read.unreadable;
         // A file given twice is one article.
-        articles.retain(|key, article| all.get(key) != Some(article));
-        let (again, new): (Articles, Articles) =
-            articles.into_iter().partition(|(key, _)| all.contains_key(key));
+        read.articles.retain(|key, article| all.get(key) != Some(article));
+        let (repeated, new): (Articles, Articles) =
+            read.articles.into_iter().partition(|(key, _)| all.contains_key(key));
         all.extend(new);
         let folder = folder(source);
-        for (key, article) in again {
-            let key_below = free_key(&all, &folder, &key);
-            eprintln!("warning: `{key}` of {} is cited as `{key_below}`", source.display());
-            all.insert(key_below.clone(), Article { key: key_below, ..article });
+        for (key, article) in repeated {
+            let prefixed = free_key(&all, &folder, &key);
+            eprintln!("warning: `{key}` of {} is cited as `{prefixed}`", source.display());
+            all.insert(prefixed.clone(), Article { key: prefixed, ..article });
         }
     }
-    Ok((all, unread))
+    Ok(Collection { articles: all, unreadable })
 }
 
 /// Returns `key` with the prefix `folder`, numbered if that key is taken.
@@ -196,29 +204,28 @@ fn free_key(all: &Articles, folder: &str, key: &str) -> String {
     free
 }
 
-/// Reads the articles of one source by key and counts the unreadable ones.
+/// Reads the articles of one source.
 ///
 /// An unreadable article is reported and skipped; an unreadable source is an error.
-fn read(source: &Path) -> Result<(Articles, usize), Failure> {
-    let mut articles = Articles::new();
-    let mut unread = 0;
+fn read(source: &Path) -> Result<Collection, Failure> {
+    let mut read = Collection::default();
     for article in read_articles(source) {
         match article {
             Ok(article) => {
-                if let Some(earlier) = articles.insert(article.key.clone(), article) {
+                if let Some(earlier) = read.articles.insert(article.key.clone(), article) {
                     let key = earlier.key;
                     let source = source.display();
-                    eprintln!("warning: `{key}` is there twice in {source}, the later one counts");
+                    eprintln!("warning: {source} holds `{key}` twice, the later one counts");
                 }
             }
             Err(error) if is_about(&error, source) => return Err(error.into()),
             Err(error) => {
                 report(&error);
-                unread += 1;
+                read.unreadable += 1;
             }
         }
     }
-    Ok((articles, unread))
+    Ok(read)
 }
 
 fn is_about(error: &Error, source: &Path) -> bool {

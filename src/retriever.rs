@@ -1,5 +1,6 @@
 //! The retriever: chunks, embeds, indexes and searches articles.
 
+mod commit;
 mod graph_calibration;
 mod ingest;
 mod merge_segments;
@@ -11,18 +12,16 @@ mod verify_model;
 
 use std::{fmt, path::Path, sync::Arc};
 
-use tracing::instrument;
-
 use crate::{
     Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Highlights, Hit, Hits,
     IndexChoice, Progress, Query, Result,
     store::{
-        self, Manifest, Store,
+        self, Store,
         segment::{LiveSegment, place_of},
     },
     work::WorkMonitor,
 };
-use searcher::{Shared, Snapshot};
+use searcher::Shared;
 
 pub use graph_calibration::{CalibrationReport, GraphCalibration};
 pub use ingest::AddReport;
@@ -33,10 +32,10 @@ pub use sync::SyncReport;
 
 /// A corpus of articles that can be searched, in memory or in a folder.
 ///
-/// It has one owner, who changes it (`&mut self`) and [commits](Self::commit) the changes.
-/// The owner also finds uncommitted articles; everybody else finds the last commit:
-/// [`searcher`](Self::searcher) gives snapshots of it for other threads, and
-/// [`Searcher::open`] in other processes. Dropping a retriever drops uncommitted changes.
+/// A retriever changes the corpus (`&mut self`) and [commits](Self::commit) the changes. Its own
+/// searches also find uncommitted articles. Searchers find the last commit:
+/// [`searcher`](Self::searcher) returns one for another thread, [`Searcher::open`] opens one in
+/// another process. Dropping a retriever discards uncommitted changes.
 ///
 /// # Examples
 ///
@@ -116,7 +115,7 @@ impl fmt::Debug for Retriever {
 }
 
 impl Retriever {
-    /// An empty corpus in memory, with the bundled German and English model.
+    /// Creates an empty corpus in memory, with the bundled German and English model.
     ///
     /// # Errors
     ///
@@ -125,7 +124,7 @@ impl Retriever {
         Self::builder().in_memory()
     }
 
-    /// Makes an empty index in the folder at `path`, with the bundled model.
+    /// Creates an empty index in the folder at `path`, with the bundled model.
     ///
     /// # Errors
     ///
@@ -134,7 +133,7 @@ impl Retriever {
         Self::builder().create(path)
     }
 
-    /// Opens the index in the folder at `path`, which was made with the bundled model.
+    /// Opens the index in the folder at `path`, which was created with the bundled model.
     ///
     /// # Errors
     ///
@@ -143,7 +142,7 @@ impl Retriever {
         Self::builder().open(path)
     }
 
-    /// Opens the index in the folder at `path`, or makes it if there is none.
+    /// Opens the index in the folder at `path`, or creates it if there is none.
     ///
     /// # Errors
     ///
@@ -152,7 +151,7 @@ impl Retriever {
         Self::builder().open_or_create(path)
     }
 
-    /// Whether there is an index in the folder at `path`.
+    /// Returns whether the folder at `path` holds an index.
     ///
     /// # Errors
     ///
@@ -161,54 +160,24 @@ impl Retriever {
         store::exists(path.as_ref())
     }
 
-    /// Settings for a retriever.
+    /// Returns the settings of a retriever, with their defaults.
     #[must_use]
     pub fn builder() -> RetrieverBuilder {
         RetrieverBuilder::default()
     }
 
-    /// Removes the article of this key; false if there is none.
+    /// Removes the article of this key; returns `false` if there is none.
     ///
     /// # Errors
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a file of the index is damaged.
     pub fn remove(&mut self, key: &str) -> Result<bool> {
         let place = place_of(self.segments(), key)?;
-        if let Some((segment, at)) = place {
-            self.segments_mut()[segment].remove(at)?;
+        if let Some((segment, article)) = place {
+            self.segments_mut()[segment].remove(article)?;
             self.changed = true;
         }
         Ok(place.is_some())
-    }
-
-    /// Commits all changes as the next generation: merges small segments, builds graphs, writes
-    /// new files and publishes them. Returns the number of the generation; it stays the same if
-    /// nothing changed and no segment needs merging.
-    ///
-    /// A commit is atomic: after an error nothing is committed, and the changes remain for the next
-    /// commit. The exception is a failed fsync of the folder, the last step: others see the new
-    /// generation, but it may not survive a power cut. The next commit repeats the fsync.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Write`](crate::Error::Write) or [`Error::Read`](crate::Error::Read) if the
-    /// folder cannot be written to or read, [`Error::Corrupt`](crate::Error::Corrupt) if a
-    /// segment that is to be merged is damaged, [`Error::Locked`](crate::Error::Locked) if
-    /// somebody wrote to the folder without the lock, [`Error::TooLarge`](crate::Error::TooLarge)
-    /// if there are more passages than an index can have,
-    /// [`Error::Cancelled`](crate::Error::Cancelled).
-    #[instrument(
-        level = "debug",
-        skip_all,
-        fields(passages = self.passages(), segments = self.segments().len())
-    )]
-    pub fn commit(&mut self) -> Result<u64> {
-        if self.changed || self.is_to_be_merged() {
-            let segments = self.merged()?;
-            self.publish(segments)
-        } else {
-            self.retry_fsync()
-        }
     }
 
     /// Discards all changes since the last commit.
@@ -218,24 +187,7 @@ impl Retriever {
         self.changed = false;
     }
 
-    /// Commits all live articles in one segment: the smallest and fastest form of the corpus. Returns the number of the generation.
-    ///
-    /// # Errors
-    ///
-    /// As [`commit`](Self::commit).
-    #[instrument(
-        level = "debug",
-        skip_all,
-        fields(passages = self.passages(), segments = self.segments().len())
-    )]
-    pub fn compact(&mut self) -> Result<u64> {
-        match self.compacted()? {
-            Some(segments) => self.publish(segments),
-            None => self.commit(),
-        }
-    }
-
-    /// The passages that are most similar to `query`; see [`Searcher::search`].
+    /// Returns the best passages for `query`; see [`Searcher::search`].
     ///
     /// # Errors
     ///
@@ -244,7 +196,7 @@ impl Retriever {
         self.searcher.search(query)
     }
 
-    /// The hits of every query, searched for in parallel; see [`Searcher::search_many`].
+    /// Returns the hits of each query, searched in parallel; see [`Searcher::search_many`].
     ///
     /// # Errors
     ///
@@ -253,7 +205,7 @@ impl Retriever {
         self.searcher.search_many(queries)
     }
 
-    /// Articles that are like the article of this key; see [`Searcher::related`].
+    /// Returns articles similar to the article of this key; see [`Searcher::related`].
     ///
     /// # Errors
     ///
@@ -262,7 +214,8 @@ impl Retriever {
         self.searcher.related(key, k)
     }
 
-    /// The sentences and words of a hit that match the question; see [`Searcher::highlights`].
+    /// Returns the sentences and words of a hit that match the question; see
+    /// [`Searcher::highlights`].
     ///
     /// # Errors
     ///
@@ -271,7 +224,7 @@ impl Retriever {
         self.searcher.highlights(query, hit)
     }
 
-    /// Hits with the passages around them; see [`Searcher::excerpts`].
+    /// Returns hits with their neighboring passages; see [`Searcher::excerpts`].
     ///
     /// # Errors
     ///
@@ -280,7 +233,7 @@ impl Retriever {
         self.searcher.excerpts(hits, around)
     }
 
-    /// Hits as a text for a language model; see [`Searcher::context`].
+    /// Returns hits as numbered context for a language model; see [`Searcher::context`].
     ///
     /// # Errors
     ///
@@ -289,20 +242,20 @@ impl Retriever {
         self.searcher.context(hits, budget)
     }
 
-    /// A snapshot of the last commit for other threads, without uncommitted changes. It keeps this
-    /// state until [`reload`](Searcher::reload).
+    /// Returns a searcher of the last commit, for another thread. It keeps this state until
+    /// [`reload`](Searcher::reload).
     #[must_use]
     pub fn searcher(&self) -> Searcher {
         Searcher { snapshot: self.published.get(), ..self.searcher.clone() }
     }
 
-    /// The model that the corpus is embedded with.
+    /// Returns the model that the corpus is embedded with.
     #[must_use]
     pub fn embedder(&self) -> &dyn Embedder {
         self.searcher.embedder()
     }
 
-    /// The article of this key.
+    /// Returns the article of this key.
     ///
     /// # Errors
     ///
@@ -311,23 +264,22 @@ impl Retriever {
         self.searcher.article(key)
     }
 
-    /// The keys of all articles, in ascending order of their bytes.
+    /// Returns the keys of all articles, in ascending order of their bytes.
     ///
     /// # Errors
     ///
-    /// Each is an [`Error::Corrupt`](crate::Error::Corrupt) if the file that it is in is
-    /// damaged.
+    /// A key is an [`Error::Corrupt`](crate::Error::Corrupt) if its file is damaged.
     pub fn keys(&self) -> impl Iterator<Item = Result<&str>> {
         self.searcher.keys()
     }
 
-    /// Number of articles.
+    /// Returns the number of articles.
     #[must_use]
     pub fn articles(&self) -> usize {
         self.searcher.articles()
     }
 
-    /// Number of passages.
+    /// Returns the number of passages.
     #[must_use]
     pub fn passages(&self) -> usize {
         self.searcher.passages()
@@ -340,42 +292,6 @@ impl Retriever {
     fn segments_mut(&mut self) -> &mut Vec<LiveSegment> {
         &mut Arc::make_mut(&mut self.searcher.snapshot).segments
     }
-
-    /// Publishes `segments` as the next generation.
-    #[instrument(level = "debug", skip_all, fields(segments = segments.len()))]
-    fn publish(&mut self, segments: Vec<LiveSegment>) -> Result<u64> {
-        let generation = self.published.get().generation + 1;
-        let questions = self.searcher.snapshot.questions.clone();
-        let mut manifest_file = None;
-        let (segments, durable) = match &mut self.store {
-            None => (segments, Ok(())),
-            Some(store) => {
-                let manifest = Manifest {
-                    generation,
-                    chunker: self.settings.chunker.clone(),
-                    index: self.settings.index,
-                    ..store.manifest().clone()
-                };
-                let published = store.publish(manifest, &segments, questions.as_deref())?;
-                manifest_file = store.id();
-                (published.segments, published.durable)
-            }
-        };
-        self.committed = segments.len();
-        self.searcher.snapshot =
-            Arc::new(Snapshot { generation, manifest: manifest_file, segments, questions });
-        self.published.set(Arc::clone(&self.searcher.snapshot));
-        self.changed = false;
-        durable.map(|()| generation)
-    }
-
-    /// Repeats the fsync of a generation whose fsync failed when it was published.
-    fn retry_fsync(&mut self) -> Result<u64> {
-        if let Some(store) = self.store.as_mut().filter(|store| store.needs_fsync()) {
-            store.make_durable()?;
-        }
-        Ok(self.searcher.generation())
-    }
 }
 
 #[cfg(test)]
@@ -383,7 +299,7 @@ mod tests {
     use super::*;
     use crate::{Error, HnswParams, Interrupt, ModelIdentity, Phase, Role, Vectors};
 
-    /// One passage a text, at an angle that its length decides.
+    /// Embeds a text at an angle that its length determines.
     struct ByLength(ModelIdentity);
 
     impl crate::Embedder for ByLength {
@@ -404,11 +320,10 @@ mod tests {
         }
 
         fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
-            let angles = texts.iter().map(|text| f32::from(u8::try_from(text.len()).unwrap_or(0)));
-            Vectors::normalized(
-                2,
-                angles.flat_map(|x| [(x / 99.0).cos(), (x / 99.0).sin()]).collect(),
-            )
+            let length = |text: &&str| f32::from(u8::try_from(text.len()).unwrap());
+            let angles = texts.iter().map(length).map(|length| length / 99.0);
+            let values = angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect();
+            Vectors::normalized(2, values)
         }
     }
 
@@ -426,15 +341,16 @@ mod tests {
     }
 
     #[test]
-    fn segments_are_few_and_equal_hits_follow_their_keys() {
+    fn segments_stay_few_and_equal_hits_follow_their_keys() {
         let mut retriever = retriever(IndexChoice::default());
         for key in 0..300 {
             retriever.add(articles(key..key + 1)).unwrap();
             retriever.commit().unwrap();
             let sizes = sizes(&retriever);
             assert_eq!(sizes.iter().sum::<usize>(), key + 1);
-            for (at, size) in sizes.iter().enumerate() {
-                assert!(*size > 8 * sizes[at + 1..].iter().sum::<usize>(), "{sizes:?}");
+            for (position, size) in sizes.iter().enumerate() {
+                let later: usize = sizes[position + 1..].iter().sum();
+                assert!(*size > 8 * later, "{sizes:?}");
             }
         }
         for key in (0..300).filter(|key| key % 200 != 7) {
@@ -468,7 +384,7 @@ mod tests {
     #[test]
     fn cancel_stops_graph_building() {
         let cancel = Cancel::new();
-        let at_the_end = cancel.clone();
+        let cancel_at_end = cancel.clone();
         let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
         let mut retriever = Retriever::builder()
             .embedder(ByLength(identity))
@@ -476,7 +392,7 @@ mod tests {
             .cancel(&cancel)
             .progress(move |progress| {
                 if progress.done == progress.total {
-                    at_the_end.cancel();
+                    cancel_at_end.cancel();
                 }
             })
             .in_memory()
@@ -488,26 +404,27 @@ mod tests {
 
     #[test]
     fn graph_building_reports_progress() {
-        let seen = Arc::new(std::sync::Mutex::new(Vec::new()));
-        let note = Arc::clone(&seen);
+        let reports = Arc::new(std::sync::Mutex::new(Vec::new()));
+        let recorder = Arc::clone(&reports);
         let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
         let mut retriever = Retriever::builder()
             .embedder(ByLength(identity))
             .index(IndexChoice::Hnsw(HnswParams::default()))
-            .progress(move |progress| note.lock().unwrap().push(progress))
+            .progress(move |progress| recorder.lock().unwrap().push(progress))
             .in_memory()
             .unwrap();
         retriever.add(articles(0..600)).unwrap();
-        assert!(seen.lock().unwrap().drain(..).all(|told| told.phase == Phase::Embed));
+        let embedding: Vec<_> = reports.lock().unwrap().drain(..).collect();
+        assert!(embedding.iter().all(|progress| progress.phase == Phase::Embed));
         retriever.commit().unwrap();
-        let told = seen.lock().unwrap();
-        // 200 of the 600 texts differ; the graph has one node for equal vectors.
-        assert!(
-            told.iter()
-                .all(|told| (told.phase, told.total, told.tokens) == (Phase::BuildGraph, 200, 0))
-        );
-        assert!(told.is_sorted_by_key(|told| told.done));
-        assert_eq!(told.last().unwrap().done, 200);
+        let building = reports.lock().unwrap();
+        for progress in building.iter() {
+            // 200 of the 600 texts differ; the graph has one node for equal vectors.
+            assert_eq!(progress.phase, Phase::BuildGraph);
+            assert_eq!((progress.total, progress.tokens), (200, 0));
+        }
+        assert!(building.is_sorted_by_key(|progress| progress.done));
+        assert_eq!(building.last().unwrap().done, 200);
     }
 
     #[test]

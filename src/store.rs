@@ -1,8 +1,8 @@
 //! An index on disk: a folder of immutable files, and a manifest that names the files of the last
 //! generation.
 //!
-//! The files are specified in `docs/FORMAT.md`. A generation is published by renaming its
-//! manifest after all files that it names are fsynced, so a crash leaves either the old or the new
+//! `docs/FORMAT.md` specifies the files. A writer publishes a generation by renaming its manifest
+//! after all files that it names are fsynced. A crash therefore leaves either the old or the new
 //! generation complete.
 
 mod calibration_file;
@@ -31,11 +31,11 @@ use crate::{
 };
 use segment::{LiveSegment, Segment};
 
-use file_names::{CACHE, CACHE_NEW, LOCK, MANIFEST, name_of, parse_name};
+use file_names::{CACHE, CACHE_NEW, FileNumber, LOCK, MANIFEST};
 use folder::Folder;
-use generation::{missing, read_folder, read_manifest};
+use generation::{StoredManifest, missing, read_folder, read_manifest};
 use lock::Lock;
-use manifest::MAX_NUMBER;
+use manifest::{ListedFile, MAX_NUMBER};
 
 pub(crate) use calibration_file::Questions;
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
@@ -49,27 +49,40 @@ pub(crate) struct Store {
     folder: Folder,
     _lock: Lock,
     manifest: Manifest,
-    /// Identifies the manifest file; `None` before the first commit.
+    /// Identity of the manifest file; `None` until the empty index is published.
     id: Option<FileId>,
-    /// Exceeds the manifest's number if a commit failed after it wrote files.
+    /// Number of the next file. It exceeds that of the manifest if a commit failed after it wrote
+    /// files.
     next_number: u64,
     /// Whether the rename of the manifest may not be durable.
     needs_fsync: bool,
+}
+
+/// A store with the generation that it was opened at.
+pub(crate) struct OpenedStore {
+    pub(crate) store: Store,
+    pub(crate) generation: Generation,
 }
 
 /// A published generation.
 pub(crate) struct Published {
     /// The segments, all stored in files.
     pub(crate) segments: Vec<LiveSegment>,
-    /// Whether the generation, which is published in any case, survives a power cut.
+    /// Outcome of the last fsync. After an error a power cut can lose the generation.
     pub(crate) durable: Result<()>,
 }
 
 /// A generation whose files are written and fsynced.
 struct Prepared {
     manifest: Manifest,
+    /// Identity of the manifest file.
     id: FileId,
     segments: Vec<LiveSegment>,
+}
+
+struct WrittenFile {
+    name: String,
+    id: FileId,
 }
 
 impl Store {
@@ -81,9 +94,9 @@ impl Store {
         if names.iter().any(|name| name == MANIFEST) {
             return Err(Error::IndexExists { path: path.to_owned() });
         }
-        let mut segments = names.iter().filter_map(|name| parse_name(name));
-        if segments.any(|(kind, _)| kind == Kind::Segment) {
-            let check = "it has segments, but no manifest";
+        let mut files = names.iter().filter_map(|name| FileNumber::parse(name));
+        if files.any(|file| file.kind == Kind::Segment) {
+            let check = "the folder holds segments, but no manifest";
             return Err(Error::Corrupt { origin: path.display().to_string(), check });
         }
         let next_number = manifest.next_number;
@@ -100,32 +113,31 @@ impl Store {
     }
 
     /// Opens the index in the folder at `path`, and removes files that no generation names.
-    pub(crate) fn open(path: &Path) -> Result<(Self, Generation)> {
-        let folder = Folder::at(path);
-        // Before the lock, which is a file in the folder.
-        read_manifest(&folder)?.ok_or_else(|| Error::NoIndex { path: path.to_owned() })?;
+    pub(crate) fn open(path: &Path) -> Result<OpenedStore> {
+        let folder = Folder::at(path)?;
+        // Taking the lock creates a file, so the folder must hold an index.
+        if read_manifest(&folder)?.is_none() {
+            return Err(Error::NoIndex { path: path.to_owned() });
+        }
         let lock = Lock::take(path, LOCK)?;
         let generation = read_folder(&folder, &[])?;
         let manifest = generation.manifest.clone();
-        // An unfinished commit may have left files with higher numbers.
-        let names = folder.names()?;
-        let numbers = names.iter().filter_map(|name| parse_name(name)).map(|(_, number)| number);
-        let given = numbers.filter(|number| *number < MAX_NUMBER).max();
-        let next_number = manifest.next_number.max(given.map_or(0, |number| number + 1));
+        let next_number = next_number(&manifest, &folder.names()?);
         let id = Some(generation.id);
         let mut store = Self { folder, _lock: lock, manifest, id, next_number, needs_fsync: true };
-        // The writer before may have ended between renaming and syncing.
+        // The previous writer may have ended between the rename and the fsync.
         store.make_durable()?;
-        Ok((store, generation))
+        Ok(OpenedStore { store, generation })
     }
 
-    /// Bytes of all files of the last generation.
+    /// Total length of all files of the last generation.
     pub(crate) fn bytes(&self) -> u64 {
-        self.manifest.bytes() + self.id.map_or(0, |id| id.length)
+        let id = self.id.expect("`create` and `open` leave a published manifest");
+        self.manifest.bytes() + id.length
     }
 
-    /// The file that vectors are cached in. It is no part of the index: no manifest names it, and
-    /// it is never removed.
+    /// Path of the embedding cache. The cache is not part of the index: no manifest names its
+    /// file, and it is never removed.
     pub(crate) fn cache_path(&self) -> PathBuf {
         self.folder.path_of(CACHE)
     }
@@ -134,22 +146,22 @@ impl Store {
         self.folder.path()
     }
 
-    /// Identifies the manifest file of the last generation.
+    /// Identity of the manifest file of the last generation.
     pub(crate) fn id(&self) -> Option<FileId> {
         self.id
     }
 
-    /// The last generation.
+    /// The manifest of the last generation.
     pub(crate) fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// Whether the last generation is published, but perhaps not durable.
+    /// Whether a power cut may lose the last generation.
     pub(crate) fn needs_fsync(&self) -> bool {
         self.needs_fsync
     }
 
-    /// Publishes a generation of `segments`. On an error the previous generation stays.
+    /// Publishes a generation of `segments`. After an error the previous generation remains.
     pub(crate) fn publish(
         &mut self,
         manifest: Manifest,
@@ -158,10 +170,7 @@ impl Store {
     ) -> Result<Published> {
         let mut written = Vec::new();
         let prepared = self.prepare(manifest, segments, questions, &mut written);
-        let renamed = prepared.and_then(|prepared| {
-            self.rename(&prepared)?;
-            Ok(prepared)
-        });
+        let renamed = prepared.and_then(|prepared| self.rename(&prepared).map(|()| prepared));
         match renamed {
             Ok(Prepared { manifest, id, segments }) => {
                 self.manifest = manifest;
@@ -170,7 +179,7 @@ impl Store {
                 Ok(Published { segments, durable: self.make_durable() })
             }
             Err(error) => {
-                // No manifest names them; what cannot be removed now is when the index is opened.
+                // No manifest names these files; opening the index removes any that remain.
                 for name in written {
                     _ = self.folder.remove(&name);
                 }
@@ -179,20 +188,24 @@ impl Store {
         }
     }
 
-    /// Makes the manifest that was prepared that of the index.
+    /// Replaces the manifest of the index by the prepared one.
     fn rename(&self, prepared: &Prepared) -> Result<()> {
-        let name = name_of(Kind::Manifest, prepared.manifest.generation);
-        let now = || Ok(read_manifest(&self.folder)?.map(|(_, id)| id));
-        if now()? != self.id {
-            // Somebody who did not see the lock.
+        if self.current_id()? != self.id {
+            // Another writer ignored the lock, as on a network drive without locks.
             return Err(Error::Locked { path: self.folder.path().to_owned() });
         }
-        let renamed = self.folder.rename(&name, MANIFEST);
-        // Some systems report an error although they did it.
-        match renamed {
-            Err(_) if now().is_ok_and(|id| id == Some(prepared.id)) => Ok(()),
+        let number = prepared.manifest.generation;
+        let name = FileNumber { kind: Kind::Manifest, number }.name();
+        match self.folder.rename(&name, MANIFEST) {
+            // Some systems report an error although they renamed the file.
+            Err(_) if self.current_id().is_ok_and(|id| id == Some(prepared.id)) => Ok(()),
             renamed => renamed,
         }
+    }
+
+    /// Identity of the manifest that is in the folder now.
+    fn current_id(&self) -> Result<Option<FileId>> {
+        Ok(read_manifest(&self.folder)?.map(|StoredManifest { id, .. }| id))
     }
 
     /// Writes and fsyncs all files of a generation, the manifest under a temporary name.
@@ -203,22 +216,22 @@ impl Store {
         questions: Option<&Questions>,
         written: &mut Vec<String>,
     ) -> Result<Prepared> {
-        let stored = segments.iter().map(|segment| self.stored(segment, written));
-        let segments: Vec<LiveSegment> = stored.collect::<Result<_>>()?;
+        let in_files = segments.iter().map(|segment| self.write_segment(segment, written));
+        let segments: Vec<LiveSegment> = in_files.collect::<Result<_>>()?;
         let calibration = match questions {
-            Some(questions) => Some(self.calibration(questions, &segments, written)?),
+            Some(questions) => Some(self.write_calibration(questions, &segments, written)?),
             None => None,
         };
-        let entry = |segment: &LiveSegment| {
-            let file = segment.segment().id()?;
-            Some(SegmentEntry { file, removals: segment.removals_file() })
+        let entry = |segment: &LiveSegment| SegmentEntry {
+            file: segment.segment().id().expect("`write_segment` returns segments in files"),
+            removals: segment.removals_file(),
         };
-        let entries = segments.iter().filter_map(entry).collect();
+        let entries = segments.iter().map(entry).collect();
         let next_number = self.next_number;
         let manifest = Manifest { segments: entries, calibration, next_number, ..manifest };
         let record = manifest.encode()?;
-        let name = name_of(Kind::Manifest, manifest.generation);
-        // It is there if an earlier attempt could not rename it.
+        let name = FileNumber { kind: Kind::Manifest, number: manifest.generation }.name();
+        // The file exists if an earlier attempt could not rename it.
         _ = self.folder.remove(&name);
         let sections = [Section::new(Tag::Record, &record)];
         let id = self.folder.write(&name, Kind::Manifest, manifest.generation, &sections)?;
@@ -227,27 +240,32 @@ impl Store {
         Ok(Prepared { manifest, id, segments })
     }
 
-    /// Stores `segment` and its removals in files, unless they are.
-    fn stored(&mut self, segment: &LiveSegment, written: &mut Vec<String>) -> Result<LiveSegment> {
+    /// Writes the files of `segment` and of its removals that do not exist yet.
+    fn write_segment(
+        &mut self,
+        segment: &LiveSegment,
+        written: &mut Vec<String>,
+    ) -> Result<LiveSegment> {
         let mut stored = segment.clone();
         if segment.segment().id().is_none() {
-            let name = segment.segment().with_sections(|sections| {
-                self.write(Kind::Segment, sections, written).map(|(name, _)| name)
-            })?;
-            let map = self.folder.map(&name)?.ok_or_else(|| missing(&self.folder, &name))?;
+            let file = segment
+                .segment()
+                .with_sections(|sections| self.write_file(Kind::Segment, sections, written))?;
+            let map = self.folder.map(&file.name)?;
+            let map = map.ok_or_else(|| missing(&self.folder, &file.name))?;
             stored = segment.moved_to(Arc::new(Segment::open(map)?));
         }
         if stored.removed() > 0 && stored.removals_file().is_none() {
             let removed = stored.removed_articles();
             let section = Section::new(Tag::Removed, bytemuck::cast_slice(&removed));
-            let (_, file) = self.write(Kind::Removals, &[section], written)?;
-            stored.set_removals_file(file);
+            let file = self.write_file(Kind::Removals, &[section], written)?;
+            stored.set_removals_file(file.id);
         }
         Ok(stored)
     }
 
-    /// A file of what was measured of `segments` on `questions`.
-    fn calibration(
+    /// Writes the calibrations of `segments`, measured on `questions`, unless they are unchanged.
+    fn write_calibration(
         &mut self,
         questions: &Questions,
         segments: &[LiveSegment],
@@ -256,48 +274,49 @@ impl Store {
         let record = calibration_file::encode(questions, segments)?;
         let values = bytemuck::cast_slice(questions.vectors.as_slice());
         let sections = [Section::new(Tag::Record, &record), Section::new(Tag::Questions, values)];
-        // Nothing was measured since the last generation if its file would be the same.
-        let last = self.manifest.calibration;
-        let is_same = |file: &FileId| header(Kind::Calibration, file.number, &sections).1 == *file;
-        match last.filter(is_same) {
-            Some(file) => Ok(file),
-            None => self.write(Kind::Calibration, &sections, written).map(|(_, file)| file),
+        if let Some(last) = self.manifest.calibration {
+            // Equal checksums mean that the last generation has a file with these bytes.
+            let (_, id) = header(Kind::Calibration, last.number, &sections);
+            if id == last {
+                return Ok(last);
+            }
         }
+        Ok(self.write_file(Kind::Calibration, &sections, written)?.id)
     }
 
     /// Writes a new file of `kind`.
-    fn write(
+    fn write_file(
         &mut self,
         kind: Kind,
         sections: &[Section],
         written: &mut Vec<String>,
-    ) -> Result<(String, FileId)> {
+    ) -> Result<WrittenFile> {
         let number = self.next_number;
         self.next_number += 1;
-        let name = name_of(kind, number);
+        let name = FileNumber { kind, number }.name();
         let id = self.folder.write(&name, kind, number, sections)?;
         written.push(name.clone());
-        Ok((name, id))
+        Ok(WrittenFile { name, id })
     }
 
-    /// Makes sure that the last generation outlasts a power cut, and removes what only those
-    /// before it need.
+    /// Fsyncs the folder, so that the last generation survives a power cut, and removes the files
+    /// that only earlier generations need.
     pub(crate) fn make_durable(&mut self) -> Result<()> {
         self.folder.fsync()?;
         self.needs_fsync = false;
         if let Err(error) = self.remove_strays() {
-            tracing::warn!(%error, "files of earlier generations are left for the next time");
+            tracing::warn!(%error, "files of earlier generations remain until the next commit");
         }
         Ok(())
     }
 
-    /// Removes our files that the manifest does not name. One that cannot be removed, perhaps
-    /// because somebody reads it, is left for the next time.
+    /// Removes index files that the manifest does not name. Some systems do not remove a file
+    /// that another process reads; the next commit tries again.
     fn remove_strays(&self) -> Result<()> {
-        let named: Vec<_> = self.manifest.files().map(|(kind, file)| (kind, file.number)).collect();
+        let listed: Vec<_> = self.manifest.files().map(ListedFile::file_number).collect();
         for name in self.folder.names()? {
-            let is_stray = parse_name(&name).is_some_and(|file| !named.contains(&file));
-            // The cache is never written anew during a commit.
+            let is_stray = FileNumber::parse(&name).is_some_and(|file| !listed.contains(&file));
+            // The cache is not rewritten during a commit, so its replacement is a leftover.
             if is_stray || name == CACHE_NEW {
                 self.folder.remove(&name).map_err(Error::write(&self.folder.path_of(&name)))?;
             }
@@ -306,6 +325,15 @@ impl Store {
     }
 }
 
-fn about(folder: &Folder, name: &str, refusal: DecodeError) -> Error {
-    refusal.in_file(folder.path_of(name).display())
+/// Returns a file number that is not in use. An unfinished commit may have left files with
+/// higher numbers than `manifest` knows.
+fn next_number(manifest: &Manifest, names: &[String]) -> u64 {
+    let numbers = names.iter().filter_map(|name| FileNumber::parse(name)).map(|file| file.number);
+    let used = numbers.filter(|number| *number < MAX_NUMBER);
+    used.map(|number| number + 1).fold(manifest.next_number, u64::max)
+}
+
+/// The error of the file `name` in `folder`.
+fn decode_error_in(folder: &Folder, name: &str, error: DecodeError) -> Error {
+    error.in_file(folder.path_of(name).display())
 }

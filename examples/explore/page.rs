@@ -47,7 +47,7 @@ pub fn page(findings: &Findings) -> Markup {
             }
             body {
                 header.top {
-                    h1 { "What passim finds" }
+                    h1 { "passim: questions and hits" }
                     nav {
                         a href="#measures" { "Measures" }
                         a href="#passages" { "Map" }
@@ -79,7 +79,7 @@ fn overview(findings: &Findings) -> Markup {
         ("questions", grouped(*asked)),
         ("model", embedder.identity().name.clone()),
         ("values in a vector", embedder.dim().to_string()),
-        ("searched", if graph.is_some() { "along a graph" } else { "exactly" }.to_owned()),
+        ("dense search", if graph.is_some() { "with a graph" } else { "exact" }.to_owned()),
     ];
     html! {
         dl.facts { @for (what, value) in facts { div { dt { (what) } dd { (value) } } } }

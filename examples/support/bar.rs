@@ -3,19 +3,21 @@
 use indicatif::{ProgressBar, ProgressStyle};
 use passim::{Phase, Progress};
 
-/// Returns a bar and the callback for `RetrieverBuilder::progress` that advances it.
-pub fn bar() -> (ProgressBar, impl Fn(Progress) + Send + Sync + 'static) {
+/// Returns a bar that is not shown before its first progress.
+pub fn bar() -> ProgressBar {
     let style = ProgressStyle::with_template("{msg} {wide_bar} {pos}/{len} passages {eta}");
-    let bar =
-        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
-    let moving = bar.clone();
-    let progress = move |progress: Progress| {
-        moving.set_message(match progress.phase {
-            Phase::BuildGraph => "linking",
+    ProgressBar::new(0).with_style(style.expect("the template is valid"))
+}
+
+/// Returns the callback for `RetrieverBuilder::progress` that advances `bar`.
+pub fn advance(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync + use<> {
+    let bar = bar.clone();
+    move |progress: Progress| {
+        bar.set_message(match progress.phase {
+            Phase::BuildGraph => "building graph",
             _ => "embedding",
         });
-        moving.set_length(progress.total as u64);
-        moving.set_position(progress.done as u64);
-    };
-    (bar, progress)
+        bar.set_length(progress.total as u64);
+        bar.set_position(progress.done as u64);
+    }
 }

@@ -167,14 +167,21 @@ pub fn asked(path: &Path, qrels: Option<&Path>) -> Result<Vec<Asked>, Failure> {
 fn judgments(path: &Path) -> Result<HashMap<String, Grades<String>>, Failure> {
     let mut judgments: HashMap<String, Grades<String>> = HashMap::new();
     for line in lines(path)? {
-        let (query, document, grade) = line.parse(judgment)?;
+        let Judgment { query, document, grade } = line.parse(judgment)?;
         judgments.entry(query.to_owned()).or_default().insert(document.to_owned(), grade);
     }
     Ok(judgments)
 }
 
+/// The grade of a document for a query.
+struct Judgment<'l> {
+    query: &'l str,
+    document: &'l str,
+    grade: u8,
+}
+
 /// Parses query, document and grade from tab-separated values or TREC's four columns.
-fn judgment(line: &str) -> Result<(&str, &str, u8), Failure> {
+fn judgment(line: &str) -> Result<Judgment<'_>, Failure> {
     let tabs: Vec<&str> = line.split('\t').map(str::trim).collect();
     let words: Vec<&str> = line.split_whitespace().collect();
     let (query, document, grade) = match (&*tabs, &*words) {
@@ -187,7 +194,7 @@ fn judgment(line: &str) -> Result<(&str, &str, u8), Failure> {
     let number: i64 = grade.parse().map_err(|_| wrong())?;
     // Negative grades mark spam in TREC data sets: they count as not relevant.
     let grade = u8::try_from(number.max(0)).map_err(|_| wrong())?;
-    Ok((query, document, grade))
+    Ok(Judgment { query, document, grade })
 }
 
 /// A line of a file, with path and line number for error messages.

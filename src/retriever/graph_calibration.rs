@@ -1,45 +1,45 @@
-//! Calibration of the graphs of a corpus, repeated for each new graph.
+//! Calibration of the graphs of a corpus, and of each graph that a later commit builds.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 use tracing::instrument;
 
+use super::ingest::EmbeddedBatch;
 use crate::{
-    Calibration, CalibrationStep, EmbedReport, Error, Result, Retriever, Role, SearchParams,
-    Shortfall,
+    CalibrationStep, EmbedReport, Error, Result, Retriever, Role, SearchParams, Shortfall,
     store::{Questions, segment::LiveSegment},
 };
 
-/// How far a recall is reached over a corpus.
+/// Whether and how the graphs of a corpus reach a recall.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CalibrationReport {
-    /// The recall that was asked for.
+    /// The requested recall, `0.0 < target_recall <= 1.0`.
     pub target_recall: f32,
-    /// Number of neighbors that the figures are for: the hits of a query by default.
+    /// Number of neighbors per question that the figures refer to: the default `k` of a query.
     pub k: usize,
     /// Number of questions that the recall was measured on.
     pub questions: usize,
-    /// The graphs of the corpus. What is in none of them is always searched exactly.
+    /// The graphs of the corpus. Segments without a graph are always searched exactly.
     pub graphs: Vec<GraphCalibration>,
 }
 
-/// How far a recall is reached by one graph of a corpus.
+/// Whether and how one graph of a corpus reaches a recall.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct GraphCalibration {
-    /// Passages in the graph that are not removed.
+    /// Number of live passages in the graph.
     pub passages: usize,
-    /// The smallest `ef_search` that reaches the recall; if none is known to, the reason with
-    /// what to do about it, and queries for this recall compare every passage.
+    /// The smallest `ef_search` that is proven to reach the recall. Without one, queries by this
+    /// recall compare every passage, and the shortfall names the reason and the remedy.
     pub outcome: Result<CalibrationStep, Shortfall>,
-    /// All that was measured, in ascending order of `ef_search`.
+    /// The measured recall of each `ef_search`, in ascending order.
     pub ladder: Vec<CalibrationStep>,
 }
 
 impl CalibrationReport {
-    /// Whether every graph is known to reach the recall; so it is if there is none.
+    /// Returns whether every graph is proven to reach the recall; `true` without a graph.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.graphs.iter().all(|graph| graph.outcome.is_ok())
@@ -47,29 +47,33 @@ impl CalibrationReport {
 }
 
 impl Retriever {
-    /// Calibrated queries are for at most this many hits; for more of them, a query by
-    /// recall compares every passage.
+    /// Maximum number of hits for which graphs are calibrated. A query by recall for more hits
+    /// compares every passage.
     pub const CALIBRATED_K: usize = 100;
 
-    /// Measures how well the graphs find what is closest to `questions`, and reports how to
-    /// reach `target_recall`, over 0 to 1; from then on a query may ask for this or another
-    /// [recall](crate::Query::recall).
+    /// Measures the recall of the graphs on `questions`, and reports the smallest `ef_search` that
+    /// reaches `target_recall`, `0.0 < target_recall <= 1.0`. Afterwards queries can request this or
+    /// another [recall](crate::Query::recall).
     ///
-    /// The questions stand for those to come: take real ones, and many; to prove .98 takes
-    /// 133 of them, .99 268. [`Calibration`] says what is promised of each graph. A corpus
-    /// without a graph needs no questions to prove anything, since its search is exact.
+    /// Choose questions like those that users will ask. Proving a recall of .98 takes at least 133
+    /// questions, .99 takes 268. [`Calibration`](crate::Calibration) documents what is proven. A corpus without a
+    /// graph is searched exactly, so one question suffices.
     ///
-    /// Graphs are built by [`commit`](Self::commit), so call this after it; the calibration is
-    /// committed by the next. The questions' vectors are kept: whenever a commit builds a
-    /// graph, it is calibrated, too, and [`calibration`](Self::calibration) tells what came of
-    /// it. Removing articles changes no calibration until a graph is built anew for it.
+    /// [`commit`](Self::commit) builds graphs, so calibrate after it. The next commit stores the
+    /// calibration and the vectors of the questions. A later commit that builds a graph also
+    /// calibrates it; [`calibration`](Self::calibration) returns the outcome. Removing articles
+    /// leaves the calibration of a graph unchanged until the graph is built again.
     ///
     /// # Errors
     ///
-    /// [`Error::Fraction`] if `target_recall` is out of range, [`Error::Setting`] without
-    /// questions, [`Error::EmptyQuery`] for one without text, [`Error::Corrupt`] if the index is
-    /// damaged, [`Error::Cancelled`], what the embedder returns, and [`Error::Write`] if the file
-    /// of the cache cannot be written. The corpus keeps the calibration it had.
+    /// After an error the corpus keeps its previous calibration.
+    ///
+    /// - [`Error::Fraction`] if `target_recall` is out of range.
+    /// - [`Error::Setting`] without questions, [`Error::EmptyQuery`] for a question without text.
+    /// - [`Error::Corrupt`] if the index is damaged.
+    /// - [`Error::Cancelled`].
+    /// - [`Error::Write`] if the file of the cache cannot be written.
+    /// - The embedder's own error.
     ///
     /// # Examples
     ///
@@ -96,26 +100,26 @@ impl Retriever {
         if texts.iter().any(|text| text.trim().is_empty()) {
             return Err(Error::EmptyQuery);
         }
-        let (vectors, _) = self.embed(Role::Query, &texts, EmbedReport::default())?;
+        let EmbeddedBatch { vectors, .. } =
+            self.embed(Role::Query, &texts, EmbedReport::default())?;
         let questions = Arc::new(Questions { target_recall, vectors });
         let segments = self.segments().iter();
-        let segments: Result<Vec<_>> =
-            segments.map(|segment| self.calibrated(segment.clone(), &questions)).collect();
-        *self.segments_mut() = segments?;
+        let calibrated = segments.map(|segment| self.calibrated(segment.clone(), &questions));
+        *self.segments_mut() = calibrated.collect::<Result<_>>()?;
         let report = self.report(&questions);
         Arc::make_mut(&mut self.searcher.snapshot).questions = Some(questions);
         self.changed = true;
         Ok(report)
     }
 
-    /// How far the recall of the last [`calibrate`](Self::calibrate) is reached now;
-    /// `None` before the first.
+    /// Reports whether the graphs reach the recall of the last [`calibrate`](Self::calibrate) now;
+    /// `None` before the first calibration.
     #[must_use]
     pub fn calibration(&self) -> Option<CalibrationReport> {
         self.searcher.snapshot.questions.as_ref().map(|questions| self.report(questions))
     }
 
-    /// `segment` with the recall of its graph, if it has one, measured on `questions`.
+    /// Measures the recall of the graph of `segment`, if there is one, on `questions`.
     pub(super) fn calibrated(
         &self,
         mut segment: LiveSegment,
@@ -126,15 +130,17 @@ impl Retriever {
     }
 
     fn report(&self, questions: &Questions) -> CalibrationReport {
-        let (target_recall, k) = (questions.target_recall, SearchParams::default().k);
-        let graph = |(passages, calibration): (usize, &Calibration)| GraphCalibration {
-            passages,
-            outcome: calibration.reach(target_recall, k),
-            ladder: calibration.steps(k),
+        let target_recall = questions.target_recall;
+        let k = SearchParams::default().k;
+        let graph = |segment: &LiveSegment| {
+            let calibration = segment.calibration()?;
+            Some(GraphCalibration {
+                passages: segment.passages(),
+                outcome: calibration.reach(target_recall, k),
+                ladder: calibration.steps(k),
+            })
         };
-        let segments = self.segments().iter();
-        let measured = segments.filter_map(|one| Some((one.passages(), one.calibration()?)));
-        let graphs = measured.map(graph).collect();
+        let graphs = self.segments().iter().filter_map(graph).collect();
         CalibrationReport { target_recall, k, questions: questions.vectors.len(), graphs }
     }
 }

@@ -1,12 +1,13 @@
-//! Ingestion: chunks articles, embeds new passages, and seals them into an uncommitted segment.
+//! Adds articles: one function of named stages, from given articles to a searchable segment.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, time::Instant};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use tracing::{Span, field, instrument};
 
+use super::merge_segments::{MergePlan, UnindexedSegment};
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
@@ -18,7 +19,7 @@ use crate::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AddReport {
-    /// Articles added, those that replaced others included.
+    /// Articles added, including those that replaced others.
     pub articles: usize,
     /// Articles that replaced one of the same key.
     pub replaced: usize,
@@ -30,29 +31,15 @@ pub struct AddReport {
     pub embedding: EmbedReport,
 }
 
-/// A chunked article with its place in the corpus.
-struct Incoming {
-    one: Chunked,
-    /// Segment and number of the article that it replaces.
-    place: Option<(usize, u32)>,
-}
-
-/// The text of a passage in context, as it is embedded.
-struct Text {
-    told: String,
-    /// Language of the article.
-    language: Option<Language>,
-    /// Segment and row of the vector of a replaced passage with the same text.
-    known: Option<(usize, u32)>,
-}
-
 /// Counts of one ingestion.
 #[derive(Default)]
-pub(super) struct Ingested {
+pub(super) struct IngestReport {
     pub(super) added: usize,
     pub(super) changed: usize,
     pub(super) unchanged: usize,
+    /// Keys of articles without text.
     pub(super) empty: Vec<String>,
+    /// Passages whose vectors were reused.
     pub(super) reused: usize,
     pub(super) embedding: EmbedReport,
 }
@@ -65,180 +52,228 @@ pub(super) enum OnExisting {
     ReplaceChanged,
 }
 
+/// The articles of a call that are stored.
+struct Selection {
+    articles: Vec<SelectedArticle>,
+    /// Number of articles that are left out, because the corpus has them already.
+    unchanged: usize,
+}
+
+struct SelectedArticle {
+    article: Article,
+    digest: ArticleDigest,
+    replaces: Option<ArticlePlace>,
+}
+
+struct IncomingArticle {
+    chunked: Chunked,
+    replaces: Option<ArticlePlace>,
+}
+
+/// An article of the corpus.
+#[derive(Clone, Copy)]
+struct ArticlePlace {
+    segment: usize,
+    /// Its number in the segment.
+    article: u32,
+}
+
+/// Input of the embedder and of the lexical index for one passage.
+struct PassageInput {
+    /// The text in context, as it is embedded.
+    text: String,
+    /// Language of the article.
+    language: Option<Language>,
+    /// Vector of a passage with the same text in the replaced article.
+    stored: Option<StoredVector>,
+}
+
+#[derive(Clone, Copy)]
+struct StoredVector {
+    segment: usize,
+    row: u32,
+}
+
+/// Embedded texts in the order in which they were given.
+pub(super) struct EmbeddedBatch {
+    pub(super) vectors: Vectors,
+    pub(super) report: EmbedReport,
+}
+
 impl Retriever {
-    /// Adds articles; one with the key of an earlier article replaces it.
+    /// Adds articles. An article replaces an earlier one of the same key.
     ///
-    /// All of them are added, or, on an error, none. This retriever finds them at once, others
-    /// after the [commit](Self::commit).
+    /// On an error no article is added. This retriever finds the articles at once, searchers
+    /// find them after the [commit](Self::commit).
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyKey`] for an article without key, [`Error::ArticleTooLarge`] for one
-    /// over [`Article::MAX_BYTES`], [`Error::TooLarge`] for more than 2^24 bytes of title and
-    /// metadata, [`Error::Corrupt`] if the keys of the index are damaged,
-    /// [`Error::Cancelled`], and what the embedder returns; [`Error::Write`] if the file of the
-    /// [cache](crate::RetrieverBuilder::embedding_cache) cannot be written.
+    /// - [`Error::EmptyKey`] for an article without a key.
+    /// - [`Error::ArticleTooLarge`] for an article over [`Article::MAX_BYTES`].
+    /// - [`Error::TooLarge`] for more than 2^24 bytes of title and metadata.
+    /// - [`Error::Corrupt`] if the keys of the index are damaged.
+    /// - [`Error::Cancelled`].
+    /// - [`Error::Write`] if the file of the
+    ///   [cache](crate::RetrieverBuilder::embedding_cache) cannot be written.
+    /// - The embedder's own error.
     #[instrument(level = "debug", skip_all)]
     pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
-        let ingested = self.ingest(
-            articles.into_iter().collect(),
-            OnExisting::Replace,
-            EmbedReport::default(),
-        )?;
-        let Ingested { added, changed: replaced, empty, reused, embedding, .. } = ingested;
+        let articles = articles.into_iter().collect();
+        let ingested = self.ingest(articles, OnExisting::Replace, EmbedReport::default())?;
+        let IngestReport { added, changed: replaced, empty, reused, embedding, .. } = ingested;
         Ok(AddReport { articles: added + replaced, replaced, empty, reused, embedding })
     }
 
     /// Adds new articles and replaces changed ones; unchanged articles are neither stored nor
     /// embedded again.
     ///
-    /// Articles are compared by a hash of title, text, metadata and the chunker's settings.
-    /// All of them are applied, or, on an error, none.
+    /// Articles are compared by a hash of title, declared language, text, metadata and the
+    /// chunker's settings. On an error no article is added or replaced.
     ///
     /// # Errors
     ///
     /// As [`add`](Self::add).
     #[instrument(level = "debug", skip_all)]
     pub fn upsert(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
-        let started = std::time::Instant::now();
-        let ingested = self.ingest(
-            articles.into_iter().collect(),
-            OnExisting::ReplaceChanged,
-            EmbedReport::default(),
-        )?;
+        let started = Instant::now();
+        let articles = articles.into_iter().collect();
+        let ingested = self.ingest(articles, OnExisting::ReplaceChanged, EmbedReport::default())?;
         let mut report = SyncReport::default();
         report.count(ingested);
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
 
-    /// Ingests those of `articles` that `on_existing` selects. Progress continues from the counts
-    /// of `before`.
+    /// Stores those of `articles` that `on_existing` selects in an uncommitted segment. Progress
+    /// continues from the counts of `embedded_before`.
     pub(super) fn ingest(
         &mut self,
         articles: Vec<Article>,
         on_existing: OnExisting,
-        before: EmbedReport,
-    ) -> Result<Ingested> {
-        let mut articles = last_of_each_key(articles)?;
-        articles.sort_by(|a, b| a.key.cmp(&b.key));
-        let given = articles.len();
-        let incoming = self.incoming(articles, on_existing)?;
-        let mut ingested = Ingested { unchanged: given - incoming.len(), ..Ingested::default() };
-        if incoming.is_empty() {
-            return Ok(ingested);
+        embedded_before: EmbedReport,
+    ) -> Result<IngestReport> {
+        let articles = validate(articles)?;
+        let selection = self.select(articles, on_existing)?;
+        let mut report = IngestReport { unchanged: selection.unchanged, ..IngestReport::default() };
+        if selection.articles.is_empty() {
+            return Ok(report);
         }
-        let texts = incoming.par_iter().map(|incoming| self.texts_of(incoming));
-        let texts: Vec<Vec<Text>> = texts.collect();
-        let texts: Vec<&Text> = texts.iter().flatten().collect();
-        let vectors = self.vectors_of(&texts, before, &mut ingested)?;
-        let passages = texts.iter().map(|text| (text.told.as_str(), text.language));
-        let words = SegmentWords::of(&passages.collect::<Vec<_>>())?;
-        let mut segments = self.segments().to_vec();
-        let mut builder = SegmentBuilder::default();
-        for Incoming { one, place } in &incoming {
-            builder.push(one)?;
-            if one.passages.is_empty() {
-                ingested.empty.push(one.article.key.clone());
-            }
-            match *place {
-                Some((segment, at)) => segments[segment].remove(at)?,
-                None => ingested.added += 1,
-            }
-        }
-        ingested.changed = incoming.len() - ingested.added;
-        // The commit builds graphs, so an uncommitted segment has none.
-        let segment = builder.seal(vectors, words, IndexChoice::Exact, self.settings.monitor())?;
-        segments.push(LiveSegment::all(segment.into()));
-        self.join_uncommitted(&mut segments)?;
-        *self.segments_mut() = segments;
-        self.changed = true;
-        Ok(ingested)
+        let selection = detect_languages(selection)?;
+        let incoming = self.chunk(selection)?;
+        let inputs = self.passage_inputs(&incoming);
+        let embedded = self.embed_new(&inputs, embedded_before)?;
+        report.count(&incoming, &inputs, &embedded);
+        let vectors = self.combine_vectors(&inputs, embedded.vectors)?;
+        let segment = self.build_segment(&incoming, &inputs, vectors)?;
+        self.publish_in_memory(&incoming, segment)?;
+        Ok(report)
     }
 
-    /// Chunks those of `articles` that `on_existing` selects, on the current `rayon` pool.
+    /// Selects the articles to store, on the current `rayon` pool.
+    fn select(&self, articles: Vec<Article>, on_existing: OnExisting) -> Result<Selection> {
+        let given = articles.len();
+        let selected = articles
+            .into_par_iter()
+            .filter_map(|article| self.select_article(article, on_existing).transpose());
+        let articles: Vec<SelectedArticle> = selected.collect::<Result<_>>()?;
+        Ok(Selection { unchanged: given - articles.len(), articles })
+    }
+
+    /// Returns `None` if `on_existing` leaves the article out.
+    fn select_article(
+        &self,
+        article: Article,
+        on_existing: OnExisting,
+    ) -> Result<Option<SelectedArticle>> {
+        self.settings.cancel.check()?;
+        let digest = ArticleDigest::of(&article, &self.settings.chunker)?;
+        let place = place_of(self.segments(), &article.key)?;
+        let replaces = place.map(|(segment, article)| ArticlePlace { segment, article });
+        if on_existing == OnExisting::ReplaceChanged
+            && let Some(place) = replaces
+            && self.segments()[place.segment].segment().content(place.article)? == digest.content
+        {
+            return Ok(None);
+        }
+        Ok(Some(SelectedArticle { article, digest, replaces }))
+    }
+
+    /// Chunks the selected articles on the current `rayon` pool.
     #[instrument(
-        name = "chunk",
         level = "debug",
         skip_all,
-        fields(articles = articles.len(), taken = field::Empty, passages = field::Empty)
+        fields(
+            articles = selection.articles.len() + selection.unchanged,
+            taken = selection.articles.len(),
+            passages = field::Empty
+        )
     )]
-    fn incoming(&self, articles: Vec<Article>, on_existing: OnExisting) -> Result<Vec<Incoming>> {
-        let (settings, segments) = (&self.settings, self.segments());
-        let incoming = |article: Article| -> Result<Option<Incoming>> {
-            settings.cancel.check()?;
-            let digest = ArticleDigest::of(&article, &settings.chunker)?;
-            let place = place_of(segments, &article.key)?;
-            if let Some((segment, at)) = place
-                && on_existing == OnExisting::ReplaceChanged
-                && segments[segment].segment().content(at)? == digest.content
-            {
-                return Ok(None);
-            }
-            let digest = digest.with_detected_language(&article)?;
-            let passages = settings.chunker.passages(&article, &*self.searcher.embedder)?;
-            Ok(Some(Incoming { one: Chunked { article, passages, digest }, place }))
+    fn chunk(&self, selection: Selection) -> Result<Vec<IncomingArticle>> {
+        let articles = selection.articles.into_par_iter();
+        let incoming = articles.map(|selected| self.chunk_article(selected));
+        let incoming: Vec<IncomingArticle> = incoming.collect::<Result<_>>()?;
+        let passages: usize = incoming.iter().map(|article| article.chunked.passages.len()).sum();
+        Span::current().record("passages", passages);
+        Ok(incoming)
+    }
+
+    fn chunk_article(&self, selected: SelectedArticle) -> Result<IncomingArticle> {
+        self.settings.cancel.check()?;
+        let SelectedArticle { article, digest, replaces } = selected;
+        let passages = self.settings.chunker.passages(&article, self.embedder())?;
+        Ok(IncomingArticle { chunked: Chunked { article, passages, digest }, replaces })
+    }
+
+    /// Returns the inputs of all passages in order, each with the stored vector of the same text
+    /// in the replaced article.
+    fn passage_inputs(&self, incoming: &[IncomingArticle]) -> Vec<PassageInput> {
+        let inputs: Vec<Vec<PassageInput>> =
+            incoming.par_iter().map(|article| self.article_inputs(article)).collect();
+        inputs.into_iter().flatten().collect()
+    }
+
+    fn article_inputs(&self, incoming: &IncomingArticle) -> Vec<PassageInput> {
+        let Chunked { article, passages, digest } = &incoming.chunked;
+        let stored = self.reusable_vectors(incoming);
+        let input = |text: String| PassageInput {
+            stored: stored.get(&text).copied(),
+            language: digest.language,
+            text,
         };
-        let taken = articles.into_par_iter().filter_map(|article| incoming(article).transpose());
-        let taken: Vec<Incoming> = taken.collect::<Result<_>>()?;
-        let passages: usize = taken.iter().map(|incoming| incoming.one.passages.len()).sum();
-        Span::current().record("taken", taken.len()).record("passages", passages);
-        Ok(taken)
+        passages.iter().map(|passage| input(passage.text_in_context(article))).collect()
     }
 
-    /// Returns the vectors of `texts`, in order; reuses those of replaced passages.
-    fn vectors_of(
-        &self,
-        texts: &[&Text],
-        before: EmbedReport,
-        ingested: &mut Ingested,
-    ) -> Result<Vectors> {
-        let new = texts.iter().filter(|text| text.known.is_none());
-        let new: Vec<&str> = new.map(|text| text.told.as_str()).collect();
-        ingested.reused = texts.len() - new.len();
-        let vectors;
-        (vectors, ingested.embedding) = self.embed(Role::Passage, &new, before)?;
-        if ingested.reused == 0 {
-            return Ok(vectors);
-        }
-        let mut new_rows = 0..to_row(vectors.len());
-        let row = |text: &&Text| {
-            if let Some((segment, row)) = text.known {
-                return VectorRow { vectors: self.segments()[segment].segment().vectors(), row };
-            }
-            let row = new_rows.next().expect("each new text was embedded");
-            VectorRow { vectors: &vectors, row }
-        };
-        Vectors::gather(vectors.dim(), texts.iter().map(row))
+    /// Returns the vectors of the replaced article by text; none if nothing is replaced.
+    fn reusable_vectors(&self, incoming: &IncomingArticle) -> FxHashMap<String, StoredVector> {
+        let Some(place) = incoming.replaces else { return FxHashMap::default() };
+        self.stored_vectors(place).unwrap_or_else(|error| {
+            // Replacing an article repairs its damage, so a damaged one is embedded again.
+            let key = &incoming.chunked.article.key;
+            tracing::warn!(%error, key, "the vectors of a damaged article are not reused");
+            FxHashMap::default()
+        })
     }
 
-    /// The texts of the passages of an article.
-    fn texts_of(&self, incoming: &Incoming) -> Vec<Text> {
-        let Incoming { one: Chunked { article, passages, digest }, place } = incoming;
-        let known = place.map(|(segment, at)| self.known_texts(segment, at));
-        let known = known.transpose().unwrap_or_else(|error| {
-            // A damaged article can be replaced: its vectors are not needed.
-            tracing::warn!(%error, key = article.key, "the replaced article is damaged: its vectors are not reused");
-            None
-        });
-        let known = known.unwrap_or_default();
-        let texts = passages.iter().map(|passage| passage.text_in_context(article));
-        let language = digest.language;
-        texts.map(|told| Text { known: known.get(&told).copied(), language, told }).collect()
-    }
-
-    /// The texts of the passages of article `at` of `segment`, with the places of their vectors.
-    fn known_texts(&self, segment: usize, at: u32) -> Result<FxHashMap<String, (usize, u32)>> {
+    /// Returns the vectors of the article at `place` by text.
+    fn stored_vectors(&self, place: ArticlePlace) -> Result<FxHashMap<String, StoredVector>> {
+        let ArticlePlace { segment, article: number } = place;
         let sealed = self.segments()[segment].segment();
-        let article = sealed.article(at)?;
-        let mut known = FxHashMap::default();
-        for (row, passage) in sealed.rows_of(at)?.zip(sealed.passages_of(at, &article)?) {
+        let article = sealed.article(number)?;
+        let mut stored = FxHashMap::default();
+        for (row, passage) in sealed.rows_of(number)?.zip(sealed.passages_of(number, &article)?) {
             if sealed.has_current_context(row) {
                 sealed.vectors().checked_row(row as usize)?;
-                known.insert(passage.text_in_context(&article), (segment, row));
+                stored.insert(passage.text_in_context(&article), StoredVector { segment, row });
             }
         }
-        Ok(known)
+        Ok(stored)
+    }
+
+    /// Embeds the passages that have no stored vector.
+    fn embed_new(&self, inputs: &[PassageInput], before: EmbedReport) -> Result<EmbeddedBatch> {
+        let new = inputs.iter().filter(|input| input.stored.is_none());
+        let texts: Vec<&str> = new.map(|input| input.text.as_str()).collect();
+        self.embed(Role::Passage, &texts, before)
     }
 
     /// Embeds `texts` with the configured progress callback and cancellation. Progress continues
@@ -248,51 +283,119 @@ impl Retriever {
         role: Role,
         texts: &[&str],
         before: EmbedReport,
-    ) -> Result<(Vectors, EmbedReport)> {
+    ) -> Result<EmbeddedBatch> {
         let mut stage = self.searcher.stage().cancel(&self.settings.cancel);
         if let Some(cache) = &self.settings.cache {
             stage = stage.cache(cache);
         }
-        let Some(progress) = &self.settings.progress else { return stage.run(role, texts) };
-        let from_there = |reached: Progress| {
-            progress(Progress {
-                done: reached.done + before.texts,
-                total: reached.total + before.texts,
-                tokens: reached.tokens + before.tokens,
-                ..reached
-            });
+        let report_progress = |reached: Progress| {
+            if let Some(progress) = &self.settings.progress {
+                progress(Progress {
+                    done: reached.done + before.texts,
+                    total: reached.total + before.texts,
+                    tokens: reached.tokens + before.tokens,
+                    ..reached
+                });
+            }
         };
-        stage.progress(&from_there).run(role, texts)
+        let (vectors, report) = stage.progress(&report_progress).run(role, texts)?;
+        Ok(EmbeddedBatch { vectors, report })
     }
 
-    /// Joins the last uncommitted segments, so that each is larger than all later ones together.
-    fn join_uncommitted(&self, segments: &mut Vec<LiveSegment>) -> Result<()> {
-        let mut from = segments.len() - 1;
-        let mut gathered = segments[from].passages();
-        while from > self.committed && segments[from - 1].passages() <= gathered {
-            from -= 1;
-            gathered += segments[from].passages();
+    /// Returns the vectors of all `inputs` in order: the stored ones and, for the others, those
+    /// of `new`.
+    fn combine_vectors(&self, inputs: &[PassageInput], new: Vectors) -> Result<Vectors> {
+        if inputs.len() == new.len() {
+            return Ok(new);
         }
-        if from + 1 < segments.len() { self.join_from(from, segments) } else { Ok(()) }
+        let mut new_rows = 0..to_row(new.len());
+        let row = |input: &PassageInput| {
+            if let Some(StoredVector { segment, row }) = input.stored {
+                return VectorRow { vectors: self.segments()[segment].segment().vectors(), row };
+            }
+            let row = new_rows.next().expect("every passage without a vector was embedded");
+            VectorRow { vectors: &new, row }
+        };
+        Vectors::gather(new.dim(), inputs.iter().map(row))
+    }
+
+    /// Builds a segment of the incoming articles. Row `i` of `vectors` belongs to `inputs[i]`.
+    fn build_segment(
+        &self,
+        incoming: &[IncomingArticle],
+        inputs: &[PassageInput],
+        vectors: Vectors,
+    ) -> Result<LiveSegment> {
+        let passages = inputs.iter().map(|input| (input.text.as_str(), input.language));
+        let words = SegmentWords::of(&passages.collect::<Vec<_>>())?;
+        let mut builder = SegmentBuilder::default();
+        incoming.iter().try_for_each(|article| builder.push(&article.chunked))?;
+        let segment = UnindexedSegment { builder, vectors, words };
+        // The commit builds graphs, so an uncommitted segment has none.
+        segment.seal(IndexChoice::Exact, self.settings.monitor())
+    }
+
+    /// Removes the replaced articles and makes those of `segment` searchable for this retriever.
+    fn publish_in_memory(
+        &mut self,
+        incoming: &[IncomingArticle],
+        segment: LiveSegment,
+    ) -> Result<()> {
+        // An error leaves the corpus as it was, because the list is a copy.
+        let mut segments = self.segments().to_vec();
+        for place in incoming.iter().filter_map(|article| article.replaces) {
+            segments[place.segment].remove(place.article)?;
+        }
+        segments.push(segment);
+        let plan = MergePlan::for_uncommitted(&segments, self.committed);
+        *self.segments_mut() = self.merge_without_graphs(plan)?;
+        self.changed = true;
+        Ok(())
     }
 }
 
-/// Checks keys and sizes, and keeps the last article of each key, in order.
-fn last_of_each_key(articles: Vec<Article>) -> Result<Vec<Article>> {
+impl IngestReport {
+    fn count(
+        &mut self,
+        incoming: &[IncomingArticle],
+        inputs: &[PassageInput],
+        embedded: &EmbeddedBatch,
+    ) {
+        let without_text = incoming.iter().filter(|article| article.chunked.passages.is_empty());
+        self.empty = without_text.map(|article| article.chunked.article.key.clone()).collect();
+        self.changed = incoming.iter().filter(|article| article.replaces.is_some()).count();
+        self.added = incoming.len() - self.changed;
+        self.reused = inputs.iter().filter(|input| input.stored.is_some()).count();
+        self.embedding = embedded.report;
+    }
+}
+
+/// Checks keys and sizes, keeps the last article of each key, and sorts the articles by key.
+fn validate(articles: Vec<Article>) -> Result<Vec<Article>> {
     if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
         return Err(Error::EmptyKey { position });
     }
-    if let Some(article) = articles.iter().find(|one| one.text.len() > Article::MAX_BYTES) {
-        let (key, bytes) = (article.key.clone(), article.text.len());
-        return Err(Error::ArticleTooLarge { key, bytes, limit: Article::MAX_BYTES });
+    let limit = Article::MAX_BYTES;
+    if let Some(article) = articles.iter().find(|article| article.text.len() > limit) {
+        let key = article.key.clone();
+        return Err(Error::ArticleTooLarge { key, bytes: article.text.len(), limit });
     }
     let mut seen = HashSet::new();
-    let mut last: Vec<bool> =
+    let mut is_last: Vec<bool> =
         articles.iter().rev().map(|article| seen.insert(article.key.as_str())).collect();
-    last.reverse();
-    Ok(articles
-        .into_iter()
-        .zip(last)
-        .filter_map(|(article, last)| last.then_some(article))
-        .collect())
+    is_last.reverse();
+    let articles = articles.into_iter().zip(is_last);
+    let articles = articles.filter_map(|(article, is_last)| is_last.then_some(article));
+    let mut articles: Vec<Article> = articles.collect();
+    articles.sort_by(|a, b| a.key.cmp(&b.key));
+    Ok(articles)
+}
+
+/// Detects the language of each article that declares none.
+fn detect_languages(selection: Selection) -> Result<Selection> {
+    let detected = selection.articles.into_par_iter().map(|selected| {
+        let digest = selected.digest.with_detected_language(&selected.article)?;
+        Ok(SelectedArticle { digest, ..selected })
+    });
+    Ok(Selection { articles: detected.collect::<Result<_>>()?, ..selection })
 }

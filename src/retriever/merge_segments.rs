@@ -1,11 +1,9 @@
-//! Which segments are merged at a commit, and how.
+//! The merge policy: which segments of a corpus become one, and how they are copied.
 //!
-//! A search asks every segment, so there must be few of them; merging indexes passages again,
-//! so it must be rare. Every segment is kept several times as large as all later ones
-//! together: there are about log n of them, and the more times, the more often is the largest
-//! of a corpus that grows by small commits merged with those.
-
-use std::sync::Arc;
+//! A search visits every segment, so there must be few of them. A merge indexes passages again, so
+//! merges must be rare. Each segment is therefore kept several times as large as all later ones
+//! together, which bounds their number by about log n. A larger factor merges the largest segment
+//! of a growing corpus more often.
 
 use tracing::instrument;
 
@@ -14,159 +12,193 @@ use crate::{
     lexical::MergedRow,
     store::segment::{LiveSegment, SegmentBuilder, SegmentWords},
     vector::VectorRow,
+    work::WorkMonitor,
 };
 
-/// How many times as large as all later ones together segments are kept, at most and at least.
-/// Of ten thousand passages all but a few hundred are then in one graph, and comparing those
-/// costs a fraction of a search of it.
-const FACTORS: (usize, usize) = (2, 16);
-/// The factor of a segment is this by its size, within those bounds: graphs of many passages
-/// take long to build, so they are to be built more rarely.
-const FACTOR_BY_SIZE: usize = 1 << 19;
-/// A segment is sealed anew when more than one in this many of its passages is removed.
-const MAX_REMOVED: usize = 3;
-/// So many small segments of checkpoints are joined.
-const MAX_SMALL: usize = 8;
+/// Minimum size of a segment, as a multiple of all later ones together.
+const MIN_FACTOR: usize = 2;
+/// Maximum of that multiple. With it, all but a few hundred of ten thousand passages are in one
+/// graph, and comparing those few hundred costs a fraction of a graph search.
+const MAX_FACTOR: usize = 16;
+/// The multiple is this divided by the size of the segment, within the bounds above: graphs of
+/// many passages take long to build, so they are built more rarely.
+const FACTOR_TIMES_SIZE: usize = 1 << 19;
+/// A segment is rebuilt if more than one in this many of its passages and articles is removed.
+const ONE_REMOVED_IN: usize = 3;
+/// Minimum number of small segments that a checkpoint merges. A segment is small if it has less
+/// than this many checkpoints of live passages and articles.
+const MIN_SMALL: usize = 8;
 
-/// What merging goes by.
+/// The segments of the next generation, in order.
+pub(super) struct MergePlan(Vec<PlannedSegment>);
+
+enum PlannedSegment {
+    Keep(LiveSegment),
+    /// Copies the live articles of one or several segments into a new one.
+    Rebuild(Vec<LiveSegment>),
+}
+
+/// A segment whose articles are those of the next generation.
+pub(super) enum MergedSegment {
+    Kept(LiveSegment),
+    New(Box<UnindexedSegment>),
+}
+
+/// A segment before its vectors are indexed.
+pub(super) struct UnindexedSegment {
+    pub(super) builder: SegmentBuilder,
+    pub(super) vectors: Vectors,
+    pub(super) words: SegmentWords,
+}
+
+/// The properties of a segment that the policy depends on.
 #[derive(Clone, Copy, Debug)]
-struct Size {
-    /// Live passages and articles: articles without text are to be merged, too.
+struct SegmentSize {
+    /// Live passages and live articles. Articles count so that those without text are merged.
     live: usize,
-    /// Passages and articles, those that were removed included.
+    /// All passages and articles, including removed ones.
     all: usize,
     /// Live passages.
     passages: usize,
-    /// Those of the graph, if there is one.
-    params: Option<HnswParams>,
-    /// Whether its words are those of the present rules.
-    has_words: bool,
+    /// Parameters of the graph; `None` without one.
+    graph: Option<HnswParams>,
+    /// Whether the words have the current version and fingerprint.
+    has_current_words: bool,
 }
 
-impl Size {
+impl SegmentSize {
     fn of(segment: &LiveSegment) -> Self {
         let sealed = segment.segment();
-        let all = sealed.len() as usize + sealed.articles();
-        let live = segment.passages() + segment.articles();
-        let (passages, params) = (segment.passages(), sealed.graph_params());
-        let has_words = sealed.has_current_words();
-        Self { live, all, passages, params, has_words }
+        Self {
+            live: segment.passages() + segment.articles(),
+            all: sealed.len() as usize + sealed.articles(),
+            passages: segment.passages(),
+            graph: sealed.graph_params(),
+            has_current_words: sealed.has_current_words(),
+        }
     }
 
+    /// Whether the segment, which has live articles, is too small to stay apart from `later`
+    /// passages and articles after it.
     fn is_small_beside(self, later: usize) -> bool {
-        let factor = (FACTOR_BY_SIZE / self.live.max(1)).clamp(FACTORS.0, FACTORS.1);
-        self.live <= later.saturating_mul(factor)
+        let factor = (FACTOR_TIMES_SIZE / self.live).clamp(MIN_FACTOR, MAX_FACTOR);
+        self.live.div_ceil(factor) <= later
     }
 
-    /// Whether it should be sealed anew, even alone.
-    fn is_stale(self, choice: IndexChoice) -> bool {
-        let needs_graph = choice.builds_graph(self.passages) && self.params.is_none();
-        let needs_none = choice == IndexChoice::Exact && self.params.is_some();
-        let needs = needs_graph || needs_none || !self.has_words;
-        needs || (self.all - self.live) * MAX_REMOVED > self.all
+    /// Whether the segment must be rebuilt even if nothing is merged with it.
+    fn is_stale(self, index: IndexChoice) -> bool {
+        let lacks_graph = index.builds_graph(self.passages) && self.graph.is_none();
+        let has_needless_graph = index == IndexChoice::Exact && self.graph.is_some();
+        let is_outdated = lacks_graph || has_needless_graph || !self.has_current_words;
+        is_outdated || (self.all - self.live) * ONE_REMOVED_IN > self.all
     }
 }
 
-/// From which segment on all are merged into one: the first that is too small beside those
-/// after it.
-fn merged_from(sizes: &[Size]) -> usize {
+/// Returns the first segment that is too small beside those after it. It and all later ones are
+/// merged; `sizes.len()` if none is.
+fn first_to_merge(sizes: &[SegmentSize]) -> usize {
     let mut later = 0;
-    let mut from = sizes.len();
-    for (at, size) in sizes.iter().enumerate().rev() {
+    let mut first = sizes.len();
+    for (position, size) in sizes.iter().enumerate().rev() {
         if later > 0 && size.is_small_beside(later) {
-            from = at;
+            first = position;
         }
         later += size.live;
     }
-    from
+    first
 }
 
-impl Retriever {
-    /// Whether the segments are other than a commit leaves them.
-    pub(super) fn is_to_be_merged(&self) -> bool {
-        let sizes: Vec<Size> = self.segments().iter().map(Size::of).collect();
-        let is_stale = |size: &Size| size.is_stale(self.settings.index);
-        merged_from(&sizes) < sizes.len() || sizes.iter().any(is_stale)
-    }
+/// Returns the segments with live articles.
+fn non_empty(segments: &[LiveSegment]) -> Vec<LiveSegment> {
+    segments.iter().filter(|segment| segment.articles() > 0).cloned().collect()
+}
 
-    /// The segments as they are to be committed: few, each with the index that it should have.
-    pub(super) fn merged(&self) -> Result<Vec<LiveSegment>> {
-        let segments = self.present();
-        let sizes: Vec<Size> = segments.iter().map(Size::of).collect();
-        let from = merged_from(&sizes);
-        let mut merged = Vec::with_capacity(from + 1);
-        for (segment, size) in segments[..from].iter().zip(&sizes) {
-            if size.is_stale(self.settings.index) {
-                merged.extend(self.joined(std::slice::from_ref(segment))?);
+impl MergePlan {
+    /// Plans few segments, each with the index that `index` chooses.
+    pub(super) fn for_commit(segments: &[LiveSegment], index: IndexChoice) -> Self {
+        let segments = non_empty(segments);
+        let sizes: Vec<SegmentSize> = segments.iter().map(SegmentSize::of).collect();
+        let first = first_to_merge(&sizes);
+        let mut planned = Vec::with_capacity(first + 1);
+        for (segment, size) in segments[..first].iter().zip(&sizes) {
+            let segment = segment.clone();
+            planned.push(if size.is_stale(index) {
+                PlannedSegment::Rebuild(vec![segment])
             } else {
-                merged.push(segment.clone());
-            }
+                PlannedSegment::Keep(segment)
+            });
         }
-        merged.extend(self.joined(&segments[from..])?);
-        Ok(merged)
+        planned.extend(Self::rebuilt(&segments[first..]));
+        Self(planned)
     }
 
-    /// All in one segment; `None` if they are.
-    pub(super) fn compacted(&self) -> Result<Option<Vec<LiveSegment>>> {
-        let segments = self.present();
-        let compact = match segments.as_slice() {
-            [] => self.segments().is_empty(),
-            [one] => {
-                let size = Size::of(one);
-                let params = self.settings.index.graph_params(size.passages);
-                let whole = one.removed() == 0 && one.segment().has_readable_words();
-                whole && params == size.params
+    /// Plans one segment without removed articles; `None` if the corpus is one already.
+    pub(super) fn for_compaction(segments: &[LiveSegment], index: IndexChoice) -> Option<Self> {
+        let present = non_empty(segments);
+        let is_compact = match present.as_slice() {
+            [] => segments.is_empty(),
+            [segment] => {
+                let size = SegmentSize::of(segment);
+                segment.removed() == 0
+                    && index.graph_params(size.passages) == size.graph
+                    && segment.segment().has_readable_words()
             }
             _ => false,
         };
-        if compact {
-            return Ok(None);
-        }
-        Ok(Some(self.joined(&segments)?.into_iter().collect()))
+        let plan = Self(Self::rebuilt(&present).into_iter().collect());
+        Some(plan).filter(|_| !is_compact)
     }
 
-    /// The segments, with the last ones joined, without a graph, if they are many and small: each
-    /// one more takes time whenever an article is looked for.
-    pub(super) fn join_small(&self) -> Result<Vec<LiveSegment>> {
-        let mut segments = self.present();
-        let small = self.settings.checkpoint.saturating_mul(MAX_SMALL);
-        let is_small =
-            |one: &&LiveSegment| !one.segment().has_graph() && Size::of(one).live < small;
-        let last = segments.iter().rev().take_while(is_small).count();
-        if last < MAX_SMALL {
-            return Ok(segments);
-        }
-        let from = segments.len() - last;
-        self.join_from(from, &mut segments)?;
-        Ok(segments)
-    }
-
-    /// Joins the segments from `from` on into one, without a graph.
-    pub(super) fn join_from(&self, from: usize, segments: &mut Vec<LiveSegment>) -> Result<()> {
-        let joined = self.join(&segments[from..], IndexChoice::Exact)?;
-        segments.truncate(from);
-        segments.extend(joined);
-        Ok(())
-    }
-
-    /// The segments of which anything is left.
-    pub(super) fn present(&self) -> Vec<LiveSegment> {
-        let present = self.segments().iter().filter(|segment| segment.articles() > 0);
-        present.cloned().collect()
-    }
-
-    /// The live articles of `segments` in one, with the index and the calibration that it
-    /// should have; `None` if there are none.
-    fn joined(&self, segments: &[LiveSegment]) -> Result<Option<LiveSegment>> {
-        let joined = self.join(segments, self.settings.index)?;
-        let calibrated = |segment| match &self.searcher.snapshot.questions {
-            Some(questions) => self.calibrated(segment, questions),
-            None => Ok(segment),
+    /// Plans to keep the segments, except that many small ones at the end become one. Finding an
+    /// article by its key visits every segment.
+    pub(super) fn for_checkpoint(segments: &[LiveSegment], checkpoint: usize) -> Self {
+        let segments = non_empty(segments);
+        let is_small = |segment: &&LiveSegment| {
+            let live = SegmentSize::of(segment).live;
+            !segment.segment().has_graph() && live / MIN_SMALL < checkpoint
         };
-        joined.map(calibrated).transpose()
+        let small = segments.iter().rev().take_while(is_small).count();
+        let joined = if small < MIN_SMALL { 0 } else { small };
+        Self::join_last(&segments, joined)
     }
 
-    /// The live articles of `segments` in one; `None` if there are none.
+    /// Plans to keep the segments, except that the last uncommitted ones become one if the first of
+    /// them is not larger than all later ones together. The first `committed` ones are committed.
+    pub(super) fn for_uncommitted(segments: &[LiveSegment], committed: usize) -> Self {
+        let mut joined = 0;
+        let mut passages = 0;
+        for segment in segments[committed..].iter().rev() {
+            if joined > 0 && segment.passages() > passages {
+                break;
+            }
+            joined += 1;
+            passages += segment.passages();
+        }
+        Self::join_last(segments, if joined > 1 { joined } else { 0 })
+    }
+
+    /// Plans to keep the segments, except that the last `joined` ones become one.
+    fn join_last(segments: &[LiveSegment], joined: usize) -> Self {
+        let (kept, joined) = segments.split_at(segments.len() - joined);
+        let kept = kept.iter().cloned().map(PlannedSegment::Keep);
+        Self(kept.chain(Self::rebuilt(joined)).collect())
+    }
+
+    /// Returns `None` without segments.
+    fn rebuilt(segments: &[LiveSegment]) -> Option<PlannedSegment> {
+        (!segments.is_empty()).then(|| PlannedSegment::Rebuild(segments.to_vec()))
+    }
+
+    /// Whether the plan leaves `segments`, which it was made for, as they are.
+    pub(super) fn keeps_all(&self, segments: &[LiveSegment]) -> bool {
+        let is_kept = |planned: &PlannedSegment| matches!(planned, PlannedSegment::Keep(_));
+        self.0.len() == segments.len() && self.0.iter().all(is_kept)
+    }
+}
+
+impl UnindexedSegment {
+    /// Copies the live articles of `segments`, of which there is at least one, with their vectors
+    /// and words.
     #[instrument(
         name = "merge",
         level = "debug",
@@ -176,21 +208,38 @@ impl Retriever {
             passages = segments.iter().map(LiveSegment::passages).sum::<usize>()
         )
     )]
-    fn join(&self, segments: &[LiveSegment], choice: IndexChoice) -> Result<Option<LiveSegment>> {
+    fn merge(segments: &[LiveSegment], dim: usize) -> Result<Self> {
         let mut builder = SegmentBuilder::default();
         let rows = copy_by_key(segments, &mut builder)?;
-        if builder.is_empty() {
-            return Ok(None);
-        }
+        debug_assert!(!builder.is_empty(), "a merged segment has live articles");
         let vector = |from: &MergedRow| VectorRow {
             vectors: segments[from.part as usize].segment().vectors(),
             row: from.row,
         };
-        let dim = self.searcher.embedder.dim();
         let vectors = Vectors::gather(dim, rows.iter().map(vector))?;
         let words = SegmentWords::merge(segments, &rows)?;
-        let segment = builder.seal(vectors, words, choice, self.settings.monitor())?;
-        Ok(Some(LiveSegment::all(Arc::new(segment))))
+        Ok(Self { builder, vectors, words })
+    }
+
+    /// Indexes the vectors as `index` chooses.
+    pub(super) fn seal(self, index: IndexChoice, monitor: WorkMonitor) -> Result<LiveSegment> {
+        let segment = self.builder.seal(self.vectors, self.words, index, monitor)?;
+        Ok(LiveSegment::all(segment.into()))
+    }
+}
+
+impl Retriever {
+    /// Copies the live articles of the segments that `plan` rebuilds.
+    pub(super) fn merge(&self, plan: MergePlan) -> Result<Vec<MergedSegment>> {
+        let dim = self.embedder().dim();
+        let merged = plan.0.into_iter().map(|planned| match planned {
+            PlannedSegment::Keep(segment) => Ok(MergedSegment::Kept(segment)),
+            PlannedSegment::Rebuild(segments) => {
+                let unindexed = UnindexedSegment::merge(&segments, dim)?;
+                Ok(MergedSegment::New(Box::new(unindexed)))
+            }
+        });
+        merged.collect()
     }
 }
 
@@ -228,29 +277,34 @@ mod tests {
 
     use super::*;
 
+    fn size(live: usize) -> SegmentSize {
+        SegmentSize { live, all: live, passages: live, graph: None, has_current_words: true }
+    }
+
+    fn live(sizes: &[SegmentSize]) -> usize {
+        sizes.iter().map(|size| size.live).sum()
+    }
+
     proptest! {
-        /// Whatever is added, every segment stays several times as large as all later ones
-        /// together, and all of it is there.
+        /// Commits of any sizes leave each segment several times as large as all later ones
+        /// together, and lose nothing.
         #[test]
-        fn segments_are_few(steps in prop::collection::vec(1_usize..60_000, 1..200)) {
-            let size =
-                |live| Size { live, all: live, passages: live, params: None, has_words: true };
-            let mut sizes: Vec<Size> = Vec::new();
-            for live in &steps {
-                sizes.push(size(*live));
-                let from = merged_from(&sizes);
-                let live: usize = sizes[from..].iter().map(|size| size.live).sum();
-                sizes.truncate(from);
-                if live > 0 {
-                    sizes.push(size(live));
+        fn commits_leave_few_segments(added in prop::collection::vec(1_usize..60_000, 1..200)) {
+            let mut sizes: Vec<SegmentSize> = Vec::new();
+            for new in &added {
+                sizes.push(size(*new));
+                let first = first_to_merge(&sizes);
+                let merged = live(&sizes[first..]);
+                sizes.truncate(first);
+                if merged > 0 {
+                    sizes.push(size(merged));
                 }
-                for at in 1..sizes.len() {
-                    let later = sizes[at..].iter().map(|size| size.live).sum();
-                    prop_assert!(!sizes[at - 1].is_small_beside(later), "{:?}", sizes);
+                for position in 1..sizes.len() {
+                    let later = live(&sizes[position..]);
+                    prop_assert!(!sizes[position - 1].is_small_beside(later), "{:?}", sizes);
                 }
             }
-            let all: usize = sizes.iter().map(|size| size.live).sum();
-            prop_assert_eq!(all, steps.iter().sum::<usize>());
+            prop_assert_eq!(live(&sizes), added.iter().sum::<usize>());
             prop_assert!(sizes.len() < 16);
         }
     }

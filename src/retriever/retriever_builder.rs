@@ -1,4 +1,4 @@
-//! Settings of a retriever, checked before any work.
+//! Settings of a retriever, which are checked before any work.
 
 use std::{fmt, path::Path, sync::Arc};
 
@@ -10,10 +10,10 @@ use super::{
 use crate::{
     Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
     Retriever, Searcher, StaticEmbedder,
-    store::{self, Manifest, Store},
+    store::{self, Manifest, OpenedStore, Store},
 };
 
-/// Settings for a [`Retriever`]; they are checked when it is made.
+/// Settings of a [`Retriever`] or [`Searcher`], which are checked when it is created or opened.
 ///
 /// # Examples
 ///
@@ -84,53 +84,57 @@ impl fmt::Debug for RetrieverBuilder {
 }
 
 impl RetrieverBuilder {
-    /// The embedding model; without this call the bundled one.
+    /// Sets the embedding model. The default is the bundled one.
     #[must_use]
     pub fn embedder(mut self, embedder: impl Embedder + 'static) -> Self {
         self.embedder = Some(Arc::new(embedder));
         self
     }
 
-    /// The model that [reranks](crate::Query::rerank) what a search finds; without this call
-    /// there is none. It is not part of the index.
+    /// Sets the model that [reranks](crate::Query::rerank) the hits of a search. The default is
+    /// none. The reranker is not part of the index.
     #[must_use]
     pub fn reranker(mut self, reranker: impl Reranker + 'static) -> Self {
         self.reranker = Some(Arc::new(reranker));
         self
     }
 
-    /// The chunker; default is that of the opened index, or `Chunker::default()` for a new one.
+    /// Sets the chunker. The default is that of the opened index, or `Chunker::default()` for a new
+    /// index.
     ///
-    /// Articles that are in the index keep their passages until they change, or until
-    /// [`Retriever::sync`] or [`Retriever::upsert`] is given them again.
+    /// Articles in the index keep their passages until they are added again.
+    /// [`Retriever::sync`] and [`Retriever::upsert`] replace unchanged articles as well if they
+    /// were chunked with other settings.
     #[must_use]
     pub fn chunker(mut self, chunker: Chunker) -> Self {
         self.chunker = Some(chunker);
         self
     }
 
-    /// The vector index; default is that of the opened index, or `IndexChoice::default()`.
+    /// Sets the vector index. The default is that of the opened index, or `IndexChoice::default()`.
     #[must_use]
     pub fn index(mut self, index: IndexChoice) -> Self {
         self.index = Some(index);
         self
     }
 
-    /// Threads to embed on, `>= 1`; default is as many as the model can use.
+    /// Sets the number of threads that embed, `>= 1`. The default is
+    /// [`Embedder::max_concurrency`].
     #[must_use]
     pub fn embed_threads(mut self, embed_threads: usize) -> Self {
         self.embed_threads = Some(embed_threads);
         self
     }
 
-    /// Number of new passages after which [`Retriever::sync`] commits, `>= 1`; default 4,096.
+    /// Sets the number of new passages after which [`Retriever::sync`] commits, `>= 1`. The default
+    /// is 4,096.
     #[must_use]
     pub fn checkpoint(mut self, passages: usize) -> Self {
         self.checkpoint = passages;
         self
     }
 
-    /// Whether to verify the vectors of the model; default `false`.
+    /// Sets whether to verify the vectors of the model. The default is `false`.
     ///
     /// If `true`, creating an index embeds three texts and stores their vectors. Opening it with
     /// `true` embeds these texts again and compares the vectors; an index that was created with
@@ -142,36 +146,40 @@ impl RetrieverBuilder {
         self
     }
 
-    /// Called while articles are embedded, after every batch and from the thread that embedded
-    /// it, and while [`Retriever::commit`] links vectors into a graph, at the latest after every
-    /// 4,096: [`Progress::phase`] says which.
+    /// Calls `progress` during long operations; [`Progress::phase`] names the operation.
+    ///
+    /// While articles are embedded, it is called after every batch, from the thread that embedded
+    /// the batch. While [`Retriever::commit`] builds a graph, it is called at least once per 4,096
+    /// vectors.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Box::new(progress));
         self
     }
 
-    /// A handle that ends adding, committing and calibrating: between batches while texts are
-    /// embedded, between vectors while they are linked, between questions while the recall
-    /// is measured. Once it is used, all of these fail until it is [reset](Cancel::reset).
+    /// Sets the handle that ends adding, committing and calibrating with [`Error::Cancelled`].
+    ///
+    /// It is checked between batches of texts, between vectors of a graph and between questions of
+    /// a calibration. These operations fail until the handle is [reset](Cancel::reset).
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();
         self
     }
 
-    /// Keeps the vectors of what is embedded in an [`EmbeddingCache`] of at most `bytes`;
-    /// without this call no vector is kept but those of the passages in the corpus.
+    /// Caches the vectors of embedded texts in an [`EmbeddingCache`] of at most `bytes`. The default
+    /// is no cache.
     ///
-    /// So an article that was removed and is added again, a text that other articles have, too,
-    /// another chunker that leaves passages as they are, what was rolled back, and what was
-    /// embedded when a process ended before its commit is not embedded again.
+    /// A text whose vector is in the cache is not embedded again: for example that of an article
+    /// that was removed and is added again, of a change that was rolled back, or of a process that
+    /// ended before its commit.
     ///
-    /// Of an index in a folder it is a file there, `embeddings.cache`, which only the writer
-    /// opens; `bytes` is 4,096 or more then. Each batch is in it as soon as it is embedded.
-    /// Questions that are searched with are kept in memory, within
-    /// the same bound, by the retriever and its searchers together, and by each searcher that is
-    /// [opened](Self::open_searcher). The file can be removed when the index is not open.
+    /// If the index is in a folder, the cache is the file `embeddings.cache` there, and `bytes` is
+    /// 4,096 or more. Only the writer opens the file. A batch enters it as soon as it is embedded.
+    /// The file may be removed while the index is not open.
+    ///
+    /// Vectors of questions are cached in memory, within the same bound. A retriever and its
+    /// searchers share one such cache; each [opened](Self::open_searcher) searcher has its own.
     ///
     /// # Examples
     ///
@@ -183,7 +191,7 @@ impl RetrieverBuilder {
     /// let article = || [Article::new("moor.txt", "Moore speichern viel Kohlenstoff.")];
     /// let mut retriever = Retriever::builder().embedding_cache(1 << 30).create(&folder)?;
     /// retriever.add(article())?;
-    /// drop(retriever); // before it committed
+    /// drop(retriever); // without a commit
     ///
     /// let mut retriever = Retriever::builder().embedding_cache(1 << 30).open(&folder)?;
     /// let report = retriever.add(article())?;
@@ -196,16 +204,16 @@ impl RetrieverBuilder {
         self
     }
 
-    /// Keeps vectors in `cache`, as [`embedding_cache`](Self::embedding_cache) keeps them in one
-    /// of the retriever's own; several retrievers can share one. If it is one in a file, the
-    /// questions that are searched with are kept in its memory alone.
+    /// Caches vectors in `cache`, which several retrievers can share; otherwise like
+    /// [`embedding_cache`](Self::embedding_cache). Vectors of questions are cached in its memory,
+    /// never in its file.
     #[must_use]
     pub fn shared_embedding_cache(mut self, cache: &EmbeddingCache) -> Self {
         self.cache = CacheChoice::Shared(cache.clone());
         self
     }
 
-    /// An empty corpus in memory.
+    /// Creates an empty corpus in memory.
     ///
     /// # Errors
     ///
@@ -215,13 +223,17 @@ impl RetrieverBuilder {
         self.retriever(embedder, None, Snapshot::default())
     }
 
-    /// Makes an empty index in the folder at `path`, which is made if it is not there.
+    /// Creates an empty index in the folder at `path`. The folder and its parents are created if
+    /// missing.
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if a setting is out of range, [`Error::IndexExists`] if there is an
-    /// index, [`Error::Locked`] if somebody else is making one, [`Error::Write`] if the folder
-    /// cannot be written to, what the embedder returns, and what [`EmbeddingCache::open`] does.
+    /// - [`Error::Setting`] if a setting is out of range.
+    /// - [`Error::IndexExists`] if the folder holds an index.
+    /// - [`Error::Locked`] if another writer is creating one.
+    /// - [`Error::Write`] if the folder cannot be written.
+    /// - [`Error::Corrupt`] if the folder holds segments without a manifest.
+    /// - The errors of [`EmbeddingCache::open`] and of the embedder.
     pub fn create(self, path: impl AsRef<Path>) -> Result<Retriever> {
         let embedder = self.checked_embedder()?;
         let manifest = Manifest {
@@ -240,7 +252,7 @@ impl RetrieverBuilder {
         self.retriever(embedder, Some(store), snapshot)
     }
 
-    /// Opens the index in the folder at `path`, to search and to change it.
+    /// Opens the index in the folder at `path` for searching and changing.
     ///
     /// Files are read lazily: the first search reads and verifies the search structures; vectors
     /// and texts are read and verified one by one. Files are memory-mapped: if another program
@@ -248,17 +260,18 @@ impl RetrieverBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if a setting is out of range, [`Error::NoIndex`] if there is no
-    /// index, [`Error::Locked`] if somebody else has it open for writing,
-    /// [`Error::ModelMismatch`] or [`Error::ModelDrift`] if it was made with another model,
-    /// [`Error::NotVerifiable`] if [`verify_model`](Self::verify_model) is set and it was made
-    /// without,
-    /// [`Error::Corrupt`] or [`Error::Version`] if its files are not what was written,
-    /// [`Error::Read`] and [`Error::Write`] if they cannot be read or removed, and what
-    /// [`EmbeddingCache::open`] returns.
+    /// - [`Error::Setting`] if a setting is out of range.
+    /// - [`Error::NoIndex`] if the folder holds no index.
+    /// - [`Error::Locked`] if another writer has the index open.
+    /// - [`Error::ModelMismatch`] or [`Error::ModelDrift`] if it was created with another model.
+    /// - [`Error::NotVerifiable`] if [`verify_model`](Self::verify_model) is set and the index was
+    ///   created without it.
+    /// - [`Error::Corrupt`] or [`Error::Version`] if a file is damaged or of another version.
+    /// - [`Error::Read`] or [`Error::Write`] if a file cannot be read or written.
+    /// - The errors of [`EmbeddingCache::open`] and of the embedder.
     pub fn open(self, path: impl AsRef<Path>) -> Result<Retriever> {
         let embedder = self.checked_embedder()?;
-        let (store, generation) = Store::open(path.as_ref())?;
+        let OpenedStore { store, generation } = Store::open(path.as_ref())?;
         self.check_model(&*embedder, &generation.manifest)?;
         let snapshot = generation.into();
         self.retriever(embedder, Some(store), snapshot)
@@ -274,16 +287,17 @@ impl RetrieverBuilder {
         if store::exists(path.as_ref())? { self.open(path) } else { self.create(path) }
     }
 
-    /// Opens the index in the folder at `path` for searching alone; settings for adding are
-    /// of no effect.
+    /// Opens the index in the folder at `path` for searching alone. Settings that concern adding
+    /// and committing have no effect.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), but it takes no lock and writes nothing.
+    /// As [`open`](Self::open), without [`Error::Locked`] and [`Error::Write`]: it takes no lock and
+    /// writes nothing.
     pub fn open_searcher(self, path: impl AsRef<Path>) -> Result<Searcher> {
         let embedder = self.checked_embedder()?;
         let path = path.as_ref();
-        // An absolute path stays valid when the process changes its working folder.
+        // An absolute path remains valid if the process changes its working folder.
         let path = std::path::absolute(path).map_err(Error::read(path))?;
         let generation = store::read(&path)?;
         self.check_model(&*embedder, &generation.manifest)?;
@@ -294,7 +308,7 @@ impl RetrieverBuilder {
         Ok(Searcher { embedder, snapshot, source, embed_threads, reranker: self.reranker, cache })
     }
 
-    /// The embedder, after all settings were checked.
+    /// Checks all settings and returns the embedder.
     fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
         self.chunker.iter().try_for_each(Chunker::check)?;
         self.index.into_iter().try_for_each(IndexChoice::check)?;
@@ -308,7 +322,7 @@ impl RetrieverBuilder {
         }
     }
 
-    /// Returns an error unless the index was created with the model of `embedder`.
+    /// Checks that `embedder` is the model that created the index.
     fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
         manifest.check_model(embedder)?;
         if self.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
@@ -350,7 +364,7 @@ impl RetrieverBuilder {
         })
     }
 
-    /// Opens the configured cache; an own cache of a stored index is a file in its folder.
+    /// Opens the configured cache: in the folder of `store`, or in memory without one.
     fn cache_in(&self, store: Option<&Store>) -> Result<Option<EmbeddingCache>> {
         match (&self.cache, store) {
             (CacheChoice::Nowhere, _) => Ok(None),
@@ -366,7 +380,7 @@ impl RetrieverBuilder {
 impl Searcher {
     /// Opens the index in the folder at `path` for searching alone, with the bundled model.
     ///
-    /// It takes no lock and writes nothing.
+    /// Opening takes no lock and writes nothing.
     ///
     /// # Errors
     ///

@@ -8,59 +8,59 @@ use crate::{
     store::{self, Store, segment::LiveSegment},
 };
 
-/// What a corpus consists of.
+/// Sizes of a corpus.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Stats {
     /// Number of the last commit.
     pub generation: u64,
-    /// Articles that can be found, those not committed included.
+    /// Live articles, including uncommitted ones.
     pub articles: usize,
-    /// Passages of them.
+    /// Passages of the live articles.
     pub passages: usize,
-    /// Bytes of all files of the last commit; 0 in memory.
+    /// Total length of all files of the last commit, in bytes; 0 in memory.
     pub bytes_on_disk: u64,
-    /// The segments, the oldest first.
+    /// The segments, oldest first.
     pub segments: Vec<SegmentStats>,
 }
 
-/// What a segment of a corpus consists of.
+/// Sizes of a segment.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct SegmentStats {
-    /// Articles that can be found.
+    /// Live articles.
     pub articles: usize,
-    /// Passages of them.
+    /// Passages of the live articles.
     pub passages: usize,
-    /// Articles that were removed, but are still in the file.
+    /// Removed articles, which the segment still stores.
     pub removed: usize,
-    /// Whether it is searched by a graph; if not, all passages are compared.
+    /// Whether a graph indexes the segment; without one, a search compares all of its passages.
     pub has_graph: bool,
-    /// Whether it is part of the last commit.
+    /// Whether the segment is part of the last commit.
     pub committed: bool,
-    /// Bytes of its file; 0 in memory.
+    /// Length of its file in bytes; 0 in memory.
     pub bytes_on_disk: u64,
 }
 
-/// What [`Retriever::verify`] has looked at, and found to be whole.
+/// Report of [`Retriever::verify`]: the amount of data that was checked and is undamaged.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
-#[must_use = "that nothing is damaged does not mean that graphs are sound"]
+#[must_use = "undamaged files can hold a graph that is not sound"]
 pub struct VerifyReport {
-    /// Files read to their last byte.
+    /// Number of files whose bytes match their checksums.
     pub files: usize,
-    /// Bytes of them.
+    /// Total length of these files in bytes.
     pub bytes: u64,
-    /// Articles read, those removed included.
+    /// Articles read, including removed ones.
     pub articles: usize,
-    /// Passages read, those removed included.
+    /// Passages read, including removed ones.
     pub passages: usize,
-    /// The graphs, each of them searched for all its vectors.
+    /// Reports of the graphs, each of which was searched for all of its vectors.
     pub graphs: Vec<GraphReport>,
 }
 
 impl VerifyReport {
-    /// Whether every passage can be found: the graphs are [sound](GraphReport::is_sound).
+    /// Returns whether every passage can be found: all graphs are [sound](GraphReport::is_sound).
     #[must_use]
     pub fn is_sound(&self) -> bool {
         self.graphs.iter().all(GraphReport::is_sound)
@@ -68,28 +68,28 @@ impl VerifyReport {
 }
 
 impl Retriever {
-    /// What the corpus consists of.
+    /// Returns the sizes of the corpus and of its segments.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let segments = self.segments().iter().enumerate();
-        let segments: Vec<SegmentStats> =
-            segments.map(|(at, segment)| stats_of(segment, at < self.committed)).collect();
+        let (committed, uncommitted) = self.segments().split_at(self.committed);
+        let committed = committed.iter().map(|segment| stats_of(segment, true));
+        let uncommitted = uncommitted.iter().map(|segment| stats_of(segment, false));
         Stats {
             generation: self.searcher.generation(),
             articles: self.articles(),
             passages: self.passages(),
             bytes_on_disk: self.store.as_ref().map_or(0, Store::bytes),
-            segments,
+            segments: committed.chain(uncommitted).collect(),
         }
     }
 
-    /// Reads every byte of the last commit and compares it with its checksums, reads every
-    /// article and passage, and searches the graphs for all their vectors.
+    /// Compares every byte of the last commit with its checksum, decodes every article and
+    /// passage, and searches the graphs for all of their vectors.
     ///
     /// # Errors
     ///
-    /// [`Error::Corrupt`](crate::Error::Corrupt) for the first file that is damaged,
-    /// [`Error::Read`](crate::Error::Read) if one cannot be read.
+    /// - [`Error::Corrupt`] for the first damaged file.
+    /// - [`Error::Read`] for a file that cannot be read.
     #[instrument(
         level = "debug",
         skip_all,
@@ -107,13 +107,15 @@ impl Retriever {
         for key in self.keys() {
             let key = Some(key?);
             if key == last {
-                let check = "two segments have an article of one key";
+                let check = "two segments hold an article of the same key";
                 return Err(Error::Corrupt { origin: "the index".to_owned(), check });
             }
             last = key;
         }
         if let Some(store) = &self.store {
-            (report.files, report.bytes) = store::verify(store.path(), store.id())?;
+            let verified = store::verify(store.path(), store.id())?;
+            report.files = verified.files;
+            report.bytes = verified.bytes;
         }
         Ok(report)
     }

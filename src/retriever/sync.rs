@@ -1,4 +1,4 @@
-//! Syncing a corpus with a set of articles.
+//! Synchronization of a corpus with a set of articles.
 
 use std::{collections::HashSet, time::Instant};
 
@@ -6,40 +6,40 @@ use serde::Serialize;
 use tracing::{Span, field, instrument};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::ingest::{Ingested, OnExisting};
+use super::ingest::{IngestReport, OnExisting};
 use crate::{Article, EmbedReport, Error, Result, Retriever};
 
 /// Report of [`Retriever::sync`] and [`Retriever::upsert`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SyncReport {
-    /// Articles that were not there before.
+    /// Articles whose key is new.
     pub added: usize,
     /// Articles whose content changed.
     pub changed: usize,
-    /// Articles removed because the new set lacks them.
+    /// Articles removed, because the given ones do not include their key.
     pub removed: usize,
     /// Articles whose content is unchanged.
     pub unchanged: usize,
     /// Keys of added or changed articles without text, which are stored but have no passages.
     pub empty: Vec<String>,
-    /// Passages embedded; of those with the same text, each counts.
+    /// Passages embedded. Passages with the same text count each.
     pub embedded: usize,
     /// Passages whose vectors came from the
     /// [cache](crate::RetrieverBuilder::embedding_cache).
     pub cached: usize,
-    /// Passages of changed articles that kept their text, and their vectors.
+    /// Passages of changed articles that kept their text and therefore their vector.
     pub reused: usize,
-    /// Texts embedded that are over the embedder's limit, of which it read only the beginning.
+    /// Passages over the embedder's limit of which it read only the beginning.
     pub truncated: usize,
-    /// Passages embedded that are over the embedder's limit, piece by piece.
+    /// Passages over the embedder's limit that it embedded in pieces.
     pub split: usize,
     /// Wall time in seconds.
     pub seconds: f64,
 }
 
 impl SyncReport {
-    pub(super) fn count(&mut self, ingested: Ingested) {
+    pub(super) fn count(&mut self, ingested: IngestReport) {
         self.added += ingested.added;
         self.changed += ingested.changed;
         self.unchanged += ingested.unchanged;
@@ -53,6 +53,20 @@ impl SyncReport {
     }
 }
 
+/// State of a running sync.
+#[derive(Default)]
+struct SyncRun {
+    report: SyncReport,
+    /// Hashes of the keys of all articles so far.
+    given: HashSet<u128>,
+    /// Number of articles so far.
+    articles: usize,
+    /// Counts of all batches, from which the reported progress continues.
+    embedded: EmbedReport,
+    /// Number of new passages since the last commit.
+    since_checkpoint: usize,
+}
+
 /// Articles per batch: enough to keep all threads busy.
 const ARTICLES_AT_ONCE: usize = 256;
 /// Approximate maximum bytes of text per batch.
@@ -63,14 +77,13 @@ impl Retriever {
     /// removes all others. Unchanged articles, and unchanged passages of changed articles, are not
     /// embedded again.
     ///
-    /// It commits what it has after every [`checkpoint`](crate::RetrieverBuilder::checkpoint)
-    /// of passages; so if it is stopped, by an error, by [cancelling](crate::Cancel) or by the
-    /// end of the process, what was done is kept, and the next sync goes on from there.
-    /// Articles are removed at the end. What was changed before the call and not committed is
-    /// committed with it.
+    /// The sync commits after every [`checkpoint`](crate::RetrieverBuilder::checkpoint) passages.
+    /// If an error, a [`Cancel`](crate::Cancel) or the end of the process stops it, these commits
+    /// remain, and the next sync embeds only the rest. Articles are removed at the end. Changes
+    /// that were uncommitted before the call are committed with it.
     ///
-    /// Of several articles with one key the last counts, but both may be embedded. To leave
-    /// articles that are not given alone, use [`upsert`](Self::upsert) and
+    /// If several articles have one key, the last one counts, but all of them may be embedded.
+    /// To keep articles that are not given, use [`upsert`](Self::upsert) and
     /// [`commit`](Self::commit).
     ///
     /// # Errors
@@ -94,31 +107,16 @@ impl Retriever {
     #[instrument(level = "debug", skip_all, fields(report = field::Empty))]
     pub fn sync(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = Instant::now();
-        let mut report = SyncReport::default();
-        let mut given: HashSet<u128> = HashSet::new();
+        let mut run = SyncRun::default();
         let mut articles = articles.into_iter().fuse();
-        let mut embedded = EmbedReport::default();
-        let mut since_checkpoint = 0;
-        let mut ingested_articles = 0;
         loop {
             let batch = next_batch(&mut articles);
             if batch.is_empty() {
                 break;
             }
-            given.extend(batch.iter().map(|article| xxh3_128(article.key.as_bytes())));
-            let len = batch.len();
-            let ingested = self.ingest(batch, OnExisting::ReplaceChanged, embedded);
-            let ingested = ingested.map_err(|error| counted_from(ingested_articles, error))?;
-            ingested_articles += len;
-            embedded.texts += ingested.embedding.texts;
-            embedded.tokens += ingested.embedding.tokens;
-            since_checkpoint += ingested.embedding.texts + ingested.reused;
-            report.count(ingested);
-            if since_checkpoint >= self.settings.checkpoint {
-                self.checkpoint()?;
-                since_checkpoint = 0;
-            }
+            self.sync_batch(batch, &mut run)?;
         }
+        let SyncRun { mut report, given, .. } = run;
         report.removed = self.remove_all_but(&given)?;
         self.commit()?;
         report.seconds = started.elapsed().as_secs_f64();
@@ -126,22 +124,35 @@ impl Retriever {
         Ok(report)
     }
 
-    /// Commits without building graphs: those are built once, at the end.
-    fn checkpoint(&mut self) -> Result<()> {
-        let segments = self.join_small()?;
-        self.publish(segments).map(drop)
+    /// Stores the new and changed articles of `batch`, and commits if a checkpoint is due.
+    fn sync_batch(&mut self, batch: Vec<Article>, run: &mut SyncRun) -> Result<()> {
+        run.given.extend(batch.iter().map(|article| xxh3_128(article.key.as_bytes())));
+        let articles = batch.len();
+        let ingested = self
+            .ingest(batch, OnExisting::ReplaceChanged, run.embedded)
+            .map_err(|error| with_global_position(run.articles, error))?;
+        run.articles += articles;
+        run.embedded.texts += ingested.embedding.texts;
+        run.embedded.tokens += ingested.embedding.tokens;
+        run.since_checkpoint += ingested.embedding.texts + ingested.reused;
+        run.report.count(ingested);
+        if run.since_checkpoint >= self.settings.checkpoint {
+            self.commit_checkpoint()?;
+            run.since_checkpoint = 0;
+        }
+        Ok(())
     }
 
-    /// Removes the articles whose keys do not have these hashes; returns how many.
+    /// Removes the articles whose keys do not have one of the hashes `given`; returns their number.
     fn remove_all_but(&mut self, given: &HashSet<u128>) -> Result<usize> {
         let mut removed = 0;
         let mut segments = self.segments().to_vec();
         for segment in &mut segments {
             let live: Vec<u32> = segment.live().collect();
-            for at in live {
-                let key = segment.segment().key(at)?;
+            for article in live {
+                let key = segment.segment().key(article)?;
                 if !given.contains(&xxh3_128(key.as_bytes())) {
-                    segment.remove(at)?;
+                    segment.remove(article)?;
                     removed += 1;
                 }
             }
@@ -154,15 +165,15 @@ impl Retriever {
     }
 }
 
-/// Turns a position within a batch into one within all articles.
-fn counted_from(ingested_articles: usize, error: Error) -> Error {
+/// Converts the position of an article in its batch into its position in the call.
+fn with_global_position(articles_before: usize, error: Error) -> Error {
     match error {
-        Error::EmptyKey { position } => Error::EmptyKey { position: ingested_articles + position },
+        Error::EmptyKey { position } => Error::EmptyKey { position: articles_before + position },
         other => other,
     }
 }
 
-/// Returns the next batch of articles; an empty one at the end.
+/// Returns the next batch of articles, which is empty at the end.
 fn next_batch(articles: &mut impl Iterator<Item = Article>) -> Vec<Article> {
     let mut bytes = 0;
     let mut batch = Vec::new();

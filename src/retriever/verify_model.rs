@@ -9,8 +9,8 @@ const PROBES: [&str; 3] = [
     "Straßenbahnhaltestelle 7, geöffnet von 6.30 bis 22 Uhr – \"closed on Sundays\"",
 ];
 
-/// Minimum cosine between two vectors of one text from one model. Rounding differs between CPUs
-/// and runtime versions by less than this allows.
+/// Minimum cosine between two vectors of one text from one model; rounding differs between
+/// CPUs and runtime versions by less than this allows.
 const MIN_SIMILARITY: f32 = 0.99;
 
 pub(super) fn probes(embedder: &dyn Embedder) -> Result<Vec<Probe>> {

@@ -1,4 +1,4 @@
-//! Composable conditions on articles and passages.
+//! Filters: composable conditions on articles and passages.
 
 mod expression;
 mod ordered_value;
@@ -17,26 +17,31 @@ pub(crate) use ordered_value::{Scalar, ValueKind};
 /// A condition on the metadata, language or key of an article, or a closure over a passage.
 ///
 /// [`and`](Self::and), [`or`](Self::or) and `!` compose conditions; [`Display`](fmt::Display)
-/// writes them. `!a.and(b)` negates `a.and(b)`, since methods bind tighter than `!`.
+/// writes them. `!a.and(b)` negates `a.and(b)`, since a method call binds tighter than `!`.
 ///
-/// All conditions but closures use an index: the first search for a name builds a sorted column of
-/// its values in memory, one per segment.
+/// The first search with a condition on a name builds a sorted column of its values in memory, one
+/// per segment. Later searches look conditions up in these columns. A closure is called for every
+/// passage.
 ///
 /// # Values
 ///
-/// Whole numbers and floats compare with each other, exactly; dates by day; texts byte by byte;
-/// `false` is less than `true`. Values of other types neither equal each other nor are they in
-/// one range. An article without a value of a name meets no condition on it, so it meets the
-/// negation of each: `!Filter::equals("source", "dpa")` lets through articles without a source.
+/// Integers and floats compare with each other exactly, dates by day, texts byte by byte, and
+/// `false` is less than `true`. Values of different types never compare: neither is equal to the
+/// other or in a range with it.
 ///
-/// A name that no article has is no error, it only lets nothing through. These are errors of the
-/// search:
+/// An article without a value of a name meets no condition on that name. It therefore meets every
+/// negated condition: `!Filter::equals("source", "dpa")` allows articles without a source.
 ///
-/// - [`Error::FilterType`](crate::Error::FilterType): articles have values of that name, but none
-///   of them compares with a value asked for, as a text with dates.
-/// - [`Error::Filter`](crate::Error::Filter): a value or bound that is NaN, a range that starts
-///   after its end, one between bounds of two types. An empty range, such as `3..3`, finds
-///   nothing.
+/// # Errors
+///
+/// A search with an invalid filter returns an error:
+///
+/// - [`Error::FilterType`](crate::Error::FilterType) if articles have values of a name, but none of
+///   them compares with the value of the condition, such as a text with dates.
+/// - [`Error::Filter`](crate::Error::Filter) if a value or bound is NaN, if a range starts after its
+///   end, or if its bounds have different types.
+///
+/// A name that no article has allows nothing, and so does an empty range such as `3..3`.
 ///
 /// # Examples
 ///
@@ -67,12 +72,12 @@ pub(crate) use ordered_value::{Scalar, ValueKind};
 pub struct Filter(Expression);
 
 impl Filter {
-    /// Articles whose value of this name equals `value`.
+    /// Allows articles whose value of this name equals `value`.
     pub fn equals(name: impl Into<String>, value: impl Into<Value>) -> Self {
         Self::any_of(name, [value])
     }
 
-    /// Articles whose value of this name equals one of `values`; of none, no article.
+    /// Allows articles whose value of this name equals one of `values`; none without `values`.
     pub fn any_of<V: Into<Value>>(
         name: impl Into<String>,
         values: impl IntoIterator<Item = V>,
@@ -80,7 +85,8 @@ impl Filter {
         Self::metadata(name, Test::AnyOf(values.into_iter().map(Into::into).collect()))
     }
 
-    /// Articles whose value of this name is in `range`; without bounds, all that have one.
+    /// Allows articles whose value of this name is in `range`. A range without bounds allows every
+    /// article with a value of this name.
     ///
     /// # Examples
     ///
@@ -102,34 +108,34 @@ impl Filter {
         Self::metadata(name, Test::Range(value(range.start_bound()), value(range.end_bound())))
     }
 
-    /// Articles whose value of this name is a text that starts with `prefix`.
+    /// Allows articles whose value of this name is a text that starts with `prefix`.
     pub fn prefix(name: impl Into<String>, prefix: impl Into<String>) -> Self {
         Self::metadata(name, Test::Prefix(prefix.into()))
     }
 
-    /// Articles that have a value of this name.
+    /// Allows articles with a value of this name.
     pub fn exists(name: impl Into<String>) -> Self {
         Self::metadata(name, Test::Exists)
     }
 
-    /// Articles in this language: the [declared](crate::Article::language) one or, without it, the
-    /// one detected when they were added.
+    /// Allows articles in this language: the [declared](crate::Article::language) one or, without
+    /// it, the one detected when the article was added.
     #[must_use]
     pub fn language(language: Language) -> Self {
         Self(Expression::Language(language))
     }
 
-    /// The article of this key.
+    /// Allows the article of this key.
     pub fn key(key: impl Into<String>) -> Self {
         Self(Expression::Key(key.into()))
     }
 
-    /// Articles whose key starts with `prefix`.
+    /// Allows articles whose key starts with `prefix`.
     pub fn key_prefix(prefix: impl Into<String>) -> Self {
         Self(Expression::KeyPrefix(prefix.into()))
     }
 
-    /// Passages for which `condition` returns true.
+    /// Allows passages for which `condition` returns `true`.
     ///
     /// Each search calls it once for every passage that other conditions do not decide. It is
     /// cheapest when [combined](Self::and) with a selective condition.
@@ -160,29 +166,29 @@ impl Filter {
         Self(Expression::By(Arc::new(condition)))
     }
 
-    /// The conjunction of `filters`; without filters, everything.
+    /// Allows what all of `filters` allow; everything without `filters`.
     pub fn all(filters: impl IntoIterator<Item = Self>) -> Self {
-        Self(Expression::All(flattened(filters, |filter| match filter {
+        Self(Expression::All(flatten(filters, |filter| match filter {
             Expression::All(parts) => Ok(parts),
             other => Err(other),
         })))
     }
 
-    /// The disjunction of `filters`; without filters, nothing.
+    /// Allows what one of `filters` allows; nothing without `filters`.
     pub fn any(filters: impl IntoIterator<Item = Self>) -> Self {
-        Self(Expression::Any(flattened(filters, |filter| match filter {
+        Self(Expression::Any(flatten(filters, |filter| match filter {
             Expression::Any(parts) => Ok(parts),
             other => Err(other),
         })))
     }
 
-    /// The conjunction of this filter and `other`.
+    /// Allows what this filter and `other` both allow.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         Self::all([self, other])
     }
 
-    /// The disjunction of this filter and `other`.
+    /// Allows what this filter or `other` allows.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::any([self, other])
@@ -202,24 +208,24 @@ impl Filter {
     }
 }
 
-/// The expressions of `filters`, or, where `taken_apart` gives them, their parts.
-fn flattened(
+/// Collects the expressions of `filters`, and replaces each by its parts if `parts_of` returns them.
+fn flatten(
     filters: impl IntoIterator<Item = Filter>,
-    taken_apart: fn(Expression) -> Result<Vec<Expression>, Expression>,
+    parts_of: fn(Expression) -> Result<Vec<Expression>, Expression>,
 ) -> Vec<Expression> {
-    let mut all = Vec::new();
+    let mut flat = Vec::new();
     for Filter(expression) in filters {
-        match taken_apart(expression) {
-            // A chain of many grows in place.
-            Ok(parts) if all.is_empty() => all = parts,
-            Ok(parts) => all.extend(parts),
-            Err(other) => all.push(other),
+        match parts_of(expression) {
+            // The parts of a long chain of `and` or `or` are not copied at each call.
+            Ok(parts) if flat.is_empty() => flat = parts,
+            Ok(parts) => flat.extend(parts),
+            Err(expression) => flat.push(expression),
         }
     }
-    all
+    flat
 }
 
-/// The negation of the filter.
+/// Allows what the filter does not allow.
 impl Not for Filter {
     type Output = Self;
 
@@ -299,9 +305,10 @@ mod tests {
     #[test]
     fn check_rejects_invalid_bounds() {
         let bounds = |from: Value, to: Value| Filter::range("n", from..to);
-        let (three, five) = (3, 5);
-        let refused = [
-            Filter::range("n", five..=three),
+        // Clippy rejects a literal range that is empty.
+        let start = 5;
+        let invalid = [
+            Filter::range("n", start..=3),
             bounds(5.5.into(), 5.into()),
             Filter::range("n", f64::NAN..),
             Filter::equals("n", f32::NAN),
@@ -310,9 +317,9 @@ mod tests {
             bounds(Date::new(2024, 1, 1).unwrap().into(), 2024.into()),
             !Filter::exists("n").and(Filter::range("n", "b".."a")),
         ];
-        for filter in refused {
+        for filter in invalid {
             let Err(Error::Filter { condition, .. }) = filter.check() else {
-                panic!("{filter} is not refused")
+                panic!("{filter} is invalid")
             };
             assert!(filter.to_string().contains(&condition), "{filter}: {condition}");
         }

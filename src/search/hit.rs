@@ -8,35 +8,35 @@ use crate::{Explanation, Language, Metadata, QueryPlan, article, passage};
 
 /// A passage that answers a query.
 ///
-/// It can be written and read by serde, to be cited by another process.
+/// Serde writes and reads hits, so that another process can cite them.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Hit {
-    /// What hits are ranked by, higher is better: what the reranker made of it, if it was
-    /// [asked](crate::Query::rerank), else by the [mode](crate::Mode) the similarity, BM25, or
-    /// both together.
+    /// Score by which hits are ranked; higher is better. It is the score of the
+    /// [reranker](crate::Query::rerank) if the hit was reranked. Otherwise the
+    /// [mode](crate::Mode) determines it: similarity, BM25, or both.
     pub score: f32,
-    /// Cosine between the query's vector and the passage's, -1 to 1; higher is closer. `None`
-    /// if passages were found by words alone.
+    /// Cosine of the vectors of query and passage, in `-1.0..=1.0`; higher is closer. `None` in the
+    /// mode [`Mode::Lexical`](crate::Mode::Lexical).
     pub similarity: Option<f32>,
-    /// How well the passage's words fit those of the query, from 0 on; higher is better. `None`
-    /// if passages were found by meaning alone.
+    /// BM25 of the passage for the words of the query, `>= 0.0`; higher is better. `None` in the mode
+    /// [`Mode::Dense`](crate::Mode::Dense).
     pub bm25: Option<f32>,
     /// Key of the article.
     pub article: String,
     /// Title of the article.
     pub title: Option<String>,
-    /// Language of the article's words, if it is a known one.
+    /// Declared or detected language of the article; `None` if it is not a supported one.
     pub language: Option<Language>,
-    /// Where the passage is in the article's text, in bytes.
+    /// Byte range of the passage in the article's text.
     pub range: Range<usize>,
-    /// The passage: the article's text at `range`.
+    /// Text of the passage: the article's text at `range`.
     pub text: String,
-    /// The nearest heading above the passage.
+    /// Nearest heading above the passage.
     pub heading: Option<String>,
-    /// The article's metadata.
+    /// Metadata of the article.
     pub metadata: Metadata,
-    /// What the score is made of, if the query [asked](crate::Query::explain) for it.
+    /// Explanation of the score, if the query [requested](crate::Query::explain) one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub explanation: Option<Box<Explanation>>,
     /// Whether the title is embedded with the passage.
@@ -51,11 +51,11 @@ impl Hit {
     }
 }
 
-/// The hits of one query, best [score](Hit::score) first, equal ones in the order they were
-/// added; with [diversity](crate::Query::mmr) in the order in which they were chosen.
+/// The hits of one query, highest [score](Hit::score) first. Hits with equal scores are in the
+/// order in which they were added. With [`mmr`](crate::Query::mmr), hits are in the order of choice.
 ///
-/// A search that finds nothing gives no hits, not an error.
-/// Two are equal if their hits are, however they were found.
+/// A search without hits returns an empty list. Comparing two lists compares their hits, not their
+/// plans.
 #[derive(Clone, Debug, Default, Serialize)]
 #[serde(transparent)]
 pub struct Hits {
@@ -71,14 +71,14 @@ impl PartialEq for Hits {
 }
 
 impl Hits {
-    /// How the query was answered, and how long each step took.
+    /// Returns how the query was answered, and the time of each step.
     #[must_use]
     pub fn plan(&self) -> &QueryPlan {
         &self.plan
     }
 
-    /// Whether the search ran to its end; if not, a time limit or a cancel handle ended it,
-    /// and there may be closer passages than these, or they were not reranked.
+    /// Returns whether the search was completed. If not, a time limit or a cancel handle ended it:
+    /// better passages may be missing, or the hits were not reranked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         !self.plan.interrupted

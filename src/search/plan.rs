@@ -1,4 +1,4 @@
-//! Query plans and the timings of each step.
+//! Query plans: how a query was answered, and the time of each step.
 
 use std::{fmt, time::Duration};
 
@@ -8,51 +8,57 @@ use crate::{IndexPlan, LexicalPlan, Mode};
 
 /// How a query was answered: [`Hits::plan`](crate::Hits::plan).
 ///
-/// Segments are what one or several commits added, or what is not committed yet. Its `Display` is
-/// a few lines for people.
+/// A segment holds the articles of one or several commits, or uncommitted ones. `Display` writes the
+/// plan in a few lines.
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct QueryPlan {
-    /// By what passages were found.
+    /// Mode of the query.
     pub mode: Mode,
-    /// Passages of the corpus.
+    /// Number of passages of the corpus.
     pub passages: usize,
-    /// Passages that the [filter](crate::Query::filter) let through; all, without one.
+    /// Number of passages that the [filter](crate::Query::filter) allows; all without a filter.
     pub allowed: usize,
-    /// Passages asked of each arm: more than there are hits, where limits left some out or two
-    /// arms were put together.
+    /// Number of candidates requested from each arm. It exceeds the number of hits if limits
+    /// dropped candidates, or in hybrid mode.
     pub candidates: usize,
-    /// How the vectors of each segment were compared; empty if none were.
+    /// Plan of the vector search in each segment; empty if no vectors were searched.
     pub dense: Vec<IndexPlan>,
-    /// How the words of each segment were looked for; empty if none were.
+    /// Plan of the word search in each segment; empty if no words were searched.
     pub lexical: Vec<LexicalPlan>,
-    /// Whether the hits are in the order that a reranker gave them.
+    /// Whether a reranker ordered the hits.
     pub reranked: bool,
     /// Whether a [time limit](crate::Query::time_limit) or a
-    /// [cancel handle](crate::Query::cancel) ended it before it was done.
+    /// [cancel handle](crate::Query::cancel) ended the search early.
     pub interrupted: bool,
-    /// How long it took.
+    /// Time of each step.
     pub timings: Timings,
 }
 
-/// How long the steps of a search took; zero where there was nothing to do.
+/// Wall time of the steps of a search; zero for a step that was not needed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Timings {
-    /// Embedding the question; of all of them, where many were searched for at once.
+    /// Embedding the question; with `search_many`, all questions together.
     pub embed: Duration,
-    /// Finding out what the filter lets through.
+    /// Resolving the filter to the allowed rows.
     pub filter: Duration,
-    /// Comparing vectors.
+    /// Searching vectors.
     pub dense: Duration,
-    /// Taking the question's words apart and looking for them.
+    /// Analyzing the question and searching its words.
     pub lexical: Duration,
-    /// Putting the arms together, and keeping what limits and diversity let through.
+    /// Fusing the arms, applying limits, and diversifying.
     pub rank: Duration,
-    /// Reading the hits, and explaining them if that was asked for.
+    /// Reading the hits, and explaining them on request.
     pub read: Duration,
     /// Reranking.
     pub rerank: Duration,
+}
+
+/// A step of a search with its wall time.
+struct Step {
+    name: &'static str,
+    time: Duration,
 }
 
 impl QueryPlan {
@@ -63,22 +69,22 @@ impl QueryPlan {
 }
 
 impl Timings {
-    /// All steps together.
+    /// Returns the sum of all steps.
     #[must_use]
     pub fn total(&self) -> Duration {
-        self.named().into_iter().map(|(_, time)| time).sum()
+        self.steps().iter().map(|step| step.time).sum()
     }
 
-    fn named(&self) -> [(&'static str, Duration); 7] {
+    fn steps(&self) -> [Step; 7] {
         let Self { embed, filter, dense, lexical, rank, read, rerank } = *self;
         [
-            ("embed", embed),
-            ("filter", filter),
-            ("dense", dense),
-            ("lexical", lexical),
-            ("rank", rank),
-            ("read", read),
-            ("rerank", rerank),
+            Step { name: "embed", time: embed },
+            Step { name: "filter", time: filter },
+            Step { name: "dense", time: dense },
+            Step { name: "lexical", time: lexical },
+            Step { name: "rank", time: rank },
+            Step { name: "read", time: read },
+            Step { name: "rerank", time: rerank },
         ]
     }
 }
@@ -96,15 +102,15 @@ impl fmt::Display for QueryPlan {
     }
 }
 
-/// Milliseconds, of the steps that took any.
+/// Writes the total and the steps that took time, in milliseconds.
 impl fmt::Display for Timings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let ms = |time: Duration| time.as_secs_f64() * 1e3;
         write!(f, "{:.2} ms", ms(self.total()))?;
-        let mut open = " (";
-        for (name, time) in self.named().into_iter().filter(|(_, time)| !time.is_zero()) {
-            write!(f, "{open}{name} {:.2}", ms(time))?;
-            open = ", ";
+        let mut separator = " (";
+        for Step { name, time } in self.steps().into_iter().filter(|step| !step.time.is_zero()) {
+            write!(f, "{separator}{name} {:.2}", ms(time))?;
+            separator = ", ";
         }
         if self.total().is_zero() { Ok(()) } else { write!(f, ")") }
     }

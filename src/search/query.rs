@@ -8,7 +8,7 @@ use crate::{
     Cancel, Error, Filter, Result, SearchEffort, SearchParams, vector::vectors::unit_query,
 };
 
-/// By what passages are found.
+/// How passages are found and scored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
@@ -16,29 +16,30 @@ pub enum Mode {
     /// By meaning: the cosine between the vectors of question and passage.
     Dense,
     /// By words: BM25 over stems, parts of compounds, names and numbers. The question is not
-    /// embedded, and only passages with a word of it are found. Of a very long text the first
-    /// thousand different words are looked for.
+    /// embedded. Only passages that contain a word of the question are found. A question counts
+    /// with its first thousand distinct words.
     Lexical,
-    /// By both: the passages that either finds, ranked by the cosine and by BM25 as a share of the
-    /// most that the question allows, less the mean share of those closest in meaning that are in
-    /// the same language.
+    /// By both: finds the passages of either mode and ranks them by
+    /// `cosine + bm25 / max_bm25 - baseline`. `max_bm25` is the highest BM25 that the question
+    /// allows; `baseline` is the mean of `bm25 / max_bm25` over the seven most similar candidates
+    /// in the language of the passage.
     #[default]
     Hybrid,
 }
 
 impl Mode {
-    /// Whether words are looked for.
+    /// Whether the lexical index is searched.
     pub(crate) fn compares_words(self) -> bool {
         self != Self::Dense
     }
 
-    /// Whether the question is embedded.
+    /// Whether vectors are searched.
     pub(crate) fn compares_vectors(self) -> bool {
         self != Self::Lexical
     }
 }
 
-/// As it is written in a setting: `dense`, `lexical` or `hybrid`.
+/// Writes `dense`, `lexical` or `hybrid`, as JSON does.
 impl fmt::Display for Mode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
@@ -66,37 +67,36 @@ impl fmt::Display for Mode {
 pub struct Query {
     /// The question.
     pub text: String,
-    /// The vector to compare in place of that of the question.
+    /// Vector to search with in place of that of the question; scaled to length 1.
     pub vector: Option<Vec<f32>>,
     /// Number of hits, `>= 1`.
     pub k: usize,
-    /// By what they are found.
+    /// How passages are found and scored.
     pub mode: Mode,
-    /// How hard to look for the closest by meaning.
+    /// Effort of the vector search, which determines its recall.
     pub effort: SearchEffort,
-    /// Time after which the search ends with what it has found.
+    /// Time after which the search returns the hits found so far.
     pub time_limit: Option<Duration>,
-    /// A handle that, once used, ends the search with what it has found.
+    /// Handle that makes the search return the hits found so far.
     pub cancel: Option<Cancel>,
-    /// Minimum [similarity](crate::Hit::similarity) of a hit, `-1.0..=1.0`.
+    /// Minimum [similarity](crate::Hit::similarity) of a hit, in `-1.0..=1.0`.
     pub min_similarity: Option<f32>,
     /// Maximum number of hits of one article, `>= 1`.
     pub per_article: Option<usize>,
-    /// Minimum similarity, over 0 up to 1, at which a passage repeats a better one.
+    /// Minimum similarity at which a passage repeats a better hit, `0.0 < dedup <= 1.0`.
     pub dedup: Option<f32>,
-    /// Weight of diversity against the score, `0.0..=1.0`.
+    /// Weight of diversity against the score, in `0.0..=1.0`.
     pub mmr: Option<f32>,
-    /// How many of the best passages the reranker is asked about, 1 or more; it is not
-    /// asked, if `None`.
+    /// Number of passages that the reranker scores, `>= 1`; `None` for no reranking.
     pub rerank: Option<usize>,
-    /// Whether hits come with what their scores are made of.
+    /// Whether each hit has an explanation of its score.
     pub explain: bool,
-    /// What may be found; everything, if `None`.
+    /// Condition on passages; `None` for all passages.
     pub filter: Option<Filter>,
 }
 
 impl Query {
-    /// A question with the default settings.
+    /// Creates a query with the default settings.
     pub fn new(text: impl Into<String>) -> Self {
         let SearchParams { k, effort, .. } = SearchParams::default();
         Self {
@@ -117,89 +117,96 @@ impl Query {
         }
     }
 
-    /// What is closest to `vector`, of the model's dimension and of any length but 0; without a
-    /// text there are no words to look for, so the mode is `Dense`.
+    /// Creates a query for the passages closest to `vector`, in the mode [`Mode::Dense`]. The vector
+    /// has the dimension of the model, and any length except 0.
     #[must_use]
     pub fn from_vector(vector: Vec<f32>) -> Self {
         Self { mode: Mode::Dense, ..Self::new("").vector(vector) }
     }
 
-    /// Compares `vector` in place of that of the text, which is not embedded then; its words
-    /// are looked for as ever.
+    /// Searches with `vector` in place of that of the text, which is not embedded. The lexical
+    /// index is still searched for the words of the text.
     #[must_use]
     pub fn vector(mut self, vector: Vec<f32>) -> Self {
         self.vector = Some(vector);
         self
     }
 
-    /// Number of hits, `>= 1`.
+    /// Sets the number of hits, `>= 1`.
     #[must_use]
     pub fn k(mut self, k: usize) -> Self {
         self.k = k;
         self
     }
 
-    /// By what passages are found.
+    /// Sets how passages are found and scored.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
         self
     }
 
-    /// Candidates that a graph search keeps; more of them, higher recall.
+    /// Sets the number of candidates that a graph traversal keeps. More candidates give a higher
+    /// recall and take more time.
     #[must_use]
     pub fn ef_search(mut self, ef_search: usize) -> Self {
         self.effort = SearchEffort::Ef(ef_search);
         self
     }
 
-    /// Keeps as many candidates as find this share of the closest passages, over 0 to 1, by
-    /// what [`Retriever::calibrate`](crate::Retriever::calibrate) measured; where no number
-    /// is known to, the question is compared with every passage, and the plan says so. It is
-    /// measured for each graph of the corpus, and without a [filter](Self::filter).
+    /// Requests a recall, `0.0 < target <= 1.0`: the share of the closest passages that a search
+    /// finds.
+    ///
+    /// Each graph is traversed with the `ef_search` that
+    /// [`Retriever::calibrate`](crate::Retriever::calibrate) proved to reach the recall without a
+    /// [filter](Self::filter). Without such an `ef_search` the query is compared with every passage,
+    /// and the [plan](crate::Hits::plan) reports the reason.
     #[must_use]
     pub fn recall(mut self, target: f32) -> Self {
         self.effort = SearchEffort::Recall(target);
         self
     }
 
-    /// Compares the question with every passage, even where there is a graph.
+    /// Compares the query with every passage, even if there is a graph.
     #[must_use]
     pub fn exact(mut self) -> Self {
         self.effort = SearchEffort::Exact;
         self
     }
 
-    /// Finds only passages whose [similarity](crate::Hit::similarity) to the question is at
-    /// least `least`, -1 to 1. What is similar differs from model to model: look at the
-    /// similarities of hits that are good.
+    /// Finds only passages whose [similarity](crate::Hit::similarity) to the query is at least
+    /// `minimum`, in `-1.0..=1.0`. The typical similarity of a good hit differs between models, so
+    /// choose the minimum by the hits of some queries.
     #[must_use]
-    pub fn min_similarity(mut self, least: f32) -> Self {
-        self.min_similarity = Some(least);
+    pub fn min_similarity(mut self, minimum: f32) -> Self {
+        self.min_similarity = Some(minimum);
         self
     }
 
-    /// Finds at most `most` passages of each article, the best ones; `k` hits in all, whenever
-    /// there are as many.
+    /// Finds at most `maximum` passages of each article, the best ones. The search still returns
+    /// `k` hits whenever `k` exist.
     #[must_use]
-    pub fn per_article(mut self, most: usize) -> Self {
-        self.per_article = Some(most);
+    pub fn per_article(mut self, maximum: usize) -> Self {
+        self.per_article = Some(maximum);
         self
     }
 
-    /// Leaves out passages whose vectors are at least this similar, over 0 to 1, to that of a
-    /// better hit: reports that were printed twice have .95 and more.
+    /// Leaves out passages whose similarity to a better hit is at least `similarity`,
+    /// `0.0 < similarity <= 1.0`. Two prints of one report typically have .95 or more.
     #[must_use]
     pub fn dedup(mut self, similarity: f32) -> Self {
         self.dedup = Some(similarity);
         self
     }
 
-    /// Chooses hits that are good and unlike each other, from a hundred passages or twice as many
-    /// as are wanted, if there are: `weight` is what being unlike the hits before counts, 0
-    /// (nothing) to 1 (alone). Hits are in the order of the choice. In the mode `Lexical` scores
-    /// count as shares of the best one. With [`rerank`](Self::rerank) as many as the reranker is
-    /// asked about are chosen, and it orders them.
+    /// Chooses hits that have a high score and differ from each other, and returns them in the order
+    /// of choice.
+    ///
+    /// `weight` is the weight of diversity, in `0.0..=1.0`: at 0 only the score counts, at 1 only
+    /// the difference from the hits chosen before. The choice is among the best `max(100, 2 * k)`
+    /// passages. In the mode [`Mode::Lexical`] a score counts as a share of the best one. With
+    /// [`rerank`](Self::rerank), the passages for the reranker are chosen, and the reranker orders
+    /// them.
     ///
     /// # Source
     ///
@@ -210,45 +217,48 @@ impl Query {
         self
     }
 
-    /// Ends the search after `limit`, counted from its start, with what it has found:
-    /// [`Hits::is_complete`](crate::Hits::is_complete) tells. If the embedder ends before it has
-    /// embedded the question, the search is an [`Error::TimedOut`].
+    /// Makes the search return the hits found so far once it has taken `limit`.
+    /// [`Hits::is_complete`](crate::Hits::is_complete) returns `false` then.
+    ///
+    /// If the embedder ends before it has embedded the question, the search returns
+    /// [`Error::TimedOut`](crate::Error::TimedOut).
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
         self
     }
 
-    /// Ends the search, once `cancel` is used, with what it has found. If the embedder ends before
-    /// it has embedded the question, the search is an [`Error::Cancelled`].
+    /// Makes the search return the hits found so far once `cancel` is cancelled.
+    ///
+    /// If the embedder ends before it has embedded the question, the search returns
+    /// [`Error::Cancelled`](crate::Error::Cancelled).
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
         self
     }
 
-    /// Asks the [reranker](crate::RetrieverBuilder::reranker) about the `candidates` best
-    /// passages, at least `k` of them, and returns the `k` that it scores best; of equal scores
-    /// those first that were better before.
+    /// Lets the [reranker](crate::RetrieverBuilder::reranker) score the best `max(candidates, k)`
+    /// passages, and returns the `k` with the highest of these scores. Passages with equal scores
+    /// keep their previous order.
     ///
     /// The reranker receives the [time limit](Self::time_limit) and the
-    /// [cancel handle](Self::cancel). If they end the search before or in the reranker, the hits
-    /// keep the order in which they were found.
+    /// [cancel handle](Self::cancel). If they end the search, the hits keep their order.
     #[must_use]
     pub fn rerank(mut self, candidates: usize) -> Self {
         self.rerank = Some(candidates);
         self
     }
 
-    /// Gives each hit an [`Explanation`](crate::Explanation) of its score.
+    /// Adds an [`Explanation`](crate::Explanation) of its score to each hit.
     #[must_use]
     pub fn explain(mut self) -> Self {
         self.explain = true;
         self
     }
 
-    /// Finds only what meets `filter`; `k` passages of it, whenever `k` exist. Of several calls
-    /// all filters must be met.
+    /// Finds only passages that meet `filter`. The search still returns `k` hits whenever `k`
+    /// exist. After several calls, a passage must meet all filters.
     ///
     /// The first search with a filter on anything but keys reads the keys, titles and metadata of
     /// all articles, and keeps them in memory.
@@ -272,7 +282,7 @@ impl Query {
     #[must_use]
     pub fn filter(mut self, filter: Filter) -> Self {
         self.filter = Some(match self.filter.take() {
-            Some(before) => before.and(filter),
+            Some(earlier) => earlier.and(filter),
             None => filter,
         });
         self
@@ -280,34 +290,39 @@ impl Query {
 
     pub(crate) fn check(&self) -> Result<()> {
         Error::check_setting("k", self.k, 1.., "1 or more")?;
-        Error::check_setting("rerank", self.rerank.unwrap_or(1), 1.., "1 or more")?;
-        Error::check_setting("per_article", self.per_article.unwrap_or(1), 1.., "1 or more")?;
+        if let Some(rerank) = self.rerank {
+            Error::check_setting("rerank", rerank, 1.., "1 or more")?;
+        }
+        if let Some(per_article) = self.per_article {
+            Error::check_setting("per_article", per_article, 1.., "1 or more")?;
+        }
         self.check_fractions()?;
         self.effort.check()?;
         self.filter.iter().try_for_each(Filter::check)?;
-        let needs_no_text =
-            self.mode == Mode::Dense && self.vector.is_some() && self.rerank.is_none();
-        if needs_no_text || !self.text.trim().is_empty() { Ok(()) } else { Err(Error::EmptyQuery) }
+        let needs_text = self.mode != Mode::Dense || self.vector.is_none() || self.rerank.is_some();
+        if needs_text && self.text.trim().is_empty() { Err(Error::EmptyQuery) } else { Ok(()) }
     }
 
-    /// Its own vector, of length 1, if it has one.
+    /// Returns the vector of the query, scaled to length 1; `None` if the query has none.
     pub(crate) fn unit_vector(&self, dim: usize) -> Result<Option<Vec<f32>>> {
         self.vector.as_deref().map(|vector| unit_query(vector, dim)).transpose()
     }
 
-    /// Whether its text is to be embedded.
+    /// Whether the search needs the vector of the text.
     pub(crate) fn is_to_be_embedded(&self) -> bool {
         self.mode.compares_vectors() && self.vector.is_none()
     }
 
     fn check_fractions(&self) -> Result<()> {
         self.check_min_similarity()?;
-        Error::check_fraction("dedup", self.dedup.unwrap_or(1.0))?;
-        let (name, got, allowed) = ("mmr", self.mmr.unwrap_or(0.0), "0 to 1");
-        if (0.0..=1.0).contains(&got) {
-            Ok(())
-        } else {
-            Err(Error::Fraction { name, got, allowed })
+        if let Some(dedup) = self.dedup {
+            Error::check_fraction("dedup", dedup)?;
+        }
+        match self.mmr {
+            Some(got) if !(0.0..=1.0).contains(&got) => {
+                Err(Error::Fraction { name: "mmr", got, allowed: "0 to 1" })
+            }
+            _ => Ok(()),
         }
     }
 

@@ -1,4 +1,4 @@
-//! The calibration file: the questions, and the recall of each graph measured with them.
+//! The calibration file: questions, and the recall of each graph measured on them.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -15,7 +15,7 @@ use crate::{
     vector::CalibrationRecord,
 };
 
-/// The questions that graphs are calibrated with, as vectors.
+/// Questions on which the recall of graphs is measured.
 #[derive(Clone, Debug)]
 pub(crate) struct Questions {
     pub(crate) target_recall: f32,
@@ -26,16 +26,23 @@ pub(crate) struct Questions {
 struct CalibrationFileRecord {
     target_recall: f32,
     dim: u64,
-    /// By the number of the segment's file.
     #[serde(deserialize_with = "codec::list")]
-    graphs: Vec<(u64, CalibrationRecord)>,
+    graphs: Vec<GraphCalibrationRecord>,
 }
 
-/// Encodes the record of `questions` and the calibrations of `segments`.
+#[derive(Serialize, Deserialize)]
+struct GraphCalibrationRecord {
+    /// Number of the segment's file.
+    segment: u64,
+    calibration: CalibrationRecord,
+}
+
+/// Encodes the record of `questions` and the calibrations of `segments`, which are in files.
 pub(super) fn encode(questions: &Questions, segments: &[LiveSegment]) -> Result<Vec<u8>> {
     let measured = |segment: &LiveSegment| {
-        let number = segment.segment().id()?.number;
-        Some((number, segment.calibration()?.into()))
+        let calibration = segment.calibration()?.into();
+        let file = segment.segment().id().expect("a segment is written before its calibration");
+        Some(GraphCalibrationRecord { segment: file.number, calibration })
     };
     let record = CalibrationFileRecord {
         target_recall: questions.target_recall,
@@ -45,10 +52,10 @@ pub(super) fn encode(questions: &Questions, segments: &[LiveSegment]) -> Result<
     codec::encode(&record, "bytes in the calibration of an index")
 }
 
-/// The content of a calibration file.
+/// Content of a calibration file.
 pub(super) struct CalibrationFile {
     pub(super) questions: Arc<Questions>,
-    /// By the number of the segment's file.
+    /// Calibrations by the number of the segment's file.
     pub(super) graphs: HashMap<u64, Calibration>,
 }
 
@@ -56,13 +63,15 @@ pub(super) struct CalibrationFile {
 pub(super) fn read(sections: &Sections, dim: usize) -> Result<CalibrationFile, DecodeError> {
     let record: Option<CalibrationFileRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
     let CalibrationFileRecord { target_recall, dim: stored, graphs } =
-        record.ok_or(DecodeError::Corrupt("its record is not readable"))?;
-    require(stored == dim as u64, "its questions are of another model")?;
-    require(target_recall > 0.0 && target_recall <= 1.0, "its recall is not a share")?;
+        record.ok_or(DecodeError::Corrupt("the record of the calibration cannot be decoded"))?;
+    require(stored == dim as u64, "the questions have another dimension than the index")?;
+    let is_share = target_recall > 0.0 && target_recall <= 1.0;
+    require(is_share, "the target recall is outside 0 < recall <= 1")?;
     let values = sections.column::<f32>(Tag::Questions)?;
     let vectors = Vectors::stored(dim, values.to_vec());
-    let vectors = vectors.ok_or(DecodeError::Corrupt("it has a vector that is not of length 1"))?;
-    let graph = |(number, record): (u64, CalibrationRecord)| Ok((number, record.checked()?));
-    let graphs = graphs.into_iter().map(graph).collect::<Result<_, DecodeError>>()?;
+    let vectors =
+        vectors.ok_or(DecodeError::Corrupt("the vector of a question does not have length 1"))?;
+    let checked = graphs.into_iter().map(|graph| Ok((graph.segment, graph.calibration.checked()?)));
+    let graphs = checked.collect::<Result<_, DecodeError>>()?;
     Ok(CalibrationFile { questions: Arc::new(Questions { target_recall, vectors }), graphs })
 }

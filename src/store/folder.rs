@@ -1,4 +1,4 @@
-//! The folder of an index: the only code that writes, fsyncs, renames and removes its files.
+//! The folder of an index. No other code writes, fsyncs, renames or removes its files.
 
 #[cfg(test)]
 pub(super) mod faults;
@@ -17,7 +17,7 @@ use crate::{
     },
 };
 
-/// A folder that exists.
+/// A folder with an absolute path.
 #[derive(Clone, Debug)]
 pub(super) struct Folder {
     path: PathBuf,
@@ -50,20 +50,24 @@ impl Folder {
             let parent = created.parent().filter(|parent| !parent.as_os_str().is_empty());
             fsync_folder(parent.unwrap_or(Path::new("."))).map_err(Error::write(created))?;
         }
-        Ok(Self::at(path))
+        Self::at(path)
     }
 
     /// The folder at `path`, which need not exist. The path is made absolute, so that it does not
     /// depend on later changes of the working folder.
-    pub(super) fn at(path: &Path) -> Self {
-        Self {
-            path: std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] if `path` is empty, or if it is relative and the working folder is unknown.
+    pub(super) fn at(path: &Path) -> Result<Self> {
+        Ok(Self {
+            path: std::path::absolute(path).map_err(Error::read(path))?,
             #[cfg(test)]
             faults: faults::Faults::planned(path),
-        }
+        })
     }
 
-    /// The path of the file `name`.
+    /// Path of the file `name`.
     pub(super) fn path_of(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
@@ -174,7 +178,20 @@ impl Folder {
     }
 }
 
-/// Only Unix can fsync a folder; other systems do it by themselves.
+/// Fsyncs a folder on Unix; other systems have no such call and need none.
 fn fsync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_path_names_no_folder() {
+        for folder in [Folder::at(Path::new("")), Folder::create(Path::new(""))] {
+            assert!(matches!(folder, Err(Error::Read { .. })), "{folder:?}");
+        }
+        assert!(Folder::at(Path::new("a")).unwrap().path().is_absolute());
+    }
 }

@@ -3,14 +3,16 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use super::{
-    Manifest, Questions, about, calibration_file,
-    file_names::{MANIFEST, name_of},
+    Manifest, Questions, calibration_file, decode_error_in,
+    file_names::{FileNumber, MANIFEST},
     folder::Folder,
+    manifest::ListedFile,
     segment::{LiveSegment, Segment},
 };
 use crate::{
     Error, Result,
     format::{
+        column::MappedFile,
         decode_error::{DecodeError, require},
         sections::{FileId, Kind, Sections, Tag},
     },
@@ -19,14 +21,14 @@ use crate::{
 
 /// A generation with its segments.
 pub(crate) struct Generation {
-    /// Identifies its manifest file.
+    /// Identity of the manifest file.
     pub(crate) id: FileId,
     pub(crate) manifest: Manifest,
     pub(crate) segments: Vec<LiveSegment>,
     pub(crate) questions: Option<Arc<Questions>>,
 }
 
-/// Why a file that the manifest names cannot be opened.
+/// Failure to open a file that the manifest names.
 enum OpenError {
     /// The file of this name does not exist.
     Missing(String),
@@ -50,12 +52,12 @@ impl OpenError {
 
 /// Whether there is an index in the folder at `path`.
 pub(crate) fn exists(path: &Path) -> Result<bool> {
-    Ok(Folder::at(path).map(MANIFEST)?.is_some())
+    Ok(Folder::at(path)?.map(MANIFEST)?.is_some())
 }
 
 /// Reads the last generation in the folder at `path`, while a writer may publish another.
 pub(crate) fn read(path: &Path) -> Result<Generation> {
-    read_folder(&Folder::at(path), &[])
+    read_folder(&Folder::at(path)?, &[])
 }
 
 /// Reads the last generation in the folder at `path`; `None` if its manifest is the file `known`.
@@ -65,33 +67,47 @@ pub(crate) fn read_newer(
     known: Option<FileId>,
     segments: &[LiveSegment],
 ) -> Result<Option<Generation>> {
-    let folder = Folder::at(path);
-    let (_, id) = manifest_of(&folder)?;
-    if Some(id) == known { Ok(None) } else { read_folder(&folder, segments).map(Some) }
+    let folder = Folder::at(path)?;
+    let current = existing_manifest(&folder)?;
+    if Some(current.id) == known { Ok(None) } else { read_folder(&folder, segments).map(Some) }
 }
 
-/// Checks every byte of the files of a generation, opened anew from the folder at `path`; returns
-/// the number of files and their bytes.
-pub(crate) fn verify(path: &Path, id: Option<FileId>) -> Result<(usize, u64)> {
-    let folder = Folder::at(path);
-    let (manifest, current) = manifest_of(&folder)?;
+/// Files whose bytes were checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct VerifiedFiles {
+    pub(crate) files: usize,
+    pub(crate) bytes: u64,
+}
+
+/// Opens the files of the generation `id` again from the folder at `path`, and checks every byte.
+pub(crate) fn verify(path: &Path, id: Option<FileId>) -> Result<VerifiedFiles> {
+    let folder = Folder::at(path)?;
+    let StoredManifest { manifest, id: current } = existing_manifest(&folder)?;
     if Some(current) != id {
-        return Err(about(&folder, MANIFEST, DecodeError::Corrupt("it is of another generation")));
+        let fault =
+            DecodeError::Corrupt("the manifest is not the one that the writer published last");
+        return Err(decode_error_in(&folder, MANIFEST, fault));
     }
-    manifest.files().try_for_each(|(kind, file)| check_file(&folder, kind, file))?;
-    Ok((manifest.files().count() + 1, manifest.bytes() + current.length))
+    for file in manifest.files() {
+        open_file(&folder, file).map_err(|error| error.in_folder(&folder))?;
+    }
+    let bytes = manifest.bytes() + current.length;
+    Ok(VerifiedFiles { files: manifest.files().count() + 1, bytes })
 }
 
-/// Maximum number of restarts when a writer publishes during a read.
+/// Maximum number of attempts when a writer publishes during a read.
 const ATTEMPTS: usize = 100;
 
 /// Reads the last generation in `folder`; segments among `known` are reused.
 pub(super) fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Generation> {
     let known = known.iter().filter_map(|live| Some((live.segment().id()?, live.segment())));
     let known: HashMap<FileId, &Arc<Segment>> = known.collect();
-    let (mut manifest, mut id) = manifest_of(folder)?;
-    for _ in 0..ATTEMPTS {
-        let name = match open_all(folder, &manifest, &known) {
+    let mut current = existing_manifest(folder)?;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let StoredManifest { id, manifest } = current;
+        let missing_file = match open_all(folder, &manifest, &known) {
             Ok(OpenedFiles { segments, questions }) => {
                 return Ok(Generation { id, manifest, segments, questions });
             }
@@ -99,31 +115,37 @@ pub(super) fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Gene
             Err(OpenError::Error(error)) => return Err(error),
         };
         // A writer removes files of older generations, so a newer one explains the missing file.
-        let (newer, newer_id) = manifest_of(folder)?;
-        if newer_id == id {
-            return Err(missing(folder, &name));
+        current = existing_manifest(folder)?;
+        if current.id == id || attempts == ATTEMPTS {
+            return Err(missing(folder, &missing_file));
         }
-        (manifest, id) = (newer, newer_id);
     }
-    Err(missing(folder, MANIFEST))
 }
 
-fn manifest_of(folder: &Folder) -> Result<(Manifest, FileId)> {
+/// A manifest and the identity of its file.
+pub(super) struct StoredManifest {
+    pub(super) id: FileId,
+    pub(super) manifest: Manifest,
+}
+
+fn existing_manifest(folder: &Folder) -> Result<StoredManifest> {
     let manifest = read_manifest(folder)?;
     manifest.ok_or_else(|| Error::NoIndex { path: folder.path().to_owned() })
 }
 
-/// The manifest in `folder` with its file; `None` if there is none.
-pub(super) fn read_manifest(folder: &Folder) -> Result<Option<(Manifest, FileId)>> {
+/// Reads the manifest in `folder`; `None` if there is none.
+pub(super) fn read_manifest(folder: &Folder) -> Result<Option<StoredManifest>> {
     let Some(map) = folder.map(MANIFEST)? else { return Ok(None) };
-    let read = |map| {
-        let sections = Sections::open(map, Kind::Manifest)?;
-        Ok((Manifest::read(&sections)?, sections.id()))
-    };
-    read(map).map(Some).map_err(|refusal| about(folder, MANIFEST, refusal))
+    let read = decode_manifest(map).map_err(|error| decode_error_in(folder, MANIFEST, error));
+    read.map(Some)
 }
 
-/// The content of the files that a manifest names.
+fn decode_manifest(map: MappedFile) -> Result<StoredManifest, DecodeError> {
+    let sections = Sections::open(map, Kind::Manifest)?;
+    Ok(StoredManifest { id: sections.id(), manifest: Manifest::read(&sections)? })
+}
+
+/// Content of the files that a manifest names.
 struct OpenedFiles {
     segments: Vec<LiveSegment>,
     questions: Option<Arc<Questions>>,
@@ -142,67 +164,65 @@ fn open_all(
             None => Arc::new(open_segment(folder, entry.file, manifest.dim)?),
         };
         let mut segment = LiveSegment::all(segment);
-        if let Some(file) = entry.removals {
-            remove_all(&mut segment, &open_file(folder, Kind::Removals, file)?, file)?;
+        if let Some(id) = entry.removals {
+            let file = ListedFile { kind: Kind::Removals, id };
+            remove_all(&mut segment, &open_file(folder, file)?)?;
         }
         segments.push(segment);
     }
-    let Some(file) = manifest.calibration else {
+    let Some(id) = manifest.calibration else {
         return Ok(OpenedFiles { segments, questions: None });
     };
-    let sections = open_file(folder, Kind::Calibration, file)?;
-    let about = |error: DecodeError| error.in_file(sections.file().path().display());
-    let calibration = calibration_file::read(&sections, manifest.dim).map_err(about)?;
+    let sections = open_file(folder, ListedFile { kind: Kind::Calibration, id })?;
+    let in_file = |error: DecodeError| error.in_file(sections.file().path().display());
+    let calibration = calibration_file::read(&sections, manifest.dim).map_err(in_file)?;
     let mut graphs = calibration.graphs;
     for segment in &mut segments {
-        let number = segment.segment().id().map(|file| file.number);
-        segment.set_calibration(number.and_then(|number| graphs.remove(&number)));
+        let file = segment.segment().id().expect("an opened segment has a file");
+        segment.set_calibration(graphs.remove(&file.number));
     }
     Ok(OpenedFiles { segments, questions: Some(calibration.questions) })
 }
 
-fn open_segment(folder: &Folder, file: FileId, dim: usize) -> Result<Segment, OpenError> {
-    let name = name_of(Kind::Segment, file.number);
+fn open_segment(folder: &Folder, id: FileId, dim: usize) -> Result<Segment, OpenError> {
+    let name = FileNumber { kind: Kind::Segment, number: id.number }.name();
     let Some(map) = folder.map(&name)? else { return Err(OpenError::Missing(name)) };
     let segment = Segment::open(map)?;
-    let is_named = segment.id() == Some(file) && segment.dim() == dim;
-    require(is_named, NOT_THE_NAMED).map_err(|refusal| about(folder, &name, refusal))?;
+    let is_listed = segment.id() == Some(id) && segment.dim() == dim;
+    require(is_listed, NOT_LISTED).map_err(|error| decode_error_in(folder, &name, error))?;
     Ok(segment)
 }
 
 /// Opens a file and checks every byte.
-fn open_file(folder: &Folder, kind: Kind, file: FileId) -> Result<Sections, OpenError> {
-    let name = name_of(kind, file.number);
+fn open_file(folder: &Folder, file: ListedFile) -> Result<Sections, OpenError> {
+    let name = file.file_number().name();
     let Some(map) = folder.map(&name)? else { return Err(OpenError::Missing(name)) };
-    let open = |map| {
-        let sections = Sections::open(map, kind)?;
-        require(sections.id() == file, NOT_THE_NAMED)?;
-        sections.check_all()?;
-        Ok(sections)
-    };
-    Ok(open(map).map_err(|refusal| about(folder, &name, refusal))?)
+    Ok(decode_file(map, file).map_err(|error| decode_error_in(folder, &name, error))?)
 }
 
-/// Checks every byte of a file.
-fn check_file(folder: &Folder, kind: Kind, file: FileId) -> Result<()> {
-    open_file(folder, kind, file).map(drop).map_err(|error| error.in_folder(folder))
+fn decode_file(map: MappedFile, file: ListedFile) -> Result<Sections, DecodeError> {
+    let sections = Sections::open(map, file.kind)?;
+    require(sections.id() == file.id, NOT_LISTED)?;
+    sections.check_all()?;
+    Ok(sections)
 }
 
-const NOT_THE_NAMED: &str = "it is another file than the one that the manifest names";
+const NOT_LISTED: &str = "the manifest names another file of this name";
 
-/// Removes the articles that `sections` lists from `segment`.
-fn remove_all(segment: &mut LiveSegment, sections: &Sections, file: FileId) -> Result<()> {
-    let about = |error: DecodeError| error.in_file(sections.file().path().display());
-    let removed = sections.column::<u32>(Tag::Removed).map_err(about)?;
+/// Removes the articles that `sections`, a file of removals, lists from `segment`.
+fn remove_all(segment: &mut LiveSegment, sections: &Sections) -> Result<()> {
+    let in_file = |error: DecodeError| error.in_file(sections.file().path().display());
+    let removed = sections.column::<u32>(Tag::Removed).map_err(in_file)?;
     let articles = to_row(segment.segment().articles());
     let exist =
         removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < articles);
-    require(exist, "it removes articles that are not there").map_err(about)?;
-    removed.iter().try_for_each(|at| segment.remove(*at))?;
-    segment.set_removals_file(file);
+    require(exist, "the removals name an article that the segment lacks").map_err(in_file)?;
+    removed.iter().try_for_each(|article| segment.remove(*article))?;
+    segment.set_removals_file(sections.id());
     Ok(())
 }
 
 pub(super) fn missing(folder: &Folder, name: &str) -> Error {
-    about(folder, name, DecodeError::Corrupt("the manifest names it, but it is not there"))
+    let fault = DecodeError::Corrupt("the manifest names this file, but it does not exist");
+    decode_error_in(folder, name, fault)
 }

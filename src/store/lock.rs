@@ -1,4 +1,4 @@
-//! The lock that keeps an index to one writer.
+//! The file lock that allows an index one writer.
 
 use std::{
     fs::{File, OpenOptions, TryLockError},
@@ -7,7 +7,7 @@ use std::{
 
 use crate::{Error, Result};
 
-/// An exclusive lock, released when it is dropped and when the process ends in any way.
+/// An exclusive lock. Dropping it releases it, and so does the end of the process, even by a crash.
 #[derive(Debug)]
 pub(super) struct Lock(#[expect(dead_code, reason = "the open file holds the lock")] File);
 

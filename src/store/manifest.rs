@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::file_names::FileNumber;
 use crate::{
     Chunker, Embedder, Error, HnswParams, IndexChoice, ModelIdentity, Result,
     format::{
@@ -11,12 +12,12 @@ use crate::{
     },
 };
 
-/// A generation: its files, its model and its settings for new articles.
+/// A generation: its files, its model, and the settings for new articles.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Manifest {
     /// Number of commits; 0 for the empty index.
     pub(crate) generation: u64,
-    /// The number of the next file.
+    /// Number of the next file to write.
     pub(crate) next_number: u64,
     pub(crate) model: ModelIdentity,
     pub(crate) dim: usize,
@@ -27,7 +28,7 @@ pub(crate) struct Manifest {
     pub(crate) calibration: Option<FileId>,
 }
 
-/// A text with its vector by the model that the index was created with.
+/// A text with its vector by the model that created the index.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Probe {
     pub(crate) text: String,
@@ -38,11 +39,24 @@ pub(crate) struct Probe {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentEntry {
     pub(crate) file: FileId,
-    /// The file that lists its removed articles; `None` if there are none.
+    /// File that lists the removed articles; `None` if there are none.
     pub(crate) removals: Option<FileId>,
 }
 
-/// Generation and file numbers are lower, so that the next number always fits a `u64`.
+/// A file of a generation, other than the manifest.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ListedFile {
+    pub(super) kind: Kind,
+    pub(super) id: FileId,
+}
+
+impl ListedFile {
+    pub(super) fn file_number(self) -> FileNumber {
+        FileNumber { kind: self.kind, number: self.id.number }
+    }
+}
+
+/// Bound of generation and file numbers, so that the next number always fits a `u64`.
 pub(super) const MAX_NUMBER: u64 = 1 << 63;
 
 #[derive(Serialize, Deserialize)]
@@ -102,28 +116,28 @@ impl Manifest {
         sections.check_all()?;
         let record: Option<ManifestRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
         let manifest = record.and_then(ManifestRecord::checked);
-        let manifest = manifest.ok_or(DecodeError::Corrupt("its record is not readable"))?;
-        let is_own = manifest.generation == sections.id().number;
-        require(is_own, "it is not of the generation that its header names")?;
-        let counts = [manifest.generation, manifest.next_number];
-        require(
-            counts.iter().all(|count| *count < MAX_NUMBER),
-            "it counts further than anybody has",
-        )?;
-        let files = manifest.files().map(|(_, file)| file.number);
-        let mut numbers: Vec<u64> = files.collect();
-        require(
-            numbers.iter().all(|number| *number < manifest.next_number),
-            "it names a file with a number that was not given yet",
-        )?;
-        numbers.sort_unstable();
-        require(numbers.is_sorted_by(|a, b| a < b), "it names a file twice")?;
-        let total = manifest.files().try_fold(0_u64, |sum, (_, file)| sum.checked_add(file.length));
-        require(total.is_some(), "it names files of more bytes than a disk can hold")?;
+        let manifest =
+            manifest.ok_or(DecodeError::Corrupt("the record of the manifest cannot be decoded"))?;
+        manifest.check_numbers(sections.id().number)?;
         Ok(manifest)
     }
 
-    /// Checks that `embedder` is the model that the index was created with.
+    /// Checks that no arithmetic on generation, file numbers and lengths can overflow, and that
+    /// files are distinct.
+    fn check_numbers(&self, generation: u64) -> Result<(), DecodeError> {
+        let is_own = self.generation == generation;
+        require(is_own, "the record has another generation than the header")?;
+        let are_bounded = self.generation < MAX_NUMBER && self.next_number < MAX_NUMBER;
+        require(are_bounded, "the generation or the next file number is 2^63 or more")?;
+        let mut numbers: Vec<u64> = self.files().map(|file| file.id.number).collect();
+        let precede_next = numbers.iter().all(|number| *number < self.next_number);
+        require(precede_next, "a file has a number that is not below the next file number")?;
+        numbers.sort_unstable();
+        require(numbers.is_sorted_by(|a, b| a < b), "a file is named twice")?;
+        require(self.checked_bytes().is_some(), "the lengths of the files exceed 2^64 bytes")
+    }
+
+    /// Checks that `embedder` is the model that created the index.
     pub(crate) fn check_model(&self, embedder: &dyn Embedder) -> Result<()> {
         let given = embedder.identity();
         if self.model != *given {
@@ -138,18 +152,22 @@ impl Manifest {
         Ok(())
     }
 
-    /// Bytes of the files of this generation, without the manifest.
+    /// Total length of the files of this generation, without the manifest.
     pub(super) fn bytes(&self) -> u64 {
-        let total = self.files().try_fold(0_u64, |bytes, (_, file)| bytes.checked_add(file.length));
-        total.expect("`read` checked that the lengths add up")
+        self.checked_bytes().expect("`read` checked the sum of the lengths")
+    }
+
+    fn checked_bytes(&self) -> Option<u64> {
+        self.files().try_fold(0_u64, |bytes, file| bytes.checked_add(file.id.length))
     }
 
     /// The files of this generation, without the manifest.
-    pub(super) fn files(&self) -> impl Iterator<Item = (Kind, FileId)> {
-        let segments = self.segments.iter().map(|entry| (Kind::Segment, entry.file));
+    pub(super) fn files(&self) -> impl Iterator<Item = ListedFile> {
+        let file = |kind| move |id| ListedFile { kind, id };
+        let segments = self.segments.iter().map(|entry| entry.file).map(file(Kind::Segment));
         let removals = self.segments.iter().filter_map(|entry| entry.removals);
-        let removals = removals.map(|file| (Kind::Removals, file));
-        let calibration = self.calibration.map(|file| (Kind::Calibration, file));
+        let removals = removals.map(file(Kind::Removals));
+        let calibration = self.calibration.into_iter().map(file(Kind::Calibration));
         segments.chain(removals).chain(calibration)
     }
 }
@@ -162,14 +180,13 @@ impl<'a> ProbeRecord<'a> {
 
 impl ManifestRecord<'_> {
     fn checked(self) -> Option<Manifest> {
-        let number = |number: u64| usize::try_from(number).ok();
         let chunker = Chunker::default()
-            .max_tokens(number(self.max_tokens)?)
-            .overlap_sentences(number(self.overlap_sentences)?)
+            .max_tokens(usize::try_from(self.max_tokens).ok()?)
+            .overlap_sentences(usize::try_from(self.overlap_sentences).ok()?)
             .context(self.context);
         chunker.check().ok()?;
         let index = self.index.checked()?;
-        let dim = number(self.dim)?;
+        let dim = usize::try_from(self.dim).ok()?;
         let have_dim = self.probes.iter().all(|probe| probe.vector.len() == dim);
         let probe =
             |probe: ProbeRecord| Probe { text: probe.text.to_owned(), vector: probe.vector };
@@ -189,16 +206,13 @@ impl ManifestRecord<'_> {
 
 impl From<IndexChoice> for IndexChoiceRecord {
     fn from(choice: IndexChoice) -> Self {
-        let numbers = |params: HnswParams| (params.m as u64, params.ef_construction as u64);
         match choice {
             IndexChoice::Exact => Self::Exact,
-            IndexChoice::Hnsw(params) => {
-                let (m, ef_construction) = numbers(params);
-                Self::Hnsw { m, ef_construction }
+            IndexChoice::Hnsw(HnswParams { m, ef_construction }) => {
+                Self::Hnsw { m: m as u64, ef_construction: ef_construction as u64 }
             }
-            IndexChoice::Auto(params) => {
-                let (m, ef_construction) = numbers(params);
-                Self::Auto { m, ef_construction }
+            IndexChoice::Auto(HnswParams { m, ef_construction }) => {
+                Self::Auto { m: m as u64, ef_construction: ef_construction as u64 }
             }
         }
     }

@@ -1,6 +1,6 @@
-//! Every step of commits of all kinds fails: once, or with all that follow, as in a power cut.
+//! Makes every step of every kind of commit fail: once, or with all later steps before a power cut.
 
-mod scenes;
+mod scenarios;
 
 use std::{fs, path::Path};
 
@@ -8,163 +8,190 @@ use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    file_names::{LOCK, MANIFEST, name_of},
+    file_names::{LOCK, MANIFEST},
     folder::{
         FolderStep,
-        faults::{Change, Faults},
+        faults::{FaultPlan, Faults, FolderChange},
     },
     read,
 };
 use crate::{Article, Error, Hits, Query, Result, Retriever, Searcher, Vectors};
-use scenes::{QUESTIONS, Scene};
+use scenarios::{QUESTIONS, Scenario};
 
-/// What an index is to those who use it.
+/// The state of an index as a searcher observes it.
 #[derive(Clone, Debug, PartialEq)]
-struct Seen {
+struct Observed {
     generation: u64,
-    contents: Contents,
+    content: Content,
 }
 
 #[derive(Clone, Debug, PartialEq)]
-struct Contents {
+struct Content {
     articles: Vec<Article>,
     answers: Vec<Hits>,
-    calibration: Option<(f32, Vectors)>,
+    calibration: Option<ObservedCalibration>,
 }
 
-impl Seen {
+#[derive(Clone, Debug, PartialEq)]
+struct ObservedCalibration {
+    target_recall: f32,
+    questions: Vectors,
+}
+
+impl Observed {
     fn by(searcher: &Searcher) -> Self {
         let keys = searcher.keys().map(Result::unwrap);
         let articles = keys.map(|key| searcher.article(key).unwrap().unwrap()).collect();
+        let exact = QUESTIONS.map(|question| Query::new(question).exact());
+        let answers = searcher.search_many(&exact).unwrap();
         let questions = searcher.snapshot.questions.as_deref();
-        let calibration = questions.map(|one| (one.target_recall, one.vectors.clone()));
-        let answers = searcher.search_many(&QUESTIONS.map(|one| Query::new(one).exact())).unwrap();
+        let calibration = questions.map(|questions| ObservedCalibration {
+            target_recall: questions.target_recall,
+            questions: questions.vectors.clone(),
+        });
         if calibration.is_some() {
-            searcher.search_many(&QUESTIONS.map(|one| Query::new(one).recall(0.4))).unwrap();
+            let by_recall = QUESTIONS.map(|question| Query::new(question).recall(0.4));
+            searcher.search_many(&by_recall).unwrap();
         }
-        let contents = Contents { articles, answers, calibration };
-        Self { generation: searcher.generation(), contents }
+        let content = Content { articles, answers, calibration };
+        Self { generation: searcher.generation(), content }
     }
 
-    /// What a reader of the folder sees.
-    fn at(path: &Path, scene: &Scene) -> Self {
-        Self::by(&scene.builder().open_searcher(path).unwrap())
+    /// The state that a new reader of the folder observes.
+    fn in_folder(folder: &Path, scenario: &Scenario) -> Self {
+        Self::by(&scenario.builder().open_searcher(folder).unwrap())
     }
 }
 
-/// A scene, what is seen before and after each of its commits, and the steps of them.
-struct Play {
-    scene: &'static Scene,
+/// A scenario with the expected states and the steps of its commits.
+struct Rehearsal {
+    scenario: &'static Scenario,
+    /// Folder of the index before the scenario.
     before: TempDir,
-    seen: Vec<Seen>,
+    /// The states before the first commit and after each one.
+    states: Vec<Observed>,
     steps: Vec<FolderStep>,
 }
 
-impl Play {
-    fn of(scene: &'static Scene) -> Self {
-        let before = in_memory();
-        scene.begin(&mut scene.builder().create(before.path()).unwrap());
-        // What is to be seen is told by a corpus that knows no files.
-        let mut twin = scene.builder().in_memory().unwrap();
-        scene.begin(&mut twin);
-        let mut seen = vec![Seen::by(&twin.searcher())];
-        for change in scene.course {
-            change(&mut twin).unwrap();
-            twin.commit().unwrap();
-            seen.push(Seen::by(&twin.searcher()));
-        }
-        let mut play = Self { scene, before, seen, steps: Vec::new() };
-        assert_eq!(Seen::at(play.before.path(), scene), *play.first());
-        let (folder, faults, mut writer) = play.start();
-        faults.fail_at(None, false);
-        (scene.commit)(&mut writer).unwrap();
-        play.steps = faults.steps();
-        assert_eq!(Seen::at(folder.path(), scene), *play.last(), "{}", scene.name);
-        play
+/// A copy of an index that a writer has changed without a commit.
+struct ChangedIndex {
+    folder: TempDir,
+    faults: Faults,
+    writer: Retriever,
+}
+
+impl Rehearsal {
+    fn of(scenario: &'static Scenario) -> Self {
+        let before = temporary_folder();
+        scenario.prepare(&mut scenario.builder().create(before.path()).unwrap());
+        let states = expected_states(scenario);
+        let mut rehearsal = Self { scenario, before, states, steps: Vec::new() };
+        assert_eq!(Observed::in_folder(rehearsal.before.path(), scenario), *rehearsal.first());
+        let ChangedIndex { folder, faults, mut writer } = rehearsal.changed_index();
+        faults.start(FaultPlan::Never);
+        (scenario.commit)(&mut writer).unwrap();
+        rehearsal.steps = faults.steps();
+        let last = Observed::in_folder(folder.path(), scenario);
+        assert_eq!(last, *rehearsal.last(), "{}", scenario.name);
+        rehearsal
     }
 
-    fn first(&self) -> &Seen {
-        &self.seen[0]
+    fn first(&self) -> &Observed {
+        self.states.first().expect("there is a state before the first commit")
     }
 
-    fn last(&self) -> &Seen {
-        &self.seen[self.seen.len() - 1]
+    fn last(&self) -> &Observed {
+        self.states.last().expect("there is a state before the first commit")
     }
 
-    /// A copy of the index before, with the change made and not committed.
-    fn start(&self) -> (TempDir, Faults, Retriever) {
-        let folder = in_memory();
+    fn changed_index(&self) -> ChangedIndex {
+        let folder = temporary_folder();
         for entry in fs::read_dir(self.before.path()).unwrap() {
             let entry = entry.unwrap();
             fs::copy(entry.path(), folder.path().join(entry.file_name())).unwrap();
         }
         let faults = Faults::plan(folder.path());
-        let mut writer = self.scene.builder().open(folder.path()).unwrap();
-        (self.scene.change)(&mut writer).unwrap();
-        (folder, faults, writer)
+        let mut writer = self.scenario.builder().open(folder.path()).unwrap();
+        (self.scenario.change)(&mut writer).unwrap();
+        ChangedIndex { folder, faults, writer }
     }
 
-    /// Commits while step `at` fails, and again when nothing does; whether there was an error.
-    fn fails_once(&self, at: usize) -> bool {
-        let (folder, faults, mut writer) = self.start();
-        faults.fail_at(Some(at), false);
-        let outcome = (self.scene.commit)(&mut writer);
-        let seen = Seen::at(folder.path(), self.scene);
-        assert!(self.seen.contains(&seen), "step {at}: {seen:?}");
-        assert_eq!(seen, Seen::by(&writer.searcher()), "the writer knows what is published");
+    /// Commits while step `step` fails, and again without a fault. Returns whether the first
+    /// commit returned an error.
+    fn fail_once(&self, step: usize) -> bool {
+        let ChangedIndex { folder, faults, mut writer } = self.changed_index();
+        faults.start(FaultPlan::Once(step));
+        let outcome = (self.scenario.commit)(&mut writer);
+        let observed = Observed::in_folder(folder.path(), self.scenario);
+        assert!(self.states.contains(&observed), "step {step}: {observed:?}");
+        assert_eq!(observed, Observed::by(&writer.searcher()), "the writer's published state");
         if let Err(error) = &outcome {
             assert!(matches!(error, Error::Write { .. }), "{error}");
-            (self.scene.commit)(&mut writer).unwrap();
+            (self.scenario.commit)(&mut writer).unwrap();
         } else {
-            assert_eq!(seen, *self.last(), "step {at}");
+            assert_eq!(observed, *self.last(), "step {step}");
         }
-        assert_eq!(Seen::by(&writer.searcher()).contents, self.last().contents, "step {at}");
+        assert_eq!(Observed::by(&writer.searcher()).content, self.last().content, "step {step}");
         drop(writer);
-        // What is committed in the end outlasts a power cut like everything else.
+        // The second commit is as durable as one without faults.
         faults.cut_power(|_| true);
-        assert_eq!(self.opened(folder.path()).contents, self.last().contents, "step {at}");
+        assert_eq!(self.reopened(folder.path()).content, self.last().content, "step {step}");
         outcome.is_err()
     }
 
-    /// Cuts the power at step `at`; `lost` says what is lost of the folder's changes.
-    fn is_cut(&self, at: usize, lost: impl FnMut(&Change) -> bool) {
-        let (folder, faults, mut writer) = self.start();
-        faults.fail_at(Some(at), true);
-        let outcome = (self.scene.commit)(&mut writer);
+    /// Commits while step `step` and all later ones fail, cuts the power, opens the index and
+    /// commits again. `lost` selects the changes of the folder that the power cut undoes.
+    fn cut_power(&self, step: usize, lost: impl FnMut(&FolderChange) -> bool) {
+        let ChangedIndex { folder, faults, mut writer } = self.changed_index();
+        faults.start(FaultPlan::From(step));
+        let outcome = (self.scenario.commit)(&mut writer);
         drop(writer);
         faults.cut_power(lost);
-        faults.fail_at(None, false);
-        let seen = Seen::at(folder.path(), self.scene);
-        assert!(self.seen.contains(&seen), "step {at}: {seen:?}");
-        assert!(outcome.is_err() || seen == *self.last(), "step {at}: what was committed is lost");
-        assert_eq!(self.opened(folder.path()), seen, "step {at}");
+        faults.start(FaultPlan::Never);
+        let observed = Observed::in_folder(folder.path(), self.scenario);
+        assert!(self.states.contains(&observed), "step {step}: {observed:?}");
+        assert!(outcome.is_err() || observed == *self.last(), "step {step}: a commit is lost");
+        assert_eq!(self.reopened(folder.path()), observed, "step {step}");
 
-        let mut writer = self.scene.builder().open(folder.path()).unwrap();
-        if seen == *self.first() {
-            (self.scene.change)(&mut writer).unwrap();
+        let mut writer = self.scenario.builder().open(folder.path()).unwrap();
+        if observed == *self.first() {
+            (self.scenario.change)(&mut writer).unwrap();
         }
-        (self.scene.commit)(&mut writer).unwrap();
-        assert_eq!(Seen::by(&writer.searcher()).contents, self.last().contents, "step {at}");
+        (self.scenario.commit)(&mut writer).unwrap();
+        assert_eq!(Observed::by(&writer.searcher()).content, self.last().content, "step {step}");
         drop(writer);
-        assert_eq!(self.opened(folder.path()).contents, self.last().contents, "step {at}");
+        assert_eq!(self.reopened(folder.path()).content, self.last().content, "step {step}");
     }
 
-    /// What a writer that opens the folder finds: all of it whole, and nothing else there.
-    fn opened(&self, folder: &Path) -> Seen {
-        let writer = self.scene.builder().open(folder).unwrap();
+    /// The state that a new writer observes. Every byte matches its checksum, and the folder holds
+    /// the files of the generation alone.
+    fn reopened(&self, folder: &Path) -> Observed {
+        let writer = self.scenario.builder().open(folder).unwrap();
         assert!(writer.verify().unwrap().is_sound());
-        assert_eq!(names_in(folder), named(folder));
-        Seen::by(&writer.searcher())
+        assert_eq!(file_names(folder), expected_file_names(folder));
+        Observed::by(&writer.searcher())
     }
 }
 
-/// A folder in memory, where there is one: nothing here outlasts the test, and syncing costs
-/// nothing there.
-fn in_memory() -> TempDir {
+/// Runs the commits of a scenario in memory, where no step can fail.
+fn expected_states(scenario: &Scenario) -> Vec<Observed> {
+    let mut corpus = scenario.builder().in_memory().unwrap();
+    scenario.prepare(&mut corpus);
+    let mut states = vec![Observed::by(&corpus.searcher())];
+    for change in scenario.commits {
+        change(&mut corpus).unwrap();
+        corpus.commit().unwrap();
+        states.push(Observed::by(&corpus.searcher()));
+    }
+    states
+}
+
+/// A folder in memory if the system has one, since fsync costs nothing there.
+fn temporary_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn names_in(folder: &Path) -> Vec<String> {
+fn file_names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -172,109 +199,112 @@ fn names_in(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The files that a folder is to have.
-fn named(folder: &Path) -> Vec<String> {
+/// The manifest, the files that it names, and the lock.
+fn expected_file_names(folder: &Path) -> Vec<String> {
     let manifest = read(folder).unwrap().manifest;
-    let files = manifest.files().map(|(kind, file)| name_of(kind, file.number));
+    let files = manifest.files().map(|file| file.file_number().name());
     let mut names: Vec<_> = files.chain([LOCK.to_owned(), MANIFEST.to_owned()]).collect();
     names.sort();
     names
 }
 
-/// Ways in which a power cut takes back changes of a folder.
-const LOSSES: usize = 6;
+/// Number of patterns by which a power cut loses changes of a folder.
+const LOSS_PATTERNS: usize = 6;
 
-/// The `kind`th of them: none, all, all but removals, all but renames, or some that `seed`
-/// decides.
-fn loss(kind: usize, seed: usize) -> impl FnMut(&Change) -> bool {
-    let mut count = seed * LOSSES + kind;
+/// Returns which changes are lost: none, all, all but removals, all but renames, or, in the last
+/// two patterns, pseudo-random ones that depend on `seed`.
+fn loss(pattern: usize, seed: usize) -> impl FnMut(&FolderChange) -> bool {
+    let mut count = seed * LOSS_PATTERNS + pattern;
     move |change| {
-        count += LOSSES << 32;
-        match kind % LOSSES {
+        count += LOSS_PATTERNS << 32;
+        match pattern {
             0 => false,
             1 => true,
-            2 => !matches!(change, Change::Removed { .. }),
-            3 => !matches!(change, Change::Renamed { .. }),
+            2 => !matches!(change, FolderChange::Removed { .. }),
+            3 => !matches!(change, FolderChange::Renamed { .. }),
             _ => xxh3_64(&count.to_le_bytes()).is_multiple_of(2),
         }
     }
 }
 
-/// Lets every step of a scene fail, once, and for good with the power cut after it.
-fn outlives(scene: &'static Scene) {
-    let play = Play::of(scene);
-    let errors = (0..play.steps.len()).filter(|at| play.fails_once(*at)).count();
+/// Makes every step of a scenario fail once, and cuts the power at every step.
+fn check(scenario: &'static Scenario) {
+    let rehearsal = Rehearsal::of(scenario);
+    let steps = rehearsal.steps.len();
+    let errors = (0..steps).filter(|step| rehearsal.fail_once(*step)).count();
     let mut cuts = 0;
-    for at in 0..=play.steps.len() {
-        // While a file is written, it is the same to the folder at every step.
-        let is_write = play.steps.get(at) == Some(&FolderStep::Write);
-        let kinds = if is_write { at..at + 1 } else { 0..LOSSES };
-        for kind in kinds {
-            play.is_cut(at, loss(kind, at));
+    for step in 0..=steps {
+        // The writes of one file leave the folder alike, so one pattern for each write suffices.
+        let is_write = rehearsal.steps.get(step) == Some(&FolderStep::Write);
+        let pattern = step % LOSS_PATTERNS;
+        let patterns = if is_write { pattern..pattern + 1 } else { 0..LOSS_PATTERNS };
+        for pattern in patterns {
+            rehearsal.cut_power(step, loss(pattern, step));
             cuts += 1;
         }
     }
-    let steps = play.steps.len();
     println!(
-        "{}: {steps} steps failed once, {errors} with an error; {cuts} power cuts",
-        scene.name
+        "{}: {steps} steps failed once, {errors} of them with an error; {cuts} power cuts",
+        scenario.name
     );
 }
 
 #[test]
-fn an_index_outlives_faults_of_merging() {
-    outlives(&scenes::MERGE);
+fn merging_survives_each_failing_step() {
+    check(&scenarios::MERGE);
 }
 
 #[test]
-fn an_index_outlives_faults_of_removing() {
-    outlives(&scenes::REMOVAL);
+fn removing_survives_each_failing_step() {
+    check(&scenarios::REMOVAL);
 }
 
 #[test]
-fn an_index_outlives_faults_of_compacting() {
-    outlives(&scenes::COMPACTION);
+fn compacting_survives_each_failing_step() {
+    check(&scenarios::COMPACTION);
 }
 
 #[test]
-fn an_index_outlives_faults_of_syncing() {
-    outlives(&scenes::SYNC);
+fn syncing_survives_each_failing_step() {
+    check(&scenarios::SYNC);
 }
 
 #[test]
-fn an_index_outlives_faults_of_removing_all() {
-    outlives(&scenes::EMPTYING);
+fn removing_all_survives_each_failing_step() {
+    check(&scenarios::EMPTYING);
 }
 
 #[test]
-fn an_index_outlives_faults_of_its_first_commit() {
-    outlives(&scenes::FIRST);
+fn the_first_commit_survives_each_failing_step() {
+    check(&scenarios::FIRST);
 }
 
 #[test]
-fn an_index_that_could_not_be_made_can_be_made_later() {
-    let scene = &scenes::MERGE;
-    let folder = in_memory();
+fn creating_an_index_can_be_repeated_after_a_fault() {
+    let scenario = &scenarios::MERGE;
+    let folder = temporary_folder();
     let faults = Faults::plan(folder.path());
-    drop(scene.builder().create(folder.path()).unwrap());
+    drop(scenario.builder().create(folder.path()).unwrap());
     let steps = faults.steps().len();
-    for at in 0..=steps {
-        for kind in 0..LOSSES {
-            let folder = in_memory();
+    for step in 0..=steps {
+        for pattern in 0..LOSS_PATTERNS {
+            let folder = temporary_folder();
             let faults = Faults::plan(folder.path());
-            faults.fail_at(Some(at), kind % 2 == 0);
-            let outcome = scene.builder().create(folder.path()).map(drop);
-            assert!(matches!(&outcome, Ok(()) | Err(Error::Write { .. })), "{at}: {outcome:?}");
-            faults.cut_power(loss(kind, at));
-            faults.fail_at(None, false);
+            let keeps_failing = pattern % 2 == 0;
+            let plan = if keeps_failing { FaultPlan::From(step) } else { FaultPlan::Once(step) };
+            faults.start(plan);
+            let outcome = scenario.builder().create(folder.path()).map(drop);
+            assert!(matches!(&outcome, Ok(()) | Err(Error::Write { .. })), "{step}: {outcome:?}");
+            faults.cut_power(loss(pattern, step));
+            faults.start(FaultPlan::Never);
             if outcome.is_ok() {
-                scene.builder().open_searcher(folder.path()).unwrap();
+                scenario.builder().open_searcher(folder.path()).unwrap();
             }
-            let mut writer = scene.builder().open_or_create(folder.path()).unwrap();
+            let mut writer = scenario.builder().open_or_create(folder.path()).unwrap();
             assert_eq!((writer.articles(), writer.verify().unwrap().files), (0, 1));
-            (scene.change)(&mut writer).unwrap();
+            (scenario.change)(&mut writer).unwrap();
             assert_eq!(writer.commit().unwrap(), 1);
         }
     }
-    println!("{} faults while an index was made", (steps + 1) * LOSSES);
+    println!("{} faults while an index was created", (steps + 1) * LOSS_PATTERNS);
 }

@@ -19,9 +19,9 @@ pub(crate) enum Expression {
     KeyPrefix(String),
     By(Arc<Closure>),
     Not(Box<Expression>),
-    /// Everything if empty.
+    /// Allows everything if empty.
     All(Vec<Expression>),
-    /// Nothing if empty.
+    /// Allows nothing if empty.
     Any(Vec<Expression>),
 }
 
@@ -49,7 +49,7 @@ impl Expression {
         }
     }
 
-    /// Calls `each` with every tested metadata name and every kind of value it is compared with.
+    /// Calls `each` with every metadata name of a test and every kind of value it is compared with.
     pub(crate) fn asked(&self, each: &mut impl FnMut(&str, ValueKind) -> Result<()>) -> Result<()> {
         match self {
             Self::Metadata { name, test } => {
@@ -78,19 +78,15 @@ impl Test {
     fn check(&self) -> Result<(), &'static str> {
         let values = self.values();
         if values.contains(&Scalar::NotANumber) {
-            return Err("nothing equals NaN or compares with it");
+            return Err("NaN equals no value and is in no range");
         }
-        let (Self::Range(..), [from, to]) = (self, &*values) else { return Ok(()) };
-        if !from.compares_with(to) {
-            Err("its bounds do not compare with each other: give it two of one type")
-        } else if from > to {
-            Err("it starts after its end")
-        } else {
-            Ok(())
+        match values.as_slice() {
+            [start, end] if matches!(self, Self::Range(..)) => check_range(start, end),
+            _ => Ok(()),
         }
     }
 
-    /// The kinds of values asked for, each once; none if any will do.
+    /// Returns the kinds of values that the test compares with, each once; none if it accepts all.
     fn kinds(&self) -> Vec<ValueKind> {
         if let Self::Prefix(_) = self {
             return vec![ValueKind::Text];
@@ -101,20 +97,30 @@ impl Test {
         kinds
     }
 
-    /// The values that stored ones are compared with.
+    /// Returns the values that stored values are compared with.
     fn values(&self) -> Vec<Scalar<&str>> {
         match self {
             Self::AnyOf(values) => values.iter().map(Scalar::from).collect(),
             Self::Range(from, to) => {
-                [from, to].into_iter().filter_map(bounding).map(Scalar::from).collect()
+                [from, to].into_iter().filter_map(bound_value).map(Scalar::from).collect()
             }
             Self::Exists | Self::Prefix(_) => Vec::new(),
         }
     }
 }
 
-/// The value of `bound`, if it has one.
-fn bounding(bound: &Bound<Value>) -> Option<&Value> {
+fn check_range(start: &Scalar<&str>, end: &Scalar<&str>) -> Result<(), &'static str> {
+    if !start.compares_with(end) {
+        Err("the bounds of the range have different types")
+    } else if start > end {
+        Err("the range starts after its end")
+    } else {
+        Ok(())
+    }
+}
+
+/// Returns the value of `bound`, if it has one.
+fn bound_value(bound: &Bound<Value>) -> Option<&Value> {
     match bound {
         Bound::Included(value) | Bound::Excluded(value) => Some(value),
         Bound::Unbounded => None,
@@ -139,24 +145,28 @@ impl fmt::Display for Expression {
     }
 }
 
-/// Writes `parts` with `between` in between; of none, `none`.
+/// Writes `parts` separated by `operator`; writes `empty` without parts.
 fn write_joined(
     f: &mut fmt::Formatter<'_>,
     parts: &[Expression],
-    between: &str,
-    none: &str,
+    operator: &str,
+    empty: &str,
 ) -> fmt::Result {
-    if let [only] = parts {
-        return write!(f, "{only}");
+    match parts {
+        [] => f.write_str(empty),
+        [part] => write!(f, "{part}"),
+        [first, others @ ..] => {
+            write_part(f, first)?;
+            for part in others {
+                f.write_str(operator)?;
+                write_part(f, part)?;
+            }
+            Ok(())
+        }
     }
-    for (at, part) in parts.iter().enumerate() {
-        f.write_str(if at == 0 { "" } else { between })?;
-        write_part(f, part)?;
-    }
-    f.write_str(if parts.is_empty() { none } else { "" })
 }
 
-/// Writes a part of an expression, in parentheses if it has several parts itself.
+/// Writes a part of an expression, in parentheses if it joins several parts itself.
 fn write_part(f: &mut fmt::Formatter<'_>, part: &Expression) -> fmt::Result {
     match part {
         Expression::All(parts) | Expression::Any(parts) if parts.len() > 1 => {
@@ -174,43 +184,45 @@ fn write_test(f: &mut fmt::Formatter<'_>, name: &str, test: &Test) -> fmt::Resul
     write_name(f, name)?;
     match test {
         Test::Exists => Ok(()),
-        Test::AnyOf(values) => {
-            if let [value] = &**values {
-                f.write_str(" is ")?;
-                return write_value(f, value);
+        Test::AnyOf(values) => match values.as_slice() {
+            [value] => write!(f, " is {}", written(value)),
+            values => {
+                let values: Vec<String> = values.iter().map(written).collect();
+                write!(f, " is one of [{}]", values.join(", "))
             }
-            f.write_str(" is one of [")?;
-            for (at, value) in values.iter().enumerate() {
-                f.write_str(if at == 0 { "" } else { ", " })?;
-                write_value(f, value)?;
-            }
-            f.write_str("]")
-        }
+        },
         Test::Range(from, to) => write_range(f, from, to),
         Test::Prefix(prefix) => write!(f, " starts with {prefix:?}"),
     }
 }
 
-/// Writes a range as Rust does, with `<` behind a start that is not in it.
+/// Writes a range like Rust, with `<` after an excluded start.
 fn write_range(f: &mut fmt::Formatter<'_>, from: &Bound<Value>, to: &Bound<Value>) -> fmt::Result {
     f.write_str(" in ")?;
-    bounding(from).map_or(Ok(()), |value| write_value(f, value))?;
-    f.write_str(if let Bound::Excluded(_) = from { "<.." } else { ".." })?;
-    f.write_str(if let Bound::Included(_) = to { "=" } else { "" })?;
-    bounding(to).map_or(Ok(()), |value| write_value(f, value))
+    match from {
+        Bound::Unbounded => f.write_str("..")?,
+        Bound::Included(start) => write!(f, "{}..", written(start))?,
+        Bound::Excluded(start) => write!(f, "{}<..", written(start))?,
+    }
+    match to {
+        Bound::Unbounded => Ok(()),
+        Bound::Included(end) => write!(f, "={}", written(end)),
+        Bound::Excluded(end) => f.write_str(&written(end)),
+    }
 }
 
-/// Writes a name of metadata, in quotes where it could be taken for something else.
+/// Writes a name of metadata, in quotes if it could be read as something else.
 fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-    let is_plain = |c: char| c.is_alphanumeric() || "_-.".contains(c);
-    let plain = !name.is_empty() && name.chars().all(is_plain);
-    let taken = ["key", "language", "has", "not", "and", "or"].contains(&name);
-    if plain && !taken { f.write_str(name) } else { write!(f, "{name:?}") }
+    let is_plain_char = |c: char| c.is_alphanumeric() || "_-.".contains(c);
+    let is_plain = !name.is_empty() && name.chars().all(is_plain_char);
+    let is_keyword = ["key", "language", "has", "not", "and", "or"].contains(&name);
+    if is_plain && !is_keyword { f.write_str(name) } else { write!(f, "{name:?}") }
 }
 
-fn write_value(f: &mut fmt::Formatter<'_>, value: &Value) -> fmt::Result {
+/// Returns a value as it is written in a filter: texts in quotes.
+fn written(value: &Value) -> String {
     match value {
-        Value::String(text) => write!(f, "{text:?}"),
-        other => write!(f, "{other}"),
+        Value::String(text) => format!("{text:?}"),
+        other => other.to_string(),
     }
 }

@@ -4,28 +4,30 @@ use std::mem;
 
 use crate::{Date, Value};
 
-/// A value in a total order, which groups values of comparable types.
+/// A value in a total order. Values of comparable types are adjacent in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Scalar<T> {
     Truth(bool),
     Number(Number),
-    /// Stored, but equal to nothing and in no range.
+    /// NaN, which can be stored, but equals no value and is in no range.
     NotANumber,
     Date(Date),
     Text(T),
 }
 
-/// A whole number or one with a fraction; they compare exactly.
+/// An integer or a float; both compare exactly.
 ///
-/// It is the closest float, as bits that are in its order, and how far the number lies above
-/// it: rounding keeps the order, and what rounds to one float differs in the rest.
+/// An integer is stored as the nearest float and the difference from it. Rounding is monotonic, so
+/// comparing the floats first and then the differences compares the integers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Number {
+    /// Bits of the nearest float, mapped so that they are ordered like floats.
     rounded: i64,
+    /// Value minus the nearest float; 0 for a float.
     rest: i64,
 }
 
-/// A group of comparable values, in the order of [`Scalar`].
+/// Type of comparable values, in the order of [`Scalar`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum ValueKind {
     Truth,
@@ -37,7 +39,7 @@ pub(crate) enum ValueKind {
 impl ValueKind {
     pub(crate) const ALL: [Self; 4] = [Self::Truth, Self::Number, Self::Date, Self::Text];
 
-    /// Returns the noun for error messages.
+    /// Returns the plural noun for error messages.
     pub(crate) fn plural(self) -> &'static str {
         match self {
             Self::Truth => "booleans",
@@ -58,12 +60,12 @@ impl<T> Scalar<T> {
         }
     }
 
-    /// Whether one of them can be less than the other, or equal to it.
+    /// Whether the values have comparable types.
     pub(crate) fn compares_with(&self, other: &Self) -> bool {
         mem::discriminant(self) == mem::discriminant(other)
     }
 
-    /// The value with `convert` done to its text.
+    /// Converts the text, if the value is one.
     pub(crate) fn map<'s, U>(&'s self, convert: impl FnOnce(&'s T) -> U) -> Scalar<U> {
         match self {
             Self::Truth(value) => Scalar::Truth(*value),
@@ -89,19 +91,19 @@ impl<'v> From<&'v Value> for Scalar<&'v str> {
 }
 
 impl Number {
-    #[expect(clippy::cast_precision_loss, reason = "what is lost is the rest")]
-    #[expect(clippy::cast_possible_truncation, reason = "at most 2^63, and at most 2^10")]
+    #[expect(clippy::cast_precision_loss, reason = "`rest` holds the difference")]
+    #[expect(clippy::cast_possible_truncation, reason = "the float is at most 2^63, the rest 2^10")]
     fn whole(value: i64) -> Self {
         let rounded = value as f64;
         let rest = i128::from(value) - rounded as i128;
         Self { rest: rest as i64, ..Self::float(rounded) }
     }
 
-    /// `value`, which is a number.
+    /// Returns `value`, which is not NaN, as a number.
     fn float(value: f64) -> Self {
-        // Adding 0 turns -0 into 0.
+        // Adding 0.0 converts -0.0 to 0.0.
         let bits = (value + 0.0).to_bits().cast_signed();
-        // Negative floats with greater bits are less.
+        // A negative float with greater bits is less.
         let rounded = if bits < 0 { bits ^ i64::MAX } else { bits };
         Self { rounded, rest: 0 }
     }
@@ -115,7 +117,7 @@ mod tests {
 
     use super::*;
 
-    /// Numbers where rounding matters, and any.
+    /// Integers near the limits of exact floats, and any integers.
     fn whole() -> impl Strategy<Value = i64> {
         let edges = [0_i64, 1 << 53, (1 << 53) + 1, i64::MAX, i64::MIN, -(1 << 60) - 1];
         let near = (prop::sample::select(edges.to_vec()), -600_i64..600);
@@ -126,7 +128,7 @@ mod tests {
         Scalar::from(&value.into()).map(|text| (*text).to_owned())
     }
 
-    /// Compares without rounding: as whole numbers, where the float is not beyond them.
+    /// Compares without rounding, by the floor of the float.
     #[allow(clippy::cast_possible_truncation, reason = "floors within the range of i128")]
     fn compare(whole: i64, float: f64) -> Ordering {
         if float.abs() > 1e30 {
@@ -159,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn values_stand_by_their_kinds() {
+    fn values_are_ordered_by_their_kinds() {
         let day = Date::new(2024, 2, 29).unwrap();
         let values =
             [scalar(true), scalar(5), scalar(f64::NAN), scalar(day), scalar(""), scalar("ä")];

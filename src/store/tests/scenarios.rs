@@ -1,4 +1,4 @@
-//! What is committed while steps fail.
+//! Scenarios of commits, during which tests make steps fail.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -7,100 +7,101 @@ use crate::{
     RetrieverBuilder, Role, Vectors,
 };
 
+/// Questions whose hits stand for the content of an index.
 pub(super) const QUESTIONS: [&str; 3] = ["alpha beta", "gamma", "delta epsilon alpha"];
 
-/// A commit, or several, to an index that has had some.
-pub(super) struct Scene {
+/// An index with uncommitted changes, and the commits that follow.
+pub(super) struct Scenario {
     pub(super) name: &'static str,
     index: IndexChoice,
-    /// How the index came to what it is before.
-    base: fn(&mut Retriever) -> Result<()>,
-    /// What is changed, and not committed yet.
+    /// Builds the committed state that the scenario starts from.
+    prepare: fn(&mut Retriever) -> Result<()>,
+    /// Makes the uncommitted changes.
     pub(super) change: fn(&mut Retriever) -> Result<()>,
-    /// Commits it, by whatever way; after an error, this is tried again.
+    /// Commits once or several times; repeated after an error.
     pub(super) commit: fn(&mut Retriever) -> Result<()>,
-    /// What a corpus goes through, commit by commit, if nothing fails.
-    pub(super) course: &'static [fn(&mut Retriever) -> Result<()>],
+    /// The changes of each commit, in order, if no step fails.
+    pub(super) commits: &'static [fn(&mut Retriever) -> Result<()>],
 }
 
 const GRAPH: IndexChoice = IndexChoice::Hnsw(HnswParams { m: 4, ef_construction: 12 });
 
-pub(super) static MERGE: Scene = Scene {
-    name: "segments are merged, articles removed, graphs calibrated",
+pub(super) static MERGE: Scenario = Scenario {
+    name: "merges segments, removes articles, calibrates graphs",
     index: GRAPH,
-    base: three_segments,
-    change: all_kinds,
-    commit: committed,
-    course: &[all_kinds],
+    prepare: three_segments,
+    change: changes_of_all_kinds,
+    commit,
+    commits: &[changes_of_all_kinds],
 };
 
-pub(super) static REMOVAL: Scene = Scene {
-    name: "one article is removed, no segment is written",
+pub(super) static REMOVAL: Scenario = Scenario {
+    name: "removes one article, writes no segment",
     index: IndexChoice::Exact,
-    base: three_segments,
+    prepare: three_segments,
     change: |retriever| retriever.remove("7").map(|_| ()),
-    commit: committed,
-    course: &[|retriever| retriever.remove("7").map(|_| ())],
+    commit,
+    commits: &[|retriever| retriever.remove("7").map(|_| ())],
 };
 
-pub(super) static COMPACTION: Scene = Scene {
-    name: "all is compacted",
+pub(super) static COMPACTION: Scenario = Scenario {
+    name: "compacts all segments",
     index: GRAPH,
-    base: three_segments,
-    change: all_kinds,
+    prepare: three_segments,
+    change: changes_of_all_kinds,
     commit: |retriever| retriever.compact().map(|_| ()),
-    course: &[all_kinds],
+    commits: &[changes_of_all_kinds],
 };
 
-pub(super) static SYNC: Scene = Scene {
-    name: "a sync commits twice",
+pub(super) static SYNC: Scenario = Scenario {
+    name: "syncs with two commits",
     index: GRAPH,
-    base: three_segments,
+    prepare: three_segments,
     change: |_| Ok(()),
-    commit: |retriever| retriever.sync(others()).map(|_| ()),
-    course: &[
-        |retriever| retriever.upsert(others()).map(|_| ()),
+    commit: |retriever| retriever.sync(synced_articles()).map(|_| ()),
+    commits: &[
+        |retriever| retriever.upsert(synced_articles()).map(|_| ()),
         |retriever| (0..75).try_for_each(|key| retriever.remove(&key.to_string()).map(|_| ())),
     ],
 };
 
-pub(super) static EMPTYING: Scene = Scene {
-    name: "all is removed",
+pub(super) static EMPTYING: Scenario = Scenario {
+    name: "removes all articles",
     index: IndexChoice::Exact,
-    base: three_segments,
+    prepare: three_segments,
     change: |_| Ok(()),
     commit: |retriever| retriever.sync([]).map(|_| ()),
-    course: &[|retriever| {
+    commits: &[|retriever| {
         (0..107).try_for_each(|key| retriever.remove(&key.to_string()).map(|_| ()))
     }],
 };
 
-pub(super) static FIRST: Scene = Scene {
-    name: "the first commit",
+pub(super) static FIRST: Scenario = Scenario {
+    name: "commits for the first time",
     index: GRAPH,
-    base: |_| Ok(()),
+    prepare: |_| Ok(()),
     change: |retriever| retriever.add(articles(0..40)).map(|_| ()),
-    commit: committed,
-    course: &[|retriever| retriever.add(articles(0..40)).map(|_| ())],
+    commit,
+    commits: &[|retriever| retriever.add(articles(0..40)).map(|_| ())],
 };
 
-impl Scene {
+impl Scenario {
     pub(super) fn builder(&self) -> RetrieverBuilder {
-        // A sync of the last scenes has its checkpoint after its first batch.
-        Retriever::builder().embedder(Hashed::default()).index(self.index).checkpoint(20)
+        // A sync reaches this checkpoint after its first batch, so it commits twice.
+        Retriever::builder().embedder(WordSums::default()).index(self.index).checkpoint(20)
     }
 
-    /// Brings an empty corpus to where the scene begins.
-    pub(super) fn begin(&self, retriever: &mut Retriever) {
-        (self.base)(retriever).unwrap();
+    /// Brings an empty corpus to the state that the scenario starts from.
+    pub(super) fn prepare(&self, retriever: &mut Retriever) {
+        (self.prepare)(retriever).unwrap();
     }
 }
 
-fn committed(retriever: &mut Retriever) -> Result<()> {
+fn commit(retriever: &mut Retriever) -> Result<()> {
     retriever.commit().map(|_| ())
 }
 
-/// Words of few kinds, so that questions have many answers.
+/// An article of few different words, so that each question has many hits.
 fn article(key: usize, salt: &str) -> Article {
     const WORDS: [&str; 6] = ["alpha", "beta", "gamma", "delta", "epsilon", "zeta"];
     let hash = xxh3_64(format!("{salt}{key}").as_bytes()).to_le_bytes();
@@ -115,12 +116,12 @@ fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
     keys.map(|key| article(key, "a"))
 }
 
-/// What the corpus is synced with: many removed, some changed, some new.
-fn others() -> Vec<Article> {
+/// The articles of a sync that removes 75 articles, changes 12 and adds 8.
+fn synced_articles() -> Vec<Article> {
     articles(75..95).chain((95..115).map(|key| article(key, "b"))).collect()
 }
 
-/// Segments of 100, 7 and 1 article, and calibrated graphs if there are any.
+/// Makes segments of 100, 7 and 1 article, with calibrated graphs if the index has graphs.
 fn three_segments(retriever: &mut Retriever) -> Result<()> {
     retriever.add(articles(0..100))?;
     retriever.commit()?;
@@ -134,9 +135,9 @@ fn three_segments(retriever: &mut Retriever) -> Result<()> {
     Ok(())
 }
 
-/// Articles are added, replaced and removed, graphs calibrated; the small segments will be
-/// merged, and the large one keeps its file.
-fn all_kinds(retriever: &mut Retriever) -> Result<()> {
+/// Adds, replaces and removes articles, and calibrates graphs. The commit merges the small
+/// segments and keeps the file of the large one.
+fn changes_of_all_kinds(retriever: &mut Retriever) -> Result<()> {
     retriever.add(articles(107..110).chain([article(101, "d")]))?;
     retriever.remove("3")?;
     retriever.remove("105")?;
@@ -144,16 +145,16 @@ fn all_kinds(retriever: &mut Retriever) -> Result<()> {
     Ok(())
 }
 
-/// Adds up a pseudo-random vector for each word.
-struct Hashed(ModelIdentity);
+/// Embeds a text as the sum of a pseudo-random vector for each word.
+struct WordSums(ModelIdentity);
 
-impl Default for Hashed {
+impl Default for WordSums {
     fn default() -> Self {
         Self(ModelIdentity { name: "hashed words".to_owned(), hash: 8 })
     }
 }
 
-impl Embedder for Hashed {
+impl Embedder for WordSums {
     fn identity(&self) -> &ModelIdentity {
         &self.0
     }
