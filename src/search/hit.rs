@@ -51,8 +51,9 @@ impl Hit {
     }
 }
 
-/// The hits of one query, highest [score](Hit::score) first. Hits with equal scores are in the
-/// order in which they were added. With [`mmr`](crate::Query::mmr), hits are in the order of choice.
+/// The hits of one query, highest [score](Hit::score) first. Hits with equal scores are ordered by
+/// the bytes of the article's key, then by their position in the article. With
+/// [`mmr`](crate::Query::mmr), hits are in the order of choice.
 ///
 /// A search without hits returns an empty list. Comparing two lists compares their hits, not their
 /// plans.
