@@ -111,7 +111,8 @@ struct Drawn<'a> {
 /// Returns the points in an order in which no article or language covers the others.
 fn drawn(map: &Map) -> Vec<Drawn<'_>> {
     let articles = map.points.chunk_by(|a, b| a.passage.article == b.passage.article).enumerate();
-    let points = articles.flat_map(|(at, points)| points.iter().map(move |one| (at, one)));
+    let points =
+        articles.flat_map(|(article, points)| points.iter().map(move |point| (article, point)));
     let numbered = points.enumerate();
     let mut drawn: Vec<Drawn> =
         numbered.map(|(number, (article, point))| Drawn { number, article, point }).collect();
@@ -141,7 +142,8 @@ fn place(passage: &Hit) -> String {
 }
 
 fn legend(map: &Map) -> Markup {
-    let of = |language| map.points.iter().filter(|one| one.passage.language == language).count();
+    let of =
+        |language| map.points.iter().filter(|point| point.passage.language == language).count();
     let kinds = [
         ("de", "German", of(Some(Language::German))),
         ("en", "English", of(Some(Language::English))),

@@ -41,7 +41,8 @@ fn main_direction(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<
     for _ in 0..MAX_STEPS {
         // Without remaining variance any direction is valid.
         let Some(next) = apart(scatter.dot(&direction), other, least) else { break };
-        let moved = (&next - &direction).iter().fold(0.0_f32, |most, one| most.max(one.abs()));
+        let change = &next - &direction;
+        let moved = change.iter().fold(0.0_f32, |most, value| most.max(value.abs()));
         direction = next;
         if moved < TOLERANCE {
             break;
@@ -54,8 +55,8 @@ fn main_direction(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<
 fn start(scatter: &Array2<f32>, other: Option<&Array1<f32>>) -> Array1<f32> {
     let mut order: Vec<usize> = (0..scatter.nrows()).collect();
     order.sort_by(|a, b| scatter[[*b, *b]].total_cmp(&scatter[[*a, *a]]));
-    let unit = |at: usize| Array1::from_shape_fn(scatter.nrows(), |one| f32::from(one == at));
-    let found = order.into_iter().find_map(|at| apart(unit(at), other, 0.5));
+    let unit = |axis: usize| Array1::from_shape_fn(scatter.nrows(), |row| f32::from(row == axis));
+    let found = order.into_iter().find_map(|axis| apart(unit(axis), other, 0.5));
     found.unwrap_or_else(|| Array1::zeros(scatter.nrows()))
 }
 

@@ -36,7 +36,7 @@ fn recall(quality: &[Quality]) -> Chart {
         points: (1..).map(f64::from).zip(quality.recall.iter().copied()).collect(),
         dotted: true,
     };
-    let least = quality.iter().filter_map(|one| one.recall.first()).fold(1.0, |a, b| b.min(a));
+    let least = quality.iter().filter_map(|mode| mode.recall.first()).fold(1.0, |a, b| b.min(a));
     let k: Vec<f64> = [1, 5, 10, 15, DEPTH].map(f64::from).to_vec();
     Chart {
         title: "Recall over k",
@@ -53,8 +53,9 @@ fn scores(answers: &[Answer]) -> Chart {
     let drawn: Vec<&Answer> =
         answers.iter().step_by(answers.len().div_ceil(MAX_DRAWN).max(1)).collect();
     let most = answers.iter().map(|answer| answer.hits.len()).max().unwrap_or_default();
-    let all = answers.iter().flat_map(|answer| &answer.hits).map(score);
-    let (low, high) = all.fold((0.0_f64, 0.0_f64), |(a, b), one| (a.min(one), b.max(one)));
+    let scores = || answers.iter().flat_map(|answer| &answer.hits).map(score);
+    let low = scores().fold(0.0, f64::min);
+    let high = scores().fold(0.0, f64::max);
     let ranks = if most > 12 { ticks(1.0, real(most)) } else { (1..=most).map(real).collect() };
     let mut lines = of_each(&drawn);
     lines.push(median(answers, most));
@@ -116,22 +117,23 @@ fn real(count: usize) -> f64 {
 
 fn graph_recall(recalls: &[GraphRecall]) -> Chart {
     let points = |of: fn(&GraphRecall) -> f64| {
-        recalls.iter().map(|one| (real(one.ef_search), of(one))).collect()
+        recalls.iter().map(|recall| (real(recall.ef_search), of(recall))).collect()
     };
     let line = |class, name: String, points| Line { class, name: Some(name), points, dotted: true };
-    let least = recalls.iter().map(|one| one.recall.min(one.compared)).fold(1.0, f64::min);
+    let lowest = |recall: &GraphRecall| recall.recall.min(recall.compared);
+    let least = recalls.iter().map(lowest).fold(1.0, f64::min);
     Chart {
         title: "Recall of the graph over ef_search",
         caption: format!(
             "Share of the {K} nearest passages (by exact search) that the graph search finds, \
              and the share of vectors it compares."
         ),
-        x: Axis::new("ef_search", recalls.iter().map(|one| real(one.ef_search)).collect())
+        x: Axis::new("ef_search", recalls.iter().map(|recall| real(recall.ef_search)).collect())
             .logarithmic(),
         y: Axis::new("share", ticks(least, 1.0)),
         lines: vec![
-            line("first", format!("ANN recall@{K}"), points(|one| one.recall)),
-            line("second", "vectors compared".to_owned(), points(|one| one.compared)),
+            line("first", format!("ANN recall@{K}"), points(|recall| recall.recall)),
+            line("second", "vectors compared".to_owned(), points(|recall| recall.compared)),
         ],
     }
 }

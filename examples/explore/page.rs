@@ -96,16 +96,16 @@ fn table(quality: &[Quality]) -> Markup {
                 th scope="col" { "95 %" }
                 @for measure in ["recall", "MRR"] { th scope="col" { (measure) "@" (K) } }
             } }
-            tbody { @for one in quality {
-                @let ndcg = eval::estimate(one.ndcg.iter().copied());
+            tbody { @for mode in quality {
+                @let ndcg = eval::estimate(mode.ndcg.iter().copied());
                 tr {
-                    th scope="row" { (one.mode) }
+                    th scope="row" { (mode.mode) }
                     td { (cell(ndcg.map(|ndcg| ndcg.mean))) }
                     td { @if let Some(ndcg) = ndcg {
                         (format!("{:.3}–{:.3}", ndcg.low, ndcg.high))
                     } }
-                    td { (cell(one.recall.get(K - 1).copied())) }
-                    td { (cell(one.mrr)) }
+                    td { (cell(mode.recall.get(K - 1).copied())) }
+                    td { (cell(mode.mrr)) }
                 }
             } }
         } }
