@@ -1,3 +1,5 @@
+//! A crate of its own because it counts the bytes that its process allocates.
+//!
 //! Laws of the embedding cache: vectors are equal bit for bit, the bound holds, and no state of the
 //! file does harm.
 

@@ -1,4 +1,4 @@
-//! Laws of calibration: a requested recall holds, or every vector is compared.
+//! Laws of a calibrated graph: a requested recall holds, or every vector is compared.
 
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]
 
