@@ -3,14 +3,11 @@
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]
 
 use passim::{
-    Article, Cancel, Error, Hits, HnswParams, IndexChoice, Mode, Query, Retriever, Route,
-    ScanReason, Searcher,
+    Article, Cancel, Error, Hits, IndexChoice, Mode, Query, Retriever, Route, ScanReason, Searcher,
 };
 use passim_testkit::{FakeEmbedder, corpus};
 
-const DIM: usize = 24;
-/// Few links over vectors in every direction: the graph misses many neighbors.
-const POOR: HnswParams = HnswParams { m: 6, ef_construction: 24 };
+use crate::calibration::{DIM, POOR};
 
 /// A corpus of short texts; the graph of every segment misses many neighbors.
 fn poor_corpus() -> Retriever {

@@ -8,11 +8,7 @@ use passim::{
 use passim_testkit::{FakeEmbedder, corpus};
 use serde_json::Value as Json;
 
-fn samples() -> Retriever {
-    let mut retriever = Retriever::in_memory().unwrap();
-    retriever.add(corpus::samples()).unwrap();
-    retriever
-}
+use crate::sample_corpus::sample_retriever;
 
 /// A sample question and the sentence that answers it.
 struct Question {
@@ -33,7 +29,7 @@ fn sample_questions() -> Vec<Question> {
 
 #[test]
 fn the_right_passage_is_among_the_first_three() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     for question in [
         "Warum hält Meta sein Modell Behemoth zurück?",
         "Why might Meta stop releasing open models?",
@@ -47,7 +43,7 @@ fn the_right_passage_is_among_the_first_three() {
 
 #[test]
 fn most_questions_find_their_answer_in_the_first_ten() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let questions = sample_questions();
     let missed: Vec<_> = questions
         .iter()
@@ -62,7 +58,7 @@ fn most_questions_find_their_answer_in_the_first_ten() {
 
 #[test]
 fn hits_cite_the_exact_place() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let articles: BTreeMap<_, _> =
         corpus::samples().into_iter().map(|one| (one.key.clone(), one)).collect();
     for question in sample_questions() {
@@ -80,7 +76,7 @@ fn hits_cite_the_exact_place() {
 
 #[test]
 fn search_many_equals_single_searches() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let questions: Vec<String> =
         sample_questions().into_iter().map(|question| question.text).collect();
     let many = retriever.search_many(&questions).unwrap();
@@ -120,7 +116,7 @@ fn adding_a_key_again_replaces_its_article() {
 
 #[test]
 fn removing_an_article_removes_only_its_passages() {
-    let mut retriever = samples();
+    let mut retriever = sample_retriever();
     let before = retriever.passages();
     let removed = retriever.search("Was speichern Moore?").unwrap()[0].article.clone();
     assert!(retriever.remove(&removed).unwrap());
@@ -164,15 +160,11 @@ fn hits_do_not_depend_on_the_order_of_changes() {
 
 #[test]
 fn a_graph_finds_95_percent_of_the_exact_hits() {
-    let articles = || {
-        let texts = corpus::texts(7, 3_000, 25).into_iter().enumerate();
-        texts.map(|(at, text)| Article::new(at.to_string(), text))
-    };
     let mut retriever = Retriever::builder()
         .index(IndexChoice::Hnsw(HnswParams { m: 16, ef_construction: 100 }))
         .in_memory()
         .unwrap();
-    retriever.add(articles()).unwrap();
+    retriever.add(corpus::articles(7, 3_000, 25)).unwrap();
     retriever.commit().unwrap();
     for at in (0..3_000).step_by(2) {
         assert!(retriever.remove(&at.to_string()).unwrap());

@@ -8,9 +8,9 @@ use passim::{
 };
 use passim_testkit::{corpus, vectors::of_text};
 
-const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
+use crate::sample_corpus::{MODES, keys, sample_retriever};
 
-const MODES: [Mode; 3] = [Mode::Dense, Mode::Lexical, Mode::Hybrid];
+const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
@@ -33,16 +33,6 @@ fn sixty_articles() -> (Retriever, BTreeMap<String, Vec<f32>>) {
     assert_eq!(retriever.passages(), 60);
     let vectors = texts.iter().map(|text| vector(Role::Passage, text));
     (retriever, vectors.enumerate().map(|(at, vector)| (format!("{at:02}"), vector)).collect())
-}
-
-fn keys<'a>(hits: impl IntoIterator<Item = &'a Hit>) -> Vec<&'a str> {
-    hits.into_iter().map(|hit| &*hit.article).collect()
-}
-
-fn samples() -> Retriever {
-    let mut retriever = Retriever::in_memory().unwrap();
-    retriever.add(corpus::samples()).unwrap();
-    retriever
 }
 
 #[test]
@@ -138,7 +128,7 @@ fn mmr_selects_by_maximal_marginal_relevance() {
 
 #[test]
 fn a_given_vector_replaces_that_of_the_text() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let own = vector(Role::Query, QUESTION);
     let longer: Vec<f32> = own.iter().map(|value| value * 8.0).collect();
     for mode in MODES {
@@ -180,7 +170,7 @@ fn related_articles_are_the_closest_without_the_article() {
     // Article 53 repeats article 3.
     assert_eq!(retriever.related("03", 1).unwrap().unwrap()[0].article, "53");
     assert!(retriever.related("no such key", 3).unwrap().is_none());
-    let retriever = samples();
+    let retriever = sample_retriever();
     let related = retriever.related("moorschutz.md", 5).unwrap().unwrap();
     let mut articles = keys(&related);
     assert!(!articles.contains(&"moorschutz.md"));
@@ -228,7 +218,7 @@ fn the_plan_reports_every_stage_of_a_query() {
 
 #[test]
 fn an_interrupted_search_is_incomplete_in_all_modes() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let cancel = Cancel::new();
     cancel.cancel();
     for mode in MODES {

@@ -5,17 +5,7 @@ use std::collections::BTreeMap;
 use passim::{Article, Error, Filter, Hit, Hits, IndexChoice, Mode, Query, Retriever};
 use passim_testkit::corpus;
 
-const MODES: [Mode; 3] = [Mode::Dense, Mode::Lexical, Mode::Hybrid];
-
-fn samples() -> Retriever {
-    let mut retriever = Retriever::in_memory().unwrap();
-    retriever.add(corpus::samples()).unwrap();
-    retriever
-}
-
-fn keys(hits: &Hits) -> Vec<&str> {
-    hits.iter().map(|hit| hit.article.as_str()).collect()
-}
+use crate::sample_corpus::{MODES, keys, sample_retriever};
 
 type Place = (String, usize);
 
@@ -47,7 +37,7 @@ fn fused_scores(
 /// The corpus has fewer passages than each arm returns, so every passage is a candidate.
 #[test]
 fn every_hit_of_a_small_corpus_has_the_fused_score() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let question = "Warum hält Meta sein Modell Behemoth zurück?";
     let by = |mode| retriever.search(Query::new(question).mode(mode).k(1_000).explain()).unwrap();
     let [dense, lexical, hybrid] = MODES.map(by);
@@ -196,7 +186,7 @@ fn scores_do_not_depend_on_segments() {
 
 #[test]
 fn min_similarity_and_per_article_hold_in_all_modes() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let question = "Welche Energie speichern Moore?";
     for mode in MODES {
         let query = || Query::new(question).mode(mode);
@@ -236,7 +226,7 @@ fn min_similarity_and_per_article_hold_in_all_modes() {
 
 #[test]
 fn search_many_can_mix_modes() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let queries: Vec<Query> = (0..12)
         .map(|at| Query::new(format!("Was speichern Moore {at}?")).mode(MODES[at % 3]))
         .collect();

@@ -70,10 +70,7 @@ fn sync_embeds_only_changed_passages() {
 #[test]
 fn a_cancelled_sync_resumes_at_its_last_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let articles = || {
-        let texts = corpus::texts(3, 600, 40).into_iter().enumerate();
-        texts.map(|(at, text)| Article::new(at.to_string(), text))
-    };
+    let articles = || corpus::articles(3, 600, 40);
     let cancel = Cancel::new();
     let cancel_at_half = cancel.clone();
     let mut retriever = Retriever::builder()
@@ -101,15 +98,11 @@ fn a_cancelled_sync_resumes_at_its_last_checkpoint() {
 #[test]
 fn sync_leaves_nothing_for_the_next_commit() {
     let index = IndexChoice::Hnsw(HnswParams { m: 8, ef_construction: 40 });
-    let articles = |len| {
-        let texts = corpus::texts(4, len, 30).into_iter().enumerate();
-        texts.map(|(at, text)| Article::new(at.to_string(), text))
-    };
     for len in [40, 256, 512, 5_000] {
         let folder = tempfile::tempdir().unwrap();
         let builder = Retriever::builder().index(index).checkpoint(20);
         let mut retriever = builder.create(folder.path()).unwrap();
-        retriever.sync(articles(len)).unwrap();
+        retriever.sync(corpus::articles(4, len, 30)).unwrap();
         let stats = retriever.stats();
         assert!(stats.segments.len() == 1 && stats.segments[0].has_graph, "{len}: {stats:?}");
         assert_eq!(retriever.commit().unwrap(), stats.generation, "nothing is left to do");

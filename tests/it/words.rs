@@ -3,14 +3,12 @@
 use passim::{Article, Error, Hits, Language, Mode, Query, Retriever, Role};
 use passim_testkit::{FakeEmbedder, corpus};
 
+use crate::sample_corpus::keys;
+
 fn retriever(articles: &[(&str, &str)]) -> Retriever {
     let mut retriever = Retriever::in_memory().unwrap();
     retriever.add(articles.iter().map(|(key, text)| Article::new(*key, *text))).unwrap();
     retriever
-}
-
-fn keys(hits: &Hits) -> Vec<&str> {
-    hits.iter().map(|hit| hit.article.as_str()).collect()
 }
 
 #[test]
@@ -40,10 +38,8 @@ fn inflected_and_compound_words_match() {
 
 #[test]
 fn a_name_outside_the_vocabulary_is_found() {
-    let texts = corpus::texts(3, 200, 30).into_iter().enumerate();
-    let articles = texts.map(|(at, text)| Article::new(at.to_string(), text));
     let mut retriever = Retriever::in_memory().unwrap();
-    retriever.add(articles).unwrap();
+    retriever.add(corpus::articles(3, 200, 30)).unwrap();
     retriever.add([Article::new("name", "Der Sprecher hieß Xqvorzt und sagte nichts.")]).unwrap();
     let hits = retriever.search("Was sagte Xqvorzt?").unwrap();
     assert_eq!(hits[0].article, "name");
