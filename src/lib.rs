@@ -75,7 +75,7 @@
 //!
 //! - Uncommitted articles are in memory, and so are the segments that a commit merges. Committed
 //!   ones are mapped from their files, which no other program may change or truncate meanwhile.
-//! - Big-endian processors are not supported.
+//! - Big-endian CPUs are not supported.
 //! - From [`IndexChoice::GRAPH_FROM`] passages on, a search may miss some of the closest passages
 //!   unless it is [exact](Query::exact). The same vectors always give the same graph.
 //! - Words are stemmed as German and English. They are matched one by one, not as phrases.

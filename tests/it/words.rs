@@ -1,6 +1,6 @@
 //! Laws of lexical search: word forms, compounds, unknown names, languages.
 
-use passim::{Article, Error, Hits, Language, Mode, Query, Retriever, Role};
+use passim::{Article, Error, Language, Mode, Query, Retriever, Role};
 use passim_testkit::{FakeEmbedder, corpus};
 
 use crate::sample_corpus::keys;
