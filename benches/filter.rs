@@ -35,7 +35,9 @@ fn articles() -> impl Iterator<Item = Article> {
     let mut seeded = Seeded(1);
     (0..len()).map(move |at| {
         let words: Vec<_> = (0..12).map(|_| format!("w{}", seeded.below(3_000))).collect();
-        let (rank, desk, date) = (seeded.below(10_000), seeded.below(100), seeded.below(3_360));
+        let rank = seeded.below(10_000);
+        let desk = seeded.below(100);
+        let date = seeded.below(3_360);
         Article::new(format!("{at:06}"), words.join(" "))
             .title(format!("Titel t{}", at % 10))
             .metadata("rank", i64::try_from(rank).expect("less than 10,000"))

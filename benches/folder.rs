@@ -79,7 +79,9 @@ fn row(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
         return Ok(None);
     }
     #[expect(clippy::cast_precision_loss, reason = "figures for people")]
-    let (bytes, passages) = (stats.bytes_on_disk as f64, stats.passages as f64);
+    let bytes = stats.bytes_on_disk as f64;
+    #[expect(clippy::cast_precision_loss, reason = "figures for people")]
+    let passages = stats.passages as f64;
     let mut row = vec![
         stats.passages.to_string(),
         format!("{seconds:.1}"),
@@ -109,15 +111,16 @@ fn articles(size: usize) -> Result<Box<dyn Iterator<Item = Article>>, Box<dyn Er
 
 /// Measures opening and searching the index in `folder`; opening is the last of several.
 fn opened(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
-    let (mut to_write, mut to_search) = (0.0, 0.0);
+    let mut open_retriever = 0.0;
+    let mut open_searcher = 0.0;
     for _ in 0..3 {
         let started = Instant::now();
         let retriever = Retriever::open(folder)?;
-        to_write = milliseconds(started);
+        open_retriever = milliseconds(started);
         drop(retriever);
         let started = Instant::now();
         drop(Searcher::open(folder)?);
-        to_search = milliseconds(started);
+        open_searcher = milliseconds(started);
     }
     let searcher = Searcher::open(folder)?;
     let after_opening = [own_mib(), mapped_mib()];
@@ -135,11 +138,10 @@ fn opened(folder: &Path) -> Result<Vec<String>, Box<dyn Error>> {
         Ok(format!("{each:.0}"))
     };
     let mib = |mib: Option<u64>| mib.map_or("-".to_owned(), |mib| mib.to_string());
-    let to_open = [format!("{to_write:.1}"), format!("{to_search:.1}")];
-    let to_answer = [format!("{first:.1}"), each(Mode::default())?, each(Mode::Dense)?];
-    let memory = [own_mib(), mapped_mib()].map(mib);
-    let [open, opened] = [to_open.to_vec(), after_opening.map(mib).to_vec()];
-    Ok([open, opened, to_answer.to_vec(), memory.to_vec()].concat())
+    let open = [open_retriever, open_searcher].map(|time| format!("{time:.1}"));
+    let search = [format!("{first:.1}"), each(Mode::default())?, each(Mode::Dense)?];
+    let after_searching = [own_mib(), mapped_mib()];
+    Ok([&open[..], &after_opening.map(mib), &search, &after_searching.map(mib)].concat())
 }
 
 fn milliseconds(since: Instant) -> f64 {

@@ -8,7 +8,7 @@ mod support;
 use std::{cell::LazyCell, hint::black_box};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{Article, Mode, Query, Retriever};
+use passim::{Mode, Query, Retriever};
 use passim_testkit::corpus;
 
 use support::datasets::{DataSet, Source};
@@ -50,9 +50,7 @@ fn vector_search(criterion: &mut Criterion) {
 /// Measures a question from text to hits: embedding, search and the texts of the hits.
 fn question_to_hits(criterion: &mut Criterion) {
     let mut retriever = Retriever::in_memory().expect("the bundled model");
-    let texts = corpus::texts(1, 1_000, 150).into_iter().enumerate();
-    let articles = texts.map(|(at, text)| Article::new(at.to_string(), text));
-    retriever.add(articles).expect("articles with keys");
+    retriever.add(corpus::articles(1, 1_000, 150)).expect("articles with keys");
     let questions = corpus::texts(2, QUERIES, 8);
     let mut group = criterion.benchmark_group("question");
     group.throughput(Throughput::Elements(QUERIES as u64));

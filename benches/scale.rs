@@ -86,9 +86,12 @@ fn measured(size: usize) -> Option<Vec<String>> {
         eprintln!("NOT RUN: {size} vectors; there are {}", data.vectors.len());
         return None;
     }
-    let (wall, cpu) = (Instant::now(), ProcessTime::now());
+    let started = Instant::now();
+    let cpu_started = ProcessTime::now();
     let graph = graph(&data.vectors);
-    let (wall, cpu, peak) = (wall.elapsed(), cpu.elapsed(), peak_mib());
+    let wall = started.elapsed();
+    let cpu = cpu_started.elapsed();
+    let peak = peak_mib();
     let indexes = Indexes::with_graph(&data.vectors, graph);
     let mut row = vec![
         data.name.to_owned(),

@@ -1,7 +1,13 @@
 //! The first use of the bundled model in a process: time to read it, and its resident memory.
 //! Each measurement is a separate process; the figures are medians.
 
-use std::{env, error::Error, fs, process::Command, time::Instant};
+use std::{
+    env,
+    error::Error,
+    fs,
+    process::Command,
+    time::{Duration, Instant},
+};
 
 use passim::{Embedder, Interrupt, Role, StaticEmbedder};
 
@@ -35,9 +41,11 @@ fn main() -> Result<()> {
 
 /// Prints the figures of this process; memory is the increase.
 fn measure() -> Result<()> {
-    let (before, started) = (resident_mib(), Instant::now());
+    let before = resident_mib();
+    let started = Instant::now();
     let embedder = StaticEmbedder::bundled()?;
-    let (read, known) = (started.elapsed(), resident_mib());
+    let reading = started.elapsed();
+    let after_reading = resident_mib();
     let started = Instant::now();
     embedder.embed(Role::Query, &["Wie alt ist das Moor?"], Interrupt::none())?;
     let first = started.elapsed();
@@ -46,10 +54,16 @@ fn measure() -> Result<()> {
     let articles = articles.collect::<std::io::Result<Vec<_>>>()?;
     let lines: Vec<&str> = articles.iter().flat_map(|article| article.lines()).collect();
     embedder.embed(Role::Passage, &lines, Interrupt::none())?;
-    let more = |now: Option<f64>| Some(now? - before?);
-    let [known, all] = [known, resident_mib()].map(|now| more(now).unwrap_or(f64::NAN));
-    let [read, first] = [read, first].map(|time| time.as_secs_f64() * 1e3);
-    println!("{read} {known} {first} {all}");
+    let increase =
+        |now: Option<f64>| now.zip(before).map_or(f64::NAN, |(now, before)| now - before);
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    println!(
+        "{} {} {} {}",
+        millis(reading),
+        increase(after_reading),
+        millis(first),
+        increase(resident_mib())
+    );
     Ok(())
 }
 

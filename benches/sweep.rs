@@ -51,7 +51,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let bytes = bytes_per_vector(&indexes.hnsw);
         for (kind, bytes, points) in [("exact", "-", &exact), ("hnsw", &bytes, &graph)] {
             for point in points {
-                table.push(row(&data, (kind, bytes), point));
+                table.push(row(&data, kind, bytes, point));
             }
             let name = format!("{}, {} vectors, {kind}", data.name, data.vectors.len());
             let points = points.iter().map(|point| (point.recall, point.speed)).collect();
@@ -81,7 +81,7 @@ fn points(data: &DataSet, indexes: &Indexes, rounds: usize) -> (Vec<Point>, Vec<
     (exact, graph)
 }
 
-fn row(data: &DataSet, (kind, bytes): (&str, &str), point: &Point) -> Vec<String> {
+fn row(data: &DataSet, kind: &str, bytes: &str, point: &Point) -> Vec<String> {
     let mean = |number: fn(&IndexPlan) -> usize| {
         let all: usize = point.answers.iter().map(|found| number(&found.plan)).sum();
         format!("{:.1}", count(all) / count(point.answers.len()))

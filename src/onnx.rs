@@ -28,7 +28,7 @@ pub use engine::Engine;
 pub(crate) use engine::without_candle;
 #[cfg(feature = "hub")]
 pub(crate) use hub::{HubModel, fetch, fetch_shards};
-pub(crate) use model_files::ModelFiles;
+pub(crate) use model_files::{ModelFiles, WeightFile};
 pub(crate) use onnx_graph::output_shape;
 pub use pooling::Pooling;
 pub use provider::ExecutionProvider;
@@ -40,13 +40,13 @@ pub(crate) use session::{EmbedSession, RerankSession, ResolvedOptions};
 pub(crate) use session::{hub_embedder, hub_reranker};
 pub(crate) use session_options::{SessionOptions, Source, session_option_setters};
 pub(crate) use session_pool::SessionPool;
-pub(crate) use tokens::Tokens;
+pub(crate) use tokens::{CountedText, Tokens};
 
 use crate::{Cause, Error};
 
-/// Returns the error for a loaded model `name` that fails to run.
+/// Returns the error for the model `name`, whose files were read but do not run.
 pub(crate) fn unrunnable(name: &str, source: Cause) -> Error {
-    let remedy = "its files are damaged, or of a kind that fastembed does not run: get or \
-                  export them again";
+    let remedy = "its files are damaged or not supported by fastembed: download or export them \
+                  again";
     Error::Model { name: name.to_owned(), remedy, source }
 }

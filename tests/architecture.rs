@@ -1,5 +1,7 @@
-//! Laws of the source: what a room may import, where a foreign crate is known, which names occur
-//! once, and which types cross threads.
+//! A crate of its own because it only reads the source, so it builds and runs in seconds.
+//!
+//! Laws of the source: which rooms a room imports, where a foreign crate is known, which names occur
+//! once, which types cross threads, how tests are named.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -268,4 +270,64 @@ fn public_types_cross_threads() {
     crosses::<EmbedReport>();
     crosses::<EmbeddingCache>();
     crosses::<Error>();
+}
+
+/// Maximum length of a test's name, in characters.
+const MAX_TEST_NAME: usize = 59;
+
+/// An attribute that gives a module a file of another place.
+const PATH_ATTRIBUTE: &str = concat!("#[", "path");
+
+/// The lines of all Rust files in `folders`, each after the path of its file.
+fn lines_in(folders: &[&str]) -> Vec<(String, Vec<String>)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in folders {
+        let entries = walkdir::WalkDir::new(root.join(folder)).sort_by_file_name().into_iter();
+        // Build outputs of the workspaces in these folders.
+        let sources = entries.filter_entry(|entry| entry.file_name() != "target");
+        for path in sources.map(|entry| entry.unwrap().into_path()) {
+            if path.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&path).unwrap();
+                let name = path.strip_prefix(root).unwrap().display().to_string();
+                files.push((name, text.lines().map(|line| line.trim().to_owned()).collect()));
+            }
+        }
+    }
+    files
+}
+
+/// The names of the functions with the attribute `#[test]`.
+fn test_names(lines: &[String]) -> Vec<&str> {
+    let tests = lines.split(|line| line == "#[test]").skip(1);
+    let functions =
+        tests.filter_map(|lines| lines.iter().find_map(|line| line.strip_prefix("fn ")));
+    functions.filter_map(|function| function.split('(').next()).collect()
+}
+
+#[test]
+fn test_names_are_under_60_characters() {
+    let mut count = 0;
+    let mut long = Vec::new();
+    for (file, lines) in lines_in(&["src", "tests"]) {
+        for name in test_names(&lines) {
+            count += 1;
+            if name.len() > MAX_TEST_NAME {
+                long.push(format!("{file}: {name}"));
+            }
+        }
+    }
+    assert!(count > 100, "{count} tests");
+    assert_eq!(long, [""; 0]);
+}
+
+#[test]
+fn modules_are_in_the_folder_of_their_parent() {
+    let mut wrong = Vec::new();
+    for (file, lines) in lines_in(&["src", "tests", "benches", "fuzz"]) {
+        if lines.iter().any(|line| line.starts_with(PATH_ATTRIBUTE)) {
+            wrong.push(file);
+        }
+    }
+    assert_eq!(wrong, [""; 0], "modules with a path attribute");
 }

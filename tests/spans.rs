@@ -1,6 +1,6 @@
-//! Long stages emit `tracing` spans with counts.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
+//! A crate of its own because it sets the `tracing` subscriber of its process.
+//!
+//! Long stages emit spans with counts.
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fmt::Debug;

@@ -1,4 +1,6 @@
-//! Writers that are killed, have no room, no right or no turn: the last commit is there, whole.
+//! A crate of its own because its tests run it again as processes, which are killed or restricted.
+//!
+//! A writer that is killed, or lacks space, permission or the lock, leaves the last commit whole.
 
 use std::{
     fs,
@@ -18,61 +20,61 @@ use passim_testkit::{
 };
 
 const SEED: u64 = 20;
-/// Commits in which a writer is killed.
+/// Number of commits during which a writer is killed.
 const KILLS: usize = 300;
 
-/// What the other tests run in a process of its own.
+/// The tasks of child processes.
 #[test]
-#[ignore = "other tests run it in a process of its own"]
+#[ignore = "other tests run it as a child process"]
 fn in_child() {
     let Some(Task { name, folder }) = child::task() else { return };
     match name.as_str() {
-        "commit for ever" => commit_for_ever(&folder),
+        "commit until killed" => commit_until_killed(&folder),
         "hold the lock" => {
             let _writer = builder().open(&folder).unwrap();
-            say("held");
+            report("held");
             thread::sleep(Duration::from_mins(1));
         }
-        "write too much" => say(&too_much(&folder)),
-        "write where it is not allowed" => say(&not_allowed(&folder)),
-        "open" => say(&told(builder().open(&folder).map(drop))),
+        "commit too much" => report(&commit_too_much(&folder)),
+        "write to a read-only folder" => report(&write_to_read_only(&folder)),
+        "open" => report(&outcome_name(builder().open(&folder).map(drop))),
         name => panic!("no task {name:?}"),
     }
 }
 
-/// A line on the standard output, at once.
-fn say(line: &str) {
+/// Writes a line to standard output and flushes it.
+fn report(line: &str) {
     let mut output = std::io::stdout().lock();
     writeln!(output, "\n> {line}").unwrap();
     output.flush().unwrap();
 }
 
-/// The next line that a child has [said](say).
-fn heard(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
+/// The next line that a child [reports](report).
+fn next_report(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
     let mut lines = lines.map_while(Result::ok);
     lines.find_map(|line| line.strip_prefix("> ").map(str::to_owned))
 }
 
-/// The kind of an error, with that of its cause.
-fn told(outcome: passim::Result<()>) -> String {
+/// The variant of an error, with the kind of its cause; `Ok` for none.
+fn outcome_name(outcome: passim::Result<()>) -> String {
     match outcome {
-        Ok(()) => "fine".to_owned(),
+        Ok(()) => "Ok".to_owned(),
         Err(Error::Write { source, .. }) => format!("Write {:?}", source.kind()),
         Err(error) => format!("{error:?}").split([' ', '(']).next().unwrap_or_default().to_owned(),
     }
 }
 
-fn commit_for_ever(folder: &Path) {
+fn commit_until_killed(folder: &Path) {
     let mut writer = builder().open_or_create(folder).unwrap();
     let mut state = IndexState::default().at(SEED, writer.stats().generation);
     loop {
         let round = state.round(SEED);
         round.edit(&mut writer).unwrap();
         state = state.after(&round);
-        say("begins");
+        report("begins");
         round.commit(&mut writer).unwrap();
         assert_eq!(writer.stats().generation, state.generation);
-        say(&state.generation.to_string());
+        report(&state.generation.to_string());
     }
 }
 
@@ -81,8 +83,8 @@ fn names(folder: &Path) -> Vec<String> {
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
-/// Opens the index for writing and looks at all of it; returns the number of its files.
-fn whole(folder: &Path, state: &IndexState, random: &mut Seeded) -> usize {
+/// Opens the index for writing and checks all of it; returns the number of its files.
+fn check_index(folder: &Path, state: &IndexState, random: &mut Seeded) -> usize {
     let writer = builder().open(folder).unwrap();
     state.check(&writer.searcher(), random).unwrap();
     let report = writer.verify().unwrap();
@@ -91,45 +93,52 @@ fn whole(folder: &Path, state: &IndexState, random: &mut Seeded) -> usize {
     report.files
 }
 
-/// What came of killing writers.
+/// How many writers were killed, and when.
 #[derive(Debug, Default)]
-struct Killed {
+struct KillCounts {
     in_commits: usize,
-    between: usize,
-    /// The commit was published, but the writer could not say so any more.
-    published: usize,
-    /// Files were left of a commit that was not.
-    with_strays: usize,
+    between_commits: usize,
+    /// After the commit was published, before the writer reported it.
+    after_publishing: usize,
+    /// With files left of an unpublished commit.
+    with_leftovers: usize,
     commits: u64,
 }
 
-/// Lets a writer commit a few times and kills it after part of a commit; returns the last
-/// generation that it told, if any, and whether it was in a commit.
-fn killed(folder: &Path, random: &mut Seeded, usual: &mut Duration) -> (Option<u64>, bool) {
-    let mut command = child::command(&[], "commit for ever", folder);
+/// A writer that was killed.
+struct KilledWriter {
+    /// The last generation that it reported.
+    reported: Option<u64>,
+    in_commit: bool,
+}
+
+/// Lets a writer commit a few times and kills it during a commit. `commit_time` is the mean time of
+/// a commit, which is updated.
+fn kill_writer(folder: &Path, random: &mut Seeded, commit_time: &mut Duration) -> KilledWriter {
+    let mut command = child::command(&[], "commit until killed", folder);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    let mut last = None;
-    let mut hear = |lines: &mut _| {
-        let line = heard(lines);
-        last = line.as_ref().and_then(|line| line.parse().ok()).or(last);
+    let mut reported = None;
+    let mut next_line = |lines: &mut _| {
+        let line = next_report(lines);
+        reported = line.as_ref().and_then(|line| line.parse().ok()).or(reported);
         line
     };
     for _ in 0..random.below(3) {
-        assert_eq!(hear(&mut lines).as_deref(), Some("begins"));
+        assert_eq!(next_line(&mut lines).as_deref(), Some("begins"));
         let begun = Instant::now();
-        hear(&mut lines).unwrap();
-        *usual = (*usual * 7 + begun.elapsed()) / 8;
+        next_line(&mut lines).unwrap();
+        *commit_time = (*commit_time * 7 + begun.elapsed()) / 8;
     }
-    assert_eq!(hear(&mut lines).as_deref(), Some("begins"));
-    let share = random.below(1_200);
-    thread::sleep(*usual * u32::try_from(share).unwrap() / 1_000);
+    assert_eq!(next_line(&mut lines).as_deref(), Some("begins"));
+    let per_mille = u32::try_from(random.below(1_200)).unwrap();
+    thread::sleep(*commit_time * per_mille / 1_000);
     kill(&mut child);
     let mut in_commit = true;
-    while let Some(line) = hear(&mut lines) {
+    while let Some(line) = next_line(&mut lines) {
         in_commit = line == "begins";
     }
-    (last, in_commit)
+    KilledWriter { reported, in_commit }
 }
 
 fn kill(child: &mut Child) {
@@ -138,65 +147,68 @@ fn kill(child: &mut Child) {
 }
 
 #[test]
-fn a_writer_may_be_killed_at_any_time() {
+fn a_killed_writer_leaves_its_last_commit() {
     let folder = tempfile::tempdir().unwrap();
     drop(builder().create(folder.path()).unwrap());
-    let (mut state, mut random) = (IndexState::default(), Seeded(7));
-    let (mut count, mut usual) = (Killed::default(), Duration::from_millis(10));
+    let mut state = IndexState::default();
+    let mut random = Seeded(7);
+    let mut count = KillCounts::default();
+    let mut commit_time = Duration::from_millis(10);
     let mut files = 0;
     while count.in_commits < KILLS {
-        let (told, in_commit) = killed(folder.path(), &mut random, &mut usual);
-        let told = told.unwrap_or(state.generation);
-        let left = names(folder.path()).len();
+        let killed = kill_writer(folder.path(), &mut random, &mut commit_time);
+        let reported = killed.reported.unwrap_or(state.generation);
+        let files_left = names(folder.path()).len();
         let reader = builder().open_searcher(folder.path()).unwrap();
         let found = reader.generation();
-        assert!(found == told || in_commit && found == told + 1, "{found}, told was {told}");
+        let is_published = killed.in_commit && found == reported + 1;
+        assert!(found == reported || is_published, "{found}, reported was {reported}");
         state = state.at(SEED, found);
         state.check(&reader, &mut random).unwrap();
         drop(reader);
-        files = whole(folder.path(), &state, &mut random);
-        count.in_commits += usize::from(in_commit);
-        count.between += usize::from(!in_commit);
-        count.published += usize::from(found > told);
-        count.with_strays += usize::from(left > files + 1);
+        files = check_index(folder.path(), &state, &mut random);
+        count.in_commits += usize::from(killed.in_commit);
+        count.between_commits += usize::from(!killed.in_commit);
+        count.after_publishing += usize::from(is_published);
+        count.with_leftovers += usize::from(files_left > files + 1);
     }
     count.commits = state.generation;
     println!("{count:?}, {files} files at the end");
-    assert!(count.published > 0 && count.with_strays > 0, "kills are at all points: {count:?}");
+    assert!(count.after_publishing > 0 && count.with_leftovers > 0, "at all points: {count:?}");
 }
 
 #[test]
-fn one_writer_at_a_time() {
+fn an_index_has_one_writer_at_a_time() {
     let folder = tempfile::tempdir().unwrap();
     let writer = builder().create(folder.path()).unwrap();
     assert!(matches!(builder().open(folder.path()), Err(Error::Locked { .. })));
     assert!(matches!(builder().create(folder.path()), Err(Error::Locked { .. })));
-    let said = |by: &[&str], task: &str| output_of(by, task, folder.path());
-    assert_eq!(said(&[], "open"), "Locked");
+    let open_in_child = || report_of(&[], "open", folder.path());
+    assert_eq!(open_in_child(), "Locked");
     drop(writer);
-    assert_eq!(said(&[], "open"), "fine");
+    assert_eq!(open_in_child(), "Ok");
 
     let mut command = child::command(&[], "hold the lock", folder.path());
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-    assert_eq!(heard(&mut lines).as_deref(), Some("held"));
+    assert_eq!(next_report(&mut lines).as_deref(), Some("held"));
     assert!(matches!(builder().open(folder.path()), Err(Error::Locked { .. })));
     assert_eq!(builder().open_searcher(folder.path()).unwrap().generation(), 0);
     kill(&mut child);
     builder().open(folder.path()).unwrap();
 }
 
-/// The line that a child says.
-fn output_of(by: &[&str], task: &str, folder: &Path) -> String {
-    let output = child::command(by, task, folder).output().unwrap();
+/// The line that a child reports, which `wrapper` starts.
+fn report_of(wrapper: &[&str], task: &str, folder: &Path) -> String {
+    let output = child::command(wrapper, task, folder).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    let said = text.lines().find_map(|line| line.strip_prefix("> "));
-    assert!(output.status.success() && said.is_some(), "{by:?} {task}: {output:?}");
-    said.unwrap_or_default().to_owned()
+    let line = text.lines().find_map(|line| line.strip_prefix("> "));
+    assert!(output.status.success() && line.is_some(), "{wrapper:?} {task}: {output:?}");
+    line.unwrap().to_owned()
 }
 
-/// An index of a few commits.
-fn index(folder: &Path) -> IndexState {
+/// Creates an index with a few commits.
+fn create_index(folder: &Path) -> IndexState {
     let mut writer = builder().create(folder).unwrap();
     let mut state = IndexState::default();
     for _ in 0..5 {
@@ -208,16 +220,16 @@ fn index(folder: &Path) -> IndexState {
     state
 }
 
-/// Commits more than there is room for, and then little; says what came of the first.
-fn too_much(folder: &Path) -> String {
+/// Commits more than there is space for, then little; returns the outcome of the first commit.
+fn commit_too_much(folder: &Path) -> String {
     if !folder.join("manifest.passim").exists() {
-        index(folder);
+        create_index(folder);
     }
     let mut writer = builder().open(folder).unwrap();
     let mut state = IndexState::default().at(SEED, writer.stats().generation);
     let mut random = Seeded(3);
     let mut outcome = Ok(());
-    // Kept in memory over the attempts: what was not committed is not lost either.
+    // Uncommitted articles stay in memory over the attempts.
     writer
         .add((0..4_000).map(|at| Article::new(format!("much {at}"), format!("Zug {at}."))))
         .unwrap();
@@ -235,8 +247,8 @@ fn too_much(folder: &Path) -> String {
     round.commit(&mut writer).unwrap();
     drop(writer);
     state = state.after(&round);
-    whole(folder, &state, &mut random);
-    told(outcome)
+    check_index(folder, &state, &mut random);
+    outcome_name(outcome)
 }
 
 #[cfg(unix)]
@@ -245,85 +257,92 @@ mod unix {
 
     use super::*;
 
-    /// Whether a program runs and is content.
-    fn runs(program: &str, arguments: &[&str]) -> bool {
+    /// Whether a program runs and exits with success.
+    fn succeeds(program: &str, arguments: &[&str]) -> bool {
         let status = Command::new(program).args(arguments).stderr(Stdio::null()).status();
         status.is_ok_and(|status| status.success())
     }
 
     #[test]
-    fn a_file_that_may_not_grow_is_an_error() {
+    fn a_file_size_limit_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let state = index(folder.path());
-        // Blocks of 512 bytes in some shells and of 1,024 in others.
+        let state = create_index(folder.path());
+        // A block has 512 bytes in some shells and 1,024 in others.
         let limited = "trap '' XFSZ; ulimit -f 200; exec \"$0\" \"$@\"";
-        let said = output_of(&["sh", "-c", limited], "write too much", folder.path());
-        assert_eq!(said, "Write FileTooLarge");
+        let report = report_of(&["sh", "-c", limited], "commit too much", folder.path());
+        assert_eq!(report, "Write FileTooLarge");
         let state = state.clone().at(SEED, state.generation + 1);
-        whole(folder.path(), &state, &mut Seeded(1));
+        check_index(folder.path(), &state, &mut Seeded(1));
     }
 
     #[test]
     fn a_full_disk_is_an_error() {
         let mount = "mount -t tmpfs -o size=400k none \"$PASSIM_TEST_FOLDER\"";
-        let by = ["unshare", "--map-root-user", "--mount", "sh", "-c"];
+        let wrapper = ["unshare", "--map-root-user", "--mount", "sh", "-c"];
         let folder = tempfile::tempdir().unwrap();
-        let mut trial = Command::new(by[0]);
-        trial.args(&by[1..]).arg(mount).env("PASSIM_TEST_FOLDER", folder.path());
+        let mut trial = Command::new(wrapper[0]);
+        trial.args(&wrapper[1..]).arg(mount).env("PASSIM_TEST_FOLDER", folder.path());
         if !trial.stderr(Stdio::null()).status().is_ok_and(|status| status.success()) {
             eprintln!("NOT RUN: a small tmpfs cannot be mounted here");
             return;
         }
         let then = format!("{mount} && exec \"$0\" \"$@\"");
-        let by = [&by[..], &[then.as_str()]].concat();
-        assert_eq!(output_of(&by, "write too much", folder.path()), "Write StorageFull");
+        let wrapper = [&wrapper[..], &[then.as_str()]].concat();
+        assert_eq!(report_of(&wrapper, "commit too much", folder.path()), "Write StorageFull");
     }
 
     #[test]
-    fn a_folder_that_may_not_be_written_is_an_error() {
+    fn a_read_only_folder_is_an_error() {
         let folder = tempfile::tempdir().unwrap();
-        let state = index(folder.path());
-        let allow = |path: &Path, mode| {
+        let state = create_index(folder.path());
+        let set_mode = |path: &Path, mode| {
             fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
         };
         let nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"];
-        // Root may write anywhere.
-        let is_root = runs("sh", &["-c", "test \"$(id -u)\" = 0"]);
-        let by: &[&str] = if is_root { &nobody } else { &[] };
+        // Root can write anywhere.
+        let is_root = succeeds("sh", &["-c", "test \"$(id -u)\" = 0"]);
+        let wrapper: &[&str] = if is_root { &nobody } else { &[] };
         let program = env::current_exe().unwrap();
-        if is_root && !runs(by[0], &[&by[1..], &["test", "-x", program.to_str().unwrap()]].concat())
+        if is_root
+            && !succeeds(
+                wrapper[0],
+                &[&wrapper[1..], &["test", "-x", program.to_str().unwrap()]].concat(),
+            )
         {
             eprintln!("NOT RUN: `setpriv` is not here, or nobody may not run this program");
             return;
         }
         for name in names(folder.path()) {
-            allow(&folder.path().join(name), 0o444);
+            set_mode(&folder.path().join(name), 0o444);
         }
-        allow(folder.path(), 0o555);
-        let said = |lock| {
-            allow(&folder.path().join("lock"), lock);
-            output_of(by, "write where it is not allowed", folder.path())
+        set_mode(folder.path(), 0o555);
+        let report = |lock| {
+            set_mode(&folder.path().join("lock"), lock);
+            report_of(wrapper, "write to a read-only folder", folder.path())
         };
-        assert_eq!(said(0o444), "open: Write PermissionDenied");
-        assert_eq!(said(0o666), "commit: Write PermissionDenied");
-        allow(folder.path(), 0o755);
-        whole(folder.path(), &state, &mut Seeded(1));
+        assert_eq!(report(0o444), "open: Write PermissionDenied");
+        assert_eq!(report(0o666), "commit: Write PermissionDenied");
+        set_mode(folder.path(), 0o755);
+        check_index(folder.path(), &state, &mut Seeded(1));
     }
 }
 
-/// Reads an index in a folder that may not be written, and tries to write to it.
-fn not_allowed(folder: &Path) -> String {
+/// Reads an index in a read-only folder and tries to write to it; returns the outcome.
+fn write_to_read_only(folder: &Path) -> String {
     let reader = builder().open_searcher(folder).unwrap();
     let state = IndexState::default().at(SEED, reader.generation());
     state.check(&reader, &mut Seeded(2)).unwrap();
-    assert_eq!(told(builder().create(folder.join("new")).map(drop)), "Write PermissionDenied");
+    assert_eq!(
+        outcome_name(builder().create(folder.join("new")).map(drop)),
+        "Write PermissionDenied"
+    );
     let mut writer: Retriever = match builder().open(folder) {
         Ok(writer) => writer,
-        Err(error) => return format!("open: {}", told(Err(error))),
+        Err(error) => return format!("open: {}", outcome_name(Err(error))),
     };
     state.round(SEED).edit(&mut writer).unwrap();
     let outcome = writer.commit().map(drop);
     state.check(&writer.searcher(), &mut Seeded(2)).unwrap();
     state.check(&builder().open_searcher(folder).unwrap(), &mut Seeded(2)).unwrap();
-    format!("commit: {}", told(outcome))
+    format!("commit: {}", outcome_name(outcome))
 }

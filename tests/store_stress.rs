@@ -1,4 +1,6 @@
-//! One writer and many readers at once: each answer is that of the generation that it is from.
+//! A crate of its own because its test runs it again as reading processes beside the writer.
+//!
+//! With one writer and many readers, each answer is that of the generation of its searcher.
 
 use std::{
     fs,
@@ -18,33 +20,34 @@ use passim_testkit::{
 };
 
 const SEED: u64 = 31;
+/// Time that the writer works.
 const TIME: Duration = Duration::from_secs(12);
 
-/// What a reader has done.
+/// The work of a reader.
 #[derive(Debug, Default)]
-struct Count {
+struct ReaderCounts {
     answers: usize,
     generations: u64,
     reloads: usize,
 }
 
-/// A reader that keeps up with the writer, and one that stays behind for a while.
+/// A searcher that follows the writer, and one that stays at an earlier generation.
 struct Reader {
     searcher: Searcher,
     state: IndexState,
     behind: (Searcher, IndexState),
     random: Seeded,
-    count: Count,
+    count: ReaderCounts,
 }
 
 impl Reader {
     fn new(searcher: Searcher, seed: u64) -> Self {
         let state = IndexState::default().at(SEED, searcher.generation());
         let behind = (searcher.clone(), state.clone());
-        Self { searcher, state, behind, random: Seeded(seed), count: Count::default() }
+        Self { searcher, state, behind, random: Seeded(seed), count: ReaderCounts::default() }
     }
 
-    /// Moves on, and checks everything.
+    /// Reloads and checks both searchers.
     fn step(&mut self) {
         let before = self.searcher.generation();
         let moved = self.searcher.reload().unwrap();
@@ -62,16 +65,16 @@ impl Reader {
         thread::sleep(Duration::from_millis(1));
     }
 
-    /// Goes on with a searcher that was opened later.
+    /// Continues with a searcher that was opened later.
     fn replace(&mut self, searcher: Searcher) {
         assert!(searcher.generation() >= self.searcher.generation());
         self.searcher = searcher;
     }
 }
 
-/// What the test runs in a process of its own: reading until there is a file `done`.
+/// Reads until the file `done` exists.
 #[test]
-#[ignore = "the other test runs it in a process of its own"]
+#[ignore = "the other test runs it as a child process"]
 fn in_child() {
     let Some(Task { name, folder }) = child::task() else { return };
     let open = || builder().open_searcher(&folder).unwrap();
@@ -86,18 +89,20 @@ fn in_child() {
     assert!(reader.count.generations > 20 && reader.count.answers > 1_000, "{:?}", reader.count);
 }
 
-/// What the writer has done.
+/// The work of the writer.
 #[derive(Debug, Default)]
-struct Written {
+struct WriterCounts {
     operations: usize,
     commits: u64,
     rollbacks: usize,
 }
 
-/// Commits round after round, with changes that come to nothing between them.
-fn write(writer: &mut Retriever) -> Written {
-    let (mut state, mut random) = (IndexState::default(), Seeded(SEED));
-    let (mut written, begun) = (Written::default(), Instant::now());
+/// Commits round after round, with edits between them that are rolled back.
+fn write(writer: &mut Retriever) -> WriterCounts {
+    let mut state = IndexState::default();
+    let mut random = Seeded(SEED);
+    let mut written = WriterCounts::default();
+    let begun = Instant::now();
     while begun.elapsed() < TIME {
         if random.below(3) == 0 {
             for _ in 0..=random.below(3) {
@@ -125,7 +130,7 @@ fn reading_child(name: &str, folder: &Path) -> Child {
 }
 
 #[test]
-fn readers_are_told_the_truth_of_their_generation() {
+fn readers_see_exactly_the_content_of_their_generation() {
     let temp = tempfile::tempdir().unwrap();
     let folder = temp.path().join("index");
     let mut writer = builder().create(&folder).unwrap();
@@ -152,9 +157,9 @@ fn readers_are_told_the_truth_of_their_generation() {
     });
     for child in children {
         let output = child.wait_with_output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.success(), "{said}");
-        let count = said.lines().find(|line| line.contains("Count"));
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(output.status.success(), "{text}");
+        let count = text.lines().find(|line| line.contains("ReaderCounts"));
         println!("{}", count.unwrap());
     }
     assert!(writer.verify().unwrap().is_sound());

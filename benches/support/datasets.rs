@@ -89,11 +89,11 @@ impl Source {
 
     /// The data sets of the ascending `sizes`; the last one has all vectors if there are fewer.
     pub fn cuts(&self, sizes: &[usize]) -> impl Iterator<Item = DataSet> {
-        let most = match self {
+        let available = match self {
             Self::Clusters { .. } => usize::MAX,
             Self::Stored(data) => data.vectors.len(),
         };
-        let mut sizes: Vec<usize> = sizes.iter().map(|size| most.min(*size)).collect();
+        let mut sizes: Vec<usize> = sizes.iter().map(|size| available.min(*size)).collect();
         sizes.dedup();
         sizes.into_iter().map(|size| self.cut(size))
     }
@@ -117,17 +117,18 @@ fn first(vectors: &Vectors, len: usize) -> Vectors {
     vectors.select(&rows)
 }
 
-/// The first `most` lines of a text file, without its last `last` lines, and those last lines.
-fn lines(path: &Path, most: usize, last: usize) -> (Vec<String>, VecDeque<String>) {
+/// The first `max` lines of a text file, without its last `last` lines; and those last lines.
+fn lines(path: &Path, max: usize, last: usize) -> (Vec<String>, VecDeque<String>) {
     let lines = BufReader::new(File::open(path).expect("a text file")).lines();
-    let (mut texts, mut held_back) = (Vec::new(), VecDeque::with_capacity(last + 1));
+    let mut texts = Vec::new();
+    let mut held_back = VecDeque::with_capacity(last + 1);
     for line in lines.map(|line| line.expect("a text file in UTF-8")) {
         if line.trim().is_empty() {
             continue;
         }
         held_back.push_back(line);
         if held_back.len() > last {
-            texts.extend(held_back.pop_front().filter(|_| texts.len() < most));
+            texts.extend(held_back.pop_front().filter(|_| texts.len() < max));
         }
     }
     assert!(!texts.is_empty(), "{} has no more than {last} lines", path.display());

@@ -1,4 +1,4 @@
-//! What several benchmarks share. Each of them compiles all of it and uses a part.
+//! Modules that several benchmarks share; each benchmark compiles all of them.
 
 #![allow(dead_code, reason = "no benchmark uses all of it")]
 

@@ -1,5 +1,4 @@
-//! The sections of any file as removals and as a calibration, beside a segment of the index of
-//! version 1.
+//! The sections of any file as removals and as a calibration, beside a segment of version 1.
 
 #![no_main]
 
@@ -23,7 +22,7 @@ fuzz_target!(|bytes: &[u8]| {
         index.write("removals-2.passim", &removals);
         index.write("calibration-4.passim", &calibration);
         let removals = has(90).then_some(removals_id);
-        index.write_manifest(&[(id, removals)], has(100).then_some(calibration_id));
+        index.write_manifest(id, removals, has(100).then_some(calibration_id));
         _ = index.use_all();
     });
 });

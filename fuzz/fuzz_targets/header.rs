@@ -1,4 +1,4 @@
-//! Any bytes as a manifest's file, with the checksums of its header and sections made right.
+//! Any bytes as the manifest, with corrected checksums of its header and sections.
 
 #![no_main]
 

@@ -1,4 +1,4 @@
-//! A segment with the sections of any file, all its checksums made right.
+//! A segment with the sections of any file and corrected checksums.
 
 #![no_main]
 
@@ -14,7 +14,7 @@ fuzz_target!(|bytes: &[u8]| {
     INDEX.with(|index| {
         index.remove_all();
         index.write("segment-1.passim", &bytes);
-        index.write_manifest(&[(id, None)], None);
+        index.write_manifest(id, None, None);
         _ = index.use_all();
     });
 });

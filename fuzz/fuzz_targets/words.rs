@@ -1,4 +1,4 @@
-//! A small segment with changed bytes in its lexical index, and right checksums.
+//! A small segment with changed bytes in its lexical index and corrected checksums.
 
 #![no_main]
 
@@ -7,7 +7,7 @@ use passim_fuzz::{CraftedFile, Index, Kind};
 
 /// The section of the lexical index.
 const LEXICAL: u32 = 110;
-/// Version, number of passages and analysis: with others the index is not read.
+/// Bytes of the version, the number of passages and the analysis: with others the index is rebuilt.
 const HEAD: usize = 16;
 
 thread_local! {
@@ -28,7 +28,7 @@ fuzz_target!(|bytes: &[u8]| {
     INDEX.with(|index| {
         index.remove_all();
         index.write("segment-1.passim", &bytes);
-        index.write_manifest(&[(id, None)], None);
+        index.write_manifest(id, None, None);
         _ = index.use_all();
     });
 });

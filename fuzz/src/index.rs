@@ -1,4 +1,4 @@
-//! An index folder that the fuzzer writes, and everything that can be done with one.
+//! An index folder that the fuzzer writes, and every operation on it.
 
 use std::{fs, path::Path};
 
@@ -11,7 +11,7 @@ use passim_testkit::{
 };
 use tempfile::TempDir;
 
-/// A folder in the temporary folder of the system, which is best kept in memory.
+/// A folder for temporary files, which should be in memory.
 pub struct Index {
     folder: TempDir,
 }
@@ -36,7 +36,7 @@ impl Index {
         index
     }
 
-    /// The segment of an index that is written now, of the articles of tests/data/v1.
+    /// The segment of a newly written index of the articles in `tests/data/v1.jsonl`.
     #[must_use]
     pub fn fresh_segment() -> CraftedFile {
         let index = Self::default();
@@ -63,24 +63,25 @@ impl Index {
         fs::read(self.folder.path().join(name)).unwrap_or_default()
     }
 
-    /// Writes `bytes`, with the right checksums, as the manifest.
+    /// Writes `bytes` with corrected checksums as the manifest.
     pub fn write_manifest_file(&self, bytes: &[u8]) {
         let mut bytes = bytes.to_vec();
         seal(&mut bytes);
         self.write("manifest.passim", &bytes);
     }
 
-    /// Writes a manifest with this record.
+    /// Writes a manifest with the record `record`.
     pub fn write_record(&self, record: &[u8]) {
         let generation = record.first_chunk().copied().map_or(0, u64::from_le_bytes);
         let file = CraftedFile::of_section(1, record.to_vec());
         self.write("manifest.passim", &file.bytes(Kind::Manifest, generation).0);
     }
 
-    /// Writes a manifest that names these files.
+    /// Writes a manifest of one segment, with its removals and a calibration.
     pub fn write_manifest(
         &self,
-        segments: &[(FileId, Option<FileId>)],
+        segment: FileId,
+        removals: Option<FileId>,
         calibration: Option<FileId>,
     ) {
         let mut record = Vec::new();
@@ -89,14 +90,12 @@ impl Index {
         [1, 1 << 32, 0].into_iter().for_each(|one| number(&mut record, one));
         record.extend(model.identity().hash.to_le_bytes());
         [model.dim() as u64, 24, 1].into_iter().for_each(|one| number(&mut record, one));
-        // With context; searched exactly; no probes.
+        // With context, an exact index, no probes.
         record.extend([1, 0, 0, 0, 0]);
         number(&mut record, 0);
-        number(&mut record, segments.len() as u64);
-        for (segment, removals) in segments {
-            segment.iter().for_each(|one| number(&mut record, *one));
-            optional(&mut record, *removals);
-        }
+        number(&mut record, 1);
+        segment.into_iter().for_each(|one| number(&mut record, one));
+        optional(&mut record, removals);
         optional(&mut record, calibration);
         self.write_record(&record);
     }
@@ -105,18 +104,18 @@ impl Index {
     ///
     /// # Errors
     ///
-    /// What it says is wrong with its files.
+    /// The error that reports the damage of a file.
     pub fn read_all(&self) -> Result<()> {
         let searcher = builder().open_searcher(self.folder.path())?;
         use_articles(&searcher).and(search_all(&searcher)).map(drop)
     }
 
-    /// Opens the index for writing, uses all of it, and writes it anew. What `verify` finds
-    /// whole must be.
+    /// Opens the index for writing, uses all of it, and compacts it. An index that `verify` accepts
+    /// must answer without an error.
     ///
     /// # Errors
     ///
-    /// What it says is wrong with its files.
+    /// The error that reports the damage of a file.
     pub fn use_all(&self) -> Result<()> {
         let mut retriever = builder().open(self.folder.path())?;
         let verified = retriever.verify().map(drop);
@@ -125,7 +124,7 @@ impl Index {
         _ = retriever.calibration();
         _ = retriever.stats();
         match (&verified, &used) {
-            (Ok(()), Err(error)) => panic!("verify says that the index is whole, but {error}"),
+            (Ok(()), Err(error)) => panic!("`verify` accepted the index, but {error}"),
             (Ok(()), Ok(similarities)) => {
                 assert!(similarities.iter().all(|one| one.abs() < 1.01), "{similarities:?}");
             }
@@ -162,7 +161,7 @@ fn use_articles(searcher: &Searcher) -> Result<()> {
     result
 }
 
-/// Searches in every way. Returns the similarities of all hits.
+/// Searches with every kind of query; returns the similarities of all hits.
 fn search_all(searcher: &Searcher) -> Result<Vec<f32>> {
     let query = || Query::new("Moor clock").k(4);
     let queries = [
@@ -175,7 +174,8 @@ fn search_all(searcher: &Searcher) -> Result<Vec<f32>> {
             .filter(Filter::custom(|article, passage| article.key.len() + passage.range.start > 8)),
         query().filter(Filter::key_prefix("b").or(Filter::exists("x"))),
     ];
-    let (mut similarities, mut refused) = (Vec::new(), None);
+    let mut similarities = Vec::new();
+    let mut refused = None;
     for query in queries {
         match searcher.search(query) {
             Ok(hits) => similarities.extend(hits.iter().filter_map(|hit| hit.similarity)),

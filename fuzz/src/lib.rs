@@ -1,4 +1,4 @@
-//! Files for the fuzzer, with every checksum made right, so that it gets behind them.
+//! Files for the fuzzer with corrected checksums, so that it gets past their verification.
 
 mod index;
 

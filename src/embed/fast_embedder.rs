@@ -21,13 +21,14 @@ use crate::{
 use encoding::Encoding;
 use text_piece::TextPiece;
 
-/// A transformer model that runs in ONNX Runtime, or in candle.
+/// A transformer model that runs in ONNX Runtime or in candle.
 ///
-/// Only texts of the same length in tokens share a run of the model, short ones up to 192
-/// tokens together: nothing is padded, which on a CPU is faster than batches of like length,
-/// takes less memory, and leaves a text's vector independent of the others: on a processor to
-/// the bit, as far as was tried. Texts of a dynamically quantised model run alone, since it
-/// rounds all texts of a run alike; so do those of a model in candle.
+/// Only texts of the same length in tokens share a run of the model, up to 192 tokens together.
+/// Nothing is padded. On a CPU, this is faster and takes less memory than padded batches, and the
+/// vector of a text does not depend on the other texts: in all tests it was equal bit for bit.
+///
+/// Each text of a dynamically quantized model has its own run, since such a model rounds all texts
+/// of a run by one scale. So has each text of a model in candle.
 ///
 /// Several threads may call at once: each call takes one of
 /// [`max_concurrency`](Embedder::max_concurrency) sessions and waits if none is free. To embed many
@@ -35,30 +36,30 @@ use text_piece::TextPiece;
 ///
 /// # ONNX Runtime
 ///
-/// With the feature `load-dynamic`, the library, version 1.24 or later, is looked for at run
-/// time and loaded once for the process, from the first of these places that has one that works:
+/// With the feature `load-dynamic`, the first model of the process loads the library, version 1.24
+/// or later, from the first of these places where one works:
 ///
-/// 1. `ORT_DYLIB_PATH`, a library file or its folder; if it is set, nothing else is tried;
+/// 1. `ORT_DYLIB_PATH`, a library file or its folder; if it is set, no other place is tried;
 /// 2. the folder of the running program;
-/// 3. where the system's loader looks, such as `LD_LIBRARY_PATH`;
+/// 3. the folders of the system's loader, such as `LD_LIBRARY_PATH`;
 /// 4. the Python package `onnxruntime` in the active virtual or conda environment, in
 ///    `~/.local`, `/usr/local` and `/usr`: `pip install onnxruntime` is enough;
-/// 5. `/usr/local/lib`, `/usr/lib` and its relatives, `/opt/onnxruntime/lib`,
-///    `/opt/homebrew/lib`.
+/// 5. `/usr/local/lib`, `/usr/lib`, `/usr/lib64`, `/usr/lib/x86_64-linux-gnu`,
+///    `/usr/lib/aarch64-linux-gnu`, `/opt/onnxruntime/lib`, `/opt/homebrew/lib`.
 ///
-/// Without that feature it is linked when the program is built, and nothing is looked for then:
-/// from the folder that `ORT_LIB_PATH` names while building (a shared library with
-/// `ORT_PREFER_DYNAMIC_LINK=1`), or downloaded by the feature `download-binaries`.
+/// Without that feature, the library is linked at build time: from the folder `ORT_LIB_PATH` (a
+/// shared library with `ORT_PREFER_DYNAMIC_LINK=1`), or downloaded by the feature
+/// `download-binaries`.
 ///
-/// Its telemetry is turned off, and what it logs goes to the `tracing` crate. A process has
-/// one environment of ONNX Runtime: if it also uses the crates `ort` or `fastembed` itself,
-/// an environment that those made first is an [`Error::OnnxRuntime`].
+/// The telemetry of ONNX Runtime is off, and its log goes to `tracing`. A process has one
+/// environment of ONNX Runtime. If the process has created one with the crates `ort` or
+/// `fastembed` before, opening a model is an [`Error::OnnxRuntime`].
 ///
 /// # candle
 ///
 /// Qwen3 models without an ONNX graph need the feature `qwen3` and no ONNX Runtime: candle runs
-/// them, on the processor. All sessions share one set of weights, of 32 bits each. `threads` are
-/// those of its matrix products; `providers` are refused.
+/// them on the CPU. All sessions share the weights, which are `f32`. `threads` is the number of
+/// threads of the matrix products; `providers` are refused.
 ///
 /// # Examples
 ///
@@ -86,25 +87,28 @@ impl FastEmbedder {
     /// Loads a model from a folder, with the settings of [`FastEmbedderBuilder`] at their
     /// defaults.
     ///
-    /// The folder of an ONNX model holds `model.onnx` or `onnx/model.onnx`, beside it the files of weights that
-    /// the graph names, and the files `tokenizer.json`, `config.json` and
-    /// `tokenizer_config.json`, as exporters write them; `special_tokens_map.json` is read
-    /// if it is there. Pooling is read from `1_Pooling/config.json` and is the mean without
-    /// that file. The length of input is the least that `config.json`,
-    /// `tokenizer_config.json` and `sentence_bert_config.json` state. There are no
-    /// prefixes: set those that the model was trained with.
+    /// An ONNX model consists of these files:
+    ///
+    /// - `model.onnx` or `onnx/model.onnx`, and the weight files beside it that the graph names;
+    /// - `tokenizer.json`, `config.json` and `tokenizer_config.json`;
+    /// - optionally `special_tokens_map.json`, `1_Pooling/config.json` and
+    ///   `sentence_bert_config.json`.
+    ///
+    /// Without `1_Pooling/config.json`, the pooling is the mean. The maximum input length is the
+    /// smallest one that the files declare. There are no prefixes: set those that the model was
+    /// trained with.
     ///
     /// With the feature `qwen3`, a folder without a graph may hold a Qwen3 model: `config.json`
     /// with `"model_type": "qwen3"`, `tokenizer.json`, and `model.safetensors` or the shards that
-    /// `model.safetensors.index.json` names. It is pooled by its last token, and its length of
-    /// input is 2,048 unless less is stated or another one is
-    /// [set](FastEmbedderBuilder::max_length): memory grows with its square.
+    /// `model.safetensors.index.json` names. It is pooled by its last token. Its maximum input
+    /// length is 2,048 tokens unless the files declare less or it is
+    /// [set](FastEmbedderBuilder::max_length): memory grows with the square of the length.
     ///
     /// # Errors
     ///
-    /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::OnnxRuntime`] if
-    /// ONNX Runtime is needed and not there, [`Error::Model`] if the model does not run, or needs
-    /// a feature that is off.
+    /// - [`Error::ModelFile`] if a file is missing or cannot be read.
+    /// - [`Error::OnnxRuntime`] if the model needs ONNX Runtime, which is not available.
+    /// - [`Error::Model`] if the model does not run, or needs a feature that is off.
     pub fn from_folder(folder: impl Into<PathBuf>) -> Result<Self> {
         FastEmbedderBuilder::from_folder(folder).build()
     }
@@ -115,26 +119,30 @@ impl FastEmbedder {
     /// `name` is the model's name, such as `MultilingualE5Small`, or its repository, such as
     /// `intfloat/multilingual-e5-small`; case does not matter.
     ///
-    /// Files are read from the cache folder and downloaded into it if they are not there.
-    /// It is the first of `FASTEMBED_CACHE_DIR`, `HF_HUB_CACHE`, `HF_HOME` with `hub`
-    /// added, `XDG_CACHE_HOME` with `huggingface/hub` added, and `~/.cache/huggingface/hub`;
-    /// Python's `huggingface_hub` shares it. A file appears only once it is complete;
+    /// Missing files are downloaded into the cache folder, which Python's `huggingface_hub` shares.
+    /// It is the first of `FASTEMBED_CACHE_DIR`, `HF_HUB_CACHE`, `HF_HOME/hub`,
+    /// `XDG_CACHE_HOME/huggingface/hub` and `~/.cache/huggingface/hub`. A file appears only once it is complete;
     /// interrupted downloads resume. There is no time limit: a stalled connection blocks the call.
-    /// `https` hubs need a certificate that Mozilla's roots sign; system roots are not read.
-    /// `HF_HUB_OFFLINE=1` forbids the network; `HF_ENDPOINT` and `HF_TOKEN` name another hub
-    /// and give access to closed models.
+    /// A hub's certificate must chain to Mozilla's roots; system roots are not read.
+    ///
+    /// | variable | effect |
+    /// |---|---|
+    /// | `HF_HUB_OFFLINE=1` | disables the network |
+    /// | `HF_ENDPOINT` | selects another hub |
+    /// | `HF_TOKEN` | grants access to private models |
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownModel`] if there is no such model, [`Error::OnnxRuntime`] if ONNX Runtime
-    /// is needed and not there, [`Error::Model`] if the files cannot be downloaded or run, or it
-    /// needs a feature that is off.
+    /// - [`Error::UnknownModel`] if there is no such model.
+    /// - [`Error::OnnxRuntime`] if the model needs ONNX Runtime, which is not available.
+    /// - [`Error::Model`] if the files cannot be downloaded or run, or the model needs a feature
+    ///   that is off.
     #[cfg(feature = "hub")]
     pub fn from_name(name: impl Into<String>) -> Result<Self> {
         FastEmbedderBuilder::from_name(name).build()
     }
 
-    /// The models that can be loaded by name, the multilingual ones first.
+    /// Returns the models that can be loaded by name, multilingual models first.
     #[cfg(feature = "hub")]
     #[must_use]
     pub fn models() -> &'static [PretrainedModel] {
@@ -215,17 +223,16 @@ impl FastEmbedder {
         limit: usize,
     ) -> Result<Vec<TextPiece<'t>>> {
         let parts = self.tokens.pieces(text, limit)?;
-        let alone = parts.len() == 1;
-        let piece =
-            |(part, tokens)| TextPiece::new(row, prefix, (part, tokens), alone, &self.tokens);
-        let pieces: Vec<TextPiece> = parts.into_iter().map(piece).collect::<Result<_>>()?;
+        let make_piece = if parts.len() == 1 { TextPiece::whole } else { TextPiece::part };
+        let pieces = parts.into_iter().map(|part| make_piece(row, prefix, part, &self.tokens));
+        let pieces: Vec<TextPiece> = pieces.collect::<Result<_>>()?;
         // A prefix that ends inside a word can change the tokens of the text after it.
-        let room = self.encoding.max_length - self.tokens.special();
+        let max_tokens = self.encoding.max_length - self.tokens.special();
         let longest =
             pieces.iter().map(|piece| piece.tokens).max().expect("a text has at least one piece");
-        match self.encoding.long_texts {
-            LongTexts::Split if longest > room && limit > longest - room => {
-                self.pieces_of(row, prefix, text, limit - (longest - room))
+        match (self.encoding.long_texts, longest.checked_sub(max_tokens)) {
+            (LongTexts::Split, Some(excess)) if excess > 0 && excess < limit => {
+                self.pieces_of(row, prefix, text, limit - excess)
             }
             _ => Ok(pieces),
         }

@@ -257,11 +257,12 @@ impl<'a> BatchQueue<'a> {
         let new: Vec<usize> =
             (0..cached.rows.len()).filter(|at| cached.rows[*at].is_none()).collect();
         let new_texts: Vec<&str> = new.iter().map(|at| texts.distinct[*at]).collect();
-        let mut order: Vec<_> = new.into_iter().zip(stage.count_or_estimate(&new_texts)?).collect();
+        let lengths = stage.count_or_estimate(&new_texts)?;
+        let mut by_length: Vec<_> = new.into_iter().zip(lengths).collect();
         // Longest first: texts of a batch have similar lengths, and no thread starts a long batch
         // when the others have finished.
-        order.sort_by_key(|(_, tokens)| Reverse(*tokens));
-        let (order, tokens): (Vec<_>, Vec<_>) = order.into_iter().unzip();
+        by_length.sort_by_key(|(_, tokens)| Reverse(*tokens));
+        let (order, tokens): (Vec<_>, Vec<_>) = by_length.into_iter().unzip();
         let batches = batches(&tokens, stage.batch_tokens);
         let total = texts.positions.len();
         let reached = Mutex::new(Progress { phase: Phase::Embed, done: 0, total, tokens: 0 });
@@ -328,7 +329,7 @@ impl<'a> BatchQueue<'a> {
         }
     }
 
-    /// Number of given texts whose vectors the cache has.
+    /// Returns the number of given texts whose vectors the cache has.
     fn cached(&self) -> usize {
         let rows = self.cached.rows.iter().zip(&self.texts.repeats);
         rows.filter(|(row, _)| row.is_some()).map(|(_, repeats)| repeats).sum()

@@ -1,4 +1,4 @@
-//! Weights, tokenizer and configuration of a model that runs in candle; the only file that knows
+//! Weights, tokenizer and configuration of a model that runs in candle. No other file uses
 //! `candle_core`, `candle_nn` and `tokenizers`.
 
 use std::collections::HashMap;
@@ -9,20 +9,23 @@ use serde_json::Value;
 pub(super) use tokenizers::Tokenizer;
 use tokenizers::TruncationParams;
 
+use super::WeightFile;
 use crate::{Cause, Error, Result};
 
-/// What the names of weights begin with where a whole language model was exported.
+/// Prefix of the weights' names in an export of a whole language model.
 const PREFIX: &str = "model";
 
-/// Tables of a number for each pair of tokens and each head that a run holds at once, at most: with
-/// 16 heads a run took 650 MiB at 2,048 tokens, and 2,370 at 4,096, in which such a table has 256
-/// and 1,024.
+/// Maximum number of attention tables that a run holds at once. A table has one `f32` per head and
+/// pair of tokens.
+///
+/// Measured with 16 heads: a run took 650 MiB at 2,048 tokens, where a table has 256 MiB, and
+/// 2,370 MiB at 4,096 tokens, where it has 1,024 MiB.
 const TABLES: usize = 3;
 
-/// The weights in `files`, safetensors by name, in 32 bits: a processor computes with those.
-pub(super) fn weights(files: Vec<(String, Vec<u8>)>) -> Result<VarBuilder<'static>, Cause> {
+/// Reads the weights in `files`, in the format safetensors, as `f32`.
+pub(super) fn weights(files: Vec<WeightFile>) -> Result<VarBuilder<'static>, Cause> {
     let mut weights: HashMap<String, Tensor> = HashMap::new();
-    for (file, bytes) in files {
+    for WeightFile { name: file, bytes } in files {
         let read = || -> candle_core::Result<Vec<(String, Tensor)>> {
             let tensors = SliceSafetensors::new(&bytes)?;
             let tensor = |name: String| {
@@ -38,8 +41,7 @@ pub(super) fn weights(files: Vec<(String, Vec<u8>)>) -> Result<VarBuilder<'stati
     Ok(if is_whole { builder.pp(PREFIX) } else { builder })
 }
 
-/// The tokenizer, which cuts texts so that they have no more than `max_length` tokens, with
-/// special ones.
+/// Reads the tokenizer from `json`. It truncates texts to `max_length` tokens, with special tokens.
 pub(super) fn tokenizer(json: &[u8], max_length: usize) -> Result<Tokenizer, Cause> {
     let mut tokenizer = Tokenizer::from_bytes(json)?;
     let truncation = TruncationParams { max_length, ..TruncationParams::default() };
@@ -47,36 +49,45 @@ pub(super) fn tokenizer(json: &[u8], max_length: usize) -> Result<Tokenizer, Cau
     Ok(tokenizer)
 }
 
-/// About how many bytes a run of `tokens` tokens takes at most, beside the weights.
-pub(super) fn run_bytes(config: &Value, tokens: usize) -> usize {
-    let heads = config["num_attention_heads"].as_u64().unwrap_or(1);
-    let heads = usize::try_from(heads).unwrap_or(usize::MAX);
-    let table = heads.saturating_mul(tokens).saturating_mul(tokens);
-    table.saturating_mul(TABLES * size_of::<f32>())
+/// The checked configuration of a model, in the form that fastembed reads.
+pub(super) struct CandleConfig {
+    pub(super) json: Value,
+    /// Number of attention heads.
+    pub(super) heads: usize,
 }
 
-/// The configuration of the model `name`, as fastembed reads it.
-///
-/// # Errors
-///
-/// [`Error::Model`] if fastembed would not run it as it is meant, or not survive.
-pub(super) fn config(name: &str, bytes: &[u8]) -> Result<Value> {
-    let damaged = |source| super::unrunnable(name, source);
-    let read = serde_json::from_slice(bytes).map_err(|error| damaged(error.into()));
-    let mut config: Value = read?;
-    check_sizes(&config).map_err(damaged)?;
-    plain_positions(&mut config).map_err(|source| {
-        let remedy = "candle does not run it as it is configured: export it to ONNX";
-        Error::Model { name: name.to_owned(), remedy, source }
-    })?;
-    Ok(config)
+impl CandleConfig {
+    /// Reads the configuration of the model `name` from `bytes`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Model`] if the file is damaged, or if fastembed would ignore a part of it.
+    pub(super) fn read(name: &str, bytes: &[u8]) -> Result<Self> {
+        let damaged = |source| super::unrunnable(name, source);
+        let read = serde_json::from_slice(bytes).map_err(|error| damaged(error.into()));
+        let mut json: Value = read?;
+        let heads = check_sizes(&json).map_err(damaged)?;
+        set_plain_positions(&mut json).map_err(|source| {
+            let remedy = "candle does not support its configuration: export it to ONNX";
+            Error::Model { name: name.to_owned(), remedy, source }
+        })?;
+        Ok(Self { json, heads })
+    }
+
+    /// Returns the approximate maximum memory of a run of `tokens` tokens in bytes, without the
+    /// weights. `usize::MAX` stands for more than the address space.
+    pub(super) fn run_bytes(&self, tokens: usize) -> usize {
+        let table = self.heads.saturating_mul(tokens).saturating_mul(tokens);
+        table.saturating_mul(TABLES * size_of::<f32>())
+    }
 }
 
-/// Refuses sizes that fastembed would panic on, or never be done with.
-fn check_sizes(config: &Value) -> Result<(), Cause> {
+/// Checks the sizes of a model and returns its number of heads. fastembed panics or does not
+/// terminate on other sizes.
+fn check_sizes(config: &Value) -> Result<usize, Cause> {
     let size = |name: &str| match config[name].as_u64() {
         Some(size @ 1..=0x1_0000) => Ok(size),
-        _ => Err(format!("its `{name}` is {}, not a number from 1 to 65,536", config[name])),
+        _ => Err(format!("its `{name}` is {}, allowed is 1 to 65,536", config[name])),
     };
     let heads = size("num_attention_heads")?;
     let groups = size("num_key_value_heads")?;
@@ -88,15 +99,15 @@ fn check_sizes(config: &Value) -> Result<(), Cause> {
     if head == 0 || !head.is_multiple_of(2) || !heads.is_multiple_of(groups) {
         return Err(format!("it has {heads} heads in {groups} groups, of size {head}").into());
     }
-    Ok(())
+    Ok(usize::try_from(heads).expect("at most 65,536 heads"))
 }
 
-/// Refuses stretched positions and windows, which fastembed takes no notice of, and puts the base
-/// of plain positions where fastembed looks for it.
-fn plain_positions(config: &mut Value) -> Result<(), Cause> {
+/// Refuses scaled positions and sliding windows, which fastembed ignores. Moves the base of plain
+/// positions to the field that fastembed reads.
+fn set_plain_positions(config: &mut Value) -> Result<(), Cause> {
     for name in ["rope_scaling", "use_sliding_window"] {
         if !matches!(config[name], Value::Null | Value::Bool(false)) {
-            return Err(format!("its `{name}` is {}, which is not run", config[name]).into());
+            return Err(format!("its `{name}` is {}, which is unsupported", config[name]).into());
         }
     }
     // Since version 5, `transformers` writes the base and the scaling into one object.
@@ -105,13 +116,13 @@ fn plain_positions(config: &mut Value) -> Result<(), Cause> {
         Some(base) => config["rope_theta"] = base,
         None => {
             let other = &config["rope_parameters"];
-            return Err(format!("its `rope_parameters` are {other}, which are not run").into());
+            return Err(format!("its `rope_parameters` are {other}: unsupported").into());
         }
     }
     Ok(())
 }
 
-/// The base of positions that are neither scaled nor differ from layer to layer.
+/// Returns the base of positions that are not scaled and equal in all layers; else `None`.
 fn plain_base(parameters: &Value) -> Option<&Value> {
     let is_plain = |(name, value): (&String, &Value)| match name.as_str() {
         "rope_type" => value == "default",

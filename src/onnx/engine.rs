@@ -3,9 +3,9 @@
 use super::{ExecutionProvider, runtime};
 use crate::{Cause, Error, Result};
 
-/// The longest input of a model in candle, in tokens, unless the user sets it: a run's memory grows
-/// with its square. With the smallest Qwen3's size, a run took 650 MiB at this length and 2,370 MiB
-/// at twice this length.
+/// Default maximum input length of a model in candle, in tokens. The memory of a run grows with
+/// the square of the length: the smallest Qwen3 took 650 MiB at this length and 2,370 MiB at twice
+/// this length.
 const CANDLE_LENGTH: usize = 2_048;
 
 /// The library that runs a model.
@@ -14,8 +14,8 @@ const CANDLE_LENGTH: usize = 2_048;
 pub enum Engine {
     /// ONNX Runtime: models that have an ONNX graph.
     OnnxRuntime,
-    /// candle, on the processor and without ONNX Runtime: Qwen3 models without a graph, with the
-    /// feature `qwen3`.
+    /// candle: Qwen3 models without a graph, on the CPU, with the feature `qwen3`. It needs no ONNX
+    /// Runtime.
     Candle,
 }
 
@@ -24,8 +24,9 @@ impl Engine {
     ///
     /// # Errors
     ///
-    /// [`Error::OnnxRuntime`] if there is no ONNX Runtime, [`Error::Provider`] if it lacks one of
-    /// them, [`Error::Choice`] if there are providers for candle.
+    /// - [`Error::OnnxRuntime`] if there is no ONNX Runtime.
+    /// - [`Error::Provider`] if ONNX Runtime lacks a provider.
+    /// - [`Error::Choice`] if `providers` are set for candle.
     pub(crate) fn require(self, providers: &[ExecutionProvider]) -> Result<()> {
         match self {
             Self::OnnxRuntime => runtime::require(providers),
@@ -34,7 +35,7 @@ impl Engine {
                 Some(provider) => Err(Error::Choice {
                     name: "providers",
                     got: provider.feature(),
-                    allowed: "none: candle runs this model, on the processor alone",
+                    allowed: "none: candle runs this model, on the CPU only",
                 }),
             },
         }
@@ -49,9 +50,9 @@ impl Engine {
     }
 }
 
-/// Returns the error for the model `name`, which needs candle, in a build without it.
+/// Returns the error for the model `name`, which needs candle, in a build without candle.
 pub(crate) fn without_candle(name: String) -> Error {
-    let remedy = "turn the feature `qwen3` of passim on, or export it to ONNX";
+    let remedy = "enable the feature `qwen3` of passim, or export the model to ONNX";
     let source: Cause = "it is a Qwen3 model without an ONNX graph".into();
     Error::Model { name, remedy, source }
 }

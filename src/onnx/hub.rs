@@ -1,10 +1,9 @@
-//! Models by name: the cache on this machine, and the download into it; the only file that knows
-//! `hf_hub`.
+//! Models by name: the local cache, and downloads into it. No other file uses `hf_hub`.
 
 use std::env;
 use std::fs::{self, File, TryLockError};
 use std::io;
-use std::path::{Component, Path, PathBuf};
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,29 +15,32 @@ use super::download::{Meter, OnDownload};
 use super::{ModelFiles, SessionOptions, shards};
 use crate::{Cause, Error, Result};
 
-const REMEDY: &str = "connect to the network, or set FASTEMBED_CACHE_DIR to a folder that holds \
-                      the model, or give a folder with its files to `from_folder`";
+const REMEDY: &str = "connect to the network, set FASTEMBED_CACHE_DIR to a folder that holds the \
+                      model, or open its folder with `from_folder`";
 
-/// How often it is looked whether another process is done.
+/// Time between two checks of another process's download.
 const POLL: Duration = Duration::from_millis(100);
 
-/// How long another process may hold its lock without getting on.
-const PATIENCE: Duration = Duration::from_mins(1);
+/// Number of checks for the file that another process has downloaded.
+const CACHED_POLLS: usize = 10;
 
-/// Files that every model has beside its graph.
+/// Maximum time that another process may hold the lock without progress.
+const MAX_STALL: Duration = Duration::from_mins(1);
+
+/// Files of every model with a graph, in addition to the graph.
 const TOKENIZER_FILES: [&str; 4] =
     ["tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"];
 
-/// Files that a model without a graph has beside its weights.
+/// Files of a model without a graph, in addition to its weights.
 const CANDLE_FILES: [&str; 3] = ["tokenizer.json", "tokenizer_config.json", "config.json"];
 
-/// Where a model is on the hub.
+/// Location of an ONNX model on the hub.
 pub(crate) struct HubModel {
     pub(crate) repository: String,
     pub(crate) graph: String,
-    /// Files that hold weights beside the graph.
+    /// External weight files of the graph.
     pub(crate) external: Vec<String>,
-    /// The output to read, where the model has several.
+    /// Name of the output to read; `None` for the first one.
     pub(crate) output: Option<&'static str>,
 }
 
@@ -51,52 +53,71 @@ struct NotFetched {
     source: Cause,
 }
 
-/// Reads the model `name` from the cache, downloading what is not there.
+/// Reads the model `name` from the cache; downloads missing files.
+///
+/// # Errors
+///
+/// [`Error::Model`] if a file is neither cached nor downloaded, [`Error::ModelFile`] if a cached
+/// file cannot be read.
 pub(crate) fn fetch(
     name: &str,
     hub: Option<HubModel>,
     options: &SessionOptions,
 ) -> Result<ModelFiles> {
-    let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
-    let hub = hub.ok_or("fastembed's list has it no more").map_err(|e| unloaded(e.into()))?;
-    let repository = Repository::open(hub.repository, options).map_err(unloaded)?;
-    let get = |file: &str| repository.get(file).map_err(|error| unloaded(error.into()));
+    let hub = hub.ok_or("fastembed no longer lists it");
+    let hub = hub.map_err(|fault| not_loaded(name, fault))?;
+    let repository =
+        Repository::open(hub.repository, options).map_err(|cause| not_loaded(name, cause))?;
+    let get = |file: &str| repository.get(file).map_err(|error| not_loaded(name, error));
     let graph = get(&hub.graph)?;
     let external: Vec<_> = hub.external.iter().map(|file| get(file)).collect::<Result<_>>()?;
     let tokenizer: Vec<_> = TOKENIZER_FILES.into_iter().map(get).collect::<Result<_>>()?;
-    let folder = tokenizer[0].parent().unwrap_or(Path::new(""));
+    let folder = parent(&tokenizer[0]);
     let mut files = ModelFiles::read_parts(folder, &graph, &external)?;
     files.output = hub.output;
     Ok(files)
 }
 
-/// Reads the model `name`, which has no graph, and its weights in several files if it is
-/// `sharded`, from the cache, downloading what is not there.
+/// Reads the model `name` without a graph from the cache; downloads missing files. `is_sharded` is
+/// whether its weights are in several files.
+///
+/// # Errors
+///
+/// As [`fetch`].
 pub(crate) fn fetch_shards(
     name: &str,
     repository: &str,
-    sharded: bool,
+    is_sharded: bool,
     options: &SessionOptions,
 ) -> Result<ModelFiles> {
-    let unloaded = |source| Error::Model { name: name.to_owned(), remedy: REMEDY, source };
-    let repository = Repository::open(repository.to_owned(), options).map_err(unloaded)?;
-    let get = |file: &str| repository.get(file).map_err(|error| unloaded(error.into()));
-    let beside: Vec<_> = CANDLE_FILES.into_iter().map(get).collect::<Result<_>>()?;
-    let shards = if sharded {
+    let repository = Repository::open(repository.to_owned(), options);
+    let repository = repository.map_err(|cause| not_loaded(name, cause))?;
+    let get = |file: &str| repository.get(file).map_err(|error| not_loaded(name, error));
+    let other_files: Vec<_> = CANDLE_FILES.into_iter().map(get).collect::<Result<_>>()?;
+    let shards = if is_sharded {
         let index = get(shards::INDEX)?;
         shards::shard_names(&index)?.iter().map(|name| get(name)).collect::<Result<_>>()?
     } else {
         vec![get(shards::WHOLE)?]
     };
-    let folder = beside[0].parent().unwrap_or(Path::new(""));
-    ModelFiles::read_shards(folder, &shards)
+    ModelFiles::read_shards(parent(&other_files[0]), &shards)
 }
 
-/// One repository of the hub, as far as it is in the cache.
+/// Returns the error for the model `name`, some file of which is neither cached nor downloaded.
+fn not_loaded(name: &str, source: impl Into<Cause>) -> Error {
+    Error::Model { name: name.to_owned(), remedy: REMEDY, source: source.into() }
+}
+
+/// Returns the folder of a cached file.
+fn parent(file: &Path) -> &Path {
+    file.parent().expect("the cache folder is an absolute path")
+}
+
+/// A repository of the hub with its local cache.
 struct Repository<'o> {
     name: String,
     cache: Cache,
-    /// `None` if the user forbids the network.
+    /// `None` if the user disabled the network.
     remote: Option<Api>,
     on_download: Option<&'o OnDownload>,
 }
@@ -108,6 +129,7 @@ impl<'o> Repository<'o> {
         Ok(Self { name, cache, remote, on_download: options.on_download.as_ref() })
     }
 
+    /// Returns the path of `file` in the cache; downloads a missing file.
     fn get(&self, file: &str) -> Result<PathBuf, NotFetched> {
         if let Some(path) = self.cached(file) {
             return Ok(path);
@@ -128,15 +150,14 @@ impl<'o> Repository<'o> {
         self.cache.model(self.name.clone()).get(file)
     }
 
-    /// Downloads a file, again and again from where it broke off, as long as it grows.
+    /// Downloads a file. An interrupted download resumes as long as each attempt adds bytes.
     fn download(&self, remote: &Api, file: &str) -> Result<PathBuf, Cause> {
         let repository = remote.model(self.name.clone());
         loop {
             let metadata = remote.metadata(&repository.url(file))?;
             let size = metadata.size() as u64;
-            let mut parts = Path::new(metadata.etag()).components();
-            if !matches!((parts.next(), parts.next()), (Some(Component::Normal(_)), None)) {
-                return Err("the hub's ETag cannot be the name of a file".into());
+            if !shards::is_file_name(metadata.etag()) {
+                return Err("the hub's ETag is not a file name".into());
             }
             let blob = self.cache.model(self.name.clone()).blob_path(metadata.etag());
             let part = blob.with_extension("part");
@@ -149,17 +170,17 @@ impl<'o> Repository<'o> {
             match repository.download_with_progress(file, Meter::new(file, self.on_download)) {
                 Ok(path) => return checked(path, &blob, size),
                 Err(error) if length(&part) > before => {
-                    tracing::info!(file, %error, "the download broke off, going on with it");
+                    tracing::info!(file, %error, "resuming an interrupted download");
                 }
                 Err(error) => return Err(error.into()),
             }
         }
     }
 
-    /// A file that another process has just downloaded: it gives its lock back before the file
-    /// is in its place.
+    /// Waits for a file that another process has just downloaded. That process releases its lock
+    /// before it moves the file to its place.
     fn cached_soon(&self, file: &str) -> Option<PathBuf> {
-        (0..10).find_map(|_| {
+        (0..CACHED_POLLS).find_map(|_| {
             thread::sleep(POLL);
             self.cached(file)
         })
@@ -176,10 +197,11 @@ impl Progress for Meter<'_> {
     }
 
     fn finish(&mut self) {
-        self.tell();
+        self.report();
     }
 }
 
+/// Returns a client of the hub that the environment selects.
 fn hub(cache: &Cache) -> Result<Api, Cause> {
     let mut builder = ApiBuilder::from_cache(cache.clone()).with_progress(false);
     if let Some(endpoint) = setting("HF_ENDPOINT") {
@@ -191,21 +213,26 @@ fn hub(cache: &Cache) -> Result<Api, Cause> {
     Ok(builder.build()?)
 }
 
-/// Waits while another process downloads the file of which `part` is there, and says whether
-/// there was one; `hf_hub` would wait for five seconds, and then download all of it again.
+/// Waits while another process downloads the file `part`, which will have `size` bytes. Returns
+/// whether there was such a process.
 ///
-/// A part that is as long as the whole, since its process ended before it got its name, or
-/// longer, is removed: the hub has nothing to add to it, which `hf_hub` takes for an error.
+/// `hf_hub` itself would wait for five seconds and then download the whole file again.
+///
+/// A part of `size` bytes or more is removed. Its process ended before it renamed the part, and
+/// `hf_hub` reports an error when there is nothing left to download.
 fn wait_for_others(part: &Path, size: u64) -> io::Result<bool> {
-    fs::create_dir_all(part.parent().unwrap_or(Path::new("")))?;
-    // The lock that `hf_hub` takes.
+    fs::create_dir_all(parent(part))?;
+    // The lock file of `hf_hub`.
     let lock = File::create(part.with_extension("lock"))?;
-    let (mut waited, mut seen, mut since) = (false, length(part), Instant::now());
+    let mut waited = false;
+    let mut last_length = length(part);
+    let mut last_growth = Instant::now();
     while let Err(TryLockError::WouldBlock) = lock.try_lock() {
-        let now = length(part);
-        if now > seen {
-            (seen, since) = (now, Instant::now());
-        } else if since.elapsed() > PATIENCE {
+        let length = length(part);
+        if length > last_length {
+            last_length = length;
+            last_growth = Instant::now();
+        } else if last_growth.elapsed() > MAX_STALL {
             return Ok(waited);
         }
         waited = true;
@@ -217,10 +244,9 @@ fn wait_for_others(part: &Path, size: u64) -> io::Result<bool> {
     Ok(waited)
 }
 
-/// `path` if it has `size` bytes; else it is removed, with the `blob` that it leads to.
+/// Returns `path` if the file has `size` bytes; else removes it with the `blob` that it links to.
 ///
-/// `hf_hub` takes the end of a connection for the end of a file, where the hub does not say how
-/// much it sends.
+/// If the hub sends no length, `hf_hub` cannot tell a closed connection from the end of the file.
 fn checked(path: PathBuf, blob: &Path, size: u64) -> Result<PathBuf, Cause> {
     let got = length(&path);
     if got == size {
@@ -236,12 +262,12 @@ fn checked(path: PathBuf, blob: &Path, size: u64) -> Result<PathBuf, Cause> {
     Err(format!("the hub sent {got} of {size} bytes").into())
 }
 
-/// Length of a file in bytes, 0 if there is none.
+/// Returns the length of a file in bytes; 0 if there is none.
 fn length(path: &Path) -> u64 {
     fs::metadata(path).map_or(0, |metadata| metadata.len())
 }
 
-/// The absolute folder that downloads are kept in, shared with Python's `huggingface_hub`.
+/// Returns the absolute path of the cache folder, which Python's `huggingface_hub` shares.
 fn cache_folder(given: Option<PathBuf>) -> Result<PathBuf, Cause> {
     let at = |variable| setting(variable).map(PathBuf::from);
     let folder = given
@@ -250,16 +276,17 @@ fn cache_folder(given: Option<PathBuf>) -> Result<PathBuf, Cause> {
         .or_else(|| Some(at("HF_HOME")?.join("hub")))
         .or_else(|| Some(at("XDG_CACHE_HOME")?.join("huggingface/hub")))
         .or_else(|| Some(env::home_dir()?.join(".cache/huggingface/hub")))
-        .ok_or("there is no home folder to keep models in")?;
+        .ok_or("there is no home folder for the model cache")?;
     Ok(std::path::absolute(folder)?)
 }
 
-/// Whether the user forbids the network, as for `huggingface_hub`.
+/// Returns whether the user disabled the network, by the variable of `huggingface_hub`.
 fn is_offline() -> bool {
     setting("HF_HUB_OFFLINE")
         .is_some_and(|value| ["1", "on", "yes", "true"].contains(&value.to_lowercase().as_str()))
 }
 
+/// Returns the trimmed value of an environment variable; `None` if it is empty.
 fn setting(name: &str) -> Option<String> {
     env::var(name).ok().map(|value| value.trim().to_owned()).filter(|value| !value.is_empty())
 }

@@ -11,33 +11,43 @@ use xxhash_rust::xxh3::Xxh3;
 use super::{Engine, engine, onnx_graph::external_names, shards};
 use crate::{Cause, Error, Pooling, Result};
 
-/// Where exporters put the graph.
+/// File names that exporters give the graph.
 const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
 
 /// Maximum input length if no file declares one: that of BERT.
 const DEFAULT_MAX_LENGTH: usize = 512;
 
-/// Model types whose positions begin after the padding token's number.
+/// Model types whose positions begin after the number of the padding token.
 const SHIFTED_POSITIONS: [&str; 4] = ["roberta", "xlm-roberta", "camembert", "mpnet"];
+
+/// Number of the padding token of these models, unless they declare another.
+const ROBERTA_PAD_TOKEN: usize = 1;
 
 /// The contents of a model's files.
 #[derive(Clone)]
 pub(crate) struct ModelFiles {
     folder: PathBuf,
     pub(crate) engine: Engine,
-    /// Where the graph is.
+    /// Path of the graph; empty if there is none.
     pub(crate) graph: PathBuf,
-    /// Empty where there is no graph.
+    /// Contents of the graph; empty if there is none.
     pub(crate) onnx: Vec<u8>,
-    /// External weights, or all weights if there is no graph, by file name.
-    pub(crate) external: Vec<(String, Vec<u8>)>,
+    /// External weights of the graph, or all weights if there is no graph.
+    pub(crate) external: Vec<WeightFile>,
     weight_bytes: usize,
     pub(crate) tokenizer: Vec<u8>,
     pub(crate) config: Vec<u8>,
     pub(crate) special_tokens_map: Vec<u8>,
     pub(crate) tokenizer_config: Vec<u8>,
-    /// The output to read, where the graph has several and the first choice is wrong.
+    /// Name of the output to read; `None` for the first one.
     pub(crate) output: Option<&'static str>,
+}
+
+/// A file of weights.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct WeightFile {
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
 }
 
 impl ModelFiles {
@@ -91,13 +101,15 @@ impl ModelFiles {
     fn without_weights(folder: &Path, engine: Engine) -> Result<Self> {
         let get = |name| contents(&folder.join(name));
         let or_empty = |name| Ok(optional(&folder.join(name))?.unwrap_or_else(|| b"{}".to_vec()));
-        let (special_tokens_map, tokenizer_config) = match engine {
-            // The first repeats what tokenizer.json says; newer exporters do not write it.
-            Engine::OnnxRuntime => {
-                (or_empty("special_tokens_map.json")?, get("tokenizer_config.json")?)
-            }
+        let special_tokens_map = match engine {
+            // It repeats parts of tokenizer.json; newer exporters do not write it.
+            Engine::OnnxRuntime => or_empty("special_tokens_map.json")?,
+            Engine::Candle => Vec::new(),
+        };
+        let tokenizer_config = match engine {
+            Engine::OnnxRuntime => get("tokenizer_config.json")?,
             // Only the declared length is used.
-            Engine::Candle => (Vec::new(), or_empty("tokenizer_config.json")?),
+            Engine::Candle => or_empty("tokenizer_config.json")?,
         };
         Ok(Self {
             folder: folder.to_owned(),
@@ -116,10 +128,11 @@ impl ModelFiles {
 
     /// Adds the graph, if there is one, and reads the weights in `external`.
     fn with_weights(self, graph: PathBuf, onnx: Vec<u8>, external: &[PathBuf]) -> Result<Self> {
-        let read = |path: &PathBuf| Ok((file_name(path), contents(path)?));
-        let external: Vec<_> = external.iter().map(read).collect::<Result<_>>()?;
-        let beside: usize = external.iter().map(|(_, bytes)| bytes.len()).sum();
-        Ok(Self { graph, weight_bytes: onnx.len() + beside, onnx, external, ..self })
+        let read =
+            |path: &PathBuf| Ok(WeightFile { name: file_name(path), bytes: contents(path)? });
+        let external: Vec<WeightFile> = external.iter().map(read).collect::<Result<_>>()?;
+        let external_bytes: usize = external.iter().map(|file| file.bytes.len()).sum();
+        Ok(Self { graph, weight_bytes: onnx.len() + external_bytes, onnx, external, ..self })
     }
 
     /// Returns the declared number of classes; `None` if none is declared.
@@ -134,13 +147,13 @@ impl ModelFiles {
         folder_name(&self.folder)
     }
 
-    /// Bytes of weights, as they are in the files.
+    /// Size of the weight files in bytes.
     pub(crate) fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }
 
-    /// Drops the weights, where sessions read them from the graph's file.
-    pub(crate) fn forget_weights(&mut self) {
+    /// Frees the weights, for sessions that read them from the files.
+    pub(crate) fn drop_weights(&mut self) {
         self.onnx = Vec::new();
         self.external = Vec::new();
     }
@@ -155,45 +168,50 @@ impl ModelFiles {
     /// Returns the pooling declared in `1_Pooling/config.json`, else the default of the engine.
     pub(crate) fn pooling(&self) -> Result<Pooling> {
         let path = self.folder.join("1_Pooling/config.json");
-        let usual = match self.engine {
+        let default = match self.engine {
             Engine::OnnxRuntime => Pooling::Mean,
             Engine::Candle => Pooling::LastToken,
         };
-        let Some(bytes) = optional(&path)? else { return Ok(usual) };
+        let Some(bytes) = optional(&path)? else { return Ok(default) };
         let config = json(&path, &bytes)?;
-        let modes: Vec<&str> = match (&config["pooling_mode"], config.as_object()) {
-            (Value::String(mode), _) => vec![mode.as_str()],
-            (_, Some(fields)) => fields
-                .iter()
-                .filter(|(name, on)| {
-                    name.starts_with("pooling_mode_") && on.as_bool() == Some(true)
-                })
-                .map(|(name, _)| name.as_str())
-                .collect(),
-            _ => Vec::new(),
-        };
+        let modes = pooling_modes(&config);
         match (self.engine, &modes[..]) {
             (Engine::OnnxRuntime, ["mean" | "pooling_mode_mean_tokens"]) => Ok(Pooling::Mean),
             (Engine::OnnxRuntime, ["cls" | "pooling_mode_cls_token"]) => Ok(Pooling::Cls),
             (Engine::Candle, ["lasttoken" | "pooling_mode_lasttoken"]) => Ok(Pooling::LastToken),
             (engine, _) => {
-                let run = if engine == Engine::Candle { "`lasttoken`" } else { "`mean` and `cls`" };
-                Err(model_file_error(&path, format!("pooling {modes:?} is not run, only {run}")))
+                let supported = match engine {
+                    Engine::OnnxRuntime => "`mean` and `cls`",
+                    Engine::Candle => "`lasttoken`",
+                };
+                let fault = format!("pooling {modes:?} is unsupported, supported: {supported}");
+                Err(model_file_error(&path, fault))
             }
         }
     }
 
     /// Returns the number of positions in tokens; `None` if none is declared.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelFile`] if the configuration is not JSON or has fewer positions than the model
+    /// skips.
     pub(crate) fn positions(&self) -> Result<Option<usize>> {
-        let config = json(&self.folder.join("config.json"), &self.config)?;
-        let shift = match config["model_type"].as_str() {
+        let path = self.folder.join("config.json");
+        let config = json(&path, &self.config)?;
+        let skipped = match config["model_type"].as_str() {
             Some(kind) if SHIFTED_POSITIONS.contains(&kind) => {
-                length(&config["pad_token_id"]).unwrap_or(1) + 1
+                length(&config["pad_token_id"]).unwrap_or(ROBERTA_PAD_TOKEN) + 1
             }
             _ => 0,
         };
-        let positions = ["max_position_embeddings", "n_positions"].map(|key| length(&config[key]));
-        Ok(positions.into_iter().flatten().min().map(|positions| positions.saturating_sub(shift)))
+        let declared = ["max_position_embeddings", "n_positions"].map(|key| length(&config[key]));
+        let Some(positions) = declared.into_iter().flatten().min() else { return Ok(None) };
+        let usable = positions.checked_sub(skipped).ok_or_else(|| {
+            let fault = format!("it has {positions} positions, of which the model skips {skipped}");
+            model_file_error(&path, fault)
+        })?;
+        Ok(Some(usable))
     }
 
     /// Returns the declared maximum input length: the minimum of positions, the tokenizer's limit
@@ -234,13 +252,13 @@ impl ModelFiles {
             hasher.update(part);
         };
         add(&self.onnx);
-        for (name, bytes) in &self.external {
-            add(name.as_bytes());
-            add(bytes);
+        for file in &self.external {
+            add(file.name.as_bytes());
+            add(&file.bytes);
         }
         add(&self.tokenizer);
         add(&self.special_tokens_map);
-        add(self.output.unwrap_or_default().as_bytes());
+        add(self.output.unwrap_or("").as_bytes());
         // An ONNX graph defines the computation by itself.
         if self.engine == Engine::Candle {
             add(&self.config);
@@ -252,12 +270,24 @@ impl ModelFiles {
     }
 }
 
-/// A JSON number as a length; tokenizers without a limit declare about 1e30.
+/// Returns the pooling modes that are on, in either spelling of sentence-transformers.
+fn pooling_modes(config: &Value) -> Vec<&str> {
+    if let Value::String(mode) = &config["pooling_mode"] {
+        return vec![mode];
+    }
+    let fields = config.as_object().into_iter().flatten();
+    let is_on = |name: &str, value: &Value| {
+        name.starts_with("pooling_mode_") && value.as_bool() == Some(true)
+    };
+    fields.filter(|(name, value)| is_on(name, value)).map(|(name, _)| name.as_str()).collect()
+}
+
+/// Returns a JSON number as a length; `None` above 2^20: tokenizers without a limit declare 1e30.
 fn length(value: &Value) -> Option<usize> {
     value.as_u64().and_then(|length| usize::try_from(length).ok()).filter(|n| *n <= 1 << 20)
 }
 
-/// The graph in a folder, if there is one.
+/// Returns the path of the graph in a folder, if there is one.
 fn graph_in(folder: &Path) -> Option<PathBuf> {
     GRAPHS.map(|name| folder.join(name)).into_iter().find(|path| path.exists())
 }
@@ -274,7 +304,7 @@ pub(super) fn contents(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).map_err(|source| model_file_error(path, source))
 }
 
-/// The contents of a file that need not be there.
+/// Returns the contents of a file; `None` if it does not exist.
 pub(super) fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
     match fs::read(path) {
         Ok(bytes) => Ok(Some(bytes)),
@@ -297,7 +327,7 @@ mod tests {
 
     use super::*;
 
-    /// A folder whose files say what `texts` says; the rest is as small as can be.
+    /// Creates a folder with the files in `texts`, and minimal other files.
     fn folder(texts: &[(&str, &str)]) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("1_Pooling")).unwrap();
@@ -309,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shortest_stated_length_holds() {
+    fn the_shortest_declared_length_applies() {
         let bert = r#"{"model_type": "bert", "max_position_embeddings": 512}"#;
         let roberta =
             r#"{"model_type": "xlm-roberta", "max_position_embeddings": 514, "pad_token_id": 1}"#;
@@ -330,6 +360,14 @@ mod tests {
             let files = ModelFiles::read(folder.path()).unwrap();
             assert_eq!(files.max_length().unwrap(), expected, "{config} {tokenizer} {sentence}");
         }
+    }
+
+    #[test]
+    fn fewer_positions_than_the_model_skips_are_an_error() {
+        let config = r#"{"model_type": "roberta", "n_positions": 3, "pad_token_id": 9}"#;
+        let folder = folder(&[("config.json", config)]);
+        let error = ModelFiles::read(folder.path()).unwrap().positions().unwrap_err();
+        assert!(matches!(error, Error::ModelFile { .. }), "{error}");
     }
 
     #[test]
@@ -369,14 +407,15 @@ mod tests {
         let graph = "\x0a\x08location\x12\x09any.bytes and more";
         let folder = folder(&[("model.onnx", graph), ("any.bytes", "weights")]);
         let files = ModelFiles::read(folder.path()).unwrap();
-        assert_eq!(files.external, [("any.bytes".to_owned(), b"weights".to_vec())]);
+        let expected = WeightFile { name: "any.bytes".to_owned(), bytes: b"weights".to_vec() };
+        assert_eq!(files.external, [expected]);
         assert_eq!(files.weight_bytes(), graph.len() + 7);
         fs::write(folder.path().join("any.bytes"), "Weights").unwrap();
         assert_ne!(files.hash(&[]), ModelFiles::read(folder.path()).unwrap().hash(&[]));
     }
 
     #[test]
-    fn weights_outside_of_the_folder_are_refused() {
+    fn weights_outside_the_folder_are_refused() {
         for name in ["../secrets", "/etc/passwd", "a/b", "..", ""] {
             let length = char::from(u8::try_from(name.len()).unwrap());
             let graph = format!("\x0a\x08location\x12{length}{name}");
@@ -391,7 +430,7 @@ mod tests {
     }
 
     #[test]
-    fn the_hash_tells_settings_apart() {
+    fn the_hash_depends_on_the_settings() {
         let files = ModelFiles::read(folder(&[]).path()).unwrap();
         let hash = |settings: [&str; 2]| files.hash(&settings.map(str::to_owned));
         assert_eq!(hash(["a", "b"]), hash(["a", "b"]));

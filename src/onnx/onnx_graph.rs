@@ -1,8 +1,8 @@
-//! What a graph says of its outputs and of its files of weights, read without loading it.
+//! Outputs and external weight files that a graph declares, read without loading the graph.
 //!
 //! # Source
 //!
-//! The encoding of Protocol Buffers, and the field numbers in `onnx.proto`.
+//! The encoding of Protocol Buffers and the field numbers of `onnx.proto`.
 
 use std::collections::BTreeSet;
 
@@ -11,88 +11,101 @@ use memchr::memmem;
 use super::shards::is_file_name;
 use crate::Cause;
 
-/// A field of a message, by its number.
-enum Field<'b> {
-    Number(u64, u64),
-    Bytes(u64, &'b [u8]),
+/// A field of a message.
+struct Field<'b> {
+    number: u64,
+    value: FieldValue<'b>,
 }
 
-/// Names of the files beside the graph that its weights are in, as those of models over 2 GB
-/// are, for example `model.onnx_data`.
+enum FieldValue<'b> {
+    Integer(u64),
+    /// A message, a text or a number of fixed width.
+    Bytes(&'b [u8]),
+}
+
+/// Returns the names of the weight files beside the graph, for example `model.onnx_data`. Graphs
+/// over 2 GB have such files.
 ///
-/// The graph is a protocol buffer; in it such a file is the value of the key `location`.
+/// The graph is a protocol buffer, in which such a name is the value of the key `location`.
+///
+/// # Errors
+///
+/// If a name is unreadable or leads outside of the graph's folder.
 pub(super) fn external_names(graph: &[u8]) -> Result<BTreeSet<String>, Cause> {
     const KEY: &[u8] = b"\x0a\x08location\x12";
     let mut names = BTreeSet::new();
     for at in memmem::find_iter(graph, KEY) {
-        // A name is shorter than 128 bytes, so its length is one byte.
+        // A name has fewer than 128 bytes, so its length is one byte.
         let value = &graph[at + KEY.len()..];
         let name = value.split_first().and_then(|(length, rest)| rest.get(..usize::from(*length)));
         let name = name.and_then(|name| std::str::from_utf8(name).ok());
-        let Some(name) = name else { return Err("it names weights in no file".into()) };
+        let Some(name) = name else {
+            return Err("it names external weights without a readable file name".into());
+        };
         if !is_file_name(name) {
-            return Err(format!("it names weights outside of its folder: {name}").into());
+            return Err(format!("it names weights outside its folder: {name}").into());
         }
         names.insert(name.to_owned());
     }
     Ok(names)
 }
 
-/// The size of each dimension of the output `name`, `None` where it varies; `None` in all if the
-/// graph does not say, or is not one.
+/// Returns the size of each dimension of the output `name`; a variable size is `None`. Returns
+/// `None` if the graph does not declare the shape or is not a graph.
 pub(crate) fn output_shape(onnx: &[u8], name: &str) -> Option<Vec<Option<u64>>> {
     const GRAPH: u64 = 7;
     const OUTPUT: u64 = 12;
     let mut outputs = messages(onnx, GRAPH).flat_map(|graph| messages(graph, OUTPUT));
     let output = outputs.find(|output| messages(output, 1).any(|own| own == name.as_bytes()))?;
-    // Its type, which is that of a tensor, and the shape of that.
+    // Fields of an output: 2 is its type; of a type: 1 is a tensor; of a tensor: 2 is its shape.
     let shape =
         [2, 1, 2].into_iter().try_fold(output, |message, field| messages(message, field).next())?;
     Some(messages(shape, 1).map(size).collect())
 }
 
-/// The size that a dimension states.
+/// Returns the size that a dimension declares.
 fn size(dimension: &[u8]) -> Option<u64> {
-    fields(dimension).find_map(|field| match field {
-        Field::Number(1, size) => Some(size),
+    fields(dimension).find_map(|field| match field.value {
+        FieldValue::Integer(size) if field.number == 1 => Some(size),
         _ => None,
     })
 }
 
-/// The messages, or texts, in the fields `number` of a message.
+/// Returns the messages or texts in the fields `number` of a message.
 fn messages(bytes: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
-    fields(bytes).filter_map(move |field| match field {
-        Field::Bytes(at, bytes) if at == number => Some(bytes),
+    fields(bytes).filter_map(move |field| match field.value {
+        FieldValue::Bytes(bytes) if field.number == number => Some(bytes),
         _ => None,
     })
 }
 
-/// The fields of a message, as far as they are whole.
+/// Returns the fields of a message, up to the first damaged one.
 fn fields(mut bytes: &[u8]) -> impl Iterator<Item = Field<'_>> {
     std::iter::from_fn(move || {
         let key = varint(&mut bytes)?;
         let number = key >> 3;
-        let field = match key & 7 {
-            0 => Field::Number(number, varint(&mut bytes)?),
-            1 => Field::Bytes(number, taken(&mut bytes, 8)?),
+        let value = match key & 7 {
+            0 => FieldValue::Integer(varint(&mut bytes)?),
+            1 => FieldValue::Bytes(take(&mut bytes, 8)?),
             2 => {
                 let length = varint(&mut bytes)?;
-                Field::Bytes(number, taken(&mut bytes, usize::try_from(length).ok()?)?)
+                FieldValue::Bytes(take(&mut bytes, usize::try_from(length).ok()?)?)
             }
-            5 => Field::Bytes(number, taken(&mut bytes, 4)?),
+            5 => FieldValue::Bytes(take(&mut bytes, 4)?),
             _ => return None,
         };
-        Some(field)
+        Some(Field { number, value })
     })
 }
 
-fn taken<'b>(bytes: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
-    let (taken, rest) = bytes.split_at_checked(length)?;
+/// Takes `length` bytes from the front of `bytes`.
+fn take<'b>(bytes: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
+    let (front, rest) = bytes.split_at_checked(length)?;
     *bytes = rest;
-    Some(taken)
+    Some(front)
 }
 
-/// A number in groups of seven bits, lowest first.
+/// Takes an integer of seven bits a byte, lowest first, from the front of `bytes`.
 fn varint(bytes: &mut &[u8]) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
@@ -110,7 +123,7 @@ fn varint(bytes: &mut &[u8]) -> Option<u64> {
 mod tests {
     use super::*;
 
-    /// Field `number` with `parts` as its bytes.
+    /// Encodes the field `number` with the joined `parts` as its bytes.
     fn field(number: u8, parts: &[&[u8]]) -> Vec<u8> {
         let bytes = parts.concat();
         let length = u16::try_from(bytes.len()).unwrap();
@@ -128,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn the_shape_of_the_output_named_is_read() {
+    fn the_shape_of_a_named_output_is_read() {
         let batch = field(2, &[b"batch"]);
         let outputs = [
             output("hidden", &[&batch, &[8, 5], &[8, 0x80, 3]]),
@@ -146,7 +159,7 @@ mod tests {
         ] {
             assert_eq!(output_shape(&onnx, name), expected, "{name}");
         }
-        // No damage makes it panic.
+        // Damage never makes it panic.
         for end in 0..onnx.len() {
             output_shape(&onnx[..end], "logits");
             for flip in [1, 0x80, 0xff] {

@@ -10,14 +10,14 @@ use crate::{Cause, Error};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ExecutionProvider {
-    /// Graphics processors of NVIDIA: feature `cuda`.
+    /// NVIDIA GPUs: feature `cuda`.
     Cuda {
         /// Number of the device, from 0.
         device: u16,
     },
-    /// Apple's processors: feature `coreml`.
+    /// Apple's GPUs and Neural Engine: feature `coreml`.
     CoreMl,
-    /// Graphics processors under Windows: feature `directml`.
+    /// GPUs under Windows: feature `directml`.
     DirectMl {
         /// Number of the device, from 0.
         device: u16,
@@ -25,7 +25,7 @@ pub enum ExecutionProvider {
 }
 
 impl ExecutionProvider {
-    /// The feature of this crate that it needs.
+    /// Returns the feature of this crate that the provider needs.
     pub(super) fn feature(self) -> &'static str {
         match self {
             Self::Cuda { .. } => "cuda",
@@ -42,15 +42,15 @@ impl ExecutionProvider {
             Self::DirectMl { .. } => cfg!(feature = "directml"),
         };
         let remedy = match self {
-            _ if !built => "turn its feature of passim on, or run models on the processor",
+            _ if !built => "enable its feature of passim, or run models on the CPU",
             Self::Cuda { .. } => {
-                "install the CUDA and cuDNN libraries and an ONNX Runtime that was built for \
+                "install the CUDA and cuDNN libraries and an ONNX Runtime built for \
                  them (for example with `pip install onnxruntime-gpu`), and set ORT_DYLIB_PATH \
                  to its library"
             }
             Self::CoreMl => "set ORT_DYLIB_PATH to an ONNX Runtime for macOS or iOS",
             Self::DirectMl { .. } => {
-                "install an ONNX Runtime that was built for it (for example with `pip install \
+                "install an ONNX Runtime built for it (for example with `pip install \
                  onnxruntime-directml`), and set ORT_DYLIB_PATH to its library"
             }
         };

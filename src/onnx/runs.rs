@@ -1,15 +1,15 @@
 //! Grouping of inputs into runs of equal length, so that no input is padded.
 
 /// Splits `items`, sorted by length, into runs. The items of a run have the same length in tokens,
-/// and at most `together` tokens in total, unless the run is a single item.
+/// and at most `max_tokens` in total, unless the run is a single item.
 pub(crate) fn runs<T>(
     items: &[T],
     tokens: impl Fn(&T) -> usize + Copy,
-    together: usize,
+    max_tokens: usize,
 ) -> impl Iterator<Item = &[T]> {
     items
         .chunk_by(move |a, b| tokens(a) == tokens(b))
-        .flat_map(move |alike| alike.chunks((together / tokens(&alike[0]).max(1)).max(1)))
+        .flat_map(move |alike| alike.chunks((max_tokens / tokens(&alike[0]).max(1)).max(1)))
 }
 
 #[cfg(test)]
@@ -17,9 +17,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_has_the_same_length_shares_a_run() {
-        let runs = |tokens: &[usize], together| {
-            runs(tokens, |tokens| *tokens, together).map(<[_]>::to_vec).collect::<Vec<_>>()
+    fn only_items_of_one_length_share_a_run() {
+        let runs = |tokens: &[usize], max_tokens| {
+            runs(tokens, |tokens| *tokens, max_tokens).map(<[_]>::to_vec).collect::<Vec<_>>()
         };
         let expected: [&[usize]; 5] = [&[0, 0], &[4, 4], &[4], &[5], &[30]];
         assert_eq!(runs(&[0, 0, 4, 4, 4, 5, 30], 10), expected);

@@ -1,5 +1,4 @@
-//! The process's ONNX Runtime, loaded or linked, and what it runs models on; the only file that
-//! knows `ort`.
+//! The process's ONNX Runtime and its execution providers. No other file uses `ort`.
 
 #[cfg(feature = "load-dynamic")]
 mod library;
@@ -18,37 +17,38 @@ use super::ExecutionProvider;
 use crate::Error;
 use crate::{Cause, Result};
 
-/// Version of the interface that `ort` asks the library for (its feature `api-24`).
+/// Version of the C interface that `ort` requires (its feature `api-24`).
 const NEEDED: &str = "1.24";
-const _: () = assert!(ort::MINOR_VERSION == 24, "NEEDED is the version that ort asks for");
+const _: () = assert!(ort::MINOR_VERSION == 24, "NEEDED is the version that ort requires");
 
-/// The one environment of the process; empty until there is one.
-static MADE: Mutex<Option<Environment>> = Mutex::new(None);
+/// The environment of the process, once it is created.
+static ENVIRONMENT: Mutex<Option<Environment>> = Mutex::new(None);
 
-/// The process's environment, made at the first call that can.
+/// Returns the environment of the process; the first call creates it.
 ///
 /// # Errors
 ///
-/// [`Error::OnnxRuntime`] if no library works; the next call tries again.
+/// [`Error::OnnxRuntime`] if no library works. The next call tries again.
 pub(super) fn environment() -> Result<Environment> {
-    let mut made = MADE.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(environment) = &*made {
+    let mut created = ENVIRONMENT.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(environment) = &*created {
         return Ok(environment.clone());
     }
-    let environment = make()?;
-    *made = Some(environment.clone());
+    let environment = create()?;
+    *created = Some(environment.clone());
     Ok(environment)
 }
 
+/// Creates the environment of the first library that works.
 #[cfg(feature = "load-dynamic")]
-fn make() -> Result<Environment> {
+fn create() -> Result<Environment> {
     library::first_that_opens(library::places(), open)
 }
 
 #[cfg(feature = "load-dynamic")]
 fn open(library: &Path) -> Result<Environment, library::Failure> {
     let builder = ort::init_from(library).map_err(|error| match error {
-        // The loader's error says more than the one around it.
+        // The error of the loader is more precise than the one that wraps it.
         ort::LoadDynamicError::Dlopen { error, .. } => {
             library::Failure { found: library.exists(), cause: error.into() }
         }
@@ -59,23 +59,23 @@ fn open(library: &Path) -> Result<Environment, library::Failure> {
     Ok(environment)
 }
 
-/// The environment of the library that was linked.
+/// Creates the environment of the linked library.
 #[cfg(not(feature = "load-dynamic"))]
-fn make() -> Result<Environment> {
-    // `ort` panics on a library that is too old.
-    let made = std::panic::catch_unwind(|| configured(ort::init()).map_err(Cause::from));
-    let made = made.unwrap_or_else(|_| Err("the library that was linked is too old".into()));
-    made.map_err(|source| Error::OnnxRuntime { needed: NEEDED, tried: Vec::new(), source })
+fn create() -> Result<Environment> {
+    // `ort` panics if the library is too old.
+    let outcome = std::panic::catch_unwind(|| configured(ort::init()).map_err(Cause::from));
+    let created = outcome.unwrap_or_else(|_| Err("the linked library is too old".into()));
+    created.map_err(|source| Error::OnnxRuntime { needed: NEEDED, tried: Vec::new(), source })
 }
 
 fn configured(builder: EnvironmentBuilder) -> ort::Result<Environment> {
     let environment = builder.with_telemetry(false).with_logger(Arc::new(log)).build()?;
-    // With a logger of its user's, it would otherwise report every step.
+    // With a custom logger, ONNX Runtime otherwise reports every step.
     environment.set_log_level(LogLevel::Warning);
     Ok(environment)
 }
 
-/// Passes on what ONNX Runtime would print.
+/// Forwards the messages of ONNX Runtime to `tracing`.
 fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str) {
     match level {
         LogLevel::Error | LogLevel::Fatal => tracing::error!(category, location, "{message}"),
@@ -83,8 +83,8 @@ fn log(level: LogLevel, category: &str, _id: &str, location: &str, message: &str
     }
 }
 
-/// Makes sure that the library has each of `providers`: what it lacks it would otherwise do
-/// without, on the processor.
+/// Checks that the library supports each of `providers`. It would otherwise run the model on the
+/// CPU without an error.
 ///
 /// # Errors
 ///
@@ -102,7 +102,7 @@ pub(super) fn require(providers: &[ExecutionProvider]) -> Result<()> {
     Ok(())
 }
 
-/// `providers` for a session, which does not open without one of them.
+/// Converts `providers` for a session. The session does not open if one of them fails.
 pub(super) fn dispatches(
     providers: &[ExecutionProvider],
 ) -> Result<Vec<ExecutionProviderDispatch>, Cause> {
@@ -112,7 +112,7 @@ pub(super) fn dispatches(
 
 fn dispatch(provider: ExecutionProvider) -> Result<ExecutionProviderDispatch, Cause> {
     match provider {
-        // Rounding products to ten bits would make vectors differ from those of a processor.
+        // TF32 rounds products to ten bits, so vectors would differ from those of a CPU.
         #[cfg(feature = "cuda")]
         ExecutionProvider::Cuda { device } => {
             Ok(ort::ep::CUDA::default().with_device_id(device.into()).with_tf32(false).build())
@@ -123,7 +123,7 @@ fn dispatch(provider: ExecutionProvider) -> Result<ExecutionProviderDispatch, Ca
         ExecutionProvider::DirectMl { device } => {
             Ok(ort::ep::DirectML::default().with_device_id(device.into()).build())
         }
-        #[allow(unreachable_patterns, reason = "with all features there is no other")]
+        #[allow(unreachable_patterns, reason = "no pattern is left with all features")]
         other => Err(format!("passim was built without its feature `{}`", other.feature()).into()),
     }
 }

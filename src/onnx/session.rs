@@ -1,4 +1,4 @@
-//! One loaded model that turns texts into numbers; the only file that knows `fastembed`.
+//! Sessions of loaded models. No other file uses `fastembed`.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 #[cfg(feature = "qwen3")]
@@ -17,16 +17,17 @@ use fastembed::{Qwen3Config, Qwen3Model, Qwen3TextEmbedding};
 use super::HubModel;
 #[cfg(feature = "qwen3")]
 use super::candle;
-use super::{ExecutionProvider, ModelFiles, Tokens, runtime};
+use super::{ExecutionProvider, ModelFiles, Tokens, WeightFile, runtime};
 use crate::{Cause, Error, Pooling, Result};
 
-/// The [`Tokens`] of a tokenizer, whose type fastembed does not name, for a model whose input
-/// without text is `$empty` and that fails with `$failed`.
+/// Makes the [`Tokens`] of a tokenizer; a macro, because fastembed does not export the type.
+/// `$empty` is an input without text, `$failed` the error of the model.
 macro_rules! tokens {
     ($tokenizer:expr, $empty:expr, $failed:expr) => {{
         let mut tokenizer = $tokenizer.clone();
         tokenizer.with_padding(None).with_truncation(None)?;
-        let (counter, special) = (tokenizer.clone(), tokenizer.encode_fast($empty, true)?.len());
+        let special = tokenizer.encode_fast($empty, true)?.len();
+        let counter = tokenizer.clone();
         Ok(Tokens {
             count: Box::new(move |text| Ok(counter.encode_fast(text, false)?.len())),
             starts: Box::new(move |text| {
@@ -42,7 +43,7 @@ macro_rules! tokens {
 /// [`SessionOptions`](super::SessionOptions) with all defaults resolved, for one session.
 #[derive(Clone)]
 pub(crate) struct ResolvedOptions {
-    /// In tokens, with the special ones.
+    /// Maximum input length in tokens, with special tokens.
     pub(crate) max_length: usize,
     pub(crate) threads: usize,
     pub(crate) providers: Vec<ExecutionProvider>,
@@ -55,10 +56,16 @@ pub(crate) enum EmbedSession {
     Candle(CandleSession),
 }
 
-/// A session of an embedding model in candle; clones share one set of weights.
+/// A session of an embedding model in candle. Clones share the weights.
 #[cfg(feature = "qwen3")]
 #[derive(Clone)]
-pub(crate) struct CandleSession(Arc<(Qwen3TextEmbedding, candle::Tokenizer)>);
+pub(crate) struct CandleSession(Arc<CandleModel>);
+
+#[cfg(feature = "qwen3")]
+struct CandleModel {
+    embedding: Qwen3TextEmbedding,
+    tokenizer: candle::Tokenizer,
+}
 
 impl EmbedSession {
     /// Loads an ONNX model. The files must declare the maximum input length: fastembed applies
@@ -69,11 +76,10 @@ impl EmbedSession {
         pooling: Pooling,
     ) -> Result<Self, Cause> {
         let tokenizer = tokenizer_files(&files);
-        let pooling =
-            onnx_pooling(pooling).ok_or("ONNX models have no vector of the last token")?;
+        let pooling = onnx_pooling(pooling).ok_or("ONNX models do not pool by the last token")?;
         let mut model = UserDefinedEmbeddingModel::new(files.onnx, tokenizer).with_pooling(pooling);
         model.output_key = files.output.map(OutputKey::ByName);
-        for (name, bytes) in files.external {
+        for WeightFile { name, bytes } in files.external {
             model = model.with_external_initializer(name, bytes);
         }
         let options = InitOptionsUserDefined::new()
@@ -89,7 +95,7 @@ impl EmbedSession {
         let vectors = match self {
             Self::Onnx(model) => model.embed(texts, Some(texts.len()))?,
             #[cfg(feature = "qwen3")]
-            Self::Candle(CandleSession(model)) => model.0.embed(texts)?,
+            Self::Candle(CandleSession(model)) => model.embedding.embed(texts)?,
         };
         if vectors.len() == texts.len() {
             Ok(vectors)
@@ -99,25 +105,26 @@ impl EmbedSession {
         }
     }
 
-    /// The model's tokenizer.
+    /// Returns the model's tokenizer.
     pub(crate) fn tokens(&self) -> Result<Tokens, Cause> {
         match self {
             Self::Onnx(model) => tokens!(model.tokenizer, "", Error::Embed),
             #[cfg(feature = "qwen3")]
-            Self::Candle(CandleSession(model)) => tokens!(model.1, "", Error::Embed),
+            Self::Candle(CandleSession(model)) => tokens!(model.tokenizer, "", Error::Embed),
         }
     }
 }
 
 #[cfg(feature = "qwen3")]
 impl CandleSession {
-    /// Loads a Qwen3 model without a graph, whose configuration was [checked](candle::config).
+    /// Loads a Qwen3 model without a graph; `files` hold a [checked](candle::CandleConfig)
+    /// configuration.
     pub(crate) fn open(files: ModelFiles, settings: &ResolvedOptions) -> Result<Self, Cause> {
         let config: Qwen3Config = serde_json::from_slice(&files.config)?;
         let tokenizer = candle::tokenizer(&files.tokenizer, settings.max_length)?;
         let model = Qwen3Model::new(config, candle::weights(files.external)?)?;
-        let model = Qwen3TextEmbedding::new(model, tokenizer.clone());
-        Ok(Self(Arc::new((model, tokenizer))))
+        let embedding = Qwen3TextEmbedding::new(model, tokenizer.clone());
+        Ok(Self(Arc::new(CandleModel { embedding, tokenizer })))
     }
 }
 
@@ -125,7 +132,8 @@ impl CandleSession {
 pub(crate) struct RerankSession(TextRerank);
 
 impl RerankSession {
-    /// Loads the model from its file: fastembed reads external weights only from there.
+    /// Loads the model from its file, since fastembed reads a reranker's external weights only from
+    /// files.
     pub(crate) fn open(files: &ModelFiles, settings: &ResolvedOptions) -> Result<Self, Cause> {
         let source = OnnxSource::File(files.graph.clone());
         let model = UserDefinedRerankingModel::new(source, tokenizer_files(files));
@@ -138,16 +146,16 @@ impl RerankSession {
     }
 
     /// Scores one pair to verify the model.
-    pub(crate) fn try_out(&mut self) -> Result<(), Cause> {
-        // fastembed panics on logits that are not a table, which not every graph states.
-        let tried = catch_unwind(AssertUnwindSafe(|| self.score("question", &["passage"])));
-        tried.unwrap_or_else(|_| Err("its output `logits` is not a table".into())).map(drop)
+    pub(crate) fn verify(&mut self) -> Result<(), Cause> {
+        // fastembed panics if `logits` is not a matrix. Not every graph declares its shape.
+        let outcome = catch_unwind(AssertUnwindSafe(|| self.score("question", &["passage"])));
+        outcome.unwrap_or_else(|_| Err("its output `logits` is not a matrix".into())).map(drop)
     }
 
-    /// The score of each of `passages`, from one run of the model.
+    /// Returns the score of each of `passages`, from one run of the model.
     pub(crate) fn score(&mut self, query: &str, passages: &[&str]) -> Result<Vec<f32>, Cause> {
         let mut results = self.0.rerank(query, passages, false, Some(passages.len()))?;
-        // They come best first.
+        // fastembed returns the best first.
         results.sort_unstable_by_key(|result| result.index);
         if results.iter().map(|result| result.index).eq(0..passages.len()) {
             Ok(results.into_iter().map(|result| result.score).collect())
@@ -161,7 +169,7 @@ impl RerankSession {
         }
     }
 
-    /// The model's tokenizer, for pairs.
+    /// Returns the model's tokenizer, for pairs.
     pub(crate) fn tokens(&self) -> Result<Tokens, Cause> {
         tokens!(self.0.tokenizer, ("", ""), Error::Rerank)
     }
@@ -185,7 +193,7 @@ fn onnx_pooling(pooling: Pooling) -> Option<fastembed::Pooling> {
     }
 }
 
-/// Where an embedding model of fastembed's list is, by fastembed's own name for it.
+/// Returns the location of an embedding model by its name in fastembed's list.
 #[cfg(feature = "hub")]
 pub(crate) fn hub_embedder(name: &str) -> Option<HubModel> {
     use fastembed::ModelTrait;
@@ -195,17 +203,25 @@ pub(crate) fn hub_embedder(name: &str) -> Option<HubModel> {
         Some(OutputKey::ByName(name)) => Some(name),
         _ => None,
     };
-    let (repository, graph) = (info.model_code, info.model_file);
-    Some(HubModel { repository, graph, external: info.additional_files, output })
+    Some(HubModel {
+        repository: info.model_code,
+        graph: info.model_file,
+        external: info.additional_files,
+        output,
+    })
 }
 
-/// Where a reranker of fastembed's list is, by fastembed's own name for it.
+/// Returns the location of a reranker by its name in fastembed's list.
 #[cfg(feature = "hub")]
 pub(crate) fn hub_reranker(name: &str) -> Option<HubModel> {
     let mut listed = TextRerank::list_supported_models().into_iter();
     let info = listed.find(|info| format!("{:?}", info.model) == name)?;
-    let (repository, graph) = (info.model_code, info.model_file);
-    Some(HubModel { repository, graph, external: info.additional_files, output: None })
+    Some(HubModel {
+        repository: info.model_code,
+        graph: info.model_file,
+        external: info.additional_files,
+        output: None,
+    })
 }
 
 #[cfg(all(test, feature = "hub"))]
@@ -217,12 +233,12 @@ mod tests {
     use super::*;
     use crate::{Engine, FastEmbedder, FastReranker, PretrainedModel, Quantization};
 
-    /// Those of the table that are in fastembed's list; its Qwen3 models are in none.
+    /// The models of the table that fastembed lists. It does not list Qwen3 models.
     fn onnx_models() -> impl Iterator<Item = &'static PretrainedModel> {
         FastEmbedder::models().iter().filter(|model| model.engine == Engine::OnnxRuntime)
     }
 
-    /// A new version of fastembed must not add, drop or change a model unseen.
+    /// Detects models that a new version of fastembed adds, drops or changes.
     #[test]
     fn the_table_of_models_is_fastembeds_list() {
         let table: Vec<_> = onnx_models().collect();
@@ -244,10 +260,10 @@ mod tests {
         }
     }
 
-    /// Which files are fetched, and which output is read. Where this fails, compare the list with
-    /// that of the version before: a model whose files are others has another identity.
+    /// If this fails, compare the list with that of the previous version of fastembed: a model with
+    /// other files has another identity.
     #[test]
-    fn fastembeds_files_are_those_that_were_looked_at() {
+    fn files_and_outputs_of_fastembeds_models_are_unchanged() {
         let hub = |model: &PretrainedModel| hub_embedder(model.name).unwrap();
         let line = |model| {
             let HubModel { repository, graph, external, output } = hub(model);

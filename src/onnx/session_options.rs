@@ -5,7 +5,7 @@ use std::{path::PathBuf, thread};
 #[cfg(feature = "hub")]
 use super::OnDownload;
 #[cfg(feature = "qwen3")]
-use super::candle;
+use super::candle::CandleConfig;
 use super::{ExecutionProvider, ModelFiles, ResolvedOptions};
 use crate::{Cause, Error, Result, work::parallel::parallel_map};
 
@@ -33,7 +33,7 @@ pub(crate) struct SessionOptions {
     pub(crate) source: Source,
     pub(crate) sessions: Option<usize>,
     pub(crate) threads: Option<usize>,
-    /// In tokens, with special ones.
+    /// In tokens, with special tokens.
     pub(crate) max_length: Option<usize>,
     /// Execution providers in order of preference; empty means the CPU.
     pub(crate) providers: Vec<ExecutionProvider>,
@@ -97,23 +97,22 @@ impl SessionOptions {
         open: impl Fn(ModelFiles, &ResolvedOptions) -> Result<S, Cause> + Sync,
     ) -> Result<Vec<S>> {
         files.override_max_length(max_length)?;
-        let (sessions, settings) = self.session_count(max_length, files.weight_bytes());
-        let threads = settings.threads;
+        let SessionCount { sessions, threads } = self.session_count(files.weight_bytes());
+        let options = self.resolved(max_length, threads);
         let _span =
             tracing::debug_span!("open_sessions", model = name, sessions, threads).entered();
-        let open = |files| open(files, &settings).map_err(|source| super::unrunnable(name, source));
-        // Two at a time: while one opens, it holds several copies of the weights.
+        let open = |files| open(files, &options).map_err(|source| super::unrunnable(name, source));
+        // Two at a time: a session holds several copies of the weights while it opens.
         let mut sessions = parallel_map(2, sessions - 1, |_| open(files.clone()))?;
         sessions.push(open(files)?);
         Ok(sessions)
     }
 
-    /// Opens one session of the model `name` with `open` and clones it; clones share the weights.
-    /// Returns at least one session, and the number of threads per session.
+    /// Opens one session of the model `name` with `open` and clones it. Clones share the weights.
     ///
     /// # Errors
     ///
-    /// [`Error::Model`] if it does not open, or is not run as it is configured.
+    /// [`Error::Model`] if the session does not open, or the configuration is unsupported.
     #[cfg(feature = "qwen3")]
     pub(crate) fn open_shared_sessions<S: Clone>(
         &self,
@@ -121,38 +120,73 @@ impl SessionOptions {
         mut files: ModelFiles,
         max_length: usize,
         open: impl FnOnce(ModelFiles, &ResolvedOptions) -> Result<S, Cause>,
-    ) -> Result<(Vec<S>, usize)> {
-        let config = candle::config(name, &files.config)?;
-        files.config = config.to_string().into_bytes();
-        let run_bytes = candle::run_bytes(&config, max_length);
-        let (sessions, settings) = self.session_count(max_length, run_bytes);
-        let threads = settings.threads;
+    ) -> Result<SharedSessions<S>> {
+        let config = CandleConfig::read(name, &files.config)?;
+        files.config = config.json.to_string().into_bytes();
+        let SessionCount { sessions, threads } = self.session_count(config.run_bytes(max_length));
+        let options = self.resolved(max_length, threads);
         let _span =
             tracing::debug_span!("open_sessions", model = name, sessions, threads).entered();
-        let first = open(files, &settings).map_err(|source| super::unrunnable(name, source))?;
-        Ok((vec![first; sessions], threads))
+        let first = open(files, &options).map_err(|source| super::unrunnable(name, source))?;
+        Ok(SharedSessions { sessions: vec![first; sessions], threads })
     }
 
-    /// Returns the number of sessions of `session_bytes` each, and their resolved options.
-    fn session_count(&self, max_length: usize, session_bytes: usize) -> (usize, ResolvedOptions) {
+    /// Returns the number of sessions of `session_bytes` each.
+    fn session_count(&self, session_bytes: usize) -> SessionCount {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // One session keeps a device busy.
         let wanted = self.sessions.or((!self.providers.is_empty()).then_some(1));
-        let (sessions, threads) = share(cores, session_bytes, wanted, self.threads);
-        (sessions, ResolvedOptions { max_length, threads, providers: self.providers.clone() })
+        SessionCount::of(cores, session_bytes, wanted, self.threads)
+    }
+
+    fn resolved(&self, max_length: usize, threads: usize) -> ResolvedOptions {
+        ResolvedOptions { max_length, threads, providers: self.providers.clone() }
+    }
+}
+
+/// Sessions that share their weights; at least one.
+#[cfg(feature = "qwen3")]
+pub(crate) struct SharedSessions<S> {
+    pub(crate) sessions: Vec<S>,
+    /// Threads of each session.
+    pub(crate) threads: usize,
+}
+
+/// Number of sessions of a model, and of threads of each session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct SessionCount {
+    sessions: usize,
+    threads: usize,
+}
+
+impl SessionCount {
+    /// Distributes `cores` over sessions of `session_bytes` each. `sessions` and `threads` are the
+    /// user's values.
+    fn of(
+        cores: usize,
+        session_bytes: usize,
+        sessions: Option<usize>,
+        threads: Option<usize>,
+    ) -> Self {
+        let affordable = (BUDGET / session_bytes.max(1)).clamp(1, cores);
+        let default_threads = if sessions.is_some() { 1 } else { cores / affordable };
+        let threads = threads.unwrap_or(default_threads).min(cores);
+        let sessions = sessions.unwrap_or(affordable).min(cores / threads);
+        Self { sessions, threads }
     }
 }
 
 /// Setters shared by all model builders; the builder has a field `options: SessionOptions`.
 macro_rules! session_option_setters {
     () => {
-        /// Maximum number of sessions, `>= 1`. Each session holds its own copy of the weights;
-        /// sessions of models that candle runs share one copy.
+        /// Sets the maximum number of sessions, `>= 1`. Each session holds its own copy of the
+        /// weights; sessions of models that candle runs share one copy.
         ///
         /// `sessions` times [`threads`](Self::threads) never exceeds the number of cores: fewer
         /// sessions are opened instead.
-        /// The default is one session per core, as far as their weights fit in 4 GiB. For models
-        /// that candle runs, the runs of up to [`max_length`](Self::max_length) tokens must fit in
+        ///
+        /// The default is one session per core, as long as the weights of all fit in 4 GiB. For
+        /// models that candle runs, the runs of [`max_length`](Self::max_length) tokens must fit in
         /// 4 GiB. A run of 2,048 tokens with 16 heads takes about 768 MiB; memory is proportional
         /// to the heads and to the square of the length.
         #[must_use]
@@ -161,7 +195,7 @@ macro_rules! session_option_setters {
             self
         }
 
-        /// Threads of each session, `>= 1`, at most the number of cores.
+        /// Sets the number of threads of each session, `>= 1`, at most the number of cores.
         ///
         /// The default is 1; if memory limits the sessions, they share all cores. Sessions of one
         /// thread have the highest throughput; more threads reduce the latency of one text.
@@ -171,7 +205,8 @@ macro_rules! session_option_setters {
             self
         }
 
-        /// Execution providers that run the model instead of the CPU, in order of preference.
+        /// Sets the execution providers that run the model instead of the CPU, in order of
+        /// preference.
         ///
         /// The default is then one session, and up to 16,384 tokens share a run. Vectors and scores
         /// differ from those of a CPU in their last bits; the model identity stays the same.
@@ -181,7 +216,7 @@ macro_rules! session_option_setters {
             self
         }
 
-        /// Cache folder for models loaded by name, instead of the one described at
+        /// Sets the cache folder for models loaded by name, instead of the one described at
         /// [`FastEmbedder::from_name`](crate::FastEmbedder::from_name).
         #[cfg(feature = "hub")]
         #[must_use]
@@ -190,17 +225,17 @@ macro_rules! session_option_setters {
             self
         }
 
-        /// Calls `tell` while files are downloaded: at the start of each, after each megabyte and at
-        /// its end.
+        /// Calls `callback` while files are downloaded: at the start of each file, after each
+        /// megabyte, and at its end.
         ///
         /// An interrupted download resumes where it stopped. A download cannot be cancelled.
         #[cfg(feature = "hub")]
         #[must_use]
         pub fn on_download(
             mut self,
-            tell: impl Fn(crate::Download) + Send + Sync + 'static,
+            callback: impl Fn(crate::Download) + Send + Sync + 'static,
         ) -> Self {
-            self.options.on_download = Some(crate::onnx::OnDownload(std::sync::Arc::new(tell)));
+            self.options.on_download = Some(crate::onnx::OnDownload(std::sync::Arc::new(callback)));
             self
         }
     };
@@ -208,26 +243,22 @@ macro_rules! session_option_setters {
 
 pub(crate) use session_option_setters;
 
-/// Returns the number of sessions and of threads per session for `cores`; `sessions` and
-/// `threads` are the user's values.
-fn share(
-    cores: usize,
-    session_bytes: usize,
-    sessions: Option<usize>,
-    threads: Option<usize>,
-) -> (usize, usize) {
-    let affordable = (BUDGET / session_bytes.max(1)).clamp(1, cores);
-    let threads =
-        threads.unwrap_or_else(|| if sessions.is_some() { 1 } else { cores / affordable });
-    let threads = threads.min(cores);
-    (sessions.unwrap_or(affordable).min(cores / threads), threads)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     const MB: usize = 1 << 20;
+
+    /// Returns the number of sessions and of threads of each.
+    fn share(
+        cores: usize,
+        session_bytes: usize,
+        sessions: Option<usize>,
+        threads: Option<usize>,
+    ) -> (usize, usize) {
+        let count = SessionCount::of(cores, session_bytes, sessions, threads);
+        (count.sessions, count.threads)
+    }
 
     #[test]
     fn small_models_get_one_session_per_core() {
@@ -242,7 +273,6 @@ mod tests {
         assert_eq!(share(16, 9_000 * MB, None, None), (1, 16));
     }
 
-    /// Of a size with 16 heads, and one with 32.
     #[test]
     #[cfg(feature = "qwen3")]
     fn long_runs_get_the_cores_as_threads() {
@@ -253,15 +283,15 @@ mod tests {
             (16, 4_096, (1, 16)),
             (16, 32_768, (1, 16)),
         ] {
-            let config = serde_json::json!({ "num_attention_heads": heads });
-            let bytes = candle::run_bytes(&config, tokens);
+            let config = CandleConfig { json: serde_json::Value::Null, heads };
+            let bytes = config.run_bytes(tokens);
             assert_eq!(share(16, bytes, None, None), expected, "{heads} {tokens}");
             assert_eq!(share(16, bytes, Some(16), None), (16, 1));
         }
-        // At least what was measured, and not twice that.
-        let config = serde_json::json!({ "num_attention_heads": 16 });
+        // The estimate is at least the measured memory, and less than twice as much.
+        let config = CandleConfig { json: serde_json::Value::Null, heads: 16 };
         for (tokens, measured) in [(2_048, 650 * MB), (4_096, 2_370 * MB)] {
-            let bytes = candle::run_bytes(&config, tokens);
+            let bytes = config.run_bytes(tokens);
             assert!((measured..2 * measured).contains(&bytes), "{tokens}: {bytes}");
         }
     }

@@ -31,6 +31,8 @@ struct Claim<'p, T> {
 }
 
 impl<T: Send> SessionPool<T> {
+    /// Creates the pool with one thread per item.
+    ///
     /// # Errors
     ///
     /// [`Error::Threads`] if the threads cannot be started.
@@ -39,6 +41,10 @@ impl<T: Send> SessionPool<T> {
     }
 
     /// Creates the pool with `threads` per item for nested parallel work.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new).
     pub(crate) fn with_threads(items: Vec<T>, threads: usize) -> Result<Self> {
         let free = Mutex::new((0..items.len()).collect());
         let slots = items.into_iter().map(|item| Slot::new(item, threads));
@@ -137,15 +143,15 @@ mod tests {
         assert_eq!(pool.run(|item| *item), 0);
     }
 
-    /// Rayon's issue 592: a worker that waits inside a call steals the next call,
-    /// and that call must not need what the first one holds.
+    /// Rayon's issue 592: a worker that waits inside a call steals the next call. That call must not
+    /// need an item that the first one holds.
     #[test]
-    fn rayon_workers_may_call_even_if_the_work_uses_rayon() {
+    fn rayon_workers_call_without_deadlock() {
         let (done, watch) = mpsc::channel();
         thread::spawn(move || {
             let pool = SessionPool::new(vec![0_usize]).unwrap();
             let outer = ThreadPoolBuilder::new().num_threads(4).build().unwrap();
-            // Slow enough that idle workers take parts of it.
+            // Slow enough that idle workers steal parts of the work.
             let work = |n: usize| {
                 let parts = (0..8_usize).into_par_iter();
                 parts.inspect(|_| thread::sleep(Duration::from_micros(100))).map(|x| x * n).sum()
@@ -160,11 +166,12 @@ mod tests {
         assert_eq!(watch.recv_timeout(Duration::from_secs(30)), Ok(expected));
     }
 
-    /// The stack of a worker must not grow with the number of calls.
+    /// Otherwise the stack of a worker grows with the number of calls.
     #[test]
     fn a_rayon_worker_is_in_one_call_at_a_time() {
         thread_local!(static DEPTH: Cell<usize> = const { Cell::new(0) });
-        let (pool, deepest) = (SessionPool::new(vec![()]).unwrap(), AtomicUsize::new(0));
+        let pool = SessionPool::new(vec![()]).unwrap();
+        let deepest = AtomicUsize::new(0);
         let outer = ThreadPoolBuilder::new().num_threads(2).build().unwrap();
         outer.install(|| {
             (0..500).into_par_iter().for_each(|_| {

@@ -7,20 +7,22 @@ use std::path::{Path, PathBuf};
 use super::model_files::{contents, json, model_file_error, optional};
 use crate::Result;
 
-/// The file of all weights, and the index that names the shards instead.
+/// The file of all weights.
 pub(super) const WHOLE: &str = "model.safetensors";
+/// The index that names the weight files of a sharded model.
 pub(super) const INDEX: &str = "model.safetensors.index.json";
 
-/// Whether `config.json` says that the model is a Qwen3; `false` without that file.
+/// Returns whether `config.json` declares a Qwen3 model; `false` without that file.
 pub(super) fn is_qwen3(folder: &Path) -> Result<bool> {
     let path = folder.join("config.json");
     let Some(bytes) = optional(&path)? else { return Ok(false) };
     Ok(json(&path, &bytes)?["model_type"] == "qwen3")
 }
 
-/// The files in `folder` that hold the weights.
+/// Returns the weight files in `folder`.
 pub(super) fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
-    let (whole, index) = (folder.join(WHOLE), folder.join(INDEX));
+    let whole = folder.join(WHOLE);
+    let index = folder.join(INDEX);
     if whole.exists() || !index.exists() {
         return Ok(vec![whole]);
     }
@@ -28,20 +30,17 @@ pub(super) fn shards(folder: &Path) -> Result<Vec<PathBuf>> {
     Ok(names.iter().map(|name| folder.join(name)).collect())
 }
 
-/// The files that the index at `path` names.
+/// Returns the names of the weight files in the index at `path`.
 pub(super) fn shard_names(path: &Path) -> Result<BTreeSet<String>> {
     let index = json(path, &contents(path)?)?;
     let places = index["weight_map"].as_object().filter(|places| !places.is_empty());
     let Some(places) = places else { return Err(model_file_error(path, "it names no weights")) };
     let mut names = BTreeSet::new();
     for place in places.values() {
-        let name = place.as_str().unwrap_or_default();
-        if !is_file_name(name) {
-            return Err(model_file_error(
-                path,
-                format!("it names weights outside of its folder: {place}"),
-            ));
-        }
+        let Some(name) = place.as_str().filter(|name| is_file_name(name)) else {
+            let fault = format!("it names weights outside its folder: {place}");
+            return Err(model_file_error(path, fault));
+        };
         names.insert(name.to_owned());
     }
     Ok(names)

@@ -1,23 +1,29 @@
-//! Texts in a model's tokens: how long they are, and where they can be cut.
+//! Token counts of texts, and cuts of texts at tokens.
 
 use std::ops::Range;
 
 use crate::{Cause, Error, Result};
 
-/// What a tokenizer tells of a text.
-type Tells<T> = Box<dyn Fn(&str) -> Result<T, Cause> + Send + Sync>;
+/// A function of a text that calls a tokenizer.
+type TokenizerFn<T> = Box<dyn Fn(&str) -> Result<T, Cause> + Send + Sync>;
 
-/// What is known of a tokenizer. Special tokens are not counted, and nothing is cut.
+/// A model's tokenizer. It counts no special tokens and truncates nothing.
 pub(crate) struct Tokens {
-    /// The number of tokens of a text.
-    pub(super) count: Tells<usize>,
-    /// Where in a text each of its tokens begins, in bytes.
-    pub(super) starts: Tells<Vec<usize>>,
-    /// How many special tokens every text gets, or every pair of texts where the model reads
-    /// two.
+    /// Returns the number of tokens of a text.
+    pub(super) count: TokenizerFn<usize>,
+    /// Returns the byte offset at which each token of a text starts.
+    pub(super) starts: TokenizerFn<Vec<usize>>,
+    /// Number of special tokens of an input: of a text, or of a pair if the model reads pairs.
     pub(super) special: usize,
-    /// The error of the model that they are of.
+    /// Makes the error of a tokenizer that fails.
     pub(super) failed: fn(Cause) -> Error,
+}
+
+/// A text, or a part of one, with its length in tokens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CountedText<'t> {
+    pub(crate) text: &'t str,
+    pub(crate) tokens: usize,
 }
 
 impl Tokens {
@@ -25,60 +31,65 @@ impl Tokens {
         (self.count)(text).map_err(self.failed)
     }
 
-    /// How many special tokens every text gets, or every pair.
+    fn starts(&self, text: &str) -> Result<Vec<usize>> {
+        (self.starts)(text).map_err(self.failed)
+    }
+
+    /// Number of special tokens of an input.
     pub(crate) fn special(&self) -> usize {
         self.special
     }
 
-    /// `text` in pieces of no more than `limit` tokens, which is 8 or more, with the length of
-    /// each: the text itself, or all of it halved until the pieces are short enough; a single
-    /// character that is longer stays as it is.
-    pub(crate) fn pieces<'t>(&self, text: &'t str, limit: usize) -> Result<Vec<(&'t str, usize)>> {
+    /// Splits `text` into pieces of at most `limit` tokens, `limit >= 8`. The pieces joined are
+    /// `text`.
+    ///
+    /// It halves the text until each piece fits. A single character over the limit stays whole.
+    pub(crate) fn pieces<'t>(&self, text: &'t str, limit: usize) -> Result<Vec<CountedText<'t>>> {
         let tokens = self.count(text)?;
+        let whole = CountedText { text, tokens };
         if tokens <= limit {
-            return Ok(vec![(text, tokens)]);
+            return Ok(vec![whole]);
         }
-        let starts = (self.starts)(text).map_err(self.failed)?;
-        let Some(middle) = middle(text, &starts) else { return Ok(vec![(text, tokens)]) };
+        let Some(middle) = middle(text, &self.starts(text)?) else { return Ok(vec![whole]) };
         let (first, second) = text.split_at(middle);
         Ok([self.pieces(first, limit)?, self.pieces(second, limit)?].concat())
     }
-}
 
-impl Tokens {
-    /// The beginning of `text` that has no more than `limit` tokens, with its length.
-    pub(crate) fn beginning<'t>(&self, text: &'t str, limit: usize) -> Result<(&'t str, usize)> {
-        let (mut text, mut tokens) = (text, self.count(text)?);
+    /// Returns the beginning of `text`, of at most `limit` tokens.
+    pub(crate) fn beginning<'t>(&self, text: &'t str, limit: usize) -> Result<CountedText<'t>> {
+        let mut text = text;
+        let mut tokens = self.count(text)?;
         while tokens > limit {
-            let starts = (self.starts)(text).map_err(self.failed)?;
-            let end = starts.get(limit).copied().unwrap_or_default();
-            // A tokenizer that does not say where tokens are is helped.
-            let end = if (1..text.len()).contains(&end) { end } else { text.len() / 2 };
+            let starts = self.starts(text)?;
+            // Some tokenizers return no useful offsets: the text is halved instead.
+            let end = starts.get(limit).filter(|end| (1..text.len()).contains(*end));
+            let end = end.copied().unwrap_or(text.len() / 2);
             text = &text[..text.floor_char_boundary(end)];
             tokens = self.count(text)?;
         }
-        Ok((text, tokens))
+        Ok(CountedText { text, tokens })
     }
 }
 
-/// Where to halve a text whose tokens begin at `starts`: between two words if there are any near
-/// its middle, else between two tokens, else between two characters; `None` for a single one.
+/// Returns the offset at which to halve a text whose tokens start at `starts`: between two words
+/// near its middle, else between two tokens, else between two characters. `None` if the text has
+/// at most one character.
 fn middle(text: &str, starts: &[usize]) -> Option<usize> {
     let inside = |at: &usize| *at > 0 && *at < text.len() && text.is_char_boundary(*at);
     let half = starts.len() / 2;
-    let near = |range: Range<usize>, is_meant: &dyn Fn(usize) -> bool| {
+    let nearest = |range: Range<usize>, is_allowed: &dyn Fn(usize) -> bool| {
         let candidates = starts[range.clone()].iter().enumerate();
         candidates
-            .filter(|(_, at)| inside(at) && is_meant(**at))
+            .filter(|(_, at)| inside(at) && is_allowed(**at))
             .min_by_key(|(token, _)| (range.start + token).abs_diff(half))
             .map(|(_, at)| *at)
     };
-    let begins_word = |at: usize| {
+    let is_word_boundary = |at: usize| {
         text[..at].ends_with(char::is_whitespace) || text[at..].starts_with(char::is_whitespace)
     };
     let center = text.floor_char_boundary(text.len().div_ceil(2));
-    near(half / 2..starts.len() - half / 2, &begins_word)
-        .or_else(|| near(0..starts.len(), &|_| true))
+    nearest(half / 2..starts.len() - half / 2, &is_word_boundary)
+        .or_else(|| nearest(0..starts.len(), &|_| true))
         .or_else(|| Some(center).filter(inside))
         .or_else(|| Some(text.ceil_char_boundary(1)).filter(inside))
 }
@@ -87,7 +98,7 @@ fn middle(text: &str, starts: &[usize]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// A token for every four bytes of a word.
+    /// A tokenizer with a token for every four bytes of a word.
     fn tokens() -> Tokens {
         let starts = |text: &str| {
             let mut starts = Vec::new();
@@ -105,12 +116,12 @@ mod tests {
         }
     }
 
-    fn joined(pieces: &[(&str, usize)]) -> String {
-        pieces.iter().map(|(piece, _)| *piece).collect()
+    fn joined(pieces: &[CountedText]) -> String {
+        pieces.iter().map(|piece| piece.text).collect()
     }
 
     #[test]
-    fn pieces_are_the_whole_text_and_within_the_limit() {
+    fn pieces_tile_the_text_within_the_limit() {
         let texts = [
             "short".to_owned(),
             String::new(),
@@ -123,39 +134,39 @@ mod tests {
             for limit in [8, 13, 100] {
                 let pieces = tokens().pieces(text, limit).unwrap();
                 assert_eq!(&joined(&pieces), text);
-                for (piece, length) in pieces {
-                    assert!(length <= limit, "{length} > {limit}: {piece}");
-                    assert_eq!(length, tokens().count(piece).unwrap());
+                for CountedText { text, tokens: length } in pieces {
+                    assert!(length <= limit, "{length} > {limit}: {text}");
+                    assert_eq!(length, tokens().count(text).unwrap());
                 }
             }
         }
     }
 
     #[test]
-    fn a_beginning_is_as_long_as_it_may_be() {
+    fn a_beginning_fills_the_limit() {
         let long = "Moore speichern Wasser. ".repeat(40);
-        let (beginning, length) = tokens().beginning(&long, 100).unwrap();
-        assert!(long.starts_with(beginning) && length == 100);
-        assert_eq!(tokens().beginning("short", 8).unwrap(), ("short", 2));
-        let silent = Tokens { starts: Box::new(|_| Ok(Vec::new())), ..tokens() };
-        let (beginning, length) = silent.beginning(&long, 100).unwrap();
-        assert!(long.starts_with(beginning) && (50..=100).contains(&length));
+        let beginning = tokens().beginning(&long, 100).unwrap();
+        assert!(long.starts_with(beginning.text) && beginning.tokens == 100);
+        let whole = CountedText { text: "short", tokens: 2 };
+        assert_eq!(tokens().beginning("short", 8).unwrap(), whole);
+        let without_offsets = Tokens { starts: Box::new(|_| Ok(Vec::new())), ..tokens() };
+        let beginning = without_offsets.beginning(&long, 100).unwrap();
+        assert!(long.starts_with(beginning.text) && (50..=100).contains(&beginning.tokens));
     }
 
     #[test]
-    fn words_stay_whole_where_they_can() {
+    fn pieces_end_between_words() {
         let text = "Seeotter halten sich im Schlaf an den Pfoten ".repeat(9);
         let pieces = tokens().pieces(&text, 16).unwrap();
         assert!(pieces.len() >= 8);
-        for (piece, _) in pieces {
-            assert!(
-                piece.split_whitespace().all(|word| text.split_whitespace().any(|w| w == word))
-            );
+        let words: Vec<&str> = text.split_whitespace().collect();
+        for piece in pieces {
+            assert!(piece.text.split_whitespace().all(|word| words.contains(&word)));
         }
     }
 
     #[test]
-    fn a_tokenizer_that_does_not_say_where_tokens_are_is_helped() {
+    fn texts_are_split_without_offsets_of_tokens() {
         let tokens = Tokens {
             count: Box::new(|text| Ok(text.chars().count())),
             starts: Box::new(|text| Ok(vec![0; text.chars().count()])),
@@ -163,7 +174,7 @@ mod tests {
             failed: Error::Embed,
         };
         let pieces = tokens.pieces("öäüöäüöäüöäüöäü", 8).unwrap();
-        assert!(pieces.iter().all(|(_, length)| *length <= 8), "{pieces:?}");
+        assert!(pieces.iter().all(|piece| piece.tokens <= 8), "{pieces:?}");
         assert_eq!(joined(&pieces), "öäüöäüöäüöäüöäü");
     }
 }

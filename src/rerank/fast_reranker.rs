@@ -1,4 +1,4 @@
-//! Cross-encoders, run by fastembed over ONNX Runtime.
+//! Cross-encoders that fastembed runs in ONNX Runtime.
 
 mod reranker_builder;
 #[cfg(feature = "hub")]
@@ -11,7 +11,7 @@ use tracing::instrument;
 use super::Reranker;
 use crate::{
     Error, Interrupt, LongTexts, ModelIdentity, Result,
-    onnx::{RerankSession, SessionPool, Tokens, runs},
+    onnx::{CountedText, RerankSession, SessionPool, Tokens, runs},
     work::parallel::parallel_map,
 };
 
@@ -19,19 +19,19 @@ pub use reranker_builder::FastRerankerBuilder;
 #[cfg(feature = "hub")]
 pub use reranker_models::RerankerModel;
 
-/// Concurrent calls that keep all sessions busy: each call uses all sessions, and the other calls
-/// fill those that it leaves idle.
+/// Maximum number of useful concurrent calls. One call uses all sessions; other calls use those
+/// that are idle at its end.
 const USEFUL_CALLS: usize = 4;
 
 /// A cross-encoder that runs in ONNX Runtime.
 ///
-/// The passages of a call are spread over all sessions, and only pairs of question and passage
-/// that have the same length in tokens share a run of the model, up to 192 tokens together: as
-/// with [`FastEmbedder`](crate::FastEmbedder), nothing is padded, and a score depends on its
-/// passage and question alone. ONNX Runtime is found as described there.
+/// The passages of a call are distributed over all sessions. Only pairs of question and passage of
+/// the same length in tokens share a run of the model, up to 192 tokens together. Nothing is
+/// padded, so a score depends only on its question and passage. The library of ONNX Runtime is
+/// found as described at [`FastEmbedder`](crate::FastEmbedder).
 ///
 /// A passage that is too long beside the question is [split](LongTexts::Split) or
-/// [cut](LongTexts::Cut), as configured. The score of a split passage is the best of its pieces.
+/// [cut](LongTexts::Cut), as configured. The score of a split passage is the maximum of its pieces.
 ///
 /// # Examples
 ///
@@ -46,12 +46,12 @@ const USEFUL_CALLS: usize = 4;
 ///
 /// # Source
 ///
-/// The best piece counts for a long passage: Dai & Callan (2019), "Deeper Text Understanding for
+/// The maximum over the pieces of a passage: Dai & Callan (2019), "Deeper Text Understanding for
 /// IR with Contextual Neural Language Modeling", `MaxP`.
 pub struct FastReranker {
     identity: ModelIdentity,
-    /// Length of the input, without the special tokens of a pair.
-    room: usize,
+    /// Maximum length of question and passage together in tokens, without special tokens.
+    max_tokens: usize,
     long_texts: LongTexts,
     /// Maximum number of tokens per run; 0 if each pair needs its own run.
     run_tokens: usize,
@@ -63,13 +63,15 @@ impl FastReranker {
     /// Loads an ONNX model from a folder, with the settings of [`FastRerankerBuilder`] at their
     /// defaults.
     ///
-    /// The folder is as described at [`FastEmbedder::from_folder`](crate::FastEmbedder::from_folder);
-    /// the graph's output is named `logits` and has the shape `[batch, 1]`.
+    /// The folder has the files described at
+    /// [`FastEmbedder::from_folder`](crate::FastEmbedder::from_folder). The output of the graph is
+    /// named `logits` and has the shape `[batch, 1]`.
     ///
     /// # Errors
     ///
-    /// [`Error::ModelFile`] if a file is missing or cannot be read, [`Error::OnnxRuntime`] if
-    /// ONNX Runtime is not there, [`Error::Model`] if it does not run the model.
+    /// - [`Error::ModelFile`] if a file is missing or cannot be read.
+    /// - [`Error::OnnxRuntime`] if ONNX Runtime is not available.
+    /// - [`Error::Model`] if the model does not run.
     pub fn from_folder(folder: impl Into<PathBuf>) -> Result<Self> {
         FastRerankerBuilder::from_folder(folder).build()
     }
@@ -83,52 +85,58 @@ impl FastReranker {
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownModel`] if there is no such model, [`Error::OnnxRuntime`] if ONNX Runtime
-    /// is not there, [`Error::Model`] if the files cannot be downloaded or run.
+    /// - [`Error::UnknownModel`] if there is no such model.
+    /// - [`Error::OnnxRuntime`] if ONNX Runtime is not available.
+    /// - [`Error::Model`] if the files cannot be downloaded or run.
     #[cfg(feature = "hub")]
     pub fn from_name(name: impl Into<String>) -> Result<Self> {
         FastRerankerBuilder::from_name(name).build()
     }
 
-    /// The models that can be loaded by name, the multilingual ones first.
+    /// Returns the models that can be loaded by name, multilingual models first.
     #[cfg(feature = "hub")]
     #[must_use]
     pub fn models() -> &'static [RerankerModel] {
         &reranker_models::MODELS
     }
 
-    /// Maximum number of tokens of question and passage together before the passage is split or
-    /// cut.
+    /// Returns the maximum length of question and passage together in tokens. The passage of a
+    /// longer pair is split or cut.
     #[must_use]
     pub fn max_tokens(&self) -> usize {
-        self.room
+        self.max_tokens
     }
 
-    /// Returns the pieces of all passages, longest first.
+    /// Pairs the question with the pieces of all passages, longest pair first.
     fn pairs<'t>(&self, query: &str, passages: &[&'t str]) -> Result<Vec<Pair<'t>>> {
-        let asked = self.tokens.count(query)?;
-        let limit = self.room / 2;
-        if asked > limit {
-            return Err(Error::QueryTooLong { tokens: asked, limit });
+        let query_tokens = self.tokens.count(query)?;
+        let limit = self.max_tokens / 2;
+        if query_tokens > limit {
+            return Err(Error::QueryTooLong { tokens: query_tokens, limit });
         }
+        let passage_limit = self.max_tokens - query_tokens;
         let mut pairs = Vec::with_capacity(passages.len());
         let mut cut = 0;
         for (passage, text) in passages.iter().enumerate() {
             let pieces = match self.long_texts {
-                LongTexts::Split => self.tokens.pieces(text, self.room - asked)?,
+                LongTexts::Split => self.tokens.pieces(text, passage_limit)?,
                 LongTexts::Cut => {
-                    let (beginning, tokens) = self.tokens.beginning(text, self.room - asked)?;
-                    cut += usize::from(beginning.len() < text.len());
-                    vec![(beginning, tokens)]
+                    let beginning = self.tokens.beginning(text, passage_limit)?;
+                    cut += usize::from(beginning.text.len() < text.len());
+                    vec![beginning]
                 }
             };
-            let pair = |(text, tokens)| Pair { passage, text, tokens: asked + tokens };
+            let pair = |piece: CountedText<'t>| Pair {
+                passage,
+                text: piece.text,
+                tokens: query_tokens + piece.tokens,
+            };
             pairs.extend(pieces.into_iter().map(pair));
         }
         if cut > 0 {
             tracing::warn!(cut, "passages were cut: the reranker reads only their beginning");
         }
-        // Longest first: no session is left with a long run when the others have finished.
+        // Longest first: no session starts a long run when the others have finished.
         pairs.sort_by_key(|pair| Reverse(pair.tokens));
         Ok(pairs)
     }
@@ -178,7 +186,7 @@ impl fmt::Debug for FastReranker {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("FastReranker")
             .field("identity", &self.identity)
-            .field("max_tokens", &self.room)
+            .field("max_tokens", &self.max_tokens)
             .field("long_texts", &self.long_texts)
             .field("sessions", &self.sessions.len())
             .finish_non_exhaustive()

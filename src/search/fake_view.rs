@@ -314,7 +314,7 @@ fn is_true(expression: &Expression, head: &ArticleHead, passage: &Passage) -> bo
         Expression::Language(language) => head.language == Some(*language),
         Expression::Key(key) => head.key == *key,
         Expression::KeyPrefix(prefix) => head.key.starts_with(prefix),
-        Expression::By(closure) => closure(head, passage),
+        Expression::Custom(closure) => closure(head, passage),
         Expression::Not(part) => !is_true(part, head, passage),
         Expression::All(parts) => parts.iter().all(|part| is_true(part, head, passage)),
         Expression::Any(parts) => parts.iter().any(|part| is_true(part, head, passage)),

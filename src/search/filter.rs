@@ -163,7 +163,7 @@ impl Filter {
     pub fn custom(
         condition: impl Fn(&ArticleHead, &Passage) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self(Expression::By(Arc::new(condition)))
+        Self(Expression::Custom(Arc::new(condition)))
     }
 
     /// Allows what all of `filters` allow; everything without `filters`.

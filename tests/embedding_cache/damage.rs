@@ -1,4 +1,4 @@
-//! Torn, damaged, forged and foreign files: the cache returns the right vectors or an error.
+//! Torn, damaged, forged and foreign files: the cache returns correct vectors or an error.
 
 use std::{fs, path::PathBuf};
 
@@ -54,7 +54,7 @@ impl Sample {
     /// Opens a file of `bytes` and embeds all texts. Returns how many came from the cache, or `None`
     /// if opening failed. Checks that lost vectors are in the file afterwards.
     fn cached_in(&self, bytes: &[u8]) -> Option<usize> {
-        // Some systems sync a file that is overwritten; a new one is faster.
+        // Some file systems sync an overwritten file; a new file is faster.
         fs::remove_file(&self.path).unwrap();
         fs::write(&self.path, bytes).unwrap();
         let cache = match self.open() {
@@ -101,7 +101,7 @@ fn every_flipped_bit_is_detected() {
             }
         }
     }
-    // A flipped bit in a vector costs that vector alone.
+    // A flipped bit in a vector loses only that vector.
     assert!(counts[Sample::ALL - 1] > sample.bytes.len() * 2, "{counts:?}");
 }
 
@@ -152,13 +152,12 @@ fn block(dim: u32, role: u32, count: u32, keys: &[u8], vectors: &[u8]) -> Vec<u8
 #[test]
 fn the_claims_of_a_forged_block_take_no_memory() {
     let sample = Sample::new();
-    let most = u32::MAX;
     for (dim, role, count) in [
-        (4, 2, most),
-        (most, 2, 1),
-        (most, 2, most),
+        (4, 2, u32::MAX),
+        (u32::MAX, 2, 1),
+        (u32::MAX, 2, u32::MAX),
         (1 << 30, 1, 1 << 30),
-        (0, 2, most),
+        (0, 2, u32::MAX),
         (0, 2, 0),
         (4, 2, 0),
         (4, 0, 1),

@@ -1,5 +1,7 @@
-//! Laws of the embedding cache: vectors are equal bit for bit, the bound holds, and no state of the
-//! file does harm.
+//! A crate of its own because it counts the bytes that its process allocates.
+//!
+//! Laws of the embedding cache: vectors are equal bit for bit, the bound holds, and a damaged file
+//! never yields a wrong vector.
 
 mod damage;
 mod model;
@@ -141,7 +143,8 @@ fn memory_evicts_the_least_recently_used() {
 fn a_file_is_bounded_and_keeps_the_most_recently_used() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cache");
-    let (model, limit) = (RecordingModel::new(1, 10), 6_000);
+    let model = RecordingModel::new(1, 10);
+    let limit = 6_000;
     let open = || EmbeddingCache::open(&path, limit).unwrap();
     let mut cache = open();
     let length = || usize::try_from(fs::metadata(&path).unwrap().len()).unwrap();
@@ -199,7 +202,8 @@ fn threads_share_a_cache() {
         let models = [RecordingModel::new(1, 16), RecordingModel::new(2, 30)];
         thread::scope(|scope| {
             for seed in 0..6 {
-                let (cache, model) = (cache.clone(), &models[usize::from(seed % 2 == 0)]);
+                let cache = cache.clone();
+                let model = &models[usize::from(seed % 2 == 0)];
                 scope.spawn(move || {
                     let mut random = Seeded(seed);
                     for _ in 0..60 {
@@ -216,7 +220,8 @@ fn threads_share_a_cache() {
 
 #[test]
 fn progress_counts_cached_texts_first() {
-    let (model, cache) = (RecordingModel::new(1, 8), EmbeddingCache::in_memory(1 << 20));
+    let model = RecordingModel::new(1, 8);
+    let cache = EmbeddingCache::in_memory(1 << 20);
     cached(&model, &cache, 0..30);
     let seen = std::sync::Mutex::new(Vec::<Progress>::new());
     let note = |progress| seen.lock().unwrap().push(progress);
@@ -258,12 +263,14 @@ fn unwritable_vectors_stay_in_memory_and_are_an_error() {
     let folder = tempfile::tempdir().unwrap();
     let below = folder.path().join("below");
     fs::create_dir(&below).unwrap();
-    let (model, path) = (RecordingModel::new(1, 10), below.join("cache"));
+    let model = RecordingModel::new(1, 10);
+    let path = below.join("cache");
     let cache = EmbeddingCache::open(&path, 4_096).unwrap();
     cached(&model, &cache, 0..60);
-    // Without its folder the file cannot be written anew.
+    // Without its folder, the file cannot be rewritten.
     fs::remove_dir_all(&below).unwrap();
-    let (texts, before) = (texts(60..120), cache.len());
+    let texts = texts(60..120);
+    let before = cache.len();
     let stage = EmbedStage::new(&model).embed_threads(1).batch_tokens(8).cache(&cache);
     model.take_seen();
     for attempt in 1..4 {
@@ -274,9 +281,9 @@ fn unwritable_vectors_stay_in_memory_and_are_an_error() {
     }
 }
 
-/// The tasks that other tests run in a process of their own.
+/// The entry point of the child processes of other tests.
 #[test]
-#[ignore = "other tests run it in a process of its own"]
+#[ignore = "other tests run it in a child process"]
 fn in_child() {
     match child::task() {
         Some(task) if task.name == "write too much" => write_too_much(&task.folder),
@@ -290,15 +297,16 @@ fn write_too_much(folder: &Path) {
     let cache = EmbeddingCache::open(folder.join("cache"), 1 << 20).unwrap();
     let texts = texts(0..2_000);
     let stage = EmbedStage::new(&model).embed_threads(1).cache(&cache);
-    for most in [1_999, 256] {
+    for max_seen in [1_999, 256] {
         let error = stage.run(Role::Passage, &as_strs(&texts)).unwrap_err();
         assert!(matches!(error, Error::Write { .. }), "{error}");
-        assert!((1..=most).contains(&model.take_seen().len()));
+        assert!((1..=max_seen).contains(&model.take_seen().len()));
     }
 }
 
 fn take_memory() {
-    let (model, cache) = (RecordingModel::new(1, 64), EmbeddingCache::in_memory(usize::MAX));
+    let model = RecordingModel::new(1, 64);
+    let cache = EmbeddingCache::in_memory(usize::MAX);
     let texts = texts(0..20_000);
     let ((), taken) = counting_allocator::peak_growth(|| {
         for part in texts.chunks(100) {
@@ -308,7 +316,7 @@ fn take_memory() {
     });
     let counted = usize::try_from(cache.bytes()).unwrap();
     assert_eq!(counted, 20_000 * (ENTRY + 256));
-    assert!(taken.abs_diff(counted) < counted / 6, "{taken} bytes are taken, {counted} counted");
+    assert!(taken.abs_diff(counted) < counted / 6, "{taken} bytes are used, {counted} counted");
 }
 
 fn run_child(by: &[&str], task: &str, folder: &Path) {
@@ -318,7 +326,7 @@ fn run_child(by: &[&str], task: &str, folder: &Path) {
 }
 
 #[test]
-fn counted_memory_is_about_the_memory_taken() {
+fn counted_memory_is_close_to_the_memory_used() {
     run_child(&[], "take memory", Path::new("."));
 }
 
@@ -331,7 +339,7 @@ fn a_full_disk_is_an_error_and_loses_nothing() {
     let model = RecordingModel::new(1, 100);
     let cache = EmbeddingCache::open(folder.path().join("cache"), 1 << 20).unwrap();
     let there = cache.len();
-    assert!(there >= 256, "{there} vectors were written before");
+    assert!(there >= 256, "{there} vectors were written");
     assert_eq!(cached(&model, &cache, 0..2_000), there);
     assert_eq!(cached(&model, &cache, 0..2_000), 2_000);
 }

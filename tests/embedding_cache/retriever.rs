@@ -23,14 +23,14 @@ fn builder(model: &RecordingModel) -> RetrieverBuilder {
     plain(model).embedding_cache(1 << 20)
 }
 
-/// Hits of a question, with their scores bit for bit.
+/// Returns the hits of a question, with the bits of their scores.
 fn hits(searcher: &Searcher) -> Vec<(String, String, u32)> {
     let hits = searcher.search("Wo hält Zug 3 in Ort 2?").unwrap();
     let hit = |hit: &passim::Hit| (hit.article.clone(), hit.text.clone(), hit.score.to_bits());
     hits.iter().map(hit).collect()
 }
 
-/// Hits of an index of `articles` without a cache.
+/// Returns the hits of an index of `articles` without a cache.
 fn hits_without(model: &RecordingModel, articles: Vec<Article>) -> Vec<(String, String, u32)> {
     let mut retriever = plain(model).in_memory().unwrap();
     retriever.add(articles).unwrap();
@@ -40,7 +40,7 @@ fn hits_without(model: &RecordingModel, articles: Vec<Article>) -> Vec<(String, 
     hits
 }
 
-/// Adds articles `0..8` and commits; checks that no text is embedded and that the hits are right.
+/// Adds articles `0..8` and commits. Checks that no text is embedded and that the hits are correct.
 fn adds_without_embedding(model: &RecordingModel, mut retriever: Retriever) {
     let want = hits_without(model, articles(0..8));
     let report = retriever.add(articles(0..8)).unwrap();
@@ -76,7 +76,7 @@ fn no_text_is_embedded_twice_across_runs() {
     let mut retriever = builder(&model).create(path).unwrap();
     retriever.add(articles(0..8)).unwrap();
     assert!(!model.take_seen().is_empty());
-    // Dropping without a commit is like a crash before it.
+    // To drop without a commit is like a crash before it.
     drop(retriever);
     adds_without_embedding(&model, builder(&model).open(path).unwrap());
     let mut retriever = builder(&model).open(path).unwrap();
@@ -97,7 +97,8 @@ fn no_text_is_embedded_twice_across_runs() {
 #[test]
 fn a_failed_run_keeps_its_vectors() {
     let folder = tempfile::tempdir().unwrap();
-    let (model, cancel) = (RecordingModel::new(1, 16), passim::Cancel::new());
+    let model = RecordingModel::new(1, 16);
+    let cancel = passim::Cancel::new();
     let handle = cancel.clone();
     let mut retriever = builder(&model)
         .verify_model(true)
@@ -110,7 +111,7 @@ fn a_failed_run_keeps_its_vectors() {
         })
         .create(folder.path())
         .unwrap();
-    // The texts that tell whether the model has changed are never cached.
+    // The texts that verify the model are never cached.
     assert_eq!(model.take_seen().len(), 3);
     let error = retriever.add(articles(0..300)).unwrap_err();
     assert!(matches!(error, Error::Cancelled), "{error}");
@@ -123,7 +124,7 @@ fn a_failed_run_keeps_its_vectors() {
     assert_eq!((report.cached, report.embedded), (before.len(), after.len()));
     let all: BTreeSet<&String> = before.iter().chain(&after).collect();
     assert_eq!(all.len(), retriever.passages());
-    assert_eq!(before.len() + after.len(), all.len(), "none is embedded twice");
+    assert_eq!(before.len() + after.len(), all.len(), "no text is embedded twice");
 }
 
 #[test]
@@ -198,7 +199,7 @@ fn questions_are_cached_in_memory_alone() {
 }
 
 #[test]
-fn without_the_setting_no_cache_file_is_made_or_changed() {
+fn without_the_setting_no_cache_file_is_touched() {
     let model = RecordingModel::new(1, 16);
     let folder = tempfile::tempdir().unwrap();
     let names = || -> BTreeSet<String> {
@@ -236,7 +237,8 @@ fn a_damaged_or_foreign_cache_leaves_the_index_intact() {
     let model = RecordingModel::new(1, 16);
     let folder = tempfile::tempdir().unwrap();
     builder(&model).create(folder.path()).unwrap().sync(articles(0..8)).unwrap();
-    let (path, want) = (folder.path().join(FILE), hits_without(&model, articles(0..8)));
+    let path = folder.path().join(FILE);
+    let want = hits_without(&model, articles(0..8));
     let whole = fs::read(&path).unwrap();
     for at in (24..whole.len()).step_by(37) {
         let mut bytes = whole.clone();
@@ -277,12 +279,7 @@ fn retrievers_share_a_cache() {
             third.search("Wo?").unwrap();
             assert_eq!(model.take_seen(), ["Wo?"]);
         }
-        assert_eq!(
-            fs::read_dir(folder.path())
-                .unwrap()
-                .filter(|one| { one.as_ref().unwrap().path().join(FILE).exists() })
-                .count(),
-            0
-        );
+        let mut folders = fs::read_dir(folder.path()).unwrap();
+        assert!(folders.all(|entry| !entry.unwrap().path().join(FILE).exists()));
     }
 }

@@ -1,4 +1,4 @@
-//! Loading a model in a process of its own, where the environment differs or a crash may follow.
+//! Loads models in child processes, for other environments and for files that may crash a process.
 
 use std::env;
 use std::error::Error as _;
@@ -11,7 +11,7 @@ use std::process::Command;
 
 use passim::{Embedder, Error, ExecutionProvider, FastEmbedder, FastEmbedderBuilder};
 
-/// Variables of the user that would lead a test elsewhere.
+/// Variables of the user that a child process must not inherit.
 const NOT_PASSED_ON: [&str; 10] = [
     "FASTEMBED_CACHE_DIR",
     "HF_HUB_CACHE",
@@ -25,15 +25,15 @@ const NOT_PASSED_ON: [&str; 10] = [
     "ALL_PROXY",
 ];
 
-/// The error and its causes, one a line.
+/// Returns the error and its causes, one per line.
 fn chain(error: &Error) -> String {
     let causes = std::iter::successors(error.source(), |&cause| cause.source());
     causes.fold(error.to_string(), |text, cause| format!("{text}\n{cause}"))
 }
 
-/// What [`child`] runs, in a process of its own.
+/// The entry point of the processes that [`child`] starts.
 #[test]
-#[ignore = "other tests run it in a process of its own"]
+#[ignore = "other tests run it in a child process"]
 fn in_child() {
     let Ok(task) = env::var("PASSIM_TEST_TASK") else { return };
     let folder = env::var_os("PASSIM_TEST_FOLDER").map(PathBuf::from);
@@ -50,7 +50,7 @@ fn in_child() {
             ];
             let open = |provider| FastEmbedderBuilder::from_folder(&folder).providers(&[provider]);
             let reports = providers.map(|provider| opened(open(provider).build()));
-            // What failed leaves the processor as it was.
+            // After the failures the CPU still works.
             [reports.join("\n\n"), opened(FastEmbedder::from_folder(&folder))].join("\n\n")
         }
         ("wait_for_library", Some(folder)) => {
@@ -69,7 +69,7 @@ fn in_child() {
     fs::write(env::var_os("PASSIM_TEST_REPORT").unwrap(), report + "\n").unwrap();
 }
 
-/// The model of a name; each step of its downloads is a line of a file, if one is named.
+/// Opens a model by name. Writes each report of its downloads as a line of a file, if one is named.
 #[cfg(feature = "hub")]
 fn by_name() -> String {
     let name = env::var("PASSIM_TEST_NAME").unwrap();
@@ -83,7 +83,7 @@ fn by_name() -> String {
     opened(builder.build())
 }
 
-/// The dimension, or the kind of the error, and on further lines what it says.
+/// Returns the dimension, or the variant of the error with its messages on further lines.
 fn opened(embedder: passim::Result<FastEmbedder>) -> String {
     match embedder {
         Ok(embedder) => format!("{} dimensions", embedder.dim()),
@@ -103,7 +103,7 @@ pub(crate) fn child(task: &str, variables: &[(&str, &OsStr)]) -> String {
     fs::read_to_string(report.path()).unwrap()
 }
 
-/// The process that does one task of [`in_child`].
+/// Returns the command that runs one task of [`in_child`].
 pub(crate) fn command(task: &str, variables: &[(&str, &OsStr)], report: &Path) -> Command {
     let mut command = Command::new(env::current_exe().unwrap());
     for variable in NOT_PASSED_ON {

@@ -1,4 +1,4 @@
-//! Missing and damaged files and libraries: typed errors that say what to do.
+//! Missing and damaged files and libraries are typed errors that name the remedy.
 
 #[cfg(feature = "load-dynamic")]
 use std::env;
@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use crate::child::child;
 use crate::{REQUIRED, copy_of, minilm};
 
-/// A folder with every file and nothing of use in them.
+/// Creates a folder with every required file; each is an empty JSON object.
 fn dummy() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in REQUIRED {
@@ -21,13 +21,12 @@ fn dummy() -> TempDir {
 }
 
 #[test]
-fn a_missing_file_is_named() {
+fn the_error_for_a_missing_file_names_it() {
     for missing in REQUIRED {
         let folder = dummy();
         fs::remove_file(folder.path().join(missing)).unwrap();
         let error = FastEmbedder::from_folder(folder.path()).unwrap_err();
         let Error::ModelFile { path, .. } = &error else { panic!("{error}") };
-        // Which file was looked for; where there is no graph, its folder was read.
         assert!(path.ends_with(missing), "{}", path.display());
         assert!(error.source().is_some());
     }
@@ -37,21 +36,21 @@ fn a_missing_file_is_named() {
 
 #[test]
 #[cfg(not(feature = "qwen3"))]
-fn a_qwen3_model_is_answered_with_the_feature_that_it_needs() {
+fn the_error_for_a_qwen3_folder_names_its_feature() {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("config.json"), r#"{"model_type": "qwen3"}"#).unwrap();
     let error = FastEmbedder::from_folder(folder.path()).unwrap_err();
     assert!(matches!(error, Error::Model { .. }), "{error}");
-    assert!(error.to_string().contains("turn the feature `qwen3`"), "{error}");
+    assert!(error.to_string().contains("enable the feature `qwen3`"), "{error}");
 }
 
 #[test]
 #[cfg(all(feature = "hub", not(feature = "qwen3")))]
-fn the_name_of_a_qwen3_model_is_answered_with_the_feature_that_it_needs() {
+fn the_error_for_a_qwen3_name_names_its_feature() {
     for name in ["Qwen3Embedding06B", "Qwen/Qwen3-Embedding-8B"] {
         let error = FastEmbedder::from_name(name).unwrap_err();
         assert!(matches!(error, Error::Model { .. }), "{error}");
-        assert!(error.to_string().contains("turn the feature `qwen3`"), "{error}");
+        assert!(error.to_string().contains("enable the feature `qwen3`"), "{error}");
     }
 }
 
@@ -75,10 +74,10 @@ fn damaged_files_are_errors() {
         ("special_tokens_map.json", b"!"),
     ] {
         let copy = copy_of(&model);
-        // Written anew, since the weights are linked.
+        // The weights are hard links: a write must not change the original.
         fs::remove_file(copy.path().join(name)).unwrap();
         fs::write(copy.path().join(name), bytes).unwrap();
-        // In a process of its own: damage must not end it.
+        // In a child process, because damage might end it.
         let said = child("open", &[("PASSIM_TEST_FOLDER", copy.path().as_os_str())]);
         let kind = said.lines().next().unwrap();
         assert!(["Model", "ModelFile"].contains(&kind), "{name}: {said}");
@@ -88,7 +87,7 @@ fn damaged_files_are_errors() {
 
 #[test]
 #[cfg(feature = "load-dynamic")]
-fn a_library_that_does_not_work_is_an_error_that_says_what_was_tried() {
+fn the_error_for_a_broken_library_names_what_was_tried() {
     let folder = tempfile::tempdir().unwrap();
     let at = |name: &str| folder.path().join(name);
     fs::write(at("text.so"), "this is a text".repeat(100)).unwrap();
@@ -96,7 +95,7 @@ fn a_library_that_does_not_work_is_an_error_that_says_what_was_tried() {
     fs::create_dir(at("folder")).unwrap();
     let mut places = vec![at("missing.so"), at("text.so"), at("empty.so"), at("folder")];
     if cfg!(target_os = "linux") {
-        // A library of another kind, and one whose end is missing.
+        // Another library, and a truncated one.
         let maps = fs::read_to_string("/proc/self/maps").unwrap();
         let mut mapped = maps.lines().filter_map(|line| line.split_whitespace().nth(5));
         let c = mapped.find(|path| path.contains("/libc.so") || path.contains("/libc-")).unwrap();
@@ -119,13 +118,13 @@ fn a_library_that_does_not_work_is_an_error_that_says_what_was_tried() {
     }
 }
 
-/// The library of `pip install onnxruntime` for Linux runs on the processor alone.
+/// The library of `pip install onnxruntime` for Linux supports only the CPU.
 #[test]
 #[cfg(target_os = "linux")]
-fn what_the_library_does_not_have_is_an_error_that_says_what_to_do() {
+fn the_error_for_a_missing_provider_names_the_remedy() {
     let Some(model) = minilm() else { return };
     let said = child("providers", &[("PASSIM_TEST_FOLDER", model.as_os_str())]);
-    let [cuda, coreml, directml, processor] = said.split("\n\n").collect::<Vec<_>>()[..] else {
+    let [cuda, coreml, directml, cpu] = said.split("\n\n").collect::<Vec<_>>()[..] else {
         panic!("{said}")
     };
     for (said, name, built, remedy) in [
@@ -135,14 +134,14 @@ fn what_the_library_does_not_have_is_an_error_that_says_what_to_do() {
     ] {
         assert!(said.starts_with("Provider\n") && said.contains(&format!("`{name}`")), "{said}");
         assert_eq!(said.contains("ORT_DYLIB_PATH") && said.contains(remedy), built, "{said}");
-        assert_eq!(said.contains("turn its feature"), !built, "{said}");
+        assert_eq!(said.contains("enable its feature"), !built, "{said}");
     }
-    assert_eq!(processor, "384 dimensions\n");
+    assert_eq!(cpu, "384 dimensions\n");
 }
 
 #[test]
 #[cfg(all(unix, feature = "load-dynamic"))]
-fn a_library_that_appears_later_is_found_by_the_next_call() {
+fn a_library_installed_later_is_found_by_the_next_call() {
     let Some(model) = minilm() else { return };
     let folder = tempfile::tempdir().unwrap();
     let said = child(

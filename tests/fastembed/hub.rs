@@ -1,4 +1,4 @@
-//! Models by name: from the cache, from a hub (a small one of our own), and without either.
+//! Models by name: from the cache, from a local test hub, and from neither.
 
 pub(crate) mod server;
 
@@ -19,17 +19,17 @@ use crate::child::{child, command};
 use crate::{REQUIRED, minilm};
 use server::{Fault, Hub, etag};
 
-/// Where the cache has the files of the model that is asked for.
+/// Folder of the model in the cache.
 const FOLDER: &str = "models--Qdrant--all-MiniLM-L6-v2-onnx";
 
-/// Loads `AllMiniLML6V2` in a process of its own.
+/// Loads `AllMiniLML6V2` in a child process.
 fn load(variables: &[(&str, &OsStr)]) -> String {
     let name = ("PASSIM_TEST_NAME", OsStr::new("allminilml6v2"));
     child("by_name", &[variables, &[name]].concat())
 }
 
 #[test]
-fn an_unknown_name_is_answered_with_the_known_ones() {
+fn the_error_for_an_unknown_name_lists_the_known_names() {
     let error = FastEmbedder::from_name("MultilingualE5Tiny").unwrap_err();
     let Error::UnknownModel { name, known } = error else { panic!("{error}") };
     assert_eq!(name, "MultilingualE5Tiny");
@@ -38,7 +38,7 @@ fn an_unknown_name_is_answered_with_the_known_ones() {
 }
 
 #[test]
-fn without_network_the_error_says_what_to_do() {
+fn the_error_without_network_names_the_remedy() {
     let Some(_) = minilm() else { return };
     let cache = TempDir::new().unwrap();
     let cached = ("FASTEMBED_CACHE_DIR", cache.path().as_os_str());
@@ -54,7 +54,7 @@ fn without_network_the_error_says_what_to_do() {
     }
 }
 
-/// The layout of the hub's cache, as Python's `huggingface_hub` writes it too.
+/// The cache has the layout of Python's `huggingface_hub`.
 #[test]
 fn a_model_in_the_cache_needs_no_network() {
     let Some(model) = minilm() else { return };
@@ -70,7 +70,7 @@ fn a_model_in_the_cache_needs_no_network() {
     let offline = ("HF_HUB_OFFLINE", OsStr::new("1"));
     let path = home.path().as_os_str();
     assert_eq!(load(&[("HF_HOME", path), offline]), "384 dimensions\n");
-    // The first of those that are set holds.
+    // The first variable that is set applies.
     let other = ("XDG_CACHE_HOME", OsStr::new("/nowhere"));
     assert_eq!(load(&[("HF_HOME", path), other, offline]), "384 dimensions\n");
     let said = load(&[("HF_HOME", path), ("HF_HUB_CACHE", OsStr::new("/nowhere")), offline]);
@@ -79,29 +79,35 @@ fn a_model_in_the_cache_needs_no_network() {
     let folder = home.path().join("huggingface/hub");
     assert!(said.contains(folder.to_str().unwrap()), "{said}");
 
-    // The table's limit holds, not that of the files, and the setting goes before the variables.
+    // The limit of the table applies, not that of the files; the setting overrides the variables.
     let builder = FastEmbedderBuilder::from_name("sentence-transformers/all-MiniLM-L6-v2");
     let named = builder.cache(home.path().join("hub")).build().unwrap();
     let folder = FastEmbedderBuilder::from_folder(model).max_length(256).build().unwrap();
     assert_eq!(passim::Embedder::identity(&named).hash, passim::Embedder::identity(&folder).hash);
 }
 
-/// Loads from `hub` into `cache`.
+/// Loads the model from `hub` into `cache`.
 fn load_from(hub: &Hub, cache: &Path) -> String {
     let endpoint = OsStr::new(&hub.endpoint);
     load(&[("FASTEMBED_CACHE_DIR", cache.as_os_str()), ("HF_ENDPOINT", endpoint)])
 }
 
-/// Loads from `cache` alone.
+/// Loads the model from `cache` without network.
 fn load_offline(cache: &Path) -> String {
     load(&[("FASTEMBED_CACHE_DIR", cache.as_os_str()), ("HF_HUB_OFFLINE", OsStr::new("1"))])
 }
 
-/// Where the graph is in the cache while its download is under way, and its length in full.
-fn part_of_graph(cache: &Path, model: &Path) -> (PathBuf, u64) {
+/// The partial download of the graph.
+struct GraphPart {
+    path: PathBuf,
+    /// Length of the complete graph in bytes.
+    size: u64,
+}
+
+fn graph_part(cache: &Path, model: &Path) -> GraphPart {
     let size = fs::metadata(model.join("model.onnx")).unwrap().len();
     let blobs = cache.join(FOLDER).join("blobs");
-    (blobs.join(etag("model.onnx", size)).with_extension("part"), size)
+    GraphPart { path: blobs.join(etag("model.onnx", size)).with_extension("part"), size }
 }
 
 fn length(path: &Path) -> u64 {
@@ -109,10 +115,11 @@ fn length(path: &Path) -> u64 {
 }
 
 #[test]
-fn a_model_is_downloaded_once_and_its_progress_is_told() {
+fn a_model_is_downloaded_once_and_reports_progress() {
     let Some(model) = minilm() else { return };
     let cache = TempDir::new().unwrap();
-    let (hub, steps) = (Hub::start(&model, vec![]), cache.path().join("steps"));
+    let hub = Hub::start(&model, vec![]);
+    let steps = cache.path().join("steps");
     let said = load(&[
         ("FASTEMBED_CACHE_DIR", cache.path().as_os_str()),
         ("HF_ENDPOINT", OsStr::new(&format!("{}/", hub.endpoint))),
@@ -138,9 +145,9 @@ fn a_model_is_downloaded_once_and_its_progress_is_told() {
     }
 }
 
-/// The hub hangs up again and again: each time, the download goes on from where it was.
+/// The hub closes the connection twice; the download resumes where it stopped.
 #[test]
-fn a_download_that_breaks_off_is_gone_on_with() {
+fn an_interrupted_download_resumes() {
     let Some(model) = minilm() else { return };
     let cache = TempDir::new().unwrap();
     let faults = vec![Fault::HangUpAfter(30_000_000), Fault::HangUpAfter(30_000_000)];
@@ -151,9 +158,8 @@ fn a_download_that_breaks_off_is_gone_on_with() {
     assert!(starts.is_sorted() && starts[1] > 20_000_000, "{starts:?}");
 }
 
-/// A hub that sends nothing more is an error, and the next call goes on.
 #[test]
-fn a_download_that_does_not_get_on_is_an_error_and_nothing_is_lost() {
+fn a_stalled_download_is_an_error_and_resumes_later() {
     let Some(model) = minilm() else { return };
     let cache = TempDir::new().unwrap();
     let faults = vec![Fault::HangUpAfter(30_000_000), Fault::HangUpAfter(0)];
@@ -161,7 +167,7 @@ fn a_download_that_does_not_get_on_is_an_error_and_nothing_is_lost() {
     let said = load_from(&hub, cache.path());
     assert!(said.starts_with("Model\n") && said.contains("model.onnx"), "{said}");
     assert!(said.contains(cache.path().to_str().unwrap()), "{said}");
-    let (part, _) = part_of_graph(cache.path(), &model);
+    let part = graph_part(cache.path(), &model).path;
     let kept = length(&part);
     assert!(kept > 20_000_000, "{kept}");
     assert!(load_offline(cache.path()).starts_with("Model\n"));
@@ -170,7 +176,7 @@ fn a_download_that_does_not_get_on_is_an_error_and_nothing_is_lost() {
 }
 
 #[test]
-fn a_process_that_is_killed_leaves_what_the_next_one_goes_on_with() {
+fn a_download_resumes_after_its_process_was_killed() {
     let Some(model) = minilm() else { return };
     let cache = TempDir::new().unwrap();
     let hub = Hub::start(&model, vec![Fault::StallAfter(40_000_000)]);
@@ -182,7 +188,7 @@ fn a_process_that_is_killed_leaves_what_the_next_one_goes_on_with() {
     ];
     let mut process = command("by_name", &variables, report.path());
     let mut process = process.stdout(Stdio::null()).spawn().unwrap();
-    let (part, _) = part_of_graph(cache.path(), &model);
+    let part = graph_part(cache.path(), &model).path;
     while length(&part) < 30_000_000 {
         assert!(process.try_wait().unwrap().is_none(), "the process ended by itself");
         thread::sleep(Duration::from_millis(20));
@@ -195,29 +201,29 @@ fn a_process_that_is_killed_leaves_what_the_next_one_goes_on_with() {
     assert!(starts.len() == 2 && starts[1] >= 30_000_000, "{starts:?}");
 }
 
-/// What ends too early without a word from the hub never becomes a file of the cache.
+/// The hub sends no length and closes the connection early.
 #[test]
-fn a_file_of_another_length_than_the_hub_states_is_not_kept() {
+fn a_file_of_the_wrong_length_is_not_kept() {
     let Some(model) = minilm() else { return };
     let cache = TempDir::new().unwrap();
     let hub = Hub::start(&model, vec![Fault::EndUnannounced(40_000_000)]);
     let said = load_from(&hub, cache.path());
     assert!(said.starts_with("Model\n") && said.contains("40000000 of"), "{said}");
-    let (part, _) = part_of_graph(cache.path(), &model);
+    let part = graph_part(cache.path(), &model).path;
     assert!(!part.exists() && !part.with_extension("").exists());
     assert!(load_offline(cache.path()).contains("HF_HUB_OFFLINE"));
     assert_eq!(load_from(&hub, cache.path()), "384 dimensions\n");
 }
 
-/// What processes leave that end between the last byte and the name: a part that is complete, or
-/// one that is too long, and its lock.
+/// A process that ends before it renames its download leaves a complete or too long part and its
+/// lock.
 #[test]
-fn what_was_left_behind_does_not_block() {
+fn leftovers_of_ended_processes_do_not_block() {
     let Some(model) = minilm() else { return };
     for extra in [0, 1_000] {
         let cache = TempDir::new().unwrap();
         let hub = Hub::start(&model, vec![]);
-        let (part, size) = part_of_graph(cache.path(), &model);
+        let GraphPart { path: part, size } = graph_part(cache.path(), &model);
         fs::create_dir_all(part.parent().unwrap()).unwrap();
         fs::File::create(&part).unwrap().set_len(size + extra).unwrap();
         fs::write(part.with_extension("lock"), "").unwrap();
@@ -226,12 +232,11 @@ fn what_was_left_behind_does_not_block() {
     }
 }
 
-/// Two processes at once: one downloads, the other waits for it.
 #[test]
-fn who_comes_second_waits() {
+fn a_second_process_waits_for_the_download() {
     let Some(model) = minilm() else { return };
     let cache = TempDir::new().unwrap();
-    // Longer than the lock is waited for.
+    // Longer than `hf_hub` waits for the lock.
     let hub = Hub::start(&model, vec![Fault::Slow(Duration::from_secs(8))]);
     let loads = thread::scope(|scope| {
         let loads = [(); 2].map(|()| scope.spawn(|| load_from(&hub, cache.path())));
@@ -241,9 +246,9 @@ fn who_comes_second_waits() {
     assert_eq!(hub.starts(), [0]);
 }
 
-/// The first thing that is sent is a TLS handshake, not an error about its lack.
+/// The first byte of a TLS handshake is 22.
 #[test]
-fn https_is_spoken() {
+fn an_https_endpoint_gets_a_tls_handshake() {
     let Some(_) = minilm() else { return };
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let endpoint = format!("https://{}", listener.local_addr().unwrap());

@@ -1,4 +1,4 @@
-//! `FastEmbedder` with the real ONNX Runtime and all-MiniLM-L6-v2, which `scripts/test` provides.
+//! Laws of `FastEmbedder`, with ONNX Runtime and all-MiniLM-L6-v2, which `scripts/test` provides.
 #![cfg(feature = "fastembed")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -37,19 +37,20 @@ const TEXTS: [&str; 6] = [
     "日本語 🦦 naïve “quotes” — 3.500",
 ];
 
-/// Files that a model's folder must hold.
+/// Files that the folder of a model must hold.
 const REQUIRED: [&str; 4] =
     ["model.onnx", "tokenizer.json", "config.json", "tokenizer_config.json"];
 
-/// The folder of all-MiniLM-L6-v2, or a word on standard error that the test does not run.
+/// Returns the folder of all-MiniLM-L6-v2; without it, notes on standard error that the test does
+/// not run.
 fn minilm() -> Option<PathBuf> {
     model_in("PASSIM_TEST_MODEL")
 }
 
-/// The folder with a graph that a variable names, or a word on standard error that the test does
-/// not run.
+/// Returns the folder of an ONNX model that a variable names; notes on standard error if there is
+/// none or no ONNX Runtime.
 fn model_in(variable: &str) -> Option<PathBuf> {
-    // A linked library is there.
+    // A linked library needs no variable.
     let runtime = cfg!(not(feature = "load-dynamic")) || set("ORT_DYLIB_PATH").is_some();
     folder_in(variable, runtime)
 }
@@ -58,13 +59,13 @@ fn set(name: &str) -> Option<OsString> {
     env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// The folder that a variable names if there is what runs it, or a word on standard error that
-/// the test does not run.
+/// Returns the folder that a variable names if its `runtime` is available; else notes on standard
+/// error that the test does not run.
 fn folder_in(variable: &str, runtime: bool) -> Option<PathBuf> {
     let model = set(variable).filter(|_| runtime);
     if model.is_none() {
         let test = thread::current().name().unwrap_or_default().to_owned();
-        // Not `eprintln!`, which the test harness hides.
+        // The test harness hides the output of `eprintln!`.
         let note = format!(
             "NOT RUN: {test}: {variable}, or ORT_DYLIB_PATH, is not set; use scripts/test\n"
         );
@@ -73,7 +74,7 @@ fn folder_in(variable: &str, runtime: bool) -> Option<PathBuf> {
     model.map(PathBuf::from)
 }
 
-/// A copy of the model's folder that a test may change; the weights are linked.
+/// Copies the folder of a model, so that a test can change it. The weights are hard links.
 fn copy_of(model: &Path) -> TempDir {
     let copy = tempfile::tempdir().unwrap();
     for name in REQUIRED.into_iter().chain(["special_tokens_map.json"]) {
@@ -117,7 +118,7 @@ fn rows_are_unit_vectors_of_the_models_dimension() {
 }
 
 #[test]
-fn a_row_depends_on_its_text_alone() {
+fn a_vector_depends_only_on_its_text() {
     let Some(model) = minilm() else { return };
     let one = FastEmbedderBuilder::from_folder(&model).sessions(1).build().unwrap();
     let many = FastEmbedder::from_folder(&model).unwrap();
@@ -144,7 +145,7 @@ fn a_row_depends_on_its_text_alone() {
 }
 
 #[test]
-fn like_texts_are_closer_than_unlike_ones() {
+fn similar_texts_are_closer_than_others() {
     let Some(model) = minilm() else { return };
     let embedder = FastEmbedder::from_folder(&model).unwrap();
     let texts = [
@@ -153,8 +154,9 @@ fn like_texts_are_closer_than_unlike_ones() {
         "The central bank raised interest rates again.",
     ];
     let vectors = embedder.embed(Role::Passage, &texts, Interrupt::none()).unwrap();
-    let (like, unlike) = (cosine(&vectors, 0, 1), cosine(&vectors, 0, 2));
-    assert!(like > 0.5 && unlike < 0.2, "{like} {unlike}");
+    let similar = cosine(&vectors, 0, 1);
+    let other = cosine(&vectors, 0, 2);
+    assert!(similar > 0.5 && other < 0.2, "{similar} {other}");
 }
 
 #[derive(serde::Deserialize)]
@@ -164,9 +166,10 @@ struct Reference {
     vector: Vec<f32>,
 }
 
-/// Made by `python3 tests/data/minilm_reference.py MODEL > tests/data/minilm_reference.json`.
+/// `python3 tests/data/minilm_reference.py MODEL > tests/data/minilm_reference.json` computes the
+/// reference.
 #[test]
-fn vectors_and_counts_equal_those_of_an_independent_computation() {
+fn vectors_and_counts_equal_the_reference() {
     let Some(model) = minilm() else { return };
     let embedder = FastEmbedder::from_folder(&model).unwrap();
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/minilm_reference.json");
@@ -182,7 +185,7 @@ fn vectors_and_counts_equal_those_of_an_independent_computation() {
 }
 
 #[test]
-fn tokens_are_counted_without_special_ones_and_without_cutting() {
+fn counts_exclude_special_tokens_and_have_no_limit() {
     let Some(model) = minilm() else { return };
     let embedder = FastEmbedder::from_folder(&model).unwrap();
     for (text, tokens) in [("", 0), ("otter", 1), ("Hello world", 2), ("3.500", 3)] {
@@ -191,9 +194,9 @@ fn tokens_are_counted_without_special_ones_and_without_cutting() {
     assert_eq!(embedder.count_tokens(&"otter ".repeat(2000)).unwrap(), 2000);
 }
 
-/// The last token within the limit counts, the first beyond it does not, if texts are cut.
+/// If texts are cut, the last token within the limit counts and the first one beyond it does not.
 #[test]
-fn exactly_max_tokens_are_read_at_once() {
+fn exactly_max_tokens_of_a_text_count() {
     let Some(model) = minilm() else { return };
     for prefix in ["", "passage: "] {
         for max_length in [16, 512] {
@@ -213,17 +216,17 @@ fn exactly_max_tokens_are_read_at_once() {
     }
 }
 
-/// All of a long text counts, each piece by its length.
 #[test]
 fn a_long_text_is_split_and_its_pieces_are_pooled() {
     let Some(model) = minilm() else { return };
     let builder = || FastEmbedderBuilder::from_folder(&model).sessions(1);
     let embedder = builder().passage_prefix("passage: ").max_length(64).build().unwrap();
     assert_eq!((embedder.long_texts(), embedder.max_tokens()), (LongTexts::Split, Some(60)));
-    let (otters, banks) = ("otter sleep river ".repeat(20), "bank rates inflation ".repeat(10));
+    let otters = "otter sleep river ".repeat(20);
+    let banks = "bank rates inflation ".repeat(10);
     let embed = |texts: &[&str]| embedder.embed(Role::Passage, texts, Interrupt::none()).unwrap();
 
-    // Exactly two pieces of 60 and 30 tokens, which are texts, too.
+    // The text splits into two pieces of 45 tokens.
     let long = [otters.as_str(), &banks].concat();
     assert_eq!(embedder.count_tokens(&long).unwrap(), 90);
     let (first, second) = long.split_at(long.match_indices(' ').nth(44).unwrap().0 + 1);
@@ -234,8 +237,9 @@ fn a_long_text_is_split_and_its_pieces_are_pooled() {
     assert!(off.fold(0.0, f32::max) < 1e-6);
     assert_eq!(embed(&["otter"]).row(0), parts.row(3));
 
-    // What is at the end of a very long text counts, too, and the report tells.
-    let (long, other) = ("otter ".repeat(2_000) + &banks, "otter ".repeat(2_030));
+    // The end of a very long text counts as well, and the report counts the split texts.
+    let long = "otter ".repeat(2_000) + &banks;
+    let other = "otter ".repeat(2_030);
     let (vectors, report) =
         EmbedStage::new(&embedder).run(Role::Passage, &[&long, &other]).unwrap();
     assert_eq!((report.tokens, report.split, report.truncated), (4_060, 2, 0));
@@ -248,9 +252,9 @@ fn a_long_text_is_split_and_its_pieces_are_pooled() {
     assert_eq!(vectors.row(0), vectors.row(1));
 }
 
-/// A prefix that does not end a word makes other tokens of what follows.
+/// A prefix without a space at its end changes the tokens of the word after it.
 #[test]
-fn a_text_is_read_whole_whatever_the_prefix() {
+fn a_prefix_never_displaces_text() {
     let Some(model) = minilm() else { return };
     let builder = FastEmbedderBuilder::from_folder(&model).sessions(1);
     let embedder = builder.passage_prefix("q").max_length(32).build().unwrap();
@@ -265,7 +269,7 @@ fn a_text_is_read_whole_whatever_the_prefix() {
 }
 
 #[test]
-fn prefixes_go_by_role() {
+fn each_role_has_its_prefix() {
     let Some(model) = minilm() else { return };
     let plain = FastEmbedder::from_folder(&model).unwrap();
     let builder = FastEmbedderBuilder::from_folder(&model).sessions(1);
@@ -286,7 +290,7 @@ fn prefixes_go_by_role() {
 }
 
 #[test]
-fn whatever_changes_vectors_changes_the_identity() {
+fn every_change_of_vectors_changes_the_identity() {
     let Some(model) = minilm() else { return };
     let copy = copy_of(&model);
     let build = |builder: FastEmbedderBuilder| {
@@ -315,7 +319,7 @@ fn whatever_changes_vectors_changes_the_identity() {
     hashes.sort_unstable();
     hashes.dedup();
     assert_eq!(hashes.len(), 6);
-    // The folder's name does not count, nor does the pooling file say anything new.
+    // The identity depends neither on the folder's name nor on where the pooling is declared.
     fs::write(copy.path().join("tokenizer.json"), tokenizer).unwrap();
     assert_eq!(build(folder()).0, FastEmbedder::from_folder(&model).unwrap().identity().hash);
     fs::create_dir(copy.path().join("1_Pooling")).unwrap();
@@ -325,13 +329,13 @@ fn whatever_changes_vectors_changes_the_identity() {
 }
 
 #[test]
-fn a_folder_in_another_layout_is_the_same_model() {
+fn folders_of_both_layouts_are_the_same_model() {
     let Some(model) = minilm() else { return };
     let copy = copy_of(&model);
     fs::create_dir(copy.path().join("onnx")).unwrap();
     fs::rename(copy.path().join("model.onnx"), copy.path().join("onnx/model.onnx")).unwrap();
     fs::remove_file(copy.path().join("special_tokens_map.json")).unwrap();
-    // An export without a padding token and without a limit.
+    // Some exports declare no padding token and no limit.
     fs::write(copy.path().join("tokenizer_config.json"), "{}").unwrap();
     let other = FastEmbedder::from_folder(copy.path()).unwrap();
     let plain = FastEmbedder::from_folder(&model).unwrap();
@@ -342,7 +346,7 @@ fn a_folder_in_another_layout_is_the_same_model() {
 }
 
 #[test]
-fn settings_out_of_range_are_named() {
+fn the_error_for_a_setting_out_of_range_names_it() {
     let Some(model) = minilm() else { return };
     let builder = || FastEmbedderBuilder::from_folder(&model);
     let long = "otter ".repeat(510);
@@ -362,7 +366,7 @@ fn settings_out_of_range_are_named() {
 }
 
 #[test]
-fn calls_from_rayon_workers_come_back() {
+fn calls_from_rayon_workers_return() {
     let Some(model) = minilm() else { return };
     let (done, watch) = mpsc::channel();
     thread::spawn(move || {

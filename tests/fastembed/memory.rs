@@ -1,4 +1,4 @@
-//! How much memory embedding takes, in a process of its own.
+//! Memory of embedding, measured in a child process.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,22 +10,21 @@ use crate::minilm;
 
 const TEXTS: usize = 10_000;
 
-/// Embedding needs little more than the sessions that are open: no more than this for each,
-/// whatever the number of texts, beside twice the vectors that it returns.
-const MIB_A_SESSION: usize = 64;
+/// Maximum memory of a session while it embeds, in MiB, in addition to twice the returned vectors.
+const MIB_PER_SESSION: usize = 64;
 
-/// What the process in `memory_of_many_texts` reports: the most memory in use, in MiB, when the
-/// model was open, and when all was embedded.
+/// Embeds many texts. Returns the memory of the open model and the peak while it embeds, both in
+/// MiB, and the number of sessions.
 pub(crate) fn embed_many(embedder: passim::Result<FastEmbedder>) -> String {
     let embedder = embedder.unwrap();
     let resident = field("VmRSS:");
-    // Mostly short texts, so that the test ends soon; some as long as the model reads.
+    // Mostly short texts, so that the test is fast; some are as long as the limit of the model.
     let texts: Vec<String> = (0..TEXTS)
         .map(|n| if n % 100 == 0 { 300 + 2 * (n / 100) } else { 2 + n % 9 })
         .map(|words| "otter ".repeat(words))
         .collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-    // From here on the peak is that of embedding.
+    // Resets the peak.
     fs::write("/proc/self/clear_refs", "5").unwrap();
     let (vectors, report) = EmbedStage::new(&embedder).run(Role::Passage, &texts).unwrap();
     assert_eq!((vectors.len(), report.truncated), (TEXTS, 0));
@@ -40,7 +39,7 @@ fn field(name: &str) -> usize {
 
 #[test]
 #[cfg(target_os = "linux")]
-fn ten_thousand_texts_take_little_more_memory_than_one() {
+fn memory_does_not_grow_with_the_number_of_texts() {
     let Some(model) = minilm() else { return };
     let folder = ("PASSIM_TEST_FOLDER", OsStr::new(model.as_os_str()));
     let said = child("embed_many", &[folder]);
@@ -51,5 +50,5 @@ fn ten_thousand_texts_take_little_more_memory_than_one() {
     };
     let vectors = (TEXTS * 384 * 4) >> 20;
     println!("{before} MiB when the model is open, {peak} MiB at most, {sessions} sessions");
-    assert!(peak - before <= sessions * MIB_A_SESSION + 2 * vectors, "{said}");
+    assert!(peak - before <= sessions * MIB_PER_SESSION + 2 * vectors, "{said}");
 }

@@ -1,4 +1,4 @@
-//! A dynamically quantised model, all-MiniLM-L6-v2 in eight bits: `PASSIM_TEST_MODEL_INT8`.
+//! Laws of a dynamically quantized model, all-MiniLM-L6-v2 in eight bits: `PASSIM_TEST_MODEL_INT8`.
 
 use std::path::PathBuf;
 use std::thread;
@@ -11,7 +11,7 @@ fn int8() -> Option<PathBuf> {
     model_in("PASSIM_TEST_MODEL_INT8")
 }
 
-/// Texts of which many have the same length in tokens, and which differ in all else.
+/// Returns different texts, many of which have the same length in tokens.
 fn texts() -> Vec<String> {
     let subjects = ["otters", "banks", "judges", "trains", "bees", "glaciers", "engines"];
     let verbs = ["sleep", "collapse", "explode", "sing", "argue"];
@@ -58,9 +58,8 @@ fn vectors_are_independent_of_batch_order_and_sessions() {
     }
 }
 
-/// Eight bits are another model, and a close one.
 #[test]
-fn eight_bits_are_near_to_all_of_them() {
+fn vectors_in_eight_bits_are_close_to_the_original() {
     let (Some(int8), Some(model)) = (int8(), minilm()) else { return };
     let [int8, full] = [int8, model].map(|folder| FastEmbedder::from_folder(folder).unwrap());
     assert_ne!(int8.identity().hash, full.identity().hash);

@@ -1,4 +1,4 @@
-//! Qwen3 models, which candle runs: `PASSIM_TEST_QWEN3`, a small one of random weights.
+//! Laws of Qwen3 models in candle, with a small model of random weights: `PASSIM_TEST_QWEN3`.
 
 mod damage;
 #[cfg(feature = "hub")]
@@ -21,11 +21,12 @@ use rayon::prelude::*;
 use crate::child::child;
 use crate::{TEXTS, cosine_of, folder_in};
 
-/// What a model's folder holds.
+/// Files of a model's folder.
 const FILES: [&str; 4] =
     ["model.safetensors", "tokenizer.json", "config.json", "tokenizer_config.json"];
 
-/// The folder of the small Qwen3, or a word on standard error that the test does not run.
+/// Returns the folder of the small Qwen3; without it, notes on standard error that the test does
+/// not run.
 fn qwen3() -> Option<PathBuf> {
     folder_in("PASSIM_TEST_QWEN3", true)
 }
@@ -49,12 +50,13 @@ struct Reference {
     vector: Vec<f32>,
 }
 
-/// Made by `python3 tests/data/qwen3_reference.py MODEL > tests/data/qwen3_reference.json`.
+/// `python3 tests/data/qwen3_reference.py MODEL > tests/data/qwen3_reference.json` computes the
+/// reference.
 #[test]
-fn vectors_and_counts_equal_those_of_an_independent_computation() {
+fn vectors_and_counts_equal_the_reference() {
     let Some(model) = qwen3() else { return };
     let whole = FastEmbedder::from_folder(&model).unwrap();
-    // The same numbers in 32 bits, in two files, under other names.
+    // The same weights in 32 bits, in two files, under other names.
     let sharded = FastEmbedder::from_folder(model.join("sharded")).unwrap();
     assert_ne!(whole.identity().hash, sharded.identity().hash);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/qwen3_reference.json");
@@ -72,7 +74,7 @@ fn vectors_and_counts_equal_those_of_an_independent_computation() {
             "{text}"
         );
     }
-    // They are far enough apart for the bound to say something.
+    // The texts are different enough for the tolerance above to detect an error.
     for (at, a) in cases.iter().enumerate() {
         for b in &cases[at + 1..] {
             assert!(cosine_of(&a.vector, &b.vector) < 0.9, "{} / {}", a.text, b.text);
@@ -81,26 +83,26 @@ fn vectors_and_counts_equal_those_of_an_independent_computation() {
 }
 
 #[test]
-fn a_folder_says_what_its_model_is() {
+fn a_folder_declares_its_model() {
     let Some(model) = qwen3() else { return };
     let copy = copy_of(&model);
     let embedder = FastEmbedder::from_folder(copy.path()).unwrap();
     let folder = copy.path().file_name().unwrap().to_str().unwrap();
     assert_eq!(embedder.identity().name, folder);
-    // One token ends each text.
+    // Each text has one token at its end.
     assert_eq!((embedder.dim(), embedder.max_tokens()), (64, Some(2_048 - 1)));
     let cores = thread::available_parallelism().unwrap().get();
-    // With 4 heads, 21 runs of this length have room in 4 GiB.
+    // With 4 heads, 21 runs of this length fit in 4 GiB.
     assert_eq!(embedder.max_concurrency(), cores.min(21));
     assert_eq!(embedder.embed(Role::Query, &[], Interrupt::none()).unwrap(), Vectors::empty(64));
 
     let whole = FastEmbedderBuilder::from_folder(copy.path()).max_length(4_096).build().unwrap();
     assert_eq!(whole.max_tokens(), Some(4_096 - 1));
-    // Only the length is read from it.
+    // This file declares only the length.
     fs::remove_file(copy.path().join("tokenizer_config.json")).unwrap();
     let without = FastEmbedder::from_folder(copy.path()).unwrap();
     assert_eq!(without.identity(), embedder.identity());
-    // A graph goes before other weights.
+    // A graph takes precedence over other weights.
     fs::write(copy.path().join("model.onnx"), "no graph").unwrap();
     let error = FastEmbedder::from_folder(copy.path()).unwrap_err();
     assert!(
@@ -109,7 +111,7 @@ fn a_folder_says_what_its_model_is() {
     );
 }
 
-/// Texts of which many have the same length in tokens, and which differ in all else.
+/// Returns different texts, many of which have the same length in tokens.
 fn texts() -> Vec<String> {
     let subjects = ["otters", "badger", "judges", "trains", "bishop"];
     let verbs = ["sleep", "shout", "sings", "argue"];
@@ -156,7 +158,7 @@ fn vectors_are_independent_of_batch_order_and_sessions() {
 }
 
 #[test]
-fn prefixes_go_by_role() {
+fn each_role_has_its_prefix() {
     let Some(model) = qwen3() else { return };
     let plain = FastEmbedder::from_folder(&model).unwrap();
     let builder = FastEmbedderBuilder::from_folder(&model).query_prefix("Query:");
@@ -176,7 +178,6 @@ fn prefixes_go_by_role() {
     assert_eq!(prefixed.max_tokens(), Some(2_048 - 1 - longest));
 }
 
-/// All of a long text counts, each piece by its length; or only its beginning.
 #[test]
 fn a_long_text_is_split_or_cut() {
     let Some(model) = qwen3() else { return };
@@ -188,7 +189,7 @@ fn a_long_text_is_split_or_cut() {
     assert!(tokens > limit && tokens <= 2 * limit - 8, "{tokens} {limit}");
     let embed = |texts: &[&str]| embedder.embed(Role::Passage, texts, Interrupt::none()).unwrap();
 
-    // Between two words, somewhere about the middle.
+    // The text is split between two words near its middle.
     let whole = embed(&[&long]);
     let off = |at: usize| {
         let (first, second) = long.split_at(at);
@@ -226,13 +227,13 @@ fn a_long_text_is_split_or_cut() {
 }
 
 #[test]
-fn whatever_changes_vectors_changes_the_identity() {
+fn every_change_of_vectors_changes_the_identity() {
     let Some(model) = qwen3() else { return };
     let copy = copy_of(&model);
     let folder = || FastEmbedderBuilder::from_folder(copy.path());
     let hash = |builder: FastEmbedderBuilder| builder.build().unwrap().identity().hash;
     assert_eq!(hash(folder()), hash(FastEmbedderBuilder::from_folder(&model)));
-    // What the model does anyway says nothing new.
+    // The model's own pooling is the same setting.
     assert_eq!(hash(folder()), hash(folder().pooling(Pooling::LastToken)));
     fs::create_dir(copy.path().join("1_Pooling")).unwrap();
     let pooling = r#"{"pooling_mode_mean_tokens": false, "pooling_mode_lasttoken": true}"#;
@@ -267,7 +268,7 @@ fn whatever_changes_vectors_changes_the_identity() {
 }
 
 #[test]
-fn settings_that_do_not_go_with_it_are_named() {
+fn the_error_for_an_unsupported_setting_names_it() {
     let Some(model) = qwen3() else { return };
     let builder = || FastEmbedderBuilder::from_folder(&model);
     for (builder, expected) in [
@@ -290,9 +291,9 @@ fn settings_that_do_not_go_with_it_are_named() {
     }
 }
 
-/// What cannot be run is said before weights, which may have gigabytes, are looked for.
+/// Weights may have gigabytes.
 #[test]
-fn settings_are_looked_at_before_weights() {
+fn settings_are_checked_before_weights_are_read() {
     let Some(model) = qwen3() else { return };
     let copy = copy_of(&model);
     fs::remove_file(copy.path().join("model.safetensors")).unwrap();
@@ -310,7 +311,7 @@ fn settings_are_looked_at_before_weights() {
     assert!(matches!(error, Error::ModelFile { .. }), "{error}");
 }
 
-/// A run of so many tokens takes gigabytes: with the threads of all cores, one at a time.
+/// A run of this length takes gigabytes, so one session uses all cores.
 #[test]
 fn memory_bounds_the_sessions_unless_their_number_is_set() {
     let Some(model) = qwen3() else { return };
@@ -324,9 +325,9 @@ fn memory_bounds_the_sessions_unless_their_number_is_set() {
     assert_eq!(builder().sessions(cores).build().unwrap().max_concurrency(), cores);
 }
 
-/// Where `transformers` 5 writes what it wrote as `rope_theta` and `rope_scaling` before.
+/// `transformers` 5 writes `rope_parameters` in place of `rope_theta` and `rope_scaling`.
 #[test]
-fn plain_positions_in_the_new_spelling_are_the_same() {
+fn both_spellings_of_plain_positions_are_equal() {
     let Some(model) = qwen3() else { return };
     let copy = copy_of(&model);
     let config = fs::read(model.join("config.json")).unwrap();
@@ -351,7 +352,6 @@ fn plain_positions_in_the_new_spelling_are_the_same() {
     assert_ne!(bits(&embed(&serde_json::json!(100))), bits(&old));
 }
 
-/// Opened where no ONNX Runtime is.
 #[test]
 fn onnx_runtime_is_not_needed() {
     let Some(model) = qwen3() else { return };
@@ -361,12 +361,12 @@ fn onnx_runtime_is_not_needed() {
 }
 
 #[test]
-fn calls_from_rayon_workers_and_plain_threads_come_back() {
+fn calls_from_rayon_workers_and_plain_threads_return() {
     let Some(model) = qwen3() else { return };
     let (done, watch) = mpsc::channel();
     thread::spawn(move || {
         let open = || FastEmbedderBuilder::from_folder(&model).sessions(1).threads(2);
-        // Opened by a worker, too.
+        // A rayon worker opens the model.
         let (embedder, _) = rayon::join(|| open().build().unwrap(), || open().build().unwrap());
         let embed = |n: usize| {
             embedder.embed(Role::Passage, &[TEXTS[n % TEXTS.len()]; 3], Interrupt::none())

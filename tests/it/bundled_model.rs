@@ -3,8 +3,8 @@
 use passim::{Embedder, Error, Interrupt, Role, StaticEmbedder};
 use serde_json::Value;
 
-/// Written by `training/train.py`: texts, their numbers of tokens, every [`STRIDE`]-th value of their
-/// vectors.
+/// Written by `training/train.py`: texts, their numbers of tokens, and every [`STRIDE`]-th value of
+/// their vectors.
 const FIXTURE: &str = include_str!("../data/bundled_parity.jsonl");
 const STRIDE: usize = 16;
 const TOLERANCE: f64 = 1e-5;

@@ -1,4 +1,4 @@
-//! Laws of calibration: a requested recall holds, or every vector is compared.
+//! Laws of a calibrated graph: a requested recall holds, or every vector is compared.
 
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]
 
@@ -10,9 +10,10 @@ use passim::{
 };
 use passim_testkit::vectors::spread;
 
-const DIM: usize = 24;
+/// Values of a vector.
+pub const DIM: usize = 24;
 /// Few links over vectors in every direction: the graph misses many neighbors.
-const POOR: HnswParams = HnswParams { m: 6, ef_construction: 24 };
+pub const POOR: HnswParams = HnswParams { m: 6, ef_construction: 24 };
 
 fn poor_index() -> HnswIndex {
     HnswIndex::build(Arc::new(spread(1, DIM, 3_000)), POOR).unwrap()

@@ -170,7 +170,7 @@ proptest! {
         };
         let article = Article::new("a", text).title("Der Titel des Artikels");
         let chunker = Chunker::default().max_tokens(budget);
-        // The counts of parts do not add up: white space between them counts.
+        // Counts of parts do not add up: the white space between them counts as well.
         let chars = FakeEmbedder::new(4).limit(limit.unwrap_or(99)).counting(|text| text.chars().count());
         for embedder in [&words as &dyn Embedder, &chars, &StaticEmbedder::bundled().unwrap()] {
             let passages = chunker.passages(&article, embedder).unwrap();
@@ -200,7 +200,7 @@ proptest! {
     }
 }
 
-/// Half a megabyte of one repeated fragment would reveal quadratic time.
+/// Half a megabyte of one repeated fragment reveals quadratic time.
 #[test]
 fn repetitive_texts_take_linear_time() {
     let embedder = FakeEmbedder::new(1).limit(512);

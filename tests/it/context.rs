@@ -1,9 +1,9 @@
-//! Hits as excerpts and as a text for a language model.
+//! Laws of excerpts, highlights and contexts for a language model.
 
 use passim::{Article, Chunker, Context, Error, Excerpt, Hit, Query, Retriever, Role};
 use passim_testkit::{corpus, vectors::of_text};
 
-/// Twelve sentences, each a passage of its own.
+/// A corpus of twelve sentences, one passage each.
 fn retriever() -> Retriever {
     let sentence = |at: usize| format!("Satz {at} handelt von Zug {at} und seinem Bahnhof. ");
     let text: String = (0..12).map(sentence).collect();
@@ -19,7 +19,7 @@ fn words(text: &str) -> usize {
 }
 
 #[test]
-fn hits_that_touch_are_one_excerpt() {
+fn adjacent_hits_become_one_excerpt() {
     let retriever = retriever();
     let text = retriever.article("zug.txt").unwrap().unwrap().text;
     let all = retriever.search(Query::new("Zug").k(12)).unwrap();
@@ -45,7 +45,7 @@ fn hits_that_touch_are_one_excerpt() {
 }
 
 #[test]
-fn a_hit_of_another_state_of_the_corpus_is_an_error() {
+fn a_hit_of_a_changed_article_is_an_error() {
     let mut retriever = retriever();
     let hits = retriever.search("Zug").unwrap();
     retriever.add([Article::new("zug.txt", "Etwas anderes.")]).unwrap();
@@ -55,20 +55,19 @@ fn a_hit_of_another_state_of_the_corpus_is_an_error() {
     assert!(matches!(retriever.excerpts(&hits, 0), Err(Error::StaleHit { .. })));
 }
 
-/// Hits can be sent away and cited later.
 #[test]
-fn hits_are_written_and_read() {
+fn hits_survive_json() {
     let retriever = retriever();
     let hits = retriever.search(Query::new("Zug 7").explain()).unwrap();
-    let written = serde_json::to_string(&hits).unwrap();
-    let read: Vec<Hit> = serde_json::from_str(&written).unwrap();
-    assert!(read == hits[..], "{written}");
+    let json = serde_json::to_string(&hits).unwrap();
+    let read: Vec<Hit> = serde_json::from_str(&json).unwrap();
+    assert!(read == hits[..], "{json}");
     assert_eq!(retriever.excerpts(&read, 1).unwrap(), retriever.excerpts(&hits, 1).unwrap());
 }
 
-/// A passage at the same bytes is not the one that was found.
+/// The passage at the same bytes has another text.
 #[test]
-fn a_hit_of_another_text_of_the_same_length_is_an_error() {
+fn a_hit_of_a_replaced_text_at_the_same_range_is_an_error() {
     let mut retriever = Retriever::in_memory().unwrap();
     retriever.add([Article::new("a", "Das Moor brennt.")]).unwrap();
     let hits = retriever.search("Moor").unwrap();
@@ -77,10 +76,11 @@ fn a_hit_of_another_text_of_the_same_length_is_an_error() {
 }
 
 #[test]
-fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
+fn highlights_are_the_sentences_and_words_that_match() {
     let mut retriever = Retriever::in_memory().unwrap();
-    let said = "Der Zug hält in Wien. Moorböden speichern Kohlenstoff. Das Brot ruht.";
-    let text = format!("{}\n\n{said}", "Ein Absatz davor, der von anderem handelt. ".repeat(30));
+    let paragraph = "Der Zug hält in Wien. Moorböden speichern Kohlenstoff. Das Brot ruht.";
+    let text =
+        format!("{}\n\n{paragraph}", "Ein Absatz davor, der von anderem handelt. ".repeat(30));
     retriever.add([Article::new("a", &text)]).unwrap();
     let question = "Was speichern die Moore?";
     let hits = retriever.search(question).unwrap();
@@ -93,10 +93,8 @@ fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
     assert_eq!(sentences, expected);
     let best = highlights.best().unwrap();
     assert_eq!(shown(&best.range), "Moorböden speichern Kohlenstoff.");
-    {
-        let words: Vec<String> = highlights.words.iter().map(shown).collect();
-        assert_eq!(words, ["Moorböden", "speichern"]);
-    }
+    let words: Vec<String> = highlights.words.iter().map(shown).collect();
+    assert_eq!(words, ["Moorböden", "speichern"]);
 
     let model = passim::StaticEmbedder::bundled().unwrap();
     let other = of_text(&model, Role::Query, "Wo hält der Zug?");
@@ -109,9 +107,9 @@ fn highlights_are_the_sentences_and_words_that_speak_of_the_question() {
     assert!(matches!(wrong, Error::Dimension { .. }), "{wrong}");
 }
 
-/// Everything of a context is counted, and what is left out is told.
+/// The budget covers the whole text; excerpts that do not fit are counted.
 #[test]
-fn a_context_keeps_to_its_budget() {
+fn a_context_keeps_its_token_budget() {
     let mut retriever = Retriever::in_memory().unwrap();
     retriever.add(corpus::samples()).unwrap();
     let hits = retriever.search(Query::new("Was speichern Moore?").k(20)).unwrap();
@@ -127,7 +125,7 @@ fn a_context_keeps_to_its_budget() {
     let context = retriever.context(&hits, 200).unwrap();
     let tokens = retriever.embedder().count_tokens(&context.to_string()).unwrap();
     assert!(!context.excerpts.is_empty() && tokens <= 200);
-    // Lines count, too.
+    // Any unit works, such as lines.
     let lines = |text: &str| Ok(text.lines().count());
     let short = retriever.excerpts(&hits, 0).unwrap();
     let context = Context::pack(short, 60, lines).unwrap();
@@ -135,17 +133,16 @@ fn a_context_keeps_to_its_budget() {
     assert!(context.tokens <= 60 && context.excerpts.len() > 1 && context.left_out > 0);
 }
 
-/// What is given to a model is the best hits, whatever lies beside them: each is taken in its turn
-/// if the text with it is short enough.
+/// Hits are taken in their order: each one with which the text still fits the budget.
 #[test]
-fn a_hit_is_not_left_out_for_those_that_touch_it() {
+fn a_hit_is_not_dropped_because_of_adjacent_hits() {
     let mut retriever = Retriever::in_memory().unwrap();
     retriever.add(corpus::samples()).unwrap();
     let count = |text: &str| retriever.embedder().count_tokens(text);
     let pack = |hits: &[Hit], budget| {
         Context::pack(retriever.excerpts(hits, 0).unwrap(), budget, count).unwrap()
     };
-    let mut mended = 0;
+    let mut rescued = 0;
     for question in ["Was speichern Moore?", "Why does Meta close its models?"] {
         let hits = retriever.search(Query::new(question).k(30)).unwrap();
         for budget in [0, 150, 200, 300, 450, 700, 2_000, 100_000] {
@@ -162,11 +159,11 @@ fn a_hit_is_not_left_out_for_those_that_touch_it() {
             assert!(context.tokens <= budget);
             assert_eq!(context.left_out, hits.len() - taken.len());
             assert!(shows(&context, &hits[0]) || pack(&hits[..1], usize::MAX).tokens > budget);
-            let excerpts_whole = pack(&hits, budget);
-            mended += usize::from(shows(&context, &hits[0]) && !shows(&excerpts_whole, &hits[0]));
+            let whole_excerpts = pack(&hits, budget);
+            rescued += usize::from(shows(&context, &hits[0]) && !shows(&whole_excerpts, &hits[0]));
         }
     }
-    assert!(mended > 0, "the best hit never touched so many others that it would be lost");
+    assert!(rescued > 0, "packing whole excerpts never loses the best hit");
 }
 
 fn shows(context: &Context, hit: &Hit) -> bool {
@@ -174,9 +171,9 @@ fn shows(context: &Context, hit: &Hit) -> bool {
     excerpts.any(|one| one.article == hit.article && one.hits.contains(&hit.range))
 }
 
-/// Not when it is said, nor later, when what it repeats has become a part of something longer.
+/// It takes none where it is skipped, nor after its original has grown into a longer excerpt.
 #[test]
-fn a_repeated_hit_takes_no_room() {
+fn a_repeated_hit_takes_no_tokens() {
     let repeated = "Satz drei handelt von einem Zug und seinem Bahnhof.";
     let after = "Satz vier handelt von einem Schiff und seinem Hafen.";
     let chunker = Chunker::default().max_tokens(14).context(false);
@@ -188,7 +185,9 @@ fn a_repeated_hit_takes_no_room() {
         let is_it = |hit: &&Hit| hit.article == key && hit.text == text;
         hits.iter().find(is_it).expect("each sentence is a passage").clone()
     };
-    let (first, repeat, last) = (hit("a", repeated), hit("b", repeated), hit("a", after));
+    let first = hit("a", repeated);
+    let repeat = hit("b", repeated);
+    let last = hit("a", after);
     let without = retriever.context(&[first.clone(), last.clone()], 1_000).unwrap();
     assert_eq!((without.excerpts.len(), without.left_out), (1, 0));
     for budget in [without.tokens, 1_000] {
@@ -201,7 +200,7 @@ fn a_repeated_hit_takes_no_room() {
 }
 
 #[test]
-fn what_was_said_is_not_said_again() {
+fn a_context_does_not_repeat_equal_passages() {
     let mut retriever = Retriever::in_memory().unwrap();
     retriever
         .add([

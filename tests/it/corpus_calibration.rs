@@ -3,14 +3,11 @@
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]
 
 use passim::{
-    Article, Cancel, Error, Hits, HnswParams, IndexChoice, Mode, Query, Retriever, Route,
-    ScanReason, Searcher,
+    Article, Cancel, Error, Hits, IndexChoice, Mode, Query, Retriever, Route, ScanReason, Searcher,
 };
 use passim_testkit::{FakeEmbedder, corpus};
 
-const DIM: usize = 24;
-/// Few links over vectors in every direction: the graph misses many neighbors.
-const POOR: HnswParams = HnswParams { m: 6, ef_construction: 24 };
+use crate::calibration::{DIM, POOR};
 
 /// A corpus of short texts; the graph of every segment misses many neighbors.
 fn poor_corpus() -> Retriever {
@@ -66,7 +63,7 @@ fn growing_corpus_stays_calibrated() {
     retriever.commit().unwrap();
     let grown = retriever.calibration().unwrap();
     assert_eq!(grown.graphs.len(), 2, "{grown:?}");
-    assert_eq!(grown.graphs[0], report.graphs[0], "what did not change is not measured again");
+    assert_eq!(grown.graphs[0], report.graphs[0], "an unchanged graph is not measured again");
     let want: Vec<Route> = grown
         .graphs
         .iter()
@@ -76,12 +73,12 @@ fn growing_corpus_stays_calibrated() {
     assert!(overall_recall(&retriever.searcher(), 0.9) >= 0.9);
 
     let unaware = before.search(Query::new("Strom").recall(0.9));
-    assert!(matches!(unaware, Err(Error::NotCalibrated)), "a snapshot stays as it was");
+    assert!(matches!(unaware, Err(Error::NotCalibrated)), "a snapshot does not change");
     assert_eq!(routes(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
 }
 
 #[test]
-fn removals_and_resealing_keep_the_recall() {
+fn removals_and_merges_keep_the_recall() {
     let mut retriever = poor_corpus();
     retriever.add(articles(30, 2_000)).unwrap();
     retriever.commit().unwrap();
@@ -101,7 +98,7 @@ fn removals_and_resealing_keep_the_recall() {
     }
     retriever.add([Article::new("neu", "Der Strom kommt aus der Mühle.")]).unwrap();
     retriever.commit().unwrap();
-    assert_eq!(retriever.stats().segments[0].removed, 0, "sealed anew");
+    assert_eq!(retriever.stats().segments[0].removed, 0, "rewritten without removed articles");
     let passages: usize =
         retriever.calibration().unwrap().graphs.iter().map(|one| one.passages).sum();
     assert_eq!(passages, retriever.passages());
@@ -182,14 +179,14 @@ fn invalid_calibrations_change_nothing() {
 #[test]
 fn calibrating_can_be_cancelled() {
     let cancel = Cancel::new();
-    let at_the_end = cancel.clone();
+    let cancel_at_the_end = cancel.clone();
     let mut retriever = Retriever::builder()
         .embedder(FakeEmbedder::new(DIM))
         .index(IndexChoice::Hnsw(POOR))
         .cancel(&cancel)
         .progress(move |progress| {
             if progress.total == 200 && progress.done == 200 {
-                at_the_end.cancel();
+                cancel_at_the_end.cancel();
             }
         })
         .in_memory()

@@ -1,4 +1,4 @@
-//! Laws of the embedding stage: order, independence of the number of threads, errors, cancellation.
+//! Laws of the embedding stage: order, independence of threads, errors, panics, interruption.
 
 use std::{
     error::Error as _,
@@ -53,7 +53,7 @@ fn a_repeated_text_is_embedded_once() {
 }
 
 #[test]
-fn no_texts_give_no_vectors() {
+fn no_texts_have_no_vectors() {
     let embedder = StaticEmbedder::bundled().unwrap();
     let (vectors, report) = EmbedStage::new(&embedder).run(Role::Query, &[]).unwrap();
     assert_eq!((vectors.len(), vectors.dim(), report.tokens), (0, embedder.dim(), 0));

@@ -1,5 +1,5 @@
-//! Laws of filters: what an expression lets through is what it says of each article, however the
-//! corpus came about.
+//! Laws of filters: an expression passes the articles that it is true of, however the corpus was
+//! built.
 
 use std::{
     collections::BTreeSet,
@@ -22,31 +22,31 @@ fn retriever() -> Retriever {
     builder.index(IndexChoice::Exact).in_memory().unwrap()
 }
 
-/// A query for everything.
+/// A query that returns every passage.
 fn query() -> Query {
     Query::new("Satz").mode(Mode::Dense).exact().k(10_000)
 }
 
-/// The heads of all live articles with passages, and how many passages.
+/// The heads of all live articles with passages, with their number of passages.
 fn heads(retriever: &Retriever) -> Vec<(ArticleHead, usize)> {
     let seen = Arc::new(Mutex::new(Vec::<(ArticleHead, usize)>::new()));
-    let into = Arc::clone(&seen);
-    let look = Filter::custom(move |head, _| {
-        let mut seen = into.lock().unwrap();
+    let seen_by_closure = Arc::clone(&seen);
+    let record = Filter::custom(move |head, _| {
+        let mut seen = seen_by_closure.lock().unwrap();
         match seen.iter_mut().find(|(known, _)| known.key == head.key) {
             Some((_, passages)) => *passages += 1,
             None => seen.push((head.clone(), 1)),
         }
         true
     });
-    retriever.search(query().filter(look)).unwrap();
+    retriever.search(query().filter(record)).unwrap();
     let seen = seen.lock().unwrap();
     let passages: usize = seen.iter().map(|(_, passages)| passages).sum();
-    assert_eq!(passages, retriever.passages(), "closures are asked of all that is alive");
+    assert_eq!(passages, retriever.passages(), "a closure receives every live passage");
     seen.clone()
 }
 
-/// What kinds of values live articles have of each name.
+/// The kinds of values that live articles have, by metadata name.
 fn kinds(retriever: &Retriever) -> BTreeSet<(String, u8)> {
     let keys = retriever.keys().map(|key| key.unwrap());
     let articles = keys.map(|key| retriever.article(key).unwrap().unwrap());
@@ -54,19 +54,19 @@ fn kinds(retriever: &Retriever) -> BTreeSet<(String, u8)> {
     values.map(|(name, value)| (name, kind(&value))).collect()
 }
 
-/// Searches for what `oracle` lets through, and compares it with what it is true of.
-fn compare_with_heads(retriever: &Retriever, oracle: &OracleFilter) {
+/// Asserts that a search with `oracle` returns the passages of the articles that it is true of.
+fn assert_filters_by(retriever: &Retriever, oracle: &OracleFilter) {
     let hits = retriever.search(query().filter(oracle.filter()));
     let kinds = kinds(retriever);
-    let unlike = |(name, asked): &(&str, u8)| {
+    let is_unlike_stored = |(name, compared): &(&str, u8)| {
         let mut stored = kinds.iter().filter(|(known, _)| known == name).peekable();
-        stored.peek().is_some() && stored.all(|(_, kind)| kind != asked)
+        stored.peek().is_some() && stored.all(|(_, kind)| kind != compared)
     };
     if oracle.has_inverted_range() {
         assert!(matches!(hits, Err(Error::Filter { .. })), "{oracle:?}: {hits:?}");
         return;
     }
-    if oracle.compared_kinds().iter().any(unlike) {
+    if oracle.compared_kinds().iter().any(is_unlike_stored) {
         assert!(matches!(hits, Err(Error::FilterType { .. })), "{oracle:?}: {hits:?}");
         return;
     }
@@ -87,7 +87,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn an_expression_lets_through_what_it_is_true_of(
+    fn a_filter_passes_the_articles_it_is_true_of(
         parts in prop::collection::vec(prop::collection::vec(article(), 0..12), 1..4),
         removed in prop::collection::vec(any::<prop::sample::Index>(), 0..6),
         expressions in prop::collection::vec(oracle_filter(), 6),
@@ -95,7 +95,7 @@ proptest! {
         let mut retriever = retriever();
         let keys: Vec<String> = parts.iter().flatten().map(|one| one.key.clone()).collect();
         for articles in parts {
-            // Of each key there is one article.
+            // A call of `add` keeps one article per key.
             let mut keys = BTreeSet::new();
             let articles = articles.into_iter().filter(|one| keys.insert(one.key.clone()));
             retriever.add(articles.collect::<Vec<_>>()).unwrap();
@@ -104,7 +104,7 @@ proptest! {
             retriever.remove(&keys[index.index(keys.len())]).unwrap();
         }
         for oracle in &expressions {
-            compare_with_heads(&retriever, oracle);
+            assert_filters_by(&retriever, oracle);
         }
     }
 }
@@ -121,23 +121,22 @@ fn numbered(count: i64) -> Retriever {
 }
 
 #[test]
-fn what_compares_with_nothing_stored_is_an_error_that_says_so() {
+fn a_value_of_a_kind_that_is_not_stored_is_an_error() {
     let mut retriever = numbered(30);
     let error = |retriever: &Retriever, filter: Filter| {
         retriever.search(query().filter(filter)).unwrap_err().to_string()
     };
     let since = Filter::exists("at").and(!Filter::range("day", "2024-01-01"..));
-    let said = error(&retriever, since.clone());
-    assert!(said.contains("texts in the metadata `day`, which holds dates"), "{said}");
+    let message = error(&retriever, since.clone());
+    assert!(message.contains("texts in the metadata `day`, which holds dates"), "{message}");
     assert!(error(&retriever, Filter::prefix("at", "1")).contains("which holds numbers"));
     assert!(error(&retriever, Filter::equals("even", 1)).contains("which holds booleans"));
-    let (from, to) = (5, 3);
-    let turned = error(&retriever, Filter::range("at", from..to));
-    assert!(turned.contains("`at in 5..3`") && turned.contains("after its end"), "{turned}");
+    #[expect(clippy::reversed_empty_ranges, reason = "an inverted range is an error")]
+    let message = error(&retriever, Filter::range("at", 5..3));
+    assert!(message.contains("`at in 5..3`") && message.contains("after its end"), "{message}");
     assert!(retriever.search(query().filter(Filter::equals("none", "x"))).unwrap().is_empty());
 
-    // One article with a text, in another segment, is enough to ask for texts, as long as it is
-    // there.
+    // One live article with a text, in any segment, makes texts valid.
     retriever.add([Article::new("x", "Ein Satz.").metadata("day", "heute")]).unwrap();
     assert_eq!(retriever.search(query().filter(since.clone())).unwrap().len(), 30);
     retriever.remove("x").unwrap();
@@ -145,16 +144,16 @@ fn what_compares_with_nothing_stored_is_an_error_that_says_so() {
 }
 
 #[test]
-fn a_closure_is_asked_only_where_other_conditions_do_not_decide() {
+fn a_closure_runs_only_where_other_conditions_do_not_decide() {
     let retriever = numbered(100);
-    let asked = Arc::new(AtomicUsize::new(0));
+    let calls = Arc::new(AtomicUsize::new(0));
     let closure = || {
-        let asked = Arc::clone(&asked);
-        Filter::custom(move |_, _| asked.fetch_add(1, Relaxed) < usize::MAX)
+        let calls = Arc::clone(&calls);
+        Filter::custom(move |_, _| calls.fetch_add(1, Relaxed) < usize::MAX)
     };
     let range = || Filter::range("at", 10..30);
     let even = || Filter::equals("even", true);
-    for (filter, hits, times) in [
+    for (filter, hits, expected_calls) in [
         (closure(), 100, 100),
         (closure().and(range()), 20, 20),
         (range().and(!closure()), 0, 20),
@@ -164,21 +163,21 @@ fn a_closure_is_asked_only_where_other_conditions_do_not_decide() {
         (closure().and(Filter::key("no such key")), 0, 0),
         (closure().or(Filter::exists("at")), 100, 0),
     ] {
-        asked.store(0, Relaxed);
+        calls.store(0, Relaxed);
         let name = filter.to_string();
         assert_eq!(retriever.search(query().filter(filter)).unwrap().len(), hits, "{name}");
-        assert_eq!(asked.load(Relaxed), times, "{name}");
+        assert_eq!(calls.load(Relaxed), expected_calls, "{name}");
     }
 }
 
 #[test]
-fn of_several_filters_all_must_hold() {
+fn all_filters_of_a_query_must_hold() {
     let query = query().filter(Filter::range("at", 10..)).filter(Filter::range("at", ..=12));
     assert_eq!(numbered(50).search(query).unwrap().len(), 3);
 }
 
 #[test]
-fn many_threads_may_ask_first() {
+fn threads_can_load_filter_columns_concurrently() {
     for _ in 0..20 {
         let retriever = numbered(300);
         thread::scope(|scope| {
@@ -200,7 +199,7 @@ fn many_threads_may_ask_first() {
 }
 
 #[test]
-fn a_damaged_head_is_an_error_where_it_is_needed() {
+fn a_damaged_head_is_an_error_where_a_filter_reads_it() {
     let folder = tempfile::tempdir().unwrap();
     let builder = || Retriever::builder().embedder(FakeEmbedder::new(4));
     let mut writer = builder().create(folder.path()).unwrap();
@@ -230,14 +229,14 @@ fn a_damaged_head_is_an_error_where_it_is_needed() {
     };
     error(&retriever, dpa());
     error(&retriever, Filter::custom(|_, _| true));
-    // The one that is damaged may be a number.
+    // The damaged value could be a number.
     error(&retriever, Filter::equals("source", 3));
     for (filter, hits) in [
         (dpa().and(!Filter::key("b")), 2),
         (Filter::key_prefix("c").and(Filter::custom(|_, _| true)).and(dpa()), 1),
         (Filter::any([dpa(), Filter::key("b"), Filter::exists("none")]), 3),
     ] {
-        // What is found has to be read, too.
+        // A hit is read as well.
         let found = retriever.search(query().filter(filter.clone()));
         let damaged = matches!(found, Err(Error::Corrupt { .. }));
         assert!(if hits == 3 { damaged } else { found.unwrap().len() == hits }, "{filter}");

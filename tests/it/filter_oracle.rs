@@ -1,4 +1,4 @@
-//! Expressions that a test evaluates itself, and articles that they are about.
+//! An independent evaluation of filter expressions, and articles to filter.
 
 use std::{cmp::Ordering, ops::Bound};
 
@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 const NAMES: [&str; 6] = ["number", "day", "text", "mixed", "rare", "none"];
 
-/// An expression as a test evaluates it.
+/// A filter expression that evaluates itself on an article.
 #[derive(Clone, Debug)]
 pub enum OracleFilter {
     AnyOf(&'static str, Vec<Value>),
@@ -17,7 +17,7 @@ pub enum OracleFilter {
     Language(Language),
     Key(String),
     KeyPrefix(String),
-    /// The closure: whether the key has an even length.
+    /// A closure: whether the length of the key is even.
     EvenKey,
     Not(Box<OracleFilter>),
     All(Vec<OracleFilter>),
@@ -25,6 +25,7 @@ pub enum OracleFilter {
 }
 
 impl OracleFilter {
+    /// The expression as a filter of the library.
     pub fn filter(&self) -> Filter {
         let filters = |parts: &[Self]| parts.iter().map(Self::filter).collect::<Vec<_>>();
         match self.clone() {
@@ -68,7 +69,7 @@ impl OracleFilter {
         }
     }
 
-    /// The names with a kind of value that is asked for.
+    /// The metadata names in comparisons, with the kind of the compared value.
     pub fn compared_kinds(&self) -> Vec<(&'static str, u8)> {
         match self {
             Self::AnyOf(name, values) => values.iter().map(|one| (*name, kind(one))).collect(),
@@ -85,6 +86,7 @@ impl OracleFilter {
         }
     }
 
+    /// Whether a range ends before it starts.
     pub fn has_inverted_range(&self) -> bool {
         match self {
             Self::Range(_, from, to) => match (bounding(from), bounding(to)) {
@@ -100,6 +102,7 @@ impl OracleFilter {
     }
 }
 
+/// The value of a bound.
 fn bounding(bound: &Bound<Value>) -> Option<&Value> {
     match bound {
         Bound::Included(value) | Bound::Excluded(value) => Some(value),
@@ -107,7 +110,7 @@ fn bounding(bound: &Bound<Value>) -> Option<&Value> {
     }
 }
 
-/// How values compare that do; all numbers here are small.
+/// The order of two values; `None` if they are not comparable. All numbers are small.
 #[allow(clippy::cast_precision_loss, reason = "small numbers")]
 fn compare(a: &Value, b: &Value) -> Option<Ordering> {
     match (a, b) {
@@ -140,6 +143,7 @@ fn between(value: &Value, from: &Bound<Value>, to: &Bound<Value>) -> bool {
     after && before
 }
 
+/// A number per kind of value; values of different kinds do not compare.
 pub fn kind(value: &Value) -> u8 {
     match value {
         Value::Bool(_) => 0,
@@ -169,7 +173,7 @@ fn any_value() -> impl Strategy<Value = Value> {
     prop_oneof![number(), day(), text(), any::<bool>().prop_map(Value::from)]
 }
 
-/// A value that most articles with this name could have.
+/// A value that articles have under this name.
 fn value_of(name: &str) -> BoxedStrategy<Value> {
     match name {
         "number" => number().boxed(),
@@ -210,11 +214,13 @@ fn range() -> impl Strategy<Value = OracleFilter> {
             })
         };
         (bound(), bound()).prop_map(move |(from, to)| {
-            let turned = match (bounding(&from), bounding(&to)) {
+            let is_inverted = match (bounding(&from), bounding(&to)) {
                 (Some(a), Some(b)) => compare(a, b) == Some(Ordering::Greater),
                 _ => false,
             };
-            let (from, to) = if turned { (to, from) } else { (from, to) };
+            if is_inverted {
+                return OracleFilter::Range(name, to, from);
+            }
             OracleFilter::Range(name, from, to)
         })
     })

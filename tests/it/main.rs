@@ -18,6 +18,7 @@ mod pipeline;
 mod query;
 mod ranking;
 mod row_filters;
+mod sample_corpus;
 mod sentences;
 mod store;
 mod sync;

@@ -1,4 +1,4 @@
-//! The whole pipeline on the sample articles: from files to cited hits.
+//! Laws of the whole pipeline on the sample articles, from files to cited hits.
 
 use std::{collections::BTreeMap, fs, path::Path, sync::mpsc, thread};
 
@@ -8,32 +8,34 @@ use passim::{
 use passim_testkit::{FakeEmbedder, corpus};
 use serde_json::Value as Json;
 
-fn samples() -> Retriever {
-    let mut retriever = Retriever::in_memory().unwrap();
-    retriever.add(corpus::samples()).unwrap();
-    retriever
+use crate::sample_corpus::sample_retriever;
+
+/// A sample question and the sentence that answers it.
+struct Question {
+    text: String,
+    answer: String,
 }
 
-/// The sample questions: text, and the sentence that answers it.
-fn questions() -> Vec<(String, String)> {
+fn sample_questions() -> Vec<Question> {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/queries.jsonl");
     let lines = fs::read_to_string(path).unwrap();
     let questions = lines.lines().map(|line| {
         let object: Json = serde_json::from_str(line).unwrap();
         let field = |name: &str| object[name].as_str().unwrap().to_owned();
-        (field("text"), field("answer"))
+        Question { text: field("text"), answer: field("answer") }
     });
     questions.collect()
 }
 
 #[test]
 fn the_right_passage_is_among_the_first_three() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     for question in [
         "Warum hält Meta sein Modell Behemoth zurück?",
         "Why might Meta stop releasing open models?",
     ] {
-        let (_, answer) = questions().into_iter().find(|(text, _)| text == question).unwrap();
+        let Question { answer, .. } =
+            sample_questions().into_iter().find(|one| one.text == question).unwrap();
         let hits = retriever.search(Query::new(question).k(3)).unwrap();
         assert!(hits.iter().any(|hit| hit.text.contains(&answer)), "{question}: {hits:#?}");
     }
@@ -41,26 +43,26 @@ fn the_right_passage_is_among_the_first_three() {
 
 #[test]
 fn most_questions_find_their_answer_in_the_first_ten() {
-    let retriever = samples();
-    let questions = questions();
+    let retriever = sample_retriever();
+    let questions = sample_questions();
     let missed: Vec<_> = questions
         .iter()
-        .filter(|(text, answer)| {
-            let hits = retriever.search(text).unwrap();
-            !hits.iter().any(|hit| hit.text.contains(answer))
+        .filter(|question| {
+            let hits = retriever.search(&question.text).unwrap();
+            !hits.iter().any(|hit| hit.text.contains(&question.answer))
         })
-        .map(|(text, _)| text)
+        .map(|question| &question.text)
         .collect();
     assert!(missed.len() * 4 <= questions.len(), "{} missed: {missed:#?}", missed.len());
 }
 
 #[test]
 fn hits_cite_the_exact_place() {
-    let retriever = samples();
+    let retriever = sample_retriever();
     let articles: BTreeMap<_, _> =
         corpus::samples().into_iter().map(|one| (one.key.clone(), one)).collect();
-    for (question, _) in questions() {
-        let hits = retriever.search(Query::new(question).k(20)).unwrap();
+    for question in sample_questions() {
+        let hits = retriever.search(Query::new(question.text).k(20)).unwrap();
         assert_eq!(hits.len(), 20);
         assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
         for hit in &hits {
@@ -73,9 +75,10 @@ fn hits_cite_the_exact_place() {
 }
 
 #[test]
-fn many_questions_at_once_are_answered_as_one_by_one() {
-    let retriever = samples();
-    let questions: Vec<String> = questions().into_iter().map(|(text, _)| text).collect();
+fn search_many_equals_single_searches() {
+    let retriever = sample_retriever();
+    let questions: Vec<String> =
+        sample_questions().into_iter().map(|question| question.text).collect();
     let many = retriever.search_many(&questions).unwrap();
     for (question, hits) in questions.iter().zip(&many) {
         assert_eq!(hits, &retriever.search(question).unwrap());
@@ -86,17 +89,19 @@ fn many_questions_at_once_are_answered_as_one_by_one() {
 }
 
 #[test]
-fn the_order_of_workers_changes_nothing() {
+fn hits_do_not_depend_on_embed_threads() {
     let with = |workers| {
         let mut retriever = Retriever::builder().embed_threads(workers).in_memory().unwrap();
         retriever.add(corpus::samples()).unwrap();
-        questions().iter().map(|(text, _)| retriever.search(text).unwrap()).collect::<Vec<_>>()
+        let questions = sample_questions();
+        let hits = questions.iter().map(|question| retriever.search(&question.text).unwrap());
+        hits.collect::<Vec<_>>()
     };
     assert_eq!(with(1), with(4));
 }
 
 #[test]
-fn a_key_is_one_article() {
+fn adding_a_key_again_replaces_its_article() {
     let mut retriever = Retriever::in_memory().unwrap();
     let report = retriever
         .add([Article::new("a", "Der Hund schläft."), Article::new("a", "Die Katze jagt.")])
@@ -110,18 +115,18 @@ fn a_key_is_one_article() {
 }
 
 #[test]
-fn removed_articles_are_gone_and_the_rest_is_not() {
-    let mut retriever = samples();
+fn removing_an_article_removes_only_its_passages() {
+    let mut retriever = sample_retriever();
     let before = retriever.passages();
-    let gone = retriever.search("Was speichern Moore?").unwrap()[0].article.clone();
-    assert!(retriever.remove(&gone).unwrap());
-    assert!(!retriever.remove(&gone).unwrap());
-    assert!(retriever.article(&gone).unwrap().is_none());
+    let removed = retriever.search("Was speichern Moore?").unwrap()[0].article.clone();
+    assert!(retriever.remove(&removed).unwrap());
+    assert!(!retriever.remove(&removed).unwrap());
+    assert!(retriever.article(&removed).unwrap().is_none());
     let rest = retriever.passages();
     assert!(rest < before);
     let hits = retriever.search(Query::new("Was speichern Moore?").k(1_000)).unwrap();
     assert_eq!(hits.len(), rest);
-    assert!(hits.iter().all(|hit| hit.article != gone));
+    assert!(hits.iter().all(|hit| hit.article != removed));
     for article in corpus::samples() {
         retriever.remove(&article.key).unwrap();
     }
@@ -129,10 +134,9 @@ fn removed_articles_are_gone_and_the_rest_is_not() {
     assert!(retriever.search("Was speichern Moore?").unwrap().is_empty());
 }
 
-/// Adding in many small steps, with replacements and removals in between, finds what
-/// adding the survivors at once finds.
+/// Many small steps with replacements and removals give the hits that one step gives.
 #[test]
-fn the_way_to_a_corpus_does_not_matter() {
+fn hits_do_not_depend_on_the_order_of_changes() {
     let texts = corpus::texts(5, 300, 30);
     let article = |at: usize| Article::new(at.to_string(), texts[at].clone());
     let index = IndexChoice::Exact;
@@ -155,16 +159,12 @@ fn the_way_to_a_corpus_does_not_matter() {
 }
 
 #[test]
-fn a_graph_answers_as_comparing_all_does() {
-    let articles = || {
-        let texts = corpus::texts(7, 3_000, 25).into_iter().enumerate();
-        texts.map(|(at, text)| Article::new(at.to_string(), text))
-    };
+fn a_graph_finds_95_percent_of_the_exact_hits() {
     let mut retriever = Retriever::builder()
         .index(IndexChoice::Hnsw(HnswParams { m: 16, ef_construction: 100 }))
         .in_memory()
         .unwrap();
-    retriever.add(articles()).unwrap();
+    retriever.add(corpus::articles(7, 3_000, 25)).unwrap();
     retriever.commit().unwrap();
     for at in (0..3_000).step_by(2) {
         assert!(retriever.remove(&at.to_string()).unwrap());
@@ -201,7 +201,7 @@ fn a_searcher_keeps_its_snapshot_while_the_retriever_writes() {
     send.send(()).unwrap();
     let (before, after, again) = reader.join().unwrap();
     assert_eq!((before[0].article.as_str(), after[0].article.as_str()), ("alt", "neu"));
-    assert!(!again, "there is nothing later");
+    assert!(!again, "no later commit exists");
 }
 
 #[test]
@@ -269,18 +269,21 @@ fn metadata_comes_back_with_hits() {
 }
 
 #[test]
-fn passages_fit_into_a_model_of_ones_own() {
+fn passages_fit_the_limit_of_a_custom_embedder() {
     let model = FakeEmbedder::new(8).constant().limit(16);
     let mut retriever = Retriever::builder().embedder(model).in_memory().unwrap();
     let report = retriever.add(corpus::samples()).unwrap();
     assert_eq!(report.embedding.truncated, 0, "no passage is over 16 words with its context");
     let hits = retriever.search("irgendetwas").unwrap();
     let first: Vec<_> = corpus::samples()[0].text.chars().take(10).collect();
-    assert!(hits[0].text.starts_with(&first.iter().collect::<String>()), "ties in corpus order");
+    assert!(
+        hits[0].text.starts_with(&first.iter().collect::<String>()),
+        "ties are in the order of the corpus"
+    );
 }
 
 #[test]
-fn a_filter_lets_through_what_meets_it_and_as_many_as_there_are() {
+fn a_filtered_search_returns_k_matching_hits_if_they_exist() {
     for index in [IndexChoice::Exact, IndexChoice::Hnsw(HnswParams::default())] {
         let mut retriever = Retriever::builder().index(index).in_memory().unwrap();
         retriever.add(corpus::samples()).unwrap();

@@ -1,4 +1,4 @@
-//! Laws of what a query asks for beside its words: vectors, repetitions, variety, and the plan.
+//! Laws of query settings: vectors, deduplication, diversity, limits; and of the plan.
 
 use std::{collections::BTreeMap, time::Duration};
 
@@ -8,22 +8,21 @@ use passim::{
 };
 use passim_testkit::{corpus, vectors::of_text};
 
-const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
+use crate::sample_corpus::{MODES, keys, sample_retriever};
 
-fn modes() -> Vec<Mode> {
-    vec![Mode::Dense, Mode::Lexical, Mode::Hybrid]
-}
+const QUESTION: &str = "Wie viel Energie und Kohlenstoff speichern die Moore in der Nacht?";
 
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
+/// The vector of `text` by the bundled model.
 fn vector(role: Role, text: &str) -> Vec<f32> {
     of_text(&StaticEmbedder::bundled().unwrap(), role, text)
 }
 
-/// Articles of one passage each, some of which share words, in two segments; with the vectors.
-fn sixty() -> (Retriever, BTreeMap<String, Vec<f32>>) {
+/// 60 articles of one passage each in two segments, with their vectors; ten repeat another one.
+fn sixty_articles() -> (Retriever, BTreeMap<String, Vec<f32>>) {
     let mut texts = corpus::texts(11, 50, 30);
     let repeated: Vec<String> = texts[..10].iter().map(|text| format!("{text} Dies.")).collect();
     texts.extend(repeated);
@@ -36,34 +35,28 @@ fn sixty() -> (Retriever, BTreeMap<String, Vec<f32>>) {
     (retriever, vectors.enumerate().map(|(at, vector)| (format!("{at:02}"), vector)).collect())
 }
 
-fn keys<'a>(hits: impl IntoIterator<Item = &'a Hit>) -> Vec<&'a str> {
-    hits.into_iter().map(|hit| &*hit.article).collect()
-}
-
-fn samples() -> Retriever {
-    let mut retriever = Retriever::in_memory().unwrap();
-    retriever.add(corpus::samples()).unwrap();
-    retriever
-}
-
 #[test]
-fn what_repeats_a_better_hit_is_left_out() {
-    let (retriever, vectors) = sixty();
-    for mode in modes() {
-        for most in [0.3, 0.6, 0.95] {
+fn dedup_drops_hits_that_are_similar_to_a_better_one() {
+    let (retriever, vectors) = sixty_articles();
+    for mode in MODES {
+        for max_similarity in [0.3, 0.6, 0.95] {
             let query = || Query::new(QUESTION).mode(mode);
             let all = retriever.search(query().k(60)).unwrap();
             let mut kept: Vec<&Hit> = Vec::new();
             for hit in &all {
-                let one = &vectors[&hit.article];
-                if kept.iter().all(|other| dot(one, &vectors[&other.article]) < most) {
+                let vector = &vectors[&hit.article];
+                if kept.iter().all(|other| dot(vector, &vectors[&other.article]) < max_similarity) {
                     kept.push(hit);
                 }
             }
-            assert!(kept.len() < all.len(), "{mode} {most}");
+            assert!(kept.len() < all.len(), "{mode} {max_similarity}");
             for k in [3, 60] {
-                let hits = retriever.search(query().k(k).dedup(most)).unwrap();
-                assert_eq!(keys(&hits), keys(kept.iter().copied().take(k)), "{mode} {most} {k}");
+                let hits = retriever.search(query().k(k).dedup(max_similarity)).unwrap();
+                assert_eq!(
+                    keys(&hits),
+                    keys(kept.iter().copied().take(k)),
+                    "{mode} {max_similarity} {k}"
+                );
             }
         }
     }
@@ -73,45 +66,50 @@ fn what_repeats_a_better_hit_is_left_out() {
     }
 }
 
-/// The keys of the `k` hits that maximal marginal relevance chooses from `all`.
+/// The keys of the `k` hits that maximal marginal relevance selects from `all`.
+///
+/// # Source
+///
+/// Carbonell & Goldstein (1998), with scores divided by the top score in lexical mode.
 fn by_mmr(all: &Hits, vectors: &BTreeMap<String, Vec<f32>>, weight: f32, k: usize) -> Vec<String> {
     let mut chosen: Vec<&Hit> = Vec::new();
     while chosen.len() < k.min(all.len()) {
-        let worth = |hit: &Hit| {
-            let alike = |other: &&Hit| dot(&vectors[&hit.article], &vectors[&other.article]);
-            let alike = chosen.iter().map(alike).reduce(f32::max).unwrap_or(0.0);
+        let marginal_relevance = |hit: &Hit| {
+            let similarity = |other: &&Hit| dot(&vectors[&hit.article], &vectors[&other.article]);
+            let redundancy = chosen.iter().map(similarity).reduce(f32::max).unwrap_or(0.0);
             let scale = if hit.similarity.is_none() { all[0].score } else { 1.0 };
-            (1.0 - weight) * hit.score / scale - weight * alike
+            (1.0 - weight) * hit.score / scale - weight * redundancy
         };
         let left = all.iter().filter(|hit| chosen.iter().all(|one| one.article != hit.article));
-        let best = left.rev().max_by(|a, b| worth(a).total_cmp(&worth(b)));
+        let best =
+            left.rev().max_by(|a, b| marginal_relevance(a).total_cmp(&marginal_relevance(b)));
         chosen.push(best.unwrap());
     }
     chosen.iter().map(|hit| hit.article.clone()).collect()
 }
 
-/// An article's place is for a passage that says something new.
+/// The second article has a place for its new passage, not for the repeated one.
 #[test]
-fn articles_are_not_left_out_for_a_passage_that_repeats() {
-    let said = "Moore speichern mehr Kohlenstoff als alle Wälder der Erde.";
-    let more = "Im Moor wird Kohlenstoff auch gespeichert, wenn Torfmoos auf Wiesen wächst.";
+fn per_article_counts_only_hits_that_dedup_keeps() {
+    let repeated = "Moore speichern mehr Kohlenstoff als alle Wälder der Erde.";
+    let new = "Im Moor wird Kohlenstoff auch gespeichert, wenn Torfmoos auf Wiesen wächst.";
     let mut retriever =
         Retriever::builder().chunker(Chunker::default().max_tokens(20)).in_memory().unwrap();
-    let second = format!("{said}\n\n{more}");
-    retriever.add([Article::new("a", said), Article::new("b", second)]).unwrap();
+    let second = format!("{repeated}\n\n{new}");
+    retriever.add([Article::new("a", repeated), Article::new("b", second)]).unwrap();
     assert_eq!(retriever.passages(), 3);
-    for mode in modes() {
+    for mode in MODES {
         let query = Query::new("Wie viel Kohlenstoff speichern Moore?").mode(mode);
         let hits = retriever.search(query.per_article(1).dedup(0.95)).unwrap();
         assert_eq!(keys(&hits), ["a", "b"], "{mode}");
-        assert_eq!(hits[1].text, more, "{mode}");
+        assert_eq!(hits[1].text, new, "{mode}");
     }
 }
 
 #[test]
-fn diversity_chooses_by_maximal_marginal_relevance() {
-    let (retriever, vectors) = sixty();
-    for mode in modes() {
+fn mmr_selects_by_maximal_marginal_relevance() {
+    let (retriever, vectors) = sixty_articles();
+    for mode in MODES {
         let query = || Query::new(QUESTION).mode(mode);
         let all = retriever.search(query().k(60)).unwrap();
         for weight in [0.0, 0.2, 0.5, 0.9] {
@@ -129,11 +127,11 @@ fn diversity_chooses_by_maximal_marginal_relevance() {
 }
 
 #[test]
-fn a_vector_stands_for_that_of_the_text() {
-    let retriever = samples();
+fn a_given_vector_replaces_that_of_the_text() {
+    let retriever = sample_retriever();
     let own = vector(Role::Query, QUESTION);
     let longer: Vec<f32> = own.iter().map(|value| value * 8.0).collect();
-    for mode in modes() {
+    for mode in MODES {
         let query = || Query::new(QUESTION).mode(mode).k(7);
         let plain = retriever.search(query()).unwrap();
         for given in [&own, &longer] {
@@ -143,11 +141,11 @@ fn a_vector_stands_for_that_of_the_text() {
     }
     let dense = retriever.search(Query::new(QUESTION).mode(Mode::Dense)).unwrap();
     assert_eq!(retriever.search(Query::from_vector(own.clone())).unwrap(), dense);
-    // The vector tells what is meant, the text is what is looked for.
+    // In dense mode only the vector counts.
     let other = vector(Role::Query, "Warum hält Meta Behemoth zurück?");
-    let meant = Query::new(QUESTION).mode(Mode::Dense).vector(other);
-    let told = retriever.search("Warum hält Meta Behemoth zurück?").unwrap();
-    assert_eq!(retriever.search(meant).unwrap()[0].article, told[0].article);
+    let by_vector = Query::new(QUESTION).mode(Mode::Dense).vector(other);
+    let by_text = retriever.search("Warum hält Meta Behemoth zurück?").unwrap();
+    assert_eq!(retriever.search(by_vector).unwrap()[0].article, by_text[0].article);
 
     let error = retriever.search(Query::from_vector(vec![1.0; 3])).unwrap_err();
     assert!(matches!(error, Error::Dimension { got: 3, .. }), "{error}");
@@ -159,8 +157,8 @@ fn a_vector_stands_for_that_of_the_text() {
 }
 
 #[test]
-fn related_articles_are_the_closest_to_the_mean_and_never_the_article() {
-    let (retriever, vectors) = sixty();
+fn related_articles_are_the_closest_without_the_article() {
+    let (retriever, vectors) = sixty_articles();
     for key in ["00", "07", "55"] {
         let related = retriever.related(key, 59).unwrap().unwrap();
         assert_eq!(related.len(), 59);
@@ -169,10 +167,10 @@ fn related_articles_are_the_closest_to_the_mean_and_never_the_article() {
         closest.sort_by(|a, b| cosine(b).total_cmp(&cosine(a)));
         assert_eq!(keys(&related), closest, "{key}");
     }
-    // A report that is repeated is the closest to it.
+    // Article 53 repeats article 3.
     assert_eq!(retriever.related("03", 1).unwrap().unwrap()[0].article, "53");
     assert!(retriever.related("no such key", 3).unwrap().is_none());
-    let retriever = samples();
+    let retriever = sample_retriever();
     let related = retriever.related("moorschutz.md", 5).unwrap().unwrap();
     let mut articles = keys(&related);
     assert!(!articles.contains(&"moorschutz.md"));
@@ -182,11 +180,11 @@ fn related_articles_are_the_closest_to_the_mean_and_never_the_article() {
 }
 
 #[test]
-fn the_plan_tells_how_a_query_was_answered() {
-    let (mut retriever, _) = sixty();
+fn the_plan_reports_every_stage_of_a_query() {
+    let (mut retriever, _) = sixty_articles();
     retriever.commit().unwrap();
     retriever.add([Article::new("z", "Moore speichern Kohlenstoff.")]).unwrap();
-    for mode in modes() {
+    for mode in MODES {
         let filter = Filter::key_prefix("1").or(Filter::key("z"));
         let hits = retriever.search(Query::new(QUESTION).mode(mode).k(3).filter(filter)).unwrap();
         let plan = hits.plan();
@@ -209,7 +207,8 @@ fn the_plan_tells_how_a_query_was_answered() {
             }
         );
         assert!(plan.lexical.last().is_none_or(|last| (last.words, last.scored) == (3, 1)));
-        let (text, total) = (plan.to_string(), plan.timings.total());
+        let text = plan.to_string();
+        let total = plan.timings.total();
         assert!(text.starts_with(&format!("{mode}: 61 passages (11 allowed), ")), "{text}");
         assert!(total > Duration::ZERO && total >= plan.timings.dense + plan.timings.lexical);
         let written = serde_json::to_value(plan).unwrap();
@@ -218,14 +217,14 @@ fn the_plan_tells_how_a_query_was_answered() {
 }
 
 #[test]
-fn a_search_that_is_ended_says_so_in_all_modes() {
-    let retriever = samples();
+fn an_interrupted_search_is_incomplete_in_all_modes() {
+    let retriever = sample_retriever();
     let cancel = Cancel::new();
     cancel.cancel();
-    for mode in modes() {
+    for mode in MODES {
         let query = || Query::new(QUESTION).mode(mode).per_article(1).k(60);
-        for ended in [query().time_limit(Duration::ZERO), query().cancel(&cancel)] {
-            let hits = retriever.search(ended).unwrap();
+        for interrupted in [query().time_limit(Duration::ZERO), query().cancel(&cancel)] {
+            let hits = retriever.search(interrupted).unwrap();
             assert!(hits.plan().interrupted && !hits.is_complete(), "{mode}");
         }
         let hits = retriever.search(query().time_limit(Duration::MAX)).unwrap();

@@ -1,21 +1,11 @@
-//! Laws of searching by words and by meaning at once.
+//! Laws of hybrid ranking: the fused score, its explanation, and its limits.
 
 use std::collections::BTreeMap;
 
 use passim::{Article, Error, Filter, Hit, Hits, IndexChoice, Mode, Query, Retriever};
 use passim_testkit::corpus;
 
-const MODES: [Mode; 3] = [Mode::Dense, Mode::Lexical, Mode::Hybrid];
-
-fn samples() -> Retriever {
-    let mut retriever = Retriever::in_memory().unwrap();
-    retriever.add(corpus::samples()).unwrap();
-    retriever
-}
-
-fn keys(hits: &Hits) -> Vec<&str> {
-    hits.iter().map(|hit| hit.article.as_str()).collect()
-}
+use crate::sample_corpus::{MODES, keys, sample_retriever};
 
 type Place = (String, usize);
 
@@ -23,41 +13,47 @@ fn place(hit: &Hit) -> Place {
     (hit.article.clone(), hit.range.start)
 }
 
-/// The score of each of the `candidates` by both arms: the cosine, and BM25 as a share of the
-/// `most`, less the mean share of the seven candidates of the same language that are closest in
-/// meaning, or of as many as there are.
-fn fused(candidates: &[&Hit], words: &BTreeMap<Place, f32>, most: f32) -> BTreeMap<Place, f32> {
-    let share = |hit: &Hit| words.get(&place(hit)).copied().unwrap_or(0.0) / most;
+/// The fused scores of `candidates`, which are sorted by similarity:
+/// `score = cosine + bm25 / max_bm25 - baseline`.
+///
+/// `baseline` is the mean share `bm25 / max_bm25` of the first seven candidates of the same
+/// language. A lone candidate loses half of its share, so the divisor is at least 2.
+fn fused_scores(
+    candidates: &[&Hit],
+    bm25: &BTreeMap<Place, f32>,
+    max_bm25: f32,
+) -> BTreeMap<Place, f32> {
+    let share = |hit: &Hit| bm25.get(&place(hit)).copied().unwrap_or(0.0) / max_bm25;
     let score = |hit: &&Hit| {
-        let same = candidates.iter().filter(|one| one.language == hit.language).take(7);
-        let shares: Vec<f32> = same.map(|one| share(one)).collect();
-        let number = f32::from(u8::try_from(shares.len().max(2)).unwrap());
-        let baseline = shares.iter().sum::<f32>() / number;
+        let same_language = candidates.iter().filter(|one| one.language == hit.language).take(7);
+        let shares: Vec<f32> = same_language.map(|one| share(one)).collect();
+        let divisor = f32::from(u8::try_from(shares.len().max(2)).unwrap());
+        let baseline = shares.iter().sum::<f32>() / divisor;
         (place(hit), hit.similarity.unwrap() + share(hit) - baseline)
     };
     candidates.iter().map(score).collect()
 }
 
-/// Of a corpus that is smaller than what the arms look at, every passage is ranked by the rule.
+/// The corpus has fewer passages than each arm returns, so every passage is a candidate.
 #[test]
-fn both_arms_are_ranked_by_one_rule() {
-    let retriever = samples();
+fn every_hit_of_a_small_corpus_has_the_fused_score() {
+    let retriever = sample_retriever();
     let question = "Warum hält Meta sein Modell Behemoth zurück?";
     let by = |mode| retriever.search(Query::new(question).mode(mode).k(1_000).explain()).unwrap();
     let [dense, lexical, hybrid] = MODES.map(by);
     assert_eq!((dense.len(), hybrid.len()), (retriever.passages(), retriever.passages()));
     assert!(!lexical.is_empty() && lexical.len() < dense.len());
-    let words = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
-    let most = hybrid[0].explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
-    let scores = fused(&dense.iter().collect::<Vec<_>>(), &words, most);
+    let bm25 = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
+    let max_bm25 = hybrid[0].explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
+    let scores = fused_scores(&dense.iter().collect::<Vec<_>>(), &bm25, max_bm25);
     let cosines: BTreeMap<_, _> = dense.iter().map(|hit| (place(hit), hit.similarity)).collect();
     assert!(hybrid.is_sorted_by(|a, b| a.score >= b.score));
     for hit in &hybrid {
         assert_eq!(hit.similarity, cosines[&place(hit)]);
-        assert_eq!(hit.bm25, Some(words.get(&place(hit)).copied().unwrap_or(0.0)));
+        assert_eq!(hit.bm25, Some(bm25.get(&place(hit)).copied().unwrap_or(0.0)));
         assert_eq!(hit.score.to_bits(), scores[&place(hit)].to_bits());
-        check_explanation(hit, most);
-        let explanation = hit.explanation.as_ref().expect("asked for");
+        check_explanation(hit, max_bm25);
+        let explanation = hit.explanation.as_ref().expect("the query asks for it");
         let ranked = |hits: &Hits, rank: Option<usize>| {
             rank.is_none_or(|rank| place(&hits[rank - 1]) == place(hit))
         };
@@ -69,44 +65,45 @@ fn both_arms_are_ranked_by_one_rule() {
     assert!(lexical.iter().all(|hit| hit.similarity.is_none() && hit.bm25 == Some(hit.score)));
 }
 
-/// What is told of a score adds up to it.
-fn check_explanation(hit: &Hit, most: f32) {
-    let explanation = hit.explanation.as_ref().expect("asked for");
+/// The parts of an explanation add up to the score.
+fn check_explanation(hit: &Hit, max_bm25: f32) {
+    let explanation = hit.explanation.as_ref().expect("the query asks for it");
     let bm25 = hit.bm25.unwrap();
     let baseline = explanation.baseline_share.unwrap();
-    assert!(bm25 <= most && explanation.max_bm25 == Some(most));
-    let told = hit.similarity.unwrap() + bm25 / most - baseline;
-    assert_eq!(hit.score.to_bits(), told.to_bits());
-    let shares: f32 = explanation.words.iter().map(|word| word.contribution).sum();
-    assert!((shares - bm25).abs() < 1e-4, "{shares} {bm25}");
+    assert!(bm25 <= max_bm25 && explanation.max_bm25 == Some(max_bm25));
+    let score = hit.similarity.unwrap() + bm25 / max_bm25 - baseline;
+    assert_eq!(hit.score.to_bits(), score.to_bits());
+    let contributions: f32 = explanation.words.iter().map(|word| word.contribution).sum();
+    assert!((contributions - bm25).abs() < 1e-4, "{contributions} {bm25}");
 }
 
-/// Of a larger one, those that either arm has among its best fifty are, whichever has them.
+/// The candidates are the best 50 passages of each arm.
 #[test]
-fn candidates_of_either_arm_are_ranked_by_both() {
+fn candidates_of_either_arm_get_the_scores_of_both() {
     let mut texts = corpus::texts(21, 400, 40);
     texts[222].push_str(" Xqvorzt");
     let mut retriever = Retriever::in_memory().unwrap();
     let article = |at: usize| Article::new(format!("{at:03}"), texts[at].as_str());
     retriever.add((0..250).map(article)).unwrap();
     retriever.add((250..400).map(article)).unwrap();
-    let mut found_by_words_alone = 0;
+    let mut found_by_lexical_arm = 0;
     for question in ["Speichert Xqvorzt Kohlenstoff?", "Why does Meta hold Xqvorzt back?"] {
         for keys in ["", "2"] {
             let query =
                 |mode| Query::new(question).mode(mode).filter(Filter::key_prefix(keys)).explain();
             let all = |mode| retriever.search(query(mode).k(1_000)).unwrap();
-            let (dense, lexical) = (all(Mode::Dense), all(Mode::Lexical));
-            let words = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
-            let by_words: Vec<Place> = lexical.iter().take(50).map(place).collect();
+            let dense = all(Mode::Dense);
+            let lexical = all(Mode::Lexical);
+            let bm25 = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
+            let best_lexical: Vec<Place> = lexical.iter().take(50).map(place).collect();
             let candidates = dense
                 .iter()
                 .zip(0..)
-                .filter(|(hit, rank)| *rank < 50 || by_words.contains(&place(hit)));
+                .filter(|(hit, rank)| *rank < 50 || best_lexical.contains(&place(hit)));
             let mut best: Vec<&Hit> = candidates.map(|(hit, _)| hit).collect();
             assert!((50..100).contains(&best.len()), "{}", best.len());
-            let most = lexical[0].explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
-            let scores = fused(&best, &words, most);
+            let max_bm25 = lexical[0].explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
+            let scores = fused_scores(&best, &bm25, max_bm25);
             best.sort_by_key(|hit| place(hit));
             best.sort_by(|a, b| scores[&place(b)].total_cmp(&scores[&place(a)]));
             let hits = retriever.search(query(Mode::Hybrid).k(50)).unwrap();
@@ -115,21 +112,20 @@ fn candidates_of_either_arm_are_ranked_by_both() {
             let expected: Vec<_> =
                 expected.map(|place| (place.clone(), scores[&place].to_bits())).collect();
             assert_eq!(got, expected, "{question}");
-            hits.iter().for_each(|hit| check_explanation(hit, most));
-            found_by_words_alone += hits
+            hits.iter().for_each(|hit| check_explanation(hit, max_bm25));
+            found_by_lexical_arm += hits
                 .iter()
                 .filter(|hit| hit.explanation.as_ref().unwrap().dense_rank.is_none())
                 .count();
         }
     }
-    assert!(found_by_words_alone > 0);
+    assert!(found_by_lexical_arm > 0);
 }
 
-/// A passage of the other language has no word in common with the question. Where it is the
-/// closest in meaning, words of the question in passages about something else do not outdo it,
-/// as they would if their share were added as it is.
+/// The best passage is in the other language and shares no word with the question. Without the
+/// baseline, passages with a word of the question would outrank it.
 #[test]
-fn words_leave_room_for_the_other_language() {
+fn a_match_in_the_other_language_outranks_shared_words() {
     let mut retriever = Retriever::in_memory().unwrap();
     let frames =
         (0..12).map(|at| format!("Der Rahmen des Rennrads Nummer {at} ist aus Kohlenstoff."));
@@ -144,16 +140,15 @@ fn words_leave_room_for_the_other_language() {
     assert!(search(Mode::Dense).unwrap()[0].article.starts_with("en"));
     let hits = search(Mode::Hybrid).unwrap();
     assert!(hits[0].article.starts_with("en"), "{:?}", keys(&hits));
-    let sum = |hit: &Hit| {
-        let most = hit.explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
-        hit.similarity.unwrap() + hit.bm25.unwrap() / most
+    let without_baseline = |hit: &Hit| {
+        let max_bm25 = hit.explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
+        hit.similarity.unwrap() + hit.bm25.unwrap() / max_bm25
     };
-    let first = hits.iter().max_by(|a, b| sum(a).total_cmp(&sum(b))).unwrap();
-    assert!(first.article.starts_with("de"), "nothing was there to be outdone by");
+    let first = hits.iter().max_by(|a, b| without_baseline(a).total_cmp(&without_baseline(b)));
+    assert!(first.unwrap().article.starts_with("de"), "the baseline decides");
 }
 
-/// Statistics are those of what is alive, over all segments: it does not matter in how many
-/// steps a corpus came about, and whether it was written and read.
+/// Statistics cover the live passages of all segments, in memory and in files.
 #[test]
 fn scores_do_not_depend_on_segments() {
     let folder = tempfile::tempdir().unwrap();
@@ -165,7 +160,7 @@ fn scores_do_not_depend_on_segments() {
 
     let index = IndexChoice::Exact;
     let mut stepwise = Retriever::builder().index(index).create(folder.path()).unwrap();
-    // So few are added last that they stay a segment of their own.
+    // The last 20 articles are too few to be merged.
     for added in [0..200, 200..380, 380..400] {
         stepwise.add(added.map(article)).unwrap();
         stepwise.commit().unwrap();
@@ -179,9 +174,9 @@ fn scores_do_not_depend_on_segments() {
     for question in corpus::texts(6, 40, 6) {
         for mode in MODES {
             let query = Query::new(&question).mode(mode).k(15);
-            let wanted = at_once.search(query.clone()).unwrap();
-            assert_eq!(stepwise.search(query.clone()).unwrap(), wanted, "{question} {mode:?}");
-            assert_eq!(read.search(query.clone()).unwrap(), wanted, "{question} {mode:?}");
+            let expected = at_once.search(query.clone()).unwrap();
+            assert_eq!(stepwise.search(query.clone()).unwrap(), expected, "{question} {mode:?}");
+            assert_eq!(read.search(query.clone()).unwrap(), expected, "{question} {mode:?}");
         }
     }
     stepwise.compact().unwrap();
@@ -190,8 +185,8 @@ fn scores_do_not_depend_on_segments() {
 }
 
 #[test]
-fn limits_of_similarity_and_per_article_hold_in_all_modes() {
-    let retriever = samples();
+fn min_similarity_and_per_article_hold_in_all_modes() {
+    let retriever = sample_retriever();
     let question = "Welche Energie speichern Moore?";
     for mode in MODES {
         let query = || Query::new(question).mode(mode);
@@ -215,11 +210,11 @@ fn limits_of_similarity_and_per_article_hold_in_all_modes() {
             assert!(matches!(error, Error::Choice { name: "min_similarity", .. }), "{error}");
             continue;
         }
-        let least = 0.2;
-        let wanted = all.iter().filter(|hit| hit.similarity >= Some(least)).count();
-        let similar = retriever.search(query().k(1_000).min_similarity(least)).unwrap();
-        assert!(wanted > 0 && wanted < all.len());
-        assert_eq!(similar.len(), wanted, "{mode:?}");
+        let min_similarity = 0.2;
+        let expected = all.iter().filter(|hit| hit.similarity >= Some(min_similarity)).count();
+        let similar = retriever.search(query().k(1_000).min_similarity(min_similarity)).unwrap();
+        assert!(expected > 0 && expected < all.len());
+        assert_eq!(similar.len(), expected, "{mode:?}");
     }
     for wrong in [-1.5, 1.01, f32::NAN] {
         let error = retriever.search(Query::new(question).min_similarity(wrong)).unwrap_err();
@@ -229,10 +224,9 @@ fn limits_of_similarity_and_per_article_hold_in_all_modes() {
     assert!(matches!(error, Error::Setting { name: "per_article", .. }), "{error}");
 }
 
-/// Questions of all modes at once are answered as one by one.
 #[test]
-fn modes_can_be_mixed() {
-    let retriever = samples();
+fn search_many_can_mix_modes() {
+    let retriever = sample_retriever();
     let queries: Vec<Query> = (0..12)
         .map(|at| Query::new(format!("Was speichern Moore {at}?")).mode(MODES[at % 3]))
         .collect();

@@ -1,4 +1,4 @@
-//! Laws of searches among some of the rows, and of searches that are ended early.
+//! Laws of vector searches among allowed rows, and of interrupted ones.
 
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]
 #![allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "small numbers")]
@@ -23,7 +23,7 @@ fn indexes(vectors: Vectors) -> (HnswIndex, ExactIndex) {
     (hnsw, ExactIndex::new(vectors).unwrap())
 }
 
-/// Which rows a filter lets through, as seen from the query.
+/// How a filter's rows relate to the query.
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Bias {
     None,
@@ -31,7 +31,7 @@ enum Bias {
     Farthest,
 }
 
-/// `share` of the rows, chosen without looking at the query, or its closest, or its farthest.
+/// `share` of the rows: any rows, the closest to the query, or the farthest from it.
 fn allowed(exact: &ExactIndex, query: &[f32], share: f64, bias: Bias) -> RowSet {
     let all =
         SearchParams { k: exact.len(), effort: SearchEffort::Exact, ..SearchParams::default() };
@@ -51,14 +51,14 @@ fn allowed(exact: &ExactIndex, query: &[f32], share: f64, bias: Bias) -> RowSet 
     allowed
 }
 
-/// Share of the neighbors `want` that are among `got`, or as close.
+/// Recall of `got`; a neighbor as similar as the last of `want` counts as found.
 fn recall(got: &[Neighbor], want: &[Neighbor]) -> f64 {
     let least = want.last().map_or(1.0, |last| last.similarity);
     got.iter().filter(|one| one.similarity >= least).count() as f64 / want.len() as f64
 }
 
 #[test]
-fn every_selectivity_near_and_far() {
+fn filtered_recall_is_at_least_95_percent_at_any_selectivity() {
     let (hnsw, exact) = indexes(clustered(1, 32, 60, 100, 0.9));
     let queries = clustered(2, 32, 60, 1, 0.9);
     for share in [0.000_2, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 0.6, 0.9, 1.0] {
@@ -75,7 +75,7 @@ fn every_selectivity_near_and_far() {
                 assert_eq!(got.neighbors.len(), K.min(allowed.len()), "{share} {bias:?}");
                 assert!(got.neighbors.iter().all(|one| allowed.contains(one.row)));
                 assert_eq!(got.plan.allowed, allowed.len());
-                // Neither way costs much more than comparing what is allowed.
+                // Neither route costs much more than comparing the allowed rows.
                 assert!(got.plan.compared <= 2 * allowed.len() + 200, "{bias:?} {}", got.plan);
                 total += recall(&got.neighbors, &want);
             }
@@ -86,7 +86,7 @@ fn every_selectivity_near_and_far() {
 }
 
 #[test]
-fn duplicates_are_allowed_one_by_one() {
+fn duplicates_are_filtered_one_by_one() {
     let one = clustered(3, 16, 40, 30, 0.8);
     let (hnsw, exact) = indexes(Vectors::concat(16, [&one, &one, &one]).unwrap());
     let mut second = RowSet::none(3_600);
@@ -111,7 +111,7 @@ fn no_row_allowed_finds_none() {
 }
 
 #[test]
-fn the_plan_tells_the_way_and_why() {
+fn the_plan_reports_the_route_and_its_reason() {
     let (hnsw, exact) = indexes(clustered(5, 16, 40, 50, 0.8));
     let query = [1.0; 16];
     let route = |index: &dyn VectorIndex, params: SearchParams| {
@@ -152,25 +152,25 @@ fn the_plan_tells_the_way_and_why() {
 }
 
 #[test]
-fn an_ended_search_says_so_and_returns_what_it_has() {
+fn an_interrupted_search_is_incomplete_and_returns_neighbors() {
     let (hnsw, exact) = indexes(clustered(6, 16, 200, 50, 0.8));
     let cancel = Cancel::new();
     cancel.cancel();
     let past = Instant::now();
-    let far = Instant::now() + Duration::from_hours(1);
+    let future = Instant::now() + Duration::from_hours(1);
     for index in [&hnsw as &dyn VectorIndex, &exact] {
         let search = |params: &SearchParams| index.search(&[1.0; 16], params).unwrap();
         let wide = SearchParams { effort: SearchEffort::Ef(600), ..SearchParams::default() };
-        let ended = [
+        let interrupted = [
             search(&SearchParams { cancel: Some(&cancel), ..wide }),
             search(&SearchParams { deadline: Some(past), ..wide }),
         ];
-        let whole = search(&SearchParams { deadline: Some(far), ..wide });
+        let whole = search(&SearchParams { deadline: Some(future), ..wide });
         assert!(whole.plan.complete);
-        for one in ended {
-            assert!(!one.plan.complete);
-            assert!(one.plan.compared < whole.plan.compared, "{} {}", one.plan, whole.plan);
-            assert!(!one.neighbors.is_empty() && one.neighbors.len() <= K);
+        for found in interrupted {
+            assert!(!found.plan.complete);
+            assert!(found.plan.compared < whole.plan.compared, "{} {}", found.plan, whole.plan);
+            assert!(!found.neighbors.is_empty() && found.neighbors.len() <= K);
         }
     }
 }

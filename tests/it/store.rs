@@ -1,4 +1,4 @@
-//! An index in a folder: what is committed is there, for the writer and for readers.
+//! Laws of an index in a folder: commits, readers, locks, repair, merges.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -26,7 +26,7 @@ pub fn contents(retriever: &Retriever) -> BTreeMap<String, Article> {
 }
 
 #[test]
-fn an_index_that_is_opened_answers_as_before() {
+fn a_reopened_index_gives_the_same_answers() {
     let folder = tempfile::tempdir().unwrap();
     for index in [IndexChoice::Exact, IndexChoice::Hnsw(HnswParams { m: 8, ef_construction: 40 })] {
         let path = folder.path().join(format!("{index:?}").replace(' ', ""));
@@ -45,7 +45,8 @@ fn an_index_that_is_opened_answers_as_before() {
         };
         let before = answers(&retriever.searcher());
         assert_eq!(before, answers(&Searcher::open(&path).unwrap()));
-        let (stats, all) = (retriever.stats(), contents(&retriever));
+        let stats = retriever.stats();
+        let all = contents(&retriever);
         assert!(stats.segments.iter().all(|one| one.has_graph == (index != IndexChoice::Exact)));
         let calibration = retriever.calibration();
         drop(retriever);
@@ -56,12 +57,17 @@ fn an_index_that_is_opened_answers_as_before() {
         assert_eq!(calibration, retriever.calibration());
         let report = retriever.verify().unwrap();
         assert!(report.is_sound(), "{report:?}");
-        assert_eq!(report.files, names(&path).len() - 1, "all but the lock: {:?}", names(&path));
+        assert_eq!(
+            report.files,
+            names(&path).len() - 1,
+            "all files except the lock: {:?}",
+            names(&path)
+        );
     }
 }
 
 #[test]
-fn what_is_not_committed_is_gone() {
+fn uncommitted_changes_are_lost_when_the_index_closes() {
     let folder = tempfile::tempdir().unwrap();
     let mut retriever = Retriever::create(folder.path()).unwrap();
     retriever.add([Article::new("a", "Der Zug fährt nach Paris.")]).unwrap();
@@ -77,7 +83,7 @@ fn what_is_not_committed_is_gone() {
 }
 
 #[test]
-fn readers_move_on_when_they_are_told_to() {
+fn a_searcher_sees_a_commit_after_reload() {
     let folder = tempfile::tempdir().unwrap();
     let mut retriever = Retriever::create(folder.path()).unwrap();
     let mut readers = [retriever.searcher(), Searcher::open(folder.path()).unwrap()];
@@ -104,7 +110,7 @@ fn readers_move_on_when_they_are_told_to() {
 }
 
 #[test]
-fn folders_are_what_they_are_said_to_be() {
+fn open_and_create_check_the_folder() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("some/where");
     assert!(matches!(Retriever::open(&path), Err(Error::NoIndex { .. })));
@@ -127,7 +133,7 @@ fn folders_are_what_they_are_said_to_be() {
 }
 
 #[test]
-fn another_model_is_refused_and_another_name_is_not() {
+fn another_model_is_an_error_but_another_name_is_not() {
     let folder = tempfile::tempdir().unwrap();
     let model = || FakeEmbedder::new(16);
     let builder = Retriever::builder().verify_model(true).embedder(model());
@@ -158,7 +164,7 @@ fn an_index_without_stored_vectors_is_not_verifiable() {
 }
 
 #[test]
-fn a_graph_of_another_shape_is_built_by_compacting() {
+fn compact_rebuilds_a_graph_with_other_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let index =
         |m| Retriever::builder().index(IndexChoice::Hnsw(HnswParams { m, ef_construction: 40 }));
@@ -166,7 +172,7 @@ fn a_graph_of_another_shape_is_built_by_compacting() {
     retriever.sync(corpus::samples()).unwrap();
     drop(retriever);
     let mut retriever = index(16).open(folder.path()).unwrap();
-    assert_eq!(retriever.commit().unwrap(), 1, "what is built stays");
+    assert_eq!(retriever.commit().unwrap(), 1, "a commit keeps the graph");
     let before = retriever.verify().unwrap().graphs[0].links;
     assert_eq!(retriever.compact().unwrap(), 2);
     assert!(retriever.verify().unwrap().graphs[0].links > before);
@@ -174,7 +180,7 @@ fn a_graph_of_another_shape_is_built_by_compacting() {
 }
 
 #[test]
-fn a_searcher_moves_on_to_another_writer_and_another_index() {
+fn reload_follows_another_writer_and_a_new_index() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let with = |text: &str| {
@@ -195,14 +201,14 @@ fn a_searcher_moves_on_to_another_writer_and_another_index() {
     for searcher in &mut searchers {
         assert_eq!(searcher.generation(), 2);
         assert!(searcher.reload().unwrap());
-        assert_eq!(searcher.generation(), 2, "of the new index");
+        assert_eq!(searcher.generation(), 2, "the generation of the new index");
         assert_eq!(searcher.search("Reise").unwrap()[0].text, "Der Schlitten fährt.");
     }
 }
 
-/// Where locks do not work, the second of two writers finds out before it does harm.
+/// File locks fail on some file systems; then a second writer fails at its commit.
 #[test]
-fn a_writer_that_did_not_see_the_lock_does_no_harm() {
+fn a_second_writer_without_a_lock_cannot_commit() {
     let folder = tempfile::tempdir().unwrap();
     let mut first = Retriever::create(folder.path()).unwrap();
     fs::remove_file(folder.path().join("lock")).unwrap();
@@ -218,9 +224,9 @@ fn a_writer_that_did_not_see_the_lock_does_no_harm() {
     assert_eq!(contents(&retriever).into_keys().collect::<Vec<_>>(), ["a"]);
 }
 
-/// An article whose text is damaged is an error when it is read, and can be replaced or removed.
+/// Reading an article with a damaged text is an error.
 #[test]
-fn what_is_damaged_can_be_replaced() {
+fn a_damaged_article_can_be_replaced() {
     let folder = tempfile::tempdir().unwrap();
     let mut retriever = Retriever::create(folder.path()).unwrap();
     retriever
@@ -230,7 +236,7 @@ fn what_is_damaged_can_be_replaced() {
     drop(retriever);
     let file = folder.path().join("segment-1.passim");
     let mut bytes = fs::read(&file).unwrap();
-    let at = bytes.windows(7).position(|some| some == b"Der Zug").unwrap();
+    let at = bytes.windows(7).position(|window| window == b"Der Zug").unwrap();
     bytes[at] = b'W';
     fs::write(&file, bytes).unwrap();
     let mut retriever = Retriever::open(folder.path()).unwrap();
@@ -257,7 +263,7 @@ fn commits_of_articles_without_text_are_merged() {
 }
 
 #[test]
-fn few_segments_are_left_of_many_commits() {
+fn many_commits_leave_few_segments() {
     let folder = tempfile::tempdir().unwrap();
     let mut retriever = Retriever::create(folder.path()).unwrap();
     let texts = corpus::texts(9, 300, 30);
@@ -280,7 +286,7 @@ fn few_segments_are_left_of_many_commits() {
         stats.segments.iter().all(|one| one.removed * 3 <= one.articles + one.removed),
         "{stats:?}"
     );
-    assert!(stats.bytes_on_disk * 3 < before, "what was removed is not kept");
+    assert!(stats.bytes_on_disk * 3 < before, "removed articles take no space");
     assert_eq!(retriever.articles(), 30);
     for at in 90..100 {
         assert!(retriever.article(&format!("{at}/0")).unwrap().is_some());

@@ -6,7 +6,7 @@ use passim_testkit::{EmbedLog, FakeEmbedder, corpus};
 use crate::store::{QUESTIONS, by_key, contents};
 
 #[test]
-fn a_sync_embeds_what_changed_and_nothing_else() {
+fn sync_embeds_only_changed_passages() {
     let log = EmbedLog::default();
     let model = || FakeEmbedder::new(32).logging(&log);
     let folder = tempfile::tempdir().unwrap();
@@ -28,7 +28,7 @@ fn a_sync_embeds_what_changed_and_nothing_else() {
     assert_eq!(retriever.stats().generation, 1, "there was nothing to commit");
     assert!(log.lock().unwrap().is_empty());
 
-    let gone = articles.remove(3);
+    let removed = articles.remove(3);
     articles[0].text.push_str("\n\nEin Nachtrag, der am Abend dazukam.\n");
     articles[1] = articles[1].clone().metadata("seen", true);
     articles.push(Article::new("neu", "Der neue Tunnel ist offen."));
@@ -37,51 +37,48 @@ fn a_sync_embeds_what_changed_and_nothing_else() {
     assert_eq!(changed.unchanged, articles.len() - 3);
     assert!(changed.embedded <= 3 && changed.reused >= 2, "{changed:?}");
     assert_eq!(log.lock().unwrap().len(), changed.embedded);
-    assert!(retriever.article(&gone.key).unwrap().is_none());
+    assert!(retriever.article(&removed.key).unwrap().is_none());
     assert_eq!(contents(&retriever), by_key(articles.clone()));
     drop(retriever);
 
-    // Cut anew, what says what it said before keeps its vector.
+    // With other chunks, passages of unchanged text keep their vectors.
     log.lock().unwrap().clear();
     let mut retriever = open(Chunker::default().max_tokens(150));
-    let cut = retriever.sync(articles.clone()).unwrap();
-    assert_eq!((cut.changed, cut.unchanged), (articles.len(), 0));
-    assert!(cut.reused > 0 && cut.embedded > 0, "{cut:?}");
-    assert_eq!(log.lock().unwrap().len(), cut.embedded);
+    let rechunked = retriever.sync(articles.clone()).unwrap();
+    assert_eq!((rechunked.changed, rechunked.unchanged), (articles.len(), 0));
+    assert!(rechunked.reused > 0 && rechunked.embedded > 0, "{rechunked:?}");
+    assert_eq!(log.lock().unwrap().len(), rechunked.embedded);
     let fresh = Retriever::builder().embedder(model());
     let fresh = fresh.chunker(Chunker::default().max_tokens(150));
     let mut fresh = fresh.in_memory().unwrap();
     fresh.add(articles.clone()).unwrap();
     for question in QUESTIONS {
-        let want = fresh.search(Query::new(question).k(1_000)).unwrap();
+        let expected = fresh.search(Query::new(question).k(1_000)).unwrap();
         let similarities =
             |hits: &[passim::Hit]| hits.iter().map(|hit| hit.similarity).collect::<Vec<_>>();
         let got = retriever.search(Query::new(question).k(1_000)).unwrap();
-        assert_eq!(similarities(&got), similarities(&want));
+        assert_eq!(similarities(&got), similarities(&expected));
     }
     drop(retriever);
 
-    // The index keeps the settings that it was given last.
+    // The index keeps the chunker of its last writer.
     let builder = Retriever::builder().embedder(model());
     let mut retriever = builder.open(folder.path()).unwrap();
     assert_eq!(retriever.sync(articles.clone()).unwrap().unchanged, articles.len());
 }
 
 #[test]
-fn a_sync_that_was_stopped_goes_on_where_it_was() {
+fn a_cancelled_sync_resumes_at_its_last_checkpoint() {
     let folder = tempfile::tempdir().unwrap();
-    let articles = || {
-        let texts = corpus::texts(3, 600, 40).into_iter().enumerate();
-        texts.map(|(at, text)| Article::new(at.to_string(), text))
-    };
+    let articles = || corpus::articles(3, 600, 40);
     let cancel = Cancel::new();
-    let at_half = cancel.clone();
+    let cancel_at_half = cancel.clone();
     let mut retriever = Retriever::builder()
         .checkpoint(100)
         .cancel(&cancel)
         .progress(move |progress| {
             if progress.done > 300 {
-                at_half.cancel();
+                cancel_at_half.cancel();
             }
         })
         .create(folder.path())
@@ -97,19 +94,15 @@ fn a_sync_that_was_stopped_goes_on_where_it_was() {
     assert_eq!(retriever.stats().segments.len(), 1, "checkpoints are merged at the end");
 }
 
-/// Also where the last batch was a checkpoint, and where the sync before was stopped after one.
+/// Also if the last batch was a checkpoint.
 #[test]
-fn a_sync_ends_with_the_segments_that_a_commit_leaves() {
+fn sync_leaves_nothing_for_the_next_commit() {
     let index = IndexChoice::Hnsw(HnswParams { m: 8, ef_construction: 40 });
-    let articles = |len| {
-        let texts = corpus::texts(4, len, 30).into_iter().enumerate();
-        texts.map(|(at, text)| Article::new(at.to_string(), text))
-    };
     for len in [40, 256, 512, 5_000] {
         let folder = tempfile::tempdir().unwrap();
         let builder = Retriever::builder().index(index).checkpoint(20);
         let mut retriever = builder.create(folder.path()).unwrap();
-        retriever.sync(articles(len)).unwrap();
+        retriever.sync(corpus::articles(4, len, 30)).unwrap();
         let stats = retriever.stats();
         assert!(stats.segments.len() == 1 && stats.segments[0].has_graph, "{len}: {stats:?}");
         assert_eq!(retriever.commit().unwrap(), stats.generation, "nothing is left to do");

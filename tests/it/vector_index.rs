@@ -40,7 +40,7 @@ fn both(vectors: Vectors) -> (HnswIndex, ExactIndex, Arc<Vectors>) {
     (hnsw, ExactIndex::new(Arc::clone(&vectors)).unwrap(), vectors)
 }
 
-/// Asserts that the query of every vector finds it or a duplicate.
+/// Asserts that a search for every vector finds it or a duplicate.
 fn assert_all_find_themselves(index: &HnswIndex, vectors: &Vectors, ef: usize) {
     let report = index.verify();
     assert!(report.is_sound(), "{report:?}");
@@ -52,7 +52,7 @@ fn assert_all_find_themselves(index: &HnswIndex, vectors: &Vectors, ef: usize) {
 }
 
 #[test]
-fn recall_on_loose_clusters() {
+fn recall_on_loose_clusters_is_at_least_95_percent() {
     let (hnsw, exact, vectors) = both(clustered(1, 64, 50, 80, 1.0));
     let queries = clustered(2, 64, 50, 4, 1.0);
     let recall = ann_recall_at_10(&hnsw, &exact, &queries, 96);
@@ -61,7 +61,7 @@ fn recall_on_loose_clusters() {
 }
 
 #[test]
-fn recall_on_tight_clusters_inserted_in_order() {
+fn recall_on_tight_clusters_in_order_is_at_least_99_percent() {
     let (hnsw, exact, vectors) = both(clustered(3, 64, 20, 500, 0.05));
     assert_all_find_themselves(&hnsw, &vectors, 1);
     let queries = vectors.select(&(0..vectors.len()).step_by(40).collect::<Vec<_>>());
@@ -69,9 +69,9 @@ fn recall_on_tight_clusters_inserted_in_order() {
     assert!(recall >= 0.99, "recall@10 {recall}");
 }
 
-/// Eight bits per value do not discriminate the vectors of such a cluster.
+/// Eight bits per value do not discriminate vectors of one cluster.
 #[test]
-fn recall_on_clusters_below_the_quantization_error() {
+fn recall_below_the_quantization_error_is_at_least_99_percent() {
     let all = clustered(11, 64, 20, 503, 0.002);
     let (indexed, held_out): (Vec<_>, Vec<_>) = (0..all.len()).partition(|row| row % 503 < 500);
     let (hnsw, exact, vectors) = both(all.select(&indexed));
@@ -83,7 +83,7 @@ fn recall_on_clusters_below_the_quantization_error() {
 
 /// One huge value per vector leaves few steps of any fixed scale for the others.
 #[test]
-fn recall_on_vectors_with_outliers() {
+fn recall_on_vectors_with_outliers_is_at_least_99_percent() {
     let dim = 64;
     let with_outliers = |seed, each| {
         let mut data = clustered(seed, dim, 40, each, 0.8).as_slice().to_vec();
@@ -99,7 +99,7 @@ fn recall_on_vectors_with_outliers() {
 }
 
 #[test]
-fn graph_does_not_depend_on_the_number_of_threads() {
+fn the_graph_does_not_depend_on_the_number_of_threads() {
     for vectors in [clustered(14, 48, 30, 200, 0.7), clustered(15, 48, 12, 250, 0.001)] {
         let vectors = Arc::new(vectors);
         let built = [1, 2, 8, 8].map(|threads| {
@@ -137,7 +137,7 @@ fn equal_vectors_are_all_found() {
 }
 
 #[test]
-fn empty_and_single_vector_indexes() {
+fn empty_and_single_vector_indexes_are_searchable() {
     let query = [1.0, 0.0, 0.0];
     let (empty, ..) = both(Vectors::empty(3));
     assert!(empty.is_empty());
@@ -186,7 +186,7 @@ fn invalid_input_is_an_error() {
 }
 
 #[test]
-fn smallest_and_largest_m() {
+fn the_smallest_and_the_largest_m_find_every_vector() {
     for m in [2, 255] {
         let vectors = Arc::new(spread(8, 16, 600));
         let params = HnswParams { m, ef_construction: 255 };
@@ -195,7 +195,7 @@ fn smallest_and_largest_m() {
     }
 }
 
-/// So sparse a graph leaves many points without a path, which every search compares.
+/// A graph with so few links has unreachable points, which every search compares.
 #[test]
 fn every_ef_finds_every_vector() {
     let vectors = Arc::new(spread(8, 16, 3_000));

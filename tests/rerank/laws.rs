@@ -1,5 +1,4 @@
-//! Laws of reranking that hold for every reranker: what it reads, in which order its scores put
-//! passages, and which threads it may wait for; and which graphs are none.
+//! Laws of every reranker: its input, the order of equal scores, and the threads that call it.
 
 use std::{
     sync::{Arc, Mutex, mpsc},
@@ -13,10 +12,10 @@ use passim::{
 use rayon::{ThreadPoolBuilder, prelude::*};
 
 fn identity() -> ModelIdentity {
-    ModelIdentity { name: "of a test".to_owned(), hash: 1 }
+    ModelIdentity { name: "test".to_owned(), hash: 1 }
 }
 
-/// Keeps what it was asked about, and scores by a rule.
+/// Records the passages of each call and scores them by a rule.
 struct Recorder {
     identity: ModelIdentity,
     calls: Arc<Mutex<Vec<Vec<String>>>>,
@@ -35,14 +34,14 @@ impl Reranker for Recorder {
     }
 
     fn score(&self, _: &str, passages: &[&str], _: Interrupt<'_>) -> Result<Vec<f32>> {
-        let asked = passages.iter().map(|passage| (*passage).to_owned()).collect();
-        self.calls.lock().unwrap().push(asked);
+        let passages_read = passages.iter().map(|passage| (*passage).to_owned()).collect();
+        self.calls.lock().unwrap().push(passages_read);
         Ok(passages.iter().map(|passage| (self.rule)(passage)).collect())
     }
 }
 
-/// Titles that are not embedded as they are: with white space, without letters, repeated by the
-/// text, too long beside the passage.
+/// Some titles are not embedded as they are: those with white space around them, blank ones, those
+/// that the text repeats, and those that are too long beside the passage.
 #[test]
 fn a_reranker_reads_what_the_embedder_reads() {
     let long = "Noch ein Satz über Torf und Wasser. ".repeat(60);
@@ -53,7 +52,8 @@ fn a_reranker_reads_what_the_embedder_reads() {
         Article::new("heading", "# Nutzen\n\nSie speichern Wasser.").title("Moore"),
         Article::new("long", long).title("Langer Titel ".repeat(40)),
     ];
-    let (chunker, model) = (Chunker::default(), StaticEmbedder::bundled().unwrap());
+    let chunker = Chunker::default();
+    let model = StaticEmbedder::bundled().unwrap();
     let mut embedded = Vec::new();
     for article in &articles {
         let passages = chunker.passages(article, &model).unwrap();
@@ -64,10 +64,10 @@ fn a_reranker_reads_what_the_embedder_reads() {
     let mut retriever = Retriever::builder().reranker(recorder).in_memory().unwrap();
     retriever.add(articles).unwrap();
     retriever.search(Query::new("Moore").rerank(100)).unwrap();
-    let mut asked = calls.lock().unwrap().concat();
-    asked.sort();
+    let mut read = calls.lock().unwrap().concat();
+    read.sort();
     embedded.sort();
-    assert_eq!(asked, embedded);
+    assert_eq!(read, embedded);
 }
 
 #[test]
@@ -86,7 +86,7 @@ fn zero_and_minus_zero_are_equal_scores() {
 }
 
 #[test]
-fn a_search_that_finds_nothing_asks_no_reranker() {
+fn a_search_without_hits_calls_no_reranker() {
     let recorder = Recorder::new(|_| 0.0);
     let calls = Arc::clone(&recorder.calls);
     let retriever = Retriever::builder().reranker(recorder).in_memory().unwrap();
@@ -95,7 +95,7 @@ fn a_search_that_finds_nothing_asks_no_reranker() {
     assert!(calls.lock().unwrap().is_empty());
 }
 
-/// One session behind a lock, whose work uses rayon, as tokenizers do.
+/// A session behind a lock whose work uses rayon, as tokenizers do.
 struct Locked(ModelIdentity, Mutex<()>);
 
 impl Reranker for Locked {
@@ -113,10 +113,10 @@ impl Reranker for Locked {
     }
 }
 
-/// Rayon's issue 592: a worker that waits inside a call steals the next call, which waits for the
-/// lock that its own stack holds.
+/// Rayon's issue 592: a worker that waits inside a call steals the next call. That call would wait
+/// for the lock that its own stack holds.
 #[test]
-fn many_queries_come_back_from_a_reranker_that_locks_and_uses_rayon() {
+fn a_reranker_that_locks_and_uses_rayon_never_deadlocks() {
     let (done, watch) = mpsc::channel();
     thread::spawn(move || {
         let locked = Locked(identity(), Mutex::new(()));

@@ -1,5 +1,5 @@
-//! Reranking: its laws, with a reranker of the test's own, and `FastReranker` with the real ONNX
-//! Runtime and a small cross-encoder of random weights, which `scripts/test` provides.
+//! Laws of reranking, with test rerankers, and of `FastReranker`, with ONNX Runtime and a small
+//! cross-encoder of random weights, which `scripts/test` provides.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod laws;
@@ -16,11 +16,11 @@ use passim::{
     RetrieverBuilder, Searcher,
 };
 
-/// Scores a passage by a rule, and counts what it is asked.
+/// Scores passages by a rule and counts them.
 struct ByRule {
     identity: ModelIdentity,
     rule: fn(&str) -> f32,
-    asked: Arc<AtomicUsize>,
+    scored: Arc<AtomicUsize>,
 }
 
 impl Reranker for ByRule {
@@ -29,21 +29,21 @@ impl Reranker for ByRule {
     }
 
     fn score(&self, _: &str, passages: &[&str], _: Interrupt<'_>) -> Result<Vec<f32>> {
-        assert!(!passages.is_empty(), "asked about no passage");
-        self.asked.fetch_add(passages.len(), Ordering::Relaxed);
+        assert!(!passages.is_empty(), "called without passages");
+        self.scored.fetch_add(passages.len(), Ordering::Relaxed);
         Ok(passages.iter().map(|passage| (self.rule)(passage)).collect())
     }
 }
 
-/// A builder with a reranker, and how many passages it was asked about.
+/// Returns a builder with a reranker, and the number of passages that it has scored.
 fn builder(rule: fn(&str) -> f32) -> (RetrieverBuilder, Arc<AtomicUsize>) {
-    let asked = Arc::new(AtomicUsize::new(0));
+    let scored = Arc::new(AtomicUsize::new(0));
     let identity = ModelIdentity { name: "by rule".to_owned(), hash: 1 };
-    let reranker = ByRule { identity, rule, asked: Arc::clone(&asked) };
-    (Retriever::builder().reranker(reranker), asked)
+    let reranker = ByRule { identity, rule, scored: Arc::clone(&scored) };
+    (Retriever::builder().reranker(reranker), scored)
 }
 
-/// The number that a passage holds.
+/// Returns the number in a passage.
 fn number(passage: &str) -> f32 {
     let digits = passage.split(|c: char| !c.is_ascii_digit()).find(|part| !part.is_empty());
     digits.map_or(0.0, |digits| digits.parse().unwrap())
@@ -56,16 +56,16 @@ fn articles() -> impl Iterator<Item = Article> {
 const QUESTION: &str = "Was speichert das Moor?";
 
 #[test]
-fn the_best_scores_of_the_closest_passages_are_returned() {
-    let (builder, asked) = builder(number);
+fn hits_have_the_best_scores_of_the_closest_passages() {
+    let (builder, scored) = builder(number);
     let mut retriever = builder.in_memory().unwrap();
     retriever.add(articles()).unwrap();
     let closest = retriever.search(Query::new(QUESTION).k(12)).unwrap();
-    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert_eq!(scored.load(Ordering::Relaxed), 0);
     assert!(closest.is_sorted_by(|a, b| a.score >= b.score));
 
     let hits = retriever.search(Query::new(QUESTION).k(5).rerank(12)).unwrap();
-    assert_eq!(asked.load(Ordering::Relaxed), 12);
+    assert_eq!(scored.load(Ordering::Relaxed), 12);
     let mut expected: Vec<_> = closest.iter().map(|hit| (number(&hit.text), hit)).collect();
     expected.sort_by(|a, b| b.0.total_cmp(&a.0));
     assert_eq!(hits.len(), 5);
@@ -77,39 +77,39 @@ fn the_best_scores_of_the_closest_passages_are_returned() {
 }
 
 #[test]
-fn at_least_k_are_asked_about_and_equal_scores_keep_their_order() {
-    let (builder, asked) = builder(|_| 1.0);
+fn at_least_k_are_scored_and_equal_scores_keep_their_order() {
+    let (builder, scored) = builder(|_| 1.0);
     let mut retriever = builder.in_memory().unwrap();
     retriever.add(articles()).unwrap();
     let closest = retriever.search(Query::new(QUESTION).k(10)).unwrap();
     let hits = retriever.search(Query::new(QUESTION).k(10).rerank(3)).unwrap();
-    assert_eq!(asked.load(Ordering::Relaxed), 10);
+    assert_eq!(scored.load(Ordering::Relaxed), 10);
     let keys = |hits: &passim::Hits| -> Vec<String> {
         hits.iter().map(|hit| hit.article.clone()).collect()
     };
     assert_eq!(keys(&hits), keys(&closest));
-    // There are no more than forty, and of none no reranker is asked.
+    // There are forty passages. Without a passage, the reranker is not called.
     assert_eq!(retriever.search(Query::new(QUESTION).k(10).rerank(1_000)).unwrap().len(), 10);
-    assert_eq!(asked.load(Ordering::Relaxed), 50);
+    assert_eq!(scored.load(Ordering::Relaxed), 50);
     let none = Query::new(QUESTION).rerank(9).filter(Filter::custom(|_, _| false));
     assert!(retriever.search(none).unwrap().is_empty());
 }
 
 #[test]
-fn only_what_a_filter_allows_is_reranked() {
-    let (builder, asked) = builder(number);
+fn only_allowed_passages_are_reranked() {
+    let (builder, scored) = builder(number);
     let mut retriever = builder.in_memory().unwrap();
     retriever.add(articles()).unwrap();
     let even = |key: &str| key.parse::<usize>().is_ok_and(|n| n % 2 == 0);
     let query =
         Query::new(QUESTION).k(3).rerank(40).filter(Filter::custom(move |head, _| even(&head.key)));
     let hits = retriever.search(query).unwrap();
-    assert_eq!(asked.load(Ordering::Relaxed), 20);
+    assert_eq!(scored.load(Ordering::Relaxed), 20);
     let keys: Vec<_> = hits.iter().map(|hit| hit.article.as_str()).collect();
     assert_eq!(keys, ["38", "36", "34"]);
 }
 
-/// Title and heading are read, too: they are what the embedder reads.
+/// The context of a passage is its title and heading, which the embedder reads as well.
 #[test]
 fn the_reranker_reads_the_context() {
     let (builder, _) =
@@ -124,7 +124,7 @@ fn the_reranker_reads_the_context() {
 }
 
 #[test]
-fn many_queries_give_what_single_ones_give() {
+fn many_queries_have_the_hits_of_single_ones() {
     let (builder, _) = builder(number);
     let mut retriever = builder.in_memory().unwrap();
     retriever.add(articles()).unwrap();
@@ -140,7 +140,7 @@ fn many_queries_give_what_single_ones_give() {
 }
 
 #[test]
-fn without_a_reranker_the_error_says_so() {
+fn reranking_without_a_reranker_is_an_error() {
     let mut retriever = Retriever::in_memory().unwrap();
     retriever.add(articles()).unwrap();
     let query = Query::new(QUESTION).rerank(9);
@@ -152,7 +152,7 @@ fn without_a_reranker_the_error_says_so() {
 }
 
 #[test]
-fn a_score_that_is_no_number_is_an_error() {
+fn a_score_that_is_not_finite_is_an_error() {
     for rule in [|_: &str| f32::NAN, |_: &str| f32::INFINITY] {
         let (builder, _) = builder(rule);
         let mut retriever = builder.in_memory().unwrap();
@@ -162,7 +162,7 @@ fn a_score_that_is_no_number_is_an_error() {
     }
 }
 
-/// Gives one score too few.
+/// Returns one score too few.
 struct Short(ModelIdentity);
 
 impl Reranker for Short {
@@ -176,7 +176,7 @@ impl Reranker for Short {
 }
 
 #[test]
-fn a_score_too_few_is_an_error() {
+fn a_missing_score_is_an_error() {
     let short = Short(ModelIdentity { name: "short".to_owned(), hash: 2 });
     let mut retriever = Retriever::builder().reranker(Arc::new(short)).in_memory().unwrap();
     retriever.add(articles()).unwrap();
@@ -185,8 +185,8 @@ fn a_score_too_few_is_an_error() {
 }
 
 #[test]
-fn an_ended_search_is_not_reranked_and_says_so() {
-    let (builder, asked) = builder(number);
+fn an_interrupted_search_is_not_reranked() {
+    let (builder, scored) = builder(number);
     let mut retriever = builder.in_memory().unwrap();
     retriever.add(articles()).unwrap();
     let cancel = Cancel::new();
@@ -199,7 +199,7 @@ fn an_ended_search_is_not_reranked_and_says_so() {
         assert!(!hits.is_complete());
         assert!(hits.is_sorted_by(|a, b| a.score >= b.score));
     }
-    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert_eq!(scored.load(Ordering::Relaxed), 0);
     assert!(retriever.search(Query::new(QUESTION).rerank(9)).unwrap().is_complete());
 }
 

@@ -1,5 +1,5 @@
-//! `FastReranker` with a small cross-encoder; its random weights rank nothing, but take the way
-//! that real ones take.
+//! Laws of `FastReranker`, with a small cross-encoder. Its random weights do not rank, but run
+//! like trained ones.
 
 use std::env;
 use std::fs;
@@ -15,7 +15,8 @@ use rayon::prelude::*;
 
 const QUESTION: &str = "Why do otters hold hands?";
 
-/// The folder of the cross-encoder, or a word on standard error that the test does not run.
+/// Returns the folder of the cross-encoder; without it, notes on standard error that the test does
+/// not run.
 fn cross_encoder() -> Option<PathBuf> {
     let set = |name| env::var_os(name).filter(|value| !value.is_empty());
     // A linked library needs no variable.
@@ -23,7 +24,7 @@ fn cross_encoder() -> Option<PathBuf> {
     let model = set("PASSIM_TEST_RERANKER").filter(|_| runtime);
     if model.is_none() {
         let test = thread::current().name().unwrap_or_default().to_owned();
-        // Not `eprintln!`, which the test harness hides.
+        // The test harness hides the output of `eprintln!`.
         let note = format!(
             "NOT RUN: {test}: ORT_DYLIB_PATH and PASSIM_TEST_RERANKER are not set; use scripts/test\n"
         );
@@ -33,13 +34,13 @@ fn cross_encoder() -> Option<PathBuf> {
     model.map(PathBuf::from)
 }
 
-/// A folder with the tokenizer of `model` and the graph of its form in a subfolder.
-fn form(model: &Path, form: &str) -> tempfile::TempDir {
+/// Creates a folder with the tokenizer of `model` and the graph in its subfolder `variant`.
+fn copy_of(model: &Path, variant: &str) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     let plain =
         ["tokenizer.json", "config.json", "special_tokens_map.json", "tokenizer_config.json"];
     let files = plain.iter().map(|name| model.join(name));
-    let graph = fs::read_dir(model.join(form)).unwrap().map(|entry| entry.unwrap().path());
+    let graph = fs::read_dir(model.join(variant)).unwrap().map(|entry| entry.unwrap().path());
     for file in files.chain(graph).filter(|file| file.is_file()) {
         fs::copy(&file, folder.path().join(file.file_name().unwrap())).unwrap();
     }
@@ -63,11 +64,12 @@ struct Reference {
     score: f32,
 }
 
-/// Made by `python3 tests/data/reranker_reference.py MODEL > tests/data/reranker_reference.json`.
+/// `python3 tests/data/reranker_reference.py MODEL > tests/data/reranker_reference.json` computes
+/// the reference.
 #[test]
-fn scores_equal_those_of_an_independent_computation() {
+fn scores_equal_the_reference() {
     let Some(model) = cross_encoder() else { return };
-    let external = form(&model, "external");
+    let external = copy_of(&model, "external");
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/data/reranker_reference.json");
     let cases: Vec<Reference> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
     assert_eq!(cases.len(), 5);
@@ -82,14 +84,15 @@ fn scores_equal_those_of_an_independent_computation() {
 }
 
 #[test]
-fn a_score_depends_on_its_pair_alone() {
+fn a_score_depends_only_on_its_pair() {
     let Some(model) = cross_encoder() else { return };
-    let int8 = form(&model, "int8");
+    let int8 = copy_of(&model, "int8");
     let passages = passages();
     let passages: Vec<&str> = passages.iter().map(String::as_str).collect();
     for folder in [&model, int8.path()] {
         let build = |sessions| FastRerankerBuilder::from_folder(folder).sessions(sessions).build();
-        let (one, many) = (build(1).unwrap(), build(8).unwrap());
+        let one = build(1).unwrap();
+        let many = build(8).unwrap();
         assert_eq!(one.identity(), many.identity());
         let expected = one.score(QUESTION, &passages, Interrupt::none()).unwrap();
         assert_eq!(
@@ -112,22 +115,24 @@ fn a_score_depends_on_its_pair_alone() {
 }
 
 #[test]
-fn the_best_piece_of_a_long_passage_counts() {
+fn a_long_passage_has_the_score_of_its_best_piece() {
     let Some(model) = cross_encoder() else { return };
     let build = |long_texts| {
         let builder = FastRerankerBuilder::from_folder(&model).max_length(43);
         builder.long_texts(long_texts).build().unwrap()
     };
-    let (splitting, cutting) = (build(LongTexts::Split), build(LongTexts::Cut));
+    let splitting = build(LongTexts::Split);
+    let cutting = build(LongTexts::Cut);
     assert_ne!(splitting.identity(), cutting.identity());
-    // [CLS], and a [SEP] after question and passage.
+    // Special tokens: [CLS], and a [SEP] after question and passage.
     assert_eq!(splitting.max_tokens(), 40);
-    // 6 tokens, which leave 34 to the passage.
+    // The question has 6 tokens, so 34 are left for the passage.
     let question = "otter ".repeat(6);
     let score = |reranker: &FastReranker, passage: &str| {
         reranker.score(&question, &[passage], Interrupt::none()).unwrap()[0]
     };
-    let (first, second) = ("otter ".repeat(30), "bank rates ".repeat(15));
+    let first = "otter ".repeat(30);
+    let second = "bank rates ".repeat(15);
     let long = [first.as_str(), &second].concat();
     let best = score(&splitting, &first).max(score(&splitting, &second));
     assert_eq!(score(&splitting, &long).to_bits(), best.to_bits());
@@ -142,9 +147,9 @@ fn the_best_piece_of_a_long_passage_counts() {
 }
 
 #[test]
-fn whatever_changes_scores_changes_the_identity() {
+fn every_change_of_scores_changes_the_identity() {
     let Some(model) = cross_encoder() else { return };
-    let external = form(&model, "external");
+    let external = copy_of(&model, "external");
     let identity = |folder: &Path| FastReranker::from_folder(folder).unwrap().identity().hash;
     let before = identity(external.path());
     assert_ne!(
@@ -174,7 +179,7 @@ fn a_question_that_leaves_no_room_is_an_error() {
 }
 
 #[test]
-fn wrong_files_and_settings_are_named() {
+fn errors_name_the_wrong_file_or_setting() {
     let Some(model) = cross_encoder() else { return };
     let builder = || FastRerankerBuilder::from_folder(&model);
     for (builder, expected) in [
@@ -187,15 +192,15 @@ fn wrong_files_and_settings_are_named() {
         assert!(matches!(error, Error::Setting { name, .. } if name == expected), "{error}");
     }
     assert!(matches!(FastReranker::from_folder("no/such/folder"), Err(Error::ModelFile { .. })));
-    // One that tells two classes apart has no score.
-    let classifier = form(&model, "external");
+    // A classifier with two classes has no single score.
+    let classifier = copy_of(&model, "external");
     let config = fs::read_to_string(model.join("config.json")).unwrap();
     let two = config.replace(r#""0": "LABEL_0""#, r#""0": "no", "1": "yes""#);
     assert_ne!(config, two);
     fs::write(classifier.path().join("config.json"), two).unwrap();
     let error = FastReranker::from_folder(classifier.path()).unwrap_err();
     assert!(matches!(error, Error::Model { .. }), "{error}");
-    // A model that embeds has no scores.
+    // An embedding model has no scores.
     let Some(embedder) = env::var_os("PASSIM_TEST_MODEL").filter(|name| !name.is_empty()) else {
         return;
     };
@@ -205,14 +210,14 @@ fn wrong_files_and_settings_are_named() {
 
 #[cfg(feature = "hub")]
 #[test]
-fn an_unknown_name_is_answered_with_the_known_ones() {
+fn the_error_for_an_unknown_name_lists_the_known_names() {
     let error = FastReranker::from_name("BGERerankerTiny").unwrap_err();
     let Error::UnknownModel { known, .. } = error else { panic!("{error}") };
     assert_eq!(known[..2], ["BGERerankerV2M3", "JINARerankerV2BaseMultilingual"]);
 }
 
 #[test]
-fn a_search_is_reranked_by_it_also_from_rayon_workers() {
+fn searches_rerank_with_it_also_on_rayon_workers() {
     let Some(model) = cross_encoder() else { return };
     let reranker = FastReranker::from_folder(&model).unwrap();
     let articles = passages().into_iter().enumerate();
@@ -233,16 +238,16 @@ fn a_search_is_reranked_by_it_also_from_rayon_workers() {
     assert!((0..40).into_par_iter().all(|_| retriever.search(query()).unwrap() == hits));
 }
 
-/// The last two bytes of what a graph says of its output: its second dimension is 1.
+/// Changes the last byte of the declared shape of the output: its second dimension.
 #[test]
 fn a_graph_with_several_scores_is_refused() {
     let Some(model) = cross_encoder() else { return };
-    let copy = form(&model, ".");
+    let copy = copy_of(&model, ".");
     let path = copy.path().join("model.onnx");
     let mut graph = fs::read(&path).unwrap();
-    let stated = b"\x0a\x02\x08\x01";
+    let declared = b"\x0a\x02\x08\x01";
     let name = graph.windows(6).rposition(|bytes| bytes == b"logits").unwrap();
-    let at = name + graph[name..].windows(4).position(|bytes| bytes == stated).unwrap();
+    let at = name + graph[name..].windows(4).position(|bytes| bytes == declared).unwrap();
     graph[at + 3] = 2;
     fs::write(path, graph).unwrap();
     let error = FastReranker::from_folder(copy.path()).unwrap_err();

@@ -1,7 +1,9 @@
-//! Damage of every kind to every file: the right answer or an error, never another answer, a
-//! panic, or memory without bound.
+//! A crate of its own because it counts the bytes that its process allocates.
+//!
+//! Damage of every kind to every file of an index gives the right answers or a typed error: never
+//! another answer, a panic, or an allocation out of proportion to the files.
 
-mod made_up;
+mod forged;
 mod sample;
 
 use std::{
@@ -19,7 +21,7 @@ use passim_testkit::{
 };
 use sample::{Found, MANIFEST, Sample, builder};
 
-/// Bits flipped in every section, beside those of which all are.
+/// Bits flipped at random in each section.
 const FLIPS: usize = 60;
 
 #[global_allocator]
@@ -27,18 +29,18 @@ static ALLOCATOR: CountingAllocator = CountingAllocator;
 
 static SAMPLE: LazyLock<Mutex<Sample>> = LazyLock::new(|| Mutex::new(Sample::new()));
 
-/// The sample, whole, for one test at a time: memory is counted for the process.
+/// The undamaged sample, for one test at a time: bytes are counted for the whole process.
 fn sample() -> MutexGuard<'static, Sample> {
     let sample = SAMPLE.lock().unwrap_or_else(PoisonError::into_inner);
     sample.restore();
     sample
 }
 
-/// How often damage was found where.
+/// How often each operation found the damage.
 #[derive(Debug, Default)]
-struct Count(BTreeMap<Found, usize>);
+struct FoundCounts(BTreeMap<Found, usize>);
 
-impl Count {
+impl FoundCounts {
     fn note(&mut self, found: Found, what: &str) {
         assert!(found < Found::Nowhere, "{what} was not found");
         *self.0.entry(found).or_default() += 1;
@@ -49,7 +51,7 @@ impl Count {
 fn every_truncation_is_found() {
     let sample = sample();
     for (name, bytes) in &sample.files {
-        let mut count = Count::default();
+        let mut count = FoundCounts::default();
         let bounds = section_ranges(bytes).into_iter().flat_map(|place| [place.start, place.end]);
         let near = bounds.flat_map(|at| at.saturating_sub(3)..at + 3);
         let mut lengths: Vec<usize> =
@@ -65,17 +67,17 @@ fn every_truncation_is_found() {
     }
 }
 
-/// The bits of a file that are flipped: all of the manifest, of headers, tables and records, and
-/// some of every section and of what is between.
+/// The bits of a file to flip: all of the manifest, of headers and tables, and some of every section
+/// and of the gaps between sections.
 fn bits(name: &str, bytes: &[u8], random: &mut Seeded) -> Vec<usize> {
     let sections = section_ranges(bytes);
-    let whole = if name == MANIFEST { bytes.len() } else { table_end(bytes) };
-    let mut bits: Vec<usize> = (0..whole * 8).collect();
+    let all_until = if name == MANIFEST { bytes.len() } else { table_end(bytes) };
+    let mut bits: Vec<usize> = (0..all_until * 8).collect();
     let mut end = table_end(bytes);
     for section in sections {
-        let between = end..section.start;
+        let gap = end..section.start;
         end = section.end;
-        for place in [between, section] {
+        for place in [gap, section] {
             if place.len() <= FLIPS / 2 {
                 bits.extend(place.start * 8..place.end * 8);
             } else {
@@ -94,7 +96,7 @@ fn every_flipped_bit_is_found() {
     let sample = sample();
     let mut random = Seeded(11);
     for (name, bytes) in &sample.files {
-        let mut count = Count::default();
+        let mut count = FoundCounts::default();
         for bit in bits(name, bytes, &mut random) {
             let mut flipped = bytes.clone();
             flipped[bit / 8] ^= 1 << (bit % 8);
@@ -106,9 +108,9 @@ fn every_flipped_bit_is_found() {
 }
 
 #[test]
-fn everything_appended_is_found() {
+fn appended_bytes_are_found() {
     let sample = sample();
-    let mut count = Count::default();
+    let mut count = FoundCounts::default();
     for (name, bytes) in &sample.files {
         for length in [1, 2, 7, 8, 63, 64, 4_096, 100_000] {
             for byte in [0, 0xa5] {
@@ -122,9 +124,9 @@ fn everything_appended_is_found() {
 }
 
 #[test]
-fn files_under_other_names_are_found() {
+fn swapped_and_outdated_files_are_found() {
     let sample = sample();
-    let mut count = Count::default();
+    let mut count = FoundCounts::default();
     for (name, bytes) in &sample.files {
         for (other, theirs) in sample.files.iter().filter(|(other, _)| *other > name) {
             sample.write(name, theirs);
@@ -144,7 +146,7 @@ fn files_under_other_names_are_found() {
 }
 
 #[test]
-fn files_that_are_none_are_found() {
+fn empty_and_missing_files_are_found() {
     let sample = sample();
     for name in sample.files.keys() {
         let path = sample.path().join(name);
@@ -173,9 +175,9 @@ fn files_that_are_none_are_found() {
     }
 }
 
-/// Damage that comes while the index is open, of a file that was read before.
+/// The writer has read the file before.
 #[test]
-fn files_that_are_replaced_while_they_are_open_are_found_by_verifying() {
+fn verify_finds_files_that_are_replaced_while_open() {
     let sample = sample();
     for (name, bytes) in &sample.files {
         let writer = builder(IndexChoice::Exact).open(sample.path()).unwrap();

@@ -1,4 +1,4 @@
-//! A small index with files of all kinds, and what is true of it.
+//! A small index with files of all kinds, and its right answers.
 
 use std::{
     collections::BTreeMap,
@@ -20,15 +20,15 @@ use passim_testkit::{
 };
 
 pub const MANIFEST: &str = "manifest.passim";
-/// What may be asked for beside as many bytes as the files have.
-const ROOM: usize = 2 << 20;
+/// Bytes that reading may allocate beyond the size of the files.
+const SPARE_BYTES: usize = 2 << 20;
 const PARAMS: HnswParams = HnswParams { m: 4, ef_construction: 12 };
 const QUESTIONS: [&str; 2] = ["Moor Wald Zug", "river snow engine Moor"];
 
-/// Files by their names.
+/// Contents of files by name.
 pub type Files = BTreeMap<String, Vec<u8>>;
 
-/// An index, and what it answers.
+/// An index and its right answers.
 pub struct Sample {
     folder: TempDir,
     pub files: Files,
@@ -37,23 +37,23 @@ pub struct Sample {
     right: Answers,
 }
 
-/// What an index says, or how it refuses to.
+/// The answers of an index, or its errors.
 struct Answers {
     hits: Vec<Result<Hits>>,
     articles: Vec<Result<Option<Article>>>,
     keys: Result<Vec<String>>,
 }
 
-/// Where damage was found.
+/// The operation that found the damage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Found {
-    /// It was opened neither for reading nor for writing.
+    /// Opening the index.
     Opening,
-    /// A search, an article or the keys.
+    /// Searching, or reading an article or the keys.
     Reading,
-    /// All answers were given, and right.
+    /// `verify`; all answers were right.
     Verifying,
-    /// Not at all.
+    /// None.
     Nowhere,
 }
 
@@ -73,8 +73,7 @@ fn article(key: usize, random: &mut Seeded) -> Article {
     article.title(format!("Über {}", words[0])).metadata("key", key.to_string())
 }
 
-/// A folder in memory, where there is one: nothing here outlasts the test, and syncing costs
-/// nothing there.
+/// A temporary folder in memory, if the system has one: an fsync there costs nothing.
 fn in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
@@ -104,8 +103,8 @@ impl Answers {
         }
     }
 
-    /// Whether nothing was refused; fails if anything is not `right`.
-    fn are_whole(&self, right: &Self) -> bool {
+    /// Whether no answer is an error; panics if an answer differs from `right`.
+    fn are_complete(&self, right: &Self) -> bool {
         let hits = self.hits.iter().zip(&right.hits).map(|(one, right)| is_right(one, right));
         let articles = self.articles.iter().zip(&right.articles);
         let articles = articles.map(|(one, right)| is_right(one, right));
@@ -134,8 +133,7 @@ fn is_damage(error: &Error) -> bool {
 
 impl Sample {
     pub fn new() -> Self {
-        // A panic that is caught is no failure, but its backtrace would take the memory that is
-        // counted.
+        // The default hook allocates a backtrace, which would be counted.
         panic::set_hook(Box::new(|info| eprintln!("{info}")));
         let folder = in_memory();
         let mut random = Seeded(5);
@@ -146,7 +144,7 @@ impl Sample {
         writer.remove("7.md").unwrap();
         writer.commit().unwrap();
         drop(writer);
-        // Of so few passages no graph is made any more; that of the first segment stays.
+        // So few passages get no graph; the graph of the first segment stays.
         let mut writer = builder(IndexChoice::Auto(PARAMS)).open(folder.path()).unwrap();
         writer.add((200..210).map(|key| article(key, &mut random))).unwrap();
         writer.commit().unwrap();
@@ -165,7 +163,7 @@ impl Sample {
         let kinds = ["calibration-", "manifest.", "removals-", "segment-", "segment-"];
         assert!(files.keys().zip(kinds).all(|(name, kind)| name.starts_with(kind)));
         let sample = Self { folder, files, older, right };
-        assert_eq!(sample.examine("nothing"), Found::Nowhere);
+        assert_eq!(sample.examine("no damage"), Found::Nowhere);
         sample
     }
 
@@ -173,7 +171,7 @@ impl Sample {
         self.folder.path()
     }
 
-    /// Makes the folder what it was.
+    /// Restores all files.
     pub fn restore(&self) {
         for entry in fs::read_dir(self.path()).unwrap() {
             let path = entry.unwrap().path();
@@ -186,15 +184,15 @@ impl Sample {
         self.files.iter().for_each(|(name, bytes)| self.write(name, bytes));
     }
 
-    /// Puts `bytes` into a new file in the place of `name`.
+    /// Replaces the file `name` by a new one with `bytes`.
     pub fn write(&self, name: &str, bytes: &[u8]) {
         let path = self.path().join(name);
-        // Some systems write out at once what takes the place of other bytes.
+        // Overwriting a file makes some systems flush it at once.
         _ = fs::remove_file(&path);
         fs::write(path, bytes).unwrap();
     }
 
-    /// Examines the index with other `bytes` in the file `name`, which is then restored.
+    /// Examines the index with `bytes` in the file `name`, then restores the file.
     pub fn with(&self, name: &str, bytes: &[u8], what: &str) -> Found {
         self.write(name, bytes);
         let found = self.examine(&format!("{name}: {what}"));
@@ -202,7 +200,7 @@ impl Sample {
         found
     }
 
-    /// Reads all of the index; whoever reads it gets the right answer or is told of damage.
+    /// Reads the whole index; every answer is right or an error that reports damage.
     pub fn examine(&self, what: &str) -> Found {
         self.bounded(what, || {
             let reading = self.read();
@@ -211,7 +209,7 @@ impl Sample {
             match reading {
                 Found::Nowhere if !verified => Found::Verifying,
                 found => {
-                    assert!(!verified || found == Found::Nowhere, "found, but not by verifying");
+                    assert!(!verified || found == Found::Nowhere, "`verify` missed the damage");
                     found
                 }
             }
@@ -224,45 +222,45 @@ impl Sample {
                 assert!(is_damage(&error), "{error:?}");
                 Found::Opening
             }
-            Ok(searcher) if Answers::of(&searcher).are_whole(&self.right) => Found::Nowhere,
+            Ok(searcher) if Answers::of(&searcher).are_complete(&self.right) => Found::Nowhere,
             Ok(_) => Found::Reading,
         }
     }
 
-    /// Runs `work`, which must not panic, nor ask for more memory than there are bytes.
+    /// Runs `work`, which must neither panic nor allocate much more than the size of the files.
     fn bounded<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
         let (outcome, peak) = peak_growth(|| catch_unwind(AssertUnwindSafe(work)));
         let bytes: u64 = fs::read_dir(self.path())
             .unwrap()
             .map(|one| one.unwrap().metadata().unwrap().len())
             .sum();
-        let allowed = usize::try_from(bytes).unwrap() + ROOM;
+        let allowed = usize::try_from(bytes).unwrap() + SPARE_BYTES;
         assert!(peak <= allowed, "{what}: {peak} bytes of memory for {bytes} of files");
-        outcome.unwrap_or_else(|_| panic!("{what}: see above"))
+        outcome.unwrap_or_else(|_| panic!("{what}: a panic, printed above"))
     }
 
-    /// Makes `bytes` the file `name` and its right name in the manifest.
-    pub fn name_rightly(&self, name: &str, bytes: &[u8]) {
+    /// Writes `bytes` to the file `name` and its new id to the manifest.
+    pub fn write_and_name(&self, name: &str, bytes: &[u8]) {
         self.write(name, bytes);
         let mut manifest = CraftedFile::of(&self.files[MANIFEST]);
         let record = &mut manifest.sections[0].bytes;
         let in_record = |id: FileId| id.map(u64::to_le_bytes).concat();
         let old = in_record(file_id(&self.files[name]));
-        let at = record.windows(old.len()).position(|some| some == old).unwrap();
+        let at = record.windows(old.len()).position(|window| window == old).unwrap();
         record[at..at + old.len()].copy_from_slice(&in_record(file_id(bytes)));
         self.write(MANIFEST, &manifest.bytes_like(&self.files[MANIFEST]));
     }
 
-    /// Does everything with an index that somebody made up, checksums and all: it may say
-    /// anything, but what it cannot mean is an error.
-    pub fn try_everything(&self, what: &str) -> bool {
+    /// Uses an index with forged files in every way: errors must be typed. Returns whether one
+    /// occurred.
+    pub fn is_refused(&self, what: &str) -> bool {
         let outcome = self.bounded(what, || -> Result<()> {
             let searcher = builder(IndexChoice::Exact).open_searcher(self.path())?;
             let answers = Answers::of(&searcher);
             let mut writer = open(self.path())?;
             let verified = writer.verify().map(drop);
             if verified.is_ok() {
-                writer.add([Article::new("made up", "Zug und Brot.")])?;
+                writer.add([Article::new("new", "Zug und Brot.")])?;
                 writer.remove("12.md")?;
                 writer.commit()?;
             }

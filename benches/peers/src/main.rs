@@ -1,7 +1,7 @@
-//! Builds and searches one Rust index as the driver asks, in lines on standard input.
+//! Builds and searches one Rust index, as commands on standard input request.
 //!
 //! `passim-peers LIBRARY BASE QUERIES DIM`, where the files hold unit rows of
-//! little-endian `f32`. The first line out is `{}`: ready. Then one line is answered by one:
+//! little-endian `f32`. The first line out is `{}`: ready. Then each line in has one line out:
 //!
 //! - `build THREADS M EF_CONSTRUCTION`: `{"cpu": seconds, "wall": seconds}`
 //! - `round EF K`: `{"cpu": seconds, "ids": rows found for each query}`
@@ -78,7 +78,7 @@ enum Index {
     HnswRs(Hnsw<'static, f32, DistDot>),
 }
 
-/// Builds `library`'s index on `threads` threads; the answer has what that took.
+/// Builds the index of `library` on `threads` threads; the answer has its times.
 fn timed_build(
     library: &str,
     base: Vec<f32>,
@@ -86,7 +86,8 @@ fn timed_build(
     threads: usize,
 ) -> Result<(Index, Value)> {
     let pool = ThreadPoolBuilder::new().num_threads(threads).build()?;
-    let (cpu, wall) = (ProcessTime::now(), Instant::now());
+    let cpu = ProcessTime::now();
+    let wall = Instant::now();
     let index = match library {
         "passim" => Index::Passim(Box::new(pool.install(|| build_passim(base, shape))?)),
         "hnsw_rs" => Index::HnswRs(pool.install(|| build_hnsw_rs(&base, shape))),
@@ -94,7 +95,7 @@ fn timed_build(
     };
     let answer = json!({"cpu": cpu.elapsed().as_secs_f64(), "wall": wall.elapsed().as_secs_f64()});
     drop(pool);
-    // SAFETY: it only gives free pages back, so that what stays is what the index holds.
+    // SAFETY: the call returns free pages to the system and touches no allocation.
     #[cfg(target_env = "gnu")]
     unsafe {
         libc::malloc_trim(0);
@@ -118,7 +119,7 @@ fn build_hnsw_rs(base: &[f32], shape: Shape) -> Hnsw<'static, f32, DistDot> {
     hnsw
 }
 
-/// Searches once for every query; the rows are read out of the answers after the clock.
+/// Searches once for every query; extracting the rows is not measured.
 fn round<'q>(
     index: &Index,
     queries: impl Iterator<Item = &'q [f32]>,
@@ -140,7 +141,6 @@ fn round<'q>(
     Ok(json!({"cpu": cpu.as_secs_f64(), "ids": ids}))
 }
 
-/// The one place that knows how passim is asked.
 fn search_passim(
     index: &HnswIndex,
     query: &[f32],

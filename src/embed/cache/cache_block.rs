@@ -78,29 +78,39 @@ impl BlockHeader {
         (is_intact && dim > 0 && count > 0).then_some(head)
     }
 
-    /// Length in bytes of the keys and checksums, which follow the head.
+    /// Returns the length in bytes of the keys and checksums, which follow the head.
     pub(super) fn keys_bytes(&self) -> u64 {
         u64::from(self.count) * KEY as u64
     }
 
-    /// Length in bytes of the vectors, which follow the checksums; `None` if it overflows.
+    /// Returns the length in bytes of the vectors, which follow the checksums; `None` if it
+    /// overflows.
     pub(super) fn vectors_bytes(&self) -> Option<u64> {
         u64::from(self.count).checked_mul(vector_bytes(self.namespace))
     }
 
-    /// Returns the key and the checksum of each vector; `None` if the checksum of `keys` does not
-    /// match.
+    /// Decodes `keys`; `None` if their checksum does not match.
     pub(super) fn keys<'k>(
         &self,
         keys: &'k [u8],
-    ) -> Option<impl Iterator<Item = (CacheKey, u32)> + 'k> {
+    ) -> Option<impl Iterator<Item = KeyEntry> + use<'k>> {
         let (texts, sums) = keys.split_at_checked(self.count as usize * TEXT)?;
+        if short_sum(&[keys]) != self.keys_sum {
+            return None;
+        }
         let namespace = self.namespace;
         let texts = texts.as_chunks().0.iter().copied().map(u128::from_le_bytes);
         let sums = sums.as_chunks().0.iter().copied().map(u32::from_le_bytes);
-        let keys_of = texts.map(move |text| CacheKey { namespace, text });
-        (short_sum(&[keys]) == self.keys_sum).then(|| keys_of.zip(sums))
+        let entry =
+            move |(text, checksum)| KeyEntry { key: CacheKey { namespace, text }, checksum };
+        Some(texts.zip(sums).map(entry))
     }
+}
+
+/// Key of a stored vector with the checksum of the vector.
+pub(super) struct KeyEntry {
+    pub(super) key: CacheKey,
+    pub(super) checksum: u32,
 }
 
 /// The bytes of a block with the checksum of each of its vectors.
@@ -128,17 +138,17 @@ pub(super) fn encode(namespace: Namespace, texts: &[u128], rows: &[&[f32]]) -> E
     EncodedBlock { bytes, checksums }
 }
 
-/// The checksum of a vector.
+/// Returns the checksum of a vector.
 pub(super) fn sum_of(row: &[f32]) -> u32 {
     short_sum(&[bytemuck::cast_slice(row)])
 }
 
-/// Length of a vector in bytes.
+/// Returns the length of a vector in bytes.
 pub(super) fn vector_bytes(namespace: Namespace) -> u64 {
     u64::from(namespace.dim) * size_of::<f32>() as u64
 }
 
-/// Length of a vector with its key and checksum in bytes.
+/// Returns the length of a vector with its key and checksum in bytes.
 pub(super) fn entry_bytes(namespace: Namespace) -> u64 {
     KEY as u64 + vector_bytes(namespace)
 }

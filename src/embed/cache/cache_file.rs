@@ -8,11 +8,12 @@
 use std::{
     fs::{self, File, OpenOptions, TryLockError},
     io::{self, Read, Seek, SeekFrom, Write},
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use super::{
-    cache_block::{self, BlockHeader, EncodedBlock, HEAD, HEADER},
+    cache_block::{self, BlockHeader, EncodedBlock, HEAD, HEADER, KeyEntry},
     cache_key::{CacheKey, Namespace},
     lru_map::LruMap,
 };
@@ -45,7 +46,7 @@ impl CacheFile {
     pub(super) fn open(path: &Path, limit: u64) -> Result<Self> {
         // An absolute path stays valid if the process changes its working folder.
         let path = std::path::absolute(path).map_err(Error::write(path))?;
-        let mut cache = Self::locked(path, limit)?;
+        let mut cache = Self::open_locked(path, limit)?;
         let written = cache.begin()?;
         // An interrupted rewrite may have left its file.
         _ = fs::remove_file(new_path(&cache.path));
@@ -65,7 +66,7 @@ impl CacheFile {
     }
 
     /// Opens and locks the file at `path` without reading it.
-    fn locked(path: PathBuf, limit: u64) -> Result<Self> {
+    fn open_locked(path: PathBuf, limit: u64) -> Result<Self> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(&path);
         let file = file.map_err(Error::write(&path))?;
@@ -97,15 +98,15 @@ impl CacheFile {
         let mut keys = Vec::new();
         while let Some(head) = self.read_head(written)? {
             let keys_at = self.end + HEAD as u64;
-            let Some((vectors_at, end)) = extent(&head, keys_at, written) else { break };
-            let Ok(keys_len) = usize::try_from(vectors_at - keys_at) else { break };
-            // `extent` has checked that the keys lie within the file.
+            let Some(vectors) = vectors_extent(&head, keys_at, written) else { break };
+            let Ok(keys_len) = usize::try_from(vectors.start - keys_at) else { break };
+            // The keys lie before the vectors, which lie within the file.
             keys.resize(keys_len, 0);
             self.read_at(keys_at, &mut keys)?;
             if let Some(entries) = head.keys(&keys) {
                 let vector_bytes = cache_block::vector_bytes(head.namespace);
-                let places = (0..).map(|row| vectors_at + row * vector_bytes);
-                for ((key, checksum), at) in entries.zip(places) {
+                let places = (0..).map(|row| vectors.start + row * vector_bytes);
+                for (KeyEntry { key, checksum }, at) in entries.zip(places) {
                     self.places.insert(key, VectorPlace { at, checksum });
                 }
             } else {
@@ -114,7 +115,7 @@ impl CacheFile {
                     "damaged keys in a cache of embeddings are ignored"
                 );
             }
-            self.end = end;
+            self.end = vectors.end;
         }
         Ok(())
     }
@@ -185,8 +186,8 @@ impl CacheFile {
         Ok(())
     }
 
-    /// Maximum number of vectors of a block that fits into the file after a rewrite: at most half
-    /// of the bound is left then.
+    /// Returns the maximum number of vectors of a block that fits into the file after a rewrite,
+    /// which leaves half of the bound free.
     fn block_rows(&self, namespace: Namespace) -> usize {
         let free = self.limit / 2 - (HEADER + HEAD) as u64;
         let fitting = free / cache_block::entry_bytes(namespace);
@@ -238,7 +239,7 @@ impl CacheFile {
     /// Creates a file at `path` with the most recently used vectors.
     fn copy_to(&mut self, path: &Path) -> Result<Self> {
         _ = fs::remove_file(path);
-        let mut new = Self::locked(path.to_owned(), self.limit)?;
+        let mut new = Self::open_locked(path.to_owned(), self.limit)?;
         new.begin()?;
         let keys = self.most_recent(self.limit / 2);
         for run in keys.chunk_by(|a, b| a.namespace == b.namespace) {
@@ -259,7 +260,8 @@ impl CacheFile {
         Ok(new)
     }
 
-    /// The most recently used keys whose blocks fit into `limit` bytes, least recently used first.
+    /// Returns the most recently used keys whose blocks fit into `limit` bytes, least recently used
+    /// first.
     fn most_recent(&self, limit: u64) -> Vec<CacheKey> {
         let mut bytes = HEADER as u64;
         let mut rows_of_block = 0;
@@ -288,15 +290,15 @@ impl CacheFile {
     }
 }
 
-/// Start and end of the vectors of a block whose keys start at `keys_at`; `None` if the block ends
-/// beyond the `written` bytes of the file.
-fn extent(head: &BlockHeader, keys_at: u64, written: u64) -> Option<(u64, u64)> {
-    let vectors_at = keys_at.checked_add(head.keys_bytes())?;
-    let end = vectors_at.checked_add(head.vectors_bytes()?)?;
-    (end <= written).then_some((vectors_at, end))
+/// Returns the range of the vectors of a block whose keys start at `keys_at`; `None` if the block
+/// ends beyond the `written` bytes of the file.
+fn vectors_extent(head: &BlockHeader, keys_at: u64, written: u64) -> Option<Range<u64>> {
+    let start = keys_at.checked_add(head.keys_bytes())?;
+    let end = start.checked_add(head.vectors_bytes()?)?;
+    (end <= written).then_some(start..end)
 }
 
-/// The path of the new file during a rewrite.
+/// Returns the path of the new file during a rewrite.
 fn new_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");

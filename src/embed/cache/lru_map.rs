@@ -1,4 +1,4 @@
-//! A map that knows which of its entries were used last.
+//! A map whose entries are ordered by their last use.
 
 use std::fmt;
 
@@ -45,12 +45,12 @@ impl<V> LruMap<V> {
         self.0.pop(key);
     }
 
-    /// Removes the least recently used entry.
-    pub(super) fn remove_oldest(&mut self) -> Option<(CacheKey, V)> {
-        self.0.pop_lru()
+    /// Removes the least recently used entry and returns its value.
+    pub(super) fn remove_oldest(&mut self) -> Option<V> {
+        self.0.pop_lru().map(|(_, value)| value)
     }
 
-    /// The keys, most recently used first.
+    /// Returns the keys, most recently used first.
     pub(super) fn keys(&self) -> impl Iterator<Item = &CacheKey> {
         self.0.iter().map(|(key, _)| key)
     }

@@ -6,7 +6,7 @@ use super::{cache_key::CacheKey, lru_map::LruMap};
 /// neighbors in the order of use, its slot in the map, and the overhead of the allocator.
 const ENTRY_BYTES: usize = 160;
 
-/// The vectors used last.
+/// The most recently used vectors.
 #[derive(Debug)]
 pub(super) struct MemoryCache {
     /// Maximum of `bytes`.
@@ -30,8 +30,9 @@ impl MemoryCache {
 
     /// Appends the vector of `key` to `values`; returns whether there is one.
     pub(super) fn find(&mut self, key: &CacheKey, values: &mut Vec<f32>) -> bool {
-        let vector = self.vectors.get(key);
-        vector.inspect(|vector| values.extend_from_slice(vector)).is_some()
+        let Some(vector) = self.vectors.get(key) else { return false };
+        values.extend_from_slice(vector);
+        true
     }
 
     /// Inserts `vector` and removes the least recently used vectors that exceed the limit. A
@@ -45,14 +46,13 @@ impl MemoryCache {
             self.bytes -= cost(&replaced);
         }
         while self.bytes > self.limit {
-            let oldest = self.vectors.remove_oldest();
-            let (_, oldest) = oldest.expect("an empty cache has no bytes");
+            let oldest = self.vectors.remove_oldest().expect("an empty cache has no bytes");
             self.bytes -= cost(&oldest);
         }
     }
 }
 
-/// Bytes that `vector` takes in memory.
+/// Returns the bytes that `vector` takes in memory.
 fn cost(vector: &[f32]) -> usize {
     size_of_val(vector) + ENTRY_BYTES
 }

@@ -1,5 +1,4 @@
-//! How an embedding model is opened: where it is, what is put before texts, how vectors are
-//! pooled, and how many sessions of how many threads run it.
+//! The builder that configures and loads an embedding model.
 
 use std::path::PathBuf;
 
@@ -19,8 +18,8 @@ use crate::{
     },
 };
 
-/// The least room for text in the input, in tokens: few single characters are longer.
-const ROOM: usize = 8;
+/// Minimum length of text that an input holds, in tokens. Few single characters are longer.
+const MIN_TEXT_TOKENS: usize = 8;
 
 /// Settings of a [`FastEmbedder`]; [`build`](Self::build) checks them and loads the model.
 ///
@@ -47,28 +46,34 @@ pub struct FastEmbedderBuilder {
     run_tokens: Option<usize>,
 }
 
-/// A model's files, and what it wants where the user says nothing.
+/// A model's files with its own settings, which apply unless the user sets others.
 struct LoadedModel {
     name: String,
     files: ModelFiles,
-    /// `None` if its files say it.
+    /// `None` if the files declare it.
     pooling: Option<Pooling>,
     query_prefix: &'static str,
     passage_prefix: &'static str,
     max_length: usize,
-    /// Whether it is known that no text may share a run with another.
+    /// Whether the table declares that each text needs its own run.
     runs_alone: bool,
-    /// The dimension it must have, where that is known.
+    /// The dimension that the table declares.
     dim: Option<usize>,
 }
 
+/// A tokenizer and the dimension of a model's vectors.
+struct ProbedModel {
+    tokens: Tokens,
+    dim: usize,
+}
+
 impl FastEmbedderBuilder {
-    /// Starts from a folder with a model, as described at [`FastEmbedder::from_folder`].
+    /// Creates a builder for the model in a folder, as described at [`FastEmbedder::from_folder`].
     pub fn from_folder(folder: impl Into<PathBuf>) -> Self {
         Self::new(Source::Folder(folder.into()))
     }
 
-    /// Starts from a model of the table, as described at [`FastEmbedder::from_name`].
+    /// Creates a builder for a model by name, as described at [`FastEmbedder::from_name`].
     #[cfg(feature = "hub")]
     pub fn from_name(name: impl Into<String>) -> Self {
         Self::new(Source::Name(name.into()))
@@ -87,53 +92,55 @@ impl FastEmbedderBuilder {
 
     session_option_setters!();
 
-    /// How token vectors become the vector of a text, instead of the model's own way.
+    /// Sets the pooling of token vectors, instead of the model's own.
     #[must_use]
     pub fn pooling(mut self, pooling: Pooling) -> Self {
         self.pooling = Some(pooling);
         self
     }
 
-    /// Prefix of every query, including its trailing space, instead of the model's own.
+    /// Sets the prefix of every query, with its trailing space, instead of the model's own.
     #[must_use]
     pub fn query_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.query_prefix = Some(prefix.into());
         self
     }
 
-    /// Prefix of every passage, including its trailing space, instead of the model's own.
+    /// Sets the prefix of every passage, with its trailing space, instead of the model's own.
     #[must_use]
     pub fn passage_prefix(mut self, prefix: impl Into<String>) -> Self {
         self.passage_prefix = Some(prefix.into());
         self
     }
 
-    /// Length of the model's input in tokens, with special tokens and prefix, instead of
-    /// its own, or of 2,048 for a model that candle runs, whose memory grows with the square.
+    /// Sets the maximum input length in tokens, with special tokens and prefix.
+    ///
+    /// The default is the model's own, and at most 2,048 for a model that candle runs, whose memory
+    /// grows with the square of the length.
     #[must_use]
     pub fn max_length(mut self, tokens: usize) -> Self {
         self.options.max_length = Some(tokens);
         self
     }
 
-    /// How texts longer than the model's input are embedded; the default is
-    /// [split](LongTexts::Split).
+    /// Sets how texts over the maximum input length are embedded. The default is
+    /// [`LongTexts::Split`].
     #[must_use]
     pub fn long_texts(mut self, long_texts: LongTexts) -> Self {
         self.long_texts = long_texts;
         self
     }
 
-    /// Maximum number of tokens per run; texts of the same length share a run.
+    /// Sets the maximum number of tokens per run. Texts of the same length share a run; with 0,
+    /// each text has its own run.
     ///
     /// The default is 192 on a CPU, where sharing longer runs saves no time (`cargo bench --bench
-    /// runs`), and 16,384 on other devices, which was not measured. With 0, each text has its own
-    /// run.
+    /// runs`), and 16,384 on other devices, which was not measured.
     ///
-    /// It has no effect on dynamically quantised models, and is refused for a model that candle
-    /// runs, unless it is 0: its vectors would depend, in their last bits, on the texts beside
-    /// them. [`EmbedStage`](crate::EmbedStage)
-    /// hands over no more than its [`batch_tokens`](crate::EmbedStage::batch_tokens) at once.
+    /// It has no effect on dynamically quantized models. A model that candle runs accepts only 0:
+    /// the last bits of its vectors would depend on the other texts of a run.
+    /// [`EmbedStage`](crate::EmbedStage) passes at most
+    /// [`batch_tokens`](crate::EmbedStage::batch_tokens) to one call.
     #[must_use]
     pub fn run_tokens(mut self, tokens: usize) -> Self {
         self.run_tokens = Some(tokens);
@@ -144,38 +151,40 @@ impl FastEmbedderBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `sessions` or `threads` is 0, `max_length` is more than the model has
-    /// positions for or leaves no room for text, or `run_tokens` is set for a model that candle
-    /// runs; [`Error::Choice`] if the engine lacks the `pooling` or supports no `providers`;
-    /// [`Error::Provider`] if one of `providers` cannot be used; and those of
-    /// [`FastEmbedder::from_folder`] and `FastEmbedder::from_name`.
+    /// - [`Error::Setting`] if `sessions` or `threads` is 0, `max_length` exceeds the positions of
+    ///   the model or leaves no room for text, or `run_tokens` is not 0 for a model in candle.
+    /// - [`Error::Choice`] if the engine lacks the `pooling` or supports no `providers`.
+    /// - [`Error::Provider`] if one of `providers` cannot be used.
+    /// - The errors of [`FastEmbedder::from_folder`] and `FastEmbedder::from_name`.
     pub fn build(self) -> Result<FastEmbedder> {
         self.options.check()?;
         let loaded = self.load()?;
         let encoding = self.encoding(&loaded)?;
         let LoadedModel { name, files, dim: expected, runs_alone, .. } = loaded;
-        let identity = ModelIdentity { hash: files.hash(&encoding.words()), name };
-        // A dynamically quantised model rounds all texts of a run alike; candle multiplies
+        let identity = ModelIdentity { hash: files.hash(&encoding.as_texts()), name };
+        // A dynamically quantized model rounds all texts of a run by one scale. candle multiplies
         // matrices of other heights in another order.
-        let is_rounded = runs_alone || files.is_dynamically_quantized();
-        let runs_alone = is_rounded || files.engine == Engine::Candle;
+        let runs_alone =
+            runs_alone || files.is_dynamically_quantized() || files.engine == Engine::Candle;
 
         let sessions = self.open_sessions(&identity.name, files, &encoding)?;
-        let tried = sessions.run(|session| try_out(session, expected));
-        let (tokens, dim) = tried.map_err(|source| onnx::unrunnable(&identity.name, source))?;
-        let taken = tokens.special() + encoding.longest_prefix(&tokens)?;
-        let room = "enough for special tokens, prefix and 8 tokens of text";
-        Error::check_setting("max_length", encoding.max_length, taken + ROOM.., room)?;
-        let max_tokens = encoding.max_length - taken;
+        let probed = sessions.run(|session| probe(session, expected));
+        let ProbedModel { tokens, dim } =
+            probed.map_err(|source| onnx::unrunnable(&identity.name, source))?;
+        let overhead = tokens.special() + encoding.longest_prefix(&tokens)?;
+        let allowed = "enough for special tokens, prefix and 8 tokens of text";
+        let range = overhead + MIN_TEXT_TOKENS..;
+        Error::check_setting("max_length", encoding.max_length, range, allowed)?;
+        let max_tokens = encoding.max_length - overhead;
         let run_tokens = self.options.run_tokens(runs_alone, self.run_tokens);
         Ok(FastEmbedder { identity, dim, max_tokens, encoding, run_tokens, tokens, sessions })
     }
 
-    /// Makes sure that `engine` is there and can do what the user set.
+    /// Checks that `engine` is available and supports the user's settings.
     fn check(&self, engine: Engine) -> Result<()> {
         engine.require(&self.options.providers)?;
         if engine == Engine::Candle {
-            let allowed = "0 for a model in candle, where each text has a run of its own";
+            let allowed = "0 for a model in candle, where each text has its own run";
             Error::check_setting("run_tokens", self.run_tokens.unwrap_or(0), ..1, allowed)?;
         }
         let allowed = match (engine, self.pooling) {
@@ -193,7 +202,7 @@ impl FastEmbedderBuilder {
         Err(Error::Choice { name: "pooling", got, allowed })
     }
 
-    /// The sessions of a model, each with its threads.
+    /// Opens the sessions of the model `name`, each with its threads.
     fn open_sessions(
         &self,
         name: &str,
@@ -202,12 +211,11 @@ impl FastEmbedderBuilder {
     ) -> Result<SessionPool<EmbedSession>> {
         #[cfg(feature = "qwen3")]
         if files.engine == Engine::Candle {
-            let open = CandleSession::open;
             let length = encoding.max_length;
-            let (sessions, threads) =
-                self.options.open_shared_sessions(name, files, length, open)?;
-            let sessions = sessions.into_iter().map(EmbedSession::Candle).collect();
-            return SessionPool::with_threads(sessions, threads);
+            let shared =
+                self.options.open_shared_sessions(name, files, length, CandleSession::open)?;
+            let sessions = shared.sessions.into_iter().map(EmbedSession::Candle).collect();
+            return SessionPool::with_threads(sessions, shared.threads);
         }
         let open = |files, settings: &_| EmbedSession::open(files, settings, encoding.pooling);
         SessionPool::new(self.options.open_sessions(name, files, encoding.max_length, open)?)
@@ -231,7 +239,7 @@ impl FastEmbedderBuilder {
             #[cfg(feature = "hub")]
             Source::Name(name) => {
                 let model = embedding_models::find(name)?;
-                // Before a long download that would be for nothing.
+                // Checked before a long download.
                 self.check(model.engine)?;
                 let files = match model.engine {
                     Engine::OnnxRuntime => {
@@ -255,7 +263,7 @@ impl FastEmbedderBuilder {
         }
     }
 
-    /// What the user set, else what the model wants.
+    /// Returns the user's settings, else those of the model.
     fn encoding(&self, loaded: &LoadedModel) -> Result<Encoding> {
         let prefix = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
         Ok(Encoding {
@@ -271,16 +279,13 @@ impl FastEmbedderBuilder {
     }
 }
 
-/// The tokenizer of a model and the dimension of its vectors.
-fn try_out(
-    session: &mut EmbedSession,
-    expected_dim: Option<usize>,
-) -> Result<(Tokens, usize), Cause> {
+/// Embeds one text to verify the model and to find its dimension.
+fn probe(session: &mut EmbedSession, expected_dim: Option<usize>) -> Result<ProbedModel, Cause> {
     let tokens = session.tokens()?;
     let vectors = session.embed(&["dimension"])?;
     let dim = vectors.iter().map(Vec::len).sum();
     match expected_dim {
         Some(expected) if expected != dim => Err(Error::Dimension { expected, got: dim }.into()),
-        _ => Ok((tokens, dim)),
+        _ => Ok(ProbedModel { tokens, dim }),
     }
 }

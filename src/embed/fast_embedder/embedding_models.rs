@@ -1,4 +1,4 @@
-//! The retrieval models that can be loaded by name, and what each of them wants.
+//! Retrieval models that can be loaded by name, with their settings.
 
 use crate::{
     Error, Pooling, Result,
@@ -9,47 +9,47 @@ use crate::{
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PretrainedModel {
-    /// Its name, that of fastembed's list for models in ONNX Runtime; those that end in `Q` or
-    /// `Q4` are smaller forms of others.
+    /// Name of the model. ONNX models have their name in fastembed's list; names that end in `Q` or
+    /// `Q4` are quantized variants.
     pub name: &'static str,
     /// Repository of the model's authors on the hub.
     pub code: &'static str,
-    /// Dimension of its vectors.
+    /// Dimension of the vectors.
     pub dim: usize,
-    /// The most tokens it reads, with special tokens and prefix; models that candle runs are
-    /// asked for less without [`max_length`](crate::FastEmbedderBuilder::max_length).
+    /// Maximum input length in tokens, with special tokens and prefix. A model in candle uses less
+    /// unless [`max_length`](crate::FastEmbedderBuilder::max_length) is set.
     pub max_length: usize,
-    /// How token vectors become the vector of a text.
+    /// Pooling of token vectors.
     pub pooling: Pooling,
-    /// What is put before a query.
+    /// Prefix of a query.
     pub query_prefix: &'static str,
-    /// What is put before a passage.
+    /// Prefix of a passage.
     pub passage_prefix: &'static str,
-    /// The languages it was trained for.
+    /// Languages that the model was trained for.
     pub languages: &'static str,
-    /// Licence of its weights: an SPDX identifier, or the name of its terms.
+    /// Licence of the weights: an SPDX identifier or the name of the terms.
     pub licence: &'static str,
-    /// About how much is downloaded, in megabytes: weights times their width, and the tokenizer.
+    /// Approximate size of the download in megabytes: the weights and the tokenizer.
     pub megabytes: u32,
-    /// How its numbers are rounded.
+    /// Quantization of the weights.
     pub quantization: Quantization,
-    /// What runs it.
+    /// Engine that runs the model.
     pub engine: Engine,
-    /// Whether its weights are in several files; not looked at for ONNX models.
+    /// Whether the weights are in several files; `false` for ONNX models.
     pub(super) is_sharded: bool,
 }
 
-/// How a model's numbers are rounded to make it smaller and faster.
+/// Quantization of a model, which makes it smaller and faster.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Quantization {
-    /// Not at all: 32 bits each, but for the files of Qwen3 models, whose authors wrote 16.
+    /// Not quantized: weights have 32 bits, those of Qwen3 models 16.
     #[default]
     None,
-    /// Only the weights, to 16 bits or fewer.
+    /// Weights have 16 bits or fewer.
     Static,
-    /// Weights, and while it runs what flows through it, by the range of all that is in a run.
-    /// Texts run alone then, so that a vector does not depend on other texts.
+    /// Weights and activations are quantized, the latter by their range in the run. Each text has
+    /// its own run, so that a vector does not depend on other texts.
     Dynamic,
 }
 
@@ -63,6 +63,7 @@ const GEMMA: &str = "Gemma Terms of Use";
 /// The instruction of the English BGE, mxbai and Arctic models.
 const SEARCH_PASSAGES: &str = "Represent this sentence for searching relevant passages: ";
 
+/// A model in ONNX Runtime that pools by the first token.
 const fn cls(
     name: &'static str,
     code: &'static str,
@@ -70,25 +71,24 @@ const fn cls(
     max_length: usize,
     languages: &'static str,
 ) -> PretrainedModel {
-    let (query_prefix, passage_prefix, pooling) = ("", "", Pooling::Cls);
-    let (licence, megabytes, quantization) = ("", 0, Quantization::None);
     PretrainedModel {
         name,
         code,
         dim,
         max_length,
-        pooling,
-        query_prefix,
-        passage_prefix,
+        pooling: Pooling::Cls,
+        query_prefix: "",
+        passage_prefix: "",
         languages,
-        licence,
-        megabytes,
-        quantization,
+        licence: "",
+        megabytes: 0,
+        quantization: Quantization::None,
         engine: Engine::OnnxRuntime,
         is_sharded: false,
     }
 }
 
+/// A model in ONNX Runtime that pools by the mean.
 const fn mean(
     name: &'static str,
     code: &'static str,
@@ -96,11 +96,10 @@ const fn mean(
     max_length: usize,
     languages: &'static str,
 ) -> PretrainedModel {
-    let pooling = Pooling::Mean;
-    PretrainedModel { pooling, ..cls(name, code, dim, max_length, languages) }
+    PretrainedModel { pooling: Pooling::Mean, ..cls(name, code, dim, max_length, languages) }
 }
 
-/// A Qwen3 embedding model: its prefix is that of its card for search on the web.
+/// A Qwen3 embedding model. The prefix is that of its model card for web search.
 const fn qwen3(name: &'static str, code: &'static str, dim: usize) -> PretrainedModel {
     PretrainedModel {
         pooling: Pooling::LastToken,
@@ -129,25 +128,25 @@ impl PretrainedModel {
     }
 }
 
-/// The models that candle runs, which are known without it, too.
+/// The models that candle runs. A build without candle names them in an error.
 ///
 /// # Source
 ///
-/// As of [`MODELS`].
+/// The model cards, as for [`MODELS`].
 const QWEN3: [PretrainedModel; 3] = [
     qwen3("Qwen3Embedding06B", "Qwen/Qwen3-Embedding-0.6B", 1024).files(APACHE, 1_200),
     qwen3("Qwen3Embedding4B", "Qwen/Qwen3-Embedding-4B", 2560).files(APACHE, 8_050).sharded(),
     qwen3("Qwen3Embedding8B", "Qwen/Qwen3-Embedding-8B", 4096).files(APACHE, 15_150).sharded(),
 ];
 
-/// fastembed's text models, the multilingual ones first, without `ClipVitB32`, whose vectors
-/// compare texts with images, and the Qwen3 models that it runs in candle.
+/// fastembed's text models and the Qwen3 models that candle runs, multilingual models first.
+/// `ClipVitB32` is left out: its vectors compare texts with images.
 ///
 /// # Source
 ///
-/// The model cards of the repositories named. Sizes are of float weights of the count that the
-/// card states, of a quarter of that for the dynamically quantised, and of half for fastembed's
-/// other forms but `Q4` and of Qwen3, which has 16 bits each.
+/// The model cards of the repositories. A size is the card's number of weights times their width:
+/// 32 bits, 8 bits for dynamic quantization, 16 bits for static quantization (without `Q4`) and
+/// for Qwen3.
 #[rustfmt::skip]
 pub(super) static MODELS: &[PretrainedModel] = &[
     mean("MultilingualE5Small", "intfloat/multilingual-e5-small", 384, 512, "94 languages").prefixed("query: ", "passage: ").files(MIT, 490),
@@ -203,29 +202,29 @@ pub(super) static MODELS: &[PretrainedModel] = &[
     cls("SnowflakeArcticEmbedLQ", "Snowflake/snowflake-arctic-embed-l", 1024, 512, EN).prefixed(SEARCH_PASSAGES, "").files(APACHE, 340).quantized(Quantization::Dynamic),
 ];
 
-/// The model of a name, its authors' repository or fastembed's repository; case does not matter.
-///
-/// A repository stands for the first model of the table that is in it, the one not quantised.
+/// Finds a model by its name, its authors' repository or fastembed's repository; case does not
+/// matter. A repository stands for its first model in the table, which is not quantized.
 ///
 /// # Errors
 ///
-/// [`Error::UnknownModel`] with the names of those that can be run, [`Error::Model`] if it is known
-/// and candle was left out, which it needs.
+/// - [`Error::UnknownModel`] with the known names.
+/// - [`Error::Model`] if the model needs candle and the feature `qwen3` is off.
 pub(super) fn find(name: &str) -> Result<&'static PretrainedModel> {
-    let named = |candidate: &str| candidate.eq_ignore_ascii_case(name);
-    let hosted = |model: &PretrainedModel| {
-        hub_embedder(model.name).is_some_and(|hub| named(&hub.repository))
-    };
-    let find = |is_it: &dyn Fn(&PretrainedModel) -> bool| MODELS.iter().find(|model| is_it(model));
-    let left_out = || QWEN3.iter().find(|model| named(model.name) || named(model.code));
+    let is_named = |candidate: &str| candidate.eq_ignore_ascii_case(name);
+    let is_candle_model = |model: &&PretrainedModel| is_named(model.name) || is_named(model.code);
     if cfg!(not(feature = "qwen3"))
-        && let Some(model) = left_out()
+        && let Some(model) = QWEN3.iter().find(is_candle_model)
     {
         return Err(onnx::without_candle(model.name.to_owned()));
     }
-    find(&|model| named(model.name))
-        .or_else(|| find(&|model| named(model.code)))
-        .or_else(|| find(&hosted))
+    let is_hosted = |model: &&PretrainedModel| {
+        hub_embedder(model.name).is_some_and(|hub| is_named(&hub.repository))
+    };
+    let mut models = MODELS.iter();
+    let by_name = models.clone().find(|model| is_named(model.name));
+    by_name
+        .or_else(|| models.clone().find(|model| is_named(model.code)))
+        .or_else(|| models.find(is_hosted))
         .ok_or_else(|| Error::UnknownModel {
             name: name.to_owned(),
             known: MODELS.iter().map(|model| model.name.to_owned()).collect(),
@@ -251,14 +250,14 @@ mod tests {
     }
 
     #[test]
-    fn a_qwen3_is_known_without_candle() {
+    fn qwen3_models_are_known_without_candle() {
         for name in ["Qwen3Embedding06B", "qwen3embedding8b", "qwen/qwen3-embedding-4b"] {
             let found = find(name);
             assert_eq!(found.is_ok(), cfg!(feature = "qwen3"), "{name}: {found:?}");
             match found {
                 Ok(model) => assert!(QWEN3.contains(model), "{name}"),
                 Err(error) => {
-                    assert!(error.to_string().contains("turn the feature `qwen3`"), "{error}");
+                    assert!(error.to_string().contains("enable the feature `qwen3`"), "{error}");
                 }
             }
         }
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_name_is_answered_with_the_known_ones() {
+    fn the_error_for_an_unknown_name_lists_the_known_names() {
         for name in ["", "Multilingual", "ClipVitB32"] {
             let Err(Error::UnknownModel { name: got, known }) = find(name) else {
                 panic!("{name} was found")

@@ -8,7 +8,7 @@ pub(super) struct Encoding {
     pub(super) pooling: Pooling,
     pub(super) query_prefix: String,
     pub(super) passage_prefix: String,
-    /// In tokens, with special tokens and prefix.
+    /// Maximum input length in tokens, with special tokens and prefix.
     pub(super) max_length: usize,
     pub(super) long_texts: LongTexts,
 }
@@ -21,15 +21,18 @@ impl Encoding {
         }
     }
 
-    /// The settings as text, for the hash of the model's identity.
-    pub(super) fn words(&self) -> [String; 5] {
-        let [pooling, long_texts] =
-            [format!("{:?}", self.pooling), format!("{:?}", self.long_texts)];
-        let (query, passage) = (self.query_prefix.clone(), self.passage_prefix.clone());
-        [pooling, query, passage, self.max_length.to_string(), long_texts]
+    /// Returns the settings as texts, for the hash of the model's identity.
+    pub(super) fn as_texts(&self) -> [String; 5] {
+        [
+            format!("{:?}", self.pooling),
+            self.query_prefix.clone(),
+            self.passage_prefix.clone(),
+            self.max_length.to_string(),
+            format!("{:?}", self.long_texts),
+        ]
     }
 
-    /// Length of the longer prefix, in tokens.
+    /// Returns the length of the longer prefix in tokens.
     pub(super) fn longest_prefix(&self, tokens: &Tokens) -> Result<usize> {
         Ok(tokens.count(&self.query_prefix)?.max(tokens.count(&self.passage_prefix)?))
     }

@@ -1,45 +1,57 @@
-//! The inputs of the model: whole texts, or pieces of long texts.
+//! Inputs of the model: whole texts, or pieces of long texts.
 
 use std::borrow::Cow;
 
-use crate::{Result, onnx::Tokens};
+use crate::{
+    Result,
+    onnx::{CountedText, Tokens},
+};
 
 /// A text, or a piece of a long text, with its prefix.
 pub(super) struct TextPiece<'t> {
-    /// Position of the text.
+    /// Position of the text in the call.
     pub(super) row: usize,
-    /// With the prefix.
+    /// The piece with the prefix.
     pub(super) text: Cow<'t, str>,
     /// Length of `text` in tokens.
     pub(super) tokens: usize,
-    /// Weight in the mean over the pieces of the text; `None` if it is the whole text.
-    share: Option<f32>,
+    /// Weight in the mean over the pieces of the text; `None` for a whole text.
+    weight: Option<f32>,
 }
 
 impl<'t> TextPiece<'t> {
-    pub(super) fn new(
+    /// Makes the input of a whole text, the text number `row`.
+    pub(super) fn whole(
         row: usize,
         prefix: &str,
-        (part, length): (&'t str, usize),
-        alone: bool,
+        text: CountedText<'t>,
         tokens: &Tokens,
     ) -> Result<Self> {
-        #[expect(clippy::cast_precision_loss, reason = "a share of a mean")]
-        let share = (!alone).then_some(length as f32);
         if prefix.is_empty() {
-            return Ok(Self { row, text: part.into(), tokens: length, share });
+            let CountedText { text, tokens } = text;
+            return Ok(Self { row, text: text.into(), tokens, weight: None });
         }
-        let text = [prefix, part].concat();
-        let tokens = tokens.count(&text)?;
-        let text = Cow::Owned(text);
-        Ok(Self { row, text, tokens, share })
+        let text = [prefix, text.text].concat();
+        Ok(Self { row, tokens: tokens.count(&text)?, text: text.into(), weight: None })
     }
 
-    /// Adds the vector of this piece to `row`, the sum of its text, which is normalized later.
+    /// Makes the input of a part of the text number `row`, weighted by its length.
+    pub(super) fn part(
+        row: usize,
+        prefix: &str,
+        part: CountedText<'t>,
+        tokens: &Tokens,
+    ) -> Result<Self> {
+        #[expect(clippy::cast_precision_loss, reason = "a relative error of 2^-24")]
+        let weight = Some(part.tokens as f32);
+        Ok(Self { weight, ..Self::whole(row, prefix, part, tokens)? })
+    }
+
+    /// Adds the vector of this piece to `row`, the sum over its text, which is normalized later.
     pub(super) fn add(&self, vector: Vec<f32>, row: &mut [f32]) {
-        let weight = match self.share {
+        let weight = match self.weight {
             None => 1.0,
-            Some(share) => share / vector.iter().map(|x| x * x).sum::<f32>().sqrt(),
+            Some(weight) => weight / vector.iter().map(|x| x * x).sum::<f32>().sqrt(),
         };
         row.iter_mut().zip(vector).for_each(|(sum, x)| *sum += weight * x);
     }
@@ -50,8 +62,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_count_by_their_lengths() {
-        let piece = |share| TextPiece { row: 0, text: "".into(), tokens: 1, share: Some(share) };
+    fn pieces_are_weighted_by_their_lengths() {
+        let piece = |weight| TextPiece { row: 0, text: "".into(), tokens: 1, weight: Some(weight) };
         let mut row = [0.0; 2];
         piece(3.0).add(vec![5.0, 0.0], &mut row);
         piece(1.0).add(vec![0.0, 0.5], &mut row);

@@ -80,13 +80,13 @@ pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// The characters of `text` in Unicode normalisation form KD.
+/// Returns the characters of `text` in Unicode normalisation form KD.
 pub(crate) fn decomposed(text: &str) -> impl Iterator<Item = char> {
     text.nfkd()
 }
 
-/// A fast sufficient test for normalisation form C: `text` has only characters below U+0300, which
-/// the form never changes, and punctuation and currency signs.
+/// Returns whether `text` has only characters below U+0300, punctuation and currency signs, which
+/// normalisation form C never changes: a fast sufficient test.
 fn is_surely_composed(text: &str) -> bool {
     const CHUNK: usize = 32;
     // The first byte of U+0300; those of later characters are not lower.
@@ -105,7 +105,7 @@ fn is_surely_composed(text: &str) -> bool {
     })
 }
 
-/// The class of a lower-case character other than ASCII.
+/// Returns the class of a lower-case character other than ASCII.
 #[expect(clippy::match_same_arms, reason = "in the order of code points")]
 pub(super) fn composed_class(character: char) -> CharClass {
     match character {
@@ -132,7 +132,7 @@ pub(super) fn composed_class(character: char) -> CharClass {
     }
 }
 
-/// The class of a character that replaces one other than ASCII, in lower case and without accents.
+/// Returns the class of a character that replaces one other than ASCII, in lower case and without accents.
 fn uncased_class(character: char) -> CharClass {
     let symbol = match character {
         // Some characters decompose to ASCII.
@@ -142,7 +142,7 @@ fn uncased_class(character: char) -> CharClass {
     if symbol { CharClass::Symbol } else { CharClass::Letter }
 }
 
-/// Whether `character`, not ASCII, is of Unicode category Cc, Cf or Co (private use).
+/// Returns whether `character`, not ASCII, is of Unicode category Cc, Cf or Co (private use).
 fn is_invisible(character: char) -> bool {
     matches!(character,
         '\u{80}'..='\u{9F}' | '\u{AD}' | '\u{600}'..='\u{605}' | '\u{61C}' | '\u{6DD}' | '\u{70F}'
@@ -153,7 +153,7 @@ fn is_invisible(character: char) -> bool {
         | '\u{1D173}'..='\u{1D17A}' | '\u{E0020}'..='\u{E007F}' | '\u{F0000}'..='\u{FFFFD}' | '\u{100000}'..='\u{10FFFD}')
 }
 
-/// Whether `character` is a Chinese ideograph. Each ideograph is a word.
+/// Returns whether `character` is a Chinese ideograph. Each ideograph is a word.
 fn is_ideograph(character: char) -> bool {
     matches!(character,
         '\u{4E00}'..='\u{9FFF}' | '\u{3400}'..='\u{4DBF}' | '\u{20000}'..='\u{2A6DF}'
@@ -161,7 +161,7 @@ fn is_ideograph(character: char) -> bool {
         | '\u{F900}'..='\u{FAFF}' | '\u{2F800}'..='\u{2FA1F}')
 }
 
-/// Whether `character`, up to U+FFFF, is punctuation (Unicode categories P).
+/// Returns whether `character`, up to U+FFFF, is punctuation (Unicode categories P).
 fn is_punctuation(character: char) -> bool {
     matches!(character,
         '\u{A1}' | '\u{A7}' | '\u{AB}' | '\u{B6}'..='\u{B7}' | '\u{BB}' | '\u{BF}' | '\u{37E}'

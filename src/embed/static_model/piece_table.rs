@@ -50,8 +50,8 @@ pub(super) struct PieceTable {
     /// A Bloom filter with one bit per piece; at most one bit in 16 is set. It rejects most strings
     /// that are not a piece without access to a slot.
     filter: Vec<u64>,
-    /// By the hash of a piece's place and first four bytes: bit `len - 1` is set if there is a piece
-    /// of `len` bytes, `len <= 16`.
+    /// The entry at the hash of a place and four bytes has bit `len - 1` set if a piece of `len`
+    /// bytes, `len <= 16`, starts so.
     lengths: Vec<u16>,
     /// Pieces that are inserted once their prefetched slots arrive from memory.
     pending: Vec<PendingSlot>,
@@ -68,6 +68,13 @@ pub(super) struct PieceTable {
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct TableSlot(u128);
 
+/// A bit of the filter.
+struct FilterBit {
+    /// Index of its word.
+    word: usize,
+    mask: u64,
+}
+
 /// A slot that is to be inserted at the place of `hash`.
 struct PendingSlot {
     hash: u64,
@@ -79,7 +86,7 @@ impl TableSlot {
         Self(bytes | u128::from(row) << (8 * INLINE))
     }
 
-    /// The slot of a piece of `len` bytes at `start` in `long`.
+    /// Makes the slot of a piece of `len` bytes at `start` in `long`.
     fn outline(start: usize, len: usize, row: u32) -> Self {
         let location = start as u128 | (len as u128) << 32 | u128::from(OUTLINE) << 64;
         Self::new(location, row)
@@ -123,8 +130,8 @@ impl PieceTable {
             self.long.extend_from_slice(piece);
             TableSlot::outline(self.long.len() - len, len, row)
         };
-        let (word, bit) = self.bit(hash);
-        self.filter[word] |= bit;
+        let FilterBit { word, mask } = self.bit(hash);
+        self.filter[word] |= mask;
         if len <= MAX_SHORT {
             let entry = self.entry(short, place);
             self.lengths[entry] |= 1 << (len - 1);
@@ -231,7 +238,7 @@ impl PieceTable {
             let start = bytes as u32 as usize;
             let len = (bytes >> 32) as u32 as usize;
             let marker = (bytes >> 64) as u32;
-            // A free slot has the marker too, but its length is that of no piece.
+            // A free slot also has the marker, but no piece has its length.
             marker == OUTLINE && len == piece.len() && self.long[start..start + len] == *piece
         })
     }
@@ -272,28 +279,29 @@ impl PieceTable {
         (slot + 1) & (self.slots.len() - 1)
     }
 
-    /// Position in `lengths` of the pieces that share the first bytes of `word`.
+    /// Returns the position in `lengths` of the pieces that share the first bytes of `word`.
     #[inline]
     fn entry(&self, word: ShortStr, place: PiecePlace) -> usize {
         let head = word.first(HEAD_BYTES.min(word.len()));
         (short_hash(head, place) >> 32) as usize & (self.lengths.len() - 1)
     }
 
-    /// Whether the filter admits a piece with this hash.
+    /// Returns whether the filter admits a piece with this hash.
     #[inline]
     fn may_have(&self, hash: u64) -> bool {
-        let (word, bit) = self.bit(hash);
-        self.filter[word] & bit != 0
+        let FilterBit { word, mask } = self.bit(hash);
+        self.filter[word] & mask != 0
     }
 
-    /// Returns the index of a word of the filter and the bit of `hash` in that word.
+    /// Returns the place of `hash` in the filter.
     #[inline]
-    fn bit(&self, hash: u64) -> (usize, u64) {
-        ((hash >> 24) as usize & (self.filter.len() - 1), 1 << (hash >> 58))
+    fn bit(&self, hash: u64) -> FilterBit {
+        let word = (hash >> 24) as usize & (self.filter.len() - 1);
+        FilterBit { word, mask: 1 << (hash >> 58) }
     }
 }
 
-/// Hash of a string of any length.
+/// Hashes a string of any length.
 fn hash_of(piece: &[u8], place: PiecePlace) -> u64 {
     if piece.len() <= MAX_SHORT {
         short_hash(ShortStr::of(piece), place)

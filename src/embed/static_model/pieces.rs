@@ -21,7 +21,7 @@ const MAX_UNCASED: usize = 100;
 /// Pieces that start a word and pieces that continue one.
 ///
 /// `training/pieces.py` implements rules 1 as well. A piece is found by its hash. A lookup is for a
-/// whole word or for a prefix of what is left of a word, and most words are one piece.
+/// whole word, which most words are, or for a prefix of the rest of a word.
 pub(super) struct Pieces {
     rules: TextRules,
     table: PieceTable,

@@ -133,7 +133,7 @@ impl Viterbi {
     }
 }
 
-/// Whether `byte` is a continuation byte of UTF-8.
+/// Returns whether `byte` is a continuation byte of UTF-8.
 pub(super) fn is_continuation(byte: u8) -> bool {
     byte & 0xC0 == 0x80
 }

@@ -13,7 +13,7 @@ pub(super) struct WordCache {
     entries: Vec<CachedWord>,
 }
 
-/// A word with the rows of its pieces, in one cache line of the processor.
+/// A word with the rows of its pieces, in one cache line.
 #[derive(Clone, Copy, Default)]
 #[repr(align(64))]
 struct CachedWord {

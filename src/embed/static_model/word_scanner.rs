@@ -71,12 +71,13 @@ fn class_of<R: WordRules>(byte: u8) -> Option<CharClass> {
 /// Reads up to 16 ASCII letters and digits at `at`, in lower case.
 #[inline]
 fn short_word(bytes: &[u8], at: usize) -> ShortStr {
-    let (first, len) = letters(block_at(bytes, at));
-    if len < BLOCK {
-        return ShortStr::new(first.into(), len);
+    let first = LetterBlock::of(block_at(bytes, at));
+    if first.len < BLOCK {
+        return ShortStr::new(first.lower.into(), first.len);
     }
-    let (second, more) = letters(block_at(bytes, at + BLOCK));
-    ShortStr::new(u128::from(first) | u128::from(second) << 64, BLOCK + more)
+    let second = LetterBlock::of(block_at(bytes, at + BLOCK));
+    let both = u128::from(first.lower) | u128::from(second.lower) << 64;
+    ShortStr::new(both, BLOCK + second.len)
 }
 
 /// Reads eight bytes at `at`, little-endian; bytes beyond the end are zero.
@@ -89,22 +90,31 @@ fn block_at(bytes: &[u8], at: usize) -> u64 {
     }
 }
 
-/// Returns a block in lower case and the number of ASCII letters and digits that it starts with.
-///
-/// All eight bytes are compared at once. Adding `0x80 - limit` to a byte below `0x80` sets its highest
-/// bit if the byte is `limit` or more, and never carries into the next byte.
-#[inline]
-fn letters(block: u64) -> (u64, usize) {
-    const HIGHEST: u64 = u64::from_ne_bytes([0x80; BLOCK]);
-    let at_least = |bytes: u64, limit: u8| bytes + u64::from_ne_bytes([0x80 - limit; BLOCK]);
-    let ascii = block & !HIGHEST;
-    let lower = ascii | u64::from_ne_bytes([0x20; BLOCK]);
-    let letter = at_least(lower, b'a') & !at_least(lower, b'z' + 1) & HIGHEST;
-    let digit = at_least(ascii, b'0') & !at_least(ascii, b'9' + 1) & HIGHEST;
-    let others = (!(letter | digit) | block) & HIGHEST;
-    let len = others.trailing_zeros() as usize / BLOCK;
-    // 0x80 >> 2 is 0x20, the bit that differs between upper and lower case.
-    (block | letter >> 2, len)
+/// Eight bytes, and the number of ASCII letters and digits that they start with.
+struct LetterBlock {
+    /// The bytes with ASCII letters in lower case.
+    lower: u64,
+    len: usize,
+}
+
+impl LetterBlock {
+    /// Classifies all eight bytes of `block` at once.
+    ///
+    /// Adding `0x80 - limit` to a byte below `0x80` sets its highest bit if the byte is `limit` or
+    /// more, and never carries into the next byte.
+    #[inline]
+    fn of(block: u64) -> Self {
+        const HIGHEST: u64 = u64::from_ne_bytes([0x80; BLOCK]);
+        let at_least = |bytes: u64, limit: u8| bytes + u64::from_ne_bytes([0x80 - limit; BLOCK]);
+        let ascii = block & !HIGHEST;
+        let lower = ascii | u64::from_ne_bytes([0x20; BLOCK]);
+        let letter = at_least(lower, b'a') & !at_least(lower, b'z' + 1) & HIGHEST;
+        let digit = at_least(ascii, b'0') & !at_least(ascii, b'9' + 1) & HIGHEST;
+        let others = (!(letter | digit) | block) & HIGHEST;
+        let len = others.trailing_zeros() as usize / BLOCK;
+        // 0x80 >> 2 is 0x20, the bit that differs between upper and lower case.
+        Self { lower: block | letter >> 2, len }
+    }
 }
 
 /// Reads characters at `at` up to the next ASCII space or symbol and passes their words to `words`;

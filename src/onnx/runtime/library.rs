@@ -1,4 +1,4 @@
-//! Where ONNX Runtime's library may be, and the first one there that works.
+//! Search for the library of ONNX Runtime.
 
 use std::cmp::Reverse;
 use std::env;
@@ -11,10 +11,10 @@ use std::path::{Path, PathBuf};
 use super::NEEDED;
 use crate::{Cause, Error, Result};
 
-/// Set to a library file or its folder, this is the only place looked at.
+/// Names a library file or its folder; if set, no other place is searched.
 const VARIABLE: &str = "ORT_DYLIB_PATH";
 
-/// Folders of package managers and of archives unpacked by hand.
+/// Folders of package managers and of unpacked archives.
 const FOLDERS: [&str; 7] = [
     "/usr/local/lib",
     "/usr/lib",
@@ -25,9 +25,9 @@ const FOLDERS: [&str; 7] = [
     "/opt/homebrew/lib",
 ];
 
-/// Why a library was not taken.
+/// The reason why a library cannot be used.
 pub(super) struct Failure {
-    /// Whether there is a library at all.
+    /// Whether the file exists.
     pub(super) found: bool,
     pub(super) cause: Cause,
 }
@@ -38,17 +38,17 @@ impl<E: Into<Cause>> From<E> for Failure {
     }
 }
 
-/// What `open` makes of the first library that it can open, looking at `places` in order.
+/// Opens the first library in `places` that works, with `open`.
 ///
 /// # Errors
 ///
-/// [`Error::OnnxRuntime`] with all that was tried if there is none.
+/// [`Error::OnnxRuntime`] with all places tried if none works.
 pub(super) fn first_that_opens<T>(
     places: Vec<PathBuf>,
     open: impl Fn(&Path) -> Result<T, Failure>,
 ) -> Result<T> {
     let mut tried = Vec::new();
-    let mut told = Failure { found: false, cause: io::Error::from(io::ErrorKind::NotFound).into() };
+    let mut last = Failure { found: false, cause: io::Error::from(io::ErrorKind::NotFound).into() };
     for place in places {
         let libraries = libraries_at(&place);
         if libraries.is_empty() {
@@ -58,18 +58,18 @@ pub(super) fn first_that_opens<T>(
             let opened = check_complete(&library).map_err(Failure::from);
             match opened.and_then(|()| open(&library)) {
                 Ok(opened) => return Ok(opened),
-                // A library that is there and does not work tells more than one that is not.
-                Err(failure) if failure.found || !told.found => told = failure,
+                // A broken library is a better explanation than a missing one.
+                Err(failure) if failure.found || !last.found => last = failure,
                 Err(_) => {}
             }
             tried.push(library);
         }
     }
-    Err(Error::OnnxRuntime { needed: NEEDED, tried, source: told.cause })
+    Err(Error::OnnxRuntime { needed: NEEDED, tried, source: last.cause })
 }
 
-/// Places to look at, in order: what the user set, beside the program, where the system's
-/// loader looks, what `pip install` wrote, and the usual folders.
+/// Returns the places to search, in order: the environment variable alone if it is set; else the
+/// program's folder, the system's loader, Python packages and [`FOLDERS`].
 pub(super) fn places() -> Vec<PathBuf> {
     if let Some(given) = env::var_os(VARIABLE).filter(|value| !value.is_empty()) {
         return vec![given.into()];
@@ -82,7 +82,7 @@ pub(super) fn places() -> Vec<PathBuf> {
     beside.into_iter().chain(names).chain(python_folders()).chain(folders).collect()
 }
 
-/// Folders in which Python's package `onnxruntime` keeps its library.
+/// Returns the library folders of the Python package `onnxruntime`.
 fn python_folders() -> Vec<PathBuf> {
     let active = ["VIRTUAL_ENV", "CONDA_PREFIX"].into_iter().filter_map(env::var_os);
     let user = env::home_dir().map(|home| home.join(".local"));
@@ -90,6 +90,7 @@ fn python_folders() -> Vec<PathBuf> {
     roots.flat_map(|root| packages_under(&root)).collect()
 }
 
+/// Returns the library folders of that package in the Python environment at `root`.
 fn packages_under(root: &Path) -> Vec<PathBuf> {
     let versions = fs::read_dir(root.join("lib")).into_iter().flatten().flatten();
     let mut homes: Vec<_> = versions
@@ -104,12 +105,12 @@ fn packages_under(root: &Path) -> Vec<PathBuf> {
     packages.filter(|folder| folder.is_dir()).collect()
 }
 
-/// The libraries of a folder, newest first; of anything else, itself.
+/// Returns the libraries in a folder, newest first. Any other place is returned as it is.
 fn libraries_at(place: &Path) -> Vec<PathBuf> {
     if !place.is_dir() {
-        // `dlopen` takes a bare name for one of its own folders, not for a file that is here.
-        let here = place.exists().then(|| std::path::absolute(place).ok()).flatten();
-        return vec![here.unwrap_or_else(|| place.to_owned())];
+        // `dlopen` looks up a bare name in the system's folders, not in the working folder.
+        let absolute = place.exists().then(|| std::path::absolute(place).ok()).flatten();
+        return vec![absolute.unwrap_or_else(|| place.to_owned())];
     }
     let entries = fs::read_dir(place).into_iter().flatten().flatten();
     let mut found: Vec<PathBuf> =
@@ -118,25 +119,30 @@ fn libraries_at(place: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Whether the name is that of ONNX Runtime itself, with or without a version in it.
+/// Returns whether the file is named like ONNX Runtime itself, with or without a version.
 fn is_library(path: &Path) -> bool {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.strip_prefix(DLL_PREFIX)
+    file_name(path)
+        .and_then(|name| name.strip_prefix(DLL_PREFIX))
         .and_then(|name| name.strip_prefix("onnxruntime."))
         .is_some_and(|rest| format!(".{rest}").contains(DLL_SUFFIX))
 }
 
-/// The numbers in a library's name.
+/// Returns the numbers in the name of a library.
 fn version(path: &Path) -> Vec<u32> {
-    let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-    name.split('.').filter_map(|part| part.parse().ok()).collect()
+    let parts = file_name(path).into_iter().flat_map(|name| name.split('.'));
+    parts.filter_map(|part| part.parse().ok()).collect()
 }
 
-/// Refuses a library that was cut short, as by a full disk: the system's loader would map
-/// it, and the process would die on touching what is not there.
+/// Returns the name of a file; `None` if it is not UTF-8.
+fn file_name(path: &Path) -> Option<&str> {
+    path.file_name()?.to_str()
+}
+
+/// Checks that a library is not truncated, for example by a full disk. The system's loader would
+/// map a truncated file, and the process would receive SIGBUS.
 ///
-/// An ELF file ends with its table of sections, whose place is in the header. What is no
-/// ELF file, and what only the loader can find, is left to the loader.
+/// An ELF file ends with its section table, and its header has the table's position. Other files,
+/// and names that only the loader resolves, are not checked.
 fn check_complete(library: &Path) -> Result<(), Cause> {
     let Ok(mut file) = File::open(library) else { return Ok(()) };
     let mut header = [0; 64];
@@ -146,13 +152,17 @@ fn check_complete(library: &Path) -> Result<(), Cause> {
     let number = |field: Range<usize>| {
         header[field].iter().rev().fold(0, |number, byte| number << 8 | u64::from(*byte))
     };
-    let (table, entry_bytes, entries) = (number(40..48), number(58..60), number(60..62));
-    let needed = table.saturating_add(entry_bytes * entries);
+    let table_at = number(40..48);
+    let entry_bytes = number(58..60);
+    let entries = number(60..62);
     let len = file.metadata()?.len();
-    if len < needed {
-        return Err(format!("the file was cut short: {len} of {needed} bytes are there").into());
+    match table_at.checked_add(entry_bytes * entries) {
+        Some(needed) if needed <= len => Ok(()),
+        Some(needed) => {
+            Err(format!("the file is truncated: it has {len} of {needed} bytes").into())
+        }
+        None => Err(format!("its section table starts at {table_at}, beyond any file").into()),
     }
-    Ok(())
 }
 
 #[cfg(test)]
@@ -160,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_the_runtime_itself_is_a_library() {
+    fn provider_libraries_are_not_the_runtime() {
         let named =
             |version: &str| PathBuf::from(format!("{DLL_PREFIX}onnxruntime{version}{DLL_SUFFIX}"));
         assert!(is_library(&named("")));
@@ -192,9 +202,10 @@ mod tests {
     }
 
     #[test]
-    fn every_place_tried_is_in_the_error() {
+    fn the_error_names_every_place_tried() {
         let folder = tempfile::tempdir().unwrap();
-        let (empty, text) = (folder.path().join("empty"), folder.path().join("text.so"));
+        let empty = folder.path().join("empty");
+        let text = folder.path().join("text.so");
         fs::create_dir(&empty).unwrap();
         fs::write(&text, "this is no library").unwrap();
         let places = vec![empty, text.clone(), folder.path().join("missing.so")];
@@ -207,7 +218,7 @@ mod tests {
             panic!("something was opened")
         };
         assert_eq!(tried, places);
-        // What is said of the file that is there.
+        // The cause is that of the existing file.
         assert_eq!(source.to_string(), "no library");
         let opened = first_that_opens(places, |library| {
             if library.exists() { Ok(library.to_owned()) } else { Err("not there".into()) }
@@ -217,7 +228,7 @@ mod tests {
 
     #[test]
     #[cfg(target_os = "linux")]
-    fn a_library_cut_short_is_refused_before_it_is_mapped() {
+    fn a_truncated_library_is_not_mapped() {
         let whole = fs::read(env::current_exe().unwrap()).unwrap();
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cut.so");

@@ -15,8 +15,9 @@ use crate::{
     },
 };
 
-/// Minimum room for question and passage together, in tokens; a question takes at most half.
-const ROOM: usize = 16;
+/// Minimum length of question and passage together that an input holds, in tokens. A question may
+/// take half of it.
+const MIN_TEXT_TOKENS: usize = 16;
 
 /// Settings of a [`FastReranker`]; [`build`](Self::build) checks them and loads the model.
 ///
@@ -39,12 +40,12 @@ pub struct FastRerankerBuilder {
 }
 
 impl FastRerankerBuilder {
-    /// Starts from a folder with an ONNX model, as described at [`FastReranker::from_folder`].
+    /// Creates a builder for the model in a folder, as described at [`FastReranker::from_folder`].
     pub fn from_folder(folder: impl Into<PathBuf>) -> Self {
         Self::new(Source::Folder(folder.into()))
     }
 
-    /// Starts from a model of the table, as described at [`FastReranker::from_name`].
+    /// Creates a builder for a model by name, as described at [`FastReranker::from_name`].
     #[cfg(feature = "hub")]
     pub fn from_name(name: impl Into<String>) -> Self {
         Self::new(Source::Name(name.into()))
@@ -56,16 +57,16 @@ impl FastRerankerBuilder {
 
     session_option_setters!();
 
-    /// Length of the model's input in tokens, question, passage and special tokens together,
-    /// instead of its own.
+    /// Sets the maximum input length in tokens, question, passage and special tokens together. The
+    /// default is the model's own.
     #[must_use]
     pub fn max_length(mut self, tokens: usize) -> Self {
         self.options.max_length = Some(tokens);
         self
     }
 
-    /// How passages too long beside the question are scored; the default is
-    /// [split](LongTexts::Split), where the best piece counts.
+    /// Sets how passages that are too long beside the question are scored. The default is
+    /// [`LongTexts::Split`]: the score is the maximum of the pieces.
     #[must_use]
     pub fn long_texts(mut self, long_texts: LongTexts) -> Self {
         self.long_texts = long_texts;
@@ -76,13 +77,13 @@ impl FastRerankerBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `sessions` or `threads` is 0, or `max_length` is more than the
-    /// model has positions for or leaves no room for text; [`Error::Provider`] if one of
-    /// `providers` cannot be used; and those of [`FastReranker::from_folder`] and
-    /// `FastReranker::from_name`.
+    /// - [`Error::Setting`] if `sessions` or `threads` is 0, or `max_length` exceeds the positions
+    ///   of the model or leaves no room for text.
+    /// - [`Error::Provider`] if one of `providers` cannot be used.
+    /// - The errors of [`FastReranker::from_folder`] and `FastReranker::from_name`.
     pub fn build(self) -> Result<FastReranker> {
         self.options.check()?;
-        let (name, mut files, own_length) = self.load()?;
+        let LoadedModel { name, mut files, max_length: own_length } = self.load()?;
         let max_length = self.options.max_length(&files, own_length)?;
         let settings = [max_length.to_string(), format!("{:?}", self.long_texts)];
         let identity = ModelIdentity { hash: files.hash(&settings), name };
@@ -91,49 +92,55 @@ impl FastRerankerBuilder {
         let run_tokens = self.options.run_tokens(files.is_dynamically_quantized(), None);
         onnx::Engine::OnnxRuntime.require(&self.options.providers)?;
 
-        // Sessions read them from the file.
-        files.forget_weights();
-        let open = |files: ModelFiles, settings: &_| RerankSession::open(&files, settings);
+        // Sessions read the weights from the file.
+        files.drop_weights();
+        let open = |files: ModelFiles, options: &_| RerankSession::open(&files, options);
         let sessions = self.options.open_sessions(&identity.name, files, max_length, open)?;
-        let (tokens, sessions) = tried_out(sessions).map_err(unrunnable)?;
-        let room = "enough for special tokens and 16 tokens of text";
-        Error::check_setting("max_length", max_length, tokens.special() + ROOM.., room)?;
-        let room = max_length - tokens.special();
+        let sessions = SessionPool::new(sessions)?;
+        let tokens = sessions.run(verify).map_err(unrunnable)?;
+        let allowed = "enough for special tokens and 16 tokens of text";
+        let range = tokens.special() + MIN_TEXT_TOKENS..;
+        Error::check_setting("max_length", max_length, range, allowed)?;
         Ok(FastReranker {
             identity,
-            room,
+            max_tokens: max_length - tokens.special(),
             long_texts: self.long_texts,
             run_tokens,
             tokens,
-            sessions: SessionPool::new(sessions)?,
+            sessions,
         })
     }
 
-    /// The model's name, its files, and the longest input that it wants.
-    fn load(&self) -> Result<(String, ModelFiles, usize)> {
+    fn load(&self) -> Result<LoadedModel> {
         match &self.options.source {
             Source::Folder(folder) => {
                 let files = ModelFiles::read(folder)?;
-                let max_length = files.max_length()?;
-                Ok((files.name(), files, max_length))
+                Ok(LoadedModel { name: files.name(), max_length: files.max_length()?, files })
             }
             #[cfg(feature = "hub")]
             Source::Name(name) => {
                 let model = reranker_models::find(name)?;
-                // Before a long download that would be for nothing.
+                // Checked before a long download.
                 onnx::Engine::OnnxRuntime.require(&self.options.providers)?;
                 let files = fetch(model.name, hub_reranker(model.name), &self.options)?;
-                Ok((model.name.to_owned(), files, model.max_length))
+                let name = model.name.to_owned();
+                Ok(LoadedModel { name, files, max_length: model.max_length })
             }
         }
     }
 }
 
-/// Refuses a model that states that it gives several scores for a pair: it is not known which
-/// one ranks.
+/// A model's files with its name and its own maximum input length in tokens.
+struct LoadedModel {
+    name: String,
+    files: ModelFiles,
+    max_length: usize,
+}
+
+/// Refuses a model that declares several scores per pair, since none of them is known to rank.
 fn check_scores(files: &ModelFiles) -> Result<(), Cause> {
     if let Some(labels) = files.labels()?.filter(|labels| *labels > 1) {
-        return Err(format!("it tells {labels} classes apart; a reranker gives one score").into());
+        return Err(format!("it has {labels} classes, a reranker has one score").into());
     }
     match onnx::output_shape(&files.onnx, "logits").as_deref() {
         None | Some([_, None | Some(1)]) => Ok(()),
@@ -143,10 +150,9 @@ fn check_scores(files: &ModelFiles) -> Result<(), Cause> {
     }
 }
 
-/// The tokenizer of a model, and its sessions, of which the first was seen to work.
-fn tried_out(mut sessions: Vec<RerankSession>) -> Result<(Tokens, Vec<RerankSession>), Cause> {
-    let [first, ..] = &mut sessions[..] else { return Err("no session was opened".into()) };
-    let tokens = first.tokens()?;
-    first.try_out()?;
-    Ok((tokens, sessions))
+/// Scores one pair to verify the model, and returns its tokenizer.
+fn verify(session: &mut RerankSession) -> Result<Tokens, Cause> {
+    let tokens = session.tokens()?;
+    session.verify()?;
+    Ok(tokens)
 }

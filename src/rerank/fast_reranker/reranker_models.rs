@@ -1,4 +1,4 @@
-//! The rerankers that can be loaded by name.
+//! Rerankers that can be loaded by name.
 
 use crate::{Error, Result, onnx::hub_reranker};
 
@@ -10,23 +10,23 @@ pub struct RerankerModel {
     pub name: &'static str,
     /// Repository of the model's authors on the hub.
     pub code: &'static str,
-    /// The most tokens it is given, question, passage and special tokens together: what it was
-    /// trained with, or reads.
+    /// Maximum input length in tokens, question, passage and special tokens together: the length
+    /// that the model was trained with, if its authors recommend it.
     pub max_length: usize,
-    /// The languages it was trained for.
+    /// Languages that the model was trained for.
     pub languages: &'static str,
-    /// Licence of its weights: an SPDX identifier.
+    /// Licence of the weights: an SPDX identifier.
     pub licence: &'static str,
-    /// About how much is downloaded, in megabytes: weights times their width, and the tokenizer.
+    /// Approximate size of the download in megabytes: the weights and the tokenizer.
     pub megabytes: u32,
 }
 
-/// fastembed's rerankers, the multilingual ones first.
+/// fastembed's rerankers, multilingual models first.
 ///
 /// # Source
 ///
-/// The model cards of the repositories named. `BGERerankerV2M3` reads 8,192 tokens, but was
-/// trained with 1,024, which its authors recommend (discussion 9 of its repository).
+/// The model cards of the repositories. `BGERerankerV2M3` reads 8,192 tokens; it was trained with
+/// 1,024, which its authors recommend (discussion 9 of its repository).
 pub(super) static MODELS: [RerankerModel; 4] = [
     RerankerModel {
         name: "BGERerankerV2M3",
@@ -62,18 +62,20 @@ pub(super) static MODELS: [RerankerModel; 4] = [
     },
 ];
 
-/// The model of a name, its authors' repository or fastembed's repository; case does not matter.
+/// Finds a model by its name, its authors' repository or fastembed's repository; case does not
+/// matter.
 ///
 /// # Errors
 ///
-/// [`Error::UnknownModel`] with the names that are known.
+/// [`Error::UnknownModel`] with the known names.
 pub(super) fn find(name: &str) -> Result<&'static RerankerModel> {
-    let named = |candidate: &str| candidate.eq_ignore_ascii_case(name);
-    let is_it = |model: &&RerankerModel| {
-        let hosted = || hub_reranker(model.name).is_some_and(|hub| named(&hub.repository));
-        named(model.name) || named(model.code) || hosted()
+    let is_named = |candidate: &str| candidate.eq_ignore_ascii_case(name);
+    let is_wanted = |model: &&RerankerModel| {
+        is_named(model.name)
+            || is_named(model.code)
+            || hub_reranker(model.name).is_some_and(|hub| is_named(&hub.repository))
     };
-    MODELS.iter().find(is_it).ok_or_else(|| Error::UnknownModel {
+    MODELS.iter().find(is_wanted).ok_or_else(|| Error::UnknownModel {
         name: name.to_owned(),
         known: MODELS.iter().map(|model| model.name.to_owned()).collect(),
     })

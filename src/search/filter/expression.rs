@@ -17,7 +17,7 @@ pub(crate) enum Expression {
     Language(Language),
     Key(String),
     KeyPrefix(String),
-    By(Arc<Closure>),
+    Custom(Arc<Closure>),
     Not(Box<Expression>),
     /// Allows everything if empty.
     All(Vec<Expression>),
@@ -45,7 +45,7 @@ impl Expression {
             }),
             Self::Not(part) => part.check(),
             Self::All(parts) | Self::Any(parts) => parts.iter().try_for_each(Self::check),
-            Self::Language(_) | Self::Key(_) | Self::KeyPrefix(_) | Self::By(_) => Ok(()),
+            Self::Language(_) | Self::Key(_) | Self::KeyPrefix(_) | Self::Custom(_) => Ok(()),
         }
     }
 
@@ -59,7 +59,7 @@ impl Expression {
             Self::All(parts) | Self::Any(parts) => {
                 parts.iter().try_for_each(|part| part.asked(each))
             }
-            Self::Language(_) | Self::Key(_) | Self::KeyPrefix(_) | Self::By(_) => Ok(()),
+            Self::Language(_) | Self::Key(_) | Self::KeyPrefix(_) | Self::Custom(_) => Ok(()),
         }
     }
 
@@ -67,7 +67,7 @@ impl Expression {
     pub(crate) fn needs_heads(&self) -> bool {
         match self {
             Self::Key(_) | Self::KeyPrefix(_) => false,
-            Self::Metadata { .. } | Self::Language(_) | Self::By(_) => true,
+            Self::Metadata { .. } | Self::Language(_) | Self::Custom(_) => true,
             Self::Not(part) => part.needs_heads(),
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::needs_heads),
         }
@@ -134,7 +134,7 @@ impl fmt::Display for Expression {
             Self::Language(language) => write!(f, "language is {language}"),
             Self::Key(key) => write!(f, "key is {key:?}"),
             Self::KeyPrefix(prefix) => write!(f, "key starts with {prefix:?}"),
-            Self::By(_) => f.write_str("a closure holds"),
+            Self::Custom(_) => f.write_str("a closure holds"),
             Self::Not(part) => {
                 f.write_str("not ")?;
                 write_part(f, part)

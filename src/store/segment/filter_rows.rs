@@ -51,7 +51,7 @@ impl Segment {
     /// Resolves `expression` among the articles `within`.
     fn resolve<'f>(&self, expression: &'f Expression, within: &RowSet) -> Result<Resolved<'f>> {
         Ok(match expression {
-            Expression::By(closure) => Resolved::Custom(&**closure),
+            Expression::Custom(closure) => Resolved::Custom(&**closure),
             Expression::Not(part) => match self.resolve(part, within)? {
                 Resolved::Articles(articles) => Resolved::Articles(difference(within, &articles)),
                 other => Resolved::Not(Box::new(other)),

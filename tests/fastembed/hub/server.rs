@@ -1,8 +1,9 @@
-//! A hub with one repository and with faults.
+//! A test hub with one repository and configurable faults.
 
 use std::fs;
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::thread;
@@ -10,20 +11,20 @@ use std::time::Duration;
 
 const REPOSITORY: &str = "Qdrant/all-MiniLM-L6-v2-onnx";
 
-/// What goes wrong with one answer that sends the graph.
+/// Fault of one response that sends the graph.
 #[derive(Clone, Copy)]
 pub(crate) enum Fault {
-    /// The connection ends after so many bytes.
+    /// Closes the connection after this many bytes.
     HangUpAfter(usize),
-    /// Nothing more comes after so many bytes.
+    /// Sends nothing more after this many bytes.
     StallAfter(usize),
-    /// The answer does not say how long it is, and ends after so many bytes.
+    /// Declares no length and closes the connection after this many bytes.
     EndUnannounced(usize),
-    /// The answer takes so long, evenly.
+    /// Sends the file evenly over this time.
     Slow(Duration),
 }
 
-/// A hub for as long as the test runs.
+/// A hub that runs until the test process ends.
 pub(crate) struct Hub {
     pub(crate) endpoint: String,
     state: Arc<State>,
@@ -32,52 +33,55 @@ pub(crate) struct Hub {
 struct State {
     repository: String,
     model: PathBuf,
-    /// What is to go wrong, the next one last.
+    /// Faults of the next responses, in reverse order.
     faults: Mutex<Vec<Fault>>,
-    /// Where each answer that sent the graph began.
+    /// Byte offset at which each response with the graph started.
     starts: Mutex<Vec<u64>>,
 }
 
 impl Hub {
-    /// Serves the files of `model`; the answers that send its graph have one of `faults` each,
-    /// in order, and then none.
+    /// Serves the files of `model`. Each response with the graph has the next of `faults`; later
+    /// responses have none.
     pub(super) fn start(model: &Path, faults: Vec<Fault>) -> Self {
         Self::of(REPOSITORY, model, faults)
     }
 
-    /// The same under the name of another repository.
+    /// Serves the files of `model` under the name of another repository.
     pub(crate) fn of(repository: &str, model: &Path, mut faults: Vec<Fault>) -> Self {
         faults.reverse();
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = format!("http://{}", listener.local_addr().unwrap());
-        let (faults, starts) = (Mutex::new(faults), Mutex::default());
-        let (repository, model) = (repository.to_owned(), model.to_owned());
-        let state = Arc::new(State { repository, model, faults, starts });
+        let state = Arc::new(State {
+            repository: repository.to_owned(),
+            model: model.to_owned(),
+            faults: Mutex::new(faults),
+            starts: Mutex::default(),
+        });
         let served = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming() {
                 let state = Arc::clone(&served);
-                // A client that hangs up has its own test to fail.
+                // The test of a client that closes the connection fails by itself.
                 thread::spawn(move || stream.and_then(|stream| state.answer(stream)));
             }
         });
         Self { endpoint, state }
     }
 
-    /// Where in the graph each answer began, in order.
+    /// Returns the byte offset at which each response with the graph started.
     pub(super) fn starts(&self) -> Vec<u64> {
         self.state.starts.lock().unwrap().clone()
     }
 }
 
-/// What tells the contents of a file apart: letters and digits, as on the real hub.
+/// Returns the `ETag` of a file: letters and digits, as on the public hub.
 pub(super) fn etag(name: &str, size: u64) -> String {
     let letters: String = name.chars().filter(char::is_ascii_alphanumeric).collect();
     format!("{letters}{size}")
 }
 
 impl State {
-    /// Answers one request: a file from where it is asked for, or one byte of it.
+    /// Answers one request with the requested range of a file.
     fn answer(&self, mut stream: TcpStream) -> io::Result<()> {
         let mut lines = BufReader::new(stream.try_clone()?).lines();
         let request = lines.next().unwrap_or_else(|| Ok(String::new()))?;
@@ -106,7 +110,7 @@ impl State {
         } else {
             None
         };
-        head(&mut stream, name, (start, end, file.len()), fault)?;
+        head(&mut stream, name, &(start..end), file.len(), fault)?;
         send(&mut stream, &file[start..end], fault)
     }
 }
@@ -114,18 +118,20 @@ impl State {
 fn head(
     stream: &mut TcpStream,
     name: &str,
-    (start, end, size): (usize, usize, usize),
+    range: &Range<usize>,
+    size: usize,
     fault: Option<Fault>,
 ) -> io::Result<()> {
     write!(
         stream,
         "HTTP/1.1 206 Partial Content\r\nETag: \"{}\"\r\nX-Repo-Commit: 0123456789abcdef\r\n\
-         Content-Range: bytes {start}-{}/{size}\r\nConnection: close\r\n",
+         Content-Range: bytes {}-{}/{size}\r\nConnection: close\r\n",
         etag(name, size as u64),
-        end - 1,
+        range.start,
+        range.end - 1,
     )?;
     if !matches!(fault, Some(Fault::EndUnannounced(_))) {
-        write!(stream, "Content-Length: {}\r\n", end - start)?;
+        write!(stream, "Content-Length: {}\r\n", range.len())?;
     }
     stream.write_all(b"\r\n")
 }

@@ -1,4 +1,4 @@
-//! Damaged folders are errors that say what is wrong; nothing panics.
+//! Damaged folders are errors that name the fault; nothing panics.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -10,14 +10,14 @@ use serde_json::{Value, json};
 use super::{FILES, copy_of, qwen3};
 use crate::child::child;
 
-/// What a process of its own says of a folder: damage must not end it.
+/// Opens a folder in a child process, because damage might end it; returns its report.
 fn said_of(folder: &Path) -> String {
     let nowhere = ("ORT_DYLIB_PATH", OsStr::new("/nowhere"));
     child("open", &[("PASSIM_TEST_FOLDER", folder.as_os_str()), nowhere])
 }
 
 #[test]
-fn a_missing_file_is_named() {
+fn the_error_for_a_missing_file_names_it() {
     let Some(model) = qwen3() else { return };
     for missing in &FILES[..2] {
         let copy = copy_of(&model);
@@ -69,14 +69,15 @@ fn damaged_files_are_errors() {
     }
 }
 
-/// One bit in every eleventh byte of the header: mostly an error, else a model.
+/// Flips one bit in every eleventh byte of the header; most flips are an error.
 #[test]
 fn no_flipped_bit_of_the_header_ends_the_process() {
     let Some(model) = qwen3() else { return };
     let copy = copy_of(&model);
     let weights = fs::read(model.join("model.safetensors")).unwrap();
     let header = usize::try_from(u64::from_le_bytes(weights[..8].try_into().unwrap())).unwrap();
-    let (mut opened, mut refused) = (0, 0);
+    let mut opened = 0;
+    let mut refused = 0;
     for at in (0..8 + header).step_by(11) {
         let mut damaged = weights.clone();
         damaged[at] ^= 1 << (at % 7);
@@ -87,13 +88,13 @@ fn no_flipped_bit_of_the_header_ends_the_process() {
             Err(error) => panic!("{at}: {error:?}"),
         }
     }
-    println!("{refused} were refused, {opened} were not noticed");
+    println!("{refused} flips were refused, {opened} were not detected");
     assert!(refused > 9 * opened, "{refused} {opened}");
 }
 
-/// Numbers that the model was not made with, or that fastembed would not run as they are meant.
+/// Sizes that do not fit the weights, and settings that fastembed would ignore.
 #[test]
-fn a_configuration_that_is_not_run_is_refused() {
+fn an_unsupported_configuration_is_refused() {
     let Some(model) = qwen3() else { return };
     let config = fs::read(model.join("config.json")).unwrap();
     let config: Value = serde_json::from_slice(&config).unwrap();
@@ -156,7 +157,7 @@ fn a_configuration_that_is_not_run_is_refused() {
 }
 
 #[test]
-fn a_pooling_that_is_not_run_is_refused() {
+fn an_unsupported_pooling_is_refused() {
     let Some(model) = qwen3() else { return };
     let copy = copy_of(&model);
     fs::create_dir(copy.path().join("1_Pooling")).unwrap();
@@ -168,7 +169,7 @@ fn a_pooling_that_is_not_run_is_refused() {
 }
 
 #[test]
-fn an_index_of_shards_that_leads_nowhere_is_an_error() {
+fn an_index_of_missing_shards_is_an_error() {
     let Some(model) = qwen3() else { return };
     let copy = copy_of(&model);
     fs::remove_file(copy.path().join("model.safetensors")).unwrap();
@@ -185,7 +186,7 @@ fn an_index_of_shards_that_leads_nowhere_is_an_error() {
         let error = FastEmbedder::from_folder(copy.path()).unwrap_err();
         assert!(matches!(error, Error::ModelFile { .. }), "{index}: {error}");
     }
-    // One of two is not enough.
+    // One of two shards is missing.
     let index = r#"{"weight_map": {"norm.weight": "model-00001-of-00002.safetensors"}}"#;
     fs::write(copy.path().join("model.safetensors.index.json"), index).unwrap();
     let shard = "model-00001-of-00002.safetensors";

@@ -1,5 +1,5 @@
-//! Qwen3 models by name, from the tests' own hub: of the size that the real ones have, and small
-//! in all else.
+//! Qwen3 models by name, from the test hub. They have the dimension of the public models and are
+//! small otherwise.
 
 use std::ffi::OsStr;
 use std::fs;
@@ -15,14 +15,14 @@ use crate::hub::server::Hub;
 const PREFIX: &str = "Instruct: Given a web search query, retrieve relevant passages that answer \
                       the query\nQuery:";
 
-/// Loads the model `name` where no ONNX Runtime is.
+/// Loads the model `name` in a child process without ONNX Runtime.
 fn load(name: &str, variables: &[(&str, &OsStr)]) -> String {
     let nowhere = ("ORT_DYLIB_PATH", OsStr::new("/nowhere"));
     let name = ("PASSIM_TEST_NAME", OsStr::new(name));
     child("by_name", &[variables, &[name, nowhere]].concat())
 }
 
-/// The names of the files in the cache of one repository.
+/// Returns the names of the files in the cache of the one repository.
 fn cached(cache: &Path) -> Vec<String> {
     let repository = fs::read_dir(cache).unwrap().next().unwrap().unwrap().path();
     let snapshot = fs::read_dir(repository.join("snapshots")).unwrap().next().unwrap().unwrap();
@@ -60,11 +60,11 @@ fn a_model_is_downloaded_by_its_name() {
     }
 }
 
-/// The table's settings are those of a folder with the same settings.
 #[test]
-fn the_prefix_of_the_card_is_put_before_queries() {
+fn queries_have_the_prefix_of_the_model_card() {
     let Some(model) = qwen3() else { return };
-    let (cache, model) = (TempDir::new().unwrap(), model.join("1024"));
+    let cache = TempDir::new().unwrap();
+    let model = model.join("1024");
     let hub = Hub::of("Qwen/Qwen3-Embedding-0.6B", &model, vec![]);
     let kept = ("FASTEMBED_CACHE_DIR", cache.path().as_os_str());
     load("Qwen3Embedding06B", &[kept, ("HF_ENDPOINT", OsStr::new(&hub.endpoint))]);
@@ -83,7 +83,6 @@ fn the_prefix_of_the_card_is_put_before_queries() {
     assert_eq!(named.embed(Role::Passage, &[text], Interrupt::none()).unwrap(), passage);
 }
 
-/// A model of another size than the table says is not that model.
 #[test]
 fn a_model_of_another_size_is_refused() {
     let Some(model) = qwen3() else { return };
@@ -95,7 +94,7 @@ fn a_model_of_another_size_is_refused() {
 }
 
 #[test]
-fn the_table_says_what_candle_runs() {
+fn the_table_lists_the_models_of_candle() {
     let models = FastEmbedder::models();
     let candle: Vec<_> = models.iter().filter(|model| model.engine == Engine::Candle).collect();
     let names: Vec<_> = candle.iter().map(|model| (model.name, model.dim)).collect();

@@ -26,7 +26,7 @@ pub fn task() -> Option<Task> {
     Some(Task { name, folder: PathBuf::from(env::var_os(FOLDER)?) })
 }
 
-/// The test `in_child` as a process of its own.
+/// A command that runs the test `in_child` of this program.
 ///
 /// `wrapper` is a program with arguments that starts it; empty for none.
 pub fn command(wrapper: &[&str], task: &str, folder: &Path) -> Command {

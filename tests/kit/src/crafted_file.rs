@@ -1,6 +1,6 @@
-//! Files of an index with any content, put together as `docs/FORMAT.md` says.
+//! Index files with any content, written as `docs/FORMAT.md` specifies.
 //!
-//! Reading accepts any bytes: what is missing is empty or 0.
+//! Reading accepts any bytes: missing parts are empty or 0.
 
 use std::ops::Range;
 
@@ -67,14 +67,14 @@ impl CraftedFile {
         self.position(tag).map_or(&[], |at| &self.sections[at].bytes)
     }
 
-    /// Puts `bytes` in place of section `tag`, if there is one.
+    /// Replaces the bytes of section `tag`, if the file has it.
     pub fn replace(&mut self, tag: u32, bytes: Vec<u8>) {
         if let Some(at) = self.position(tag) {
             self.sections[at].bytes = bytes;
         }
     }
 
-    /// The bytes of the file, and what a manifest calls it.
+    /// The bytes of the file, and its id.
     pub fn bytes(&self, kind: Kind, file_number: u64) -> (Vec<u8>, FileId) {
         self.bytes_of_kind(kind as u64, file_number)
     }
@@ -105,7 +105,7 @@ impl CraftedFile {
     }
 }
 
-/// Where the sections of the file `bytes` are, which must be whole.
+/// The byte ranges of the sections of a valid file.
 pub fn section_ranges(bytes: &[u8]) -> Vec<Range<usize>> {
     let entries = bytes[HEADER..table_end(bytes)].chunks_exact(ENTRY);
     let range = |entry: &[u8]| {
@@ -120,7 +120,7 @@ pub fn table_end(bytes: &[u8]) -> usize {
     HEADER + number(bytes, 32, 4).min(MAX_SECTIONS) * ENTRY
 }
 
-/// What a manifest calls the file `bytes`.
+/// The id of the file `bytes`, as a manifest states it.
 pub fn file_id(bytes: &[u8]) -> FileId {
     [16, 24, 56].map(|at| number(bytes, at, 8) as u64)
 }
@@ -155,7 +155,7 @@ pub fn put(bytes: &mut [u8], at: usize, numbers: &[u64]) {
     bytes[at..at + new.len()].copy_from_slice(&new);
 }
 
-/// The number of `len` bytes at `at`; 0 if there is none.
+/// The little-endian number of `len` bytes at `at`; 0 if `bytes` end before.
 pub fn number(bytes: &[u8], at: usize, len: usize) -> usize {
     let mut number = [0; 8];
     if let Some(found) = bytes.get(at..).and_then(|rest| rest.get(..len)) {

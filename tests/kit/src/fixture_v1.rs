@@ -40,12 +40,14 @@ pub fn write(path: &Path) {
     let mut first = articles();
     let rest = first.split_off(first.len() - 1);
     let params = HnswParams { m: 4, ef_construction: 20 };
-    let mut retriever = builder().index(IndexChoice::Hnsw(params)).create(path).expect("new");
+    let mut retriever =
+        builder().index(IndexChoice::Hnsw(params)).create(path).expect("an empty folder");
     retriever.add(first).expect("articles with keys");
     retriever.commit().expect("a disk with room");
     drop(retriever);
 
-    let mut retriever = builder().index(IndexChoice::Auto(params)).open(path).expect("written");
+    let mut retriever =
+        builder().index(IndexChoice::Auto(params)).open(path).expect("the index that was written");
     retriever.add(rest).expect("articles with keys");
     for key in REMOVED {
         assert!(retriever.remove(key).expect("an index that is whole"), "{key}");

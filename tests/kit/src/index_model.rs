@@ -184,8 +184,8 @@ impl IndexState {
         }
         let question = [(); 3].map(|()| WORDS[random.below(WORDS.len())]).join(" ");
         self.check_exact(searcher, &question)?;
-        let asked = self.entries.values().nth(random.below(KEYS));
-        if let Some(Entry { article, vector: Some(_) }) = asked.map(|entry| &**entry) {
+        let chosen = self.entries.values().nth(random.below(KEYS));
+        if let Some(Entry { article, vector: Some(_) }) = chosen.map(|entry| &**entry) {
             let hits =
                 searcher.search(Query::new(&*article.text).mode(Mode::Dense).k(1).ef_search(16))?;
             assert!(hits[0].score > 1.0 - CLOSE, "{}: {hits:?}", self.generation);

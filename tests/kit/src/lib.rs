@@ -1,4 +1,4 @@
-//! The test kit: what several test crates, the benchmarks and the fuzz targets share.
+//! The test kit, which test crates, benchmarks and fuzz targets share.
 //!
 //! Everything is seeded or computed from its arguments. Functions panic where a test fails.
 

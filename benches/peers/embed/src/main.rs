@@ -2,8 +2,8 @@
 //!
 //! `passim-embed-peers LIBRARY MODEL TEXTS VECTORS THREADS`: the model is a folder, and the
 //! vectors are written as rows of little-endian `f32`. The line out is `{"wall": seconds,
-//! "cpu": seconds, "peak": KiB}`: the embedding alone, after loading and a first text, and the
-//! most memory that the process had until then.
+//! "cpu": seconds, "peak": KiB}`: the times of the embedding alone, after loading and a first text,
+//! and the peak of resident memory.
 
 use std::{env, error::Error, fs, path::Path, time::Instant};
 
@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// In tokens; the limit of all arms.
+/// Limit of a text in all arms, in tokens.
 const MAX_LENGTH: usize = 256;
 
 fn main() -> Result<()> {
@@ -24,7 +24,8 @@ fn main() -> Result<()> {
     let [library, model, texts, vectors, threads] = arguments.as_slice() else {
         return Err("expected LIBRARY MODEL TEXTS VECTORS THREADS".into());
     };
-    let (model, threads) = (Path::new(model), threads.parse()?);
+    let model = Path::new(model);
+    let threads = threads.parse()?;
     let lines = fs::read_to_string(texts)?;
     let texts: Vec<&str> = lines.lines().collect();
     let (rows, answer) = match library.as_str() {
@@ -39,7 +40,6 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// The one place that knows how passim is asked.
 fn passim(model: &Path, texts: &[&str], threads: usize) -> Result<(Vec<f32>, Value)> {
     let builder = FastEmbedderBuilder::from_folder(model).max_length(MAX_LENGTH);
     let embedder = builder.sessions(threads).threads(1).build()?;
@@ -48,7 +48,7 @@ fn passim(model: &Path, texts: &[&str], threads: usize) -> Result<(Vec<f32>, Val
     Ok((vectors.as_slice().to_vec(), answer))
 }
 
-/// fastembed's own loop, in batches of its own choice for `None`.
+/// The loop of fastembed, in batches of `batch` texts; `None` is its default.
 fn fastembed(
     model: &Path,
     texts: &[&str],
@@ -71,18 +71,20 @@ fn fastembed(
     Ok((vectors.concat(), answer))
 }
 
-/// Embeds the first text, then all; the answer has what the second took.
+/// Embeds the first text, then all texts; the answer has the times of the latter.
 fn timed<V>(texts: &[&str], mut embed: impl FnMut(&[&str]) -> Result<V>) -> Result<(V, Value)> {
     embed(&texts[..1])?;
-    let (cpu, wall) = (ProcessTime::now(), Instant::now());
+    let cpu = ProcessTime::now();
+    let wall = Instant::now();
     let vectors = embed(texts)?;
-    let (cpu, wall) = (cpu.elapsed().as_secs_f64(), wall.elapsed().as_secs_f64());
+    let cpu = cpu.elapsed().as_secs_f64();
+    let wall = wall.elapsed().as_secs_f64();
     Ok((vectors, json!({"wall": wall, "cpu": cpu, "peak": peak_kib()?})))
 }
 
 fn peak_kib() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let line = line.ok_or("the system does not tell the peak")?;
+    let line = line.ok_or("the system does not report the peak")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -1,8 +1,8 @@
 //! Embeds the lines of a file several times on one thread, with passim or with model2vec-rs.
 //!
 //! `passim-static-peers LIBRARY MODEL TEXTS VECTORS PASSES`: the vectors are written as rows of
-//! little-endian `f32`. The line out is what `arms.py` answers, too: `{"load": seconds,
-//! "cpu": seconds, "peak": KiB}`. Loading is by wall time; embedding is by CPU time, of one pass.
+//! little-endian `f32`. The line out is `{"load": seconds, "cpu": seconds, "peak": KiB}`, as that of
+//! `arms.py`: the wall time of loading and the CPU time of one pass.
 
 use std::{
     env,
@@ -19,11 +19,11 @@ use serde_json::json;
 
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
-/// Vectors one after the other, and what was measured.
+/// The vectors, concatenated, and the times.
 struct Answer {
     rows: Vec<f32>,
     load: Duration,
-    /// Of all passes.
+    /// CPU time of all passes.
     cpu: Duration,
 }
 
@@ -34,7 +34,8 @@ fn main() -> Result<()> {
     };
     let lines = fs::read_to_string(texts)?;
     let texts: Vec<&str> = lines.lines().collect();
-    let (model, passes) = (Path::new(model), passes.parse()?);
+    let model = Path::new(model);
+    let passes = passes.parse()?;
     let answer = match library.as_str() {
         "passim" => passim(model, &texts, passes)?,
         "passim stage" => passim_stage(model, &texts, passes)?,
@@ -43,7 +44,8 @@ fn main() -> Result<()> {
         _ => return Err(format!("no such library: {library}").into()),
     };
     let bytes: Vec<u8> = answer.rows.iter().flat_map(|value| value.to_le_bytes()).collect();
-    let (load, cpu) = (answer.load.as_secs_f64(), answer.cpu.as_secs_f64() / f64::from(passes));
+    let load = answer.load.as_secs_f64();
+    let cpu = answer.cpu.as_secs_f64() / f64::from(passes);
     println!("{}", json!({"load": load, "cpu": cpu, "peak": peak_kib()?}));
     Ok(fs::write(vectors, bytes)?)
 }
@@ -56,7 +58,7 @@ fn passim(model: &Path, texts: &[&str], passes: u32) -> Result<Answer> {
     Ok(Answer { rows: vectors.as_slice().to_vec(), load, cpu })
 }
 
-/// As the crate itself embeds passages.
+/// The stage with which the crate embeds passages.
 fn passim_stage(model: &Path, texts: &[&str], passes: u32) -> Result<Answer> {
     let (embedder, load) = loaded(|| Ok(StaticEmbedder::from_file(model)?))?;
     let stage = EmbedStage::new(&embedder).embed_threads(1);
@@ -65,7 +67,7 @@ fn passim_stage(model: &Path, texts: &[&str], passes: u32) -> Result<Answer> {
     Ok(Answer { rows: vectors.as_slice().to_vec(), load, cpu })
 }
 
-/// The call that allocates least, on texts that own their bytes, as it wants them.
+/// The call that allocates least; it requires owned texts.
 fn model2vec(model: &Path, texts: &[&str], passes: u32, int8: bool) -> Result<Answer> {
     let open = || -> Result<_> {
         let model = StaticModel::from_pretrained(model, None, None, None)?;
@@ -84,7 +86,7 @@ fn loaded<M>(open: impl FnOnce() -> Result<M>) -> Result<(M, Duration)> {
     Ok((model, started.elapsed()))
 }
 
-/// Embeds all texts once and then as often as asked; the time is that of the latter.
+/// Embeds all texts once, then `passes` times; the time is that of the latter.
 fn timed<T, V>(
     texts: &[T],
     passes: u32,
@@ -101,6 +103,6 @@ fn timed<T, V>(
 fn peak_kib() -> Result<u64> {
     let status = fs::read_to_string("/proc/self/status")?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    let line = line.ok_or("the system does not tell the peak")?;
+    let line = line.ok_or("the system does not report the peak")?;
     Ok(line.trim().trim_end_matches(" kB").parse()?)
 }

@@ -98,7 +98,7 @@ fn unpack_tail(bytes: &[u8], bits: usize, len: usize) -> Vec<u32> {
     (0..len).map(|at| number(bytes, at * bits..(at + 1) * bits)).collect()
 }
 
-/// What a posting list says of one of its blocks.
+/// The entry of a posting list for one of its blocks.
 struct SkipEntry {
     last_row: u32,
     row_bits: usize,

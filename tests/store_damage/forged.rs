@@ -1,4 +1,4 @@
-//! Files that nobody wrote, but whose checksums are right.
+//! Forged files: invalid content under valid checksums.
 
 use passim_testkit::{
     Seeded,
@@ -7,22 +7,22 @@ use passim_testkit::{
 
 use crate::sample::{MANIFEST, Sample};
 
-/// Numbers that are too many of whatever is counted.
+/// Numbers that are wrong as a count, a length or an offset.
 const NUMBERS: [u64; 7] = [0, 3, 300, 15 << 20, 1 << 31, 1 << 60, u64::MAX];
 
-/// Puts `bytes` in the place of the file `name`, under its right name, and tries everything.
+/// Whether an index is refused whose file `name` has `bytes`, and whose manifest names that file.
 fn is_refused(sample: &Sample, name: &str, bytes: &[u8], what: &str) -> bool {
     if name == MANIFEST {
         sample.write(name, bytes);
     } else {
-        sample.name_rightly(name, bytes);
+        sample.write_and_name(name, bytes);
     }
-    let refused = sample.try_everything(&format!("{name}: {what}"));
+    let refused = sample.is_refused(&format!("{name}: {what}"));
     sample.restore();
     refused
 }
 
-/// The file `name` with another section `at`.
+/// The file `name` with `section` at the position `at`.
 fn with_section(sample: &Sample, name: &str, at: usize, section: Vec<u8>) -> Vec<u8> {
     let mut file = CraftedFile::of(&sample.files[name]);
     file.sections[at].bytes = section;
@@ -30,7 +30,7 @@ fn with_section(sample: &Sample, name: &str, at: usize, section: Vec<u8>) -> Vec
 }
 
 #[test]
-fn files_are_put_together_as_they_were() {
+fn crafted_files_equal_their_originals() {
     let sample = crate::sample();
     for (name, bytes) in &sample.files {
         assert!(CraftedFile::of(bytes).bytes_like(bytes) == *bytes, "{name}");
@@ -38,16 +38,15 @@ fn files_are_put_together_as_they_were() {
 }
 
 #[test]
-fn headers_that_lie_are_refused() {
+fn forged_headers_are_refused() {
     let sample = crate::sample();
     let mut tried = 0;
     for (name, bytes) in &sample.files {
         let end = table_end(bytes);
-        // Under another tag the words are not known, and are made anew of the texts.
-        let words = CraftedFile::of(bytes).position(110);
-        let words = words.map(|place| 64 + 32 * place);
-        let tried_at = |at: &usize| ![56, 60].contains(at) && Some(*at) != words;
-        for at in (8..end).step_by(4).filter(tried_at) {
+        // An index whose lexical section has an unknown tag is valid: that section is rebuilt.
+        let lexical_tag = CraftedFile::of(bytes).position(110).map(|place| 64 + 32 * place);
+        let is_checked = |at: &usize| ![56, 60].contains(at) && Some(*at) != lexical_tag;
+        for at in (8..end).step_by(4).filter(is_checked) {
             for number in NUMBERS {
                 let mut other = bytes.clone();
                 let length = (end - at).min(if at < 16 || at == 32 { 4 } else { 8 });
@@ -62,18 +61,19 @@ fn headers_that_lie_are_refused() {
             }
         }
     }
-    println!("{tried} headers and tables made up");
+    println!("{tried} headers and tables forged");
 }
 
 #[test]
-fn records_that_lie_end_nothing() {
+fn forged_records_cause_only_typed_errors() {
     let sample = crate::sample();
-    let (mut tried, mut refused) = (0, 0);
+    let mut tried = 0;
+    let mut refused = 0;
     for (name, bytes) in &sample.files {
         let file = CraftedFile::of(bytes);
         let Some(at) = file.position(1) else { continue };
         let record = &file.sections[at].bytes;
-        // Of a long one, every fifth byte: so every place within a number comes.
+        // Every fifth byte of a long record covers every offset within a number.
         for place in (0..record.len()).step_by(if record.len() < 1_000 { 1 } else { 5 }) {
             for number in NUMBERS {
                 let mut other = record.clone();
@@ -86,11 +86,11 @@ fn records_that_lie_end_nothing() {
             }
         }
     }
-    println!("{tried} records made up, {refused} of them refused");
+    println!("{tried} records forged, {refused} of them refused");
 }
 
-/// Other contents of a section.
-fn others(section: &[u8], random: &mut Seeded) -> Vec<(&'static str, Vec<u8>)> {
+/// Forged contents of a section, with their names.
+fn forgeries(section: &[u8], random: &mut Seeded) -> Vec<(&'static str, Vec<u8>)> {
     let len = section.len();
     let mut others = vec![
         ("empty", Vec::new()),
@@ -113,7 +113,8 @@ fn others(section: &[u8], random: &mut Seeded) -> Vec<(&'static str, Vec<u8>)> {
     }
     let mut swapped = section.to_vec();
     if len > 8 {
-        let (from, to) = (random.below(len / 4), random.below(len / 4));
+        let from = random.below(len / 4);
+        let to = random.below(len / 4);
         (0..4).for_each(|byte| swapped.swap(4 * from + byte, 4 * to + byte));
     }
     others.push(("two values swapped", swapped));
@@ -121,13 +122,14 @@ fn others(section: &[u8], random: &mut Seeded) -> Vec<(&'static str, Vec<u8>)> {
 }
 
 #[test]
-fn sections_that_lie_end_nothing() {
+fn forged_sections_cause_only_typed_errors() {
     let sample = crate::sample();
     let mut random = Seeded(13);
-    let (mut tried, mut refused) = (0, 0);
+    let mut tried = 0;
+    let mut refused = 0;
     for (name, bytes) in sample.files.iter().filter(|(name, _)| *name != MANIFEST) {
         for (at, section) in CraftedFile::of(bytes).sections.iter().enumerate() {
-            for (what, other) in others(&section.bytes, &mut random) {
+            for (what, other) in forgeries(&section.bytes, &mut random) {
                 let what = format!("section {}: {what}", section.tag);
                 let other = with_section(&sample, name, at, other);
                 refused += usize::from(is_refused(&sample, name, &other, &what));
@@ -135,15 +137,15 @@ fn sections_that_lie_end_nothing() {
             }
         }
     }
-    println!("{tried} sections made up, {refused} of them refused");
+    println!("{tried} sections forged, {refused} of them refused");
 }
 
 #[test]
-fn sections_that_are_missing_are_refused() {
+fn missing_sections_are_refused() {
     let sample = crate::sample();
     for (name, bytes) in &sample.files {
         let file = CraftedFile::of(bytes);
-        // Words are made anew of the texts.
+        // A missing lexical section is rebuilt from the texts.
         for at in (0..file.sections.len()).filter(|at| file.sections[*at].tag != 110) {
             let mut other = file.clone();
             let tag = other.sections.remove(at).tag;
