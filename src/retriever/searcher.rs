@@ -161,9 +161,9 @@ impl Searcher {
     ///
     /// # Errors
     ///
-    /// As [`search`](Self::search), for one of the queries that fail. [`Error::TimedOut`] if the
-    /// latest time limit, or [`Error::Cancelled`] if the handle that all queries share, ends the
-    /// embedding of the questions.
+    /// As [`search`](Self::search), for one of the queries that fail. The questions are embedded
+    /// together: [`Error::TimedOut`] if the latest of their time limits passes before, and
+    /// [`Error::Cancelled`] if the handle that they share is used before.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
@@ -172,7 +172,7 @@ impl Searcher {
         let embedded = |query: &&Query| query.is_to_be_embedded();
         let texts: Vec<&str> = queries.iter().filter(embedded).map(|one| &*one.text).collect();
         let start = Instant::now();
-        let interrupt = Interrupt::new(latest(&deadlines), shared_cancel(&queries));
+        let interrupt = embedding_interrupt(&queries, &deadlines);
         let (vectors, _) = self.stage().interrupt(interrupt).run(Role::Query, &texts)?;
         let embed_time = start.elapsed();
         let mut rows = vectors.rows();
@@ -308,16 +308,15 @@ fn rerank(
     Ok(())
 }
 
-/// Returns the latest of `deadlines`; `None` if one of them is.
-fn latest(deadlines: &[Option<Instant>]) -> Option<Instant> {
-    deadlines.iter().copied().collect::<Option<Vec<_>>>()?.into_iter().max()
-}
-
-/// Returns the cancel handle that all queries share; `None` if their handles differ.
-fn shared_cancel(queries: &[Query]) -> Option<&Cancel> {
-    let first = queries.first()?.cancel.as_ref()?;
-    let shares = |query: &Query| query.cancel.as_ref().is_some_and(|cancel| cancel.is_same(first));
-    queries.iter().all(shares).then_some(first)
+/// Returns the interrupt for embedding the questions of `queries` together: their latest deadline,
+/// if each has one, and their cancel handle, if they share it.
+fn embedding_interrupt<'q>(queries: &'q [Query], deadlines: &[Option<Instant>]) -> Interrupt<'q> {
+    let embedded = queries.iter().zip(deadlines).filter(|(query, _)| query.is_to_be_embedded());
+    let limits: Option<Vec<Instant>> = embedded.clone().map(|(_, deadline)| *deadline).collect();
+    let deadline = limits.and_then(|limits| limits.into_iter().max());
+    let handles: Option<Vec<&Cancel>> = embedded.map(|(query, _)| query.cancel.as_ref()).collect();
+    let shared = handles.filter(|handles| handles.windows(2).all(|pair| pair[0].is_same(pair[1])));
+    Interrupt::new(deadline, shared.and_then(|handles| handles.first().copied()))
 }
 
 /// When a search for `query` that starts now is to end.
