@@ -60,8 +60,8 @@ pub struct EmbeddedTexts {
 /// - `identity`, `dim`, `max_tokens` and `long_texts` return the same value at every call.
 /// - Equal [hashes](ModelIdentity::hash) mean equal vectors: an index and an [`EmbeddingCache`]
 ///   compare vectors of embedders whose hashes are equal.
-/// - Vectors are deterministic: one text in one role has one vector, whatever is embedded beside
-///   it and on whichever thread.
+/// - Vectors are deterministic: a text in a role has one vector, which depends neither on the other
+///   texts of a call nor on the thread.
 ///
 /// # Threads
 ///
@@ -81,9 +81,9 @@ pub struct EmbeddedTexts {
 ///
 /// A panic in [`count_tokens`](Self::count_tokens), [`embed`](Self::embed) or
 /// [`embed_counted`](Self::embed_counted) becomes an [`Error::Embed`](crate::Error::Embed) whose
-/// source has the panic's message. The corpus is unchanged, and the model is called again by the
-/// next operation: an implementation with a lock must handle its poisoning. This needs the default
-/// `panic = "unwind"`.
+/// source has the panic's message; the panic hook runs first. The corpus is unchanged, and the next
+/// operation calls the model again, so an implementation with a lock must handle its poisoning. All
+/// this needs the default `panic = "unwind"`.
 ///
 /// # Interruption
 ///

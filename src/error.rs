@@ -280,8 +280,8 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
 
-    /// A time limit passed before the model embedded the question, so there is nothing to search
-    /// with. Kind: [`ErrorKind::Unavailable`].
+    /// A deadline passed before a model returned; in a search, before it embedded the question.
+    /// Kind: [`ErrorKind::Unavailable`].
     #[error("the time limit passed before the model returned: allow more time")]
     TimedOut,
 

@@ -144,9 +144,9 @@ impl Searcher {
     ///
     /// # Errors
     ///
-    /// As [`search`](Self::search), for one of the queries that fail. [`Error::TimedOut`] if the
-    /// latest time limit, or [`Error::Cancelled`] if the handle that all queries share, ends the
-    /// embedding of the questions.
+    /// As [`search`](Self::search), for one of the queries that fail. The questions are embedded
+    /// together: [`Error::TimedOut`] if the latest of their time limits passes before, and
+    /// [`Error::Cancelled`] if the handle that they share is used before.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
@@ -167,9 +167,11 @@ impl Searcher {
         interrupts: &[Interrupt],
     ) -> Result<QuestionVectors> {
         let start = Instant::now();
-        let embedded = queries.iter().filter(|query| query.is_to_be_embedded());
-        let texts: Vec<&str> = embedded.map(|query| query.text.as_str()).collect();
-        let stage = self.stage().interrupt(Interrupt::last_of(interrupts));
+        let embedded = queries.iter().zip(interrupts);
+        let embedded = embedded.filter(|(query, _)| query.is_to_be_embedded());
+        let texts: Vec<&str> = embedded.clone().map(|(query, _)| query.text.as_str()).collect();
+        let interrupts: Vec<Interrupt> = embedded.map(|(_, interrupt)| *interrupt).collect();
+        let stage = self.stage().interrupt(Interrupt::last_of(&interrupts));
         let (vectors, _) = stage.run(Role::Query, &texts)?;
         let mut rows = 0..vectors.len();
         let row = |query: &Query| {

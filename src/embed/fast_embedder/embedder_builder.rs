@@ -1,6 +1,6 @@
 //! The builder that configures and loads an embedding model.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::FastEmbedder;
 #[cfg(feature = "hub")]
@@ -223,44 +223,47 @@ impl FastEmbedderBuilder {
 
     fn load(&self) -> Result<LoadedModel> {
         match &self.options.source {
-            Source::Folder(folder) => {
-                let files = ModelFiles::read_embedder(folder, |engine| self.check(engine))?;
-                Ok(LoadedModel {
-                    name: files.name(),
-                    max_length: files.max_length()?,
-                    files,
-                    pooling: None,
-                    query_prefix: "",
-                    passage_prefix: "",
-                    runs_alone: false,
-                    dim: None,
-                })
-            }
+            Source::Folder(folder) => self.load_folder(folder),
             #[cfg(feature = "hub")]
-            Source::Name(name) => {
-                let model = embedding_models::find(name)?;
-                // Checked before a long download.
-                self.check(model.engine)?;
-                let files = match model.engine {
-                    Engine::OnnxRuntime => {
-                        fetch(model.name, hub_embedder(model.name), &self.options)?
-                    }
-                    Engine::Candle => {
-                        fetch_shards(model.name, model.code, model.is_sharded, &self.options)?
-                    }
-                };
-                Ok(LoadedModel {
-                    name: model.name.to_owned(),
-                    files,
-                    pooling: Some(model.pooling),
-                    query_prefix: model.query_prefix,
-                    passage_prefix: model.passage_prefix,
-                    max_length: model.max_length,
-                    runs_alone: model.quantization == Quantization::Dynamic,
-                    dim: Some(model.dim),
-                })
-            }
+            Source::Name(name) => self.load_name(name),
         }
+    }
+
+    fn load_folder(&self, folder: &Path) -> Result<LoadedModel> {
+        let files = ModelFiles::read_embedder(folder, |engine| self.check(engine))?;
+        Ok(LoadedModel {
+            name: files.name(),
+            max_length: files.max_length()?,
+            files,
+            pooling: None,
+            query_prefix: "",
+            passage_prefix: "",
+            runs_alone: false,
+            dim: None,
+        })
+    }
+
+    #[cfg(feature = "hub")]
+    fn load_name(&self, name: &str) -> Result<LoadedModel> {
+        let model = embedding_models::find(name)?;
+        // Checked before a long download.
+        self.check(model.engine)?;
+        let files = match model.engine {
+            Engine::OnnxRuntime => fetch(model.name, hub_embedder(model.name), &self.options)?,
+            Engine::Candle => {
+                fetch_shards(model.name, model.code, model.is_sharded, &self.options)?
+            }
+        };
+        Ok(LoadedModel {
+            name: model.name.to_owned(),
+            files,
+            pooling: Some(model.pooling),
+            query_prefix: model.query_prefix,
+            passage_prefix: model.passage_prefix,
+            max_length: model.max_length,
+            runs_alone: model.quantization == Quantization::Dynamic,
+            dim: Some(model.dim),
+        })
     }
 
     /// Returns the user's settings, else those of the model.

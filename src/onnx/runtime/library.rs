@@ -75,11 +75,11 @@ pub(super) fn places() -> Vec<PathBuf> {
         return vec![given.into()];
     }
     let program = env::current_exe().ok();
-    let beside = program.as_deref().and_then(Path::parent).map(Path::to_owned);
-    let plain = format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}");
-    let names = [plain.clone(), format!("{plain}.1")].map(PathBuf::from);
+    let program_folder = program.as_deref().and_then(Path::parent).map(Path::to_owned);
+    let name = format!("{DLL_PREFIX}onnxruntime{DLL_SUFFIX}");
+    let names = [name.clone(), format!("{name}.1")].map(PathBuf::from);
     let folders = FOLDERS.iter().map(PathBuf::from).filter(|folder| folder.is_dir());
-    beside.into_iter().chain(names).chain(python_folders()).chain(folders).collect()
+    program_folder.into_iter().chain(names).chain(python_folders()).chain(folders).collect()
 }
 
 /// Returns the library folders of the Python package `onnxruntime`.
