@@ -1,7 +1,5 @@
 //! Tail of a posting list: fewer than 128 postings, packed bit by bit.
 
-use bitpacking::{BitPacker, BitPacker4x};
-
 use super::postings::{BLOCK, MAX_ROW_BITS, MAX_TF_BITS, Posting};
 
 /// Flag in the first byte of a tail: frequencies follow. Without it, all of them are 1.
@@ -29,7 +27,8 @@ pub(super) fn write(mut next: u32, postings: &[Posting], bytes: &mut Vec<u8>) {
 
 /// Number of bits of the highest of `numbers`.
 fn width(numbers: &[u32; BLOCK]) -> u8 {
-    BitPacker4x::new().num_bits(numbers)
+    let all_bits = numbers.iter().fold(0, |bits, number| bits | number);
+    u8::try_from(u32::BITS - all_bits.leading_zeros()).expect("at most 32 bits")
 }
 
 /// Length in bytes of `count` numbers of `bits` bits.

@@ -137,7 +137,9 @@ mod tests {
         let rows: Vec<u32> = (0..POINTS).collect();
         let space = FullPrecision::new(&vectors, &rows);
         let hnsw = Hnsw::new(4, rows.len(), MAX_LAYERS, 40, PointDistance(&space));
-        rows.iter().for_each(|point| insert(&hnsw, *point));
+        for point in &rows {
+            insert(&hnsw, *point);
+        }
 
         let (on_layer, below_layer) = links_by_level(&hnsw);
         let links = |layer: &Layer| layer.links.view().lists().map(<[u32]>::len).sum::<usize>();

@@ -62,15 +62,15 @@ impl HnswParams {
 
 /// A hierarchical navigable small world graph.
 ///
-/// The same vectors give the same graph, whatever the number of threads that build it.
+/// The same vectors give the same graph, for any number of threads that build it.
 /// Equal vectors share one point of the graph. After the build, a repair searches for every
-/// vector and links those not found from the point where their search ended: every vector is
-/// found by its own query.
+/// vector and links a vector that is not found from the point where its search ended. So every
+/// vector is found by its own query.
 ///
 /// A search visits a small part of the graph and may miss neighbors, fewer with a
 /// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). It compares vectors in eight bits per
-/// value, then the closest in full precision; if eight bits do not discriminate the vectors, it
-/// compares them in full precision only. If few rows are allowed, it compares all of them.
+/// value, then the closest in full precision. If eight bits do not discriminate the vectors, it
+/// compares in full precision only. If few rows are allowed, it compares all of them.
 ///
 /// # Examples
 ///
@@ -98,7 +98,7 @@ pub struct HnswIndex {
     pub(super) codes: Quantized,
     pub(super) precision: Precision,
     pub(super) graph: Graph,
-    /// Points that a search does not find along the links, ascending; every query is compared with
+    /// Points that a search does not find along the links, ascending. Every query is compared with
     /// all of them.
     pub(super) unreachable: Column<u32>,
     pub(super) params: HnswParams,
@@ -186,8 +186,7 @@ impl HnswIndex {
         // Repair ensures that every point is found from `MIN_EF` on.
         let ef = ef_search.max(params.k).max(MIN_EF);
         let allowed = self.allowed(params);
-        // A search that expands about `rows` links compares most rows, at a higher price than a
-        // scan.
+        // A search that follows about `rows` links compares most rows, which costs more than a scan.
         if ef >= allowed || ef * self.params.m >= self.rows as usize {
             return Err(ScanReason::WideSearch);
         }

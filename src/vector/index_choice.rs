@@ -13,7 +13,7 @@ use crate::{ExactIndex, HnswIndex, HnswParams, Result, Vectors, work::WorkMonito
 pub enum IndexChoice {
     /// No graph: compare the query with every passage.
     Exact,
-    /// A graph, whatever the number of passages.
+    /// A graph, for any number of passages.
     Hnsw(HnswParams),
     /// A graph from [`IndexChoice::GRAPH_FROM`] passages on, where it is faster.
     Auto(HnswParams),
@@ -45,7 +45,7 @@ impl IndexChoice {
         }
     }
 
-    /// Parameters of the graph over so many vectors; `None` without a graph.
+    /// Returns the parameters of the graph over this many vectors; `None` without a graph.
     pub(crate) fn graph_params(self, vectors: usize) -> Option<HnswParams> {
         match self {
             Self::Hnsw(params) | Self::Auto(params) if self.builds_graph(vectors) => Some(params),
@@ -53,7 +53,7 @@ impl IndexChoice {
         }
     }
 
-    /// Whether the index of so many vectors is a graph.
+    /// Whether the index of this many vectors is a graph.
     pub(crate) fn builds_graph(self, vectors: usize) -> bool {
         vectors >= self.graph_from()
     }

@@ -106,8 +106,8 @@ impl SegmentIndex {
         })
     }
 
-    /// Checks the sections of the index, so that no search uses an index out of range, whatever
-    /// the file contains.
+    /// Checks the sections of the index, so that no search reads out of range, for any content of the
+    /// file.
     ///
     /// Vectors are checked here only if graph searches compare them in full precision; otherwise
     /// each is checked by its checksum on access.

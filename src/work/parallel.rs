@@ -1,7 +1,7 @@
 //! Parallel map on plain threads.
 //!
-//! Jobs may call models, whose tokenizers use `rayon` themselves. A `rayon` worker that waits for its
-//! own pool inside a job may take another job and deadlock, so jobs never run on a `rayon` pool.
+//! Jobs may call models, whose tokenizers use `rayon`. A `rayon` worker that waits inside a job may
+//! take another job of its pool and deadlock, so jobs never run on a `rayon` pool.
 
 use std::{
     sync::{
@@ -81,7 +81,7 @@ impl<T> JobQueue<T> {
         }
     }
 
-    /// Removes the free jobs, since the call fails whatever they return.
+    /// Removes the free jobs: after an error, their values are not needed.
     fn stop(&self) {
         self.next.store(self.jobs, Ordering::Relaxed);
     }
