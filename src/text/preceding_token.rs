@@ -66,12 +66,13 @@ impl<'t> PrecedingToken<'t> {
     /// Returns the class of the abbreviation that ends with this token, if any.
     pub(super) fn abbreviation(&self) -> Option<WordClass> {
         self.listed().or_else(|| {
-            let street = self.text.len() > 4 && self.text.ends_with("str");
-            let number = self.text.len() > 4 && self.text.ends_with("nr");
-            match (self.is_dotted() || street, number) {
-                (true, _) => Some(WordClass::Ambiguous),
-                (_, true) => Some(WordClass::BeforeNumber),
-                _ => None,
+            let is_compound_of = |end: &str| self.text.len() > 4 && self.text.ends_with(end);
+            if self.is_dotted() || is_compound_of("str") {
+                Some(WordClass::Ambiguous)
+            } else if is_compound_of("nr") {
+                Some(WordClass::BeforeNumber)
+            } else {
+                None
             }
         })
     }

@@ -199,7 +199,7 @@ impl UpperLayers {
     /// Opens layers of the sizes `records` in `sections`.
     pub(super) fn open(records: &[LayerRecord], sections: &Sections) -> Result<Self, DecodeError> {
         let extents = extents(records.iter().copied())
-            .ok_or(DecodeError::Corrupt("the recorded layers exceed the memory"))?;
+            .ok_or(DecodeError::Corrupt("the recorded sizes of the layers overflow"))?;
         let upper = Self {
             points: sections.column(Tag::LayerPoints)?,
             below: sections.column(Tag::LayerBelow)?,

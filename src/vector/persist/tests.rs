@@ -223,6 +223,9 @@ fn impossible_graph_shapes_are_refused() {
     layers.push(LayerRecord { points: 0, max_degree: 3 });
     let refusal = refused(&parts, GraphRecord { layers, ..record.clone() });
     assert_eq!(refusal, DecodeError::Corrupt("a layer has no point"));
+    let layers = vec![LayerRecord { points: u32::MAX, max_degree: u32::MAX }; 2];
+    let refusal = refused(&parts, GraphRecord { layers, ..record.clone() });
+    assert_eq!(refusal, DecodeError::Corrupt("the recorded sizes of the layers overflow"));
 
     for (tag, bytes) in &mut parts {
         let point = match tag {
