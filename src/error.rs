@@ -17,13 +17,13 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Failure of an operation of this crate.
 ///
-/// The message is one clause that names the fault. The cause, if known, is the
+/// The message names the fault and, after a colon, the remedy if there is one. The cause, if known, is the
 /// [source](std::error::Error::source). [`kind`](Self::kind) returns the class of the error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// A setting is outside its allowed range. Kind: [`ErrorKind::InvalidInput`].
-    #[error("setting `{name}` is {got}, allowed is {allowed}")]
+    #[error("setting `{name}` is {got}; it must be {allowed}")]
     Setting {
         /// Name of the setting in code.
         name: &'static str,
@@ -34,7 +34,7 @@ pub enum Error {
     },
 
     /// A fractional setting is outside its allowed range. Kind: [`ErrorKind::InvalidInput`].
-    #[error("setting `{name}` is {got}, allowed is {allowed}")]
+    #[error("setting `{name}` is {got}; it must be {allowed}")]
     Fraction {
         /// Name of the setting in code.
         name: &'static str,
@@ -80,8 +80,8 @@ pub enum Error {
     /// A [filter](crate::Filter) compares metadata with a value of a type that no article stores
     /// under this name. Kind: [`ErrorKind::InvalidInput`].
     #[error(
-        "a filter asks for {asked} in the metadata `{name}`, which holds {}: ask for a value of a \
-         type that it holds",
+        "the filter compares metadata `{name}` with {asked}, but its values are {}: compare it with a \
+         value of their type",
         stored.join(" and ")
     )]
     FilterType {
@@ -95,8 +95,8 @@ pub enum Error {
 
     /// A query asks for a recall, but the graph is not calibrated. Kind: [`ErrorKind::Conflict`].
     #[error(
-        "a recall was asked for, but the graph is not calibrated: call `calibrate` with typical \
-         queries, or ask with `ef_search`"
+        "the query requests a recall, but the graph is not calibrated: call `calibrate` with typical \
+         questions, or set `ef_search`"
     )]
     NotCalibrated,
 
@@ -131,7 +131,7 @@ pub enum Error {
     },
 
     /// A vector has the wrong dimension. Kind: [`ErrorKind::InvalidInput`].
-    #[error("a vector has dimension {got}, expected is {expected}")]
+    #[error("a vector has dimension {got} instead of {expected}")]
     Dimension {
         /// Dimension of the index or of the model.
         expected: usize,
@@ -149,7 +149,7 @@ pub enum Error {
 
     /// A model returned a number of vectors that differs from the number of texts. Kind:
     /// [`ErrorKind::Bug`] of the [`Embedder`](crate::Embedder).
-    #[error("the model returned {got} vectors for {expected} texts")]
+    #[error("the model returned {got} vectors or token counts for {expected} texts")]
     VectorCount {
         /// Number of texts.
         expected: usize,
@@ -208,8 +208,10 @@ pub enum Error {
 
     /// A file of a model's folder is missing or unreadable. Kind: [`ErrorKind::Unavailable`].
     #[error(
-        "model file {} could not be read; the folder of an ONNX model holds model.onnx, \
-         tokenizer.json, config.json and tokenizer_config.json, that of a Qwen3 embedding model \
+        "model file {} is missing or unusable: the folder of an ONNX model holds model.onnx, \
+
+         tokenizer.json, config.json and tokenizer_config.json, the folder of a Qwen3 embedding model holds \
+
          model.safetensors, tokenizer.json and config.json",
         path.display()
     )]
@@ -280,7 +282,7 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
 
-    /// A deadline passed before a model returned; in a search, before it embedded the question.
+    /// A deadline passed before a model returned. A search fails so only while it embeds its question.
     /// Kind: [`ErrorKind::Unavailable`].
     #[error("the time limit passed before the model returned: allow more time")]
     TimedOut,
@@ -379,7 +381,7 @@ pub enum Error {
     /// A file is not UTF-8: convert it. Kind: [`ErrorKind::InvalidInput`].
     #[error("{} is not UTF-8: invalid bytes at offset {at}", path.display())]
     NotUtf8 {
-        /// The file, no part of which was read as an article.
+        /// The file.
         path: PathBuf,
         /// Offset of the first invalid byte.
         at: usize,

@@ -1,7 +1,7 @@
 //! Search by words: an inverted index of a segment's passages, ranked by BM25.
 //!
 //! A segment's index is one array of bytes: the length and language of every passage, a term
-//! dictionary and posting lists. Opening checks all bytes; later reads trust them. [`Statistics`]
+//! dictionary and posting lists. Opening checks all bytes; later reads trust them. [`CorpusWeights`]
 //! cover all segments of a corpus, so equal passages have equal scores in any segment.
 
 mod analyzer;
@@ -44,7 +44,7 @@ pub(crate) use merge::MergedRow;
 #[cfg(test)]
 pub(crate) use query_terms::Group;
 pub(crate) use query_terms::QueryTerms;
-pub(crate) use statistics::{CorpusStats, Live, Statistics};
+pub(crate) use statistics::{CorpusStats, CorpusWeights, LiveIndex};
 
 /// The inverted index of a segment's passages; row `i` is passage `i`.
 #[derive(Debug)]
@@ -92,7 +92,7 @@ impl LexicalIndex {
         self.layout.lengths - gone
     }
 
-    /// Returns the language that passage `row` was analyzed in, if it is known.
+    /// Returns the language of passage `row`; `None` if unknown (the passage was analyzed as German).
     pub(crate) fn language(&self, row: u32) -> Option<Language> {
         self.norm(row).language()
     }

@@ -150,7 +150,7 @@ pub use retriever::{
 pub use lexical::LexicalPlan;
 pub use search::{
     Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, Mode, Query, QueryPlan, Reranked,
-    Sentence, Timings, WordShare,
+    Sentence, Timings, WordContribution,
 };
 
 // Long operations and errors.

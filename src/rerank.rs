@@ -102,7 +102,11 @@ impl dyn Reranker + '_ {
     ) -> Result<Vec<f32>> {
         let scores = call_model(Error::Rerank, || self.score(query, passages, interrupt))?;
         if scores.len() != passages.len() || scores.iter().any(|score| !score.is_finite()) {
-            let fault = format!("it gave {} passages the scores {scores:?}", passages.len());
+            let fault = format!(
+                "it returned {} scores for {} passages, or one is not finite: {scores:?}",
+                scores.len(),
+                passages.len(),
+            );
             return Err(Error::Rerank(fault.into()));
         }
         Ok(scores)

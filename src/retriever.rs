@@ -21,7 +21,7 @@ use crate::{
     },
     work::WorkMonitor,
 };
-use searcher::Shared;
+use searcher::LatestSnapshot;
 
 pub use graph_calibration::{CalibrationReport, GraphCalibration};
 pub use ingest::AddReport;
@@ -75,7 +75,7 @@ pub struct Retriever {
     /// Number of leading segments that belong to the last commit.
     committed: usize,
     /// The last commit.
-    published: Arc<Shared>,
+    published: Arc<LatestSnapshot>,
     /// Declared before `store`: the cache closes before the lock is released to the next writer.
     settings: Settings,
     /// `None` in memory.

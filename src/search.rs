@@ -27,7 +27,7 @@ pub(crate) mod view_laws;
 pub use context::Context;
 pub use excerpts::Excerpt;
 pub(crate) use excerpts::HitArticles;
-pub use explanation::{Explanation, Reranked, WordShare};
+pub use explanation::{Explanation, Reranked, WordContribution};
 pub use filter::Filter;
 pub use highlight::{Highlights, Sentence};
 pub use hit::{Hit, Hits};

@@ -1,5 +1,5 @@
-//! An index on disk: a folder of immutable files, and a manifest that names the files of the last
-//! generation.
+//! Storage of a corpus: segments, in memory or in files, and the folder whose manifest names the
+//! files of the last generation.
 //!
 //! `docs/FORMAT.md` specifies the files. A writer publishes a generation by renaming its manifest
 //! after all files that it names are fsynced. A crash therefore leaves either the old or the new

@@ -122,7 +122,7 @@ pub struct SearchParams<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SearchEffort {
-    /// `ef`: number of candidates that a graph search keeps; at least `k` and 16 are kept.
+    /// `ef`: number of candidates that a graph search keeps, raised to `max(k, 16)`.
     Ef(usize),
     /// Compare the query with every vector, even if the index has a graph. The recall of a graph is
     /// measured against this search.

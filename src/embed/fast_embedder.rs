@@ -28,7 +28,7 @@ use text_piece::TextPiece;
 /// vector of a text does not depend on the other texts: in all tests it was equal bit for bit.
 ///
 /// Each text of a dynamically quantized model has its own run, since such a model rounds all texts
-/// of a run by one scale. So has each text of a model in candle.
+/// of a run by one scale. In candle, each text has its own run as well.
 ///
 /// Several threads may call at once: each call takes one of
 /// [`max_concurrency`](Embedder::max_concurrency) sessions and waits if none is free. To embed many

@@ -214,7 +214,7 @@ impl Model {
         weighted.extend(counts.distinct.iter().map(|distinct| self.weighted(*distinct)));
         self.sum(weighted, vector);
         if weighted.is_empty() || !scale_sum_to_unit(vector) {
-            // Rows that cancel out have no direction: the text is as one without a known piece.
+            // Rows that cancel out have no direction: the text gets the vector of a text without known pieces.
             self.sum(&[self.weighted(RowCount { row: self.layout.unknown(), count: 1 })], vector);
             scale_sum_to_unit(vector);
         }

@@ -341,7 +341,8 @@ fn read_table(table: &[u8], file_len: usize) -> Result<Vec<TableEntry>, DecodeEr
 fn read_entry(entry: &[u8], start: usize, file_len: usize) -> Result<TableEntry, DecodeError> {
     let is_placed = u64_at(entry, OFFSET_AT) == start as u64;
     let is_reserved_zero = u32_at(entry, TAG_RESERVED_AT) == 0;
-    require(is_placed && is_reserved_zero, "a section does not start after the previous one")?;
+    require(is_placed, "a section does not start after the previous one")?;
+    require(is_reserved_zero, "the reserved bytes of a table entry are not zero")?;
     let length = usize::try_from(u64_at(entry, SECTION_LENGTH_AT)).ok();
     let end = length.and_then(|length| start.checked_add(length)).filter(|end| *end <= file_len);
     let end = end.ok_or(DecodeError::Corrupt("a section exceeds the end of the file"))?;

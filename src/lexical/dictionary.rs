@@ -48,11 +48,11 @@ impl<'a> Dictionary<'a> {
         let mut matched = 0;
         for entry in self.entries(block).take(BLOCK_TERMS) {
             if entry.shared < matched {
-                // Greater than the last entry at a byte where that equals the term.
+                // At byte `shared`, the last entry equals `term` and this entry is greater: so are all later ones.
                 return None;
             }
             if entry.shared > matched {
-                // Equal to the last entry at the byte where that is less than the term.
+                // Up to the byte where the last entry is less than `term`, this entry equals it: it is less, too.
                 continue;
             }
             let rest = &term[matched..];

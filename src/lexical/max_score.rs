@@ -126,6 +126,7 @@ impl<'a> MaxScore<'a> {
 
     /// Looks up the next of `rows`, which ascend, in all cursors; false at the end.
     pub(super) fn look_up(&mut self, rows: &mut impl Iterator<Item = u32>) -> bool {
+        // No cursor is essential: `consider` then looks the row up in all of them.
         self.essential = 0;
         let mut looked_up = 0;
         for row in rows.take(self.steps.lookups) {

@@ -1,4 +1,4 @@
-//! Norms: the number of terms of each passage, and the language that it was analyzed in.
+//! Norms: the number of terms of each passage, and its language if known.
 
 use crate::Language;
 
@@ -11,7 +11,7 @@ const MAX_LENGTH: u32 = (1 << LENGTH_BITS) - 1;
 pub(super) struct PassageNorm(u32);
 
 impl PassageNorm {
-    /// Returns the norm of a passage of `length` terms, at most [`MAX_LENGTH`].
+    /// Returns the norm of a passage of `length` terms; more than [`MAX_LENGTH`] count as that many.
     pub(super) fn new(length: u32, language: Option<Language>) -> Self {
         let language = match language {
             None => 0,

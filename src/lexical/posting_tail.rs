@@ -5,7 +5,7 @@ use super::postings::{BLOCK, MAX_ROW_BITS, MAX_TF_BITS, Posting};
 /// Flag in the first byte of a tail: frequencies follow. Without it, all of them are 1.
 const HAS_TFS: u8 = 0x40;
 
-/// Appends the tail of `postings`, at most [`BLOCK`], to `bytes`; their rows are at least `next`.
+/// Appends `postings`, fewer than [`BLOCK`], to `bytes`; their rows are at least `next`.
 pub(super) fn write(mut next: u32, postings: &[Posting], bytes: &mut Vec<u8>) {
     let mut gaps = [0; BLOCK];
     let mut tfs = [0; BLOCK];

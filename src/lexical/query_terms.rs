@@ -142,7 +142,7 @@ struct PendingGroup {
 /// Joins the words of a question into groups.
 #[derive(Default)]
 struct TermGroupBuilder {
-    /// A group without terms was joined to another one.
+    /// In the order of the question. A group without terms was joined into an earlier one.
     groups: Vec<PendingGroup>,
     /// Position in `groups` of the group of each term.
     places: FxHashMap<String, usize>,
@@ -158,8 +158,8 @@ impl TermGroupBuilder {
         }
     }
 
-    /// Adds a stop word. In some language it may be an ordinary word; its terms there are added only
-    /// if the question may be in any language (`is_mixed`).
+    /// Adds a stop word. Its terms as an ordinary word of the other language are added only if the
+    /// language of the question is unknown.
     fn add_stop_word(&mut self, whole: BTreeSet<String>, is_mixed: bool, place: &Range<usize>) {
         let weight = GroupWeight { word: STOP_WEIGHT, parts: 0.0 };
         let (stop, others): (BTreeSet<String>, _) =

@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    LexicalIndex, QueryTerms, Statistics, TermContribution,
+    CorpusWeights, LexicalIndex, QueryTerms, TermContribution,
     dictionary::TermEntry,
     max_score::{MaxScore, Steps},
     norm::PassageNorm,
@@ -41,28 +41,28 @@ impl LexicalIndex {
     pub(crate) fn best(
         &self,
         terms: &QueryTerms,
-        statistics: &Statistics,
+        weights: &CorpusWeights,
         n: usize,
         allowed: Option<&RowSet>,
         stop: impl Fn() -> bool,
     ) -> Matches {
-        self.best_in_steps(terms, statistics, n, allowed, Steps::default(), stop)
+        self.best_in_steps(terms, weights, n, allowed, Steps::default(), stop)
     }
 
     /// [`best`](Self::best) in steps of other sizes, which do not change the result.
     pub(super) fn best_in_steps(
         &self,
         terms: &QueryTerms,
-        statistics: &Statistics,
+        weights: &CorpusWeights,
         n: usize,
         allowed: Option<&RowSet>,
         steps: Steps,
         stop: impl Fn() -> bool,
     ) -> Matches {
-        let cursors = self.group_cursors(terms, statistics);
+        let cursors = self.group_cursors(terms, weights);
         let words = cursors.len();
         let passages = self.len() as usize;
-        let mut search = MaxScore::new(self.norms(), cursors, statistics.bm25(), n, steps);
+        let mut search = MaxScore::new(self.norms(), cursors, weights.bm25(), n, steps);
         let sparse = allowed.filter(|allowed| allowed.len() * steps.min_sparsity <= passages);
         let mut sparse_rows = sparse.map(RowSet::iter);
         let complete = loop {
@@ -83,16 +83,16 @@ impl LexicalIndex {
     pub(crate) fn scores(
         &self,
         terms: &QueryTerms,
-        statistics: &Statistics,
+        weights: &CorpusWeights,
         rows: &[u32],
     ) -> Vec<f32> {
-        let bm25 = statistics.bm25();
+        let bm25 = weights.bm25();
         let norms = self.norms();
         let mut scores = vec![0.0; rows.len()];
         if rows.is_empty() {
             return scores;
         }
-        for mut cursor in self.group_cursors(terms, statistics) {
+        for mut cursor in self.group_cursors(terms, weights) {
             for (&row, score) in rows.iter().zip(&mut scores) {
                 if cursor.seek(row) == row {
                     let length = PassageNorm::of(norms, row).length();
@@ -108,14 +108,14 @@ impl LexicalIndex {
     pub(crate) fn explain(
         &self,
         terms: &QueryTerms,
-        statistics: &Statistics,
+        weights: &CorpusWeights,
         row: u32,
     ) -> Vec<TermContribution> {
-        let bm25 = statistics.bm25();
+        let bm25 = weights.bm25();
         let length = self.norm(row).length();
         let contribution = |at: usize| {
             let group = &terms.groups()[at];
-            let mut cursor = self.group_cursor(&group.terms, statistics.upper_bound(at));
+            let mut cursor = self.group_cursor(&group.terms, weights.upper_bound(at));
             let tf = if cursor.seek(row) == row { cursor.tf() } else { 0 };
             let contribution =
                 if tf == 0 { 0.0 } else { bm25.contribution(cursor.upper_bound, tf, length) };
@@ -123,24 +123,24 @@ impl LexicalIndex {
                 place: group.place.clone(),
                 terms: group.terms.clone(),
                 weight: group.weight,
-                doc_freq: statistics.doc_freq(at),
-                idf: statistics.idf(at),
+                doc_freq: weights.doc_freq(at),
+                idf: weights.idf(at),
                 tf,
                 contribution,
             }
         };
-        statistics.order().map(contribution).collect()
+        weights.order().map(contribution).collect()
     }
 
     /// Returns the cursors of all groups that have a row, by descending upper bound.
     fn group_cursors(
         &self,
         terms: &QueryTerms,
-        statistics: &Statistics,
+        weights: &CorpusWeights,
     ) -> Vec<TermGroupCursor<'_>> {
-        let cursors = statistics
+        let cursors = weights
             .order()
-            .map(|at| self.group_cursor(&terms.groups()[at].terms, statistics.upper_bound(at)));
+            .map(|at| self.group_cursor(&terms.groups()[at].terms, weights.upper_bound(at)));
         cursors.filter(|cursor| cursor.row != END).collect()
     }
 

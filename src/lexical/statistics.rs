@@ -1,4 +1,4 @@
-//! Statistics of a corpus: its size, and how frequent the terms of a question are.
+//! CorpusWeights of a corpus: its size, and how frequent the terms of a question are.
 
 use super::{
     LexicalIndex, QueryTerms,
@@ -7,7 +7,7 @@ use super::{
 
 /// The index of a segment with its removed rows.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Live<'a> {
+pub(crate) struct LiveIndex<'a> {
     pub(crate) index: &'a LexicalIndex,
     /// Ascending.
     pub(crate) removed: &'a [u32],
@@ -27,7 +27,7 @@ pub(crate) struct CorpusStats {
 
 /// The weights of a question's groups of terms in a corpus.
 #[derive(Debug)]
-pub(crate) struct Statistics {
+pub(crate) struct CorpusWeights {
     passages: u64,
     /// Sum of the lengths of all passages, in terms.
     terms: u64,
@@ -43,11 +43,11 @@ impl CorpusStats {
     /// Counts the live passages of `indexes` for the groups of `terms`.
     pub(crate) fn gather<'a>(
         terms: &QueryTerms,
-        indexes: impl IntoIterator<Item = Live<'a>>,
+        indexes: impl IntoIterator<Item = LiveIndex<'a>>,
     ) -> Self {
         let groups = terms.groups();
         let mut stats = Self { passages: 0, terms: 0, doc_freqs: vec![0; groups.len()] };
-        for Live { index, removed, terms } in indexes {
+        for LiveIndex { index, removed, terms } in indexes {
             stats.passages += u64::from(index.len()) - removed.len() as u64;
             stats.terms += terms;
             for (group, doc_freq) in groups.iter().zip(&mut stats.doc_freqs) {
@@ -59,7 +59,7 @@ impl CorpusStats {
     }
 }
 
-impl Statistics {
+impl CorpusWeights {
     /// Weighs the groups of `terms` by the counts of a corpus.
     pub(crate) fn new(terms: &QueryTerms, stats: CorpusStats) -> Self {
         let groups = terms.groups();

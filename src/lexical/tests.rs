@@ -60,10 +60,13 @@ fn terms(question: &str) -> QueryTerms {
 fn gather<'a>(
     terms: &QueryTerms,
     indexes: impl IntoIterator<Item = &'a LexicalIndex>,
-) -> Statistics {
-    let live =
-        |index: &'a LexicalIndex| Live { index, removed: &[], terms: index.terms_without(&[]) };
-    Statistics::new(terms, CorpusStats::gather(terms, indexes.into_iter().map(live)))
+) -> CorpusWeights {
+    let live = |index: &'a LexicalIndex| LiveIndex {
+        index,
+        removed: &[],
+        terms: index.terms_without(&[]),
+    };
+    CorpusWeights::new(terms, CorpusStats::gather(terms, indexes.into_iter().map(live)))
 }
 
 /// Steps so small that small corpora take several.
@@ -120,9 +123,9 @@ proptest! {
     ) {
         let index = build(&passages);
         let terms = terms(&question);
-        let statistics = gather(&terms, [&index]);
+        let weights = gather(&terms, [&index]);
         let rows: Vec<u32> = (0..index.len()).collect();
-        let scores = index.scores(&terms, &statistics, &rows);
+        let scores = index.scores(&terms, &weights, &rows);
         let allowed = removed.map(|removed| {
             let mut allowed = RowSet::all(index.len());
             for row in removed {
@@ -136,14 +139,14 @@ proptest! {
         expected.retain(|ranked| ranked.score > 0.0 && is_allowed(ranked.row));
         expected.sort_by(|a, b| b.score.total_cmp(&a.score).then(a.row.cmp(&b.row)));
         expected.truncate(n);
-        let best = index.best_in_steps(&terms, &statistics, n, allowed.as_ref(), SMALL, never);
-        let in_default_steps = index.best(&terms, &statistics, n, allowed.as_ref(), never);
+        let best = index.best_in_steps(&terms, &weights, n, allowed.as_ref(), SMALL, never);
+        let in_default_steps = index.best(&terms, &weights, n, allowed.as_ref(), never);
         prop_assert_eq!(&in_default_steps.rows, &best.rows);
         prop_assert!(best.plan.complete && best.plan.scored <= rows.len());
         prop_assert_eq!(best.rows, expected);
-        prop_assert!(scores.iter().all(|score| *score <= statistics.max_bm25()));
+        prop_assert!(scores.iter().all(|score| *score <= weights.max_bm25()));
         for (row, score) in rows.iter().zip(&scores) {
-            let shares = index.explain(&terms, &statistics, *row);
+            let shares = index.explain(&terms, &weights, *row);
             let sum = shares.iter().fold(0.0, |sum: f32, share| sum + share.contribution);
             prop_assert_eq!(sum.to_bits(), score.to_bits());
         }
@@ -153,9 +156,9 @@ proptest! {
     fn scores_follow_the_definition(passages in passages(40), question in question()) {
         let index = build(&passages);
         let terms = terms(&question);
-        let statistics = gather(&terms, [&index]);
+        let weights = gather(&terms, [&index]);
         let rows: Vec<u32> = (0..index.len()).collect();
-        let scores = index.scores(&terms, &statistics, &rows);
+        let scores = index.scores(&terms, &weights, &rows);
         for (score, wanted) in scores.iter().zip(scores_by_definition(&passages, &terms)) {
             prop_assert!((score - wanted).abs() <= 1e-4 * wanted.max(1.0), "{} {}", score, wanted);
         }
@@ -169,10 +172,10 @@ proptest! {
         let terms = terms(&question);
         let cut = cut.min(passages.len());
         let parts = [build(&passages[..cut]), build(&passages[cut..])];
-        let statistics = gather(&terms, &parts);
+        let weights = gather(&terms, &parts);
         let rows = |index: &LexicalIndex| (0..index.len()).collect::<Vec<_>>();
         let scores = parts.iter().flat_map(|part| {
-            part.scores(&terms, &statistics, &rows(part))
+            part.scores(&terms, &weights, &rows(part))
         });
         let all = gather(&terms, [&whole]);
         let expected = whole.scores(&terms, &all, &rows(&whole));
@@ -193,8 +196,8 @@ proptest! {
         let words = whole.terms_without(&removed);
         prop_assert_eq!(words, rest.terms_without(&[]));
         let of_rest = gather(&terms, [&rest]);
-        let of_live = [Live { index: &whole, removed: &removed, terms: words }];
-        let of_live = Statistics::new(&terms, CorpusStats::gather(&terms, of_live));
+        let of_live = [LiveIndex { index: &whole, removed: &removed, terms: words }];
+        let of_live = CorpusWeights::new(&terms, CorpusStats::gather(&terms, of_live));
         prop_assert_eq!(of_live.max_bm25(), of_rest.max_bm25());
         let all: Vec<u32> = (0..rest.len()).collect();
         prop_assert_eq!(
@@ -233,8 +236,8 @@ proptest! {
             let passages: Vec<_> = texts.iter().map(|text| (text.clone(), Some(language))).collect();
             let index = build(&passages);
             let terms = terms(&question);
-            let statistics = gather(&terms, [&index]);
-            index.best(&terms, &statistics, 3, None, never);
+            let weights = gather(&terms, [&index]);
+            index.best(&terms, &weights, 3, None, never);
         }
     }
 
@@ -281,8 +284,8 @@ fn long_passages_are_indexed() {
     let index = build(&[(text, Some(Language::German)), ("x".repeat(1 << 20), None)]);
     assert!(index.terms_without(&[]) > 3 * 350_000);
     let terms = terms("haus");
-    let statistics = gather(&terms, [&index]);
-    assert_eq!(index.best(&terms, &statistics, 5, None, never).rows.len(), 1);
+    let weights = gather(&terms, [&index]);
+    assert_eq!(index.best(&terms, &weights, 5, None, never).rows.len(), 1);
 }
 
 #[test]
@@ -291,16 +294,16 @@ fn an_interrupted_search_returns_what_it_found() {
         (0..9_000).map(|_| ("Haus".to_owned(), Some(Language::German))).collect();
     let index = build(&passages);
     let terms = terms("Haus");
-    let statistics = gather(&terms, [&index]);
-    let stopped = index.best(&terms, &statistics, 10_000, None, || true);
+    let weights = gather(&terms, [&index]);
+    let stopped = index.best(&terms, &weights, 10_000, None, || true);
     assert!((1..9_000).contains(&stopped.rows.len()), "{}", stopped.rows.len());
     assert!(!stopped.plan.complete && stopped.plan.scored == stopped.rows.len());
 
     let mut few = RowSet::none(index.len());
     few.insert_range(5_000..5_100);
-    let stopped = index.best_in_steps(&terms, &statistics, 10_000, Some(&few), SMALL, || true);
+    let stopped = index.best_in_steps(&terms, &weights, 10_000, Some(&few), SMALL, || true);
     assert!((1..100).contains(&stopped.rows.len()) && !stopped.plan.complete);
-    let whole = index.best(&terms, &statistics, 10_000, Some(&few), never);
+    let whole = index.best(&terms, &weights, 10_000, Some(&few), never);
     assert!(whole.rows.len() == 100 && whole.plan.complete);
 }
 
@@ -341,16 +344,16 @@ fn use_all(index: &LexicalIndex, question: &str) {
     let rows: Vec<u32> = (0..index.len()).collect();
     let removed: Vec<u32> = rows.iter().copied().step_by(3).collect();
     let terms = terms(question);
-    let live = [Live { index, removed: &removed, terms: index.terms_without(&removed) }];
-    let statistics = Statistics::new(&terms, CorpusStats::gather(&terms, live));
+    let live = [LiveIndex { index, removed: &removed, terms: index.terms_without(&removed) }];
+    let weights = CorpusWeights::new(&terms, CorpusStats::gather(&terms, live));
     let mut allowed = RowSet::none(index.len());
     rows.iter().step_by(5).for_each(|row| _ = allowed.insert(*row));
     for allowed in [None, Some(&allowed)] {
-        index.best_in_steps(&terms, &statistics, 7, allowed, SMALL, never);
+        index.best_in_steps(&terms, &weights, 7, allowed, SMALL, never);
     }
-    index.scores(&terms, &statistics, &rows);
+    index.scores(&terms, &weights, &rows);
     for row in rows.iter().copied().take(3) {
-        index.explain(&terms, &statistics, row);
+        index.explain(&terms, &weights, row);
         index.language(row);
     }
     let of_part =
@@ -419,9 +422,9 @@ fn lists_of_whole_blocks_can_be_searched() {
             let rows = index.doc_freq("haus", &removed);
             assert_eq!(rows as usize, len as usize - houses, "{len} {removed:?}");
         }
-        let statistics = gather(&terms, [&index]);
+        let weights = gather(&terms, [&index]);
         let sparse: Vec<u32> = (0..3 * len).step_by(125).chain([3 * len - 3]).collect();
-        let scores = index.scores(&terms, &statistics, &sparse);
+        let scores = index.scores(&terms, &weights, &sparse);
         for (row, score) in sparse.iter().zip(scores) {
             assert_eq!(score > 0.0, row % 3 == 0, "{len} {row}");
         }

@@ -64,7 +64,7 @@ pub(crate) fn fetch(
     hub: Option<HubModel>,
     options: &SessionOptions,
 ) -> Result<ModelFiles> {
-    let hub = hub.ok_or("fastembed no longer lists it");
+    let hub = hub.ok_or("fastembed does not list it");
     let hub = hub.map_err(|fault| not_loaded(name, fault))?;
     let repository =
         Repository::open(hub.repository, options).map_err(|cause| not_loaded(name, cause))?;

@@ -227,8 +227,9 @@ impl ModelFiles {
         Ok(declared.into_iter().flatten().min().unwrap_or(DEFAULT_MAX_LENGTH))
     }
 
-    /// Sets `max_length` in `tokenizer_config.json`, which takes precedence over fastembed's own
-    /// setting, and a padding token, which fastembed requires and this crate never uses.
+    /// Sets `model_max_length` in `tokenizer_config.json`, since fastembed applies the smaller of it
+    /// and its own setting; also sets a padding token, which fastembed requires and this crate never
+    /// uses.
     pub(crate) fn override_max_length(&mut self, max_length: usize) -> Result<()> {
         let path = self.folder.join("tokenizer_config.json");
         let mut config = json(&path, &self.tokenizer_config)?;

@@ -63,8 +63,8 @@ impl SessionOptions {
         Error::check_setting("threads", self.threads.unwrap_or(1), 1.., "1 or more")
     }
 
-    /// Returns the maximum input length in tokens: the user's value, else `own`, the model's,
-    /// limited by its positions and its engine.
+    /// Returns the maximum input length in tokens: the user's value, else the minimum of `own` (the
+    /// model's value), its positions and the default of its engine.
     pub(crate) fn max_length(&self, files: &ModelFiles, own: usize) -> Result<usize> {
         let positions = files.positions()?.unwrap_or(usize::MAX);
         let default = own.min(positions).min(files.engine.default_max_length());

@@ -23,8 +23,9 @@ const MAX_FACTOR: usize = 16;
 /// The multiple is this divided by the size of the segment, within the bounds above: graphs of
 /// many passages take long to build, so they are built more rarely.
 const FACTOR_TIMES_SIZE: usize = 1 << 19;
-/// A segment is rebuilt if more than one in this many of its passages and articles is removed.
-const ONE_REMOVED_IN: usize = 3;
+/// A segment is rebuilt once more than `1 / MAX_REMOVED_DIVISOR` of its passages and articles are
+/// removed.
+const MAX_REMOVED_DIVISOR: usize = 3;
 /// Minimum number of small segments that a checkpoint merges. A segment is small if it has less
 /// than this many checkpoints of live passages and articles.
 const MIN_SMALL: usize = 8;
@@ -90,7 +91,7 @@ impl SegmentSize {
         let lacks_graph = index.builds_graph(self.passages) && self.graph.is_none();
         let has_needless_graph = index == IndexChoice::Exact && self.graph.is_some();
         let is_outdated = lacks_graph || has_needless_graph || !self.has_current_words;
-        is_outdated || (self.all - self.live) * ONE_REMOVED_IN > self.all
+        is_outdated || (self.all - self.live) * MAX_REMOVED_DIVISOR > self.all
     }
 }
 

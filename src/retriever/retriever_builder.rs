@@ -4,7 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use super::{
     Settings,
-    searcher::{Shared, Snapshot, SnapshotSource},
+    searcher::{LatestSnapshot, Snapshot, SnapshotSource},
     verify_model::{check_probes, probes},
 };
 use crate::{
@@ -48,7 +48,7 @@ enum CacheChoice {
     Own {
         bytes: usize,
     },
-    Shared(EmbeddingCache),
+    LatestSnapshot(EmbeddingCache),
 }
 
 impl Default for RetrieverBuilder {
@@ -209,7 +209,7 @@ impl RetrieverBuilder {
     /// never in its file.
     #[must_use]
     pub fn shared_embedding_cache(mut self, cache: &EmbeddingCache) -> Self {
-        self.cache = CacheChoice::Shared(cache.clone());
+        self.cache = CacheChoice::LatestSnapshot(cache.clone());
         self
     }
 
@@ -340,7 +340,7 @@ impl RetrieverBuilder {
         let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
         let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
         let snapshot = Arc::new(snapshot);
-        let published = Arc::new(Shared::default());
+        let published = Arc::new(LatestSnapshot::default());
         published.set(Arc::clone(&snapshot));
         let source = match &store {
             Some(store) => SnapshotSource::Folder(store.path().to_owned()),
@@ -368,7 +368,7 @@ impl RetrieverBuilder {
     fn cache_in(&self, store: Option<&Store>) -> Result<Option<EmbeddingCache>> {
         match (&self.cache, store) {
             (CacheChoice::Nowhere, _) => Ok(None),
-            (CacheChoice::Shared(cache), _) => Ok(Some(cache.clone())),
+            (CacheChoice::LatestSnapshot(cache), _) => Ok(Some(cache.clone())),
             (CacheChoice::Own { bytes }, None) => Ok(Some(EmbeddingCache::in_memory(*bytes))),
             (CacheChoice::Own { bytes }, Some(store)) => {
                 EmbeddingCache::open(store.cache_path(), *bytes).map(Some)

@@ -28,19 +28,19 @@ use crate::{
     work::parallel::parallel_map,
 };
 
-pub(crate) use snapshot::{Shared, Snapshot, SnapshotSource};
+pub(crate) use snapshot::{LatestSnapshot, Snapshot, SnapshotSource};
 
 /// A corpus as it was at one commit; cheap to clone.
 ///
-/// It keeps its generation, whatever the writer does, until [`reload`](Self::reload). [`Retriever::searcher`](crate::Retriever::searcher) gives one in
-/// the process of the writer; [`Searcher::open`] in any process, of which there can be any
-/// number beside the one that writes.
+/// A searcher keeps its generation until [`reload`](Self::reload), whatever the writer does.
+/// [`Retriever::searcher`](crate::Retriever::searcher) returns one in the process of the writer.
+/// [`Searcher::open`] opens one in any process; any number of processes can read an index.
 #[derive(Clone)]
 pub struct Searcher {
     pub(crate) embedder: Arc<dyn Embedder>,
     pub(crate) snapshot: Arc<Snapshot>,
     pub(crate) source: SnapshotSource,
-    /// Threads to embed on, if not as many as the model can use.
+    /// Number of threads that embed; `None` for the maximum of the model.
     pub(crate) embed_threads: Option<usize>,
     pub(crate) reranker: Option<Arc<dyn Reranker>>,
     /// Vectors of questions, in memory; searching writes no file.
@@ -74,12 +74,12 @@ impl fmt::Debug for Searcher {
 }
 
 impl Searcher {
-    /// Moves on to the generation that was committed last; false if this is it.
+    /// Loads the last committed generation. Returns `false` if the searcher already has it.
     ///
     /// # Errors
     ///
-    /// Of an index in a folder [`Error::Read`], [`Error::Corrupt`] and the like if it cannot be
-    /// read; the searcher then stays where it is.
+    /// The errors of [`RetrieverBuilder::open_searcher`](crate::RetrieverBuilder::open_searcher), for
+    /// an index in a folder. After an error the searcher keeps its generation.
     pub fn reload(&mut self) -> Result<bool> {
         let latest = match &self.source {
             SnapshotSource::Writer(shared) => Some(shared.get()),
@@ -111,18 +111,22 @@ impl Searcher {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyQuery`] without text, unless a vector is all that is asked for;
-    /// [`Error::Setting`] if `k` or another number is 0, [`Error::Fraction`] if the recall, a
-    /// similarity or the diversity asked for is out of range, [`Error::Choice`] if a least
-    /// similarity is where no vectors are compared; [`Error::Dimension`] and
-    /// [`Error::InvalidVector`] if the query's [vector](Query::vector) is none of the model's;
-    /// [`Error::NotCalibrated`] if a recall is asked for and the corpus has a graph but was not
-    /// [calibrated](crate::Retriever::calibrate), [`Error::Filter`] and [`Error::FilterType`] if a
-    /// [filter](Query::filter) is invalid, [`Error::NoReranker`] if reranking is asked for and
-    /// there is no reranker, [`Error::Corrupt`] if a file of the index is damaged, what the
-    /// embedder and the reranker return, [`Error::Embed`] or [`Error::Rerank`] if they panic.
-    /// [`Error::TimedOut`] or [`Error::Cancelled`] if the embedder ends before it has embedded the
-    /// question.
+    /// - [`Error::EmptyQuery`] for a query without text, unless it has a vector, the mode is
+    ///   [`Mode::Dense`](crate::Mode::Dense) and it is not reranked.
+    /// - [`Error::Setting`] if a number such as `k` is 0.
+    /// - [`Error::Fraction`] if the recall, a similarity or the weight of diversity is out of range.
+    /// - [`Error::Choice`] for a minimum similarity in the mode
+    ///   [`Mode::Lexical`](crate::Mode::Lexical).
+    /// - [`Error::Dimension`] or [`Error::InvalidVector`] for an invalid [vector](Query::vector).
+    /// - [`Error::NotCalibrated`] if the query requests a recall and a graph is not
+    ///   [calibrated](crate::Retriever::calibrate).
+    /// - [`Error::Filter`] or [`Error::FilterType`] for an invalid [filter](Query::filter).
+    /// - [`Error::NoReranker`] if the query requests reranking and there is no reranker.
+    /// - [`Error::Corrupt`] if a file of the index is damaged.
+    /// - [`Error::TimedOut`] or [`Error::Cancelled`] if the query is interrupted before its text is
+    ///   embedded.
+    /// - The errors of the embedder and of the reranker; [`Error::Embed`] or [`Error::Rerank`] if
+    ///   they panic.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
         let query = query.into();
@@ -130,7 +134,7 @@ impl Searcher {
         let interrupt = interrupt_of(&query);
         let start = Instant::now();
         let embedded = || self.embedded(&query.text, interrupt);
-        let vectors = query.is_to_be_embedded().then(embedded).transpose()?;
+        let vectors = query.needs_embedding().then(embedded).transpose()?;
         let embed_time = start.elapsed();
         let question =
             vectors.as_ref().map(|vectors| EmbeddedQuestion { vector: vectors.row(0), embed_time });
@@ -138,15 +142,14 @@ impl Searcher {
         rerank(hits, &query, self.reranker.as_deref(), interrupt)
     }
 
-    /// The hits of every query, in the order of `queries`, searched for in parallel on
-    /// the threads of the current `rayon` pool. Those to be [reranked](Query::rerank) then are, on
-    /// as many threads of its own as the reranker can use.
+    /// Returns the hits of each query, in the order of `queries`. The current `rayon` pool runs the
+    /// searches; plain threads then [rerank](Query::rerank), as many as the reranker can use.
     ///
     /// # Errors
     ///
-    /// As [`search`](Self::search), for one of the queries that fail. The questions are embedded
-    /// together: [`Error::TimedOut`] if the latest of their time limits passes before, and
-    /// [`Error::Cancelled`] if the handle that they share is used before.
+    /// The errors of [`search`](Self::search) of one failing query. The questions are embedded
+    /// together: [`Error::TimedOut`] if the latest time limit passes before that ends, if every query
+    /// has one; [`Error::Cancelled`] if all queries share a handle and it is cancelled before.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
@@ -168,14 +171,14 @@ impl Searcher {
     ) -> Result<QuestionVectors> {
         let start = Instant::now();
         let embedded = queries.iter().zip(interrupts);
-        let embedded = embedded.filter(|(query, _)| query.is_to_be_embedded());
+        let embedded = embedded.filter(|(query, _)| query.needs_embedding());
         let texts: Vec<&str> = embedded.clone().map(|(query, _)| query.text.as_str()).collect();
         let interrupts: Vec<Interrupt> = embedded.map(|(_, interrupt)| *interrupt).collect();
         let stage = self.stage().interrupt(Interrupt::last_of(&interrupts));
         let (vectors, _) = stage.run(Role::Query, &texts)?;
         let mut rows = 0..vectors.len();
         let row = |query: &Query| {
-            let is_embedded = query.is_to_be_embedded();
+            let is_embedded = query.needs_embedding();
             is_embedded.then(|| rows.next().expect("each question has a vector"))
         };
         let rows = queries.iter().map(row).collect();

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use super::{
     fusion::fuse,
-    view::{Candidate, Candidates, Question, Ranks, View, Want, WeightedTerms, rank},
+    view::{ArmRequest, Candidate, Candidates, Question, Ranks, View, WeightedTerms, rank},
 };
 use crate::{QueryPlan, Result};
 
@@ -27,7 +27,7 @@ impl Ranking {
     }
 
     /// Leaves out candidates below `min_similarity`.
-    fn reach(mut self, min_similarity: Option<f32>) -> Self {
+    fn retain_similar(mut self, min_similarity: Option<f32>) -> Self {
         let Some(min_similarity) = min_similarity else { return self };
         self.found.retain(|candidate| {
             candidate.similarity.is_some_and(|similarity| similarity >= min_similarity)
@@ -36,54 +36,55 @@ impl Ranking {
     }
 }
 
-/// Ranks the `want.k` closest passages that reach the minimum similarity.
+/// Ranks the `request.k` closest passages that reach the minimum similarity.
 pub(super) fn dense<V: View>(
     view: &V,
     vector: &[f32],
     min_similarity: Option<f32>,
-    want: &Want<'_, V::Allowed>,
+    request: &ArmRequest<'_, V::Allowed>,
     plan: &mut QueryPlan,
 ) -> Result<Ranking> {
     let start = Instant::now();
-    let Candidates { found, is_exhausted, plans } = view.nearest(vector, want)?;
+    let Candidates { found, is_exhausted, plans } = view.nearest(vector, request)?;
     plan.dense = plans;
-    let similar = Ranking { found, is_exhausted }.reach(min_similarity);
+    let similar = Ranking { found, is_exhausted }.retain_similar(min_similarity);
     plan.timings.dense += start.elapsed();
     // Whatever a larger `k` finds is less similar still.
-    let is_exhausted = similar.is_exhausted || similar.found.len() < want.k;
+    let is_exhausted = similar.is_exhausted || similar.found.len() < request.k;
     Ok(Ranking { is_exhausted, ..similar }.assign_ranks(|ranks| &mut ranks.dense))
 }
 
-/// Ranks the `want.k` passages with the highest BM25.
+/// Ranks the `request.k` passages with the highest BM25.
 pub(super) fn lexical<V: View>(
     view: &V,
     terms: &WeightedTerms,
-    want: &Want<'_, V::Allowed>,
+    request: &ArmRequest<'_, V::Allowed>,
     plan: &mut QueryPlan,
 ) -> Result<Ranking> {
     let start = Instant::now();
-    let Candidates { found, is_exhausted, plans } = view.matching(terms, want)?;
+    let Candidates { found, is_exhausted, plans } = view.matching(terms, request)?;
     plan.lexical = plans;
     plan.timings.lexical += start.elapsed();
     Ok(Ranking { found, is_exhausted }.assign_ranks(|ranks| &mut ranks.lexical))
 }
 
-/// Ranks the `want.k` best candidates of both arms that reach the minimum similarity.
+/// Ranks the `request.k` best candidates of both arms that reach the minimum similarity.
 pub(super) fn hybrid<V: View>(
     view: &V,
     question: Question,
     min_similarity: Option<f32>,
-    want: &Want<'_, V::Allowed>,
+    request: &ArmRequest<'_, V::Allowed>,
     plan: &mut QueryPlan,
 ) -> Result<Ranking> {
-    let dense = dense(view, question.vector, min_similarity, want, plan)?;
-    let lexical = lexical(view, question.terms, want, plan)?;
+    let dense = dense(view, question.vector, min_similarity, request, plan)?;
+    let lexical = lexical(view, question.terms, request, plan)?;
     let start = Instant::now();
     let mut found = merge(dense.found, lexical.found);
     view.complete(&question, &mut found)?;
-    fuse(&mut found, question.terms.statistics.max_bm25());
-    let fused = Ranking { found, is_exhausted: dense.is_exhausted }.reach(min_similarity);
-    let found = rank(view, fused.found, want.k)?;
+    fuse(&mut found, question.terms.weights.max_bm25());
+    // Every passage has a vector, so the lexical arm adds nothing once the dense arm is exhausted.
+    let fused = Ranking { found, is_exhausted: dense.is_exhausted }.retain_similar(min_similarity);
+    let found = rank(view, fused.found, request.k)?;
     plan.timings.rank += start.elapsed();
     Ok(Ranking { found, ..fused })
 }

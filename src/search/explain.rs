@@ -1,7 +1,7 @@
 //! Explains the scores of hits.
 
 use super::{
-    explanation::{Explanation, WordShare},
+    explanation::{Explanation, WordContribution},
     view::{Candidate, PassageId, View, WeightedTerms},
 };
 use crate::{
@@ -24,8 +24,8 @@ pub(super) fn explain<V: View>(
     let contributions = view.contributions(terms, &ids)?;
     for (hit, contributions) in hits.iter_mut().zip(contributions) {
         if let Some(explanation) = &mut hit.explanation {
-            explanation.max_bm25 = Some(terms.statistics.max_bm25());
-            explanation.words = contributions.into_iter().map(WordShare::from).collect();
+            explanation.max_bm25 = Some(terms.weights.max_bm25());
+            explanation.words = contributions.into_iter().map(WordContribution::from).collect();
         }
     }
     Ok(())
@@ -44,7 +44,7 @@ fn explain_scores(candidate: &Candidate) -> Explanation {
     }
 }
 
-impl From<TermContribution> for WordShare {
+impl From<TermContribution> for WordContribution {
     fn from(word: TermContribution) -> Self {
         Self {
             place: word.place,

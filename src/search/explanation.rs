@@ -24,7 +24,7 @@ pub struct Explanation {
     /// Rank in the lexical arm, from 1; `None` if that arm did not find the passage.
     pub lexical_rank: Option<usize>,
     /// Contributions to BM25 of each word of the question and each part of a compound.
-    pub words: Vec<WordShare>,
+    pub words: Vec<WordContribution>,
     /// The score before reranking.
     pub retrieved: f32,
     /// Rank before reranking and the reranker's score; `None` without reranking.
@@ -34,7 +34,7 @@ pub struct Explanation {
 /// The contribution of a word of the question, or of a part of a compound, to a passage's BM25.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
-pub struct WordShare {
+pub struct WordContribution {
     /// Byte range of its first occurrence in the question.
     pub place: Range<usize>,
     /// The indexed forms that it matches: its stems in the known languages.
@@ -89,7 +89,7 @@ impl fmt::Display for Rank {
     }
 }
 
-impl fmt::Display for WordShare {
+impl fmt::Display for WordContribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { terms, weight, passages, idf, times, contribution, .. } = self;
         let terms = terms.join("/");

@@ -11,8 +11,8 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 use super::{
     filter::{Expression, Scalar, Test, ValueKind},
     view::{
-        ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question, StoredArticle,
-        StoredPassage, View, Want, WeightedTerms, rank,
+        ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
+        StoredArticle, StoredPassage, View, WeightedTerms, rank,
     },
 };
 use crate::{
@@ -107,14 +107,14 @@ impl FakeView {
     /// Ranks the allowed passages that have a score.
     fn best(
         &self,
-        want: &Want<'_, Vec<bool>>,
+        request: &ArmRequest<'_, Vec<bool>>,
         score: impl Fn(PassageId, &FakePassage) -> Option<Candidate>,
     ) -> Result<BestPassages> {
-        let allowed = (0..).zip(&self.passages).filter(|(position, _)| want.allowed[*position]);
+        let allowed = (0..).zip(&self.passages).filter(|(position, _)| request.allowed[*position]);
         let scored = allowed.filter_map(|(position, passage)| score(self.id(position), passage));
         let scored: Vec<Candidate> = scored.collect();
-        let is_exhausted = scored.len() < want.k;
-        Ok(BestPassages { found: rank(self, scored, want.k)?, is_exhausted })
+        let is_exhausted = scored.len() < request.k;
+        Ok(BestPassages { found: rank(self, scored, request.k)?, is_exhausted })
     }
 
     /// Returns the mean length of a passage in terms.
@@ -211,32 +211,38 @@ impl View for FakeView {
         })
     }
 
-    fn nearest(&self, vector: &[f32], want: &Want<'_, Vec<bool>>) -> Result<Candidates<IndexPlan>> {
+    fn nearest(
+        &self,
+        vector: &[f32],
+        request: &ArmRequest<'_, Vec<bool>>,
+    ) -> Result<Candidates<IndexPlan>> {
         let score = |id, passage: &FakePassage| {
             Some(Candidate::dense(id, vector::similarity(vector, &passage.vector)))
         };
-        let BestPassages { found, is_exhausted } = self.best(want, score)?;
+        let BestPassages { found, is_exhausted } = self.best(request, score)?;
         Ok(Candidates { found, is_exhausted, plans: Vec::new() })
     }
 
     fn matching(
         &self,
         terms: &WeightedTerms,
-        want: &Want<'_, Vec<bool>>,
+        request: &ArmRequest<'_, Vec<bool>>,
     ) -> Result<Candidates<LexicalPlan>> {
         let score = |id, passage: &FakePassage| {
             let bm25 = self.bm25(&terms.terms, passage);
             (bm25 > 0.0).then(|| Candidate::lexical(id, bm25))
         };
-        let BestPassages { found, is_exhausted } = self.best(want, score)?;
+        let BestPassages { found, is_exhausted } = self.best(request, score)?;
         Ok(Candidates { found, is_exhausted, plans: Vec::new() })
     }
 
     fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()> {
         for candidate in candidates {
             let passage = self.passage(candidate.id);
-            candidate.similarity = Some(vector::similarity(question.vector, &passage.vector));
-            candidate.bm25 = Some(self.bm25(&question.terms.terms, passage));
+            let similarity = vector::similarity(question.vector, &passage.vector);
+            let bm25 = self.bm25(&question.terms.terms, passage);
+            candidate.similarity.get_or_insert(similarity);
+            candidate.bm25.get_or_insert(bm25);
             candidate.language = self.articles[passage.article].head.language;
         }
         Ok(())

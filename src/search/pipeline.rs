@@ -10,11 +10,11 @@ use super::{
     candidates::{self, Ranking},
     diversify::{Deduplicator, Mmr, diversify},
     explain::explain,
-    view::{Candidate, PassageId, Question, View, Want, WeightedTerms},
+    view::{ArmRequest, Candidate, PassageId, Question, View, WeightedTerms},
 };
 use crate::{
     Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
-    lexical::{Analyzer, QueryTerms, Statistics},
+    lexical::{Analyzer, CorpusWeights, QueryTerms},
 };
 
 /// Minimum number of passages that [diversity](Query::mmr) chooses from.
@@ -73,7 +73,11 @@ fn query_vector<'q, V: View>(
     if let Some(vector) = query.unit_vector(view.dim())? {
         return Ok(Cow::Owned(vector));
     }
-    Ok(Cow::Borrowed(question.map_or(&[], |question| question.vector)))
+    let Some(question) = question else {
+        assert!(!query.mode.compares_vectors(), "the caller embeds the question of such a mode");
+        return Ok(Cow::Borrowed(&[]));
+    };
+    Ok(Cow::Borrowed(question.vector))
 }
 
 /// Analyzes the question and gathers its statistics over the corpus, if the mode compares words.
@@ -87,9 +91,9 @@ fn gather_statistics<V: View>(
     }
     let start = Instant::now();
     let terms = QueryTerms::of(&query.text, &mut Analyzer::new()?);
-    let statistics = Statistics::new(&terms, view.corpus_stats(&terms)?);
+    let weights = CorpusWeights::new(&terms, view.corpus_stats(&terms)?);
     plan.timings.lexical = start.elapsed();
-    Ok(Some(WeightedTerms { terms, statistics }))
+    Ok(Some(WeightedTerms { terms, weights }))
 }
 
 /// A query with everything that its stages share.
@@ -108,41 +112,46 @@ impl<V: View> Search<'_, V> {
     /// Ranks candidates and applies the limits; widens the search while the limits leave too few.
     fn find_enough(&self, plan: &mut QueryPlan) -> Result<Vec<Candidate>> {
         let pool = self.pool();
-        let mut want = Want {
+        let mut request = ArmRequest {
             k: pool.max(min_candidates(self.query.mode)),
             allowed: &self.allowed,
             effort: self.query.effort,
             interrupt: self.interrupt,
         };
         loop {
-            plan.candidates = want.k;
-            let Ranking { found, is_exhausted } = self.candidates(&want, plan)?;
+            plan.candidates = request.k;
+            let Ranking { found, is_exhausted } = self.candidates(&request, plan)?;
             let start = Instant::now();
             let kept = Deduplicator::new(self.query, self.view).keep(found, pool)?;
             plan.timings.rank += start.elapsed();
-            // Diversification is best effort: stop widening once `wanted` hits remain.
-            let is_wide = want.k > pool.saturating_mul(GROWTH);
+            // Without `mmr`, `pool` equals `wanted`. With it, diversification is best effort: from
+            // the third round on `wanted` candidates are enough.
+            let is_wide = request.k > pool.saturating_mul(GROWTH);
             let enough = if is_wide { self.wanted() } else { pool };
             let is_short = kept.len() < enough && !is_exhausted;
-            if !is_short || want.interrupt.is_due() {
+            if !is_short || request.interrupt.is_due() {
                 plan.interrupted = is_short || !plan.is_searched_whole();
                 return Ok(kept);
             }
-            want.k = want.k.saturating_mul(GROWTH);
+            request.k = request.k.saturating_mul(GROWTH);
         }
     }
 
-    /// Ranks the `want.k` best passages by the mode of the query.
-    fn candidates(&self, want: &Want<'_, V::Allowed>, plan: &mut QueryPlan) -> Result<Ranking> {
+    /// Ranks the `request.k` best passages by the mode of the query.
+    fn candidates(
+        &self,
+        request: &ArmRequest<'_, V::Allowed>,
+        plan: &mut QueryPlan,
+    ) -> Result<Ranking> {
         let min_similarity = self.query.min_similarity;
         match &self.terms {
-            None => candidates::dense(self.view, &self.vector, min_similarity, want, plan),
+            None => candidates::dense(self.view, &self.vector, min_similarity, request, plan),
             Some(terms) if self.query.mode == Mode::Lexical => {
-                candidates::lexical(self.view, terms, want, plan)
+                candidates::lexical(self.view, terms, request, plan)
             }
             Some(terms) => {
                 let question = Question { vector: &self.vector, terms };
-                candidates::hybrid(self.view, question, min_similarity, want, plan)
+                candidates::hybrid(self.view, question, min_similarity, request, plan)
             }
         }
     }
@@ -182,8 +191,8 @@ impl<V: View> Search<'_, V> {
         self.query.mmr.map_or(wanted, |_| wanted.saturating_mul(2).max(MIN_POOL))
     }
 
-    /// Returns the score that weighs as much as a similarity of 1. BM25 has no upper bound, so
-    /// lexical scores are scaled by the top hit.
+    /// Returns the score that weighs as much as a similarity of 1: 1 if the mode compares vectors,
+    /// else the best score. BM25 is not in `0.0..=1.0`.
     fn score_scale(&self, kept: &[Candidate]) -> f32 {
         let best = kept.first().map(|best| best.score);
         best.filter(|best| !self.query.mode.compares_vectors() && *best > 0.0).unwrap_or(1.0)

@@ -16,8 +16,8 @@ pub enum Mode {
     /// By meaning: the cosine between the vectors of question and passage.
     Dense,
     /// By words: BM25 over stems, parts of compounds, names and numbers. The question is not
-    /// embedded. Only passages that contain a word of the question are found. A question counts
-    /// with its first thousand distinct words.
+    /// embedded. Only passages that contain a word of the question are found. Words of the question after
+    /// the first 1,024 distinct words and compound parts are ignored.
     Lexical,
     /// By both: finds the passages of either mode and ranks them by
     /// `cosine + bm25 / max_bm25 - baseline`. `max_bm25` is the highest BM25 that the question
@@ -309,7 +309,7 @@ impl Query {
     }
 
     /// Whether the search needs the vector of the text.
-    pub(crate) fn is_to_be_embedded(&self) -> bool {
+    pub(crate) fn needs_embedding(&self) -> bool {
         self.mode.compares_vectors() && self.vector.is_none()
     }
 
@@ -335,7 +335,7 @@ impl Query {
         if self.mode.compares_vectors() {
             return Ok(());
         }
-        Err(Error::Choice { name, got: "set", allowed: "modes that compare vectors" })
+        Err(Error::Choice { name, got: "set", allowed: "unset in mode `lexical`" })
     }
 }
 

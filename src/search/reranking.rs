@@ -50,6 +50,6 @@ fn order_by_score(
         }
     }
     // The sort is stable: hits of equal scores keep their order.
-    hits.sort_by(|a, b| b.score.partial_cmp(&a.score).unwrap_or(Ordering::Equal));
+    hits.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(())
 }

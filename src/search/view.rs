@@ -1,15 +1,16 @@
 //! The boundary to storage: everything that a search asks of a corpus.
 //!
 //! A [`View`] is one consistent state of a corpus. Its methods take and return many passages at
-//! once, so that a store may be a folder on disk or a database. Equal corpora give equal answers in
-//! every store; `view_laws` states what that means.
+//! once, so that a store may be a folder on disk or a database. Exact searches of equal corpora give
+//! equal answers in every store; `view_laws` asserts it. Methods that take ids return one element
+//! for each id, in the order of the ids.
 
 use std::{borrow::Cow, ops::Range};
 
 use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Metadata, Passage, Result,
     SearchEffort,
-    lexical::{CorpusStats, QueryTerms, Statistics, TermContribution},
+    lexical::{CorpusStats, CorpusWeights, QueryTerms, TermContribution},
 };
 
 /// Identifies a passage in one view; only the view interprets the number.
@@ -51,14 +52,14 @@ pub(crate) trait View: Sync {
     fn nearest(
         &self,
         vector: &[f32],
-        want: &Want<'_, Self::Allowed>,
+        request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<IndexPlan>>;
 
     /// Finds the passages with the highest BM25, which is positive, best first.
     fn matching(
         &self,
         terms: &WeightedTerms,
-        want: &Want<'_, Self::Allowed>,
+        request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<LexicalPlan>>;
 
     /// Sets similarity, BM25 and language of `candidates`, which ascend by id. A similarity or
@@ -92,7 +93,7 @@ pub(crate) trait View: Sync {
 }
 
 /// How many candidates an arm is to find, among which passages, and when to stop.
-pub(crate) struct Want<'q, A> {
+pub(crate) struct ArmRequest<'q, A> {
     pub(crate) k: usize,
     pub(crate) allowed: &'q A,
     pub(crate) effort: SearchEffort,
@@ -102,7 +103,7 @@ pub(crate) struct Want<'q, A> {
 /// The terms of a question with their weights in the corpus.
 pub(crate) struct WeightedTerms {
     pub(crate) terms: QueryTerms,
-    pub(crate) statistics: Statistics,
+    pub(crate) weights: CorpusWeights,
 }
 
 /// A question in the form of both arms.
@@ -118,7 +119,7 @@ pub(crate) struct Question<'q> {
 pub(crate) struct Candidates<P> {
     /// At most `k`, best first; equal scores by [`PassagePlace`].
     pub(crate) found: Vec<Candidate>,
-    /// Whether a larger `k` finds nothing more.
+    /// If `true`, a larger `k` finds nothing more; it may be `false` although nothing is left.
     pub(crate) is_exhausted: bool,
     /// One plan for each part of the store.
     pub(crate) plans: Vec<P>,

@@ -263,7 +263,7 @@ impl<V: View> Laws<'_, V> {
     }
 }
 
-/// Queries of all modes with all parts that a view has a share in.
+/// Queries of all modes, with every setting that reads the view. (Add `.mmr(0.5)` and, in dense mode, `.min_similarity(0.2)`.)
 fn queries() -> Vec<Query> {
     let mut queries = Vec::new();
     for question in QUESTIONS {

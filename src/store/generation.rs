@@ -181,6 +181,8 @@ fn open_all(
         let file = segment.segment().id().expect("an opened segment has a file");
         segment.set_calibration(graphs.remove(&file.number));
     }
+    require(graphs.is_empty(), "a calibration is of a segment that the manifest does not name")
+        .map_err(in_file)?;
     Ok(OpenedFiles { segments, questions: Some(calibration.questions) })
 }
 
@@ -207,7 +209,8 @@ fn decode_file(map: MappedFile, file: ListedFile) -> Result<Sections, DecodeErro
     Ok(sections)
 }
 
-const NOT_LISTED: &str = "the manifest names another file of this name";
+/// Failure of a file whose id or dimension is not that of the manifest.
+const NOT_LISTED: &str = "the file is not the one that the manifest names";
 
 /// Removes the articles that `sections`, a file of removals, lists from `segment`.
 fn remove_all(segment: &mut LiveSegment, sections: &Sections) -> Result<()> {

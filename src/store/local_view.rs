@@ -9,8 +9,8 @@ use crate::{
     search::{
         filter::ValueKind,
         view::{
-            ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question, StoredArticle,
-            StoredPassage, View, Want, WeightedTerms, rank,
+            ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
+            StoredArticle, StoredPassage, View, WeightedTerms, rank,
         },
     },
     vector,
@@ -132,18 +132,18 @@ impl View for LocalView<'_> {
     fn nearest(
         &self,
         vector: &[f32],
-        want: &Want<'_, Self::Allowed>,
+        request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<IndexPlan>> {
         let params = SearchParams {
-            k: want.k,
-            effort: want.effort,
-            deadline: want.interrupt.deadline(),
-            cancel: want.interrupt.cancel(),
+            k: request.k,
+            effort: request.effort,
+            deadline: request.interrupt.deadline(),
+            cancel: request.interrupt.cancel(),
             ..SearchParams::default()
         };
         let mut found = Vec::new();
         let mut plans = Vec::with_capacity(self.segments.len());
-        for ((part, segment), allowed) in (0..).zip(self.segments).zip(want.allowed) {
+        for ((part, segment), allowed) in (0..).zip(self.segments).zip(request.allowed) {
             let closest = segment.closest(vector, &params, allowed.as_deref())?;
             let neighbors = closest.neighbors.into_iter();
             found.extend(neighbors.map(|neighbor| {
@@ -152,27 +152,27 @@ impl View for LocalView<'_> {
             }));
             plans.push(closest.plan);
         }
-        self.ranked(found, plans, want.k)
+        self.ranked(found, plans, request.k)
     }
 
     fn matching(
         &self,
         terms: &WeightedTerms,
-        want: &Want<'_, Self::Allowed>,
+        request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<LexicalPlan>> {
-        let WeightedTerms { terms, statistics } = terms;
+        let WeightedTerms { terms, weights } = terms;
         let mut found = Vec::new();
         let mut plans = Vec::with_capacity(self.segments.len());
-        for ((part, segment), allowed) in (0..).zip(self.segments).zip(want.allowed) {
+        for ((part, segment), allowed) in (0..).zip(self.segments).zip(request.allowed) {
             let lexical = segment.lexical()?;
-            let stop = || want.interrupt.is_due();
-            let best = lexical.best(terms, statistics, want.k, allowed.as_deref(), stop);
+            let stop = || request.interrupt.is_due();
+            let best = lexical.best(terms, weights, request.k, allowed.as_deref(), stop);
             found.extend(best.rows.into_iter().map(|ranked| {
                 Candidate::lexical(SegmentRow { part, row: ranked.row }.into(), ranked.score)
             }));
             plans.push(best.plan);
         }
-        self.ranked(found, plans, want.k)
+        self.ranked(found, plans, request.k)
     }
 
     fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()> {
@@ -226,7 +226,7 @@ impl View for LocalView<'_> {
     ) -> Result<Vec<Vec<TermContribution>>> {
         let of_passage = |id: &PassageId| {
             let (segment, row) = self.locate(*id);
-            Ok(segment.lexical()?.explain(&terms.terms, &terms.statistics, row))
+            Ok(segment.lexical()?.explain(&terms.terms, &terms.weights, row))
         };
         ids.iter().map(of_passage).collect()
     }
@@ -255,8 +255,8 @@ fn complete_in(
     let lexical = segment.lexical()?;
     let unscored = candidates.iter().filter(|candidate| candidate.bm25.is_none());
     let rows: Vec<u32> = unscored.map(row).collect();
-    let WeightedTerms { terms, statistics } = question.terms;
-    let mut bm25s = lexical.scores(terms, statistics, &rows).into_iter();
+    let WeightedTerms { terms, weights } = question.terms;
+    let mut bm25s = lexical.scores(terms, weights, &rows).into_iter();
     for candidate in candidates {
         let row = row(candidate);
         if candidate.similarity.is_none() {
@@ -264,7 +264,7 @@ fn complete_in(
             candidate.similarity = Some(vector::similarity(question.vector, vector));
         }
         if candidate.bm25.is_none() {
-            candidate.bm25 = bm25s.next();
+            candidate.bm25 = Some(bm25s.next().expect("each unscored candidate has a score"));
         }
         candidate.language = lexical.language(row);
     }

@@ -95,7 +95,8 @@ impl Segment {
 
     fn from_sections(sections: Sections) -> Result<Self, DecodeError> {
         let record: Option<SegmentRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
-        let record = record.ok_or(DecodeError::Corrupt("its record is not readable"))?;
+        let record =
+            record.ok_or(DecodeError::Corrupt("the record of the segment cannot be decoded"))?;
         let vectors = Arc::new(open_vectors(&sections, record.dim)?);
         let segment = Self {
             keys: BytesColumn::open(&sections, KEYS)?,
@@ -324,7 +325,7 @@ impl Segment {
             Some(file) => format!("{article} in {}", file.path()),
             None => article,
         };
-        let check = "a checksum does not match; it can be removed and added again";
+        let check = "its stored bytes are invalid; remove the article and add it again";
         Error::Corrupt { origin, check }
     }
 

@@ -19,7 +19,7 @@ pub(super) enum TerminatorPlace {
     Outside,
     /// Inside an enclosure.
     Inside,
-    /// Last inside an enclosure.
+    /// At the end of an enclosure.
     AtEnd,
 }
 

@@ -52,6 +52,7 @@ impl PassageBuilder<'_> {
         }
         if run.len() == 1 {
             let passage = self.passage(run)?;
+            // A single unit over the limit keeps its text and drops its context.
             passages.push(Passage { heading: None, titled: false, ..passage });
             return Ok(());
         }

@@ -41,7 +41,7 @@ pub(super) struct TextBlocks<'t> {
     previous_line: Option<SourceLine<'t>>,
     /// Number of the previous list item while a list continues; 0 for bullets.
     list_number: Option<u32>,
-    /// Whether a fence may have a closing fence; false once one had none.
+    /// Whether to look for fenced code; false after a fence without a closing fence.
     may_be_fenced: bool,
 }
 

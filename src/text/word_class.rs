@@ -14,7 +14,7 @@ pub(super) enum WordClass {
     NonFinal,
     /// Abbreviation that ends a sentence only before a sentence starter: `Mio.`, `Inc.`
     Ambiguous,
-    /// Abbreviation that ends an enumeration or a measure, and a sentence before a capital: `usw.`, `ft.`
+    /// Abbreviation after an enumeration or a measure; its period may end the sentence: `usw.`, `ft.`
     Final,
     /// Abbreviation after a clock time; ends a sentence unless a time qualifier follows: `5 p.m.`
     ClockTime,

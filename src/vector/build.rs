@@ -17,7 +17,8 @@ use crate::{
     work::{ScratchPool, WorkMonitor},
 };
 
-/// A batch has one point per this many linked points, since its points link to those only.
+/// Number of linked points per point of a batch. Points of a batch do not link to each other, so a
+/// batch stays small beside the graph.
 const BATCH_RATIO: u32 = 16;
 /// Minimum size of a batch.
 const MIN_BATCH: u32 = 16;
@@ -35,7 +36,7 @@ pub(super) fn link_all<S: Space>(
     space: &S,
     upper: UpperLayers,
     params: HnswParams,
-    watch: WorkMonitor,
+    monitor: WorkMonitor,
 ) -> Result<Graph> {
     let mut links = Links::none(space.len() as usize, 2 * params.m);
     let mut linked = 0;
@@ -46,9 +47,9 @@ pub(super) fn link_all<S: Space>(
         }
         linked = super::to_row(sampled.points.len());
     }
-    watch.report_linked(linked as usize, space.len() as usize);
+    monitor.report_linked(linked as usize, space.len() as usize);
     let beams = ScratchPool::default();
-    let builder = BaseLayerBuilder { space, upper: &upper, params, watch, beams };
+    let builder = BaseLayerBuilder { space, upper: &upper, params, monitor, beams };
     while linked < space.len() {
         let batch = linked..space.len().min(linked + (linked / BATCH_RATIO).max(MIN_BATCH));
         linked = batch.end;
@@ -68,16 +69,16 @@ struct BaseLayerBuilder<'a, S> {
     space: &'a S,
     upper: &'a UpperLayers,
     params: HnswParams,
-    watch: WorkMonitor<'a>,
+    monitor: WorkMonitor<'a>,
     beams: ScratchPool<Beam>,
 }
 
 impl<S: Space> BaseLayerBuilder<'_, S> {
-    /// Links the points of `batch` to points linked before, and those back to them.
+    /// Links each point of `batch` to points of earlier batches, then adds the links back.
     fn link(&self, links: &mut Links, batch: Range<u32>) -> Result<()> {
         let before = links.view();
         let find_links = |point| {
-            self.watch.check()?;
+            self.monitor.check()?;
             Ok(self.find_links(before, point))
         };
         let mut found: Vec<Vec<u32>> = Vec::with_capacity(batch.len());
@@ -85,7 +86,8 @@ impl<S: Space> BaseLayerBuilder<'_, S> {
         for start in batch.clone().step_by(PROGRESS_INTERVAL as usize) {
             let part = start..batch.end.min(start + PROGRESS_INTERVAL);
             found.par_extend(part.into_par_iter().map(find_links).collect::<Result<Vec<_>>>()?);
-            self.watch.report_linked(batch.start as usize + found.len(), self.space.len() as usize);
+            self.monitor
+                .report_linked(batch.start as usize + found.len(), self.space.len() as usize);
         }
         let mut back: Vec<Backlink> = Vec::new();
         for (point, targets) in batch.zip(&found) {

@@ -89,7 +89,7 @@ pub enum Shortfall {
     #[error("no number of queries proves a recall of 1: ask for less, or for an exact search")]
     Certainty,
     /// The queries are too few, even if all neighbors are found.
-    #[error("{queries} queries cannot prove it: calibrate with {needed} or more")]
+    #[error("{queries} queries cannot prove this recall: calibrate with {needed} or more")]
     TooFewQueries {
         /// Number of queries.
         queries: usize,
@@ -270,8 +270,8 @@ pub(super) fn requested_route(params: &SearchParams, own: Option<&Calibration>) 
     })
 }
 
-/// Largest `ef_search` measured for up to `MAX_EF / EF_PER_NEIGHBOR` neighbors. With a larger one, a
-/// scan is seldom slower.
+/// Largest `ef_search` measured, unless `k * EF_PER_NEIGHBOR` is larger. Beyond it, a scan is seldom
+/// slower.
 const MAX_EF: usize = 4_096;
 /// The largest `ef_search` measured is at least this many times the number of neighbors.
 const EF_PER_NEIGHBOR: usize = 4;

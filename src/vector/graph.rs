@@ -207,8 +207,9 @@ impl UpperLayers {
             targets: sections.column(Tag::LayerLinks)?,
             extents,
         };
-        let (points, targets) =
-            upper.extents.last().map_or((0, 0), |last| (last.points.end, last.targets.end));
+        let last = upper.extents.last();
+        let points = last.map_or(0, |last| last.points.end);
+        let targets = last.map_or(0, |last| last.targets.end);
         let lengths = [upper.points.len(), upper.below.len(), upper.counts.len()];
         let fits = lengths == [points; 3] && upper.targets.len() == targets;
         require(fits, "the layers do not have the recorded sizes")?;

@@ -34,16 +34,16 @@ pub(super) fn over_sample<S: Space>(
     space: &S,
     sample: u32,
     params: HnswParams,
-    watch: WorkMonitor,
+    monitor: WorkMonitor,
 ) -> Result<UpperLayers> {
     let points = sample as usize;
     let ef = params.ef_construction.min(points);
     let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance(space));
     for point in 0..sample {
-        watch.check()?;
+        monitor.check()?;
         insert(&hnsw, point);
         if point % PROGRESS_INTERVAL == 0 {
-            watch.report_linked(point as usize, space.len() as usize);
+            monitor.report_linked(point as usize, space.len() as usize);
         }
     }
     Ok(UpperLayers::of(&frozen(&hnsw)))

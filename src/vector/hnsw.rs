@@ -121,7 +121,7 @@ impl HnswIndex {
     /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] for more than 2^31
     /// vectors or 2^16 dimensions.
     pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
-        Self::build_watched(WorkMonitor::new(&Cancel::new(), None), vectors, params)
+        Self::build_monitored(WorkMonitor::new(&Cancel::new(), None), vectors, params)
     }
 
     /// [`build`](Self::build) with progress reports and cancellation.
@@ -131,8 +131,8 @@ impl HnswIndex {
         skip_all,
         fields(vectors = vectors.len(), ?params)
     )]
-    pub(super) fn build_watched(
-        watch: WorkMonitor,
+    pub(super) fn build_monitored(
+        monitor: WorkMonitor,
         vectors: Arc<Vectors>,
         params: HnswParams,
     ) -> Result<Self> {
@@ -146,14 +146,14 @@ impl HnswIndex {
         let is_discriminative = codes.view().is_discriminative(sample);
         let precision = if is_discriminative { Precision::Quantized } else { Precision::Full };
         let space = PointSpace::new(precision, &vectors, &points, &codes);
-        let upper = over_sample(&space, sample, params, watch)?;
-        let graph = link_all(&space, upper, params, watch)?;
+        let upper = over_sample(&space, sample, params, monitor)?;
+        let graph = link_all(&space, upper, params, monitor)?;
         let order = graph.by_breadth();
         let mut graph = graph.reordered(&order);
         let points = points.reordered(&order);
         let codes = codes.select(&order);
         let space = PointSpace::new(precision, &vectors, &points, &codes);
-        let unreachable = repair(&mut graph, &space, watch)?;
+        let unreachable = repair(&mut graph, &space, monitor)?;
         Ok(Self {
             vectors,
             rows,
@@ -211,7 +211,8 @@ impl HnswIndex {
         scan.run(query, params, reason)
     }
 
-    /// Searches the graph; `None` if it finds fewer than `k` allowed rows.
+    /// Searches the graph; `None` if it finds fewer than `k` allowed rows, or if the restriction
+    /// exhausts its budget.
     fn search_graph(
         &self,
         unit: &[f32],

@@ -35,10 +35,10 @@ impl IndexChoice {
     }
 
     /// Builds the chosen index over `vectors`.
-    pub(crate) fn build(self, vectors: Arc<Vectors>, watch: WorkMonitor) -> Result<SegmentIndex> {
+    pub(crate) fn build(self, vectors: Arc<Vectors>, monitor: WorkMonitor) -> Result<SegmentIndex> {
         match self.graph_params(vectors.len()) {
             Some(params) => {
-                let graph = HnswIndex::build_watched(watch, vectors, params)?;
+                let graph = HnswIndex::build_monitored(monitor, vectors, params)?;
                 Ok(SegmentIndex::Graph(Box::new(graph)))
             }
             None => Ok(SegmentIndex::Exact(ExactIndex::new(vectors)?)),

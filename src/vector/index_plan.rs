@@ -26,7 +26,8 @@ pub struct IndexPlan {
     pub rows: usize,
     /// Number of vectors that the search was allowed to return.
     pub allowed: usize,
-    /// Number of vectors compared, quantized ones included.
+    /// Number of vectors compared, quantized or not: in a scan those allowed, in a graph search the
+    /// points visited on the lowest layer.
     pub compared: usize,
     /// Number of vectors compared again in full precision.
     pub reranked: usize,
@@ -60,7 +61,7 @@ pub enum ScanReason {
     WideSearch,
     /// With so few allowed vectors, comparing them costs less than a graph search.
     FewAllowed,
-    /// The graph search found too few allowed vectors.
+    /// The graph search found too few allowed vectors before its budget was spent.
     TooFewFound,
     /// The calibration has no `ef_search` that reaches the requested recall.
     RecallOutOfReach,
@@ -92,7 +93,7 @@ impl fmt::Display for ScanReason {
         f.write_str(match self {
             Self::Requested => "the query requests it",
             Self::NoGraph => "the index has no graph",
-            Self::WideSearch => "so large an ef_search costs more",
+            Self::WideSearch => "a graph search with so large an ef_search costs more",
             Self::FewAllowed => "few vectors are allowed",
             Self::TooFewFound => "the graph search found too few allowed vectors",
             Self::RecallOutOfReach => "no ef_search is known to reach the requested recall",

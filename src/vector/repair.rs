@@ -23,9 +23,9 @@ const LINKS_PER_ROUND: usize = 4;
 pub(super) fn repair<S: Space>(
     graph: &mut Graph,
     space: &S,
-    watch: WorkMonitor,
+    monitor: WorkMonitor,
 ) -> Result<Vec<u32>> {
-    let mut missing = missing_links(graph, space, &all_points(space), watch)?;
+    let mut missing = missing_links(graph, space, &all_points(space), monitor)?;
     for round in 0..MAX_ROUNDS {
         if missing.is_empty() {
             break;
@@ -37,10 +37,10 @@ pub(super) fn repair<S: Space>(
             graph.base.add(links[0].from, &added);
         }
         let lost: Vec<u32> = missing.iter().map(|link| link.to).collect();
-        missing = missing_links(graph, space, &lost, watch)?;
+        missing = missing_links(graph, space, &lost, monitor)?;
         if missing.is_empty() || round + 1 == MAX_ROUNDS {
             // Added links can divert a search that found its point before.
-            missing = missing_links(graph, space, &all_points(space), watch)?;
+            missing = missing_links(graph, space, &all_points(space), monitor)?;
         }
     }
     let mut unreachable: Vec<u32> = missing.into_iter().map(|link| link.to).collect();
@@ -65,11 +65,11 @@ fn missing_links<S: Space>(
     graph: &Graph,
     space: &S,
     points: &[u32],
-    watch: WorkMonitor,
+    monitor: WorkMonitor,
 ) -> Result<Vec<Link>> {
     let beams: ScratchPool<Beam> = ScratchPool::default();
     let missing_link = |point: &u32| -> Result<Option<Link>> {
-        watch.check()?;
+        monitor.check()?;
         let query = space.point(*point);
         let traversal = Traversal {
             space,

@@ -19,7 +19,7 @@ const SIGNATURE: FileSignature = FileSignature {
     magic: *b"\x89PSE\r\n\x1a\n",
     oldest: 1,
     newest: 1,
-    foreign: "the first bytes are not those of a cache of embeddings",
+    foreign: "the first bytes are not those of an embedding cache",
 };
 
 // Offsets in the header; bytes 12 to 15 are zero.

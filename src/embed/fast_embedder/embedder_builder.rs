@@ -286,7 +286,7 @@ impl FastEmbedderBuilder {
 fn probe(session: &mut EmbedSession, expected_dim: Option<usize>) -> Result<ProbedModel, Cause> {
     let tokens = session.tokens()?;
     let vectors = session.embed(&["dimension"])?;
-    let dim = vectors.iter().map(Vec::len).sum();
+    let dim = vectors[0].len();
     match expected_dim {
         Some(expected) if expected != dim => Err(Error::Dimension { expected, got: dim }.into()),
         _ => Ok(ProbedModel { tokens, dim }),

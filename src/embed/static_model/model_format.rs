@@ -91,12 +91,13 @@ impl ModelLayout {
     pub(super) fn read(bytes: &[u8]) -> Result<Self, DecodeError> {
         let hash = check_envelope(bytes)?;
         let dim = u32_at(bytes, DIM_AT) as usize;
-        require(DIMS.contains(&dim), "dimension")?;
+        require(DIMS.contains(&dim), "the dimension is not in 2..=4096")?;
         let packing = Packing::from_bits(u32_at(bytes, BITS_AT));
-        let packing = packing.ok_or(DecodeError::Corrupt("bits per value"))?;
+        let packing =
+            packing.ok_or(DecodeError::Corrupt("the bits per value are not 3, 4 or 8"))?;
         let rows = u32_at(bytes, ROWS_AT);
         let starts = u32_at(bytes, STARTS_AT);
-        require(rows > starts, "number of rows")?;
+        require(rows > starts, "there are too few rows for the pieces")?;
         let layout = Self {
             name: name(bytes)?,
             hash,
@@ -109,7 +110,9 @@ impl ModelLayout {
             codes: span(bytes, CODES_AT)?,
             rows,
             scales: span(bytes, SCALES_AT)?,
-            row_len: packing.row_len(dim).ok_or(DecodeError::Corrupt("dimension"))?,
+            row_len: packing
+                .row_len(dim)
+                .ok_or(DecodeError::Corrupt("a row does not fill whole bytes"))?,
         };
         layout.check_sections(bytes)?;
         Ok(layout)
@@ -134,25 +137,40 @@ impl ModelLayout {
     /// Checks that the sections fill the file, and that every row has a scale and a direction.
     fn check_sections(&self, bytes: &[u8]) -> Result<(), DecodeError> {
         let zeros = |range: Range<usize>| bytes[range].iter().all(|&byte| byte == 0);
-        require(zeros(STARTS_AT + size_of::<u32>()..VOCABULARY_AT), "unused part of the header")?;
-        require(zeros(NAME_END..HEADER_LEN), "unused part of the header")?;
+        require(
+            zeros(STARTS_AT + size_of::<u32>()..VOCABULARY_AT),
+            "the reserved bytes of the header are not zero",
+        )?;
+        require(zeros(NAME_END..HEADER_LEN), "the reserved bytes of the header are not zero")?;
         let mut end = HEADER_LEN;
         for section in [&self.vocabulary, &self.scales, &self.codes] {
-            require(section.start == end.next_multiple_of(ALIGN), "place of a section")?;
-            require(zeros(end..section.start), "bytes between sections")?;
+            require(
+                section.start == end.next_multiple_of(ALIGN),
+                "a section does not start after the previous one",
+            )?;
+            require(zeros(end..section.start), "the bytes between two sections are not zero")?;
             end = section.end;
         }
         let checksum_at = bytes.len() - CHECKSUM_LEN;
-        require(end.next_multiple_of(ALIGN) == checksum_at, "length")?;
-        require(zeros(end..checksum_at), "bytes after the sections")?;
+        require(
+            end.next_multiple_of(ALIGN) == checksum_at,
+            "the file continues after its last section",
+        )?;
+        require(zeros(end..checksum_at), "the bytes after the last section are not zero")?;
         let rows = u64::from(self.rows);
-        require(self.scales.len() as u64 == rows * 4, "length of the scales")?;
-        require(self.codes.len() as u64 == rows * self.row_len as u64, "length of the codes")?;
+        require(
+            self.scales.len() as u64 == rows * 4,
+            "the number of scales is not the number of rows",
+        )?;
+        require(
+            self.codes.len() as u64 == rows * self.row_len as u64,
+            "the length of the codes does not match the number of rows",
+        )?;
         let has_direction = |row| {
             SCALES.contains(&self.scale(bytes, row).abs())
                 && !self.packing.is_zero(self.row(bytes, row))
         };
-        require((0..self.rows).all(has_direction), "a row without a direction")
+        require((0..self.rows).all(has_direction), "a row has no direction")
     }
 }
 
@@ -166,7 +184,7 @@ fn check_envelope(bytes: &[u8]) -> Result<u128, DecodeError> {
     state.update(&bytes[NAME_END..checksum_at]);
     let hash = state.digest128();
     state.update(&bytes[NAME_AT..NAME_END]);
-    require(u64_at(bytes, checksum_at) == state.digest(), "checksum")?;
+    require(u64_at(bytes, checksum_at) == state.digest(), "the checksum does not match")?;
     Ok(hash)
 }
 
@@ -174,7 +192,7 @@ fn text_rules(bytes: &[u8]) -> Result<TextRules, DecodeError> {
     match u32_at(bytes, RULES_AT) {
         1 => Ok(TextRules::Composed),
         2 => Ok(TextRules::Uncased),
-        _ => Err(DecodeError::Corrupt("text rules")),
+        _ => Err(DecodeError::Corrupt("the text rules are unknown")),
     }
 }
 
@@ -182,7 +200,7 @@ fn pooling(bytes: &[u8]) -> Result<RowPooling, DecodeError> {
     match u32_at(bytes, POOLING_AT) {
         1 => Ok(RowPooling::LogCount),
         2 => Ok(RowPooling::Mean),
-        _ => Err(DecodeError::Corrupt("pooling")),
+        _ => Err(DecodeError::Corrupt("the pooling is unknown")),
     }
 }
 
@@ -199,11 +217,12 @@ fn span(bytes: &[u8], at: usize) -> Result<Range<usize>, DecodeError> {
         Some(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
     });
     let aligned = range.filter(|range| range.start.is_multiple_of(ALIGN));
-    aligned.ok_or(DecodeError::Corrupt("place of a section"))
+    aligned.ok_or(DecodeError::Corrupt("a section is misaligned or exceeds the file"))
 }
 
 fn name(bytes: &[u8]) -> Result<String, DecodeError> {
     let name = std::str::from_utf8(&bytes[NAME_AT..NAME_END]).ok();
     let name = name.map(|name| name.trim_end_matches('\0')).filter(|name| !name.contains('\0'));
-    name.map(str::to_owned).ok_or(DecodeError::Corrupt("name"))
+    name.map(str::to_owned)
+        .ok_or(DecodeError::Corrupt("the name is not UTF-8 or has a zero inside"))
 }

@@ -50,8 +50,8 @@ pub(super) struct PieceTable {
     /// A Bloom filter with one bit per piece; at most one bit in 16 is set. It rejects most strings
     /// that are not a piece without access to a slot.
     filter: Vec<u64>,
-    /// The entry at the hash of a place and four bytes has bit `len - 1` set if a piece of `len`
-    /// bytes, `len <= 16`, starts so.
+    /// Lengths of pieces, by the hash of a place and of the first four bytes: bit `len - 1` is set if
+    /// a piece of `len <= 16` bytes has this hash.
     lengths: Vec<u16>,
     /// Pieces that are inserted once their prefetched slots arrive from memory.
     pending: Vec<PendingSlot>,

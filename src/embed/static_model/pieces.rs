@@ -81,7 +81,7 @@ impl Pieces {
         // The table stores offsets in 32 bits, and front coding expands three bytes to at most 64.
         let expanded = section.len().checked_mul(MAX_PIECE);
         let fits = expanded.is_some_and(|len| u32::try_from(len).is_ok());
-        require(fits, "length of the vocabulary")?;
+        require(fits, "the vocabulary is too long")?;
         let table = PieceTable::with_capacity(count as usize, starts);
         let mut pieces = Self { rules, table, costs: Vec::with_capacity(count as usize) };
         let mut rest = section;
@@ -89,7 +89,7 @@ impl Pieces {
             pieces.read_list(&mut rest, rows)?;
         }
         pieces.table.flush();
-        require(rest.is_empty(), "length of the vocabulary")?;
+        require(rest.is_empty(), "the vocabulary continues after its last piece")?;
         Ok(pieces)
     }
 
@@ -102,12 +102,15 @@ impl Pieces {
             let FrontCoded { shared, cost, suffix } = coded;
             let ascends = piece.get(shared..).is_some_and(|replaced| replaced < suffix);
             let fits = shared + suffix.len() <= MAX_PIECE;
-            require(ascends && fits, "order or length of the pieces")?;
+            require(ascends && fits, "a piece is out of order or too long")?;
             piece.truncate(shared);
             piece.extend_from_slice(suffix);
             require(std::str::from_utf8(&piece).is_ok(), "a piece is not UTF-8")?;
-            require(!piece.contains(&0), "a piece with a zero")?;
-            require(self.rules == TextRules::Composed || cost == 0, "a cost that is not used")?;
+            require(!piece.contains(&0), "a piece contains a zero byte")?;
+            require(
+                self.rules == TextRules::Composed || cost == 0,
+                "a piece has a cost, which its text rules do not use",
+            )?;
             self.table.insert(&piece, row);
             self.costs.push(cost);
         }

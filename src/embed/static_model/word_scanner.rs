@@ -111,7 +111,7 @@ impl LetterBlock {
         let letter = at_least(lower, b'a') & !at_least(lower, b'z' + 1) & HIGHEST;
         let digit = at_least(ascii, b'0') & !at_least(ascii, b'9' + 1) & HIGHEST;
         let others = (!(letter | digit) | block) & HIGHEST;
-        let len = others.trailing_zeros() as usize / BLOCK;
+        let len = others.trailing_zeros() as usize / u8::BITS as usize;
         // 0x80 >> 2 is 0x20, the bit that differs between upper and lower case.
         Self { lower: block | letter >> 2, len }
     }

@@ -10,7 +10,8 @@ use crate::{
     store::{Generation, Questions, segment::LiveSegment},
 };
 
-/// A generation of a corpus.
+/// A state of a corpus: a published generation or, in a [`Retriever`](crate::Retriever), one with
+/// uncommitted changes.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Snapshot {
     pub(crate) generation: u64,
@@ -25,14 +26,14 @@ pub(crate) struct Snapshot {
 #[derive(Clone, Debug)]
 pub(crate) enum SnapshotSource {
     /// The writer of a corpus in memory.
-    Writer(Arc<Shared>),
+    Writer(Arc<LatestSnapshot>),
     /// The folder that a writer publishes generations in, in this process or another.
     Folder(PathBuf),
 }
 
 /// The last generation that a writer published.
 #[derive(Debug, Default)]
-pub(crate) struct Shared(RwLock<Arc<Snapshot>>);
+pub(crate) struct LatestSnapshot(RwLock<Arc<Snapshot>>);
 
 impl From<Generation> for Snapshot {
     fn from(Generation { id, manifest, segments, questions }: Generation) -> Self {
@@ -40,7 +41,7 @@ impl From<Generation> for Snapshot {
     }
 }
 
-impl Shared {
+impl LatestSnapshot {
     pub(crate) fn get(&self) -> Arc<Snapshot> {
         Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }

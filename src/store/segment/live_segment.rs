@@ -8,7 +8,7 @@ use std::{
 use super::Segment;
 use crate::{
     Calibration, Cancel, Filter, Neighbors, Result, RowSet, SearchParams, Vectors,
-    format::sections::FileId, lexical::Live, vector::to_row,
+    format::sections::FileId, lexical::LiveIndex, vector::to_row,
 };
 
 /// A segment without the articles removed from it.
@@ -153,7 +153,7 @@ impl LiveSegment {
     }
 
     /// The lexical index with its removed rows.
-    pub(crate) fn live_lexical(&self) -> Result<Live<'_>> {
+    pub(crate) fn live_lexical(&self) -> Result<LiveIndex<'_>> {
         let index = self.lexical()?;
         let Removed { rows, live_terms } = self.removed.get_or_init(|| {
             let all = 0..self.segment.len();
@@ -162,7 +162,7 @@ impl LiveSegment {
             let rows: Vec<u32> = removed.collect();
             Removed { live_terms: index.terms_without(&rows), rows }
         });
-        Ok(Live { index, removed: rows, terms: *live_terms })
+        Ok(LiveIndex { index, removed: rows, terms: *live_terms })
     }
 
     /// The live rows that `filter` allows; `None` if all rows of the segment are.

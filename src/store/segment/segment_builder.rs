@@ -119,13 +119,11 @@ impl SegmentBuilder {
         vectors: Vectors,
         words: SegmentWords,
         choice: IndexChoice,
-        watch: WorkMonitor,
+        monitor: WorkMonitor,
     ) -> Result<Segment> {
-        if vectors.len() != self.passages.len() {
-            return Err(Error::VectorCount { expected: self.passages.len(), got: vectors.len() });
-        }
+        assert_eq!(vectors.len(), self.passages.len(), "each passage has a vector");
         let vectors = Arc::new(vectors);
-        let index = choice.build(Arc::clone(&vectors), watch)?;
+        let index = choice.build(Arc::clone(&vectors), monitor)?;
         let keys = self.keys.seal();
         let articles = self.first_rows.len();
         let key = |number: usize| keys.get_unverified(number);

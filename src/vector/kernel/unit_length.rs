@@ -52,6 +52,8 @@ fn scale_with_avx2(sum: &mut [f32]) -> bool {
     scale_in_lanes(sum)
 }
 
+/// Scales `sum` to length 1; `false` leaves it unchanged, since it is zero or not finite.
+///
 /// Squares are summed in `f64`, in which no square of an `f32` overflows or vanishes.
 #[inline(always)]
 #[expect(clippy::inline_always, reason = "compiled with the target features of the caller")]
