@@ -32,6 +32,7 @@ impl Embedder for Trigrams {
         Ok(text.split_whitespace().count())
     }
 
+    // A call takes less than a millisecond, so there is no need to check the interrupt.
     fn embed(&self, _role: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
         let rows = texts.iter().flat_map(|text| counts(text));
         // `normalized` scales every row to norm 1 and returns an error for a zero row.

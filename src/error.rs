@@ -209,9 +209,7 @@ pub enum Error {
     /// A file of a model's folder is missing or unreadable. Kind: [`ErrorKind::Unavailable`].
     #[error(
         "model file {} is missing or unusable: the folder of an ONNX model holds model.onnx, \
-
          tokenizer.json, config.json and tokenizer_config.json, the folder of a Qwen3 embedding model holds \
-
          model.safetensors, tokenizer.json and config.json",
         path.display()
     )]

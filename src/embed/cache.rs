@@ -112,20 +112,20 @@ impl EmbeddingCache {
         Self { memory: Arc::clone(&self.memory), file: None }
     }
 
-    /// Number of cached vectors.
+    /// Returns the number of cached vectors.
     #[must_use]
     pub fn len(&self) -> usize {
         self.memory().len() + self.file().map_or(0, |file| file.len())
     }
 
-    /// Whether the cache has no vector.
+    /// Returns whether the cache has no vector.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Bytes that count towards the bound: the length of the file, or the memory of a cache
-    /// without a file.
+    /// Returns the bytes that count towards the bound: the length of the file, or the memory of a
+    /// cache without a file.
     #[must_use]
     pub fn bytes(&self) -> u64 {
         match self.file() {

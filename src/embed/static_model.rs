@@ -159,15 +159,15 @@ impl Embedder for StaticEmbedder {
     ) -> Result<EmbeddedTexts> {
         let dim = self.dim();
         let mut values = vec![0.0; texts.len() * dim];
-        let rows = texts.iter().zip(values.chunks_exact_mut(dim)).enumerate();
         let tokens = self.0.buffers.with(|scratch| -> Result<Vec<usize>> {
-            let pool = |(at, (text, vector)): (usize, (&&str, &mut [f32]))| {
-                if at > 0 && at % TEXTS_PER_CHECK == 0 {
+            let mut tokens = Vec::with_capacity(texts.len());
+            for (text, vector) in texts.iter().zip(values.chunks_exact_mut(dim)) {
+                if !tokens.is_empty() && tokens.len().is_multiple_of(TEXTS_PER_CHECK) {
                     interrupt.check()?;
                 }
-                Ok(self.0.pool(text, scratch, vector))
-            };
-            rows.map(pool).collect()
+                tokens.push(self.0.pool(text, scratch, vector));
+            }
+            Ok(tokens)
         })?;
         Ok(EmbeddedTexts { vectors: Vectors::normalized(dim, values)?, tokens })
     }

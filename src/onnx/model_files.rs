@@ -142,12 +142,12 @@ impl ModelFiles {
         Ok(length(&config["num_labels"]).or(named))
     }
 
-    /// Name of the folder.
+    /// Returns the name of the folder.
     pub(crate) fn name(&self) -> String {
         folder_name(&self.folder)
     }
 
-    /// Size of the weight files in bytes.
+    /// Returns the size of the weight files in bytes.
     pub(crate) fn weight_bytes(&self) -> usize {
         self.weight_bytes
     }

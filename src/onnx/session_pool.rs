@@ -52,7 +52,7 @@ impl<T: Send> SessionPool<T> {
         Ok(Self { slots, free, given_back: Condvar::new() })
     }
 
-    /// Number of callers served at once.
+    /// Returns the number of callers that are served at once.
     pub(crate) fn len(&self) -> usize {
         self.slots.len()
     }

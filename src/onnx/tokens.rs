@@ -35,7 +35,7 @@ impl Tokens {
         (self.starts)(text).map_err(self.failed)
     }
 
-    /// Number of special tokens of an input.
+    /// Returns the number of special tokens of an input.
     pub(crate) fn special(&self) -> usize {
         self.special
     }

@@ -118,17 +118,17 @@ impl ModelLayout {
         Ok(layout)
     }
 
-    /// The row of texts without a known piece.
+    /// Returns the row of texts without a known piece.
     pub(super) fn unknown(&self) -> u32 {
         self.rows - 1
     }
 
-    /// The step between two codes of `row`.
+    /// Returns the step between two codes of `row`.
     pub(super) fn scale(&self, bytes: &[u8], row: u32) -> f32 {
         f32::from_bits(u32_at(bytes, self.scales.start + row as usize * size_of::<f32>()))
     }
 
-    /// The packed values of `row`.
+    /// Returns the packed values of `row`.
     pub(super) fn row<'b>(&self, bytes: &'b [u8], row: u32) -> &'b [u8] {
         let start = self.codes.start + row as usize * self.row_len;
         &bytes[start..start + self.row_len]
