@@ -17,7 +17,7 @@ use crate::{
     IndexChoice, Progress, Query, Result,
     store::{
         self, Store,
-        segment::{LiveSegment, place_of},
+        segment::{LiveSegment, find_article},
     },
     work::WorkMonitor,
 };
@@ -172,12 +172,10 @@ impl Retriever {
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a file of the index is damaged.
     pub fn remove(&mut self, key: &str) -> Result<bool> {
-        let place = place_of(self.segments(), key)?;
-        if let Some((segment, article)) = place {
-            self.segments_mut()[segment].remove(article)?;
-            self.changed = true;
-        }
-        Ok(place.is_some())
+        let Some(place) = find_article(self.segments(), key)? else { return Ok(false) };
+        self.segments_mut()[place.segment].remove(place.number)?;
+        self.changed = true;
+        Ok(true)
     }
 
     /// Discards all changes since the last commit.

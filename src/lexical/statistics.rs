@@ -1,4 +1,4 @@
-//! CorpusWeights of a corpus: its size, and how frequent the terms of a question are.
+//! Statistics of a corpus: its size, and how frequent the terms of a question are.
 
 use super::{
     LexicalIndex, QueryTerms,

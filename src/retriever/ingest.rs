@@ -1,6 +1,6 @@
 //! Adds articles: one function of named stages, from given articles to a searchable segment.
 
-use std::{collections::HashSet, time::Instant};
+use std::{collections::BTreeMap, time::Instant};
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
@@ -11,7 +11,10 @@ use super::merge_segments::{MergePlan, UnindexedSegment};
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
-    store::segment::{ArticleDigest, Chunked, LiveSegment, SegmentBuilder, SegmentWords, place_of},
+    store::segment::{
+        ArticleDigest, ArticlePlace, Chunked, LiveSegment, SegmentBuilder, SegmentWords,
+        find_article,
+    },
     vector::{VectorRow, to_row},
 };
 
@@ -68,14 +71,6 @@ struct SelectedArticle {
 struct IncomingArticle {
     chunked: Chunked,
     replaces: Option<ArticlePlace>,
-}
-
-/// An article of the corpus.
-#[derive(Clone, Copy)]
-struct ArticlePlace {
-    segment: usize,
-    /// Its number in the segment.
-    article: u32,
 }
 
 /// Input of the embedder and of the lexical index for one passage.
@@ -152,7 +147,8 @@ impl Retriever {
         on_existing: OnExisting,
         embedded_before: EmbedReport,
     ) -> Result<IngestReport> {
-        let articles = validate(articles)?;
+        check(&articles)?;
+        let articles = last_of_each_key(articles);
         let selection = self.select(articles, on_existing)?;
         let mut report = IngestReport { unchanged: selection.unchanged, ..IngestReport::default() };
         if selection.articles.is_empty() {
@@ -187,11 +183,11 @@ impl Retriever {
     ) -> Result<Option<SelectedArticle>> {
         self.settings.cancel.check()?;
         let digest = ArticleDigest::of(&article, &self.settings.chunker)?;
-        let place = place_of(self.segments(), &article.key)?;
-        let replaces = place.map(|(segment, article)| ArticlePlace { segment, article });
+        let replaces = find_article(self.segments(), &article.key)?;
         if on_existing == OnExisting::ReplaceChanged
             && let Some(place) = replaces
-            && self.segments()[place.segment].segment().content(place.article)? == digest.content
+            && self.segments()[place.segment].segment().content_hash(place.number)?
+                == digest.content
         {
             return Ok(None);
         }
@@ -256,7 +252,7 @@ impl Retriever {
 
     /// Returns the vectors of the article at `place` by text.
     fn stored_vectors(&self, place: ArticlePlace) -> Result<FxHashMap<String, StoredVector>> {
-        let ArticlePlace { segment, article: number } = place;
+        let ArticlePlace { segment, number } = place;
         let sealed = self.segments()[segment].segment();
         let article = sealed.article(number)?;
         let mut stored = FxHashMap::default();
@@ -344,7 +340,7 @@ impl Retriever {
         // An error leaves the corpus as it was, because the list is a copy.
         let mut segments = self.segments().to_vec();
         for place in incoming.iter().filter_map(|article| article.replaces) {
-            segments[place.segment].remove(place.article)?;
+            segments[place.segment].remove(place.number)?;
         }
         segments.push(segment);
         let plan = MergePlan::for_uncommitted(&segments, self.committed);
@@ -370,8 +366,8 @@ impl IngestReport {
     }
 }
 
-/// Checks keys and sizes, keeps the last article of each key, and sorts the articles by key.
-fn validate(articles: Vec<Article>) -> Result<Vec<Article>> {
+/// Checks the keys and the sizes of `articles`.
+fn check(articles: &[Article]) -> Result<()> {
     if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
         return Err(Error::EmptyKey { position });
     }
@@ -380,15 +376,13 @@ fn validate(articles: Vec<Article>) -> Result<Vec<Article>> {
         let key = article.key.clone();
         return Err(Error::ArticleTooLarge { key, bytes: article.text.len(), limit });
     }
-    let mut seen = HashSet::new();
-    let mut is_last: Vec<bool> =
-        articles.iter().rev().map(|article| seen.insert(article.key.as_str())).collect();
-    is_last.reverse();
-    let articles = articles.into_iter().zip(is_last);
-    let articles = articles.filter_map(|(article, is_last)| is_last.then_some(article));
-    let mut articles: Vec<Article> = articles.collect();
-    articles.sort_by(|a, b| a.key.cmp(&b.key));
-    Ok(articles)
+    Ok(())
+}
+
+/// Returns the last article of each key, in ascending order of the keys.
+fn last_of_each_key(articles: Vec<Article>) -> Vec<Article> {
+    let by_key = articles.into_iter().map(|article| (article.key.clone(), article));
+    by_key.collect::<BTreeMap<String, Article>>().into_values().collect()
 }
 
 /// Detects the language of each article that declares none.

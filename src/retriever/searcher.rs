@@ -23,7 +23,7 @@ use crate::{
     },
     store::{
         self, Generation, LocalView, SortedKeys,
-        segment::{LiveSegment, place_of},
+        segment::{LiveSegment, find_article},
     },
     work::parallel::parallel_map,
 };
@@ -226,8 +226,8 @@ impl Searcher {
     /// [`Error::Corrupt`] if a file of the index is damaged.
     pub fn article(&self, key: &str) -> Result<Option<Article>> {
         let segments = &self.snapshot.segments;
-        let place = place_of(segments, key)?;
-        place.map(|(segment, at)| segments[segment].segment().article(at)).transpose()
+        let Some(place) = find_article(segments, key)? else { return Ok(None) };
+        segments[place.segment].segment().article(place.number).map(Some)
     }
 
     /// The corpus as the search reads it.

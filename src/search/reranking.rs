@@ -1,6 +1,6 @@
 //! Reranking: orders hits by the scores of a reranker.
 
-use std::{cmp::Ordering, time::Instant};
+use std::time::Instant;
 
 use super::{
     explanation::Reranked,

@@ -1,15 +1,15 @@
 //! The laws that every store obeys: [`check`] asserts them for a view of given articles.
 
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ops::Bound};
 
 use super::{
     fake_view::FakeView,
     pipeline::{EmbeddedQuestion, retrieve},
-    view::View,
+    view::{ArmRequest, PassageId, View},
 };
 use crate::{
-    Article, Chunker, Date, Embedder, Error, Filter, Hit, Hits, Interrupt, Language, Mode, Query,
-    Result, Role, StaticEmbedder,
+    Article, Cancel, Chunker, Date, Embedder, Error, Explanation, Filter, Hit, Hits, Interrupt,
+    Language, Mode, Query, Result, Role, SearchEffort, StaticEmbedder,
     lexical::{Analyzer, CorpusStats, QueryTerms, detect},
 };
 
@@ -48,12 +48,17 @@ pub(crate) fn chunker() -> Chunker {
     Chunker::default().max_tokens(24)
 }
 
-/// A corpus with equal passages under several keys, an article without text, and keys that are
-/// not in the order of the articles.
+/// A corpus with equal passages under several keys, an article without text, headings, a declared
+/// language, and keys that are not in the order of the articles.
 pub(crate) fn corpus() -> Vec<Article> {
     let numbers = (0_usize..40).map(|at| at * 17 % 40);
     let mut articles: Vec<Article> = numbers.map(article).collect();
     articles.push(Article::new("leer", ""));
+    articles.push(Article::new(
+        "überschrift",
+        "# Moore\n\nSie speichern Wasser.\n\n## Torf\n\nEr brennt.",
+    ));
+    articles.push(Article::new("deutsch", "Ticket 7 Wien Linz").language(Language::German));
     articles
 }
 
@@ -91,6 +96,10 @@ fn filters() -> Vec<DefinedFilter> {
         defined(Filter::exists("day").and(!Filter::equals("topic", "bahn")), |article| {
             article.key.contains('/') && !article.key.starts_with("bahn/")
         }),
+        defined(Filter::prefix("topic", "b"), |article| article.key.starts_with('b')),
+        defined(Filter::range("number", (Bound::Excluded(5), Bound::Excluded(9))), |article| {
+            article.key.split('/').nth(1).is_some_and(|n| (6..9).contains(&n.parse().unwrap()))
+        }),
         defined(Filter::language(Language::English).or(Filter::key_prefix("moor/")), |article| {
             detect(&article.text) == Some(Language::English) || article.key.starts_with("moor/")
         }),
@@ -111,6 +120,10 @@ pub(crate) fn check<V: View>(view: &V, articles: &[Article]) -> Result<()> {
     laws.ties_follow_key_and_passage_number()?;
     laws.fewer_hits_are_the_first_of_more()?;
     laws.answers_are_those_of_the_definition()?;
+    laws.contributions_add_up_to_bm25()?;
+    laws.answers_are_in_the_order_of_the_ids()?;
+    laws.graph_searches_find_k_hits()?;
+    laws.an_interrupt_is_no_error()?;
     laws.articles_are_read_whole()
 }
 
@@ -248,6 +261,73 @@ impl<V: View> Laws<'_, V> {
         Ok(())
     }
 
+    fn contributions_add_up_to_bm25(&self) -> Result<()> {
+        let query = Query::new(QUESTIONS[2]).k(500).explain();
+        for hit in &answer(self.view, &query)? {
+            let words = &hit.explanation.as_ref().expect("the query asks for it").words;
+            let sum: f32 = words.iter().map(|word| word.contribution).sum();
+            let bm25 = hit.bm25.expect("a hybrid search scores both");
+            assert!((sum - bm25).abs() <= TOLERANCE * bm25.max(1.0), "{hit:?}");
+        }
+        Ok(())
+    }
+
+    fn answers_are_in_the_order_of_the_ids(&self) -> Result<()> {
+        let allowed = self.view.allowed(None)?;
+        let vector = embedder().embed(Role::Query, &[QUESTIONS[0]], Interrupt::none())?;
+        let request = ArmRequest {
+            k: 20,
+            allowed: &allowed,
+            effort: SearchEffort::Exact,
+            interrupt: Interrupt::none(),
+        };
+        let found = self.view.nearest(vector.row(0), &request)?.found;
+        let mut ids: Vec<PassageId> = found.iter().map(|candidate| candidate.id).collect();
+        ids.push(ids[3]);
+        let vectors = self.view.vectors(&ids)?;
+        let passages = self.view.read(&ids)?;
+        let places = self.view.places(&ids)?;
+        let articles = self.view.articles(&ids)?;
+        for (at, id) in ids.iter().enumerate() {
+            let alone = [*id];
+            assert_eq!(self.view.vectors(&alone)?[0], vectors[at]);
+            assert_eq!(self.view.read(&alone)?[0], passages[at]);
+            assert_eq!(self.view.places(&alone)?[0], places[at]);
+            assert_eq!(self.view.articles(&alone)?[0], articles[at]);
+            assert_eq!(places[at].key, passages[at].article);
+        }
+        assert_eq!([vectors.len(), passages.len(), places.len(), articles.len()], [ids.len(); 4]);
+        Ok(())
+    }
+
+    fn graph_searches_find_k_hits(&self) -> Result<()> {
+        for DefinedFilter { filter, .. } in filters() {
+            let allowed = self.view.allowed(Some(&filter))?;
+            let exist = self.view.allowed_passages(&allowed);
+            for mode in [Mode::Dense, Mode::Hybrid] {
+                let query = Query::new(QUESTIONS[1]).mode(mode).k(12).filter(filter.clone());
+                assert_eq!(answer(self.view, &query)?.len(), exist.min(12), "{query:?}");
+            }
+        }
+        Ok(())
+    }
+
+    fn an_interrupt_is_no_error(&self) -> Result<()> {
+        let cancel = Cancel::new();
+        cancel.cancel();
+        for mode in [Mode::Dense, Mode::Lexical, Mode::Hybrid] {
+            let query = Query::new(QUESTIONS[0]).mode(mode).k(500);
+            let interrupt = Interrupt::new(None, Some(&cancel));
+            let some = answer_until(self.view, &query, interrupt)?;
+            let all = answer(self.view, &query)?;
+            let is_hit = |hit: &Hit| {
+                all.iter().any(|other| other.range == hit.range && other.article == hit.article)
+            };
+            assert!(some.iter().all(is_hit), "{mode}");
+        }
+        Ok(())
+    }
+
     fn articles_are_read_whole(&self) -> Result<()> {
         for article in self.articles {
             let stored = self.view.article(&article.key)?.expect("a live article");
@@ -257,8 +337,10 @@ impl<V: View> Laws<'_, V> {
             let defined = self.fake.article_vectors(&article.key)?.expect("the same article");
             assert_eq!(vectors, defined);
         }
-        assert_eq!(self.view.article("nirgends")?, None);
-        assert_eq!(self.view.article_vectors("nirgends")?, None);
+        for key in ["nirgends", "moor", "moor/", "moor/00"] {
+            assert_eq!(self.view.article(key)?, None);
+            assert_eq!(self.view.article_vectors(key)?, None);
+        }
         Ok(())
     }
 }
@@ -273,32 +355,33 @@ fn queries() -> Vec<Query> {
             queries.push(query.clone().k(200).explain());
             queries.push(query.clone().k(8).per_article(1));
             queries.push(query.clone().k(8).dedup(0.999));
+            queries.push(query.clone().k(6).mmr(0.4));
             for DefinedFilter { filter, .. } in filters() {
                 queries.push(query.clone().k(10).filter(filter));
             }
         }
         let query = Query::new(question).exact();
-        queries.push(query.k(30).min_similarity(0.2));
+        queries.push(query.clone().k(30).min_similarity(0.2));
+        queries.push(query.k(30).mode(Mode::Dense).min_similarity(0.3));
     }
     queries
 }
 
 /// Answers `query` by the pipeline.
 fn answer<V: View>(view: &V, query: &Query) -> Result<Hits> {
+    answer_until(view, query, Interrupt::none())
+}
+
+/// Answers `query` by the pipeline, unless `interrupt` ends it.
+fn answer_until<V: View>(view: &V, query: &Query, interrupt: Interrupt) -> Result<Hits> {
     let vectors = embedder().embed(Role::Query, &[&query.text], Interrupt::none())?;
     let question =
         EmbeddedQuestion { vector: vectors.row(0), embed_time: std::time::Duration::ZERO };
-    retrieve(view, Some(question), query, Interrupt::none())
+    retrieve(view, Some(question), query, interrupt)
 }
 
 /// Asserts that two hits are of one passage and that their scores are equal.
 fn assert_same(found: &Hit, defined: &Hit, query: &Query) {
-    let are_close = |found: Option<f32>, defined: Option<f32>| match (found, defined) {
-        (Some(found), Some(defined)) => {
-            (found - defined).abs() <= TOLERANCE * defined.abs().max(1.0)
-        }
-        (found, defined) => found == defined,
-    };
     assert!(are_close(Some(found.score), Some(defined.score)), "{found:?} {defined:?} {query:?}");
     assert!(are_close(found.similarity, defined.similarity), "{found:?} {defined:?}");
     assert!(are_close(found.bm25, defined.bm25), "{found:?} {defined:?}");
@@ -310,8 +393,37 @@ fn assert_same(found: &Hit, defined: &Hit, query: &Query) {
         ..hit.clone()
     };
     assert_eq!(passage(found), passage(defined), "{query:?}");
-    let words = |hit: &Hit| hit.explanation.as_ref().map(|explanation| explanation.words.len());
-    assert_eq!(words(found), words(defined));
+    match (found.explanation.as_deref(), defined.explanation.as_deref()) {
+        (Some(found), Some(defined)) => assert_same_explanation(found, defined),
+        (found, defined) => assert_eq!(found, defined),
+    }
+}
+
+/// Returns whether two scores are equal by definition.
+fn are_close(found: Option<f32>, defined: Option<f32>) -> bool {
+    match (found, defined) {
+        (Some(found), Some(defined)) => {
+            (found - defined).abs() <= TOLERANCE * defined.abs().max(1.0)
+        }
+        (found, defined) => found == defined,
+    }
+}
+
+fn assert_same_explanation(found: &Explanation, defined: &Explanation) {
+    assert_eq!(found.dense_rank, defined.dense_rank);
+    assert!(are_close(found.max_bm25, defined.max_bm25), "{found} {defined}");
+    assert!(are_close(found.baseline_share, defined.baseline_share), "{found} {defined}");
+    assert_eq!(found.words.len(), defined.words.len());
+    for word in &found.words {
+        let same = defined
+            .words
+            .iter()
+            .find(|other| other.place == word.place && other.terms == word.terms);
+        let same = same.expect("the same words of the question");
+        assert_eq!((word.passages, word.times), (same.passages, same.times), "{word}");
+        assert!(are_close(Some(word.idf), Some(same.idf)), "{word}");
+        assert!(are_close(Some(word.contribution), Some(same.contribution)), "{word}");
+    }
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, sync::Arc};
 
-use super::segment::{LiveSegment, place_of};
+use super::segment::{LiveSegment, find_article};
 use crate::{
     Error, Filter, IndexPlan, LexicalPlan, Result, RowSet, SearchParams,
     lexical::{CorpusStats, QueryTerms, TermContribution},
@@ -55,7 +55,8 @@ impl<'s> LocalView<'s> {
 
     /// Returns the live article with this key as its segment and its number there.
     fn find(&self, key: &str) -> Result<Option<(&'s LiveSegment, u32)>> {
-        Ok(place_of(self.segments, key)?.map(|(part, number)| (&self.segments[part], number)))
+        let place = find_article(self.segments, key)?;
+        Ok(place.map(|place| (&self.segments[place.segment], place.number)))
     }
 
     /// Returns an error if a name has stored values, but none of the kind that `filter` compares.

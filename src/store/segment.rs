@@ -40,7 +40,7 @@ use integrity::SegmentFile;
 use passage_row::PassageRow;
 use segment_record::{HeadRecord, SegmentRecord, StoredHead};
 
-pub(crate) use live_segment::{LiveSegment, place_of};
+pub(crate) use live_segment::{ArticlePlace, LiveSegment, find_article};
 pub(crate) use segment_builder::{ArticleDigest, Chunked, SegmentBuilder};
 pub(crate) use segment_words::SegmentWords;
 
@@ -228,7 +228,7 @@ impl Segment {
     }
 
     /// The content hash of article `number`.
-    pub(crate) fn content(&self, number: u32) -> Result<ContentHash> {
+    pub(crate) fn content_hash(&self, number: u32) -> Result<ContentHash> {
         Ok(self.directory()?.contents[number as usize])
     }
 
@@ -276,7 +276,7 @@ impl Segment {
         let number = self.article_of(row);
         let StoredHead { title, language, metadata, .. } = self.head(number)?;
         let Passage { range, titled, .. } = self.passage(row);
-        let PassageText { text, heading } = self.excerpt(row, number)?;
+        let PassageText { text, heading } = self.passage_text(row, number)?;
         let article = self.key(number)?.to_owned();
         Ok(StoredPassage { article, title, language, range, text, heading, metadata, titled })
     }
@@ -289,12 +289,12 @@ impl Segment {
     }
 
     /// The text and heading of the passage in `row`, of article `number`, checked by their checksum.
-    fn excerpt(&self, row: u32, number: u32) -> Result<PassageText> {
-        self.read_excerpt(row, number).ok_or_else(|| self.damaged(number))
+    fn passage_text(&self, row: u32, number: u32) -> Result<PassageText> {
+        self.read_passage_text(row, number).ok_or_else(|| self.damaged(number))
     }
 
     /// `None` if the passage lies outside its article or does not match its checksum.
-    fn read_excerpt(&self, row: u32, number: u32) -> Option<PassageText> {
+    fn read_passage_text(&self, row: u32, number: u32) -> Option<PassageText> {
         let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
         let stored = &self.passages[row as usize];
         let passage = stored.passage();

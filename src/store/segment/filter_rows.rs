@@ -26,12 +26,12 @@ impl LiveSegment {
     pub(super) fn filtered(&self, filter: &Filter) -> Result<RowSet> {
         let segment = self.segment();
         let live = self.live_articles();
-        match segment.resolve(filter.expression(), live)? {
-            Resolved::Articles(articles) => segment.rows_of_all(&articles),
-            Resolved::All(articles, rest) => {
-                segment.rows_that_pass(&articles, &Resolved::All(articles.clone(), rest))
-            }
-            resolved => segment.rows_that_pass(live, &resolved),
+        let resolved = segment.resolve(filter.expression(), live)?;
+        match &resolved {
+            Resolved::Articles(articles) => segment.rows_of_all(articles),
+            // Other articles cannot pass, so their passages are not visited.
+            Resolved::All(articles, _) => segment.rows_that_pass(articles, &resolved),
+            _ => segment.rows_that_pass(live, &resolved),
         }
     }
 

@@ -125,7 +125,7 @@ impl Segment {
             let article = self.article(number)?;
             self.passages_of(number, &article)?;
             for row in self.rows_of(number)? {
-                self.excerpt(row, number)?;
+                self.passage_text(row, number)?;
                 self.verify_vector(row)?;
             }
         }

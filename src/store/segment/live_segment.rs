@@ -35,12 +35,21 @@ struct Removed {
     live_terms: u64,
 }
 
-/// The index of the segment and the number of the live article with this key.
-pub(crate) fn place_of(segments: &[LiveSegment], key: &str) -> Result<Option<(usize, u32)>> {
+/// An article of a corpus.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ArticlePlace {
+    /// Position of its segment.
+    pub(crate) segment: usize,
+    /// Its number in the segment.
+    pub(crate) number: u32,
+}
+
+/// Returns the place of the live article with this key.
+pub(crate) fn find_article(segments: &[LiveSegment], key: &str) -> Result<Option<ArticlePlace>> {
     // Recent articles are looked up more often than old ones.
     for (segment, live) in segments.iter().enumerate().rev() {
         if let Some(number) = live.find(key)? {
-            return Ok(Some((segment, number)));
+            return Ok(Some(ArticlePlace { segment, number }));
         }
     }
     Ok(None)

@@ -9,7 +9,7 @@ use super::{
     segment_record::HeadRecord,
 };
 use crate::{
-    Article, Chunker, Error, IndexChoice, Language, Passage, Result, Vectors, vector::to_row,
+    Article, Chunker, IndexChoice, Language, Passage, Result, Vectors, vector::to_row,
     work::WorkMonitor,
 };
 
@@ -90,7 +90,7 @@ impl SegmentBuilder {
 
     /// Adds article `number` of `segment`; every string is checked as it is copied.
     pub(crate) fn copy(&mut self, segment: &Segment, number: u32) -> Result<()> {
-        self.begin(segment.key(number)?, segment.content(number)?);
+        self.begin(segment.key(number)?, segment.content_hash(number)?);
         let damaged = || segment.damaged(number);
         self.heads.push(segment.heads.get(number as usize).ok_or_else(damaged)?);
         self.texts.push(segment.texts.get(number as usize).ok_or_else(damaged)?);
