@@ -83,7 +83,7 @@ impl FastRerankerBuilder {
     /// - The errors of [`FastReranker::from_folder`] and `FastReranker::from_name`.
     pub fn build(self) -> Result<FastReranker> {
         self.options.check()?;
-        let LoadedModel { name, mut files, max_length: own_length } = self.load()?;
+        let LoadedReranker { name, mut files, max_length: own_length } = self.load()?;
         let max_length = self.options.max_length(&files, own_length)?;
         let settings = [max_length.to_string(), format!("{:?}", self.long_texts)];
         let identity = ModelIdentity { hash: files.hash(&settings), name };
@@ -111,11 +111,11 @@ impl FastRerankerBuilder {
         })
     }
 
-    fn load(&self) -> Result<LoadedModel> {
+    fn load(&self) -> Result<LoadedReranker> {
         match &self.options.source {
             Source::Folder(folder) => {
                 let files = ModelFiles::read(folder)?;
-                Ok(LoadedModel { name: files.name(), max_length: files.max_length()?, files })
+                Ok(LoadedReranker { name: files.name(), max_length: files.max_length()?, files })
             }
             #[cfg(feature = "hub")]
             Source::Name(name) => {
@@ -124,14 +124,14 @@ impl FastRerankerBuilder {
                 onnx::Engine::OnnxRuntime.require(&self.options.providers)?;
                 let files = fetch(model.name, hub_reranker(model.name), &self.options)?;
                 let name = model.name.to_owned();
-                Ok(LoadedModel { name, files, max_length: model.max_length })
+                Ok(LoadedReranker { name, files, max_length: model.max_length })
             }
         }
     }
 }
 
 /// A model's files with its name and its own maximum input length in tokens.
-struct LoadedModel {
+struct LoadedReranker {
     name: String,
     files: ModelFiles,
     max_length: usize,
