@@ -8,6 +8,7 @@ mod engine;
 #[cfg(feature = "hub")]
 mod hub;
 mod model_files;
+mod model_folder;
 mod onnx_graph;
 mod pooling;
 mod provider;

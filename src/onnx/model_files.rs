@@ -1,15 +1,19 @@
 //! The files of one model: their contents, declared pooling and length, and hash.
 
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use memchr::memmem;
 use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Engine, engine, onnx_graph::external_names, shards};
-use crate::{Cause, Error, Pooling, Result};
+use super::{
+    Engine, engine,
+    model_folder::{contents, json, model_file_error, optional},
+    onnx_graph::external_names,
+    shards,
+};
+use crate::{Pooling, Result};
 
 /// File names that exporters give the graph.
 const GRAPHS: [&str; 2] = ["model.onnx", "onnx/model.onnx"];
@@ -297,27 +301,6 @@ fn folder_name(folder: &Path) -> String {
     file_name(&folder.canonicalize().unwrap_or_else(|_| folder.to_owned()))
 }
 
-pub(super) fn json(path: &Path, bytes: &[u8]) -> Result<Value> {
-    serde_json::from_slice(bytes).map_err(|source| model_file_error(path, source))
-}
-
-pub(super) fn contents(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).map_err(|source| model_file_error(path, source))
-}
-
-/// Returns the contents of a file; `None` if it does not exist.
-pub(super) fn optional(path: &Path) -> Result<Option<Vec<u8>>> {
-    match fs::read(path) {
-        Ok(bytes) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(model_file_error(path, error)),
-    }
-}
-
-pub(super) fn model_file_error(path: &Path, source: impl Into<Cause>) -> Error {
-    Error::ModelFile { path: path.to_owned(), source: source.into() }
-}
-
 fn file_name(path: &Path) -> String {
     path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
@@ -327,6 +310,7 @@ mod tests {
     use std::error::Error as _;
 
     use super::*;
+    use crate::Error;
 
     /// Creates a folder with the files in `texts`, and minimal other files.
     fn folder(texts: &[(&str, &str)]) -> tempfile::TempDir {

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use memchr::memmem;
 
-use super::shards::is_file_name;
+use super::model_folder::is_file_name;
 use crate::Cause;
 
 /// A field of a message.

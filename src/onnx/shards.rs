@@ -1,10 +1,9 @@
 //! The weight files of a model without an ONNX graph.
 
 use std::collections::BTreeSet;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::model_files::{contents, json, model_file_error, optional};
+use super::model_folder::{contents, is_file_name, json, model_file_error, optional};
 use crate::Result;
 
 /// The file of all weights.
@@ -44,9 +43,4 @@ pub(super) fn shard_names(path: &Path) -> Result<BTreeSet<String>> {
         names.insert(name.to_owned());
     }
     Ok(names)
-}
-
-/// Returns whether `name` is a plain file name, without a path to another folder.
-pub(super) fn is_file_name(name: &str) -> bool {
-    Path::new(name).file_name() == Some(OsStr::new(name))
 }

@@ -216,7 +216,8 @@ impl<V: View> Laws<'_, V> {
 
     fn ties_follow_key_and_passage_number(&self) -> Result<()> {
         let mut ties = 0;
-        for query in queries() {
+        // With `mmr`, hits are in the order of choice.
+        for query in queries().into_iter().filter(|query| query.mmr.is_none()) {
             let hits = answer(self.view, &query)?;
             for pair in hits.windows(2) {
                 let [first, second] = pair else { unreachable!("windows of two") };

@@ -125,7 +125,7 @@ impl VisitedSet {
         for point in points {
             let word = &mut self.words[*point as usize / 64];
             let bit = 1 << (point % 64);
-            // Branch-free, since the processor cannot predict whether a point is new.
+            // Branch-free, since the CPU cannot predict whether a point is new.
             self.points[self.len] = *point;
             self.len += usize::from(*word & bit == 0);
             *word |= bit;

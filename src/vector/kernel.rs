@@ -1,6 +1,6 @@
 //! Vector kernels: dot products of values and of codes, sums of packed rows, and scaling.
 //!
-//! Each call selects the implementation by the features of the processor.
+//! Each call selects the implementation by the features of the CPU.
 
 #![expect(unsafe_code, reason = "vector instructions; each block states why it is sound")]
 
@@ -49,7 +49,7 @@ pub(crate) fn code_dots(
     #[cfg(target_arch = "x86_64")]
     {
         if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") {
-            // SAFETY: AVX-512 VNNI and BW were detected on the line above; a processor that
+            // SAFETY: AVX-512 VNNI and BW were detected on the line above; a CPU that
             // has them has AVX-512 F and AVX2.
             return unsafe { avx512::code_dots(query, codes, rows, dots) };
         }
@@ -148,7 +148,7 @@ mod tests {
 
     type CodeDots = fn(&[CodeBlock<i8>], &[CodeBlock<u8>], &[u32], &mut [i32]);
 
-    /// The implementations that this processor supports.
+    /// The implementations that this CPU supports.
     fn implementations() -> Vec<(&'static str, CodeDots)> {
         let mut all: Vec<(&str, CodeDots)> =
             vec![("chosen", code_dots), ("scalar", scalar::code_dots)];

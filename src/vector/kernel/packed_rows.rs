@@ -133,7 +133,7 @@ mod tests {
 
     type SumRows = fn(Packing, &[u8], &[WeightedRow], &mut [f32]);
 
-    /// The implementations that this processor supports.
+    /// The implementations that this CPU supports.
     fn implementations() -> Vec<(&'static str, SumRows)> {
         let mut all: Vec<(&str, SumRows)> =
             vec![("chosen", sum_rows), ("scalar", scalar::sum_rows)];

@@ -15,7 +15,7 @@ pub type EmbedLog = Arc<Mutex<Vec<String>>>;
 /// A model without weights: the vector of a text is the sum of a hashed vector per word, so texts
 /// that share words are similar.
 ///
-/// The values are sums of whole numbers, so every processor computes the same vectors.
+/// The values are sums of whole numbers, so every CPU computes the same vectors.
 #[derive(Clone, Debug)]
 pub struct FakeEmbedder {
     identity: ModelIdentity,
