@@ -128,9 +128,9 @@ fn a_value_of_a_kind_that_is_not_stored_is_an_error() {
     };
     let since = Filter::exists("at").and(!Filter::range("day", "2024-01-01"..));
     let message = error(&retriever, since.clone());
-    assert!(message.contains("texts in the metadata `day`, which holds dates"), "{message}");
-    assert!(error(&retriever, Filter::prefix("at", "1")).contains("which holds numbers"));
-    assert!(error(&retriever, Filter::equals("even", 1)).contains("which holds booleans"));
+    assert!(message.contains("metadata `day` with texts, but its values are dates"), "{message}");
+    assert!(error(&retriever, Filter::prefix("at", "1")).contains("its values are numbers"));
+    assert!(error(&retriever, Filter::equals("even", 1)).contains("its values are booleans"));
     #[expect(clippy::reversed_empty_ranges, reason = "an inverted range is an error")]
     let message = error(&retriever, Filter::range("at", 5..3));
     assert!(message.contains("`at in 5..3`") && message.contains("after its end"), "{message}");
