@@ -12,7 +12,7 @@ use hf_hub::api::Progress;
 use hf_hub::api::sync::{Api, ApiBuilder};
 
 use super::download::{Meter, OnDownload};
-use super::{ModelFiles, SessionOptions, shards};
+use super::{ModelFiles, SessionOptions, model_folder::is_file_name, shards};
 use crate::{Cause, Error, Result};
 
 const REMEDY: &str = "connect to the network, set FASTEMBED_CACHE_DIR to a folder that holds the \
@@ -156,7 +156,7 @@ impl<'o> Repository<'o> {
         loop {
             let metadata = remote.metadata(&repository.url(file))?;
             let size = metadata.size() as u64;
-            if !shards::is_file_name(metadata.etag()) {
+            if !is_file_name(metadata.etag()) {
                 return Err("the hub's ETag is not a file name".into());
             }
             let blob = self.cache.model(self.name.clone()).blob_path(metadata.etag());
@@ -166,10 +166,10 @@ impl<'o> Repository<'o> {
             {
                 return Ok(path);
             }
-            let before = length(&part);
+            let before = length(&part)?;
             match repository.download_with_progress(file, Meter::new(file, self.on_download)) {
                 Ok(path) => return checked(path, &blob, size),
-                Err(error) if length(&part) > before => {
+                Err(error) if length(&part)? > before => {
                     tracing::info!(file, %error, "resuming an interrupted download");
                 }
                 Err(error) => return Err(error.into()),
@@ -225,10 +225,15 @@ fn wait_for_others(part: &Path, size: u64) -> io::Result<bool> {
     // The lock file of `hf_hub`.
     let lock = File::create(part.with_extension("lock"))?;
     let mut waited = false;
-    let mut last_length = length(part);
+    let mut last_length = length(part)?;
     let mut last_growth = Instant::now();
-    while let Err(TryLockError::WouldBlock) = lock.try_lock() {
-        let length = length(part);
+    loop {
+        match lock.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let length = length(part)?;
         if length > last_length {
             last_length = length;
             last_growth = Instant::now();
@@ -238,7 +243,7 @@ fn wait_for_others(part: &Path, size: u64) -> io::Result<bool> {
         waited = true;
         thread::sleep(POLL);
     }
-    if length(part) >= size && part.exists() {
+    if length(part)? >= size && part.exists() {
         fs::remove_file(part)?;
     }
     Ok(waited)
@@ -248,7 +253,7 @@ fn wait_for_others(part: &Path, size: u64) -> io::Result<bool> {
 ///
 /// If the hub sends no length, `hf_hub` cannot tell a closed connection from the end of the file.
 fn checked(path: PathBuf, blob: &Path, size: u64) -> Result<PathBuf, Cause> {
-    let got = length(&path);
+    let got = length(&path)?;
     if got == size {
         return Ok(path);
     }
@@ -263,8 +268,12 @@ fn checked(path: PathBuf, blob: &Path, size: u64) -> Result<PathBuf, Cause> {
 }
 
 /// Returns the length of a file in bytes; 0 if there is none.
-fn length(path: &Path) -> u64 {
-    fs::metadata(path).map_or(0, |metadata| metadata.len())
+fn length(path: &Path) -> io::Result<u64> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
+        Err(error) => Err(error),
+    }
 }
 
 /// Returns the absolute path of the cache folder, which Python's `huggingface_hub` shares.
