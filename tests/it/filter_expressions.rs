@@ -140,7 +140,7 @@ fn a_value_of_a_kind_that_is_not_stored_is_an_error() {
     retriever.add([Article::new("x", "Ein Satz.").metadata("day", "heute")]).unwrap();
     assert_eq!(retriever.search(query().filter(since.clone())).unwrap().len(), 30);
     retriever.remove("x").unwrap();
-    assert!(error(&retriever, since).contains("which holds dates"));
+    assert!(error(&retriever, since).contains("its values are dates"));
 }
 
 #[test]
