@@ -29,7 +29,7 @@ use std::time::Instant;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use crate::{Cancel, Error, Result};
+use crate::{Cancel, Error, Interrupt, Result};
 use vectors::unit_query;
 
 pub(crate) use calibrate::CalibrationRecord;
@@ -165,8 +165,7 @@ impl Default for SearchParams<'_> {
 impl SearchParams<'_> {
     /// Whether the deadline has passed or the search is cancelled.
     pub(crate) fn is_interrupted(&self) -> bool {
-        self.cancel.is_some_and(Cancel::is_cancelled)
-            || self.deadline.is_some_and(|deadline| Instant::now() >= deadline)
+        Interrupt::new(self.deadline, self.cancel).is_due()
     }
 }
 

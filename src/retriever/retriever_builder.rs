@@ -48,7 +48,7 @@ enum CacheChoice {
     Own {
         bytes: usize,
     },
-    LatestSnapshot(EmbeddingCache),
+    Shared(EmbeddingCache),
 }
 
 impl Default for RetrieverBuilder {
@@ -209,7 +209,7 @@ impl RetrieverBuilder {
     /// never in its file.
     #[must_use]
     pub fn shared_embedding_cache(mut self, cache: &EmbeddingCache) -> Self {
-        self.cache = CacheChoice::LatestSnapshot(cache.clone());
+        self.cache = CacheChoice::Shared(cache.clone());
         self
     }
 
@@ -368,7 +368,7 @@ impl RetrieverBuilder {
     fn cache_in(&self, store: Option<&Store>) -> Result<Option<EmbeddingCache>> {
         match (&self.cache, store) {
             (CacheChoice::Nowhere, _) => Ok(None),
-            (CacheChoice::LatestSnapshot(cache), _) => Ok(Some(cache.clone())),
+            (CacheChoice::Shared(cache), _) => Ok(Some(cache.clone())),
             (CacheChoice::Own { bytes }, None) => Ok(Some(EmbeddingCache::in_memory(*bytes))),
             (CacheChoice::Own { bytes }, Some(store)) => {
                 EmbeddingCache::open(store.cache_path(), *bytes).map(Some)

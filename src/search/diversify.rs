@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use super::view::{ArticleId, Candidate, PassageId, View};
+use super::view::{ArticleId, Candidate, View, ids_of};
 use crate::{Query, Result, vector};
 
 /// Filters a ranking by `Query::per_article` and `Query::dedup`, best passage first.
@@ -107,8 +107,4 @@ pub(super) fn diversify<V: View>(
         chosen.push(next);
     }
     Ok(chosen.into_iter().map(|at| found[at]).collect())
-}
-
-fn ids_of(candidates: &[Candidate]) -> Vec<PassageId> {
-    candidates.iter().map(|candidate| candidate.id).collect()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     explanation::{Explanation, WordContribution},
-    view::{Candidate, PassageId, View, WeightedTerms},
+    view::{Candidate, View, WeightedTerms, ids_of},
 };
 use crate::{
     Hit, Result,
@@ -20,8 +20,7 @@ pub(super) fn explain<V: View>(
         hit.explanation = Some(Box::new(explain_scores(candidate)));
     }
     let Some(terms) = terms else { return Ok(()) };
-    let ids: Vec<PassageId> = candidates.iter().map(|candidate| candidate.id).collect();
-    let contributions = view.contributions(terms, &ids)?;
+    let contributions = view.contributions(terms, &ids_of(candidates))?;
     for (hit, contributions) in hits.iter_mut().zip(contributions) {
         if let Some(explanation) = &mut hit.explanation {
             explanation.max_bm25 = Some(terms.weights.max_bm25());

@@ -10,7 +10,7 @@ use super::{
     candidates::{self, Ranking},
     diversify::{Deduplicator, Mmr, diversify},
     explain::explain,
-    view::{ArmRequest, Candidate, PassageId, Question, View, WeightedTerms},
+    view::{ArmRequest, Candidate, Question, View, WeightedTerms, ids_of},
 };
 use crate::{
     Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
@@ -169,8 +169,7 @@ impl<V: View> Search<'_, V> {
     /// Reads the hits, and explains them if the query asks for it.
     fn fetch(&self, chosen: &[Candidate], plan: &mut QueryPlan) -> Result<Vec<Hit>> {
         let start = Instant::now();
-        let ids: Vec<PassageId> = chosen.iter().map(|candidate| candidate.id).collect();
-        let passages = self.view.read(&ids)?.into_iter();
+        let passages = self.view.read(&ids_of(chosen))?.into_iter();
         let hits = passages.zip(chosen).map(|(passage, candidate)| passage.into_hit(candidate));
         let mut hits: Vec<Hit> = hits.collect();
         if self.query.explain {

@@ -253,10 +253,14 @@ pub(crate) fn rank<V: View>(
     Ok(candidates)
 }
 
+/// Returns the ids of `candidates`, in their order.
+pub(super) fn ids_of(candidates: &[Candidate]) -> Vec<PassageId> {
+    candidates.iter().map(|candidate| candidate.id).collect()
+}
+
 /// Orders candidates of equal score by their places.
 fn order_tied<V: View>(view: &V, tied: &mut [Candidate]) -> Result<()> {
-    let ids: Vec<PassageId> = tied.iter().map(|candidate| candidate.id).collect();
-    let places = view.places(&ids)?;
+    let places = view.places(&ids_of(tied))?;
     let mut ordered: Vec<(PassagePlace, Candidate)> =
         places.into_iter().zip(tied.iter().copied()).collect();
     ordered.sort_by(|(a, _), (b, _)| a.cmp(b));

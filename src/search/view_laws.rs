@@ -5,7 +5,7 @@ use std::{cmp::Ordering, ops::Bound};
 use super::{
     fake_view::FakeView,
     pipeline::{EmbeddedQuestion, retrieve},
-    view::{ArmRequest, PassageId, View},
+    view::{ArmRequest, View, ids_of},
 };
 use crate::{
     Article, Cancel, Chunker, Date, Embedder, Error, Explanation, Filter, Hit, Hits, Interrupt,
@@ -283,7 +283,7 @@ impl<V: View> Laws<'_, V> {
             interrupt: Interrupt::none(),
         };
         let found = self.view.nearest(vector.row(0), &request)?.found;
-        let mut ids: Vec<PassageId> = found.iter().map(|candidate| candidate.id).collect();
+        let mut ids = ids_of(&found);
         ids.push(ids[3]);
         let vectors = self.view.vectors(&ids)?;
         let passages = self.view.read(&ids)?;

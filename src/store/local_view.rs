@@ -76,8 +76,7 @@ impl<'s> LocalView<'s> {
             }
             // A damaged segment could hold the missing kind: report the damage instead.
             self.segments.iter().try_for_each(LiveSegment::check_heads)?;
-            let (name, asked) = (name.to_owned(), asked.plural());
-            Err(Error::FilterType { name, asked, stored })
+            Err(Error::FilterType { name: name.to_owned(), asked: asked.plural(), stored })
         })
     }
 
