@@ -186,8 +186,7 @@ impl Retriever {
         let replaces = find_article(self.segments(), &article.key)?;
         if on_existing == OnExisting::ReplaceChanged
             && let Some(place) = replaces
-            && self.segments()[place.segment].segment().content_hash(place.number)?
-                == digest.content
+            && self.segments()[place.segment].sealed().content_hash(place.number)? == digest.content
         {
             return Ok(None);
         }
@@ -253,11 +252,11 @@ impl Retriever {
     /// Returns the vectors of the article at `place` by text.
     fn stored_vectors(&self, place: ArticlePlace) -> Result<FxHashMap<String, StoredVector>> {
         let ArticlePlace { segment, number } = place;
-        let sealed = self.segments()[segment].segment();
+        let sealed = self.segments()[segment].sealed();
         let article = sealed.article(number)?;
         let mut stored = FxHashMap::default();
         for (row, passage) in sealed.rows_of(number)?.zip(sealed.passages_of(number, &article)?) {
-            if sealed.has_current_context(row) {
+            if sealed.has_current_context(row)? {
                 sealed.vectors().checked_row(row as usize)?;
                 stored.insert(passage.text_in_context(&article), StoredVector { segment, row });
             }
@@ -307,7 +306,7 @@ impl Retriever {
         let mut new_rows = 0..to_row(new.len());
         let row = |input: &PassageInput| {
             if let Some(StoredVector { segment, row }) = input.stored {
-                return VectorRow { vectors: self.segments()[segment].segment().vectors(), row };
+                return VectorRow { vectors: self.segments()[segment].sealed().vectors(), row };
             }
             let row = new_rows.next().expect("every passage without a vector was embedded");
             VectorRow { vectors: &new, row }

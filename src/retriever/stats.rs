@@ -98,7 +98,7 @@ impl Retriever {
     pub fn verify(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         for segment in self.segments() {
-            let sealed = segment.segment();
+            let sealed = segment.sealed();
             report.graphs.extend(sealed.verify()?);
             report.articles += sealed.articles();
             report.passages += sealed.len() as usize;
@@ -126,8 +126,8 @@ fn stats_of(segment: &LiveSegment, committed: bool) -> SegmentStats {
         articles: segment.articles(),
         passages: segment.passages(),
         removed: segment.removed(),
-        has_graph: segment.segment().has_graph(),
+        has_graph: segment.sealed().has_graph(),
         committed,
-        bytes_on_disk: segment.segment().id().map_or(0, |file| file.length),
+        bytes_on_disk: segment.sealed().id().map_or(0, |file| file.length),
     }
 }

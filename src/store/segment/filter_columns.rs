@@ -36,7 +36,7 @@ pub(super) struct ValueColumn {
 impl Segment {
     /// All heads; the first call reads them.
     pub(super) fn cached_heads(&self) -> Result<&CachedHeads> {
-        self.directory()?;
+        self.columns.get()?;
         let read = || {
             CachedHeads::new((0..to_row(self.articles())).map(|number| self.article_head(number)))
         };
