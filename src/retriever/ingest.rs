@@ -105,6 +105,7 @@ impl Retriever {
     ///
     /// - [`Error::EmptyKey`] for an article without a key.
     /// - [`Error::ArticleTooLarge`] for an article over [`Article::MAX_BYTES`].
+    /// - [`Error::NestedList`] for a metadata list that holds a list.
     /// - [`Error::TooLarge`] for more than 2^24 bytes of title and metadata.
     /// - [`Error::Corrupt`] if the keys of the index are damaged.
     /// - [`Error::Cancelled`].
@@ -365,7 +366,7 @@ impl IngestReport {
     }
 }
 
-/// Checks the keys and the sizes of `articles`.
+/// Checks the keys, the sizes and the metadata of `articles`.
 fn check(articles: &[Article]) -> Result<()> {
     if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
         return Err(Error::EmptyKey { position });
@@ -375,7 +376,14 @@ fn check(articles: &[Article]) -> Result<()> {
         let key = article.key.clone();
         return Err(Error::ArticleTooLarge { key, bytes: article.text.len(), limit });
     }
-    Ok(())
+    articles.iter().try_for_each(check_metadata)
+}
+
+fn check_metadata(article: &Article) -> Result<()> {
+    match article.metadata.iter().find(|(_, value)| value.is_nested()) {
+        Some((name, _)) => Err(Error::NestedList { key: article.key.clone(), name: name.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Returns the last article of each key, in ascending order of the keys.

@@ -76,6 +76,7 @@ impl Segment {
                 found.insert_all(self.starting_with(prefix)?);
                 Ok(())
             })?,
+            Expression::TooDeep => unreachable!("the query was checked before it was resolved"),
         })
     }
 
