@@ -33,7 +33,7 @@ impl LexicalIndex {
     ///
     /// # Errors
     ///
-    /// Those of [`Analyzer::new`].
+    /// As [`Analyzer::new`].
     pub(crate) fn build(passages: &[(&str, Option<Language>)]) -> Result<Self> {
         let share = passages.len().div_ceil(rayon::current_num_threads()).max(MIN_SHARE);
         if passages.len() <= share {
@@ -68,7 +68,7 @@ impl LexicalBuilder {
     ///
     /// # Errors
     ///
-    /// Those of [`Analyzer::new`].
+    /// As [`Analyzer::new`].
     pub(super) fn new() -> Result<Self> {
         Ok(Self { analyzer: Analyzer::new()?, written: Vec::new(), run: Run::default() })
     }
