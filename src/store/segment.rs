@@ -150,7 +150,7 @@ impl Segment {
         sections.push(Section::new(Tag::Passages, self.passages.as_bytes()));
         sections.push(Section::new(Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
         sections.push(Section::new(Tag::VectorSums, checksums.as_bytes()));
-        sections.extend(self.index.parts());
+        sections.extend(self.index.sections());
         sections.extend(self.words_section()?);
         write(&sections)
     }

@@ -6,6 +6,9 @@ use crate::format::{
     decode_error::{DecodeError, require},
 };
 
+/// Why a number of links fits into `u32`.
+pub(super) const DEGREE_FITS: &str = "a degree is counted in `u16` or was read as `u32`";
+
 /// Adjacency lists, each with capacity for `max_degree` links.
 ///
 /// The offset of a list follows from the number of its point, so that the list can be prefetched
