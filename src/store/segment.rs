@@ -325,8 +325,8 @@ impl Segment {
             Some(file) => format!("{article} in {}", file.path()),
             None => article,
         };
-        let check = "its stored bytes are invalid; remove the article and add it again";
-        Error::Corrupt { origin, check }
+        let fault = "its stored bytes are invalid; remove the article and add it again";
+        Error::Corrupt { origin, fault }
     }
 
     /// Whether the embedded text of `row` was put together as it would be now.

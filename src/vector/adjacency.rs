@@ -172,13 +172,13 @@ impl<'a> LinksView<'a> {
     }
 }
 
-/// Checks that all `numbers` are below `bound`; `check` is the error message.
+/// Checks that all `numbers` are below `bound`; `fault` is the error message.
 pub(super) fn require_below(
     numbers: &[u32],
     bound: usize,
-    check: &'static str,
+    fault: &'static str,
 ) -> Result<(), DecodeError> {
     // The compiler vectorizes the search for the maximum, but not one that can stop early.
     let largest = numbers.iter().fold(0, |largest, number| largest.max(*number));
-    require(numbers.is_empty() || (largest as usize) < bound, check)
+    require(numbers.is_empty() || (largest as usize) < bound, fault)
 }

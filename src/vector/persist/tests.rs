@@ -213,11 +213,11 @@ fn impossible_graph_shapes_are_refused() {
         opened(&file(parts), &IndexRecord::Graph(record)).err().unwrap()
     };
     for m in [0, 1, 256, u32::MAX] {
-        let DecodeError::Corrupt(check) = refused(&parts, GraphRecord { m, ..record.clone() })
+        let DecodeError::Corrupt(fault) = refused(&parts, GraphRecord { m, ..record.clone() })
         else {
             panic!("no version is at fault");
         };
-        assert!(check.contains("`m`"), "{check}");
+        assert!(fault.contains("`m`"), "{fault}");
     }
     let mut layers = record.layers.clone();
     layers.push(LayerRecord { points: 0, max_degree: 3 });
