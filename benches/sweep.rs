@@ -28,7 +28,7 @@ const COLUMNS: [&str; 11] = [
     "recall@10",
     "QPS",
     "compared",
-    "reranked",
+    "rescored",
     "bytes/vector",
 ];
 
@@ -100,7 +100,7 @@ fn row(data: &DataSet, kind: &str, bytes: &str, point: &Point) -> Vec<String> {
         format!("{:.4}", point.recall),
         format!("{:.0}", point.speed),
         mean(|plan| plan.compared),
-        mean(|plan| plan.reranked),
+        mean(|plan| plan.rescored),
         bytes.to_owned(),
     ]
 }

@@ -17,8 +17,8 @@ pub type Cause = Box<dyn std::error::Error + Send + Sync>;
 
 /// Failure of an operation of this crate.
 ///
-/// The message names the fault and, after a colon, the remedy if there is one. The cause, if known, is the
-/// [source](std::error::Error::source). [`kind`](Self::kind) returns the class of the error.
+/// The message names the fault and, after a colon, the remedy if there is one. The cause, if known,
+/// is the [source](std::error::Error::source). [`kind`](Self::kind) returns the class of the error.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -45,7 +45,7 @@ pub enum Error {
     },
 
     /// A setting does not fit the model or another setting. Kind: [`ErrorKind::InvalidInput`].
-    #[error("setting `{name}` is `{got}`, allowed is {allowed}")]
+    #[error("setting `{name}` is `{got}`; it must be {allowed}")]
     Choice {
         /// Name of the setting in code.
         name: &'static str,
@@ -57,10 +57,7 @@ pub enum Error {
 
     /// A hit belongs to an earlier state of the corpus: search again. Kind:
     /// [`ErrorKind::Conflict`].
-    #[error(
-        "article `{article}` no longer has a passage at bytes {range:?}: the corpus has changed \
-         since the search, search again"
-    )]
+    #[error("article `{article}` no longer has a passage at bytes {range:?}: search again")]
     StaleHit {
         /// Key of the article.
         article: String,
@@ -79,11 +76,7 @@ pub enum Error {
 
     /// A [filter](crate::Filter) compares metadata with a value of a type that no article stores
     /// under this name. Kind: [`ErrorKind::InvalidInput`].
-    #[error(
-        "the filter compares metadata `{name}` with {asked}, but its values are {}: compare it with a \
-         value of their type",
-        stored.join(" and ")
-    )]
+    #[error("the filter compares `{name}` with {asked}; its values are {}", stored.join(" and "))]
     FilterType {
         /// Name of the metadata.
         name: String,
@@ -94,18 +87,15 @@ pub enum Error {
     },
 
     /// A query asks for a recall, but the graph is not calibrated. Kind: [`ErrorKind::Conflict`].
-    #[error(
-        "the query requests a recall, but the graph is not calibrated: call `calibrate` with typical \
-         questions, or set `ef_search`"
-    )]
+    #[error("the graph is not calibrated for a recall: call `calibrate`, or set `ef_search`")]
     NotCalibrated,
 
     /// A query holds no text. Kind: [`ErrorKind::InvalidInput`].
-    #[error("the query is empty, ask with at least one word")]
+    #[error("the query is empty: ask with at least one word")]
     EmptyQuery,
 
     /// An article has an empty key, so no hit could cite it. Kind: [`ErrorKind::InvalidInput`].
-    #[error("article number {position} of this call has an empty key, give every article a key")]
+    #[error("article number {position} of this call has an empty key: give every article a key")]
     EmptyKey {
         /// Position of the article in the call, from 0.
         position: usize,
@@ -150,12 +140,22 @@ pub enum Error {
         name: String,
     },
 
-    /// A vector has the wrong dimension. Kind: [`ErrorKind::InvalidInput`].
+    /// A given vector has the wrong dimension. Kind: [`ErrorKind::InvalidInput`].
     #[error("a vector has dimension {got} instead of {expected}")]
     Dimension {
         /// Dimension of the index or of the model.
         expected: usize,
         /// Dimension, or number of values, given.
+        got: usize,
+    },
+
+    /// A model returned vectors of another dimension than it declares. Kind: [`ErrorKind::Bug`] of
+    /// the [`Embedder`](crate::Embedder).
+    #[error("the model returned vectors of dimension {got}, but declares {expected}")]
+    ModelDimension {
+        /// Dimension that the model declares.
+        expected: usize,
+        /// Dimension of the vectors.
         got: usize,
     },
 
@@ -198,18 +198,12 @@ pub enum Error {
     Rerank(#[source] Cause),
 
     /// A query asks for reranking, but there is no reranker. Kind: [`ErrorKind::InvalidInput`].
-    #[error(
-        "the query asks for reranking, but there is no reranker: give one to \
-         `RetrieverBuilder::reranker`, or ask without `rerank`"
-    )]
+    #[error("there is no reranker: set `RetrieverBuilder::reranker`, or ask without `rerank`")]
     NoReranker,
 
     /// A question is too long for the reranker to read beside a passage. Kind:
     /// [`ErrorKind::InvalidInput`].
-    #[error(
-        "the question has {tokens} tokens, the reranker reads {limit} beside a passage: shorten \
-         it, or ask without `rerank`"
-    )]
+    #[error("the question has {tokens} tokens, but the reranker reads only {limit}: shorten it")]
     QueryTooLong {
         /// Length of the question in tokens of the reranker.
         tokens: usize,
@@ -218,7 +212,7 @@ pub enum Error {
     },
 
     /// No model has this name. Kind: [`ErrorKind::NotFound`].
-    #[error("no model is named `{name}`, known are: {}", known.join(", "))]
+    #[error("no model is named `{name}`; the known ones are: {}", known.join(", "))]
     UnknownModel {
         /// The name given.
         name: String,
@@ -228,10 +222,9 @@ pub enum Error {
 
     /// A file of a model's folder is missing or unreadable. Kind: [`ErrorKind::Unavailable`].
     #[error(
-        "model file {} is missing or unusable: the folder of an ONNX model holds model.onnx, \
-         tokenizer.json, config.json and tokenizer_config.json, the folder of a Qwen3 embedding model holds \
-         model.safetensors, tokenizer.json and config.json",
-        path.display()
+        "model file {path} is missing or unusable: the folder of an ONNX model holds model.onnx, \
+         tokenizer.json, config.json and tokenizer_config.json, the folder of a Qwen3 embedding \
+         model holds model.safetensors, tokenizer.json and config.json"
     )]
     ModelFile {
         /// The file.
@@ -258,7 +251,7 @@ pub enum Error {
     #[error(
         "ONNX Runtime {needed} or later could not be loaded (tried: {}): install it (for example \
          with `pip install onnxruntime`), or set ORT_DYLIB_PATH to its library file",
-        join_paths(tried)
+        constructors::join_paths(tried)
     )]
     OnnxRuntime {
         /// Oldest version that works.
@@ -282,12 +275,8 @@ pub enum Error {
         source: Cause,
     },
 
-    /// The index was built with another model, so vectors cannot be compared. Kind:
-    /// [`ErrorKind::Conflict`].
-    #[error(
-        "the index was built with model {index}, the model given is {given}: open the index with \
-         its own model, or build it again"
-    )]
+    /// The index was built with another model. Kind: [`ErrorKind::Conflict`].
+    #[error("the index was built with model {index}, not {given}: use {index}, or build it again")]
     ModelMismatch {
         /// Model of the index.
         index: Box<ModelIdentity>,
@@ -300,8 +289,8 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
 
-    /// A deadline passed before a model returned. A search fails so only while it embeds its question.
-    /// Kind: [`ErrorKind::Unavailable`].
+    /// A deadline passed before a model returned. A search fails so only while it embeds its
+    /// question. Kind: [`ErrorKind::Unavailable`].
     #[error("the time limit passed before the model returned: allow more time")]
     TimedOut,
 
@@ -310,57 +299,46 @@ pub enum Error {
     Threads(#[source] Cause),
 
     /// A file or byte string is damaged, or is of another kind. Kind: [`ErrorKind::Damaged`].
-    #[error("{origin} is damaged or of another kind: {check}")]
+    #[error("{origin} is damaged or of another kind: {fault}")]
     Corrupt {
         /// The file, or a description of the bytes.
         origin: String,
-        /// The check that failed.
-        check: &'static str,
+        /// The fault that was found.
+        fault: &'static str,
     },
 
-    /// Another writer has the index open, in this process or in another. Kind:
-    /// [`ErrorKind::Conflict`].
-    #[error(
-        "the index in {} is open for writing elsewhere: wait for that writer, or only read, with \
-         `Searcher::open`",
-        path.display()
-    )]
+    /// The index has another writer, in any process. Kind: [`ErrorKind::Conflict`].
+    #[error("the index in {path} has another writer: wait, or read with `Searcher::open`")]
     Locked {
         /// Folder of the index.
         path: PathBuf,
     },
 
-    /// An embedding cache is already open, in this process or in another. Kind:
-    /// [`ErrorKind::Conflict`].
-    #[error(
-        "the embedding cache {} is open elsewhere: share that one, or use another file",
-        path.display()
-    )]
+    /// This or another process has the embedding cache open. Kind: [`ErrorKind::Conflict`].
+    #[error("the embedding cache {path} is open elsewhere: share it, or use another file")]
     CacheInUse {
         /// File of the cache.
         path: PathBuf,
     },
 
     /// A folder holds no index. Kind: [`ErrorKind::NotFound`].
-    #[error("there is no index in {}: make one with `Retriever::create`", path.display())]
+    #[error("there is no index in {path}: make one with `Retriever::create`")]
     NoIndex {
         /// The folder.
         path: PathBuf,
     },
 
     /// A folder already holds an index. Kind: [`ErrorKind::Conflict`].
-    #[error("there is an index in {}: open it with `Retriever::open`", path.display())]
+    #[error("there is an index in {path}: open it with `Retriever::open`")]
     IndexExists {
         /// The folder.
         path: PathBuf,
     },
 
-    /// A model embeds a text differently than when the index was built. Kind:
-    /// [`ErrorKind::Conflict`].
+    /// A model's vectors have changed since the index was built. Kind: [`ErrorKind::Conflict`].
     #[error(
         "model {model} embeds `{text}` differently than when the index was built (cosine \
-         {similarity:.4}), so its runtime has changed: use the former runtime, or build the index \
-         again"
+         {similarity:.4}): use the former runtime of the model, or build the index again"
     )]
     ModelDrift {
         /// The model.
@@ -373,18 +351,11 @@ pub enum Error {
 
     /// An index stores no vectors to [verify](crate::RetrieverBuilder::verify_model) its model
     /// with. Kind: [`ErrorKind::Conflict`].
-    #[error(
-        "the index was created without `verify_model`, so it stores no vectors to verify the model \
-         with: open it without `verify_model`, or create it again with it"
-    )]
+    #[error("the index was created without `verify_model`: open it without, or create it again")]
     NotVerifiable,
 
-    /// A format version that this version of the crate does not read. Kind:
-    /// [`ErrorKind::Conflict`].
-    #[error(
-        "{origin} has format version {got}, this version of passim reads {oldest} to {newest}: use \
-         the version that wrote it, or a later one"
-    )]
+    /// A file has a format version that is not read. Kind: [`ErrorKind::Conflict`].
+    #[error("{origin} has format version {got}, but {oldest} to {newest} are read: update passim")]
     Version {
         /// The file, or a description of the bytes.
         origin: String,
@@ -397,7 +368,7 @@ pub enum Error {
     },
 
     /// A file is not UTF-8: convert it. Kind: [`ErrorKind::InvalidInput`].
-    #[error("{} is not UTF-8: invalid bytes at offset {at}", path.display())]
+    #[error("{path} is not UTF-8: invalid bytes at offset {at}")]
     NotUtf8 {
         /// The file.
         path: PathBuf,
@@ -406,7 +377,7 @@ pub enum Error {
     },
 
     /// A line of a JSON Lines file is not an article. Kind: [`ErrorKind::InvalidInput`].
-    #[error("line {line} of {} is not an article", path.display())]
+    #[error("line {line} of {path} is not an article")]
     Json {
         /// The file.
         path: PathBuf,
@@ -418,7 +389,7 @@ pub enum Error {
     },
 
     /// The extension of a file is not a supported one. Kind: [`ErrorKind::InvalidInput`].
-    #[error("{} is not read: articles are .txt, .md or .jsonl files", path.display())]
+    #[error("{path} is not read: articles are .txt, .md or .jsonl files")]
     FileKind {
         /// The file.
         path: PathBuf,
@@ -426,7 +397,7 @@ pub enum Error {
 
     /// A file or folder could not be read. Kind: [`ErrorKind::NotFound`] if it does not exist,
     /// else [`ErrorKind::Unavailable`].
-    #[error("{} could not be read", path.display())]
+    #[error("{path} could not be read")]
     Read {
         /// The file or folder.
         path: PathBuf,
@@ -436,7 +407,7 @@ pub enum Error {
     },
 
     /// A file or folder could not be written. Kind: [`ErrorKind::Unavailable`].
-    #[error("{} could not be written", path.display())]
+    #[error("{path} could not be written")]
     Write {
         /// The file or folder.
         path: PathBuf,
@@ -444,13 +415,4 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
-}
-
-/// Joins `paths` by commas; without paths, names the linked library.
-fn join_paths(paths: &[PathBuf]) -> String {
-    if paths.is_empty() {
-        return "the linked library".to_owned();
-    }
-    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
-    names.join(", ")
 }

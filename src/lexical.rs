@@ -1,7 +1,7 @@
 //! Search by words: an inverted index of a segment's passages, ranked by BM25.
 //!
 //! A segment's index is one array of bytes: the length and language of every passage, a term
-//! dictionary and posting lists. Opening checks all bytes; later reads trust them. [`CorpusWeights`]
+//! dictionary and posting lists. Opening checks all bytes; later reads trust them. [`WeightedTerms`]
 //! cover all segments of a corpus, so equal passages have equal scores in any segment.
 
 mod analyzer;
@@ -26,6 +26,7 @@ mod term_group;
 mod tests;
 mod tokenize;
 mod varint;
+mod weighted_terms;
 
 use crate::{
     Language,
@@ -44,7 +45,8 @@ pub(crate) use merge::MergedRow;
 #[cfg(test)]
 pub(crate) use query_terms::Group;
 pub(crate) use query_terms::QueryTerms;
-pub(crate) use statistics::{CorpusStats, CorpusWeights, LiveIndex};
+pub(crate) use statistics::{CorpusStats, LiveIndex};
+pub(crate) use weighted_terms::WeightedTerms;
 
 /// The inverted index of a segment's passages; row `i` is passage `i`.
 #[derive(Debug)]

@@ -9,6 +9,7 @@ mod engine;
 mod hub;
 mod model_files;
 mod model_folder;
+mod model_tokenizer;
 mod onnx_graph;
 mod pooling;
 mod provider;
@@ -18,7 +19,6 @@ mod session;
 mod session_options;
 mod session_pool;
 mod shards;
-mod tokens;
 
 #[cfg(feature = "hub")]
 pub use download::Download;
@@ -30,6 +30,7 @@ pub(crate) use engine::without_candle;
 #[cfg(feature = "hub")]
 pub(crate) use hub::{HubModel, fetch, fetch_shards};
 pub(crate) use model_files::{ModelFiles, WeightFile};
+pub(crate) use model_tokenizer::{CountedText, ModelTokenizer};
 pub(crate) use onnx_graph::output_shape;
 pub use pooling::Pooling;
 pub use provider::ExecutionProvider;
@@ -41,7 +42,6 @@ pub(crate) use session::{EmbedSession, RerankSession, ResolvedOptions};
 pub(crate) use session::{hub_embedder, hub_reranker};
 pub(crate) use session_options::{SessionOptions, Source, session_option_setters};
 pub(crate) use session_pool::SessionPool;
-pub(crate) use tokens::{CountedText, Tokens};
 
 use crate::{Cause, Error};
 

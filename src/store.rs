@@ -96,8 +96,8 @@ impl Store {
         }
         let mut files = names.iter().filter_map(|name| FileNumber::parse(name));
         if files.any(|file| file.kind == Kind::Segment) {
-            let check = "the folder holds segments, but no manifest";
-            return Err(Error::Corrupt { origin: path.display().to_string(), check });
+            let fault = "the folder holds segments, but no manifest";
+            return Err(Error::Corrupt { origin: path.display().to_string(), fault });
         }
         let next_number = manifest.next_number;
         let mut store = Self {

@@ -41,7 +41,7 @@ pub use index_plan::{IndexPlan, Neighbors, Route, ScanReason};
 pub(crate) use persist::{IndexRecord, SegmentIndex};
 use precision::Precision;
 pub use row_set::RowSet;
-pub(crate) use row_set::to_row;
+pub(crate) use row_set::{to_row, to_u32};
 pub(crate) use top_k::{RankedRow, TopK};
 pub(crate) use vectors::VectorRow;
 pub use vectors::Vectors;

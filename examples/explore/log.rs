@@ -155,11 +155,11 @@ fn matched(why: &Explanation) -> Markup {
                 }
             }
         }
-        @if why.words.iter().any(|word| word.times > 0) {
+        @if why.words.iter().any(|word| word.tf > 0) {
             div {
                 dt { "words" }
                 dd.words {
-                    @for word in why.words.iter().filter(|word| word.times > 0) {
+                    @for word in why.words.iter().filter(|word| word.tf > 0) {
                         span { (word.terms.join("/")) (format!(" +{:.2}", word.contribution)) }
                     }
                 }

@@ -4,7 +4,7 @@ mod embedder_builder;
 #[cfg(feature = "hub")]
 mod embedding_models;
 mod encoding;
-mod text_piece;
+mod model_input;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -16,10 +16,10 @@ pub use embedding_models::{PretrainedModel, Quantization};
 use super::{Embedder, LongTexts, ModelIdentity, Role};
 use crate::{
     Error, Interrupt, Result, Vectors,
-    onnx::{EmbedSession, SessionPool, Tokens, runs},
+    onnx::{EmbedSession, ModelTokenizer, SessionPool, runs},
 };
 use encoding::Encoding;
-use text_piece::TextPiece;
+use model_input::ModelInput;
 
 /// A transformer model that runs in ONNX Runtime or in candle.
 ///
@@ -79,7 +79,7 @@ pub struct FastEmbedder {
     encoding: Encoding,
     /// Maximum number of tokens per run; 0 if each text needs its own run.
     run_tokens: usize,
-    tokens: Tokens,
+    tokenizer: ModelTokenizer,
     sessions: SessionPool<EmbedSession>,
 }
 
@@ -168,25 +168,26 @@ impl Embedder for FastEmbedder {
     }
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
-        self.tokens.count(text)
+        self.tokenizer.count(text)
     }
 
     fn embed(&self, role: Role, texts: &[&str], interrupt: Interrupt<'_>) -> Result<Vectors> {
-        let pieces = self.pieces(role, texts)?;
+        let inputs = self.inputs(role, texts)?;
         let embed = |session: &mut EmbedSession| -> Result<Vec<f32>> {
             let mut rows = vec![0.0; texts.len() * self.dim];
-            for run in runs(&pieces, |piece| piece.tokens, self.run_tokens) {
+            for run in runs(&inputs, |input| input.tokens, self.run_tokens) {
                 interrupt.check()?;
-                let texts: Vec<&str> = run.iter().map(|piece| &*piece.text).collect();
+                let texts: Vec<&str> = run.iter().map(|input| &*input.text).collect();
                 let vectors = session.embed(&texts).map_err(Error::Embed)?;
-                for (piece, vector) in run.iter().zip(vectors) {
-                    piece.add(vector, &mut rows[piece.row * self.dim..][..self.dim]);
+                for (input, vector) in run.iter().zip(vectors) {
+                    input.add(vector, &mut rows[input.row * self.dim..][..self.dim]);
                 }
             }
             Ok(rows)
         };
         let rows = self.sessions.run(embed)?;
-        Vectors::normalized(self.dim, rows)
+        // A vector without direction is the fault of the model, not of the caller.
+        Vectors::normalized(self.dim, rows).map_err(|error| Error::Embed(error.into()))
     }
 
     fn batch_tokens(&self) -> usize {
@@ -200,41 +201,42 @@ impl Embedder for FastEmbedder {
 
 impl FastEmbedder {
     /// Returns the inputs of the model, sorted by length.
-    fn pieces<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<TextPiece<'t>>> {
+    fn inputs<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<ModelInput<'t>>> {
         let prefix = self.encoding.prefix(role);
         let limit = match self.encoding.long_texts {
             LongTexts::Split => self.max_tokens,
             LongTexts::Cut => usize::MAX,
         };
-        let mut pieces = Vec::with_capacity(texts.len());
+        let mut inputs = Vec::with_capacity(texts.len());
         for (row, text) in texts.iter().enumerate() {
-            pieces.extend(self.pieces_of(row, prefix, text, limit)?);
+            inputs.extend(self.inputs_of(row, prefix, text, limit)?);
         }
-        pieces.sort_by_key(|piece| piece.tokens);
-        Ok(pieces)
+        inputs.sort_by_key(|input| input.tokens);
+        Ok(inputs)
     }
 
-    /// Splits a text into pieces within the model's limit, of about `limit` tokens without prefix.
-    fn pieces_of<'t>(
+    /// Returns the inputs of one text: pieces within the model's limit, of about `limit` tokens
+    /// without prefix.
+    fn inputs_of<'t>(
         &self,
         row: usize,
         prefix: &str,
         text: &'t str,
         limit: usize,
-    ) -> Result<Vec<TextPiece<'t>>> {
-        let parts = self.tokens.pieces(text, limit)?;
-        let make_piece = if parts.len() == 1 { TextPiece::whole } else { TextPiece::part };
-        let pieces = parts.into_iter().map(|part| make_piece(row, prefix, part, &self.tokens));
-        let pieces: Vec<TextPiece> = pieces.collect::<Result<_>>()?;
+    ) -> Result<Vec<ModelInput<'t>>> {
+        let parts = self.tokenizer.pieces(text, limit)?;
+        let make_input = if parts.len() == 1 { ModelInput::whole } else { ModelInput::part };
+        let inputs = parts.into_iter().map(|part| make_input(row, prefix, part, &self.tokenizer));
+        let inputs: Vec<ModelInput> = inputs.collect::<Result<_>>()?;
         // A prefix that ends inside a word can change the tokens of the text after it.
-        let max_tokens = self.encoding.max_length - self.tokens.special();
+        let max_tokens = self.encoding.max_length - self.tokenizer.special();
         let longest =
-            pieces.iter().map(|piece| piece.tokens).max().expect("a text has at least one piece");
+            inputs.iter().map(|input| input.tokens).max().expect("a text has at least one piece");
         match (self.encoding.long_texts, longest.checked_sub(max_tokens)) {
             (LongTexts::Split, Some(excess)) if excess > 0 && excess < limit => {
-                self.pieces_of(row, prefix, text, limit - excess)
+                self.inputs_of(row, prefix, text, limit - excess)
             }
-            _ => Ok(pieces),
+            _ => Ok(inputs),
         }
     }
 }

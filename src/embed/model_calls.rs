@@ -41,7 +41,7 @@ impl dyn Embedder + '_ {
             return Err(Error::VectorCount { expected: texts.len(), got: vectors.len() });
         }
         if vectors.dim() != self.dim() {
-            return Err(Error::Dimension { expected: self.dim(), got: vectors.dim() });
+            return Err(Error::ModelDimension { expected: self.dim(), got: vectors.dim() });
         }
         Ok(())
     }

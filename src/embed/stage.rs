@@ -150,7 +150,7 @@ impl<'a> EmbedStage<'a> {
     ///
     /// - [`Error::Setting`] if the number of threads or `batch_tokens` is 0.
     /// - [`Error::Cancelled`] or [`Error::TimedOut`] if the run was interrupted.
-    /// - [`Error::VectorCount`] or [`Error::Dimension`] if the embedder does not return one vector
+    /// - [`Error::VectorCount`] or [`Error::ModelDimension`] if the embedder does not return one vector
     ///   of its dimension for every text.
     /// - [`Error::Write`] if the file of the cache cannot be written.
     /// - [`Error::Embed`] if the embedder panics, or the embedder's own error.
@@ -174,10 +174,10 @@ impl<'a> EmbedStage<'a> {
             None => CachedRows::none(self.embedder.dim(), texts.distinct.len()),
         };
         let queue = BatchQueue::new(self, role, texts, cached)?;
-        let EmbeddedTexts { vectors, tokens } = queue.embed()?;
-        Span::current().record("tokens", tokens.iter().sum::<usize>());
+        let StageOutput { vectors, embedded_tokens } = queue.embed()?;
+        Span::current().record("tokens", embedded_tokens.iter().sum::<usize>());
         let seconds = started.elapsed().as_secs_f64();
-        Ok((vectors, EmbedReport { seconds, ..queue.report(&tokens) }))
+        Ok((vectors, EmbedReport { seconds, ..queue.report(&embedded_tokens) }))
     }
 
     /// Returns the length of each text in tokens: an estimate from its bytes if the embedder
@@ -247,6 +247,14 @@ struct BatchQueue<'a> {
     reached: Mutex<Progress>,
 }
 
+/// Result of a run.
+struct StageOutput {
+    /// Row `i` is the vector of given text `i`.
+    vectors: Vectors,
+    /// Length in tokens of each text that was embedded, which the cached and repeated ones are not.
+    embedded_tokens: Vec<usize>,
+}
+
 impl<'a> BatchQueue<'a> {
     fn new(
         stage: &'a EmbedStage<'a>,
@@ -269,9 +277,7 @@ impl<'a> BatchQueue<'a> {
         Ok(Self { stage, role, texts, cached, order, tokens, batches, reached })
     }
 
-    /// Returns the vectors of all given texts, in their order, with the lengths of the texts that
-    /// were embedded.
-    fn embed(&self) -> Result<EmbeddedTexts> {
+    fn embed(&self) -> Result<StageOutput> {
         let cached = self.cached();
         if cached > 0 {
             self.report_progress(cached, 0);
@@ -280,7 +286,8 @@ impl<'a> BatchQueue<'a> {
             self.embed_batch(&self.batches[at])
         })?;
         let vectors = self.in_given_order(&batches)?;
-        Ok(EmbeddedTexts { vectors, tokens: batches.into_iter().flat_map(|b| b.tokens).collect() })
+        let embedded_tokens = batches.into_iter().flat_map(|batch| batch.tokens).collect();
+        Ok(StageOutput { vectors, embedded_tokens })
     }
 
     /// Collects the vectors of all given texts from the cached and the new ones.

@@ -1,6 +1,9 @@
-//! Constructors and range checks of errors.
+//! Constructors, range checks and parts of messages of errors.
 
-use std::{ops::RangeBounds, path::Path};
+use std::{
+    ops::RangeBounds,
+    path::{Path, PathBuf},
+};
 
 use crate::{Error, Result};
 
@@ -40,4 +43,13 @@ impl Error {
         let allowed = "greater than 0, at most 1";
         if got > 0.0 && got <= 1.0 { Ok(()) } else { Err(Self::Fraction { name, got, allowed }) }
     }
+}
+
+/// Joins `paths` by commas; without paths, names the linked library.
+pub(super) fn join_paths(paths: &[PathBuf]) -> String {
+    if paths.is_empty() {
+        return "the linked library".to_owned();
+    }
+    let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    names.join(", ")
 }

@@ -80,7 +80,7 @@ impl Error {
             | Self::Threads(_)
             | Self::Write { .. } => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Damaged,
-            Self::VectorCount { .. } => ErrorKind::Bug,
+            Self::VectorCount { .. } | Self::ModelDimension { .. } => ErrorKind::Bug,
             Self::Read { source, .. } => match source.kind() {
                 io::ErrorKind::NotFound => ErrorKind::NotFound,
                 _ => ErrorKind::Unavailable,
@@ -173,8 +173,14 @@ mod tests {
             ),
             (ErrorKind::Conflict, conflicts()),
             (ErrorKind::Unavailable, unavailable()),
-            (ErrorKind::Damaged, vec![Error::Corrupt { origin: String::new(), check: "" }]),
-            (ErrorKind::Bug, vec![Error::VectorCount { expected: 2, got: 1 }]),
+            (ErrorKind::Damaged, vec![Error::Corrupt { origin: String::new(), fault: "" }]),
+            (
+                ErrorKind::Bug,
+                vec![
+                    Error::VectorCount { expected: 2, got: 1 },
+                    Error::ModelDimension { expected: 2, got: 1 },
+                ],
+            ),
         ]
     }
 

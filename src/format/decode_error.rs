@@ -18,7 +18,7 @@ impl DecodeError {
     pub(crate) fn in_file(self, origin: impl Display) -> Error {
         let origin = origin.to_string();
         match self {
-            Self::Corrupt(check) => Error::Corrupt { origin, check },
+            Self::Corrupt(fault) => Error::Corrupt { origin, fault },
             Self::Version { got, oldest, newest } => Error::Version { origin, got, oldest, newest },
         }
     }

@@ -90,7 +90,7 @@ pub(crate) enum Tag {
     LayerBelow = 83,
     LayerLinks = 84,
     LayerLinkCounts = 85,
-    Unreachable = 86,
+    AlwaysCompared = 86,
     Removed = 90,
     Questions = 100,
     Lexical = 110,

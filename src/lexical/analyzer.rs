@@ -28,8 +28,8 @@ pub(crate) fn shown(term: &str) -> &str {
 pub(crate) enum TermKind {
     /// The word.
     Word,
-    /// A part of a compound, by its number from 0.
-    Piece(usize),
+    /// A part of a compound word, by its number from 0.
+    CompoundPart(usize),
 }
 
 /// Turns texts into terms, and caches the terms of words.
@@ -43,8 +43,7 @@ impl Analyzer {
     ///
     /// # Errors
     ///
-    /// Those of [`StaticEmbedder::bundled`](crate::StaticEmbedder::bundled), whose pieces split
-    /// compounds.
+    /// As [`StaticEmbedder::bundled`](crate::StaticEmbedder::bundled), whose pieces split compounds.
     pub(crate) fn new() -> Result<Self> {
         Ok(Self { stemmers: WordAnalyzer::new()?, caches: Default::default() })
     }
@@ -64,7 +63,7 @@ impl Analyzer {
         }
     }
 
-    /// Calls `take` with each term of `word`: that of the word, then those of its parts.
+    /// Calls `take` with each term of `word`: first its stem, then the stems of its parts.
     pub(super) fn word(
         &mut self,
         word: &str,
@@ -185,7 +184,7 @@ impl WordAnalyzer {
             let part = stemmer.stem(&part);
             // The stem of a part can equal that of the word.
             if part != whole {
-                terms.push(&part, TermKind::Piece(number));
+                terms.push(&part, TermKind::CompoundPart(number));
             }
         }
     }
@@ -220,7 +219,8 @@ mod tests {
     #[test]
     fn compounds_have_parts() {
         let compound = terms("Bundesverfassungsgericht", Language::German);
-        let parts = [("bundesverfass", TermKind::Piece(0)), ("gericht", TermKind::Piece(1))];
+        let parts =
+            [("bundesverfass", TermKind::CompoundPart(0)), ("gericht", TermKind::CompoundPart(1))];
         assert_eq!(compound[1..], parts.map(|(term, part)| (term.to_owned(), part)));
         assert_eq!(terms("Haus", Language::German).len(), 1);
     }

@@ -14,7 +14,7 @@ const B: f32 = 0.75;
 /// # Source
 ///
 /// Robertson & Zaragoza (2009), *The Probabilistic Relevance Framework*, section 3.5.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Bm25 {
     /// `K1 * B / mean_length`; 0 for an empty corpus.
     slope: f32,

@@ -9,7 +9,7 @@ use super::{
     norm::PassageNorm,
     postings::{MAX_TF, Posting},
 };
-use crate::{Language, Result, vector::to_row, work::parallel::parallel_map};
+use crate::{Language, Result, vector::to_u32, work::parallel::parallel_map};
 
 /// Number of postings in memory that ends a run. Each run becomes an index; the last step merges
 /// them.
@@ -33,7 +33,7 @@ impl LexicalIndex {
     ///
     /// # Errors
     ///
-    /// Those of [`Analyzer::new`].
+    /// As [`Analyzer::new`].
     pub(crate) fn build(passages: &[(&str, Option<Language>)]) -> Result<Self> {
         let share = passages.len().div_ceil(rayon::current_num_threads()).max(MIN_SHARE);
         if passages.len() <= share {
@@ -68,7 +68,7 @@ impl LexicalBuilder {
     ///
     /// # Errors
     ///
-    /// Those of [`Analyzer::new`].
+    /// As [`Analyzer::new`].
     pub(super) fn new() -> Result<Self> {
         Ok(Self { analyzer: Analyzer::new()?, written: Vec::new(), run: Run::default() })
     }
@@ -128,7 +128,8 @@ impl Run {
         let number = if let Some(number) = self.numbers.get(term) {
             *number
         } else {
-            let number = to_row(self.tfs.len());
+            let number =
+                to_u32(self.tfs.len(), "a run has at most 2^22 terms and those of one passage");
             self.numbers.insert(term.into(), number);
             self.tfs.push(0);
             self.doc_freqs.push(0);

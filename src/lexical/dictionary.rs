@@ -44,15 +44,16 @@ impl<'a> Dictionary<'a> {
 
     /// Returns the entry of `term` in `block`, whose first term is not greater.
     fn find_in_block(&self, block: usize, term: &[u8]) -> Option<TermEntry> {
-        // Number of bytes that the term shares with the last entry, which is less.
+        // The previous entry is less than `term` and shares exactly `matched` bytes with it.
         let mut matched = 0;
         for entry in self.entries(block).take(BLOCK_TERMS) {
             if entry.shared < matched {
-                // At byte `shared`, the last entry equals `term` and this entry is greater: so are all later ones.
+                // At byte `shared` the previous entry equals `term` and this entry is greater. All
+                // later entries are greater still.
                 return None;
             }
             if entry.shared > matched {
-                // Up to the byte where the last entry is less than `term`, this entry equals it: it is less, too.
+                // This entry repeats the byte at which the previous one is less than `term`.
                 continue;
             }
             let rest = &term[matched..];
@@ -198,8 +199,8 @@ impl TermStream<'_> {
         Some((&self.term, self.entry.as_ref()?))
     }
 
-    /// Moves to the next term and returns its entry; `None` if it cannot be read or is not coded
-    /// correctly after the previous term.
+    /// Moves to the next term and returns its entry; `None` if the entry is unreadable or breaks the
+    /// coding: terms ascend, and each shares as many bytes as possible with the previous one.
     ///
     /// `starts_block` states whether the term is the first of a block, `starts_list` whether it is
     /// the first of all.
@@ -208,7 +209,7 @@ impl TermStream<'_> {
         let ascends = if starts_block {
             shared == 0 && (starts_list || suffix > self.term.as_slice())
         } else {
-            // No further byte is shared: lookups rely on that.
+            // Lookups rely on this: the byte after the shared ones differs.
             let differing = self.term.get(shared);
             shared <= self.term.len() && suffix.first() > differing
         };

@@ -54,7 +54,7 @@ fn of_words(words: &str) -> Result<u64> {
         analyzer.terms(words, Some(language), |term, place, kind| {
             let kind = match kind {
                 TermKind::Word => 0,
-                TermKind::Piece(number) => 1 + number as u64,
+                TermKind::CompoundPart(number) => 1 + number as u64,
             };
             for number in [place.start as u64, place.end as u64, kind, term.len() as u64] {
                 hasher.update(&number.to_le_bytes());
@@ -86,12 +86,12 @@ mod tests {
     #[test]
     fn the_words_are_of_many_kinds() {
         let mut analyzer = Analyzer::new().unwrap();
-        let mut pieces = 0;
+        let mut parts = 0;
         let mut stop_words = 0;
         analyzer.terms(WORDS, None, |term, _, kind| {
-            pieces += usize::from(kind != TermKind::Word);
+            parts += usize::from(kind != TermKind::Word);
             stop_words += usize::from(term.starts_with(super::super::analyzer::STOP_PREFIX));
         });
-        assert!(WORDS.split_whitespace().count() > 150 && pieces > 20 && stop_words > 10);
+        assert!(WORDS.split_whitespace().count() > 150 && parts > 20 && stop_words > 10);
     }
 }

@@ -66,6 +66,11 @@ impl QueryTerms {
         &self.groups
     }
 
+    /// Returns the groups in the order of the question.
+    pub(super) fn into_groups(self) -> Vec<Group> {
+        self.groups
+    }
+
     /// Whether `term` is a term of the question and not of a stop word.
     pub(crate) fn contains_content_term(&self, term: &str) -> bool {
         let content = self.groups.iter().filter(|group| group.weight > STOP_WEIGHT);
@@ -103,7 +108,7 @@ impl WordTerms {
         for language in Language::ALL {
             analyzer.word(word, Some(language), |term, kind| match kind {
                 TermKind::Word => _ = whole.insert(term.to_owned()),
-                TermKind::Piece(number) => {
+                TermKind::CompoundPart(number) => {
                     parts.resize_with(parts.len().max(number + 1), Default::default);
                     parts[number].languages += 1;
                     parts[number].terms.insert(term.to_owned());

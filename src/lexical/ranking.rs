@@ -3,15 +3,14 @@
 //! All three add the contributions of the groups in the order of their upper bounds, so that a
 //! passage has the same score, bit for bit.
 
-use std::collections::BTreeSet;
-
 use super::{
-    CorpusWeights, LexicalIndex, QueryTerms, TermContribution,
+    LexicalIndex, TermContribution, WeightedTerms,
     dictionary::TermEntry,
     max_score::{MaxScore, Steps},
     norm::PassageNorm,
     postings::{END, PostingCursor},
     term_group::TermGroupCursor,
+    weighted_terms::WeightedGroup,
 };
 use crate::{LexicalPlan, RowSet, vector::RankedRow};
 
@@ -40,29 +39,27 @@ impl LexicalIndex {
     /// best of the rows scored so far.
     pub(crate) fn best(
         &self,
-        terms: &QueryTerms,
-        weights: &CorpusWeights,
+        terms: &WeightedTerms,
         n: usize,
         allowed: Option<&RowSet>,
         stop: impl Fn() -> bool,
     ) -> Matches {
-        self.best_in_steps(terms, weights, n, allowed, Steps::default(), stop)
+        self.best_in_steps(terms, n, allowed, Steps::default(), stop)
     }
 
     /// [`best`](Self::best) in steps of other sizes, which do not change the result.
     pub(super) fn best_in_steps(
         &self,
-        terms: &QueryTerms,
-        weights: &CorpusWeights,
+        terms: &WeightedTerms,
         n: usize,
         allowed: Option<&RowSet>,
         steps: Steps,
         stop: impl Fn() -> bool,
     ) -> Matches {
-        let cursors = self.group_cursors(terms, weights);
+        let cursors = self.group_cursors(terms);
         let words = cursors.len();
         let passages = self.len() as usize;
-        let mut search = MaxScore::new(self.norms(), cursors, weights.bm25(), n, steps);
+        let mut search = MaxScore::new(self.norms(), cursors, terms.bm25(), n, steps);
         let sparse = allowed.filter(|allowed| allowed.len() * steps.min_sparsity <= passages);
         let mut sparse_rows = sparse.map(RowSet::iter);
         let complete = loop {
@@ -80,19 +77,14 @@ impl LexicalIndex {
     }
 
     /// Returns the scores of `rows`, which ascend; 0 for rows without any term.
-    pub(crate) fn scores(
-        &self,
-        terms: &QueryTerms,
-        weights: &CorpusWeights,
-        rows: &[u32],
-    ) -> Vec<f32> {
-        let bm25 = weights.bm25();
+    pub(crate) fn scores(&self, terms: &WeightedTerms, rows: &[u32]) -> Vec<f32> {
+        let bm25 = terms.bm25();
         let norms = self.norms();
         let mut scores = vec![0.0; rows.len()];
         if rows.is_empty() {
             return scores;
         }
-        for mut cursor in self.group_cursors(terms, weights) {
+        for mut cursor in self.group_cursors(terms) {
             for (&row, score) in rows.iter().zip(&mut scores) {
                 if cursor.seek(row) == row {
                     let length = PassageNorm::of(norms, row).length();
@@ -105,49 +97,40 @@ impl LexicalIndex {
 
     /// Returns the contribution of each group of `terms` to the score of `row`, by descending upper
     /// bound. Summed in this order, they give the score bit for bit.
-    pub(crate) fn explain(
-        &self,
-        terms: &QueryTerms,
-        weights: &CorpusWeights,
-        row: u32,
-    ) -> Vec<TermContribution> {
-        let bm25 = weights.bm25();
+    pub(crate) fn explain(&self, terms: &WeightedTerms, row: u32) -> Vec<TermContribution> {
+        let bm25 = terms.bm25();
         let length = self.norm(row).length();
-        let contribution = |at: usize| {
-            let group = &terms.groups()[at];
-            let mut cursor = self.group_cursor(&group.terms, weights.upper_bound(at));
+        let contribution = |weighted: &WeightedGroup| {
+            let mut cursor = self.group_cursor(weighted);
             let tf = if cursor.seek(row) == row { cursor.tf() } else { 0 };
             let contribution =
                 if tf == 0 { 0.0 } else { bm25.contribution(cursor.upper_bound, tf, length) };
+            let WeightedGroup { group, doc_freq, idf } = weighted;
             TermContribution {
                 place: group.place.clone(),
                 terms: group.terms.clone(),
                 weight: group.weight,
-                doc_freq: weights.doc_freq(at),
-                idf: weights.idf(at),
+                doc_freq: *doc_freq,
+                idf: *idf,
                 tf,
                 contribution,
             }
         };
-        weights.order().map(contribution).collect()
+        terms.groups().iter().map(contribution).collect()
     }
 
     /// Returns the cursors of all groups that have a row, by descending upper bound.
-    fn group_cursors(
-        &self,
-        terms: &QueryTerms,
-        weights: &CorpusWeights,
-    ) -> Vec<TermGroupCursor<'_>> {
-        let cursors = weights
-            .order()
-            .map(|at| self.group_cursor(&terms.groups()[at].terms, weights.upper_bound(at)));
+    fn group_cursors(&self, terms: &WeightedTerms) -> Vec<TermGroupCursor<'_>> {
+        let cursors = terms.groups().iter().map(|weighted| self.group_cursor(weighted));
         cursors.filter(|cursor| cursor.row != END).collect()
     }
 
-    fn group_cursor(&self, terms: &BTreeSet<String>, upper_bound: f32) -> TermGroupCursor<'_> {
+    fn group_cursor(&self, weighted: &WeightedGroup) -> TermGroupCursor<'_> {
         let dictionary = self.dictionary();
-        let entries = terms.iter().filter_map(|term| dictionary.find(term.as_bytes()));
-        TermGroupCursor::new(upper_bound, entries.map(|entry| self.cursor(&entry)).collect())
+        let terms = weighted.group.terms.iter();
+        let entries = terms.filter_map(|term| dictionary.find(term.as_bytes()));
+        let cursors = entries.map(|entry| self.cursor(&entry)).collect();
+        TermGroupCursor::new(weighted.upper_bound(), cursors)
     }
 
     fn cursor(&self, entry: &TermEntry) -> PostingCursor<'_> {

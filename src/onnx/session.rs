@@ -17,18 +17,18 @@ use fastembed::{Qwen3Config, Qwen3Model, Qwen3TextEmbedding};
 use super::HubModel;
 #[cfg(feature = "qwen3")]
 use super::candle;
-use super::{ExecutionProvider, ModelFiles, Tokens, WeightFile, runtime};
+use super::{ExecutionProvider, ModelFiles, ModelTokenizer, WeightFile, runtime};
 use crate::{Cause, Error, Pooling, Result};
 
-/// Makes the [`Tokens`] of a tokenizer; a macro, because fastembed does not export the type.
+/// Makes a [`ModelTokenizer`]; a macro, because fastembed does not export the type.
 /// `$empty` is an input without text, `$failed` the error of the model.
-macro_rules! tokens {
+macro_rules! model_tokenizer {
     ($tokenizer:expr, $empty:expr, $failed:expr) => {{
         let mut tokenizer = $tokenizer.clone();
         tokenizer.with_padding(None).with_truncation(None)?;
         let special = tokenizer.encode_fast($empty, true)?.len();
         let counter = tokenizer.clone();
-        Ok(Tokens {
+        Ok(ModelTokenizer {
             count: Box::new(move |text| Ok(counter.encode_fast(text, false)?.len())),
             starts: Box::new(move |text| {
                 let encoded = tokenizer.encode(text, false)?;
@@ -106,11 +106,13 @@ impl EmbedSession {
     }
 
     /// Returns the model's tokenizer.
-    pub(crate) fn tokens(&self) -> Result<Tokens, Cause> {
+    pub(crate) fn tokenizer(&self) -> Result<ModelTokenizer, Cause> {
         match self {
-            Self::Onnx(model) => tokens!(model.tokenizer, "", Error::Embed),
+            Self::Onnx(model) => model_tokenizer!(model.tokenizer, "", Error::Embed),
             #[cfg(feature = "qwen3")]
-            Self::Candle(CandleSession(model)) => tokens!(model.tokenizer, "", Error::Embed),
+            Self::Candle(CandleSession(model)) => {
+                model_tokenizer!(model.tokenizer, "", Error::Embed)
+            }
         }
     }
 }
@@ -170,8 +172,8 @@ impl RerankSession {
     }
 
     /// Returns the model's tokenizer, for pairs.
-    pub(crate) fn tokens(&self) -> Result<Tokens, Cause> {
-        tokens!(self.0.tokenizer, ("", ""), Error::Rerank)
+    pub(crate) fn tokenizer(&self) -> Result<ModelTokenizer, Cause> {
+        model_tokenizer!(self.0.tokenizer, ("", ""), Error::Rerank)
     }
 }
 

@@ -11,7 +11,7 @@ use tracing::instrument;
 use super::Reranker;
 use crate::{
     Error, Interrupt, LongTexts, ModelIdentity, Result,
-    onnx::{CountedText, RerankSession, SessionPool, Tokens, runs},
+    onnx::{CountedText, ModelTokenizer, RerankSession, SessionPool, runs},
     work::parallel::parallel_map,
 };
 
@@ -55,7 +55,7 @@ pub struct FastReranker {
     long_texts: LongTexts,
     /// Maximum number of tokens per run; 0 if each pair needs its own run.
     run_tokens: usize,
-    tokens: Tokens,
+    tokenizer: ModelTokenizer,
     sessions: SessionPool<RerankSession>,
 }
 
@@ -109,7 +109,7 @@ impl FastReranker {
 
     /// Pairs the question with the pieces of all passages, longest pair first.
     fn pairs<'t>(&self, query: &str, passages: &[&'t str]) -> Result<Vec<Pair<'t>>> {
-        let query_tokens = self.tokens.count(query)?;
+        let query_tokens = self.tokenizer.count(query)?;
         let limit = self.max_tokens / 2;
         if query_tokens > limit {
             return Err(Error::QueryTooLong { tokens: query_tokens, limit });
@@ -119,9 +119,9 @@ impl FastReranker {
         let mut cut = 0;
         for (passage, text) in passages.iter().enumerate() {
             let pieces = match self.long_texts {
-                LongTexts::Split => self.tokens.pieces(text, passage_limit)?,
+                LongTexts::Split => self.tokenizer.pieces(text, passage_limit)?,
                 LongTexts::Cut => {
-                    let beginning = self.tokens.beginning(text, passage_limit)?;
+                    let beginning = self.tokenizer.beginning(text, passage_limit)?;
                     cut += usize::from(beginning.text.len() < text.len());
                     vec![beginning]
                 }

@@ -130,8 +130,8 @@ impl Retriever {
         for key in self.keys() {
             let key = Some(key?);
             if key == last {
-                let check = "two segments hold an article of the same key";
-                return Err(Error::Corrupt { origin: "the index".to_owned(), check });
+                let fault = "two segments hold an article of the same key";
+                return Err(Error::Corrupt { origin: "the index".to_owned(), fault });
             }
             last = key;
         }

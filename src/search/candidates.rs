@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use super::{
     fusion::fuse,
-    view::{ArmRequest, Candidate, Candidates, Question, Ranks, View, WeightedTerms, rank},
+    view::{ArmRequest, Candidate, Candidates, Question, Ranks, View, rank},
 };
-use crate::{QueryPlan, Result};
+use crate::{QueryPlan, Result, lexical::WeightedTerms};
 
 /// The candidates of one arm, or of both after fusion.
 #[derive(Debug)]
@@ -81,7 +81,7 @@ pub(super) fn hybrid<V: View>(
     let start = Instant::now();
     let mut found = merge(dense.found, lexical.found);
     view.complete(&question, &mut found)?;
-    fuse(&mut found, question.terms.weights.max_bm25());
+    fuse(&mut found, question.terms.max_bm25());
     // Every passage has a vector, so the lexical arm adds nothing once the dense arm is exhausted.
     let fused = Ranking { found, is_exhausted: dense.is_exhausted }.retain_similar(min_similarity);
     let found = rank(view, fused.found, request.k)?;

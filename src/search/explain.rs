@@ -2,11 +2,11 @@
 
 use super::{
     explanation::{Explanation, WordContribution},
-    view::{Candidate, View, WeightedTerms, ids_of},
+    view::{Candidate, View, ids_of},
 };
 use crate::{
     Hit, Result,
-    lexical::{TermContribution, shown},
+    lexical::{TermContribution, WeightedTerms, shown},
 };
 
 /// Sets the explanations of `hits`, which were read for `candidates`.
@@ -23,7 +23,7 @@ pub(super) fn explain<V: View>(
     let contributions = view.contributions(terms, &ids_of(candidates))?;
     for (hit, contributions) in hits.iter_mut().zip(contributions) {
         if let Some(explanation) = &mut hit.explanation {
-            explanation.max_bm25 = Some(terms.weights.max_bm25());
+            explanation.max_bm25 = Some(terms.max_bm25());
             explanation.words = contributions.into_iter().map(WordContribution::from).collect();
         }
     }
@@ -49,9 +49,9 @@ impl From<TermContribution> for WordContribution {
             place: word.place,
             terms: word.terms.iter().map(|term| shown(term).to_owned()).collect(),
             weight: word.weight,
-            passages: word.doc_freq,
+            doc_freq: word.doc_freq,
             idf: word.idf,
-            times: word.tf,
+            tf: word.tf,
             contribution: word.contribution,
         }
     }

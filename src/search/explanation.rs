@@ -42,11 +42,11 @@ pub struct WordContribution {
     /// 1, or less for a stop word or a part of a compound.
     pub weight: f32,
     /// Number of passages of the corpus that contain it.
-    pub passages: u64,
+    pub doc_freq: u64,
     /// Inverse document frequency: the rarer the word, the higher.
     pub idf: f32,
     /// Number of occurrences in the passage.
-    pub times: u32,
+    pub tf: u32,
     /// Addend of the passage's BM25.
     pub contribution: f32,
 }
@@ -76,7 +76,7 @@ impl fmt::Display for Explanation {
         if let Some(Reranked { rank_before, score }) = self.reranked {
             write!(f, "; reranked {score:.3} from rank {rank_before}")?;
         }
-        self.words.iter().filter(|word| word.times > 0).try_for_each(|word| write!(f, "\n{word}"))
+        self.words.iter().filter(|word| word.tf > 0).try_for_each(|word| write!(f, "\n{word}"))
     }
 }
 
@@ -91,9 +91,9 @@ impl fmt::Display for Rank {
 
 impl fmt::Display for WordContribution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { terms, weight, passages, idf, times, contribution, .. } = self;
+        let Self { terms, weight, doc_freq, idf, tf, contribution, .. } = self;
         let terms = terms.join("/");
-        write!(f, "  {contribution:+.2}  {terms} ×{times}, idf {idf:.2} (passages: {passages})")?;
+        write!(f, "  {contribution:+.2}  {terms} ×{tf}, idf {idf:.2} (passages: {doc_freq})")?;
         if (weight - 1.0).abs() < f32::EPSILON { Ok(()) } else { write!(f, ", weight {weight}") }
     }
 }

@@ -12,13 +12,13 @@ use super::{
     filter::{Expression, Scalar, Test, ValueKind},
     view::{
         ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
-        StoredArticle, StoredPassage, View, WeightedTerms, rank,
+        StoredArticle, StoredPassage, View, rank,
     },
 };
 use crate::{
     Article, ArticleHead, Chunker, Embedder, Error, Filter, IndexPlan, Interrupt, LexicalPlan,
     Passage, Result, Role, Value,
-    lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, detect},
+    lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, WeightedTerms, detect},
     vector,
 };
 
@@ -152,8 +152,18 @@ impl FakeView {
         }
     }
 
-    fn bm25(&self, terms: &QueryTerms, passage: &FakePassage) -> f32 {
-        terms.groups().iter().map(|group| self.contribution(group, passage).contribution).sum()
+    fn bm25(&self, terms: &WeightedTerms, passage: &FakePassage) -> f32 {
+        let contributions = self.contributions_to(passage, terms);
+        contributions.map(|word| word.contribution).sum()
+    }
+
+    /// Returns the contribution of each group of `terms` to the BM25 of `passage`.
+    fn contributions_to(
+        &self,
+        passage: &FakePassage,
+        terms: &WeightedTerms,
+    ) -> impl Iterator<Item = TermContribution> {
+        terms.groups().iter().map(|weighted| self.contribution(&weighted.group, passage))
     }
 
     /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
@@ -230,7 +240,7 @@ impl View for FakeView {
         request: &ArmRequest<'_, Vec<bool>>,
     ) -> Result<Candidates<LexicalPlan>> {
         let score = |id, passage: &FakePassage| {
-            let bm25 = self.bm25(&terms.terms, passage);
+            let bm25 = self.bm25(terms, passage);
             (bm25 > 0.0).then(|| Candidate::lexical(id, bm25))
         };
         let BestPassages { found, is_exhausted } = self.best(request, score)?;
@@ -241,7 +251,7 @@ impl View for FakeView {
         for candidate in candidates {
             let passage = self.passage(candidate.id);
             let similarity = vector::similarity(question.vector, &passage.vector);
-            let bm25 = self.bm25(&question.terms.terms, passage);
+            let bm25 = self.bm25(question.terms, passage);
             candidate.similarity.get_or_insert(similarity);
             candidate.bm25.get_or_insert(bm25);
             candidate.language = self.articles[passage.article].head.language;
@@ -290,11 +300,7 @@ impl View for FakeView {
         terms: &WeightedTerms,
         ids: &[PassageId],
     ) -> Result<Vec<Vec<TermContribution>>> {
-        let of_passage = |id: &PassageId| {
-            let passage = self.passage(*id);
-            let groups = terms.terms.groups().iter();
-            groups.map(|group| self.contribution(group, passage)).collect()
-        };
+        let of_passage = |id: &PassageId| self.contributions_to(self.passage(*id), terms).collect();
         Ok(ids.iter().map(of_passage).collect())
     }
 

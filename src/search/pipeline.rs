@@ -10,11 +10,11 @@ use super::{
     candidates::{self, Ranking},
     diversify::{Deduplicator, Mmr, diversify},
     explain::explain,
-    view::{ArmRequest, Candidate, Question, View, WeightedTerms, ids_of},
+    view::{ArmRequest, Candidate, Question, View, ids_of},
 };
 use crate::{
     Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
-    lexical::{Analyzer, CorpusWeights, QueryTerms},
+    lexical::{Analyzer, QueryTerms, WeightedTerms},
 };
 
 /// Minimum number of passages that [diversity](Query::mmr) chooses from.
@@ -91,9 +91,10 @@ fn gather_statistics<V: View>(
     }
     let start = Instant::now();
     let terms = QueryTerms::of(&query.text, &mut Analyzer::new()?);
-    let weights = CorpusWeights::new(&terms, view.corpus_stats(&terms)?);
+    let stats = view.corpus_stats(&terms)?;
+    let terms = WeightedTerms::new(terms, &stats);
     plan.timings.lexical = start.elapsed();
-    Ok(Some(WeightedTerms { terms, weights }))
+    Ok(Some(terms))
 }
 
 /// A query with everything that its stages share.

@@ -10,7 +10,7 @@ use std::{borrow::Cow, ops::Range};
 use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Metadata, Passage, Result,
     SearchEffort,
-    lexical::{CorpusStats, CorpusWeights, QueryTerms, TermContribution},
+    lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
 };
 
 /// Identifies a passage in one view; only the view interprets the number.
@@ -98,12 +98,6 @@ pub(crate) struct ArmRequest<'q, A> {
     pub(crate) allowed: &'q A,
     pub(crate) effort: SearchEffort,
     pub(crate) interrupt: Interrupt<'q>,
-}
-
-/// The terms of a question with their weights in the corpus.
-pub(crate) struct WeightedTerms {
-    pub(crate) terms: QueryTerms,
-    pub(crate) weights: CorpusWeights,
 }
 
 /// A question in the form of both arms.

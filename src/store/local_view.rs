@@ -5,12 +5,12 @@ use std::{borrow::Cow, sync::Arc};
 use super::segment::{LiveSegment, find_article};
 use crate::{
     Error, Filter, IndexPlan, LexicalPlan, Result, RowSet, SearchParams,
-    lexical::{CorpusStats, QueryTerms, TermContribution},
+    lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
     search::{
         filter::ValueKind,
         view::{
             ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
-            StoredArticle, StoredPassage, View, WeightedTerms, rank,
+            StoredArticle, StoredPassage, View, rank,
         },
     },
     vector,
@@ -160,13 +160,12 @@ impl View for LocalView<'_> {
         terms: &WeightedTerms,
         request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<LexicalPlan>> {
-        let WeightedTerms { terms, weights } = terms;
         let mut found = Vec::new();
         let mut plans = Vec::with_capacity(self.segments.len());
         for ((position, segment), allowed) in (0..).zip(self.segments).zip(request.allowed) {
             let lexical = segment.lexical()?;
             let stop = || request.interrupt.is_due();
-            let best = lexical.best(terms, weights, request.k, allowed.as_deref(), stop);
+            let best = lexical.best(terms, request.k, allowed.as_deref(), stop);
             found.extend(best.rows.into_iter().map(|ranked| {
                 Candidate::lexical(
                     SegmentRow { segment: position, row: ranked.row }.into(),
@@ -229,7 +228,7 @@ impl View for LocalView<'_> {
     ) -> Result<Vec<Vec<TermContribution>>> {
         let of_passage = |id: &PassageId| {
             let (segment, row) = self.locate(*id);
-            Ok(segment.lexical()?.explain(&terms.terms, &terms.weights, row))
+            Ok(segment.lexical()?.explain(terms, row))
         };
         ids.iter().map(of_passage).collect()
     }
@@ -258,8 +257,7 @@ fn complete_in(
     let lexical = segment.lexical()?;
     let unscored = candidates.iter().filter(|candidate| candidate.bm25.is_none());
     let rows: Vec<u32> = unscored.map(row).collect();
-    let WeightedTerms { terms, weights } = question.terms;
-    let mut bm25s = lexical.scores(terms, weights, &rows).into_iter();
+    let mut bm25s = lexical.scores(question.terms, &rows).into_iter();
     for candidate in candidates {
         let row = row(candidate);
         if candidate.similarity.is_none() {

@@ -135,7 +135,7 @@ impl Segment {
         sections.push(columns.passage_section());
         sections.push(Section::new(Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
         sections.push(Section::new(Tag::VectorSums, checksums.as_bytes()));
-        sections.extend(index.parts());
+        sections.extend(index.sections());
         sections.extend(self.words_section()?);
         write(&sections)
     }
@@ -285,8 +285,8 @@ impl Segment {
             Some(file) => format!("{article} in {}", file.path()),
             None => article,
         };
-        let check = "its stored bytes are invalid; remove the article and add it again";
-        Error::Corrupt { origin, check }
+        let fault = "its stored bytes are invalid; remove the article and add it again";
+        Error::Corrupt { origin, fault }
     }
 
     /// Whether the embedded text of `row` was put together as it would be now.

@@ -6,6 +6,9 @@ use crate::format::{
     decode_error::{DecodeError, require},
 };
 
+/// Why a number of links fits into `u32`.
+pub(super) const DEGREE_FITS: &str = "a degree is counted in `u16` or was read as `u32`";
+
 /// Adjacency lists, each with capacity for `max_degree` links.
 ///
 /// The offset of a list follows from the number of its point, so that the list can be prefetched
@@ -169,13 +172,13 @@ impl<'a> LinksView<'a> {
     }
 }
 
-/// Checks that all `numbers` are below `bound`; `check` is the error message.
+/// Checks that all `numbers` are below `bound`; `fault` is the error message.
 pub(super) fn require_below(
     numbers: &[u32],
     bound: usize,
-    check: &'static str,
+    fault: &'static str,
 ) -> Result<(), DecodeError> {
     // The compiler vectorizes the search for the maximum, but not one that can stop early.
     let largest = numbers.iter().fold(0, |largest, number| largest.max(*number));
-    require(numbers.is_empty() || (largest as usize) < bound, check)
+    require(numbers.is_empty() || (largest as usize) < bound, fault)
 }

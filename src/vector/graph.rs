@@ -5,10 +5,10 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    adjacency::{Links, LinksView, require_below},
+    adjacency::{DEGREE_FITS, Links, LinksView, require_below},
     beam::ScoredPoint,
     space::Space,
-    to_row,
+    to_row, to_u32,
 };
 use crate::format::{
     column::Column,
@@ -122,7 +122,7 @@ impl UpperLayers {
     pub(super) fn of(layers: &[Layer]) -> Self {
         let records = layers.iter().map(|layer| LayerRecord {
             points: to_row(layer.points.len()),
-            max_degree: to_row(layer.links.view().max_degree()),
+            max_degree: to_u32(layer.links.view().max_degree(), DEGREE_FITS),
         });
         Self {
             extents: extents(records).expect("the layers are in memory"),
@@ -181,13 +181,13 @@ impl UpperLayers {
     pub(super) fn records(&self) -> Vec<LayerRecord> {
         let record = |extent: &LayerExtent| LayerRecord {
             points: to_row(extent.points.len()),
-            max_degree: to_row(extent.max_degree),
+            max_degree: to_u32(extent.max_degree, DEGREE_FITS),
         };
         self.extents.iter().map(record).collect()
     }
 
     /// Sections of the layers.
-    pub(super) fn parts(&self) -> [Section<'_>; 4] {
+    pub(super) fn sections(&self) -> [Section<'_>; 4] {
         [
             Section::new(Tag::LayerPoints, self.points.as_bytes()),
             Section::new(Tag::LayerBelow, self.below.as_bytes()),

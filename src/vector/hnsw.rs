@@ -98,9 +98,9 @@ pub struct HnswIndex {
     pub(super) codes: Quantized,
     pub(super) precision: Precision,
     pub(super) graph: Graph,
-    /// Points that a search does not find along the links, ascending. Every query is compared with
-    /// all of them.
-    pub(super) unreachable: Column<u32>,
+    /// Points that repair could not make findable along the links, ascending. Every query is
+    /// compared with all of them.
+    pub(super) always_compared: Column<u32>,
     pub(super) params: HnswParams,
     pub(super) calibration: Option<Calibration>,
     pub(super) beams: ScratchPool<Beam>,
@@ -153,7 +153,7 @@ impl HnswIndex {
         let points = points.reordered(&order);
         let codes = codes.select(&order);
         let space = PointSpace::new(precision, &vectors, &points, &codes);
-        let unreachable = repair(&mut graph, &space, monitor)?;
+        let always_compared = repair(&mut graph, &space, monitor)?;
         Ok(Self {
             vectors,
             rows,
@@ -161,7 +161,7 @@ impl HnswIndex {
             codes,
             precision,
             graph,
-            unreachable: unreachable.into(),
+            always_compared: always_compared.into(),
             params,
             calibration: None,
             beams: ScratchPool::default(),
@@ -177,27 +177,25 @@ impl HnswIndex {
         params.allowed.map_or(self.rows as usize, RowSet::len)
     }
 
-    /// Returns the `ef` of a graph search, or the reason why a scan costs less.
-    fn choose_ef(&self, requested: Route, params: &SearchParams) -> Result<usize, ScanReason> {
-        let ef_search = match requested {
-            Route::Graph { ef_search } => ef_search,
-            Route::Scan(reason) => return Err(reason),
-        };
+    /// Returns the `requested` route with an `ef_search` that suffices for `k`, or a scan if that
+    /// costs less.
+    fn choose_route(&self, requested: Route, params: &SearchParams) -> Route {
+        let Route::Graph { ef_search } = requested else { return requested };
         // Repair ensures that every point is found from `MIN_EF` on.
         let ef = ef_search.max(params.k).max(MIN_EF);
         let allowed = self.allowed(params);
         // A search that follows about `rows` links compares most rows, which costs more than a scan.
         if ef >= allowed || ef * self.params.m >= self.rows as usize {
-            return Err(ScanReason::WideSearch);
+            return Route::Scan(ScanReason::WideSearch);
         }
         // Let `s` be the allowed share of the rows. A graph search compares about `ef * m / s`
         // points. A scan compares `s * rows`, each in less than half the time (measured). No product
         // overflows: `allowed` is below 2^32, `ef * m` and the number of rows are at most 2^31.
         let visits = (ef * self.params.m) as u64 * u64::from(self.rows);
         if params.allowed.is_some() && (allowed as u64).pow(2) <= 2 * visits {
-            return Err(ScanReason::FewAllowed);
+            return Route::Scan(ScanReason::FewAllowed);
         }
-        Ok(ef)
+        Route::Graph { ef_search: ef }
     }
 
     fn scan(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Result<Neighbors> {
@@ -211,14 +209,8 @@ impl HnswIndex {
         scan.run(query, params, reason)
     }
 
-    /// Searches the graph; `None` if it finds fewer than `k` allowed rows, or if the restriction
-    /// exhausts its budget.
-    fn search_graph(
-        &self,
-        unit: &[f32],
-        params: &SearchParams,
-        ef: usize,
-    ) -> Result<Option<Neighbors>> {
+    /// Searches the graph, or gives up and returns the reason for a scan.
+    fn search_graph(&self, unit: &[f32], params: &SearchParams, ef: usize) -> Result<GraphOutcome> {
         let space = self.space();
         let query = space.query(unit);
         let traversal = Traversal {
@@ -243,89 +235,95 @@ impl HnswIndex {
                 }
             };
             if end == End::OverBudget {
-                return Ok(None);
+                return Ok(GraphOutcome::GivenUp(ScanReason::BudgetSpent));
             }
-            let candidates = self.rerank_candidates(&traversal, beam);
-            let RerankOutcome { closest, reranked } = self.rerank(unit, params, &candidates)?;
+            let candidates = self.rescore_candidates(&traversal, beam);
+            let RescoreOutcome { closest, rescored } = self.rescore(unit, params, &candidates)?;
             let complete = end == End::Complete;
             if complete && closest.len() < params.k {
-                return Ok(None);
+                return Ok(GraphOutcome::GivenUp(ScanReason::TooFewFound));
             }
             let plan = IndexPlan {
                 route: Route::Graph { ef_search: ef },
                 rows: self.rows as usize,
                 allowed: self.allowed(params),
                 compared: beam.compared(),
-                reranked,
+                rescored,
                 complete,
             };
-            Ok(Some(Neighbors { neighbors: Neighbor::sorted(closest), plan }))
+            Ok(GraphOutcome::Found(Neighbors { neighbors: Neighbor::sorted(closest), plan }))
         })
     }
 
-    /// Returns the points that `beam` found, closest first, then the unreachable points, which are
-    /// candidates of every search.
-    fn rerank_candidates<S: Space>(
+    /// Returns the points that `beam` found, closest first, then the points that are always compared.
+    fn rescore_candidates<S: Space>(
         &self,
         traversal: &Traversal<S>,
         beam: &Beam,
-    ) -> Vec<RerankCandidate> {
-        let unreachable = &*self.unreachable;
-        let found = beam.found().iter().map(|found| RerankCandidate {
+    ) -> Vec<RescoreCandidate> {
+        let always_compared = &*self.always_compared;
+        let found = beam.found().iter().map(|found| RescoreCandidate {
             point: found.point(),
             upper_bound: found.similarity()
                 + traversal.space.likely_error(traversal.query, found.point()),
         });
-        let found = found.filter(|found| unreachable.binary_search(&found.point).is_err());
-        let unreachable = unreachable
+        let found = found.filter(|found| always_compared.binary_search(&found.point).is_err());
+        let others = always_compared
             .iter()
-            .map(|point| RerankCandidate { point: *point, upper_bound: f32::INFINITY });
-        found.chain(unreachable).collect()
+            .map(|point| RescoreCandidate { point: *point, upper_bound: f32::INFINITY });
+        found.chain(others).collect()
     }
 
     /// Compares `candidates` in full precision, except those that cannot be among the closest.
-    fn rerank(
+    fn rescore(
         &self,
         unit: &[f32],
         params: &SearchParams,
-        candidates: &[RerankCandidate],
-    ) -> Result<RerankOutcome> {
+        candidates: &[RescoreCandidate],
+    ) -> Result<RescoreOutcome> {
         let points = self.points.view();
         let row_of = |point: u32| points.rows[point as usize] as usize;
         for candidate in candidates.iter().take(params.k) {
             kernel::prefetch(self.vectors.row(row_of(candidate.point)));
         }
         let mut closest = TopK::new(params.k);
-        let mut reranked = 0;
+        let mut rescored = 0;
         for candidate in candidates {
             if candidate.upper_bound < closest.floor() {
                 continue;
             }
             let vector = self.vectors.checked_row(row_of(candidate.point))?;
             let similarity = similarity(unit, vector);
-            reranked += 1;
+            rescored += 1;
             for row in points.rows_of(candidate.point) {
                 if params.allowed.is_none_or(|allowed| allowed.contains(row)) {
                     closest.offer(RankedRow { row, score: similarity });
                 }
             }
         }
-        Ok(RerankOutcome { closest, reranked })
+        Ok(RescoreOutcome { closest, rescored })
     }
 }
 
+/// Result of a graph search.
+enum GraphOutcome {
+    Found(Neighbors),
+    /// A scan must follow.
+    GivenUp(ScanReason),
+}
+
 /// A point to be compared in full precision.
-struct RerankCandidate {
+struct RescoreCandidate {
     point: u32,
     /// Similarity that the point is unlikely to exceed.
     upper_bound: f32,
 }
 
 /// Result of comparing candidates in full precision.
-struct RerankOutcome {
+struct RescoreOutcome {
     closest: TopK,
     /// Number of points compared.
-    reranked: usize,
+    rescored: usize,
 }
 
 impl VectorIndex for HnswIndex {
@@ -340,13 +338,13 @@ impl VectorIndex for HnswIndex {
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         let query = checked(query, self.dim(), params)?;
         let requested = requested_route(params, self.calibration.as_ref())?;
-        let ef = match self.choose_ef(requested, params) {
-            Ok(ef) => ef,
-            Err(reason) => return self.scan(&query, params, reason),
+        let ef_search = match self.choose_route(requested, params) {
+            Route::Graph { ef_search } => ef_search,
+            Route::Scan(reason) => return self.scan(&query, params, reason),
         };
-        match self.search_graph(&query, params, ef)? {
-            Some(found) => Ok(found),
-            None => self.scan(&query, params, ScanReason::TooFewFound),
+        match self.search_graph(&query, params, ef_search)? {
+            GraphOutcome::Found(found) => Ok(found),
+            GraphOutcome::GivenUp(reason) => self.scan(&query, params, reason),
         }
     }
 }

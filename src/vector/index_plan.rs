@@ -30,7 +30,7 @@ pub struct IndexPlan {
     /// points visited on the lowest layer.
     pub compared: usize,
     /// Number of vectors compared again in full precision.
-    pub reranked: usize,
+    pub rescored: usize,
     /// False if a deadline or a cancellation interrupted the search: the neighbors are then the
     /// closest of the vectors compared so far.
     pub complete: bool,
@@ -61,7 +61,10 @@ pub enum ScanReason {
     WideSearch,
     /// With so few allowed vectors, comparing them costs less than a graph search.
     FewAllowed,
-    /// The graph search found too few allowed vectors before its budget was spent.
+    /// The graph search compared half as many vectors as are allowed and was not done: comparing
+    /// those allowed costs less.
+    BudgetSpent,
+    /// The graph search ended with fewer than `k` vectors, although more are allowed.
     TooFewFound,
     /// The calibration has no `ef_search` that reaches the requested recall.
     RecallOutOfReach,
@@ -69,12 +72,12 @@ pub enum ScanReason {
 
 impl fmt::Display for IndexPlan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { route, rows, allowed, compared, reranked, complete } = self;
+        let Self { route, rows, allowed, compared, rescored, complete } = self;
         write!(f, "{route}: {compared} of {rows} vectors compared")?;
         if allowed < rows {
             write!(f, " ({allowed} allowed)")?;
         }
-        write!(f, ", {reranked} again in full precision")?;
+        write!(f, ", {rescored} again in full precision")?;
         if *complete { Ok(()) } else { write!(f, ", interrupted") }
     }
 }
@@ -95,6 +98,7 @@ impl fmt::Display for ScanReason {
             Self::NoGraph => "the index has no graph",
             Self::WideSearch => "a graph search with so large an ef_search costs more",
             Self::FewAllowed => "few vectors are allowed",
+            Self::BudgetSpent => "the graph search compared too many vectors",
             Self::TooFewFound => "the graph search found too few allowed vectors",
             Self::RecallOutOfReach => "no ef_search is known to reach the requested recall",
         })

@@ -8,12 +8,12 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::{
-    adjacency::{Links, require_below},
+    adjacency::{DEGREE_FITS, Links, require_below},
     graph::{Graph, LayerRecord, UpperLayers},
     points::Points,
     precision::Precision,
     quantized::Quantized,
-    row_count, to_row,
+    row_count, to_u32,
 };
 use crate::{
     ExactIndex, HnswIndex, HnswParams, Neighbors, Result, SearchParams, VectorIndex, Vectors,
@@ -63,7 +63,7 @@ const GRAPH: [Tag; 10] = [
     Tag::LayerBelow,
     Tag::LayerLinks,
     Tag::LayerLinkCounts,
-    Tag::Unreachable,
+    Tag::AlwaysCompared,
 ];
 
 impl SegmentIndex {
@@ -84,10 +84,10 @@ impl SegmentIndex {
     }
 
     /// Sections to store, without those of the vectors.
-    pub(crate) fn parts(&self) -> Vec<Section<'_>> {
+    pub(crate) fn sections(&self) -> Vec<Section<'_>> {
         match self {
-            Self::Exact(index) => index.codes.parts().to_vec(),
-            Self::Graph(index) => index.parts(),
+            Self::Exact(index) => index.codes.sections().to_vec(),
+            Self::Graph(index) => index.sections(),
         }
     }
 
@@ -161,24 +161,27 @@ impl HnswIndex {
 
     fn record(&self) -> GraphRecord {
         GraphRecord {
-            m: to_row(self.params.m),
-            ef_construction: to_row(self.params.ef_construction),
+            m: to_u32(self.params.m, "`m` is at most 255"),
+            ef_construction: to_u32(
+                self.params.ef_construction,
+                "`ef_construction` is at most 2^16",
+            ),
             quantized: self.precision == Precision::Quantized,
-            max_degree: to_row(self.graph.base.view().max_degree()),
+            max_degree: to_u32(self.graph.base.view().max_degree(), DEGREE_FITS),
             layers: self.graph.upper.records(),
         }
     }
 
-    fn parts(&self) -> Vec<Section<'_>> {
+    fn sections(&self) -> Vec<Section<'_>> {
         let Graph { upper, base } = &self.graph;
         let links = [
             Section::new(Tag::Links, base.targets().as_bytes()),
             Section::new(Tag::LinkCounts, base.counts().as_bytes()),
         ];
-        let unreachable = [Section::new(Tag::Unreachable, self.unreachable.as_bytes())];
-        let codes = self.codes.parts().into_iter();
-        let points = self.points.parts();
-        codes.chain(points).chain(links).chain(upper.parts()).chain(unreachable).collect()
+        let always_compared = [Section::new(Tag::AlwaysCompared, self.always_compared.as_bytes())];
+        let codes = self.codes.sections().into_iter();
+        let points = self.points.sections();
+        codes.chain(points).chain(links).chain(upper.sections()).chain(always_compared).collect()
     }
 
     fn open(
@@ -206,7 +209,7 @@ impl HnswIndex {
             codes,
             precision: if record.quantized { Precision::Quantized } else { Precision::Full },
             graph: Graph { upper, base },
-            unreachable: sections.column(Tag::Unreachable)?,
+            always_compared: sections.column(Tag::AlwaysCompared)?,
             params,
             calibration: None,
             beams: ScratchPool::default(),
@@ -219,13 +222,13 @@ impl HnswIndex {
         self.points.check()?;
         self.graph.check()?;
         require(
-            self.unreachable.is_sorted_by(|a, b| a < b),
-            "unreachable points are not in order",
+            self.always_compared.is_sorted_by(|a, b| a < b),
+            "the points that are always compared are not in order",
         )?;
         require_below(
-            &self.unreachable,
+            &self.always_compared,
             self.points.rows.len(),
-            "an unreachable point does not exist",
+            "a point that is always compared does not exist",
         )
     }
 }

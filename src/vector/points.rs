@@ -102,7 +102,7 @@ impl Points {
     }
 
     /// Sections of the points.
-    pub(super) fn parts(&self) -> [Section<'_>; 3] {
+    pub(super) fn sections(&self) -> [Section<'_>; 3] {
         [
             Section::new(Tag::Points, self.rows.as_bytes()),
             Section::new(Tag::PointsOfRows, self.of_rows.as_bytes()),

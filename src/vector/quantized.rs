@@ -121,7 +121,7 @@ impl Quantized {
     }
 
     /// Sections of the codes.
-    pub(super) fn parts(&self) -> [Section<'_>; 3] {
+    pub(super) fn sections(&self) -> [Section<'_>; 3] {
         [
             Section::new(Tag::Codes, self.blocks.as_bytes()),
             Section::new(Tag::CodeNorms, self.inverse_norms.as_bytes()),

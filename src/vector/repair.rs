@@ -43,9 +43,9 @@ pub(super) fn repair<S: Space>(
             missing = missing_links(graph, space, &all_points(space), monitor)?;
         }
     }
-    let mut unreachable: Vec<u32> = missing.into_iter().map(|link| link.to).collect();
-    unreachable.sort_unstable();
-    Ok(unreachable)
+    let mut lost: Vec<u32> = missing.into_iter().map(|link| link.to).collect();
+    lost.sort_unstable();
+    Ok(lost)
 }
 
 /// A link of the lowest layer; the order is by `from`, then `to`.

@@ -2,13 +2,22 @@
 
 use std::ops::Range;
 
-/// Converts a row number, or a number of rows, to the `u32` that rows are stored in.
+/// Converts a row number, or a count of at most one per row, to the `u32` that it is stored in.
 ///
 /// # Panics
 ///
 /// If `len` is over `u32::MAX`: every index checks `MAX_ROWS` before it is built or opened.
 pub(crate) fn to_row(len: usize) -> u32 {
-    u32::try_from(len).expect("an index has at most `MAX_ROWS` rows")
+    to_u32(len, "an index has at most `MAX_ROWS` rows")
+}
+
+/// Converts a number to the `u32` that it is stored in; `bound` states why it fits.
+///
+/// # Panics
+///
+/// With `bound` if `number` is over `u32::MAX`.
+pub(crate) fn to_u32(number: usize, bound: &str) -> u32 {
+    u32::try_from(number).expect(bound)
 }
 
 /// A set of row numbers below a fixed bound; one bit per row.

@@ -45,13 +45,13 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
         };
         let compared = candidates.compared;
         let mut closest = TopK::new(params.k);
-        let mut reranked = 0;
+        let mut rescored = 0;
         for ScanCandidate { upper_bound, row } in candidates.best_first() {
             if upper_bound < closest.floor() {
                 break;
             }
             closest.offer(Neighbor::of(query, self.vectors, row)?.ranked());
-            reranked += 1;
+            rescored += 1;
         }
         let rows = self.rows as usize;
         let plan = IndexPlan {
@@ -59,7 +59,7 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
             rows,
             allowed: params.allowed.map_or(rows, RowSet::len),
             compared,
-            reranked,
+            rescored,
             complete,
         };
         Ok(Neighbors { neighbors: Neighbor::sorted(closest), plan })

@@ -4,7 +4,13 @@ use rayon::prelude::*;
 use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Precision, adjacency::LinksView, beam::MIN_EF, graph::Graph, to_row};
+use super::{
+    Precision,
+    adjacency::{DEGREE_FITS, LinksView},
+    beam::MIN_EF,
+    graph::Graph,
+    to_u32,
+};
 use crate::{HnswIndex, Neighbor, SearchEffort, SearchParams, VectorIndex};
 
 /// Shape of a graph, and whether every vector is found by its own query.
@@ -23,7 +29,7 @@ pub struct GraphReport {
     pub degrees: Vec<usize>,
     /// Points that no path of links from the entry point reaches.
     pub unreachable: usize,
-    /// Points that the build could not make reachable, which every search compares.
+    /// Points that their own search does not find along the links, so every search compares them.
     pub always_compared: usize,
     /// Vectors whose own query, with `ef_search` 16, finds neither them nor an equal vector.
     pub self_misses: usize,
@@ -63,7 +69,7 @@ impl HnswIndex {
             links: base.lists().map(<[u32]>::len).sum(),
             degrees,
             unreachable: base.len() - reachable(&self.graph),
-            always_compared: self.unreachable.len(),
+            always_compared: self.always_compared.len(),
             self_misses: (0..self.rows).into_par_iter().filter(|row| !self.finds(*row)).count(),
             quantized: self.precision == Precision::Quantized,
             bytes: self.codes.bytes() + self.graph.bytes() + self.points.bytes(),
@@ -93,7 +99,7 @@ impl HnswIndex {
             update(&mut hash, layer.points);
             layer.links.hash(&mut hash);
         }
-        update(&mut hash, &self.unreachable);
+        update(&mut hash, &self.always_compared);
         hash.digest128()
     }
 }
@@ -101,7 +107,7 @@ impl HnswIndex {
 impl LinksView<'_> {
     fn hash(self, hash: &mut Xxh3) {
         for list in self.lists() {
-            update(hash, &[to_row(list.len())]);
+            update(hash, &[to_u32(list.len(), DEGREE_FITS)]);
             update(hash, list);
         }
     }

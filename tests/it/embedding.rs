@@ -297,7 +297,7 @@ fn too_few_or_wrong_vectors_are_an_error() {
     let too_few = Faulty::new(0, |_, len| Vectors::normalized(2, vec![1.0; 2 * len - 2]));
     assert!(matches!(run(&too_few, 1), Err(Error::VectorCount { expected: 5, got: 4 })));
     let too_wide = Faulty::new(0, |_, len| Vectors::normalized(3, vec![1.0; 3 * len]));
-    assert!(matches!(run(&too_wide, 2), Err(Error::Dimension { expected: 2, got: 3 })));
+    assert!(matches!(run(&too_wide, 2), Err(Error::ModelDimension { expected: 2, got: 3 })));
 }
 
 #[test]

@@ -132,7 +132,7 @@ fn compare(stored: &Value, condition: &Value) -> Option<Ordering> {
         (Value::Timestamp(a), Value::Timestamp(b)) => a.partial_cmp(b),
         (Value::Date(day), Value::Timestamp(at)) => midnight(*day).partial_cmp(at),
         (Value::Timestamp(at), Value::Date(day)) => {
-            at.to_string()[..10].parse().ok()?.partial_cmp(day)
+            at.to_string()[..10].parse::<Date>().ok()?.partial_cmp(day)
         }
         (Value::String(a), Value::String(b)) => a.as_bytes().partial_cmp(b.as_bytes()),
         (Value::Unsigned(a), Value::Unsigned(b)) => a.partial_cmp(b),

@@ -96,7 +96,7 @@ fn verify_finds_vectors_whose_length_is_not_1() {
     for value in [f32::NAN, f32::INFINITY, 2.0] {
         let folder = with_segment(|segment| put(segment, 50, 32, &value.to_le_bytes()));
         let refused = open(&folder).unwrap().verify().unwrap_err();
-        assert!(matches!(&refused, Error::Corrupt { check, .. } if check.contains("length 1")));
+        assert!(matches!(&refused, Error::Corrupt { fault, .. } if fault.contains("length 1")));
     }
 }
 

@@ -86,6 +86,18 @@ fn filtered_recall_is_at_least_95_percent_at_any_selectivity() {
 }
 
 #[test]
+fn a_graph_search_that_spends_its_budget_becomes_a_scan() {
+    let (hnsw, exact) = indexes(clustered(1, 32, 60, 100, 0.9));
+    let query = clustered(2, 32, 60, 1, 0.9);
+    let farthest = allowed(&exact, query.row(0), 0.4, Bias::Farthest);
+    let effort = SearchEffort::Ef(16);
+    let params = SearchParams { allowed: Some(&farthest), effort, ..SearchParams::default() };
+    let found = hnsw.search(query.row(0), &params).unwrap();
+    assert_eq!(found.plan.route, Route::Scan(ScanReason::BudgetSpent));
+    assert_eq!(found.neighbors, exact.search(query.row(0), &params).unwrap().neighbors);
+}
+
+#[test]
 fn duplicates_are_filtered_one_by_one() {
     let one = clustered(3, 16, 40, 30, 0.8);
     let (hnsw, exact) = indexes(Vectors::concat(16, [&one, &one, &one]).unwrap());
@@ -147,7 +159,7 @@ fn the_plan_reports_the_route_and_its_reason() {
         assert_eq!(route, Route::Scan(reason));
     }
     let plan = hnsw.search(&query, &default).unwrap().plan;
-    assert!(plan.reranked >= K && plan.compared > plan.reranked && plan.compared < plan.rows);
+    assert!(plan.rescored >= K && plan.compared > plan.rescored && plan.compared < plan.rows);
     assert!(plan.to_string().starts_with("graph search with ef_search 96: "), "{plan}");
 }
 

@@ -13,8 +13,8 @@ use crate::onnx::{fetch, fetch_shards, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Pooling, Result,
     onnx::{
-        self, EmbedSession, Engine, ModelFiles, SessionOptions, SessionPool, Source, Tokens,
-        session_option_setters,
+        self, EmbedSession, Engine, ModelFiles, ModelTokenizer, SessionOptions, SessionPool,
+        Source, session_option_setters,
     },
 };
 
@@ -63,7 +63,7 @@ struct LoadedModel {
 
 /// A tokenizer and the dimension of a model's vectors.
 struct ProbedModel {
-    tokens: Tokens,
+    tokenizer: ModelTokenizer,
     dim: usize,
 }
 
@@ -169,15 +169,15 @@ impl FastEmbedderBuilder {
 
         let sessions = self.open_sessions(&identity.name, files, &encoding)?;
         let probed = sessions.run(|session| probe(session, expected));
-        let ProbedModel { tokens, dim } =
+        let ProbedModel { tokenizer, dim } =
             probed.map_err(|source| onnx::unrunnable(&identity.name, source))?;
-        let overhead = tokens.special() + encoding.longest_prefix(&tokens)?;
+        let overhead = tokenizer.special() + encoding.longest_prefix(&tokenizer)?;
         let allowed = "enough for special tokens, prefix and 8 tokens of text";
         let range = overhead + MIN_TEXT_TOKENS..;
         Error::check_setting("max_length", encoding.max_length, range, allowed)?;
         let max_tokens = encoding.max_length - overhead;
         let run_tokens = self.options.run_tokens(runs_alone, self.run_tokens);
-        Ok(FastEmbedder { identity, dim, max_tokens, encoding, run_tokens, tokens, sessions })
+        Ok(FastEmbedder { identity, dim, max_tokens, encoding, run_tokens, tokenizer, sessions })
     }
 
     /// Checks that `engine` is available and supports the user's settings.
@@ -284,11 +284,13 @@ impl FastEmbedderBuilder {
 
 /// Embeds one text to verify the model and to find its dimension.
 fn probe(session: &mut EmbedSession, expected_dim: Option<usize>) -> Result<ProbedModel, Cause> {
-    let tokens = session.tokens()?;
+    let tokenizer = session.tokenizer()?;
     let vectors = session.embed(&["dimension"])?;
     let dim = vectors[0].len();
     match expected_dim {
-        Some(expected) if expected != dim => Err(Error::Dimension { expected, got: dim }.into()),
-        _ => Ok(ProbedModel { tokens, dim }),
+        Some(expected) if expected != dim => {
+            Err(Error::ModelDimension { expected, got: dim }.into())
+        }
+        _ => Ok(ProbedModel { tokenizer, dim }),
     }
 }

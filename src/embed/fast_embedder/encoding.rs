@@ -1,6 +1,6 @@
 //! Encoding settings outside the model files: prefixes, maximum length and pooling.
 
-use crate::{LongTexts, Pooling, Result, Role, onnx::Tokens};
+use crate::{LongTexts, Pooling, Result, Role, onnx::ModelTokenizer};
 
 /// Settings that vectors depend on in addition to the model files.
 #[derive(Debug)]
@@ -33,7 +33,7 @@ impl Encoding {
     }
 
     /// Returns the length of the longer prefix in tokens.
-    pub(super) fn longest_prefix(&self, tokens: &Tokens) -> Result<usize> {
-        Ok(tokens.count(&self.query_prefix)?.max(tokens.count(&self.passage_prefix)?))
+    pub(super) fn longest_prefix(&self, tokenizer: &ModelTokenizer) -> Result<usize> {
+        Ok(tokenizer.count(&self.query_prefix)?.max(tokenizer.count(&self.passage_prefix)?))
     }
 }

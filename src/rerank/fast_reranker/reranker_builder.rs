@@ -10,7 +10,7 @@ use crate::onnx::{fetch, hub_reranker};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Result,
     onnx::{
-        self, ModelFiles, RerankSession, SessionOptions, SessionPool, Source, Tokens,
+        self, ModelFiles, ModelTokenizer, RerankSession, SessionOptions, SessionPool, Source,
         session_option_setters,
     },
 };
@@ -97,16 +97,16 @@ impl FastRerankerBuilder {
         let open = |files: ModelFiles, options: &_| RerankSession::open(&files, options);
         let sessions = self.options.open_sessions(&identity.name, files, max_length, open)?;
         let sessions = SessionPool::new(sessions)?;
-        let tokens = sessions.run(verify).map_err(unrunnable)?;
+        let tokenizer = sessions.run(verify).map_err(unrunnable)?;
         let allowed = "enough for special tokens and 16 tokens of text";
-        let range = tokens.special() + MIN_TEXT_TOKENS..;
+        let range = tokenizer.special() + MIN_TEXT_TOKENS..;
         Error::check_setting("max_length", max_length, range, allowed)?;
         Ok(FastReranker {
             identity,
-            max_tokens: max_length - tokens.special(),
+            max_tokens: max_length - tokenizer.special(),
             long_texts: self.long_texts,
             run_tokens,
-            tokens,
+            tokenizer,
             sessions,
         })
     }
@@ -151,8 +151,8 @@ fn check_scores(files: &ModelFiles) -> Result<(), Cause> {
 }
 
 /// Scores one pair to verify the model, and returns its tokenizer.
-fn verify(session: &mut RerankSession) -> Result<Tokens, Cause> {
-    let tokens = session.tokens()?;
+fn verify(session: &mut RerankSession) -> Result<ModelTokenizer, Cause> {
+    let tokenizer = session.tokenizer()?;
     session.verify()?;
-    Ok(tokens)
+    Ok(tokenizer)
 }

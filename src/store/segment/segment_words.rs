@@ -66,9 +66,9 @@ impl LiveSegment {
     fn lexical_or_rebuilt(&self) -> Result<&LexicalIndex> {
         let segment = self.sealed();
         let index = self.lexical();
-        if let (Err(Error::Corrupt { origin, check }), None) = (&index, segment.words.loaded.get())
+        if let (Err(Error::Corrupt { origin, fault }), None) = (&index, segment.words.loaded.get())
         {
-            tracing::warn!(%origin, check, "a damaged lexical index is rebuilt");
+            tracing::warn!(%origin, fault, "a damaged lexical index is rebuilt");
             segment.load_words(|| segment.build_words())?;
             return self.lexical();
         }

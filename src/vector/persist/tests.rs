@@ -69,7 +69,7 @@ impl Case {
         let values = bytemuck::cast_slice(self.vectors.as_slice());
         let vectors =
             [Section::new(Tag::Vectors, values), Section::new(Tag::VectorSums, sums.as_bytes())];
-        let parts = self.index.parts().into_iter().chain(vectors);
+        let parts = self.index.sections().into_iter().chain(vectors);
         parts.map(|part| (part.tag, part.bytes.to_vec())).collect()
     }
 
@@ -163,8 +163,8 @@ fn stored_indexes_equal_the_built_ones() {
         assert!(stored.eq(built));
         let verify = |index: &SegmentIndex| index.graph().map(HnswIndex::verify);
         assert_eq!(verify(&opened.index), verify(&case.index));
-        let written: Vec<_> = case.index.parts();
-        assert_eq!(opened.index.parts(), written);
+        let written: Vec<_> = case.index.sections();
+        assert_eq!(opened.index.sections(), written);
         assert_eq!(opened.index.record(), case.index.record());
         opened.sections.check_all().unwrap();
     }
@@ -192,9 +192,9 @@ fn truncated_sections_are_refused_or_searchable() {
                 let tag = *tag;
                 let len = bytes.len();
                 let Ok(opened) = opened(&file(&parts), &case.index.record()) else { continue };
-                // Only the number of unreachable points follows from no other section.
+                // Only the number of points that are always compared follows from no other section.
                 assert!(
-                    tag == Tag::Unreachable || len == case.parts()[part].1.len(),
+                    tag == Tag::AlwaysCompared || len == case.parts()[part].1.len(),
                     "{tag:?} -{cut}"
                 );
                 let answers = answers(&opened.index, case.queries());
@@ -213,11 +213,11 @@ fn impossible_graph_shapes_are_refused() {
         opened(&file(parts), &IndexRecord::Graph(record)).err().unwrap()
     };
     for m in [0, 1, 256, u32::MAX] {
-        let DecodeError::Corrupt(check) = refused(&parts, GraphRecord { m, ..record.clone() })
+        let DecodeError::Corrupt(fault) = refused(&parts, GraphRecord { m, ..record.clone() })
         else {
             panic!("no version is at fault");
         };
-        assert!(check.contains("`m`"), "{check}");
+        assert!(fault.contains("`m`"), "{fault}");
     }
     let mut layers = record.layers.clone();
     layers.push(LayerRecord { points: 0, max_degree: 3 });

@@ -227,14 +227,14 @@ fn check_code(code: &PointCode, vector: &[f32]) {
     assert!((f64::from(code.quantization_error) - squares.sum::<f64>().sqrt()).abs() < 1e-6);
 }
 
-/// Every point is reached by links or listed as unreachable; rows of one point have one vector.
+/// Every point is reached by links or listed as always compared; rows of one point have one vector.
 fn check_reach(segment: &Segment) {
     let Some(graph) = &segment.graph else { return };
     for (row, point) in graph.points_of_rows.iter().enumerate() {
         assert_eq!(segment.vectors[row], segment.vectors[graph.first_rows[*point]]);
     }
     let mut reached = graph.reached(graph.start());
-    reached.extend(&graph.unreachable);
+    reached.extend(&graph.always_compared);
     assert_eq!(reached.len(), graph.first_rows.len());
 }
 

@@ -49,7 +49,7 @@ pub struct Graph {
     pub links: Vec<Vec<usize>>,
     /// The layers from 1 on.
     pub layers: Vec<Layer>,
-    pub unreachable: Vec<usize>,
+    pub always_compared: Vec<usize>,
 }
 
 /// A layer above layer 0; its points have places in their order.
@@ -68,7 +68,7 @@ impl Graph {
             links: lists(&file.u32s(80), &file.u16s(81), record.max_degree),
             points_of_rows: numbers(&file.u32s(71)),
             layers: layers(file, &record.layers),
-            unreachable: numbers(&file.u32s(86)),
+            always_compared: numbers(&file.u32s(86)),
             first_rows: numbers(&file.u32s(70)),
             m: record.m,
             ef_construction: record.ef_construction,
@@ -107,8 +107,8 @@ impl Graph {
             assert_eq!(points_below, layer.points, "a place below is that of the same point");
             below.clone_from(&layer.points);
         }
-        assert!(self.unreachable.is_sorted_by(|a, b| a < b));
-        assert!(self.unreachable.iter().all(|point| *point < points));
+        assert!(self.always_compared.is_sorted_by(|a, b| a < b));
+        assert!(self.always_compared.iter().all(|point| *point < points));
     }
 
     /// The point where a search starts: the first one of the highest layer.

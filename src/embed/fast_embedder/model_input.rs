@@ -1,14 +1,14 @@
-//! Inputs of the model: whole texts, or pieces of long texts.
+//! An input of the model: a whole text, or a piece of a long text.
 
 use std::borrow::Cow;
 
 use crate::{
     Result,
-    onnx::{CountedText, Tokens},
+    onnx::{CountedText, ModelTokenizer},
 };
 
 /// A text, or a piece of a long text, with its prefix.
-pub(super) struct TextPiece<'t> {
+pub(super) struct ModelInput<'t> {
     /// Position of the text in the call.
     pub(super) row: usize,
     /// The piece with the prefix.
@@ -19,20 +19,20 @@ pub(super) struct TextPiece<'t> {
     weight: Option<f32>,
 }
 
-impl<'t> TextPiece<'t> {
+impl<'t> ModelInput<'t> {
     /// Makes the input of a whole text, the text number `row`.
     pub(super) fn whole(
         row: usize,
         prefix: &str,
         text: CountedText<'t>,
-        tokens: &Tokens,
+        tokenizer: &ModelTokenizer,
     ) -> Result<Self> {
         if prefix.is_empty() {
             let CountedText { text, tokens } = text;
             return Ok(Self { row, text: text.into(), tokens, weight: None });
         }
         let text = [prefix, text.text].concat();
-        Ok(Self { row, tokens: tokens.count(&text)?, text: text.into(), weight: None })
+        Ok(Self { row, tokens: tokenizer.count(&text)?, text: text.into(), weight: None })
     }
 
     /// Makes the input of a part of the text number `row`, weighted by its length.
@@ -40,11 +40,11 @@ impl<'t> TextPiece<'t> {
         row: usize,
         prefix: &str,
         part: CountedText<'t>,
-        tokens: &Tokens,
+        tokenizer: &ModelTokenizer,
     ) -> Result<Self> {
         #[expect(clippy::cast_precision_loss, reason = "a relative error of 2^-24")]
         let weight = Some(part.tokens as f32);
-        Ok(Self { weight, ..Self::whole(row, prefix, part, tokens)? })
+        Ok(Self { weight, ..Self::whole(row, prefix, part, tokenizer)? })
     }
 
     /// Adds the vector of this piece to `row`, the sum over its text, which is normalized later.
@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn pieces_are_weighted_by_their_lengths() {
-        let piece = |weight| TextPiece { row: 0, text: "".into(), tokens: 1, weight: Some(weight) };
+        let piece =
+            |weight| ModelInput { row: 0, text: "".into(), tokens: 1, weight: Some(weight) };
         let mut row = [0.0; 2];
         piece(3.0).add(vec![5.0, 0.0], &mut row);
         piece(1.0).add(vec![0.0, 0.5], &mut row);

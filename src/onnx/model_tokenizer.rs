@@ -1,4 +1,4 @@
-//! Token counts of texts, and cuts of texts at tokens.
+//! The tokenizer of a model: counts tokens and cuts texts at them.
 
 use std::ops::Range;
 
@@ -8,7 +8,7 @@ use crate::{Cause, Error, Result};
 type TokenizerFn<T> = Box<dyn Fn(&str) -> Result<T, Cause> + Send + Sync>;
 
 /// A model's tokenizer. It counts no special tokens and truncates nothing.
-pub(crate) struct Tokens {
+pub(crate) struct ModelTokenizer {
     /// Returns the number of tokens of a text.
     pub(super) count: TokenizerFn<usize>,
     /// Returns the byte offset at which each token of a text starts.
@@ -26,7 +26,7 @@ pub(crate) struct CountedText<'t> {
     pub(crate) tokens: usize,
 }
 
-impl Tokens {
+impl ModelTokenizer {
     pub(crate) fn count(&self, text: &str) -> Result<usize> {
         (self.count)(text).map_err(self.failed)
     }
@@ -99,7 +99,7 @@ mod tests {
     use super::*;
 
     /// A tokenizer with a token for every four bytes of a word.
-    fn tokens() -> Tokens {
+    fn tokenizer() -> ModelTokenizer {
         let starts = |text: &str| {
             let mut starts = Vec::new();
             for word in text.split_whitespace() {
@@ -108,7 +108,7 @@ mod tests {
             }
             starts
         };
-        Tokens {
+        ModelTokenizer {
             count: Box::new(move |text| Ok(starts(text).len())),
             starts: Box::new(move |text| Ok(starts(text))),
             special: 2,
@@ -132,11 +132,11 @@ mod tests {
         ];
         for text in &texts {
             for limit in [8, 13, 100] {
-                let pieces = tokens().pieces(text, limit).unwrap();
+                let pieces = tokenizer().pieces(text, limit).unwrap();
                 assert_eq!(&joined(&pieces), text);
                 for CountedText { text, tokens: length } in pieces {
                     assert!(length <= limit, "{length} > {limit}: {text}");
-                    assert_eq!(length, tokens().count(text).unwrap());
+                    assert_eq!(length, tokenizer().count(text).unwrap());
                 }
             }
         }
@@ -145,11 +145,12 @@ mod tests {
     #[test]
     fn a_beginning_fills_the_limit() {
         let long = "Moore speichern Wasser. ".repeat(40);
-        let beginning = tokens().beginning(&long, 100).unwrap();
+        let beginning = tokenizer().beginning(&long, 100).unwrap();
         assert!(long.starts_with(beginning.text) && beginning.tokens == 100);
         let whole = CountedText { text: "short", tokens: 2 };
-        assert_eq!(tokens().beginning("short", 8).unwrap(), whole);
-        let without_offsets = Tokens { starts: Box::new(|_| Ok(Vec::new())), ..tokens() };
+        assert_eq!(tokenizer().beginning("short", 8).unwrap(), whole);
+        let without_offsets =
+            ModelTokenizer { starts: Box::new(|_| Ok(Vec::new())), ..tokenizer() };
         let beginning = without_offsets.beginning(&long, 100).unwrap();
         assert!(long.starts_with(beginning.text) && (50..=100).contains(&beginning.tokens));
     }
@@ -157,7 +158,7 @@ mod tests {
     #[test]
     fn pieces_end_between_words() {
         let text = "Seeotter halten sich im Schlaf an den Pfoten ".repeat(9);
-        let pieces = tokens().pieces(&text, 16).unwrap();
+        let pieces = tokenizer().pieces(&text, 16).unwrap();
         assert!(pieces.len() >= 8);
         let words: Vec<&str> = text.split_whitespace().collect();
         for piece in pieces {
@@ -167,13 +168,13 @@ mod tests {
 
     #[test]
     fn texts_are_split_without_offsets_of_tokens() {
-        let tokens = Tokens {
+        let tokenizer = ModelTokenizer {
             count: Box::new(|text| Ok(text.chars().count())),
             starts: Box::new(|text| Ok(vec![0; text.chars().count()])),
             special: 0,
             failed: Error::Embed,
         };
-        let pieces = tokens.pieces("öäüöäüöäüöäüöäü", 8).unwrap();
+        let pieces = tokenizer.pieces("öäüöäüöäüöäüöäü", 8).unwrap();
         assert!(pieces.iter().all(|piece| piece.tokens <= 8), "{pieces:?}");
         assert_eq!(joined(&pieces), "öäüöäüöäüöäüöäü");
     }

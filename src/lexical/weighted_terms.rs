@@ -1,0 +1,86 @@
+//! The terms of a question, weighted by their frequency in a corpus.
+
+use super::{
+    CorpusStats, QueryTerms,
+    bm25::{Bm25, K1},
+    query_terms::Group,
+};
+
+/// The groups of terms of a question with their weights in a corpus.
+#[derive(Debug)]
+pub(crate) struct WeightedTerms {
+    /// By descending upper bound, ties in the order of the question.
+    groups: Vec<WeightedGroup>,
+    max_bm25: f32,
+    bm25: Bm25,
+}
+
+/// A group of terms with its weight in a corpus.
+#[derive(Debug)]
+pub(crate) struct WeightedGroup {
+    pub(crate) group: Group,
+    /// Number of passages with a term of the group.
+    pub(super) doc_freq: u64,
+    /// Inverse document frequency.
+    pub(super) idf: f32,
+}
+
+impl WeightedTerms {
+    /// Weighs the groups of `terms` by `stats`, which were counted for them.
+    #[expect(clippy::cast_precision_loss, reason = "a mean needs no more digits")]
+    pub(crate) fn new(terms: QueryTerms, stats: &CorpusStats) -> Self {
+        let passages = stats.passages;
+        let groups = terms.into_groups().into_iter().zip(&stats.doc_freqs);
+        let groups = groups.map(|(group, doc_freq)| {
+            // A passage with several terms of a group is counted for each of them. Such passages are
+            // rare, since a passage is analyzed in one language.
+            let doc_freq = passages.min(*doc_freq);
+            WeightedGroup { group, doc_freq, idf: idf(doc_freq, passages) }
+        });
+        let mut groups: Vec<WeightedGroup> = groups.collect();
+        // Summed before sorting: the bits of a sum depend on the order of its addends.
+        let weighted_idfs: f32 = groups.iter().map(WeightedGroup::weighted_idf).sum();
+        groups.sort_by(|a, b| b.weighted_idf().total_cmp(&a.weighted_idf()));
+        let bm25 = Bm25::new(stats.terms as f32 / passages.max(1) as f32);
+        Self { groups, max_bm25: (K1 + 1.0) * weighted_idfs, bm25 }
+    }
+
+    /// Returns the groups by descending upper bound, ties in the order of the question.
+    pub(crate) fn groups(&self) -> &[WeightedGroup] {
+        &self.groups
+    }
+
+    /// Returns the supremum of all scores. A passage that repeats the question approaches it; terms
+    /// that no passage has count like the rarest ones.
+    pub(crate) fn max_bm25(&self) -> f32 {
+        self.max_bm25
+    }
+
+    /// Returns BM25 with the mean length of a passage.
+    pub(super) fn bm25(&self) -> Bm25 {
+        self.bm25
+    }
+}
+
+impl WeightedGroup {
+    /// Returns the maximum contribution of the group to a score.
+    pub(super) fn upper_bound(&self) -> f32 {
+        (K1 + 1.0) * self.weighted_idf()
+    }
+
+    fn weighted_idf(&self) -> f32 {
+        self.group.weight * self.idf
+    }
+}
+
+/// `ln(1 + (passages - doc_freq + 0.5) / (doc_freq + 0.5))`, which is never negative.
+///
+/// # Source
+///
+/// Robertson & Zaragoza (2009), *The Probabilistic Relevance Framework*; Lucene adds the 1.
+#[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "a weight")]
+fn idf(doc_freq: u64, passages: u64) -> f32 {
+    let doc_freq = doc_freq as f64;
+    let passages = passages as f64;
+    ((passages - doc_freq + 0.5) / (doc_freq + 0.5)).ln_1p() as f32
+}
