@@ -135,7 +135,7 @@ fn a_value_of_a_kind_that_is_not_stored_is_an_error() {
     };
     let since = Filter::exists("at").and(!Filter::range("day", "2024-01-01"..));
     let message = error(&retriever, since.clone());
-    assert!(message.contains("metadata `day` with texts, but its values are dates"), "{message}");
+    assert!(message.contains("compares `day` with texts; its values are dates"), "{message}");
     assert!(error(&retriever, Filter::prefix("at", "1")).contains("its values are numbers"));
     assert!(error(&retriever, Filter::equals("even", 1)).contains("its values are booleans"));
     #[expect(clippy::reversed_empty_ranges, reason = "an inverted range is an error")]
