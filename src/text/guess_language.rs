@@ -7,11 +7,11 @@
 use super::word_class::WordClass;
 use crate::Language;
 
-/// Length of the text prefix that is read, in bytes.
-const PREFIX_BYTES: usize = 300;
+/// Length of the text prefix that is read, in bytes. It is longer than most quotations.
+const PREFIX_BYTES: usize = 1_000;
 
-/// Lead, in words, at which reading stops.
-const SUFFICIENT_LEAD: i32 = 3;
+/// Lead, in words, at which reading stops. A quotation in the other language can lead by less.
+const SUFFICIENT_LEAD: i32 = 8;
 
 /// Guesses the language of `text`; `None` without evidence or on a tie.
 pub(crate) fn guess(text: &str) -> Option<Language> {
@@ -49,5 +49,12 @@ mod tests {
         assert_eq!(guess("He was born on May 3."), Some(Language::English));
         assert_eq!(guess("Er kam am 3. Mai."), Some(Language::German));
         assert_eq!(guess("Kapitel 3. Methoden"), None);
+    }
+
+    #[test]
+    fn a_quotation_does_not_decide_the_language() {
+        let text = "\u{201e}We are here and it is the end\u{201c}, sagte er. Die Halle war leer, und \
+                    der Regen fiel auf das Dach, das er in dem Jahr nicht mehr bezahlen konnte.";
+        assert_eq!(guess(text), Some(Language::German));
     }
 }

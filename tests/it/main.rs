@@ -14,6 +14,7 @@ mod filter_expressions;
 mod filter_oracle;
 mod forged_files;
 mod format;
+mod languages;
 mod pipeline;
 mod query;
 mod ranking;
