@@ -120,6 +120,13 @@ pub enum Error {
         got: String,
     },
 
+    /// A text is no language tag. Kind: [`ErrorKind::InvalidInput`].
+    #[error("`{got}` is not a language tag such as `de`, `en-GB` or `fr`")]
+    Language {
+        /// The text given.
+        got: String,
+    },
+
     /// A timestamp does not exist or is not written as RFC 3339 says, such as
     /// `2024-06-03T10:30:00Z`. Kind: [`ErrorKind::InvalidInput`].
     #[error("`{got}` is not a timestamp of the form YYYY-MM-DDThh:mm:ssZ in the years 0 to 9999")]

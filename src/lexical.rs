@@ -29,8 +29,8 @@ mod varint;
 mod weighted_terms;
 
 use crate::{
-    Language,
     format::{column::Column, decode_error::DecodeError},
+    language::AnalyzedLanguage,
 };
 
 use dictionary::Dictionary;
@@ -95,7 +95,7 @@ impl LexicalIndex {
     }
 
     /// Returns the language of passage `row`; `None` if unknown (the passage was analyzed as German).
-    pub(crate) fn language(&self, row: u32) -> Option<Language> {
+    pub(crate) fn language(&self, row: u32) -> Option<AnalyzedLanguage> {
         self.norm(row).language()
     }
 

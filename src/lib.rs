@@ -109,7 +109,7 @@ mod work;
 
 // Articles and passages.
 pub use article::{Article, ArticleHead, Date, Metadata, Timestamp, Value};
-pub use language::Language;
+pub use language::{Language, LanguageCode};
 pub use passage::Passage;
 pub use text::{Chunker, Sentences, read_articles, sentences};
 

@@ -49,6 +49,7 @@ impl Error {
             | Self::EmptyKey { .. }
             | Self::ArticleTooLarge { .. }
             | Self::Date { .. }
+            | Self::Language { .. }
             | Self::Timestamp { .. }
             | Self::NestedList { .. }
             | Self::Dimension { .. }
@@ -116,6 +117,7 @@ mod tests {
             Error::EmptyKey { position: 0 },
             Error::ArticleTooLarge { key: text(), bytes: 2, limit: 1 },
             Error::Date { got: text() },
+            Error::Language { got: text() },
             Error::Timestamp { got: text() },
             Error::NestedList { key: text(), name: text() },
             Error::Dimension { expected: 2, got: 3 },

@@ -1,4 +1,4 @@
-//! Language detection. No other file uses `whatlang`.
+//! AnalyzedLanguage detection. No other file uses `whatlang`.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use rustc_hash::FxHashSet;
 use whatlang::{Detector, Lang};
 
 use super::stop_words::is_stop_word;
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Length of the text prefix whose words are counted, in bytes. It is longer than most quotations.
 const COUNTED_BYTES: usize = 4_000;
@@ -25,14 +25,14 @@ const DECISIVE_RATIO: f64 = 1.5;
 ///
 /// Function words decide for most texts. The others are compared with many languages, which takes
 /// longer than to embed them.
-pub(crate) fn detect(text: &str) -> Option<Language> {
+pub(crate) fn detect(text: &str) -> Option<AnalyzedLanguage> {
     let words = FunctionWords::count(text);
     if let Some(language) = words.decide() {
         return Some(language);
     }
     match most_similar(text) {
-        Some(Lang::Deu) => Some(Language::German),
-        Some(Lang::Eng) => Some(Language::English),
+        Some(Lang::Deu) => Some(AnalyzedLanguage::German),
+        Some(Lang::Eng) => Some(AnalyzedLanguage::English),
         Some(_) => None,
         None => words.majority(),
     }
@@ -54,15 +54,15 @@ impl FunctionWords {
         let mut counts = Self::default();
         for word in prefix.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()) {
             counts.all += 1;
-            counts.german += u32::from(is_stop_word(word, Language::German));
-            counts.english += u32::from(is_stop_word(word, Language::English));
+            counts.german += u32::from(is_stop_word(word, AnalyzedLanguage::German));
+            counts.english += u32::from(is_stop_word(word, AnalyzedLanguage::English));
             counts.foreign += u32::from(FOREIGN_WORDS.contains(word));
         }
         counts
     }
 
     /// Returns the language that the counts show clearly, if there is one.
-    fn decide(&self) -> Option<Language> {
+    fn decide(&self) -> Option<AnalyzedLanguage> {
         let own = f64::from(self.german.max(self.english));
         let others = f64::from(self.german.min(self.english).max(self.foreign));
         let is_frequent = own >= DECISIVE_SHARE * f64::from(self.all);
@@ -70,11 +70,11 @@ impl FunctionWords {
     }
 
     /// Returns the language with more function words than all others together, if there is one.
-    fn majority(&self) -> Option<Language> {
+    fn majority(&self) -> Option<AnalyzedLanguage> {
         if self.german > self.english + self.foreign {
-            Some(Language::German)
+            Some(AnalyzedLanguage::German)
         } else if self.english > self.german + self.foreign {
-            Some(Language::English)
+            Some(AnalyzedLanguage::English)
         } else {
             None
         }
@@ -91,7 +91,8 @@ const FOREIGN: &str = "\
     med för till inte den är og af ikke";
 
 static FOREIGN_WORDS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
-    let is_ours = |word: &&str| Language::ALL.iter().any(|language| is_stop_word(word, *language));
+    let is_ours =
+        |word: &&str| AnalyzedLanguage::ALL.iter().any(|language| is_stop_word(word, *language));
     FOREIGN.split_whitespace().filter(|word| !is_ours(word)).collect()
 });
 
@@ -111,9 +112,9 @@ mod tests {
     #[test]
     fn sentences_are_detected() {
         let german = "Die Moore speichern mehr Kohlenstoff als alle Wälder der Erde zusammen.";
-        assert_eq!(detect(german), Some(Language::German));
+        assert_eq!(detect(german), Some(AnalyzedLanguage::German));
         let english = "Peat bogs store more carbon than all of the forests of the earth together.";
-        assert_eq!(detect(english), Some(Language::English));
+        assert_eq!(detect(english), Some(AnalyzedLanguage::English));
     }
 
     #[test]
@@ -143,12 +144,12 @@ mod tests {
                       Ministerin am Montag. Die Moore seien zu lange entwässert worden, und das Land \
                       müsse jetzt handeln. Für den Umbau stünden in diesem Jahr neun Millionen Euro \
                       bereit, die von den Gemeinden beantragt werden können.";
-        assert_eq!(detect(german), Some(Language::German));
+        assert_eq!(detect(german), Some(AnalyzedLanguage::German));
         let english = "“Wir werden die Moore wieder vernässen, und das noch in diesem Jahr”, the \
                        minister said on Monday. The bogs have been drained for too long, and the state \
                        has to act now. There are nine million euros for this year, which the towns can \
                        apply for.";
-        assert_eq!(detect(english), Some(Language::English));
+        assert_eq!(detect(english), Some(AnalyzedLanguage::English));
     }
 
     proptest! {

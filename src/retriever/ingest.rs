@@ -11,6 +11,7 @@ use super::merge_segments::{MergePlan, UnindexedSegment};
 use crate::{
     Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
+    language::AnalyzedLanguage,
     store::segment::{
         ArticleDigest, ArticlePlace, Chunked, LiveSegment, SegmentBuilder, SegmentWords,
         find_article,
@@ -78,7 +79,7 @@ struct PassageInput {
     /// The text in context, as it is embedded.
     text: String,
     /// Language of the article.
-    language: Option<Language>,
+    language: Option<AnalyzedLanguage>,
     /// Vector of a passage with the same text in the replaced article.
     stored: Option<StoredVector>,
 }
@@ -233,7 +234,7 @@ impl Retriever {
         let stored = self.reusable_vectors(incoming);
         let input = |text: String| PassageInput {
             stored: stored.get(&text).copied(),
-            language: digest.language,
+            language: digest.language.and_then(Language::analyzed),
             text,
         };
         passages.iter().map(|passage| input(passage.text_in_context(article))).collect()

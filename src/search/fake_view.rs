@@ -16,8 +16,8 @@ use super::{
     },
 };
 use crate::{
-    Article, ArticleHead, Chunker, Embedder, Error, Filter, IndexPlan, Interrupt, LexicalPlan,
-    Passage, Result, Role, Value,
+    Article, ArticleHead, Chunker, Embedder, Error, Filter, IndexPlan, Interrupt, Language,
+    LexicalPlan, Passage, Result, Role, Value,
     lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, WeightedTerms, detect},
     vector,
 };
@@ -69,7 +69,7 @@ impl FakeView {
         let head = ArticleHead {
             key: article.key.clone(),
             title: article.title.clone(),
-            language: article.language.or_else(|| detect(&article.text)),
+            language: article.language.or_else(|| detect(&article.text).map(Language::from)),
             metadata: article.metadata.clone(),
         };
         for (number, passage) in passages.iter().enumerate() {
@@ -78,10 +78,14 @@ impl FakeView {
                 embedder.embed(Role::Passage, &[&text], Interrupt::none())?.row(0).to_vec();
             let mut tfs = BTreeMap::new();
             let mut length = 0;
-            Analyzer::new()?.terms(&text, head.language, |term, _, _| {
-                *tfs.entry(term.to_owned()).or_insert(0) += 1;
-                length += 1;
-            });
+            Analyzer::new()?.terms(
+                &text,
+                head.language.and_then(Language::analyzed),
+                |term, _, _| {
+                    *tfs.entry(term.to_owned()).or_insert(0) += 1;
+                    length += 1;
+                },
+            );
             let article = self.articles.len();
             self.passages.push(FakePassage { article, number, vector, tfs, length });
         }
@@ -254,7 +258,8 @@ impl View for FakeView {
             let bm25 = self.bm25(question.terms, passage);
             candidate.similarity.get_or_insert(similarity);
             candidate.bm25.get_or_insert(bm25);
-            candidate.language = self.articles[passage.article].head.language;
+            candidate.language =
+                self.articles[passage.article].head.language.and_then(Language::analyzed);
         }
         Ok(())
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use serde::Serialize;
 
 use crate::{
-    Hit, Query, Result, Vectors,
+    Hit, Language, Query, Result, Vectors,
     lexical::{Analyzer, QueryTerms},
     vector,
 };
@@ -65,7 +65,7 @@ fn words_in(hit: &Hit, query: &Query) -> Result<Vec<Range<usize>>> {
     let mut analyzer = Analyzer::new()?;
     let terms = QueryTerms::of(&query.text, &mut analyzer);
     let mut places: Vec<Range<usize>> = Vec::new();
-    analyzer.terms(&hit.text, hit.language, |term, place, _| {
+    analyzer.terms(&hit.text, hit.language.and_then(Language::analyzed), |term, place, _| {
         if terms.contains_content_term(term) && places.last() != Some(&place) {
             places.push(place);
         }

@@ -10,6 +10,7 @@ use std::{borrow::Cow, ops::Range};
 use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Metadata, Passage, Result,
     SearchEffort,
+    language::AnalyzedLanguage,
     lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
 };
 
@@ -130,7 +131,7 @@ pub(crate) struct Candidate {
     /// `None` if the mode compares no words.
     pub(crate) bm25: Option<f32>,
     /// Set by [`View::complete`].
-    pub(crate) language: Option<Language>,
+    pub(crate) language: Option<AnalyzedLanguage>,
     /// Mean lexical share that fusion subtracts; `None` if one arm alone ranks.
     pub(crate) baseline: Option<f32>,
     pub(crate) ranks: Ranks,

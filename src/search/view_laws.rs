@@ -10,6 +10,7 @@ use super::{
 use crate::{
     Article, Cancel, Chunker, Date, Embedder, Error, Explanation, Filter, Hit, Hits, Interrupt,
     Language, Mode, Query, Result, Role, SearchEffort, StaticEmbedder,
+    language::AnalyzedLanguage,
     lexical::{Analyzer, CorpusStats, QueryTerms, detect},
 };
 
@@ -101,7 +102,8 @@ fn filters() -> Vec<DefinedFilter> {
             article.key.split('/').nth(1).is_some_and(|n| (6..9).contains(&n.parse().unwrap()))
         }),
         defined(Filter::language(Language::English).or(Filter::key_prefix("moor/")), |article| {
-            detect(&article.text) == Some(Language::English) || article.key.starts_with("moor/")
+            detect(&article.text) == Some(AnalyzedLanguage::English)
+                || article.key.starts_with("moor/")
         }),
         defined(
             Filter::custom(|head, passage| head.title.is_some() && passage.range.start == 0),
@@ -151,7 +153,7 @@ impl<V: View> Laws<'_, V> {
         let doc_freqs = vec![0; terms.groups().len()];
         let mut stats = CorpusStats { passages: 0, terms: 0, doc_freqs };
         for article in self.articles {
-            let language = article.language.or_else(|| detect(&article.text));
+            let language = article.language.or_else(|| detect(&article.text).map(Language::from));
             for passage in chunker().passages(article, &embedder())? {
                 let mut found = Vec::new();
                 let text = passage.text_in_context(article);

@@ -23,8 +23,7 @@ const MAX_TITLE_CHARS: usize = 150;
 ///   - `id` or `key`: a non-empty string or a whole number.
 ///   - `text`: a string.
 ///   - `title`: optional string.
-///   - `language`: optional language tag such as `de` or `en-GB`. Languages other than German
-///     and English are ignored.
+///   - `language`: optional language tag such as `de`, `en-GB` or `fr`.
 ///   - `metadata`: optional object of texts, numbers, dates, timestamps, Booleans and lists of
 ///     them. A value in an object within it gets a name with a dot: `author.name`.
 ///

@@ -5,7 +5,7 @@
 //! number ends the sentence.
 
 use super::word_class::WordClass;
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Length of the text prefix that is read, in bytes. It is longer than most quotations.
 const PREFIX_BYTES: usize = 1_000;
@@ -14,7 +14,7 @@ const PREFIX_BYTES: usize = 1_000;
 const SUFFICIENT_LEAD: i32 = 8;
 
 /// Guesses the language of `text`; `None` without evidence or on a tie.
-pub(crate) fn guess(text: &str) -> Option<Language> {
+pub(crate) fn guess(text: &str) -> Option<AnalyzedLanguage> {
     let read = &text[..text.floor_char_boundary(PREFIX_BYTES)];
     let mut balance = 0;
     for word in read.split([' ', '\n']) {
@@ -25,8 +25,8 @@ pub(crate) fn guess(text: &str) -> Option<Language> {
     }
     match balance {
         0 => None,
-        1.. => Some(Language::English),
-        _ => Some(Language::German),
+        1.. => Some(AnalyzedLanguage::English),
+        _ => Some(AnalyzedLanguage::German),
     }
 }
 
@@ -46,8 +46,8 @@ mod tests {
 
     #[test]
     fn function_words_decide_the_language() {
-        assert_eq!(guess("He was born on May 3."), Some(Language::English));
-        assert_eq!(guess("Er kam am 3. Mai."), Some(Language::German));
+        assert_eq!(guess("He was born on May 3."), Some(AnalyzedLanguage::English));
+        assert_eq!(guess("Er kam am 3. Mai."), Some(AnalyzedLanguage::German));
         assert_eq!(guess("Kapitel 3. Methoden"), None);
     }
 
@@ -55,6 +55,6 @@ mod tests {
     fn a_quotation_does_not_decide_the_language() {
         let text = "\u{201e}We are here and it is the end\u{201c}, sagte er. Die Halle war leer, und \
                     der Regen fiel auf das Dach, das er in dem Jahr nicht mehr bezahlen konnte.";
-        assert_eq!(guess(text), Some(Language::German));
+        assert_eq!(guess(text), Some(AnalyzedLanguage::German));
     }
 }

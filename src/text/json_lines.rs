@@ -70,8 +70,10 @@ fn take_text(fields: &mut Map<String, Json>, name: &str) -> Result<Option<String
 }
 
 fn take_language(fields: &mut Map<String, Json>) -> Result<Option<Language>, Cause> {
-    let tag = take_text(fields, "language")?;
-    Ok(tag.as_deref().and_then(Language::of_tag))
+    let Some(tag) = take_text(fields, "language")? else { return Ok(None) };
+    let refusal =
+        |_| format!("`language` is `{tag}`: it holds a tag such as `de`, `en-GB` or `fr`");
+    Ok(Some(tag.parse().map_err(refusal)?))
 }
 
 fn take_metadata(fields: &mut Map<String, Json>) -> Result<Metadata, Cause> {
@@ -165,7 +167,8 @@ mod tests {
             r#"{"key": "b", "text": "T", "language": "de-AT", "metadata": {"by": null, "n": 3}}"#;
         let german = Article::new("b", "T").language(Language::German).metadata("n", 3);
         assert_eq!(article(line), german);
-        assert_eq!(article(r#"{"id": null, "key": "c", "text": ""}"#), Article::new("c", ""));
+        let line = r#"{"id": null, "key": "c", "text": "", "language": "fr-CA"}"#;
+        assert_eq!(article(line), Article::new("c", "").language("fr".parse().unwrap()));
     }
 
     #[test]

@@ -112,11 +112,10 @@ impl CachedHeads {
 
     /// The articles in `language`.
     pub(super) fn of_language(&self, language: Language) -> &[u32] {
-        let code = |language: Language| Scalar::Text(language.code());
         let languages =
-            self.languages.get_or_init(|| self.sorted_by(|head| head.language.map(code)));
-        let start = languages.first(|value| value < code(language));
-        let end = languages.first(|value| value <= code(language));
+            self.languages.get_or_init(|| self.sorted_by(|head| head.language.as_ref().map(code)));
+        let start = languages.first(|value| value < code(&language));
+        let end = languages.first(|value| value <= code(&language));
         languages.with(start..end)
     }
 
@@ -221,6 +220,10 @@ impl ValueColumn {
     fn first(&self, before: impl Fn(Scalar<&str>) -> bool) -> usize {
         self.values.partition_point(|value| before(borrowed(value)))
     }
+}
+
+fn code(language: &Language) -> Scalar<&str> {
+    Scalar::Text(language.code())
 }
 
 fn borrowed(value: &Scalar<Box<str>>) -> Scalar<&str> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     Article, Chunker, HnswIndex, IndexChoice, Language, Passage, Result, Vectors,
-    format::lazy_checked::LazyChecked, vector::to_row, work::WorkMonitor,
+    format::lazy_checked::LazyChecked, lexical, vector::to_row, work::WorkMonitor,
 };
 
 /// An article with its passages, in order.
@@ -68,7 +68,7 @@ impl ArticleDigest {
 }
 
 pub(super) fn detect_language(article: &Article) -> Option<Language> {
-    crate::lexical::detect(&article.text)
+    lexical::detect(&article.text).map(Language::from)
 }
 
 impl SegmentBuilder {

@@ -4,8 +4,8 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Article, Date, Error, Language, Metadata, Result, Timestamp, Value, format::codec,
-    vector::IndexRecord,
+    Article, Date, Error, Language, LanguageCode, Metadata, Result, Timestamp, Value,
+    format::codec, vector::IndexRecord,
 };
 
 /// Sizes and index parameters of a segment.
@@ -35,6 +35,8 @@ enum LanguageRecord {
     EnglishDeclared,
     GermanDetected,
     EnglishDetected,
+    /// The code, followed by a zero if it has two letters.
+    OtherDeclared([u8; 3]),
 }
 
 /// An article without key and text, decoded.
@@ -101,12 +103,9 @@ impl<'a> HeadRecord<'a> {
             };
             metadata.insert(name.to_owned(), value);
         }
-        Some(StoredHead {
-            title: record.title.map(str::to_owned),
-            declared: record.language.declared(),
-            language: record.language.language(),
-            metadata,
-        })
+        let StoredLanguage { declared, language } = record.language.decode()?;
+        let title = record.title.map(str::to_owned);
+        Some(StoredHead { title, declared, language, metadata })
     }
 }
 
@@ -115,27 +114,32 @@ impl LanguageRecord {
         match (declared, detected) {
             (Some(Language::German), _) => Self::GermanDeclared,
             (Some(Language::English), _) => Self::EnglishDeclared,
+            (Some(Language::Other(code)), _) => Self::OtherDeclared(code.letters()),
             (None, Some(Language::German)) => Self::GermanDetected,
             (None, Some(Language::English)) => Self::EnglishDetected,
-            (None, None) => Self::Unknown,
+            (None, Some(Language::Other(_)) | None) => Self::Unknown,
         }
     }
 
-    fn declared(self) -> Option<Language> {
-        match self {
-            Self::GermanDeclared => Some(Language::German),
-            Self::EnglishDeclared => Some(Language::English),
-            Self::Unknown | Self::GermanDetected | Self::EnglishDetected => None,
-        }
+    /// Decodes the languages of a head; `None` if a code is invalid.
+    fn decode(self) -> Option<StoredLanguage> {
+        let language = match self {
+            Self::Unknown => return Some(StoredLanguage::default()),
+            Self::GermanDeclared | Self::GermanDetected => Language::German,
+            Self::EnglishDeclared | Self::EnglishDetected => Language::English,
+            Self::OtherDeclared(letters) => Language::Other(LanguageCode::from_letters(letters)?),
+        };
+        let is_detected = matches!(self, Self::GermanDetected | Self::EnglishDetected);
+        let declared = (!is_detected).then_some(language);
+        Some(StoredLanguage { declared, language: Some(language) })
     }
+}
 
-    fn language(self) -> Option<Language> {
-        match self {
-            Self::Unknown => None,
-            Self::GermanDeclared | Self::GermanDetected => Some(Language::German),
-            Self::EnglishDeclared | Self::EnglishDetected => Some(Language::English),
-        }
-    }
+/// The decoded form of a [`LanguageRecord`].
+#[derive(Default)]
+struct StoredLanguage {
+    declared: Option<Language>,
+    language: Option<Language>,
 }
 
 /// Decodes the `len` items of a list; `None` if there are fewer, or one is invalid.

@@ -9,6 +9,7 @@ use crate::{
         decode_error::{DecodeError, require},
         sections::{Section, Tag},
     },
+    language::AnalyzedLanguage,
     lexical::{LexicalIndex, MergedRow},
     vector::to_row,
 };
@@ -30,7 +31,7 @@ struct LoadedWords {
 
 impl SegmentWords {
     /// Indexes `passages` by row: the embedded text and the language of its article.
-    pub(crate) fn of(passages: &[(&str, Option<Language>)]) -> Result<Self> {
+    pub(crate) fn of(passages: &[(&str, Option<AnalyzedLanguage>)]) -> Result<Self> {
         Ok(Self::from_index(LexicalIndex::build(passages)?))
     }
 
@@ -163,10 +164,11 @@ impl Segment {
     }
 
     /// The embedded texts of the passages of article `number`, each with the article's language.
-    fn embedded_texts(&self, number: u32) -> Result<Vec<(String, Option<Language>)>> {
+    fn embedded_texts(&self, number: u32) -> Result<Vec<(String, Option<AnalyzedLanguage>)>> {
         let article = self.article(number)?;
         // Segments written without a lexical index store no detected language.
         let language = self.head(number)?.language.or_else(|| detect_language(&article));
+        let language = language.and_then(Language::analyzed);
         let passages = self.passages_of(number, &article)?;
         let embedded = |passage: &Passage| (passage.text_in_context(&article), language);
         Ok(passages.iter().map(embedded).collect())

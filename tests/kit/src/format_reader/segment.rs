@@ -158,7 +158,7 @@ fn articles_of(file: &File, count: usize, passages: usize) -> Vec<StoredArticle>
 impl StoredHead {
     fn read(record: &mut Record) -> Self {
         let title = record.optional(Record::text);
-        let language = stored_language(record.u32());
+        let language = stored_language(record);
         let mut entries = record.list(|record| (record.text(), entry(record))).into_iter();
         let mut metadata = Metadata::new();
         while let Some((name, entry)) = entries.next() {
@@ -172,14 +172,19 @@ impl StoredHead {
     }
 }
 
-fn stored_language(number: u32) -> Option<StoredLanguage> {
+fn stored_language(record: &mut Record) -> Option<StoredLanguage> {
+    let number = record.u32();
     let language = match number {
         0 => return None,
         1 | 3 => Language::German,
         2 | 4 => Language::English,
+        5 => {
+            let code = String::from_utf8(record.array::<3>().to_vec()).unwrap();
+            code.trim_end_matches('\0').parse().unwrap()
+        }
         other => panic!("{other} is no language"),
     };
-    Some(StoredLanguage { language, is_declared: number < 3 })
+    Some(StoredLanguage { language, is_declared: ![3, 4].contains(&number) })
 }
 
 /// An entry of the metadata.
