@@ -269,8 +269,8 @@ pub enum Error {
     #[error("cancelled")]
     Cancelled,
 
-    /// A deadline passed before a model returned. A search fails so only while it embeds its
-    /// question. Kind: [`ErrorKind::Unavailable`].
+    /// A deadline passed before a model returned. A search reports it in its
+    /// [plan](crate::QueryPlan::interrupted) instead. Kind: [`ErrorKind::Unavailable`].
     #[error("the time limit passed before the model returned: allow more time")]
     TimedOut,
 
