@@ -80,7 +80,7 @@ pub enum Error {
     FilterType {
         /// Name of the metadata.
         name: String,
-        /// Type of the filter's value: `booleans`, `numbers`, `dates` or `texts`.
+        /// Type of the filter's value: `booleans`, `numbers`, `dates or timestamps`, or `texts`.
         asked: &'static str,
         /// Types of the stored values, in the same words.
         stored: Vec<&'static str>,
@@ -118,6 +118,26 @@ pub enum Error {
     Date {
         /// The text given.
         got: String,
+    },
+
+    /// A timestamp does not exist or is not written as RFC 3339 says, such as
+    /// `2024-06-03T10:30:00Z`. Kind: [`ErrorKind::InvalidInput`].
+    #[error("`{got}` is not a timestamp of the form YYYY-MM-DDThh:mm:ssZ in the years 0 to 9999")]
+    Timestamp {
+        /// The text given.
+        got: String,
+    },
+
+    /// A metadata value is a list that holds a list. Kind: [`ErrorKind::InvalidInput`].
+    #[error(
+        "the metadata `{name}` of article `{key}` holds a list within a list: give it one list of \
+         texts, numbers, dates, timestamps or Booleans"
+    )]
+    NestedList {
+        /// Key of the article.
+        key: String,
+        /// Name of the value.
+        name: String,
     },
 
     /// A given vector has the wrong dimension. Kind: [`ErrorKind::InvalidInput`].

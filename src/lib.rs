@@ -108,7 +108,7 @@ mod vector;
 mod work;
 
 // Articles and passages.
-pub use article::{Article, ArticleHead, Date, Metadata, Value};
+pub use article::{Article, ArticleHead, Date, Metadata, Timestamp, Value};
 pub use language::Language;
 pub use passage::Passage;
 pub use text::{Chunker, Sentences, read_articles, sentences};

@@ -15,6 +15,7 @@ pub(crate) mod filter;
 mod fusion;
 pub(crate) mod highlight;
 mod hit;
+mod numbered_excerpt;
 pub(crate) mod pipeline;
 mod plan;
 mod query;

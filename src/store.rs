@@ -223,7 +223,7 @@ impl Store {
             None => None,
         };
         let entry = |segment: &LiveSegment| SegmentEntry {
-            file: segment.segment().id().expect("`write_segment` returns segments in files"),
+            file: segment.sealed().id().expect("`write_segment` returns segments in files"),
             removals: segment.removals_file(),
         };
         let entries = segments.iter().map(entry).collect();
@@ -247,9 +247,9 @@ impl Store {
         written: &mut Vec<String>,
     ) -> Result<LiveSegment> {
         let mut stored = segment.clone();
-        if segment.segment().id().is_none() {
+        if segment.sealed().id().is_none() {
             let file = segment
-                .segment()
+                .sealed()
                 .with_sections(|sections| self.write_file(Kind::Segment, sections, written))?;
             let map = self.folder.map(&file.name)?;
             let map = map.ok_or_else(|| missing(&self.folder, &file.name))?;

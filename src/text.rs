@@ -6,6 +6,7 @@ mod char_class;
 mod enclosure;
 mod following_text;
 mod guess_language;
+mod json_lines;
 mod line_marker;
 mod long_sentence;
 mod packing;

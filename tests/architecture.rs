@@ -222,7 +222,7 @@ fn each_foreign_crate_has_one_home() {
         ("candle_nn::", "onnx/candle.rs"),
         ("tokenizers::", "onnx/candle.rs"),
         ("hf_hub::", "onnx/hub.rs"),
-        ("jiff::", "article.rs"),
+        ("jiff::", "article/"),
         ("memmap2::", "format/mapped_file.rs"),
         ("bitpacking::", "lexical/postings.rs"),
         ("frostem::", "lexical/analyzer.rs"),
@@ -233,7 +233,9 @@ fn each_foreign_crate_has_one_home() {
         ("unicode_segmentation::", "text/unicode.rs"),
         ("walkdir::", "text/article_files.rs"),
     ] {
-        assert_eq!(files_with(name), [home], "{name}");
+        let files = files_with(name);
+        let is_home = |file: &String| file == home || home.ends_with('/') && file.starts_with(home);
+        assert!(!files.is_empty() && files.iter().all(is_home), "{name} in {files:?}");
     }
 }
 

@@ -49,6 +49,8 @@ impl Error {
             | Self::EmptyKey { .. }
             | Self::ArticleTooLarge { .. }
             | Self::Date { .. }
+            | Self::Timestamp { .. }
+            | Self::NestedList { .. }
             | Self::Dimension { .. }
             | Self::InvalidVector { .. }
             | Self::TooLarge { .. }
@@ -114,6 +116,8 @@ mod tests {
             Error::EmptyKey { position: 0 },
             Error::ArticleTooLarge { key: text(), bytes: 2, limit: 1 },
             Error::Date { got: text() },
+            Error::Timestamp { got: text() },
+            Error::NestedList { key: text(), name: text() },
             Error::Dimension { expected: 2, got: 3 },
             Error::InvalidVector { row: 0 },
             Error::TooLarge { what: "vectors", got: 2, limit: 1 },

@@ -3,7 +3,7 @@
 //! `docs/FORMAT.md` specifies it. Sections start at multiples of 64 bytes, so that their numbers
 //! are aligned in a mapped file. One checksum covers header and table; each section has its own.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, path, sync::Arc};
 
 use bytemuck::Pod;
 use serde::{Deserialize, Serialize};
@@ -243,6 +243,11 @@ impl Sections {
     /// Returns the mapped file.
     pub(crate) fn file(&self) -> &MappedFile {
         &self.file
+    }
+
+    /// Returns the path of the file, for error messages.
+    pub(crate) fn path(&self) -> path::Display<'_> {
+        self.file.path().display()
     }
 
     /// Returns the numbers of a section without checking its checksum.

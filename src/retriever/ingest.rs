@@ -105,6 +105,7 @@ impl Retriever {
     ///
     /// - [`Error::EmptyKey`] for an article without a key.
     /// - [`Error::ArticleTooLarge`] for an article over [`Article::MAX_BYTES`].
+    /// - [`Error::NestedList`] for a metadata list that holds a list.
     /// - [`Error::TooLarge`] for more than 2^24 bytes of title and metadata.
     /// - [`Error::Corrupt`] if the keys of the index are damaged.
     /// - [`Error::Cancelled`].
@@ -186,8 +187,7 @@ impl Retriever {
         let replaces = find_article(self.segments(), &article.key)?;
         if on_existing == OnExisting::ReplaceChanged
             && let Some(place) = replaces
-            && self.segments()[place.segment].segment().content_hash(place.number)?
-                == digest.content
+            && self.segments()[place.segment].sealed().content_hash(place.number)? == digest.content
         {
             return Ok(None);
         }
@@ -253,11 +253,11 @@ impl Retriever {
     /// Returns the vectors of the article at `place` by text.
     fn stored_vectors(&self, place: ArticlePlace) -> Result<FxHashMap<String, StoredVector>> {
         let ArticlePlace { segment, number } = place;
-        let sealed = self.segments()[segment].segment();
+        let sealed = self.segments()[segment].sealed();
         let article = sealed.article(number)?;
         let mut stored = FxHashMap::default();
         for (row, passage) in sealed.rows_of(number)?.zip(sealed.passages_of(number, &article)?) {
-            if sealed.has_current_context(row) {
+            if sealed.has_current_context(row)? {
                 sealed.vectors().checked_row(row as usize)?;
                 stored.insert(passage.text_in_context(&article), StoredVector { segment, row });
             }
@@ -307,7 +307,7 @@ impl Retriever {
         let mut new_rows = 0..to_row(new.len());
         let row = |input: &PassageInput| {
             if let Some(StoredVector { segment, row }) = input.stored {
-                return VectorRow { vectors: self.segments()[segment].segment().vectors(), row };
+                return VectorRow { vectors: self.segments()[segment].sealed().vectors(), row };
             }
             let row = new_rows.next().expect("every passage without a vector was embedded");
             VectorRow { vectors: &new, row }
@@ -366,7 +366,7 @@ impl IngestReport {
     }
 }
 
-/// Checks the keys and the sizes of `articles`.
+/// Checks the keys, the sizes and the metadata of `articles`.
 fn check(articles: &[Article]) -> Result<()> {
     if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
         return Err(Error::EmptyKey { position });
@@ -376,7 +376,14 @@ fn check(articles: &[Article]) -> Result<()> {
         let key = article.key.clone();
         return Err(Error::ArticleTooLarge { key, bytes: article.text.len(), limit });
     }
-    Ok(())
+    articles.iter().try_for_each(check_metadata)
+}
+
+fn check_metadata(article: &Article) -> Result<()> {
+    match article.metadata.iter().find(|(_, value)| value.is_nested()) {
+        Some((name, _)) => Err(Error::NestedList { key: article.key.clone(), name: name.clone() }),
+        None => Ok(()),
+    }
 }
 
 /// Returns the last article of each key, in ascending order of the keys.

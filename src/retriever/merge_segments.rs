@@ -69,7 +69,7 @@ struct SegmentSize {
 
 impl SegmentSize {
     fn of(segment: &LiveSegment) -> Self {
-        let sealed = segment.segment();
+        let sealed = segment.sealed();
         Self {
             live: segment.passages() + segment.articles(),
             all: sealed.len() as usize + sealed.articles(),
@@ -142,7 +142,7 @@ impl MergePlan {
                 let size = SegmentSize::of(segment);
                 segment.removed() == 0
                     && index.graph_params(size.passages) == size.graph
-                    && segment.segment().has_readable_words()
+                    && segment.sealed().has_readable_words()
             }
             _ => false,
         };
@@ -156,7 +156,7 @@ impl MergePlan {
         let segments = non_empty(segments);
         let is_small = |segment: &&LiveSegment| {
             let live = SegmentSize::of(segment).live;
-            !segment.segment().has_graph() && live / MIN_SMALL < checkpoint
+            !segment.sealed().has_graph() && live / MIN_SMALL < checkpoint
         };
         let small = segments.iter().rev().take_while(is_small).count();
         let joined = if small < MIN_SMALL { 0 } else { small };
@@ -214,7 +214,7 @@ impl UnindexedSegment {
         let rows = copy_by_key(segments, &mut builder)?;
         debug_assert!(!builder.is_empty(), "a merged segment has live articles");
         let vector = |from: &MergedRow| VectorRow {
-            vectors: segments[from.part as usize].segment().vectors(),
+            vectors: segments[from.part as usize].sealed().vectors(),
             row: from.row,
         };
         let vectors = Vectors::gather(dim, rows.iter().map(vector))?;
@@ -257,15 +257,15 @@ struct MergedArticle<'s> {
 fn copy_by_key(segments: &[LiveSegment], builder: &mut SegmentBuilder) -> Result<Vec<MergedRow>> {
     let mut articles = Vec::new();
     for (part, segment) in (0..).zip(segments) {
-        segment.segment().advise_sequential();
+        segment.sealed().advise_sequential();
         for number in segment.live() {
-            articles.push(MergedArticle { key: segment.segment().key(number)?, part, number });
+            articles.push(MergedArticle { key: segment.sealed().key(number)?, part, number });
         }
     }
     articles.sort_unstable();
     let mut merged = Vec::new();
     for MergedArticle { part, number, .. } in articles {
-        let segment = segments[part as usize].segment();
+        let segment = segments[part as usize].sealed();
         builder.copy(segment, number)?;
         merged.extend(segment.rows_of(number)?.map(|row| MergedRow { part, row }));
     }

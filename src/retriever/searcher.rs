@@ -257,7 +257,7 @@ impl Searcher {
     pub fn article(&self, key: &str) -> Result<Option<Article>> {
         let segments = &self.snapshot.segments;
         let Some(place) = find_article(segments, key)? else { return Ok(None) };
-        segments[place.segment].segment().article(place.number).map(Some)
+        segments[place.segment].sealed().article(place.number).map(Some)
     }
 
     /// The corpus as the search reads it.

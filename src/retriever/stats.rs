@@ -1,10 +1,13 @@
 //! Statistics and verification of a corpus.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use serde::Serialize;
 use tracing::instrument;
 
 use crate::{
     Error, GraphReport, Result, Retriever,
+    search::filter::ValueKind,
     store::{self, Store, segment::LiveSegment},
 };
 
@@ -20,6 +23,10 @@ pub struct Stats {
     pub passages: usize,
     /// Total length of all files of the last commit, in bytes; 0 in memory.
     pub bytes_on_disk: u64,
+    /// Metadata names under which live articles have values that do not compare with each other,
+    /// with the types of these values, such as `["numbers", "texts"]`. A filter on such a name
+    /// passes over the values of the other types.
+    pub mixed_metadata: BTreeMap<String, Vec<&'static str>>,
     /// The segments, oldest first.
     pub segments: Vec<SegmentStats>,
 }
@@ -69,6 +76,10 @@ impl VerifyReport {
 
 impl Retriever {
     /// Returns the sizes of the corpus and of its segments.
+    ///
+    /// The first call, and the first one after new articles, reads the metadata of new segments.
+    /// Articles whose metadata is damaged are left out of
+    /// [`mixed_metadata`](Stats::mixed_metadata); [`verify`](Self::verify) reports them.
     #[must_use]
     pub fn stats(&self) -> Stats {
         let (committed, uncommitted) = self.segments().split_at(self.committed);
@@ -79,8 +90,20 @@ impl Retriever {
             articles: self.articles(),
             passages: self.passages(),
             bytes_on_disk: self.store.as_ref().map_or(0, Store::bytes),
+            mixed_metadata: self.mixed_metadata(),
             segments: committed.chain(uncommitted).collect(),
         }
+    }
+
+    fn mixed_metadata(&self) -> BTreeMap<String, Vec<&'static str>> {
+        let mut kinds: BTreeMap<String, BTreeSet<ValueKind>> = BTreeMap::new();
+        for segment in self.segments() {
+            segment.add_metadata_kinds(&mut kinds);
+        }
+        let mixed = kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1);
+        mixed
+            .map(|(name, kinds)| (name, kinds.into_iter().map(ValueKind::plural).collect()))
+            .collect()
     }
 
     /// Compares every byte of the last commit with its checksum, decodes every article and
@@ -98,7 +121,7 @@ impl Retriever {
     pub fn verify(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         for segment in self.segments() {
-            let sealed = segment.segment();
+            let sealed = segment.sealed();
             report.graphs.extend(sealed.verify()?);
             report.articles += sealed.articles();
             report.passages += sealed.len() as usize;
@@ -126,8 +149,8 @@ fn stats_of(segment: &LiveSegment, committed: bool) -> SegmentStats {
         articles: segment.articles(),
         passages: segment.passages(),
         removed: segment.removed(),
-        has_graph: segment.segment().has_graph(),
+        has_graph: segment.sealed().has_graph(),
         committed,
-        bytes_on_disk: segment.segment().id().map_or(0, |file| file.length),
+        bytes_on_disk: segment.sealed().id().map_or(0, |file| file.length),
     }
 }

@@ -150,7 +150,7 @@ impl Retriever {
         for segment in &mut segments {
             let live: Vec<u32> = segment.live().collect();
             for article in live {
-                let key = segment.segment().key(article)?;
+                let key = segment.sealed().key(article)?;
                 if !given.contains(&xxh3_128(key.as_bytes())) {
                     segment.remove(article)?;
                     removed += 1;

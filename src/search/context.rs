@@ -5,13 +5,18 @@ use std::fmt;
 use rustc_hash::FxHashSet;
 use serde::Serialize;
 
-use super::excerpts::{Excerpt, HitArticles};
+use super::{
+    excerpts::{Excerpt, HitArticles},
+    numbered_excerpt::NumberedExcerpt,
+};
 use crate::{Hit, Result};
 
 /// Excerpts within a token budget, as context of a language model.
 ///
 /// `Display` writes the text: each excerpt with its number for citations, its title and the key of
-/// its article.
+/// its article. No text of an article can pass for such a line: white space in titles and keys
+/// becomes one space, and a line of a text that starts with a number in brackets gets a backslash
+/// before the bracket.
 ///
 /// # Examples
 ///
@@ -137,23 +142,4 @@ impl fmt::Display for Context {
 /// Collapses whitespace, so that texts compare by their words.
 pub(super) fn collapse_whitespace(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
-}
-
-/// Writes an excerpt with its number, from 1.
-struct NumberedExcerpt<'e> {
-    number: usize,
-    excerpt: &'e Excerpt,
-}
-
-impl fmt::Display for NumberedExcerpt<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Excerpt { article, title, text, .. } = self.excerpt;
-        let number = self.number;
-        f.write_str(if number == 1 { "" } else { "\n" })?;
-        match title {
-            Some(title) => writeln!(f, "[{number}] {} ({article})", title.trim())?,
-            None => writeln!(f, "[{number}] {article}")?,
-        }
-        writeln!(f, "{}", text.trim_end())
-    }
 }

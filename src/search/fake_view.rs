@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Article, ArticleHead, Chunker, Embedder, Error, Filter, IndexPlan, Interrupt, LexicalPlan,
-    Passage, Result, Role,
+    Passage, Result, Role, Value,
     lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, WeightedTerms, detect},
     vector,
 };
@@ -170,7 +170,8 @@ impl FakeView {
     fn check_types(&self, filter: &Filter) -> Result<()> {
         filter.expression().asked(&mut |name, asked| {
             let values = self.articles.iter().filter_map(|stored| stored.head.metadata.get(name));
-            let kinds: Vec<ValueKind> = values.map(|value| Scalar::from(value).kind()).collect();
+            let items = values.flat_map(Value::items);
+            let kinds: Vec<ValueKind> = items.map(|item| Scalar::first(item).kind()).collect();
             if kinds.is_empty() || kinds.contains(&asked) {
                 return Ok(());
             }
@@ -321,7 +322,8 @@ impl View for FakeView {
 fn is_true(expression: &Expression, head: &ArticleHead, passage: &Passage) -> bool {
     match expression {
         Expression::Metadata { name, test } => {
-            head.metadata.get(name).is_some_and(|value| passes(test, Scalar::from(value)))
+            let items = head.metadata.get(name).map_or(&[][..], Value::items);
+            items.iter().any(|item| passes(test, Scalar::first(item)))
         }
         Expression::Language(language) => head.language == Some(*language),
         Expression::Key(key) => head.key == *key,
@@ -330,6 +332,7 @@ fn is_true(expression: &Expression, head: &ArticleHead, passage: &Passage) -> bo
         Expression::Not(part) => !is_true(part, head, passage),
         Expression::All(parts) => parts.iter().all(|part| is_true(part, head, passage)),
         Expression::Any(parts) => parts.iter().any(|part| is_true(part, head, passage)),
+        Expression::TooDeep => unreachable!("the query was checked before it was evaluated"),
     }
 }
 
@@ -337,26 +340,28 @@ fn is_true(expression: &Expression, head: &ArticleHead, passage: &Passage) -> bo
 fn passes(test: &Test, value: Scalar<&str>) -> bool {
     match test {
         Test::Exists => true,
-        Test::AnyOf(values) => values.iter().any(|other| Scalar::from(other) == value),
+        Test::AnyOf(values) => {
+            values.iter().any(|other| Scalar::first(other) <= value && value <= Scalar::last(other))
+        }
         Test::Prefix(prefix) => matches!(value, Scalar::Text(value) if value.starts_with(prefix)),
         Test::Range(from, to) => {
-            let from = from.as_ref().map(Scalar::from);
-            let to = to.as_ref().map(Scalar::from);
-            let compares = |bound: &Bound<Scalar<&str>>| match bound {
-                Bound::Included(bound) | Bound::Excluded(bound) => value.compares_with(bound),
+            let compares = |bound: &Bound<Value>| match bound {
+                Bound::Included(bound) | Bound::Excluded(bound) => {
+                    value.compares_with(&Scalar::first(bound))
+                }
                 Bound::Unbounded => true,
             };
             let is_above = match from {
-                Bound::Included(from) => value >= from,
-                Bound::Excluded(from) => value > from,
+                Bound::Included(from) => value >= Scalar::first(from),
+                Bound::Excluded(from) => value > Scalar::last(from),
                 Bound::Unbounded => true,
             };
             let is_below = match to {
-                Bound::Included(to) => value <= to,
-                Bound::Excluded(to) => value < to,
+                Bound::Included(to) => value <= Scalar::last(to),
+                Bound::Excluded(to) => value < Scalar::first(to),
                 Bound::Unbounded => true,
             };
-            compares(&from) && compares(&to) && is_above && is_below
+            compares(from) && compares(to) && is_above && is_below
         }
     }
 }

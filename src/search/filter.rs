@@ -25,9 +25,12 @@ pub(crate) use ordered_value::{Scalar, ValueKind};
 ///
 /// # Values
 ///
-/// Integers and floats compare with each other exactly, dates by day, texts byte by byte, and
-/// `false` is less than `true`. Values of different types never compare: neither is equal to the
-/// other or in a range with it.
+/// Integers and floats compare with each other exactly, texts byte by byte, and `false` is less than
+/// `true`. Timestamps and dates compare by time: a date in a condition stands for its whole day in
+/// UTC, and a stored date for the first instant of it. Values of different types never compare:
+/// neither is equal to the other or in a range with it.
+///
+/// An article with a list meets a condition if one of the values in its list does.
 ///
 /// An article without a value of a name meets no condition on that name. It therefore meets every
 /// negated condition: `!Filter::equals("source", "dpa")` allows articles without a source.
@@ -38,8 +41,9 @@ pub(crate) use ordered_value::{Scalar, ValueKind};
 ///
 /// - [`Error::FilterType`](crate::Error::FilterType) if articles have values of a name, but none of
 ///   them compares with the value of the condition, such as a text with dates.
-/// - [`Error::Filter`](crate::Error::Filter) if a value or bound is NaN, if a range starts after its
-///   end, or if its bounds have different types.
+/// - [`Error::Filter`](crate::Error::Filter) if a value or bound is NaN or a list, if a range starts after its
+///   end, if its bounds have different types, or if conditions are nested more than 100 deep. A
+///   chain of `and`, or one of `or`, is one level, however long it is.
 ///
 /// A name that no article has allows nothing, and so does an empty range such as `3..3`.
 ///
@@ -69,12 +73,25 @@ pub(crate) use ordered_value::{Scalar, ValueKind};
 /// # Ok::<(), passim::Error>(())
 /// ```
 #[derive(Clone)]
-pub struct Filter(Expression);
+pub struct Filter {
+    expression: Expression,
+    /// Number of expressions around the innermost one, and that one.
+    depth: usize,
+}
+
+/// Maximum depth, so that evaluating or dropping a filter cannot exhaust the stack.
+const MAX_DEPTH: usize = 100;
 
 impl Filter {
     /// Allows articles whose value of this name equals `value`.
     pub fn equals(name: impl Into<String>, value: impl Into<Value>) -> Self {
         Self::any_of(name, [value])
+    }
+
+    /// Allows articles whose list of this name contains `value`. It is [`equals`](Self::equals) under
+    /// the name that reads best for a list, such as `Filter::has("tags", "climate")`.
+    pub fn has(name: impl Into<String>, value: impl Into<Value>) -> Self {
+        Self::equals(name, value)
     }
 
     /// Allows articles whose value of this name equals one of `values`; none without `values`.
@@ -122,17 +139,17 @@ impl Filter {
     /// it, the one detected when the article was added.
     #[must_use]
     pub fn language(language: Language) -> Self {
-        Self(Expression::Language(language))
+        Self::leaf(Expression::Language(language))
     }
 
     /// Allows the article of this key.
     pub fn key(key: impl Into<String>) -> Self {
-        Self(Expression::Key(key.into()))
+        Self::leaf(Expression::Key(key.into()))
     }
 
     /// Allows articles whose key starts with `prefix`.
     pub fn key_prefix(prefix: impl Into<String>) -> Self {
-        Self(Expression::KeyPrefix(prefix.into()))
+        Self::leaf(Expression::KeyPrefix(prefix.into()))
     }
 
     /// Allows passages for which `condition` returns `true`.
@@ -163,23 +180,25 @@ impl Filter {
     pub fn custom(
         condition: impl Fn(&ArticleHead, &Passage) -> bool + Send + Sync + 'static,
     ) -> Self {
-        Self(Expression::Custom(Arc::new(condition)))
+        Self::leaf(Expression::Custom(Arc::new(condition)))
     }
 
     /// Allows what all of `filters` allow; everything without `filters`.
     pub fn all(filters: impl IntoIterator<Item = Self>) -> Self {
-        Self(Expression::All(flatten(filters, |filter| match filter {
+        let flat = flatten(filters, |filter| match filter {
             Expression::All(parts) => Ok(parts),
             other => Err(other),
-        })))
+        });
+        Self::nested(Expression::All(flat.parts), flat.depth)
     }
 
     /// Allows what one of `filters` allows; nothing without `filters`.
     pub fn any(filters: impl IntoIterator<Item = Self>) -> Self {
-        Self(Expression::Any(flatten(filters, |filter| match filter {
+        let flat = flatten(filters, |filter| match filter {
             Expression::Any(parts) => Ok(parts),
             other => Err(other),
-        })))
+        });
+        Self::nested(Expression::Any(flat.parts), flat.depth)
     }
 
     /// Allows what this filter and `other` both allow.
@@ -195,31 +214,55 @@ impl Filter {
     }
 
     fn metadata(name: impl Into<String>, test: Test) -> Self {
-        Self(Expression::Metadata { name: name.into(), test })
+        Self::leaf(Expression::Metadata { name: name.into(), test })
+    }
+
+    fn leaf(expression: Expression) -> Self {
+        Self { expression, depth: 1 }
+    }
+
+    /// Returns a filter of this depth; one that is too deep keeps nothing but this fact.
+    fn nested(expression: Expression, depth: usize) -> Self {
+        if depth > MAX_DEPTH { Self::leaf(Expression::TooDeep) } else { Self { expression, depth } }
     }
 
     pub(crate) fn expression(&self) -> &Expression {
-        &self.0
+        &self.expression
     }
 
-    /// Returns an error for NaN and for invalid ranges.
+    /// Returns an error for NaN, for invalid ranges, and for a filter that is too deep.
     pub(crate) fn check(&self) -> Result<()> {
-        self.0.check()
+        self.expression.check()
     }
+}
+
+/// The parts of a conjunction or disjunction, and the depth of the whole.
+struct Flattened {
+    parts: Vec<Expression>,
+    depth: usize,
 }
 
 /// Collects the expressions of `filters`, and replaces each by its parts if `parts_of` returns them.
 fn flatten(
     filters: impl IntoIterator<Item = Filter>,
     parts_of: fn(Expression) -> Result<Vec<Expression>, Expression>,
-) -> Vec<Expression> {
-    let mut flat = Vec::new();
-    for Filter(expression) in filters {
+) -> Flattened {
+    let mut flat = Flattened { parts: Vec::new(), depth: 1 };
+    for Filter { expression, depth } in filters {
         match parts_of(expression) {
-            // The parts of a long chain of `and` or `or` are not copied at each call.
-            Ok(parts) if flat.is_empty() => flat = parts,
-            Ok(parts) => flat.extend(parts),
-            Err(expression) => flat.push(expression),
+            Ok(parts) => {
+                flat.depth = flat.depth.max(depth);
+                // The parts of a long chain of `and` or `or` are not copied at each call.
+                if flat.parts.is_empty() {
+                    flat.parts = parts;
+                } else {
+                    flat.parts.extend(parts);
+                }
+            }
+            Err(expression) => {
+                flat.depth = flat.depth.max(depth + 1);
+                flat.parts.push(expression);
+            }
         }
     }
     flat
@@ -230,16 +273,16 @@ impl Not for Filter {
     type Output = Self;
 
     fn not(self) -> Self {
-        match self.0 {
-            Expression::Not(inner) => Self(*inner),
-            other => Self(Expression::Not(Box::new(other))),
+        match self.expression {
+            Expression::Not(inner) => Self { expression: *inner, depth: self.depth - 1 },
+            other => Self::nested(Expression::Not(Box::new(other)), self.depth + 1),
         }
     }
 }
 
 impl fmt::Display for Filter {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.fmt(f)
+        self.expression.fmt(f)
     }
 }
 
@@ -300,6 +343,31 @@ mod tests {
             assert_eq!(filter.to_string(), text);
             assert_eq!(format!("{filter:?}"), format!("Filter({text})"));
         }
+    }
+
+    #[test]
+    fn a_filter_nested_too_deep_is_refused() {
+        let step = |filter: Filter, level: usize| match level % 3 {
+            0 => !filter,
+            1 => filter.and(Filter::exists("a")),
+            _ => filter.or(Filter::exists("b")),
+        };
+        let nested = |levels: usize| (0..levels).fold(Filter::key("x"), step);
+        nested(MAX_DEPTH - 1).check().unwrap();
+        for levels in [MAX_DEPTH, 1_000_000] {
+            let filter = nested(levels);
+            assert!(matches!(filter.check(), Err(Error::Filter { .. })), "{levels}");
+            assert!(matches!((!filter).check(), Err(Error::Filter { .. })), "{levels}");
+        }
+    }
+
+    #[test]
+    fn chains_and_double_negations_are_not_nested() {
+        let chain = (0..10_000).fold(Filter::key("x"), |chain, _| chain.or(Filter::exists("a")));
+        chain.check().unwrap();
+        let negated = (0..10_001).fold(Filter::key("x"), |filter, _| !filter);
+        assert_eq!(negated.to_string(), r#"not key is "x""#);
+        negated.check().unwrap();
     }
 
     #[test]

@@ -41,7 +41,7 @@ struct GraphCalibrationRecord {
 pub(super) fn encode(questions: &Questions, segments: &[LiveSegment]) -> Result<Vec<u8>> {
     let measured = |segment: &LiveSegment| {
         let calibration = segment.calibration()?.into();
-        let file = segment.segment().id().expect("a segment is written before its calibration");
+        let file = segment.sealed().id().expect("a segment is written before its calibration");
         Some(GraphCalibrationRecord { segment: file.number, calibration })
     };
     let record = CalibrationFileRecord {

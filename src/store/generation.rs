@@ -100,7 +100,7 @@ const ATTEMPTS: usize = 100;
 
 /// Reads the last generation in `folder`; segments among `known` are reused.
 pub(super) fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Generation> {
-    let known = known.iter().filter_map(|live| Some((live.segment().id()?, live.segment())));
+    let known = known.iter().filter_map(|live| Some((live.sealed().id()?, live.sealed())));
     let known: HashMap<FileId, &Arc<Segment>> = known.collect();
     let mut current = existing_manifest(folder)?;
     let mut attempts = 0;
@@ -178,7 +178,7 @@ fn open_all(
     let calibration = calibration_file::read(&sections, manifest.dim).map_err(in_file)?;
     let mut graphs = calibration.graphs;
     for segment in &mut segments {
-        let file = segment.segment().id().expect("an opened segment has a file");
+        let file = segment.sealed().id().expect("an opened segment has a file");
         segment.set_calibration(graphs.remove(&file.number));
     }
     require(graphs.is_empty(), "a calibration is of a segment that the manifest does not name")
@@ -216,7 +216,7 @@ const NOT_LISTED: &str = "the file is not the one that the manifest names";
 fn remove_all(segment: &mut LiveSegment, sections: &Sections) -> Result<()> {
     let in_file = |error: DecodeError| error.in_file(sections.file().path().display());
     let removed = sections.column::<u32>(Tag::Removed).map_err(in_file)?;
-    let articles = to_row(segment.segment().articles());
+    let articles = to_row(segment.sealed().articles());
     let exist =
         removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < articles);
     require(exist, "the removals name an article that the segment lacks").map_err(in_file)?;

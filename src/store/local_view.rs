@@ -23,34 +23,34 @@ pub(crate) struct LocalView<'s> {
     pub(crate) dim: usize,
 }
 
-/// The rows of one segment that a filter allows; `None` allows all rows.
+/// Rows of one segment that a filter allows; `None` allows all rows.
 type AllowedRows = Option<Arc<RowSet>>;
 
 /// A row with the position of its segment.
 #[derive(Clone, Copy)]
 struct SegmentRow {
-    part: u32,
+    segment: u32,
     row: u32,
 }
 
 impl From<SegmentRow> for PassageId {
-    fn from(SegmentRow { part, row }: SegmentRow) -> Self {
-        Self((u64::from(part) << u32::BITS) | u64::from(row))
+    fn from(SegmentRow { segment, row }: SegmentRow) -> Self {
+        Self((u64::from(segment) << u32::BITS) | u64::from(row))
     }
 }
 
 impl From<PassageId> for SegmentRow {
     #[expect(clippy::cast_possible_truncation, reason = "the halves of the id")]
     fn from(PassageId(id): PassageId) -> Self {
-        Self { part: (id >> u32::BITS) as u32, row: id as u32 }
+        Self { segment: (id >> u32::BITS) as u32, row: id as u32 }
     }
 }
 
 impl<'s> LocalView<'s> {
     /// Returns the segment of a passage, and its row there.
     fn locate(&self, id: PassageId) -> (&'s LiveSegment, u32) {
-        let SegmentRow { part, row } = id.into();
-        (&self.segments[part as usize], row)
+        let SegmentRow { segment, row } = id.into();
+        (&self.segments[segment as usize], row)
     }
 
     /// Returns the live article with this key as its segment and its number there.
@@ -143,11 +143,11 @@ impl View for LocalView<'_> {
         };
         let mut found = Vec::new();
         let mut plans = Vec::with_capacity(self.segments.len());
-        for ((part, segment), allowed) in (0..).zip(self.segments).zip(request.allowed) {
+        for ((position, segment), allowed) in (0..).zip(self.segments).zip(request.allowed) {
             let closest = segment.closest(vector, &params, allowed.as_deref())?;
             let neighbors = closest.neighbors.into_iter();
             found.extend(neighbors.map(|neighbor| {
-                let id = SegmentRow { part, row: neighbor.row }.into();
+                let id = SegmentRow { segment: position, row: neighbor.row }.into();
                 Candidate::dense(id, neighbor.similarity)
             }));
             plans.push(closest.plan);
@@ -162,12 +162,15 @@ impl View for LocalView<'_> {
     ) -> Result<Candidates<LexicalPlan>> {
         let mut found = Vec::new();
         let mut plans = Vec::with_capacity(self.segments.len());
-        for ((part, segment), allowed) in (0..).zip(self.segments).zip(request.allowed) {
+        for ((position, segment), allowed) in (0..).zip(self.segments).zip(request.allowed) {
             let lexical = segment.lexical()?;
             let stop = || request.interrupt.is_due();
             let best = lexical.best(terms, request.k, allowed.as_deref(), stop);
             found.extend(best.rows.into_iter().map(|ranked| {
-                Candidate::lexical(SegmentRow { part, row: ranked.row }.into(), ranked.score)
+                Candidate::lexical(
+                    SegmentRow { segment: position, row: ranked.row }.into(),
+                    ranked.score,
+                )
             }));
             plans.push(best.plan);
         }
@@ -175,9 +178,9 @@ impl View for LocalView<'_> {
     }
 
     fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()> {
-        let part = |candidate: &Candidate| SegmentRow::from(candidate.id).part;
-        for of_segment in candidates.chunk_by_mut(|a, b| part(a) == part(b)) {
-            let segment = &self.segments[part(&of_segment[0]) as usize];
+        let position = |candidate: &Candidate| SegmentRow::from(candidate.id).segment;
+        for of_segment in candidates.chunk_by_mut(|a, b| position(a) == position(b)) {
+            let segment = &self.segments[position(&of_segment[0]) as usize];
             complete_in(segment, question, of_segment)?;
         }
         Ok(())
@@ -186,20 +189,20 @@ impl View for LocalView<'_> {
     fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>> {
         let place = |id: &PassageId| {
             let (segment, row) = self.locate(*id);
-            segment.segment().place(row)
+            segment.sealed().place(row)
         };
         ids.iter().map(place).collect()
     }
 
     fn articles(&self, ids: &[PassageId]) -> Result<Vec<ArticleId>> {
         let article = |id: &PassageId| {
-            let SegmentRow { part, .. } = (*id).into();
-            let (segment, row) = self.locate(*id);
+            let SegmentRow { segment, row } = (*id).into();
             // An article has no row of its own, but its number identifies it in the same way.
-            let PassageId(article) = SegmentRow { part, row: segment.article_of(row) }.into();
-            ArticleId(article)
+            let row = self.segments[segment as usize].sealed().article_of(row)?;
+            let PassageId(article) = SegmentRow { segment, row }.into();
+            Ok(ArticleId(article))
         };
-        Ok(ids.iter().map(article).collect())
+        ids.iter().map(article).collect()
     }
 
     fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>> {
@@ -213,7 +216,7 @@ impl View for LocalView<'_> {
     fn read(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {
         let read = |id: &PassageId| {
             let (segment, row) = self.locate(*id);
-            segment.segment().read(row)
+            segment.sealed().read(row)
         };
         ids.iter().map(read).collect()
     }
@@ -232,14 +235,14 @@ impl View for LocalView<'_> {
 
     fn article(&self, key: &str) -> Result<Option<StoredArticle>> {
         let Some((segment, number)) = self.find(key)? else { return Ok(None) };
-        let article = segment.segment().article(number)?;
-        let passages = segment.segment().passages_of(number, &article)?;
+        let article = segment.sealed().article(number)?;
+        let passages = segment.sealed().passages_of(number, &article)?;
         Ok(Some(StoredArticle { article, passages }))
     }
 
     fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>> {
         let Some((segment, number)) = self.find(key)? else { return Ok(None) };
-        let rows = segment.segment().rows_of(number)?;
+        let rows = segment.sealed().rows_of(number)?;
         rows.map(|row| segment.vector(row).map(Cow::Borrowed)).collect::<Result<_>>().map(Some)
     }
 }

@@ -9,7 +9,7 @@ use crate::{Error, Result};
 
 /// An exclusive lock. Dropping it releases it, and so does the end of the process, even by a crash.
 #[derive(Debug)]
-pub(super) struct Lock(#[expect(dead_code, reason = "the open file holds the lock")] File);
+pub(super) struct Lock(File);
 
 impl Lock {
     /// Locks the file `name` in `folder`; the file remains after the lock is released.
@@ -22,5 +22,13 @@ impl Lock {
             Err(TryLockError::WouldBlock) => Err(Error::Locked { path: folder.to_owned() }),
             Err(TryLockError::Error(source)) => Err(Error::Write { path, source }),
         }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing the file would not release the lock while a child process that another thread
+        // has just forked shares the open file.
+        _ = self.0.unlock();
     }
 }

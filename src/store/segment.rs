@@ -4,9 +4,11 @@
 //! rows in the set of live rows; adding an article makes a new segment. The writer and all
 //! searchers share segments.
 
+mod article_columns;
 mod bytes_column;
 mod filter_columns;
 mod filter_rows;
+mod first_rows;
 mod integrity;
 mod live_segment;
 mod passage_row;
@@ -28,50 +30,42 @@ use crate::{
         codec,
         column::{Column, MappedFile},
         decode_error::{DecodeError, require},
-        sections::{FileId, Kind, Section, Sections, Tag, short_sum},
+        lazy_checked::LazyChecked,
+        sections::{FileId, Kind, Section, Sections, Tag},
     },
     search::view::{PassagePlace, StoredPassage},
-    vector::{SegmentIndex, to_row},
+    vector::SegmentIndex,
 };
 
-use bytes_column::{BytesColumn, BytesColumnTags};
+use article_columns::{ArticleColumns, PassageText};
 use filter_columns::CachedHeads;
-use integrity::SegmentFile;
-use passage_row::PassageRow;
-use segment_record::{HeadRecord, SegmentRecord, StoredHead};
+use first_rows::FirstRows;
+use segment_record::{SegmentRecord, StoredHead};
 
 pub(crate) use live_segment::{ArticlePlace, LiveSegment, find_article};
 pub(crate) use segment_builder::{ArticleDigest, Chunked, SegmentBuilder};
 pub(crate) use segment_words::SegmentWords;
-
-const KEYS: BytesColumnTags =
-    BytesColumnTags { bytes: Tag::Keys, ends: Tag::KeyEnds, checksums: Tag::KeySums };
-const HEADS: BytesColumnTags =
-    BytesColumnTags { bytes: Tag::Heads, ends: Tag::HeadEnds, checksums: Tag::HeadSums };
-const TEXTS: BytesColumnTags =
-    BytesColumnTags { bytes: Tag::Texts, ends: Tag::TextEnds, checksums: Tag::TextSums };
 
 /// Hash of an article's content and of the chunker settings.
 pub(crate) type ContentHash = [u64; 2];
 
 /// Articles, the vectors of all their passages in order, and the index over them.
 pub(crate) struct Segment {
-    keys: BytesColumn,
-    /// Article numbers, sorted by key.
-    key_order: Column<u32>,
-    heads: BytesColumn,
-    texts: BytesColumn,
-    contents: Column<ContentHash>,
-    /// Row of the first passage of each article.
-    first_rows: Column<u32>,
-    passages: Column<PassageRow>,
+    columns: LazyChecked<ArticleColumns>,
+    /// Checked apart from the columns: removing an article reads nothing else.
+    first_rows: LazyChecked<FirstRows>,
+    index: LazyChecked<SegmentIndex>,
+    /// Each row is checked by its own checksum.
     vectors: Arc<Vectors>,
-    index: SegmentIndex,
     words: SegmentWords,
-    /// `None` for a segment in memory.
-    file: Option<SegmentFile>,
     /// All heads, read when a filter first needs them.
     head_cache: OnceLock<CachedHeads>,
+    articles: u32,
+    passages: u32,
+    /// `None` without a graph.
+    graph_params: Option<HnswParams>,
+    /// `None` in memory.
+    file: Option<Arc<Sections>>,
 }
 
 impl fmt::Debug for Segment {
@@ -89,42 +83,35 @@ impl Segment {
     pub(crate) fn open(map: MappedFile) -> Result<Self> {
         let path = map.path().to_owned();
         let sections = Sections::open(map, Kind::Segment);
-        let segment = sections.and_then(Self::from_sections);
+        let segment = sections.and_then(|sections| Self::from_sections(Arc::new(sections)));
         segment.map_err(|error| error.in_file(path.display()))
     }
 
-    fn from_sections(sections: Sections) -> Result<Self, DecodeError> {
+    fn from_sections(sections: Arc<Sections>) -> Result<Self, DecodeError> {
         let record: Option<SegmentRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
         let record =
             record.ok_or(DecodeError::Corrupt("the record of the segment cannot be decoded"))?;
         let vectors = Arc::new(open_vectors(&sections, record.dim)?);
-        let segment = Self {
-            keys: BytesColumn::open(&sections, KEYS)?,
-            key_order: sections.column(Tag::KeyOrder)?,
-            heads: BytesColumn::open(&sections, HEADS)?,
-            texts: BytesColumn::open(&sections, TEXTS)?,
-            contents: sections.column(Tag::ContentHashes)?,
-            first_rows: sections.column(Tag::FirstRows)?,
-            passages: sections.column(Tag::Passages)?,
-            index: SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?,
+        let columns = ArticleColumns::open(&sections)?;
+        let first_rows: Column<u32> = sections.column(Tag::FirstRows)?;
+        let index = SegmentIndex::open(&record.index, &sections, Arc::clone(&vectors))?;
+        let articles = fits(record.articles, first_rows.len())?;
+        let passages = fits(record.passages, vectors.len())?;
+        let has_lengths = columns.have_lengths(first_rows.len(), vectors.len());
+        require(has_lengths, "the columns of the articles differ in length")?;
+        require(index.len() == vectors.len(), "passages and vectors differ in number")?;
+        Ok(Self {
+            columns: LazyChecked::in_file(columns, &sections),
+            first_rows: LazyChecked::in_file(FirstRows::new(first_rows, passages), &sections),
+            graph_params: index.graph().map(HnswIndex::params),
+            index: LazyChecked::in_file(index, &sections),
             vectors,
             words: SegmentWords::default(),
-            file: Some(SegmentFile::new(sections)),
             head_cache: OnceLock::new(),
-        };
-        segment.check_lengths(&record)?;
-        Ok(segment)
-    }
-
-    fn check_lengths(&self, record: &SegmentRecord) -> Result<(), DecodeError> {
-        let articles = self.first_rows.len();
-        let passages = self.passages.len();
-        let is_recorded = articles as u64 == record.articles && passages as u64 == record.passages;
-        require(is_recorded, "the record counts other articles or passages than the columns hold")?;
-        let has_articles = self.contents.len() == articles && self.key_order.len() == articles;
-        require(has_articles, "the columns of the articles differ in length")?;
-        let has_passages = self.vectors.len() == passages && self.index.len() == passages;
-        require(has_passages, "passages and vectors differ in number")
+            articles,
+            passages,
+            file: Some(sections),
+        })
     }
 
     /// Calls `write` with the sections of the file: the record and all columns.
@@ -132,42 +119,40 @@ impl Segment {
         &self,
         write: impl FnOnce(&[Section]) -> Result<T>,
     ) -> Result<T> {
+        let index = self.index.get()?;
+        let columns = self.columns.get()?;
         let record = SegmentRecord {
-            articles: self.articles() as u64,
-            passages: u64::from(self.len()),
+            articles: u64::from(self.articles),
+            passages: u64::from(self.passages),
             dim: self.vectors.dim() as u64,
-            index: self.index.record(),
+            index: index.record(),
         };
         let record = codec::encode(&record, "bytes in the record of a segment")?;
         let checksums = self.vectors.sums();
         let mut sections: Vec<Section> = vec![Section::new(Tag::Record, &record)];
-        sections.extend(self.keys.sections(KEYS));
-        sections.push(Section::new(Tag::KeyOrder, self.key_order.as_bytes()));
-        sections.extend(self.heads.sections(HEADS));
-        sections.extend(self.texts.sections(TEXTS));
-        sections.push(Section::new(Tag::ContentHashes, self.contents.as_bytes()));
-        sections.push(Section::new(Tag::FirstRows, self.first_rows.as_bytes()));
-        sections.push(Section::new(Tag::Passages, self.passages.as_bytes()));
+        sections.extend(columns.sections());
+        sections.push(self.first_rows.get()?.section());
+        sections.push(columns.passage_section());
         sections.push(Section::new(Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
         sections.push(Section::new(Tag::VectorSums, checksums.as_bytes()));
-        sections.extend(self.index.sections());
+        sections.extend(index.sections());
         sections.extend(self.words_section()?);
         write(&sections)
     }
 
     /// The segment's file; `None` in memory.
     pub(crate) fn id(&self) -> Option<FileId> {
-        self.file.as_ref().map(|file| file.sections.id())
+        self.file.as_ref().map(|file| file.id())
     }
 
     /// Number of passages, live or not.
     pub(crate) fn len(&self) -> u32 {
-        to_row(self.passages.len())
+        self.passages
     }
 
     /// Number of articles, live or not.
     pub(crate) fn articles(&self) -> usize {
-        self.first_rows.len()
+        self.articles as usize
     }
 
     /// Dimension of the vectors.
@@ -177,35 +162,34 @@ impl Segment {
 
     /// Whether a graph indexes the vectors.
     pub(crate) fn has_graph(&self) -> bool {
-        self.index.graph().is_some()
+        self.graph_params.is_some()
     }
 
     /// The parameters of its graph, if there is one.
     pub(crate) fn graph_params(&self) -> Option<HnswParams> {
-        self.index.graph().map(HnswIndex::params)
+        self.graph_params
     }
 
     /// The key of article `number`.
     pub(crate) fn key(&self, number: u32) -> Result<&str> {
-        let key = self.directory()?.keys.text(number as usize);
-        key.ok_or_else(|| self.damaged(number))
+        self.columns.get()?.key(number).ok_or_else(|| self.damaged(number))
     }
 
     /// The number of the article with this key, live or not.
     pub(crate) fn find(&self, key: &str) -> Result<Option<u32>> {
         let place = self.first_key(0, |stored| stored < key)?;
-        let Some(number) = self.key_order.get(place) else { return Ok(None) };
+        let Some(number) = self.key_order()?.get(place) else { return Ok(None) };
         Ok((self.key(*number)? == key).then_some(*number))
     }
 
     /// The numbers of all articles, live or not, in the order of their keys.
     pub(crate) fn key_order(&self) -> Result<&[u32]> {
-        Ok(&self.directory()?.key_order)
+        Ok(&self.columns.get()?.key_order)
     }
 
     /// The first position in the key order, `from` or later, whose key is not `before`.
     fn first_key(&self, from: usize, before: impl Fn(&str) -> bool) -> Result<usize> {
-        let order = &self.directory()?.key_order;
+        let order = self.key_order()?;
         let mut start = from;
         let mut end = order.len();
         while start < end {
@@ -221,27 +205,26 @@ impl Segment {
 
     /// Article `number`.
     pub(crate) fn article(&self, number: u32) -> Result<Article> {
-        let key = self.directory()?.key(number)?.to_owned();
+        let key = self.key(number)?.to_owned();
         let StoredHead { title, declared: language, metadata, .. } = self.head(number)?;
-        let text = self.texts.text(number as usize).ok_or_else(|| self.damaged(number))?.to_owned();
+        let text = self.columns.get()?.text(number).ok_or_else(|| self.damaged(number))?.to_owned();
         Ok(Article { key, title, text, language, metadata })
     }
 
     /// The content hash of article `number`.
     pub(crate) fn content_hash(&self, number: u32) -> Result<ContentHash> {
-        Ok(self.directory()?.contents[number as usize])
+        Ok(self.columns.get()?.content_hashes[number as usize])
     }
 
     /// The rows of the passages of article `number`.
     pub(crate) fn rows_of(&self, number: u32) -> Result<Range<u32>> {
-        let first_rows = self.first_rows()?;
-        let next_article = first_rows.get(number as usize + 1).copied();
-        Ok(first_rows[number as usize]..next_article.unwrap_or(self.len()))
+        Ok(self.first_rows.get()?.rows_of(number))
     }
 
     /// The passages of `article`, which has the number `number`, each within its text.
     pub(crate) fn passages_of(&self, number: u32, article: &Article) -> Result<Vec<Passage>> {
-        let passages = self.rows_of(number)?.map(|row| self.passage(row));
+        let columns = self.columns.get()?;
+        let passages = self.rows_of(number)?.map(|row| columns.passage(row));
         let is_inside = |range: &Range<usize>| article.text.get(range.clone()).is_some();
         let checked = passages.map(|passage| {
             let fits = is_inside(&passage.range) && passage.heading.iter().all(is_inside);
@@ -255,27 +238,21 @@ impl Segment {
         &self.vectors
     }
 
-    /// The article of `row`.
-    fn article_of(&self, row: u32) -> u32 {
-        // Articles without passages share their first row with the next: the last wins.
-        to_row(self.first_rows.partition_point(|first| *first <= row) - 1)
-    }
-
-    fn passage(&self, row: u32) -> Passage {
-        self.passages[row as usize].passage()
+    /// The number of the article of `row`.
+    pub(crate) fn article_of(&self, row: u32) -> Result<u32> {
+        Ok(self.first_rows.get()?.article_of(row))
     }
 
     /// Reads the head of article `number` and compares its checksum.
     fn head(&self, number: u32) -> Result<StoredHead> {
-        let head = self.heads.get(number as usize).and_then(HeadRecord::decode);
-        head.ok_or_else(|| self.damaged(number))
+        self.columns.get()?.head(number).ok_or_else(|| self.damaged(number))
     }
 
     /// Reads the passage in `row`, checked by its checksum.
     pub(crate) fn read(&self, row: u32) -> Result<StoredPassage> {
-        let number = self.article_of(row);
+        let number = self.article_of(row)?;
         let StoredHead { title, language, metadata, .. } = self.head(number)?;
-        let Passage { range, titled, .. } = self.passage(row);
+        let Passage { range, titled, .. } = self.columns.get()?.passage(row);
         let PassageText { text, heading } = self.passage_text(row, number)?;
         let article = self.key(number)?.to_owned();
         Ok(StoredPassage { article, title, language, range, text, heading, metadata, titled })
@@ -283,44 +260,27 @@ impl Segment {
 
     /// Returns the place of the passage in `row` in the order that breaks ties.
     pub(crate) fn place(&self, row: u32) -> Result<PassagePlace<'_>> {
-        let article = self.article_of(row);
+        let article = self.article_of(row)?;
         let key = Cow::Borrowed(self.key(article)?);
-        Ok(PassagePlace { key, number: row - self.first_rows[article as usize] })
+        Ok(PassagePlace { key, number: row - self.rows_of(article)?.start })
     }
 
     /// The text and heading of the passage in `row`, of article `number`, checked by their checksum.
     fn passage_text(&self, row: u32, number: u32) -> Result<PassageText> {
-        self.read_passage_text(row, number).ok_or_else(|| self.damaged(number))
-    }
-
-    /// `None` if the passage lies outside its article or does not match its checksum.
-    fn read_passage_text(&self, row: u32, number: u32) -> Option<PassageText> {
-        let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-        let stored = &self.passages[row as usize];
-        let passage = stored.passage();
-        // The passage has its own checksum, so a hit does not read its whole article.
-        let article = self.texts.get_unverified(number as usize)?;
-        let text = article.get(passage.range)?;
-        let Some(heading) = passage.heading else {
-            let is_whole = short_sum(&[text]) == stored.checksum;
-            return Some(PassageText { text: owned(text)?, heading: None }).filter(|_| is_whole);
-        };
-        let heading = article.get(heading)?;
-        let is_whole = short_sum(&[text, heading]) == stored.checksum;
-        let excerpt = PassageText { text: owned(text)?, heading: Some(owned(heading)?) };
-        is_whole.then_some(excerpt)
+        self.columns.get()?.passage_text(row, number).ok_or_else(|| self.damaged(number))
     }
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
-        self.searchable()?.index.search(query, params)
+        // A hit is read from the columns: their damage shows before the search.
+        self.columns.get()?;
+        self.index.get()?.search(query, params)
     }
 
     /// The error of an article whose stored bytes do not match their checksums.
     fn damaged(&self, number: u32) -> Error {
-        let article = match self.keys.text(number as usize) {
-            Some(key) => format!("article `{key}`"),
-            None => format!("article number {number}"),
-        };
+        let key = self.columns.get().ok().and_then(|columns| columns.key(number));
+        let article = key
+            .map_or_else(|| format!("article number {number}"), |key| format!("article `{key}`"));
         let origin = match &self.file {
             Some(file) => format!("{article} in {}", file.path()),
             None => article,
@@ -330,22 +290,24 @@ impl Segment {
     }
 
     /// Whether the embedded text of `row` was put together as it would be now.
-    pub(crate) fn has_current_context(&self, row: u32) -> bool {
-        self.passages[row as usize].has_current_context()
+    pub(crate) fn has_current_context(&self, row: u32) -> Result<bool> {
+        Ok(self.columns.get()?.passages[row as usize].has_current_context())
     }
 
     /// Advises the system that the whole file is about to be read in order.
     pub(crate) fn advise_sequential(&self) {
         if let Some(file) = &self.file {
-            file.sections.file().advise_sequential();
+            file.file().advise_sequential();
         }
     }
 }
 
-/// Text and heading of a passage.
-struct PassageText {
-    text: String,
-    heading: Option<String>,
+/// Checks that a column has the recorded length, and returns it.
+fn fits(recorded: u64, len: usize) -> Result<u32, DecodeError> {
+    let len = u32::try_from(len).ok().filter(|len| u64::from(*len) == recorded);
+    len.ok_or(DecodeError::Corrupt(
+        "the record counts other articles or passages than the columns hold",
+    ))
 }
 
 fn open_vectors(sections: &Sections, dim: u64) -> Result<Vectors, DecodeError> {

@@ -37,7 +37,7 @@ impl<'s> Iterator for SortedKeys<'s> {
 
 impl<'s> SegmentKeys<'s> {
     fn new(segment: &'s LiveSegment) -> Self {
-        let (rest, error) = match segment.segment().key_order() {
+        let (rest, error) = match segment.sealed().key_order() {
             Ok(order) => (order.iter(), None),
             Err(error) => ([].iter(), Some(Err(error))),
         };
@@ -51,7 +51,7 @@ impl<'s> SegmentKeys<'s> {
     /// Returns the next key and reads the one after it.
     fn take_next(&mut self) -> Option<Result<&'s str>> {
         let live = self.rest.find(|number| self.segment.is_live(**number));
-        let following = live.map(|number| self.segment.segment().key(*number));
+        let following = live.map(|number| self.segment.sealed().key(*number));
         std::mem::replace(&mut self.next, following)
     }
 

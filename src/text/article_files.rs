@@ -1,17 +1,16 @@
 //! Reads articles from plain text, Markdown and JSON Lines files.
 
 use std::{
-    collections::BTreeMap,
     fs::{self, File},
     io::{self, BufRead, BufReader},
     iter,
     path::{Path, PathBuf},
 };
 
-use serde::Deserialize;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::{Article, Cause, Error, Language, Result, Value};
+use super::json_lines;
+use crate::{Article, Error, Result};
 
 /// Maximum length of a plain-text title, in characters.
 const MAX_TITLE_CHARS: usize = 150;
@@ -26,7 +25,8 @@ const MAX_TITLE_CHARS: usize = 150;
 ///   - `title`: optional string.
 ///   - `language`: optional language tag such as `de` or `en-GB`. Languages other than German
 ///     and English are ignored.
-///   - `metadata`: optional object of numbers, strings, dates and Booleans.
+///   - `metadata`: optional object of texts, numbers, dates, timestamps, Booleans and lists of
+///     them. A value in an object within it gets a name with a dot: `author.name`.
 ///
 ///   An optional field, or a value in `metadata`, may be `null`, which equals leaving it out.
 ///
@@ -186,41 +186,10 @@ fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<O
     if text.trim().is_empty() {
         return Ok(None);
     }
-    let article = parse(text.trim_start_matches('\u{feff}'));
-    article.map(Some).map_err(|source| Error::Json { path: PathBuf::from(path), line, source })
-}
-
-/// One line of a JSON Lines file.
-#[derive(Deserialize)]
-struct JsonArticle {
-    #[serde(alias = "key")]
-    id: JsonId,
-    title: Option<String>,
-    text: String,
-    language: Option<String>,
-    metadata: Option<BTreeMap<String, Option<Value>>>,
-}
-
-#[derive(Deserialize)]
-#[serde(untagged, expecting = "`id` is neither a text nor a whole number")]
-enum JsonId {
-    Text(String),
-    Number(u64),
-}
-
-fn parse(line: &str) -> Result<Article, Cause> {
-    let JsonArticle { id, title, text, language, metadata } = serde_json::from_str(line)?;
-    let key = match id {
-        JsonId::Text(text) => text,
-        JsonId::Number(number) => number.to_string(),
-    };
-    if key.is_empty() {
-        return Err("`id` is empty".into());
-    }
-    let values = metadata.into_iter().flatten();
-    let metadata = values.filter_map(|(name, value)| Some((name, value?))).collect();
-    let language = language.as_deref().and_then(Language::of_tag);
-    Ok(Article { key, title, text, language, metadata })
+    let parsed = json_lines::parse(text.trim_start_matches('\u{feff}'));
+    let parsed =
+        parsed.map_err(|source| Error::Json { path: PathBuf::from(path), line, source })?;
+    Ok(Some(parsed.article))
 }
 
 #[cfg(test)]
@@ -291,31 +260,6 @@ mod tests {
 
     fn keys(path: &Path) -> Vec<String> {
         read_articles(path).map(|article| article.unwrap().key).collect()
-    }
-
-    #[test]
-    fn ids_may_be_numbers_and_fields_null() {
-        let lines = r#"{"id": 7, "title": null, "text": "T", "language": "fr", "metadata": null}
-            {"key": "b", "text": "T", "language": "de-AT", "metadata": {"by": null, "n": 3}}"#;
-        let folder = folder(&[("a.jsonl", lines.as_bytes())]);
-        let read: Vec<_> = read_articles(folder.path()).map(Result::unwrap).collect();
-        let second = Article::new("b", "T").language(Language::German).metadata("n", 3);
-        assert_eq!(read, [Article::new("7", "T"), second]);
-    }
-
-    #[test]
-    fn an_invalid_id_is_reported_with_its_line() {
-        for (line, wrong) in [
-            (r#"{"id": "", "text": "T"}"#, "`id` is empty"),
-            (r#"{"text": "T"}"#, "missing field `id`"),
-            (r#"{"id": null, "text": "T"}"#, "`id` is neither a text nor a whole number"),
-            (r#"{"id": 0.5, "text": "T"}"#, "`id` is neither a text nor a whole number"),
-        ] {
-            let folder = folder(&[("a.jsonl", format!("\n{line}\n").as_bytes())]);
-            let read = read_articles(folder.path()).next().unwrap();
-            let Err(Error::Json { line: 2, source, .. }) = read else { panic!("{line}: {read:?}") };
-            assert!(source.to_string().starts_with(wrong), "{source}");
-        }
     }
 
     #[test]

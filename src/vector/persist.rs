@@ -19,6 +19,7 @@ use crate::{
     ExactIndex, HnswIndex, HnswParams, Neighbors, Result, SearchParams, VectorIndex, Vectors,
     format::{
         decode_error::{DecodeError, require},
+        lazy_checked::Check,
         sections::{Section, Sections, Tag},
     },
     work::ScratchPool,
@@ -106,6 +107,15 @@ impl SegmentIndex {
         })
     }
 
+    fn as_index(&self) -> &dyn VectorIndex {
+        match self {
+            Self::Exact(index) => index,
+            Self::Graph(index) => &**index,
+        }
+    }
+}
+
+impl Check for SegmentIndex {
     /// Checks the sections of the index: whatever the file contains, no search reads out of range
     /// after it succeeds.
     ///
@@ -113,7 +123,7 @@ impl SegmentIndex {
     /// each is checked by its checksum on access.
     ///
     /// Runs on the calling thread, which may hold a lock that `rayon` workers wait for.
-    pub(crate) fn check(&self, sections: &Sections) -> Result<(), DecodeError> {
+    fn check(&self, sections: &Sections) -> Result<(), DecodeError> {
         sections.check(&[Tag::VectorSums])?;
         sections.check(&CODES)?;
         match self {
@@ -125,13 +135,6 @@ impl SegmentIndex {
                 }
                 index.check()
             }
-        }
-    }
-
-    fn as_index(&self) -> &dyn VectorIndex {
-        match self {
-            Self::Exact(index) => index,
-            Self::Graph(index) => &**index,
         }
     }
 }

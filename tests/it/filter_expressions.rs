@@ -4,6 +4,7 @@
 use std::{
     collections::BTreeSet,
     fs,
+    ops::Bound,
     sync::{
         Arc, Mutex,
         atomic::{AtomicUsize, Ordering::Relaxed},
@@ -11,11 +12,14 @@ use std::{
     thread,
 };
 
-use passim::{Article, ArticleHead, Date, Error, Filter, IndexChoice, Mode, Query, Retriever};
+use passim::{
+    Article, ArticleHead, Date, Error, Filter, IndexChoice, Mode, Query, Retriever, Timestamp,
+    Value,
+};
 use passim_testkit::FakeEmbedder;
 use proptest::prelude::*;
 
-use crate::filter_oracle::{OracleFilter, article, kind, oracle_filter};
+use crate::filter_oracle::{OracleFilter, article, items, kind, oracle_filter};
 
 fn retriever() -> Retriever {
     let builder = Retriever::builder().embedder(FakeEmbedder::new(4));
@@ -51,7 +55,10 @@ fn kinds(retriever: &Retriever) -> BTreeSet<(String, u8)> {
     let keys = retriever.keys().map(|key| key.unwrap());
     let articles = keys.map(|key| retriever.article(key).unwrap().unwrap());
     let values = articles.flat_map(|article| article.metadata);
-    values.map(|(name, value)| (name, kind(&value))).collect()
+    let kinds = |(name, value): (String, Value)| -> Vec<(String, u8)> {
+        items(&value).iter().map(|item| (name.clone(), kind(item))).collect()
+    };
+    values.flat_map(kinds).collect()
 }
 
 /// Asserts that a search with `oracle` returns the passages of the articles that it is true of.
@@ -128,7 +135,7 @@ fn a_value_of_a_kind_that_is_not_stored_is_an_error() {
     };
     let since = Filter::exists("at").and(!Filter::range("day", "2024-01-01"..));
     let message = error(&retriever, since.clone());
-    assert!(message.contains("metadata `day` with texts, but its values are dates"), "{message}");
+    assert!(message.contains("compares `day` with texts; its values are dates"), "{message}");
     assert!(error(&retriever, Filter::prefix("at", "1")).contains("its values are numbers"));
     assert!(error(&retriever, Filter::equals("even", 1)).contains("its values are booleans"));
     #[expect(clippy::reversed_empty_ranges, reason = "an inverted range is an error")]
@@ -141,6 +148,91 @@ fn a_value_of_a_kind_that_is_not_stored_is_an_error() {
     assert_eq!(retriever.search(query().filter(since.clone())).unwrap().len(), 30);
     retriever.remove("x").unwrap();
     assert!(error(&retriever, since).contains("its values are dates"));
+}
+
+/// The keys that pass `filter`, in order.
+fn passed(retriever: &Retriever, filter: Filter) -> Vec<String> {
+    let hits = retriever.search(query().filter(filter)).unwrap();
+    let mut keys: Vec<String> = hits.iter().map(|hit| hit.article.clone()).collect();
+    keys.sort_unstable();
+    keys
+}
+
+#[test]
+fn a_list_passes_where_one_of_its_values_does() {
+    let mut retriever = retriever();
+    let article = |key: &str, tags: Value| Article::new(key, "Ein Satz.").metadata("tags", tags);
+    let none: [&str; 0] = [];
+    let articles = [
+        article("a", ["Klima", "Moor"].into()),
+        article("b", "Moor".into()),
+        article("c", none.into()),
+    ];
+    retriever.add(articles).unwrap();
+    for (filter, keys) in [
+        (Filter::has("tags", "Moor"), &["a", "b"][..]),
+        (Filter::has("tags", "Klima"), &["a"]),
+        (!Filter::has("tags", "Klima"), &["b", "c"]),
+        (Filter::prefix("tags", "K"), &["a"]),
+        (Filter::range("tags", "L"..), &["a", "b"]),
+        (Filter::exists("tags"), &["a", "b"]),
+    ] {
+        assert_eq!(passed(&retriever, filter.clone()), keys, "{filter}");
+    }
+    let list = Filter::equals("tags", ["Klima", "Moor"]);
+    let error = retriever.search(query().filter(list)).unwrap_err();
+    assert!(error.to_string().contains("test for its items"), "{error}");
+}
+
+#[test]
+fn a_date_in_a_filter_stands_for_its_whole_day() {
+    let mut retriever = retriever();
+    let article = |key: &str, at: Value| Article::new(key, "Ein Satz.").metadata("at", at);
+    let timestamp = |text: &str| Value::from(text.parse::<Timestamp>().unwrap());
+    let day = |text: &str| Value::from(text.parse::<Date>().unwrap());
+    let articles = [
+        article("day", day("2024-06-03")),
+        article("last", timestamp("2024-06-03T23:59:59.5Z")),
+        article("morning", timestamp("2024-06-03T10:30:00+02:00")),
+        article("next", timestamp("2024-06-04T00:00:00Z")),
+    ];
+    retriever.add(articles).unwrap();
+    let monday = || day("2024-06-03");
+    for (filter, keys) in [
+        (Filter::equals("at", monday()), &["day", "last", "morning"][..]),
+        (Filter::range("at", ..=monday()), &["day", "last", "morning"]),
+        (Filter::range("at", ..monday()), &[]),
+        (Filter::range("at", monday()..), &["day", "last", "morning", "next"]),
+        (Filter::range("at", (Bound::Excluded(monday()), Bound::Unbounded)), &["next"]),
+        (Filter::range("at", timestamp("2024-06-03T08:30:00Z")..=monday()), &["last", "morning"]),
+        (Filter::equals("at", timestamp("2024-06-03T08:30:00Z")), &["morning"]),
+    ] {
+        assert_eq!(passed(&retriever, filter.clone()), keys, "{filter}");
+    }
+}
+
+#[test]
+fn types_that_mix_under_a_name_are_reported() {
+    let mut retriever = numbered(3);
+    assert!(retriever.stats().mixed_metadata.is_empty());
+    let day = "2024-06-03".parse::<Date>().unwrap();
+    let mixed = Article::new("x", "Ein Satz.").metadata("at", "drei").metadata("day", [day]);
+    let listed = Article::new("y", "Ein Satz.").metadata("even", ["ja"]);
+    retriever.add([mixed, listed]).unwrap();
+    let names = retriever.stats().mixed_metadata;
+    let want = [("at", vec!["numbers", "texts"]), ("even", vec!["booleans", "texts"])];
+    assert_eq!(names, want.map(|(name, types)| (name.to_owned(), types)).into());
+    retriever.remove("x").unwrap();
+    assert_eq!(retriever.stats().mixed_metadata.len(), 1);
+}
+
+#[test]
+fn a_list_within_a_list_is_refused() {
+    let mut retriever = retriever();
+    let nested = Article::new("x", "Ein Satz.").metadata("tags", [vec![1], vec![2]]);
+    let error = retriever.add([Article::new("a", "Ein Satz."), nested]).unwrap_err();
+    assert!(matches!(&error, Error::NestedList { key, name } if key == "x" && name == "tags"));
+    assert_eq!(retriever.articles(), 0);
 }
 
 #[test]

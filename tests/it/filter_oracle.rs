@@ -1,11 +1,11 @@
 //! An independent evaluation of filter expressions, and articles to filter.
 
-use std::{cmp::Ordering, ops::Bound};
+use std::{cmp::Ordering, ops::Bound, slice};
 
-use passim::{Article, ArticleHead, Date, Filter, Language, Value};
+use passim::{Article, ArticleHead, Date, Filter, Language, Timestamp, Value};
 use proptest::prelude::*;
 
-const NAMES: [&str; 6] = ["number", "day", "text", "mixed", "rare", "none"];
+const NAMES: [&str; 7] = ["number", "day", "text", "mixed", "rare", "list", "none"];
 
 /// A filter expression that evaluates itself on an article.
 #[derive(Clone, Debug)]
@@ -47,18 +47,23 @@ impl OracleFilter {
     }
 
     pub fn is_true_of(&self, head: &ArticleHead) -> bool {
-        let value = |name: &str| head.metadata.get(name);
+        let mut values = match self {
+            Self::AnyOf(name, _)
+            | Self::Range(name, ..)
+            | Self::Prefix(name, _)
+            | Self::Exists(name) => head.metadata.get(*name).map_or(&[][..], items),
+            _ => &[],
+        }
+        .iter();
         match self {
-            Self::AnyOf(name, values) => value(name).is_some_and(|stored| {
-                values.iter().any(|value| compare(stored, value) == Some(Ordering::Equal))
+            Self::AnyOf(_, wanted) => values.any(|stored| {
+                wanted.iter().any(|value| compare(stored, value) == Some(Ordering::Equal))
             }),
-            Self::Range(name, from, to) => {
-                value(name).is_some_and(|value| between(value, from, to))
+            Self::Range(_, from, to) => values.any(|value| between(value, from, to)),
+            Self::Prefix(_, prefix) => {
+                values.any(|value| matches!(value, Value::String(text) if text.starts_with(prefix)))
             }
-            Self::Prefix(name, prefix) => {
-                matches!(value(name), Some(Value::String(text)) if text.starts_with(prefix))
-            }
-            Self::Exists(name) => value(name).is_some(),
+            Self::Exists(_) => values.next().is_some(),
             Self::Language(language) => head.language == Some(*language),
             Self::Key(key) => head.key == *key,
             Self::KeyPrefix(prefix) => head.key.starts_with(prefix),
@@ -90,8 +95,8 @@ impl OracleFilter {
     pub fn has_inverted_range(&self) -> bool {
         match self {
             Self::Range(_, from, to) => match (bounding(from), bounding(to)) {
-                (Some(from), Some(to)) => {
-                    !matches!(compare(from, to), Some(Ordering::Less | Ordering::Equal))
+                (Some(start), Some(_)) => {
+                    !matches!(compare_bounds(start, to), Some(Ordering::Less | Ordering::Equal))
                 }
                 _ => false,
             },
@@ -110,19 +115,54 @@ fn bounding(bound: &Bound<Value>) -> Option<&Value> {
     }
 }
 
-/// The order of two values; `None` if they are not comparable. All numbers are small.
-#[allow(clippy::cast_precision_loss, reason = "small numbers")]
-fn compare(a: &Value, b: &Value) -> Option<Ordering> {
-    match (a, b) {
+/// The values of a list, or the value itself.
+pub fn items(value: &Value) -> &[Value] {
+    match value {
+        Value::List(items) => items,
+        value => slice::from_ref(value),
+    }
+}
+
+/// The order of a stored value and a value of a condition; `None` if they are not comparable. All
+/// numbers are small or above all others.
+fn compare(stored: &Value, condition: &Value) -> Option<Ordering> {
+    match (stored, condition) {
         (Value::Bool(a), Value::Bool(b)) => a.partial_cmp(b),
         (Value::Date(a), Value::Date(b)) => a.partial_cmp(b),
+        (Value::Timestamp(a), Value::Timestamp(b)) => a.partial_cmp(b),
+        (Value::Date(day), Value::Timestamp(at)) => midnight(*day).partial_cmp(at),
+        (Value::Timestamp(at), Value::Date(day)) => {
+            at.to_string()[..10].parse::<Date>().ok()?.partial_cmp(day)
+        }
         (Value::String(a), Value::String(b)) => a.as_bytes().partial_cmp(b.as_bytes()),
+        (Value::Unsigned(a), Value::Unsigned(b)) => a.partial_cmp(b),
         (Value::Integer(a), Value::Integer(b)) => a.partial_cmp(b),
-        (Value::Integer(a), Value::Float(b)) => (*a as f64).partial_cmp(b),
-        (Value::Float(a), Value::Integer(b)) => a.partial_cmp(&(*b as f64)),
-        (Value::Float(a), Value::Float(b)) => a.partial_cmp(b),
+        (a, b) => number_of(a)?.partial_cmp(&number_of(b)?),
+    }
+}
+
+#[allow(clippy::cast_precision_loss, reason = "small numbers, or one above all others")]
+fn number_of(value: &Value) -> Option<f64> {
+    match value {
+        Value::Integer(number) => Some(*number as f64),
+        Value::Unsigned(number) => Some(*number as f64),
+        Value::Float(number) => Some(*number),
         _ => None,
     }
+}
+
+/// The order of the start and the end of a range, which has one.
+fn compare_bounds(start: &Value, to: &Bound<Value>) -> Option<Ordering> {
+    match (start, to) {
+        (Value::Timestamp(start), Bound::Excluded(Value::Date(day))) => {
+            start.partial_cmp(&midnight(*day))
+        }
+        _ => compare(start, bounding(to)?),
+    }
+}
+
+fn midnight(day: Date) -> Timestamp {
+    format!("{day}T00:00:00Z").parse().unwrap()
 }
 
 fn between(value: &Value, from: &Bound<Value>, to: &Bound<Value>) -> bool {
@@ -147,8 +187,8 @@ fn between(value: &Value, from: &Bound<Value>, to: &Bound<Value>) -> bool {
 pub fn kind(value: &Value) -> u8 {
     match value {
         Value::Bool(_) => 0,
-        Value::Integer(_) | Value::Float(_) => 1,
-        Value::Date(_) => 2,
+        Value::Integer(_) | Value::Unsigned(_) | Value::Float(_) => 1,
+        Value::Date(_) | Value::Timestamp(_) => 2,
         _ => 3,
     }
 }
@@ -158,11 +198,19 @@ fn number() -> impl Strategy<Value = Value> {
         (-3_i64..4).prop_map(Value::from),
         (-7_i32..8).prop_map(|halves| Value::from(f64::from(halves) / 2.0)),
         prop::sample::select(vec![-0.0, f64::INFINITY]).prop_map(Value::from),
+        prop::sample::select(vec![1_u64 << 63, u64::MAX]).prop_map(Value::from),
     ]
 }
 
 fn day() -> impl Strategy<Value = Value> {
-    (1_i8..4, 1_i8..4).prop_map(|(month, day)| Date::new(2024, month, day).unwrap().into())
+    let time = prop::option::of(prop::sample::select(vec!["00:00:00", "12:00:00", "23:59:59"]));
+    (1_i8..4, 1_i8..4, time).prop_map(|(month, day, time)| {
+        let day = Date::new(2024, month, day).unwrap();
+        match time {
+            Some(time) => format!("{day}T{time}Z").parse::<Timestamp>().unwrap().into(),
+            None => day.into(),
+        }
+    })
 }
 
 fn text() -> impl Strategy<Value = Value> {
@@ -179,6 +227,7 @@ fn value_of(name: &str) -> BoxedStrategy<Value> {
         "number" => number().boxed(),
         "day" => day().boxed(),
         "text" | "rare" => text().boxed(),
+        "list" => prop_oneof![text(), day()].boxed(),
         _ => any_value().boxed(),
     }
 }
@@ -190,11 +239,13 @@ pub fn article() -> impl Strategy<Value = Article> {
         prop::sample::select(vec![None, Some(Language::German), Some(Language::English)]);
     let values = (stored("number"), stored("day"), stored("text"), prop::option::of(mixed));
     let rare = prop::option::weighted(0.1, text());
-    ("[ab/]{1,4}", language, values, rare, 0_usize..25).prop_map(
-        |(key, language, (number, day, text, mixed), rare, sentences)| {
+    let list = prop::collection::vec(value_of("list"), 0..4).prop_map(Value::List);
+    let last = (rare, prop::option::of(list));
+    ("[ab/]{1,4}", language, values, last, 0_usize..25).prop_map(
+        |(key, language, (number, day, text, mixed), (rare, list), sentences)| {
             let mut article = Article::new(key, "Ein Satz steht hier. ".repeat(sentences));
             article.language = language;
-            for (name, value) in NAMES.into_iter().zip([number, day, text, mixed, rare]) {
+            for (name, value) in NAMES.into_iter().zip([number, day, text, mixed, rare, list]) {
                 if let Some(value) = value {
                     article.metadata.insert(name.to_owned(), value);
                 }
@@ -215,7 +266,7 @@ fn range() -> impl Strategy<Value = OracleFilter> {
         };
         (bound(), bound()).prop_map(move |(from, to)| {
             let is_inverted = match (bounding(&from), bounding(&to)) {
-                (Some(a), Some(b)) => compare(a, b) == Some(Ordering::Greater),
+                (Some(start), Some(_)) => compare_bounds(start, &to) == Some(Ordering::Greater),
                 _ => false,
             };
             if is_inverted {

@@ -23,6 +23,8 @@ pub(crate) enum Expression {
     All(Vec<Expression>),
     /// Allows nothing if empty.
     Any(Vec<Expression>),
+    /// Stands for an expression that was nested too deep; [`check`](Self::check) refuses it.
+    TooDeep,
 }
 
 /// A test of a metadata value.
@@ -46,6 +48,11 @@ impl Expression {
             Self::Not(part) => part.check(),
             Self::All(parts) | Self::Any(parts) => parts.iter().try_for_each(Self::check),
             Self::Language(_) | Self::Key(_) | Self::KeyPrefix(_) | Self::Custom(_) => Ok(()),
+            Self::TooDeep => Err(Error::Filter {
+                condition: self.to_string(),
+                reason: "its conditions are nested more than 100 deep; join them side by side, with \
+                         `Filter::all` or `Filter::any`",
+            }),
         }
     }
 
@@ -59,14 +66,18 @@ impl Expression {
             Self::All(parts) | Self::Any(parts) => {
                 parts.iter().try_for_each(|part| part.asked(each))
             }
-            Self::Language(_) | Self::Key(_) | Self::KeyPrefix(_) | Self::Custom(_) => Ok(()),
+            Self::Language(_)
+            | Self::Key(_)
+            | Self::KeyPrefix(_)
+            | Self::Custom(_)
+            | Self::TooDeep => Ok(()),
         }
     }
 
     /// Whether evaluation reads more than keys.
     pub(crate) fn needs_heads(&self) -> bool {
         match self {
-            Self::Key(_) | Self::KeyPrefix(_) => false,
+            Self::Key(_) | Self::KeyPrefix(_) | Self::TooDeep => false,
             Self::Metadata { .. } | Self::Language(_) | Self::Custom(_) => true,
             Self::Not(part) => part.needs_heads(),
             Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::needs_heads),
@@ -77,12 +88,15 @@ impl Expression {
 impl Test {
     fn check(&self) -> Result<(), &'static str> {
         let values = self.values();
-        if values.contains(&Scalar::NotANumber) {
+        if values.iter().any(|value| matches!(value, Value::List(_))) {
+            return Err("a list equals no value and is in no range; test for its items");
+        }
+        if values.iter().any(|value| Scalar::first(value) == Scalar::NotANumber) {
             return Err("NaN equals no value and is in no range");
         }
-        match values.as_slice() {
-            [start, end] if matches!(self, Self::Range(..)) => check_range(start, end),
-            _ => Ok(()),
+        match self {
+            Self::Range(from, to) => check_range(from, to),
+            Self::Exists | Self::AnyOf(_) | Self::Prefix(_) => Ok(()),
         }
     }
 
@@ -91,26 +105,32 @@ impl Test {
         if let Self::Prefix(_) = self {
             return vec![ValueKind::Text];
         }
-        let mut kinds: Vec<ValueKind> = self.values().iter().map(Scalar::kind).collect();
+        let values = self.values().into_iter();
+        let mut kinds: Vec<ValueKind> = values.map(|value| Scalar::first(value).kind()).collect();
         kinds.sort_unstable();
         kinds.dedup();
         kinds
     }
 
     /// Returns the values that stored values are compared with.
-    fn values(&self) -> Vec<Scalar<&str>> {
+    fn values(&self) -> Vec<&Value> {
         match self {
-            Self::AnyOf(values) => values.iter().map(Scalar::from).collect(),
-            Self::Range(from, to) => {
-                [from, to].into_iter().filter_map(bound_value).map(Scalar::from).collect()
-            }
+            Self::AnyOf(values) => values.iter().collect(),
+            Self::Range(from, to) => [from, to].into_iter().filter_map(bound_value).collect(),
             Self::Exists | Self::Prefix(_) => Vec::new(),
         }
     }
 }
 
-fn check_range(start: &Scalar<&str>, end: &Scalar<&str>) -> Result<(), &'static str> {
-    if !start.compares_with(end) {
+/// Checks that the bounds of a range compare, and that it does not start after its end.
+fn check_range(from: &Bound<Value>, to: &Bound<Value>) -> Result<(), &'static str> {
+    let Some(start) = bound_value(from).map(Scalar::first) else { return Ok(()) };
+    let end = match to {
+        Bound::Included(value) => Scalar::last(value),
+        Bound::Excluded(value) => Scalar::first(value),
+        Bound::Unbounded => return Ok(()),
+    };
+    if !start.compares_with(&end) {
         Err("the bounds of the range have different types")
     } else if start > end {
         Err("the range starts after its end")
@@ -141,6 +161,7 @@ impl fmt::Display for Expression {
             }
             Self::All(parts) => write_joined(f, parts, " and ", "everything"),
             Self::Any(parts) => write_joined(f, parts, " or ", "nothing"),
+            Self::TooDeep => f.write_str("..."),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use crate::{Date, Value};
+use crate::{Date, Timestamp, Value};
 
 /// A value in a total order. Values of comparable types are adjacent in it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -11,8 +11,17 @@ pub(crate) enum Scalar<T> {
     Number(Number),
     /// NaN, which can be stored, but equals no value and is in no range.
     NotANumber,
-    Date(Date),
+    /// A timestamp, or the first instant of a date.
+    Time(Instant),
     Text(T),
+}
+
+/// An instant, as the time since 1970-01-01T00:00:00Z.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Instant {
+    /// Rounded down.
+    seconds: i64,
+    nanoseconds: u32,
 }
 
 /// An integer or a float; both compare exactly.
@@ -32,19 +41,19 @@ pub(crate) struct Number {
 pub(crate) enum ValueKind {
     Truth,
     Number,
-    Date,
+    Time,
     Text,
 }
 
 impl ValueKind {
-    pub(crate) const ALL: [Self; 4] = [Self::Truth, Self::Number, Self::Date, Self::Text];
+    pub(crate) const ALL: [Self; 4] = [Self::Truth, Self::Number, Self::Time, Self::Text];
 
     /// Returns the plural noun for error messages.
     pub(crate) fn plural(self) -> &'static str {
         match self {
             Self::Truth => "booleans",
             Self::Number => "numbers",
-            Self::Date => "dates",
+            Self::Time => "dates or timestamps",
             Self::Text => "texts",
         }
     }
@@ -55,7 +64,7 @@ impl<T> Scalar<T> {
         match self {
             Self::Truth(_) => ValueKind::Truth,
             Self::Number(_) | Self::NotANumber => ValueKind::Number,
-            Self::Date(_) => ValueKind::Date,
+            Self::Time(_) => ValueKind::Time,
             Self::Text(_) => ValueKind::Text,
         }
     }
@@ -71,31 +80,63 @@ impl<T> Scalar<T> {
             Self::Truth(value) => Scalar::Truth(*value),
             Self::Number(value) => Scalar::Number(*value),
             Self::NotANumber => Scalar::NotANumber,
-            Self::Date(value) => Scalar::Date(*value),
+            Self::Time(value) => Scalar::Time(*value),
             Self::Text(value) => Scalar::Text(convert(value)),
         }
     }
 }
 
-impl<'v> From<&'v Value> for Scalar<&'v str> {
-    fn from(value: &'v Value) -> Self {
-        match value {
+impl<'v> Scalar<&'v str> {
+    /// Returns the first value that `item` stands for: a date stands for its whole day in UTC.
+    ///
+    /// # Panics
+    ///
+    /// For a list, whose items are compared one by one.
+    pub(crate) fn first(item: &'v Value) -> Self {
+        match item {
             Value::Bool(value) => Self::Truth(*value),
-            Value::Integer(value) => Self::Number(Number::whole(*value)),
+            Value::Integer(value) => Self::Number(Number::whole((*value).into())),
+            Value::Unsigned(value) => Self::Number(Number::whole((*value).into())),
             Value::Float(value) if value.is_nan() => Self::NotANumber,
             Value::Float(value) => Self::Number(Number::float(*value)),
-            Value::Date(value) => Self::Date(*value),
+            Value::Date(value) => Self::Time(Instant::start_of(*value)),
+            Value::Timestamp(value) => Self::Time(Instant::of(*value)),
             Value::String(value) => Self::Text(value),
+            Value::List(_) => unreachable!("the items of a list are compared one by one"),
+        }
+    }
+
+    /// Returns the last value that `item` stands for.
+    pub(crate) fn last(item: &'v Value) -> Self {
+        match item {
+            Value::Date(value) => Self::Time(Instant::end_of(*value)),
+            value => Self::first(value),
         }
     }
 }
 
+impl Instant {
+    fn of(timestamp: Timestamp) -> Self {
+        Self { seconds: timestamp.unix_seconds(), nanoseconds: timestamp.subsec_nanoseconds() }
+    }
+
+    fn start_of(date: Date) -> Self {
+        Self { seconds: date.unix_seconds(), nanoseconds: 0 }
+    }
+
+    /// The last nanosecond of `date`.
+    fn end_of(date: Date) -> Self {
+        Self { seconds: date.unix_seconds() + 86_399, nanoseconds: 999_999_999 }
+    }
+}
+
 impl Number {
+    /// Returns `value`, an `i64` or a `u64`, as a number.
     #[expect(clippy::cast_precision_loss, reason = "`rest` holds the difference")]
-    #[expect(clippy::cast_possible_truncation, reason = "the float is at most 2^63, the rest 2^10")]
-    fn whole(value: i64) -> Self {
+    #[expect(clippy::cast_possible_truncation, reason = "the float is at most 2^64, the rest 2^11")]
+    fn whole(value: i128) -> Self {
         let rounded = value as f64;
-        let rest = i128::from(value) - rounded as i128;
+        let rest = value - rounded as i128;
         Self { rest: rest as i64, ..Self::float(rounded) }
     }
 
@@ -125,7 +166,7 @@ mod tests {
     }
 
     fn scalar(value: impl Into<Value>) -> Scalar<String> {
-        Scalar::from(&value.into()).map(|text| (*text).to_owned())
+        Scalar::first(&value.into()).map(|text| (*text).to_owned())
     }
 
     /// Compares without rounding, by the floor of the float.
@@ -157,7 +198,24 @@ mod tests {
         assert_eq!(scalar(0.0), scalar(-0.0));
         assert_eq!(scalar(-3), scalar(-3.0));
         assert_ne!(scalar((1_i64 << 53) + 1), scalar(9_007_199_254_740_992.0));
+        assert_eq!(scalar(1_u64 << 63), scalar(2_f64.powi(63)));
+        assert!(scalar(i64::MAX) < scalar(1_u64 << 63));
+        assert!(scalar(u64::MAX - 1) < scalar(u64::MAX));
+        assert!(scalar(u64::MAX) < scalar(2_f64.powi(64)));
         assert!(scalar(f64::INFINITY) < scalar(f64::NAN));
+    }
+
+    #[test]
+    fn a_date_lasts_from_midnight_to_midnight() {
+        let day = Value::Date(Date::new(2024, 2, 29).unwrap());
+        let at = |text: &str| Value::Timestamp(text.parse().unwrap());
+        let midnight = at("2024-02-29T00:00:00Z");
+        assert_eq!(Scalar::first(&day), Scalar::first(&midnight));
+        assert_eq!(Scalar::last(&day), Scalar::last(&at("2024-02-29T23:59:59.999999999Z")));
+        assert!(Scalar::last(&day) < Scalar::first(&at("2024-03-01T00:00:00Z")));
+        let around_1970 =
+            ["1969-12-31T23:59:59.8Z", "1969-12-31T23:59:59.9Z", "1970-01-01T00:00:00Z"];
+        assert!(around_1970.map(at).is_sorted_by(|a, b| Scalar::first(a) < Scalar::first(b)));
     }
 
     #[test]

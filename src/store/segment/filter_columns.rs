@@ -1,12 +1,12 @@
 //! The heads of a segment in memory, and their metadata values sorted by name for filters.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     ops::{Bound, Range},
     sync::OnceLock,
 };
 
-use super::{Segment, segment_record::StoredHead};
+use super::{LiveSegment, Segment, segment_record::StoredHead};
 use crate::{
     ArticleHead, Language, Result, RowSet, Value,
     search::filter::{Scalar, Test, ValueKind},
@@ -36,7 +36,7 @@ pub(super) struct ValueColumn {
 impl Segment {
     /// All heads; the first call reads them.
     pub(super) fn cached_heads(&self) -> Result<&CachedHeads> {
-        self.directory()?;
+        self.columns.get()?;
         let read = || {
             CachedHeads::new((0..to_row(self.articles())).map(|number| self.article_head(number)))
         };
@@ -54,13 +54,29 @@ impl Segment {
 
     /// The head of article `number`.
     pub(super) fn cached_head(&self, number: u32) -> Result<&ArticleHead> {
-        let head = self.cached_heads()?.heads[number as usize].as_ref();
-        head.ok_or_else(|| self.damaged(number))
+        self.cached_heads()?.head(number).ok_or_else(|| self.damaged(number))
     }
 
     fn article_head(&self, number: u32) -> Result<ArticleHead> {
         let StoredHead { title, language, metadata, .. } = self.head(number)?;
         Ok(ArticleHead { key: self.key(number)?.to_owned(), title, language, metadata })
+    }
+}
+
+impl LiveSegment {
+    /// Adds to `kinds` the kinds of the values that live articles have under each name. Articles
+    /// that cannot be read are left out.
+    pub(crate) fn add_metadata_kinds(&self, kinds: &mut BTreeMap<String, BTreeSet<ValueKind>>) {
+        let Ok(cached) = self.sealed().cached_heads() else { return };
+        let heads = self.live_articles().iter().filter_map(|number| cached.head(number));
+        for (name, value) in heads.flat_map(|head| &head.metadata) {
+            let found = value.items().iter().map(|item| Scalar::first(item).kind());
+            // Most names are known already: they are not copied.
+            match kinds.get_mut(name) {
+                Some(known) => known.extend(found),
+                None => _ = kinds.insert(name.clone(), found.collect()),
+            }
+        }
     }
 }
 
@@ -78,12 +94,20 @@ impl CachedHeads {
         Self { damaged: damaged.collect(), heads, columns, languages: OnceLock::new() }
     }
 
+    /// The head of article `number`; `None` if it is damaged.
+    fn head(&self, number: u32) -> Option<&ArticleHead> {
+        self.heads[number as usize].as_ref()
+    }
+
     /// The values of `name`; `None` if no article has one.
     pub(super) fn column(&self, name: &str) -> Option<&ValueColumn> {
         let column = self.columns.get(name)?;
-        Some(
-            column.get_or_init(|| self.sorted_by(|head| head.metadata.get(name).map(Scalar::from))),
-        )
+        Some(column.get_or_init(|| {
+            self.sorted_by(|head| {
+                let items = head.metadata.get(name).map_or(&[][..], Value::items);
+                items.iter().map(Scalar::first)
+            })
+        }))
     }
 
     /// The articles in `language`.
@@ -91,23 +115,30 @@ impl CachedHeads {
         let code = |language: Language| Scalar::Text(language.code());
         let languages =
             self.languages.get_or_init(|| self.sorted_by(|head| head.language.map(code)));
-        languages.equal_to(code(language))
+        let start = languages.first(|value| value < code(language));
+        let end = languages.first(|value| value <= code(language));
+        languages.with(start..end)
     }
 
-    fn sorted_by<'h>(
-        &'h self,
-        value: impl Fn(&'h ArticleHead) -> Option<Scalar<&'h str>>,
-    ) -> ValueColumn {
-        let heads = (0..).zip(&self.heads);
-        ValueColumn::new(
-            heads.filter_map(|(number, head)| Some((value(head.as_ref()?)?, number))).collect(),
-        )
+    /// Sorts the articles by the `values` of their heads.
+    fn sorted_by<'h, V>(&'h self, values: impl Fn(&'h ArticleHead) -> V) -> ValueColumn
+    where
+        V: IntoIterator<Item = Scalar<&'h str>>,
+    {
+        let mut entries = Vec::new();
+        for (number, head) in (0..).zip(&self.heads) {
+            let values = head.iter().flat_map(&values);
+            entries.extend(values.map(|value| (value, number)));
+        }
+        ValueColumn::new(entries)
     }
 }
 
 impl ValueColumn {
     fn new(mut entries: Vec<(Scalar<&str>, u32)>) -> Self {
         entries.sort_unstable();
+        // A list can hold a value twice.
+        entries.dedup();
         let mut values = Vec::new();
         let mut ends = Vec::new();
         let articles: Vec<u32> = entries.iter().map(|(_, number)| *number).collect();
@@ -125,7 +156,7 @@ impl ValueColumn {
         match test {
             Test::Exists => found.insert_all(&self.articles),
             Test::AnyOf(values) => {
-                found.insert_all(values.iter().flat_map(|value| self.equal_to(value.into())));
+                found.insert_all(values.iter().flat_map(|value| self.with(self.equal_to(value))));
             }
             Test::Range(from, to) => found.insert_all(self.with(self.between(from, to))),
             Test::Prefix(prefix) => found.insert_all(self.with(self.starting_with(prefix))),
@@ -145,9 +176,11 @@ impl ValueColumn {
         &self.articles[begin(values.start)..begin(values.end)]
     }
 
-    fn equal_to(&self, value: Scalar<&str>) -> &[u32] {
-        let found = self.values.binary_search_by(|stored| borrowed(stored).cmp(&value));
-        found.map_or(&[], |value| self.with(value..value + 1))
+    /// The values that `value` stands for.
+    fn equal_to(&self, value: &Value) -> Range<usize> {
+        let start = self.first(|stored| stored < Scalar::first(value));
+        let end = self.first(|stored| stored <= Scalar::last(value));
+        start..end
     }
 
     /// The values that start with `prefix`.
@@ -163,20 +196,20 @@ impl ValueColumn {
     fn between(&self, from: &Bound<Value>, to: &Bound<Value>) -> Range<usize> {
         use Bound::{Excluded, Included, Unbounded};
 
-        let from = from.as_ref().map(Scalar::from);
-        let to = to.as_ref().map(Scalar::from);
         let start = match (from, to) {
-            (Included(from), _) => self.first(|value| value < from),
-            (Excluded(from), _) => self.first(|value| value <= from),
+            (Included(from), _) => self.first(|value| value < Scalar::first(from)),
+            (Excluded(from), _) => self.first(|value| value <= Scalar::last(from)),
             (Unbounded, Included(to) | Excluded(to)) => {
+                let to = Scalar::first(to);
                 self.first(|value| value < to && !value.compares_with(&to))
             }
             (Unbounded, Unbounded) => 0,
         };
         let end = match (to, from) {
-            (Included(to), _) => self.first(|value| value <= to),
-            (Excluded(to), _) => self.first(|value| value < to),
+            (Included(to), _) => self.first(|value| value <= Scalar::last(to)),
+            (Excluded(to), _) => self.first(|value| value < Scalar::first(to)),
             (Unbounded, Included(from) | Excluded(from)) => {
+                let from = Scalar::first(from);
                 self.first(|value| value < from || value.compares_with(&from))
             }
             (Unbounded, Unbounded) => self.values.len(),

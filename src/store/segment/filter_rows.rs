@@ -24,7 +24,7 @@ enum Resolved<'f> {
 impl LiveSegment {
     /// The live rows that `filter` allows.
     pub(super) fn filtered(&self, filter: &Filter) -> Result<RowSet> {
-        let segment = self.segment();
+        let segment = self.sealed();
         let live = self.live_articles();
         let resolved = segment.resolve(filter.expression(), live)?;
         match &resolved {
@@ -37,13 +37,13 @@ impl LiveSegment {
 
     /// Whether a live article has a value of this name and kind.
     pub(crate) fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
-        let column = self.segment().cached_heads()?.column(name);
+        let column = self.sealed().cached_heads()?.column(name);
         Ok(column.is_some_and(|column| column.holds(kind, self.live_articles())))
     }
 
     /// Checks that the heads of all live articles can be read.
     pub(crate) fn check_heads(&self) -> Result<()> {
-        self.segment().undamaged_heads(self.live_articles()).map(drop)
+        self.sealed().undamaged_heads(self.live_articles()).map(drop)
     }
 }
 
@@ -76,6 +76,7 @@ impl Segment {
                 found.insert_all(self.starting_with(prefix)?);
                 Ok(())
             })?,
+            Expression::TooDeep => unreachable!("the query was checked before it was resolved"),
         })
     }
 
@@ -123,19 +124,16 @@ impl Segment {
     fn starting_with(&self, prefix: &str) -> Result<&[u32]> {
         let start = self.first_key(0, |key| key < prefix)?;
         let end = self.first_key(start, |key| key.starts_with(prefix))?;
-        Ok(&self.key_order[start..end])
+        Ok(&self.key_order()?[start..end])
     }
 
     /// All rows of `articles`.
     fn rows_of_all(&self, articles: &RowSet) -> Result<RowSet> {
-        let first_rows = self.first_rows()?;
-        // The rows of the last article end with the segment.
-        let first_row =
-            |number: u32| first_rows.get(number as usize).copied().unwrap_or(self.len());
+        let first_rows = self.first_rows.get()?;
         let mut rows = RowSet::none(self.len());
         let mut run = 0..0;
         for number in articles.iter() {
-            let own = first_row(number)..first_row(number + 1);
+            let own = first_rows.rows_of(number);
             if run.end == own.start {
                 run.end = own.end;
             } else {
@@ -164,7 +162,9 @@ impl Segment {
     fn allows(&self, resolved: &Resolved, number: u32, row: u32) -> Result<bool> {
         Ok(match resolved {
             Resolved::Articles(articles) => articles.contains(number),
-            Resolved::Custom(closure) => closure(self.cached_head(number)?, &self.passage(row)),
+            Resolved::Custom(closure) => {
+                closure(self.cached_head(number)?, &self.columns.get()?.passage(row))
+            }
             Resolved::Not(part) => !self.allows(part, number, row)?,
             Resolved::All(articles, rest) => {
                 articles.contains(number) && !self.any_is(false, rest, number, row)?

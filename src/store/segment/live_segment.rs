@@ -79,7 +79,7 @@ impl LiveSegment {
     }
 
     /// The segment with all of its articles.
-    pub(crate) fn segment(&self) -> &Arc<Segment> {
+    pub(crate) fn sealed(&self) -> &Arc<Segment> {
         &self.segment
     }
 
@@ -201,8 +201,7 @@ impl LiveSegment {
     /// Calibrates the graph, if there is one, by its recall of up to `k` live neighbors of
     /// `queries`.
     pub(crate) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
-        let segment = self.segment.searchable()?;
-        if let Some(graph) = segment.index.graph() {
+        if let Some(graph) = self.segment.index.get()?.graph() {
             let params = SearchParams {
                 k,
                 allowed: self.live_rows(),
@@ -218,10 +217,5 @@ impl LiveSegment {
     /// The vector of `row`, checked by its checksum.
     pub(crate) fn vector(&self, row: u32) -> Result<&[f32]> {
         self.segment.vectors().checked_row(row as usize)
-    }
-
-    /// The number of the article of `row`.
-    pub(crate) fn article_of(&self, row: u32) -> u32 {
-        self.segment.article_of(row)
     }
 }

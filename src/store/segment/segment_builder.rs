@@ -5,12 +5,13 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    ContentHash, Segment, SegmentWords, bytes_column::BytesColumnBuilder, passage_row::PassageRow,
+    ContentHash, Segment, SegmentWords, article_columns::ArticleColumns,
+    bytes_column::BytesColumnBuilder, first_rows::FirstRows, passage_row::PassageRow,
     segment_record::HeadRecord,
 };
 use crate::{
-    Article, Chunker, IndexChoice, Language, Passage, Result, Vectors, vector::to_row,
-    work::WorkMonitor,
+    Article, Chunker, HnswIndex, IndexChoice, Language, Passage, Result, Vectors,
+    format::lazy_checked::LazyChecked, vector::to_row, work::WorkMonitor,
 };
 
 /// An article with its passages, in order.
@@ -37,7 +38,7 @@ pub(crate) struct SegmentBuilder {
     keys: BytesColumnBuilder,
     heads: BytesColumnBuilder,
     texts: BytesColumnBuilder,
-    contents: Vec<ContentHash>,
+    content_hashes: Vec<ContentHash>,
     first_rows: Vec<u32>,
     passages: Vec<PassageRow>,
 }
@@ -92,16 +93,17 @@ impl SegmentBuilder {
     pub(crate) fn copy(&mut self, segment: &Segment, number: u32) -> Result<()> {
         self.begin(segment.key(number)?, segment.content_hash(number)?);
         let damaged = || segment.damaged(number);
-        self.heads.push(segment.heads.get(number as usize).ok_or_else(damaged)?);
-        self.texts.push(segment.texts.get(number as usize).ok_or_else(damaged)?);
+        let columns = segment.columns.get()?;
+        self.heads.push(columns.heads.get(number as usize).ok_or_else(damaged)?);
+        self.texts.push(columns.texts.get(number as usize).ok_or_else(damaged)?);
         let rows = segment.rows_of(number)?;
-        self.passages.extend(&segment.passages[rows.start as usize..rows.end as usize]);
+        self.passages.extend(&columns.passages[rows.start as usize..rows.end as usize]);
         Ok(())
     }
 
     fn begin(&mut self, key: &str, content: ContentHash) {
         self.keys.push(key.as_bytes());
-        self.contents.push(content);
+        self.content_hashes.push(content);
         self.first_rows.push(to_row(self.passages.len()));
     }
 
@@ -125,24 +127,30 @@ impl SegmentBuilder {
         let vectors = Arc::new(vectors);
         let index = choice.build(Arc::clone(&vectors), monitor)?;
         let keys = self.keys.seal();
-        let articles = self.first_rows.len();
-        let key = |number: usize| keys.get_unverified(number);
+        let articles = to_row(self.first_rows.len());
+        let passages = to_row(self.passages.len());
+        let key = |number: u32| keys.get_unverified(number as usize);
         let is_ordered = (1..articles).all(|number| key(number - 1) <= key(number));
         assert!(is_ordered, "articles are added in the order of their keys");
-        let key_order: Vec<u32> = (0..to_row(articles)).collect();
-        Ok(Segment {
+        let columns = ArticleColumns {
             keys,
-            key_order: key_order.into(),
+            key_order: (0..articles).collect(),
             heads: self.heads.seal(),
             texts: self.texts.seal(),
-            contents: self.contents.into(),
-            first_rows: self.first_rows.into(),
+            content_hashes: self.content_hashes.into(),
             passages: self.passages.into(),
+        };
+        Ok(Segment {
+            columns: LazyChecked::in_memory(columns),
+            first_rows: LazyChecked::in_memory(FirstRows::new(self.first_rows.into(), passages)),
+            graph_params: index.graph().map(HnswIndex::params),
+            index: LazyChecked::in_memory(index),
             vectors,
-            index,
             words,
-            file: None,
             head_cache: OnceLock::new(),
+            articles,
+            passages,
+            file: None,
         })
     }
 }

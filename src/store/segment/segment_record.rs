@@ -3,7 +3,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Article, Language, Metadata, Result, Value, format::codec, vector::IndexRecord};
+use crate::{
+    Article, Date, Error, Language, Metadata, Result, Timestamp, Value, format::codec,
+    vector::IndexRecord,
+};
 
 /// Sizes and index parameters of a segment.
 #[derive(Debug, Serialize, Deserialize)]
@@ -19,6 +22,7 @@ pub(super) struct SegmentRecord {
 pub(super) struct HeadRecord<'a> {
     title: Option<&'a str>,
     language: LanguageRecord,
+    /// By name; see [`ValueRecord::List`] for entries without one.
     #[serde(borrow)]
     metadata: Vec<(&'a str, ValueRecord<'a>)>,
 }
@@ -43,23 +47,44 @@ pub(super) struct StoredHead {
     pub(super) metadata: Metadata,
 }
 
+/// The variants are in the order in which they were introduced: their numbers are stored.
 #[derive(Serialize, Deserialize)]
 enum ValueRecord<'a> {
     Bool(bool),
     Integer(i64),
     Float(f64),
-    Date { year: i16, month: i8, day: i8 },
+    Date {
+        year: i16,
+        month: i8,
+        day: i8,
+    },
     String(&'a str),
+    Unsigned(u64),
+    Timestamp {
+        seconds: i64,
+        nanoseconds: u32,
+    },
+    /// The values of this number of entries that follow. They have no name, and none is a list, so
+    /// that no file makes decoding recurse.
+    List(u32),
 }
 
 impl<'a> HeadRecord<'a> {
     /// Encodes the head of `article`; `detected` is used if the article declares no language.
     pub(super) fn encode(article: &'a Article, detected: Option<Language>) -> Result<Vec<u8>> {
-        let metadata = article.metadata.iter();
+        let mut metadata = Vec::with_capacity(article.metadata.len());
+        for (name, value) in &article.metadata {
+            metadata.push((name.as_str(), ValueRecord::try_from(value)?));
+            if let Value::List(items) = value {
+                for item in items {
+                    metadata.push(("", ValueRecord::try_from(item)?));
+                }
+            }
+        }
         let record = Self {
             title: article.title.as_deref(),
             language: LanguageRecord::new(article.language, detected),
-            metadata: metadata.map(|(name, value)| (name.as_str(), value.into())).collect(),
+            metadata,
         };
         codec::encode(&record, "bytes in the title and metadata of one article")
     }
@@ -67,8 +92,15 @@ impl<'a> HeadRecord<'a> {
     /// Decodes a head; `None` if the bytes are none.
     pub(super) fn decode(bytes: &'a [u8]) -> Option<StoredHead> {
         let record: Self = codec::decode(bytes)?;
-        let value = |(name, value): (&str, ValueRecord)| Some((name.to_owned(), value.checked()?));
-        let metadata = record.metadata.into_iter().map(value).collect::<Option<_>>()?;
+        let mut entries = record.metadata.into_iter();
+        let mut metadata = Metadata::new();
+        while let Some((name, value)) = entries.next() {
+            let value = match value {
+                ValueRecord::List(len) => Value::List(decode_items(&mut entries, len)?),
+                value => value.decode()?,
+            };
+            metadata.insert(name.to_owned(), value);
+        }
         Some(StoredHead {
             title: record.title.map(str::to_owned),
             declared: record.language.declared(),
@@ -106,9 +138,21 @@ impl LanguageRecord {
     }
 }
 
-impl<'a> From<&'a Value> for ValueRecord<'a> {
-    fn from(value: &'a Value) -> Self {
-        match value {
+/// Decodes the `len` items of a list; `None` if there are fewer, or one is invalid.
+fn decode_items<'a>(
+    entries: &mut impl Iterator<Item = (&'a str, ValueRecord<'a>)>,
+    len: u32,
+) -> Option<Vec<Value>> {
+    let items = entries.take(len as usize).map(|(_, item)| item.decode());
+    let items: Vec<Value> = items.collect::<Option<_>>()?;
+    (items.len() == len as usize).then_some(items)
+}
+
+impl<'a> TryFrom<&'a Value> for ValueRecord<'a> {
+    type Error = Error;
+
+    fn try_from(value: &'a Value) -> Result<Self> {
+        Ok(match value {
             Value::Bool(value) => Self::Bool(*value),
             Value::Integer(value) => Self::Integer(*value),
             Value::Float(value) => Self::Float(*value),
@@ -116,20 +160,36 @@ impl<'a> From<&'a Value> for ValueRecord<'a> {
                 Self::Date { year: value.year(), month: value.month(), day: value.day() }
             }
             Value::String(value) => Self::String(value),
-        }
+            Value::Unsigned(value) => Self::Unsigned(*value),
+            Value::Timestamp(value) => Self::Timestamp {
+                seconds: value.unix_seconds(),
+                nanoseconds: value.subsec_nanoseconds(),
+            },
+            Value::List(items) => {
+                let got = items.len();
+                let limit = u32::MAX as usize;
+                let what = "values in one list";
+                let len = u32::try_from(got).map_err(|_| Error::TooLarge { what, got, limit })?;
+                Self::List(len)
+            }
+        })
     }
 }
 
 impl ValueRecord<'_> {
-    fn checked(self) -> Option<Value> {
+    /// Decodes a single value; `None` if it is invalid.
+    fn decode(self) -> Option<Value> {
         Some(match self {
             Self::Bool(value) => Value::Bool(value),
             Self::Integer(value) => Value::Integer(value),
             Self::Float(value) => Value::Float(value),
-            Self::Date { year, month, day } => {
-                Value::Date(crate::Date::new(year, month, day).ok()?)
-            }
+            Self::Date { year, month, day } => Value::Date(Date::new(year, month, day).ok()?),
             Self::String(value) => Value::String(value.to_owned()),
+            Self::Unsigned(value) => Value::Unsigned(value),
+            Self::Timestamp { seconds, nanoseconds } => {
+                Value::Timestamp(Timestamp::from_unix(seconds, nanoseconds).ok()?)
+            }
+            Self::List(_) => return None,
         })
     }
 }

@@ -55,16 +55,16 @@ impl LiveSegment {
     ///
     /// [`Error::Corrupt`] if the index is damaged, or if it is missing and a live article is damaged.
     pub(crate) fn lexical(&self) -> Result<&LexicalIndex> {
-        let LoadedWords { index, damaged } = self.segment().loaded_words()?;
+        let LoadedWords { index, damaged } = self.sealed().loaded_words()?;
         match damaged.iter().find(|number| self.live_articles().contains(**number)) {
-            Some(number) => Err(self.segment().damaged(*number)),
+            Some(number) => Err(self.sealed().damaged(*number)),
             None => Ok(index),
         }
     }
 
     /// The lexical index, rebuilt from the texts if it is damaged.
     fn lexical_or_rebuilt(&self) -> Result<&LexicalIndex> {
-        let segment = self.segment();
+        let segment = self.sealed();
         let index = self.lexical();
         if let (Err(Error::Corrupt { origin, fault }), None) = (&index, segment.words.loaded.get())
         {
@@ -80,7 +80,7 @@ impl Segment {
     /// Whether its file has a lexical index of the current version, damaged or not.
     pub(crate) fn has_current_words(&self) -> bool {
         let Some(file) = &self.file else { return true };
-        let array = file.sections.column(Tag::Lexical);
+        let array = file.column(Tag::Lexical);
         array.is_ok_and(|array| LexicalIndex::is_current(&array))
     }
 
@@ -138,8 +138,8 @@ impl Segment {
             return Ok(None);
         };
         let open = || {
-            file.sections.check(&[Tag::Lexical])?;
-            let index = LexicalIndex::open(file.sections.column(Tag::Lexical)?)?;
+            file.check(&[Tag::Lexical])?;
+            let index = LexicalIndex::open(file.column(Tag::Lexical)?)?;
             let rows = index.len() == self.len();
             require(rows, "the lexical index counts other passages than the segment")?;
             Ok(Some(index))

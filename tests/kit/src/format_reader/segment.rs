@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use passim::{Date, Language, Metadata, Value};
+use passim::{Date, Language, Metadata, Timestamp, Value};
 
 use super::{
     bytes::{File, Record, checksum32},
@@ -159,8 +159,16 @@ impl StoredHead {
     fn read(record: &mut Record) -> Self {
         let title = record.optional(Record::text);
         let language = stored_language(record.u32());
-        let metadata = record.list(|record| (record.text(), value(record)));
-        Self { title, language, metadata: metadata.into_iter().collect() }
+        let mut entries = record.list(|record| (record.text(), entry(record))).into_iter();
+        let mut metadata = Metadata::new();
+        while let Some((name, entry)) = entries.next() {
+            let value = match entry {
+                Entry::Single(value) => value,
+                Entry::ListOf(len) => Value::List((0..len).map(|_| item(entries.next())).collect()),
+            };
+            metadata.insert(name, value);
+        }
+        Self { title, language, metadata }
     }
 }
 
@@ -174,8 +182,15 @@ fn stored_language(number: u32) -> Option<StoredLanguage> {
     Some(StoredLanguage { language, is_declared: number < 3 })
 }
 
-fn value(record: &mut Record) -> Value {
-    match record.u32() {
+/// An entry of the metadata.
+enum Entry {
+    Single(Value),
+    /// The next entries are its items.
+    ListOf(u32),
+}
+
+fn entry(record: &mut Record) -> Entry {
+    Entry::Single(match record.u32() {
         0 => Value::Bool(record.bool()),
         1 => Value::Integer(i64::from_le_bytes(record.array())),
         2 => Value::Float(record.f64()),
@@ -185,7 +200,20 @@ fn value(record: &mut Record) -> Value {
             Value::Date(Date::new(year, month, day).unwrap())
         }
         4 => Value::String(record.text()),
+        5 => Value::Unsigned(record.u64()),
+        6 => {
+            let seconds = i64::from_le_bytes(record.array());
+            Value::Timestamp(Timestamp::from_unix(seconds, record.u32()).unwrap())
+        }
+        7 => return Entry::ListOf(record.u32()),
         other => panic!("value {other}"),
+    })
+}
+
+fn item(entry: Option<(String, Entry)>) -> Value {
+    match entry {
+        Some((name, Entry::Single(value))) if name.is_empty() => value,
+        _ => panic!("a list is followed by its items"),
     }
 }
 
