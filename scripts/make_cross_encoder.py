@@ -10,7 +10,7 @@ weights are random, from a fixed seed: its scores say nothing about texts, but
 they depend on every token and are the same everywhere. TOKENIZER_DIR is a folder
 with the tokenizer of an uncased BERT, such as export_minilm.py writes. Two
 subfolders hold the same model again: `external` with its weights in a file
-beside the graph, and `int8` dynamically quantised. The graph is compared with a
+beside the graph, and `int8` dynamically quantized. The graph is compared with a
 plain numpy forward pass before it is put in place. A complete folder is left as
 it is.
 """
@@ -111,7 +111,7 @@ def small_config(folder):
 
 
 def write_forms(model, output):
-    """The forms that large and quantised models have."""
+    """The forms that large and quantized models have."""
     import onnx
     from onnxruntime.quantization import QuantType, quantize_dynamic
 

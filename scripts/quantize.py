@@ -3,7 +3,7 @@
 
 usage: quantize.py FP32_DIR INT8_DIR
 
-Dynamic quantisation, with a scale for every output channel: weights are stored as int8, and
+Dynamic quantization, with a scale for every output channel: weights are stored as int8, and
 what is multiplied by them is rounded when the model runs. Tokenizer and configuration files
 are copied. A complete folder is left as it is.
 """

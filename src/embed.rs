@@ -6,6 +6,8 @@ mod fast_embedder;
 mod model_calls;
 mod stage;
 mod static_model;
+#[cfg(test)]
+mod word_sums;
 
 use std::sync::Arc;
 
@@ -19,6 +21,8 @@ pub use fast_embedder::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
 pub use static_model::StaticEmbedder;
 pub(crate) use static_model::{CompoundSplitter, composed, decomposed};
+#[cfg(test)]
+pub(crate) use word_sums::WordSums;
 
 /// The side of retrieval that a text is on. Many models want a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -116,9 +116,8 @@ mod tests {
         assert!((got - want).abs() < 1e-4, "{got} is not {want}");
     }
 
-    /// Grades 3, 2, 3, 0, 1, 2 in rank order, the worked example of the article
-    /// "Discounted cumulative gain" in the English Wikipedia, by its second formula
-    /// (gain 2^grade - 1): 13.8483 of 14.5954.
+    /// The worked example of "Discounted cumulative gain" in the English Wikipedia: grades 3, 2, 3,
+    /// 0, 1, 2 in rank order. The second formula (gain 2^grade - 1) gives 13.8483 of 14.5954.
     #[test]
     fn ndcg_matches_a_worked_example() {
         let grades =

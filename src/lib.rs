@@ -49,7 +49,7 @@
 //! | tokens, overlap and context of passages | [`Chunker`] |
 //! | model | [`RetrieverBuilder::embedder`] |
 //! | reranker, and the number of passages that it reads | [`RetrieverBuilder::reranker`], [`Query::rerank`] |
-//! | threads, progress, cancelling, checkpoints | [`RetrieverBuilder`] |
+//! | threads, progress, cancellation, checkpoints | [`RetrieverBuilder`] |
 //! | cache of vectors by text | [`RetrieverBuilder::embedding_cache`], [`EmbeddingCache`] |
 //! | exact search or graph; `m`, `ef_construction` | [`IndexChoice`], [`HnswParams`] |
 //! | search by meaning, by words, or by both | [`Mode`] |
@@ -155,7 +155,7 @@ pub use search::{
 
 // Long operations and errors.
 pub use error::{Cause, Error, ErrorKind, Result};
-pub use work::{Cancel, Interrupt, Phase, Progress};
+pub use work::{Cancel, Interrupt, InterruptReason, Phase, Progress};
 
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]

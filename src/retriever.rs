@@ -295,39 +295,10 @@ impl Retriever {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Error, HnswParams, Interrupt, ModelIdentity, Phase, Role, Vectors};
-
-    /// Embeds a text at an angle that its length determines.
-    struct ByLength(ModelIdentity);
-
-    impl crate::Embedder for ByLength {
-        fn identity(&self) -> &ModelIdentity {
-            &self.0
-        }
-
-        fn dim(&self) -> usize {
-            2
-        }
-
-        fn max_tokens(&self) -> Option<usize> {
-            None
-        }
-
-        fn count_tokens(&self, _: &str) -> Result<usize> {
-            Ok(1)
-        }
-
-        fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
-            let length = |text: &&str| f32::from(u8::try_from(text.len()).unwrap());
-            let angles = texts.iter().map(length).map(|length| length / 99.0);
-            let values = angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect();
-            Vectors::normalized(2, values)
-        }
-    }
+    use crate::{Error, HnswParams, Phase, embed::WordSums};
 
     fn retriever(index: IndexChoice) -> Retriever {
-        let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
-        Retriever::builder().embedder(ByLength(identity)).index(index).in_memory().unwrap()
+        Retriever::builder().embedder(WordSums::default()).index(index).in_memory().unwrap()
     }
 
     fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
@@ -383,9 +354,8 @@ mod tests {
     fn cancel_stops_graph_building() {
         let cancel = Cancel::new();
         let cancel_at_end = cancel.clone();
-        let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
         let mut retriever = Retriever::builder()
-            .embedder(ByLength(identity))
+            .embedder(WordSums::default())
             .index(IndexChoice::Hnsw(HnswParams::default()))
             .cancel(&cancel)
             .progress(move |progress| {
@@ -404,9 +374,8 @@ mod tests {
     fn graph_building_reports_progress() {
         let reports = Arc::new(std::sync::Mutex::new(Vec::new()));
         let recorder = Arc::clone(&reports);
-        let identity = ModelIdentity { name: "by length".to_owned(), hash: 1 };
         let mut retriever = Retriever::builder()
-            .embedder(ByLength(identity))
+            .embedder(WordSums::default())
             .index(IndexChoice::Hnsw(HnswParams::default()))
             .progress(move |progress| recorder.lock().unwrap().push(progress))
             .in_memory()

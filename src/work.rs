@@ -10,7 +10,7 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
-pub use interrupt::Interrupt;
+pub use interrupt::{Interrupt, InterruptReason};
 pub(crate) use model_call::call_model;
 
 use crate::{Error, Result};

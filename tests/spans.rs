@@ -110,7 +110,7 @@ fn long_stages_emit_spans_with_counts() {
         ("merge", "segments", "1"),
         ("merge", "passages", "30"),
         ("build_graph", "vectors", "30"),
-        ("publish", "segments", "1"),
+        ("write", "segments", "1"),
         ("search", "passages", "30"),
     ] {
         assert_eq!(field(span, name), value, "{span}.{name}");

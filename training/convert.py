@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load_file
 
-from model_file import GROUP, MEAN, UNCASED, StaticModel, quantise
+from model_file import GROUP, MEAN, UNCASED, StaticModel, quantize
 from pieces import MAX_PIECE, Pieces
 
 # What the model file's text rules 2 do; other settings would give other tokens.
@@ -86,7 +86,7 @@ def converted(name, tokenizer, table, bits):
     rows = np.vstack([known, unknown]) / np.abs(known).max()
     padding = -rows.shape[1] % GROUP[bits]
     require(rows.any(axis=1).all(), "its vectors cancel out")
-    codes, scales = quantise(np.pad(rows, ((0, 0), (0, padding))), bits)
+    codes, scales = quantize(np.pad(rows, ((0, 0), (0, padding))), bits)
     return StaticModel(name, vocabulary, codes, scales, bits, UNCASED, MEAN)
 
 

@@ -1,7 +1,7 @@
 """The training text: pairs kept clear of the evaluation texts, split, and sampled.
 
 A pair is a German and an English text of the same meaning: a line of the
-source files, or a window of neighbouring lines of one file (a stand-in for a
+source files, or a window of neighboring lines of one file (a stand-in for a
 paragraph).
 """
 
@@ -15,11 +15,11 @@ from pathlib import Path
 
 SHINGLE = 5  # words that make one unit of near-duplicate comparison
 NEAR = 0.3  # a text that shares this part of its shingles with the evaluation texts is dropped
-BLOCK = 32  # neighbouring lines that are held out together, so that windows do not leak
+BLOCK = 32  # neighboring lines that are held out together, so that windows do not leak
 DEV_SHARE = 0.01
 WINDOW_LINES = (3, 8)
 WINDOW_WORDS = 160
-# Files whose neighbouring lines follow each other in a document.
+# Files whose neighboring lines follow each other in a document.
 RUNNING_TEXT = re.compile(r"ms-|bible|php|rust-book|iot|evcc|debian|monero|bitcoin|opensource|apache|corona|mit-|react")
 
 

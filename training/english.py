@@ -39,7 +39,7 @@ def definitions(files):
     """
     for kind in ("noun", "verb", "adj", "adv"):
         for line in files[f"package/dict/data.{kind}"].splitlines():
-            if line.startswith(" "):  # the licence
+            if line.startswith(" "):  # the license
                 continue
             fields, _, gloss = line.partition(" | ")
             fields = fields.split()

@@ -1,4 +1,4 @@
-"""The model file of docs/MODEL_FORMAT.md: quantising, writing and reading it."""
+"""The model file of docs/MODEL_FORMAT.md: quantizing, writing and reading it."""
 
 import os
 import struct
@@ -28,7 +28,7 @@ def worth(codes, bits):
     return codes.astype(np.float32) - (3.5 if bits == 3 else 1 << bits - 1)
 
 
-def quantise(table, bits=4):
+def quantize(table, bits=4):
     """Codes 0 to 2^bits - 1, u8 [rows, dim], and one scale per row, f32 [rows]: value = worth(code) * scale.
 
     Of several clipping points each row takes the one with the least squared error.
@@ -99,7 +99,7 @@ def front_decoded(coded, count):
 
 
 class StaticModel:
-    """A vocabulary with its quantised table: what a model file holds.
+    """A vocabulary with its quantized table: what a model file holds.
 
     `embed` is for text rules 1 and pooling 1, those of the bundled model.
     """

@@ -25,7 +25,7 @@ class Sampler:
         return np.concatenate([self.rng.choice(members, size) for members, size in zip(self.members, sizes)])
 
     def windows(self, lines):
-        """For each line a selection [len(lines), pairs] of 1 to 7 neighbouring lines around it.
+        """For each line a selection [len(lines), pairs] of 1 to 7 neighboring lines around it.
 
         The line itself is left out of about a third of them, so that a window
         must be found by its subject and not by a common line.

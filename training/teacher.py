@@ -75,7 +75,7 @@ class Teacher:
         """Unit vectors, f32 [len(texts), 384], of texts given as token ids.
 
         A batch holds texts of one length: no padding, and no text's
-        quantisation depends on the padding of another.
+        quantization depends on the padding of another.
         """
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))
         batches, batch = [], []

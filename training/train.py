@@ -137,7 +137,7 @@ def main():
     print(f"averaged: development {measure(table)}", flush=True)
     table = finished(table, data, np.random.default_rng(1))
     print(f"finished: development {measure(table)}", flush=True)
-    model = model_file.StaticModel("passim-de-en-1", vocabulary, *model_file.quantise(table, BITS), BITS)
+    model = model_file.StaticModel("passim-de-en-1", vocabulary, *model_file.quantize(table, BITS), BITS)
     model.write(given.output)
     fixture.write(model, given.fixture)
     evaluate.show(given.sets, model.embed)

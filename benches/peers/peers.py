@@ -47,8 +47,8 @@ def seeded_clusters(seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(seed)
     clusters, queries, count, rank, dim = 500, 1_000, 21_000, 32, 384
     basis = random.standard_normal((rank, dim), dtype="f4")
-    centres = random.standard_normal((clusters, rank), dtype="f4")
-    near = centres[random.integers(clusters, size=count)]
+    centers = random.standard_normal((clusters, rank), dtype="f4")
+    near = centers[random.integers(clusters, size=count)]
     near = near + random.standard_normal((count, rank), dtype="f4")
     rows = unit(near @ basis + 0.5 * random.standard_normal((count, dim), dtype="f4"))
     return rows[queries:], rows[:queries]

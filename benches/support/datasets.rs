@@ -22,7 +22,7 @@ pub struct DataSet {
 
 /// Source of data sets of several sizes.
 pub enum Source {
-    /// Seeded clusters of `dim` values, and this many queries near their centres; any size.
+    /// Seeded clusters of `dim` values, and this many queries near their centers; any size.
     Clusters { dim: usize, queries: usize },
     /// The first vectors of this data set.
     Stored(DataSet),
@@ -30,7 +30,7 @@ pub enum Source {
 
 /// Vectors of one seeded cluster.
 const CLUSTER: usize = 50;
-/// Distance of seeded vectors from the centre of their cluster, whose length is 1.
+/// Distance of seeded vectors from the center of their cluster, whose length is 1.
 const SPREAD: f32 = 0.6;
 /// Number of words of a question.
 const QUESTION_WORDS: usize = 8;

@@ -10,8 +10,8 @@ pub struct Curve {
     pub points: Vec<(f64, f64)>,
 }
 
-/// Colours of the lines, in the order of the curves.
-const COLOURS: [RGBColor; 6] = [
+/// Colors of the lines, in the order of the curves.
+const COLORS: [RGBColor; 6] = [
     RGBColor(31, 119, 180),
     RGBColor(214, 39, 40),
     RGBColor(44, 160, 44),
@@ -39,12 +39,12 @@ pub fn write(path: &Path, caption: &str, curves: &[Curve]) -> Result<(), Box<dyn
         .x_label_formatter(&|recall| format!("{recall:.3}"))
         .y_label_formatter(&|speed| format!("{speed:.0}"))
         .draw()?;
-    for (curve, colour) in curves.iter().zip(COLOURS.iter().cycle()) {
-        let line = LineSeries::new(curve.points.iter().copied(), colour.stroke_width(2));
+    for (curve, color) in curves.iter().zip(COLORS.iter().cycle()) {
+        let line = LineSeries::new(curve.points.iter().copied(), color.stroke_width(2));
         chart
             .draw_series(line.point_size(3))?
             .label(&curve.name)
-            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], colour.stroke_width(2)));
+            .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], color.stroke_width(2)));
     }
     chart
         .configure_series_labels()

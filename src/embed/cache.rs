@@ -3,6 +3,7 @@
 mod cache_block;
 mod cache_file;
 mod cache_key;
+mod locked_file;
 mod lru_map;
 mod memory_cache;
 
@@ -30,8 +31,8 @@ use memory_cache::MemoryCache;
 /// transformer model and tens of microseconds with the [bundled](crate::StaticEmbedder) model, so
 /// the cache pays with both.
 ///
-/// Delete the cache after a change that the identity does not cover, such as another version of
-/// the runtime: its vectors are those from before the change.
+/// The identity does not cover every change, such as another version of the runtime. Delete the
+/// cache after such a change, because its vectors are older.
 ///
 /// # Examples
 ///
@@ -124,7 +125,7 @@ impl EmbeddingCache {
         self.len() == 0
     }
 
-    /// Returns the bytes that count towards the bound: the length of the file, or the memory of a
+    /// Returns the bytes that count toward the bound: the length of the file, or the memory of a
     /// cache without a file.
     #[must_use]
     pub fn bytes(&self) -> u64 {

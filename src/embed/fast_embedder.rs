@@ -24,15 +24,15 @@ use model_input::ModelInput;
 /// A transformer model that runs in ONNX Runtime or in candle.
 ///
 /// Only texts of the same length in tokens share a run of the model, up to 192 tokens together.
-/// Nothing is padded. On a CPU, this is faster and takes less memory than padded batches, and the
-/// vector of a text does not depend on the other texts: in all tests it was equal bit for bit.
+/// Nothing is padded. On a CPU, this is faster and takes less memory than padded batches. The vector
+/// of a text does not depend on the other texts: in all tests it was equal bit for bit.
 ///
 /// Each text of a dynamically quantized model has its own run, since such a model rounds all texts
 /// of a run by one scale. In candle, each text has its own run as well.
 ///
-/// Several threads may call at once: each call takes one of
-/// [`max_concurrency`](Embedder::max_concurrency) sessions and waits if none is free. To embed many
-/// texts on all of them, use [`EmbedStage`](crate::EmbedStage).
+/// Several threads may call it at once: each call takes one of its
+/// [`max_concurrency`](Embedder::max_concurrency) sessions and waits if none is free.
+/// [`EmbedStage`](crate::EmbedStage) embeds many texts on all sessions.
 ///
 /// # ONNX Runtime
 ///

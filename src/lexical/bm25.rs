@@ -51,6 +51,6 @@ pub(crate) struct TermContribution {
     pub(crate) idf: f32,
     /// Number of occurrences in the passage.
     pub(crate) tf: u32,
-    /// What it adds to the score.
+    /// Addend of the score.
     pub(crate) contribution: f32,
 }

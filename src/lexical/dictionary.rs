@@ -199,8 +199,9 @@ impl TermStream<'_> {
         Some((&self.term, self.entry.as_ref()?))
     }
 
-    /// Moves to the next term and returns its entry; `None` if the entry is unreadable or breaks the
-    /// coding: terms ascend, and each shares as many bytes as possible with the previous one.
+    /// Moves to the next term and returns its entry; `None` if it is unreadable or miscoded.
+    ///
+    /// Terms ascend, and each shares as many bytes as possible with the previous one.
     ///
     /// `starts_block` states whether the term is the first of a block, `starts_list` whether it is
     /// the first of all.

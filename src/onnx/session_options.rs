@@ -186,9 +186,9 @@ macro_rules! session_option_setters {
         /// sessions are opened instead.
         ///
         /// The default is one session per core, as long as the weights of all fit in 4 GiB. For
-        /// models that candle runs, the runs of [`max_length`](Self::max_length) tokens must fit in
-        /// 4 GiB. A run of 2,048 tokens with 16 heads takes about 768 MiB; memory is proportional
-        /// to the heads and to the square of the length.
+        /// models that candle runs, one run of [`max_length`](Self::max_length) tokens per session
+        /// must fit in 4 GiB instead. A run of 2,048 tokens with 16 heads takes about 768 MiB; this
+        /// memory is proportional to the heads and to the square of the length.
         #[must_use]
         pub fn sessions(mut self, sessions: usize) -> Self {
             self.options.sessions = Some(sessions);

@@ -10,8 +10,8 @@ use crate::{Error, Result};
 
 /// Lends each item to one caller at a time; a caller waits until an item is free.
 ///
-/// Work runs on the item's own rayon pool. Nested parallel work stays in that pool, and the item
-/// is returned there. So no caller ever waits for an item that its own stack holds.
+/// Work runs on the item's own rayon pool, where nested parallel work stays and where the item is
+/// returned. A caller therefore never waits for an item that its own stack holds.
 pub(crate) struct SessionPool<T> {
     slots: Vec<Slot<T>>,
     /// Positions of the unused slots.

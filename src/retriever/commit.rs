@@ -129,12 +129,7 @@ impl Retriever {
     }
 
     /// Writes the files of the next generation and publishes them; in memory there are none.
-    #[instrument(
-        name = "publish",
-        level = "debug",
-        skip_all,
-        fields(segments = segments.len())
-    )]
+    #[instrument(level = "debug", skip_all, fields(segments = segments.len()))]
     fn write(&mut self, segments: Vec<LiveSegment>) -> Result<PublishedGeneration> {
         let generation = self.published.get().generation + 1;
         let questions = self.searcher.snapshot.questions.clone();

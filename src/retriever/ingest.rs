@@ -141,8 +141,8 @@ impl Retriever {
         Ok(report)
     }
 
-    /// Stores those of `articles` that `on_existing` selects in an uncommitted segment. Progress
-    /// continues from the counts of `embedded_before`.
+    /// Stores the `articles` that `on_existing` selects in an uncommitted segment. Progress continues
+    /// from the counts of `embedded_before`.
     pub(super) fn ingest(
         &mut self,
         articles: Vec<Article>,
@@ -299,7 +299,7 @@ impl Retriever {
         Ok(EmbeddedBatch { vectors, report })
     }
 
-    /// Returns the vectors of all `inputs` in order: the stored ones and, for the others, those
+    /// Returns the vectors of all `inputs` in order. Inputs without a stored vector take the next one
     /// of `new`.
     fn combine_vectors(&self, inputs: &[PassageInput], new: Vectors) -> Result<Vectors> {
         if inputs.len() == new.len() {

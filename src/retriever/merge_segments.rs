@@ -2,8 +2,8 @@
 //!
 //! A search visits every segment, so there must be few of them. A merge indexes passages again, so
 //! merges must be rare. Each segment is therefore kept several times as large as all later ones
-//! together, which bounds their number by about log n. A larger factor merges the largest segment
-//! of a growing corpus more often.
+//! together, which bounds their number by about log n. The larger this factor, the more often a
+//! growing corpus merges its largest segment.
 
 use tracing::instrument;
 
@@ -20,8 +20,8 @@ const MIN_FACTOR: usize = 2;
 /// Maximum of that multiple. With it, all but a few hundred of ten thousand passages are in one
 /// graph, and comparing those few hundred costs a fraction of a graph search.
 const MAX_FACTOR: usize = 16;
-/// The multiple is this divided by the size of the segment, within the bounds above: graphs of
-/// many passages take long to build, so they are built more rarely.
+/// The multiple is this number divided by the size of the segment, within the bounds above. Large
+/// graphs take long to build, so they are rebuilt more rarely.
 const FACTOR_TIMES_SIZE: usize = 1 << 19;
 /// A segment is rebuilt once more than `1 / MAX_REMOVED_DIVISOR` of its passages and articles are
 /// removed.
@@ -95,8 +95,8 @@ impl SegmentSize {
     }
 }
 
-/// Returns the first segment that is too small beside those after it. It and all later ones are
-/// merged; `sizes.len()` if none is.
+/// Returns the position of the first segment that is too small compared with all later ones; it and
+/// all later ones are merged. `sizes.len()` if there is none.
 fn first_to_merge(sizes: &[SegmentSize]) -> usize {
     let mut later = 0;
     let mut first = sizes.len();
@@ -163,8 +163,8 @@ impl MergePlan {
         Self::join_last(&segments, joined)
     }
 
-    /// Plans to keep the segments, except that the last uncommitted ones become one if the first of
-    /// them is not larger than all later ones together. The first `committed` ones are committed.
+    /// Plans to keep the segments, of which the first `committed` are committed. Trailing uncommitted
+    /// segments become one if the first of them is not larger than all later ones together.
     pub(super) fn for_uncommitted(segments: &[LiveSegment], committed: usize) -> Self {
         let mut joined = 0;
         let mut passages = 0;

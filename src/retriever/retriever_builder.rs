@@ -170,9 +170,8 @@ impl RetrieverBuilder {
     /// Caches the vectors of embedded texts in an [`EmbeddingCache`] of at most `bytes`. The default
     /// is no cache.
     ///
-    /// A text whose vector is in the cache is not embedded again: for example that of an article
-    /// that was removed and is added again, of a change that was rolled back, or of a process that
-    /// ended before its commit.
+    /// A text whose vector is in the cache is not embedded again. This helps if an article is removed
+    /// and added again, if a change was rolled back, or if a process ended before its commit.
     ///
     /// If the index is in a folder, the cache is the file `embeddings.cache` there, and `bytes` is
     /// 4,096 or more. Only the writer opens the file. A batch enters it as soon as it is embedded.

@@ -15,8 +15,8 @@ use rayon::prelude::*;
 use tracing::instrument;
 
 use crate::{
-    Article, EmbedStage, Embedder, EmbeddingCache, Error, Hits, Interrupt, Query, Reranker, Result,
-    Role, Vectors,
+    Article, EmbedStage, Embedder, EmbeddingCache, Error, Hits, Interrupt, Query, QueryPlan,
+    Reranker, Result, Role, Timings, Vectors,
     search::{
         pipeline::{EmbeddedQuestion, retrieve},
         reranking::rerank,
@@ -50,7 +50,8 @@ pub struct Searcher {
 /// The vectors of the questions of several queries.
 struct QuestionVectors {
     vectors: Vectors,
-    /// The row of each query; `None` if its question is not embedded.
+    /// The row of each query; `None` if its question is not embedded, or if the query was
+    /// interrupted before.
     rows: Vec<Option<usize>>,
     /// Time to embed all of them.
     embed_time: Duration,
@@ -123,8 +124,6 @@ impl Searcher {
     /// - [`Error::Filter`] or [`Error::FilterType`] for an invalid [filter](Query::filter).
     /// - [`Error::NoReranker`] if the query requests reranking and there is no reranker.
     /// - [`Error::Corrupt`] if a file of the index is damaged.
-    /// - [`Error::TimedOut`] or [`Error::Cancelled`] if the query is interrupted before its text is
-    ///   embedded.
     /// - The errors of the embedder and of the reranker; [`Error::Embed`] or [`Error::Rerank`] if
     ///   they panic.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]
@@ -133,8 +132,16 @@ impl Searcher {
         self.check(&query)?;
         let interrupt = interrupt_of(&query);
         let start = Instant::now();
-        let embedded = || self.embedded(&query.text, interrupt);
-        let vectors = query.needs_embedding().then(embedded).transpose()?;
+        let embedded = || {
+            interrupt.check()?;
+            self.embedded(&query.text, interrupt)
+        };
+        let vectors = match query.needs_embedding().then(embedded).transpose() {
+            Err(error) if interrupt.is_cause_of(&error) => {
+                return Ok(self.not_embedded(&query, interrupt, start.elapsed()));
+            }
+            vectors => vectors?,
+        };
         let embed_time = start.elapsed();
         let question =
             vectors.as_ref().map(|vectors| EmbeddedQuestion { vector: vectors.row(0), embed_time });
@@ -145,11 +152,12 @@ impl Searcher {
     /// Returns the hits of each query, in the order of `queries`. The current `rayon` pool runs the
     /// searches; plain threads then [rerank](Query::rerank), as many as the reranker can use.
     ///
+    /// The questions are embedded together. That ends early once every query has reached its time
+    /// limit, or once a handle that all queries share is cancelled.
+    ///
     /// # Errors
     ///
-    /// The errors of [`search`](Self::search) of one failing query. The questions are embedded
-    /// together: [`Error::TimedOut`] if the latest time limit passes before that ends, if every query
-    /// has one; [`Error::Cancelled`] if all queries share a handle and it is cancelled before.
+    /// The errors of [`search`](Self::search) of one failing query.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
@@ -157,31 +165,53 @@ impl Searcher {
         let interrupts: Vec<Interrupt> = queries.iter().map(interrupt_of).collect();
         let vectors = self.embed_questions(&queries, &interrupts)?;
         let view = self.view();
-        let retrieve = |at: usize| retrieve(&view, vectors.of(at), &queries[at], interrupts[at]);
+        let retrieve = |at: usize| match vectors.of(at) {
+            None if queries[at].needs_embedding() => {
+                Ok(self.not_embedded(&queries[at], interrupts[at], vectors.embed_time))
+            }
+            question => retrieve(&view, question, &queries[at], interrupts[at]),
+        };
         let hits = (0..queries.len()).into_par_iter().map(retrieve);
         let hits: Vec<Hits> = hits.collect::<Result<_>>()?;
         self.rerank_all(hits, &queries, &interrupts)
     }
 
-    /// Embeds the questions of `queries` in one run.
+    /// Returns the hits of a query that was interrupted before its question was embedded: none.
+    fn not_embedded(&self, query: &Query, interrupt: Interrupt<'_>, embed_time: Duration) -> Hits {
+        let plan = QueryPlan {
+            mode: query.mode,
+            passages: self.passages(),
+            interrupted: Some(interrupt.reason()),
+            timings: Timings { embed: embed_time, ..Timings::default() },
+            ..QueryPlan::default()
+        };
+        Hits { found: Vec::new(), plan: Box::new(plan) }
+    }
+
+    /// Embeds the questions of `queries` in one run, without those of queries that are already
+    /// interrupted.
     fn embed_questions(
         &self,
         queries: &[Query],
         interrupts: &[Interrupt],
     ) -> Result<QuestionVectors> {
         let start = Instant::now();
-        let embedded = queries.iter().zip(interrupts);
-        let embedded = embedded.filter(|(query, _)| query.needs_embedding());
-        let texts: Vec<&str> = embedded.clone().map(|(query, _)| query.text.as_str()).collect();
-        let interrupts: Vec<Interrupt> = embedded.map(|(_, interrupt)| *interrupt).collect();
-        let stage = self.stage().interrupt(Interrupt::last_of(&interrupts));
-        let (vectors, _) = stage.run(Role::Query, &texts)?;
-        let mut rows = 0..vectors.len();
-        let row = |query: &Query| {
-            let is_embedded = query.needs_embedding();
-            is_embedded.then(|| rows.next().expect("each question has a vector"))
+        let is_embedded: Vec<bool> = queries
+            .iter()
+            .zip(interrupts)
+            .map(|(query, interrupt)| query.needs_embedding() && !interrupt.is_due())
+            .collect();
+        let embedded = (0..queries.len()).filter(|at| is_embedded[*at]);
+        let texts: Vec<&str> = embedded.clone().map(|at| queries[at].text.as_str()).collect();
+        let interrupts: Vec<Interrupt> = embedded.map(|at| interrupts[at]).collect();
+        let interrupt = Interrupt::last_of(&interrupts);
+        let vectors = match self.stage().interrupt(interrupt).run(Role::Query, &texts) {
+            Err(error) if interrupt.is_cause_of(&error) => Vectors::empty(self.embedder.dim()),
+            embedded => embedded?.0,
         };
-        let rows = queries.iter().map(row).collect();
+        let mut rows = 0..vectors.len();
+        let row = |is_embedded| if is_embedded { rows.next() } else { None };
+        let rows = is_embedded.into_iter().map(row).collect();
         Ok(QuestionVectors { vectors, rows, embed_time: start.elapsed() })
     }
 
@@ -201,7 +231,7 @@ impl Searcher {
         })
     }
 
-    /// The vector of a question, as the only one.
+    /// Returns the vector of `question` as a single row.
     pub(crate) fn embedded(&self, question: &str, interrupt: Interrupt<'_>) -> Result<Vectors> {
         let cache = self.cache.as_ref();
         EmbeddingCache::embedded(cache, self.embedder(), Role::Query, question, interrupt)

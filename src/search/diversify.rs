@@ -68,7 +68,7 @@ impl<'q, V: View> Deduplicator<'q, V> {
 /// Weights of maximal marginal relevance.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Mmr {
-    /// Weight of being unlike the chosen hits, `0.0..=1.0`.
+    /// Weight of the difference from the chosen hits, in `0.0..=1.0`.
     pub(super) weight: f32,
     /// Score that weighs as much as a similarity of 1.
     pub(super) scale: f32,

@@ -117,7 +117,7 @@ impl HitArticle {
         runs.map(|run| self.excerpt(run, &ranks, hits)).collect()
     }
 
-    /// Returns the excerpt of `run`, passages that follow each other; `ranks` are those of its hits.
+    /// Returns the excerpt of `run`, a run of adjacent passages; `ranks` holds the ranks of its hits.
     fn excerpt(
         &self,
         run: &[usize],

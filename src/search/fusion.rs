@@ -5,7 +5,7 @@ use crate::language::AnalyzedLanguage;
 
 /// Passages whose mean share is the baseline of their language; 5 to 10 measured alike.
 const BASELINE_SIZE: u8 = 7;
-/// Minimum divisor of the mean, so that a lone passage loses only half of its share.
+/// Minimum divisor of the mean: the baseline of a single passage is half of its share.
 const MIN_DIVISOR: u8 = 2;
 
 /// Scores candidates whose similarity and BM25 are known:

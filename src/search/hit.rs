@@ -78,11 +78,12 @@ impl Hits {
         &self.plan
     }
 
-    /// Returns whether the search was completed. If not, a time limit or a cancel handle ended it:
-    /// better passages may be missing, or the hits were not reranked.
+    /// Returns whether the search was completed. If not, [a time limit or a cancel
+    /// handle](QueryPlan::interrupted) ended it: better passages may be missing, or the hits were
+    /// not reranked.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        !self.plan.interrupted
+        self.plan.interrupted.is_none()
     }
 }
 

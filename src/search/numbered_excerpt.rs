@@ -70,8 +70,9 @@ mod tests {
     use super::*;
 
     fn excerpt(title: Option<String>, key: String, text: String) -> Excerpt {
-        let hits = vec![0..text.len()];
-        Excerpt { article: key, title, range: 0..text.len(), text, score: 1.0, hits }
+        let range = 0..text.len();
+        let hits = Vec::from([range.clone()]);
+        Excerpt { article: key, title, range, text, score: 1.0, hits }
     }
 
     fn written(excerpts: &[Excerpt]) -> String {

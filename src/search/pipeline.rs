@@ -131,7 +131,8 @@ impl<V: View> Search<'_, V> {
             let enough = if is_wide { self.wanted() } else { pool };
             let is_short = kept.len() < enough && !is_exhausted;
             if !is_short || request.interrupt.is_due() {
-                plan.interrupted = is_short || !plan.is_searched_whole();
+                let is_complete = !is_short && plan.is_searched_whole();
+                plan.interrupted = (!is_complete).then(|| self.interrupt.reason());
                 return Ok(kept);
             }
             request.k = request.k.saturating_mul(GROWTH);

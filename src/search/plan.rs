@@ -4,7 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::Serialize;
 
-use crate::{IndexPlan, LexicalPlan, Mode};
+use crate::{IndexPlan, InterruptReason, LexicalPlan, Mode};
 
 /// How a query was answered: [`Hits::plan`](crate::Hits::plan).
 ///
@@ -28,9 +28,8 @@ pub struct QueryPlan {
     pub lexical: Vec<LexicalPlan>,
     /// Whether a reranker ordered the hits.
     pub reranked: bool,
-    /// Whether a [time limit](crate::Query::time_limit) or a
-    /// [cancel handle](crate::Query::cancel) ended the search early.
-    pub interrupted: bool,
+    /// Why the search ended early; `None` if it was completed.
+    pub interrupted: Option<InterruptReason>,
     /// Time of each step.
     pub timings: Timings,
 }
@@ -97,6 +96,7 @@ impl fmt::Display for QueryPlan {
             write!(f, " ({allowed} allowed)")?;
         }
         write!(f, ", {candidates} candidates; {timings}")?;
+        self.interrupted.map_or(Ok(()), |reason| write!(f, "; incomplete: {reason}"))?;
         dense.iter().try_for_each(|plan| write!(f, "\n  vectors: {plan}"))?;
         lexical.iter().try_for_each(|plan| write!(f, "\n  words: {plan}"))
     }

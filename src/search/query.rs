@@ -175,8 +175,8 @@ impl Query {
     }
 
     /// Finds only passages whose [similarity](crate::Hit::similarity) to the query is at least
-    /// `minimum`, in `-1.0..=1.0`. The typical similarity of a good hit differs between models, so
-    /// choose the minimum by the hits of some queries.
+    /// `minimum`, in `-1.0..=1.0`. Good hits have other similarities with each model, so choose the
+    /// minimum by the hits of some queries.
     #[must_use]
     pub fn min_similarity(mut self, minimum: f32) -> Self {
         self.min_similarity = Some(minimum);
@@ -220,8 +220,7 @@ impl Query {
     /// Makes the search return the hits found so far once it has taken `limit`.
     /// [`Hits::is_complete`](crate::Hits::is_complete) returns `false` then.
     ///
-    /// If the embedder ends before it has embedded the question, the search returns
-    /// [`Error::TimedOut`](crate::Error::TimedOut).
+    /// If the limit is reached before the question is embedded, a search by vectors finds nothing.
     #[must_use]
     pub fn time_limit(mut self, limit: Duration) -> Self {
         self.time_limit = Some(limit);
@@ -230,8 +229,7 @@ impl Query {
 
     /// Makes the search return the hits found so far once `cancel` is cancelled.
     ///
-    /// If the embedder ends before it has embedded the question, the search returns
-    /// [`Error::Cancelled`](crate::Error::Cancelled).
+    /// If that happens before the question is embedded, a search by vectors finds nothing.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());

@@ -22,7 +22,9 @@ pub(crate) fn rerank(
         let start = Instant::now();
         match order_by_score(reranker, &query.text, &mut hits.found, interrupt) {
             Ok(()) => hits.plan.reranked = true,
-            Err(Error::TimedOut | Error::Cancelled) => hits.plan.interrupted = true,
+            Err(Error::TimedOut | Error::Cancelled) => {
+                hits.plan.interrupted = Some(interrupt.reason());
+            }
             Err(error) => return Err(error),
         }
         hits.plan.timings.rerank = start.elapsed();

@@ -46,7 +46,7 @@ pub(crate) trait View: Sync {
     /// Number of passages that `allowed` holds.
     fn allowed_passages(&self, allowed: &Self::Allowed) -> usize;
 
-    /// Counts what BM25 needs over all passages, whatever a filter allows.
+    /// Returns the counts that BM25 needs, over all passages: filters do not change them.
     fn corpus_stats(&self, terms: &QueryTerms) -> Result<CorpusStats>;
 
     /// Finds the passages whose vectors are closest to `vector`, best first.
@@ -93,7 +93,7 @@ pub(crate) trait View: Sync {
     fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>>;
 }
 
-/// How many candidates an arm is to find, among which passages, and when to stop.
+/// Request to one arm: number of candidates, allowed passages, effort, and interrupt.
 pub(crate) struct ArmRequest<'q, A> {
     pub(crate) k: usize,
     pub(crate) allowed: &'q A,

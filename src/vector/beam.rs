@@ -79,8 +79,8 @@ impl CandidateList {
 
     /// Marks a second point to expand in the same step, and returns it.
     ///
-    /// While a search with [`MIN_EF`] would continue, only a point within its list qualifies: the
-    /// second expansion must not change what that search finds.
+    /// The second expansion must not change what a search with [`MIN_EF`] finds. While that search
+    /// would continue, only a point within its list qualifies.
     fn expand_second(&mut self) -> Option<u32> {
         let kept = self.candidates.len();
         self.expand_before(if self.next <= MIN_EF { kept.min(MIN_EF) } else { kept })
@@ -97,7 +97,7 @@ impl CandidateList {
 
 /// Points that a search visited, in the order of the visits.
 ///
-/// A reset costs time in the number of visited points, not in the size of the graph.
+/// The time of a reset is proportional to the number of visited points, not to the graph.
 #[derive(Debug, Default)]
 struct VisitedSet {
     /// One bit per point.

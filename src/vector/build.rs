@@ -17,8 +17,8 @@ use crate::{
     work::{ScratchPool, WorkMonitor},
 };
 
-/// Number of linked points per point of a batch. Points of a batch do not link to each other, so a
-/// batch stays small beside the graph.
+/// Minimum ratio of the linked points to the points of a batch. Points of a batch do not link to
+/// each other, so a batch must be small compared with the graph.
 const BATCH_RATIO: u32 = 16;
 /// Minimum size of a batch.
 const MIN_BATCH: u32 = 16;

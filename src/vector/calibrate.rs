@@ -29,17 +29,17 @@ pub(crate) use calibration_record::CalibrationRecord;
 /// On queries of the same distribution as the measured ones, the `ef_search` chosen for a target
 /// reaches it on average, with a confidence of 95 %. The guarantee holds for the rows searched
 /// in the measurement: calibrate again once the index has changed. The queries must not be vectors
-/// of the index, since those are found more easily.
+/// of the index, because a search finds its own vector more easily.
 ///
 /// The lower bound of each step is that of Wilson's one-sided score interval at 95 %, with each
-/// query as one trial. It is conservative if queries find a part of their neighbors: among values
-/// in `0.0..=1.0` of one mean, the values 0 and 1 have the largest variance. The interval is an
-/// approximation: if all values are 0 or 1 (`k == 1`) and the recall is close to 1, one bound in
-/// fifteen can be too high.
+/// query as one trial. If queries find a part of their neighbors, the bound is conservative: of all
+/// values in `0.0..=1.0` with a given mean, 0 and 1 have the largest variance. If all values are 0
+/// or 1 (`k == 1`) and the recall is close to 1, the interval is approximate: one bound in fifteen
+/// can be too high.
 ///
-/// Choosing among the steps costs no confidence: they are tested from the largest `ef_search`
-/// down, until the first whose bound is below the target. A step that misses the target is chosen
-/// only if the first such step in this order passes its test, which is a single test.
+/// Choosing among the steps costs no confidence. They are tested from the largest `ef_search` down,
+/// and the first failed test ends the sequence. So the choice is wrong only if one test errs: that
+/// of the first step whose expected recall misses the target.
 ///
 /// # Source
 ///
@@ -213,10 +213,10 @@ impl HnswIndex {
     /// Measures the recall of the graph on `queries`, for 1 to `k` neighbors, and keeps the result:
     /// from then on a search can request a [recall](SearchEffort::Recall).
     ///
-    /// The queries have the distribution of later queries and are not vectors of the index; a recall
-    /// of 0.98 takes at least 133 of them, 0.99 at least 268. They are searched for in parallel, on
-    /// the threads of the current `rayon` pool: exactly, and with `ef_search` from 16 up until all
-    /// neighbors are found, at most to `max(4096, 4 * k)`.
+    /// The queries have the distribution of later queries and are not vectors of the index. A recall
+    /// of 0.98 takes at least 133 of them, 0.99 at least 268. The threads of the current `rayon` pool
+    /// search for each exactly, then with growing `ef_search`, from 16 until all neighbors are found,
+    /// at most to `max(4096, 4 * k)`.
     ///
     /// # Errors
     ///

@@ -14,9 +14,8 @@ use crate::{
 /// Index that compares the query with every vector: for small corpora, and the reference for
 /// recall.
 ///
-/// A search compares quantized vectors, eight bits per value. Those that may be among the closest
-/// are compared again in full precision. The result equals that of a comparison in full precision,
-/// bit for bit.
+/// A search compares quantized vectors, eight bits per value, then compares the possible neighbors
+/// in full precision. The result equals that of a full comparison, bit for bit.
 ///
 /// # Examples
 ///

@@ -27,8 +27,8 @@ pub(super) struct Graph {
     pub(super) base: Links,
 }
 
-/// The layers from layer 1 on, each with a small share of the points of the layer below. Every
-/// array is the concatenation of the arrays of the layers.
+/// The layers from layer 1 on, each with a small share of the points of the layer below. Each field
+/// concatenates one array of all layers.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct UpperLayers {
     extents: Vec<LayerExtent>,

@@ -84,8 +84,8 @@ struct LinkedPoint {
 
 /// Builds the layer of `lists`, which are ascending by point.
 ///
-/// Links to points that are not on the layer are dropped: `hnsw_rs` starts the first search on a new
-/// layer at a point of the layer below, and links that point.
+/// Links to points that are not on the layer are dropped. `hnsw_rs` makes such links, because its
+/// first search on a new layer starts at a point of the layer below and links it.
 fn layer(lists: &[LinkedPoint], below: Option<&Layer>) -> Layer {
     let place_in = |points: &[u32], point: &u32| points.binary_search(point).ok();
     let points: Vec<u32> = lists.iter().map(|list| list.point).collect();

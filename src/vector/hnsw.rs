@@ -184,7 +184,8 @@ impl HnswIndex {
         // Repair ensures that every point is found from `MIN_EF` on.
         let ef = ef_search.max(params.k).max(MIN_EF);
         let allowed = self.allowed(params);
-        // A search that follows about `rows` links compares most rows, which costs more than a scan.
+        // A search follows about `ef * m` links. With about `rows` links it compares most rows, and
+        // a scan of all rows costs less.
         if ef >= allowed || ef * self.params.m >= self.rows as usize {
             return Route::Scan(ScanReason::WideSearch);
         }
@@ -228,7 +229,7 @@ impl HnswIndex {
                     let points = self.points.view();
                     let restriction = Restriction {
                         is_allowed: |point| points.rows_of(point).any(|row| allowed.contains(row)),
-                        // Beyond it, a scan would have cost less.
+                        // With more comparisons, a scan costs less.
                         budget: allowed.len() / 2,
                     };
                     beam.search_allowed(&traversal, &restriction, is_interrupted)

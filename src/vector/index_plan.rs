@@ -26,8 +26,8 @@ pub struct IndexPlan {
     pub rows: usize,
     /// Number of vectors that the search was allowed to return.
     pub allowed: usize,
-    /// Number of vectors compared, quantized or not: in a scan those allowed, in a graph search the
-    /// points visited on the lowest layer.
+    /// Number of vectors compared, quantized or not. A scan compares the allowed ones, a graph search
+    /// the points that it visits on the lowest layer.
     pub compared: usize,
     /// Number of vectors compared again in full precision.
     pub rescored: usize,
@@ -61,8 +61,8 @@ pub enum ScanReason {
     WideSearch,
     /// With so few allowed vectors, comparing them costs less than a graph search.
     FewAllowed,
-    /// The graph search compared half as many vectors as are allowed and was not done: comparing
-    /// those allowed costs less.
+    /// The graph search was abandoned after it had compared half as many vectors as are allowed:
+    /// comparing the allowed ones costs less.
     BudgetSpent,
     /// The graph search ended with fewer than `k` vectors, although more are allowed.
     TooFewFound,

@@ -116,8 +116,8 @@ impl SegmentIndex {
 }
 
 impl Check for SegmentIndex {
-    /// Checks the sections of the index, so that no search reads out of range, for any content of the
-    /// file.
+    /// Checks the sections of the index: whatever the file contains, no search reads out of range
+    /// after it succeeds.
     ///
     /// Vectors are checked here only if graph searches compare them in full precision; otherwise
     /// each is checked by its checksum on access.

@@ -2,7 +2,7 @@
 
 use std::{cmp::Ordering, collections::BinaryHeap};
 
-/// A row with its score; the better of two rows is the lesser.
+/// A row with its score. Better rows are less in the order of the type.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct RankedRow {
     pub(crate) row: u32,

@@ -7,9 +7,9 @@ const Z: f64 = 1.644_853_626_951_472_2;
 /// smallest expectation that a one-sided score test at 5 % does not reject.
 pub(super) fn lower_bound(mean: f64, trials: usize) -> f64 {
     let n = as_f64(trials);
-    let centre = mean + Z * Z / (2.0 * n);
+    let center = mean + Z * Z / (2.0 * n);
     let half_width = Z * (mean * (1.0 - mean) / n + (Z / (2.0 * n)).powi(2)).sqrt();
-    (centre - half_width) / (1.0 + Z * Z / n)
+    (center - half_width) / (1.0 + Z * Z / n)
 }
 
 /// Smallest number of queries whose bound reaches `target < 1` if all neighbors are found, where

@@ -1,6 +1,11 @@
 //! The end of a call: its deadline and its cancellation handle.
 
-use std::time::{Duration, Instant};
+use std::{
+    fmt,
+    time::{Duration, Instant},
+};
+
+use serde::Serialize;
 
 use crate::{Cancel, Error, Result};
 
@@ -24,6 +29,25 @@ use crate::{Cancel, Error, Result};
 pub struct Interrupt<'a> {
     deadline: Option<Instant>,
     cancel: Option<&'a Cancel>,
+}
+
+/// Why a search ended early.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub enum InterruptReason {
+    /// Its [time limit](crate::Query::time_limit) passed.
+    TimedOut,
+    /// Its [handle](crate::Query::cancel) was cancelled.
+    Cancelled,
+}
+
+impl fmt::Display for InterruptReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::TimedOut => "the time limit passed",
+            Self::Cancelled => "cancelled",
+        })
+    }
 }
 
 impl<'a> Interrupt<'a> {
@@ -81,6 +105,20 @@ impl<'a> Interrupt<'a> {
     #[must_use]
     pub fn is_due(self) -> bool {
         self.check().is_err()
+    }
+
+    /// Returns why work ended that this interrupt has ended.
+    pub(crate) fn reason(self) -> InterruptReason {
+        match self.check() {
+            Err(Error::TimedOut) => InterruptReason::TimedOut,
+            // A passed deadline stays passed. Only a handle that was reset since can be clear.
+            _ => InterruptReason::Cancelled,
+        }
+    }
+
+    /// Returns whether `error` reports that this interrupt is due.
+    pub(crate) fn is_cause_of(self, error: &Error) -> bool {
+        matches!(error, Error::TimedOut | Error::Cancelled) && self.is_due()
     }
 
     /// Returns the time until the deadline, zero once it has passed; `None` without a deadline.

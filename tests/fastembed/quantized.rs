@@ -30,7 +30,8 @@ fn vectors_are_independent_of_batch_order_and_sessions() {
     let Some(model) = int8() else { return };
     let open =
         |sessions| FastEmbedderBuilder::from_folder(&model).sessions(sessions).build().unwrap();
-    let (one, many) = (open(1), open(thread::available_parallelism().unwrap().get()));
+    let one = open(1);
+    let many = open(thread::available_parallelism().unwrap().get());
     let texts = texts();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let lengths: Vec<_> = texts.iter().map(|text| one.count_tokens(text).unwrap()).collect();
@@ -65,7 +66,8 @@ fn vectors_in_eight_bits_are_close_to_the_original() {
     assert_ne!(int8.identity().hash, full.identity().hash);
     let embed =
         |embedder: &FastEmbedder| embedder.embed(Role::Passage, &TEXTS, Interrupt::none()).unwrap();
-    let (int8, full) = (embed(&int8), embed(&full));
+    let int8 = embed(&int8);
+    let full = embed(&full);
     for (row, text) in TEXTS.iter().enumerate() {
         let cosine = cosine_of(int8.row(row), full.row(row));
         assert!(cosine > 0.97, "{cosine}: {text}");

@@ -240,8 +240,8 @@ pub fn article() -> impl Strategy<Value = Article> {
     let values = (stored("number"), stored("day"), stored("text"), prop::option::of(mixed));
     let rare = prop::option::weighted(0.1, text());
     let list = prop::collection::vec(value_of("list"), 0..4).prop_map(Value::List);
-    let last = (rare, prop::option::of(list));
-    ("[ab/]{1,4}", language, values, last, 0_usize..25).prop_map(
+    let further = (rare, prop::option::of(list));
+    ("[ab/]{1,4}", language, values, further, 0_usize..25).prop_map(
         |(key, language, (number, day, text, mixed), (rare, list), sentences)| {
             let mut article = Article::new(key, "Ein Satz steht hier. ".repeat(sentences));
             article.language = language;

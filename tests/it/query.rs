@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use passim::{
-    Article, Cancel, Chunker, Error, Filter, Hit, Hits, Mode, Query, Retriever, Role, Route,
-    ScanReason, StaticEmbedder,
+    Article, Cancel, Chunker, Error, Filter, Hit, Hits, InterruptReason, Mode, Query, Retriever,
+    Role, Route, ScanReason, StaticEmbedder,
 };
 use passim_testkit::{corpus, vectors::of_text};
 
@@ -189,7 +189,7 @@ fn the_plan_reports_every_stage_of_a_query() {
         let hits = retriever.search(Query::new(QUESTION).mode(mode).k(3).filter(filter)).unwrap();
         let plan = hits.plan();
         assert_eq!((plan.mode, plan.passages, plan.allowed), (mode, 61, 11));
-        assert!(plan.candidates >= 3 && !plan.interrupted && !plan.reranked);
+        assert!(plan.candidates >= 3 && plan.interrupted.is_none() && !plan.reranked);
         let dense: Vec<_> = plan.dense.iter().map(|plan| (plan.route, plan.allowed)).collect();
         let scan = Route::Scan(ScanReason::NoGraph);
         let words: usize = plan.lexical.iter().map(|plan| plan.passages).sum();
@@ -223,11 +223,18 @@ fn an_interrupted_search_is_incomplete_in_all_modes() {
     cancel.cancel();
     for mode in MODES {
         let query = || Query::new(QUESTION).mode(mode).per_article(1).k(60);
-        for interrupted in [query().time_limit(Duration::ZERO), query().cancel(&cancel)] {
-            let hits = retriever.search(interrupted).unwrap();
-            assert!(hits.plan().interrupted && !hits.is_complete(), "{mode}");
+        let limited = query().time_limit(Duration::ZERO);
+        let cancelled = query().cancel(&cancel);
+        let whole = query().time_limit(Duration::MAX);
+        let many = retriever.search_many(&[limited.clone(), cancelled.clone(), whole.clone()]);
+        let reasons = [Some(InterruptReason::TimedOut), Some(InterruptReason::Cancelled), None];
+        for ((query, many), reason) in
+            [limited, cancelled, whole].into_iter().zip(many.unwrap()).zip(reasons)
+        {
+            let one = retriever.search(query).unwrap();
+            assert_eq!([one.plan().interrupted, many.plan().interrupted], [reason; 2], "{mode}");
+            assert_eq!(one.is_complete(), reason.is_none());
+            assert_eq!(one, many, "{mode}");
         }
-        let hits = retriever.search(query().time_limit(Duration::MAX)).unwrap();
-        assert!(hits.is_complete(), "{mode}");
     }
 }

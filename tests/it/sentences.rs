@@ -1,13 +1,13 @@
-//! Sentence boundaries of labelled German and English texts.
+//! Sentence boundaries of labeled German and English texts.
 
 use passim::sentences;
 
-/// Marks a sentence boundary in the labelled texts.
+/// Marks a sentence boundary in the labeled texts.
 const BOUNDARY: char = '⏐';
-/// Marks a line break in the labelled texts.
+/// Marks a line break in the labeled texts.
 const LINE_BREAK: char = '⏎';
 
-/// Reads the labelled texts of a file, without blank lines and headings.
+/// Reads the labeled texts of a file, without blank lines and headings.
 fn cases(file: &str) -> Vec<String> {
     let path = format!("{}/tests/data/{file}", env!("CARGO_MANIFEST_DIR"));
     let lines = std::fs::read_to_string(path).unwrap();
@@ -15,7 +15,7 @@ fn cases(file: &str) -> Vec<String> {
     cases.map(|line| line.replace(LINE_BREAK, "\n")).collect()
 }
 
-/// Compares found with labelled sentences and prints the differences.
+/// Compares found with labeled sentences and prints the differences.
 fn check(file: &str, min_cases: usize) {
     let cases = cases(file);
     let mut wrong = 0;

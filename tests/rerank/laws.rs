@@ -40,8 +40,8 @@ impl Reranker for Recorder {
     }
 }
 
-/// Some titles are not embedded as they are: those with white space around them, blank ones, those
-/// that the text repeats, and those that are too long beside the passage.
+/// Four kinds of titles are not embedded unchanged: blank titles, titles with white space around
+/// them, titles that the text repeats, and titles that are too long beside the passage.
 #[test]
 fn a_reranker_reads_what_the_embedder_reads() {
     let long = "Noch ein Satz über Torf und Wasser. ".repeat(60);

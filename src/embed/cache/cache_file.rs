@@ -6,7 +6,7 @@
 //! to a new file, which is renamed over the old one.
 
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs,
     io::{self, Read, Seek, SeekFrom, Write},
     ops::Range,
     path::{Path, PathBuf},
@@ -15,6 +15,7 @@ use std::{
 use super::{
     cache_block::{self, BlockHeader, EncodedBlock, HEAD, HEADER, KeyEntry},
     cache_key::{CacheKey, Namespace},
+    locked_file::LockedFile,
     lru_map::LruMap,
 };
 use crate::{Error, Result, vector::vectors::is_unit};
@@ -26,7 +27,7 @@ const BLOCK_ROWS: usize = 1_024;
 #[derive(Debug)]
 pub(super) struct CacheFile {
     path: PathBuf,
-    file: File,
+    file: LockedFile,
     /// Maximum length in bytes.
     limit: u64,
     /// Offset of the next block.
@@ -67,21 +68,15 @@ impl CacheFile {
 
     /// Opens and locks the file at `path` without reading it.
     fn open_locked(path: PathBuf, limit: u64) -> Result<Self> {
-        let mut options = OpenOptions::new();
-        let file = options.read(true).write(true).create(true).truncate(false).open(&path);
-        let file = file.map_err(Error::write(&path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(Self { path, file, limit, end: 0, places: LruMap::default() }),
-            Err(TryLockError::WouldBlock) => Err(Error::CacheInUse { path }),
-            Err(TryLockError::Error(source)) => Err(Error::Write { path, source }),
-        }
+        let file = LockedFile::open(&path)?;
+        Ok(Self { path, file, limit, end: 0, places: LruMap::default() })
     }
 
     /// Checks the header, or writes it if the file is new; returns the length of the file.
     fn begin(&mut self) -> Result<u64> {
         self.end = HEADER as u64;
         let mut start = Vec::new();
-        let read = (&self.file).take(self.end).read_to_end(&mut start);
+        let read = (&*self.file).take(self.end).read_to_end(&mut start);
         read.map_err(Error::read(&self.path))?;
         let header = cache_block::header();
         if start.len() < HEADER && header.starts_with(&start) {

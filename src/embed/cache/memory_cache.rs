@@ -2,8 +2,8 @@
 
 use super::{cache_key::CacheKey, lru_map::LruMap};
 
-/// Approximate bytes of an entry besides the values of its vector: the key, the links to its
-/// neighbors in the order of use, its slot in the map, and the overhead of the allocator.
+/// Approximate bytes of an entry besides the values of its vector. They hold the key, two links of
+/// the order of use, a slot in the map, and the overhead of the allocator.
 const ENTRY_BYTES: usize = 160;
 
 /// The most recently used vectors.

@@ -162,8 +162,8 @@ impl FastEmbedderBuilder {
         let encoding = self.encoding(&loaded)?;
         let LoadedModel { name, files, dim: expected, runs_alone, .. } = loaded;
         let identity = ModelIdentity { hash: files.hash(&encoding.as_texts()), name };
-        // A dynamically quantized model rounds all texts of a run by one scale. candle multiplies
-        // matrices of other heights in another order.
+        // In both cases a vector depends on the other texts of its run. A dynamically quantized model
+        // rounds all of them by one scale; candle multiplies taller matrices in another order.
         let runs_alone =
             runs_alone || files.is_dynamically_quantized() || files.engine == Engine::Candle;
 

@@ -27,8 +27,8 @@ pub struct PretrainedModel {
     pub passage_prefix: &'static str,
     /// Languages that the model was trained for.
     pub languages: &'static str,
-    /// Licence of the weights: an SPDX identifier or the name of the terms.
-    pub licence: &'static str,
+    /// License of the weights: an SPDX identifier or the name of the terms.
+    pub license: &'static str,
     /// Approximate size of the download in megabytes: the weights and the tokenizer.
     pub megabytes: u32,
     /// Quantization of the weights.
@@ -80,7 +80,7 @@ const fn cls(
         query_prefix: "",
         passage_prefix: "",
         languages,
-        licence: "",
+        license: "",
         megabytes: 0,
         quantization: Quantization::None,
         engine: Engine::OnnxRuntime,
@@ -115,8 +115,8 @@ impl PretrainedModel {
         Self { query_prefix, passage_prefix, ..self }
     }
 
-    const fn files(self, licence: &'static str, megabytes: u32) -> Self {
-        Self { licence, megabytes, ..self }
+    const fn files(self, license: &'static str, megabytes: u32) -> Self {
+        Self { license, megabytes, ..self }
     }
 
     const fn sharded(self) -> Self {
@@ -266,8 +266,8 @@ mod tests {
     #[test]
     fn every_model_is_described() {
         for model in MODELS {
-            let PretrainedModel { name, licence, megabytes, quantization, .. } = model;
-            assert!(!licence.is_empty() && *megabytes > 20, "{name}");
+            let PretrainedModel { name, license, megabytes, quantization, .. } = model;
+            assert!(!license.is_empty() && *megabytes > 20, "{name}");
             let smaller = name.ends_with(['Q', '4']);
             assert_eq!(*quantization != Quantization::None, smaller, "{name}");
         }

@@ -71,7 +71,7 @@ impl WordRules for Uncased {
     }
 }
 
-/// Returns `text` in Unicode normalisation form C.
+/// Returns `text` in Unicode normalization form C.
 pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     if is_surely_composed(text) || is_nfc_quick(text.chars()) == IsNormalized::Yes {
         Cow::Borrowed(text)
@@ -80,13 +80,13 @@ pub(crate) fn composed(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// Returns the characters of `text` in Unicode normalisation form KD.
+/// Returns the characters of `text` in Unicode normalization form KD.
 pub(crate) fn decomposed(text: &str) -> impl Iterator<Item = char> {
     text.nfkd()
 }
 
 /// Returns whether `text` has only characters below U+0300, punctuation and currency signs, which
-/// normalisation form C never changes: a fast sufficient test.
+/// normalization form C never changes: a fast sufficient test.
 fn is_surely_composed(text: &str) -> bool {
     const CHUNK: usize = 32;
     // The first byte of U+0300; those of later characters are not lower.

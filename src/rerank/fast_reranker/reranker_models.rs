@@ -15,8 +15,8 @@ pub struct RerankerModel {
     pub max_length: usize,
     /// Languages that the model was trained for.
     pub languages: &'static str,
-    /// Licence of the weights: an SPDX identifier.
-    pub licence: &'static str,
+    /// License of the weights: an SPDX identifier.
+    pub license: &'static str,
     /// Approximate size of the download in megabytes: the weights and the tokenizer.
     pub megabytes: u32,
 }
@@ -33,7 +33,7 @@ pub(super) static MODELS: [RerankerModel; 4] = [
         code: "BAAI/bge-reranker-v2-m3",
         max_length: 1024,
         languages: "over 100 languages",
-        licence: "Apache-2.0",
+        license: "Apache-2.0",
         megabytes: 2290,
     },
     RerankerModel {
@@ -41,7 +41,7 @@ pub(super) static MODELS: [RerankerModel; 4] = [
         code: "jinaai/jina-reranker-v2-base-multilingual",
         max_length: 1024,
         languages: "over 100 languages",
-        licence: "CC-BY-NC-4.0",
+        license: "CC-BY-NC-4.0",
         megabytes: 1130,
     },
     RerankerModel {
@@ -49,7 +49,7 @@ pub(super) static MODELS: [RerankerModel; 4] = [
         code: "BAAI/bge-reranker-base",
         max_length: 512,
         languages: "English and Chinese",
-        licence: "MIT",
+        license: "MIT",
         megabytes: 1130,
     },
     RerankerModel {
@@ -57,7 +57,7 @@ pub(super) static MODELS: [RerankerModel; 4] = [
         code: "jinaai/jina-reranker-v1-turbo-en",
         max_length: 8192,
         languages: "English",
-        licence: "Apache-2.0",
+        license: "Apache-2.0",
         megabytes: 151,
     },
 ];

@@ -6,8 +6,8 @@ use crate::{
     search::view_laws::{check, chunker, corpus},
 };
 
-/// A retriever of the corpus of the laws, added in an order of its own, with articles that were
-/// replaced and others that were removed again.
+/// A retriever of the corpus of the laws, added in batches. Some articles replace earlier versions,
+/// and others were removed again.
 fn retriever(mut retriever: Retriever) -> Retriever {
     let removed = |at: usize| Article::new(format!("moor/0{at}"), "Moore speichern Wasser.");
     retriever.add((0..5).map(removed)).unwrap();

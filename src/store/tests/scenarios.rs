@@ -3,8 +3,7 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use crate::{
-    Article, Embedder, HnswParams, IndexChoice, Interrupt, ModelIdentity, Result, Retriever,
-    RetrieverBuilder, Role, Vectors,
+    Article, HnswParams, IndexChoice, Result, Retriever, RetrieverBuilder, embed::WordSums,
 };
 
 /// Questions whose hits stand for the content of an index.
@@ -143,44 +142,4 @@ fn changes_of_all_kinds(retriever: &mut Retriever) -> Result<()> {
     retriever.remove("105")?;
     retriever.calibrate(0.6, &QUESTIONS[1..])?;
     Ok(())
-}
-
-/// Embeds a text as the sum of a pseudo-random vector for each word.
-struct WordSums(ModelIdentity);
-
-impl Default for WordSums {
-    fn default() -> Self {
-        Self(ModelIdentity { name: "hashed words".to_owned(), hash: 8 })
-    }
-}
-
-impl Embedder for WordSums {
-    fn identity(&self) -> &ModelIdentity {
-        &self.0
-    }
-
-    fn dim(&self) -> usize {
-        8
-    }
-
-    fn max_tokens(&self) -> Option<usize> {
-        None
-    }
-
-    fn count_tokens(&self, text: &str) -> Result<usize> {
-        Ok(text.split_whitespace().count())
-    }
-
-    fn embed(&self, _: Role, texts: &[&str], _: Interrupt<'_>) -> Result<Vectors> {
-        let mut values = Vec::with_capacity(texts.len() * self.dim());
-        for text in texts {
-            let mut sum = [1e-3; 8];
-            for word in text.split_whitespace() {
-                let hash = xxh3_64(word.as_bytes()).to_le_bytes();
-                sum.iter_mut().zip(hash).for_each(|(x, byte)| *x += f32::from(byte) - 127.5);
-            }
-            values.extend(sum);
-        }
-        Vectors::normalized(self.dim(), values)
-    }
 }

@@ -1,7 +1,7 @@
 //! Scaling to unit length, in one arithmetic for given vectors and one for sums of packed rows.
 //!
-//! The results differ in their last bits, and both must stay: an index and a cache store such
-//! vectors, and a text that is embedded again must give the same bits.
+//! The results differ in their last bits. Both arithmetics must stay as they are: indexes and caches
+//! store such vectors, and embedding a text again must give the same bits.
 
 use super::dot;
 

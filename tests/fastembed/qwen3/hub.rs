@@ -104,6 +104,6 @@ fn the_table_lists_the_models_of_candle() {
     for model in candle {
         assert_eq!((model.pooling, model.max_length), (Pooling::LastToken, 32_768));
         assert_eq!((model.query_prefix, model.passage_prefix), (PREFIX, ""));
-        assert_eq!(model.licence, "Apache-2.0");
+        assert_eq!(model.license, "Apache-2.0");
     }
 }

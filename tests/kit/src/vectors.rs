@@ -15,7 +15,7 @@ pub struct Clusters {
     pub clusters: usize,
     /// Vectors of each cluster.
     pub each: usize,
-    /// Distance of the vectors from the centre of their cluster, as a multiple of a value.
+    /// Distance of the vectors from the center of their cluster, as a multiple of a value.
     pub spread: f32,
 }
 
@@ -25,16 +25,16 @@ impl Clusters {
         self.with_queries(0).0
     }
 
-    /// The vectors, and `queries` other ones near the centre of each cluster.
+    /// The vectors, and `queries` other ones near the center of each cluster.
     pub fn with_queries(self, queries: usize) -> (Vectors, Vectors) {
         let mut seeded = Seeded(self.seed);
         let mut indexed = Vec::with_capacity(self.clusters * self.each * self.dim);
         let mut others = Vec::with_capacity(self.clusters * queries * self.dim);
         for _ in 0..self.clusters {
-            let centre: Vec<f32> = (0..self.dim).map(|_| seeded.normal()).collect();
+            let center: Vec<f32> = (0..self.dim).map(|_| seeded.normal()).collect();
             for at in 0..self.each + queries {
                 let data = if at < self.each { &mut indexed } else { &mut others };
-                data.extend(centre.iter().map(|x| x + self.spread * seeded.normal()));
+                data.extend(center.iter().map(|x| x + self.spread * seeded.normal()));
             }
         }
         let unit =
@@ -44,7 +44,7 @@ impl Clusters {
 }
 
 /// `clusters` groups of `each` vectors, group after group, at a distance of about `spread` from
-/// their centre.
+/// their center.
 pub fn clustered(seed: u64, dim: usize, clusters: usize, each: usize, spread: f32) -> Vectors {
     Clusters { seed, dim, clusters, each, spread }.vectors()
 }
