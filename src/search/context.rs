@@ -14,9 +14,9 @@ use crate::{Hit, Result};
 /// Excerpts within a token budget, as context of a language model.
 ///
 /// `Display` writes the text: each excerpt with its number for citations, its title and the key of
-/// its article. No text of an article can pass for such a line: white space in titles and keys
-/// becomes one space, and a line of a text that starts with a number in brackets gets a backslash
-/// before the bracket.
+/// its article. No text of an article can pass for such a line. White space in titles and keys
+/// becomes one space. A line of a text that starts with a number in brackets gets a backslash before
+/// the bracket.
 ///
 /// # Examples
 ///

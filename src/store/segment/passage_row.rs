@@ -25,7 +25,7 @@ pub(super) struct PassageRow {
     tokens: u32,
     /// 1 if the title is embedded with the passage, else 0.
     titled: u32,
-    /// Of the passage's text followed by its heading.
+    /// Checksum of the passage's text followed by its heading.
     pub(super) checksum: u32,
     context_version: u32,
 }
