@@ -55,7 +55,8 @@ pub enum Error {
         allowed: &'static str,
     },
 
-    /// A hit belongs to another state of the corpus. Kind: [`ErrorKind::Conflict`].
+    /// A hit belongs to an earlier state of the corpus: search again. Kind:
+    /// [`ErrorKind::Conflict`].
     #[error("article `{article}` no longer has a passage at bytes {range:?}: search again")]
     StaleHit {
         /// Key of the article.
@@ -73,7 +74,8 @@ pub enum Error {
         reason: &'static str,
     },
 
-    /// A filter compares metadata with another type than stored. Kind: [`ErrorKind::InvalidInput`].
+    /// A [filter](crate::Filter) compares metadata with a value of a type that no article stores
+    /// under this name. Kind: [`ErrorKind::InvalidInput`].
     #[error("the filter compares `{name}` with {asked}; its values are {}", stored.join(" and "))]
     FilterType {
         /// Name of the metadata.
@@ -99,14 +101,15 @@ pub enum Error {
         position: usize,
     },
 
-    /// The text of an article is too long. Kind: [`ErrorKind::InvalidInput`].
+    /// An article is longer than [`Article::MAX_BYTES`](crate::Article::MAX_BYTES). Kind:
+    /// [`ErrorKind::InvalidInput`].
     #[error("article `{key}` has {bytes} bytes, {limit} are allowed: split it into several")]
     ArticleTooLarge {
         /// Key of the article.
         key: String,
         /// Length of its text in bytes.
         bytes: usize,
-        /// Maximum length, [`Article::MAX_BYTES`](crate::Article::MAX_BYTES).
+        /// Maximum length in bytes.
         limit: usize,
     },
 
@@ -124,7 +127,8 @@ pub enum Error {
         got: String,
     },
 
-    /// A timestamp does not exist or is not RFC 3339. Kind: [`ErrorKind::InvalidInput`].
+    /// A timestamp does not exist or is not written as RFC 3339 says, such as
+    /// `2024-06-03T10:30:00Z`. Kind: [`ErrorKind::InvalidInput`].
     #[error("`{got}` is not a timestamp of the form YYYY-MM-DDThh:mm:ssZ in the years 0 to 9999")]
     Timestamp {
         /// The text given.
@@ -132,7 +136,10 @@ pub enum Error {
     },
 
     /// A metadata value is a list that holds a list. Kind: [`ErrorKind::InvalidInput`].
-    #[error("the metadata `{name}` of article `{key}` holds a list within a list: give one list")]
+    #[error(
+        "the metadata `{name}` of article `{key}` holds a list within a list: give it one list of \
+         texts, numbers, dates, timestamps or Booleans"
+    )]
     NestedList {
         /// Key of the article.
         key: String,
@@ -149,7 +156,8 @@ pub enum Error {
         got: usize,
     },
 
-    /// A model returned vectors of an undeclared dimension. Kind: [`ErrorKind::Bug`].
+    /// A model returned vectors of another dimension than it declares. Kind: [`ErrorKind::Bug`] of
+    /// the [`Embedder`](crate::Embedder).
     #[error("the model returned vectors of dimension {got}, but declares {expected}")]
     ModelDimension {
         /// Dimension that the model declares.
@@ -158,14 +166,16 @@ pub enum Error {
         got: usize,
     },
 
-    /// A vector is zero or not finite. Kind: [`ErrorKind::InvalidInput`].
+    /// A vector has no direction: a component is not finite, or all are zero. Kind:
+    /// [`ErrorKind::InvalidInput`].
     #[error("vector {row} has no direction: a component is not finite, or all are zero")]
     InvalidVector {
         /// Row of the vector, from 0.
         row: usize,
     },
 
-    /// A model returned another number of vectors than of texts. Kind: [`ErrorKind::Bug`].
+    /// A model returned a number of vectors that differs from the number of texts. Kind:
+    /// [`ErrorKind::Bug`] of the [`Embedder`](crate::Embedder).
     #[error("the model returned {got} vectors or token counts for {expected} texts")]
     VectorCount {
         /// Number of texts.
@@ -189,7 +199,8 @@ pub enum Error {
     #[error("the embedding model failed")]
     Embed(#[source] Cause),
 
-    /// The reranker failed, panicked or gave no score. Kind: [`ErrorKind::Unavailable`].
+    /// The reranker failed or panicked, or a score is missing or not finite. Kind:
+    /// [`ErrorKind::Unavailable`].
     #[error("the reranker failed")]
     Rerank(#[source] Cause),
 
@@ -197,7 +208,8 @@ pub enum Error {
     #[error("there is no reranker: set `RetrieverBuilder::reranker`, or ask without `rerank`")]
     NoReranker,
 
-    /// A question is too long for the reranker. Kind: [`ErrorKind::InvalidInput`].
+    /// A question is too long for the reranker to read beside a passage. Kind:
+    /// [`ErrorKind::InvalidInput`].
     #[error("the question has {tokens} tokens, but the reranker reads only {limit}: shorten it")]
     QueryTooLong {
         /// Length of the question in tokens of the reranker.
@@ -241,7 +253,8 @@ pub enum Error {
         source: Cause,
     },
 
-    /// ONNX Runtime could not be loaded. Kind: [`ErrorKind::Unavailable`].
+    /// ONNX Runtime, the library that runs transformer models, could not be loaded. Kind:
+    /// [`ErrorKind::Unavailable`].
     #[error(
         "ONNX Runtime {needed} or later could not be loaded (tried: {}): install it (for example \
          with `pip install onnxruntime`), or set ORT_DYLIB_PATH to its library file",
@@ -278,11 +291,13 @@ pub enum Error {
         given: Box<ModelIdentity>,
     },
 
-    /// A [`Cancel`](crate::Cancel) handle ended the operation. Kind: [`ErrorKind::Unavailable`].
+    /// A [`Cancel`](crate::Cancel) handle ended the operation, which changed nothing; the commits
+    /// of an interrupted [sync](crate::Retriever::sync) remain. Kind: [`ErrorKind::Unavailable`].
     #[error("cancelled")]
     Cancelled,
 
-    /// A deadline passed before a model returned. Kind: [`ErrorKind::Unavailable`].
+    /// A deadline passed before a model returned. A search reports it in its
+    /// [plan](crate::QueryPlan::interrupted) instead. Kind: [`ErrorKind::Unavailable`].
     #[error("the time limit passed before the model returned: allow more time")]
     TimedOut,
 
@@ -328,7 +343,10 @@ pub enum Error {
     },
 
     /// A model's vectors have changed since the index was built. Kind: [`ErrorKind::Conflict`].
-    #[error("model {model} has changed (cosine {similarity:.4} for `{text}`): rebuild the index")]
+    #[error(
+        "model {model} embeds `{text}` differently than when the index was built (cosine \
+         {similarity:.4}): use the former runtime of the model, or build the index again"
+    )]
     ModelDrift {
         /// The model.
         model: Box<ModelIdentity>,
@@ -338,7 +356,8 @@ pub enum Error {
         similarity: f32,
     },
 
-    /// An index stores no vectors to verify its model with. Kind: [`ErrorKind::Conflict`].
+    /// An index stores no vectors to [verify](crate::RetrieverBuilder::verify_model) its model
+    /// with. Kind: [`ErrorKind::Conflict`].
     #[error("the index was created without `verify_model`: open it without, or create it again")]
     NotVerifiable,
 
