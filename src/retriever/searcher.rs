@@ -108,7 +108,10 @@ impl Searcher {
         self.snapshot.generation
     }
 
-    /// The best passages for `query`, by its [mode](crate::Mode).
+    /// Returns the best passages for `query`, by its [mode](crate::Mode).
+    ///
+    /// Reaching the [time limit](Query::time_limit) or using the [cancel handle](Query::cancel) is
+    /// not an error: the hits are then [incomplete](Hits::is_complete).
     ///
     /// # Errors
     ///

@@ -13,10 +13,9 @@ use crate::{Hit, Result};
 
 /// Excerpts within a token budget, as context of a language model.
 ///
-/// `Display` writes the text: each excerpt with its number for citations, its title and the key of
-/// its article. No text of an article can pass for such a line. White space in titles and keys
-/// becomes one space. A line of a text that starts with a number in brackets gets a backslash before
-/// the bracket.
+/// `Display` writes each excerpt as a source line with its number, title and key, then its text. No
+/// article can forge a source line: white space in titles and keys becomes one space, and a
+/// backslash precedes a number in brackets that starts a line of a text.
 ///
 /// # Examples
 ///

@@ -75,7 +75,7 @@ pub(crate) use ordered_value::{Scalar, ValueKind};
 #[derive(Clone)]
 pub struct Filter {
     expression: Expression,
-    /// Number of expressions around the innermost one, and that one.
+    /// Number of nested expressions, `>= 1`.
     depth: usize,
 }
 
@@ -221,7 +221,8 @@ impl Filter {
         Self { expression, depth: 1 }
     }
 
-    /// Returns a filter of this depth; one that is too deep keeps nothing but this fact.
+    /// Returns a filter of this depth. An expression that is too deep is dropped, and
+    /// [`Expression::TooDeep`] takes its place.
     fn nested(expression: Expression, depth: usize) -> Self {
         if depth > MAX_DEPTH { Self::leaf(Expression::TooDeep) } else { Self { expression, depth } }
     }
