@@ -18,7 +18,7 @@ pub use fast_embedder::{FastEmbedder, FastEmbedderBuilder};
 pub use fast_embedder::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
 pub use static_model::StaticEmbedder;
-pub(crate) use static_model::{CompoundSplitter, composed, decomposed};
+pub(crate) use static_model::{CompoundSplitter, break_length, composed, decomposed};
 
 /// The side of retrieval that a text is on. Many models want a different prefix for each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
