@@ -33,7 +33,7 @@ mod tokenize;
 mod varint;
 
 use crate::{
-    Language,
+    language::AnalyzedLanguage,
     format::{column::Column, decode_error::DecodeError},
 };
 
@@ -98,7 +98,7 @@ impl LexicalIndex {
     }
 
     /// Returns the language of passage `row`; `None` if unknown (the passage was analyzed as German).
-    pub(crate) fn language(&self, row: u32) -> Option<Language> {
+    pub(crate) fn language(&self, row: u32) -> Option<AnalyzedLanguage> {
         self.norm(row).language()
     }
 

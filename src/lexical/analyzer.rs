@@ -13,7 +13,7 @@ use super::{
     stop_words::is_stop_word,
     tokenize::{fold_diacritics, normalize, without_periods, words},
 };
-use crate::{Language, Result, embed::CompoundSplitter};
+use crate::{language::AnalyzedLanguage, Result, embed::CompoundSplitter};
 
 /// Prefix of the terms of stop words. No other term has it, since it is neither letter nor digit.
 pub(super) const STOP_PREFIX: char = '=';
@@ -41,7 +41,7 @@ pub(crate) enum TermKind {
 /// Turns texts into terms, and caches the terms of words.
 pub(crate) struct Analyzer {
     stemmers: WordAnalyzer,
-    caches: [TermCache; Language::ALL.len()],
+    caches: [TermCache; AnalyzedLanguage::ALL.len()],
 }
 
 impl Analyzer {
@@ -60,7 +60,7 @@ impl Analyzer {
     pub(crate) fn terms(
         &mut self,
         text: &str,
-        language: Option<Language>,
+        language: Option<AnalyzedLanguage>,
         mut take: impl FnMut(&str, Range<usize>, TermKind),
     ) {
         for place in words(text) {
@@ -74,10 +74,10 @@ impl Analyzer {
     pub(super) fn word(
         &mut self,
         word: &str,
-        language: Option<Language>,
+        language: Option<AnalyzedLanguage>,
         mut take: impl FnMut(&str, TermKind),
     ) {
-        let language = language.unwrap_or(Language::German);
+        let language = language.unwrap_or(AnalyzedLanguage::German);
         let Self { stemmers, caches } = self;
         let cache = &mut caches[language as usize];
         let places = match cache.words.get(word) {
@@ -163,7 +163,7 @@ impl WordAnalyzer {
     }
 
     /// Adds the terms of `word` to `terms`.
-    fn add(&mut self, word: &str, language: Language, terms: &mut TermList) {
+    fn add(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
         let date = WrittenDate::read(word).filter(|date| date.len == word.len());
         if let Some(date) = date {
             terms.push(&date.term(), TermKind::Word);
@@ -181,7 +181,7 @@ impl WordAnalyzer {
     }
 
     /// Adds the terms of a word that is neither a date nor a number.
-    fn add_word(&mut self, word: &str, language: Language, terms: &mut TermList) {
+    fn add_word(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
         let plain = without_periods(word);
         let normal = normalize(&plain);
         let word = self.splitter.restored(&normal).map_or(normal, Cow::Owned);
@@ -197,7 +197,7 @@ impl WordAnalyzer {
     ///
     /// A word is split before its diacritics are folded; its parts are stemmed like words. The pieces
     /// that split words do not depend on the corpus, so neither do the terms.
-    fn add_noun(&mut self, word: &str, language: Language, terms: &mut TermList) {
+    fn add_noun(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
         let whole = self.stem(word, language);
         terms.push(&whole, TermKind::Word);
         let places = self.splitter.split(word).to_vec();
@@ -216,16 +216,16 @@ impl WordAnalyzer {
     }
 
     /// Returns the stem of `word`, which is normalized. Words that start with a digit have none.
-    fn stem(&self, word: &str, language: Language) -> String {
+    fn stem(&self, word: &str, language: AnalyzedLanguage) -> String {
         if word.starts_with(|c: char| c.is_ascii_digit()) {
             return fold_diacritics(word).into_owned();
         }
         match language {
-            Language::German => match german_noun::reduce(word) {
+            AnalyzedLanguage::German => match german_noun::reduce(word) {
                 NounForm::Stem(stem) => stem,
                 NounForm::Word(word) => self.german.stem(&fold_diacritics(&word)).into_owned(),
             },
-            Language::English => {
+            AnalyzedLanguage::English => {
                 format!("{ENGLISH_PREFIX}{}", self.english.stem(&fold_diacritics(word)))
             }
         }
@@ -244,23 +244,23 @@ mod tests {
 
     use super::*;
 
-    fn terms(text: &str, language: Language) -> Vec<(String, TermKind)> {
+    fn terms(text: &str, language: AnalyzedLanguage) -> Vec<(String, TermKind)> {
         let mut all = Vec::new();
         let take = |term: &str, _, kind| all.push((term.to_owned(), kind));
         Analyzer::new().unwrap().terms(text, Some(language), take);
         all
     }
 
-    fn wholes(text: &str, language: Language) -> Vec<String> {
+    fn wholes(text: &str, language: AnalyzedLanguage) -> Vec<String> {
         let all = terms(text, language).into_iter();
         all.filter(|(_, part)| *part == TermKind::Word).map(|(term, _)| term).collect()
     }
 
     #[test]
     fn words_that_differ_in_endings_are_one_term() {
-        let german = wholes("Ärzte Arzt Häuser Haus Straßen Strasse", Language::German);
+        let german = wholes("Ärzte Arzt Häuser Haus Straßen Strasse", AnalyzedLanguage::German);
         assert_eq!(german, ["arzt", "arzt", "haus", "haus", "strass", "strass"]);
-        let english = wholes("connections connected running runs", Language::English);
+        let english = wholes("connections connected running runs", AnalyzedLanguage::English);
         assert_eq!(english, ["~connect", "~connect", "~run", "~run"]);
     }
 
@@ -268,7 +268,7 @@ mod tests {
     fn numbers_dates_acronyms_and_gender_forms_are_words() {
         let german = wholes(
             "3.470 U.S. US 5.3.2024 LKWs C++ C .NET Kund:innen Kunde KollegInnen Kollege v1.2.3",
-            Language::German,
+            AnalyzedLanguage::German,
         );
         let expected = [
             "3470",
@@ -286,15 +286,15 @@ mod tests {
             "1.2.3",
         ];
         assert_eq!(german, expected);
-        assert_eq!(wholes("3.470 NATO N.A.T.O.", Language::English), ["3.470", "~nato", "~nato"]);
+        assert_eq!(wholes("3.470 NATO N.A.T.O.", AnalyzedLanguage::English), ["3.470", "~nato", "~nato"]);
     }
 
     #[test]
     fn compounds_have_parts() {
-        let compound = terms("Bundesverfassungsgericht", Language::German);
+        let compound = terms("Bundesverfassungsgericht", AnalyzedLanguage::German);
         let parts = [("bundesverfass", TermKind::Piece(0)), ("gericht", TermKind::Piece(1))];
         assert_eq!(compound[1..], parts.map(|(term, part)| (term.to_owned(), part)));
-        assert_eq!(terms("Haus", Language::German).len(), 1);
+        assert_eq!(terms("Haus", AnalyzedLanguage::German).len(), 1);
     }
 
     #[test]
@@ -302,14 +302,14 @@ mod tests {
         let text = "Die „Ärzte“.";
         let mut places = Vec::new();
         let take = |_: &str, place: Range<usize>, _| places.push(&text[place]);
-        Analyzer::new().unwrap().terms(text, Some(Language::German), take);
+        Analyzer::new().unwrap().terms(text, Some(AnalyzedLanguage::German), take);
         assert_eq!(places, ["Die", "Ärzte"]);
     }
 
     proptest! {
         #[test]
         fn any_word_has_terms(word in "\\w{1,200}", again in any::<String>()) {
-            for language in Language::ALL {
+            for language in AnalyzedLanguage::ALL {
                 for text in [&word, &again] {
                     for (term, _) in terms(text, language) {
                         prop_assert!(term.len() <= 256, "{}", term);
@@ -322,7 +322,7 @@ mod tests {
         fn words_of_suffixes_are_stemmed(
             word in "(ge|ver|un|über|ue|qu|y|bb|ä){0,4}(lich|keit|heit|isch|ung|end|ig|ern|er|s|nen|ß|ation|ing|edly|ies|'s|fulness|bl|li){0,6}"
         ) {
-            for language in Language::ALL {
+            for language in AnalyzedLanguage::ALL {
                 terms(&word, language);
             }
         }
@@ -334,7 +334,7 @@ mod tests {
                 let mut all = Vec::new();
                 for word in &words {
                     let take = |term: &str, kind| all.push((term.to_owned(), kind));
-                    analyzer.word(word, Some(Language::German), take);
+                    analyzer.word(word, Some(AnalyzedLanguage::German), take);
                 }
                 all
             };

@@ -1,7 +1,7 @@
 //! Numbers, versions, addresses and slash dates as single words, and the readings of their
 //! separators.
 
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Units that are split from digits before them: `5km`. Names such as `5G` and `4K` stay whole.
 const UNITS: [&str; 42] = [
@@ -57,7 +57,7 @@ fn separated(text: &str, first: usize) -> usize {
         }
         ends.push(start + group);
     }
-    let is_number = |end: &&usize| canonical(&text[..**end], Language::German).is_some();
+    let is_number = |end: &&usize| canonical(&text[..**end], AnalyzedLanguage::German).is_some();
     let is_list =
         ends.len() > 2 && text[first..].starts_with(',') && !is_number(&&ends[ends.len() - 1]);
     if is_list {
@@ -80,7 +80,7 @@ fn is_blank(c: char) -> bool {
 ///
 /// The languages differ in numbers with one separator before three digits: `3.470` is 3470 in
 /// German. Versions, addresses and dates with slashes are returned as they are.
-pub(super) fn canonical(word: &str, language: Language) -> Option<String> {
+pub(super) fn canonical(word: &str, language: AnalyzedLanguage) -> Option<String> {
     let separators: Vec<char> = word.chars().filter(|c| !c.is_ascii_alphanumeric()).collect();
     let (&last, others) = separators.split_last()?;
     if !word.starts_with(|c: char| c.is_ascii_digit())
@@ -101,8 +101,8 @@ pub(super) fn canonical(word: &str, language: Language) -> Option<String> {
         '/' => is_slash_date(&groups).then(|| word.to_owned()),
         '.' | ',' if others.is_empty() => {
             let thousands = match language {
-                Language::German => '.',
-                Language::English => ',',
+                AnalyzedLanguage::German => '.',
+                AnalyzedLanguage::English => ',',
             };
             let joined = is_grouped && last == thousands;
             Some(groups.join(if joined { "" } else { "." }))
@@ -138,7 +138,7 @@ mod tests {
     use super::*;
 
     fn readings(word: &str) -> [Option<String>; 2] {
-        Language::ALL.map(|language| canonical(word, language))
+        AnalyzedLanguage::ALL.map(|language| canonical(word, language))
     }
 
     #[test]
@@ -175,8 +175,8 @@ mod tests {
             ("0.125", "0.125", "0.125"),
             ("2024.123", "2024.123", "2024.123"),
         ] {
-            assert_eq!(canonical(word, Language::German).unwrap(), german, "{word}");
-            assert_eq!(canonical(word, Language::English).unwrap(), english, "{word}");
+            assert_eq!(canonical(word, AnalyzedLanguage::German).unwrap(), german, "{word}");
+            assert_eq!(canonical(word, AnalyzedLanguage::English).unwrap(), english, "{word}");
         }
     }
 
@@ -185,7 +185,7 @@ mod tests {
         for word in ["1.2.3", "10.0.19041", "192.168.100.200", "127.0.0.1", "3.2.1", "3/14/2024"] {
             assert_eq!(readings(word), [Some(word.to_owned()), Some(word.to_owned())], "{word}");
         }
-        assert_eq!(canonical("1.2.3B1", Language::German).unwrap(), "1.2.3b1");
+        assert_eq!(canonical("1.2.3B1", AnalyzedLanguage::German).unwrap(), "1.2.3b1");
     }
 
     #[test]

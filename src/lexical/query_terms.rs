@@ -10,7 +10,7 @@ use super::{
     german_noun, number,
     tokenize::{normalize, words},
 };
-use crate::{Language, text};
+use crate::{language::AnalyzedLanguage, text};
 
 /// Weight of a part of a compound; a word has 1.
 const PART_WEIGHT: f32 = 0.5;
@@ -56,7 +56,7 @@ impl QueryTerms {
                 Some(language) if number::canonical(word, *language).is_some() => {
                     std::slice::from_ref(language)
                 }
-                _ => &Language::ALL[..],
+                _ => &AnalyzedLanguage::ALL[..],
             };
             let joins_german = joins_german(word, language);
             let terms = WordTerms::of(word, languages, joins_german, analyzer);
@@ -87,7 +87,7 @@ struct WordTerms {
     /// Terms of each part that differs from the word in these languages.
     parts: Vec<BTreeSet<String>>,
     /// Languages in which the word is a stop word.
-    stop_languages: Vec<Language>,
+    stop_languages: Vec<AnalyzedLanguage>,
 }
 
 /// Terms of a part of a word.
@@ -99,7 +99,7 @@ struct PartTerms {
 }
 
 impl WordTerms {
-    fn of(word: &str, languages: &[Language], joins_german: bool, analyzer: &mut Analyzer) -> Self {
+    fn of(word: &str, languages: &[AnalyzedLanguage], joins_german: bool, analyzer: &mut Analyzer) -> Self {
         let mut whole = BTreeSet::new();
         let mut parts: Vec<PartTerms> = Vec::new();
         let mut stop_languages = Vec::new();
@@ -124,7 +124,7 @@ impl WordTerms {
     }
 
     /// Whether the word is a stop word of `language`; if that is unknown, of any language.
-    fn are_of_stop_word(&self, language: Option<Language>) -> bool {
+    fn are_of_stop_word(&self, language: Option<AnalyzedLanguage>) -> bool {
         match language {
             Some(language) => self.stop_languages.contains(&language),
             None => !self.stop_languages.is_empty(),
@@ -136,10 +136,10 @@ impl WordTerms {
 ///
 /// The stems of the two languages agree in many loan words: `Studenten` and `student`, `energy` and
 /// `Energie`. `joins_german` tells whether an English stem may match German passages.
-fn in_passages(term: &str, language: Language, joins_german: bool) -> impl Iterator<Item = String> {
+fn in_passages(term: &str, language: AnalyzedLanguage, joins_german: bool) -> impl Iterator<Item = String> {
     let other = match language {
-        Language::German => is_stem(term).then(|| format!("{ENGLISH_PREFIX}{term}")),
-        Language::English => {
+        AnalyzedLanguage::German => is_stem(term).then(|| format!("{ENGLISH_PREFIX}{term}")),
+        AnalyzedLanguage::English => {
             term.strip_prefix(ENGLISH_PREFIX).filter(|_| joins_german).map(str::to_owned)
         }
     };
@@ -149,9 +149,9 @@ fn in_passages(term: &str, language: Language, joins_german: bool) -> impl Itera
 /// Whether the English stem of `word` may match German passages, in a question in `language`.
 ///
 /// It may not where it would join nouns that German distinguishes, such as `Kurs` and `Kur`.
-fn joins_german(word: &str, language: Option<Language>) -> bool {
+fn joins_german(word: &str, language: Option<AnalyzedLanguage>) -> bool {
     let word = normalize(word);
-    language == Some(Language::English)
+    language == Some(AnalyzedLanguage::English)
         || language.is_none() && !word.ends_with('s') && !german_noun::is_listed(&word)
 }
 

@@ -18,9 +18,9 @@ use super::{
 use crate::{RowSet, vector::RankedRow};
 
 /// Passages of a few words, some of them frequent, some in both languages.
-fn passages(most: usize) -> impl Strategy<Value = Vec<(String, Option<Language>)>> {
+fn passages(most: usize) -> impl Strategy<Value = Vec<(String, Option<AnalyzedLanguage>)>> {
     let language =
-        prop_oneof![Just(Some(Language::German)), Just(Some(Language::English)), Just(None)];
+        prop_oneof![Just(Some(AnalyzedLanguage::German)), Just(Some(AnalyzedLanguage::English)), Just(None)];
     let passage = prop::collection::vec(word(), 0..12).prop_map(|words| words.join(" "));
     prop::collection::vec((passage, language), 0..most)
 }
@@ -45,7 +45,7 @@ fn question() -> impl Strategy<Value = String> {
     prop::collection::vec(word(), 0..8).prop_map(|words| words.join(" "))
 }
 
-fn build(passages: &[(String, Option<Language>)]) -> LexicalIndex {
+fn build(passages: &[(String, Option<AnalyzedLanguage>)]) -> LexicalIndex {
     let mut builder = LexicalBuilder::new().unwrap();
     for (text, language) in passages {
         builder.push(text, *language);
@@ -78,7 +78,7 @@ fn never() -> bool {
 
 /// BM25 by its definition, from the texts alone.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
-fn scores_by_definition(passages: &[(String, Option<Language>)], terms: &QueryTerms) -> Vec<f32> {
+fn scores_by_definition(passages: &[(String, Option<AnalyzedLanguage>)], terms: &QueryTerms) -> Vec<f32> {
     let mut analyzer = Analyzer::new().unwrap();
     let mut counts = Vec::new();
     let mut lengths = Vec::new();
@@ -232,7 +232,7 @@ proptest! {
     fn any_text_can_be_indexed_and_searched(
         texts in prop::collection::vec(any::<String>(), 0..8), question in any::<String>(),
     ) {
-        for language in Language::ALL {
+        for language in AnalyzedLanguage::ALL {
             let passages: Vec<_> = texts.iter().map(|text| (text.clone(), Some(language))).collect();
             let index = build(&passages);
             let terms = terms(&question);
@@ -281,7 +281,7 @@ proptest! {
 #[test]
 fn long_passages_are_indexed() {
     let text = "Wort Haus 17 ".repeat(350_000);
-    let index = build(&[(text, Some(Language::German)), ("x".repeat(1 << 20), None)]);
+    let index = build(&[(text, Some(AnalyzedLanguage::German)), ("x".repeat(1 << 20), None)]);
     assert!(index.terms_without(&[]) > 3 * 350_000);
     let terms = terms("haus");
     let weights = gather(&terms, [&index]);
@@ -291,7 +291,7 @@ fn long_passages_are_indexed() {
 #[test]
 fn an_interrupted_search_returns_what_it_found() {
     let passages: Vec<_> =
-        (0..9_000).map(|_| ("Haus".to_owned(), Some(Language::German))).collect();
+        (0..9_000).map(|_| ("Haus".to_owned(), Some(AnalyzedLanguage::German))).collect();
     let index = build(&passages);
     let terms = terms("Haus");
     let weights = gather(&terms, [&index]);
@@ -366,7 +366,7 @@ fn use_all(index: &LexicalIndex, question: &str) {
 #[test]
 fn any_changed_byte_is_refused_or_searchable() {
     let passages: Vec<_> = (0..2 * BLOCK + 9)
-        .map(|at| (format!("Haus {} der", "Hof ".repeat(at % 5)), Some(Language::German)))
+        .map(|at| (format!("Haus {} der", "Hof ".repeat(at % 5)), Some(AnalyzedLanguage::German)))
         .collect();
     let bytes = build(&passages).bytes().to_vec();
     let mut accepted = 0;
@@ -385,7 +385,7 @@ fn any_changed_byte_is_refused_or_searchable() {
 
 #[test]
 fn an_index_of_another_analysis_is_not_current() {
-    let mut bytes = build(&[("Haus".to_owned(), Some(Language::German))]).bytes().to_vec();
+    let mut bytes = build(&[("Haus".to_owned(), Some(AnalyzedLanguage::German))]).bytes().to_vec();
     assert!(LexicalIndex::is_current(&bytes));
     for at in [0, 8, 15] {
         bytes[at] ^= 1;
@@ -399,7 +399,7 @@ fn an_index_of_another_analysis_is_not_current() {
 #[test]
 fn postings_hold_the_terms_of_the_texts() {
     let passages = ["Haus Hof Haus", "Hof", "Haus"];
-    let index = build(&passages.map(|text| (text.to_owned(), Some(Language::German))));
+    let index = build(&passages.map(|text| (text.to_owned(), Some(AnalyzedLanguage::German))));
     let entry = index.dictionary().find(b"haus").unwrap();
     let mut found = Vec::new();
     let list = &index.postings()[entry.list];
@@ -413,7 +413,7 @@ fn lists_of_whole_blocks_can_be_searched() {
     for len in [127_u32, 128, 129, 256, 257, 1_000] {
         let text = |row: u32| if row.is_multiple_of(3) { "Haus und Hof" } else { "ein Hof" };
         let passages: Vec<_> =
-            (0..3 * len).map(|row| (text(row).to_owned(), Some(Language::German))).collect();
+            (0..3 * len).map(|row| (text(row).to_owned(), Some(AnalyzedLanguage::German))).collect();
         let index = build(&passages);
         let terms = terms("Haus");
         for removed in [vec![], vec![0], vec![3 * len - 3], vec![3 * 126, 3 * 126 + 1], vec![1, 2]]

@@ -8,7 +8,7 @@ use super::following_text::{FollowingStart, FollowingText};
 use super::preceding_token::{PrecedingToken, is_roman};
 use super::unicode::is_space;
 use super::word_class::WordClass;
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Emoticons that belong to the sentence that they follow.
 const SMILEYS: [&str; 10] = [":-)", ":)", ";-)", ";)", ":-(", ":(", ":-D", ":D", ":-P", ":P"];
@@ -42,7 +42,7 @@ impl<'t> Terminator<'t> {
     pub(super) fn ends_sentence(
         &mut self,
         place: TerminatorPlace,
-        language: impl FnOnce() -> Language,
+        language: impl FnOnce() -> AnalyzedLanguage,
     ) -> bool {
         if place == TerminatorPlace::Inside {
             return false;
@@ -137,7 +137,7 @@ impl<'t> Terminator<'t> {
     fn period_ends(
         &self,
         following: &FollowingText<'_>,
-        language: impl FnOnce() -> Language,
+        language: impl FnOnce() -> AnalyzedLanguage,
     ) -> bool {
         let token = self.token();
         if token.is_number() {
@@ -164,7 +164,7 @@ impl<'t> Terminator<'t> {
         }
         if is_roman(token.text) {
             return !token.is_first()
-                && (following.begins_sentence() || language() == Language::English);
+                && (following.begins_sentence() || language() == AnalyzedLanguage::English);
         }
         if token.is_letter() {
             let previous = token.previous();
@@ -186,7 +186,7 @@ impl<'t> Terminator<'t> {
 fn number_ends(
     token: &PrecedingToken<'_>,
     following: &FollowingText<'_>,
-    language: impl FnOnce() -> Language,
+    language: impl FnOnce() -> AnalyzedLanguage,
 ) -> bool {
     if token.is_first() {
         return false;
@@ -194,7 +194,7 @@ fn number_ends(
     if following.begins_sentence() {
         return true;
     }
-    if language() == Language::English {
+    if language() == AnalyzedLanguage::English {
         return true;
     }
     let previous = token.previous();
