@@ -5,6 +5,7 @@ holds the two together.
 """
 
 import math
+import re
 import unicodedata
 from collections import Counter
 
@@ -31,13 +32,42 @@ _SEPARATED |= {code: " " for first, last in SPACE for code in range(first, last 
 _SEPARATED |= {code: f" {chr(code)} " for first, last in SYMBOL for code in range(first, last + 1)}
 
 
+CONJUNCTIONS = {"als", "and", "bis", "bzw", "et", "nor", "oder", "or", "sowie", "to", "und", "wie"}
+DIGRAPHS = {"ae": "ä", "oe": "ö", "ue": "ü", "ss": "ß"}
+MAX_DIGRAPHS = 4  # digraphs of a word that are replaced independently
+
+_LINE_BREAK = re.compile("(?<=[^\\W\\d_])[-\u2010][ \t\xa0]*\r?\n[ \t\xa0]*([^\\W_]+)")
+
+
+def join_broken_words(text):
+    """`text` without the hyphens and line ends that break a word."""
+
+    def rest_of_word(match):
+        rest = match[1]
+        return rest if rest[0].islower() and rest not in CONJUNCTIONS else match[0]
+
+    return _LINE_BREAK.sub(rest_of_word, text)
+
+
+def spellings(word):
+    """The spellings of `word` with any of its digraphs replaced by an umlaut or ß, except itself."""
+    found, at, digraphs = [""], 0, 0
+    while at < len(word):
+        single = DIGRAPHS.get(word[at : at + 2]) if digraphs < MAX_DIGRAPHS else None
+        step = 2 if single else 1
+        written = [spelling + word[at : at + step] for spelling in found]
+        found = written + [spelling + single for spelling in found] if single else written
+        digraphs, at = digraphs + bool(single), at + step
+    return found[1:]
+
+
 def split_words(text):
-    """Words and single symbols, in NFC and lower case.
+    """Words and single symbols, in NFC and lower case, with broken words joined.
 
     Lower case is taken character by character, so that no context (the final
     sigma) matters.
     """
-    lower = "".join(map(str.lower, unicodedata.normalize("NFC", text)))
+    lower = "".join(map(str.lower, unicodedata.normalize("NFC", join_broken_words(text))))
     return lower.translate(_SEPARATED).split(" ")
 
 
@@ -74,6 +104,21 @@ class Pieces:
         whole = self._tables[0].get(word)
         if whole is not None:
             return [whole]
+        # Bytes, so that equal costs are decided as in Rust.
+        cost, spelled = min(((self._cost(other), other) for other in spellings(word)), default=(math.inf, word),
+                            key=lambda costed: (costed[0], costed[1].encode()))
+        if cost < self._cost(word):
+            return self.tokens_of_word(spelled) if spelled in self._tables[0] else self._parts(spelled)
+        return self._parts(word)
+
+    def _cost(self, word):
+        """The cost of `word`, of which at most `PART` characters count."""
+        whole = self._tables[0].get(word)
+        if whole is not None:
+            return self.costs[whole]
+        return sum(SKIPPED if row is None else self.costs[row] for row in self._cut(word[:PART], False))
+
+    def _parts(self, word):
         return [row for at in range(0, len(word), PART) for row in self._cut(word[at : at + PART], at > 0)]
 
     def _cut(self, part, continues):

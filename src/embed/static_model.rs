@@ -1,6 +1,8 @@
 //! The static embedder: sums the rows of a model file. One such model is part of the crate.
 
+mod broken_word;
 mod char_rules;
+mod compound_parts;
 mod compound_splitter;
 mod model_format;
 mod piece_table;
@@ -10,6 +12,7 @@ mod scratch;
 mod short_str;
 #[cfg(test)]
 mod tests;
+mod umlauts;
 mod viterbi;
 mod word_cache;
 mod word_scanner;
@@ -28,6 +31,7 @@ use pieces::Pieces;
 use row_counts::RowCount;
 use scratch::EmbedScratch;
 
+pub(crate) use broken_word::break_length;
 pub(crate) use char_rules::{composed, decomposed};
 pub(crate) use compound_splitter::CompoundSplitter;
 

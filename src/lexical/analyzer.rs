@@ -1,26 +1,32 @@
 //! Analysis of a text into terms: the stems of its words and of the parts of compounds.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use frostem::{Algorithm, Stemmer};
 use rustc_hash::FxHashMap;
 
 use super::{
+    date::WrittenDate,
+    gender_form,
+    german_noun::{self, NounForm},
+    number,
     stop_words::is_stop_word,
-    tokenize::{fold_diacritics, normalize, words},
+    tokenize::{fold_diacritics, normalize, without_periods, words},
 };
 use crate::{Result, embed::CompoundSplitter, language::AnalyzedLanguage};
 
 /// Prefix of the terms of stop words. No other term has it, since it is neither letter nor digit.
 pub(super) const STOP_PREFIX: char = '=';
-/// Minimum length of a part of a compound, in characters.
-const MIN_PART: usize = 4;
+/// Prefix of the stems of English words, so that stems of different languages do not meet.
+pub(super) const ENGLISH_PREFIX: char = '~';
+/// Acronyms that are stop words in lower case.
+const ACRONYMS: [&str; 3] = ["IT", "US", "WHO"];
 /// Maximum number of words whose terms are cached, per language.
 const CACHED_WORDS: usize = 1 << 16;
 
-/// Returns `term` for display, without the prefix of stop words.
+/// Returns `term` for display, without its prefix.
 pub(crate) fn shown(term: &str) -> &str {
-    term.trim_start_matches(STOP_PREFIX)
+    term.trim_start_matches([STOP_PREFIX, ENGLISH_PREFIX])
 }
 
 /// The part of a word that a term stands for.
@@ -156,38 +162,79 @@ impl WordAnalyzer {
     }
 
     /// Adds the terms of `word` to `terms`.
+    fn add(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
+        let date = WrittenDate::read(word).filter(|date| date.len == word.len());
+        if let Some(date) = date {
+            terms.push(&date.term(), TermKind::Word);
+            for (number, part) in date.words().enumerate() {
+                let part = self.stem(&normalize(&part), language);
+                terms.push(&part, TermKind::CompoundPart(number));
+            }
+        } else if let Some(number) = number::canonical(without_v(word), language) {
+            terms.push(&normalize(&number), TermKind::Word);
+        } else if let Some(base) = gender_form::base(word) {
+            self.add_noun(&normalize(base), language, terms);
+        } else {
+            self.add_word(word, language, terms);
+        }
+    }
+
+    /// Adds the terms of a word that is neither a date nor a number.
+    fn add_word(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
+        let plain = without_periods(word);
+        let normal = normalize(&plain);
+        let word = self.splitter.restored(&normal).map_or(normal, Cow::Owned);
+        if is_stop_word(&word, language) && !ACRONYMS.contains(&&*plain) {
+            // Stems of other words can equal stop words: `Sicherheit` is not `sich`.
+            terms.push(&format!("{STOP_PREFIX}{}", fold_diacritics(&word)), TermKind::Word);
+        } else {
+            self.add_noun(&word, language, terms);
+        }
+    }
+
+    /// Adds the terms of a word and of its parts.
     ///
     /// A word is split before its diacritics are folded; its parts are stemmed like words. The pieces
     /// that split words do not depend on the corpus, so neither do the terms.
-    fn add(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
-        let word = normalize(word);
-        if is_stop_word(&word, language) {
-            // Stems of other words can equal stop words: `Sicherheit` is not `sich`.
-            terms.push(&format!("{STOP_PREFIX}{}", fold_diacritics(&word)), TermKind::Word);
-            return;
-        }
-        let stemmer = match language {
-            AnalyzedLanguage::German => self.german,
-            AnalyzedLanguage::English => self.english,
-        };
-        let folded_word = fold_diacritics(&word);
-        let whole = stemmer.stem(&folded_word);
+    fn add_noun(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
+        let whole = self.stem(word, language);
         terms.push(&whole, TermKind::Word);
-        let places = self.splitter.split(&word);
+        let places = self.splitter.split(word).to_vec();
         let text = |place: &Range<usize>| &word[place.clone()];
         let parts = places.iter().enumerate().filter(|(at, place)| {
             let again = || places[..*at].iter().any(|other| text(other) == text(place));
-            place.len() < word.len() && text(place).chars().count() >= MIN_PART && !again()
+            !again()
         });
         for (number, (_, place)) in parts.enumerate() {
-            let part = fold_diacritics(text(place));
-            let part = stemmer.stem(&part);
+            let part = self.stem(text(place), language);
             // The stem of a part can equal that of the word.
             if part != whole {
                 terms.push(&part, TermKind::CompoundPart(number));
             }
         }
     }
+
+    /// Returns the stem of `word`, which is normalized. Words that start with a digit have none.
+    fn stem(&self, word: &str, language: AnalyzedLanguage) -> String {
+        if word.starts_with(|c: char| c.is_ascii_digit()) {
+            return fold_diacritics(word).into_owned();
+        }
+        match language {
+            AnalyzedLanguage::German => match german_noun::reduce(word) {
+                NounForm::Stem(stem) => stem,
+                NounForm::Word(word) => self.german.stem(&fold_diacritics(&word)).into_owned(),
+            },
+            AnalyzedLanguage::English => {
+                format!("{ENGLISH_PREFIX}{}", self.english.stem(&fold_diacritics(word)))
+            }
+        }
+    }
+}
+
+/// Returns a version without its `v`: `v1.2` becomes `1.2`.
+fn without_v(word: &str) -> &str {
+    let version = word.strip_prefix(['v', 'V']);
+    version.filter(|version| version.starts_with(|c: char| c.is_ascii_digit())).unwrap_or(word)
 }
 
 #[cfg(test)]
@@ -213,7 +260,35 @@ mod tests {
         let german = wholes("Ärzte Arzt Häuser Haus Straßen Strasse", AnalyzedLanguage::German);
         assert_eq!(german, ["arzt", "arzt", "haus", "haus", "strass", "strass"]);
         let english = wholes("connections connected running runs", AnalyzedLanguage::English);
-        assert_eq!(english, ["connect", "connect", "run", "run"]);
+        assert_eq!(english, ["~connect", "~connect", "~run", "~run"]);
+    }
+
+    #[test]
+    fn numbers_dates_acronyms_and_gender_forms_are_words() {
+        let german = wholes(
+            "3.470 U.S. US 5.3.2024 LKWs C++ C .NET Kund:innen Kunde KollegInnen Kollege v1.2.3",
+            AnalyzedLanguage::German,
+        );
+        let expected = [
+            "3470",
+            "us",
+            "us",
+            "2024-03-05",
+            "lkw",
+            "c++",
+            "c",
+            ".net",
+            "kund",
+            "kund",
+            "kolleg",
+            "kolleg",
+            "1.2.3",
+        ];
+        assert_eq!(german, expected);
+        assert_eq!(
+            wholes("3.470 NATO N.A.T.O.", AnalyzedLanguage::English),
+            ["3.470", "~nato", "~nato"]
+        );
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! AnalyzedLanguage detection. No other file uses `whatlang`.
+//! Language detection. No other file uses `whatlang`.
 
 use std::sync::LazyLock;
 

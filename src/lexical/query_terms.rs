@@ -6,8 +6,8 @@ use rustc_hash::FxHashMap;
 
 use super::{
     Analyzer,
-    analyzer::{STOP_PREFIX, TermKind},
-    stop_words::is_stop_word,
+    analyzer::{ENGLISH_PREFIX, STOP_PREFIX, TermKind},
+    german_noun, number,
     tokenize::{normalize, words},
 };
 use crate::{language::AnalyzedLanguage, text};
@@ -51,8 +51,16 @@ impl QueryTerms {
                 break;
             }
             let word = &question[place.clone()];
-            let terms = WordTerms::of(word, analyzer);
-            if is_stop_word_in(&normalize(word), language) {
+            // The languages differ in the separators of a number, so it is read as in the question.
+            let languages = match &language {
+                Some(language) if number::canonical(word, *language).is_some() => {
+                    std::slice::from_ref(language)
+                }
+                _ => &AnalyzedLanguage::ALL[..],
+            };
+            let joins_german = joins_german(word, language);
+            let terms = WordTerms::of(word, languages, joins_german, analyzer);
+            if terms.are_of_stop_word(language) {
                 builder.add_stop_word(terms.whole, language.is_none(), &place);
             } else {
                 builder.add_word(terms, &place);
@@ -78,22 +86,16 @@ impl QueryTerms {
     }
 }
 
-/// Whether `word` is a stop word of `language`; if that is unknown, of any language.
-fn is_stop_word_in(word: &str, language: Option<AnalyzedLanguage>) -> bool {
-    match language {
-        Some(language) => is_stop_word(word, language),
-        None => AnalyzedLanguage::ALL.into_iter().any(|language| is_stop_word(word, language)),
-    }
-}
-
-/// The terms of a word in all languages.
+/// The terms of a word in some languages.
 struct WordTerms {
     whole: BTreeSet<String>,
-    /// Terms of each part that differs from the word in all languages.
+    /// Terms of each part that differs from the word in these languages.
     parts: Vec<BTreeSet<String>>,
+    /// Languages in which the word is a stop word.
+    stop_languages: Vec<AnalyzedLanguage>,
 }
 
-/// Terms of a part of a word in all languages.
+/// Terms of a part of a word.
 #[derive(Default)]
 struct PartTerms {
     terms: BTreeSet<String>,
@@ -102,26 +104,74 @@ struct PartTerms {
 }
 
 impl WordTerms {
-    fn of(word: &str, analyzer: &mut Analyzer) -> Self {
+    fn of(
+        word: &str,
+        languages: &[AnalyzedLanguage],
+        joins_german: bool,
+        analyzer: &mut Analyzer,
+    ) -> Self {
         let mut whole = BTreeSet::new();
         let mut parts: Vec<PartTerms> = Vec::new();
-        for language in AnalyzedLanguage::ALL {
-            analyzer.word(word, Some(language), |term, kind| match kind {
-                TermKind::Word => _ = whole.insert(term.to_owned()),
+        let mut stop_languages = Vec::new();
+        for language in languages {
+            analyzer.word(word, Some(*language), |term, kind| match kind {
+                TermKind::Word => {
+                    stop_languages.extend(term.starts_with(STOP_PREFIX).then_some(*language));
+                    whole.extend(in_passages(term, *language, joins_german));
+                }
                 TermKind::CompoundPart(number) => {
                     parts.resize_with(parts.len().max(number + 1), Default::default);
                     parts[number].languages += 1;
-                    parts[number].terms.insert(term.to_owned());
+                    parts[number].terms.extend(in_passages(term, *language, joins_german));
                 }
             });
         }
         // A part with the stem of the word in one language is the word without its ending. Then its
         // term in the other language is not a part of a compound.
-        parts.retain(|part| {
-            part.languages == AnalyzedLanguage::ALL.len() && part.terms.is_disjoint(&whole)
-        });
-        Self { parts: parts.into_iter().map(|part| part.terms).collect(), whole }
+        parts.retain(|part| part.languages == languages.len() && part.terms.is_disjoint(&whole));
+        let parts = parts.into_iter().map(|part| part.terms).collect();
+        Self { whole, parts, stop_languages }
     }
+
+    /// Whether the word is a stop word of `language`; if that is unknown, of any language.
+    fn are_of_stop_word(&self, language: Option<AnalyzedLanguage>) -> bool {
+        match language {
+            Some(language) => self.stop_languages.contains(&language),
+            None => !self.stop_languages.is_empty(),
+        }
+    }
+}
+
+/// Returns the terms of passages that `term` of `language` matches.
+///
+/// The stems of the two languages agree in many loan words: `Studenten` and `student`, `energy` and
+/// `Energie`. `joins_german` tells whether an English stem may match German passages.
+fn in_passages(
+    term: &str,
+    language: AnalyzedLanguage,
+    joins_german: bool,
+) -> impl Iterator<Item = String> {
+    let other = match language {
+        AnalyzedLanguage::German => is_stem(term).then(|| format!("{ENGLISH_PREFIX}{term}")),
+        AnalyzedLanguage::English => {
+            term.strip_prefix(ENGLISH_PREFIX).filter(|_| joins_german).map(str::to_owned)
+        }
+    };
+    [term.to_owned()].into_iter().chain(other)
+}
+
+/// Whether the English stem of `word` may match German passages, in a question in `language`.
+///
+/// It may not where it would join nouns that German distinguishes, such as `Kurs` and `Kur`.
+fn joins_german(word: &str, language: Option<AnalyzedLanguage>) -> bool {
+    let word = normalize(word);
+    language == Some(AnalyzedLanguage::English)
+        || language.is_none() && !word.ends_with('s') && !german_noun::is_listed(&word)
+}
+
+/// Whether `term` is a stem: neither a stop word nor a number.
+fn is_stem(term: &str) -> bool {
+    !term.starts_with(|c: char| c == STOP_PREFIX || c.is_ascii_digit())
 }
 
 /// The weights of a group as a word, and as a part of other words.
@@ -226,9 +276,13 @@ impl TermGroupBuilder {
 mod tests {
     use super::*;
 
+    /// Returns the distinct terms of each group without the prefix of English, and its weight.
     fn weights(question: &str) -> Vec<(String, f32)> {
         let terms = QueryTerms::of(question, &mut Analyzer::new().unwrap());
-        let joined = |group: &Group| group.terms.iter().cloned().collect::<Vec<_>>().join(" ");
+        let joined = |group: &Group| {
+            let plain = group.terms.iter().map(|term| term.trim_start_matches(ENGLISH_PREFIX));
+            plain.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+        };
         terms.groups.iter().map(|group| (joined(group), group.weight)).collect()
     }
 
@@ -288,6 +342,29 @@ mod tests {
     #[test]
     fn a_word_has_its_terms_in_both_languages() {
         assert_eq!(weights("information"), [("inform information".to_owned(), 1.0)]);
+    }
+
+    #[test]
+    fn an_english_stem_joins_no_german_nouns() {
+        let terms = QueryTerms::of("Kurs", &mut Analyzer::new().unwrap());
+        let [group] = terms.groups() else { panic!("{terms:?}") };
+        assert!(group.terms.iter().eq(["kurs", "~kur", "~kurs"]), "{group:?}");
+        assert_eq!(weight_of("energi", "Where does the energy come from?"), 1.0);
+    }
+
+    #[test]
+    fn a_number_is_read_in_the_language_of_the_question() {
+        assert_eq!(weights("3.470"), [("3.470 3470".to_owned(), 1.0)]);
+        assert_eq!(weight_of("3470", "Wer hat die 3.470 Euro?"), 1.0);
+        assert_eq!(weights("Who has the 3,470 dollars?").len(), 5);
+        assert_eq!(weight_of("3470", "Who has the 3,470 dollars?"), 1.0);
+    }
+
+    #[test]
+    fn an_acronym_is_no_stop_word() {
+        for question in ["What is the US policy?", "What is the U.S. policy?"] {
+            assert_eq!(weight_of("us", question), 1.0, "{question}");
+        }
     }
 
     #[test]

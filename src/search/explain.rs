@@ -1,5 +1,7 @@
 //! Explains the scores of hits.
 
+use std::collections::BTreeSet;
+
 use super::{
     explanation::{Explanation, WordContribution},
     view::{Candidate, View, ids_of},
@@ -45,9 +47,11 @@ fn explain_scores(candidate: &Candidate) -> Explanation {
 
 impl From<TermContribution> for WordContribution {
     fn from(word: TermContribution) -> Self {
+        // The stems of two languages can differ in their prefix alone.
+        let terms: BTreeSet<&str> = word.terms.iter().map(|term| shown(term)).collect();
         Self {
             place: word.place,
-            terms: word.terms.iter().map(|term| shown(term).to_owned()).collect(),
+            terms: terms.into_iter().map(str::to_owned).collect(),
             weight: word.weight,
             doc_freq: word.doc_freq,
             idf: word.idf,

@@ -157,7 +157,9 @@ impl<V: View> Laws<'_, V> {
             for passage in chunker().passages(article, &embedder())? {
                 let mut found = Vec::new();
                 let text = passage.text_in_context(article);
-                analyzer.terms(&text, language.and_then(Language::analyzed), |term, _, _| found.push(term.to_owned()));
+                analyzer.terms(&text, language.and_then(Language::analyzed), |term, _, _| {
+                    found.push(term.to_owned())
+                });
                 stats.passages += 1;
                 stats.terms += found.len() as u64;
                 for (group, doc_freq) in terms.groups().iter().zip(&mut stats.doc_freqs) {

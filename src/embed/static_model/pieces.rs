@@ -3,10 +3,12 @@
 use std::ops::Range;
 
 use super::{
+    broken_word::joined,
     char_rules::{Composed, Uncased, composed},
     model_format::TextRules,
-    piece_table::{MAX_PIECE, PiecePlace, PieceTable, WholeWord},
+    piece_table::{MAX_PIECE, PiecePlace, PieceTable, PrefixPiece, WholeWord},
     short_str::{MAX_SHORT, ShortStr},
+    umlauts::{has_digraph, spellings},
     viterbi::{Viterbi, is_continuation},
     word_cache::WordCache,
     word_scanner::{WordSink, split},
@@ -117,15 +119,41 @@ impl Pieces {
         Ok(())
     }
 
+    /// Returns the row of `word` if it is a piece that starts a word.
+    pub(super) fn whole(&self, word: &str) -> Option<u32> {
+        self.table.whole_of(word.as_bytes()).row
+    }
+
+    /// Returns the pieces at the start of `rest`, which is not empty, that start a word, each with its
+    /// cost.
+    pub(super) fn words_at(&self, rest: &[u8]) -> impl Iterator<Item = (PrefixPiece, u8)> {
+        let words = self.table.prefixes_of(rest, PiecePlace::Start);
+        words.map(|piece| (piece, self.costs[piece.row as usize]))
+    }
+
     /// Writes the byte ranges of the pieces of `word` to `places`; `word` is a lower-case word of
     /// letters.
     pub(super) fn split(&self, word: &str, viterbi: &mut Viterbi, places: &mut Vec<Range<usize>>) {
-        places.clear();
-        if word.is_empty() || self.table.whole_of(word.as_bytes()).row.is_some() {
-            places.push(0..word.len());
-        } else {
-            viterbi.places(&self.table, &self.costs, word.as_bytes(), places);
+        viterbi.places(&self.table, &self.costs, word.as_bytes(), places);
+    }
+
+    /// Returns `word` with its umlauts and `ß`, if they were typed as two letters; `None` if `word` is
+    /// a piece or is likelier as it is.
+    ///
+    /// A spelling is likelier if its pieces cost less, so `neue` and `aktuell` stay.
+    pub(super) fn restored(&self, word: &[u8], viterbi: &mut Viterbi) -> Option<String> {
+        let word = str::from_utf8(word).ok().filter(|word| has_digraph(word))?;
+        if self.whole(word).is_some() {
+            return None;
         }
+        let mut cost_of = |word: &str| match self.whole(word) {
+            Some(row) => u32::from(self.costs[row as usize]),
+            None => viterbi.cost(&self.table, &self.costs, word.as_bytes()),
+        };
+        let cost = cost_of(word);
+        let costed = spellings(word).into_iter().map(|spelling| (cost_of(&spelling), spelling));
+        let cheapest = costed.min()?;
+        (cheapest.0 < cost).then_some(cheapest.1)
     }
 
     /// Splits `text` into tokens, in the order of the text.
@@ -135,7 +163,9 @@ impl Pieces {
         let mut word = std::mem::take(&mut tokens.word);
         let mut tokenizer = PieceTokenizer { pieces: self, tokens };
         match self.rules {
-            TextRules::Composed => split::<Composed>(&composed(text), &mut word, &mut tokenizer),
+            TextRules::Composed => {
+                split::<Composed>(&composed(&joined(text)), &mut word, &mut tokenizer);
+            }
             TextRules::Uncased => split::<Uncased>(text, &mut word, &mut tokenizer),
         }
         tokenizer.look_up();
@@ -225,9 +255,16 @@ impl PieceTokenizer<'_> {
     fn split_uncached(&mut self, word: &[u8]) {
         match self.pieces.rules {
             TextRules::Composed => {
-                let Pieces { table, costs, .. } = self.pieces;
                 let TextPieces { rows, unknown, viterbi, .. } = &mut *self.tokens;
-                *unknown += viterbi.cheapest(table, costs, word, rows);
+                let restored = self.pieces.restored(word, viterbi);
+                match restored.as_deref().and_then(|word| self.pieces.whole(word)) {
+                    Some(row) => rows.push(row),
+                    None => {
+                        let Pieces { table, costs, .. } = self.pieces;
+                        let word = restored.as_deref().map_or(word, str::as_bytes);
+                        *unknown += viterbi.cheapest(table, costs, word, rows);
+                    }
+                }
             }
             TextRules::Uncased => self.split_greedily(word),
         }

@@ -85,6 +85,15 @@ impl Viterbi {
         places.reverse();
     }
 
+    /// Returns the cost of the cheapest split of `word`, of which at most [`MAX_PART`] characters
+    /// count.
+    pub(super) fn cost(&mut self, table: &PieceTable, costs: &[u8], word: &[u8]) -> u32 {
+        let starts = word.iter().enumerate().filter(|(_, byte)| !is_continuation(**byte));
+        let len = starts.map(|(at, _)| at).nth(MAX_PART).unwrap_or(word.len());
+        self.find(table, costs, &word[..len], PiecePlace::Start);
+        self.steps[len].cost
+    }
+
     /// Fills `steps` with the cheapest paths through `part`, whose first piece is in `place`.
     fn find(&mut self, table: &PieceTable, costs: &[u8], part: &[u8], place: PiecePlace) {
         self.steps.clear();

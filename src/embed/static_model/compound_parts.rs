@@ -1,0 +1,35 @@
+//! Words of the bundled model that are parts of German and English compounds, or are not.
+
+/// Words of three letters that are parts of compounds.
+pub(super) const SHORT_PARTS: [&str; 74] = [
+    "abo", "akt", "alm", "alt", "amt", "arm", "art", "axt", "bad", "bar", "bau", "box", "bus",
+    "bär", "ehe", "eis", "erz", "fan", "fax", "fee", "fuß", "fön", "gas", "gel", "gen", "gut",
+    "heu", "hof", "hut", "inn", "job", "kai", "kuh", "kur", "lok", "maß", "mut", "neu", "ohr",
+    "ort", "ost", "pop", "rad", "rat", "rau", "reh", "rot", "ruf", "rum", "see", "ski", "sud",
+    "süd", "tag", "tal", "tau", "tee", "tod", "ton", "tor", "typ", "tür", "ufo", "uhr", "ulk",
+    "wal", "web", "weg", "wut", "zeh", "zoo", "zug", "öko", "öl",
+];
+/// Particles, pronouns, auxiliary verbs and beginnings of words.
+pub(super) const NO_PARTS: [&str; 89] = [
+    "aber", "abge", "abzu", "ange", "anti", "anzu", "auch", "aufge", "aufzu", "ausge", "auszu",
+    "been", "dass", "desc", "dies", "diese", "dieser", "durch", "eine", "einen", "einer", "einge",
+    "einsch", "einzu", "erst", "from", "gegen", "gene", "haben", "hatte", "have", "herr", "hier",
+    "hinter", "ihre", "ihren", "inter", "kann", "kein", "mehr", "mini", "miss", "mono", "nach",
+    "nachge", "nachzu", "neben", "nicht", "oben", "ohne", "outs", "over", "rück", "schl", "schon",
+    "sehr", "sein", "self", "semi", "sind", "sonder", "super", "than", "that", "their", "them",
+    "then", "they", "this", "tran", "trans", "under", "unge", "unter", "versch", "voll", "vorge",
+    "vorzu", "wenn", "were", "wider", "wieder", "wird", "with", "zuge", "zusammen", "zwischen",
+    "über", "übersch",
+];
+/// Endings of words that are also words of the model.
+pub(super) const NO_HEADS: [&str; 52] = [
+    "able", "ally", "ames", "bare", "barer", "bart", "beth", "chen", "ellen", "ends", "erin",
+    "fully", "haft", "haften", "heit", "hers", "hood", "ieren", "iert", "ings", "innen", "ions",
+    "isch", "ische", "ischen", "ischer", "isches", "kade", "keit", "kraten", "less", "lich",
+    "liche", "lichen", "licher", "ling", "lings", "lose", "losen", "lung", "ness", "ration",
+    "rung", "schaft", "schen", "sches", "ship", "sten", "ster", "tion", "ungen", "wise",
+];
+/// Letters between the parts of a compound.
+pub(super) const LINKS: [&str; 9] = ["", "s", "es", "n", "en", "er", "e", "ens", "ns"];
+/// Endings of the last part.
+pub(super) const ENDINGS: [&str; 9] = ["", "s", "es", "n", "en", "e", "er", "ern", "em"];

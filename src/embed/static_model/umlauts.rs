@@ -1,0 +1,50 @@
+//! Spellings of words whose umlauts and `ß` were typed as two letters.
+
+/// Letters that are typed for one.
+const DIGRAPHS: [(&str, &str); 4] = [("ae", "ä"), ("oe", "ö"), ("ue", "ü"), ("ss", "ß")];
+/// Maximum number of digraphs of a word that are replaced independently.
+const MAX_DIGRAPHS: usize = 4;
+
+/// Whether `word` has letters that may stand for an umlaut or `ß`.
+pub(super) fn has_digraph(word: &str) -> bool {
+    let pairs = word.as_bytes().windows(2);
+    pairs.into_iter().any(|pair| matches!(pair, b"ae" | b"oe" | b"ue" | b"ss"))
+}
+
+/// Returns the spellings of `word` with any of its digraphs replaced, except `word` itself.
+pub(super) fn spellings(word: &str) -> Vec<String> {
+    let mut spellings = vec![String::new()];
+    let mut digraphs = 0;
+    let mut rest = word;
+    while let Some(letter) = rest.chars().next() {
+        let digraph = DIGRAPHS.iter().find(|(digraph, _)| rest.starts_with(digraph));
+        match digraph.filter(|_| digraphs < MAX_DIGRAPHS) {
+            Some((digraph, single)) => {
+                digraphs += 1;
+                let replaced: Vec<String> =
+                    spellings.iter().map(|spelling| format!("{spelling}{single}")).collect();
+                spellings.iter_mut().for_each(|spelling| spelling.push_str(digraph));
+                spellings.extend(replaced);
+                rest = &rest[digraph.len()..];
+            }
+            None => {
+                spellings.iter_mut().for_each(|spelling| spelling.push(letter));
+                rest = &rest[letter.len_utf8()..];
+            }
+        }
+    }
+    spellings.split_off(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_digraph_may_stand_for_one_letter() {
+        assert_eq!(spellings("fuesse"), ["füsse", "fueße", "füße"]);
+        assert_eq!(spellings("haus"), [""; 0]);
+        assert!(has_digraph("masse") && !has_digraph("haus"));
+        assert_eq!(spellings(&"ae".repeat(20)).len(), (1 << MAX_DIGRAPHS) - 1);
+    }
+}
