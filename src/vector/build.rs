@@ -17,7 +17,7 @@ use crate::{
     work::{ScratchPool, WorkMonitor},
 };
 
-/// Minimum ratio of the linked points to the points of a batch. Points of a batch do not link to
+/// Ratio of the linked points to the points of a large batch. Points of a batch do not link to
 /// each other, so a batch must be small compared with the graph.
 const BATCH_RATIO: u32 = 16;
 /// Minimum size of a batch.
