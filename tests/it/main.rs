@@ -14,6 +14,7 @@ mod filter_expressions;
 mod filter_oracle;
 mod forged_files;
 mod format;
+mod markdown;
 mod pipeline;
 mod query;
 mod ranking;
