@@ -133,7 +133,7 @@ impl SentenceSplitter {
             }
             let mut terminator = Terminator::read(body, found);
             let place = enclosure.place(found, terminator.end);
-            if terminator.ends_sentence(place, || self.language(block))
+            if terminator.ends_sentence(place, &mut || self.language(block))
                 && splits_at(body, terminator.end)
             {
                 return rest.start + terminator.end;
