@@ -29,7 +29,7 @@ mod varint;
 mod weighted_terms;
 
 use crate::{
-    Language,
+    language::AnalyzedLanguage,
     format::{column::Column, decode_error::DecodeError},
 };
 
@@ -95,7 +95,7 @@ impl LexicalIndex {
     }
 
     /// Returns the language of passage `row`; `None` if unknown (the passage was analyzed as German).
-    pub(crate) fn language(&self, row: u32) -> Option<Language> {
+    pub(crate) fn language(&self, row: u32) -> Option<AnalyzedLanguage> {
         self.norm(row).language()
     }
 

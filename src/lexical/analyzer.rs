@@ -9,7 +9,7 @@ use super::{
     stop_words::is_stop_word,
     tokenize::{fold_diacritics, normalize, words},
 };
-use crate::{Language, Result, embed::CompoundSplitter};
+use crate::{language::AnalyzedLanguage, Result, embed::CompoundSplitter};
 
 /// Prefix of the terms of stop words. No other term has it, since it is neither letter nor digit.
 pub(super) const STOP_PREFIX: char = '=';
@@ -35,7 +35,7 @@ pub(crate) enum TermKind {
 /// Turns texts into terms, and caches the terms of words.
 pub(crate) struct Analyzer {
     stemmers: WordAnalyzer,
-    caches: [TermCache; Language::ALL.len()],
+    caches: [TermCache; AnalyzedLanguage::ALL.len()],
 }
 
 impl Analyzer {
@@ -53,7 +53,7 @@ impl Analyzer {
     pub(crate) fn terms(
         &mut self,
         text: &str,
-        language: Option<Language>,
+        language: Option<AnalyzedLanguage>,
         mut take: impl FnMut(&str, Range<usize>, TermKind),
     ) {
         for place in words(text) {
@@ -67,10 +67,10 @@ impl Analyzer {
     pub(super) fn word(
         &mut self,
         word: &str,
-        language: Option<Language>,
+        language: Option<AnalyzedLanguage>,
         mut take: impl FnMut(&str, TermKind),
     ) {
-        let language = language.unwrap_or(Language::German);
+        let language = language.unwrap_or(AnalyzedLanguage::German);
         let Self { stemmers, caches } = self;
         let cache = &mut caches[language as usize];
         let places = match cache.words.get(word) {
@@ -159,7 +159,7 @@ impl WordAnalyzer {
     ///
     /// A word is split before its diacritics are folded; its parts are stemmed like words. The pieces
     /// that split words do not depend on the corpus, so neither do the terms.
-    fn add(&mut self, word: &str, language: Language, terms: &mut TermList) {
+    fn add(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
         let word = normalize(word);
         if is_stop_word(&word, language) {
             // Stems of other words can equal stop words: `Sicherheit` is not `sich`.
@@ -167,8 +167,8 @@ impl WordAnalyzer {
             return;
         }
         let stemmer = match language {
-            Language::German => self.german,
-            Language::English => self.english,
+            AnalyzedLanguage::German => self.german,
+            AnalyzedLanguage::English => self.english,
         };
         let folded_word = fold_diacritics(&word);
         let whole = stemmer.stem(&folded_word);
@@ -196,33 +196,33 @@ mod tests {
 
     use super::*;
 
-    fn terms(text: &str, language: Language) -> Vec<(String, TermKind)> {
+    fn terms(text: &str, language: AnalyzedLanguage) -> Vec<(String, TermKind)> {
         let mut all = Vec::new();
         let take = |term: &str, _, kind| all.push((term.to_owned(), kind));
         Analyzer::new().unwrap().terms(text, Some(language), take);
         all
     }
 
-    fn wholes(text: &str, language: Language) -> Vec<String> {
+    fn wholes(text: &str, language: AnalyzedLanguage) -> Vec<String> {
         let all = terms(text, language).into_iter();
         all.filter(|(_, part)| *part == TermKind::Word).map(|(term, _)| term).collect()
     }
 
     #[test]
     fn words_that_differ_in_endings_are_one_term() {
-        let german = wholes("Ärzte Arzt Häuser Haus Straßen Strasse", Language::German);
+        let german = wholes("Ärzte Arzt Häuser Haus Straßen Strasse", AnalyzedLanguage::German);
         assert_eq!(german, ["arzt", "arzt", "haus", "haus", "strass", "strass"]);
-        let english = wholes("connections connected running runs", Language::English);
+        let english = wholes("connections connected running runs", AnalyzedLanguage::English);
         assert_eq!(english, ["connect", "connect", "run", "run"]);
     }
 
     #[test]
     fn compounds_have_parts() {
-        let compound = terms("Bundesverfassungsgericht", Language::German);
+        let compound = terms("Bundesverfassungsgericht", AnalyzedLanguage::German);
         let parts =
             [("bundesverfass", TermKind::CompoundPart(0)), ("gericht", TermKind::CompoundPart(1))];
         assert_eq!(compound[1..], parts.map(|(term, part)| (term.to_owned(), part)));
-        assert_eq!(terms("Haus", Language::German).len(), 1);
+        assert_eq!(terms("Haus", AnalyzedLanguage::German).len(), 1);
     }
 
     #[test]
@@ -230,14 +230,14 @@ mod tests {
         let text = "Die „Ärzte“.";
         let mut places = Vec::new();
         let take = |_: &str, place: Range<usize>, _| places.push(&text[place]);
-        Analyzer::new().unwrap().terms(text, Some(Language::German), take);
+        Analyzer::new().unwrap().terms(text, Some(AnalyzedLanguage::German), take);
         assert_eq!(places, ["Die", "Ärzte"]);
     }
 
     proptest! {
         #[test]
         fn any_word_has_terms(word in "\\w{1,200}", again in any::<String>()) {
-            for language in Language::ALL {
+            for language in AnalyzedLanguage::ALL {
                 for text in [&word, &again] {
                     for (term, _) in terms(text, language) {
                         prop_assert!(term.len() <= 256, "{}", term);
@@ -250,7 +250,7 @@ mod tests {
         fn words_of_suffixes_are_stemmed(
             word in "(ge|ver|un|über|ue|qu|y|bb|ä){0,4}(lich|keit|heit|isch|ung|end|ig|ern|er|s|nen|ß|ation|ing|edly|ies|'s|fulness|bl|li){0,6}"
         ) {
-            for language in Language::ALL {
+            for language in AnalyzedLanguage::ALL {
                 terms(&word, language);
             }
         }
@@ -262,7 +262,7 @@ mod tests {
                 let mut all = Vec::new();
                 for word in &words {
                     let take = |term: &str, kind| all.push((term.to_owned(), kind));
-                    analyzer.word(word, Some(Language::German), take);
+                    analyzer.word(word, Some(AnalyzedLanguage::German), take);
                 }
                 all
             };

@@ -9,7 +9,7 @@ use super::{
     norm::PassageNorm,
     postings::{MAX_TF, Posting},
 };
-use crate::{Language, Result, vector::to_u32, work::parallel::parallel_map};
+use crate::{language::AnalyzedLanguage, Result, vector::to_u32, work::parallel::parallel_map};
 
 /// Number of postings in memory that ends a run. Each run becomes an index; the last step merges
 /// them.
@@ -34,7 +34,7 @@ impl LexicalIndex {
     /// # Errors
     ///
     /// As [`Analyzer::new`].
-    pub(crate) fn build(passages: &[(&str, Option<Language>)]) -> Result<Self> {
+    pub(crate) fn build(passages: &[(&str, Option<AnalyzedLanguage>)]) -> Result<Self> {
         let share = passages.len().div_ceil(rayon::current_num_threads()).max(MIN_SHARE);
         if passages.len() <= share {
             return Self::build_share(passages);
@@ -45,7 +45,7 @@ impl LexicalIndex {
     }
 
     /// Builds the index of `passages` on this thread.
-    fn build_share(passages: &[(&str, Option<Language>)]) -> Result<Self> {
+    fn build_share(passages: &[(&str, Option<AnalyzedLanguage>)]) -> Result<Self> {
         let mut builder = LexicalBuilder::new()?;
         for (text, language) in passages {
             builder.push(text, *language);
@@ -74,7 +74,7 @@ impl LexicalBuilder {
     }
 
     /// Adds the passage of the next row.
-    pub(super) fn push(&mut self, text: &str, language: Option<Language>) {
+    pub(super) fn push(&mut self, text: &str, language: Option<AnalyzedLanguage>) {
         let start = self.run.postings.len();
         let mut length: u32 = 0;
         self.analyzer.terms(text, language, |term, _, _| {

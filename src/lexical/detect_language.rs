@@ -1,8 +1,8 @@
-//! Language detection. No other file uses `whatlang`.
+//! AnalyzedLanguage detection. No other file uses `whatlang`.
 
 use whatlang::{Detector, Lang};
 
-use crate::{Language, text};
+use crate::{language::AnalyzedLanguage, text};
 
 /// Number of bytes that are examined.
 const READ: usize = 500;
@@ -11,16 +11,16 @@ const READ: usize = 500;
 ///
 /// Function words at the start decide for most texts. The others are compared with many languages,
 /// which takes longer than to embed them.
-pub(crate) fn detect(text: &str) -> Option<Language> {
+pub(crate) fn detect(text: &str) -> Option<AnalyzedLanguage> {
     text::guess_language(text).or_else(|| among_many(text))
 }
 
-fn among_many(text: &str) -> Option<Language> {
+fn among_many(text: &str) -> Option<AnalyzedLanguage> {
     let read = &text[..text.floor_char_boundary(READ)];
     let info = Detector::new().detect(read)?;
     let language = match info.lang() {
-        Lang::Deu => Language::German,
-        Lang::Eng => Language::English,
+        Lang::Deu => AnalyzedLanguage::German,
+        Lang::Eng => AnalyzedLanguage::English,
         _ => return None,
     };
     info.is_reliable().then_some(language)
@@ -35,9 +35,9 @@ mod tests {
     #[test]
     fn sentences_are_detected() {
         let german = "Die Moore speichern mehr Kohlenstoff als alle Wälder der Erde zusammen.";
-        assert_eq!(detect(german), Some(Language::German));
+        assert_eq!(detect(german), Some(AnalyzedLanguage::German));
         let english = "Peat bogs store more carbon than all of the forests of the earth together.";
-        assert_eq!(detect(english), Some(Language::English));
+        assert_eq!(detect(english), Some(AnalyzedLanguage::English));
         assert_eq!(detect("Болота накапливают больше углерода, чем леса."), None);
         assert_eq!(detect("1234 + 5"), None);
         assert_eq!(detect(""), None);

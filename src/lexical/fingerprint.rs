@@ -12,7 +12,7 @@ use super::{
     analyzer::{Analyzer, TermKind},
     stop_words,
 };
-use crate::{Language, Result, embed::CompoundSplitter};
+use crate::{language::AnalyzedLanguage, Result, embed::CompoundSplitter};
 
 /// Inflections, compounds, umlauts, function words, names and numbers.
 const WORDS: &str = "\
@@ -50,7 +50,7 @@ fn of_words(words: &str) -> Result<u64> {
     hasher.update(stop_words::GERMAN.as_bytes());
     hasher.update(stop_words::ENGLISH.as_bytes());
     let mut analyzer = Analyzer::new()?;
-    for language in Language::ALL {
+    for language in AnalyzedLanguage::ALL {
         analyzer.terms(words, Some(language), |term, place, kind| {
             let kind = match kind {
                 TermKind::Word => 0,

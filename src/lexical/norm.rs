@@ -1,6 +1,6 @@
 //! Norms: the number of terms of each passage, and its language if known.
 
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Number of low bits that hold the number of terms; the language is above them.
 const LENGTH_BITS: u32 = 30;
@@ -12,11 +12,11 @@ pub(super) struct PassageNorm(u32);
 
 impl PassageNorm {
     /// Returns the norm of a passage of `length` terms; more than [`MAX_LENGTH`] count as that many.
-    pub(super) fn new(length: u32, language: Option<Language>) -> Self {
+    pub(super) fn new(length: u32, language: Option<AnalyzedLanguage>) -> Self {
         let language = match language {
             None => 0,
-            Some(Language::German) => 1,
-            Some(Language::English) => 2,
+            Some(AnalyzedLanguage::German) => 1,
+            Some(AnalyzedLanguage::English) => 2,
         };
         Self(length.min(MAX_LENGTH) | language << LENGTH_BITS)
     }
@@ -51,10 +51,10 @@ impl PassageNorm {
 
     /// The language, if it is known.
     #[inline]
-    pub(super) fn language(self) -> Option<Language> {
+    pub(super) fn language(self) -> Option<AnalyzedLanguage> {
         match self.0 >> LENGTH_BITS {
-            1 => Some(Language::German),
-            2 => Some(Language::English),
+            1 => Some(AnalyzedLanguage::German),
+            2 => Some(AnalyzedLanguage::English),
             _ => None,
         }
     }
@@ -66,7 +66,7 @@ mod tests {
 
     #[test]
     fn norms_round_trip() {
-        let languages = Language::ALL.map(Some).into_iter().chain([None]);
+        let languages = AnalyzedLanguage::ALL.map(Some).into_iter().chain([None]);
         for language in languages {
             for length in [0, 1, MAX_LENGTH, u32::MAX] {
                 let stored = [PassageNorm::new(length, language).to_le_bytes()];

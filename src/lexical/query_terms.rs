@@ -10,7 +10,7 @@ use super::{
     stop_words::is_stop_word,
     tokenize::{normalize, words},
 };
-use crate::{Language, text};
+use crate::{language::AnalyzedLanguage, text};
 
 /// Weight of a part of a compound; a word has 1.
 const PART_WEIGHT: f32 = 0.5;
@@ -79,10 +79,10 @@ impl QueryTerms {
 }
 
 /// Whether `word` is a stop word of `language`; if that is unknown, of any language.
-fn is_stop_word_in(word: &str, language: Option<Language>) -> bool {
+fn is_stop_word_in(word: &str, language: Option<AnalyzedLanguage>) -> bool {
     match language {
         Some(language) => is_stop_word(word, language),
-        None => Language::ALL.into_iter().any(|language| is_stop_word(word, language)),
+        None => AnalyzedLanguage::ALL.into_iter().any(|language| is_stop_word(word, language)),
     }
 }
 
@@ -105,7 +105,7 @@ impl WordTerms {
     fn of(word: &str, analyzer: &mut Analyzer) -> Self {
         let mut whole = BTreeSet::new();
         let mut parts: Vec<PartTerms> = Vec::new();
-        for language in Language::ALL {
+        for language in AnalyzedLanguage::ALL {
             analyzer.word(word, Some(language), |term, kind| match kind {
                 TermKind::Word => _ = whole.insert(term.to_owned()),
                 TermKind::CompoundPart(number) => {
@@ -118,7 +118,7 @@ impl WordTerms {
         // A part with the stem of the word in one language is the word without its ending. Then its
         // term in the other language is not a part of a compound.
         parts
-            .retain(|part| part.languages == Language::ALL.len() && part.terms.is_disjoint(&whole));
+            .retain(|part| part.languages == AnalyzedLanguage::ALL.len() && part.terms.is_disjoint(&whole));
         Self { parts: parts.into_iter().map(|part| part.terms).collect(), whole }
     }
 }

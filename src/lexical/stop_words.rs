@@ -4,17 +4,17 @@ use std::sync::LazyLock;
 
 use rustc_hash::FxHashSet;
 
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Whether `word`, in lower case, is a stop word of `language`.
-pub(super) fn is_stop_word(word: &str, language: Language) -> bool {
+pub(super) fn is_stop_word(word: &str, language: AnalyzedLanguage) -> bool {
     STOP_WORDS[language as usize].contains(word)
 }
 
-static STOP_WORDS: LazyLock<[FxHashSet<&str>; Language::ALL.len()]> = LazyLock::new(|| {
-    Language::ALL.map(|language| match language {
-        Language::German => GERMAN.split_whitespace().collect(),
-        Language::English => ENGLISH.split_whitespace().collect(),
+static STOP_WORDS: LazyLock<[FxHashSet<&str>; AnalyzedLanguage::ALL.len()]> = LazyLock::new(|| {
+    AnalyzedLanguage::ALL.map(|language| match language {
+        AnalyzedLanguage::German => GERMAN.split_whitespace().collect(),
+        AnalyzedLanguage::English => ENGLISH.split_whitespace().collect(),
     })
 });
 
@@ -63,8 +63,8 @@ mod tests {
     #[test]
     fn stop_words_belong_to_a_language() {
         for (language, own, others) in [
-            (Language::German, ["die", "für", "war"], ["haus", "the", ""]),
-            (Language::English, ["the", "how", "not"], ["war", "die", "berlin"]),
+            (AnalyzedLanguage::German, ["die", "für", "war"], ["haus", "the", ""]),
+            (AnalyzedLanguage::English, ["the", "how", "not"], ["war", "die", "berlin"]),
         ] {
             assert!(own.iter().all(|word| is_stop_word(word, language)));
             assert!(!others.iter().any(|word| is_stop_word(word, language)));

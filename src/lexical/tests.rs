@@ -13,9 +13,9 @@ use super::{builder::LexicalBuilder, max_score::Steps, merge::MergedRow, posting
 use crate::{RowSet, vector::RankedRow};
 
 /// Passages of a few words, some of them frequent, some in both languages.
-fn passages(most: usize) -> impl Strategy<Value = Vec<(String, Option<Language>)>> {
+fn passages(most: usize) -> impl Strategy<Value = Vec<(String, Option<AnalyzedLanguage>)>> {
     let language =
-        prop_oneof![Just(Some(Language::German)), Just(Some(Language::English)), Just(None)];
+        prop_oneof![Just(Some(AnalyzedLanguage::German)), Just(Some(AnalyzedLanguage::English)), Just(None)];
     let passage = prop::collection::vec(word(), 0..12).prop_map(|words| words.join(" "));
     prop::collection::vec((passage, language), 0..most)
 }
@@ -40,7 +40,7 @@ fn question() -> impl Strategy<Value = String> {
     prop::collection::vec(word(), 0..8).prop_map(|words| words.join(" "))
 }
 
-fn build(passages: &[(String, Option<Language>)]) -> LexicalIndex {
+fn build(passages: &[(String, Option<AnalyzedLanguage>)]) -> LexicalIndex {
     let mut builder = LexicalBuilder::new().unwrap();
     for (text, language) in passages {
         builder.push(text, *language);
@@ -80,7 +80,7 @@ fn never() -> bool {
 
 /// BM25 by its definition, from the texts alone.
 #[expect(clippy::cast_precision_loss, clippy::cast_possible_truncation, reason = "small numbers")]
-fn scores_by_definition(passages: &[(String, Option<Language>)], question: &str) -> Vec<f32> {
+fn scores_by_definition(passages: &[(String, Option<AnalyzedLanguage>)], question: &str) -> Vec<f32> {
     let terms = terms(question);
     let mut analyzer = Analyzer::new().unwrap();
     let mut counts = Vec::new();
@@ -231,7 +231,7 @@ proptest! {
     fn any_text_can_be_indexed_and_searched(
         texts in prop::collection::vec(any::<String>(), 0..8), question in any::<String>(),
     ) {
-        for language in Language::ALL {
+        for language in AnalyzedLanguage::ALL {
             let passages: Vec<_> = texts.iter().map(|text| (text.clone(), Some(language))).collect();
             let index = build(&passages);
             let terms = gather(&question, [&index]);
@@ -252,7 +252,7 @@ proptest! {
 #[test]
 fn long_passages_are_indexed() {
     let text = "Wort Haus 17 ".repeat(350_000);
-    let index = build(&[(text, Some(Language::German)), ("x".repeat(1 << 20), None)]);
+    let index = build(&[(text, Some(AnalyzedLanguage::German)), ("x".repeat(1 << 20), None)]);
     assert!(index.terms_without(&[]) > 3 * 350_000);
     let terms = gather("haus", [&index]);
     assert_eq!(index.best(&terms, 5, None, never).rows.len(), 1);
@@ -261,7 +261,7 @@ fn long_passages_are_indexed() {
 #[test]
 fn an_interrupted_search_returns_what_it_found() {
     let passages: Vec<_> =
-        (0..9_000).map(|_| ("Haus".to_owned(), Some(Language::German))).collect();
+        (0..9_000).map(|_| ("Haus".to_owned(), Some(AnalyzedLanguage::German))).collect();
     let index = build(&passages);
     let terms = gather("Haus", [&index]);
     let stopped = index.best(&terms, 10_000, None, || true);
@@ -279,7 +279,7 @@ fn an_interrupted_search_returns_what_it_found() {
 #[test]
 fn postings_hold_the_terms_of_the_texts() {
     let passages = ["Haus Hof Haus", "Hof", "Haus"];
-    let index = build(&passages.map(|text| (text.to_owned(), Some(Language::German))));
+    let index = build(&passages.map(|text| (text.to_owned(), Some(AnalyzedLanguage::German))));
     let entry = index.dictionary().find(b"haus").unwrap();
     let mut found = Vec::new();
     let list = &index.postings()[entry.list];
@@ -293,7 +293,7 @@ fn lists_of_whole_blocks_can_be_searched() {
     for len in [127_u32, 128, 129, 256, 257, 1_000] {
         let text = |row: u32| if row.is_multiple_of(3) { "Haus und Hof" } else { "ein Hof" };
         let passages: Vec<_> =
-            (0..3 * len).map(|row| (text(row).to_owned(), Some(Language::German))).collect();
+            (0..3 * len).map(|row| (text(row).to_owned(), Some(AnalyzedLanguage::German))).collect();
         let index = build(&passages);
         for removed in [vec![], vec![0], vec![3 * len - 3], vec![3 * 126, 3 * 126 + 1], vec![1, 2]]
         {

@@ -1,7 +1,7 @@
 //! Fusion of the dense and the lexical ranking into one score.
 
 use super::view::Candidate;
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Passages whose mean share is the baseline of their language; 5 to 10 measured alike.
 const BASELINE_SIZE: u8 = 7;
@@ -24,7 +24,7 @@ pub(crate) fn fuse(candidates: &mut [Candidate], max_bm25: f32) {
 }
 
 /// The baseline of each language; the last is that of unknown languages.
-struct Baselines([f32; Language::ALL.len() + 1]);
+struct Baselines([f32; AnalyzedLanguage::ALL.len() + 1]);
 
 impl Baselines {
     fn new(candidates: &[Candidate], max_bm25: f32) -> Self {
@@ -36,7 +36,7 @@ impl Baselines {
         baselines
     }
 
-    fn of(&self, language: Option<Language>) -> f32 {
+    fn of(&self, language: Option<AnalyzedLanguage>) -> f32 {
         self.0[index(language)]
     }
 }
@@ -65,6 +65,6 @@ fn share(candidate: &Candidate, max_bm25: f32) -> f32 {
     if max_bm25 > 0.0 { bm25 / max_bm25 } else { 0.0 }
 }
 
-fn index(language: Option<Language>) -> usize {
-    language.map_or(Language::ALL.len(), |language| language as usize)
+fn index(language: Option<AnalyzedLanguage>) -> usize {
+    language.map_or(AnalyzedLanguage::ALL.len(), |language| language as usize)
 }

@@ -5,7 +5,7 @@
 //! number ends the sentence.
 
 use super::word_class::WordClass;
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Length of the text prefix that is read, in bytes.
 const PREFIX_BYTES: usize = 300;
@@ -14,7 +14,7 @@ const PREFIX_BYTES: usize = 300;
 const SUFFICIENT_LEAD: i32 = 3;
 
 /// Guesses the language of `text`; `None` without evidence or on a tie.
-pub(crate) fn guess(text: &str) -> Option<Language> {
+pub(crate) fn guess(text: &str) -> Option<AnalyzedLanguage> {
     let read = &text[..text.floor_char_boundary(PREFIX_BYTES)];
     let mut balance = 0;
     for word in read.split([' ', '\n']) {
@@ -25,8 +25,8 @@ pub(crate) fn guess(text: &str) -> Option<Language> {
     }
     match balance {
         0 => None,
-        1.. => Some(Language::English),
-        _ => Some(Language::German),
+        1.. => Some(AnalyzedLanguage::English),
+        _ => Some(AnalyzedLanguage::German),
     }
 }
 
@@ -46,8 +46,8 @@ mod tests {
 
     #[test]
     fn function_words_decide_the_language() {
-        assert_eq!(guess("He was born on May 3."), Some(Language::English));
-        assert_eq!(guess("Er kam am 3. Mai."), Some(Language::German));
+        assert_eq!(guess("He was born on May 3."), Some(AnalyzedLanguage::English));
+        assert_eq!(guess("Er kam am 3. Mai."), Some(AnalyzedLanguage::German));
         assert_eq!(guess("Kapitel 3. Methoden"), None);
     }
 }

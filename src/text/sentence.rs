@@ -8,7 +8,7 @@ use super::guess_language::guess;
 use super::sentence_boundary::Terminator;
 use super::text_block::{BlockKind, TextBlock, TextBlocks};
 use super::unicode::{is_grapheme_boundary, is_space, trim};
-use crate::{Language, Markup};
+use crate::{language::AnalyzedLanguage, Markup};
 
 /// Splits `text` into sentences by the rules of German and English.
 ///
@@ -97,7 +97,7 @@ pub(super) struct SentenceSplitter {
     /// Start of the current block until its language is guessed.
     unguessed_start: Option<usize>,
     /// The last guessed language.
-    language: Option<Language>,
+    language: Option<AnalyzedLanguage>,
 }
 
 impl SentenceSplitter {
@@ -144,11 +144,11 @@ impl SentenceSplitter {
     }
 
     /// Guesses the language of the current block; `text` ends where the block ends.
-    fn language(&mut self, text: &str) -> Language {
+    fn language(&mut self, text: &str) -> AnalyzedLanguage {
         if let Some(start) = self.unguessed_start.take() {
             self.language = guess(&text[start..]).or(self.language);
         }
-        self.language.unwrap_or(Language::German)
+        self.language.unwrap_or(AnalyzedLanguage::German)
     }
 }
 

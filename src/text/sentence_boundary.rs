@@ -8,7 +8,7 @@ use super::following_text::{FollowingStart, FollowingText};
 use super::preceding_token::{PrecedingToken, is_roman};
 use super::unicode::is_space;
 use super::word_class::WordClass;
-use crate::Language;
+use crate::language::AnalyzedLanguage;
 
 /// Emoticons that belong to the sentence that they follow.
 const SMILEYS: [&str; 10] = [":-)", ":)", ";-)", ";)", ":-(", ":(", ":-D", ":D", ":-P", ":P"];
@@ -55,7 +55,7 @@ impl<'t> Terminator<'t> {
     pub(super) fn ends_sentence(
         &mut self,
         place: TerminatorPlace,
-        language: &mut dyn FnMut() -> Language,
+        language: &mut dyn FnMut() -> AnalyzedLanguage,
     ) -> bool {
         if place == TerminatorPlace::Inside {
             return false;
@@ -150,7 +150,7 @@ impl<'t> Terminator<'t> {
     fn period_ends(
         &self,
         following: &FollowingText<'_>,
-        language: &mut dyn FnMut() -> Language,
+        language: &mut dyn FnMut() -> AnalyzedLanguage,
     ) -> bool {
         let token = self.token();
         if token.is_number() {
@@ -161,7 +161,7 @@ impl<'t> Terminator<'t> {
         }
         if is_roman(token.text) {
             return !token.is_first()
-                && (following.begins_sentence() || language() == Language::English);
+                && (following.begins_sentence() || language() == AnalyzedLanguage::English);
         }
         if token.is_letter() {
             return self.letter_ends(&token, following);
@@ -189,7 +189,7 @@ impl<'t> Terminator<'t> {
 fn abbreviation_ends(
     token: &PrecedingToken<'_>,
     following: &FollowingText<'_>,
-    language: &mut dyn FnMut() -> Language,
+    language: &mut dyn FnMut() -> AnalyzedLanguage,
 ) -> Option<bool> {
     let in_capitals = token.is_in_capitals()
         && (following.is_in_capitals() || following.start == FollowingStart::Digit);
@@ -198,7 +198,7 @@ fn abbreviation_ends(
     match token.abbreviation(in_capitals)? {
         WordClass::NonFinal => Some(false),
         WordClass::Ambiguous => Some(begins),
-        WordClass::GermanOnly if language() == Language::English => None,
+        WordClass::GermanOnly if language() == AnalyzedLanguage::English => None,
         WordClass::GermanOnly => Some(begins),
         WordClass::Final => {
             let measure =
@@ -221,7 +221,7 @@ fn abbreviation_ends(
 fn number_ends(
     token: &PrecedingToken<'_>,
     following: &FollowingText<'_>,
-    language: &mut dyn FnMut() -> Language,
+    language: &mut dyn FnMut() -> AnalyzedLanguage,
 ) -> bool {
     if token.is_first() {
         return false;
@@ -229,7 +229,7 @@ fn number_ends(
     if following.begins_sentence() {
         return true;
     }
-    if language() == Language::English {
+    if language() == AnalyzedLanguage::English {
         return true;
     }
     let previous = token.previous();

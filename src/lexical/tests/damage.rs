@@ -62,7 +62,7 @@ fn use_all(index: &LexicalIndex, question: &str) {
 #[test]
 fn any_changed_byte_is_refused_or_searchable() {
     let passages: Vec<_> = (0..2 * BLOCK + 9)
-        .map(|at| (format!("Haus {} der", "Hof ".repeat(at % 5)), Some(Language::German)))
+        .map(|at| (format!("Haus {} der", "Hof ".repeat(at % 5)), Some(AnalyzedLanguage::German)))
         .collect();
     let bytes = build(&passages).bytes().to_vec();
     let mut accepted = 0;
@@ -81,7 +81,7 @@ fn any_changed_byte_is_refused_or_searchable() {
 
 #[test]
 fn an_index_of_another_analysis_is_not_current() {
-    let mut bytes = build(&[("Haus".to_owned(), Some(Language::German))]).bytes().to_vec();
+    let mut bytes = build(&[("Haus".to_owned(), Some(AnalyzedLanguage::German))]).bytes().to_vec();
     assert!(LexicalIndex::is_current(&bytes));
     for at in [0, 8, 15] {
         bytes[at] ^= 1;
