@@ -3,7 +3,7 @@
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{Article, Chunker, sentences};
+use passim::{Article, Chunker, Markup, sentences};
 
 use passim_testkit::{FakeEmbedder, Seeded};
 
@@ -56,6 +56,16 @@ fn chunk(criterion: &mut Criterion) {
         group.bench_with_input(
             BenchmarkId::new("passages", bytes),
             &article,
+            |bencher, article| {
+                bencher.iter(|| {
+                    chunker.passages(black_box(article), &embedder).expect("words are counted")
+                });
+            },
+        );
+        let markdown = article.clone().markup(Markup::Markdown);
+        group.bench_with_input(
+            BenchmarkId::new("Markdown passages", bytes),
+            &markdown,
             |bencher, article| {
                 bencher.iter(|| {
                     chunker.passages(black_box(article), &embedder).expect("words are counted")

@@ -1,4 +1,8 @@
-//! Articles: key, title, text, language and metadata.
+//! Articles: key, title, text, markup, language and metadata.
+
+mod html_tags;
+mod markdown;
+mod markup;
 
 mod date;
 mod timestamp;
@@ -13,6 +17,9 @@ use crate::Language;
 pub use date::Date;
 pub use timestamp::Timestamp;
 pub use value::Value;
+
+pub(crate) use markdown::{MarkdownBlock, MarkdownKind, markdown_blocks};
+pub use markup::Markup;
 
 /// Named values of an article, ordered by name.
 pub type Metadata = BTreeMap<String, Value>;
@@ -41,6 +48,9 @@ pub struct Article {
     pub title: Option<String>,
     /// Text. The byte ranges of passages and hits refer to it.
     pub text: String,
+    /// How the text marks headings, lists, tables and code.
+    #[serde(default)]
+    pub markup: Markup,
     /// Declared language; detected from the text if `None`.
     #[serde(default)]
     pub language: Option<Language>,
@@ -50,12 +60,13 @@ pub struct Article {
 }
 
 impl Article {
-    /// Creates an article without title and metadata, whose language will be detected.
+    /// Creates an article of plain text without title and metadata, whose language will be detected.
     pub fn new(key: impl Into<String>, text: impl Into<String>) -> Self {
         Self {
             key: key.into(),
             title: None,
             text: text.into(),
+            markup: Markup::Plain,
             language: None,
             metadata: Metadata::new(),
         }
@@ -65,6 +76,13 @@ impl Article {
     #[must_use]
     pub fn title(mut self, title: impl Into<String>) -> Self {
         self.title = Some(title.into());
+        self
+    }
+
+    /// Declares how the text is marked up; default [`Markup::Plain`].
+    #[must_use]
+    pub fn markup(mut self, markup: Markup) -> Self {
+        self.markup = markup;
         self
     }
 

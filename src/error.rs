@@ -3,7 +3,7 @@
 mod constructors;
 mod error_kind;
 
-use std::path::PathBuf;
+use std::{borrow::Cow, path::PathBuf};
 
 pub use error_kind::ErrorKind;
 
@@ -374,13 +374,20 @@ pub enum Error {
         newest: u32,
     },
 
-    /// A file is not UTF-8: convert it. Kind: [`ErrorKind::InvalidInput`].
-    #[error("{path} is not UTF-8: invalid bytes at offset {at}")]
+    /// A file is not UTF-8: convert it, or read it with
+    /// [`ArticleFiles::decode`](crate::ArticleFiles::decode). Kind: [`ErrorKind::InvalidInput`].
+    #[error(
+        "{path} is not UTF-8: invalid bytes at offset {at}{}",
+        likely.as_ref().map(|name| format!("; it is probably {name}")).unwrap_or_default()
+    )]
     NotUtf8 {
         /// The file.
         path: PathBuf,
         /// Offset of the first invalid byte.
         at: usize,
+        /// Name of the encoding that the file is probably in: `UTF-16LE`, `UTF-16BE` or
+        /// `windows-1252`.
+        likely: Option<Cow<'static, str>>,
     },
 
     /// A line of a JSON Lines file is not an article. Kind: [`ErrorKind::InvalidInput`].
@@ -390,6 +397,16 @@ pub enum Error {
         path: PathBuf,
         /// Line, from 1.
         line: usize,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+
+    /// The front matter of a Markdown file is invalid. Kind: [`ErrorKind::InvalidInput`].
+    #[error("the front matter of {path} is invalid")]
+    FrontMatter {
+        /// The file.
+        path: PathBuf,
         /// The cause.
         #[source]
         source: Cause,

@@ -34,7 +34,7 @@
 //!
 //! | step | types |
 //! |---|---|
-//! | articles and passages | [`Article`], [`Passage`], [`Chunker`], [`read_articles`], [`sentences()`] |
+//! | articles and passages | [`Article`], [`Markup`], [`Passage`], [`Chunker`], [`read_articles`], [`sentences()`] |
 //! | models | [`Embedder`], [`StaticEmbedder`], [`EmbedStage`], [`EmbeddingCache`], [`Reranker`] |
 //! | vectors | [`Vectors`], [`ExactIndex`], [`HnswIndex`], [`VectorIndex`], [`RowSet`] |
 //! | corpus | [`Retriever`], [`RetrieverBuilder`], [`Searcher`] |
@@ -108,10 +108,10 @@ mod vector;
 mod work;
 
 // Articles and passages.
-pub use article::{Article, ArticleHead, Date, Metadata, Timestamp, Value};
+pub use article::{Article, ArticleHead, Date, Markup, Metadata, Timestamp, Value};
 pub use language::{Language, LanguageCode};
 pub use passage::Passage;
-pub use text::{Chunker, Sentences, read_articles, sentences};
+pub use text::{ArticleFiles, Chunker, Sentences, markdown_sentences, read_articles, sentences};
 
 // Models.
 pub use embed::{

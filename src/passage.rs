@@ -1,10 +1,10 @@
 //! Passages: byte ranges of an article that are embedded, found and cited.
 
-use std::ops::Range;
+use std::{borrow::Cow, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use crate::Article;
+use crate::{Article, Markup};
 
 /// Byte range of one article that is embedded, found and cited as a unit.
 ///
@@ -18,6 +18,13 @@ pub struct Passage {
     /// Byte range of the nearest heading above the passage, without its marks; `None` if it is not
     /// embedded with the passage, or is part of it.
     pub heading: Option<Range<usize>>,
+    /// Byte range of the header row and delimiter row of the Markdown table that the passage
+    /// continues; `None` if it is not embedded with the passage, or is part of it.
+    #[serde(default)]
+    pub table_header: Option<Range<usize>>,
+    /// Markup of the passage on its own: if it begins inside code, its marks are text.
+    #[serde(default)]
+    pub markup: Markup,
     /// Whether the title of the article is embedded with the passage.
     pub titled: bool,
     /// Length in tokens of the embedder, without title and heading. It is the sum over the
@@ -26,25 +33,48 @@ pub struct Passage {
 }
 
 impl Passage {
-    /// Returns the text that is embedded: title and heading, if they are embedded with the
-    /// passage, then the text, each on its own line.
+    /// Returns the text that is embedded: title, heading and header row, if they are embedded with
+    /// the passage, then the text, each on its own line.
+    ///
+    /// Of Markdown the words are embedded, without marks, comments, tags and link targets.
     ///
     /// # Panics
     ///
     /// If `article` is not the article of the passage and a range does not fit its text.
     #[must_use]
     pub fn text_in_context(&self, article: &Article) -> String {
-        let title = article.shown_title().filter(|_| self.titled);
-        let heading = self.heading.clone().map(|range| &article.text[range]);
-        let text = &article.text[self.range.clone()];
-        in_context(title, heading, text)
+        let shown = |range: &Range<usize>| &article.text[range.clone()];
+        let context = ShownContext {
+            title: article.shown_title().filter(|_| self.titled),
+            heading: self.heading.as_ref().map(shown),
+            table_header: self.table_header.as_ref().map(shown),
+            markup: self.markup,
+        };
+        context.embedded_text(shown(&self.range))
     }
 }
 
-/// Joins title, heading and text, each on its own line.
-pub(crate) fn in_context(title: Option<&str>, heading: Option<&str>, text: &str) -> String {
-    let lines: Vec<_> = title.into_iter().chain(heading).chain([text]).collect();
-    lines.join("\n")
+/// What is embedded above the text of a passage.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ShownContext<'a> {
+    pub(crate) title: Option<&'a str>,
+    pub(crate) heading: Option<&'a str>,
+    pub(crate) table_header: Option<&'a str>,
+    /// Markup of heading, header row and text.
+    pub(crate) markup: Markup,
+}
+
+impl ShownContext<'_> {
+    /// Returns title, heading, header row and `text`, each on its own line and without markup.
+    pub(crate) fn embedded_text(&self, text: &str) -> String {
+        let mut lines = Vec::new();
+        lines.extend(self.title.map(Cow::Borrowed));
+        lines.extend(self.heading.map(|heading| self.markup.text_of(heading)));
+        // Rows are a table only below their header.
+        let table = self.table_header.map(|header| format!("{header}\n{text}"));
+        lines.push(self.markup.text_of(table.as_deref().unwrap_or(text)));
+        lines.join("\n")
+    }
 }
 
 #[cfg(test)]
@@ -54,7 +84,14 @@ mod tests {
     #[test]
     fn title_and_heading_come_before_the_text() {
         let article = Article::new("moor.md", "# Nutzen\n\nMoore speichern Wasser.").title("Moore");
-        let passage = Passage { range: 10..33, heading: Some(2..8), titled: true, tokens: 3 };
+        let passage = Passage {
+            range: 10..33,
+            heading: Some(2..8),
+            table_header: None,
+            markup: Markup::Plain,
+            titled: true,
+            tokens: 3,
+        };
         assert_eq!(passage.text_in_context(&article), "Moore\nNutzen\nMoore speichern Wasser.");
         let bare = Passage { heading: None, titled: false, ..passage };
         assert_eq!(bare.text_in_context(&article), "Moore speichern Wasser.");

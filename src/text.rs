@@ -4,31 +4,38 @@ mod article_files;
 mod breakpoint;
 mod char_class;
 mod enclosure;
+mod file_encoding;
 mod following_text;
+mod front_matter;
 mod guess_language;
 mod json_lines;
 mod line_marker;
 mod long_sentence;
+mod markdown_blocks;
 mod packing;
 mod passage_builder;
 mod passage_context;
+mod plain_blocks;
 mod preceding_token;
 mod sentence;
 mod sentence_boundary;
 mod text_block;
+mod text_files;
 mod unicode;
 mod unit;
 mod word_class;
+mod yaml;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{Article, Embedder, Error, Passage, Result};
 
-pub use article_files::read_articles;
+pub use article_files::{ArticleFiles, read_articles};
 pub(crate) use guess_language::guess as guess_language;
 use passage_builder::PassageBuilder;
 use passage_context::ContextBuilder;
-pub use sentence::{Sentences, sentences};
+pub(crate) use sentence::sentences_of;
+pub use sentence::{Sentences, markdown_sentences, sentences};
 use unit::UnitList;
 
 /// Splits articles into passages.
@@ -95,9 +102,11 @@ impl Chunker {
         self
     }
 
-    /// Sets whether a passage is embedded with its article's title and nearest heading; default `true`.
+    /// Sets whether a passage is embedded with its article's title, nearest heading and, inside a
+    /// Markdown table, the table's header row; default `true`.
     ///
-    /// Context takes at most half of the model's input limit: the title is dropped first, then the heading.
+    /// Context takes at most half of the model's input limit: the title is dropped first, then the
+    /// heading.
     #[must_use]
     pub fn context(mut self, context: bool) -> Self {
         self.context = context;
@@ -125,7 +134,7 @@ impl Chunker {
     /// `context` as `u32`, all little-endian.
     pub(crate) fn fingerprint(&self) -> [u8; 24] {
         /// Must be raised when the same settings begin to produce other passages.
-        const RULES_VERSION: u32 = 1;
+        const RULES_VERSION: u32 = 2;
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&(self.max_tokens as u64).to_le_bytes());
         bytes[8..16].copy_from_slice(&(self.overlap_sentences as u64).to_le_bytes());
@@ -142,10 +151,12 @@ impl Chunker {
 
     /// Splits `article` into passages, in order; none if it holds only white space.
     ///
-    /// Without overlap, every character other than white space is in exactly one passage.
+    /// Without overlap, every character of a plain text other than white space is in exactly one
+    /// passage, and so is every word of Markdown. Front matter, comments and link definitions are no
+    /// text.
     /// `embedder` counts at most `max_tokens` for each passage, unless it is a single grapheme.
     /// With its context ([`Passage::text_in_context`]) a passage stays within the model's input
-    /// limit. Both bounds rely on the contract of [`Embedder::count_tokens`].
+    /// limit. Tokens of Markdown include its marks, which are not embedded. Both bounds rely on the contract of [`Embedder::count_tokens`].
     ///
     /// # Errors
     ///

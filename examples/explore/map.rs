@@ -66,15 +66,8 @@ fn by_place(passage: &Hit) -> (&str, usize) {
 /// Embeds an evenly spaced sample of the passages.
 fn sample(searcher: &Searcher, passages: &[Hit]) -> passim::Result<Vectors> {
     let step = passages.len().div_ceil(SAMPLE_SIZE).max(1);
-    let texts: Vec<String> = passages.iter().step_by(step).map(in_context).collect();
+    let texts: Vec<String> = passages.iter().step_by(step).map(Hit::text_in_context).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let (vectors, _) = EmbedStage::new(searcher.embedder()).run(Role::Passage, &texts)?;
     Ok(vectors)
-}
-
-/// Returns the text that is embedded for a passage: title, heading and passage.
-fn in_context(passage: &Hit) -> String {
-    let Hit { title, heading, text, .. } = passage;
-    let lines: Vec<&str> = [title, heading].into_iter().flatten().map(String::as_str).collect();
-    [lines, vec![text]].concat().join("\n")
 }

@@ -59,6 +59,7 @@ impl Error {
             | Self::QueryTooLong { .. }
             | Self::NotUtf8 { .. }
             | Self::Json { .. }
+            | Self::FrontMatter { .. }
             | Self::FileKind { .. } => ErrorKind::InvalidInput,
             Self::UnknownModel { .. } | Self::NoIndex { .. } => ErrorKind::NotFound,
             Self::StaleHit { .. }
@@ -125,7 +126,7 @@ mod tests {
             Error::TooLarge { what: "vectors", got: 2, limit: 1 },
             Error::NoReranker,
             Error::QueryTooLong { tokens: 2, limit: 1 },
-            Error::NotUtf8 { path: "a".into(), at: 0 },
+            Error::NotUtf8 { path: "a".into(), at: 0, likely: None },
             Error::Json { path: "a".into(), line: 1, source: cause() },
             Error::FileKind { path: "a".into() },
         ]

@@ -76,6 +76,7 @@ pub(crate) enum Tag {
     ContentHashes = 33,
     FirstRows = 40,
     Passages = 41,
+    TableHeaders = 42,
     Vectors = 50,
     VectorSums = 51,
     Codes = 60,
@@ -259,6 +260,18 @@ impl Sections {
         let bytes = self.byte_range(tag)?;
         let numbers = Column::mapped(&self.file, bytes);
         numbers.ok_or(DecodeError::Corrupt("a section is not a whole number of values"))
+    }
+
+    /// Returns the numbers of a section that a file may lack, unchecked; none if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Corrupt`] if the section is no whole number of values.
+    pub(crate) fn optional_column<T: Pod>(&self, tag: Tag) -> Result<Column<T>, DecodeError> {
+        match self.entry(tag) {
+            Ok(_) => self.column(tag),
+            Err(_) => Ok(Column::default()),
+        }
     }
 
     /// Checks the checksum of a section and returns its bytes.

@@ -285,7 +285,8 @@ impl View for FakeView {
         let read = |id: &PassageId| {
             let FakePassage { article, number, .. } = self.passage(*id);
             let FakeArticle { article, head, passages } = &self.articles[*article];
-            let Passage { range, heading, titled, .. } = passages[*number].clone();
+            let Passage { range, heading, table_header, markup, titled, .. } =
+                passages[*number].clone();
             StoredPassage {
                 article: article.key.clone(),
                 title: article.title.clone(),
@@ -293,6 +294,8 @@ impl View for FakeView {
                 text: article.text[range.clone()].to_owned(),
                 range,
                 heading: heading.map(|heading| article.text[heading].to_owned()),
+                table_header: table_header.map(|header| article.text[header].to_owned()),
+                markup,
                 metadata: article.metadata.clone(),
                 titled,
             }

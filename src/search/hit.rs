@@ -4,7 +4,7 @@ use std::ops::{Deref, Range};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Explanation, Language, Metadata, QueryPlan, article, passage};
+use crate::{Explanation, Language, Markup, Metadata, QueryPlan, article, passage::ShownContext};
 
 /// A passage that answers a query.
 ///
@@ -34,6 +34,12 @@ pub struct Hit {
     pub text: String,
     /// Nearest heading above the passage.
     pub heading: Option<String>,
+    /// Header row and delimiter row of the Markdown table that the passage continues.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub table_header: Option<String>,
+    /// Markup of `text`.
+    #[serde(default)]
+    pub markup: Markup,
     /// Metadata of the article.
     pub metadata: Metadata,
     /// Explanation of the score, if the query [requested](crate::Query::explain) one.
@@ -44,10 +50,17 @@ pub struct Hit {
 }
 
 impl Hit {
-    /// Returns the text of the passage in context, as it is embedded.
-    pub(crate) fn in_context(&self) -> String {
-        let title = article::shown_title(self.title.as_deref()).filter(|_| self.titled);
-        passage::in_context(title, self.heading.as_deref(), &self.text)
+    /// Returns the text that is embedded: title, heading and table header, if they are embedded with
+    /// the passage, then the text without markup, each on its own line.
+    #[must_use]
+    pub fn text_in_context(&self) -> String {
+        let context = ShownContext {
+            title: article::shown_title(self.title.as_deref()).filter(|_| self.titled),
+            heading: self.heading.as_deref(),
+            table_header: self.table_header.as_deref(),
+            markup: self.markup,
+        };
+        context.embedded_text(&self.text)
     }
 }
 

@@ -41,7 +41,7 @@ fn order_by_score(
     interrupt: Interrupt<'_>,
 ) -> Result<()> {
     interrupt.check()?;
-    let texts: Vec<String> = hits.iter().map(Hit::in_context).collect();
+    let texts: Vec<String> = hits.iter().map(Hit::text_in_context).collect();
     let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
     let scores = reranker.call_score(question, &texts, interrupt)?;
     for ((hit, score), rank_before) in hits.iter_mut().zip(scores).zip(1..) {

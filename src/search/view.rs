@@ -8,8 +8,8 @@
 use std::{borrow::Cow, ops::Range};
 
 use crate::{
-    Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Metadata, Passage, Result,
-    SearchEffort,
+    Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Markup, Metadata, Passage,
+    Result, SearchEffort,
     language::AnalyzedLanguage,
     lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
 };
@@ -195,6 +195,8 @@ pub(crate) struct StoredPassage {
     /// The article's text at `range`.
     pub(crate) text: String,
     pub(crate) heading: Option<String>,
+    pub(crate) table_header: Option<String>,
+    pub(crate) markup: Markup,
     pub(crate) metadata: Metadata,
     /// Whether the title is embedded with the passage.
     pub(crate) titled: bool,
@@ -213,6 +215,8 @@ impl StoredPassage {
             range: self.range,
             text: self.text,
             heading: self.heading,
+            table_header: self.table_header,
+            markup: self.markup,
             metadata: self.metadata,
             explanation: None,
             titled: self.titled,

@@ -132,7 +132,7 @@ impl Segment {
         let mut sections: Vec<Section> = vec![Section::new(Tag::Record, &record)];
         sections.extend(columns.sections());
         sections.push(self.first_rows.get()?.section());
-        sections.push(columns.passage_section());
+        sections.extend(columns.passage_sections());
         sections.push(Section::new(Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
         sections.push(Section::new(Tag::VectorSums, checksums.as_bytes()));
         sections.extend(index.sections());
@@ -208,7 +208,8 @@ impl Segment {
         let key = self.key(number)?.to_owned();
         let StoredHead { title, declared: language, metadata, .. } = self.head(number)?;
         let text = self.columns.get()?.text(number).ok_or_else(|| self.damaged(number))?.to_owned();
-        Ok(Article { key, title, text, language, metadata })
+        let markup = self.columns.get()?.markup_of(self.rows_of(number)?);
+        Ok(Article { key, title, text, markup, language, metadata })
     }
 
     /// The content hash of article `number`.
@@ -227,7 +228,8 @@ impl Segment {
         let passages = self.rows_of(number)?.map(|row| columns.passage(row));
         let is_inside = |range: &Range<usize>| article.text.get(range.clone()).is_some();
         let checked = passages.map(|passage| {
-            let fits = is_inside(&passage.range) && passage.heading.iter().all(is_inside);
+            let mut context = passage.heading.iter().chain(&passage.table_header);
+            let fits = is_inside(&passage.range) && context.all(is_inside);
             if fits { Ok(passage) } else { Err(self.damaged(number)) }
         });
         checked.collect()
@@ -252,10 +254,21 @@ impl Segment {
     pub(crate) fn read(&self, row: u32) -> Result<StoredPassage> {
         let number = self.article_of(row)?;
         let StoredHead { title, language, metadata, .. } = self.head(number)?;
-        let Passage { range, titled, .. } = self.columns.get()?.passage(row);
-        let PassageText { text, heading } = self.passage_text(row, number)?;
+        let Passage { range, markup, titled, .. } = self.columns.get()?.passage(row);
+        let PassageText { text, heading, table_header } = self.passage_text(row, number)?;
         let article = self.key(number)?.to_owned();
-        Ok(StoredPassage { article, title, language, range, text, heading, metadata, titled })
+        Ok(StoredPassage {
+            article,
+            title,
+            language,
+            range,
+            text,
+            heading,
+            table_header,
+            markup,
+            metadata,
+            titled,
+        })
     }
 
     /// Returns the place of the passage in `row` in the order that breaks ties.

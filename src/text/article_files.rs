@@ -9,16 +9,20 @@ use std::{
 
 use walkdir::{DirEntry, WalkDir};
 
-use super::json_lines;
-use crate::{Article, Error, Result};
-
-/// Maximum length of a plain-text title, in characters.
-const MAX_TITLE_CHARS: usize = 150;
+use super::{
+    file_encoding::{FileText, file_text},
+    json_lines,
+    text_files::{markdown_article, plain_article},
+};
+use crate::{Article, Error, Markup, Result};
 
 /// Reads the articles of the file `path`, or of all files below the folder `path`, sorted by name.
 ///
 /// - `.txt`: one article. Its first line is the title if an empty line follows.
-/// - `.md`: one article. Its first line is the title if it is a level-1 heading.
+/// - `.md` and `.markdown`: one article whose markup is [`Markup::Markdown`]. Its front matter, in
+///   YAML between lines of `---` or in TOML between lines of `+++`, gives `title`, `language` (or
+///   `lang`) and metadata. Without a title there, a level-1 heading above all other text is the
+///   title.
 /// - `.jsonl`: one article per line, an object with these fields:
 ///   - `id` or `key`: a non-empty string or a whole number.
 ///   - `text`: a string.
@@ -31,7 +35,8 @@ const MAX_TITLE_CHARS: usize = 150;
 ///
 /// File extensions are compared without regard to case. The key of a `.txt` or `.md` article is
 /// its path below `path` with `/` as separator, or the file name if `path` is the file. Its text
-/// is the whole file, title included, so byte ranges of the text are byte ranges of the file.
+/// is the whole file, title and front matter included, so byte ranges of the text are byte ranges of
+/// the file.
 ///
 /// Below a folder, hidden files, other file types and special files (pipes, devices) are skipped.
 /// Links to files are followed. Links to folders are followed only if `path` itself is one.
@@ -41,8 +46,10 @@ const MAX_TITLE_CHARS: usize = 150;
 /// Each unreadable article yields an error, and reading continues with the next one:
 ///
 /// - [`Error::Read`] if a file cannot be opened or read, or if `path` is neither file nor folder.
-/// - [`Error::NotUtf8`] with the byte offset.
+/// - [`Error::NotUtf8`] with the byte offset and the likely encoding; [`ArticleFiles::decode`] reads
+///   such files.
 /// - [`Error::Json`] with the line number.
+/// - [`Error::FrontMatter`] if the metadata above a Markdown text is invalid.
 /// - [`Error::FileKind`] if `path` is a file of another type.
 ///
 /// # Examples
@@ -57,17 +64,115 @@ const MAX_TITLE_CHARS: usize = 150;
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub fn read_articles(path: impl AsRef<Path>) -> impl Iterator<Item = Result<Article>> {
-    let root = path.as_ref().to_owned();
-    let files = WalkDir::new(&root).sort_by_file_name().into_iter();
-    let shown = files.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
-    shown.flat_map(move |entry| match entry {
-        Ok(entry) => read_entry(&root, &entry),
-        Err(error) => {
-            let path = error.path().unwrap_or(&root).to_owned();
-            let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-            one(Err(Error::Read { path, source }))
+    ArticleFiles::new(path).read()
+}
+
+/// Files of articles, with settings for reading them.
+///
+/// # Examples
+///
+/// ```
+/// use passim::{ArticleFiles, Value};
+///
+/// let folder = std::env::temp_dir().join("passim-article-files");
+/// std::fs::create_dir_all(&folder)?;
+/// std::fs::write(folder.join("moor.txt"), b"W\xE4lder und Moore.")?;
+/// let article = ArticleFiles::new(&folder).decode(true).read().next().expect("a file")?;
+/// assert_eq!(article.text, "Wälder und Moore.");
+/// assert_eq!(article.metadata[ArticleFiles::ENCODING], Value::from("windows-1252"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ArticleFiles {
+    root: PathBuf,
+    decode: bool,
+}
+
+impl ArticleFiles {
+    /// Name of the metadata value of a decoded article: the encoding of its file.
+    pub const ENCODING: &str = "encoding";
+
+    /// Selects the file `path`, or all files below the folder `path`.
+    pub fn new(path: impl AsRef<Path>) -> Self {
+        Self { root: path.as_ref().to_owned(), decode: false }
+    }
+
+    /// Sets whether text files in UTF-16 and Windows-1252 are decoded; default `false`, which makes
+    /// them errors.
+    ///
+    /// Byte ranges of a decoded article are those of the decoded text, not of the file. Its
+    /// metadata names the encoding under [`ENCODING`](Self::ENCODING). JSON Lines must be UTF-8.
+    #[must_use]
+    pub fn decode(mut self, decode: bool) -> Self {
+        self.decode = decode;
+        self
+    }
+
+    /// Reads the articles, as [`read_articles`] does, with the same errors.
+    pub fn read(self) -> impl Iterator<Item = Result<Article>> {
+        let files = WalkDir::new(&self.root).sort_by_file_name().into_iter();
+        let shown = files.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
+        shown.flat_map(move |entry| match entry {
+            Ok(entry) => self.read_entry(&entry),
+            Err(error) => {
+                let path = error.path().unwrap_or(&self.root).to_owned();
+                let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
+                one(Err(Error::Read { path, source }))
+            }
+        })
+    }
+
+    /// Reads the articles of one entry below the root, or of the root itself.
+    fn read_entry(&self, entry: &DirEntry) -> ArticleIter {
+        let path = entry.path();
+        let is_root = entry.depth() == 0;
+        let format = FileFormat::of(path);
+        if format.is_none() && !is_root {
+            return Box::new(iter::empty());
         }
-    })
+        match fs::metadata(path) {
+            Ok(found) if found.is_file() => self.read_file(path, format),
+            Ok(found) if found.is_dir() || !is_root => Box::new(iter::empty()),
+            // Opening a pipe would block until a writer appears.
+            Ok(_) => {
+                let kind = io::ErrorKind::InvalidInput;
+                let source = io::Error::new(kind, "neither a file nor a folder");
+                one(Err(Error::Read { path: path.to_owned(), source }))
+            }
+            Err(source) => one(Err(Error::Read { path: path.to_owned(), source })),
+        }
+    }
+
+    fn read_file(&self, path: &Path, format: Option<FileFormat>) -> ArticleIter {
+        match format {
+            Some(FileFormat::Plain) => one(self.read_text(path, Markup::Plain)),
+            Some(FileFormat::Markdown) => one(self.read_text(path, Markup::Markdown)),
+            Some(FileFormat::JsonLines) => read_lines(path),
+            None => one(Err(Error::FileKind { path: path.to_owned() })),
+        }
+    }
+
+    fn read_text(&self, path: &Path, markup: Markup) -> Result<Article> {
+        let bytes = fs::read(path).map_err(Error::read(path))?;
+        let FileText { text, decoded_from } = file_text(path, bytes, self.decode)?;
+        let key = self.key(path);
+        let mut article = match markup {
+            Markup::Plain => plain_article(key, text),
+            Markup::Markdown => markdown_article(path, key, text)?,
+        };
+        if let Some(encoding) = decoded_from {
+            article.metadata.insert(Self::ENCODING.to_owned(), encoding.into());
+        }
+        Ok(article)
+    }
+
+    /// Returns the path below the root with `/` as separator, or the name of the root file.
+    fn key(&self, path: &Path) -> String {
+        let below = path.strip_prefix(&self.root).ok().filter(|below| below.file_name().is_some());
+        let below = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
+        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
+        parts.join("/")
+    }
 }
 
 type ArticleIter = Box<dyn Iterator<Item = Result<Article>>>;
@@ -92,72 +197,11 @@ impl FileFormat {
     fn of(path: &Path) -> Option<Self> {
         match path.extension()?.to_ascii_lowercase().to_str()? {
             "txt" => Some(Self::Plain),
-            "md" => Some(Self::Markdown),
+            "md" | "markdown" => Some(Self::Markdown),
             "jsonl" => Some(Self::JsonLines),
             _ => None,
         }
     }
-}
-
-/// Reads the articles of one entry below the folder `root`, or of `root` itself.
-fn read_entry(root: &Path, entry: &DirEntry) -> ArticleIter {
-    let path = entry.path();
-    let is_root = entry.depth() == 0;
-    let format = FileFormat::of(path);
-    if format.is_none() && !is_root {
-        return Box::new(iter::empty());
-    }
-    match fs::metadata(path) {
-        Ok(found) if found.is_file() => read_file(root, path, format),
-        Ok(found) if found.is_dir() || !is_root => Box::new(iter::empty()),
-        // Opening a pipe would block until a writer appears.
-        Ok(_) => {
-            let source = io::Error::new(io::ErrorKind::InvalidInput, "neither a file nor a folder");
-            one(Err(Error::Read { path: path.to_owned(), source }))
-        }
-        Err(source) => one(Err(Error::Read { path: path.to_owned(), source })),
-    }
-}
-
-fn read_file(root: &Path, path: &Path, format: Option<FileFormat>) -> ArticleIter {
-    match format {
-        Some(FileFormat::Plain) => one(read_text(root, path, plain_title)),
-        Some(FileFormat::Markdown) => one(read_text(root, path, markdown_title)),
-        Some(FileFormat::JsonLines) => read_lines(path),
-        None => one(Err(Error::FileKind { path: path.to_owned() })),
-    }
-}
-
-fn read_text(root: &Path, path: &Path, title: fn(&str) -> Option<&str>) -> Result<Article> {
-    let text = utf8(path, fs::read(path).map_err(Error::read(path))?)?;
-    let below = path.strip_prefix(root).ok().filter(|below| below.file_name().is_some());
-    let below = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
-    let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-    let article = Article::new(parts.join("/"), text);
-    let title = title(article.text.trim_start_matches('\u{feff}')).map(str::to_owned);
-    Ok(Article { title, ..article })
-}
-
-fn utf8(path: &Path, bytes: Vec<u8>) -> Result<String> {
-    String::from_utf8(bytes).map_err(|error| {
-        let at = error.utf8_error().valid_up_to();
-        Error::NotUtf8 { path: path.to_owned(), at }
-    })
-}
-
-/// Returns the first line if it is short and an empty line follows.
-fn plain_title(text: &str) -> Option<&str> {
-    let mut lines = text.lines();
-    let title = lines.next()?.trim();
-    let set_off = lines.next()?.trim().is_empty();
-    let short = title.chars().nth(MAX_TITLE_CHARS).is_none();
-    (set_off && short && !title.is_empty()).then_some(title)
-}
-
-/// Returns the text of the first line if it is a level-1 heading.
-fn markdown_title(text: &str) -> Option<&str> {
-    let title = text.lines().next()?.strip_prefix("# ")?.trim().trim_end_matches('#').trim_end();
-    (!title.is_empty()).then_some(title)
 }
 
 fn read_lines(path: &Path) -> ArticleIter {
@@ -178,10 +222,11 @@ fn read_lines(path: &Path) -> ArticleIter {
 
 /// Parses line number `line` of `path`, which starts at byte `start`; `None` if it is blank.
 fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<Option<Article>> {
-    let text = utf8(path, bytes).map_err(|error| match error {
-        Error::NotUtf8 { path, at } => Error::NotUtf8 { path, at: start + at },
+    let read = file_text(path, bytes, false).map_err(|error| match error {
+        Error::NotUtf8 { path, at, likely } => Error::NotUtf8 { path, at: start + at, likely },
         other => other,
     })?;
+    let text = read.text;
     if text.trim().is_empty() {
         return Ok(None);
     }

@@ -21,7 +21,7 @@ pub(super) enum Breakpoint {
     Word,
     /// Between graphemes of a word.
     Grapheme,
-    /// Between a heading and its text.
+    /// Between a heading and its text, or the header row of a table and the next row.
     AfterHeading,
 }
 
@@ -39,7 +39,9 @@ impl Breakpoint {
             return if next == BlockKind::Heading { Self::BeforeHeading } else { Self::Paragraph };
         };
         match (previous.kind, next) {
-            (BlockKind::Heading, _) => Self::AfterHeading,
+            (BlockKind::Heading, _) | (BlockKind::TableHeader, BlockKind::Row) => {
+                Self::AfterHeading
+            }
             (_, BlockKind::Heading) => Self::BeforeHeading,
             _ if previous.ends_with_colon => Self::AfterColon,
             (BlockKind::Item, BlockKind::Item) | (BlockKind::Row, BlockKind::Row) => {

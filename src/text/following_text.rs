@@ -1,6 +1,7 @@
 //! Classifies the text after a terminator by its first word, symbol or punctuation mark.
 
 use super::char_class::{is_dash, is_opener, is_symbol};
+use super::preceding_token::{is_in_capitals, title_case};
 use super::unicode::is_space;
 use super::word_class::WordClass;
 
@@ -20,6 +21,8 @@ pub(super) enum FollowingStart {
     Digit,
     /// A letter of a script without case.
     Letter,
+    /// The label of an item on the same line: `(b)`, `(ii)` or `2)`.
+    Item,
     /// A symbol that stands for a word, such as `§` or `€`.
     Symbol,
     /// Punctuation that continues the sentence, such as a comma.
@@ -40,6 +43,9 @@ impl<'t> FollowingText<'t> {
     pub(super) fn read(after: &'t str) -> Self {
         if after.trim_start_matches(is_space).is_empty() {
             return Self { start: FollowingStart::Nothing, rest: "" };
+        }
+        if starts_with_label(after.trim_start_matches(is_space)) {
+            return Self { start: FollowingStart::Item, rest: "" };
         }
         let rest = skip_marks(after);
         let start = match rest.chars().next() {
@@ -67,6 +73,28 @@ impl<'t> FollowingText<'t> {
         !joined && WordClass::SentenceStarter.contains(word)
     }
 
+    /// Whether its first word is in capitals and would begin a sentence in another case.
+    pub(super) fn begins_sentence_in_capitals(&self) -> bool {
+        self.is_in_capitals() && WordClass::SentenceStarter.contains(&title_case(self.word()))
+    }
+
+    /// Whether its first word consists of two capitals or more.
+    pub(super) fn is_in_capitals(&self) -> bool {
+        is_in_capitals(self.word())
+    }
+
+    /// Whether it can be the start of a sentence: a capital, an item or the end of the text.
+    pub(super) fn may_begin_sentence(&self) -> bool {
+        matches!(self.start, FollowingStart::Nothing | FollowingStart::Upper | FollowingStart::Item)
+    }
+
+    /// Whether it starts with a number such as `3.2`: parts of one or two digits with periods.
+    pub(super) fn is_section_number(&self) -> bool {
+        let end = self.rest.find(|c: char| !c.is_ascii_digit() && c != '.');
+        let number = self.rest[..end.unwrap_or(self.rest.len())].trim_end_matches('.');
+        number.contains('.') && number.split('.').all(|part| (1..=2).contains(&part.len()))
+    }
+
     /// Whether it starts with a speech tag such as `Anna said`: a subject, then a speech verb.
     pub(super) fn is_speech_tag(&self) -> bool {
         let window = &self.rest[..self.rest.floor_char_boundary(64)];
@@ -75,6 +103,22 @@ impl<'t> FollowingText<'t> {
         (subject == "I" || !WordClass::SentenceStarter.contains(subject))
             && words.take(3).any(|word| WordClass::SpeechVerb.contains(word))
     }
+}
+
+/// Whether `text` starts with the label of an item and a space: a letter, a number of up to three
+/// digits or a lowercase Roman numeral, in brackets or before one.
+fn starts_with_label(text: &str) -> bool {
+    let text = text.strip_prefix('(').unwrap_or(text);
+    let window = &text.as_bytes()[..text.len().min(8)];
+    let Some(end) = window.iter().position(|byte| *byte == b')') else { return false };
+    let is_label = match &window[..end] {
+        [byte] => byte.is_ascii_alphanumeric(),
+        label => {
+            (label.len() <= 3 && label.iter().all(u8::is_ascii_digit) && !label.is_empty())
+                || (label.len() > 1 && label.iter().all(|byte| b"ivx".contains(byte)))
+        }
+    };
+    is_label && text[end + 1..].starts_with(is_space)
 }
 
 /// Skips opening marks, dashes, ellipses and white space.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use crate::{Article, Cause, Language, Metadata, Value};
+use crate::{Article, Cause, Language, Markup, Metadata, Value};
 
 /// An article of a line, and what the line holds besides it.
 #[derive(Debug, PartialEq)]
@@ -30,6 +30,7 @@ pub(super) fn parse(line: &str) -> Result<JsonLine, Cause> {
         text: take_text(&mut fields, "text")?.ok_or(
             "the field `text` is missing: it holds the article's text, which may be empty",
         )?,
+        markup: Markup::Plain,
         language: take_language(&mut fields)?,
         metadata: take_metadata(&mut fields)?,
     };
@@ -91,7 +92,7 @@ fn take_metadata(fields: &mut Map<String, Json>) -> Result<Metadata, Cause> {
 /// Adds `values` to `metadata`. An object within them adds its own values, under names with a dot.
 ///
 /// The recursion is bounded: `serde_json` refuses objects that are nested more than 127 deep.
-fn add_values(
+pub(super) fn add_values(
     metadata: &mut Metadata,
     prefix: &str,
     values: Map<String, Json>,

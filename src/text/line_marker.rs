@@ -1,4 +1,4 @@
-//! Markdown and plain-text markers of a line: headings, list items, table rows, thematic breaks.
+//! Markers of a line: list items, table rows, rules, underlines, bold lines.
 
 use super::char_class::{is_dash, is_terminator};
 use super::word_class::WordClass;
@@ -6,8 +6,6 @@ use super::word_class::WordClass;
 /// Markup at the start of a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LineMarker {
-    /// `# ` to `###### `, or a bold line.
-    Heading,
     /// `|`: a table row.
     Row,
     /// `---` or `***`: a thematic break.
@@ -25,10 +23,8 @@ pub(super) enum LineMarker {
 impl LineMarker {
     pub(super) fn of(line: &str) -> Self {
         match line.as_bytes() {
-            [b'#', ..] => heading_text(line).map_or(Self::Text, |_| Self::Heading),
             [b'|', ..] => Self::Row,
             [b'-' | b'*' | b'_' | b'=', ..] if is_rule(line) => Self::Rule,
-            [b'*', b'*', ..] if heading_text(line).is_some() => Self::Heading,
             [b'-' | b'*' | b'+', b' ' | b'\t', ..] => Self::Bullet,
             [b'(' | b'0'..=b'9' | b'a'..=b'z', ..] => number(line).map_or(Self::Text, Self::Number),
             [0x80..=0xFF, ..] => match line.split_once([' ', '\t', '\u{A0}']) {
@@ -41,18 +37,10 @@ impl LineMarker {
     }
 }
 
-/// Returns the text of a Markdown heading without its markers.
-pub(super) fn heading_text(line: &str) -> Option<&str> {
-    if let Some(bold) = line.strip_prefix("**") {
-        let inner = bold.trim_end_matches(':').strip_suffix("**")?;
-        return (!inner.is_empty() && !inner.contains("**") && !inner.ends_with(is_terminator))
-            .then_some(inner);
-    }
-    let marked = line.trim_start_matches('#');
-    let level = line.len() - marked.len();
-    let inner = marked.trim_end_matches('#').trim();
-    ((1..=6).contains(&level) && marked.starts_with([' ', '\t']) && !inner.is_empty())
-        .then_some(inner)
+/// Returns the text of a line that is bold as a whole, without `**` and a colon after it.
+pub(super) fn bold_text(line: &str) -> Option<&str> {
+    let inner = line.strip_prefix("**")?.trim_end_matches(':').strip_suffix("**")?;
+    (!inner.is_empty() && !inner.contains("**") && !inner.ends_with(is_terminator)).then_some(inner)
 }
 
 /// Returns the last number of `1.`, `1.2`, `1)` or `(1)`, or the position of the letter of `a)` or `(a)`.
@@ -98,8 +86,4 @@ pub(super) fn is_underline(line: &str) -> bool {
 /// Whether `line` is a table delimiter row, `|---|---|`.
 pub(super) fn is_delimiter_row(line: &str) -> bool {
     line.starts_with('|') && line.bytes().all(|byte| matches!(byte, b'|' | b'-' | b':' | b' '))
-}
-
-pub(super) fn is_fence(line: &str) -> bool {
-    line.starts_with("```") || line.starts_with("~~~")
 }

@@ -53,7 +53,7 @@ impl PassageBuilder<'_> {
         if run.len() == 1 {
             let passage = self.passage(run)?;
             // A single unit over the limit keeps its text and drops its context.
-            passages.push(Passage { heading: None, titled: false, ..passage });
+            passages.push(Passage { heading: None, table_header: None, titled: false, ..passage });
             return Ok(());
         }
         let unit_tokens = sum_tokens(&self.units.units[run.clone()]);
@@ -77,10 +77,14 @@ impl PassageBuilder<'_> {
             Some(tokens) => tokens,
             None => self.embedder.call_count_tokens(text)?,
         };
-        let repeats_title = self.article.shown_title().is_some_and(|title| text.starts_with(title));
+        let first_words = text.trim_start_matches(['#', ' ']);
+        let title = self.article.shown_title();
+        let repeats_title = title.is_some_and(|title| first_words.starts_with(title));
         Ok(Passage {
             range,
             heading: context.heading.clone(),
+            table_header: context.table_header.clone(),
+            markup: units[0].markup,
             titled: context.titled && !repeats_title,
             tokens,
         })
@@ -113,7 +117,8 @@ fn known_tokens(text: &str, units: &[TextUnit], capacity: usize) -> Option<usize
     let mut upper_bound = tokens;
     for pair in units.windows(2) {
         let gap = &text[pair[0].range.end..pair[1].range.start];
-        if gap.is_empty() || !gap.is_ascii() {
+        let is_space = gap.bytes().all(|byte| byte.is_ascii_whitespace());
+        if gap.is_empty() || !is_space {
             return None;
         }
         upper_bound += gap.len();

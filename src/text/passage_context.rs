@@ -1,4 +1,4 @@
-//! The context embedded with a passage, title and heading, and the tokens it takes.
+//! The context embedded with a passage, title, heading and header row, and their tokens.
 
 use std::ops::Range;
 
@@ -7,14 +7,16 @@ use crate::{Article, Embedder, Result};
 /// Tokens reserved for each joint of title, heading and text: some tokenizers count the line break.
 const JOINT_TOKENS: usize = 2;
 
-/// The context of the passages that start under one heading.
+/// The context of the passages that start under one heading or header row.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct PassageContext {
     /// Whether the title is included.
     pub(super) titled: bool,
     /// Byte range of the heading, if included.
     pub(super) heading: Option<Range<usize>>,
-    /// Tokens of title and heading together.
+    /// Byte range of the header row of a table, if included.
+    pub(super) table_header: Option<Range<usize>>,
+    /// Tokens of title, heading and header row together.
     pub(super) tokens: usize,
 }
 
@@ -49,21 +51,17 @@ impl<'a> ContextBuilder<'a> {
         self.input_limit
     }
 
-    /// Returns the context under `heading`, at most half of the input limit long.
+    /// Returns the context under `heading` and `table_header`, at most half of the input limit long.
     ///
-    /// The heading has priority: the title is added only if both fit.
-    pub(super) fn build(&self, heading: Option<&Range<usize>>) -> Result<PassageContext> {
+    /// The header row has priority, then the heading; the title is added only if all fit.
+    pub(super) fn build(
+        &self,
+        heading: Option<&Range<usize>>,
+        table_header: Option<&Range<usize>>,
+    ) -> Result<PassageContext> {
         let mut context = PassageContext::default();
-        if let Some(heading) = heading {
-            let text = &self.article.text[heading.clone()];
-            if self.max_tokens > 0 && self.article.shown_title() != Some(text) {
-                let tokens = self.embedder.call_count_tokens(text)? + JOINT_TOKENS;
-                if tokens <= self.max_tokens {
-                    context.heading = Some(heading.clone());
-                    context.tokens = tokens;
-                }
-            }
-        }
+        context.table_header = self.add(table_header, &mut context.tokens)?;
+        context.heading = self.add(heading, &mut context.tokens)?;
         if let Some(title_tokens) = self.title_tokens {
             let tokens = context.tokens + title_tokens + JOINT_TOKENS;
             if tokens <= self.max_tokens {
@@ -72,5 +70,25 @@ impl<'a> ContextBuilder<'a> {
             }
         }
         Ok(context)
+    }
+
+    /// Returns `range` and adds its tokens to `tokens`; `None` if they do not fit, or if it repeats
+    /// the title.
+    fn add(
+        &self,
+        range: Option<&Range<usize>>,
+        tokens: &mut usize,
+    ) -> Result<Option<Range<usize>>> {
+        let Some(range) = range.filter(|_| self.max_tokens > 0) else { return Ok(None) };
+        let text = &self.article.text[range.clone()];
+        if self.article.shown_title() == Some(text) {
+            return Ok(None);
+        }
+        let sum = *tokens + self.embedder.call_count_tokens(text)? + JOINT_TOKENS;
+        if sum > self.max_tokens {
+            return Ok(None);
+        }
+        *tokens = sum;
+        Ok(Some(range.clone()))
     }
 }

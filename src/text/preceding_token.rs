@@ -63,9 +63,39 @@ impl<'t> PrecedingToken<'t> {
             && parts.all(|part| part.chars().count() == 1 && part.chars().all(char::is_alphabetic))
     }
 
-    /// Returns the class of the abbreviation that ends with this token, if any.
-    pub(super) fn abbreviation(&self) -> Option<WordClass> {
-        self.listed().or_else(|| {
+    /// Whether it is a word of three letters or more that ends in lowercase, and no abbreviation.
+    pub(super) fn is_lowercase_word(&self) -> bool {
+        self.text.chars().nth(2).is_some()
+            && self.text.chars().all(char::is_alphabetic)
+            && self.text.ends_with(char::is_lowercase)
+            && self.abbreviation(false).is_none()
+    }
+
+    /// Whether it consists of two capitals or more.
+    pub(super) fn is_in_capitals(&self) -> bool {
+        is_in_capitals(self.text)
+    }
+
+    /// Whether it has at most five letters, the first one a capital: `Rubr`.
+    pub(super) fn is_short_title(&self) -> bool {
+        self.text.chars().count() <= 5
+            && self.text.starts_with(char::is_uppercase)
+            && self.text.chars().all(char::is_alphabetic)
+            && !self.is_in_capitals()
+    }
+
+    /// Whether it has two to five letters, among them no vowel and not only capitals: `Pkt`.
+    pub(super) fn is_unpronounceable(&self) -> bool {
+        (2..=5).contains(&self.text.len())
+            && self.text.bytes().all(|byte| byte.is_ascii_alphabetic())
+            && !self.text.contains(['a', 'e', 'i', 'o', 'u', 'y', 'A', 'E', 'I', 'O', 'U', 'Y'])
+            && !self.is_in_capitals()
+    }
+
+    /// Returns the class of the abbreviation that ends with this token, if any; its case may differ
+    /// if the text is `in_capitals`.
+    pub(super) fn abbreviation(&self, in_capitals: bool) -> Option<WordClass> {
+        self.listed(in_capitals).or_else(|| {
             let is_compound_of = |end: &str| self.text.len() > 4 && self.text.ends_with(end);
             if self.is_dotted() || is_compound_of("str") {
                 Some(WordClass::Ambiguous)
@@ -80,7 +110,7 @@ impl<'t> PrecedingToken<'t> {
     /// Returns the class of the longest listed abbreviation that ends with this token.
     ///
     /// Spaces between the parts of an abbreviation are ignored.
-    fn listed(&self) -> Option<WordClass> {
+    fn listed(&self, in_capitals: bool) -> Option<WordClass> {
         let mut head = self.head;
         let mut text = self.text;
         let mut key = String::new();
@@ -94,7 +124,8 @@ impl<'t> PrecedingToken<'t> {
             let rest = &text[..text.len() - part.len()];
             let is_first = rest.is_empty() && is_bare(head);
             if !rest.ends_with('.') {
-                longest = lookup(&key, is_first).or(longest);
+                let found = lookup(&key, is_first);
+                longest = found.or_else(|| lookup_capitals(&key, in_capitals)).or(longest);
             }
             if let Some(earlier_part) = rest.strip_suffix('.') {
                 text = earlier_part;
@@ -119,6 +150,27 @@ fn lookup(key: &str, is_first: bool) -> Option<WordClass> {
         return found;
     }
     WordClass::of_abbreviation(&format!("{}{}", key[..1].to_ascii_lowercase(), &key[1..]))
+}
+
+/// Looks up `key`, which is written in capitals, with one capital and with none.
+fn lookup_capitals(key: &str, in_capitals: bool) -> Option<WordClass> {
+    if !in_capitals || !is_in_capitals(key) {
+        return None;
+    }
+    let title = title_case(key);
+    WordClass::of_abbreviation(&title).or_else(|| WordClass::of_abbreviation(&title.to_lowercase()))
+}
+
+/// Whether `word` consists of two capitals or more.
+pub(super) fn is_in_capitals(word: &str) -> bool {
+    word.chars().nth(1).is_some() && word.chars().all(char::is_uppercase)
+}
+
+/// Returns `word` with its first letter as it is and the others in lowercase.
+pub(super) fn title_case(word: &str) -> String {
+    let mut chars = word.chars();
+    let first = chars.next();
+    first.into_iter().chain(chars.flat_map(char::to_lowercase)).collect()
 }
 
 /// Returns the text after the last white space, without opening marks, cut to [`MAX_TOKEN_BYTES`].

@@ -8,14 +8,14 @@ use super::guess_language::guess;
 use super::sentence_boundary::Terminator;
 use super::text_block::{BlockKind, TextBlock, TextBlocks};
 use super::unicode::{is_grapheme_boundary, is_space, trim};
-use crate::language::AnalyzedLanguage;
+use crate::{Markup, language::AnalyzedLanguage};
 
 /// Splits `text` into sentences by the rules of German and English.
 ///
 /// A sentence ends at a terminator that is not part of an abbreviation, number, date, name,
 /// address or bracket. It also ends where a paragraph, heading, list item or table row ends; a
 /// line break inside a paragraph does not end it. Closing quotation marks and brackets belong to
-/// the sentence before them. A fenced code block is one sentence.
+/// the sentence before them. Markdown is not read: see [`markdown_sentences`].
 ///
 /// The ranges are ordered, disjoint and non-empty, and start and end at grapheme boundaries.
 /// They have no white space or byte order mark at their ends, and all text between them is white
@@ -33,15 +33,38 @@ use crate::language::AnalyzedLanguage;
 /// ```
 #[must_use]
 pub fn sentences(text: &str) -> Sentences<'_> {
+    sentences_of(text, Markup::Plain)
+}
+
+/// Splits the Markdown text `text` into sentences, like [`sentences`].
+///
+/// A heading, a table's header row and a code block are one sentence each. Front matter, comments,
+/// tags without text, thematic breaks and link definitions belong to no sentence.
+///
+/// # Examples
+///
+/// ```
+/// let text = "# Moore\n\n<!-- Entwurf -->\nSie speichern Wasser. Sie wachsen.";
+/// let sentences: Vec<&str> =
+///     passim::markdown_sentences(text).map(|range| &text[range]).collect();
+/// assert_eq!(sentences, ["# Moore", "Sie speichern Wasser.", "Sie wachsen."]);
+/// ```
+#[must_use]
+pub fn markdown_sentences(text: &str) -> Sentences<'_> {
+    sentences_of(text, Markup::Markdown)
+}
+
+/// Splits `text`, which is marked up as `markup`, into sentences.
+pub(crate) fn sentences_of(text: &str, markup: Markup) -> Sentences<'_> {
     Sentences {
         text,
-        blocks: TextBlocks::new(text),
+        blocks: TextBlocks::new(text, markup),
         rest: 0..0,
         splitter: SentenceSplitter::default(),
     }
 }
 
-/// Iterator over the byte ranges of sentences, returned by [`sentences`].
+/// Iterator over the byte ranges of sentences, returned by [`sentences`] and [`markdown_sentences`].
 #[derive(Clone, Debug)]
 pub struct Sentences<'t> {
     text: &'t str,
@@ -81,7 +104,8 @@ impl SentenceSplitter {
     /// Starts with `block` of `text`.
     pub(super) fn enter(&mut self, text: &str, block: &TextBlock) {
         debug_assert!(block.range.end <= text.len());
-        self.is_whole = matches!(block.kind, BlockKind::Heading | BlockKind::Verbatim);
+        self.is_whole =
+            matches!(block.kind, BlockKind::Heading | BlockKind::TableHeader | BlockKind::Verbatim);
         self.unguessed_start = Some(block.range.start);
     }
 
@@ -109,7 +133,7 @@ impl SentenceSplitter {
             }
             let mut terminator = Terminator::read(body, found);
             let place = enclosure.place(found, terminator.end);
-            if terminator.ends_sentence(place, || self.language(block))
+            if terminator.ends_sentence(place, &mut || self.language(block))
                 && splits_at(body, terminator.end)
             {
                 return rest.start + terminator.end;

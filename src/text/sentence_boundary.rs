@@ -31,18 +31,31 @@ impl<'t> Terminator<'t> {
     pub(super) fn read(text: &'t str, at: usize) -> Self {
         let marks_end = at + prefix_len(&text[at..], is_terminator);
         let mut end = marks_end + prefix_len(&text[marks_end..], is_closer);
-        end += footnotes_len(&text[end..]);
+        end += bracketed_notes_len(&text[end..]);
         if let Some(len) = spaced_guillemet_len(&text[end..]) {
             end += len;
         }
-        Self { text, at, marks_end, end }
+        let mut terminator = Self { text, at, marks_end, end };
+        terminator.end += terminator.note_number_len();
+        terminator
+    }
+
+    /// Returns the length of a note number right after the terminator, as in `brach.1 Dann`.
+    fn note_number_len(&self) -> usize {
+        let rest = &self.text[self.end..];
+        let len = numbers_len(rest);
+        let is_note = len > 0
+            && self.token().is_lowercase_word()
+            && (rest.len() == len || rest[len..].starts_with(is_space))
+            && FollowingText::read(&rest[len..]).may_begin_sentence();
+        if is_note { len } else { 0 }
     }
 
     /// Decides whether the sentence ends here, and extends `end` over a following emoji or emoticon.
     pub(super) fn ends_sentence(
         &mut self,
         place: TerminatorPlace,
-        language: impl FnOnce() -> AnalyzedLanguage,
+        language: &mut dyn FnMut() -> AnalyzedLanguage,
     ) -> bool {
         if place == TerminatorPlace::Inside {
             return false;
@@ -114,7 +127,7 @@ impl<'t> Terminator<'t> {
             && self.dash_follows().is_none()
             && token.text.chars().count() > 2
             && token.text.chars().all(char::is_alphabetic)
-            && token.abbreviation().is_none()
+            && token.abbreviation(false).is_none()
     }
 
     fn dash_follows(&self) -> Option<char> {
@@ -137,48 +150,70 @@ impl<'t> Terminator<'t> {
     fn period_ends(
         &self,
         following: &FollowingText<'_>,
-        language: impl FnOnce() -> AnalyzedLanguage,
+        language: &mut dyn FnMut() -> AnalyzedLanguage,
     ) -> bool {
         let token = self.token();
         if token.is_number() {
             return number_ends(&token, following, language);
         }
-        match token.abbreviation() {
-            Some(WordClass::NonFinal) => return false,
-            Some(WordClass::Ambiguous) => return following.begins_sentence(),
-            Some(WordClass::Final) => {
-                let measure =
-                    following.start == FollowingStart::Digit && starts_with_digit(token.previous());
-                return !measure;
-            }
-            Some(WordClass::ClockTime) => {
-                return following.begins_sentence()
-                    || !(token.is_early() || WordClass::TimeQualifier.contains(following.word()));
-            }
-            Some(WordClass::BeforeNumber)
-                if following.start == FollowingStart::Digit || is_roman(following.word()) =>
-            {
-                return false;
-            }
-            _ => {}
+        if let Some(ends) = abbreviation_ends(&token, following, language) {
+            return ends;
         }
         if is_roman(token.text) {
             return !token.is_first()
                 && (following.begins_sentence() || language() == AnalyzedLanguage::English);
         }
         if token.is_letter() {
-            let previous = token.previous();
-            if WordClass::of_abbreviation(&format!("{}.{}", token.text, following.word())).is_some()
-            {
-                return false;
-            }
-            let unit = starts_with_digit(previous) && !previous.ends_with('.');
-            let named = unit || self.closes() || WordClass::BeforeLetter.contains(previous);
-            let begins =
-                following.begins_sentence() && !WordClass::NameParticle.contains(following.word());
-            return !token.is_first() && (begins || named);
+            return self.letter_ends(&token, following);
         }
-        true
+        !(following.is_section_number() && token.is_short_title())
+            && !(following.start == FollowingStart::Digit && token.is_unpronounceable())
+    }
+
+    /// Whether the period after a single letter ends the sentence, rather than marking an initial.
+    fn letter_ends(&self, token: &PrecedingToken<'_>, following: &FollowingText<'_>) -> bool {
+        let next = following.word();
+        if WordClass::of_abbreviation(&format!("{}.{next}", token.text)).is_some() {
+            return false;
+        }
+        let previous = token.previous();
+        let unit = starts_with_digit(previous) && !previous.ends_with('.');
+        let named = unit || self.closes() || WordClass::BeforeLetter.contains(previous);
+        let begins = following.begins_sentence() && !WordClass::NameParticle.contains(next);
+        !token.is_first() && (begins || named)
+    }
+}
+
+/// Whether the period of an abbreviation ends the sentence; `None` if `token` is none, or is a word
+/// here.
+fn abbreviation_ends(
+    token: &PrecedingToken<'_>,
+    following: &FollowingText<'_>,
+    language: &mut dyn FnMut() -> AnalyzedLanguage,
+) -> Option<bool> {
+    let in_capitals = token.is_in_capitals()
+        && (following.is_in_capitals() || following.start == FollowingStart::Digit);
+    let begins =
+        following.begins_sentence() || (in_capitals && following.begins_sentence_in_capitals());
+    match token.abbreviation(in_capitals)? {
+        WordClass::NonFinal => Some(false),
+        WordClass::Ambiguous => Some(begins),
+        WordClass::GermanOnly if language() == AnalyzedLanguage::English => None,
+        WordClass::GermanOnly => Some(begins),
+        WordClass::Final => {
+            let measure =
+                following.start == FollowingStart::Digit && starts_with_digit(token.previous());
+            Some(!measure)
+        }
+        WordClass::ClockTime => {
+            let qualified = WordClass::TimeQualifier.contains(following.word());
+            Some(begins || !(token.is_early() || qualified))
+        }
+        WordClass::BeforeNumber => {
+            let numbered = matches!(following.start, FollowingStart::Digit | FollowingStart::Item);
+            (numbered || is_roman(following.word())).then_some(false)
+        }
+        _ => None,
     }
 }
 
@@ -186,7 +221,7 @@ impl<'t> Terminator<'t> {
 fn number_ends(
     token: &PrecedingToken<'_>,
     following: &FollowingText<'_>,
-    language: impl FnOnce() -> AnalyzedLanguage,
+    language: &mut dyn FnMut() -> AnalyzedLanguage,
 ) -> bool {
     if token.is_first() {
         return false;
@@ -252,17 +287,42 @@ fn prefix_len(text: &str, belongs: impl Fn(char) -> bool) -> usize {
     text.len() - text.trim_start_matches(belongs).len()
 }
 
-/// Returns the length of leading footnote references such as `[12]`, in bytes.
-fn footnotes_len(text: &str) -> usize {
+/// Returns the length of leading note references such as `[12]`, `[1, 3–5]` or `[^1]`, in bytes.
+fn bracketed_notes_len(text: &str) -> usize {
+    /// Maximum length of a reference, in bytes.
+    const MAX_NOTE: usize = 32;
     let mut len = 0;
     while let Some(rest) = text[len..].strip_prefix('[') {
-        let digits = rest.bytes().take(4).take_while(u8::is_ascii_digit).count();
-        if digits == 0 || !rest[digits..].starts_with(']') {
+        let window = &rest[..rest.floor_char_boundary(MAX_NOTE)];
+        let Some((label, _)) = window.split_once(']') else { break };
+        let is_named = |name: &str| !name.is_empty() && !name.contains(is_space);
+        if !label.strip_prefix('^').is_some_and(is_named)
+            && (label.is_empty() || numbers_len(label) < label.len())
+        {
             break;
         }
-        len += digits + 2;
+        len += label.len() + "[]".len();
     }
     len
+}
+
+/// Returns the length of leading numbers of up to three digits, separated by commas or dashes.
+fn numbers_len(text: &str) -> usize {
+    let mut len = 0;
+    let mut rest = text;
+    loop {
+        let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+        if !(1..=3).contains(&digits) {
+            return len;
+        }
+        rest = &rest[digits..];
+        len = text.len() - rest.len();
+        let Some(next) = [", ", ",", "-", "–"].iter().find_map(|mark| rest.strip_prefix(mark))
+        else {
+            return len;
+        };
+        rest = next;
+    }
 }
 
 /// Returns the length of a leading space and closing guillemet, as in French typography.

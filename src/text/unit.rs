@@ -2,13 +2,13 @@
 
 use std::ops::Range;
 
-use crate::{Article, Embedder, Result};
+use crate::{Article, Embedder, Markup, Result};
 
 use super::breakpoint::{Breakpoint, PreviousBlock};
 use super::long_sentence::{Halves, clauses, halves};
 use super::passage_context::{ContextBuilder, PassageContext};
 use super::sentence::SentenceSplitter;
-use super::text_block::{BlockKind, TextBlocks, heading_range};
+use super::text_block::{BlockKind, TextBlock, TextBlocks};
 
 /// A part of an article that is never split further.
 #[derive(Clone, Debug)]
@@ -21,6 +21,8 @@ pub(super) struct TextUnit {
     pub(super) breakpoint: Breakpoint,
     /// Index of the context of a passage that starts with this unit.
     pub(super) context: usize,
+    /// Markup of a passage that starts with this unit: inside code, marks are text.
+    pub(super) markup: Markup,
 }
 
 /// The units of an article and the contexts they refer to.
@@ -28,7 +30,7 @@ pub(super) struct TextUnit {
 pub(super) struct UnitList {
     /// Units in article order.
     pub(super) units: Vec<TextUnit>,
-    /// Never empty: the first context is that of text above any heading.
+    /// Never empty: the first one is that of text above any heading.
     pub(super) contexts: Vec<PassageContext>,
     /// Maximum tokens of a passage, without context.
     max_tokens: usize,
@@ -50,31 +52,18 @@ impl UnitList {
         let text = &article.text;
         let list = Self {
             units: Vec::new(),
-            contexts: vec![contexts.build(None)?],
+            contexts: vec![contexts.build(None, None)?],
             max_tokens,
             input_limit: contexts.input_limit(),
         };
-        let mut reader = UnitReader { text, embedder, list };
+        let markup = article.markup;
+        let section = CurrentSection { heading: None, context: 0, table: None };
+        let mut reader = UnitReader { text, embedder, contexts, markup, section, list };
         let mut splitter = SentenceSplitter::default();
         let mut previous = None;
-        let mut context = 0;
-        for block in TextBlocks::new(text) {
+        for block in TextBlocks::new(text, markup) {
             splitter.enter(text, &block);
-            let mut rest = block.range.clone();
-            let mut breakpoint = Breakpoint::before_block(previous, block.kind);
-            let is_heading = block.kind == BlockKind::Heading;
-            // A passage that starts with a heading needs no second heading as context.
-            let unit_context = if is_heading { 0 } else { context };
-            while !rest.is_empty() {
-                let sentence = splitter.split_first(text, &mut rest);
-                reader.add_sentence(sentence, breakpoint, unit_context)?;
-                breakpoint = Breakpoint::Sentence;
-            }
-            if is_heading {
-                let heading = heading_range(text, &block.range);
-                context = reader.list.contexts.len();
-                reader.list.contexts.push(contexts.build(Some(&heading))?);
-            }
+            reader.add_block(&block, previous, &mut splitter)?;
             let ends_with_colon = text[block.range].ends_with(':');
             previous = Some(PreviousBlock { kind: block.kind, ends_with_colon });
         }
@@ -97,7 +86,20 @@ impl UnitList {
 struct UnitReader<'a> {
     text: &'a str,
     embedder: &'a dyn Embedder,
+    contexts: &'a ContextBuilder<'a>,
+    markup: Markup,
+    section: CurrentSection,
     list: UnitList,
+}
+
+/// The heading and table header above the current block.
+struct CurrentSection {
+    /// Byte range of the heading.
+    heading: Option<Range<usize>>,
+    /// Index of the context under the heading.
+    context: usize,
+    /// Index of the context under the header row while a table continues.
+    table: Option<usize>,
 }
 
 /// A unit that may have to be split.
@@ -108,23 +110,65 @@ struct PendingUnit {
 }
 
 impl UnitReader<'_> {
-    /// Adds a sentence, split into clauses and smaller parts if it is over the budget.
+    /// Adds the sentences of `block`, which follows the block `previous`.
+    fn add_block(
+        &mut self,
+        block: &TextBlock,
+        previous: Option<PreviousBlock>,
+        splitter: &mut SentenceSplitter,
+    ) -> Result<()> {
+        let table = self.section.table.take().filter(|_| block.kind == BlockKind::Row);
+        self.section.table = table;
+        let context = match block.kind {
+            // A passage that starts with a heading needs no second heading as context.
+            BlockKind::Heading => 0,
+            _ => table.unwrap_or(self.section.context),
+        };
+        let mut rest = block.range.clone();
+        let mut breakpoint = Breakpoint::before_block(previous, block.kind);
+        while !rest.is_empty() {
+            let sentence = splitter.split_first(self.text, &mut rest);
+            self.add_sentence(sentence, block, breakpoint, context)?;
+            breakpoint = Breakpoint::Sentence;
+        }
+        if block.heading.is_some() {
+            self.section.heading.clone_from(&block.heading);
+            self.section.context = self.add_context(None)?;
+        }
+        if block.kind == BlockKind::TableHeader {
+            self.section.table = Some(self.add_context(Some(&block.range))?);
+        }
+        Ok(())
+    }
+
+    /// Adds the context under the current heading and the header row `table_header`.
+    fn add_context(&mut self, table_header: Option<&Range<usize>>) -> Result<usize> {
+        let context = self.contexts.build(self.section.heading.as_ref(), table_header)?;
+        self.list.contexts.push(context);
+        Ok(self.list.contexts.len() - 1)
+    }
+
+    /// Adds a sentence of `block`, split into clauses and smaller parts if it is over the budget.
     fn add_sentence(
         &mut self,
         sentence: Range<usize>,
+        block: &TextBlock,
         breakpoint: Breakpoint,
         context: usize,
     ) -> Result<()> {
         let capacity = self.list.capacity(&self.list.contexts[context]);
         let tokens = self.count_tokens(&sentence)?;
         if tokens <= capacity {
-            self.list.units.push(TextUnit { range: sentence, tokens, breakpoint, context });
+            let markup = self.unit_markup(block, &sentence);
+            self.list.units.push(TextUnit { range: sentence, tokens, breakpoint, context, markup });
             return Ok(());
         }
         let mut breakpoint = breakpoint;
         for clause in clauses(self.text, sentence) {
             let tokens = self.count_tokens(&clause)?;
-            self.add_clause(TextUnit { range: clause, tokens, breakpoint, context }, capacity)?;
+            let markup = self.unit_markup(block, &clause);
+            let unit = TextUnit { range: clause, tokens, breakpoint, context, markup };
+            self.add_clause(unit, capacity)?;
             breakpoint = Breakpoint::Clause;
         }
         Ok(())
@@ -147,11 +191,20 @@ impl UnitReader<'_> {
             // The left half is popped first.
             for (range, breakpoint) in [(right, breakpoint), (left, unit.breakpoint)] {
                 let tokens = self.count_tokens(&range)?;
-                let unit = TextUnit { range, tokens, breakpoint, context: unit.context };
+                let unit = TextUnit { range, tokens, breakpoint, ..unit };
                 pending.push(PendingUnit { unit, is_part: true });
             }
         }
         Ok(())
+    }
+
+    /// Returns the markup of the part `range` of `block`: inside code, marks are text.
+    fn unit_markup(&self, block: &TextBlock, range: &Range<usize>) -> Markup {
+        let first_line = self.text[range.clone()].lines().next().unwrap_or_default();
+        let has_fence = range.start == block.range.start
+            && (first_line.contains("```") || first_line.contains("~~~"));
+        let is_code = block.kind == BlockKind::Verbatim && !has_fence;
+        if is_code { Markup::Plain } else { self.markup }
     }
 
     fn count_tokens(&self, range: &Range<usize>) -> Result<usize> {

@@ -18,6 +18,10 @@ pub(super) enum WordClass {
     Final,
     /// Abbreviation after a clock time; ends a sentence unless a time qualifier follows: `5 p.m.`
     ClockTime,
+    /// Abbreviation in German and a word in English: `mind.`, `gem.`
+    ///
+    /// In German its period ends a sentence only before a sentence starter.
+    GermanOnly,
     /// Abbreviation before a number, a plain word otherwise: `Art. 5`, `No. 10`
     BeforeNumber,
     /// Function word that is capitalized only at the start of a sentence.
@@ -48,8 +52,14 @@ pub(super) enum WordClass {
 
 impl WordClass {
     /// Classes of abbreviations; a word belongs to at most one of them.
-    const ABBREVIATIONS: [Self; 5] =
-        [Self::NonFinal, Self::Ambiguous, Self::Final, Self::ClockTime, Self::BeforeNumber];
+    const ABBREVIATIONS: [Self; 6] = [
+        Self::NonFinal,
+        Self::Ambiguous,
+        Self::Final,
+        Self::ClockTime,
+        Self::GermanOnly,
+        Self::BeforeNumber,
+    ];
 
     /// Whether `word` belongs to this class.
     pub(super) fn contains(self, word: &str) -> bool {
@@ -62,13 +72,13 @@ impl WordClass {
         Self::ABBREVIATIONS.into_iter().find(|class| classes & class.bit() != 0)
     }
 
-    const fn bit(self) -> u16 {
-        1 << self as u16
+    const fn bit(self) -> u32 {
+        1 << self as u32
     }
 }
 
 /// Bit set of classes of each listed word.
-static CLASSES: LazyLock<FxHashMap<&str, u16>> = LazyLock::new(|| {
+static CLASSES: LazyLock<FxHashMap<&str, u32>> = LazyLock::new(|| {
     let mut classes = FxHashMap::default();
     for (class, words) in LISTS {
         for word in words.split_whitespace() {
@@ -78,11 +88,12 @@ static CLASSES: LazyLock<FxHashMap<&str, u16>> = LazyLock::new(|| {
     classes
 });
 
-const LISTS: [(WordClass, &str); 16] = [
+const LISTS: [(WordClass, &str); 17] = [
     (WordClass::NonFinal, NON_FINAL),
     (WordClass::Ambiguous, AMBIGUOUS),
     (WordClass::Final, FINAL),
     (WordClass::ClockTime, CLOCK_TIME),
+    (WordClass::GermanOnly, GERMAN_ONLY),
     (WordClass::BeforeNumber, BEFORE_NUMBER),
     (WordClass::SentenceStarter, SENTENCE_STARTERS),
     (WordClass::AfterOrdinal, AFTER_ORDINAL),
@@ -98,31 +109,30 @@ const LISTS: [(WordClass, &str); 16] = [
 ];
 
 const NON_FINAL: &str = "\
-     a.k.a Abg abzgl Adm ahd allg amerik approx arab ausschl b.w bayer Bearb bearb bes betr \
-     bezgl Bgm brit bzgl bzw ca Cand Capt cf chin Cmdr Col Cpl Cpt D.h d.h d.i dent Det Dipl \
-     Doz Dr Dt dt dän e.g e.v ehem einschl engl entspr erm erw esp europ ev eventl evtl Ew \
-     excl exkl Fa Fr franz Frl frz Ft geb Gebr Gefr gegr gem Gesch gesch Geschf gest gew gez \
-     ggf ggfs Gov griech h.c habil hebr hess Hg hg hist Hl hl Hon Hptm Hr Hrn Hrsg hrsg i.A \
-     i.Br i.d.F i.d.R i.d.S i.e i.e.S i.H.v i.S.d i.S.v i.V i.V.m i.w.S ibid incl Ing inkl \
-     insb insbes Insp ital jap Jos jur jährl kaiserl kath kgl Kpt lat Lt lt Ltg Ltn m.a.W m.E \
-     m.W m.W.n Mag Maj Mdm med Messrs mhd mind Mlle Mme monatl Mr Mrs Ms Msgr Mt mtl Mx n.b \
-     nat niederl norw Nr Nrn o.g Oblt Obstlt oec Olt p.Adr Pfr Ph phil pol poln portug Postf \
-     Pres Priv priv Prof prot Präs Pvt rd Rechtsanw Red Rep rer resp Rev russ röm schwed \
-     schweiz Sekr Sen Sgt sog sogen soz span spez Sra Srta St staatl Ste stellv Stud städt \
-     Supt sächs techn tgl Th theol theor türk u.d.T u.U Uffz ungef Univ urspr v.a verb Verf \
-     verh verw vet vgl viz vorm Vors vs Westf wg wiss Wm wtl wöch z Z.B z.B z.Hd z.Hdn zit \
-     zuz zw zzgl öff Öst österr überarb Übers übers";
+     a.k.a Abg abzgl Adm ahd allg amerik approx arab ausschl b.w bayer Bearb bearb betr bezgl \
+     Bgm brit bzgl bzw ca Cand Capt cf chin Cmdr Col Cpl Cpt D.h d.h d.i Det Dipl Doz Dr Dt \
+     dt dän e.g e.v ehem einschl engl entspr erm erw esp europ ev eventl evtl Ew excl exkl Fa \
+     Fr franz Frl frz Ft Gebr Gefr gegr Gesch gesch Geschf gest gew gez ggf ggfs Gov griech \
+     h.c habil hebr hess Hg hg hist Hl hl Hon Hptm Hr Hrn Hrsg hrsg i.A i.Br i.d.F i.d.R \
+     i.d.S i.e i.e.S i.H.v i.S.d i.S.v i.V i.V.m i.w.S ibid incl Ing inkl insb insbes Insp \
+     ital jap jur jährl kaiserl kath kgl Kpt lat Lt lt Ltg Ltn m.a.W m.E m.W m.W.n Maj Mdm \
+     Messrs mhd Mlle Mme monatl Mr Mrs Ms Msgr Mt mtl Mx n.b nat niederl norw Nr Nrn o.g Oblt \
+     Obstlt oec Olt p.Adr Pfr Ph phil poln portug Postf Pres Priv priv Prof prot Präs Pvt \
+     Rechtsanw Rep rer resp Rev russ röm schwed schweiz Sekr Sen Sgt sogen soz spez Sra Srta \
+     St staatl Ste stellv Stud städt Supt sächs techn tgl Th theol theor türk u.d.T u.U Uffz \
+     ungef Univ urspr v.a Verf verh verw vgl viz vorm Vors vs Westf wg wiss Wm wtl wöch z Z.B \
+     z.B z.Hd z.Hdn zit zuz zw zzgl öff Öst österr überarb Übers übers";
 
 const AMBIGUOUS: &str = "\
-     a.a.O a.D a.M a.Rh a.S abds Abk Abt al Ala Anl Anm Apr Ariz Assn Aufl Aug Ausg Ave \
-     B.A B.Sc Bem Bez Bhf Bio Blvd Bros Calif Chr Co Colo Conn Corp d.Gr d.J d.M d.O d.Ä Dec \
+     a.a.O a.D a.M a.Rh a.S abds Abk Abt al Ala Anl Anm Apr Ariz Assn Aufl Aug Ausg Ave B.A \
+     B.Sc Bem bes Bez Bhf Bio Blvd Bros Calif Chr Co Colo Conn Corp d.Gr d.J d.M d.O d.Ä Dec \
      Del Dept Dez Diss Dr.h.c Dtzd e.G e.V ed eds Einw EL Esq Essl est Fax Feb Febr Fla Ga \
-     Gen Ges Hbf Hwy i.J i.L i.O i.R Inc Ind Inst Jan Jb Jg Jgg Jh Jhd Jhdt Jhs Jr jr Jt Jul \
-     Jun jun k.A Kan Kfm Kl Kr Krs Kt Kto Ky Lfg Lkr LL.B LL.M Ln Ltd M.A M.D M.Sc Mass max \
-     Md Mich Min min Minn Mio Mitgl Mrd Mrz Msp Mär n.a nachm Neb Nev Nov o.B o.D o.J Oct \
-     Okla Okt Ore p.a p.P Pa Pck Penn Pfd Ph.D Pkg Pl Pr pt qt Rd Reg.-Bez s.o s.u Sek sen \
-     Sep Sept Sq Sr sr Stck Std Stdn Stk Str Teel Tel Tenn Tex TL transl Tsd u.a u.v.a \
-     v.H v.T Va Verl Verz Wash Whg Wis z.T z.Z z.Zt Zi Zs Zschr Ztg Ztr zzt";
+     geb Gen Ges Hbf Hwy i.J i.L i.O i.R Inc Ind Inst Jan Jb Jg Jgg Jh Jhd Jhdt Jhs Jr jr Jt \
+     Jul Jun jun k.A Kan Kfm Kl Kr Krs Kt Kto Ky Lfg Lkr LL.B LL.M Ln Ltd M.A M.D M.Sc Mag \
+     Mass max Md Mich Min min Minn Mio Mitgl Mrd Mrz Msp Mär n.a nachm Neb Nev Nov o.B o.D \
+     o.J Oct Okla Okt Ore p.a p.P Pa Pck Penn Pfd Ph.D Pkg Pl Pr pt qt Rd Reg.-Bez s.o s.u \
+     Sek sen Sep Sept sog Sq Sr sr Stck Std Stdn Stk Str Teel Tel Tenn Tex TL transl Tsd u.a \
+     u.v.a v.H v.T Va Verl Verz Wash Whg Wis z.T z.Z z.Zt Zi Zs Zschr Ztg Ztr zzt";
 
 const FINAL: &str = "\
      dgl etc f ff ft gal hr hrs kph lb lbs m.p.h mi mins mph n.Chr o.Ä o.ä oz r.p.m secs \
@@ -131,13 +141,16 @@ const FINAL: &str = "\
 const CLOCK_TIME: &str = "\
      A.M a.m P.M p.m";
 
+const GERMAN_ONLY: &str = "\
+     dent gem Jos med mind pol rd Red span verb vet";
+
 const BEFORE_NUMBER: &str = "\
      Abb Abs Abschn Aktennr Anh App app Apt Art Aufg Az Bd Bde Beil Bl Bldg Bsp BT-Drs Buchst \
-     Ch ch Chap chap Di Do Drs Eq eq Eqs eqs Erwgr Ex ex Fig fig Figs Fl Fn fn Fri Gl H \
-     Hausnr Hft Joh Kap Kennz Kor Lekt Lit lit Lk Mi Mk Mo Mon No no Nos nos Num num Op op p \
-     Par par Para para Pos pp Ps Pt Randnr Rdn Rdnr Ref ref Rm rm Rn Rte Rz Röm S Sa Sat Sch \
-     Sec sec Sect sect So Sp Sun Tab Taf Teilbd Telefonnr Thu Thur Thurs Tit Tue Tues Tz \
-     Unterabs V v Var Ver ver Vers Versn Vol vol Vols Wed Z Ziff Zl Üb";
+     Ch ch Chap chap Di Do Drs Eq eq Eqs eqs Erwgr Ex ex Fig fig Figs Fl Fn fn Fri Fußn Gl H \
+     Hausnr Hft Joh Kap Kennz Kor Lekt Lief Lit lit Lk Mi Mk Mo Mon No no Nos nos Num num Op \
+     op p Par par Para para Pkt Pos pp Ps Pt Randnr Rdn Rdnr Ref ref Rm rm Rn Rte Rubr Rz Röm \
+     S Sa Sat Sch Sec sec Sect sect So Sp Sun Tab Taf Teilbd Telefonnr Thu Thur Thurs Tit Tue \
+     Tues Tz Unterabs V v Var Ver ver Vers Versn Vol vol Vols Wed Z Ziff Zl Üb";
 
 const SENTENCE_STARTERS: &str = "\
      A Ab Aber According After Alle Allerdings Alles Als Also Although Am Among An And \
@@ -239,7 +252,7 @@ mod tests {
 
     #[test]
     fn a_word_has_at_most_one_abbreviation_class() {
-        let count = |classes: u16| {
+        let count = |classes: u32| {
             WordClass::ABBREVIATIONS.iter().filter(|class| classes & class.bit() != 0).count()
         };
         for (word, classes) in CLASSES.iter() {

@@ -1,6 +1,6 @@
 //! Chunking: breakpoints, even lengths, overlap and context of passages.
 
-use passim::{Article, Chunker, Error, Passage, StaticEmbedder};
+use passim::{Article, Chunker, Error, Markup, Passage, StaticEmbedder};
 use passim_testkit::FakeEmbedder;
 
 /// Returns a sentence of `words` words.
@@ -51,9 +51,15 @@ fn paragraph_breaks_win_over_sentence_breaks() {
 
 #[test]
 fn a_heading_stays_with_the_text_below_it() {
-    for heading in ["## Nutzen", "Nutzen\n------", "Nutzen", "**Nutzen**"] {
+    for (heading, markup) in [
+        ("## Nutzen", Markup::Markdown),
+        ("Nutzen\n------", Markup::Markdown),
+        ("**Nutzen**", Markup::Markdown),
+        ("Nutzen\n------", Markup::Plain),
+        ("Nutzen", Markup::Plain),
+    ] {
         let text = format!("{}\n\n{heading}\n\n{}", paragraph(&[10, 10, 10]), paragraph(&[10, 10]));
-        let article = Article::new("a", text);
+        let article = Article::new("a", text).markup(markup);
         let found = passages(&article, &Chunker::default().max_tokens(33));
         assert_eq!(found.len(), 2, "{heading}");
         assert!(article.text[found[1].range.clone()].starts_with(heading));
@@ -63,9 +69,15 @@ fn a_heading_stays_with_the_text_below_it() {
 
 #[test]
 fn a_passage_carries_its_nearest_heading() {
-    for heading in ["# Moore #", "Moore\n=====", "Moore", "**Moore**"] {
+    for (heading, markup) in [
+        ("# Moore #", Markup::Markdown),
+        ("Moore\n=====", Markup::Markdown),
+        ("**Moore**", Markup::Markdown),
+        ("Moore\n=====", Markup::Plain),
+        ("Moore", Markup::Plain),
+    ] {
         let text = format!("{heading}\n\n{}\n\n{}", paragraph(&[20]), paragraph(&[20]));
-        let article = Article::new("a", text).title("Landschaften");
+        let article = Article::new("a", text).title("Landschaften").markup(markup);
         let found = passages(&article, &Chunker::default().max_tokens(24));
         assert_eq!(found.len(), 2, "{heading}");
         let range = found[1].heading.clone().unwrap();

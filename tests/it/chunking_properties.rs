@@ -2,9 +2,12 @@
 
 use std::{ops::Range, time::Instant};
 
-use passim::{Article, Chunker, Embedder, Passage, StaticEmbedder, sentences};
-use passim_testkit::FakeEmbedder;
+use passim::{
+    Article, Chunker, Embedder, Markup, Passage, StaticEmbedder, markdown_sentences, sentences,
+};
+use passim_testkit::{FakeEmbedder, Seeded};
 use proptest::prelude::*;
+use pulldown_cmark::{Event, Options, Parser};
 use unicode_segmentation::UnicodeSegmentation;
 
 /// Fragments of generated texts: words, punctuation, white space, scripts, graphemes, markup.
@@ -97,6 +100,28 @@ const FRAGMENTS: &[&str] = &[
     "iPhone",
     "sagte",
     "said",
+    "\n# ",
+    "\n    ",
+    "\n> ",
+    "\n- ",
+    "\n1. ",
+    "\n|a|b|\n|-|-|\n|c|d|\n",
+    "\n```\n",
+    "\n---\n",
+    "<!--",
+    "-->",
+    "<div>",
+    "</div>\n",
+    "<br>",
+    "&amp;",
+    "&nLt;",
+    "[^1]",
+    "\n[^1]: ",
+    "[a](b)",
+    "[a]: /b\n",
+    "- [ ] ",
+    "\\",
+    "title: x\n",
 ];
 
 const CASES: u32 = if cfg!(debug_assertions) { 2_000 } else { 40_000 };
@@ -137,6 +162,37 @@ fn check_ends(text: &str, range: &Range<usize>, bounds: &[usize]) {
     }
 }
 
+/// Checks that `ranges` are ordered, disjoint, non-empty and trimmed, end at grapheme boundaries,
+/// and cover the words of the Markdown text `text`, as the parser reports them.
+pub(crate) fn check_markdown(text: &str, ranges: &[Range<usize>]) {
+    let bounds: Vec<usize> =
+        text.grapheme_indices(true).map(|(at, _)| at).chain([text.len()]).collect();
+    let mut end = 0;
+    for range in ranges {
+        assert!(range.start >= end && range.end > range.start, "{range:?} in {text:?}");
+        check_ends(text, range, &bounds);
+        end = range.end;
+    }
+    if text.trim_start_matches('\u{FEFF}').starts_with(['-', '+']) {
+        // It may begin with front matter, which has no words.
+        return;
+    }
+    let start = text.len() - text.trim_start_matches('\u{FEFF}').len();
+    let options = Options::ENABLE_TABLES
+        | Options::ENABLE_STRIKETHROUGH
+        | Options::ENABLE_TASKLISTS
+        | Options::ENABLE_GFM
+        | Options::ENABLE_FOOTNOTES;
+    for (event, word) in Parser::new_ext(&text[start..], options).into_offset_iter() {
+        let (Event::Text(_) | Event::Code(_)) = event else { continue };
+        let chars = text[start + word.start..start + word.end].char_indices();
+        for (at, _) in chars.filter(|(_, c)| c.is_alphanumeric()) {
+            let at = start + word.start + at;
+            assert!(ranges.iter().any(|range| range.contains(&at)), "{at} is lost in {text:?}");
+        }
+    }
+}
+
 fn check_budget(article: &Article, passages: &[Passage], embedder: &dyn Embedder, budget: usize) {
     for passage in passages {
         let text = &article.text[passage.range.clone()];
@@ -160,6 +216,32 @@ proptest! {
         let found: Vec<_> = sentences(&text).collect();
         check_tiling(&text, &found);
         prop_assert_eq!(found, sentences(&text).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn markdown_sentences_cover_all_words(text in text()) {
+        let found: Vec<_> = markdown_sentences(&text).collect();
+        check_markdown(&text, &found);
+        prop_assert_eq!(found, markdown_sentences(&text).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn passages_cover_all_words_of_markdown(text in text(), budget in 1_usize..40, limit in prop::option::of(2_usize..60)) {
+        let words = FakeEmbedder::new(4);
+        // Without marks a text has fewer characters, but it can have more words: `a<br>b`.
+        let chars = words.clone().limit(limit.unwrap_or(99)).counting(|text| text.chars().count());
+        let article = Article::new("a", text).title("Der Titel des Artikels").markup(Markup::Markdown);
+        let chunker = Chunker::default().max_tokens(budget);
+        for embedder in [&words as &dyn Embedder, &chars, &StaticEmbedder::bundled().unwrap()] {
+            let passages = chunker.passages(&article, embedder).unwrap();
+            let ranges: Vec<_> = passages.iter().map(|passage| passage.range.clone()).collect();
+            check_markdown(&article.text, &ranges);
+            check_budget(&article, &passages, embedder, budget);
+            for passage in &passages {
+                prop_assert!(!passage.text_in_context(&article).trim().is_empty());
+            }
+            prop_assert_eq!(passages, chunker.passages(&article, embedder).unwrap());
+        }
     }
 
     #[test]
@@ -205,18 +287,98 @@ proptest! {
 fn repetitive_texts_take_linear_time() {
     let embedder = FakeEmbedder::new(1).limit(512);
     for fragment in [
-        "a. ", "a ", "a", ".", ". ", "\"", "\n", " ", "(", "(a. ", "„", "„A. ", "1. ", "1.",
-        "- \n", "```\n", "# a\n", "|\n", "A\n\n", "z. B. ", "a\u{301}", "\u{301}", "🇩🇪", "😀",
-        "! 😀 ", "\u{200D}", "文", "。", "\u{FEFF}", "…", "a.\u{A0}", "> ", ">\n", "**", "=\n",
-        "---\n", "A. B. ", "» ", "\" ", "A: ", ", ", "und ", "\r", "[1]", "a.[1] ",
+        "a. ",
+        "a ",
+        "a",
+        ".",
+        ". ",
+        "\"",
+        "\n",
+        " ",
+        "(",
+        "(a. ",
+        "„",
+        "„A. ",
+        "1. ",
+        "1.",
+        "- \n",
+        "<!--",
+        "<a ",
+        "</",
+        "<x>",
+        "[a](",
+        "[a",
+        "|a|\n|-|\n",
+        "&amp;",
+        "\n    ",
+        "[^1]: ",
+        "- - ",
+        "`",
+        "*a_ ",
+        "![",
+        "<div>\n",
+        "<script>\n",
+        "\\",
+        "a\n===\n",
+        "|a|b|c|d|e|f|\n",
+        "```\n",
+        "# a\n",
+        "|\n",
+        "A\n\n",
+        "z. B. ",
+        "a\u{301}",
+        "\u{301}",
+        "🇩🇪",
+        "😀",
+        "! 😀 ",
+        "\u{200D}",
+        "文",
+        "。",
+        "\u{FEFF}",
+        "…",
+        "a.\u{A0}",
+        "> ",
+        ">\n",
+        "**",
+        "=\n",
+        "---\n",
+        "A. B. ",
+        "» ",
+        "\" ",
+        "A: ",
+        ", ",
+        "und ",
+        "\r",
+        "[1]",
+        "a.[1] ",
     ] {
         let text = fragment.repeat(500_000 / fragment.len());
         let start = Instant::now();
         let count = sentences(&text).count();
-        let article = Article::new("a", text);
+        let mut article = Article::new("a", text);
         let passages = Chunker::default().passages(&article, &embedder).unwrap().len();
+        article.markup = Markup::Markdown;
+        Chunker::default().passages(&article, &embedder).unwrap();
         let seconds = start.elapsed().as_secs_f64();
         println!("{fragment:?}: {count} sentences, {passages} passages in {seconds:.2} s");
         assert!(seconds < 20.0, "{fragment:?} took {seconds} s");
+    }
+}
+
+/// A blob in one line has no spaces, and letters in random order.
+#[test]
+fn a_long_base64_line_takes_linear_time() {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut random = Seeded(11);
+    let blob: String =
+        (0..4_000_000).map(|_| char::from(DIGITS[random.below(DIGITS.len())])).collect();
+    let embedder = FakeEmbedder::new(1).limit(512).counting(|text| text.len().div_ceil(4));
+    for markup in [Markup::Plain, Markup::Markdown] {
+        let article = Article::new("a", format!("Anhang:\n\n{blob}\n")).markup(markup);
+        let start = Instant::now();
+        let passages = Chunker::default().passages(&article, &embedder).unwrap().len();
+        let seconds = start.elapsed().as_secs_f64();
+        println!("{passages} passages in {seconds:.2} s");
+        assert!(passages > 4_000 && seconds < 20.0, "{passages} passages took {seconds} s");
     }
 }

@@ -144,9 +144,9 @@ mod lexical_index {
 
     #[test]
     fn an_outdated_lexical_index_is_rebuilt_from_the_texts() {
-        let untouched = lexical_hits(&v1::builder().open(v1::folder()).unwrap()).unwrap();
-        assert!(untouched.len() > 3);
         let current = current();
+        let untouched = lexical_hits(&v1::builder().open(current.path()).unwrap()).unwrap();
+        assert!(untouched.len() > 3);
         let written = CraftedFile::of(&fs::read(current.path().join("segment-1.passim")).unwrap());
         let [version, analysis] =
             [0..4, 8..16].map(|range| written.section(LEXICAL)[range].to_vec());
@@ -204,12 +204,12 @@ mod lexical_index {
     /// The texts decide: `verify` finds a lexical index that differs from them.
     #[test]
     fn a_damaged_lexical_index_is_an_error_until_rebuilt() {
-        let untouched = lexical_hits(&v1::builder().open(v1::folder()).unwrap()).unwrap();
+        let current = current();
+        let untouched = lexical_hits(&v1::builder().open(current.path()).unwrap()).unwrap();
         let short = |segment: &mut CraftedFile| {
             let section = segment.section(LEXICAL);
             segment.replace(LEXICAL, section[..section.len() - 9].to_vec());
         };
-        let current = current();
         let folder = with_segment_of(current.path(), short);
         let mut retriever = open(&folder).unwrap();
         let refused = lexical_hits(&retriever).unwrap_err();

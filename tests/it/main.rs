@@ -15,6 +15,7 @@ mod filter_oracle;
 mod forged_files;
 mod format;
 mod languages;
+mod markdown;
 mod pipeline;
 mod query;
 mod ranking;

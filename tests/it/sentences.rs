@@ -1,6 +1,6 @@
 //! Sentence boundaries of labeled German and English texts.
 
-use passim::sentences;
+use passim::{Sentences, markdown_sentences, sentences};
 
 /// Marks a sentence boundary in the labeled texts.
 const BOUNDARY: char = '⏐';
@@ -16,7 +16,7 @@ fn cases(file: &str) -> Vec<String> {
 }
 
 /// Compares found with labeled sentences and prints the differences.
-fn check(file: &str, min_cases: usize) {
+fn check(file: &str, min_cases: usize, sentences: fn(&str) -> Sentences<'_>) {
     let cases = cases(file);
     let mut wrong = 0;
     for case in &cases {
@@ -34,10 +34,15 @@ fn check(file: &str, min_cases: usize) {
 
 #[test]
 fn german_sentences_match_their_labels() {
-    check("sentences-de.txt", 150);
+    check("sentences-de.txt", 150, sentences);
 }
 
 #[test]
 fn english_sentences_match_their_labels() {
-    check("sentences-en.txt", 80);
+    check("sentences-en.txt", 80, sentences);
+}
+
+#[test]
+fn markdown_sentences_match_their_labels() {
+    check("sentences-markdown.txt", 15, markdown_sentences);
 }

@@ -9,7 +9,7 @@ use super::{Searcher, interrupt_of};
 use crate::{
     Context, Error, Excerpt, Filter, Highlights, Hit, Hits, Interrupt, Query, Result, Role,
     search::{HitArticles, highlight::highlight, related::mean_direction},
-    sentences,
+    text::sentences_of,
 };
 
 impl Searcher {
@@ -78,8 +78,10 @@ impl Searcher {
     pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
         let query = query.into();
         query.check()?;
-        let ranges: Vec<Range<usize>> = sentences(&hit.text).collect();
-        let texts: Vec<&str> = ranges.iter().map(|range| &hit.text[range.clone()]).collect();
+        let ranges: Vec<Range<usize>> = sentences_of(&hit.text, hit.markup).collect();
+        let sentences = ranges.iter().map(|range| hit.markup.text_of(&hit.text[range.clone()]));
+        let sentences: Vec<_> = sentences.collect();
+        let texts: Vec<&str> = sentences.iter().map(AsRef::as_ref).collect();
         let interrupt = interrupt_of(&query);
         let question = self.question_vector(&query, interrupt)?;
         let (vectors, _) = self.stage().interrupt(interrupt).run(Role::Passage, &texts)?;

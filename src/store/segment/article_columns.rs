@@ -1,13 +1,15 @@
 //! The columns of a segment's articles and passages.
 
+use std::{iter, ops::Range};
+
 use super::{
     ContentHash,
     bytes_column::{BytesColumn, BytesColumnTags},
-    passage_row::PassageRow,
+    passage_row::{PassageRow, TableHeaderRow},
     segment_record::{HeadRecord, StoredHead},
 };
 use crate::{
-    Passage,
+    Markup, Passage,
     format::{
         column::Column,
         decode_error::{DecodeError, require},
@@ -25,7 +27,7 @@ const TEXTS: BytesColumnTags =
 
 /// The sections that are checked as a whole. The bytes of keys, heads and texts have a checksum
 /// for each string instead, so that reading one article does not read all of them.
-const CHECKED_AS_A_WHOLE: [Tag; 9] = [
+const CHECKED_AS_A_WHOLE: [Tag; 10] = [
     Tag::KeyEnds,
     Tag::KeySums,
     Tag::KeyOrder,
@@ -35,6 +37,7 @@ const CHECKED_AS_A_WHOLE: [Tag; 9] = [
     Tag::TextSums,
     Tag::ContentHashes,
     Tag::Passages,
+    Tag::TableHeaders,
 ];
 
 /// Articles by number, and passages by row.
@@ -47,12 +50,15 @@ pub(super) struct ArticleColumns {
     pub(super) texts: BytesColumn,
     pub(super) content_hashes: Column<ContentHash>,
     pub(super) passages: Column<PassageRow>,
+    /// In ascending order of their rows; empty in a file without tables.
+    pub(super) table_headers: Column<TableHeaderRow>,
 }
 
-/// Text and heading of a passage.
+/// Text, heading and table header of a passage.
 pub(super) struct PassageText {
     pub(super) text: String,
     pub(super) heading: Option<String>,
+    pub(super) table_header: Option<String>,
 }
 
 impl ArticleColumns {
@@ -65,6 +71,7 @@ impl ArticleColumns {
             texts: BytesColumn::open(sections, TEXTS)?,
             content_hashes: sections.column(Tag::ContentHashes)?,
             passages: sections.column(Tag::Passages)?,
+            table_headers: sections.optional_column(Tag::TableHeaders)?,
         })
     }
 
@@ -84,9 +91,13 @@ impl ArticleColumns {
         sections
     }
 
-    /// The passages are a section after the first rows.
-    pub(super) fn passage_section(&self) -> Section<'_> {
-        Section::new(Tag::Passages, self.passages.as_bytes())
+    /// The passages are a section after the first rows, and the table headers one after it.
+    pub(super) fn passage_sections(&self) -> Vec<Section<'_>> {
+        let mut sections = vec![Section::new(Tag::Passages, self.passages.as_bytes())];
+        if !self.table_headers.is_empty() {
+            sections.push(Section::new(Tag::TableHeaders, self.table_headers.as_bytes()));
+        }
+        sections
     }
 
     /// Returns the key of article `number`; `None` if it is damaged.
@@ -107,26 +118,47 @@ impl ArticleColumns {
     /// Returns the passage in `row`. Its ranges are those of the file: they may lie outside the
     /// article.
     pub(super) fn passage(&self, row: u32) -> Passage {
-        self.passages[row as usize].passage()
+        let header = self.table_headers_of(row..row + 1).first().map(TableHeaderRow::range);
+        self.passages[row as usize].passage(header)
     }
 
-    /// Returns text and heading of the passage in `row`, of article `number`; `None` if the
-    /// passage lies outside the article or does not match its checksum.
+    /// Returns the table headers of the passages in `rows`.
+    pub(super) fn table_headers_of(&self, rows: Range<u32>) -> &[TableHeaderRow] {
+        let start = self.table_headers.partition_point(|header| header.row() < rows.start);
+        let len = self.table_headers[start..].partition_point(|header| header.row() < rows.end);
+        &self.table_headers[start..start + len]
+    }
+
+    /// Returns the markup of the article whose passages are in `rows`.
+    ///
+    /// Every passage stores it. Without passages an article has no text to mark up.
+    pub(super) fn markup_of(&self, rows: Range<u32>) -> Markup {
+        self.passages
+            .get(rows.start as usize)
+            .filter(|_| !rows.is_empty())
+            .map(PassageRow::markup)
+            .unwrap_or_default()
+    }
+
+    /// Returns the texts of the passage in `row`, of article `number`; `None` if the passage lies
+    /// outside the article or does not match its checksum.
     pub(super) fn passage_text(&self, row: u32, number: u32) -> Option<PassageText> {
-        let owned = |bytes: &[u8]| std::str::from_utf8(bytes).ok().map(str::to_owned);
-        let stored = &self.passages[row as usize];
-        let passage = stored.passage();
+        let Passage { range, heading, table_header, .. } = self.passage(row);
         // The passage has its own checksum, so a hit does not read its whole article.
         let article = self.texts.get_unverified(number as usize)?;
-        let text = article.get(passage.range)?;
-        let Some(heading) = passage.heading else {
-            let is_intact = short_sum(&[text]) == stored.checksum;
-            return Some(PassageText { text: owned(text)?, heading: None }).filter(|_| is_intact);
-        };
-        let heading = article.get(heading)?;
-        let is_intact = short_sum(&[text, heading]) == stored.checksum;
-        let passage = PassageText { text: owned(text)?, heading: Some(owned(heading)?) };
-        is_intact.then_some(passage)
+        let text = article.get(range)?;
+        let heading = heading.map(|range| article.get(range).ok_or(())).transpose().ok()?;
+        let header = table_header.map(|range| article.get(range).ok_or(())).transpose().ok()?;
+        let pieces: Vec<&[u8]> = iter::once(text).chain(heading).chain(header).collect();
+        if short_sum(&pieces) != self.passages[row as usize].checksum {
+            return None;
+        }
+        let owned = |bytes: &[u8]| std::str::from_utf8(bytes).map(str::to_owned);
+        Some(PassageText {
+            text: owned(text).ok()?,
+            heading: heading.map(owned).transpose().ok()?,
+            table_header: header.map(owned).transpose().ok()?,
+        })
     }
 }
 
@@ -138,6 +170,10 @@ impl Check for ArticleColumns {
         self.heads.check(articles)?;
         self.texts.check(articles)?;
         let exist = self.key_order.iter().all(|number| (*number as usize) < articles);
-        require(exist, "the key order names an article that does not exist")
+        require(exist, "the key order names an article that does not exist")?;
+        let is_sorted = self.table_headers.is_sorted_by(|a, b| a.row() < b.row());
+        let last = self.table_headers.last();
+        let exist = last.is_none_or(|last| (last.row() as usize) < self.passages.len());
+        require(is_sorted && exist, "the table headers do not match the passages")
     }
 }

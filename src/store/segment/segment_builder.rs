@@ -5,12 +5,15 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    ContentHash, Segment, SegmentWords, article_columns::ArticleColumns,
-    bytes_column::BytesColumnBuilder, first_rows::FirstRows, passage_row::PassageRow,
+    ContentHash, Segment, SegmentWords,
+    article_columns::ArticleColumns,
+    bytes_column::BytesColumnBuilder,
+    first_rows::FirstRows,
+    passage_row::{PassageRow, TableHeaderRow},
     segment_record::HeadRecord,
 };
 use crate::{
-    Article, Chunker, HnswIndex, IndexChoice, Language, Passage, Result, Vectors,
+    Article, Chunker, HnswIndex, IndexChoice, Language, Markup, Passage, Result, Vectors,
     format::lazy_checked::LazyChecked, lexical, vector::to_row, work::WorkMonitor,
 };
 
@@ -41,6 +44,7 @@ pub(crate) struct SegmentBuilder {
     content_hashes: Vec<ContentHash>,
     first_rows: Vec<u32>,
     passages: Vec<PassageRow>,
+    table_headers: Vec<TableHeaderRow>,
 }
 
 impl ArticleDigest {
@@ -52,6 +56,7 @@ impl ArticleDigest {
         hasher.update(&chunker.fingerprint());
         hasher.update(&(head.len() as u64).to_le_bytes());
         hasher.update(&head);
+        hasher.update(&[u8::from(article.markup == Markup::Markdown)]);
         hasher.update(article.text.as_bytes());
         let content = bytemuck::cast(hasher.digest128().to_le_bytes());
         Ok(Self { head, content, language: article.language })
@@ -84,6 +89,7 @@ impl SegmentBuilder {
         self.heads.push(&digest.head);
         self.texts.push(article.text.as_bytes());
         for passage in passages {
+            self.table_headers.extend(TableHeaderRow::new(to_row(self.passages.len()), passage)?);
             self.passages.push(PassageRow::new(article, passage)?);
         }
         Ok(())
@@ -97,6 +103,10 @@ impl SegmentBuilder {
         self.heads.push(columns.heads.get(number as usize).ok_or_else(damaged)?);
         self.texts.push(columns.texts.get(number as usize).ok_or_else(damaged)?);
         let rows = segment.rows_of(number)?;
+        let first = to_row(self.passages.len());
+        for header in columns.table_headers_of(rows.clone()) {
+            self.table_headers.push(header.at(first + (header.row() - rows.start)));
+        }
         self.passages.extend(&columns.passages[rows.start as usize..rows.end as usize]);
         Ok(())
     }
@@ -139,6 +149,7 @@ impl SegmentBuilder {
             texts: self.texts.seal(),
             content_hashes: self.content_hashes.into(),
             passages: self.passages.into(),
+            table_headers: self.table_headers.into(),
         };
         Ok(Segment {
             columns: LazyChecked::in_memory(columns),

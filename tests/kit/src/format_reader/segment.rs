@@ -1,8 +1,8 @@
 //! A segment: articles, passages, vectors and their codes.
 
-use std::ops::Range;
+use std::{collections::BTreeMap, ops::Range};
 
-use passim::{Date, Language, Metadata, Timestamp, Value};
+use passim::{Date, Language, Markup, Metadata, Timestamp, Value};
 
 use super::{
     bytes::{File, Record, checksum32},
@@ -30,6 +30,8 @@ pub struct StoredArticle {
     pub key: String,
     pub head: StoredHead,
     pub text: String,
+    /// As its first passage stores it.
+    pub markup: Markup,
     pub content_hash: [u8; 16],
     pub rows: Range<usize>,
     pub removed: bool,
@@ -53,6 +55,8 @@ pub struct StoredLanguage {
 pub struct StoredPassage {
     pub range: Range<usize>,
     pub heading: Option<Range<usize>>,
+    pub table_header: Option<Range<usize>>,
+    pub markup: Markup,
     pub tokens: usize,
     pub titled: bool,
 }
@@ -98,6 +102,8 @@ impl Segment {
         }
         let mut found = file.tags();
         let has_lexical = found.pop_if(|tag| *tag == 110).is_some();
+        // Only segments with Markdown tables have table headers.
+        found.retain(|tag| *tag != 42);
         let lexical = has_lexical.then(|| Lexical::read(file.section(110), passages)).flatten();
         assert_eq!(found, tags);
         let graph = graph.map(|record| Graph::read(file, &record, passages));
@@ -140,6 +146,7 @@ fn articles_of(file: &File, count: usize, passages: usize) -> Vec<StoredArticle>
     let heads = file.strings(20, count);
     let texts = file.strings(30, count);
     let contents = file.arrays(33);
+    let rows = file.arrays::<32>(41);
     let mut starts: Vec<usize> = file.u32s(40).into_iter().map(|row| row as usize).collect();
     assert_eq!((contents.len(), starts.len()), (count, count));
     assert!(starts.is_sorted() && starts.first().is_none_or(|first| *first == 0));
@@ -148,6 +155,10 @@ fn articles_of(file: &File, count: usize, passages: usize) -> Vec<StoredArticle>
         key: utf8(keys[at]),
         head: Record::whole(heads[at], StoredHead::read),
         text: utf8(texts[at]),
+        markup: match rows.get(starts[at]..starts[at + 1]) {
+            Some([row, ..]) if row[20] & 2 == 2 => Markup::Markdown,
+            _ => Markup::Plain,
+        },
         content_hash: contents[at],
         rows: starts[at]..starts[at + 1],
         removed: false,
@@ -226,23 +237,48 @@ fn passages_of(file: &File, articles: &[StoredArticle], count: usize) -> Vec<Sto
     let rows = file.arrays::<32>(41);
     assert_eq!(rows.len(), count);
     let texts = articles.iter().flat_map(|one| one.rows.clone().map(|_| one.text.as_str()));
-    let passage = |(row, text): (&[u8; 32], &str)| Record::whole(row, |row| passage(row, text));
-    rows.iter().zip(texts).map(passage).collect()
+    let headers = table_headers_of(file);
+    assert!(headers.keys().all(|row| *row < count));
+    let mut passages = Vec::new();
+    for (at, (row, text)) in rows.iter().zip(texts).enumerate() {
+        let header = headers.get(&at).cloned();
+        passages.push(Record::whole(row, |row| passage(row, text, header)));
+    }
+    passages
+}
+
+/// The table header of each passage that has one, by row.
+fn table_headers_of(file: &File) -> BTreeMap<usize, Range<usize>> {
+    if !file.tags().contains(&42) {
+        return BTreeMap::new();
+    }
+    let mut headers = BTreeMap::new();
+    for entry in file.arrays::<12>(42) {
+        let [row, start, end] =
+            Record::whole(&entry, |entry| [(); 3].map(|()| entry.u32() as usize));
+        assert!(headers.last_key_value().is_none_or(|(last, _)| *last < row));
+        headers.insert(row, start..end);
+    }
+    assert!(!headers.is_empty());
+    headers
 }
 
 /// A passage of an article with the text `text`.
-fn passage(row: &mut Record, text: &str) -> StoredPassage {
+fn passage(row: &mut Record, text: &str, table_header: Option<Range<usize>>) -> StoredPassage {
     let [start, end, from, to, tokens] = [(); 5].map(|()| row.u32() as usize);
-    let titled = row.u32();
-    assert!(titled < 2);
+    let flags = row.u32();
+    assert!(flags < 8);
+    assert!(flags & 4 == 0 || flags & 2 == 2, "only Markdown has code");
     let checksum = row.u32();
     assert_eq!(row.u32(), 1, "the version of the rule that composes the embedded text");
     let none = u32::MAX as usize;
     let heading = ((from, to) != (none, none)).then_some(from..to);
     let range = start..end;
-    let shown = heading.clone().map_or("", |heading| &text[heading]);
-    assert_eq!(checksum32([&text[range.clone()], shown].concat().as_bytes()), checksum);
-    StoredPassage { range, heading, tokens, titled: titled == 1 }
+    let context = heading.iter().chain(&table_header).map(|range| &text[range.clone()]);
+    let pieces: String = std::iter::once(&text[range.clone()]).chain(context).collect();
+    assert_eq!(checksum32(pieces.as_bytes()), checksum);
+    let markup = if flags & 6 != 2 { Markup::Plain } else { Markup::Markdown };
+    StoredPassage { range, heading, table_header, markup, tokens, titled: flags & 1 == 1 }
 }
 
 fn vectors_of(file: &File, count: usize, dim: usize) -> Vec<Vec<f32>> {

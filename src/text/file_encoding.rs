@@ -1,0 +1,116 @@
+//! Encodings of files: recognizes those that are not UTF-8, and decodes them.
+
+use std::{borrow::Cow, path::Path};
+
+use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
+
+use crate::{Error, Result};
+
+/// Number of bytes at the start of a file that show whether it is UTF-16.
+const SAMPLE: usize = 4_096;
+
+/// The text of a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct FileText {
+    pub(super) text: String,
+    /// Name of the encoding that was decoded; `None` for UTF-8.
+    pub(super) decoded_from: Option<&'static str>,
+}
+
+/// Returns the text of the file `path`, which holds `bytes`. It decodes UTF-16 and Windows-1252 if
+/// `decode` is set.
+///
+/// # Errors
+///
+/// [`Error::NotUtf8`] if the file is in another encoding and is not decoded.
+pub(super) fn file_text(path: &Path, bytes: Vec<u8>, decode: bool) -> Result<FileText> {
+    let likely = likely_encoding(&bytes);
+    if let Some(encoding) = likely.filter(|_| decode) {
+        let (text, has_errors) = encoding.decode_with_bom_removal(&bytes);
+        if !has_errors {
+            return Ok(FileText { text: text.into_owned(), decoded_from: Some(encoding.name()) });
+        }
+    }
+    let not_utf8 = |at: usize| {
+        let likely = likely.map(|encoding| Cow::Borrowed(encoding.name()));
+        Error::NotUtf8 { path: path.to_owned(), at, likely }
+    };
+    match String::from_utf8(bytes) {
+        // Text of ASCII letters in UTF-16 is UTF-8 with a zero after each letter.
+        Ok(text) if likely.is_some() => Err(not_utf8(text.find('\0').unwrap_or(0))),
+        Ok(text) => Ok(FileText { text, decoded_from: None }),
+        Err(error) => Err(not_utf8(error.utf8_error().valid_up_to())),
+    }
+}
+
+/// Returns the encoding that `bytes` are probably in, unless it is UTF-8 or unknown.
+///
+/// UTF-16 has a byte order mark, or zeros in most second bytes. Windows-1252 has no control
+/// characters but white space.
+fn likely_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
+    if let Some((encoding, _)) = Encoding::for_bom(bytes) {
+        return Some(encoding).filter(|encoding| *encoding != UTF_8);
+    }
+    let sample = &bytes[..bytes.len().min(SAMPLE)];
+    let (units, _) = sample.as_chunks::<2>();
+    let zeros = |byte: usize| units.iter().filter(|unit| unit[byte] == 0).count();
+    let most = units.len() / 2 + 1;
+    let has_units = units.len() > 1 && bytes.len().is_multiple_of(2);
+    if has_units && zeros(1) >= most && zeros(0) == 0 {
+        return Some(UTF_16LE);
+    }
+    if has_units && zeros(0) >= most && zeros(1) == 0 {
+        return Some(UTF_16BE);
+    }
+    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r');
+    let is_windows = std::str::from_utf8(bytes).is_err() && !bytes.iter().any(is_control);
+    is_windows.then_some(WINDOWS_1252)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(bytes: &[u8], decode: bool) -> Result<FileText> {
+        file_text(Path::new("a.txt"), bytes.to_vec(), decode)
+    }
+
+    fn utf16(text: &str, bytes: fn(u16) -> [u8; 2]) -> Vec<u8> {
+        text.encode_utf16().flat_map(bytes).collect()
+    }
+
+    #[test]
+    fn other_encodings_are_named_or_decoded() {
+        let text = "Moore über Wälder – 5 €";
+        let windows = b"Moore \xFCber W\xE4lder \x96 5 \x80".to_vec();
+        let marked = format!("\u{feff}{text}");
+        for (bytes, name) in [
+            (windows, "windows-1252"),
+            (utf16(text, u16::to_le_bytes), "UTF-16LE"),
+            (utf16(text, u16::to_be_bytes), "UTF-16BE"),
+            (utf16(&marked, u16::to_le_bytes), "UTF-16LE"),
+            (utf16(&marked, u16::to_be_bytes), "UTF-16BE"),
+        ] {
+            let error = read(&bytes, false).unwrap_err();
+            assert!(error.to_string().ends_with(&format!("it is probably {name}")), "{error}");
+            let want = FileText { text: text.to_owned(), decoded_from: Some(encoding(name)) };
+            assert_eq!(read(&bytes, true).unwrap(), want);
+        }
+    }
+
+    fn encoding(name: &str) -> &'static str {
+        Encoding::for_label(name.as_bytes()).unwrap().name()
+    }
+
+    #[test]
+    fn utf_8_and_binary_files_are_not_decoded() {
+        for text in ["", "a", "\u{feff}Grüße", "a\0b", "\0\0\0\0"] {
+            let want = FileText { text: text.to_owned(), decoded_from: None };
+            assert_eq!(read(text.as_bytes(), true).unwrap(), want, "{text:?}");
+        }
+        for binary in [&b"\x89PNG\r\n\x1a\n\x00\xFF"[..], b"\xFF\xFE\x00\xD8"] {
+            let error = read(binary, true).unwrap_err();
+            assert!(matches!(error, Error::NotUtf8 { .. }), "{error}");
+        }
+    }
+}
