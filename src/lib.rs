@@ -111,7 +111,10 @@ mod work;
 pub use article::{Article, ArticleHead, Date, Markup, Metadata, Timestamp, Value};
 pub use language::{Language, LanguageCode};
 pub use passage::Passage;
-pub use text::{ArticleFiles, Chunker, Sentences, markdown_sentences, read_articles, sentences};
+pub use text::{
+    ArticleFiles, ArticleReader, Chunker, ReadReport, Sentences, markdown_sentences, read_articles,
+    sentences,
+};
 
 // Models.
 pub use embed::{

@@ -1,6 +1,7 @@
 //! Reads articles from files, finds sentences, and packs sentences into passages within a token budget.
 
 mod article_files;
+mod article_reader;
 mod breakpoint;
 mod char_class;
 mod enclosure;
@@ -31,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Article, Embedder, Error, Passage, Result};
 
 pub use article_files::{ArticleFiles, read_articles};
+pub use article_reader::{ArticleReader, ReadReport};
 pub(crate) use guess_language::guess as guess_language;
 use passage_builder::PassageBuilder;
 use passage_context::ContextBuilder;

@@ -10,8 +10,9 @@ use std::{
 use walkdir::{DirEntry, WalkDir};
 
 use super::{
+    article_reader::{ArticleReader, ReadIter, one},
     file_encoding::{FileText, file_text},
-    json_lines,
+    json_lines::{self, JsonLine},
     text_files::{markdown_article, plain_article},
 };
 use crate::{Article, Error, Markup, Result};
@@ -32,6 +33,7 @@ use crate::{Article, Error, Markup, Result};
 ///     them. A value in an object within it gets a name with a dot: `author.name`.
 ///
 ///   An optional field, or a value in `metadata`, may be `null`, which equals leaving it out.
+///   [`ArticleReader::report`] counts other fields, which are left out.
 ///
 /// File extensions are compared without regard to case. The key of a `.txt` or `.md` article is
 /// its path below `path` with `/` as separator, or the file name if `path` is the file. Its text
@@ -63,7 +65,7 @@ use crate::{Article, Error, Markup, Result};
 /// assert_eq!(retriever.articles(), 20);
 /// # Ok::<(), passim::Error>(())
 /// ```
-pub fn read_articles(path: impl AsRef<Path>) -> impl Iterator<Item = Result<Article>> {
+pub fn read_articles(path: impl AsRef<Path>) -> ArticleReader {
     ArticleFiles::new(path).read()
 }
 
@@ -109,21 +111,21 @@ impl ArticleFiles {
     }
 
     /// Reads the articles, as [`read_articles`] does, with the same errors.
-    pub fn read(self) -> impl Iterator<Item = Result<Article>> {
+    pub fn read(self) -> ArticleReader {
         let files = WalkDir::new(&self.root).sort_by_file_name().into_iter();
         let shown = files.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
-        shown.flat_map(move |entry| match entry {
+        ArticleReader::new(shown.flat_map(move |entry| match entry {
             Ok(entry) => self.read_entry(&entry),
             Err(error) => {
                 let path = error.path().unwrap_or(&self.root).to_owned();
                 let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
                 one(Err(Error::Read { path, source }))
             }
-        })
+        }))
     }
 
     /// Reads the articles of one entry below the root, or of the root itself.
-    fn read_entry(&self, entry: &DirEntry) -> ArticleIter {
+    fn read_entry(&self, entry: &DirEntry) -> ReadIter {
         let path = entry.path();
         let is_root = entry.depth() == 0;
         let format = FileFormat::of(path);
@@ -143,7 +145,7 @@ impl ArticleFiles {
         }
     }
 
-    fn read_file(&self, path: &Path, format: Option<FileFormat>) -> ArticleIter {
+    fn read_file(&self, path: &Path, format: Option<FileFormat>) -> ReadIter {
         match format {
             Some(FileFormat::Plain) => one(self.read_text(path, Markup::Plain)),
             Some(FileFormat::Markdown) => one(self.read_text(path, Markup::Markdown)),
@@ -175,14 +177,8 @@ impl ArticleFiles {
     }
 }
 
-type ArticleIter = Box<dyn Iterator<Item = Result<Article>>>;
-
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
-}
-
-fn one(article: Result<Article>) -> ArticleIter {
-    Box::new(iter::once(article))
 }
 
 /// File format, determined by the extension.
@@ -204,7 +200,7 @@ impl FileFormat {
     }
 }
 
-fn read_lines(path: &Path) -> ArticleIter {
+fn read_lines(path: &Path) -> ReadIter {
     let path = path.to_owned();
     let file = match File::open(&path) {
         Ok(file) => BufReader::new(file),
@@ -221,7 +217,7 @@ fn read_lines(path: &Path) -> ArticleIter {
 }
 
 /// Parses line number `line` of `path`, which starts at byte `start`; `None` if it is blank.
-fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<Option<Article>> {
+fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<Option<JsonLine>> {
     let read = file_text(path, bytes, false).map_err(|error| match error {
         Error::NotUtf8 { path, at, likely } => Error::NotUtf8 { path, at: start + at, likely },
         other => other,
@@ -231,9 +227,8 @@ fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<O
         return Ok(None);
     }
     let parsed = json_lines::parse(text.trim_start_matches('\u{feff}'));
-    let parsed =
-        parsed.map_err(|source| Error::Json { path: PathBuf::from(path), line, source })?;
-    Ok(Some(parsed.article))
+    let parsed = parsed.map(Some);
+    parsed.map_err(|source| Error::Json { path: PathBuf::from(path), line, source })
 }
 
 #[cfg(test)]
@@ -300,6 +295,20 @@ mod tests {
         let image = folder.path().join("image.png");
         fs::write(&image, "").unwrap();
         assert!(matches!(read_articles(image).next(), Some(Err(Error::FileKind { .. }))));
+    }
+
+    #[test]
+    fn the_report_counts_articles_errors_and_unknown_fields() {
+        let folder = folder(&[
+            ("a.jsonl", b"{\"id\":1,\"text\":\"T\",\"titel\":\"A\"}\n{\"id\":2}\n{\"id\":3,\"text\":\"\",\"titel\":1,\"url\":null}"),
+            ("b.txt", b"T"),
+        ]);
+        let mut reader = read_articles(folder.path());
+        assert_eq!(reader.by_ref().filter(Result::is_err).count(), 1);
+        let report = reader.report();
+        assert_eq!((report.articles, report.errors), (3, 1));
+        let fields = [("titel".to_owned(), 2), ("url".to_owned(), 1)];
+        assert_eq!(report.unknown_fields, fields.into());
     }
 
     fn keys(path: &Path) -> Vec<String> {
