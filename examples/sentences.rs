@@ -4,8 +4,8 @@
 //! echo "Am 3. Oktober kam Dr. Weiß. Er blieb." | cargo run --example sentences
 //! ```
 //!
-//! With the files of a treebank in the CoNLL-U format as arguments, it joins the sentences of each
-//! file by spaces, splits them again, and prints the precision and recall of the sentence ends:
+//! Arguments are files of a treebank in the CoNLL-U format. The example joins the sentences of each
+//! file by spaces and splits them again. It prints the precision and recall of the sentence ends:
 //!
 //! ```text
 //! cargo run --release --example sentences -- de_pud-ud-test.conllu en_pud-ud-test.conllu

@@ -243,8 +243,9 @@ impl TextWriter<'_> {
         let item = &self.markdown[range];
         let digits = item.bytes().take_while(u8::is_ascii_digit).count();
         if digits > 0 {
-            self.text.push_str(&item[..digits]);
-            self.text.push_str(". ");
+            // The number ends in a period or a bracket.
+            self.text.push_str(&item[..=digits]);
+            self.text.push(' ');
             self.line_start = self.text.len();
         }
     }

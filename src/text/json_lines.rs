@@ -30,7 +30,7 @@ pub(super) fn parse(line: &str) -> Result<JsonLine, Cause> {
         text: take_text(&mut fields, "text")?.ok_or(
             "the field `text` is missing: it holds the article's text, which may be empty",
         )?,
-        markup: Markup::Plain,
+        markup: take_markup(&mut fields)?,
         language: take_language(&mut fields)?,
         metadata: take_metadata(&mut fields)?,
     };
@@ -67,6 +67,14 @@ fn take_text(fields: &mut Map<String, Json>, name: &str) -> Result<Option<String
         None => Ok(None),
         Some(Json::String(text)) => Ok(Some(text)),
         Some(other) => Err(format!("`{name}` is {}: it holds a text", noun(&other)).into()),
+    }
+}
+
+fn take_markup(fields: &mut Map<String, Json>) -> Result<Markup, Cause> {
+    match take_text(fields, "markup")?.as_deref() {
+        None | Some("plain") => Ok(Markup::Plain),
+        Some("markdown") => Ok(Markup::Markdown),
+        Some(other) => Err(format!("`markup` is `{other}`: it holds `plain` or `markdown`").into()),
     }
 }
 
@@ -194,6 +202,14 @@ mod tests {
     }
 
     #[test]
+    fn a_line_declares_its_markup() {
+        let read = |markup: &str| article(&format!(r#"{{"id": 1, "text": "T", {markup}}}"#)).markup;
+        assert_eq!(read(r#""markup": "markdown""#), Markup::Markdown);
+        assert_eq!(read(r#""markup": "plain""#), Markup::Plain);
+        assert_eq!(read(r#""markup": null"#), Markup::Plain);
+    }
+
+    #[test]
     fn unknown_fields_are_listed() {
         let line = parse(r#"{"url": "x", "id": "a", "text": "T", "Title": "A", "by": null}"#);
         assert_eq!(line.unwrap().unknown_fields, ["Title", "by", "url"]);
@@ -215,6 +231,7 @@ mod tests {
             (r#"{"id": "a"}"#, "the field `text` is missing"),
             (r#"{"id": "a", "text": 3}"#, "`text` is a number: it holds a text"),
             (r#"{"id": "a", "text": "T", "title": ["T"]}"#, "`title` is a list: it holds a text"),
+            (r#"{"id": "a", "text": "T", "markup": "md"}"#, "`markup` is `md`: it holds `plain`"),
             (r#"{"id": "a", "text": "T", "language": true}"#, "`language` is a Boolean: it holds"),
             (
                 r#"{"id": "a", "text": "T", "metadata": []}"#,

@@ -32,7 +32,7 @@ fn marks_comments_and_targets_are_not_embedded() {
             "Moore wachsen.[^1] Sie ruhen.\n\n[^1]: Quelle: Amt.",
             "Moore wachsen. Sie ruhen.\nQuelle: Amt.",
         ),
-        ("- Mehl\n- [x] Salz\n\n3) Drei\n4) Vier", "Mehl\nSalz\n3. Drei\n4. Vier"),
+        ("- Mehl\n- [x] Salz\n\n3) Drei\n4) Vier", "Mehl\nSalz\n3) Drei\n4) Vier"),
         ("> Zitat\n> weiter", "Zitat\nweiter"),
         ("|A|B|\n|-|-|\n|`1`|x &lt; y|", "A\tB\n1\tx < y"),
         ("```rust\nVec<u8> // # nein\n```", "Vec<u8> // # nein"),

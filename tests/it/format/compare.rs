@@ -157,8 +157,7 @@ fn compare_passages(folder: &Folder, retriever: &Retriever) {
     }
 }
 
-/// Every vector is that of the title, the heading and the text of its passage. What of Markdown is
-/// embedded has tests of its own.
+/// Every vector of a plain text is that of the title, the heading and the text of its passage.
 fn compare_vectors(folder: &Folder, model: &dyn Embedder) {
     let is_plain = |live: &LivePassage<'_>| live.passage.markup == Markup::Plain;
     for live in live_passages(folder).into_iter().filter(is_plain) {
