@@ -413,7 +413,9 @@ pub enum Error {
     },
 
     /// The extension of a file is not a supported one. Kind: [`ErrorKind::InvalidInput`].
-    #[error("{path} is not read: articles are .txt, .md or .jsonl files")]
+    #[error(
+        "{path} is not read: articles are .txt, .md, .jsonl and, with the feature `html`, .html files"
+    )]
     FileKind {
         /// The file.
         path: PathBuf,

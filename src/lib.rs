@@ -69,6 +69,7 @@
 //! | `hub` | no | downloads models by name |
 //! | `download-binaries` | no | downloads and links ONNX Runtime at build time; needs `default-features = false` |
 //! | `qwen3` | no | runs Qwen3 embedding models in candle |
+//! | `html` | no | reads `.html` files |
 //! | `cuda`, `coreml`, `directml` | no | runs models on these devices (`ExecutionProvider`) |
 //!
 //! # Limits

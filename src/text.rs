@@ -9,6 +9,8 @@ mod file_encoding;
 mod following_text;
 mod front_matter;
 mod guess_language;
+#[cfg(feature = "html")]
+mod html_file;
 mod json_lines;
 mod line_marker;
 mod long_sentence;

@@ -230,6 +230,8 @@ fn each_foreign_crate_has_one_home() {
         ("use lru::", "embed/cache/lru_map.rs"),
         ("ndarray::", "vector/vectors.rs"),
         ("pulldown_cmark::", "article/markdown.rs"),
+        ("scraper::", "text/html_file.rs"),
+        ("ego_tree::", "text/html_file.rs"),
         ("encoding_rs::", "text/file_encoding.rs"),
         ("toml::", "text/front_matter.rs"),
         ("yaml_rust2::", "text/yaml.rs"),

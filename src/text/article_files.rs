@@ -1,4 +1,4 @@
-//! Reads articles from plain text, Markdown and JSON Lines files.
+//! Reads articles from plain text, Markdown, HTML and JSON Lines files.
 
 use std::{
     fs::{self, File},
@@ -9,25 +9,31 @@ use std::{
 
 use walkdir::{DirEntry, WalkDir};
 
+#[cfg(feature = "html")]
+use super::html_file::html_article;
 use super::{
     article_reader::{ArticleReader, ReadIter, one},
     file_encoding::{FileText, file_text},
     json_lines::{self, JsonLine},
     text_files::{markdown_article, plain_article},
 };
-use crate::{Article, Error, Markup, Result};
+use crate::{Article, Error, Result};
 
 /// Reads the articles of the file `path`, or of all files below the folder `path`, sorted by name.
 ///
 /// - `.txt`: one article. Its first line is the title if an empty line follows.
-/// - `.md` and `.markdown`: one article whose markup is [`Markup::Markdown`]. Its front matter, in
+/// - `.md` and `.markdown`: one article of [Markdown](crate::Markup::Markdown). Its front matter, in
 ///   YAML between lines of `---` or in TOML between lines of `+++`, gives `title`, `language` (or
 ///   `lang`) and metadata. Without a title there, a level-1 heading above all other text is the
 ///   title.
+/// - `.html` and `.htm`, with the feature `html`: one article, the text of `<main>`, else of
+///   `<article>`, else of the body, without navigation and scripts. The text is converted to Markdown,
+///   so byte ranges are those of the Markdown. The title is that of the page, the language its `lang`.
 /// - `.jsonl`: one article per line, an object with these fields:
 ///   - `id` or `key`: a non-empty string or a whole number.
 ///   - `text`: a string.
 ///   - `title`: optional string.
+///   - `markup`: optional, `plain` (default) or `markdown`.
 ///   - `language`: optional language tag such as `de`, `en-GB` or `fr`.
 ///   - `metadata`: optional object of texts, numbers, dates, timestamps, Booleans and lists of
 ///     them. A value in an object within it gets a name with a dot: `author.name`.
@@ -147,20 +153,22 @@ impl ArticleFiles {
 
     fn read_file(&self, path: &Path, format: Option<FileFormat>) -> ReadIter {
         match format {
-            Some(FileFormat::Plain) => one(self.read_text(path, Markup::Plain)),
-            Some(FileFormat::Markdown) => one(self.read_text(path, Markup::Markdown)),
             Some(FileFormat::JsonLines) => read_lines(path),
+            Some(format) => one(self.read_whole(path, format)),
             None => one(Err(Error::FileKind { path: path.to_owned() })),
         }
     }
 
-    fn read_text(&self, path: &Path, markup: Markup) -> Result<Article> {
+    /// Reads the file `path`, which is one article.
+    fn read_whole(&self, path: &Path, format: FileFormat) -> Result<Article> {
         let bytes = fs::read(path).map_err(Error::read(path))?;
         let FileText { text, decoded_from } = file_text(path, bytes, self.decode)?;
         let key = self.key(path);
-        let mut article = match markup {
-            Markup::Plain => plain_article(key, text),
-            Markup::Markdown => markdown_article(path, key, text)?,
+        let mut article = match format {
+            FileFormat::Markdown => markdown_article(path, key, text)?,
+            #[cfg(feature = "html")]
+            FileFormat::Html => html_article(key, &text),
+            _ => plain_article(key, text),
         };
         if let Some(encoding) = decoded_from {
             article.metadata.insert(Self::ENCODING.to_owned(), encoding.into());
@@ -187,6 +195,8 @@ enum FileFormat {
     Plain,
     Markdown,
     JsonLines,
+    #[cfg(feature = "html")]
+    Html,
 }
 
 impl FileFormat {
@@ -195,6 +205,8 @@ impl FileFormat {
             "txt" => Some(Self::Plain),
             "md" | "markdown" => Some(Self::Markdown),
             "jsonl" => Some(Self::JsonLines),
+            #[cfg(feature = "html")]
+            "html" | "htm" => Some(Self::Html),
             _ => None,
         }
     }

@@ -52,6 +52,8 @@ struct MarkdownWriter {
     table: Option<Table>,
     /// Whether white space separates the next word from the text.
     spaced: bool,
+    /// Start of the text of the current line, after indent and list mark.
+    line_start: usize,
 }
 
 /// A table whose end has not been read yet. Tables within its cells are text.
@@ -155,6 +157,7 @@ impl MarkdownWriter {
             self.text.push_str("\n\n");
             self.indent(self.lists.len());
         }
+        self.line_start = self.text.len();
     }
 
     /// Indents a line to the text of the list item `depth` lists deep.
@@ -191,7 +194,10 @@ impl MarkdownWriter {
             }
             _ => "-".to_owned(),
         };
-        self.text.push_str(&format!("{mark:<4}"));
+        // The text of an item begins four columns after its mark.
+        self.text.push_str(&mark);
+        self.text.push_str(&" ".repeat(4_usize.saturating_sub(mark.len()).max(1)));
+        self.line_start = self.text.len();
     }
 
     fn open_code(&mut self) {
@@ -204,13 +210,12 @@ impl MarkdownWriter {
     }
 
     fn open_table(&mut self) {
-        match &mut self.table {
-            Some(table) => table.depth += 1,
-            None => {
-                self.begin_block();
-                self.text.truncate(self.text.trim_end_matches(' ').len());
-                self.table = Some(Table::default());
-            }
+        if let Some(table) = &mut self.table {
+            table.depth += 1;
+        } else {
+            self.begin_block();
+            self.text.truncate(self.text.trim_end_matches(' ').len());
+            self.table = Some(Table::default());
         }
         self.spaced = true;
     }
@@ -272,13 +277,13 @@ impl MarkdownWriter {
             self.add_word(word);
             self.spaced = true;
         }
-        self.spaced = text.ends_with(char::is_whitespace) || (self.spaced && text.trim().is_empty());
+        self.spaced =
+            text.ends_with(char::is_whitespace) || (self.spaced && text.trim().is_empty());
     }
 
     /// Adds a word, with a backslash before each character that Markdown would read as a mark.
     fn add_word(&mut self, word: &str) {
-        let begins_line = self.text.is_empty() || self.text.ends_with('\n');
-        let first_is_mark = begins_line && starts_with_mark(word);
+        let first_is_mark = self.text.len() == self.line_start && starts_with_mark(word);
         for (at, c) in word.char_indices() {
             let is_mark = match c {
                 '\\' | '`' | '*' | '[' | '|' => true,
@@ -341,7 +346,18 @@ mod tests {
 
     #[test]
     fn marks_in_the_text_of_a_page_stay_text() {
-        for text in ["# kein Titel", "- kein Punkt", "a*b*c _d_ `e` [f](g)", "&amp;amp; &lt;b>", "a|b", "> zitiert", "~~h~~", "\\*", "====", "1. Mai"] {
+        for text in [
+            "# kein Titel",
+            "- kein Punkt",
+            "a*b*c _d_ `e` [f](g)",
+            "&amp;amp; &lt;b>",
+            "a|b",
+            "> zitiert",
+            "~~h~~",
+            "\\*",
+            "====",
+            "1. Mai",
+        ] {
             let plain = text.replace("&amp;", "&").replace("&lt;", "<");
             assert_eq!(words_of(&format!("<p>{text}</p>")), plain);
         }

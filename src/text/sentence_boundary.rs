@@ -166,8 +166,9 @@ impl<'t> Terminator<'t> {
         if token.is_letter() {
             return self.letter_ends(&token, following);
         }
-        !(following.is_section_number() && token.is_short_title())
-            && !(following.start == FollowingStart::Digit && token.is_unpronounceable())
+        let is_unknown_abbreviation = (following.is_section_number() && token.is_short_title())
+            || (following.start == FollowingStart::Digit && token.is_unpronounceable());
+        !is_unknown_abbreviation
     }
 
     /// Whether the period after a single letter ends the sentence, rather than marking an initial.
@@ -197,9 +198,8 @@ fn abbreviation_ends(
         following.begins_sentence() || (in_capitals && following.begins_sentence_in_capitals());
     match token.abbreviation(in_capitals)? {
         WordClass::NonFinal => Some(false),
-        WordClass::Ambiguous => Some(begins),
         WordClass::GermanOnly if language() == AnalyzedLanguage::English => None,
-        WordClass::GermanOnly => Some(begins),
+        WordClass::Ambiguous | WordClass::GermanOnly => Some(begins),
         WordClass::Final => {
             let measure =
                 following.start == FollowingStart::Digit && starts_with_digit(token.previous());

@@ -80,7 +80,8 @@ fn code_is_text_but_never_a_heading() {
 
 #[test]
 fn a_passage_inside_code_is_embedded_as_it_stands() {
-    let lines: String = (0..20).map(|n| format!("#define N{n} a*b*<c>\n")).collect();
+    let lines: Vec<_> = (0..20).map(|n| format!("#define N{n} a*b*<c>\n")).collect();
+    let lines = lines.concat();
     let found = embedded(&format!("```\n{lines}```\n"), 9);
     assert!(found.len() > 3);
     let all = found.join("\n");
@@ -91,7 +92,8 @@ fn a_passage_inside_code_is_embedded_as_it_stands() {
 
 #[test]
 fn passages_of_a_table_carry_its_header() {
-    let rows: String = (0..12).map(|n| format!("| Ort {n} | **{n}00** Leute |\n")).collect();
+    let rows: Vec<_> = (0..12).map(|n| format!("| Ort {n} | **{n}00** Leute |\n")).collect();
+    let rows = rows.concat();
     let text = format!(
         "# Orte\n\n## Große\n\n| Stadt | Einwohner |\n|---|---:|\n{rows}\nDanach folgt ein Satz.\n"
     );
@@ -115,7 +117,8 @@ fn passages_of_a_table_carry_its_header() {
 #[test]
 fn stored_tables_and_markup_are_read_again() {
     let land = |n| if n == 33 { "&Auml;hrenfeld" } else { "Wiese" };
-    let rows: String = (0..40).map(|n| format!("| Ort{n} | {} |\n", land(n))).collect();
+    let rows: Vec<_> = (0..40).map(|n| format!("| Ort{n} | {} |\n", land(n))).collect();
+    let rows = rows.concat();
     let text = format!("# Orte\n\n| Stadt | Land |\n|---|---|\n{rows}");
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
@@ -155,7 +158,7 @@ fn plain_text_has_no_markdown() {
 }
 
 /// The examples of a specification, from the JSON file that `PASSIM_MARKDOWN_EXAMPLES` names: a
-/// list of objects with the field `markdown`, in which `→` is a tab. For CommonMark,
+/// list of objects with the field `markdown`, in which `→` is a tab. For `CommonMark`,
 /// `node -p 'JSON.stringify(require("commonmark-spec").tests)'` writes it.
 #[test]
 #[ignore = "needs a file of examples, named by PASSIM_MARKDOWN_EXAMPLES"]

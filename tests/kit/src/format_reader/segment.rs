@@ -277,7 +277,7 @@ fn passage(row: &mut Record, text: &str, table_header: Option<Range<usize>>) -> 
     let context = heading.iter().chain(&table_header).map(|range| &text[range.clone()]);
     let pieces: String = std::iter::once(&text[range.clone()]).chain(context).collect();
     assert_eq!(checksum32(pieces.as_bytes()), checksum);
-    let markup = if flags & 6 != 2 { Markup::Plain } else { Markup::Markdown };
+    let markup = if flags & 6 == 2 { Markup::Markdown } else { Markup::Plain };
     StoredPassage { range, heading, table_header, markup, tokens, titled: flags & 1 == 1 }
 }
 
