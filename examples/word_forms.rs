@@ -108,11 +108,9 @@ fn run(args: &Args) -> Result<(), Failure> {
             println!("{} {}", pair.lemma, pair.form);
         }
     }
-    println!(
-        "{matched} of {} pairs match: {:.4}",
-        pairs.len(),
-        f64::from(matched) / pairs.len() as f64
-    );
+    let total = u32::try_from(pairs.len())?;
+    let share = f64::from(matched) / f64::from(total);
+    println!("{matched} of {total} pairs match: {share:.4}");
     Ok(())
 }
 

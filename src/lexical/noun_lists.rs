@@ -39,6 +39,6 @@ pub(super) const STRONG: &str = "\
 /// a plural.
 pub(super) const DISTINCT: &str = "\
     kur busen -herd herde -bürger/bürgerin/bürgerinn burger burg/burgen -küche -kuchen bär/bär poster \
-    posten laster note rinde masse -ritter gatter kutter kosten säge schale kohle lager roller keller \
+    posten laster note rinde masse -ritter gatter kutter kosten raster modem säge schale kohle lager roller keller \
     -kammer messer -bande sünde akte muse -marke stück -rücken -blüte wüste -bühne höhle möhre -träne \
     -täter falle ballen gründer ringer";

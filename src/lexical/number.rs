@@ -23,9 +23,11 @@ pub(super) fn length_at(text: &str, start: usize) -> Option<usize> {
         return None;
     }
     // The tail of a list (`1,2,3,4`) is no decimal number.
-    let before = text[..start].as_bytes();
+    let before = &text.as_bytes()[..start];
     let is_in_list = matches!(before, [.., b'0'..=b'9', b',' | b'.']);
-    let end = if is_in_list { digits } else { separated(rest, digits) };
+    // Numbers in a row are no groups of one: `20 300 100`.
+    let joins_blanks = !matches!(before, [.., b'0'..=b'9', b' ']);
+    let end = if is_in_list { digits } else { separated(rest, digits, joins_blanks) };
     let after = &rest[end..];
     let letters = after.find(|c: char| !c.is_alphanumeric()).unwrap_or(after.len());
     let is_version = rest[..end].bytes().filter(|byte| *byte == b'.').count() > 1;
@@ -44,15 +46,21 @@ fn digits(text: &str) -> usize {
 }
 
 /// Returns the end of the groups of digits that follow the first group, which ends at `first`, and
-/// form one number with it.
-fn separated(text: &str, first: usize) -> usize {
+/// form one number with it; spaces do not join them unless `joins_blanks`.
+fn separated(text: &str, first: usize, joins_blanks: bool) -> usize {
     let mut ends = vec![first];
     while let Some(separator) = text[ends[ends.len() - 1]..].chars().next() {
         let start = ends[ends.len() - 1] + separator.len_utf8();
         let group = digits(&text[start..]);
         let belongs = is_separator(separator) && group > 0 && ends.len() < MAX_GROUPS;
         // A space separates two numbers unless it groups thousands.
-        if !belongs || (is_blank(separator) && group != GROUP) {
+        if is_blank(separator) && group > 0 && (group != GROUP || !joins_blanks) {
+            // Neither is what stands before it in the row.
+            let in_row = text[first..].starts_with(' ');
+            ends.truncate(if in_row { 1 } else { ends.len() });
+            break;
+        }
+        if !belongs {
             break;
         }
         ends.push(start + group);
@@ -203,6 +211,7 @@ mod tests {
             ("3 470 Euro", Some("3 470")),
             ("2020 300 Euro", Some("2020")),
             ("12 3456", Some("12")),
+            ("20 300 5", Some("20")),
             ("1,5-mal", Some("1,5")),
             ("3.", Some("3")),
             ("3, 4", Some("3")),

@@ -16,6 +16,9 @@ use crate::{language::AnalyzedLanguage, text};
 const PART_WEIGHT: f32 = 0.5;
 /// Weight of a stop word.
 const STOP_WEIGHT: f32 = 0.25;
+/// Maximum length in bytes of the ending that an English stem lacks, for it to match German passages
+/// where the language of the question is unknown.
+const MAX_ENDING: usize = 2;
 /// Maximum number of groups, since a question may be a whole text.
 const MAX_GROUPS: usize = 1 << 10;
 
@@ -58,8 +61,7 @@ impl QueryTerms {
                 }
                 _ => &AnalyzedLanguage::ALL[..],
             };
-            let joins_german = joins_german(word, language);
-            let terms = WordTerms::of(word, languages, joins_german, analyzer);
+            let terms = WordTerms::of(word, languages, min_joined(word, language), analyzer);
             if terms.are_of_stop_word(language) {
                 builder.add_stop_word(terms.whole, language.is_none(), &place);
             } else {
@@ -107,7 +109,7 @@ impl WordTerms {
     fn of(
         word: &str,
         languages: &[AnalyzedLanguage],
-        joins_german: bool,
+        min_joined: usize,
         analyzer: &mut Analyzer,
     ) -> Self {
         let mut whole = BTreeSet::new();
@@ -117,12 +119,12 @@ impl WordTerms {
             analyzer.word(word, Some(*language), |term, kind| match kind {
                 TermKind::Word => {
                     stop_languages.extend(term.starts_with(STOP_PREFIX).then_some(*language));
-                    whole.extend(in_passages(term, *language, joins_german));
+                    whole.extend(in_passages(term, *language, min_joined));
                 }
                 TermKind::CompoundPart(number) => {
                     parts.resize_with(parts.len().max(number + 1), Default::default);
                     parts[number].languages += 1;
-                    parts[number].terms.extend(in_passages(term, *language, joins_german));
+                    parts[number].terms.extend(in_passages(term, *language, min_joined));
                 }
             });
         }
@@ -145,28 +147,36 @@ impl WordTerms {
 /// Returns the terms of passages that `term` of `language` matches.
 ///
 /// The stems of the two languages agree in many loan words: `Studenten` and `student`, `energy` and
-/// `Energie`. `joins_german` tells whether an English stem may match German passages.
+/// `Energie`. An English stem of at least `min_joined` bytes matches German passages.
 fn in_passages(
     term: &str,
     language: AnalyzedLanguage,
-    joins_german: bool,
+    min_joined: usize,
 ) -> impl Iterator<Item = String> {
     let other = match language {
         AnalyzedLanguage::German => is_stem(term).then(|| format!("{ENGLISH_PREFIX}{term}")),
         AnalyzedLanguage::English => {
-            term.strip_prefix(ENGLISH_PREFIX).filter(|_| joins_german).map(str::to_owned)
+            let stem = term.strip_prefix(ENGLISH_PREFIX);
+            stem.filter(|stem| stem.len() >= min_joined).map(str::to_owned)
         }
     };
     [term.to_owned()].into_iter().chain(other)
 }
 
-/// Whether the English stem of `word` may match German passages, in a question in `language`.
+/// Returns the minimum length of an English stem of `word` that matches German passages, in bytes,
+/// in a question in `language`.
 ///
-/// It may not where it would join nouns that German distinguishes, such as `Kurs` and `Kur`.
-fn joins_german(word: &str, language: Option<AnalyzedLanguage>) -> bool {
+/// In a question that may be German, an English stem could join nouns that German distinguishes:
+/// `Kurs` and `Kur`, `Format` and `Formation`.
+fn min_joined(word: &str, language: Option<AnalyzedLanguage>) -> usize {
     let word = normalize(word);
-    language == Some(AnalyzedLanguage::English)
-        || language.is_none() && !word.ends_with('s') && !german_noun::is_listed(&word)
+    match language {
+        Some(AnalyzedLanguage::English) => 0,
+        None if !word.ends_with('s') && !german_noun::is_listed(&word) => {
+            word.len().saturating_sub(MAX_ENDING)
+        }
+        _ => usize::MAX,
+    }
 }
 
 /// Whether `term` is a stem: neither a stop word nor a number.

@@ -29,7 +29,7 @@ pub(super) fn html_article(key: String, html: &str) -> Article {
     let text = MarkdownWriter::write(root.unwrap_or_else(|| page.root_element()));
     let title = first("title").map(one_line).filter(|title| !title.is_empty());
     let title = title.or_else(|| first("h1").map(one_line).filter(|title| !title.is_empty()));
-    let language = page.root_element().attr("lang").and_then(Language::of_tag);
+    let language = page.root_element().attr("lang").and_then(|tag| tag.parse::<Language>().ok());
     Article { title, language, ..Article::new(key, text).markup(Markup::Markdown) }
 }
 

@@ -206,7 +206,7 @@ fn the_plan_reports_every_stage_of_a_query() {
                 _ => (false, 61),
             }
         );
-        assert!(plan.lexical.last().is_none_or(|last| (last.words, last.scored) == (3, 1)));
+        assert!(plan.lexical.last().is_none_or(|last| (last.words, last.scored) == (5, 1)));
         let text = plan.to_string();
         let total = plan.timings.total();
         assert!(text.starts_with(&format!("{mode}: 61 passages (11 allowed), ")), "{text}");

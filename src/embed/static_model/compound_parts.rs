@@ -21,15 +21,20 @@ pub(super) const NO_PARTS: [&str; 89] = [
     "vorzu", "wenn", "were", "wider", "wieder", "wird", "with", "zuge", "zusammen", "zwischen",
     "über", "übersch",
 ];
-/// Endings of words that are also words of the model.
-pub(super) const NO_HEADS: [&str; 52] = [
-    "able", "ally", "ames", "bare", "barer", "bart", "beth", "chen", "ellen", "ends", "erin",
-    "fully", "haft", "haften", "heit", "hers", "hood", "ieren", "iert", "ings", "innen", "ions",
-    "isch", "ische", "ischen", "ischer", "isches", "kade", "keit", "kraten", "less", "lich",
-    "liche", "lichen", "licher", "ling", "lings", "lose", "losen", "lung", "ness", "ration",
-    "rung", "schaft", "schen", "sches", "ship", "sten", "ster", "tion", "ungen", "wise",
+/// Endings of words that are also words or pieces of the model.
+pub(super) const NO_HEADS: [&str; 67] = [
+    "able", "ally", "ames", "amkeit", "ation", "atorium", "bare", "barer", "barkeit", "bart",
+    "beth", "chen", "ellen", "ends", "erei", "erin", "fully", "gerei", "haft", "haften", "heit",
+    "hers", "hood", "ieren", "iert", "iker", "ings", "innen", "ions", "isch", "ische", "ischen",
+    "ischer", "isches", "ismus", "kade", "keit", "kraten", "less", "lich", "liche", "lichen",
+    "licher", "ling", "lings", "lose", "losen", "lung", "ment", "ments", "nade", "ness", "onade",
+    "orium", "ration", "rung", "samkeit", "schaft", "schen", "sches", "ship", "sten", "ster",
+    "tion", "torium", "ungen", "wise",
 ];
 /// Letters between the parts of a compound.
 pub(super) const LINKS: [&str; 9] = ["", "s", "es", "n", "en", "er", "e", "ens", "ns"];
 /// Endings of the last part.
 pub(super) const ENDINGS: [&str; 9] = ["", "s", "es", "n", "en", "e", "er", "ern", "em"];
+/// Endings of derived words, whose base is no part: `Eins` of `Einsamkeit`.
+pub(super) const DERIVATIONS: [&str; 9] =
+    ["ade", "erei", "heit", "iker", "ismus", "keit", "ment", "orium", "ation"];

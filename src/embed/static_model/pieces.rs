@@ -257,13 +257,12 @@ impl PieceTokenizer<'_> {
             TextRules::Composed => {
                 let TextPieces { rows, unknown, viterbi, .. } = &mut *self.tokens;
                 let restored = self.pieces.restored(word, viterbi);
-                match restored.as_deref().and_then(|word| self.pieces.whole(word)) {
-                    Some(row) => rows.push(row),
-                    None => {
-                        let Pieces { table, costs, .. } = self.pieces;
-                        let word = restored.as_deref().map_or(word, str::as_bytes);
-                        *unknown += viterbi.cheapest(table, costs, word, rows);
-                    }
+                if let Some(row) = restored.as_deref().and_then(|word| self.pieces.whole(word)) {
+                    rows.push(row);
+                } else {
+                    let Pieces { table, costs, .. } = self.pieces;
+                    let word = restored.as_deref().map_or(word, str::as_bytes);
+                    *unknown += viterbi.cheapest(table, costs, word, rows);
                 }
             }
             TextRules::Uncased => self.split_greedily(word),

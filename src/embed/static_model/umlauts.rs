@@ -18,20 +18,22 @@ pub(super) fn spellings(word: &str) -> Vec<String> {
     let mut rest = word;
     while let Some(letter) = rest.chars().next() {
         let digraph = DIGRAPHS.iter().find(|(digraph, _)| rest.starts_with(digraph));
-        match digraph.filter(|_| digraphs < MAX_DIGRAPHS) {
-            Some((digraph, single)) => {
-                digraphs += 1;
-                let replaced: Vec<String> =
-                    spellings.iter().map(|spelling| format!("{spelling}{single}")).collect();
-                spellings.iter_mut().for_each(|spelling| spelling.push_str(digraph));
-                spellings.extend(replaced);
-                rest = &rest[digraph.len()..];
-            }
-            None => {
-                spellings.iter_mut().for_each(|spelling| spelling.push(letter));
-                rest = &rest[letter.len_utf8()..];
-            }
+        let (typed, single) = match digraph.filter(|_| digraphs < MAX_DIGRAPHS) {
+            Some((digraph, single)) => (*digraph, Some(single)),
+            None => (&rest[..letter.len_utf8()], None),
+        };
+        let replaced = single.map(|single| {
+            let replace = |spelling: &String| format!("{spelling}{single}");
+            spellings.iter().map(replace).collect::<Vec<_>>()
+        });
+        for spelling in &mut spellings {
+            spelling.push_str(typed);
         }
+        if let Some(replaced) = replaced {
+            digraphs += 1;
+            spellings.extend(replaced);
+        }
+        rest = &rest[typed.len()..];
     }
     spellings.split_off(1)
 }
