@@ -87,7 +87,7 @@ fn postings_are_those_of_the_texts() {
         words.extend(std::iter::repeat_n(row % 2, row % 50));
         add_terms(&mut expected, u32::try_from(row).unwrap(), &words);
         let words: Vec<String> = words.iter().map(usize::to_string).collect();
-        articles.push(Article::new(format!("{row:03}"), words.join(" ")));
+        articles.push(Article::new(format!("{row:03}"), words.join("; ")));
     }
     let mut retriever = v1::builder().chunker(Chunker::default()).create(folder.path()).unwrap();
     retriever.add(articles).unwrap();

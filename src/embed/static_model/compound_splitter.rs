@@ -19,6 +19,8 @@ const MIN_PART: usize = 4;
 /// Minimum length in bytes of the letters beside the only part that is a piece: `Kamera` is no part
 /// of `Kamerad`, and `Rind` none of `Rinde`.
 const MIN_REST: usize = 4;
+/// Minimum length of any part in bytes.
+const MIN_BYTES: usize = 3;
 /// Cost of letters between two parts, as of a piece.
 const LINK_COST: u32 = 20;
 /// Cost of an ending of the last part.
@@ -107,10 +109,13 @@ impl CompoundSplitter {
     /// Finds the cheapest split of `word` into two or more words, writes it to `places`, and returns
     /// whether there is one.
     fn find_words(&mut self, word: &str) -> bool {
+        let Some(last) = word.len().checked_sub(MIN_BYTES).filter(|last| *last >= MIN_BYTES) else {
+            return false;
+        };
         self.steps.clear();
         self.steps.resize(word.len() + 1, UNREACHED);
         self.steps[0].cost = 0;
-        for from in 0..word.len() {
+        for from in 0..=last {
             if self.steps[from].cost < u32::MAX {
                 self.extend(word, from);
             }
