@@ -7,7 +7,7 @@
 mod analyzer;
 mod bm25;
 mod builder;
-mod date;
+
 mod detect_language;
 mod dictionary;
 mod fingerprint;
@@ -32,6 +32,7 @@ mod tests;
 mod tokenize;
 mod varint;
 mod weighted_terms;
+mod written_date;
 
 use crate::{
     format::{column::Column, decode_error::DecodeError},

@@ -128,6 +128,7 @@ mod tests {
             Error::QueryTooLong { tokens: 2, limit: 1 },
             Error::NotUtf8 { path: "a".into(), at: 0, likely: None },
             Error::Json { path: "a".into(), line: 1, source: cause() },
+            Error::FrontMatter { path: "a".into(), source: cause() },
             Error::FileKind { path: "a".into() },
         ]
     }

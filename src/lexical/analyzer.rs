@@ -6,12 +6,12 @@ use frostem::{Algorithm, Stemmer};
 use rustc_hash::FxHashMap;
 
 use super::{
-    date::WrittenDate,
     gender_form,
     german_noun::{self, NounForm},
     number,
     stop_words::is_stop_word,
     tokenize::{fold_diacritics, normalize, without_periods, words},
+    written_date::WrittenDate,
 };
 use crate::{Result, embed::CompoundSplitter, language::AnalyzedLanguage};
 

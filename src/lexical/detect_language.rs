@@ -21,6 +21,9 @@ const DECISIVE_SHARE: f64 = 0.08;
 /// Minimum ratio of the function words of one language to those of the other, and to foreign ones.
 const DECISIVE_RATIO: f64 = 1.5;
 
+/// Minimum number of words of a text whose letters decide although no function word does.
+const MIN_LIST_WORDS: u32 = 20;
+
 /// Detects the language of `text`; `None` if it is unknown or neither German nor English.
 ///
 /// Function words decide for most texts. The others are compared with many languages, which takes
@@ -30,11 +33,22 @@ pub(crate) fn detect(text: &str) -> Option<AnalyzedLanguage> {
     if let Some(language) = words.decide() {
         return Some(language);
     }
-    match most_similar(text) {
-        Some(Lang::Deu) => Some(AnalyzedLanguage::German),
-        Some(Lang::Eng) => Some(AnalyzedLanguage::English),
-        Some(_) => None,
-        None => words.majority(),
+    let prefix = &text[..text.floor_char_boundary(COMPARED_BYTES)];
+    let similar = Detector::new().detect(prefix)?;
+    if similar.is_reliable() {
+        return analyzed(similar.lang());
+    }
+    // A list of nouns can lack function words of every language.
+    let is_list = words.foreign == 0 && words.all >= MIN_LIST_WORDS;
+    let closer = || Detector::with_allowlist(vec![Lang::Deu, Lang::Eng]).detect_lang(prefix);
+    words.majority().or_else(|| closer().filter(|_| is_list).and_then(analyzed))
+}
+
+fn analyzed(language: Lang) -> Option<AnalyzedLanguage> {
+    match language {
+        Lang::Deu => Some(AnalyzedLanguage::German),
+        Lang::Eng => Some(AnalyzedLanguage::English),
+        _ => None,
     }
 }
 
@@ -95,13 +109,6 @@ static FOREIGN_WORDS: LazyLock<FxHashSet<&str>> = LazyLock::new(|| {
         |word: &&str| AnalyzedLanguage::ALL.iter().any(|language| is_stop_word(word, *language));
     FOREIGN.split_whitespace().filter(|word| !is_ours(word)).collect()
 });
-
-/// Returns the language whose letter sequences are most similar to those of `text`, if the difference
-/// from other languages is reliable.
-fn most_similar(text: &str) -> Option<Lang> {
-    let prefix = &text[..text.floor_char_boundary(COMPARED_BYTES)];
-    Detector::new().detect(prefix).filter(whatlang::Info::is_reliable).map(|info| info.lang())
-}
 
 #[cfg(test)]
 mod tests {

@@ -2,7 +2,7 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{date::WrittenDate, gender_form, number};
+use super::{gender_form, number, written_date::WrittenDate};
 use crate::embed::{break_length, composed, decomposed};
 
 /// Maximum length of a word in bytes; longer words are truncated.
