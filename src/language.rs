@@ -78,6 +78,7 @@ impl Language {
 impl LanguageCode {
     /// Returns the code.
     #[must_use]
+    #[expect(clippy::missing_panics_doc, reason = "the letters are ASCII")]
     pub fn as_str(&self) -> &str {
         let len = if self.letters[2] == 0 { 2 } else { 3 };
         str::from_utf8(&self.letters[..len]).expect("the letters are ASCII")

@@ -123,7 +123,7 @@ fn drawn(map: &Map) -> Vec<Drawn<'_>> {
 fn dot(frame: &Frame, drawn: &Drawn) -> Markup {
     let Hit { language, text, .. } = &drawn.point.passage;
     let [x, y] = frame.at(drawn.point.place);
-    let lang = language.map(Language::code);
+    let lang = language.as_ref().map(Language::code);
     html! {
         path.(lang.unwrap_or("other")) #{ "p" (drawn.number) } d={ "M" (x) "," (y) "h0" }
             data-a=(drawn.article) lang=[lang] {

@@ -91,7 +91,7 @@ fn entry(number: usize, answer: &Answer) -> Markup {
 
 fn hit(rank: usize, shown: &Shown) -> Markup {
     let Hit { article, heading, language, range, score, .. } = &shown.hit;
-    let lang = language.map(passim::Language::code);
+    let lang = language.as_ref().map(passim::Language::code);
     html! {
         li.hit.(class(shown)) {
             header {

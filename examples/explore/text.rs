@@ -17,7 +17,7 @@ pub fn in_article(shown: &Shown) -> Markup {
     let before = &excerpt.text[..hit.range.start - excerpt.range.start];
     let after = &excerpt.text[hit.range.end - excerpt.range.start..];
     html! {
-        div.text lang=[hit.language.map(passim::Language::code)] {
+        div.text lang=[hit.language.as_ref().map(passim::Language::code)] {
             @if !before.trim().is_empty() { span.around { (ending(before)) } }
             span.passage { (highlighted(shown)) }
             @if !after.trim().is_empty() { span.around { (shortened(after, SURROUNDING_CHARS)) } }

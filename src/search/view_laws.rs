@@ -158,7 +158,7 @@ impl<V: View> Laws<'_, V> {
                 let mut found = Vec::new();
                 let text = passage.text_in_context(article);
                 analyzer.terms(&text, language.and_then(Language::analyzed), |term, _, _| {
-                    found.push(term.to_owned())
+                    found.push(term.to_owned());
                 });
                 stats.passages += 1;
                 stats.terms += found.len() as u64;

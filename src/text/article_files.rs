@@ -117,6 +117,7 @@ impl ArticleFiles {
     }
 
     /// Reads the articles, as [`read_articles`] does, with the same errors.
+    #[must_use]
     pub fn read(self) -> ArticleReader {
         let files = WalkDir::new(&self.root).sort_by_file_name().into_iter();
         let shown = files.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
