@@ -130,7 +130,8 @@ impl MarkdownWriter {
                 self.lists.pop();
                 self.begin_block();
             }
-            "pre" => {
+            // Code in a table is text of its cell.
+            "pre" if self.table.is_none() => {
                 self.verbatim -= 1;
                 if self.verbatim == 0 {
                     self.text.truncate(self.text.trim_end().len());
@@ -342,6 +343,14 @@ mod tests {
         assert_eq!(text_of(table), "| A | B |\n|---|---|\n| 1 | 2 3 |\n\nEnde");
         let code = "<pre><code>a_b  *c*\n&lt;d&gt;</code></pre>Ende";
         assert_eq!(text_of(code), "~~~~\na_b  *c*\n<d>\n~~~~\n\nEnde");
+    }
+
+    #[test]
+    fn code_in_a_table_is_text_of_its_cell() {
+        let page = "<table><tr><th>A<tr><td><pre>b  c</pre></table><p>Ende";
+        assert_eq!(text_of(page), "| A |\n|---|\n| b c |\n\nEnde");
+        let inside_code = "<pre>a<table><tr><td><pre>b</pre></table>c</pre><p>Ende";
+        assert!(text_of(inside_code).ends_with("~~~~\n\nEnde"));
     }
 
     #[test]
