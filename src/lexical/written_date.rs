@@ -108,15 +108,19 @@ impl<'t> Reader<'t> {
         (len > 0).then_some(())
     }
 
-    /// Takes the name of a month: its number from 1, and the name.
-    fn month(&mut self) -> Option<(usize, &'t str)> {
+    /// Takes letters, which may name a month.
+    fn letters(&mut self) -> &'t str {
         let rest = self.rest();
-        let len = rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len());
-        let name = &rest[..len];
-        let month = MONTHS.iter().position(|names| names.split(' ').any(|known| known == name))?;
-        self.at += len;
-        Some((month + 1, name))
+        self.take(rest.find(|c: char| !c.is_alphabetic()).unwrap_or(rest.len()))
     }
+}
+
+/// Returns the number of the month `name`, from 1.
+///
+/// Dates call it last: every capital in a text may begin the name of a month.
+fn month_of(name: &str) -> Option<usize> {
+    let month = MONTHS.iter().position(|names| names.split(' ').any(|known| known == name));
+    month.map(|before| before + 1)
 }
 
 /// Reads `2024-03-05`.
@@ -150,17 +154,18 @@ fn day_first(text: &str) -> Option<WrittenDate<'_>> {
     _ = [".", "st", "nd", "rd", "th"].iter().find_map(|ordinal| reader.skip(ordinal));
     reader.blank()?;
     _ = reader.skip("of ");
-    let (month, name) = reader.month()?;
+    let name = reader.letters();
     _ = reader.skip(".").or_else(|| reader.skip(","));
     reader.blank()?;
     let year = reader.year()?;
+    let month = month_of(name)?;
     Some(WrittenDate { year, month, day, name: Some(name), len: reader.at })
 }
 
 /// Reads `March 5, 2024` and `Mar. 5th 2024`.
 fn month_first(text: &str) -> Option<WrittenDate<'_>> {
     let mut reader = Reader::new(text);
-    let (month, name) = reader.month()?;
+    let name = reader.letters();
     _ = reader.skip(".");
     reader.blank()?;
     let day = reader.small_number()?;
@@ -168,6 +173,7 @@ fn month_first(text: &str) -> Option<WrittenDate<'_>> {
     _ = reader.skip(",");
     reader.blank()?;
     let year = reader.year()?;
+    let month = month_of(name)?;
     Some(WrittenDate { year, month, day, name: Some(name), len: reader.at })
 }
 

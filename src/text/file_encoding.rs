@@ -24,30 +24,34 @@ pub(super) struct FileText {
 ///
 /// [`Error::NotUtf8`] if the file is in another encoding and is not decoded.
 pub(super) fn file_text(path: &Path, bytes: Vec<u8>, decode: bool) -> Result<FileText> {
-    let likely = likely_encoding(&bytes);
+    let utf_16 = likely_utf_16(&bytes);
+    let undecoded = match String::from_utf8(bytes) {
+        Ok(text) if utf_16.is_none() => return Ok(FileText { text, decoded_from: None }),
+        // Text of ASCII letters in UTF-16 is UTF-8 with a zero after each letter.
+        Ok(text) => Undecoded { at: text.find('\0').unwrap_or(0), bytes: text.into_bytes() },
+        Err(error) => Undecoded { at: error.utf8_error().valid_up_to(), bytes: error.into_bytes() },
+    };
+    let likely = utf_16.or_else(|| likely_windows_1252(&undecoded.bytes));
     if let Some(encoding) = likely.filter(|_| decode) {
-        let (text, has_errors) = encoding.decode_with_bom_removal(&bytes);
+        let (text, has_errors) = encoding.decode_with_bom_removal(&undecoded.bytes);
         if !has_errors {
             return Ok(FileText { text: text.into_owned(), decoded_from: Some(encoding.name()) });
         }
     }
-    let not_utf8 = |at: usize| {
-        let likely = likely.map(|encoding| Cow::Borrowed(encoding.name()));
-        Error::NotUtf8 { path: path.to_owned(), at, likely }
-    };
-    match String::from_utf8(bytes) {
-        // Text of ASCII letters in UTF-16 is UTF-8 with a zero after each letter.
-        Ok(text) if likely.is_some() => Err(not_utf8(text.find('\0').unwrap_or(0))),
-        Ok(text) => Ok(FileText { text, decoded_from: None }),
-        Err(error) => Err(not_utf8(error.utf8_error().valid_up_to())),
-    }
+    let likely = likely.map(|encoding| Cow::Borrowed(encoding.name()));
+    Err(Error::NotUtf8 { path: path.to_owned(), at: undecoded.at, likely })
 }
 
-/// Returns the encoding that `bytes` are probably in, unless it is UTF-8 or unknown.
-///
-/// UTF-16 has a byte order mark, or zeros in most second bytes. Windows-1252 has no control
-/// characters but white space.
-fn likely_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
+/// The bytes of a file that are no text in UTF-8.
+struct Undecoded {
+    bytes: Vec<u8>,
+    /// Offset of the first invalid byte.
+    at: usize,
+}
+
+/// Returns the form of UTF-16 that `bytes` are probably in: it has a byte order mark, or zeros in
+/// most second bytes.
+fn likely_utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return Some(encoding).filter(|encoding| *encoding != UTF_8);
     }
@@ -62,8 +66,14 @@ fn likely_encoding(bytes: &[u8]) -> Option<&'static Encoding> {
     if has_units && zeros(0) >= most && zeros(1) == 0 {
         return Some(UTF_16BE);
     }
+    None
+}
+
+/// Returns Windows-1252 if `bytes`, which are not UTF-8, may be in it: they have neither a byte order
+/// mark nor control characters but white space.
+fn likely_windows_1252(bytes: &[u8]) -> Option<&'static Encoding> {
     let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r');
-    let is_windows = std::str::from_utf8(bytes).is_err() && !bytes.iter().any(is_control);
+    let is_windows = Encoding::for_bom(bytes).is_none() && !bytes.iter().any(is_control);
     is_windows.then_some(WINDOWS_1252)
 }
 

@@ -200,11 +200,13 @@ impl UnitReader<'_> {
 
     /// Returns the markup of the part `range` of `block`: inside code, marks are text.
     fn unit_markup(&self, block: &TextBlock, range: &Range<usize>) -> Markup {
+        if block.kind != BlockKind::Verbatim {
+            return self.markup;
+        }
         let first_line = self.text[range.clone()].lines().next().unwrap_or_default();
         let has_fence = range.start == block.range.start
             && (first_line.contains("```") || first_line.contains("~~~"));
-        let is_code = block.kind == BlockKind::Verbatim && !has_fence;
-        if is_code { Markup::Plain } else { self.markup }
+        if has_fence { self.markup } else { Markup::Plain }
     }
 
     fn count_tokens(&self, range: &Range<usize>) -> Result<usize> {
