@@ -12,9 +12,9 @@ use walkdir::{DirEntry, WalkDir};
 #[cfg(feature = "html")]
 use super::html_file::html_article;
 use super::{
-    article_reader::{ArticleReader, ReadIter, one},
+    article_reader::{ArticleReader, ReadArticle, ReadIter, one},
     file_encoding::{FileText, file_text},
-    json_lines::{self, JsonLine},
+    json_lines,
     text_files::{markdown_article, plain_article},
 };
 use crate::{Article, Error, Result};
@@ -154,7 +154,7 @@ impl ArticleFiles {
 
     fn read_file(&self, path: &Path, format: Option<FileFormat>) -> ReadIter {
         match format {
-            Some(FileFormat::JsonLines) => read_lines(path),
+            Some(FileFormat::ReadArticles) => read_lines(path),
             Some(format) => one(self.read_whole(path, format)),
             None => one(Err(Error::FileKind { path: path.to_owned() })),
         }
@@ -195,7 +195,7 @@ fn is_hidden(entry: &DirEntry) -> bool {
 enum FileFormat {
     Plain,
     Markdown,
-    JsonLines,
+    ReadArticles,
     #[cfg(feature = "html")]
     Html,
 }
@@ -205,7 +205,7 @@ impl FileFormat {
         match path.extension()?.to_ascii_lowercase().to_str()? {
             "txt" => Some(Self::Plain),
             "md" | "markdown" => Some(Self::Markdown),
-            "jsonl" => Some(Self::JsonLines),
+            "jsonl" => Some(Self::ReadArticles),
             #[cfg(feature = "html")]
             "html" | "htm" => Some(Self::Html),
             _ => None,
@@ -230,7 +230,12 @@ fn read_lines(path: &Path) -> ReadIter {
 }
 
 /// Parses line number `line` of `path`, which starts at byte `start`; `None` if it is blank.
-fn read_line(path: &Path, line: usize, start: usize, bytes: Vec<u8>) -> Result<Option<JsonLine>> {
+fn read_line(
+    path: &Path,
+    line: usize,
+    start: usize,
+    bytes: Vec<u8>,
+) -> Result<Option<ReadArticle>> {
     let read = file_text(path, bytes, false).map_err(|error| match error {
         Error::NotUtf8 { path, at, likely } => Error::NotUtf8 { path, at: start + at, likely },
         other => other,

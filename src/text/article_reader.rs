@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, fmt, iter};
 
 use serde::Serialize;
 
-use super::json_lines::JsonLine;
 use crate::{Article, Result};
 
 /// Reads articles from files one after the other; made by [`read_articles`](crate::read_articles) and
@@ -26,7 +25,7 @@ pub struct ArticleReader {
     report: ReadReport,
 }
 
-/// What an [`ArticleReader`] has read so far.
+/// Counts of the articles, errors and unknown fields that an [`ArticleReader`] has read so far.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ReadReport {
@@ -39,17 +38,24 @@ pub struct ReadReport {
     pub unknown_fields: BTreeMap<String, usize>,
 }
 
-/// Articles with the fields of their lines that have no meaning.
-pub(super) type ReadIter = Box<dyn Iterator<Item = Result<JsonLine>>>;
+/// An article as it was read.
+#[derive(Debug, PartialEq)]
+pub(super) struct ReadArticle {
+    pub(super) article: Article,
+    /// Fields of its line of JSON that have no meaning, in the order of their names.
+    pub(super) unknown_fields: Vec<String>,
+}
+
+pub(super) type ReadIter = Box<dyn Iterator<Item = Result<ReadArticle>>>;
 
 /// Returns an iterator over `article` alone, which no line of JSON holds.
 pub(super) fn one(article: Result<Article>) -> ReadIter {
     let unknown_fields = Vec::new();
-    Box::new(iter::once(article.map(|article| JsonLine { article, unknown_fields })))
+    Box::new(iter::once(article.map(|article| ReadArticle { article, unknown_fields })))
 }
 
 impl ArticleReader {
-    pub(super) fn new(read: impl Iterator<Item = Result<JsonLine>> + 'static) -> Self {
+    pub(super) fn new(read: impl Iterator<Item = Result<ReadArticle>> + 'static) -> Self {
         Self { read: Box::new(read), report: ReadReport::default() }
     }
 
@@ -66,18 +72,18 @@ impl Iterator for ArticleReader {
     fn next(&mut self) -> Option<Self::Item> {
         let read = self.read.next()?;
         self.report.count(&read);
-        Some(read.map(|line| line.article))
+        Some(read.map(|read| read.article))
     }
 }
 
 impl ReadReport {
-    fn count(&mut self, read: &Result<JsonLine>) {
-        let Ok(line) = read else {
+    fn count(&mut self, read: &Result<ReadArticle>) {
+        let Ok(read) = read else {
             self.errors += 1;
             return;
         };
         self.articles += 1;
-        for name in &line.unknown_fields {
+        for name in &read.unknown_fields {
             *self.unknown_fields.entry(name.clone()).or_default() += 1;
         }
     }

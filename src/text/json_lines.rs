@@ -2,22 +2,15 @@
 
 use serde_json::{Map, Value as Json};
 
+use super::article_reader::ReadArticle;
 use crate::{Article, Cause, Language, Markup, Metadata, Value};
-
-/// An article of a line, and what the line holds besides it.
-#[derive(Debug, PartialEq)]
-pub(super) struct JsonLine {
-    pub(super) article: Article,
-    /// Fields that have no meaning, in the order of their names.
-    pub(super) unknown_fields: Vec<String>,
-}
 
 /// Parses one line.
 ///
 /// # Errors
 ///
 /// A text that names the field and says what it may hold.
-pub(super) fn parse(line: &str) -> Result<JsonLine, Cause> {
+pub(super) fn parse(line: &str) -> Result<ReadArticle, Cause> {
     let mut fields = match serde_json::from_str(line)? {
         Json::Object(fields) => fields,
         other => {
@@ -35,7 +28,7 @@ pub(super) fn parse(line: &str) -> Result<JsonLine, Cause> {
         metadata: take_metadata(&mut fields)?,
     };
     let unknown_fields = fields.into_iter().map(|(name, _)| name).collect();
-    Ok(JsonLine { article, unknown_fields })
+    Ok(ReadArticle { article, unknown_fields })
 }
 
 /// Takes a field; `null` equals leaving it out.
@@ -99,7 +92,8 @@ fn take_metadata(fields: &mut Map<String, Json>) -> Result<Metadata, Cause> {
 
 /// Adds `values` to `metadata`. An object within them adds its own values, under names with a dot.
 ///
-/// The recursion is bounded: `serde_json` refuses objects that are nested more than 127 deep.
+/// The recursion is bounded: the readers of JSON, YAML and TOML refuse objects that are nested more
+/// than 127, 64 and 80 deep.
 pub(super) fn add_values(
     metadata: &mut Metadata,
     prefix: &str,
