@@ -5,5 +5,6 @@ pub(crate) mod column;
 pub(crate) mod decode_error;
 pub(crate) mod file_signature;
 pub(crate) mod lazy_checked;
+pub(crate) mod locked_file;
 pub(crate) mod mapped_file;
 pub(crate) mod sections;

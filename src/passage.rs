@@ -54,7 +54,7 @@ impl Passage {
     }
 }
 
-/// What is embedded above the text of a passage.
+/// Title, heading and header row that are embedded above the text of a passage.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ShownContext<'a> {
     pub(crate) title: Option<&'a str>,

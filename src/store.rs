@@ -10,7 +10,6 @@ mod file_names;
 mod folder;
 mod generation;
 mod local_view;
-mod lock;
 mod manifest;
 pub(crate) mod segment;
 mod sorted_keys;
@@ -26,6 +25,7 @@ use crate::{
     Error, Result,
     format::{
         decode_error::DecodeError,
+        locked_file::LockedFile,
         sections::{FileId, Kind, Section, Tag, header},
     },
 };
@@ -34,7 +34,6 @@ use segment::{LiveSegment, Segment};
 use file_names::{CACHE, CACHE_NEW, FileNumber, LOCK, MANIFEST};
 use folder::Folder;
 use generation::{StoredManifest, missing, read_folder, read_manifest};
-use lock::Lock;
 use manifest::{ListedFile, MAX_NUMBER};
 
 pub(crate) use calibration_file::Questions;
@@ -47,7 +46,8 @@ pub(crate) use sorted_keys::SortedKeys;
 #[derive(Debug)]
 pub(crate) struct Store {
     folder: Folder,
-    _lock: Lock,
+    /// Allows the index one writer.
+    _lock: LockedFile,
     manifest: Manifest,
     /// Identity of the manifest file; `None` until the empty index is published.
     id: Option<FileId>,
@@ -89,7 +89,7 @@ impl Store {
     /// Creates an empty index in the folder at `path`.
     pub(crate) fn create(path: &Path, manifest: Manifest) -> Result<Self> {
         let folder = Folder::create(path)?;
-        let lock = Lock::take(path, LOCK)?;
+        let lock = take_lock(path)?;
         let names = folder.names()?;
         if names.iter().any(|name| name == MANIFEST) {
             return Err(Error::IndexExists { path: path.to_owned() });
@@ -119,7 +119,7 @@ impl Store {
         if read_manifest(&folder)?.is_none() {
             return Err(Error::NoIndex { path: path.to_owned() });
         }
-        let lock = Lock::take(path, LOCK)?;
+        let lock = take_lock(path)?;
         let generation = read_folder(&folder, &[])?;
         let manifest = generation.manifest.clone();
         let next_number = next_number(&manifest, &folder.names()?);
@@ -331,6 +331,12 @@ fn next_number(manifest: &Manifest, names: &[String]) -> u64 {
     let numbers = names.iter().filter_map(|name| FileNumber::parse(name)).map(|file| file.number);
     let used = numbers.filter(|number| *number < MAX_NUMBER);
     used.map(|number| number + 1).fold(manifest.next_number, u64::max)
+}
+
+/// Locks the index in `folder` for writing; the lock file remains after the lock is released.
+fn take_lock(folder: &Path) -> Result<LockedFile> {
+    let lock = LockedFile::open(&folder.join(LOCK))?;
+    lock.ok_or_else(|| Error::Locked { path: folder.to_owned() })
 }
 
 /// The error of the file `name` in `folder`.

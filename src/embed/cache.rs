@@ -3,7 +3,6 @@
 mod cache_block;
 mod cache_file;
 mod cache_key;
-mod locked_file;
 mod lru_map;
 mod memory_cache;
 

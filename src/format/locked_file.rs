@@ -9,23 +9,24 @@ use std::{
 use crate::{Error, Result};
 
 /// A file with an exclusive lock, open for reading and writing.
+///
+/// Dropping it releases the lock, and so does the end of the process, even by a crash.
 #[derive(Debug)]
-pub(super) struct LockedFile(File);
+pub(crate) struct LockedFile(File);
 
 impl LockedFile {
-    /// Opens and locks the file at `path`, or creates it.
+    /// Opens and locks the file at `path`, or creates it; `None` if it is locked elsewhere.
     ///
     /// # Errors
     ///
-    /// - [`Error::CacheInUse`] if it is locked elsewhere.
-    /// - [`Error::Write`] if it cannot be opened or locked.
-    pub(super) fn open(path: &Path) -> Result<Self> {
+    /// [`Error::Write`] if it cannot be opened or locked.
+    pub(crate) fn open(path: &Path) -> Result<Option<Self>> {
         let mut options = OpenOptions::new();
         let file = options.read(true).write(true).create(true).truncate(false).open(path);
         let file = file.map_err(Error::write(path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self(file)),
-            Err(TryLockError::WouldBlock) => Err(Error::CacheInUse { path: path.to_owned() }),
+            Ok(()) => Ok(Some(Self(file))),
+            Err(TryLockError::WouldBlock) => Ok(None),
             Err(TryLockError::Error(source)) => Err(Error::write(path)(source)),
         }
     }
@@ -63,12 +64,12 @@ mod tests {
     fn dropping_releases_the_lock_despite_duplicates() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("file");
-        let locked = LockedFile::open(&path).unwrap();
+        let locked = LockedFile::open(&path).unwrap().unwrap();
         // A child process inherits such a duplicate until it runs its program.
         let duplicate = locked.try_clone().unwrap();
-        assert!(matches!(LockedFile::open(&path), Err(Error::CacheInUse { .. })));
+        assert!(LockedFile::open(&path).unwrap().is_none());
         drop(locked);
-        assert!(LockedFile::open(&path).is_ok());
+        assert!(LockedFile::open(&path).unwrap().is_some());
         drop(duplicate);
     }
 }

@@ -201,10 +201,10 @@ impl WordAnalyzer {
         terms.push(&whole, TermKind::Word);
         let places = self.splitter.split(word).to_vec();
         let text = |place: &Range<usize>| &word[place.clone()];
-        let parts = places.iter().enumerate().filter(|(at, place)| {
-            let again = || places[..*at].iter().any(|other| text(other) == text(place));
-            !again()
-        });
+        let parts = places
+            .iter()
+            .enumerate()
+            .filter(|(at, place)| places[..*at].iter().all(|other| text(other) != text(place)));
         for (number, (_, place)) in parts.enumerate() {
             let part = self.stem(text(place), language);
             // The stem of a part can equal that of the word.

@@ -1,7 +1,7 @@
 //! Nouns that name all genders: `Kund:innen`, `Leser*in`, `Ärzt_innen`, `Schüler/-innen`,
 //! `Lehrer(innen)`, `KollegInnen`.
 
-/// What stands between a noun and its ending; longer ones come first.
+/// Separators of a noun from its ending; longer ones come first.
 const SEPARATORS: [&str; 8] = [":", "*", "_", "·", "•", "/-", "/", "("];
 const ENDINGS: [&str; 4] = ["innen", "Innen", "in", "In"];
 /// Ends of nouns that a capital `In` may follow, which also ends names such as `LinkedIn`.

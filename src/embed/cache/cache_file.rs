@@ -15,10 +15,9 @@ use std::{
 use super::{
     cache_block::{self, BlockHeader, EncodedBlock, HEAD, HEADER, KeyEntry},
     cache_key::{CacheKey, Namespace},
-    locked_file::LockedFile,
     lru_map::LruMap,
 };
-use crate::{Error, Result, vector::vectors::is_unit};
+use crate::{Error, Result, format::locked_file::LockedFile, vector::vectors::is_unit};
 
 /// Maximum number of vectors in a block, which is assembled in memory.
 const BLOCK_ROWS: usize = 1_024;
@@ -69,6 +68,7 @@ impl CacheFile {
     /// Opens and locks the file at `path` without reading it.
     fn open_locked(path: PathBuf, limit: u64) -> Result<Self> {
         let file = LockedFile::open(&path)?;
+        let file = file.ok_or_else(|| Error::CacheInUse { path: path.clone() })?;
         Ok(Self { path, file, limit, end: 0, places: LruMap::default() })
     }
 

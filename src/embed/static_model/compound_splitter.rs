@@ -183,7 +183,7 @@ fn offer(step: &mut CompoundStep, other: CompoundStep) {
     }
 }
 
-/// Whether the letters beside the only known part of `word`, at `place`, may be a word, too.
+/// Whether the letters beside the only known part of `word`, at `place`, may also be a word.
 fn stands_beside_word(word: &str, place: &Range<usize>) -> bool {
     let is_derived = DERIVATIONS.iter().any(|ending| word[place.end..].ends_with(ending));
     word.len() - place.len() >= MIN_REST && !is_derived

@@ -114,9 +114,7 @@ impl CachedHeads {
     pub(super) fn of_language(&self, language: Language) -> &[u32] {
         let languages =
             self.languages.get_or_init(|| self.sorted_by(|head| head.language.as_ref().map(code)));
-        let start = languages.first(|value| value < code(&language));
-        let end = languages.first(|value| value <= code(&language));
-        languages.with(start..end)
+        languages.with(languages.span(code(&language), code(&language)))
     }
 
     /// Sorts the articles by the `values` of their heads.
@@ -177,9 +175,12 @@ impl ValueColumn {
 
     /// The values that `value` stands for.
     fn equal_to(&self, value: &Value) -> Range<usize> {
-        let start = self.first(|stored| stored < Scalar::first(value));
-        let end = self.first(|stored| stored <= Scalar::last(value));
-        start..end
+        self.span(Scalar::first(value), Scalar::last(value))
+    }
+
+    /// The values from `first` to `last`, with both.
+    fn span(&self, first: Scalar<&str>, last: Scalar<&str>) -> Range<usize> {
+        self.first(|value| value < first)..self.first(|value| value <= last)
     }
 
     /// The values that start with `prefix`.
