@@ -11,19 +11,17 @@ Its weights are random, from a fixed seed: its vectors say nothing about texts,
 but they depend on every token and are the same everywhere. The subfolder
 `sharded` holds the same numbers in 32 bits, in two files that an index names,
 under the names of a whole language model. `1024` and `2560` are one layer of the
-size that models of the hub have, in one file and in two. A complete folder is
-left as it is.
+size that models of the hub have, in one file and in two. A complete folder with
+this tokenizer is left as it is.
 """
 
 import json
 import os
 import sys
-from collections import Counter
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 SEED = 20_250_605
-MERGES = 400
 END = "<|endoftext|>"
 CONFIG = {
     "architectures": ["Qwen3ForCausalLM"],
@@ -59,36 +57,16 @@ def byte_letters():
     return {byte: chr(byte) for byte in plain} | {byte: chr(256 + at) for at, byte in enumerate(others)}
 
 
-def learn_merges(count):
-    """The pairs that come most often in the sentences of the tests, one after the other."""
-    letters = byte_letters()
-    names = ("sentences-de.txt", "sentences-en.txt")
-    text = "\n".join((ROOT / "tests/data" / name).read_text(encoding="utf-8") for name in names)
-    words = Counter(tuple(letters[byte] for byte in f" {word}".encode()) for word in text.split() if word.isalpha())
-    merges = []
-    for _ in range(count):
-        pairs = Counter()
-        for word, times in words.items():
-            for pair in zip(word, word[1:]):
-                pairs[pair] += times
-        best = min(pairs, key=lambda pair: (-pairs[pair], pair))
-        merges.append(best)
-        words = Counter({merged(word, best): times for word, times in words.items()})
-    return merges
-
-
-def merged(word, pair):
-    parts, at = [], 0
-    while at < len(word):
-        width = 2 if word[at : at + 2] == pair else 1
-        parts.append("".join(word[at : at + width]))
-        at += width
-    return tuple(parts)
+def merges():
+    """The pairs of pieces that the tokenizer joins, in order. They are a file, so that the vectors of
+    `tests/data/qwen3_reference.json` depend on nothing that other tests change."""
+    lines = (ROOT / "tests/data/qwen3_merges.txt").read_text(encoding="utf-8").splitlines()
+    return [line.split(" ") for line in lines]
 
 
 def tokenizer():
-    merges = learn_merges(MERGES)
-    pieces = [*byte_letters().values(), *("".join(pair) for pair in merges)]
+    pairs = merges()
+    pieces = [*byte_letters().values(), *("".join(pair) for pair in pairs)]
     vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
     end = len(vocabulary)
     special = {"id": end, "content": END, "single_word": False, "lstrip": False, "rstrip": False, "normalized": False, "special": True}
@@ -110,7 +88,7 @@ def tokenizer():
         "byte_fallback": False,
         "ignore_merges": False,
         "vocab": vocabulary,
-        "merges": [list(pair) for pair in merges],
+        "merges": pairs,
     }
     return {
         "version": "1.0",
@@ -250,11 +228,16 @@ def write_model(folder, tokens, sizes, sharded):
     os.replace(unfinished, folder / "model.safetensors")
 
 
+def is_complete(folder, tokens):
+    written = folder / "tokenizer.json"
+    return (folder / "model.safetensors").exists() and json.loads(written.read_text(encoding="utf-8")) == tokens
+
+
 def main():
     output = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "target" / "models" / "qwen3"
-    if (output / "model.safetensors").exists():
-        return
     tokens = tokenizer()
+    if is_complete(output, tokens):
+        return
     for size, sharded in ((1024, False), (2560, True)):
         write_model(output / str(size), tokens, {"hidden_size": size, "num_hidden_layers": 1}, sharded)
     write_model(output / "sharded", tokens, {}, sharded=True)
