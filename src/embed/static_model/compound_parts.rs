@@ -1,4 +1,5 @@
-//! Words of the bundled model that are parts of German and English compounds, or are not.
+//! Words of the bundled model that are parts of German and English compounds, or are not. The
+//! lists of words are sorted.
 
 /// Words of three letters that are parts of compounds.
 pub(super) const SHORT_PARTS: [&str; 74] = [
@@ -38,3 +39,15 @@ pub(super) const ENDINGS: [&str; 9] = ["", "s", "es", "n", "en", "e", "er", "ern
 /// Endings of derived words, whose base is no part: `Eins` of `Einsamkeit`.
 pub(super) const DERIVATIONS: [&str; 9] =
     ["ade", "erei", "heit", "iker", "ismus", "keit", "ment", "orium", "ation"];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lists_of_words_are_sorted() {
+        for list in [&SHORT_PARTS[..], &NO_PARTS, &NO_HEADS] {
+            assert!(list.is_sorted(), "{list:?}");
+        }
+    }
+}

@@ -34,6 +34,9 @@ pub(crate) struct CompoundSplitter {
     embedder: StaticEmbedder,
     viterbi: Viterbi,
     steps: Vec<CompoundStep>,
+    /// The word that was split last: a question has each word in several languages.
+    word: String,
+    /// The places of the parts of `word`.
     places: Vec<Range<usize>>,
 }
 
@@ -59,7 +62,13 @@ impl CompoundSplitter {
     /// Returns the errors of [`StaticEmbedder::bundled`].
     pub(crate) fn bundled() -> Result<Self> {
         let embedder = StaticEmbedder::bundled()?;
-        Ok(Self { embedder, viterbi: Viterbi::default(), steps: Vec::new(), places: Vec::new() })
+        Ok(Self {
+            embedder,
+            viterbi: Viterbi::default(),
+            steps: Vec::new(),
+            word: String::new(),
+            places: Vec::new(),
+        })
     }
 
     /// Hash of all pieces and their costs, and of the lists of parts.
@@ -83,6 +92,15 @@ impl CompoundSplitter {
     /// knows is a compound only if its vector is similar to those of its parts. A word without such
     /// parts, which the model does not know, has its pieces of the lowest total cost as parts.
     pub(crate) fn split(&mut self, word: &str) -> &[Range<usize>] {
+        if self.word != word {
+            self.find(word);
+            word.clone_into(&mut self.word);
+        }
+        &self.places
+    }
+
+    /// Writes the places of the parts of `word` to `places`.
+    fn find(&mut self, word: &str) {
         self.places.clear();
         let has_words = self.find_words(word);
         let whole = self.embedder.0.pieces.whole(word);
@@ -94,7 +112,7 @@ impl CompoundSplitter {
             self.embedder.0.pieces.split(word, &mut self.viterbi, &mut self.places);
             let is_part = |place: &Range<usize>| {
                 let piece = &word[place.clone()];
-                piece.chars().count() >= MIN_PART && !NO_HEADS.contains(&piece)
+                piece.chars().count() >= MIN_PART && !is_in(&NO_HEADS, piece)
             };
             self.places.retain(is_part);
             if let [only] = &self.places[..]
@@ -103,7 +121,6 @@ impl CompoundSplitter {
                 self.places.clear();
             }
         }
-        &self.places
     }
 
     /// Finds the cheapest split of `word` into two or more words, writes it to `places`, and returns
@@ -143,7 +160,7 @@ impl CompoundSplitter {
             }
             let cost = steps[from].cost + u32::from(cost);
             let after = &rest[piece.len..];
-            if from > 0 && ENDINGS.contains(&after) && !NO_HEADS.contains(&rest) {
+            if from > 0 && ENDINGS.contains(&after) && !is_in(&NO_HEADS, rest) {
                 let ending = if after.is_empty() { 0 } else { ENDING_COST };
                 let step = CompoundStep { cost: cost + ending, from, row: piece.row };
                 offer(&mut steps[word.len()], step);
@@ -192,5 +209,10 @@ fn stands_beside_word(word: &str, place: &Range<usize>) -> bool {
 /// Whether `word`, a word of the model, may be a part of a compound.
 fn is_part(word: &str) -> bool {
     let is_long = word.chars().count() >= MIN_PART;
-    if is_long { !NO_PARTS.contains(&word) } else { SHORT_PARTS.contains(&word) }
+    if is_long { !is_in(&NO_PARTS, word) } else { is_in(&SHORT_PARTS, word) }
+}
+
+/// Whether the sorted `list` holds `word`.
+fn is_in(list: &[&str], word: &str) -> bool {
+    list.binary_search(&word).is_ok()
 }
