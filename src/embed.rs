@@ -20,7 +20,9 @@ pub use fast_embedder::{FastEmbedder, FastEmbedderBuilder};
 pub use fast_embedder::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
 pub use static_model::StaticEmbedder;
-pub(crate) use static_model::{CompoundSplitter, break_length, composed, decomposed};
+pub(crate) use static_model::{
+    CompoundSplitter, PieceCount, PieceRows, break_length, composed, decomposed,
+};
 #[cfg(test)]
 pub(crate) use word_sums::WordSums;
 

@@ -104,6 +104,13 @@ impl LanguageCode {
 impl AnalyzedLanguage {
     /// Every analyzed language, in the order of its variants.
     pub(crate) const ALL: [Self; 2] = [Self::German, Self::English];
+    /// Number of groups of passages: one for each language, and one for unknown and other languages.
+    pub(crate) const GROUPS: usize = Self::ALL.len() + 1;
+
+    /// Returns the number of the group of passages in `language`.
+    pub(crate) fn group(language: Option<Self>) -> usize {
+        language.map_or(Self::ALL.len(), |language| language as usize)
+    }
 }
 
 impl From<AnalyzedLanguage> for Language {

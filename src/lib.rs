@@ -95,6 +95,7 @@ mod error;
 pub mod eval;
 mod format;
 mod language;
+mod late;
 mod lexical;
 mod model;
 #[cfg(feature = "fastembed")]

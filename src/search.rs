@@ -15,6 +15,7 @@ pub(crate) mod filter;
 mod fusion;
 pub(crate) mod highlight;
 mod hit;
+pub(crate) mod language_totals;
 mod numbered_excerpt;
 pub(crate) mod pipeline;
 mod plan;

@@ -16,7 +16,7 @@ use passim::{
 
 /// The rooms in the order of the data: each imports only those before it. The ground floor is
 /// what all of them speak of.
-const ROOMS: [(&str, &[&str]); 12] = [
+const ROOMS: [(&str, &[&str]); 13] = [
     ("ground floor", &["article", "error", "language", "model", "passage", "work"]),
     ("format", &["format"]),
     ("vector", &["vector"]),
@@ -25,6 +25,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("rerank", &["rerank"]),
     ("text", &["text"]),
     ("lexical", &["lexical"]),
+    ("late", &["late"]),
     ("search", &["search"]),
     ("store", &["store"]),
     ("retriever", &["retriever"]),

@@ -5,6 +5,7 @@ mod char_rules;
 mod compound_parts;
 mod compound_splitter;
 mod model_format;
+mod piece_rows;
 mod piece_table;
 mod pieces;
 mod row_counts;
@@ -34,6 +35,7 @@ use scratch::EmbedScratch;
 pub(crate) use broken_word::break_length;
 pub(crate) use char_rules::{composed, decomposed};
 pub(crate) use compound_splitter::CompoundSplitter;
+pub(crate) use piece_rows::{PieceCount, PieceRows};
 
 /// Number of texts between two checks of the interrupt, about a millisecond of work.
 const TEXTS_PER_CHECK: usize = 64;

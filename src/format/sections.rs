@@ -79,6 +79,7 @@ pub(crate) enum Tag {
     TableHeaders = 42,
     Vectors = 50,
     VectorSums = 51,
+    LanguageTotals = 52,
     Codes = 60,
     CodeNorms = 61,
     QuantizationErrors = 62,
@@ -95,6 +96,10 @@ pub(crate) enum Tag {
     Removed = 90,
     Questions = 100,
     Lexical = 110,
+    Pieces = 120,
+    PieceEnds = 121,
+    PieceSums = 122,
+    PieceFingerprint = 123,
 }
 
 /// Identity of a file. Two files of the same name differ in their checksums.

@@ -13,8 +13,8 @@ use crate::{
     SyncReport, Vectors,
     language::AnalyzedLanguage,
     store::segment::{
-        ArticleDigest, ArticlePlace, Chunked, LiveSegment, SegmentBuilder, SegmentWords,
-        find_article,
+        ArticleDigest, ArticlePlace, Chunked, LiveSegment, SegmentBuilder, SegmentPieces,
+        SegmentWords, find_article,
     },
     vector::{VectorRow, to_row},
 };
@@ -325,9 +325,11 @@ impl Retriever {
     ) -> Result<LiveSegment> {
         let passages = inputs.iter().map(|input| (input.text.as_str(), input.language));
         let words = SegmentWords::of(&passages.collect::<Vec<_>>())?;
+        let texts: Vec<&str> = inputs.iter().map(|input| input.text.as_str()).collect();
+        let pieces = SegmentPieces::of(&texts)?;
         let mut builder = SegmentBuilder::default();
         incoming.iter().try_for_each(|article| builder.push(&article.chunked))?;
-        let segment = UnindexedSegment { builder, vectors, words };
+        let segment = UnindexedSegment { builder, vectors, words, pieces };
         // The commit builds graphs, so an uncommitted segment has none.
         segment.seal(IndexChoice::Exact, self.settings.monitor())
     }

@@ -10,7 +10,7 @@ use tracing::instrument;
 use crate::{
     HnswParams, IndexChoice, Result, Retriever, Vectors,
     lexical::MergedRow,
-    store::segment::{LiveSegment, SegmentBuilder, SegmentWords},
+    store::segment::{LiveSegment, SegmentBuilder, SegmentPieces, SegmentWords},
     vector::VectorRow,
     work::WorkMonitor,
 };
@@ -50,6 +50,7 @@ pub(super) struct UnindexedSegment {
     pub(super) builder: SegmentBuilder,
     pub(super) vectors: Vectors,
     pub(super) words: SegmentWords,
+    pub(super) pieces: SegmentPieces,
 }
 
 /// The properties of a segment that the policy depends on.
@@ -219,12 +220,14 @@ impl UnindexedSegment {
         };
         let vectors = Vectors::gather(dim, rows.iter().map(vector))?;
         let words = SegmentWords::merge(segments, &rows)?;
-        Ok(Self { builder, vectors, words })
+        let pieces = SegmentPieces::merge(segments, &rows)?;
+        Ok(Self { builder, vectors, words, pieces })
     }
 
     /// Indexes the vectors as `index` chooses.
     pub(super) fn seal(self, index: IndexChoice, monitor: WorkMonitor) -> Result<LiveSegment> {
-        let segment = self.builder.seal(self.vectors, self.words, index, monitor)?;
+        let Self { builder, vectors, words, pieces } = self;
+        let segment = builder.seal(vectors, words, pieces, index, monitor)?;
         Ok(LiveSegment::all(segment.into()))
     }
 }

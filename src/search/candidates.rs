@@ -1,19 +1,31 @@
-//! Candidates of the dense, the lexical and the hybrid ranking.
+//! Candidates of the dense, the lexical and the hybrid ranking, tier by tier.
 
 use std::time::Instant;
 
-use super::{
-    fusion::fuse,
-    view::{ArmRequest, Candidate, Candidates, Question, Ranks, View, rank},
-};
-use crate::{QueryPlan, Result, lexical::WeightedTerms};
+use rustc_hash::FxHashSet;
 
-/// The candidates of one arm, or of both after fusion.
+use super::{
+    fusion::Fusion,
+    view::{ArmRequest, Candidate, Candidates, PassageId, Question, Ranks, View, ids_of, rank},
+};
+use crate::{
+    QueryPlan, Result,
+    late::{LateConstants, LateQuestion},
+    lexical::WeightedTerms,
+};
+
+/// Number of passages that each arm finds for the first tier. All constants of a query come from
+/// them, so its first hits do not depend on the number of hits. More changed no measured result.
+pub(super) const FIRST_POOL: usize = 50;
+/// Factor between the pools of two tiers.
+pub(super) const GROWTH: usize = 4;
+
+/// The candidates of one arm, or of a tier of both arms after fusion.
 #[derive(Debug)]
 pub(super) struct Ranking {
     /// Best first; equal scores by place.
     pub(super) found: Vec<Candidate>,
-    /// Whether a larger `k` finds nothing more.
+    /// Whether a larger pool finds nothing more.
     pub(super) is_exhausted: bool,
 }
 
@@ -36,8 +48,108 @@ impl Ranking {
     }
 }
 
-/// Ranks the `request.k` closest passages that reach the minimum similarity.
+/// What the tiers of one query share.
+#[derive(Debug, Default)]
+pub(super) struct Tiers {
+    /// The candidates of earlier tiers.
+    seen: FxHashSet<PassageId>,
+    /// Set by the first tier.
+    fusion: Option<Fusion>,
+    /// Set by the first tier.
+    late: Option<LateConstants>,
+}
+
+impl Tiers {
+    /// Leaves out the candidates of earlier tiers.
+    fn retain_new(&mut self, candidates: &mut Vec<Candidate>) {
+        candidates.retain(|candidate| self.seen.insert(candidate.id));
+    }
+}
+
+/// Ranks the `request.k` closest passages that no earlier tier has and that reach the minimum
+/// similarity.
 pub(super) fn dense<V: View>(
+    view: &V,
+    vector: &[f32],
+    min_similarity: Option<f32>,
+    request: &ArmRequest<'_, V::Allowed>,
+    tiers: &mut Tiers,
+    plan: &mut QueryPlan,
+) -> Result<Ranking> {
+    let mut ranking = nearest(view, vector, min_similarity, request, plan)?;
+    tiers.retain_new(&mut ranking.found);
+    Ok(ranking.retain_similar(min_similarity))
+}
+
+/// Ranks the `request.k` passages with the highest BM25 that no earlier tier has.
+pub(super) fn lexical<V: View>(
+    view: &V,
+    terms: &WeightedTerms,
+    request: &ArmRequest<'_, V::Allowed>,
+    tiers: &mut Tiers,
+    plan: &mut QueryPlan,
+) -> Result<Ranking> {
+    let mut ranking = matching(view, terms, request, plan)?;
+    tiers.retain_new(&mut ranking.found);
+    Ok(ranking)
+}
+
+/// Ranks the `request.k` best passages of each arm that no earlier tier has and that reach the
+/// minimum similarity.
+pub(super) fn hybrid<V: View>(
+    view: &V,
+    question: Question,
+    late: Option<&LateQuestion>,
+    min_similarity: Option<f32>,
+    request: &ArmRequest<'_, V::Allowed>,
+    tiers: &mut Tiers,
+    plan: &mut QueryPlan,
+) -> Result<Ranking> {
+    let dense = nearest(view, question.vector, min_similarity, request, plan)?;
+    let lexical = matching(view, question.terms, request, plan)?;
+    let start = Instant::now();
+    let mut found = merge(dense.found, lexical.found);
+    tiers.retain_new(&mut found);
+    view.complete(&question, &mut found)?;
+    plan.timings.rank += start.elapsed();
+    compare_pieces(view, late, tiers, &mut found, plan)?;
+    let start = Instant::now();
+    let fusion = match &tiers.fusion {
+        Some(fusion) => fusion,
+        None => tiers.fusion.insert(Fusion::new(view, &question, &found)?),
+    };
+    fusion.score(&mut found);
+    // Every passage has a vector, so the lexical arm adds nothing once the dense arm is exhausted.
+    let fused = Ranking { found, is_exhausted: dense.is_exhausted }.retain_similar(min_similarity);
+    let found = rank(view, fused.found, usize::MAX)?;
+    plan.timings.rank += start.elapsed();
+    Ok(Ranking { found, ..fused })
+}
+
+/// Sets the late scores of `candidates`.
+fn compare_pieces<V: View>(
+    view: &V,
+    question: Option<&LateQuestion>,
+    tiers: &mut Tiers,
+    candidates: &mut [Candidate],
+    plan: &mut QueryPlan,
+) -> Result<()> {
+    let Some(question) = question else { return Ok(()) };
+    let start = Instant::now();
+    let similarities = question.similarities(&view.pieces(&ids_of(candidates))?);
+    let constants = tiers.late.get_or_insert_with(|| LateConstants::of(question, &similarities));
+    for (candidate, score) in candidates.iter_mut().zip(constants.scores(&similarities)) {
+        candidate.late = Some(score);
+    }
+    plan.timings.late += start.elapsed();
+    Ok(())
+}
+
+/// Finds the `request.k` closest passages.
+///
+/// It is exhausted once a passage is below `min_similarity`: whatever a larger pool finds is less
+/// similar still.
+fn nearest<V: View>(
     view: &V,
     vector: &[f32],
     min_similarity: Option<f32>,
@@ -47,15 +159,15 @@ pub(super) fn dense<V: View>(
     let start = Instant::now();
     let Candidates { found, is_exhausted, plans } = view.nearest(vector, request)?;
     plan.dense = plans;
-    let similar = Ranking { found, is_exhausted }.retain_similar(min_similarity);
     plan.timings.dense += start.elapsed();
-    // Whatever a larger `k` finds is less similar still.
-    let is_exhausted = similar.is_exhausted || similar.found.len() < request.k;
-    Ok(Ranking { is_exhausted, ..similar }.assign_ranks(|ranks| &mut ranks.dense))
+    let last = found.last().and_then(|candidate| candidate.similarity);
+    let is_below = last.zip(min_similarity).is_some_and(|(last, minimum)| last < minimum);
+    let ranking = Ranking { found, is_exhausted: is_exhausted || is_below };
+    Ok(ranking.assign_ranks(|ranks| &mut ranks.dense))
 }
 
-/// Ranks the `request.k` passages with the highest BM25.
-pub(super) fn lexical<V: View>(
+/// Finds the `request.k` passages with the highest BM25.
+fn matching<V: View>(
     view: &V,
     terms: &WeightedTerms,
     request: &ArmRequest<'_, V::Allowed>,
@@ -66,27 +178,6 @@ pub(super) fn lexical<V: View>(
     plan.lexical = plans;
     plan.timings.lexical += start.elapsed();
     Ok(Ranking { found, is_exhausted }.assign_ranks(|ranks| &mut ranks.lexical))
-}
-
-/// Ranks the `request.k` best candidates of both arms that reach the minimum similarity.
-pub(super) fn hybrid<V: View>(
-    view: &V,
-    question: Question,
-    min_similarity: Option<f32>,
-    request: &ArmRequest<'_, V::Allowed>,
-    plan: &mut QueryPlan,
-) -> Result<Ranking> {
-    let dense = dense(view, question.vector, min_similarity, request, plan)?;
-    let lexical = lexical(view, question.terms, request, plan)?;
-    let start = Instant::now();
-    let mut found = merge(dense.found, lexical.found);
-    view.complete(&question, &mut found)?;
-    fuse(&mut found, question.terms.max_bm25());
-    // Every passage has a vector, so the lexical arm adds nothing once the dense arm is exhausted.
-    let fused = Ranking { found, is_exhausted: dense.is_exhausted }.retain_similar(min_similarity);
-    let found = rank(view, fused.found, request.k)?;
-    plan.timings.rank += start.elapsed();
-    Ok(Ranking { found, ..fused })
 }
 
 /// Merges the candidates of two arms: each passage once, by ascending id.

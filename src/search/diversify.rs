@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use rustc_hash::FxHashMap;
 
-use super::view::{ArticleId, Candidate, View, ids_of};
+use super::{
+    candidates::FIRST_POOL,
+    view::{ArticleId, Candidate, View, ids_of},
+};
 use crate::{Query, Result, vector};
 
 /// Filters a ranking by `Query::per_article` and `Query::dedup`, best passage first.
@@ -21,15 +24,15 @@ impl<'q, V: View> Deduplicator<'q, V> {
         Self { query, view, kept_of_article: FxHashMap::default(), kept_vectors: Vec::new() }
     }
 
-    /// Keeps the first `wanted` of `found` that repeat no kept passage and exceed no limit of
-    /// their article.
-    pub(super) fn keep(mut self, found: Vec<Candidate>, wanted: usize) -> Result<Vec<Candidate>> {
+    /// Keeps the first `wanted` of `tier` that repeat no kept passage and exceed no limit of their
+    /// article.
+    pub(super) fn keep(&mut self, tier: Vec<Candidate>, wanted: usize) -> Result<Vec<Candidate>> {
         if self.query.per_article.is_none() && self.query.dedup.is_none() {
-            return Ok(found.into_iter().take(wanted).collect());
+            return Ok(tier.into_iter().take(wanted).collect());
         }
         let mut kept = Vec::new();
         // Most passages are kept, so a batch of this size is rarely too large.
-        for batch in found.chunks(wanted.max(1)) {
+        for batch in tier.chunks(wanted.clamp(1, FIRST_POOL)) {
             let ids = ids_of(batch);
             let articles = self.view.articles(&ids)?;
             let vectors = match self.query.dedup {
@@ -74,37 +77,67 @@ pub(super) struct Mmr {
     pub(super) scale: f32,
 }
 
-/// Chooses `wanted` of `found` that score high and differ from those chosen before.
+/// Chooses `wanted` candidates that score high and differ from those chosen before. All candidates
+/// of a tier are chosen before any of the next.
 ///
 /// # Source
 ///
 /// Carbonell & Goldstein (1998), *The Use of MMR, Diversity-Based Reranking*: maximal marginal
 /// relevance, with the score in place of the similarity to the query.
 pub(super) fn diversify<V: View>(
-    found: &[Candidate],
+    tiers: &[Vec<Candidate>],
     mmr: Mmr,
     wanted: usize,
     view: &V,
 ) -> Result<Vec<Candidate>> {
-    let vectors = view.vectors(&ids_of(found))?;
-    let mut closest = vec![f32::NEG_INFINITY; found.len()];
-    let mut left: Vec<usize> = (0..found.len()).collect();
-    let mut chosen = Vec::with_capacity(wanted.min(found.len()));
-    while chosen.len() < wanted {
-        let relevance = |at: usize| {
-            let redundancy = if chosen.is_empty() { 0.0 } else { closest[at] };
-            let score = found[at].score / mmr.scale;
-            (1.0 - mmr.weight) * score - mmr.weight * redundancy
-        };
-        // `max_by` returns the last maximum; in reverse order this is the best ranked.
-        let positions = (0..left.len()).rev();
-        let best = positions.max_by(|a, b| relevance(left[*a]).total_cmp(&relevance(left[*b])));
-        let Some(best) = best else { break };
-        let next = left.remove(best);
-        for at in &left {
-            closest[*at] = closest[*at].max(vector::similarity(&vectors[next], &vectors[*at]));
-        }
-        chosen.push(next);
+    let mut chosen = Chosen::default();
+    for tier in tiers {
+        chosen.add_from(tier, view.vectors(&ids_of(tier))?, mmr, wanted);
     }
-    Ok(chosen.into_iter().map(|at| found[at]).collect())
+    Ok(chosen.candidates)
+}
+
+/// The candidates chosen so far, in the order of choice, with their vectors.
+#[derive(Default)]
+struct Chosen<'v> {
+    candidates: Vec<Candidate>,
+    vectors: Vec<Cow<'v, [f32]>>,
+}
+
+impl<'v> Chosen<'v> {
+    /// Chooses from `tier`, whose vectors are `vectors`, until `wanted` candidates are chosen.
+    fn add_from(
+        &mut self,
+        tier: &[Candidate],
+        vectors: Vec<Cow<'v, [f32]>>,
+        mmr: Mmr,
+        wanted: usize,
+    ) {
+        let closest = |vector: &Cow<[f32]>| self.redundancy(vector);
+        let mut closest: Vec<f32> = vectors.iter().map(closest).collect();
+        let mut left: Vec<usize> = (0..tier.len()).collect();
+        while self.candidates.len() < wanted {
+            let relevance = |at: usize| {
+                let redundancy = if self.candidates.is_empty() { 0.0 } else { closest[at] };
+                let score = tier[at].score / mmr.scale;
+                (1.0 - mmr.weight) * score - mmr.weight * redundancy
+            };
+            // `max_by` returns the last maximum; in reverse order this is the best ranked.
+            let positions = (0..left.len()).rev();
+            let best = positions.max_by(|a, b| relevance(left[*a]).total_cmp(&relevance(left[*b])));
+            let Some(best) = best else { break };
+            let next = left.remove(best);
+            for at in &left {
+                closest[*at] = closest[*at].max(vector::similarity(&vectors[next], &vectors[*at]));
+            }
+            self.candidates.push(tier[next]);
+            self.vectors.push(vectors[next].clone());
+        }
+    }
+
+    /// Returns the similarity of `vector` to the closest chosen candidate.
+    fn redundancy(&self, vector: &[f32]) -> f32 {
+        let similarities = self.vectors.iter().map(|chosen| vector::similarity(chosen, vector));
+        similarities.fold(f32::NEG_INFINITY, f32::max)
+    }
 }

@@ -10,6 +10,7 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 
 use super::{
     filter::{Expression, Scalar, Test, ValueKind},
+    language_totals::LanguageTotals,
     view::{
         ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
         StoredArticle, StoredPassage, View, rank,
@@ -18,6 +19,9 @@ use super::{
 use crate::{
     Article, ArticleHead, Chunker, Embedder, Error, Filter, IndexPlan, Interrupt, Language,
     LexicalPlan, Passage, Result, Role, Value,
+    embed::PieceRows,
+    language::AnalyzedLanguage,
+    late::PieceList,
     lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, WeightedTerms, detect},
     vector,
 };
@@ -102,6 +106,10 @@ impl FakeView {
     fn passage(&self, PassageId(id): PassageId) -> &FakePassage {
         let id = usize::try_from(id).expect("an id of this view");
         &self.passages[self.passages.len() - 1 - id]
+    }
+
+    fn language(&self, passage: &FakePassage) -> Option<AnalyzedLanguage> {
+        self.articles[passage.article].head.language.and_then(Language::analyzed)
     }
 
     fn find(&self, key: &str) -> Option<usize> {
@@ -226,6 +234,14 @@ impl View for FakeView {
         })
     }
 
+    fn language_totals(&self) -> Result<LanguageTotals> {
+        let mut totals = LanguageTotals::empty(self.dim);
+        for passage in &self.passages {
+            totals.add(self.language(passage), &passage.vector);
+        }
+        Ok(totals)
+    }
+
     fn nearest(
         &self,
         vector: &[f32],
@@ -258,10 +274,19 @@ impl View for FakeView {
             let bm25 = self.bm25(question.terms, passage);
             candidate.similarity.get_or_insert(similarity);
             candidate.bm25.get_or_insert(bm25);
-            candidate.language =
-                self.articles[passage.article].head.language.and_then(Language::analyzed);
+            candidate.language = self.language(passage);
         }
         Ok(())
+    }
+
+    fn pieces(&self, ids: &[PassageId]) -> Result<Vec<PieceList>> {
+        let rows = PieceRows::bundled()?;
+        let pieces = |id: &PassageId| {
+            let FakePassage { article, number, .. } = self.passage(*id);
+            let FakeArticle { article, passages, .. } = &self.articles[*article];
+            PieceList::of(&passages[*number].text_in_context(article), &rows)
+        };
+        Ok(ids.iter().map(pieces).collect())
     }
 
     fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>> {

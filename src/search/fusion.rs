@@ -1,43 +1,85 @@
-//! Fusion of the dense and the lexical ranking into one score.
+//! Fusion of similarity, words and late interaction into one score, in units of cosine.
 
-use super::view::Candidate;
-use crate::language::AnalyzedLanguage;
+use super::{
+    language_totals::LanguageMeans,
+    view::{Candidate, Question, View},
+};
+use crate::{Result, language::AnalyzedLanguage};
 
+/// Weight of the share of BM25.
+const LEXICAL_WEIGHT: f32 = 0.5;
+/// Weight of late interaction.
+const LATE_WEIGHT: f32 = 0.75;
 /// Passages whose mean share is the baseline of their language; 5 to 10 measured alike.
 const BASELINE_SIZE: u8 = 7;
 /// Minimum divisor of the mean: the baseline of a single passage is half of its share.
 const MIN_DIVISOR: u8 = 2;
 
-/// Scores candidates whose similarity and BM25 are known:
-/// `score = similarity + bm25 / max_bm25 - baseline`.
+/// The constants of one query, which turn the similarity and the BM25 of a passage into its score:
 ///
-/// The baseline is the mean of `bm25 / max_bm25` over the [`BASELINE_SIZE`] most similar
-/// candidates of the same language. It is constant within a language. Passages of another language
-/// than the question share few words with it, so their baseline is lower.
-pub(crate) fn fuse(candidates: &mut [Candidate], max_bm25: f32) {
-    let baselines = Baselines::new(candidates, max_bm25);
-    for candidate in candidates {
-        let baseline = baselines.of(candidate.language);
-        candidate.baseline = Some(baseline);
-        candidate.score = similarity(candidate) + share(candidate, max_bm25) - baseline;
+/// `score = (cosine - mean of its language)
+///     + (1 - mean of all) * (0.5 * (bm25 / max_bm25 - baseline of its language) + 0.75 * late)`
+///
+/// The means are cosines of the question with the mean vectors of the live passages. Models differ
+/// in the spread of their cosines: `1 - mean of all` is what an unrelated passage lacks to a perfect
+/// one, so a share counts as much with each model.
+#[derive(Debug)]
+pub(super) struct Fusion {
+    max_bm25: f32,
+    means: LanguageMeans,
+    baselines: Baselines,
+}
+
+impl Fusion {
+    /// Computes the constants of `question`, whose first tier is `candidates`.
+    pub(super) fn new<V: View>(
+        view: &V,
+        question: &Question,
+        candidates: &[Candidate],
+    ) -> Result<Self> {
+        let max_bm25 = question.terms.max_bm25();
+        Ok(Self {
+            max_bm25,
+            means: view.language_totals()?.means(question.vector),
+            baselines: Baselines::new(candidates, max_bm25),
+        })
+    }
+
+    /// Sets the scores of `candidates`, whose parts are known.
+    pub(super) fn score(&self, candidates: &mut [Candidate]) {
+        for candidate in candidates {
+            let baseline = self.baselines.of(candidate.language);
+            let share = share(candidate, self.max_bm25) - baseline;
+            candidate.baseline = Some(baseline);
+            let parts = LEXICAL_WEIGHT * share + LATE_WEIGHT * candidate.late.unwrap_or(0.0);
+            candidate.score = similarity(candidate) - self.means.of(candidate.language)
+                + self.means.spread() * parts;
+        }
     }
 }
 
-/// The baseline of each language; the last is that of unknown languages.
-struct Baselines([f32; AnalyzedLanguage::ALL.len() + 1]);
+/// The baseline of each language: the mean of `bm25 / max_bm25` over the [`BASELINE_SIZE`] most
+/// similar candidates of the first tier in that language.
+///
+/// Passages of another language than the question share few words with it, so their baseline is
+/// lower.
+#[derive(Debug)]
+struct Baselines([f32; AnalyzedLanguage::GROUPS]);
 
 impl Baselines {
     fn new(candidates: &[Candidate], max_bm25: f32) -> Self {
         let mut baselines = Self(Default::default());
-        for (place, baseline) in baselines.0.iter_mut().enumerate() {
-            let same = candidates.iter().filter(|candidate| index(candidate.language) == place);
+        for (group, baseline) in baselines.0.iter_mut().enumerate() {
+            let same = candidates
+                .iter()
+                .filter(|candidate| AnalyzedLanguage::group(candidate.language) == group);
             *baseline = mean_share(same.collect(), max_bm25);
         }
         baselines
     }
 
     fn of(&self, language: Option<AnalyzedLanguage>) -> f32 {
-        self.0[index(language)]
+        self.0[AnalyzedLanguage::group(language)]
     }
 }
 
@@ -63,8 +105,4 @@ fn similarity(candidate: &Candidate) -> f32 {
 fn share(candidate: &Candidate, max_bm25: f32) -> f32 {
     let bm25 = candidate.bm25.expect("the candidate is complete");
     if max_bm25 > 0.0 { bm25 / max_bm25 } else { 0.0 }
-}
-
-fn index(language: Option<AnalyzedLanguage>) -> usize {
-    language.map_or(AnalyzedLanguage::ALL.len(), |language| language as usize)
 }

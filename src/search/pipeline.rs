@@ -7,22 +7,16 @@ use std::{
 };
 
 use super::{
-    candidates::{self, Ranking},
+    candidates::{self, FIRST_POOL, GROWTH, Ranking, Tiers},
     diversify::{Deduplicator, Mmr, diversify},
     explain::explain,
     view::{ArmRequest, Candidate, Question, View, ids_of},
 };
 use crate::{
     Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
+    late::LateQuestion,
     lexical::{Analyzer, QueryTerms, WeightedTerms},
 };
-
-/// Minimum number of passages that [diversity](Query::mmr) chooses from.
-const MIN_POOL: usize = 100;
-/// Minimum number of passages that each arm finds in hybrid mode; more changed no measured result.
-const MIN_HYBRID_CANDIDATES: usize = 50;
-/// Factor by which a search widens when the limits leave too few passages.
-const GROWTH: usize = 4;
 
 /// The vector of an embedded question.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +37,10 @@ pub(crate) fn retrieve<V: View>(
     let allowed = resolve_filter(view, query, &mut plan)?;
     let vector = query_vector(view, question, query, &mut plan)?;
     let terms = gather_statistics(view, query, &mut plan)?;
-    let search = Search { query, view, allowed, vector, terms, interrupt };
-    let kept = search.find_enough(&mut plan)?;
-    let chosen = search.choose(kept, &mut plan)?;
+    let late = late_question(query, &mut plan)?;
+    let search = Search { query, view, allowed, vector, terms, late, interrupt };
+    let tiers = search.find_enough(&mut plan)?;
+    let chosen = search.choose(tiers, &mut plan)?;
     let found = search.fetch(&chosen, &mut plan)?;
     Ok(Hits { found, plan: Box::new(plan) })
 }
@@ -97,6 +92,17 @@ fn gather_statistics<V: View>(
     Ok(Some(terms))
 }
 
+/// Cuts the question into pieces, if the mode compares both meaning and words of a text.
+fn late_question(query: &Query, plan: &mut QueryPlan) -> Result<Option<LateQuestion>> {
+    if query.mode != Mode::Hybrid || query.vector.is_some() {
+        return Ok(None);
+    }
+    let start = Instant::now();
+    let question = LateQuestion::of(&query.text)?;
+    plan.timings.late = start.elapsed();
+    Ok(Some(question))
+}
+
 /// A query with everything that its stages share.
 struct Search<'s, V: View> {
     query: &'s Query,
@@ -106,30 +112,37 @@ struct Search<'s, V: View> {
     vector: Cow<'s, [f32]>,
     /// `None` if the mode compares no words.
     terms: Option<WeightedTerms>,
+    /// `None` without late interaction.
+    late: Option<LateQuestion>,
     interrupt: Interrupt<'s>,
 }
 
 impl<V: View> Search<'_, V> {
-    /// Ranks candidates and applies the limits; widens the search while the limits leave too few.
-    fn find_enough(&self, plan: &mut QueryPlan) -> Result<Vec<Candidate>> {
-        let pool = self.pool();
+    /// Ranks candidates and applies the limits, tier by tier, until enough are left.
+    ///
+    /// A tier comes after all earlier ones, so the first hits do not depend on the number of hits.
+    fn find_enough(&self, plan: &mut QueryPlan) -> Result<Vec<Vec<Candidate>>> {
         let mut request = ArmRequest {
-            k: pool.max(min_candidates(self.query.mode)),
+            k: self.first_pool(),
             allowed: &self.allowed,
             effort: self.query.effort,
             interrupt: self.interrupt,
         };
+        let mut tiers = Tiers::default();
+        let mut deduplicator = Deduplicator::new(self.query, self.view);
+        let mut kept: Vec<Vec<Candidate>> = Vec::new();
+        let mut missing = self.wanted();
         loop {
             plan.candidates = request.k;
-            let Ranking { found, is_exhausted } = self.candidates(&request, plan)?;
+            let Ranking { found, is_exhausted } = self.candidates(&request, &mut tiers, plan)?;
             let start = Instant::now();
-            let kept = Deduplicator::new(self.query, self.view).keep(found, pool)?;
+            // Diversification chooses from the whole tier.
+            let limit = self.query.mmr.map_or(missing, |_| found.len());
+            let tier = deduplicator.keep(found, limit)?;
             plan.timings.rank += start.elapsed();
-            // Without `mmr`, `pool` equals `wanted`. With it, diversification is best effort: from
-            // the third round on `wanted` candidates are enough.
-            let is_wide = request.k > pool.saturating_mul(GROWTH);
-            let enough = if is_wide { self.wanted() } else { pool };
-            let is_short = kept.len() < enough && !is_exhausted;
+            missing = missing.saturating_sub(tier.len());
+            kept.push(tier);
+            let is_short = missing > 0 && !is_exhausted;
             if !is_short || request.interrupt.is_due() {
                 let is_complete = !is_short && plan.is_searched_whole();
                 plan.interrupted = (!is_complete).then(|| self.interrupt.reason());
@@ -139,31 +152,34 @@ impl<V: View> Search<'_, V> {
         }
     }
 
-    /// Ranks the `request.k` best passages by the mode of the query.
+    /// Ranks the next tier by the mode of the query.
     fn candidates(
         &self,
         request: &ArmRequest<'_, V::Allowed>,
+        tiers: &mut Tiers,
         plan: &mut QueryPlan,
     ) -> Result<Ranking> {
-        let min_similarity = self.query.min_similarity;
+        let view = self.view;
+        let minimum = self.query.min_similarity;
         match &self.terms {
-            None => candidates::dense(self.view, &self.vector, min_similarity, request, plan),
+            None => candidates::dense(view, &self.vector, minimum, request, tiers, plan),
             Some(terms) if self.query.mode == Mode::Lexical => {
-                candidates::lexical(self.view, terms, request, plan)
+                candidates::lexical(view, terms, request, tiers, plan)
             }
             Some(terms) => {
                 let question = Question { vector: &self.vector, terms };
-                candidates::hybrid(self.view, question, min_similarity, request, plan)
+                let late = self.late.as_ref();
+                candidates::hybrid(view, question, late, minimum, request, tiers, plan)
             }
         }
     }
 
-    /// Diversifies `kept`, if the query asks for it.
-    fn choose(&self, kept: Vec<Candidate>, plan: &mut QueryPlan) -> Result<Vec<Candidate>> {
-        let Some(weight) = self.query.mmr else { return Ok(kept) };
+    /// Diversifies the candidates of `tiers`, if the query asks for it.
+    fn choose(&self, tiers: Vec<Vec<Candidate>>, plan: &mut QueryPlan) -> Result<Vec<Candidate>> {
+        let Some(weight) = self.query.mmr else { return Ok(tiers.concat()) };
         let start = Instant::now();
-        let mmr = Mmr { weight, scale: self.score_scale(&kept) };
-        let chosen = diversify(&kept, mmr, self.wanted(), self.view)?;
+        let mmr = Mmr { weight, scale: self.score_scale(&tiers) };
+        let chosen = diversify(&tiers, mmr, self.wanted(), self.view)?;
         plan.timings.rank += start.elapsed();
         Ok(chosen)
     }
@@ -186,21 +202,18 @@ impl<V: View> Search<'_, V> {
         self.query.rerank.map_or(self.query.k, |rerank| rerank.max(self.query.k))
     }
 
-    /// Returns the number of passages to keep, from which diversification chooses.
-    fn pool(&self) -> usize {
-        let wanted = self.wanted();
-        self.query.mmr.map_or(wanted, |_| wanted.saturating_mul(2).max(MIN_POOL))
+    /// Returns the number of passages that each arm finds for the first tier.
+    ///
+    /// Words alone are searched exactly, so that more of them change no order.
+    fn first_pool(&self) -> usize {
+        let is_exact = self.query.mode == Mode::Lexical && self.query.mmr.is_none();
+        if is_exact { self.wanted() } else { FIRST_POOL }
     }
 
     /// Returns the score that weighs as much as a similarity of 1: 1 if the mode compares vectors,
     /// else the best score. BM25 is not in `0.0..=1.0`.
-    fn score_scale(&self, kept: &[Candidate]) -> f32 {
-        let best = kept.first().map(|best| best.score);
+    fn score_scale(&self, tiers: &[Vec<Candidate>]) -> f32 {
+        let best = tiers.iter().flatten().next().map(|best| best.score);
         best.filter(|best| !self.query.mode.compares_vectors() && *best > 0.0).unwrap_or(1.0)
     }
-}
-
-/// Returns the minimum number of passages that each arm finds.
-fn min_candidates(mode: Mode) -> usize {
-    if mode.compares_words() && mode.compares_vectors() { MIN_HYBRID_CANDIDATES } else { 0 }
 }

@@ -46,6 +46,8 @@ pub struct Timings {
     pub dense: Duration,
     /// Analyzing the question and searching its words.
     pub lexical: Duration,
+    /// Late interaction: comparing the pieces of question and candidates.
+    pub late: Duration,
     /// Fusing the arms, applying limits, and diversifying.
     pub rank: Duration,
     /// Reading the hits, and explaining them on request.
@@ -74,13 +76,14 @@ impl Timings {
         self.steps().iter().map(|step| step.time).sum()
     }
 
-    fn steps(&self) -> [Step; 7] {
-        let Self { embed, filter, dense, lexical, rank, read, rerank } = *self;
+    fn steps(&self) -> [Step; 8] {
+        let Self { embed, filter, dense, lexical, late, rank, read, rerank } = *self;
         [
             Step { name: "embed", time: embed },
             Step { name: "filter", time: filter },
             Step { name: "dense", time: dense },
             Step { name: "lexical", time: lexical },
+            Step { name: "late", time: late },
             Step { name: "rank", time: rank },
             Step { name: "read", time: read },
             Step { name: "rerank", time: rerank },

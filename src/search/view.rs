@@ -7,10 +7,12 @@
 
 use std::{borrow::Cow, ops::Range};
 
+use super::language_totals::LanguageTotals;
 use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Markup, Metadata, Passage,
     Result, SearchEffort,
     language::AnalyzedLanguage,
+    late::PieceList,
     lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
 };
 
@@ -49,6 +51,10 @@ pub(crate) trait View: Sync {
     /// Returns the counts that BM25 needs, over all passages: filters do not change them.
     fn corpus_stats(&self, terms: &QueryTerms) -> Result<CorpusStats>;
 
+    /// Returns number and sum of the vectors by language, over all passages: filters do not change
+    /// them.
+    fn language_totals(&self) -> Result<LanguageTotals>;
+
     /// Finds the passages whose vectors are closest to `vector`, best first.
     fn nearest(
         &self,
@@ -66,6 +72,9 @@ pub(crate) trait View: Sync {
     /// Sets similarity, BM25 and language of `candidates`, which ascend by id. A similarity or
     /// BM25 that is known stays.
     fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()>;
+
+    /// Returns the pieces of the embedded texts of `ids`.
+    fn pieces(&self, ids: &[PassageId]) -> Result<Vec<PieceList>>;
 
     /// Returns the places of `ids` in the order that breaks ties.
     fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>>;
@@ -132,6 +141,8 @@ pub(crate) struct Candidate {
     pub(crate) bm25: Option<f32>,
     /// Set by [`View::complete`].
     pub(crate) language: Option<AnalyzedLanguage>,
+    /// Score of late interaction; `None` without it.
+    pub(crate) late: Option<f32>,
     /// Mean lexical share that fusion subtracts; `None` if one arm alone ranks.
     pub(crate) baseline: Option<f32>,
     pub(crate) ranks: Ranks,
@@ -162,6 +173,7 @@ impl Candidate {
             similarity: None,
             bm25: None,
             language: None,
+            late: None,
             baseline: None,
             ranks: Ranks::default(),
         }

@@ -5,9 +5,12 @@ use std::{borrow::Cow, sync::Arc};
 use super::segment::{LiveSegment, find_article};
 use crate::{
     Error, Filter, IndexPlan, LexicalPlan, Result, RowSet, SearchParams,
+    embed::PieceRows,
+    late::PieceList,
     lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
     search::{
         filter::ValueKind,
+        language_totals::LanguageTotals,
         view::{
             ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
             StoredArticle, StoredPassage, View, rank,
@@ -129,6 +132,14 @@ impl View for LocalView<'_> {
         Ok(CorpusStats::gather(terms, indexes.collect::<Result<Vec<_>>>()?))
     }
 
+    fn language_totals(&self) -> Result<LanguageTotals> {
+        let mut totals = LanguageTotals::empty(self.dim);
+        for segment in self.segments {
+            totals.merge(segment.language_totals()?);
+        }
+        Ok(totals)
+    }
+
     fn nearest(
         &self,
         vector: &[f32],
@@ -184,6 +195,15 @@ impl View for LocalView<'_> {
             complete_in(segment, question, of_segment)?;
         }
         Ok(())
+    }
+
+    fn pieces(&self, ids: &[PassageId]) -> Result<Vec<PieceList>> {
+        let rows = PieceRows::bundled()?;
+        let pieces = |id: &PassageId| {
+            let (segment, row) = self.locate(*id);
+            segment.sealed().pieces(row, &rows)
+        };
+        ids.iter().map(pieces).collect()
     }
 
     fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>> {

@@ -13,7 +13,9 @@ mod integrity;
 mod live_segment;
 mod passage_row;
 mod segment_builder;
+mod segment_pieces;
 mod segment_record;
+mod segment_totals;
 mod segment_words;
 
 use std::{
@@ -33,7 +35,10 @@ use crate::{
         lazy_checked::LazyChecked,
         sections::{FileId, Kind, Section, Sections, Tag},
     },
-    search::view::{PassagePlace, StoredPassage},
+    search::{
+        language_totals::LanguageTotals,
+        view::{PassagePlace, StoredPassage},
+    },
     vector::SegmentIndex,
 };
 
@@ -44,6 +49,7 @@ use segment_record::{SegmentRecord, StoredHead};
 
 pub(crate) use live_segment::{ArticlePlace, LiveSegment, find_article};
 pub(crate) use segment_builder::{ArticleDigest, Chunked, SegmentBuilder};
+pub(crate) use segment_pieces::SegmentPieces;
 pub(crate) use segment_words::SegmentWords;
 
 /// Hash of an article's content and of the chunker settings.
@@ -58,6 +64,10 @@ pub(crate) struct Segment {
     /// Each row is checked by its own checksum.
     vectors: Arc<Vectors>,
     words: SegmentWords,
+    /// `None` in a file without pieces of the current fingerprint.
+    pieces: Option<SegmentPieces>,
+    /// Read or computed when first needed.
+    totals: OnceLock<LanguageTotals>,
     /// All heads, read when a filter first needs them.
     head_cache: OnceLock<CachedHeads>,
     articles: u32,
@@ -107,6 +117,8 @@ impl Segment {
             index: LazyChecked::in_file(index, &sections),
             vectors,
             words: SegmentWords::default(),
+            pieces: SegmentPieces::open(&sections, passages as usize)?,
+            totals: OnceLock::new(),
             head_cache: OnceLock::new(),
             articles,
             passages,
@@ -129,14 +141,19 @@ impl Segment {
         };
         let record = codec::encode(&record, "bytes in the record of a segment")?;
         let checksums = self.vectors.sums();
+        let totals = self.totals_bytes()?;
         let mut sections: Vec<Section> = vec![Section::new(Tag::Record, &record)];
         sections.extend(columns.sections());
         sections.push(self.first_rows.get()?.section());
         sections.extend(columns.passage_sections());
         sections.push(Section::new(Tag::Vectors, bytemuck::cast_slice(self.vectors.as_slice())));
         sections.push(Section::new(Tag::VectorSums, checksums.as_bytes()));
+        sections.push(Section::new(Tag::LanguageTotals, &totals));
         sections.extend(index.sections());
         sections.extend(self.words_section()?);
+        if let Some(pieces) = &self.pieces {
+            sections.extend(pieces.sections()?);
+        }
         write(&sections)
     }
 

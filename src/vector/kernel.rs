@@ -12,10 +12,12 @@ mod avx512;
 mod packed_rows;
 mod scalar;
 mod unit_length;
+mod unpacked_row;
 
 pub(crate) use aligned_block::{BLOCK, CodeBlock};
 pub(crate) use packed_rows::{Packing, WeightedRow, sum_rows};
 pub(crate) use unit_length::{scale_sum_to_unit, scale_to_unit};
+pub(crate) use unpacked_row::unpack_codes;
 
 /// Dot product of `a` and `b`, summed in `f32`.
 ///

@@ -60,10 +60,13 @@ impl BytesColumn {
     /// Checks that the column holds `len` strings that follow each other without gaps.
     pub(crate) fn check(&self, len: usize) -> Result<(), DecodeError> {
         let has_len = self.ends.len() == len && self.checksums.len() == len;
-        require(has_len, "keys, heads or texts differ in number from the articles")?;
+        require(
+            has_len,
+            "keys, heads, texts or pieces differ in number from articles or passages",
+        )?;
         let end = self.ends.last().copied().unwrap_or(0);
         let is_contiguous = self.ends.is_sorted() && end == self.bytes.len() as u64;
-        require(is_contiguous, "keys, titles or texts do not follow each other")
+        require(is_contiguous, "keys, heads, texts or pieces do not follow each other")
     }
 
     pub(crate) fn sections(&self, tags: BytesColumnTags) -> [Section<'_>; 3] {

@@ -23,6 +23,8 @@ impl Segment {
             }
         }
         self.verify_words()?;
+        self.verify_totals()?;
+        self.verify_pieces()?;
         Ok(index.graph().map(HnswIndex::verify))
     }
 

@@ -8,7 +8,8 @@ use std::{
 use super::Segment;
 use crate::{
     Calibration, Cancel, Filter, Neighbors, Result, RowSet, SearchParams, Vectors,
-    format::sections::FileId, lexical::LiveIndex, vector::to_row,
+    format::sections::FileId, lexical::LiveIndex, search::language_totals::LanguageTotals,
+    vector::to_row,
 };
 
 /// A segment without the articles removed from it.
@@ -24,6 +25,8 @@ pub(crate) struct LiveSegment {
     removals: Option<FileId>,
     /// The removed rows, computed when first needed.
     removed: OnceLock<Removed>,
+    /// The totals of the live vectors if rows were removed, computed when first needed.
+    pub(super) live_totals: OnceLock<LanguageTotals>,
 }
 
 /// Rows that were removed from a segment.
@@ -75,6 +78,7 @@ impl LiveSegment {
             calibration: None,
             removals: None,
             removed: OnceLock::new(),
+            live_totals: OnceLock::new(),
         }
     }
 
@@ -147,6 +151,7 @@ impl LiveSegment {
         Arc::make_mut(&mut self.articles).remove(number);
         self.removals = None;
         self.removed.take();
+        self.live_totals.take();
         Ok(())
     }
 
@@ -165,13 +170,17 @@ impl LiveSegment {
     pub(crate) fn live_lexical(&self) -> Result<LiveIndex<'_>> {
         let index = self.lexical()?;
         let Removed { rows, live_terms } = self.removed.get_or_init(|| {
-            let all = 0..self.segment.len();
-            let live_rows = self.live_rows();
-            let removed = all.filter(|row| live_rows.is_some_and(|live| !live.contains(*row)));
-            let rows: Vec<u32> = removed.collect();
+            let rows: Vec<u32> = self.removed_rows().collect();
             Removed { live_terms: index.terms_without(&rows), rows }
         });
         Ok(LiveIndex { index, removed: rows, terms: *live_terms })
+    }
+
+    /// The removed rows, in ascending order.
+    pub(super) fn removed_rows(&self) -> impl Iterator<Item = u32> {
+        let live_rows = self.live_rows();
+        (0..self.segment.len())
+            .filter(move |row| live_rows.is_some_and(|live| !live.contains(*row)))
     }
 
     /// The live rows that `filter` allows; `None` if all rows of the segment are.

@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::{
-    ContentHash, Segment, SegmentWords,
+    ContentHash, Segment, SegmentPieces, SegmentWords,
     article_columns::ArticleColumns,
     bytes_column::BytesColumnBuilder,
     first_rows::FirstRows,
@@ -117,7 +117,8 @@ impl SegmentBuilder {
         self.first_rows.push(to_row(self.passages.len()));
     }
 
-    /// Seals the segment; row `i` of `vectors` and of `words` belongs to passage `i`.
+    /// Seals the segment; row `i` of `vectors`, `words` and `pieces` belongs to
+    /// passage `i`.
     ///
     /// # Errors
     ///
@@ -130,6 +131,7 @@ impl SegmentBuilder {
         self,
         vectors: Vectors,
         words: SegmentWords,
+        pieces: SegmentPieces,
         choice: IndexChoice,
         monitor: WorkMonitor,
     ) -> Result<Segment> {
@@ -158,6 +160,8 @@ impl SegmentBuilder {
             index: LazyChecked::in_memory(index),
             vectors,
             words,
+            pieces: Some(pieces),
+            totals: OnceLock::new(),
             head_cache: OnceLock::new(),
             articles,
             passages,

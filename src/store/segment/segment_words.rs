@@ -78,6 +78,11 @@ impl LiveSegment {
 }
 
 impl Segment {
+    /// The language of the passage in `row` that its words were analyzed in.
+    pub(super) fn language(&self, row: u32) -> Result<Option<AnalyzedLanguage>> {
+        Ok(self.loaded_words()?.index.language(row))
+    }
+
     /// Whether its file has a lexical index of the current version, damaged or not.
     pub(crate) fn has_current_words(&self) -> bool {
         let Some(file) = &self.file else { return true };

@@ -1,0 +1,49 @@
+//! Unpacking of packed rows to one code per value. Plain loops: the compiler vectorizes them.
+
+use super::Packing;
+
+impl Packing {
+    /// Returns twice (3 bits) or once the value of `code`, as a whole number.
+    pub(crate) fn value(self, code: u8) -> i16 {
+        match self {
+            Self::Bits3 => 2 * i16::from(code) - 7,
+            Self::Bits4 => i16::from(code) - 8,
+            Self::Bits8 => i16::from(code) - 128,
+        }
+    }
+}
+
+/// Writes the code of each value of the packed `row` to `codes`: `0..8`, `0..16` or `0..256`.
+///
+/// # Panics
+///
+/// If the row has another number of values.
+pub(crate) fn unpack_codes(packing: Packing, row: &[u8], codes: &mut [u8]) {
+    assert_eq!(packing.row_len(codes.len()), Some(row.len()), "a row of as many values");
+    match packing {
+        Packing::Bits3 => unpack_bits3(row, codes),
+        Packing::Bits4 => {
+            let (low, high) = codes.split_at_mut(row.len());
+            low.iter_mut().zip(row).for_each(|(code, byte)| *code = byte & 15);
+            high.iter_mut().zip(row).for_each(|(code, byte)| *code = byte >> 4);
+        }
+        Packing::Bits8 => {
+            codes.iter_mut().zip(row).for_each(|(code, byte)| *code = byte ^ 128);
+        }
+    }
+}
+
+fn unpack_bits3(row: &[u8], codes: &mut [u8]) {
+    let eighth = codes.len() / 8;
+    // No code crosses the end of the last third, so its second byte may be any.
+    let thirds = [0, 1, 2, 2].map(|third| &row[third * eighth..][..eighth]);
+    for (place, codes) in codes.chunks_exact_mut(eighth).enumerate() {
+        let third = 3 * place / 8;
+        let bit = 3 * place % 8;
+        let bytes = thirds[third].iter().zip(thirds[third + 1]);
+        for (code, (low, high)) in codes.iter_mut().zip(bytes) {
+            let [group, _] = (u16::from_le_bytes([*low, *high]) >> bit).to_le_bytes();
+            *code = group & 7;
+        }
+    }
+}
