@@ -168,3 +168,62 @@ impl UnpackedRows {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::{Embedder, Interrupt, Role, StaticEmbedder, vector};
+
+    /// Words that are one piece each.
+    const WORDS: [&str; 8] =
+        ["wasser", "water", "moor", "kohlenstoff", "carbon", "brücke", "bridge", "und"];
+
+    /// Returns the cosine of two words that are one piece each: that of their vectors.
+    fn cosine(a: &str, b: &str) -> f32 {
+        let embedder = StaticEmbedder::bundled().unwrap();
+        let vectors = embedder.embed(Role::Query, &[a, b], Interrupt::none()).unwrap();
+        vector::similarity(vectors.row(0), vectors.row(1))
+    }
+
+    fn similarities(question: &str, passages: &[String]) -> Vec<Vec<f32>> {
+        let rows = PieceRows::bundled().unwrap();
+        let lists: Vec<PieceList> =
+            passages.iter().map(|text| PieceList::of(text, &rows)).collect();
+        let question = LateQuestion::of(question).unwrap();
+        let similarities = question.similarities(&lists);
+        similarities.passages().map(|passage| passage.values.to_vec()).collect()
+    }
+
+    #[test]
+    fn a_piece_of_both_texts_has_similarity_one() {
+        let passages = ["Im Moor ist Wasser.".to_owned(), String::new()];
+        let [with, without] = &similarities("wasser", &passages)[..] else { panic!("two rows") };
+        assert!((with[0] - 1.0).abs() < 1e-6, "{with:?}");
+        assert_eq!(without, &[0.0]);
+    }
+
+    #[test]
+    fn a_question_without_pieces_compares_nothing() {
+        assert_eq!(similarities("東京", &["Wasser".to_owned()]), [[0.0; 0]]);
+        assert!(similarities("Wasser", &[]).is_empty());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+
+        #[test]
+        fn similarities_equal_those_of_vectors(
+            question in prop::sample::select(&WORDS[..]),
+            passages in prop::collection::vec(prop::collection::vec(prop::sample::select(&WORDS[..]), 1..150), 1..8),
+        ) {
+            let texts: Vec<String> = passages.iter().map(|words| words.join(" ")).collect();
+            let found = similarities(question, &texts);
+            for (words, found) in passages.iter().zip(found) {
+                let highest = words.iter().map(|word| cosine(question, word)).fold(-1.0, f32::max);
+                prop_assert!((found[0] - highest).abs() < 1e-5, "{} {}", found[0], highest);
+            }
+        }
+    }
+}

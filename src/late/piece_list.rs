@@ -62,3 +62,36 @@ pub(crate) fn fingerprint() -> Result<u64> {
     }
     Ok(*CURRENT.get_or_init(|| hasher.digest()))
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Stored lists have it. A change makes all of them outdated, so it must be intended.
+    #[test]
+    fn the_pieces_are_the_known_ones() {
+        assert_eq!(
+            fingerprint().unwrap(),
+            14_144_287_131_030_781_986,
+            "the pieces of texts have changed"
+        );
+    }
+
+    #[test]
+    fn bytes_that_are_no_list_are_refused() {
+        for bytes in [&[1][..], &[2, 0, 2, 0], &[2, 0, 1, 0], &[9, 0], &[0, 1]] {
+            assert_eq!(PieceList::from_bytes(bytes, 9), None, "{bytes:?}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn lists_survive_their_bytes(text in "(\\PC{0,12} ?){0,40}") {
+            let rows = PieceRows::bundled().unwrap();
+            let list = PieceList::of(&text, &rows);
+            prop_assert_eq!(PieceList::from_bytes(&list.to_bytes(), rows.len()), Some(list));
+        }
+    }
+}

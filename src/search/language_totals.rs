@@ -130,3 +130,67 @@ fn dot(sum: &[i64], query: &[f32]) -> f64 {
     let products = sum.iter().zip(query).map(|(sum, value)| *sum as f64 * f64::from(*value));
     products.sum::<f64>() / STEPS as f64
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use AnalyzedLanguage::{English, German};
+
+    const X: [f32; 2] = [1.0, 0.0];
+    const Y: [f32; 2] = [0.0, 1.0];
+
+    fn totals(passages: &[(Option<AnalyzedLanguage>, [f32; 2])]) -> LanguageTotals {
+        let mut totals = LanguageTotals::empty(2);
+        passages.iter().for_each(|(language, vector)| totals.add(*language, vector));
+        totals
+    }
+
+    #[test]
+    fn an_empty_corpus_has_means_of_zero() {
+        let means = totals(&[]).means(&X);
+        assert_eq!((means.of(None), means.of(Some(German)), means.spread()), (0.0, 0.0, 1.0));
+    }
+
+    #[test]
+    fn a_single_passage_is_the_mean_of_all() {
+        let means = totals(&[(Some(German), X)]).means(&X);
+        assert_eq!((means.of(None), means.of(Some(German)), means.spread()), (1.0, 1.0, 0.05));
+        assert!((means.of(Some(English)) - 1.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn a_language_of_few_passages_has_nearly_the_mean_of_all() {
+        let mut passages = vec![(Some(German), Y); 50];
+        passages.extend([(Some(English), X); 2]);
+        let means = totals(&passages).means(&X);
+        let all = 2.0 / 52.0;
+        assert!((means.of(None) - all).abs() < 1e-6);
+        assert!((means.of(Some(English)) - (2.0 + 32.0 * all) / 34.0).abs() < 1e-6);
+        assert!((means.of(Some(German)) - 32.0 * all / 82.0).abs() < 1e-6);
+    }
+
+    #[test]
+    fn totals_do_not_depend_on_the_order() {
+        let diagonal = [0.6, 0.8];
+        let passages = [(Some(German), X), (Some(English), Y), (None, diagonal), (None, X)];
+        let all = totals(&passages);
+        let mut merged = totals(&passages[2..]);
+        merged.merge(&totals(&passages[..2]));
+        assert_eq!(merged, all);
+        merged.subtract(None, &diagonal).unwrap();
+        merged.subtract(None, &X).unwrap();
+        assert_eq!(merged, totals(&passages[..2]));
+        assert_eq!(merged.subtract(None, &X), None);
+    }
+
+    #[test]
+    fn parts_beyond_those_of_unit_vectors_are_refused() {
+        let parts = |count: u64, value: i64| {
+            LanguageTotals::from_parts([count, 0, 0], [vec![value; 2], vec![0; 2], vec![0; 2]])
+        };
+        assert!(parts(1, 1 << 24).is_some());
+        assert!(parts(1, (1 << 24) + 1).is_none());
+        assert!(parts(u64::MAX, 0).is_none());
+        assert!(parts(0, 1).is_none());
+    }
+}

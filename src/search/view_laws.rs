@@ -3,6 +3,7 @@
 use std::{cmp::Ordering, ops::Bound};
 
 use super::{
+    candidates::FIRST_POOL,
     fake_view::FakeView,
     pipeline::{EmbeddedQuestion, retrieve},
     view::{ArmRequest, View, ids_of},
@@ -223,11 +224,13 @@ impl<V: View> Laws<'_, V> {
         // With `mmr`, hits are in the order of choice.
         for query in queries().into_iter().filter(|query| query.mmr.is_none()) {
             let hits = answer(self.view, &query)?;
-            for pair in hits.windows(2) {
+            for (before, pair) in (1..).zip(hits.windows(2)) {
                 let [first, second] = pair else { unreachable!("windows of two") };
                 match second.score.total_cmp(&first.score) {
                     Ordering::Less => {}
-                    Ordering::Greater => panic!("{query:?}: {first:?} before {second:?}"),
+                    // A tier comes after all earlier ones, the first of which has FIRST_POOL
+                    // passages at least.
+                    Ordering::Greater => assert!(before >= FIRST_POOL, "{query:?}: {second:?}"),
                     Ordering::Equal => {
                         let place = |hit: &Hit| (hit.article.clone(), hit.range.start);
                         assert!(place(first) < place(second), "{query:?}");
@@ -241,11 +244,11 @@ impl<V: View> Laws<'_, V> {
     }
 
     fn fewer_hits_are_the_first_of_more(&self) -> Result<()> {
-        for mode in [Mode::Dense, Mode::Lexical] {
+        for mode in [Mode::Dense, Mode::Lexical, Mode::Hybrid] {
             for question in QUESTIONS {
                 let query = Query::new(question).mode(mode).exact();
                 let all = answer(self.view, &query.clone().k(500))?;
-                for k in [1, 2, 5, 20, 50] {
+                for k in [1, 2, 5, 20, 50, 60, 150] {
                     let some = answer(self.view, &query.clone().k(k))?;
                     assert_eq!(some[..], all[..k.min(all.len())], "{mode}: {question}");
                 }

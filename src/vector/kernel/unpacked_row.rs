@@ -47,3 +47,38 @@ fn unpack_bits3(row: &[u8], codes: &mut [u8]) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::vector::kernel::{WeightedRow, sum_rows};
+
+    proptest! {
+        /// The sum of one row is the reference: its kernels have tests of their own.
+        #[test]
+        fn codes_have_the_values_of_the_row(row in prop::collection::vec(any::<u8>(), 3..600)) {
+            for (packing, factor, dim) in [
+                (Packing::Bits3, 2.0, row.len() / 3 * 8),
+                (Packing::Bits4, 1.0, row.len() * 2),
+                (Packing::Bits8, 1.0, row.len()),
+            ] {
+                let row = &row[..packing.row_len(dim).unwrap()];
+                let mut values = vec![0.0; dim];
+                sum_rows(packing, row, &[WeightedRow { row: 0, weight: factor }], &mut values);
+                let mut codes = vec![0; dim];
+                unpack_codes(packing, row, &mut codes);
+                let unpacked: Vec<f32> =
+                    codes.iter().map(|code| f32::from(packing.value(*code))).collect();
+                prop_assert_eq!(unpacked, values, "{:?}", packing);
+            }
+        }
+    }
+
+    #[test]
+    #[should_panic(expected = "a row of as many values")]
+    fn a_row_of_another_length_panics() {
+        unpack_codes(Packing::Bits4, &[0; 3], &mut [0; 8]);
+    }
+}
