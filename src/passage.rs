@@ -40,7 +40,8 @@ impl Passage {
     ///
     /// # Panics
     ///
-    /// If `article` is not the article of the passage and a range does not fit its text.
+    /// If `article` is not the article of the passage, and a range exceeds its text or splits a
+    /// character.
     #[must_use]
     pub fn text_in_context(&self, article: &Article) -> String {
         let shown = |range: &Range<usize>| &article.text[range.clone()];

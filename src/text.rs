@@ -160,7 +160,8 @@ impl Chunker {
     /// text.
     /// `embedder` counts at most `max_tokens` for each passage, unless it is a single grapheme.
     /// With its context ([`Passage::text_in_context`]) a passage stays within the model's input
-    /// limit. Tokens of Markdown include its marks, which are not embedded. Both bounds rely on the contract of [`Embedder::count_tokens`].
+    /// limit. The tokens of a Markdown passage include its marks, although these are not embedded.
+    /// Both bounds hold only if the embedder keeps the contract of [`Embedder::count_tokens`].
     ///
     /// # Errors
     ///

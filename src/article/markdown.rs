@@ -216,6 +216,8 @@ impl TextWriter<'_> {
             Event::Html(html) => self.tags.strip(&html, &mut self.text),
             Event::InlineHtml(html) => HtmlTags::default().strip(&html, &mut self.text),
             Event::SoftBreak | Event::HardBreak => self.text.push('\n'),
+            Event::Start(Tag::Emphasis) => self.keep_gender_star(range.start),
+            Event::End(TagEnd::Emphasis) => self.keep_gender_star(range.end - 1),
             Event::Start(Tag::TableCell) => self.begin_cell(),
             Event::Start(Tag::Item) => self.begin_item(range),
             Event::Start(tag) if !is_inline(&tag) => self.begin_line(),
@@ -228,6 +230,15 @@ impl TextWriter<'_> {
         if self.text.len() > self.line_start && !self.text.ends_with('\n') {
             self.text.push('\n');
             self.line_start = self.text.len();
+        }
+    }
+
+    /// Writes the mark of an emphasis at byte `at` if it is part of a word.
+    ///
+    /// `CommonMark` reads the stars of `Kund*innen und Leser*innen` as an emphasis.
+    fn keep_gender_star(&mut self, at: usize) {
+        if is_gender_star(self.markdown, at) {
+            self.text.push('*');
         }
     }
 
@@ -249,6 +260,15 @@ impl TextWriter<'_> {
             self.line_start = self.text.len();
         }
     }
+}
+
+/// Whether the byte `at` of `text` is the star of a word such as `Leser*innen`.
+fn is_gender_star(text: &str, at: usize) -> bool {
+    let Some(rest) = text[at..].strip_prefix('*') else { return false };
+    let Some(rest) = rest.strip_prefix("in") else { return false };
+    let rest = rest.strip_prefix("nen").unwrap_or(rest);
+    let ends = !rest.starts_with(|c: char| c.is_alphanumeric() || c == '*');
+    ends && text[..at].ends_with(char::is_alphabetic)
 }
 
 /// Whether `tag` stands within a line.

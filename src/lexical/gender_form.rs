@@ -4,7 +4,7 @@
 /// Separators of a noun from its ending; longer ones come first.
 const SEPARATORS: [&str; 8] = [":", "*", "_", "·", "•", "/-", "/", "("];
 const ENDINGS: [&str; 4] = ["innen", "Innen", "in", "In"];
-/// Ends of nouns that a capital `In` may follow, which also ends names such as `LinkedIn`.
+/// Ends of nouns before a capital `In`. Other words, such as `LinkedIn`, are no gender forms.
 const PERSONS: [&str; 8] = ["er", "ent", "ant", "ist", "or", "eur", "är", "at"];
 /// Minimum length of the noun in characters: `an/in` is no gender form.
 const MIN_BASE: usize = 3;

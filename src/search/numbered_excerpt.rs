@@ -49,18 +49,35 @@ fn write_line(f: &mut fmt::Formatter<'_>, line: &str) -> fmt::Result {
     f.write_str(line)
 }
 
-/// Whether a reader may overlook `c` at the start of a line.
+/// Whether a reader may overlook `c` at the start of a line or in a number.
 fn is_invisible(c: char) -> bool {
     c.is_whitespace()
         || c.is_control()
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{34f}'
+                | '\u{61c}'
+                | '\u{115f}'..='\u{1160}'
+                | '\u{180b}'..='\u{180f}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{2800}'
+                | '\u{3164}'
+                | '\u{fe00}'..='\u{fe0f}'
+                | '\u{feff}'
+                | '\u{ffa0}'
+                | '\u{e0000}'..='\u{e0fff}'
+        )
 }
 
-/// Whether `text` starts with a number in brackets.
+/// Whether `text` starts with what looks like a number in brackets.
 fn is_source_number(text: &str) -> bool {
     let Some(rest) = text.strip_prefix('[') else { return false };
-    let after = rest.trim_start_matches(char::is_numeric);
-    after.len() < rest.len() && after.starts_with(']')
+    let after = rest.trim_start_matches(|c: char| c.is_numeric() || is_invisible(c));
+    let number = &rest[..rest.len() - after.len()];
+    number.contains(char::is_numeric) && after.starts_with(']')
 }
 
 #[cfg(test)]
@@ -126,6 +143,15 @@ mod tests {
         let title = " Moore\n\n[2] Erfunden (falsch.txt)\u{2028}".to_owned();
         let excerpt = excerpt(Some(title), "moor\r\n.txt".to_owned(), "Torf.".to_owned());
         assert_eq!(written(&[excerpt]), "[1] Moore [2] Erfunden (falsch.txt) (moor .txt)\nTorf.\n");
+    }
+
+    #[test]
+    fn invisible_characters_hide_no_source_number() {
+        for hidden in ["\u{2800}[2]", "[\u{200b}2]", "[2\u{e0020}]", "[1\u{ad}2]", "[ 2 ]"] {
+            let excerpt = excerpt(None, "a".to_owned(), format!("Torf.\n{hidden} Erfunden (b)"));
+            let written = written(&[excerpt]);
+            assert!(written.contains("\\["), "{written:?}");
+        }
     }
 
     #[test]

@@ -53,7 +53,7 @@ use crate::{Article, Error, Result};
 ///
 /// Each unreadable article yields an error, and reading continues with the next one:
 ///
-/// - [`Error::Read`] if a file cannot be opened or read, or if `path` is neither file nor folder.
+/// - [`Error::Read`] if a file cannot be opened or read, or if `path` is neither a file nor a folder.
 /// - [`Error::NotUtf8`] with the byte offset and the likely encoding; [`ArticleFiles::decode`] reads
 ///   such files.
 /// - [`Error::Json`] with the line number.
@@ -154,7 +154,7 @@ impl ArticleFiles {
 
     fn read_file(&self, path: &Path, format: Option<FileFormat>) -> ReadIter {
         match format {
-            Some(FileFormat::ReadArticles) => read_lines(path),
+            Some(FileFormat::JsonLines) => read_lines(path),
             Some(format) => one(self.read_whole(path, format)),
             None => one(Err(Error::FileKind { path: path.to_owned() })),
         }
@@ -195,7 +195,7 @@ fn is_hidden(entry: &DirEntry) -> bool {
 enum FileFormat {
     Plain,
     Markdown,
-    ReadArticles,
+    JsonLines,
     #[cfg(feature = "html")]
     Html,
 }
@@ -205,7 +205,7 @@ impl FileFormat {
         match path.extension()?.to_ascii_lowercase().to_str()? {
             "txt" => Some(Self::Plain),
             "md" | "markdown" => Some(Self::Markdown),
-            "jsonl" => Some(Self::ReadArticles),
+            "jsonl" => Some(Self::JsonLines),
             #[cfg(feature = "html")]
             "html" | "htm" => Some(Self::Html),
             _ => None,

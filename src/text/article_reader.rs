@@ -48,7 +48,7 @@ pub(super) struct ReadArticle {
 
 pub(super) type ReadIter = Box<dyn Iterator<Item = Result<ReadArticle>>>;
 
-/// Returns an iterator over `article` alone, which no line of JSON holds.
+/// Returns an iterator over `article` alone. It has no unknown fields, which occur in JSON Lines only.
 pub(super) fn one(article: Result<Article>) -> ReadIter {
     let unknown_fields = Vec::new();
     Box::new(iter::once(article.map(|article| ReadArticle { article, unknown_fields })))

@@ -69,12 +69,33 @@ fn likely_utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
     None
 }
 
-/// Returns Windows-1252 if `bytes`, which are not UTF-8, may be in it: they have neither a byte order
-/// mark nor control characters but white space.
+/// Returns Windows-1252 if `bytes`, which are not UTF-8, may be in it.
+///
+/// Text in Windows-1252 has neither a byte order mark nor control characters but white space, and
+/// none of the five bytes without a character, one of which is `ü` in the encodings of DOS. It
+/// holds next to no byte sequences of UTF-8: a file with more of them than of faults is damaged
+/// UTF-8.
 fn likely_windows_1252(bytes: &[u8]) -> Option<&'static Encoding> {
-    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t'..=b'\r');
-    let is_windows = Encoding::for_bom(bytes).is_none() && !bytes.iter().any(is_control);
+    let has_character = |byte: &u8| match byte {
+        ..b' ' => matches!(byte, b'\t'..=b'\r'),
+        byte => !matches!(byte, 0x81 | 0x8D | 0x8F | 0x90 | 0x9D),
+    };
+    let is_windows = Encoding::for_bom(bytes).is_none()
+        && bytes.iter().all(has_character)
+        && !is_damaged_utf_8(bytes);
     is_windows.then_some(WINDOWS_1252)
+}
+
+/// Returns whether `bytes` hold more characters outside ASCII in UTF-8 than faults.
+fn is_damaged_utf_8(bytes: &[u8]) -> bool {
+    let is_multibyte = |c: &char| !c.is_ascii();
+    let mut characters = 0;
+    let mut faults = 0;
+    for chunk in bytes.utf8_chunks() {
+        characters += chunk.valid().chars().filter(is_multibyte).count();
+        faults += usize::from(!chunk.invalid().is_empty());
+    }
+    characters > faults
 }
 
 #[cfg(test)]
@@ -110,6 +131,20 @@ mod tests {
 
     fn encoding(name: &str) -> &'static str {
         Encoding::for_label(name.as_bytes()).unwrap().name()
+    }
+
+    #[test]
+    fn damaged_utf_8_and_dos_text_are_not_windows_1252() {
+        for bytes in [
+            &b"W\xC3\xA4lder und \xC3\x96l, dann bricht es ab: \xC3"[..],
+            b"Gr\xC3\xBC\xC3\x9Fe \xFF aus K\xC3\xB6ln",
+            b"M\x81ll und W\x84lder",
+        ] {
+            let error = read(bytes, true).unwrap_err();
+            assert!(matches!(error, Error::NotUtf8 { likely: None, .. }), "{error}");
+        }
+        let one = FileText { text: "Öl".to_owned(), decoded_from: Some("windows-1252") };
+        assert_eq!(read(b"\xD6l", true).unwrap(), one);
     }
 
     #[test]

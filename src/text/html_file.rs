@@ -5,10 +5,10 @@ use scraper::{ElementRef, Html, Node, Selector};
 
 use crate::{Article, Language, Markup};
 
-/// Elements whose content is no text of the page.
+/// Elements whose content is no text of the page. A `<form>` may contain the whole page.
 const HIDDEN: [&str; 16] = [
     "script", "style", "template", "noscript", "head", "title", "nav", "svg", "math", "iframe",
-    "object", "button", "select", "form", "dialog", "aside",
+    "object", "button", "select", "textarea", "dialog", "aside",
 ];
 
 /// Elements within a line. All others begin and end a block.
@@ -62,8 +62,17 @@ struct Table {
     depth: usize,
     /// Number of cells of the current row.
     cells: usize,
-    /// Whether the header row is complete.
-    has_header: bool,
+    /// The header row, once it is complete.
+    header: Option<TableHeader>,
+    /// Number of cells of the longest row.
+    max_cells: usize,
+}
+
+/// The written header row of a table.
+struct TableHeader {
+    cells: usize,
+    /// End of the header row and of the delimiter row, before their newlines.
+    ends: [usize; 2],
 }
 
 impl MarkdownWriter {
@@ -163,7 +172,7 @@ impl MarkdownWriter {
 
     /// Indents a line to the text of the list item `depth` lists deep.
     fn indent(&mut self, depth: usize) {
-        // Deeper text would be as long as its indent.
+        // Bounded, since each line of a list nested n deep would get 4 n spaces.
         self.text.push_str(&"    ".repeat(depth.min(8)));
     }
 
@@ -227,6 +236,10 @@ impl MarkdownWriter {
         };
         if name == "tr" {
             table.cells = 0;
+            // A caption is a paragraph above the table.
+            if table.header.is_none() && !self.text.is_empty() && !self.text.ends_with('\n') {
+                self.text.push_str("\n\n");
+            }
         } else {
             table.cells += 1;
             self.text.push_str(if table.cells == 1 { "| " } else { " | " });
@@ -239,12 +252,17 @@ impl MarkdownWriter {
             return self.begin_block();
         };
         if table.cells > 0 {
-            self.text.push_str(" |\n");
-            if !table.has_header {
+            self.text.push_str(" |");
+            table.max_cells = table.max_cells.max(table.cells);
+            if table.header.is_none() {
+                let end = self.text.len();
+                self.text.push('\n');
                 self.text.push_str(&"|---".repeat(table.cells));
-                self.text.push_str("|\n");
-                table.has_header = true;
+                self.text.push('|');
+                let ends = [end, self.text.len()];
+                table.header = Some(TableHeader { cells: table.cells, ends });
             }
+            self.text.push('\n');
         }
         self.spaced = false;
     }
@@ -253,10 +271,21 @@ impl MarkdownWriter {
         match &mut self.table {
             Some(table) if table.depth > 0 => table.depth -= 1,
             _ => {
-                self.table = None;
+                let table = self.table.take();
+                self.widen_header(table.unwrap_or_default());
                 self.begin_block();
             }
         }
+    }
+
+    /// Gives the header row as many cells as the longest row: Markdown drops further cells.
+    fn widen_header(&mut self, table: Table) {
+        let Some(TableHeader { cells, ends: [row_end, delimiter_end] }) = table.header else {
+            return;
+        };
+        let missing = table.max_cells - cells;
+        self.text.insert_str(delimiter_end, &"---|".repeat(missing));
+        self.text.insert_str(row_end, &" |".repeat(missing));
     }
 
     fn add_text(&mut self, text: &str) {
@@ -343,6 +372,26 @@ mod tests {
         assert_eq!(text_of(table), "| A | B |\n|---|---|\n| 1 | 2 3 |\n\nEnde");
         let code = "<pre><code>a_b  *c*\n&lt;d&gt;</code></pre>Ende";
         assert_eq!(text_of(code), "~~~~\na_b  *c*\n<d>\n~~~~\n\nEnde");
+    }
+
+    #[test]
+    fn no_cell_of_a_table_is_lost() {
+        let page = "<table><tr><th colspan=2>Orte<tr><td>Ulm<td>Donau<tr><td>Bonn</table><p>Ende";
+        let want = "| Orte | |\n|---|---|\n| Ulm | Donau |\n| Bonn |\n\nEnde";
+        assert_eq!(text_of(page), want);
+        assert_eq!(words_of(page), "Orte\t\nUlm\tDonau\nBonn\t\nEnde");
+    }
+
+    #[test]
+    fn a_caption_is_a_paragraph_above_its_table() {
+        let page = "<p>Vor<table><caption>Orte</caption><tr><th>Stadt<tr><td>Ulm</table>";
+        assert_eq!(text_of(page), "Vor\n\nOrte\n\n| Stadt |\n|---|\n| Ulm |");
+    }
+
+    #[test]
+    fn a_form_around_the_page_is_read() {
+        let page = "<form><p>Moore wachsen.</p><button>Los</button><textarea>x</textarea></form>";
+        assert_eq!(text_of(page), "Moore wachsen.");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) struct TextUnit {
 pub(super) struct UnitList {
     /// Units in article order.
     pub(super) units: Vec<TextUnit>,
-    /// Never empty: the first one is that of text above any heading.
+    /// Never empty: the first context is that of the text above the first heading.
     pub(super) contexts: Vec<PassageContext>,
     /// Maximum tokens of a passage, without context.
     max_tokens: usize,

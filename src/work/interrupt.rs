@@ -64,8 +64,8 @@ impl<'a> Interrupt<'a> {
         Self::default()
     }
 
-    /// Creates the interrupt of work that is shared by calls with `interrupts`: it is due when all
-    /// of them have reached their deadlines, or if they share a handle that is cancelled.
+    /// Creates the interrupt of work that several calls wait for. It is due at the last deadline of
+    /// `interrupts`, if all have one, and on cancellation, if all share one handle.
     pub(crate) fn last_of(interrupts: &[Self]) -> Self {
         let deadlines = interrupts.iter().map(|interrupt| interrupt.deadline);
         let deadline = deadlines.collect::<Option<Vec<_>>>().and_then(|all| all.into_iter().max());

@@ -1,3 +1,5 @@
+//! A crate of its own because its tests run it again as processes with a runtime of their own.
+//!
 //! Laws of `FastEmbedder`, with ONNX Runtime and all-MiniLM-L6-v2, which `scripts/test` provides.
 #![cfg(feature = "fastembed")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

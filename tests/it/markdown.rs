@@ -23,6 +23,8 @@ fn embedded(text: &str, max_tokens: usize) -> Vec<String> {
 fn marks_comments_and_targets_are_not_embedded() {
     for (text, words) in [
         ("Sie *ist* **sehr** ~~alt~~ `neu`.", "Sie ist sehr alt neu."),
+        ("Die Kund*innen und Leser*innen lesen.", "Die Kund*innen und Leser*innen lesen."),
+        ("Jede*r Autor*in und *in* der Ver*in*igung", "Jeder Autor*in und in der Verinigung"),
         ("Siehe [Moore](https://a.de \"T\") und <https://b.de>.", "Siehe Moore und https://b.de."),
         ("![Ein Moor](moor.jpg) im Herbst", "Ein Moor im Herbst"),
         ("K&ouml;ln &amp; Bonn &#8364; \\*", "Köln & Bonn € *"),

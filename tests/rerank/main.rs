@@ -1,3 +1,5 @@
+//! A crate of its own because it loads ONNX Runtime into its process.
+//!
 //! Laws of reranking, with test rerankers, and of `FastReranker`, with ONNX Runtime and a small
 //! cross-encoder of random weights, which `scripts/test` provides.
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]

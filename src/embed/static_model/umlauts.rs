@@ -4,11 +4,15 @@
 const DIGRAPHS: [(&str, &str); 4] = [("ae", "ä"), ("oe", "ö"), ("ue", "ü"), ("ss", "ß")];
 /// Maximum number of digraphs of a word that are replaced independently.
 const MAX_DIGRAPHS: usize = 4;
+/// Maximum length in bytes of a word that is spelled anew. Longer ones are data such as base64, and
+/// each spelling costs as much time as the word.
+const MAX_WORD_BYTES: usize = 64;
 
-/// Whether `word` has letters that may stand for an umlaut or `ß`.
+/// Whether `word` has letters that may stand for an umlaut or `ß`, and is short enough to be spelled
+/// anew.
 pub(super) fn has_digraph(word: &str) -> bool {
-    let pairs = word.as_bytes().windows(2);
-    pairs.into_iter().any(|pair| matches!(pair, b"ae" | b"oe" | b"ue" | b"ss"))
+    let mut pairs = word.as_bytes().windows(2);
+    word.len() <= MAX_WORD_BYTES && pairs.any(|pair| matches!(pair, b"ae" | b"oe" | b"ue" | b"ss"))
 }
 
 /// Returns the spellings of `word` with any of its digraphs replaced, except `word` itself.
@@ -47,6 +51,7 @@ mod tests {
         assert_eq!(spellings("fuesse"), ["füsse", "fueße", "füße"]);
         assert_eq!(spellings("haus"), [""; 0]);
         assert!(has_digraph("masse") && !has_digraph("haus"));
+        assert!(has_digraph(&"ue".repeat(32)) && !has_digraph(&"ue".repeat(33)));
         assert_eq!(spellings(&"ae".repeat(20)).len(), (1 << MAX_DIGRAPHS) - 1);
     }
 }
