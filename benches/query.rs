@@ -8,7 +8,7 @@ mod support;
 use std::{cell::LazyCell, hint::black_box};
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{Mode, Query, Retriever};
+use passim::{Chunker, Mode, Query, Retriever, Weights};
 use passim_testkit::corpus;
 
 use support::datasets::{DataSet, Source};
@@ -74,5 +74,30 @@ fn question_to_hits(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, vector_search, question_to_hits);
+/// Measures late interaction: a hybrid search over passages of 200 words with it and without.
+fn late_interaction(criterion: &mut Criterion) {
+    let mut retriever = Retriever::builder()
+        .chunker(Chunker::default().max_tokens(400))
+        .in_memory()
+        .expect("the bundled model");
+    retriever.add(corpus::articles(3, 1_000, 200)).expect("articles with keys");
+    let questions = corpus::texts(4, QUERIES, 10);
+    let mut group = criterion.benchmark_group("late");
+    group.throughput(Throughput::Elements(QUERIES as u64));
+    for late in [0.0, Weights::default().late] {
+        let weights = Weights { late, ..Weights::default() };
+        group.bench_function(
+            format!("weight {late}/{} passages", retriever.passages()),
+            |bencher| {
+                bencher.iter(|| {
+                    let search = |one: &String| retriever.search(Query::new(one).weights(weights));
+                    questions.iter().map(search).collect::<Result<Vec<_>, _>>()
+                });
+            },
+        );
+    }
+    group.finish();
+}
+
+criterion_group!(benches, vector_search, question_to_hits, late_interaction);
 criterion_main!(benches);

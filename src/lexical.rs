@@ -52,6 +52,7 @@ pub(crate) use merge::MergedRow;
 pub(crate) use query_terms::Group;
 pub(crate) use query_terms::QueryTerms;
 pub(crate) use statistics::{CorpusStats, LiveIndex};
+pub(crate) use tokenize::words;
 pub(crate) use weighted_terms::WeightedTerms;
 
 /// The inverted index of a segment's passages; row `i` is passage `i`.

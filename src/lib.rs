@@ -95,7 +95,6 @@ mod error;
 pub mod eval;
 mod format;
 mod language;
-mod late;
 mod lexical;
 mod model;
 #[cfg(feature = "fastembed")]
@@ -155,7 +154,7 @@ pub use retriever::{
 pub use lexical::LexicalPlan;
 pub use search::{
     Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, Mode, Query, QueryPlan, Reranked,
-    Sentence, Timings, WordContribution,
+    Sentence, Timings, Weights, WordContribution, WordMatch,
 };
 
 // Long operations and errors.

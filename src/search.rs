@@ -16,6 +16,7 @@ mod fusion;
 pub(crate) mod highlight;
 mod hit;
 pub(crate) mod language_totals;
+pub(crate) mod late;
 mod numbered_excerpt;
 pub(crate) mod pipeline;
 mod plan;
@@ -25,6 +26,8 @@ pub(crate) mod reranking;
 pub(crate) mod view;
 #[cfg(test)]
 pub(crate) mod view_laws;
+mod weights;
+mod word_match;
 
 pub use context::Context;
 pub use excerpts::Excerpt;
@@ -35,3 +38,5 @@ pub use highlight::{Highlights, Sentence};
 pub use hit::{Hit, Hits};
 pub use plan::{QueryPlan, Timings};
 pub use query::{Mode, Query};
+pub use weights::Weights;
+pub use word_match::WordMatch;

@@ -16,7 +16,7 @@ use passim::{
 
 /// The rooms in the order of the data: each imports only those before it. The ground floor is
 /// what all of them speak of.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 12] = [
     ("ground floor", &["article", "error", "language", "model", "passage", "work"]),
     ("format", &["format"]),
     ("vector", &["vector"]),
@@ -25,7 +25,6 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("rerank", &["rerank"]),
     ("text", &["text"]),
     ("lexical", &["lexical"]),
-    ("late", &["late"]),
     ("search", &["search"]),
     ("store", &["store"]),
     ("retriever", &["retriever"]),

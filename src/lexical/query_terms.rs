@@ -81,10 +81,18 @@ impl QueryTerms {
         self.groups
     }
 
+    /// The place of each word that is not a stop word.
+    pub(crate) fn content_places(&self) -> impl Iterator<Item = &Range<usize>> {
+        self.content_groups().map(|group| &group.place)
+    }
+
+    fn content_groups(&self) -> impl Iterator<Item = &Group> {
+        self.groups.iter().filter(|group| group.weight > STOP_WEIGHT)
+    }
+
     /// Whether `term` is a term of the question and not of a stop word.
     pub(crate) fn contains_content_term(&self, term: &str) -> bool {
-        let content = self.groups.iter().filter(|group| group.weight > STOP_WEIGHT);
-        content.map(|group| &group.terms).any(|terms| terms.contains(term))
+        self.content_groups().any(|group| group.terms.contains(term))
     }
 }
 

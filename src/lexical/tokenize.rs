@@ -14,7 +14,7 @@ const MARKS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36F}';
 /// acronyms with periods, gender forms, and names such as `C++`, `C#` and `.NET`.
 ///
 /// Other punctuation separates words: `COVID-19` is two words.
-pub(super) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
+pub(crate) fn words(text: &str) -> impl Iterator<Item = Range<usize>> {
     let mut at = 0;
     std::iter::from_fn(move || {
         let first = at + text[at..].find(is_letter_or_digit)?;

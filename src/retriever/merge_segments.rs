@@ -64,8 +64,8 @@ struct SegmentSize {
     passages: usize,
     /// Parameters of the graph; `None` without one.
     graph: Option<HnswParams>,
-    /// Whether the words have the current version and fingerprint.
-    has_current_words: bool,
+    /// Whether words and pieces have the current version and fingerprint.
+    is_current: bool,
 }
 
 impl SegmentSize {
@@ -76,7 +76,7 @@ impl SegmentSize {
             all: sealed.len() as usize + sealed.articles(),
             passages: segment.passages(),
             graph: sealed.graph_params(),
-            has_current_words: sealed.has_current_words(),
+            is_current: sealed.is_current(),
         }
     }
 
@@ -91,7 +91,7 @@ impl SegmentSize {
     fn is_stale(self, index: IndexChoice) -> bool {
         let lacks_graph = index.builds_graph(self.passages) && self.graph.is_none();
         let has_needless_graph = index == IndexChoice::Exact && self.graph.is_some();
-        let is_outdated = lacks_graph || has_needless_graph || !self.has_current_words;
+        let is_outdated = lacks_graph || has_needless_graph || !self.is_current;
         is_outdated || (self.all - self.live) * MAX_REMOVED_DIVISOR > self.all
     }
 }
@@ -282,7 +282,7 @@ mod tests {
     use super::*;
 
     fn size(live: usize) -> SegmentSize {
-        SegmentSize { live, all: live, passages: live, graph: None, has_current_words: true }
+        SegmentSize { live, all: live, passages: live, graph: None, is_current: true }
     }
 
     fn live(sizes: &[SegmentSize]) -> usize {

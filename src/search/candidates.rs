@@ -6,16 +6,14 @@ use rustc_hash::FxHashSet;
 
 use super::{
     fusion::Fusion,
+    late::{LateConstants, LateQuestion},
     view::{ArmRequest, Candidate, Candidates, PassageId, Question, Ranks, View, ids_of, rank},
 };
-use crate::{
-    QueryPlan, Result,
-    late::{LateConstants, LateQuestion},
-    lexical::WeightedTerms,
-};
+use crate::{Query, QueryPlan, Result, lexical::WeightedTerms};
 
-/// Number of passages that each arm finds for the first tier. All constants of a query come from
-/// them, so its first hits do not depend on the number of hits. More changed no measured result.
+/// Number of passages that each arm finds for the first tier of a hybrid ranking. All constants of a
+/// query come from them, so its first hits do not depend on the number of hits. More changed no
+/// measured result.
 pub(super) const FIRST_POOL: usize = 50;
 /// Factor between the pools of two tiers.
 pub(super) const GROWTH: usize = 4;
@@ -48,9 +46,11 @@ impl Ranking {
     }
 }
 
-/// What the tiers of one query share.
-#[derive(Debug, Default)]
-pub(super) struct Tiers {
+/// Ranks the candidates of one query, tier by tier.
+#[derive(Debug)]
+pub(super) struct Tiers<'s, V> {
+    view: &'s V,
+    query: &'s Query,
     /// The candidates of earlier tiers.
     seen: FxHashSet<PassageId>,
     /// Set by the first tier.
@@ -59,125 +59,125 @@ pub(super) struct Tiers {
     late: Option<LateConstants>,
 }
 
-impl Tiers {
+impl<'s, V: View> Tiers<'s, V> {
+    pub(super) fn new(query: &'s Query, view: &'s V) -> Self {
+        Self { view, query, seen: FxHashSet::default(), fusion: None, late: None }
+    }
+
+    /// Ranks the `request.k` closest passages that no earlier tier has and that reach the minimum
+    /// similarity.
+    pub(super) fn dense(
+        &mut self,
+        vector: &[f32],
+        request: &ArmRequest<'_, V::Allowed>,
+        plan: &mut QueryPlan,
+    ) -> Result<Ranking> {
+        let mut ranking = self.nearest(vector, request, plan)?;
+        self.retain_new(&mut ranking.found);
+        Ok(ranking.retain_similar(self.query.min_similarity))
+    }
+
+    /// Ranks the `request.k` passages with the highest BM25 that no earlier tier has.
+    pub(super) fn lexical(
+        &mut self,
+        terms: &WeightedTerms,
+        request: &ArmRequest<'_, V::Allowed>,
+        plan: &mut QueryPlan,
+    ) -> Result<Ranking> {
+        let mut ranking = self.matching(terms, request, plan)?;
+        self.retain_new(&mut ranking.found);
+        Ok(ranking)
+    }
+
+    /// Ranks the `request.k` best passages of each arm that no earlier tier has and that reach the
+    /// minimum similarity.
+    pub(super) fn hybrid(
+        &mut self,
+        question: Question,
+        late: Option<&LateQuestion>,
+        request: &ArmRequest<'_, V::Allowed>,
+        plan: &mut QueryPlan,
+    ) -> Result<Ranking> {
+        let dense = self.nearest(question.vector, request, plan)?;
+        let lexical = self.matching(question.terms, request, plan)?;
+        let start = Instant::now();
+        let mut found = merge(dense.found, lexical.found);
+        self.retain_new(&mut found);
+        self.view.complete(&question, &mut found)?;
+        plan.timings.rank += start.elapsed();
+        if let Some(late) = late {
+            self.compare_pieces(late, &mut found, plan)?;
+        }
+        let start = Instant::now();
+        let fusion = match &self.fusion {
+            Some(fusion) => fusion,
+            None => self.fusion.insert(Fusion::new(self.view, &question, &found)?),
+        };
+        fusion.score(self.query.weights, &mut found);
+        // Every passage has a vector, so the lexical arm adds nothing once the dense arm is exhausted.
+        let fused = Ranking { found, is_exhausted: dense.is_exhausted };
+        let fused = fused.retain_similar(self.query.min_similarity);
+        let found = rank(self.view, fused.found, usize::MAX)?;
+        plan.timings.rank += start.elapsed();
+        Ok(Ranking { found, ..fused })
+    }
+
+    /// Sets the late scores of `candidates`.
+    fn compare_pieces(
+        &mut self,
+        question: &LateQuestion,
+        candidates: &mut [Candidate],
+        plan: &mut QueryPlan,
+    ) -> Result<()> {
+        let start = Instant::now();
+        let similarities = question.similarities(&self.view.pieces(&ids_of(candidates))?);
+        let constants = self.late.get_or_insert_with(|| LateConstants::of(question, &similarities));
+        for (candidate, score) in candidates.iter_mut().zip(constants.scores(&similarities)) {
+            candidate.late = Some(score);
+        }
+        plan.timings.late += start.elapsed();
+        Ok(())
+    }
+
     /// Leaves out the candidates of earlier tiers.
     fn retain_new(&mut self, candidates: &mut Vec<Candidate>) {
         candidates.retain(|candidate| self.seen.insert(candidate.id));
     }
-}
 
-/// Ranks the `request.k` closest passages that no earlier tier has and that reach the minimum
-/// similarity.
-pub(super) fn dense<V: View>(
-    view: &V,
-    vector: &[f32],
-    min_similarity: Option<f32>,
-    request: &ArmRequest<'_, V::Allowed>,
-    tiers: &mut Tiers,
-    plan: &mut QueryPlan,
-) -> Result<Ranking> {
-    let mut ranking = nearest(view, vector, min_similarity, request, plan)?;
-    tiers.retain_new(&mut ranking.found);
-    Ok(ranking.retain_similar(min_similarity))
-}
-
-/// Ranks the `request.k` passages with the highest BM25 that no earlier tier has.
-pub(super) fn lexical<V: View>(
-    view: &V,
-    terms: &WeightedTerms,
-    request: &ArmRequest<'_, V::Allowed>,
-    tiers: &mut Tiers,
-    plan: &mut QueryPlan,
-) -> Result<Ranking> {
-    let mut ranking = matching(view, terms, request, plan)?;
-    tiers.retain_new(&mut ranking.found);
-    Ok(ranking)
-}
-
-/// Ranks the `request.k` best passages of each arm that no earlier tier has and that reach the
-/// minimum similarity.
-pub(super) fn hybrid<V: View>(
-    view: &V,
-    question: Question,
-    late: Option<&LateQuestion>,
-    min_similarity: Option<f32>,
-    request: &ArmRequest<'_, V::Allowed>,
-    tiers: &mut Tiers,
-    plan: &mut QueryPlan,
-) -> Result<Ranking> {
-    let dense = nearest(view, question.vector, min_similarity, request, plan)?;
-    let lexical = matching(view, question.terms, request, plan)?;
-    let start = Instant::now();
-    let mut found = merge(dense.found, lexical.found);
-    tiers.retain_new(&mut found);
-    view.complete(&question, &mut found)?;
-    plan.timings.rank += start.elapsed();
-    compare_pieces(view, late, tiers, &mut found, plan)?;
-    let start = Instant::now();
-    let fusion = match &tiers.fusion {
-        Some(fusion) => fusion,
-        None => tiers.fusion.insert(Fusion::new(view, &question, &found)?),
-    };
-    fusion.score(&mut found);
-    // Every passage has a vector, so the lexical arm adds nothing once the dense arm is exhausted.
-    let fused = Ranking { found, is_exhausted: dense.is_exhausted }.retain_similar(min_similarity);
-    let found = rank(view, fused.found, usize::MAX)?;
-    plan.timings.rank += start.elapsed();
-    Ok(Ranking { found, ..fused })
-}
-
-/// Sets the late scores of `candidates`.
-fn compare_pieces<V: View>(
-    view: &V,
-    question: Option<&LateQuestion>,
-    tiers: &mut Tiers,
-    candidates: &mut [Candidate],
-    plan: &mut QueryPlan,
-) -> Result<()> {
-    let Some(question) = question else { return Ok(()) };
-    let start = Instant::now();
-    let similarities = question.similarities(&view.pieces(&ids_of(candidates))?);
-    let constants = tiers.late.get_or_insert_with(|| LateConstants::of(question, &similarities));
-    for (candidate, score) in candidates.iter_mut().zip(constants.scores(&similarities)) {
-        candidate.late = Some(score);
+    /// Finds the `request.k` closest passages.
+    ///
+    /// It is exhausted once a passage is below the minimum similarity: whatever a larger pool finds
+    /// is less similar still.
+    fn nearest(
+        &self,
+        vector: &[f32],
+        request: &ArmRequest<'_, V::Allowed>,
+        plan: &mut QueryPlan,
+    ) -> Result<Ranking> {
+        let start = Instant::now();
+        let Candidates { found, is_exhausted, plans } = self.view.nearest(vector, request)?;
+        plan.dense = plans;
+        plan.timings.dense += start.elapsed();
+        let last = found.last().and_then(|candidate| candidate.similarity);
+        let is_below =
+            last.zip(self.query.min_similarity).is_some_and(|(last, minimum)| last < minimum);
+        let ranking = Ranking { found, is_exhausted: is_exhausted || is_below };
+        Ok(ranking.assign_ranks(|ranks| &mut ranks.dense))
     }
-    plan.timings.late += start.elapsed();
-    Ok(())
-}
 
-/// Finds the `request.k` closest passages.
-///
-/// It is exhausted once a passage is below `min_similarity`: whatever a larger pool finds is less
-/// similar still.
-fn nearest<V: View>(
-    view: &V,
-    vector: &[f32],
-    min_similarity: Option<f32>,
-    request: &ArmRequest<'_, V::Allowed>,
-    plan: &mut QueryPlan,
-) -> Result<Ranking> {
-    let start = Instant::now();
-    let Candidates { found, is_exhausted, plans } = view.nearest(vector, request)?;
-    plan.dense = plans;
-    plan.timings.dense += start.elapsed();
-    let last = found.last().and_then(|candidate| candidate.similarity);
-    let is_below = last.zip(min_similarity).is_some_and(|(last, minimum)| last < minimum);
-    let ranking = Ranking { found, is_exhausted: is_exhausted || is_below };
-    Ok(ranking.assign_ranks(|ranks| &mut ranks.dense))
-}
-
-/// Finds the `request.k` passages with the highest BM25.
-fn matching<V: View>(
-    view: &V,
-    terms: &WeightedTerms,
-    request: &ArmRequest<'_, V::Allowed>,
-    plan: &mut QueryPlan,
-) -> Result<Ranking> {
-    let start = Instant::now();
-    let Candidates { found, is_exhausted, plans } = view.matching(terms, request)?;
-    plan.lexical = plans;
-    plan.timings.lexical += start.elapsed();
-    Ok(Ranking { found, is_exhausted }.assign_ranks(|ranks| &mut ranks.lexical))
+    /// Finds the `request.k` passages with the highest BM25.
+    fn matching(
+        &self,
+        terms: &WeightedTerms,
+        request: &ArmRequest<'_, V::Allowed>,
+        plan: &mut QueryPlan,
+    ) -> Result<Ranking> {
+        let start = Instant::now();
+        let Candidates { found, is_exhausted, plans } = self.view.matching(terms, request)?;
+        plan.lexical = plans;
+        plan.timings.lexical += start.elapsed();
+        Ok(Ranking { found, is_exhausted }.assign_ranks(|ranks| &mut ranks.lexical))
+    }
 }
 
 /// Merges the candidates of two arms: each passage once, by ascending id.

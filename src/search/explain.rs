@@ -5,21 +5,32 @@ use std::collections::BTreeSet;
 use super::{
     explanation::{Explanation, WordContribution},
     view::{Candidate, View, ids_of},
+    word_match::QuestionWords,
 };
 use crate::{
     Hit, Result,
     lexical::{TermContribution, WeightedTerms, shown},
 };
 
-/// Sets the explanations of `hits`, which were read for `candidates`.
+/// Sets the explanations of `hits` of `question`, which were read for `candidates`.
 pub(super) fn explain<V: View>(
     hits: &mut [Hit],
+    question: &str,
     candidates: &[Candidate],
     view: &V,
     terms: Option<&WeightedTerms>,
 ) -> Result<()> {
     for (hit, candidate) in hits.iter_mut().zip(candidates) {
         hit.explanation = Some(Box::new(explain_scores(candidate)));
+    }
+    if candidates.iter().any(|candidate| candidate.late.is_some()) {
+        let question = QuestionWords::of(question)?;
+        for hit in &mut *hits {
+            let matches = question.matches(hit);
+            if let Some(explanation) = &mut hit.explanation {
+                explanation.matches = matches;
+            }
+        }
     }
     let Some(terms) = terms else { return Ok(()) };
     let contributions = view.contributions(terms, &ids_of(candidates))?;
@@ -37,8 +48,11 @@ fn explain_scores(candidate: &Candidate) -> Explanation {
     Explanation {
         similarity: candidate.similarity,
         dense_rank: candidate.ranks.dense.map(|rank| rank + 1),
+        mean_similarity: candidate.mean,
+        spread: candidate.spread,
         bm25: candidate.bm25,
         baseline_share: candidate.baseline,
+        late: candidate.late,
         lexical_rank: candidate.ranks.lexical.map(|rank| rank + 1),
         retrieved: candidate.score,
         ..Explanation::default()

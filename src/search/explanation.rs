@@ -4,6 +4,8 @@ use std::{fmt, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
+use super::word_match::WordMatch;
+
 /// The parts of a [hit](crate::Hit)'s score, if the query [asks](crate::Query::explain) for them.
 ///
 /// `Display` writes a few lines for people.
@@ -14,6 +16,11 @@ pub struct Explanation {
     pub similarity: Option<f32>,
     /// Rank in the dense arm, from 1; `None` if that arm did not find the passage.
     pub dense_rank: Option<usize>,
+    /// Mean similarity of the question to passages in the same language, which is subtracted. `None`
+    /// outside hybrid mode.
+    pub mean_similarity: Option<f32>,
+    /// Factor of the lexical and the late part, 0.05 to 1; `None` outside hybrid mode.
+    pub spread: Option<f32>,
     /// BM25; `None` if the mode compares no words.
     pub bm25: Option<f32>,
     /// The limit of BM25 for this question, which no passage exceeds.
@@ -23,6 +30,10 @@ pub struct Explanation {
     pub baseline_share: Option<f32>,
     /// Rank in the lexical arm, from 1; `None` if that arm did not find the passage.
     pub lexical_rank: Option<usize>,
+    /// Score of late interaction; `None` without it.
+    pub late: Option<f32>,
+    /// The words of the passage that answer words of the question; empty without late interaction.
+    pub matches: Vec<WordMatch>,
     /// Contributions to BM25 of each word of the question and each part of a compound.
     pub words: Vec<WordContribution>,
     /// The score before reranking.
@@ -67,16 +78,23 @@ impl fmt::Display for Explanation {
         if let Some(similarity) = self.similarity {
             write!(f, "; similarity {similarity:.3}{}", Rank(self.dense_rank))?;
         }
+        if let Some(mean) = self.mean_similarity {
+            write!(f, ", mean {mean:.3}")?;
+        }
         if let (Some(bm25), Some(max_bm25)) = (self.bm25, self.max_bm25) {
             write!(f, "; BM25 {bm25:.2} of {max_bm25:.2}{}", Rank(self.lexical_rank))?;
             if let Some(share) = self.baseline_share {
                 write!(f, ", baseline {:.2}", share * max_bm25)?;
             }
         }
+        if let Some(late) = self.late {
+            write!(f, "; late {late:.3}")?;
+        }
         if let Some(Reranked { rank_before, score }) = self.reranked {
             write!(f, "; reranked {score:.3} from rank {rank_before}")?;
         }
-        self.words.iter().filter(|word| word.tf > 0).try_for_each(|word| write!(f, "\n{word}"))
+        self.words.iter().filter(|word| word.tf > 0).try_for_each(|word| write!(f, "\n{word}"))?;
+        self.matches.iter().try_for_each(|answer| write!(f, "\n  {answer}"))
     }
 }
 

@@ -11,6 +11,7 @@ use std::{borrow::Cow, collections::BTreeMap, ops::Bound};
 use super::{
     filter::{Expression, Scalar, Test, ValueKind},
     language_totals::LanguageTotals,
+    late::PieceList,
     view::{
         ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
         StoredArticle, StoredPassage, View, rank,
@@ -21,7 +22,6 @@ use crate::{
     LexicalPlan, Passage, Result, Role, Value,
     embed::PieceRows,
     language::AnalyzedLanguage,
-    late::PieceList,
     lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, WeightedTerms, detect},
     vector,
 };

@@ -3,13 +3,10 @@
 use super::{
     language_totals::LanguageMeans,
     view::{Candidate, Question, View},
+    weights::Weights,
 };
 use crate::{Result, language::AnalyzedLanguage};
 
-/// Weight of the share of BM25.
-const LEXICAL_WEIGHT: f32 = 0.5;
-/// Weight of late interaction.
-const LATE_WEIGHT: f32 = 0.75;
 /// Passages whose mean share is the baseline of their language; 5 to 10 measured alike.
 const BASELINE_SIZE: u8 = 7;
 /// Minimum divisor of the mean: the baseline of a single passage is half of its share.
@@ -18,11 +15,12 @@ const MIN_DIVISOR: u8 = 2;
 /// The constants of one query, which turn the similarity and the BM25 of a passage into its score:
 ///
 /// `score = (cosine - mean of its language)
-///     + (1 - mean of all) * (0.5 * (bm25 / max_bm25 - baseline of its language) + 0.75 * late)`
+///     + spread * (lexical weight * (bm25 / max_bm25 - baseline of its language)
+///         + late weight * late score)`
 ///
 /// The means are cosines of the question with the mean vectors of the live passages. Models differ
-/// in the spread of their cosines: `1 - mean of all` is what an unrelated passage lacks to a perfect
-/// one, so a share counts as much with each model.
+/// in the spread of their cosines: `spread`, 1 less the mean of all, is what an unrelated passage
+/// lacks to a perfect one, so that a share counts as much with each model.
 #[derive(Debug)]
 pub(super) struct Fusion {
     max_bm25: f32,
@@ -46,14 +44,16 @@ impl Fusion {
     }
 
     /// Sets the scores of `candidates`, whose parts are known.
-    pub(super) fn score(&self, candidates: &mut [Candidate]) {
+    pub(super) fn score(&self, weights: Weights, candidates: &mut [Candidate]) {
         for candidate in candidates {
             let baseline = self.baselines.of(candidate.language);
             let share = share(candidate, self.max_bm25) - baseline;
             candidate.baseline = Some(baseline);
-            let parts = LEXICAL_WEIGHT * share + LATE_WEIGHT * candidate.late.unwrap_or(0.0);
-            candidate.score = similarity(candidate) - self.means.of(candidate.language)
-                + self.means.spread() * parts;
+            let parts = weights.lexical * share + weights.late * candidate.late.unwrap_or(0.0);
+            let mean = self.means.of(candidate.language);
+            candidate.mean = Some(mean);
+            candidate.spread = Some(self.means.spread());
+            candidate.score = similarity(candidate) - mean + self.means.spread() * parts;
         }
     }
 }

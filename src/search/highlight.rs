@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde::Serialize;
 
+use super::word_match::{QuestionWords, WordMatch};
+
 use crate::{
     Hit, Language, Query, Result, Vectors,
     lexical::{Analyzer, QueryTerms},
@@ -19,6 +21,9 @@ pub struct Highlights {
     pub sentences: Vec<Sentence>,
     /// Words that match the question in any form or as parts of compounds, without stop words.
     pub words: Vec<Range<usize>>,
+    /// Words that answer a word of the question, in its order, also in the other language. The words
+    /// are compared by the bundled model.
+    pub matches: Vec<WordMatch>,
 }
 
 /// A sentence of a hit.
@@ -57,6 +62,7 @@ pub(crate) fn highlight(
     Ok(Highlights {
         sentences: sentences.iter().zip(vectors.rows()).map(sentence).collect(),
         words: words_in(hit, query)?.iter().map(in_article).collect(),
+        matches: QuestionWords::of(&query.text)?.matches(hit),
     })
 }
 

@@ -14,7 +14,11 @@ use crate::{Explanation, Language, Markup, Metadata, QueryPlan, article, passage
 pub struct Hit {
     /// Score by which hits are ranked; higher is better. It is the score of the
     /// [reranker](crate::Query::rerank) if the hit was reranked. Otherwise the
-    /// [mode](crate::Mode) determines it: similarity, BM25, or both.
+    /// [mode](crate::Mode) determines it: similarity, BM25, or how much better than the mean passage
+    /// it answers, in units of cosine (about 0 to 1; below 0 for passages that do not answer).
+    ///
+    /// Hits after the first fifty or more may have higher scores than hits before them: what only a
+    /// wider search finds comes after all that a narrower one found.
     pub score: f32,
     /// Cosine of the vectors of query and passage, in `-1.0..=1.0`; higher is closer. `None` in the
     /// mode [`Mode::Lexical`](crate::Mode::Lexical).

@@ -7,14 +7,14 @@ use std::{
 };
 
 use super::{
-    candidates::{self, FIRST_POOL, GROWTH, Ranking, Tiers},
+    candidates::{FIRST_POOL, GROWTH, Ranking, Tiers},
     diversify::{Deduplicator, Mmr, diversify},
     explain::explain,
+    late::LateQuestion,
     view::{ArmRequest, Candidate, Question, View, ids_of},
 };
 use crate::{
     Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
-    late::LateQuestion,
     lexical::{Analyzer, QueryTerms, WeightedTerms},
 };
 
@@ -26,7 +26,8 @@ pub(crate) struct EmbeddedQuestion<'v> {
     pub(crate) embed_time: Duration,
 }
 
-/// Runs `query` up to reranking: returns `k` hits, or as many as the reranker is to score.
+/// Runs `query` up to reranking: returns the hits of its page, or all up to its end if a reranker is
+/// to order the first ones.
 pub(crate) fn retrieve<V: View>(
     view: &V,
     question: Option<EmbeddedQuestion>,
@@ -41,7 +42,7 @@ pub(crate) fn retrieve<V: View>(
     let search = Search { query, view, allowed, vector, terms, late, interrupt };
     let tiers = search.find_enough(&mut plan)?;
     let chosen = search.choose(tiers, &mut plan)?;
-    let found = search.fetch(&chosen, &mut plan)?;
+    let found = search.fetch(search.page(&chosen), &mut plan)?;
     Ok(Hits { found, plan: Box::new(plan) })
 }
 
@@ -94,7 +95,8 @@ fn gather_statistics<V: View>(
 
 /// Cuts the question into pieces, if the mode compares both meaning and words of a text.
 fn late_question(query: &Query, plan: &mut QueryPlan) -> Result<Option<LateQuestion>> {
-    if query.mode != Mode::Hybrid || query.vector.is_some() {
+    let is_asked = query.mode == Mode::Hybrid && query.weights.late > 0.0;
+    if !is_asked || query.vector.is_some() {
         return Ok(None);
     }
     let start = Instant::now();
@@ -128,7 +130,7 @@ impl<V: View> Search<'_, V> {
             effort: self.query.effort,
             interrupt: self.interrupt,
         };
-        let mut tiers = Tiers::default();
+        let mut tiers = Tiers::new(self.query, self.view);
         let mut deduplicator = Deduplicator::new(self.query, self.view);
         let mut kept: Vec<Vec<Candidate>> = Vec::new();
         let mut missing = self.wanted();
@@ -156,20 +158,15 @@ impl<V: View> Search<'_, V> {
     fn candidates(
         &self,
         request: &ArmRequest<'_, V::Allowed>,
-        tiers: &mut Tiers,
+        tiers: &mut Tiers<V>,
         plan: &mut QueryPlan,
     ) -> Result<Ranking> {
-        let view = self.view;
-        let minimum = self.query.min_similarity;
         match &self.terms {
-            None => candidates::dense(view, &self.vector, minimum, request, tiers, plan),
-            Some(terms) if self.query.mode == Mode::Lexical => {
-                candidates::lexical(view, terms, request, tiers, plan)
-            }
+            None => tiers.dense(&self.vector, request, plan),
+            Some(terms) if self.query.mode == Mode::Lexical => tiers.lexical(terms, request, plan),
             Some(terms) => {
                 let question = Question { vector: &self.vector, terms };
-                let late = self.late.as_ref();
-                candidates::hybrid(view, question, late, minimum, request, tiers, plan)
+                tiers.hybrid(question, self.late.as_ref(), request, plan)
             }
         }
     }
@@ -191,23 +188,31 @@ impl<V: View> Search<'_, V> {
         let hits = passages.zip(chosen).map(|(passage, candidate)| passage.into_hit(candidate));
         let mut hits: Vec<Hit> = hits.collect();
         if self.query.explain {
-            explain(&mut hits, chosen, self.view, self.terms.as_ref())?;
+            explain(&mut hits, &self.query.text, chosen, self.view, self.terms.as_ref())?;
         }
         plan.timings.read = start.elapsed();
         Ok(hits)
     }
 
-    /// Returns the number of hits that leave the pipeline, before reranking.
+    /// Returns the candidates that leave the pipeline. A reranker orders the first ones, so none of
+    /// them is skipped before.
+    fn page<'c>(&self, chosen: &'c [Candidate]) -> &'c [Candidate] {
+        let skipped = self.query.rerank.map_or(self.query.offset, |_| 0);
+        chosen.get(skipped..).unwrap_or_default()
+    }
+
+    /// Returns the number of candidates that are ranked.
     fn wanted(&self) -> usize {
-        self.query.rerank.map_or(self.query.k, |rerank| rerank.max(self.query.k))
+        let last = self.query.offset.saturating_add(self.query.k);
+        self.query.rerank.map_or(last, |rerank| rerank.max(last))
     }
 
     /// Returns the number of passages that each arm finds for the first tier.
     ///
-    /// Words alone are searched exactly, so that more of them change no order.
+    /// If one arm ranks alone, a larger pool does not change the order.
     fn first_pool(&self) -> usize {
-        let is_exact = self.query.mode == Mode::Lexical && self.query.mmr.is_none();
-        if is_exact { self.wanted() } else { FIRST_POOL }
+        let is_hybrid = self.query.mode == Mode::Hybrid;
+        if is_hybrid || self.query.mmr.is_some() { FIRST_POOL } else { self.wanted() }
     }
 
     /// Returns the score that weighs as much as a similarity of 1: 1 if the mode compares vectors,

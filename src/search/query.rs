@@ -4,6 +4,7 @@ use std::{fmt, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
+use super::weights::Weights;
 use crate::{
     Cancel, Error, Filter, Result, SearchEffort, SearchParams, vector::vectors::unit_query,
 };
@@ -19,10 +20,19 @@ pub enum Mode {
     /// embedded. Only passages that contain a word of the question are found. Words of the question after
     /// the first 1,024 distinct words and compound parts are ignored.
     Lexical,
-    /// By both: finds the passages of either mode and ranks them by
-    /// `cosine + bm25 / max_bm25 - baseline`. `max_bm25` is the highest BM25 that the question
-    /// allows; `baseline` is the mean of `bm25 / max_bm25` over the seven most similar candidates
-    /// in the language of the passage.
+    /// By both, and by late interaction: finds the passages of either mode and ranks them by the
+    /// sum of three parts, in units of cosine:
+    ///
+    /// - the cosine above `mean`, that of the question with the mean passage in the same language;
+    /// - `spread * lexical * (bm25 / max_bm25 - baseline)`;
+    /// - `spread * late * late_score`.
+    ///
+    /// `spread` is 1 less the cosine of the question with the mean passage, so that the parts count
+    /// alike with every model. `lexical` and `late` are the [weights](Query::weights). `max_bm25` is
+    /// the highest BM25 that the question allows; `baseline` is the mean of `bm25 / max_bm25` over
+    /// the seven most similar candidates in the language of the passage. `late_score` compares each
+    /// word piece of the question with the closest piece of the passage by the bundled model; it is
+    /// 0 for a query with a [vector](Query::vector).
     #[default]
     Hybrid,
 }
@@ -71,8 +81,12 @@ pub struct Query {
     pub vector: Option<Vec<f32>>,
     /// Number of hits, `>= 1`.
     pub k: usize,
+    /// Number of best hits that are skipped.
+    pub offset: usize,
     /// How passages are found and scored.
     pub mode: Mode,
+    /// Weights of the parts of a hybrid score.
+    pub weights: Weights,
     /// Effort of the vector search, which determines its recall.
     pub effort: SearchEffort,
     /// Time after which the search returns the hits found so far.
@@ -103,7 +117,9 @@ impl Query {
             text: text.into(),
             vector: None,
             k,
+            offset: 0,
             mode: Mode::default(),
+            weights: Weights::default(),
             effort,
             time_limit: None,
             cancel: None,
@@ -139,10 +155,28 @@ impl Query {
         self
     }
 
+    /// Skips the best `hits`, for pages of results.
+    ///
+    /// The order of hits depends neither on `k` nor on the offset: the pages of one query, taken
+    /// from one snapshot, join to the hits of one search for all of them. A graph that is searched
+    /// for more than `ef_search` passages is traversed further, and may then find closer ones.
+    #[must_use]
+    pub fn offset(mut self, hits: usize) -> Self {
+        self.offset = hits;
+        self
+    }
+
     /// Sets how passages are found and scored.
     #[must_use]
     pub fn mode(mut self, mode: Mode) -> Self {
         self.mode = mode;
+        self
+    }
+
+    /// Sets the weights of words and late interaction in the mode [`Mode::Hybrid`].
+    #[must_use]
+    pub fn weights(mut self, weights: Weights) -> Self {
+        self.weights = weights;
         self
     }
 
@@ -203,8 +237,9 @@ impl Query {
     /// of choice.
     ///
     /// `weight` is the weight of diversity, in `0.0..=1.0`: at 0 only the score counts, at 1 only
-    /// the difference from the hits chosen before. The choice is among the best `max(100, 2 * k)`
-    /// passages. In the mode [`Mode::Lexical`] a score counts as a share of the best one. With
+    /// the difference from the hits chosen before. The choice is among the 50 best passages by
+    /// vectors and the 50 best by words; further ones follow if more hits are wanted. In the mode
+    /// [`Mode::Lexical`] a score counts as a share of the best one. With
     /// [`rerank`](Self::rerank), the passages for the reranker are chosen, and the reranker orders
     /// them.
     ///
@@ -236,9 +271,9 @@ impl Query {
         self
     }
 
-    /// Lets the [reranker](crate::RetrieverBuilder::reranker) score the best `max(candidates, k)`
-    /// passages, and returns the `k` with the highest of these scores. Passages with equal scores
-    /// keep their previous order.
+    /// Lets the [reranker](crate::RetrieverBuilder::reranker) score the best `candidates` passages
+    /// and order them by its scores. Passages with equal scores keep their previous order, and
+    /// passages after the first `candidates` follow as they were.
     ///
     /// The reranker receives the [time limit](Self::time_limit) and the
     /// [cancel handle](Self::cancel). If they end the search, the hits keep their order.
@@ -295,6 +330,7 @@ impl Query {
             Error::check_setting("per_article", per_article, 1.., "1 or more")?;
         }
         self.check_fractions()?;
+        self.weights.check()?;
         self.effort.check()?;
         self.filter.iter().try_for_each(Filter::check)?;
         let needs_text = self.mode != Mode::Dense || self.vector.is_none() || self.rerank.is_some();

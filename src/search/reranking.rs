@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{Error, Interrupt, Reranker, Result};
 
-/// Reranks `hits` if `query` asks for it, and cuts them to `k`.
+/// Reranks the first of `hits` if `query` asks for it, and returns its page.
 ///
 /// Hits whose reranking is interrupted keep their order, and their plan says so.
 pub(crate) fn rerank(
@@ -18,9 +18,11 @@ pub(crate) fn rerank(
     reranker: Option<&dyn Reranker>,
     interrupt: Interrupt<'_>,
 ) -> Result<Hits> {
-    if let (Some(_), Some(reranker), [_, ..]) = (query.rerank, reranker, &hits[..]) {
+    if let (Some(candidates), Some(reranker), [_, ..]) = (query.rerank, reranker, &hits[..]) {
         let start = Instant::now();
-        match order_by_score(reranker, &query.text, &mut hits.found, interrupt) {
+        let candidates = candidates.min(hits.len());
+        let first = &mut hits.found[..candidates];
+        match order_by_score(reranker, &query.text, first, interrupt) {
             Ok(()) => hits.plan.reranked = true,
             Err(Error::TimedOut | Error::Cancelled) => {
                 hits.plan.interrupted = Some(interrupt.reason());
@@ -28,6 +30,7 @@ pub(crate) fn rerank(
             Err(error) => return Err(error),
         }
         hits.plan.timings.rerank = start.elapsed();
+        hits.found.drain(..query.offset.min(hits.found.len()));
     }
     hits.found.truncate(query.k);
     Ok(hits)

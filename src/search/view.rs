@@ -7,12 +7,11 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::language_totals::LanguageTotals;
+use super::{language_totals::LanguageTotals, late::PieceList};
 use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Markup, Metadata, Passage,
     Result, SearchEffort,
     language::AnalyzedLanguage,
-    late::PieceList,
     lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
 };
 
@@ -143,6 +142,10 @@ pub(crate) struct Candidate {
     pub(crate) language: Option<AnalyzedLanguage>,
     /// Score of late interaction; `None` without it.
     pub(crate) late: Option<f32>,
+    /// Mean similarity that fusion subtracts; `None` if one arm alone ranks.
+    pub(crate) mean: Option<f32>,
+    /// Factor of words and late interaction; `None` if one arm alone ranks.
+    pub(crate) spread: Option<f32>,
     /// Mean lexical share that fusion subtracts; `None` if one arm alone ranks.
     pub(crate) baseline: Option<f32>,
     pub(crate) ranks: Ranks,
@@ -174,6 +177,8 @@ impl Candidate {
             bm25: None,
             language: None,
             late: None,
+            mean: None,
+            spread: None,
             baseline: None,
             ranks: Ranks::default(),
         }

@@ -6,11 +6,11 @@ use super::segment::{LiveSegment, find_article};
 use crate::{
     Error, Filter, IndexPlan, LexicalPlan, Result, RowSet, SearchParams,
     embed::PieceRows,
-    late::PieceList,
     lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
     search::{
         filter::ValueKind,
         language_totals::LanguageTotals,
+        late::PieceList,
         view::{
             ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
             StoredArticle, StoredPassage, View, rank,

@@ -95,6 +95,14 @@ fn highlights_are_the_sentences_and_words_that_match() {
     assert_eq!(shown(&best.range), "Moorböden speichern Kohlenstoff.");
     let words: Vec<String> = highlights.words.iter().map(shown).collect();
     assert_eq!(words, ["Moorböden", "speichern"]);
+    let question = "How do bogs store carbon?";
+    let matches = retriever.highlights(question, hit).unwrap().matches;
+    let answer = matches.iter().find(|answer| answer.question_word == "carbon").unwrap();
+    assert_eq!(
+        (&question[answer.question.clone()], &*shown(&answer.range)),
+        ("carbon", "Kohlenstoff")
+    );
+    assert_eq!(answer.word, "Kohlenstoff");
 
     let model = passim::StaticEmbedder::bundled().unwrap();
     let other = of_text(&model, Role::Query, "Wo hält der Zug?");

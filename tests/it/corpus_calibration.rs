@@ -134,11 +134,11 @@ fn corpus_compares_all_if_the_recall_is_out_of_reach() {
         let exact = Query::new("Strom").mode(Mode::Dense).exact();
         assert_eq!(hits.to_vec(), retriever.search(exact).unwrap().to_vec());
     }
-    let deep = Query::new("Strom").k(Retriever::CALIBRATED_K + 1).recall(0.5);
-    let hits = retriever.search(deep).unwrap();
+    let deep = |k| Query::new("Strom").mode(Mode::Dense).k(k).recall(0.5);
+    let hits = retriever.search(deep(Retriever::CALIBRATED_K + 1)).unwrap();
     assert_eq!(routes(&hits), [Route::Scan(ScanReason::RecallOutOfReach)]);
-    let deep = Query::new("Strom").k(Retriever::CALIBRATED_K).recall(0.5);
-    assert!(matches!(retriever.search(deep).unwrap().plan().dense[0].route, Route::Graph { .. }));
+    let hits = retriever.search(deep(Retriever::CALIBRATED_K)).unwrap();
+    assert!(matches!(hits.plan().dense[0].route, Route::Graph { .. }));
 }
 
 #[test]

@@ -6,6 +6,7 @@ use passim::{Error, Result, Retriever};
 use passim_testkit::{
     crafted_file::{CraftedFile, FileId, Kind, Section, file_id, seal},
     fixture_v1 as v1,
+    format_reader::Folder,
     segment_checksums::fix_checksums,
 };
 use tempfile::TempDir;
@@ -108,6 +109,44 @@ fn unknown_sections_are_ignored() {
     let retriever = open(&folder).unwrap();
     assert!(retriever.verify().unwrap().is_sound());
     assert_eq!(retriever.search("Was speichert ein Moor?").unwrap().len(), 10);
+}
+
+/// Pieces and totals are made anew from texts and vectors, and answers are the same.
+#[test]
+fn missing_pieces_and_totals_are_made_anew() {
+    let current = tempfile::tempdir().unwrap();
+    v1::write(current.path());
+    let hits = |retriever: &Retriever| {
+        let hits = retriever.search("Was speichert ein Moor im Sommer?").unwrap();
+        hits.iter().map(|hit| (hit.article.clone(), hit.score.to_bits())).collect::<Vec<_>>()
+    };
+    let untouched = hits(&v1::builder().open(current.path()).unwrap());
+    for missing in [&[52][..], &[123], &[52, 120, 121, 122, 123]] {
+        let folder = with_segment_of(current.path(), |segment| {
+            segment.sections.retain(|section| !missing.contains(&section.tag));
+        });
+        let mut retriever = open(&folder).unwrap();
+        assert_eq!(hits(&retriever), untouched, "without {missing:?}");
+        assert!(retriever.verify().unwrap().is_sound());
+        retriever.commit().unwrap();
+        assert_eq!(hits(&retriever), untouched, "without {missing:?}");
+        let lacks_pieces = missing.contains(&123);
+        let segments = Folder::read(folder.path()).segments;
+        assert!(!lacks_pieces || segments.iter().all(|segment| segment.pieces.is_some()));
+    }
+}
+
+/// A list of pieces or totals that contradict the file are damage.
+#[test]
+fn forged_pieces_and_totals_are_refused() {
+    let current = tempfile::tempdir().unwrap();
+    v1::write(current.path());
+    let question = "Was speichert ein Moor im Sommer?";
+    for (tag, at, bytes) in [(52, 0, [9; 8]), (52, 24, [127; 8]), (120, 0, [255; 8])] {
+        let folder = with_segment_of(current.path(), |segment| put(segment, tag, at, &bytes));
+        let refused = open(&folder).unwrap().search(question).unwrap_err();
+        assert!(matches!(refused, Error::Corrupt { .. }), "{tag}: {refused}");
+    }
 }
 
 mod lexical_index {

@@ -274,7 +274,7 @@ fn passages_fit_the_limit_of_a_custom_embedder() {
     let mut retriever = Retriever::builder().embedder(model).in_memory().unwrap();
     let report = retriever.add(corpus::samples()).unwrap();
     assert_eq!(report.embedding.truncated, 0, "no passage is over 16 words with its context");
-    let hits = retriever.search("irgendetwas").unwrap();
+    let hits = retriever.search(Query::new("irgendetwas").mode(Mode::Dense)).unwrap();
     let first: Vec<_> = corpus::samples()[0].text.chars().take(10).collect();
     assert!(
         hits[0].text.starts_with(&first.iter().collect::<String>()),

@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use passim::{
-    Article, Cancel, Chunker, Error, Filter, Hit, Hits, InterruptReason, Mode, Query, Retriever,
-    Role, Route, ScanReason, StaticEmbedder,
+    Article, Cancel, Chunker, Error, Filter, Hit, InterruptReason, Mode, Query, Retriever, Role,
+    Route, ScanReason, StaticEmbedder, Weights,
 };
 use passim_testkit::{corpus, vectors::of_text};
 
@@ -71,7 +71,12 @@ fn dedup_drops_hits_that_are_similar_to_a_better_one() {
 /// # Source
 ///
 /// Carbonell & Goldstein (1998), with scores divided by the top score in lexical mode.
-fn by_mmr(all: &Hits, vectors: &BTreeMap<String, Vec<f32>>, weight: f32, k: usize) -> Vec<String> {
+fn by_mmr(
+    all: &[&Hit],
+    vectors: &BTreeMap<String, Vec<f32>>,
+    weight: f32,
+    k: usize,
+) -> Vec<String> {
     let mut chosen: Vec<&Hit> = Vec::new();
     while chosen.len() < k.min(all.len()) {
         let marginal_relevance = |hit: &Hit| {
@@ -80,7 +85,8 @@ fn by_mmr(all: &Hits, vectors: &BTreeMap<String, Vec<f32>>, weight: f32, k: usiz
             let scale = if hit.similarity.is_none() { all[0].score } else { 1.0 };
             (1.0 - weight) * hit.score / scale - weight * redundancy
         };
-        let left = all.iter().filter(|hit| chosen.iter().all(|one| one.article != hit.article));
+        let left =
+            all.iter().copied().filter(|hit| chosen.iter().all(|one| one.article != hit.article));
         let best =
             left.rev().max_by(|a, b| marginal_relevance(a).total_cmp(&marginal_relevance(b)));
         chosen.push(best.unwrap());
@@ -111,7 +117,14 @@ fn mmr_selects_by_maximal_marginal_relevance() {
     let (retriever, vectors) = sixty_articles();
     for mode in MODES {
         let query = || Query::new(QUESTION).mode(mode);
-        let all = retriever.search(query().k(60)).unwrap();
+        // The choice is among the best 50 of each arm.
+        let is_first = |hit: &&Hit| {
+            let explanation = hit.explanation.as_ref().unwrap();
+            let ranks = [explanation.dense_rank, explanation.lexical_rank];
+            ranks.into_iter().flatten().any(|rank| rank <= 50)
+        };
+        let all = retriever.search(query().k(60).explain()).unwrap();
+        let all: Vec<&Hit> = all.iter().filter(is_first).collect();
         for weight in [0.0, 0.2, 0.5, 0.9] {
             let hits = retriever.search(query().k(8).mmr(weight)).unwrap();
             assert_eq!(keys(&hits), by_mmr(&all, &vectors, weight, 8), "{mode} {weight}");
@@ -132,7 +145,9 @@ fn a_given_vector_replaces_that_of_the_text() {
     let own = vector(Role::Query, QUESTION);
     let longer: Vec<f32> = own.iter().map(|value| value * 8.0).collect();
     for mode in MODES {
-        let query = || Query::new(QUESTION).mode(mode).k(7);
+        // Late interaction compares the text, which a given vector replaces.
+        let weights = Weights { late: 0.0, ..Weights::default() };
+        let query = || Query::new(QUESTION).mode(mode).k(7).weights(weights);
         let plain = retriever.search(query()).unwrap();
         for given in [&own, &longer] {
             let hits = retriever.search(query().vector(given.clone())).unwrap();

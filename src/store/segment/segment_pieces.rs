@@ -1,5 +1,7 @@
 //! The pieces of a segment's passages, for late interaction.
 
+use std::sync::Arc;
+
 use rayon::prelude::*;
 
 use super::{
@@ -7,15 +9,15 @@ use super::{
     bytes_column::{BytesColumn, BytesColumnBuilder, BytesColumnTags},
 };
 use crate::{
-    Result,
+    Error, Result,
     embed::PieceRows,
     format::{
         decode_error::{DecodeError, require},
         lazy_checked::{Check, LazyChecked},
         sections::{Section, Sections, Tag},
     },
-    late::{self, PieceList},
     lexical::MergedRow,
+    search::late::{self, PieceList},
 };
 
 const PIECES: BytesColumnTags =
@@ -55,10 +57,16 @@ impl SegmentPieces {
         let mut lists = BytesColumnBuilder::default();
         for from in rows {
             let segment = segments[from.part as usize].sealed();
-            match segment.stored_pieces(from.row, piece_rows.len()) {
-                Ok(Some(list)) => lists.push(&list.to_bytes()),
-                _ => lists.push(&segment.cut_pieces(from.row, &piece_rows)?.to_bytes()),
-            }
+            let list = match segment.stored_pieces(from.row, piece_rows.len()) {
+                Ok(Some(list)) => list,
+                Ok(None) => segment.cut_pieces(from.row, &piece_rows)?,
+                Err(Error::Corrupt { origin, fault }) => {
+                    tracing::warn!(%origin, fault, "damaged pieces are cut anew from the text");
+                    segment.cut_pieces(from.row, &piece_rows)?
+                }
+                Err(error) => return Err(error),
+            };
+            lists.push(&list.to_bytes());
         }
         Self::in_memory(lists, rows.len())
     }
@@ -71,7 +79,7 @@ impl SegmentPieces {
 
     /// Opens the pieces in `sections`; `None` if it has none of the current fingerprint.
     pub(super) fn open(
-        sections: &std::sync::Arc<Sections>,
+        sections: &Arc<Sections>,
         passages: usize,
     ) -> Result<Option<Self>, DecodeError> {
         let stored = sections.optional_column::<u8>(Tag::PieceFingerprint)?;
@@ -102,6 +110,12 @@ impl Check for PieceColumn {
 }
 
 impl Segment {
+    /// Whether its file has all that searches derive from texts, words and pieces, of the current
+    /// version, damaged or not.
+    pub(crate) fn is_current(&self) -> bool {
+        self.has_current_words() && self.pieces.is_some()
+    }
+
     /// The pieces of the passage in `row`, cut from its text if they are not stored.
     pub(crate) fn pieces(&self, row: u32, rows: &PieceRows) -> Result<PieceList> {
         match self.stored_pieces(row, rows.len())? {

@@ -84,7 +84,7 @@ impl Segment {
     }
 
     /// Whether its file has a lexical index of the current version, damaged or not.
-    pub(crate) fn has_current_words(&self) -> bool {
+    pub(super) fn has_current_words(&self) -> bool {
         let Some(file) = &self.file else { return true };
         let array = file.column(Tag::Lexical);
         array.is_ok_and(|array| LexicalIndex::is_current(&array))

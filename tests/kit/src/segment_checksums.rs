@@ -4,10 +4,10 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use crate::crafted_file::{CraftedFile, number};
 
-/// Corrects the checksums of keys, heads, texts, passages and vectors, as far as the bytes that
+/// Corrects the checksums of keys, heads, texts, pieces, passages and vectors, as far as the bytes that
 /// they cover can be found.
 pub fn fix_checksums(segment: &mut CraftedFile) {
-    for tag in [10, 20, 30] {
+    for tag in [10, 20, 30, 120] {
         let checksums = byte_strings(segment, tag).into_iter().flat_map(checksum).collect();
         segment.replace(tag + 2, checksums);
     }

@@ -23,6 +23,8 @@ pub struct Segment {
     pub graph: Option<Graph>,
     /// The lexical index, if it has the present version.
     pub lexical: Option<Lexical>,
+    /// The distinct pieces of each passage, if they are stored.
+    pub pieces: Option<Vec<Vec<u16>>>,
 }
 
 #[derive(Debug)]
@@ -101,9 +103,14 @@ impl Segment {
             tags.extend([70, 71, 72, 80, 81, 82, 83, 84, 85, 86]);
         }
         let mut found = file.tags();
+        let has_pieces = found.ends_with(&[120, 121, 122, 123]);
+        found.retain(|tag| !(120..=123).contains(tag));
+        let pieces = has_pieces.then(|| pieces_of(file, passages));
         let has_lexical = found.pop_if(|tag| *tag == 110).is_some();
         // Only segments with Markdown tables have table headers.
         found.retain(|tag| *tag != 42);
+        let has_totals = found.contains(&52);
+        found.retain(|tag| *tag != 52);
         let lexical = has_lexical.then(|| Lexical::read(file.section(110), passages)).flatten();
         assert_eq!(found, tags);
         let graph = graph.map(|record| Graph::read(file, &record, passages));
@@ -118,8 +125,12 @@ impl Segment {
             articles,
             graph,
             lexical,
+            pieces,
         };
         segment.check_order(&file.u32s(13));
+        if has_totals {
+            segment.check_totals(file.section(52));
+        }
         segment
     }
 
@@ -128,6 +139,24 @@ impl Segment {
         assert_eq!(order.len(), self.articles.len());
         let key = |at: u32| self.articles[at as usize].key.as_bytes();
         assert!(order.is_sorted_by(|a, b| key(*a) < key(*b)));
+    }
+
+    /// Checks that the groups of `totals` add up to all vectors.
+    fn check_totals(&self, totals: &[u8]) {
+        Record::whole(totals, |totals| {
+            let counts = [(); 3].map(|()| totals.u64());
+            assert_eq!(counts.iter().sum::<u64>(), self.vectors.len() as u64);
+            let mut sums = vec![0; self.dim];
+            for _ in counts.iter().filter(|count| **count > 0) {
+                sums.iter_mut().for_each(|sum| *sum += i64::from_le_bytes(totals.array()));
+            }
+            for vector in &self.vectors {
+                for (sum, value) in sums.iter_mut().zip(vector) {
+                    *sum -= (f64::from(*value) * 16_777_216.0).round() as i64;
+                }
+            }
+            assert!(sums.iter().all(|rest| *rest == 0));
+        });
     }
 
     pub(super) fn remove(&mut self, removals: &File) {
@@ -289,6 +318,18 @@ fn vectors_of(file: &File, count: usize, dim: usize) -> Vec<Vec<f32>> {
         assert_eq!(checksum32(row), checksum);
     }
     vectors
+}
+
+fn pieces_of(file: &File, count: usize) -> Vec<Vec<u16>> {
+    assert_eq!(file.section(123).len(), 8);
+    let lists = file.strings(120, count).into_iter();
+    let pieces = lists.map(|list| {
+        let (pairs, rest) = list.as_chunks();
+        let pieces: Vec<u16> = pairs.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
+        assert!(rest.is_empty() && pieces.is_sorted_by(|a, b| a < b));
+        pieces
+    });
+    pieces.collect()
 }
 
 fn codes_of(file: &File, points: usize, dim: usize) -> Vec<PointCode> {

@@ -27,7 +27,7 @@ impl LateSimilarities {
     /// Compares `question` with the passages that have these pieces.
     pub(super) fn of(question: &LateQuestion, passages: &[PieceList]) -> Self {
         let width = question.pieces.len();
-        let table = PieceTable::of(question, passages);
+        let table = CosineTable::of(question, passages);
         let mut values = Vec::with_capacity(width * passages.len());
         for passage in passages {
             let start: usize = values.len();
@@ -45,7 +45,9 @@ impl LateSimilarities {
     }
 
     /// The cosines of each passage.
-    pub(super) fn passages(&self) -> impl Iterator<Item = PassageSimilarities<'_>> {
+    pub(super) fn passages(
+        &self,
+    ) -> impl DoubleEndedIterator<Item = PassageSimilarities<'_>> + ExactSizeIterator {
         let at = |(passage, breadth): (usize, &f32)| PassageSimilarities {
             values: &self.values[passage * self.width..][..self.width],
             breadth: *breadth,
@@ -77,7 +79,7 @@ fn breadth(pieces: usize) -> f32 {
 }
 
 /// Cosines of the pieces of a question with every piece that a passage has.
-struct PieceTable {
+struct CosineTable {
     width: usize,
     /// Position of each piece of the model in `cosines`, plus 1; 0 if no passage has it.
     positions: Vec<u16>,
@@ -85,7 +87,7 @@ struct PieceTable {
     cosines: Vec<f32>,
 }
 
-impl PieceTable {
+impl CosineTable {
     fn of(question: &LateQuestion, passages: &[PieceList]) -> Self {
         let rows = &question.rows;
         let mut positions = vec![0; rows.len()];

@@ -24,7 +24,7 @@ pub(crate) struct LateConstants {
 impl LateConstants {
     /// Computes the constants of `question` from its similarities to the first candidates.
     pub(crate) fn of(question: &LateQuestion, first: &LateSimilarities) -> Self {
-        let mut columns = vec![PieceColumn::default(); first.width];
+        let mut columns = vec![PieceStats::default(); first.width];
         let mut passages = 0_u16;
         for passage in first.passages() {
             passages += 1;
@@ -59,14 +59,14 @@ impl LateConstants {
 
 /// What the first candidates have of one piece of the question.
 #[derive(Clone, Copy, Default)]
-struct PieceColumn {
+struct PieceStats {
     /// Sum of the excesses, in steps.
     sum: i64,
     /// Number of candidates that have the piece.
     matches: u16,
 }
 
-impl PieceColumn {
+impl PieceStats {
     #[expect(clippy::cast_possible_truncation, reason = "a cosine times 2^30")]
     fn add(&mut self, excess: f32, value: f32) {
         self.sum += (f64::from(excess) * STEPS) as i64;
@@ -89,7 +89,7 @@ impl PieceColumn {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{embed::PieceRows, late::PieceList};
+    use crate::{embed::PieceRows, search::late::PieceList};
 
     const TEXTS: [&str; 5] = [
         "Moore speichern Kohlenstoff und Wasser.",

@@ -8,11 +8,13 @@
 //! Khattab & Zaharia (2020), `ColBERT`: the sum of maximum similarities. Here the vectors do not
 //! depend on the context, and constants of the question replace training.
 
+mod closest_word;
 mod late_constants;
 mod late_question;
 mod late_similarities;
 mod piece_list;
 
+pub(crate) use closest_word::ClosestWord;
 pub(crate) use late_constants::LateConstants;
 pub(crate) use late_question::LateQuestion;
 pub(crate) use piece_list::{PieceList, fingerprint};

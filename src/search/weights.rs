@@ -1,0 +1,44 @@
+//! Weights of the parts of a hybrid score.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{Error, Result};
+
+/// Weights of words and of late interaction in the score of [`Mode::Hybrid`](crate::Mode::Hybrid).
+///
+/// The similarity has weight 1. The defaults, 0.5 and 0.75, suit models of any spread of cosines.
+/// A part of weight 0 is left out; without `late` its comparison is not run.
+///
+/// # Examples
+///
+/// ```
+/// use passim::{Query, Weights};
+///
+/// let only_words_and_meaning = Weights { late: 0.0, ..Weights::default() };
+/// let query = Query::new("Warum hält Meta Behemoth zurück?").weights(only_words_and_meaning);
+/// assert_eq!(query.weights.lexical, 0.5);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Weights {
+    /// Weight of the share of BM25, `>= 0.0`.
+    pub lexical: f32,
+    /// Weight of late interaction, `>= 0.0`.
+    pub late: f32,
+}
+
+impl Default for Weights {
+    fn default() -> Self {
+        Self { lexical: 0.5, late: 0.75 }
+    }
+}
+
+impl Weights {
+    pub(super) fn check(self) -> Result<()> {
+        for (name, got) in [("lexical", self.lexical), ("late", self.late)] {
+            if !(0.0..=f32::MAX).contains(&got) {
+                return Err(Error::Fraction { name, got, allowed: "0 or more" });
+            }
+        }
+        Ok(())
+    }
+}
