@@ -1,5 +1,10 @@
 //! The pieces of the bundled model with the values of their rows, for late interaction.
 
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicU32, Ordering},
+};
+
 use super::{Model, StaticEmbedder, row_counts::RowCount, scratch::EmbedScratch};
 use crate::{
     Result,
@@ -7,7 +12,14 @@ use crate::{
 };
 
 /// Rows of the bundled model by piece. A row is unpacked to one code per value.
-pub(crate) struct PieceRows(StaticEmbedder);
+///
+/// Clones share the lengths.
+#[derive(Clone)]
+pub(crate) struct PieceRows {
+    embedder: StaticEmbedder,
+    /// Bits of the length of each row's values, 0 until it is first needed.
+    lengths: Arc<[AtomicU32]>,
+}
 
 /// A piece with the number of its occurrences.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -23,22 +35,29 @@ impl PieceRows {
     ///
     /// The errors of [`StaticEmbedder::bundled`].
     pub(crate) fn bundled() -> Result<Self> {
-        StaticEmbedder::bundled().map(Self)
+        static BUNDLED: OnceLock<PieceRows> = OnceLock::new();
+        if let Some(rows) = BUNDLED.get() {
+            return Ok(rows.clone());
+        }
+        let embedder = StaticEmbedder::bundled()?;
+        let count = embedder.0.layout.unknown() as usize + 1;
+        let lengths = (0..count).map(|_| AtomicU32::new(0)).collect();
+        Ok(BUNDLED.get_or_init(|| Self { embedder, lengths }).clone())
     }
 
     /// Hash of the pieces and the rows.
     pub(crate) fn hash(&self) -> u128 {
-        self.0.0.identity.hash
+        self.embedder.0.identity.hash
     }
 
     /// Number of rows.
     pub(crate) fn len(&self) -> usize {
-        self.0.0.layout.unknown() as usize + 1
+        self.lengths.len()
     }
 
     /// Returns the distinct pieces of `text` in the order of their first occurrence.
     pub(crate) fn count(&self, text: &str) -> Vec<PieceCount> {
-        let Model { pieces, buffers, .. } = &*self.0.0;
+        let Model { pieces, buffers, .. } = &*self.embedder.0;
         buffers.with(|EmbedScratch { tokens, counts, .. }| {
             pieces.tokenize(text, tokens);
             counts.count(&tokens.rows, |_| ());
@@ -52,22 +71,36 @@ impl PieceRows {
 
     /// Number of values in a row.
     pub(crate) fn dim(&self) -> usize {
-        self.0.0.layout.dim
+        self.embedder.0.layout.dim
     }
 
     /// Number of blocks of an unpacked row.
     pub(crate) fn blocks(&self) -> usize {
-        self.0.0.layout.dim.div_ceil(BLOCK)
+        self.embedder.0.layout.dim.div_ceil(BLOCK)
     }
 
     /// Unpacks the row of `piece` to `blocks`, as many as a row has; the last one ends in zeros.
     /// Returns the length of the codes' [values](Self::value) as a vector.
     pub(crate) fn unpack(&self, piece: u16, blocks: &mut [CodeBlock<u8>]) -> f32 {
-        let Model { bytes, layout, .. } = &*self.0.0;
+        let Model { bytes, layout, .. } = &*self.embedder.0;
         let codes: &mut [u8] = bytemuck::cast_slice_mut(blocks);
         let (codes, padding) = codes.split_at_mut(layout.dim);
         unpack_codes(layout.packing, layout.row(bytes, piece.into()), codes);
         padding.fill(0);
+        let cached = &self.lengths[usize::from(piece)];
+        // Threads that compute it at the same time store the same bits.
+        match f32::from_bits(cached.load(Ordering::Relaxed)) {
+            0.0 => {
+                let length = self.length(codes);
+                cached.store(length.to_bits(), Ordering::Relaxed);
+                length
+            }
+            length => length,
+        }
+    }
+
+    /// Returns the length of the values of `codes` as a vector.
+    fn length(&self, codes: &[u8]) -> f32 {
         let square = |code: &u8| {
             let value = i32::from(self.value(*code));
             value * value
@@ -79,12 +112,12 @@ impl PieceRows {
 
     /// Returns what `code` of an unpacked row stands for, in steps of the row.
     pub(crate) fn value(&self, code: u8) -> i16 {
-        self.0.0.layout.packing.value(code)
+        self.embedder.0.layout.packing.value(code)
     }
 
     /// Returns the length of the row of `piece` as a vector, whose codes have this `length`.
     pub(crate) fn scaled(&self, piece: u16, length: f32) -> f32 {
-        let Model { bytes, layout, .. } = &*self.0.0;
+        let Model { bytes, layout, .. } = &*self.embedder.0;
         (layout.scale(bytes, piece.into()) * length).abs()
     }
 }

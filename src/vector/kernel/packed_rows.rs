@@ -9,6 +9,8 @@ mod avx2;
 mod avx512;
 mod scalar;
 
+pub(super) use scalar::part;
+
 /// Packing of the values of a row; `docs/MODEL_FORMAT.md` specifies the layouts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Packing {
@@ -88,7 +90,7 @@ pub(crate) fn sum_rows(
 ///
 /// The last chunk may overlap the one before: no sum depends on another.
 #[inline]
-fn starts(bytes: usize, len: usize) -> impl Iterator<Item = usize> {
+pub(super) fn starts(bytes: usize, len: usize) -> impl Iterator<Item = usize> {
     (0..bytes).step_by(len).map(move |at| at.min(bytes - len))
 }
 

@@ -1,6 +1,12 @@
 //! Unpacking of packed rows to one code per value. Plain loops: the compiler vectorizes them.
 
-use super::Packing;
+use super::{
+    Packing,
+    packed_rows::{part, starts},
+};
+
+/// Bytes of a row per pass: one register of every CPU.
+const CHUNK: usize = 16;
 
 impl Packing {
     /// Returns twice (3 bits) or once the value of `code`, as a whole number.
@@ -35,16 +41,29 @@ pub(crate) fn unpack_codes(packing: Packing, row: &[u8], codes: &mut [u8]) {
 
 fn unpack_bits3(row: &[u8], codes: &mut [u8]) {
     let eighth = codes.len() / 8;
+    if eighth >= CHUNK {
+        starts(eighth, CHUNK).for_each(|at| unpack_chunk::<CHUNK>(row, codes, at));
+    } else {
+        (0..eighth).for_each(|at| unpack_chunk::<1>(row, codes, at));
+    }
+}
+
+/// Unpacks the codes in bytes `at..at + N` of each third of a row.
+fn unpack_chunk<const N: usize>(row: &[u8], codes: &mut [u8], at: usize) {
+    let eighth = codes.len() / 8;
     // No code crosses the end of the last third, so its second byte may be any.
-    let thirds = [0, 1, 2, 2].map(|third| &row[third * eighth..][..eighth]);
-    for (place, codes) in codes.chunks_exact_mut(eighth).enumerate() {
-        let third = 3 * place / 8;
+    let thirds = [0, eighth, 2 * eighth, 2 * eighth].map(|start| part::<N>(row, start + at));
+    for place in 0..8 {
+        let low = thirds[3 * place / 8];
+        let high = thirds[3 * place / 8 + 1];
         let bit = 3 * place % 8;
-        let bytes = thirds[third].iter().zip(thirds[third + 1]);
-        for (code, (low, high)) in codes.iter_mut().zip(bytes) {
-            let [group, _] = (u16::from_le_bytes([*low, *high]) >> bit).to_le_bytes();
-            *code = group & 7;
+        let mut unpacked = [0; N];
+        for lane in 0..N {
+            // Codes from bit 6 on have bits of both bytes.
+            let above = if bit > 5 { high[lane] << (8 - bit) } else { 0 };
+            unpacked[lane] = (low[lane] >> bit | above) & 7;
         }
+        codes[place * eighth + at..][..N].copy_from_slice(&unpacked);
     }
 }
 

@@ -100,7 +100,7 @@ fn bits8<const N: usize>(codes: &[u8], weighted_rows: &[WeightedRow], sum: &mut 
 }
 
 #[inline(always)]
-pub(super) fn part<const N: usize>(row: &[u8], at: usize) -> [u8; N] {
+pub(in crate::vector::kernel) fn part<const N: usize>(row: &[u8], at: usize) -> [u8; N] {
     let mut part = [0; N];
     part.copy_from_slice(&row[at..at + N]);
     part
