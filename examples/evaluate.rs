@@ -17,6 +17,7 @@ mod table;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
+use embedders::Prefixes;
 use judged::Set;
 use lexopt::prelude::*;
 use outcome::{Failure, exit_code};
@@ -27,8 +28,8 @@ use passim::{
 use table::Row;
 
 const USAGE: &str = "\
-evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER] [--k N]
-         [--json | --each]
+evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER]
+         [--query-prefix TEXT] [--passage-prefix TEXT] [--k N] [--json | --each]
 
   DIR          a judged set, or a folder of such sets. A set holds corpus.jsonl (id, title, text)
                or a folder articles, queries.jsonl (id, text), and qrels.tsv without header line:
@@ -39,6 +40,9 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
   --compare    another mode: print the nDCG gain of --mode over it, with its 95 % confidence
                interval (paired bootstrap over the questions)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
+  --query-prefix, --passage-prefix
+               text before each question and each passage, such as \"query: \", for a transformer
+               model (the prompts of its folder or of the list of models)
   --k          cutoff rank of the measures (10)
   --json       print one JSON object per set and mode instead of a table
   --each       print one JSON object per question, set and mode, to find failures";
@@ -49,6 +53,7 @@ struct Args {
     /// The mode of `--mode`, then the modes of `--compare`.
     modes: Vec<Mode>,
     embedder: String,
+    prefixes: Prefixes,
     k: usize,
     output: Output,
 }
@@ -69,6 +74,7 @@ fn args() -> Result<Option<Args>, Failure> {
     let mut folders = Vec::new();
     let mut joined = false;
     let mut embedder = "bundled".to_owned();
+    let mut prefixes = Prefixes::default();
     let mut k = 10;
     let mut mode = Mode::default();
     let mut compared = Vec::new();
@@ -79,6 +85,8 @@ fn args() -> Result<Option<Args>, Failure> {
             Long("mode") => mode = modes::mode(&parser.value()?.string()?)?,
             Long("compare") => compared.push(modes::mode(&parser.value()?.string()?)?),
             Long("embedder") => embedder = parser.value()?.string()?,
+            Long("query-prefix") => prefixes.query = Some(parser.value()?.string()?),
+            Long("passage-prefix") => prefixes.passage = Some(parser.value()?.string()?),
             Long("k") => k = parser.value()?.parse()?,
             Long("json") => output = Output::Json,
             Long("each") => output = Output::Each,
@@ -98,13 +106,14 @@ fn args() -> Result<Option<Args>, Failure> {
         return Err(format!("no DIR is given\n\n{USAGE}").into());
     }
     let modes = [vec![mode], compared].concat();
-    Ok(Some(Args { folders, joined, modes, embedder, k, output }))
+    Ok(Some(Args { folders, joined, modes, embedder, prefixes, k, output }))
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
     let folders = args.folders.iter().map(|folder| judged::sets(folder));
     let folders = folders.collect::<Result<Vec<_>, _>>()?.concat();
-    let embedder: Arc<dyn Embedder> = embedders::embedder(&args.embedder)?.into();
+    let embedder: Arc<dyn Embedder> =
+        embedders::embedder(&args.embedder, args.prefixes.clone())?.into();
     let mut rows = Vec::new();
     if args.output == Output::Table {
         println!("{}", table::heading(args.k, args.modes.len() > 1));

@@ -12,6 +12,7 @@ mod model_folder;
 mod model_tokenizer;
 mod onnx_graph;
 mod pooling;
+mod prompts;
 mod provider;
 mod runs;
 mod runtime;
@@ -33,6 +34,7 @@ pub(crate) use model_files::{ModelFiles, WeightFile};
 pub(crate) use model_tokenizer::{CountedText, ModelTokenizer};
 pub(crate) use onnx_graph::output_shape;
 pub use pooling::Pooling;
+pub(crate) use prompts::DeclaredPrompts;
 pub use provider::ExecutionProvider;
 pub(crate) use runs::runs;
 #[cfg(feature = "qwen3")]

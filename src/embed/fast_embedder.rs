@@ -5,6 +5,7 @@ mod embedder_builder;
 mod embedding_models;
 mod encoding;
 mod model_input;
+mod prefix;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 pub use embedder_builder::FastEmbedderBuilder;
 #[cfg(feature = "hub")]
 pub use embedding_models::{PretrainedModel, Quantization};
+
+pub use prefix::{Prefix, PrefixSource};
 
 use super::{Embedder, LongTexts, ModelIdentity, Role};
 use crate::{
@@ -91,12 +94,16 @@ impl FastEmbedder {
     ///
     /// - `model.onnx` or `onnx/model.onnx`, and the weight files beside it that the graph names;
     /// - `tokenizer.json`, `config.json` and `tokenizer_config.json`;
-    /// - optionally `special_tokens_map.json`, `1_Pooling/config.json` and
-    ///   `sentence_bert_config.json`.
+    /// - optionally `special_tokens_map.json`, `1_Pooling/config.json`, `sentence_bert_config.json`
+    ///   and `config_sentence_transformers.json`.
     ///
     /// Without `1_Pooling/config.json`, the pooling is the mean. The maximum input length is the
-    /// smallest one that the files declare. There are no prefixes: set those that the model was
-    /// trained with.
+    /// smallest one that the files declare.
+    ///
+    /// The prefixes are the prompts in `config_sentence_transformers.json`: `query` for questions;
+    /// `document`, `passage` or `corpus` for passages; else the one that `default_prompt_name`
+    /// names. Without them there are no prefixes: set those that the model was trained with.
+    /// [`prefix`](Self::prefix) returns them with their source.
     ///
     /// With the feature `qwen3`, a folder without a graph may hold a Qwen3 model: `config.json`
     /// with `"model_type": "qwen3"`, `tokenizer.json`, and `model.safetensors` or the shards that
@@ -147,6 +154,14 @@ impl FastEmbedder {
     #[must_use]
     pub fn models() -> &'static [PretrainedModel] {
         embedding_models::MODELS
+    }
+}
+
+impl FastEmbedder {
+    /// Returns the text before each input of `role`, and who has set it.
+    #[must_use]
+    pub fn prefix(&self, role: Role) -> &Prefix {
+        self.encoding.prefix(role)
     }
 }
 
@@ -202,7 +217,7 @@ impl Embedder for FastEmbedder {
 impl FastEmbedder {
     /// Returns the inputs of the model, sorted by length.
     fn inputs<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<ModelInput<'t>>> {
-        let prefix = self.encoding.prefix(role);
+        let prefix = &self.encoding.prefix(role).text;
         let limit = match self.encoding.long_texts {
             LongTexts::Split => self.max_tokens,
             LongTexts::Cut => usize::MAX,

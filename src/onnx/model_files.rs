@@ -8,7 +8,7 @@ use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Engine, engine,
+    DeclaredPrompts, Engine, engine,
     model_folder::{contents, json, model_file_error, optional},
     onnx_graph::external_names,
     shards,
@@ -192,6 +192,11 @@ impl ModelFiles {
                 Err(model_file_error(&path, fault))
             }
         }
+    }
+
+    /// Returns the prompts that the folder declares.
+    pub(crate) fn prompts(&self) -> Result<DeclaredPrompts> {
+        DeclaredPrompts::read(&self.folder)
     }
 
     /// Returns the number of positions in tokens; `None` if none is declared.

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use super::FastEmbedder;
 #[cfg(feature = "hub")]
 use super::embedding_models::{self, Quantization};
-use super::encoding::Encoding;
+use super::{
+    encoding::Encoding,
+    prefix::{Prefix, PrefixSource},
+};
 #[cfg(feature = "qwen3")]
 use crate::onnx::CandleSession;
 #[cfg(feature = "hub")]
@@ -13,8 +16,8 @@ use crate::onnx::{fetch, fetch_shards, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Pooling, Result,
     onnx::{
-        self, EmbedSession, Engine, ModelFiles, ModelTokenizer, SessionOptions, SessionPool,
-        Source, session_option_setters,
+        self, DeclaredPrompts, EmbedSession, Engine, ModelFiles, ModelTokenizer, SessionOptions,
+        SessionPool, Source, session_option_setters,
     },
 };
 
@@ -52,8 +55,8 @@ struct LoadedModel {
     files: ModelFiles,
     /// `None` if the files declare it.
     pooling: Option<Pooling>,
-    query_prefix: &'static str,
-    passage_prefix: &'static str,
+    query_prefix: Prefix,
+    passage_prefix: Prefix,
     max_length: usize,
     /// Whether the table declares that each text needs its own run.
     runs_alone: bool,
@@ -231,13 +234,18 @@ impl FastEmbedderBuilder {
 
     fn load_folder(&self, folder: &Path) -> Result<LoadedModel> {
         let files = ModelFiles::read_embedder(folder, |engine| self.check(engine))?;
+        // The file is not needed, and may be damaged, if both prefixes are set.
+        let prompts = match (&self.query_prefix, &self.passage_prefix) {
+            (Some(_), Some(_)) => DeclaredPrompts::default(),
+            _ => files.prompts()?,
+        };
         Ok(LoadedModel {
             name: files.name(),
             max_length: files.max_length()?,
             files,
             pooling: None,
-            query_prefix: "",
-            passage_prefix: "",
+            query_prefix: Prefix::of_file(prompts.query),
+            passage_prefix: Prefix::of_file(prompts.passage),
             runs_alone: false,
             dim: None,
         })
@@ -258,8 +266,8 @@ impl FastEmbedderBuilder {
             name: model.name.to_owned(),
             files,
             pooling: Some(model.pooling),
-            query_prefix: model.query_prefix,
-            passage_prefix: model.passage_prefix,
+            query_prefix: Prefix::new(model.query_prefix, PrefixSource::ModelList),
+            passage_prefix: Prefix::new(model.passage_prefix, PrefixSource::ModelList),
             max_length: model.max_length,
             runs_alone: model.quantization == Quantization::Dynamic,
             dim: Some(model.dim),
@@ -268,14 +276,17 @@ impl FastEmbedderBuilder {
 
     /// Returns the user's settings, else those of the model.
     fn encoding(&self, loaded: &LoadedModel) -> Result<Encoding> {
-        let prefix = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
+        let prefix = |given: &Option<String>, own: &Prefix| match given {
+            Some(text) => Prefix::new(text, PrefixSource::Builder),
+            None => own.clone(),
+        };
         Ok(Encoding {
             pooling: match self.pooling.or(loaded.pooling) {
                 Some(pooling) => pooling,
                 None => loaded.files.pooling()?,
             },
-            query_prefix: prefix(&self.query_prefix, loaded.query_prefix),
-            passage_prefix: prefix(&self.passage_prefix, loaded.passage_prefix),
+            query_prefix: prefix(&self.query_prefix, &loaded.query_prefix),
+            passage_prefix: prefix(&self.passage_prefix, &loaded.passage_prefix),
             max_length: self.options.max_length(&loaded.files, loaded.max_length)?,
             long_texts: self.long_texts,
         })
