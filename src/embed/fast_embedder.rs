@@ -1,4 +1,4 @@
-//! Transformer models, run by fastembed over ONNX Runtime or in candle.
+//! Transformer models that run in ONNX Runtime or in candle.
 
 mod embedder_builder;
 #[cfg(feature = "hub")]
@@ -53,6 +53,10 @@ use model_input::ModelInput;
 /// Without that feature, the library is linked at build time: from the folder `ORT_LIB_PATH` (a
 /// shared library with `ORT_PREFER_DYNAMIC_LINK=1`), or downloaded by the feature
 /// `download-binaries`.
+///
+/// On a CPU, ONNX Runtime maps the weights from the file of the graph, and all sessions share one
+/// tokenizer: no program may change or truncate the file while the model is open. Weights in further
+/// files are mapped as well.
 ///
 /// The telemetry of ONNX Runtime is off, and its log goes to `tracing`. A process has one
 /// environment of ONNX Runtime. If the process has created one with the crates `ort` or

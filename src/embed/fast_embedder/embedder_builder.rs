@@ -16,8 +16,8 @@ use crate::onnx::{fetch, fetch_shards, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Pooling, Result,
     onnx::{
-        self, DeclaredPrompts, EmbedSession, Engine, ModelFiles, ModelTokenizer, SessionOptions,
-        SessionPool, Source, session_option_setters,
+        self, DeclaredPrompts, EmbedSession, Engine, ModelFiles, ModelTokenizer, OnnxSession,
+        SessionOptions, SessionPool, Source, session_option_setters,
     },
 };
 
@@ -62,12 +62,6 @@ struct LoadedModel {
     runs_alone: bool,
     /// The dimension that the table declares.
     dim: Option<usize>,
-}
-
-/// A tokenizer and the dimension of a model's vectors.
-struct ProbedModel {
-    tokenizer: ModelTokenizer,
-    dim: usize,
 }
 
 impl FastEmbedderBuilder {
@@ -164,16 +158,16 @@ impl FastEmbedderBuilder {
         let loaded = self.load()?;
         let encoding = self.encoding(&loaded)?;
         let LoadedModel { name, files, dim: expected, runs_alone, .. } = loaded;
-        let identity = ModelIdentity { hash: files.hash(&encoding.as_texts()), name };
+        let identity = ModelIdentity { hash: files.hash(&encoding.as_texts())?, name };
+        let unrunnable = |source| onnx::unrunnable(&identity.name, source);
         // In both cases a vector depends on the other texts of its run. A dynamically quantized model
         // rounds all of them by one scale; candle multiplies taller matrices in another order.
         let runs_alone =
             runs_alone || files.is_dynamically_quantized() || files.engine == Engine::Candle;
 
-        let sessions = self.open_sessions(&identity.name, files, &encoding)?;
-        let probed = sessions.run(|session| probe(session, expected));
-        let ProbedModel { tokenizer, dim } =
-            probed.map_err(|source| onnx::unrunnable(&identity.name, source))?;
+        let tokenizer = ModelTokenizer::for_texts(&files).map_err(unrunnable)?;
+        let sessions = self.open_sessions(&identity.name, &files, &tokenizer, &encoding)?;
+        let dim = sessions.run(|session| probe(session, expected)).map_err(unrunnable)?;
         let overhead = tokenizer.special() + encoding.longest_prefix(&tokenizer)?;
         let allowed = "enough for special tokens, prefix and 8 tokens of text";
         let range = overhead + MIN_TEXT_TOKENS..;
@@ -209,19 +203,23 @@ impl FastEmbedderBuilder {
     fn open_sessions(
         &self,
         name: &str,
-        files: ModelFiles,
+        files: &ModelFiles,
+        tokenizer: &ModelTokenizer,
         encoding: &Encoding,
     ) -> Result<SessionPool<EmbedSession>> {
+        let length = encoding.max_length;
         #[cfg(feature = "qwen3")]
         if files.engine == Engine::Candle {
-            let length = encoding.max_length;
             let shared =
                 self.options.open_shared_sessions(name, files, length, CandleSession::open)?;
             let sessions = shared.sessions.into_iter().map(EmbedSession::Candle).collect();
             return SessionPool::with_threads(sessions, shared.threads);
         }
-        let open = |files, settings: &_| EmbedSession::open(files, settings, encoding.pooling);
-        SessionPool::new(self.options.open_sessions(name, files, encoding.max_length, open)?)
+        let open = |options: &_| {
+            let session = OnnxSession::open(files, tokenizer, length, encoding.pooling, options);
+            session.map(EmbedSession::Onnx)
+        };
+        SessionPool::new(self.options.open_sessions(name, files, tokenizer, open)?)
     }
 
     fn load(&self) -> Result<LoadedModel> {
@@ -293,15 +291,14 @@ impl FastEmbedderBuilder {
     }
 }
 
-/// Embeds one text to verify the model and to find its dimension.
-fn probe(session: &mut EmbedSession, expected_dim: Option<usize>) -> Result<ProbedModel, Cause> {
-    let tokenizer = session.tokenizer()?;
+/// Embeds one text to verify the model, and returns its dimension.
+fn probe(session: &mut EmbedSession, expected_dim: Option<usize>) -> Result<usize, Cause> {
     let vectors = session.embed(&["dimension"])?;
     let dim = vectors[0].len();
     match expected_dim {
         Some(expected) if expected != dim => {
             Err(Error::ModelDimension { expected, got: dim }.into())
         }
-        _ => Ok(ProbedModel { tokenizer, dim }),
+        _ => Ok(dim),
     }
 }
