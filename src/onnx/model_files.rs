@@ -430,6 +430,21 @@ mod tests {
         assert!(ModelFiles::read(cut.path()).is_err());
     }
 
+    /// An index stores this hash: another one makes it unreadable.
+    #[test]
+    fn the_hash_is_that_of_all_parts_with_their_lengths() {
+        let graph = "\x0a\x08location\x12\x09any.bytes and more";
+        let folder = folder(&[("model.onnx", graph), ("any.bytes", "weights")]);
+        let parts = [graph, "any.bytes", "weights", "{}", "{}", "", "query: "];
+        let mut expected = Vec::new();
+        for part in parts {
+            expected.extend((part.len() as u64).to_le_bytes());
+            expected.extend(part.as_bytes());
+        }
+        let hash = ModelFiles::read(folder.path()).unwrap().hash(&["query: ".to_owned()]).unwrap();
+        assert_eq!(hash, xxhash_rust::xxh3::xxh3_128(&expected));
+    }
+
     #[test]
     fn the_hash_depends_on_the_settings() {
         let folder = folder(&[]);
