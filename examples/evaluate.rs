@@ -118,8 +118,7 @@ fn args() -> Result<Option<Args>, Failure> {
 fn run(args: &Args) -> Result<(), Failure> {
     let folders = args.folders.iter().map(|folder| judged::sets(folder));
     let folders = folders.collect::<Result<Vec<_>, _>>()?.concat();
-    let embedder: Arc<dyn Embedder> =
-        embedders::embedder(&args.embedder, args.prefixes.clone())?.into();
+    let embedder: Arc<dyn Embedder> = embedders::embedder(&args.embedder, &args.prefixes)?.into();
     let mut rows = Vec::new();
     if args.output == Output::Table {
         println!("{}", table::heading(args.k, args.modes.len() > 1));

@@ -123,7 +123,7 @@ fn run(args: &Args) -> Result<(), Failure> {
 
 /// Opens the index and reads the questions.
 fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
-    let embedder = embedders::embedder(&args.embedder, Prefixes::default())?;
+    let embedder = embedders::embedder(&args.embedder, &Prefixes::default())?;
     let builder = Retriever::builder().embedder(embedder);
     match &args.source {
         Source::Set(set) => {

@@ -133,7 +133,7 @@ fn answer_lines(retriever: &Retriever, args: &Args) -> Result<(), Failure> {
 
 /// Opens the retriever in memory or in a folder and syncs it with the articles.
 fn indexed(args: &Args) -> Result<Retriever, Failure> {
-    let embedder = embedders::embedder(&args.embedder, args.prefixes.clone())?;
+    let embedder = embedders::embedder(&args.embedder, &args.prefixes)?;
     let bar = bar::bar();
     let builder = Retriever::builder().embedder(embedder).progress(bar::advance(&bar));
     let mut retriever = match &args.index {

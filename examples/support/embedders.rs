@@ -10,16 +10,16 @@ use crate::outcome::Failure;
 pub const CHOICES: &str = "bundled | fastembed:MODEL | onnx:DIR";
 
 /// Values of `--query-prefix` and `--passage-prefix`; `None` keeps the prefix of the model.
-#[derive(Clone, Default)]
+#[derive(Default)]
 pub struct Prefixes {
     pub query: Option<String>,
     pub passage: Option<String>,
 }
 
 /// Opens the model named by `choice`.
-pub fn embedder(choice: &str, prefixes: Prefixes) -> Result<Box<dyn Embedder>, Failure> {
+pub fn embedder(choice: &str, prefixes: &Prefixes) -> Result<Box<dyn Embedder>, Failure> {
     match choice.split_once(':') {
-        None if choice == "bundled" => bundled(&prefixes),
+        None if choice == "bundled" => bundled(prefixes),
         #[cfg(feature = "hub")]
         Some(("fastembed", name)) => transformer(FastEmbedderBuilder::from_name(name), prefixes),
         #[cfg(feature = "fastembed")]
@@ -39,12 +39,12 @@ fn bundled(prefixes: &Prefixes) -> Result<Box<dyn Embedder>, Failure> {
 #[cfg(feature = "fastembed")]
 fn transformer(
     mut builder: FastEmbedderBuilder,
-    prefixes: Prefixes,
+    prefixes: &Prefixes,
 ) -> Result<Box<dyn Embedder>, Failure> {
-    if let Some(prefix) = prefixes.query {
+    if let Some(prefix) = &prefixes.query {
         builder = builder.query_prefix(prefix);
     }
-    if let Some(prefix) = prefixes.passage {
+    if let Some(prefix) = &prefixes.passage {
         builder = builder.passage_prefix(prefix);
     }
     let embedder = builder.build()?;
