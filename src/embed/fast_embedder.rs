@@ -54,9 +54,8 @@ use model_input::ModelInput;
 /// shared library with `ORT_PREFER_DYNAMIC_LINK=1`), or downloaded by the feature
 /// `download-binaries`.
 ///
-/// On a CPU, ONNX Runtime maps the weights from the file of the graph, and all sessions share one
-/// tokenizer: no program may change or truncate the file while the model is open. Weights in further
-/// files are mapped as well.
+/// All sessions share one tokenizer. On a CPU, ONNX Runtime maps the weights from the files of the
+/// model: no program may change or truncate these files while the model is open.
 ///
 /// The telemetry of ONNX Runtime is off, and its log goes to `tracing`. A process has one
 /// environment of ONNX Runtime. If the process has created one with the crates `ort` or

@@ -23,7 +23,7 @@ pub(crate) struct GraphFile {
     external: Vec<String>,
 }
 
-/// What ONNX Runtime opens a session from.
+/// The source that ONNX Runtime opens a session from.
 pub(crate) enum GraphSource<'g> {
     /// The graph in memory, and the folder of the weights that it refers to.
     Memory {
@@ -77,7 +77,7 @@ impl GraphFile {
         output_shape(&self.onnx, name)
     }
 
-    /// Returns what a session on `providers` is opened from.
+    /// Returns the source of a session on `providers`.
     ///
     /// Weight files beside a graph are found by its path. Devices copy weights into their own memory.
     pub(super) fn source(&self, providers: &[ExecutionProvider]) -> GraphSource<'_> {

@@ -159,7 +159,7 @@ impl ModelFiles {
         self.graph.as_ref()?.output_shape(name)
     }
 
-    /// Returns what a session on `providers` is opened from.
+    /// Returns the source of a session on `providers`.
     ///
     /// # Panics
     ///
