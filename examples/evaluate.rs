@@ -17,18 +17,19 @@ mod table;
 
 use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
+use embedders::Prefixes;
 use judged::Set;
 use lexopt::prelude::*;
 use outcome::{Failure, exit_code};
 use passim::{
-    Article, Embedder, Hits, Mode, Query, Retriever,
+    Article, EmbedStage, Embedder, EmbeddingCache, Hits, Mode, Query, Retriever, Role,
     eval::{self, JudgedQuery},
 };
 use table::Row;
 
 const USAGE: &str = "\
-evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER] [--k N]
-         [--json | --each]
+evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER]
+         [--query-prefix TEXT] [--passage-prefix TEXT] [--k N] [--json | --each]
 
   DIR          a judged set, or a folder of such sets. A set holds corpus.jsonl (id, title, text)
                or a folder articles, queries.jsonl (id, text), and qrels.tsv without header line:
@@ -39,9 +40,18 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
   --compare    another mode: print the nDCG gain of --mode over it, with its 95 % confidence
                interval (paired bootstrap over the questions)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
+  --query-prefix, --passage-prefix
+               text before each question and each passage, such as \"query: \", for a transformer
+               model (the prompts of its folder or of the list of models)
   --k          cutoff rank of the measures (10)
   --json       print one JSON object per set and mode instead of a table
-  --each       print one JSON object per question, set and mode, to find failures";
+  --each       print one JSON object per question, set and mode, to find failures
+
+Each question is embedded once, before the searches: embed ms is the mean time, and p50 ms and
+p95 ms are the times of a search without it.";
+
+/// Bound of the memory for vectors of questions and passages, in bytes.
+const CACHE_BYTES: usize = 256 << 20;
 
 struct Args {
     folders: Vec<PathBuf>,
@@ -49,6 +59,7 @@ struct Args {
     /// The mode of `--mode`, then the modes of `--compare`.
     modes: Vec<Mode>,
     embedder: String,
+    prefixes: Prefixes,
     k: usize,
     output: Output,
 }
@@ -69,6 +80,7 @@ fn args() -> Result<Option<Args>, Failure> {
     let mut folders = Vec::new();
     let mut joined = false;
     let mut embedder = "bundled".to_owned();
+    let mut prefixes = Prefixes::default();
     let mut k = 10;
     let mut mode = Mode::default();
     let mut compared = Vec::new();
@@ -79,6 +91,8 @@ fn args() -> Result<Option<Args>, Failure> {
             Long("mode") => mode = modes::mode(&parser.value()?.string()?)?,
             Long("compare") => compared.push(modes::mode(&parser.value()?.string()?)?),
             Long("embedder") => embedder = parser.value()?.string()?,
+            Long("query-prefix") => prefixes.query = Some(parser.value()?.string()?),
+            Long("passage-prefix") => prefixes.passage = Some(parser.value()?.string()?),
             Long("k") => k = parser.value()?.parse()?,
             Long("json") => output = Output::Json,
             Long("each") => output = Output::Each,
@@ -98,13 +112,13 @@ fn args() -> Result<Option<Args>, Failure> {
         return Err(format!("no DIR is given\n\n{USAGE}").into());
     }
     let modes = [vec![mode], compared].concat();
-    Ok(Some(Args { folders, joined, modes, embedder, k, output }))
+    Ok(Some(Args { folders, joined, modes, embedder, prefixes, k, output }))
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
     let folders = args.folders.iter().map(|folder| judged::sets(folder));
     let folders = folders.collect::<Result<Vec<_>, _>>()?.concat();
-    let embedder: Arc<dyn Embedder> = embedders::embedder(&args.embedder)?.into();
+    let embedder: Arc<dyn Embedder> = embedders::embedder(&args.embedder, &args.prefixes)?.into();
     let mut rows = Vec::new();
     if args.output == Output::Table {
         println!("{}", table::heading(args.k, args.modes.len() > 1));
@@ -141,6 +155,9 @@ fn run(args: &Args) -> Result<(), Failure> {
 /// An indexed corpus.
 struct Corpus {
     retriever: Retriever,
+    embedder: Arc<dyn Embedder>,
+    /// Holds the vectors of questions for the searches.
+    cache: EmbeddingCache,
     documents: usize,
     index_seconds: f64,
 }
@@ -149,22 +166,34 @@ impl Corpus {
     fn of(articles: Vec<Article>, embedder: &Arc<dyn Embedder>) -> Result<Self, Failure> {
         let documents = articles.len();
         let bar = bar::bar();
-        let builder =
-            Retriever::builder().embedder(Arc::clone(embedder)).progress(bar::advance(&bar));
+        let cache = EmbeddingCache::in_memory(CACHE_BYTES);
+        let builder = Retriever::builder().embedder(Arc::clone(embedder));
+        let builder = builder.shared_embedding_cache(&cache).progress(bar::advance(&bar));
         let mut retriever = builder.in_memory()?;
         let start = Instant::now();
         retriever.add(articles)?;
         retriever.commit()?;
         let index_seconds = start.elapsed().as_secs_f64();
         bar.finish_and_clear();
-        Ok(Self { retriever, documents, index_seconds })
+        Ok(Self { retriever, embedder: Arc::clone(embedder), cache, documents, index_seconds })
+    }
+
+    /// Embeds the questions into the cache. Returns the mean time of a question in milliseconds;
+    /// `None` without questions.
+    fn embed(&self, questions: &[JudgedQuery]) -> Result<Option<f64>, Failure> {
+        let texts: Vec<&str> = questions.iter().map(|question| &*question.query.text).collect();
+        let start = Instant::now();
+        EmbedStage::new(&*self.embedder).cache(&self.cache).run(Role::Query, &texts)?;
+        let milliseconds = start.elapsed().as_secs_f64() * 1e3;
+        Ok(u32::try_from(texts.len()).ok().filter(|n| *n > 0).map(|n| milliseconds / f64::from(n)))
     }
 }
 
 /// Measures the questions of one set in each mode.
 fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure> {
     let Set { name, questions, .. } = set;
-    let Corpus { retriever, documents, index_seconds } = corpus;
+    let Corpus { retriever, documents, index_seconds, .. } = corpus;
+    let embed_ms = corpus.embed(questions)?;
     let ann_recall = eval::mean(ann_recalls(retriever, questions, args.k)?);
     let mut rows: Vec<Row> = Vec::new();
     for mode in &args.modes {
@@ -184,6 +213,7 @@ fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure>
             evaluation,
             ann_recall,
             index_seconds: *index_seconds,
+            embed_ms,
         });
     }
     Ok(rows)

@@ -35,6 +35,7 @@ mod text;
 use std::{fs, path::PathBuf, process::ExitCode};
 
 use answer::Answer;
+use embedders::Prefixes;
 use judged::Asked;
 use lexopt::prelude::*;
 use map::Map;
@@ -122,7 +123,7 @@ fn run(args: &Args) -> Result<(), Failure> {
 
 /// Opens the index and reads the questions.
 fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
-    let embedder = embedders::embedder(&args.embedder)?;
+    let embedder = embedders::embedder(&args.embedder, &Prefixes::default())?;
     let builder = Retriever::builder().embedder(embedder);
     match &args.source {
         Source::Set(set) => {

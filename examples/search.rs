@@ -18,19 +18,24 @@ use std::{
 
 use anstream::{eprintln, stdout};
 use anstyle::{AnsiColor, Style};
+use embedders::Prefixes;
 use lexopt::prelude::*;
 use outcome::{Failure, exit_code, report};
 use passim::{Article, Error, Hit, Query, Retriever, read_articles};
 use serde_json::json;
 
 const USAGE: &str = "\
-search [--articles DIR_OR_FILE]... [--index DIR] [--top-k N] [--embedder EMBEDDER] [--json] [QUESTION]...
+search [--articles DIR_OR_FILE]... [--index DIR] [--top-k N] [--embedder EMBEDDER]
+       [--query-prefix TEXT] [--passage-prefix TEXT] [--json] [QUESTION]...
 
   --articles   .txt, .md or .jsonl files, or folders of them; without it, the sample articles
   --index      keep the index in this folder, created if missing; only new and changed articles
                are embedded. Without --articles the index is searched as it is
   --top-k      hits per question (5)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
+  --query-prefix, --passage-prefix
+               text before each question and each passage, such as \"query: \", for a transformer
+               model (the prompts of its folder or of the list of models)
   --json       one JSON object per hit and line: query, rank, article, start, end, score,
                similarity, bm25, text
   QUESTION     without one, questions are read from standard input, one per line
@@ -47,6 +52,7 @@ struct Args {
     index: Option<PathBuf>,
     top_k: usize,
     embedder: String,
+    prefixes: Prefixes,
     json: bool,
     questions: Vec<String>,
 }
@@ -62,6 +68,7 @@ fn args() -> Result<Option<Args>, Failure> {
         index: None,
         top_k: 5,
         embedder: "bundled".to_owned(),
+        prefixes: Prefixes::default(),
         json: false,
         questions: Vec::new(),
     };
@@ -72,6 +79,8 @@ fn args() -> Result<Option<Args>, Failure> {
             Long("index") => args.index = Some(parser.value()?.into()),
             Long("top-k") | Short('k') => args.top_k = parser.value()?.parse()?,
             Long("embedder") => args.embedder = parser.value()?.string()?,
+            Long("query-prefix") => args.prefixes.query = Some(parser.value()?.string()?),
+            Long("passage-prefix") => args.prefixes.passage = Some(parser.value()?.string()?),
             Long("json") => args.json = true,
             Long("help") | Short('h') => {
                 println!("{USAGE}");
@@ -124,7 +133,7 @@ fn answer_lines(retriever: &Retriever, args: &Args) -> Result<(), Failure> {
 
 /// Opens the retriever in memory or in a folder and syncs it with the articles.
 fn indexed(args: &Args) -> Result<Retriever, Failure> {
-    let embedder = embedders::embedder(&args.embedder)?;
+    let embedder = embedders::embedder(&args.embedder, &args.prefixes)?;
     let bar = bar::bar();
     let builder = Retriever::builder().embedder(embedder).progress(bar::advance(&bar));
     let mut retriever = match &args.index {

@@ -15,7 +15,7 @@ use crate::{Interrupt, ModelIdentity, Result, Vectors};
 
 pub use cache::EmbeddingCache;
 #[cfg(feature = "fastembed")]
-pub use fast_embedder::{FastEmbedder, FastEmbedderBuilder};
+pub use fast_embedder::{FastEmbedder, FastEmbedderBuilder, Prefix, PrefixSource};
 #[cfg(feature = "hub")]
 pub use fast_embedder::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};

@@ -123,7 +123,7 @@ pub use embed::{
     StaticEmbedder,
 };
 #[cfg(feature = "fastembed")]
-pub use embed::{FastEmbedder, FastEmbedderBuilder};
+pub use embed::{FastEmbedder, FastEmbedderBuilder, Prefix, PrefixSource};
 #[cfg(feature = "hub")]
 pub use embed::{PretrainedModel, Quantization};
 pub use model::ModelIdentity;

@@ -220,7 +220,7 @@ fn each_foreign_crate_has_one_home() {
         ("use ort::", "onnx/runtime.rs"),
         ("candle_core::", "onnx/candle.rs"),
         ("candle_nn::", "onnx/candle.rs"),
-        ("tokenizers::", "onnx/candle.rs"),
+        ("tokenizers::", "onnx/json_tokenizer.rs"),
         ("hf_hub::", "onnx/hub.rs"),
         ("jiff::", "article/"),
         ("memmap2::", "format/mapped_file.rs"),

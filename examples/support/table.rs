@@ -17,13 +17,15 @@ pub struct Row {
     pub gain: Option<Estimate>,
     pub ann_recall: Option<f64>,
     pub index_seconds: f64,
+    /// Mean time to embed a question, in milliseconds.
+    pub embed_ms: Option<f64>,
 }
 
 /// Returns the heading line; `compared` adds the gain column.
 pub fn heading(k: usize, compared: bool) -> String {
     let at = |name| format!("{name}@{k}");
     let columns = format!(
-        "{:24} {:8} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8} {:>9} {:>8} {:>8} {:>8}",
+        "{:24} {:8} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8} {:>9} {:>8} {:>9} {:>8} {:>8}",
         "set",
         "mode",
         "passages",
@@ -34,6 +36,7 @@ pub fn heading(k: usize, compared: bool) -> String {
         at("MRR"),
         at("ANN rec."),
         "index s",
+        "embed ms",
         "p50 ms",
         "p95 ms",
     );
@@ -48,13 +51,14 @@ impl Row {
         let ndcg = eval::estimate(evaluation.each(|outcome| outcome.ndcg));
         let interval = ndcg.map(|ndcg| format!("{:.3} to {:.3}", ndcg.low, ndcg.high));
         let columns = format!(
-            "{set:24} {mode:8} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {:>8.2} {:>8.2}",
+            "{set:24} {mode:8} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
             evaluation.outcomes.len(),
             cell(evaluation.ndcg(), 8),
             interval.unwrap_or_default(),
             cell(evaluation.recall(), 9),
             cell(evaluation.mrr(), 8),
             cell(self.ann_recall, 9),
+            cell(self.embed_ms, 9),
             percentile_ms(evaluation, 50),
             percentile_ms(evaluation, 95),
         );
@@ -86,6 +90,7 @@ impl Row {
             "gain_of_first": self.gain,
             "ann_recall": self.ann_recall,
             "index_seconds": self.index_seconds,
+            "embed_ms": self.embed_ms,
             "query_p50_ms": percentile_ms(evaluation, 50),
             "query_p95_ms": percentile_ms(evaluation, 95),
         })

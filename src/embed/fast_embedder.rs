@@ -1,10 +1,11 @@
-//! Transformer models, run by fastembed over ONNX Runtime or in candle.
+//! Transformer models that run in ONNX Runtime or in candle.
 
 mod embedder_builder;
 #[cfg(feature = "hub")]
 mod embedding_models;
 mod encoding;
 mod model_input;
+mod prefix;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -12,6 +13,8 @@ use std::path::PathBuf;
 pub use embedder_builder::FastEmbedderBuilder;
 #[cfg(feature = "hub")]
 pub use embedding_models::{PretrainedModel, Quantization};
+
+pub use prefix::{Prefix, PrefixSource};
 
 use super::{Embedder, LongTexts, ModelIdentity, Role};
 use crate::{
@@ -50,6 +53,9 @@ use model_input::ModelInput;
 /// Without that feature, the library is linked at build time: from the folder `ORT_LIB_PATH` (a
 /// shared library with `ORT_PREFER_DYNAMIC_LINK=1`), or downloaded by the feature
 /// `download-binaries`.
+///
+/// All sessions share one tokenizer. On a CPU, ONNX Runtime maps the weights from the files of the
+/// model: no program may change or truncate these files while the model is open.
 ///
 /// The telemetry of ONNX Runtime is off, and its log goes to `tracing`. A process has one
 /// environment of ONNX Runtime. If the process has created one with the crates `ort` or
@@ -91,12 +97,16 @@ impl FastEmbedder {
     ///
     /// - `model.onnx` or `onnx/model.onnx`, and the weight files beside it that the graph names;
     /// - `tokenizer.json`, `config.json` and `tokenizer_config.json`;
-    /// - optionally `special_tokens_map.json`, `1_Pooling/config.json` and
-    ///   `sentence_bert_config.json`.
+    /// - optionally `special_tokens_map.json`, `1_Pooling/config.json`, `sentence_bert_config.json`
+    ///   and `config_sentence_transformers.json`.
     ///
     /// Without `1_Pooling/config.json`, the pooling is the mean. The maximum input length is the
-    /// smallest one that the files declare. There are no prefixes: set those that the model was
-    /// trained with.
+    /// smallest one that the files declare.
+    ///
+    /// The prefixes are the prompts in `config_sentence_transformers.json`: `query` for questions;
+    /// `document`, `passage` or `corpus` for passages; else the one that `default_prompt_name`
+    /// names. Without them there are no prefixes: set those that the model was trained with.
+    /// [`prefix`](Self::prefix) returns them with their source.
     ///
     /// With the feature `qwen3`, a folder without a graph may hold a Qwen3 model: `config.json`
     /// with `"model_type": "qwen3"`, `tokenizer.json`, and `model.safetensors` or the shards that
@@ -147,6 +157,14 @@ impl FastEmbedder {
     #[must_use]
     pub fn models() -> &'static [PretrainedModel] {
         embedding_models::MODELS
+    }
+}
+
+impl FastEmbedder {
+    /// Returns the text before each input of `role`, and who has set it.
+    #[must_use]
+    pub fn prefix(&self, role: Role) -> &Prefix {
+        self.encoding.prefix(role)
     }
 }
 
@@ -202,7 +220,7 @@ impl Embedder for FastEmbedder {
 impl FastEmbedder {
     /// Returns the inputs of the model, sorted by length.
     fn inputs<'t>(&self, role: Role, texts: &[&'t str]) -> Result<Vec<ModelInput<'t>>> {
-        let prefix = self.encoding.prefix(role);
+        let prefix = &self.encoding.prefix(role).text;
         let limit = match self.encoding.long_texts {
             LongTexts::Split => self.max_tokens,
             LongTexts::Cut => usize::MAX,

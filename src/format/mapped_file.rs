@@ -31,16 +31,16 @@ impl fmt::Debug for MappedFile {
 impl MappedFile {
     /// Maps the file at `path`.
     ///
-    /// No program may change or truncate a file while it is mapped. This crate writes each index
-    /// file once, under a new name, and afterwards only removes it.
+    /// No program may change or truncate a file while it is mapped. This crate writes each file
+    /// once, under a new name, and afterwards only removes it.
     pub(crate) fn open(path: &Path) -> io::Result<Self> {
         let file = File::open(path)?;
         let map = if file.metadata()?.len() == 0 {
             None
         } else {
             // SAFETY: a mapping is sound as long as its bytes do not change under a `&[u8]`. This
-            // crate never writes to a complete file, and the documentation of `Retriever::open`
-            // requires the same of other programs.
+            // crate never writes to a complete file, and the documentation of `Retriever::open` and
+            // `FastEmbedder` requires the same of other programs.
             Some(unsafe { Mmap::map(&file)? })
         };
         Ok(Self { path: path.to_owned(), map })

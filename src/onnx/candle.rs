@@ -1,16 +1,14 @@
-//! Weights, tokenizer and configuration of a model that runs in candle. No other file uses
-//! `candle_core`, `candle_nn` and `tokenizers`.
+//! Weights and configuration of a model that runs in candle. No other file uses `candle_core` and
+//! `candle_nn`.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, path::PathBuf};
 
 use candle_core::{DType, Device, Tensor, safetensors::SliceSafetensors};
 use candle_nn::VarBuilder;
 use serde_json::Value;
-pub(super) use tokenizers::Tokenizer;
-use tokenizers::TruncationParams;
 
-use super::WeightFile;
-use crate::{Cause, Error, Result};
+use super::model_folder::file_name;
+use crate::{Cause, Error, Result, format::mapped_file::MappedFile};
 
 /// Prefix of the weights' names in an export of a whole language model.
 const PREFIX: &str = "model";
@@ -22,31 +20,24 @@ const PREFIX: &str = "model";
 /// 2,370 MiB at 4,096 tokens, where it has 1,024 MiB.
 const TABLES: usize = 3;
 
-/// Reads the weights in `files`, in the format safetensors, as `f32`.
-pub(super) fn weights(files: Vec<WeightFile>) -> Result<VarBuilder<'static>, Cause> {
+/// Reads the weights in the files at `paths`, in the format safetensors, as `f32`.
+pub(super) fn weights(paths: &[PathBuf]) -> Result<VarBuilder<'static>, Cause> {
     let mut weights: HashMap<String, Tensor> = HashMap::new();
-    for WeightFile { name: file, bytes } in files {
+    for path in paths {
         let read = || -> candle_core::Result<Vec<(String, Tensor)>> {
-            let tensors = SliceSafetensors::new(&bytes)?;
+            let file = MappedFile::open(path)?;
+            let tensors = SliceSafetensors::new(&file)?;
             let tensor = |name: String| {
                 let tensor = tensors.load(&name, &Device::Cpu)?.to_dtype(DType::F32)?;
                 Ok((name, tensor))
             };
             tensors.tensors().into_iter().map(|(name, _)| tensor(name)).collect()
         };
-        weights.extend(read().map_err(|error| format!("{file}: {error}"))?);
+        weights.extend(read().map_err(|error| format!("{}: {error}", file_name(path)))?);
     }
     let builder = VarBuilder::from_tensors(weights, DType::F32, &Device::Cpu);
     let is_whole = builder.contains_tensor(&format!("{PREFIX}.embed_tokens.weight"));
     Ok(if is_whole { builder.pp(PREFIX) } else { builder })
-}
-
-/// Reads the tokenizer from `json`. It truncates texts to `max_length` tokens, with special tokens.
-pub(super) fn tokenizer(json: &[u8], max_length: usize) -> Result<Tokenizer, Cause> {
-    let mut tokenizer = Tokenizer::from_bytes(json)?;
-    let truncation = TruncationParams { max_length, ..TruncationParams::default() };
-    tokenizer.with_padding(None).with_truncation(Some(truncation))?;
-    Ok(tokenizer)
 }
 
 /// The checked configuration of a model, in the form that fastembed reads.

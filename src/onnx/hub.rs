@@ -73,7 +73,7 @@ pub(crate) fn fetch(
     let external: Vec<_> = hub.external.iter().map(|file| get(file)).collect::<Result<_>>()?;
     let tokenizer: Vec<_> = TOKENIZER_FILES.into_iter().map(get).collect::<Result<_>>()?;
     let folder = parent(&tokenizer[0]);
-    let mut files = ModelFiles::read_parts(folder, &graph, &external)?;
+    let mut files = ModelFiles::read_parts(folder, &graph, external)?;
     files.output = hub.output;
     Ok(files)
 }
@@ -100,7 +100,7 @@ pub(crate) fn fetch_shards(
     } else {
         vec![get(shards::WHOLE)?]
     };
-    ModelFiles::read_shards(parent(&other_files[0]), &shards)
+    ModelFiles::read_shards(parent(&other_files[0]), shards)
 }
 
 /// Returns the error for the model `name`, some file of which is neither cached nor downloaded.

@@ -1,16 +1,15 @@
 //! The files of one model: their contents, declared pooling and length, and hash.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use memchr::memmem;
 use serde_json::Value;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Engine, engine,
-    model_folder::{contents, json, model_file_error, optional},
-    onnx_graph::external_names,
+    DeclaredPrompts, Engine, ExecutionProvider, GraphFile, GraphSource, engine,
+    model_folder::{contents, file_name, json, model_file_error, optional},
     shards,
 };
 use crate::{Pooling, Result};
@@ -24,34 +23,27 @@ const DEFAULT_MAX_LENGTH: usize = 512;
 /// Model types whose positions begin after the number of the padding token.
 const SHIFTED_POSITIONS: [&str; 4] = ["roberta", "xlm-roberta", "camembert", "mpnet"];
 
+/// Bytes of a file that are hashed at once.
+const HASHED_AT_ONCE: usize = 1 << 20;
+
 /// Number of the padding token of these models, unless they declare another.
 const ROBERTA_PAD_TOKEN: usize = 1;
 
-/// The contents of a model's files.
-#[derive(Clone)]
+/// The files of a model: paths of weights, contents of the others.
 pub(crate) struct ModelFiles {
     folder: PathBuf,
     pub(crate) engine: Engine,
-    /// Path of the graph; empty if there is none.
-    pub(crate) graph: PathBuf,
-    /// Contents of the graph; empty if there is none.
-    pub(crate) onnx: Vec<u8>,
+    /// `None` for a model in candle.
+    graph: Option<GraphFile>,
     /// External weights of the graph, or all weights if there is no graph.
-    pub(crate) external: Vec<WeightFile>,
-    weight_bytes: usize,
+    pub(crate) weights: Vec<PathBuf>,
+    weight_bytes: u64,
     pub(crate) tokenizer: Vec<u8>,
     pub(crate) config: Vec<u8>,
     pub(crate) special_tokens_map: Vec<u8>,
-    pub(crate) tokenizer_config: Vec<u8>,
+    tokenizer_config: Vec<u8>,
     /// Name of the output to read; `None` for the first one.
     pub(crate) output: Option<&'static str>,
-}
-
-/// A file of weights.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct WeightFile {
-    pub(crate) name: String,
-    pub(crate) bytes: Vec<u8>,
 }
 
 impl ModelFiles {
@@ -68,7 +60,7 @@ impl ModelFiles {
             return Err(engine::without_candle(folder_name(folder)));
         }
         check(Engine::Candle)?;
-        Self::read_shards(folder, &shards::shards(folder)?)
+        Self::read_shards(folder, shards::shards(folder)?)
     }
 
     /// Reads a folder that holds one model with a graph.
@@ -82,23 +74,22 @@ impl ModelFiles {
         fs::metadata(&graph).map_err(|error| model_file_error(&graph, error))?;
         let files = Self::without_weights(folder, Engine::OnnxRuntime)?;
         check(files.engine)?;
-        let onnx = contents(&graph)?;
-        let named = external_names(&onnx).map_err(|source| model_file_error(&graph, source))?;
-        let external: Vec<_> = named.iter().map(|name| graph.with_file_name(name)).collect();
-        files.with_weights(graph, onnx, &external)
+        let graph = GraphFile::read(&graph)?;
+        let external = graph.external();
+        files.with_weights(Some(graph), external)
     }
 
     /// Reads the graph, its external weights and the tokenizer's files in `folder`.
     #[cfg(feature = "hub")]
-    pub(super) fn read_parts(folder: &Path, graph: &Path, external: &[PathBuf]) -> Result<Self> {
+    pub(super) fn read_parts(folder: &Path, graph: &Path, external: Vec<PathBuf>) -> Result<Self> {
         let files = Self::without_weights(folder, Engine::OnnxRuntime)?;
-        files.with_weights(graph.to_owned(), contents(graph)?, external)
+        files.with_weights(Some(GraphFile::read(graph)?), external)
     }
 
     /// Reads the weights in `shards` and the other files of a model without a graph in `folder`.
-    pub(super) fn read_shards(folder: &Path, shards: &[PathBuf]) -> Result<Self> {
+    pub(super) fn read_shards(folder: &Path, shards: Vec<PathBuf>) -> Result<Self> {
         let files = Self::without_weights(folder, Engine::Candle)?;
-        files.with_weights(PathBuf::new(), Vec::new(), shards)
+        files.with_weights(None, shards)
     }
 
     /// Reads the files in `folder` that `engine` needs, except the weights.
@@ -118,9 +109,8 @@ impl ModelFiles {
         Ok(Self {
             folder: folder.to_owned(),
             engine,
-            graph: PathBuf::new(),
-            onnx: Vec::new(),
-            external: Vec::new(),
+            graph: None,
+            weights: Vec::new(),
             weight_bytes: 0,
             tokenizer: get("tokenizer.json")?,
             config: get("config.json")?,
@@ -130,13 +120,15 @@ impl ModelFiles {
         })
     }
 
-    /// Adds the graph, if there is one, and reads the weights in `external`.
-    fn with_weights(self, graph: PathBuf, onnx: Vec<u8>, external: &[PathBuf]) -> Result<Self> {
-        let read =
-            |path: &PathBuf| Ok(WeightFile { name: file_name(path), bytes: contents(path)? });
-        let external: Vec<WeightFile> = external.iter().map(read).collect::<Result<_>>()?;
-        let external_bytes: usize = external.iter().map(|file| file.bytes.len()).sum();
-        Ok(Self { graph, weight_bytes: onnx.len() + external_bytes, onnx, external, ..self })
+    /// Adds the graph, if there is one, and the other files of weights.
+    fn with_weights(self, graph: Option<GraphFile>, weights: Vec<PathBuf>) -> Result<Self> {
+        let size = |path: &Path| match fs::metadata(path) {
+            Ok(file) => Ok(file.len()),
+            Err(error) => Err(model_file_error(path, error)),
+        };
+        let graph_bytes = graph.as_ref().map_or(Ok(0), |graph| size(graph.path()))?;
+        let other_bytes: u64 = weights.iter().map(|path| size(path)).sum::<Result<_>>()?;
+        Ok(Self { graph, weights, weight_bytes: graph_bytes + other_bytes, ..self })
     }
 
     /// Returns the declared number of classes; `None` if none is declared.
@@ -153,20 +145,27 @@ impl ModelFiles {
 
     /// Returns the size of the weight files in bytes.
     pub(crate) fn weight_bytes(&self) -> usize {
-        self.weight_bytes
-    }
-
-    /// Frees the weights, for sessions that read them from the files.
-    pub(crate) fn drop_weights(&mut self) {
-        self.onnx = Vec::new();
-        self.external = Vec::new();
+        usize::try_from(self.weight_bytes).unwrap_or(usize::MAX)
     }
 
     /// Returns whether the graph quantizes activations by the range of the whole run, so that a
     /// vector depends on the other texts of the run.
     pub(crate) fn is_dynamically_quantized(&self) -> bool {
-        // The file contains operator names as plain bytes.
-        memmem::find(&self.onnx, b"DynamicQuantize").is_some()
+        self.graph.as_ref().is_some_and(GraphFile::is_dynamically_quantized)
+    }
+
+    /// Returns the shape of an output that the graph declares, as [`GraphFile::output_shape`] does.
+    pub(crate) fn output_shape(&self, name: &str) -> Option<Vec<Option<u64>>> {
+        self.graph.as_ref()?.output_shape(name)
+    }
+
+    /// Returns the source of a session on `providers`.
+    ///
+    /// # Panics
+    ///
+    /// If the model has no graph.
+    pub(super) fn graph_source(&self, providers: &[ExecutionProvider]) -> GraphSource<'_> {
+        self.graph.as_ref().expect("a model in ONNX Runtime has a graph").source(providers)
     }
 
     /// Returns the pooling declared in `1_Pooling/config.json`, else the default of the engine.
@@ -192,6 +191,11 @@ impl ModelFiles {
                 Err(model_file_error(&path, fault))
             }
         }
+    }
+
+    /// Returns the prompts that the folder declares.
+    pub(crate) fn prompts(&self) -> Result<DeclaredPrompts> {
+        DeclaredPrompts::read(&self.folder)
     }
 
     /// Returns the number of positions in tokens; `None` if none is declared.
@@ -221,7 +225,11 @@ impl ModelFiles {
     /// Returns the declared maximum input length: the minimum of positions, the tokenizer's limit
     /// and the limit of sentence-transformers.
     pub(crate) fn max_length(&self) -> Result<usize> {
-        let tokenizer = json(&self.folder.join("tokenizer_config.json"), &self.tokenizer_config)?;
+        let path = self.folder.join("tokenizer_config.json");
+        let tokenizer = json(&path, &self.tokenizer_config)?;
+        if !tokenizer.is_object() {
+            return Err(model_file_error(&path, "it is not a JSON object"));
+        }
         let path = self.folder.join("sentence_bert_config.json");
         let sentence = match optional(&path)? {
             Some(bytes) => length(&json(&path, &bytes)?["max_seq_length"]),
@@ -231,47 +239,59 @@ impl ModelFiles {
         Ok(declared.into_iter().flatten().min().unwrap_or(DEFAULT_MAX_LENGTH))
     }
 
-    /// Sets `model_max_length` in `tokenizer_config.json`, since fastembed applies the smaller of it
-    /// and its own setting; also sets a padding token, which fastembed requires and this crate never
-    /// uses.
-    pub(crate) fn override_max_length(&mut self, max_length: usize) -> Result<()> {
-        let path = self.folder.join("tokenizer_config.json");
-        let mut config = json(&path, &self.tokenizer_config)?;
-        let Some(fields) = config.as_object_mut() else {
-            return Err(model_file_error(&path, "it is not a JSON object"));
-        };
-        fields.insert("model_max_length".to_owned(), max_length.into());
-        if fields.get("pad_token").is_none_or(Value::is_null) {
-            fields.insert("pad_token".to_owned(), "[PAD]".into());
-        }
-        self.tokenizer_config = config.to_string().into_bytes();
-        Ok(())
-    }
-
     /// Hashes everything that vectors depend on: the files and `settings`.
-    pub(crate) fn hash(&self, settings: &[String]) -> u128 {
-        let mut hasher = Xxh3::new();
-        let mut add = |part: &[u8]| {
-            // The length prefix makes part boundaries unambiguous.
-            hasher.update(&(part.len() as u64).to_le_bytes());
-            hasher.update(part);
-        };
-        add(&self.onnx);
-        for file in &self.external {
-            add(file.name.as_bytes());
-            add(&file.bytes);
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelFile`](crate::Error::ModelFile) if a file of weights cannot be read.
+    pub(crate) fn hash(&self, settings: &[String]) -> Result<u128> {
+        let mut hasher = PartHasher(Xxh3::new());
+        match &self.graph {
+            Some(graph) => hasher.add_file(graph.path())?,
+            None => hasher.add(b""),
         }
-        add(&self.tokenizer);
-        add(&self.special_tokens_map);
-        add(self.output.unwrap_or("").as_bytes());
+        for path in &self.weights {
+            hasher.add(file_name(path).as_bytes());
+            hasher.add_file(path)?;
+        }
+        hasher.add(&self.tokenizer);
+        hasher.add(&self.special_tokens_map);
+        hasher.add(self.output.unwrap_or("").as_bytes());
         // An ONNX graph defines the computation by itself.
         if self.engine == Engine::Candle {
-            add(&self.config);
+            hasher.add(&self.config);
         }
         for setting in settings {
-            add(setting.as_bytes());
+            hasher.add(setting.as_bytes());
         }
-        hasher.digest128()
+        Ok(hasher.0.digest128())
+    }
+}
+
+/// Hashes parts with their lengths, which make the boundaries unambiguous.
+struct PartHasher(Xxh3);
+
+impl PartHasher {
+    fn add(&mut self, part: &[u8]) {
+        self.0.update(&(part.len() as u64).to_le_bytes());
+        self.0.update(part);
+    }
+
+    fn add_file(&mut self, path: &Path) -> Result<()> {
+        self.read_file(path).map_err(|error| model_file_error(path, error))
+    }
+
+    /// Adds a file, piece by piece: files of weights may not fit in memory.
+    fn read_file(&mut self, path: &Path) -> io::Result<()> {
+        let mut file = File::open(path)?;
+        self.0.update(&file.metadata()?.len().to_le_bytes());
+        let mut buffer = vec![0; HASHED_AT_ONCE];
+        loop {
+            match file.read(&mut buffer)? {
+                0 => return Ok(()),
+                read => self.0.update(&buffer[..read]),
+            }
+        }
     }
 }
 
@@ -299,10 +319,6 @@ fn graph_in(folder: &Path) -> Option<PathBuf> {
 
 fn folder_name(folder: &Path) -> String {
     file_name(&folder.canonicalize().unwrap_or_else(|_| folder.to_owned()))
-}
-
-fn file_name(path: &Path) -> String {
-    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
 }
 
 #[cfg(test)]
@@ -392,11 +408,11 @@ mod tests {
         let graph = "\x0a\x08location\x12\x09any.bytes and more";
         let folder = folder(&[("model.onnx", graph), ("any.bytes", "weights")]);
         let files = ModelFiles::read(folder.path()).unwrap();
-        let expected = WeightFile { name: "any.bytes".to_owned(), bytes: b"weights".to_vec() };
-        assert_eq!(files.external, [expected]);
+        assert_eq!(files.weights, [folder.path().join("any.bytes")]);
         assert_eq!(files.weight_bytes(), graph.len() + 7);
+        let hash = files.hash(&[]).unwrap();
         fs::write(folder.path().join("any.bytes"), "Weights").unwrap();
-        assert_ne!(files.hash(&[]), ModelFiles::read(folder.path()).unwrap().hash(&[]));
+        assert_ne!(hash, ModelFiles::read(folder.path()).unwrap().hash(&[]).unwrap());
     }
 
     #[test]
@@ -414,10 +430,26 @@ mod tests {
         assert!(ModelFiles::read(cut.path()).is_err());
     }
 
+    /// An index stores this hash: another one makes it unreadable.
+    #[test]
+    fn the_hash_is_that_of_all_parts_with_their_lengths() {
+        let graph = "\x0a\x08location\x12\x09any.bytes and more";
+        let folder = folder(&[("model.onnx", graph), ("any.bytes", "weights")]);
+        let parts = [graph, "any.bytes", "weights", "{}", "{}", "", "query: "];
+        let mut expected = Vec::new();
+        for part in parts {
+            expected.extend((part.len() as u64).to_le_bytes());
+            expected.extend(part.as_bytes());
+        }
+        let hash = ModelFiles::read(folder.path()).unwrap().hash(&["query: ".to_owned()]).unwrap();
+        assert_eq!(hash, xxhash_rust::xxh3::xxh3_128(&expected));
+    }
+
     #[test]
     fn the_hash_depends_on_the_settings() {
-        let files = ModelFiles::read(folder(&[]).path()).unwrap();
-        let hash = |settings: [&str; 2]| files.hash(&settings.map(str::to_owned));
+        let folder = folder(&[]);
+        let files = ModelFiles::read(folder.path()).unwrap();
+        let hash = |settings: [&str; 2]| files.hash(&settings.map(str::to_owned)).unwrap();
         assert_eq!(hash(["a", "b"]), hash(["a", "b"]));
         assert_ne!(hash(["a", "b"]), hash(["ab", ""]));
     }

@@ -13,6 +13,11 @@ pub(super) fn is_file_name(name: &str) -> bool {
     Path::new(name).file_name() == Some(OsStr::new(name))
 }
 
+/// Returns the last component of a path, for messages and names.
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().unwrap_or(path.as_os_str()).to_string_lossy().into_owned()
+}
+
 /// Parses `bytes`, the contents of the file at `path`.
 pub(super) fn json(path: &Path, bytes: &[u8]) -> Result<Value> {
     serde_json::from_slice(bytes).map_err(|source| model_file_error(path, source))

@@ -1,22 +1,26 @@
 //! The tokenizer of a model: counts tokens and cuts texts at them.
 
-use std::ops::Range;
+use std::{ops::Range, sync::Arc};
 
+use super::{JsonTokenizer, ModelFiles};
 use crate::{Cause, Error, Result};
 
-/// A function of a text that calls a tokenizer.
-type TokenizerFn<T> = Box<dyn Fn(&str) -> Result<T, Cause> + Send + Sync>;
+/// Cuts texts into tokens, without special ones.
+pub(crate) trait Tokenize {
+    /// Returns the number of tokens of a text.
+    fn count(&self, text: &str) -> Result<usize, Cause>;
+
+    /// Returns the byte offset at which each token of a text starts.
+    fn starts(&self, text: &str) -> Result<Vec<usize>, Cause>;
+}
 
 /// A model's tokenizer. It counts no special tokens and truncates nothing.
-pub(crate) struct ModelTokenizer {
-    /// Returns the number of tokens of a text.
-    pub(super) count: TokenizerFn<usize>,
-    /// Returns the byte offset at which each token of a text starts.
-    pub(super) starts: TokenizerFn<Vec<usize>>,
+pub(crate) struct ModelTokenizer<T = JsonTokenizer> {
+    tokenizer: Arc<T>,
     /// Number of special tokens of an input: of a text, or of a pair if the model reads pairs.
-    pub(super) special: usize,
+    special: usize,
     /// Makes the error of a tokenizer that fails.
-    pub(super) failed: fn(Cause) -> Error,
+    failed: fn(Cause) -> Error,
 }
 
 /// A text, or a part of one, with its length in tokens.
@@ -27,12 +31,38 @@ pub(crate) struct CountedText<'t> {
 }
 
 impl ModelTokenizer {
+    /// Reads the tokenizer of a model that reads single texts.
+    pub(crate) fn for_texts(files: &ModelFiles) -> Result<Self, Cause> {
+        let tokenizer = JsonTokenizer::read(files)?;
+        let special = tokenizer.input("", usize::MAX)?.ids.len();
+        Ok(Self { tokenizer: Arc::new(tokenizer), special, failed: Error::Embed })
+    }
+
+    /// Reads the tokenizer of a model that reads pairs of texts.
+    pub(crate) fn for_pairs(files: &ModelFiles) -> Result<Self, Cause> {
+        let tokenizer = JsonTokenizer::read(files)?;
+        let special = tokenizer.pair("", "")?.ids.len();
+        Ok(Self { tokenizer: Arc::new(tokenizer), special, failed: Error::Rerank })
+    }
+
+    /// Returns the tokenizer, for the sessions of the model.
+    pub(super) fn shared(&self) -> Arc<JsonTokenizer> {
+        Arc::clone(&self.tokenizer)
+    }
+
+    /// Returns the approximate memory of the tokenizer in bytes.
+    pub(super) fn memory_bytes(&self) -> usize {
+        self.tokenizer.memory_bytes()
+    }
+}
+
+impl<T: Tokenize> ModelTokenizer<T> {
     pub(crate) fn count(&self, text: &str) -> Result<usize> {
-        (self.count)(text).map_err(self.failed)
+        self.tokenizer.count(text).map_err(self.failed)
     }
 
     fn starts(&self, text: &str) -> Result<Vec<usize>> {
-        (self.starts)(text).map_err(self.failed)
+        self.tokenizer.starts(text).map_err(self.failed)
     }
 
     /// Returns the number of special tokens of an input.
@@ -98,22 +128,43 @@ fn middle(text: &str, starts: &[usize]) -> Option<usize> {
 mod tests {
     use super::*;
 
-    /// A tokenizer with a token for every four bytes of a word.
-    fn tokenizer() -> ModelTokenizer {
-        let starts = |text: &str| {
+    /// Has a token for every four bytes of a word.
+    struct FourByteTokens;
+
+    impl Tokenize for FourByteTokens {
+        fn count(&self, text: &str) -> Result<usize, Cause> {
+            Ok(self.starts(text)?.len())
+        }
+
+        fn starts(&self, text: &str) -> Result<Vec<usize>, Cause> {
             let mut starts = Vec::new();
             for word in text.split_whitespace() {
                 let from = word.as_ptr().addr() - text.as_ptr().addr();
                 starts.extend((from..from + word.len()).step_by(4));
             }
-            starts
-        };
-        ModelTokenizer {
-            count: Box::new(move |text| Ok(starts(text).len())),
-            starts: Box::new(move |text| Ok(starts(text))),
-            special: 2,
-            failed: Error::Embed,
+            Ok(starts)
         }
+    }
+
+    /// Has a token for each character, and no useful offsets.
+    struct WithoutOffsets;
+
+    impl Tokenize for WithoutOffsets {
+        fn count(&self, text: &str) -> Result<usize, Cause> {
+            Ok(text.chars().count())
+        }
+
+        fn starts(&self, text: &str) -> Result<Vec<usize>, Cause> {
+            Ok(vec![0; text.chars().count()])
+        }
+    }
+
+    fn model_tokenizer<T: Tokenize>(tokenizer: T) -> ModelTokenizer<T> {
+        ModelTokenizer { tokenizer: Arc::new(tokenizer), special: 2, failed: Error::Embed }
+    }
+
+    fn tokenizer() -> ModelTokenizer<FourByteTokens> {
+        model_tokenizer(FourByteTokens)
     }
 
     fn joined(pieces: &[CountedText]) -> String {
@@ -149,9 +200,7 @@ mod tests {
         assert!(long.starts_with(beginning.text) && beginning.tokens == 100);
         let whole = CountedText { text: "short", tokens: 2 };
         assert_eq!(tokenizer().beginning("short", 8).unwrap(), whole);
-        let without_offsets =
-            ModelTokenizer { starts: Box::new(|_| Ok(Vec::new())), ..tokenizer() };
-        let beginning = without_offsets.beginning(&long, 100).unwrap();
+        let beginning = model_tokenizer(WithoutOffsets).beginning(&long, 100).unwrap();
         assert!(long.starts_with(beginning.text) && (50..=100).contains(&beginning.tokens));
     }
 
@@ -168,12 +217,7 @@ mod tests {
 
     #[test]
     fn texts_are_split_without_offsets_of_tokens() {
-        let tokenizer = ModelTokenizer {
-            count: Box::new(|text| Ok(text.chars().count())),
-            starts: Box::new(|text| Ok(vec![0; text.chars().count()])),
-            special: 0,
-            failed: Error::Embed,
-        };
+        let tokenizer = model_tokenizer(WithoutOffsets);
         let pieces = tokenizer.pieces("öäüöäüöäüöäüöäü", 8).unwrap();
         assert!(pieces.iter().all(|piece| piece.tokens <= 8), "{pieces:?}");
         assert_eq!(joined(&pieces), "öäüöäüöäüöäüöäü");

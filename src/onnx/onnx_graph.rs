@@ -2,26 +2,17 @@
 //!
 //! # Source
 //!
-//! The encoding of Protocol Buffers and the field numbers of `onnx.proto`.
+//! The field numbers of `onnx.proto`.
 
 use std::collections::BTreeSet;
 
 use memchr::memmem;
 
-use super::model_folder::is_file_name;
+use super::{
+    model_folder::is_file_name,
+    protobuf::{FieldValue, fields, messages},
+};
 use crate::Cause;
-
-/// A field of a message.
-struct Field<'b> {
-    number: u64,
-    value: FieldValue<'b>,
-}
-
-enum FieldValue<'b> {
-    Integer(u64),
-    /// A message, a text or a number of fixed width.
-    Bytes(&'b [u8]),
-}
 
 /// Returns the names of the weight files beside the graph, for example `model.onnx_data`. Graphs
 /// over 2 GB have such files.
@@ -69,54 +60,6 @@ fn size(dimension: &[u8]) -> Option<u64> {
         FieldValue::Integer(size) if field.number == 1 => Some(size),
         _ => None,
     })
-}
-
-/// Returns the messages or texts in the fields `number` of a message.
-fn messages(bytes: &[u8], number: u64) -> impl Iterator<Item = &[u8]> {
-    fields(bytes).filter_map(move |field| match field.value {
-        FieldValue::Bytes(bytes) if field.number == number => Some(bytes),
-        _ => None,
-    })
-}
-
-/// Returns the fields of a message, up to the first damaged one.
-fn fields(mut bytes: &[u8]) -> impl Iterator<Item = Field<'_>> {
-    std::iter::from_fn(move || {
-        let key = varint(&mut bytes)?;
-        let number = key >> 3;
-        let value = match key & 7 {
-            0 => FieldValue::Integer(varint(&mut bytes)?),
-            1 => FieldValue::Bytes(take(&mut bytes, 8)?),
-            2 => {
-                let length = varint(&mut bytes)?;
-                FieldValue::Bytes(take(&mut bytes, usize::try_from(length).ok()?)?)
-            }
-            5 => FieldValue::Bytes(take(&mut bytes, 4)?),
-            _ => return None,
-        };
-        Some(Field { number, value })
-    })
-}
-
-/// Takes `length` bytes from the front of `bytes`.
-fn take<'b>(bytes: &mut &'b [u8], length: usize) -> Option<&'b [u8]> {
-    let (front, rest) = bytes.split_at_checked(length)?;
-    *bytes = rest;
-    Some(front)
-}
-
-/// Takes an integer of seven bits a byte, lowest first, from the front of `bytes`.
-fn varint(bytes: &mut &[u8]) -> Option<u64> {
-    let mut value = 0;
-    for shift in (0..64).step_by(7) {
-        let (&byte, rest) = bytes.split_first()?;
-        *bytes = rest;
-        value |= u64::from(byte & 0x7f) << shift;
-        if byte < 0x80 {
-            return Some(value);
-        }
-    }
-    None
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! The process's ONNX Runtime and its execution providers. No other file uses `ort`.
 
+mod graph_session;
 #[cfg(feature = "load-dynamic")]
 mod library;
 
@@ -11,6 +12,10 @@ use ort::environment::{Environment, EnvironmentBuilder};
 use ort::ep::ExecutionProviderDispatch;
 use ort::logging::LogLevel;
 use ort::session::Session;
+use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use ort::value::{DynValue, Tensor};
+
+pub(super) use graph_session::{GraphOutput, GraphSession};
 
 use super::ExecutionProvider;
 #[cfg(not(feature = "load-dynamic"))]

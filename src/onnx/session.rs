@@ -1,101 +1,66 @@
 //! Sessions of loaded models. No other file uses `fastembed`.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
-#[cfg(feature = "qwen3")]
 use std::sync::Arc;
 
 #[cfg(feature = "hub")]
-use fastembed::EmbeddingModel;
-use fastembed::{
-    InitOptionsUserDefined, OnnxSource, OutputKey, RerankInitOptionsUserDefined, TextEmbedding,
-    TextRerank, TokenizerFiles, UserDefinedEmbeddingModel, UserDefinedRerankingModel,
-};
+use fastembed::{EmbeddingModel, TextRerank};
+use fastembed::{OutputKey, SingleBatchOutput};
 #[cfg(feature = "qwen3")]
 use fastembed::{Qwen3Config, Qwen3Model, Qwen3TextEmbedding};
+#[cfg(feature = "qwen3")]
+use serde_json::Value;
 
 #[cfg(feature = "hub")]
 use super::HubModel;
+use super::{
+    ExecutionProvider, GraphSource, JsonTokenizer, ModelFiles, ModelTokenizer,
+    json_tokenizer::InputTokens,
+    runtime::{GraphOutput, GraphSession},
+};
 #[cfg(feature = "qwen3")]
-use super::candle;
-use super::{ExecutionProvider, ModelFiles, ModelTokenizer, WeightFile, runtime};
-use crate::{Cause, Error, Pooling, Result};
+use super::{candle, json_tokenizer::truncating_tokenizer};
+use crate::{Cause, Pooling, Result};
 
-/// Makes a [`ModelTokenizer`]; a macro, because fastembed does not export the type.
-/// `$empty` is an input without text, `$failed` the error of the model.
-macro_rules! model_tokenizer {
-    ($tokenizer:expr, $empty:expr, $failed:expr) => {{
-        let mut tokenizer = $tokenizer.clone();
-        tokenizer.with_padding(None).with_truncation(None)?;
-        let special = tokenizer.encode_fast($empty, true)?.len();
-        let counter = tokenizer.clone();
-        Ok(ModelTokenizer {
-            count: Box::new(move |text| Ok(counter.encode_fast(text, false)?.len())),
-            starts: Box::new(move |text| {
-                let encoded = tokenizer.encode(text, false)?;
-                Ok(encoded.get_offsets().iter().map(|(start, _)| *start).collect())
-            }),
-            special,
-            failed: $failed,
-        })
-    }};
-}
+/// The output of a reranker.
+const LOGITS: &str = "logits";
 
 /// [`SessionOptions`](super::SessionOptions) with all defaults resolved, for one session.
-#[derive(Clone)]
 pub(crate) struct ResolvedOptions {
-    /// Maximum input length in tokens, with special tokens.
-    pub(crate) max_length: usize,
     pub(crate) threads: usize,
     pub(crate) providers: Vec<ExecutionProvider>,
 }
 
 /// A session of an embedding model.
 pub(crate) enum EmbedSession {
-    Onnx(Box<TextEmbedding>),
+    Onnx(OnnxSession),
     #[cfg(feature = "qwen3")]
     Candle(CandleSession),
+}
+
+/// A session of an embedding model in ONNX Runtime. All sessions of a model share the tokenizer, and
+/// the weights that ONNX Runtime maps.
+pub(crate) struct OnnxSession {
+    graph: GraphSession,
+    tokenizer: Arc<JsonTokenizer>,
+    /// Maximum input length in tokens, with special tokens; longer inputs are cut.
+    max_length: usize,
+    /// Outputs of which the first that the graph has is read.
+    outputs: Vec<OutputKey>,
+    pooling: fastembed::Pooling,
 }
 
 /// A session of an embedding model in candle. Clones share the weights.
 #[cfg(feature = "qwen3")]
 #[derive(Clone)]
-pub(crate) struct CandleSession(Arc<CandleModel>);
-
-#[cfg(feature = "qwen3")]
-struct CandleModel {
-    embedding: Qwen3TextEmbedding,
-    tokenizer: candle::Tokenizer,
-}
+pub(crate) struct CandleSession(Arc<Qwen3TextEmbedding>);
 
 impl EmbedSession {
-    /// Loads an ONNX model. The files must declare the maximum input length: fastembed applies
-    /// the shorter of both limits.
-    pub(crate) fn open(
-        files: ModelFiles,
-        settings: &ResolvedOptions,
-        pooling: Pooling,
-    ) -> Result<Self, Cause> {
-        let tokenizer = tokenizer_files(&files);
-        let pooling = onnx_pooling(pooling).ok_or("ONNX models do not pool by the last token")?;
-        let mut model = UserDefinedEmbeddingModel::new(files.onnx, tokenizer).with_pooling(pooling);
-        model.output_key = files.output.map(OutputKey::ByName);
-        for WeightFile { name, bytes } in files.external {
-            model = model.with_external_initializer(name, bytes);
-        }
-        let options = InitOptionsUserDefined::new()
-            .with_environment(runtime::environment()?)
-            .with_execution_providers(runtime::dispatches(&settings.providers)?)
-            .with_max_length(settings.max_length)
-            .with_intra_threads(settings.threads);
-        Ok(Self::Onnx(Box::new(TextEmbedding::try_new_from_user_defined(model, options)?)))
-    }
-
     /// Returns the vectors of `texts`, of the model's dimension, from one run of the model.
     pub(crate) fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Cause> {
         let vectors = match self {
-            Self::Onnx(model) => model.embed(texts, Some(texts.len()))?,
+            Self::Onnx(session) => session.embed(texts)?,
             #[cfg(feature = "qwen3")]
-            Self::Candle(CandleSession(model)) => model.embedding.embed(texts)?,
+            Self::Candle(CandleSession(model)) => model.embed(texts)?,
         };
         if vectors.len() == texts.len() {
             Ok(vectors)
@@ -104,86 +69,101 @@ impl EmbedSession {
                 .into())
         }
     }
+}
 
-    /// Returns the model's tokenizer.
-    pub(crate) fn tokenizer(&self) -> Result<ModelTokenizer, Cause> {
-        match self {
-            Self::Onnx(model) => model_tokenizer!(model.tokenizer, "", Error::Embed),
-            #[cfg(feature = "qwen3")]
-            Self::Candle(CandleSession(model)) => {
-                model_tokenizer!(model.tokenizer, "", Error::Embed)
-            }
-        }
+impl OnnxSession {
+    pub(crate) fn open(
+        files: &ModelFiles,
+        tokenizer: &ModelTokenizer,
+        max_length: usize,
+        pooling: Pooling,
+        options: &ResolvedOptions,
+    ) -> Result<Self, Cause> {
+        let pooling = onnx_pooling(pooling).ok_or("ONNX models do not pool by the last token")?;
+        Ok(Self {
+            graph: open_graph(files, options)?,
+            tokenizer: tokenizer.shared(),
+            max_length,
+            outputs: output_keys(files.output),
+            pooling,
+        })
+    }
+
+    fn embed(&mut self, texts: &[&str]) -> Result<Vec<Vec<f32>>, Cause> {
+        let inputs = texts.iter().map(|text| self.tokenizer.input(text, self.max_length));
+        let inputs: Vec<InputTokens> = inputs.collect::<Result<_, _>>()?;
+        let GraphOutput { tensors, mask } = self.graph.run(&inputs)?;
+        let mask = mask.try_extract_array()?.into_owned().into_dimensionality()?;
+        let output = SingleBatchOutput { outputs: tensors, attention_mask_array: mask };
+        let pooling = Some(self.pooling.clone());
+        let vectors = output.select_and_pool_output(&self.outputs.as_slice(), pooling)?;
+        Ok(vectors.rows().into_iter().map(|row| row.to_vec()).collect())
     }
 }
 
 #[cfg(feature = "qwen3")]
 impl CandleSession {
-    /// Loads a Qwen3 model without a graph; `files` hold a [checked](candle::CandleConfig)
-    /// configuration.
-    pub(crate) fn open(files: ModelFiles, settings: &ResolvedOptions) -> Result<Self, Cause> {
-        let config: Qwen3Config = serde_json::from_slice(&files.config)?;
-        let tokenizer = candle::tokenizer(&files.tokenizer, settings.max_length)?;
-        let model = Qwen3Model::new(config, candle::weights(files.external)?)?;
-        let embedding = Qwen3TextEmbedding::new(model, tokenizer.clone());
-        Ok(Self(Arc::new(CandleModel { embedding, tokenizer })))
+    /// Loads a Qwen3 model without a graph, of the [checked](candle::CandleConfig) `config`.
+    pub(crate) fn open(
+        files: &ModelFiles,
+        config: Value,
+        max_length: usize,
+    ) -> Result<Self, Cause> {
+        let config: Qwen3Config = serde_json::from_value(config)?;
+        let tokenizer = truncating_tokenizer(&files.tokenizer, max_length)?;
+        let model = Qwen3Model::new(config, candle::weights(&files.weights)?)?;
+        Ok(Self(Arc::new(Qwen3TextEmbedding::new(model, tokenizer))))
     }
 }
 
 /// A session of a reranking model.
-pub(crate) struct RerankSession(TextRerank);
+pub(crate) struct RerankSession {
+    graph: GraphSession,
+    tokenizer: Arc<JsonTokenizer>,
+}
 
 impl RerankSession {
-    /// Loads the model from its file, since fastembed reads a reranker's external weights only from
-    /// files.
-    pub(crate) fn open(files: &ModelFiles, settings: &ResolvedOptions) -> Result<Self, Cause> {
-        let source = OnnxSource::File(files.graph.clone());
-        let model = UserDefinedRerankingModel::new(source, tokenizer_files(files));
-        let options = RerankInitOptionsUserDefined::new()
-            .with_environment(runtime::environment()?)
-            .with_execution_providers(runtime::dispatches(&settings.providers)?)
-            .with_max_length(settings.max_length)
-            .with_intra_threads(settings.threads);
-        Ok(Self(TextRerank::try_new_from_user_defined(model, options)?))
-    }
-
-    /// Scores one pair to verify the model.
-    pub(crate) fn verify(&mut self) -> Result<(), Cause> {
-        // fastembed panics if `logits` is not a matrix. Not every graph declares its shape.
-        let outcome = catch_unwind(AssertUnwindSafe(|| self.score("question", &["passage"])));
-        outcome.unwrap_or_else(|_| Err("its output `logits` is not a matrix".into())).map(drop)
+    pub(crate) fn open(
+        files: &ModelFiles,
+        tokenizer: &ModelTokenizer,
+        options: &ResolvedOptions,
+    ) -> Result<Self, Cause> {
+        Ok(Self { graph: open_graph(files, options)?, tokenizer: tokenizer.shared() })
     }
 
     /// Returns the score of each of `passages`, from one run of the model.
     pub(crate) fn score(&mut self, query: &str, passages: &[&str]) -> Result<Vec<f32>, Cause> {
-        let mut results = self.0.rerank(query, passages, false, Some(passages.len()))?;
-        // fastembed returns the best first.
-        results.sort_unstable_by_key(|result| result.index);
-        if results.iter().map(|result| result.index).eq(0..passages.len()) {
-            Ok(results.into_iter().map(|result| result.score).collect())
-        } else {
-            Err(format!(
-                "the model returned {} scores for {} passages",
-                results.len(),
-                passages.len()
-            )
-            .into())
+        let pairs = passages.iter().map(|passage| self.tokenizer.pair(query, passage));
+        let pairs: Vec<InputTokens> = pairs.collect::<Result<_, _>>()?;
+        let tensors = self.graph.run(&pairs)?.tensors;
+        let logits = tensors.iter().find(|(name, _)| name == LOGITS);
+        let (_, logits) = logits.ok_or_else(|| format!("it has no output `{LOGITS}`"))?;
+        let (shape, scores) = logits.try_extract_tensor::<f32>()?;
+        let [rows, columns] = shape[..] else {
+            return Err(
+                format!("its output `{LOGITS}` has the shape {shape:?}, not [batch, 1]").into()
+            );
+        };
+        if usize::try_from(rows) != Ok(passages.len()) || columns < 1 {
+            return Err(format!("its output `{LOGITS}` has the shape {shape:?}").into());
         }
-    }
-
-    /// Returns the model's tokenizer, for pairs.
-    pub(crate) fn tokenizer(&self) -> Result<ModelTokenizer, Cause> {
-        model_tokenizer!(self.0.tokenizer, ("", ""), Error::Rerank)
+        let columns = usize::try_from(columns)?;
+        Ok(scores.iter().step_by(columns).copied().collect())
     }
 }
 
-fn tokenizer_files(files: &ModelFiles) -> TokenizerFiles {
-    TokenizerFiles {
-        tokenizer_file: files.tokenizer.clone(),
-        config_file: files.config.clone(),
-        special_tokens_map_file: files.special_tokens_map.clone(),
-        tokenizer_config_file: files.tokenizer_config.clone(),
+fn open_graph(files: &ModelFiles, options: &ResolvedOptions) -> Result<GraphSession, Cause> {
+    let source: GraphSource = files.graph_source(&options.providers);
+    GraphSession::open(&source, options.threads, &options.providers)
+}
+
+/// Returns the outputs to look for: `name` if it is given, else those that exporters write.
+fn output_keys(name: Option<&'static str>) -> Vec<OutputKey> {
+    if let Some(name) = name {
+        return vec![OutputKey::ByName(name)];
     }
+    let names = ["text_embeds", "last_hidden_state", "sentence_embedding"];
+    std::iter::once(OutputKey::OnlyOne).chain(names.map(OutputKey::ByName)).collect()
 }
 
 /// Returns fastembed's pooling; `None` if it has none for ONNX models.
@@ -230,6 +210,7 @@ pub(crate) fn hub_reranker(name: &str) -> Option<HubModel> {
 mod tests {
     use std::collections::BTreeSet;
 
+    use fastembed::TextEmbedding;
     use xxhash_rust::xxh3::xxh3_64;
 
     use super::*;

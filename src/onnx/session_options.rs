@@ -2,16 +2,23 @@
 
 use std::{path::PathBuf, thread};
 
+#[cfg(feature = "qwen3")]
+use serde_json::Value;
+
 #[cfg(feature = "hub")]
 use super::OnDownload;
 #[cfg(feature = "qwen3")]
 use super::candle::CandleConfig;
-use super::{ExecutionProvider, ModelFiles, ResolvedOptions};
+use super::{ExecutionProvider, ModelFiles, ModelTokenizer, ResolvedOptions};
 use crate::{Cause, Error, Result, work::parallel::parallel_map};
 
 /// Memory budget in bytes for all sessions, unless the user sets their number. It bounds the
-/// weights, or the working memory of runs where sessions share their weights.
+/// tokenizer and the weights, or the working memory of runs where sessions share their weights.
 const BUDGET: usize = 4 << 30;
+
+/// Size of weights in bytes above which a model has one session by default, since each further one
+/// copies the matrices that ONNX Runtime rearranges.
+const LARGE_WEIGHTS: usize = 200_000_000;
 
 /// Tokens per run above which sharing a run saves no time on a CPU (`cargo bench --bench runs`).
 const RUN_TOKENS: usize = 192;
@@ -92,20 +99,18 @@ impl SessionOptions {
     pub(crate) fn open_sessions<S: Send>(
         &self,
         name: &str,
-        mut files: ModelFiles,
-        max_length: usize,
-        open: impl Fn(ModelFiles, &ResolvedOptions) -> Result<S, Cause> + Sync,
+        files: &ModelFiles,
+        tokenizer: &ModelTokenizer,
+        open: impl Fn(&ResolvedOptions) -> Result<S, Cause> + Sync,
     ) -> Result<Vec<S>> {
-        files.override_max_length(max_length)?;
-        let SessionCount { sessions, threads } = self.session_count(files.weight_bytes());
-        let options = self.resolved(max_length, threads);
+        let affordable = affordable_sessions(files.weight_bytes(), tokenizer.memory_bytes());
+        let SessionCount { sessions, threads } = self.session_count(affordable);
+        let options = self.resolved(threads);
         let _span =
             tracing::debug_span!("open_sessions", model = name, sessions, threads).entered();
-        let open = |files| open(files, &options).map_err(|source| super::unrunnable(name, source));
-        // Two at a time: a session holds several copies of the weights while it opens.
-        let mut sessions = parallel_map(2, sessions - 1, |_| open(files.clone()))?;
-        sessions.push(open(files)?);
-        Ok(sessions)
+        let open = |_| open(&options).map_err(|source| super::unrunnable(name, source));
+        // Two at a time: a session whose weights are not mapped copies them twice while it opens.
+        parallel_map(2, sessions, open)
     }
 
     /// Opens one session of the model `name` with `open` and clones it. Clones share the weights.
@@ -117,30 +122,30 @@ impl SessionOptions {
     pub(crate) fn open_shared_sessions<S: Clone>(
         &self,
         name: &str,
-        mut files: ModelFiles,
+        files: &ModelFiles,
         max_length: usize,
-        open: impl FnOnce(ModelFiles, &ResolvedOptions) -> Result<S, Cause>,
+        open: impl FnOnce(&ModelFiles, Value, usize) -> Result<S, Cause>,
     ) -> Result<SharedSessions<S>> {
         let config = CandleConfig::read(name, &files.config)?;
-        files.config = config.json.to_string().into_bytes();
-        let SessionCount { sessions, threads } = self.session_count(config.run_bytes(max_length));
-        let options = self.resolved(max_length, threads);
+        let affordable = BUDGET / config.run_bytes(max_length).max(1);
+        let SessionCount { sessions, threads } = self.session_count(affordable);
         let _span =
             tracing::debug_span!("open_sessions", model = name, sessions, threads).entered();
-        let first = open(files, &options).map_err(|source| super::unrunnable(name, source))?;
+        let first = open(files, config.json, max_length);
+        let first = first.map_err(|source| super::unrunnable(name, source))?;
         Ok(SharedSessions { sessions: vec![first; sessions], threads })
     }
 
-    /// Returns the number of sessions of `session_bytes` each.
-    fn session_count(&self, session_bytes: usize) -> SessionCount {
+    /// Returns the number of sessions, where memory suffices for `affordable` ones.
+    fn session_count(&self, affordable: usize) -> SessionCount {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         // One session keeps a device busy.
         let wanted = self.sessions.or((!self.providers.is_empty()).then_some(1));
-        SessionCount::of(cores, session_bytes, wanted, self.threads)
+        SessionCount::of(cores, affordable, wanted, self.threads)
     }
 
-    fn resolved(&self, max_length: usize, threads: usize) -> ResolvedOptions {
-        ResolvedOptions { max_length, threads, providers: self.providers.clone() }
+    fn resolved(&self, threads: usize) -> ResolvedOptions {
+        ResolvedOptions { threads, providers: self.providers.clone() }
     }
 }
 
@@ -160,15 +165,15 @@ struct SessionCount {
 }
 
 impl SessionCount {
-    /// Distributes `cores` over sessions of `session_bytes` each. `sessions` and `threads` are the
+    /// Distributes `cores` over at most `affordable` sessions. `sessions` and `threads` are the
     /// user's values.
     fn of(
         cores: usize,
-        session_bytes: usize,
+        affordable: usize,
         sessions: Option<usize>,
         threads: Option<usize>,
     ) -> Self {
-        let affordable = (BUDGET / session_bytes.max(1)).clamp(1, cores);
+        let affordable = affordable.clamp(1, cores);
         let default_threads = if sessions.is_some() { 1 } else { cores / affordable };
         let threads = threads.unwrap_or(default_threads).min(cores);
         let sessions = sessions.unwrap_or(affordable).min(cores / threads);
@@ -176,18 +181,30 @@ impl SessionCount {
     }
 }
 
+/// Returns how many sessions of a model the budget allows; at most one if its weights are large. A
+/// session takes at most the size of the weights; all of them share the tokenizer.
+fn affordable_sessions(weight_bytes: usize, tokenizer_bytes: usize) -> usize {
+    if weight_bytes > LARGE_WEIGHTS {
+        return 1;
+    }
+    BUDGET.saturating_sub(tokenizer_bytes) / weight_bytes.max(1)
+}
+
 /// Setters shared by all model builders; the builder has a field `options: SessionOptions`.
 macro_rules! session_option_setters {
     () => {
-        /// Sets the maximum number of sessions, `>= 1`. Each session holds its own copy of the
-        /// weights; sessions of models that candle runs share one copy.
+        /// Sets the maximum number of sessions, `>= 1`. All sessions of a model share its tokenizer,
+        /// and the weights that are mapped from the file of the graph; each has its own copy of the
+        /// matrices that ONNX Runtime rearranges. Sessions of models that candle runs share all
+        /// weights.
         ///
         /// `sessions` times [`threads`](Self::threads) never exceeds the number of cores: fewer
         /// sessions are opened instead.
         ///
-        /// The default is one session per core, as long as the weights of all fit in 4 GiB. For
-        /// models that candle runs, one run of [`max_length`](Self::max_length) tokens per session
-        /// must fit in 4 GiB instead. A run of 2,048 tokens with 16 heads takes about 768 MiB; this
+        /// The default is one session per core, as long as the tokenizer and the weights of each
+        /// session fit in 4 GiB together. A model with over 200 MB of weights has one session with
+        /// all cores. For models that candle runs, one run of [`max_length`](Self::max_length) tokens
+        /// per session must fit in 4 GiB instead. A run of 2,048 tokens with 16 heads takes about 768 MiB; this
         /// memory is proportional to the heads and to the square of the length.
         #[must_use]
         pub fn sessions(mut self, sessions: usize) -> Self {
@@ -197,7 +214,8 @@ macro_rules! session_option_setters {
 
         /// Sets the number of threads of each session, `>= 1`, at most the number of cores.
         ///
-        /// The default is 1; if memory limits the sessions, they share all cores. Sessions of one
+        /// The default is 1; if the size of the model limits the sessions, they share all cores.
+        /// Sessions of one
         /// thread have the highest throughput; more threads reduce the latency of one text.
         #[must_use]
         pub fn threads(mut self, threads: usize) -> Self {
@@ -256,7 +274,8 @@ mod tests {
         sessions: Option<usize>,
         threads: Option<usize>,
     ) -> (usize, usize) {
-        let count = SessionCount::of(cores, session_bytes, sessions, threads);
+        let affordable = BUDGET / session_bytes.max(1);
+        let count = SessionCount::of(cores, affordable, sessions, threads);
         (count.sessions, count.threads)
     }
 
@@ -268,7 +287,22 @@ mod tests {
     }
 
     #[test]
-    fn large_models_get_the_cores_as_threads() {
+    fn large_weights_get_one_session_with_all_cores() {
+        let count = |weights, tokenizer| {
+            let affordable = affordable_sessions(weights, tokenizer);
+            let SessionCount { sessions, threads } = SessionCount::of(16, affordable, None, None);
+            (sessions, threads)
+        };
+        assert_eq!(count(LARGE_WEIGHTS, 0), (16, 1));
+        assert_eq!(count(LARGE_WEIGHTS + 1, 0), (1, 16));
+        // The tokenizer of XLM-R leaves room for fewer sessions; a larger one for none but the first.
+        assert_eq!(count(LARGE_WEIGHTS, 1_100 * 250_002), (16, 1));
+        assert_eq!(count(LARGE_WEIGHTS, 3 << 30), (5, 3));
+        assert_eq!(count(LARGE_WEIGHTS, usize::MAX), (1, 16));
+    }
+
+    #[test]
+    fn large_runs_get_the_cores_as_threads() {
         assert_eq!(share(16, 1_100 * MB, None, None), (3, 5));
         assert_eq!(share(16, 9_000 * MB, None, None), (1, 16));
     }

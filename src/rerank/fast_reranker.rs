@@ -1,4 +1,4 @@
-//! Cross-encoders that fastembed runs in ONNX Runtime.
+//! Cross-encoders that run in ONNX Runtime.
 
 mod reranker_builder;
 #[cfg(feature = "hub")]

@@ -42,6 +42,7 @@ fn in_child() {
         ("embed_many", Some(folder)) => {
             crate::memory::embed_many(FastEmbedder::from_folder(folder))
         }
+        ("open_sessions", Some(folder)) => crate::memory::open_sessions(folder),
         ("providers", Some(folder)) => {
             let providers = [
                 ExecutionProvider::Cuda { device: 0 },

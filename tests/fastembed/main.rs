@@ -5,6 +5,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod child;
+mod e5;
 mod failures;
 #[cfg(feature = "hub")]
 mod hub;

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use super::FastEmbedder;
 #[cfg(feature = "hub")]
 use super::embedding_models::{self, Quantization};
-use super::encoding::Encoding;
+use super::{
+    encoding::Encoding,
+    prefix::{Prefix, PrefixSource},
+};
 #[cfg(feature = "qwen3")]
 use crate::onnx::CandleSession;
 #[cfg(feature = "hub")]
@@ -13,8 +16,8 @@ use crate::onnx::{fetch, fetch_shards, hub_embedder};
 use crate::{
     Cause, Error, LongTexts, ModelIdentity, Pooling, Result,
     onnx::{
-        self, EmbedSession, Engine, ModelFiles, ModelTokenizer, SessionOptions, SessionPool,
-        Source, session_option_setters,
+        self, DeclaredPrompts, EmbedSession, Engine, ModelFiles, ModelTokenizer, OnnxSession,
+        SessionOptions, SessionPool, Source, session_option_setters,
     },
 };
 
@@ -52,19 +55,13 @@ struct LoadedModel {
     files: ModelFiles,
     /// `None` if the files declare it.
     pooling: Option<Pooling>,
-    query_prefix: &'static str,
-    passage_prefix: &'static str,
+    query_prefix: Prefix,
+    passage_prefix: Prefix,
     max_length: usize,
     /// Whether the table declares that each text needs its own run.
     runs_alone: bool,
     /// The dimension that the table declares.
     dim: Option<usize>,
-}
-
-/// A tokenizer and the dimension of a model's vectors.
-struct ProbedModel {
-    tokenizer: ModelTokenizer,
-    dim: usize,
 }
 
 impl FastEmbedderBuilder {
@@ -161,16 +158,16 @@ impl FastEmbedderBuilder {
         let loaded = self.load()?;
         let encoding = self.encoding(&loaded)?;
         let LoadedModel { name, files, dim: expected, runs_alone, .. } = loaded;
-        let identity = ModelIdentity { hash: files.hash(&encoding.as_texts()), name };
+        let identity = ModelIdentity { hash: files.hash(&encoding.as_texts())?, name };
+        let unrunnable = |source| onnx::unrunnable(&identity.name, source);
         // In both cases a vector depends on the other texts of its run. A dynamically quantized model
         // rounds all of them by one scale; candle multiplies taller matrices in another order.
         let runs_alone =
             runs_alone || files.is_dynamically_quantized() || files.engine == Engine::Candle;
 
-        let sessions = self.open_sessions(&identity.name, files, &encoding)?;
-        let probed = sessions.run(|session| probe(session, expected));
-        let ProbedModel { tokenizer, dim } =
-            probed.map_err(|source| onnx::unrunnable(&identity.name, source))?;
+        let tokenizer = ModelTokenizer::for_texts(&files).map_err(unrunnable)?;
+        let sessions = self.open_sessions(&identity.name, &files, &tokenizer, &encoding)?;
+        let dim = sessions.run(|session| probe(session, expected)).map_err(unrunnable)?;
         let overhead = tokenizer.special() + encoding.longest_prefix(&tokenizer)?;
         let allowed = "enough for special tokens, prefix and 8 tokens of text";
         let range = overhead + MIN_TEXT_TOKENS..;
@@ -206,19 +203,23 @@ impl FastEmbedderBuilder {
     fn open_sessions(
         &self,
         name: &str,
-        files: ModelFiles,
+        files: &ModelFiles,
+        tokenizer: &ModelTokenizer,
         encoding: &Encoding,
     ) -> Result<SessionPool<EmbedSession>> {
+        let length = encoding.max_length;
         #[cfg(feature = "qwen3")]
         if files.engine == Engine::Candle {
-            let length = encoding.max_length;
             let shared =
                 self.options.open_shared_sessions(name, files, length, CandleSession::open)?;
             let sessions = shared.sessions.into_iter().map(EmbedSession::Candle).collect();
             return SessionPool::with_threads(sessions, shared.threads);
         }
-        let open = |files, settings: &_| EmbedSession::open(files, settings, encoding.pooling);
-        SessionPool::new(self.options.open_sessions(name, files, encoding.max_length, open)?)
+        let open = |options: &_| {
+            let session = OnnxSession::open(files, tokenizer, length, encoding.pooling, options);
+            session.map(EmbedSession::Onnx)
+        };
+        SessionPool::new(self.options.open_sessions(name, files, tokenizer, open)?)
     }
 
     fn load(&self) -> Result<LoadedModel> {
@@ -231,13 +232,18 @@ impl FastEmbedderBuilder {
 
     fn load_folder(&self, folder: &Path) -> Result<LoadedModel> {
         let files = ModelFiles::read_embedder(folder, |engine| self.check(engine))?;
+        // The file is not needed, and may be damaged, if both prefixes are set.
+        let prompts = match (&self.query_prefix, &self.passage_prefix) {
+            (Some(_), Some(_)) => DeclaredPrompts::default(),
+            _ => files.prompts()?,
+        };
         Ok(LoadedModel {
             name: files.name(),
             max_length: files.max_length()?,
             files,
             pooling: None,
-            query_prefix: "",
-            passage_prefix: "",
+            query_prefix: Prefix::of_file(prompts.query),
+            passage_prefix: Prefix::of_file(prompts.passage),
             runs_alone: false,
             dim: None,
         })
@@ -258,8 +264,8 @@ impl FastEmbedderBuilder {
             name: model.name.to_owned(),
             files,
             pooling: Some(model.pooling),
-            query_prefix: model.query_prefix,
-            passage_prefix: model.passage_prefix,
+            query_prefix: Prefix::new(model.query_prefix, PrefixSource::ModelList),
+            passage_prefix: Prefix::new(model.passage_prefix, PrefixSource::ModelList),
             max_length: model.max_length,
             runs_alone: model.quantization == Quantization::Dynamic,
             dim: Some(model.dim),
@@ -268,29 +274,31 @@ impl FastEmbedderBuilder {
 
     /// Returns the user's settings, else those of the model.
     fn encoding(&self, loaded: &LoadedModel) -> Result<Encoding> {
-        let prefix = |given: &Option<String>, own: &str| given.as_deref().unwrap_or(own).to_owned();
+        let prefix = |given: &Option<String>, own: &Prefix| match given {
+            Some(text) => Prefix::new(text, PrefixSource::Builder),
+            None => own.clone(),
+        };
         Ok(Encoding {
             pooling: match self.pooling.or(loaded.pooling) {
                 Some(pooling) => pooling,
                 None => loaded.files.pooling()?,
             },
-            query_prefix: prefix(&self.query_prefix, loaded.query_prefix),
-            passage_prefix: prefix(&self.passage_prefix, loaded.passage_prefix),
+            query_prefix: prefix(&self.query_prefix, &loaded.query_prefix),
+            passage_prefix: prefix(&self.passage_prefix, &loaded.passage_prefix),
             max_length: self.options.max_length(&loaded.files, loaded.max_length)?,
             long_texts: self.long_texts,
         })
     }
 }
 
-/// Embeds one text to verify the model and to find its dimension.
-fn probe(session: &mut EmbedSession, expected_dim: Option<usize>) -> Result<ProbedModel, Cause> {
-    let tokenizer = session.tokenizer()?;
+/// Embeds one text to verify the model, and returns its dimension.
+fn probe(session: &mut EmbedSession, expected_dim: Option<usize>) -> Result<usize, Cause> {
     let vectors = session.embed(&["dimension"])?;
     let dim = vectors[0].len();
     match expected_dim {
         Some(expected) if expected != dim => {
             Err(Error::ModelDimension { expected, got: dim }.into())
         }
-        _ => Ok(ProbedModel { tokenizer, dim }),
+        _ => Ok(dim),
     }
 }

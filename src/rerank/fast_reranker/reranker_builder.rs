@@ -83,21 +83,20 @@ impl FastRerankerBuilder {
     /// - The errors of [`FastReranker::from_folder`] and `FastReranker::from_name`.
     pub fn build(self) -> Result<FastReranker> {
         self.options.check()?;
-        let LoadedReranker { name, mut files, max_length: own_length } = self.load()?;
+        let LoadedReranker { name, files, max_length: own_length } = self.load()?;
         let max_length = self.options.max_length(&files, own_length)?;
         let settings = [max_length.to_string(), format!("{:?}", self.long_texts)];
-        let identity = ModelIdentity { hash: files.hash(&settings), name };
+        let identity = ModelIdentity { hash: files.hash(&settings)?, name };
         let unrunnable = |source| onnx::unrunnable(&identity.name, source);
         check_scores(&files).map_err(unrunnable)?;
         let run_tokens = self.options.run_tokens(files.is_dynamically_quantized(), None);
         onnx::Engine::OnnxRuntime.require(&self.options.providers)?;
 
-        // Sessions read the weights from the file.
-        files.drop_weights();
-        let open = |files: ModelFiles, options: &_| RerankSession::open(&files, options);
-        let sessions = self.options.open_sessions(&identity.name, files, max_length, open)?;
+        let tokenizer = ModelTokenizer::for_pairs(&files).map_err(unrunnable)?;
+        let open = |options: &_| RerankSession::open(&files, &tokenizer, options);
+        let sessions = self.options.open_sessions(&identity.name, &files, &tokenizer, open)?;
         let sessions = SessionPool::new(sessions)?;
-        let tokenizer = sessions.run(verify).map_err(unrunnable)?;
+        sessions.run(verify).map_err(unrunnable)?;
         let allowed = "enough for special tokens and 16 tokens of text";
         let range = tokenizer.special() + MIN_TEXT_TOKENS..;
         Error::check_setting("max_length", max_length, range, allowed)?;
@@ -142,7 +141,7 @@ fn check_scores(files: &ModelFiles) -> Result<(), Cause> {
     if let Some(labels) = files.labels()?.filter(|labels| *labels > 1) {
         return Err(format!("it has {labels} classes, a reranker has one score").into());
     }
-    match onnx::output_shape(&files.onnx, "logits").as_deref() {
+    match files.output_shape("logits").as_deref() {
         None | Some([_, None | Some(1)]) => Ok(()),
         Some(shape) => {
             Err(format!("its output `logits` has the shape {shape:?}, not [batch, 1]").into())
@@ -150,9 +149,7 @@ fn check_scores(files: &ModelFiles) -> Result<(), Cause> {
     }
 }
 
-/// Scores one pair to verify the model, and returns its tokenizer.
-fn verify(session: &mut RerankSession) -> Result<ModelTokenizer, Cause> {
-    let tokenizer = session.tokenizer()?;
-    session.verify()?;
-    Ok(tokenizer)
+/// Scores one pair to verify the model.
+fn verify(session: &mut RerankSession) -> Result<(), Cause> {
+    session.score("question", &["passage"]).map(drop)
 }
