@@ -92,7 +92,7 @@ pub(super) fn diversify<V: View>(
 ) -> Result<Vec<Candidate>> {
     let mut chosen = Chosen::default();
     for tier in tiers {
-        chosen.add_from(tier, view.vectors(&ids_of(tier))?, mmr, wanted);
+        chosen.add_from(tier, &view.vectors(&ids_of(tier))?, mmr, wanted);
     }
     Ok(chosen.candidates)
 }
@@ -109,7 +109,7 @@ impl<'v> Chosen<'v> {
     fn add_from(
         &mut self,
         tier: &[Candidate],
-        vectors: Vec<Cow<'v, [f32]>>,
+        vectors: &[Cow<'v, [f32]>],
         mmr: Mmr,
         wanted: usize,
     ) {

@@ -141,7 +141,9 @@ mod tests {
 
     fn totals(passages: &[(Option<AnalyzedLanguage>, [f32; 2])]) -> LanguageTotals {
         let mut totals = LanguageTotals::empty(2);
-        passages.iter().for_each(|(language, vector)| totals.add(*language, vector));
+        for (language, vector) in passages {
+            totals.add(*language, vector);
+        }
         totals
     }
 

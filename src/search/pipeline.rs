@@ -41,7 +41,7 @@ pub(crate) fn retrieve<V: View>(
     let late = late_question(query, &mut plan)?;
     let search = Search { query, view, allowed, vector, terms, late, interrupt };
     let tiers = search.find_enough(&mut plan)?;
-    let chosen = search.choose(tiers, &mut plan)?;
+    let chosen = search.choose(&tiers, &mut plan)?;
     let found = search.fetch(search.page(&chosen), &mut plan)?;
     Ok(Hits { found, plan: Box::new(plan) })
 }
@@ -172,11 +172,11 @@ impl<V: View> Search<'_, V> {
     }
 
     /// Diversifies the candidates of `tiers`, if the query asks for it.
-    fn choose(&self, tiers: Vec<Vec<Candidate>>, plan: &mut QueryPlan) -> Result<Vec<Candidate>> {
+    fn choose(&self, tiers: &[Vec<Candidate>], plan: &mut QueryPlan) -> Result<Vec<Candidate>> {
         let Some(weight) = self.query.mmr else { return Ok(tiers.concat()) };
         let start = Instant::now();
-        let mmr = Mmr { weight, scale: self.score_scale(&tiers) };
-        let chosen = diversify(&tiers, mmr, self.wanted(), self.view)?;
+        let mmr = Mmr { weight, scale: self.score_scale(tiers) };
+        let chosen = diversify(tiers, mmr, self.wanted(), self.view)?;
         plan.timings.rank += start.elapsed();
         Ok(chosen)
     }

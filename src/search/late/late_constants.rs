@@ -38,7 +38,9 @@ impl LateConstants {
         let mut weights: Vec<f32> =
             weighted.map(|(column, piece)| piece.weight * column.rarity(passages)).collect();
         let sum: f32 = weights.iter().sum();
-        weights.iter_mut().for_each(|weight| *weight /= sum);
+        for weight in &mut weights {
+            *weight /= sum;
+        }
         Self { means: columns.iter().map(|column| column.mean(passages)).collect(), weights }
     }
 

@@ -142,13 +142,16 @@ impl Segment {
     }
 
     /// Checks that the groups of `totals` add up to all vectors.
+    #[expect(clippy::cast_possible_truncation, reason = "at most 2^24")]
     fn check_totals(&self, totals: &[u8]) {
         Record::whole(totals, |totals| {
             let counts = [(); 3].map(|()| totals.u64());
             assert_eq!(counts.iter().sum::<u64>(), self.vectors.len() as u64);
             let mut sums = vec![0; self.dim];
             for _ in counts.iter().filter(|count| **count > 0) {
-                sums.iter_mut().for_each(|sum| *sum += i64::from_le_bytes(totals.array()));
+                for sum in &mut sums {
+                    *sum += i64::from_le_bytes(totals.array());
+                }
             }
             for vector in &self.vectors {
                 for (sum, value) in sums.iter_mut().zip(vector) {
