@@ -11,13 +11,17 @@ use crate::{
 
 /// Number of rows that are unpacked together, so that they stay in the cache.
 const UNPACKED: usize = 64;
+/// Rows of cosines are a multiple of this long, so that whole registers are compared.
+const LANES: usize = 8;
 
 /// Cosines of the pieces of a question with the closest piece of each passage.
 #[derive(Debug)]
 pub(crate) struct LateSimilarities {
     /// Number of pieces of the question.
     pub(super) width: usize,
-    /// A row of `width` values for each passage.
+    /// Length of a row: `width`, rounded up to whole [`LANES`].
+    stride: usize,
+    /// A row for each passage.
     values: Vec<f32>,
     /// What the best of as many pieces reaches by chance, for each passage.
     breadths: Vec<f32>,
@@ -26,22 +30,19 @@ pub(crate) struct LateSimilarities {
 impl LateSimilarities {
     /// Compares `question` with the passages that have these pieces.
     pub(super) fn of(question: &LateQuestion, passages: &[PieceList]) -> Self {
-        let width = question.pieces.len();
         let table = CosineTable::of(question, passages);
-        let mut values = Vec::with_capacity(width * passages.len());
+        let mut values = Vec::with_capacity(table.stride * passages.len());
         for passage in passages {
-            let start: usize = values.len();
+            let start = values.len();
             // A passage without pieces is similar to nothing.
             let least = if passage.pieces().is_empty() { 0.0 } else { -1.0 };
-            values.resize(start + width, least);
+            values.resize(start + table.stride, least);
             for piece in passage.pieces() {
-                let best = values[start..].iter_mut();
-                best.zip(table.cosines(*piece))
-                    .for_each(|(best, cosine)| *best = cosine.max(*best));
+                raise(&mut values[start..], table.cosines(*piece));
             }
         }
         let breadths = passages.iter().map(|passage| breadth(passage.pieces().len())).collect();
-        Self { width, values, breadths }
+        Self { width: question.pieces.len(), stride: table.stride, values, breadths }
     }
 
     /// The cosines of each passage.
@@ -49,7 +50,7 @@ impl LateSimilarities {
         &self,
     ) -> impl DoubleEndedIterator<Item = PassageSimilarities<'_>> + ExactSizeIterator {
         let at = |(passage, breadth): (usize, &f32)| PassageSimilarities {
-            values: &self.values[passage * self.width..][..self.width],
+            values: &self.values[passage * self.stride..][..self.width],
             breadth: *breadth,
         };
         self.breadths.iter().enumerate().map(at)
@@ -78,12 +79,24 @@ fn breadth(pieces: usize) -> f32 {
     if pieces == 0 { 0.0 } else { 0.0587 * (pieces as f32).ln() - 0.046 }
 }
 
+/// Raises each of `best` to the value of `cosines`, if that is higher. Both are whole [`LANES`].
+fn raise(best: &mut [f32], cosines: &[f32]) {
+    let best = best.as_chunks_mut::<LANES>().0;
+    for (best, cosines) in best.iter_mut().zip(cosines.as_chunks::<LANES>().0) {
+        for (best, cosine) in best.iter_mut().zip(cosines) {
+            // Cosines are numbers, so this is `max`, in one instruction.
+            *best = if *cosine > *best { *cosine } else { *best };
+        }
+    }
+}
+
 /// Cosines of the pieces of a question with every piece that a passage has.
 struct CosineTable {
-    width: usize,
+    /// Length of a row of `cosines`: the number of pieces, rounded up to whole [`LANES`].
+    stride: usize,
     /// Position of each piece of the model in `cosines`, plus 1; 0 if no passage has it.
     positions: Vec<u16>,
-    /// A row of `width` values for each distinct piece.
+    /// A row for each distinct piece.
     cosines: Vec<f32>,
 }
 
@@ -99,23 +112,23 @@ impl CosineTable {
                 *position = u16::try_from(distinct.len()).expect("fewer than 2^16 pieces");
             }
         }
-        let width = question.pieces.len();
-        let mut cosines = vec![0.0; width * distinct.len()];
+        let stride = question.pieces.len().next_multiple_of(LANES);
+        let mut cosines = vec![0.0; stride * distinct.len()];
         let mut unpacked = UnpackedRows::new(rows);
-        let by_chunk = cosines.chunks_mut((width * UNPACKED).max(1));
+        let by_chunk = cosines.chunks_mut((stride * UNPACKED).max(1));
         for (pieces, cosines) in distinct.chunks(UNPACKED).zip(by_chunk) {
             unpacked.read(pieces, rows);
             for (at, piece) in question.pieces.iter().enumerate() {
-                unpacked.compare(piece, cosines.chunks_exact_mut(width).map(|row| &mut row[at]));
+                unpacked.compare(piece, cosines.chunks_exact_mut(stride).map(|row| &mut row[at]));
             }
         }
-        Self { width, positions, cosines }
+        Self { stride, positions, cosines }
     }
 
     /// The cosines of `piece`, which a passage has, with each piece of the question.
     fn cosines(&self, piece: u16) -> &[f32] {
         let position = usize::from(self.positions[usize::from(piece)]) - 1;
-        &self.cosines[position * self.width..][..self.width]
+        &self.cosines[position * self.stride..][..self.stride]
     }
 }
 

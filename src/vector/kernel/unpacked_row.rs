@@ -51,8 +51,9 @@ fn unpack_bits3(row: &[u8], codes: &mut [u8]) {
 /// Unpacks the codes in bytes `at..at + N` of each third of a row.
 fn unpack_chunk<const N: usize>(row: &[u8], codes: &mut [u8], at: usize) {
     let eighth = codes.len() / 8;
+    let third = |number: usize| part::<N>(row, number * eighth + at);
     // No code crosses the end of the last third, so its second byte may be any.
-    let thirds = [0, eighth, 2 * eighth, 2 * eighth].map(|start| part::<N>(row, start + at));
+    let thirds = [third(0), third(1), third(2), [0; N]];
     for place in 0..8 {
         let low = thirds[3 * place / 8];
         let high = thirds[3 * place / 8 + 1];
