@@ -385,9 +385,19 @@ pub enum Error {
         path: PathBuf,
         /// Offset of the first invalid byte.
         at: usize,
-        /// Name of the encoding that the file is probably in: `UTF-16LE`, `UTF-16BE` or
-        /// `windows-1252`.
+        /// Name of the encoding that the file is probably in: `UTF-16LE`, `UTF-16BE`, `windows-1252`,
+        /// or `UTF-32LE` and `UTF-32BE`, which are never decoded.
         likely: Option<Cow<'static, str>>,
+    },
+
+    /// A file has a zero byte or many control characters, so it is no text: remove it from the
+    /// folder, or convert it. Kind: [`ErrorKind::InvalidInput`].
+    #[error("{path} is no text: control characters of a binary file at offset {at}")]
+    NotText {
+        /// The file.
+        path: PathBuf,
+        /// Offset of the zero byte, or of the first control character.
+        at: usize,
     },
 
     /// A line of a JSON Lines file is not an article. Kind: [`ErrorKind::InvalidInput`].

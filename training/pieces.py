@@ -36,7 +36,11 @@ CONJUNCTIONS = {"als", "and", "bis", "bzw", "et", "nor", "oder", "or", "sowie", 
 DIGRAPHS = {"ae": "ä", "oe": "ö", "ue": "ü", "ss": "ß"}
 MAX_DIGRAPHS = 4  # digraphs of a word that are replaced independently
 
-_LINE_BREAK = re.compile("(?<=[^\\W\\d_])[-\u2010][ \t\xa0]*\r?\n[ \t\xa0]*([^\\W_]+)")
+_LINE_BREAK = re.compile(
+    "(?<=[^\\W\\d_])[-\u2010\xad][ \t\xa0]*(?:\r?\n|[\x85\u2028])[ \t\xa0]*([^\\W_]+)"
+)
+_LAST_WORD = re.compile("[^\\W_]+$")
+MIN_CAPITALS = 4  # characters of the rest of a broken word in capitals
 
 
 def join_broken_words(text):
@@ -44,7 +48,14 @@ def join_broken_words(text):
 
     def rest_of_word(match):
         rest = match[1]
-        return rest if rest[0].islower() and rest not in CONJUNCTIONS else match[0]
+        word = _LAST_WORD.search(match.string, 0, match.start())[0]
+        in_capitals = (
+            len(rest) >= MIN_CAPITALS
+            and len(word) >= 2
+            and all(letter.isupper() for letter in word + rest)
+        )
+        continues = rest[0].islower() or in_capitals
+        return rest if continues and rest.lower() not in CONJUNCTIONS else match[0]
 
     return _LINE_BREAK.sub(rest_of_word, text)
 

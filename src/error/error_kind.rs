@@ -58,6 +58,7 @@ impl Error {
             | Self::NoReranker
             | Self::QueryTooLong { .. }
             | Self::NotUtf8 { .. }
+            | Self::NotText { .. }
             | Self::Json { .. }
             | Self::FrontMatter { .. }
             | Self::FileKind { .. } => ErrorKind::InvalidInput,
@@ -127,6 +128,7 @@ mod tests {
             Error::NoReranker,
             Error::QueryTooLong { tokens: 2, limit: 1 },
             Error::NotUtf8 { path: "a".into(), at: 0, likely: None },
+            Error::NotText { path: "a".into(), at: 0 },
             Error::Json { path: "a".into(), line: 1, source: cause() },
             Error::FrontMatter { path: "a".into(), source: cause() },
             Error::FileKind { path: "a".into() },

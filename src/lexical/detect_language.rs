@@ -1,12 +1,12 @@
 //! Language detection. No other file uses `whatlang`.
 
-use std::sync::LazyLock;
+use std::{borrow::Cow, sync::LazyLock};
 
 use rustc_hash::FxHashSet;
 use whatlang::{Detector, Lang};
 
 use super::stop_words::is_stop_word;
-use crate::language::AnalyzedLanguage;
+use crate::{language::AnalyzedLanguage, text::outside_quotations};
 
 /// Length of the text prefix whose words are counted, in bytes. It is longer than most quotations.
 const COUNTED_BYTES: usize = 4_000;
@@ -28,8 +28,22 @@ const MIN_LIST_WORDS: u32 = 20;
 ///
 /// Function words decide for most texts. The others are compared with many languages, which takes
 /// longer than to embed them.
+///
+/// A quotation decides only if the text around it is short, or has no function words.
 pub(crate) fn detect(text: &str) -> Option<AnalyzedLanguage> {
-    let words = FunctionWords::count(text);
+    let prefix = &text[..text.floor_char_boundary(COUNTED_BYTES)];
+    if let Cow::Owned(outside) = outside_quotations(prefix) {
+        let words = FunctionWords::count(&outside);
+        let language = detect_with(&words, &outside);
+        if language.is_some() || words.foreign > 0 {
+            return language;
+        }
+    }
+    detect_with(&FunctionWords::count(prefix), prefix)
+}
+
+/// Detects the language of `text`, which has the function words `words`.
+fn detect_with(words: &FunctionWords, text: &str) -> Option<AnalyzedLanguage> {
     if let Some(language) = words.decide() {
         return Some(language);
     }
@@ -64,9 +78,9 @@ struct FunctionWords {
 
 impl FunctionWords {
     fn count(text: &str) -> Self {
-        let prefix = text[..text.floor_char_boundary(COUNTED_BYTES)].to_lowercase();
+        let lower = text.to_lowercase();
         let mut counts = Self::default();
-        for word in prefix.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()) {
+        for word in lower.split(|c: char| !c.is_alphabetic()).filter(|word| !word.is_empty()) {
             counts.all += 1;
             counts.german += u32::from(is_stop_word(word, AnalyzedLanguage::German));
             counts.english += u32::from(is_stop_word(word, AnalyzedLanguage::English));
@@ -157,6 +171,27 @@ mod tests {
                        has to act now. There are nine million euros for this year, which the towns can \
                        apply for.";
         assert_eq!(detect(english), Some(AnalyzedLanguage::English));
+    }
+
+    #[test]
+    fn a_quotation_longer_than_its_sentence_does_not_decide() {
+        for (text, language) in [
+            (
+                "The minister of the state said: „Wir werden die Moore wieder vernässen, und das \
+                 noch in diesem Jahr, weil es für das Klima und für die Menschen nötig ist.“",
+                AnalyzedLanguage::English,
+            ),
+            (
+                "Der Minister sagte am Montag in der Stadt: «Les tourbières stockent plus de carbone \
+                 que toutes les forêts du monde, et on les assèche encore dans la région.»",
+                AnalyzedLanguage::German,
+            ),
+        ] {
+            assert_eq!(detect(text), Some(language), "{text}");
+        }
+        let french = "Le ministre a dit dans une lettre que la commune est d'accord: „Wir werden die \
+                      Moore wieder vernässen, und das noch in diesem Jahr, weil es nötig ist.“";
+        assert_eq!(detect(french), None);
     }
 
     proptest! {

@@ -39,6 +39,7 @@ const WORDS: &str = "\
     Kund:innen Leser*in KollegInnen Zahnarzt Krankenversicherung Bundesregierung Restaurant \
     3.470 3,470 3\u{A0}470 1.234,5 1.2.3 v1.2 127.0.0.1 3/14/2024 5km 2024-03-05 5.3.2024 \
     5. März 2024 March 5, 2024 N.A.T.O. U.S. US LKWs C# .NET Auf-\nsichtsrat Haupt-\nund \
+    Auf\u{AD}\nsichtsrat AUF-\nSICHTSRAT EU-\nUSA Auf-\u{2028}sichtsrat Auf-\u{85}sichtsrat \
     Aerzte fuer ueber Strasse neue Qualitaetskategorie";
 
 /// Returns the fingerprint of the analysis in this build.
@@ -85,7 +86,7 @@ mod tests {
     /// Stored indexes hold it. A change makes all of them outdated, so it must be intended.
     #[test]
     fn the_analysis_is_the_known_one() {
-        assert_eq!(current(), 6_736_800_171_341_952_556, "the analysis of words has changed");
+        assert_eq!(current(), 4_560_166_317_576_724_970, "the analysis of words has changed");
     }
 
     #[test]

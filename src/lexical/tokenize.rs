@@ -53,9 +53,11 @@ fn run_length(text: &str) -> usize {
     let mut len = 0;
     loop {
         len += text[len..].find(|c| !continues_word(c)).unwrap_or(text.len() - len);
-        let is_broken = text[..len].ends_with(char::is_alphabetic);
-        match break_length(&text[len..]).filter(|_| is_broken) {
-            Some(break_length) => len += break_length,
+        // A soft hyphen belongs to the word even where no line ends.
+        let word = text[..len].strip_suffix('\u{AD}').unwrap_or(&text[..len]);
+        let is_broken = word.ends_with(char::is_alphabetic);
+        match break_length(word, &text[word.len()..]).filter(|_| is_broken) {
+            Some(break_length) => len = word.len() + break_length,
             None => return len,
         }
     }
@@ -206,6 +208,10 @@ mod tests {
             ("Kund:innen, Leser*in: in", vec!["Kund:innen", "Leser*in", "in"]),
             ("Zeile #3 +++", vec!["Zeile", "3"]),
             ("Auf-\nsichtsrat, Haupt-\nund", vec!["Auf-\nsichtsrat", "Haupt", "und"]),
+            ("Auf\u{AD}\nsichts\u{AD}rat tagt", vec!["Auf\u{AD}\nsichts\u{AD}rat", "tagt"]),
+            ("Auf-\u{2028}sichtsrat", vec!["Auf-\u{2028}sichtsrat"]),
+            ("Auf-\u{85}sichtsrat", vec!["Auf-\u{85}sichtsrat"]),
+            ("AUF-\nSICHTSRAT, EU-\nUSA", vec!["AUF-\nSICHTSRAT", "EU", "USA"]),
         ] {
             assert_eq!(texts(text), expected, "{text}");
         }
@@ -242,6 +248,9 @@ mod tests {
             ("İzmir", "izmir"),
             ("GPT4", "gpt4"),
             ("Auf-\n  sichtsrat", "aufsichtsrat"),
+            ("AUF\u{AD}\nSICHTSRAT", "aufsichtsrat"),
+            ("Auf-\u{2028}sichtsrat", "aufsichtsrat"),
+            ("Auf-\u{85}sichtsrat", "aufsichtsrat"),
         ] {
             assert_eq!(fold_diacritics(&normalize(word)), form, "{word}");
         }

@@ -57,6 +57,7 @@ use crate::{Article, Error, Result};
 /// - [`Error::NotUtf8`] with the byte offset and the likely encoding; [`ArticleFiles::decode`] reads
 ///   such files.
 /// - [`Error::Json`] with the line number.
+/// - [`Error::NotText`] if a file has a zero byte or many control characters, as binary files do.
 /// - [`Error::FrontMatter`] if the metadata above a Markdown text is invalid.
 /// - [`Error::FileKind`] if `path` is a file of another type.
 ///
@@ -238,6 +239,7 @@ fn read_line(
 ) -> Result<Option<ReadArticle>> {
     let read = file_text(path, bytes, false).map_err(|error| match error {
         Error::NotUtf8 { path, at, likely } => Error::NotUtf8 { path, at: start + at, likely },
+        Error::NotText { path, at } => Error::NotText { path, at: start + at },
         other => other,
     })?;
     let text = read.text;

@@ -51,7 +51,7 @@ fn is_emphasis(c: char) -> bool {
 }
 
 /// Whether `c` is a superscript digit of a footnote reference.
-fn is_superscript(c: char) -> bool {
+pub(super) fn is_superscript(c: char) -> bool {
     matches!(c, '¹' | '²' | '³' | '⁰' | '⁴'..='⁹')
 }
 

@@ -8,6 +8,12 @@ use crate::{Error, Result};
 
 /// Number of bytes at the start of a file that show whether it is UTF-16.
 const SAMPLE: usize = 4_096;
+/// Higher byte of the last Latin, Greek and Cyrillic letters in UTF-16.
+const MAX_HIGHER_BYTE: u8 = 0x05;
+/// Number of control characters that any text may have.
+const MAX_CONTROLS: usize = 4;
+/// Minimum bytes of a text per control character, if it has more.
+const MIN_BYTES_PER_CONTROL: usize = 1_000;
 
 /// The text of a file.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,11 +28,25 @@ pub(super) struct FileText {
 ///
 /// # Errors
 ///
-/// [`Error::NotUtf8`] if the file is in another encoding and is not decoded.
+/// [`Error::NotUtf8`] if the file is in another encoding and is not decoded, [`Error::NotText`] if it
+/// is UTF-8 with the control characters of a binary file.
 pub(super) fn file_text(path: &Path, bytes: Vec<u8>, decode: bool) -> Result<FileText> {
+    let utf_32 = likely_utf_32(&bytes);
+    if utf_32.is_some() {
+        return Err(Error::NotUtf8 {
+            path: path.to_owned(),
+            at: 0,
+            likely: utf_32.map(Cow::Borrowed),
+        });
+    }
     let utf_16 = likely_utf_16(&bytes);
     let undecoded = match String::from_utf8(bytes) {
-        Ok(text) if utf_16.is_none() => return Ok(FileText { text, decoded_from: None }),
+        Ok(text) if utf_16.is_none() => {
+            if let Some(at) = binary_at(text.as_bytes()) {
+                return Err(Error::NotText { path: path.to_owned(), at });
+            }
+            return Ok(FileText { text, decoded_from: None });
+        }
         // Text of ASCII letters in UTF-16 is UTF-8 with a zero after each letter.
         Ok(text) => Undecoded { at: text.find('\0').unwrap_or(0), bytes: text.into_bytes() },
         Err(error) => Undecoded { at: error.utf8_error().valid_up_to(), bytes: error.into_bytes() },
@@ -49,21 +69,57 @@ struct Undecoded {
     at: usize,
 }
 
-/// Returns the form of UTF-16 that `bytes` are probably in: it has a byte order mark, or zeros in
-/// most second bytes.
+/// Returns the offset of the byte that shows that `bytes`, which are UTF-8, are no text: a zero, or
+/// the first of many control characters. White space and escape sequences of terminals are text.
+fn binary_at(bytes: &[u8]) -> Option<usize> {
+    const ESCAPE: u8 = 0x1B;
+    let is_control = |byte: &u8| *byte < b' ' && !matches!(*byte, b'\t'..=b'\r' | ESCAPE);
+    let controls = bytes.iter().filter(|byte| is_control(byte)).count();
+    let limit = MAX_CONTROLS.max(bytes.len() / MIN_BYTES_PER_CONTROL);
+    let zero = || bytes.iter().position(|byte| *byte == 0);
+    let first = || bytes.iter().position(|byte| is_control(byte)).filter(|_| controls > limit);
+    if controls == 0 { None } else { zero().or_else(first) }
+}
+
+/// Returns the form of UTF-32 that `bytes` are probably in: all their units are characters, and most
+/// are in the first planes.
+fn likely_utf_32(bytes: &[u8]) -> Option<&'static str> {
+    let (units, rest) = bytes.as_chunks::<4>();
+    let sample = &units[..units.len().min(SAMPLE / 4)];
+    let are_characters = |read: fn([u8; 4]) -> u32| {
+        let is_character = |unit: &[u8; 4]| {
+            let value = read(*unit);
+            value != 0 && char::from_u32(value).is_some()
+        };
+        sample.iter().all(is_character)
+    };
+    if !rest.is_empty() || sample.is_empty() {
+        None
+    } else if are_characters(u32::from_le_bytes) {
+        Some("UTF-32LE")
+    } else if are_characters(u32::from_be_bytes) {
+        Some("UTF-32BE")
+    } else {
+        None
+    }
+}
+
+/// Returns the form of UTF-16 that `bytes` are probably in: it has a byte order mark, or most of its
+/// higher bytes are those of Latin, Greek and Cyrillic letters, which are no text in UTF-8.
 fn likely_utf_16(bytes: &[u8]) -> Option<&'static Encoding> {
     if let Some((encoding, _)) = Encoding::for_bom(bytes) {
         return Some(encoding).filter(|encoding| *encoding != UTF_8);
     }
     let sample = &bytes[..bytes.len().min(SAMPLE)];
     let (units, _) = sample.as_chunks::<2>();
-    let zeros = |byte: usize| units.iter().filter(|unit| unit[byte] == 0).count();
+    let small = |byte: usize| units.iter().filter(|unit| unit[byte] <= MAX_HIGHER_BYTE).count();
     let most = units.len() / 2 + 1;
+    let few = units.len() / 16;
     let has_units = units.len() > 1 && bytes.len().is_multiple_of(2);
-    if has_units && zeros(1) >= most && zeros(0) == 0 {
+    if has_units && small(1) >= most && small(0) <= few {
         return Some(UTF_16LE);
     }
-    if has_units && zeros(0) >= most && zeros(1) == 0 {
+    if has_units && small(0) >= most && small(1) <= few {
         return Some(UTF_16BE);
     }
     None
@@ -148,8 +204,47 @@ mod tests {
     }
 
     #[test]
+    fn letters_of_other_scripts_show_utf_16_and_utf_32() {
+        for text in
+            ["Болота накапливают углерод.\nИх осушают.", "Τα έλη αποθηκεύουν άνθρακα.", "Moore"]
+        {
+            for (bytes, name) in [
+                (utf16(text, u16::to_le_bytes), "UTF-16LE"),
+                (utf16(text, u16::to_be_bytes), "UTF-16BE"),
+            ] {
+                let error = read(&bytes, false).unwrap_err();
+                assert!(error.to_string().ends_with(name), "{error}");
+                assert_eq!(read(&bytes, true).unwrap().text, text);
+            }
+            let marked = format!("\u{feff}{text}");
+            for text in [text, &marked] {
+                let le: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_le_bytes()).collect();
+                let be: Vec<u8> = text.chars().flat_map(|c| u32::from(c).to_be_bytes()).collect();
+                for (bytes, name) in [(le, "UTF-32LE"), (be, "UTF-32BE")] {
+                    let error = read(&bytes, true).unwrap_err();
+                    assert!(error.to_string().ends_with(name), "{error}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn control_characters_of_binary_files_are_no_text() {
+        for (text, offset) in [
+            ("a\0b".to_owned(), 1),
+            ("\0\0\0\0\0".to_owned(), 0),
+            ("ab\u{1}\u{2}\u{3}\u{4}\u{5}".to_owned(), 2),
+            (format!("{}{}", "Moor ".repeat(99), "\u{8}".repeat(9)), 495),
+        ] {
+            let error = read(text.as_bytes(), true).unwrap_err();
+            assert!(matches!(error, Error::NotText { at, .. } if at == offset), "{error}");
+        }
+    }
+
+    #[test]
     fn utf_8_and_binary_files_are_not_decoded() {
-        for text in ["", "a", "\u{feff}Grüße", "a\0b", "\0\0\0\0"] {
+        let escapes = "\u{1B}[1mfett\u{1B}[0m ".repeat(99);
+        for text in ["", "a", "\u{feff}Grüße", "a\u{1}b\u{c}\r\n", &escapes] {
             let want = FileText { text: text.to_owned(), decoded_from: None };
             assert_eq!(read(text.as_bytes(), true).unwrap(), want, "{text:?}");
         }

@@ -4,7 +4,7 @@
 //! with a period. In English a capital marks a sentence start or a name, and a period after a
 //! number ends the sentence.
 
-use super::word_class::WordClass;
+use super::{quotation::outside_quotations, word_class::WordClass};
 use crate::language::AnalyzedLanguage;
 
 /// Length of the text prefix that is read, in bytes. It is longer than most quotations.
@@ -13,9 +13,14 @@ const PREFIX_BYTES: usize = 1_000;
 /// Lead, in words, at which reading stops. A quotation in the other language can lead by less.
 const SUFFICIENT_LEAD: i32 = 8;
 
-/// Guesses the language of `text`; `None` without evidence or on a tie.
+/// Guesses the language of `text`; `None` without evidence or on a tie. Words in quotation marks
+/// decide only where no others do.
 pub(crate) fn guess(text: &str) -> Option<AnalyzedLanguage> {
     let read = &text[..text.floor_char_boundary(PREFIX_BYTES)];
+    by_words(&outside_quotations(read)).or_else(|| by_words(read))
+}
+
+fn by_words(read: &str) -> Option<AnalyzedLanguage> {
     let mut balance = 0;
     for word in read.split([' ', '\n']) {
         balance += evidence(word);

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::article_reader::ReadArticle;
+use super::{article_reader::ReadArticle, unique_json::parse_json};
 use crate::{Article, Cause, Language, Markup, Metadata, Value};
 
 /// Parses one line.
@@ -11,7 +11,7 @@ use crate::{Article, Cause, Language, Markup, Metadata, Value};
 ///
 /// A text that names the field and says what it may hold.
 pub(super) fn parse(line: &str) -> Result<ReadArticle, Cause> {
-    let mut fields = match serde_json::from_str(line)? {
+    let mut fields = match parse_json(line)? {
         Json::Object(fields) => fields,
         other => {
             return Err(format!("the line is {}: write one object a line", noun(&other)).into());
@@ -239,7 +239,16 @@ mod tests {
                 r#"{"id": "a", "text": "T", "metadata": {"a.b": 1, "a": {"b": 2}}}"#,
                 "`metadata` has `a.b` twice",
             ),
-            (r#"{"id": "a", "text": "T""#, "EOF while parsing an object at line 1 column 23"),
+            (r#"{"id": 6, "id": 7, "text": "T"}"#, "an object has `id` twice at column 14"),
+            (
+                r#"{"id": "a", "text": "T", "metadata": {"b": 1, "b": 2}}"#,
+                "an object has `b` twice",
+            ),
+            (
+                r#"{"id": "a", "text": "T", "metadata": {"n": 18446744073709551616}}"#,
+                "`n` holds the integer 18446744073709551616",
+            ),
+            (r#"{"id": "a", "text": "T""#, "EOF while parsing an object at column 23"),
         ] {
             let got = parse(line).unwrap_err().to_string();
             assert!(got.starts_with(error), "{line}: {got}");

@@ -1,7 +1,7 @@
 //! Decides whether a terminator ends its sentence, by the rules of German and English.
 
 use super::char_class::{
-    is_closer, is_dash, is_emoji, is_quote, is_terminator, is_wide_terminator,
+    is_closer, is_dash, is_emoji, is_quote, is_superscript, is_terminator, is_wide_terminator,
 };
 use super::enclosure::TerminatorPlace;
 use super::following_text::{FollowingStart, FollowingText};
@@ -31,6 +31,9 @@ impl<'t> Terminator<'t> {
     pub(super) fn read(text: &'t str, at: usize) -> Self {
         let marks_end = at + prefix_len(&text[at..], is_terminator);
         let mut end = marks_end + prefix_len(&text[marks_end..], is_closer);
+        if text[marks_end..end].ends_with(is_superscript) {
+            end += more_superscripts_len(&text[end..]);
+        }
         end += bracketed_notes_len(&text[end..]);
         if let Some(len) = spaced_guillemet_len(&text[end..]) {
             end += len;
@@ -285,6 +288,21 @@ fn starts_with_digit(token: &str) -> bool {
 /// Returns the length of the longest prefix of characters that `belongs` accepts, in bytes.
 fn prefix_len(text: &str, belongs: impl Fn(char) -> bool) -> usize {
     text.len() - text.trim_start_matches(belongs).len()
+}
+
+/// Returns the length of the superscripts that follow another one, such as `,²` or `, ³–⁵`, in bytes.
+fn more_superscripts_len(text: &str) -> usize {
+    let mut len = 0;
+    loop {
+        let rest = &text[len..];
+        let separators = [", ", ",", "-", "–"];
+        let after = separators.iter().find_map(|mark| rest.strip_prefix(mark)).unwrap_or("");
+        let note = prefix_len(after, is_superscript);
+        if note == 0 {
+            return len;
+        }
+        len += rest.len() - after.len() + note;
+    }
 }
 
 /// Returns the length of leading note references such as `[12]`, `[1, 3–5]` or `[^1]`, in bytes.

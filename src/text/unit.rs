@@ -10,6 +10,12 @@ use super::passage_context::{ContextBuilder, PassageContext};
 use super::sentence::SentenceSplitter;
 use super::text_block::{BlockKind, TextBlock, TextBlocks};
 
+/// Ratio of the estimated tokens of a part to the capacity from which the part is not counted.
+///
+/// Such a part is certainly split again. If each half of a long line were counted, the line would be
+/// tokenized once for each doubling of its length.
+const UNCOUNTED_RATIO: usize = 4;
+
 /// A part of an article that is never split further.
 #[derive(Clone, Debug)]
 pub(super) struct TextUnit {
@@ -107,6 +113,8 @@ struct PendingUnit {
     unit: TextUnit,
     /// Whether it is already part of a split clause.
     is_part: bool,
+    /// Whether the tokens of `unit` are counted, not estimated.
+    is_counted: bool,
 }
 
 impl UnitReader<'_> {
@@ -164,8 +172,8 @@ impl UnitReader<'_> {
             return Ok(());
         }
         let mut breakpoint = breakpoint;
-        for clause in clauses(self.text, sentence) {
-            let tokens = self.count_tokens(&clause)?;
+        for clause in clauses(self.text, sentence.clone()) {
+            let tokens = if clause == sentence { tokens } else { self.count_tokens(&clause)? };
             let markup = self.unit_markup(block, &clause);
             let unit = TextUnit { range: clause, tokens, breakpoint, context, markup };
             self.add_clause(unit, capacity)?;
@@ -179,20 +187,25 @@ impl UnitReader<'_> {
     /// Parts of a split clause are halved down to a quarter of the capacity: small units pack
     /// into passages of even length.
     fn add_clause(&mut self, clause: TextUnit, capacity: usize) -> Result<()> {
-        let mut pending = vec![PendingUnit { unit: clause, is_part: false }];
-        while let Some(PendingUnit { unit, is_part }) = pending.pop() {
+        let mut pending = vec![PendingUnit { unit: clause, is_part: false, is_counted: true }];
+        while let Some(PendingUnit { mut unit, is_part, is_counted }) = pending.pop() {
             let is_over = unit.tokens > capacity;
             let is_large = is_over || (is_part && unit.tokens > capacity / 4);
             let split = if is_large { halves(self.text, &unit.range, is_over) } else { None };
             let Some(Halves { left, right, breakpoint }) = split else {
+                if !is_counted {
+                    unit.tokens = self.count_tokens(&unit.range)?;
+                }
                 self.list.units.push(unit);
                 continue;
             };
             // The left half is popped first.
             for (range, breakpoint) in [(right, breakpoint), (left, unit.breakpoint)] {
-                let tokens = self.count_tokens(&range)?;
+                let estimate = estimated_tokens(&unit, &range);
+                let is_counted = estimate / UNCOUNTED_RATIO <= capacity;
+                let tokens = if is_counted { self.count_tokens(&range)? } else { estimate };
                 let unit = TextUnit { range, tokens, breakpoint, ..unit };
-                pending.push(PendingUnit { unit, is_part: true });
+                pending.push(PendingUnit { unit, is_part: true, is_counted });
             }
         }
         Ok(())
@@ -212,4 +225,10 @@ impl UnitReader<'_> {
     fn count_tokens(&self, range: &Range<usize>) -> Result<usize> {
         self.embedder.call_count_tokens(&self.text[range.clone()])
     }
+}
+
+/// Returns the share of the tokens of `unit` that falls to its part `part` by its bytes.
+fn estimated_tokens(unit: &TextUnit, part: &Range<usize>) -> usize {
+    let tokens = unit.tokens as u128 * part.len() as u128 / unit.range.len() as u128;
+    usize::try_from(tokens).expect("a part has no more tokens than its unit")
 }

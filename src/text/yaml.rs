@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 use yaml_rust2::{Event, Yaml, parser::Parser, scanner::TScalarStyle};
 
-use super::front_matter::finite;
+use super::{front_matter::finite, json_integer::is_out_of_range};
 use crate::Cause;
 
 /// Maximum depth of values within values.
@@ -62,6 +62,9 @@ fn add(open: &mut [OpenValue], value: Json) -> Result<(), String> {
         Some(OpenValue::List(items)) => items.push(value),
         Some(OpenValue::Mapping { values, name }) => match name.take() {
             Some(name) => {
+                if values.contains_key(&name) {
+                    return Err(format!("`{name}` occurs twice"));
+                }
                 values.insert(name, value);
             }
             None => *name = Some(name_of(value)?),
@@ -87,6 +90,17 @@ fn scalar(text: String, style: TScalarStyle) -> Result<Json, Cause> {
     }
     Ok(match Yaml::from_str(&text) {
         Yaml::Integer(number) => number.into(),
+        Yaml::Real(_) if is_out_of_range(&text) => {
+            return Err(format!(
+                "the integer {text} is out of range: integers are in {}..={}",
+                i64::MIN,
+                u64::MAX
+            )
+            .into());
+        }
+        Yaml::Real(_) if text.parse::<u64>().is_ok() => {
+            text.parse::<u64>().expect("it was parsed above").into()
+        }
         Yaml::Real(_) => match text.parse() {
             Ok(number) => finite(number)?,
             Err(_) => Json::String(text),
@@ -129,6 +143,9 @@ mod tests {
             ("ein Satz".to_owned(), "no mapping of names to values"),
             ("[a]: b".to_owned(), "neither a text nor a number"),
             ("a: 1e999".to_owned(), "not finite"),
+            ("a: 1\na: 1\n".to_owned(), "line 2: `a` occurs twice"),
+            ("b:\n  a: 1\n  a: 2\n".to_owned(), "line 3: `a` occurs twice"),
+            ("a: 18446744073709551616".to_owned(), "18446744073709551616 is out of range"),
         ] {
             let error = yaml_values(&yaml).unwrap_err().to_string();
             assert!(error.contains(message), "{error}");

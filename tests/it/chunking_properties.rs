@@ -1,9 +1,14 @@
 //! Property tests of sentences and passages over arbitrary texts.
 
-use std::{ops::Range, time::Instant};
+use std::{
+    ops::Range,
+    sync::atomic::{AtomicUsize, Ordering},
+    time::Instant,
+};
 
 use passim::{
-    Article, Chunker, Embedder, Markup, Passage, StaticEmbedder, markdown_sentences, sentences,
+    Article, Chunker, Embedder, Interrupt, Markup, ModelIdentity, Passage, Result, Role,
+    StaticEmbedder, Vectors, markdown_sentences, sentences,
 };
 use passim_testkit::{FakeEmbedder, Seeded};
 use proptest::prelude::*;
@@ -362,6 +367,62 @@ fn repetitive_texts_take_linear_time() {
         let seconds = start.elapsed().as_secs_f64();
         println!("{fragment:?}: {count} sentences, {passages} passages in {seconds:.2} s");
         assert!(seconds < 20.0, "{fragment:?} took {seconds} s");
+    }
+}
+
+/// The bundled model with the number of bytes whose tokens were counted.
+struct CountedBytes {
+    model: StaticEmbedder,
+    bytes: AtomicUsize,
+}
+
+impl Embedder for CountedBytes {
+    fn identity(&self) -> &ModelIdentity {
+        self.model.identity()
+    }
+
+    fn dim(&self) -> usize {
+        self.model.dim()
+    }
+
+    fn max_tokens(&self) -> Option<usize> {
+        self.model.max_tokens()
+    }
+
+    fn count_tokens(&self, text: &str) -> Result<usize> {
+        self.bytes.fetch_add(text.len(), Ordering::Relaxed);
+        self.model.count_tokens(text)
+    }
+
+    fn embed(&self, role: Role, texts: &[&str], interrupt: Interrupt<'_>) -> Result<Vectors> {
+        self.model.embed(role, texts, interrupt)
+    }
+}
+
+/// The bytes that the model reads are a measure of time that does not depend on the machine.
+#[test]
+fn each_byte_of_a_long_line_is_counted_a_few_times() {
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut random = Seeded(19);
+    for len in [20_000, 200_000] {
+        let base64 = (0..len).map(|_| char::from(DIGITS[random.below(DIGITS.len())])).collect();
+        let digits = (0..len).map(|_| char::from(b'0' + random.below(10) as u8)).collect();
+        let lines: [String; 5] = [
+            base64,
+            digits,
+            "QUJD".repeat(len / 4),
+            "1,2,".repeat(len / 4),
+            "Moor ".repeat(len / 5),
+        ];
+        for line in lines {
+            let start = line[..8].to_owned();
+            let model = StaticEmbedder::bundled().unwrap();
+            let embedder = CountedBytes { model, bytes: AtomicUsize::new(0) };
+            Chunker::default().passages(&Article::new("a", line), &embedder).unwrap();
+            let times = embedder.bytes.into_inner() as f64 / len as f64;
+            println!("{len} bytes of {start}: each counted {times:.1} times");
+            assert!(times < 8.0, "{len} bytes of {start}: each counted {times} times");
+        }
     }
 }
 

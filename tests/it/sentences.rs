@@ -1,6 +1,6 @@
 //! Sentence boundaries of labeled German and English texts.
 
-use passim::{Sentences, markdown_sentences, sentences};
+use passim::{Article, Chunker, Sentences, StaticEmbedder, markdown_sentences, sentences};
 
 /// Marks a sentence boundary in the labeled texts.
 const BOUNDARY: char = '⏐';
@@ -45,4 +45,18 @@ fn english_sentences_match_their_labels() {
 #[test]
 fn markdown_sentences_match_their_labels() {
     check("sentences-markdown.txt", 15, markdown_sentences);
+}
+
+#[test]
+fn rare_line_ends_end_paragraphs_within_a_passage() {
+    let embedder = StaticEmbedder::bundled().unwrap();
+    for end in ['\u{c}', '\u{85}', '\u{2028}', '\u{2029}'] {
+        let text = format!("der erste Absatz ohne Punkt{end}der zweite Absatz");
+        let found: Vec<&str> = sentences(&text).map(|range| &text[range]).collect();
+        assert_eq!(found, ["der erste Absatz ohne Punkt", "der zweite Absatz"], "{end:?}");
+        let whole = 0..text.len();
+        let passages = Chunker::default().passages(&Article::new("a", text), &embedder).unwrap();
+        assert_eq!(passages.len(), 1, "{end:?}");
+        assert_eq!(passages[0].range, whole, "{end:?}");
+    }
 }

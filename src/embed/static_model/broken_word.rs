@@ -6,17 +6,40 @@ use std::borrow::Cow;
 const CONJUNCTIONS: [&str; 12] =
     ["als", "and", "bis", "bzw", "et", "nor", "oder", "or", "sowie", "to", "und", "wie"];
 
-/// Returns the length of the break at the start of `after`, which follows a letter: hyphen, line end
-/// and blanks; `None` if the next word does not continue the word.
+/// Characters that hyphenate a word at the end of a line; the last one is the soft hyphen.
+const HYPHENS: [char; 3] = ['-', '\u{2010}', '\u{AD}'];
+/// Ends of lines besides the line feed, which may follow a carriage return.
+const RARE_LINE_ENDS: [char; 2] = ['\u{85}', '\u{2028}'];
+/// Minimum length in characters of the rest of a word in capitals: `USA` after `EU-` is another word.
+const MIN_CAPITALS: usize = 4;
+
+/// Returns the length of the break at the start of `after`, which follows the letter that ends
+/// `before`: hyphen, line end and blanks; `None` if the next word does not continue the word.
 ///
-/// Only a lower-case letter continues a word: `Baden-` and `Württemberg` are two.
-pub(crate) fn break_length(after: &str) -> Option<usize> {
-    let line_end = after.strip_prefix(['-', '\u{2010}'])?.trim_start_matches(is_blank);
-    let line = line_end.strip_prefix("\r\n").or_else(|| line_end.strip_prefix('\n'))?;
+/// Only a lower-case letter continues a word, and capitals a word in capitals: `Baden-` and
+/// `Württemberg` are two.
+pub(crate) fn break_length(before: &str, after: &str) -> Option<usize> {
+    let line_end = after.strip_prefix(HYPHENS)?.trim_start_matches(is_blank);
+    let line = line_end
+        .strip_prefix("\r\n")
+        .or_else(|| line_end.strip_prefix('\n'))
+        .or_else(|| line_end.strip_prefix(RARE_LINE_ENDS))?;
     let next = line.trim_start_matches(is_blank);
     let len = next.find(|c: char| !c.is_alphanumeric()).unwrap_or(next.len());
-    let continues = next.starts_with(char::is_lowercase) && !CONJUNCTIONS.contains(&&next[..len]);
-    continues.then_some(after.len() - next.len())
+    let rest = &next[..len];
+    let is_conjunction =
+        || CONJUNCTIONS.iter().any(|conjunction| conjunction.eq_ignore_ascii_case(rest));
+    let continues = rest.starts_with(char::is_lowercase) || is_word_in_capitals(before, rest);
+    (continues && !is_conjunction()).then_some(after.len() - next.len())
+}
+
+/// Whether the word at the end of `before` and `rest`, which is long enough, are in capitals.
+fn is_word_in_capitals(before: &str, rest: &str) -> bool {
+    let mut word = before.chars().rev().take_while(|c| c.is_alphanumeric());
+    rest.chars().nth(MIN_CAPITALS - 1).is_some()
+        && rest.chars().all(char::is_uppercase)
+        && word.by_ref().take(2).filter(|c| c.is_uppercase()).count() == 2
+        && word.all(char::is_uppercase)
 }
 
 fn is_blank(c: char) -> bool {
@@ -25,16 +48,25 @@ fn is_blank(c: char) -> bool {
 
 /// Returns `text` with its broken words joined.
 pub(super) fn joined(text: &str) -> Cow<'_, str> {
+    if text.contains(RARE_LINE_ENDS[0]) || text.contains(RARE_LINE_ENDS[1]) {
+        let line_ends = ['\n', RARE_LINE_ENDS[0], RARE_LINE_ENDS[1]];
+        return joined_at(text, text.match_indices(line_ends).map(|(at, _)| at));
+    }
+    joined_at(text, text.match_indices('\n').map(|(at, _)| at))
+}
+
+/// Returns `text` with the words joined that are broken at `line_ends`.
+fn joined_at(text: &str, line_ends: impl Iterator<Item = usize>) -> Cow<'_, str> {
     let mut joined = String::new();
     let mut copied = 0;
-    for (at, _) in text.match_indices('\n') {
+    for at in line_ends {
         let line = text[copied..at].trim_end_matches('\r').trim_end_matches(is_blank);
-        let Some(word) = line.strip_suffix(['-', '\u{2010}']) else { continue };
+        let Some(word) = line.strip_suffix(HYPHENS) else { continue };
         let hyphen = copied + word.len();
         if !word.ends_with(char::is_alphabetic) {
             continue;
         }
-        if let Some(len) = break_length(&text[hyphen..]) {
+        if let Some(len) = break_length(word, &text[hyphen..]) {
             joined.push_str(word);
             copied = hyphen + len;
         }
@@ -56,6 +88,12 @@ mod tests {
             ("der Auf-\nsichtsrat tagt", "der Aufsichtsrat tagt"),
             ("Auf- \r\n  sichtsrat", "Aufsichtsrat"),
             ("Auf\u{2010}\nsichts-\nrat", "Aufsichtsrat"),
+            ("Auf\u{AD}\nsichtsrat", "Aufsichtsrat"),
+            ("Auf\u{AD}\r\n sichtsrat", "Aufsichtsrat"),
+            ("der AUF-\nSICHTSRAT", "der AUFSICHTSRAT"),
+            ("AUF\u{AD}\nSICHTS-\nRAT", "AUFSICHTS-\nRAT"),
+            ("Auf-\u{2028}sichtsrat", "Aufsichtsrat"),
+            ("Auf- \u{85} sichts-\nrat", "Aufsichtsrat"),
         ] {
             assert_eq!(joined(text), whole);
         }
@@ -73,6 +111,16 @@ mod tests {
             "ein Satz -\nund noch einer",
             "Ab-\n\nsatz",
             "Ende-\n",
+            "Haupt\u{AD}\nund Nebensatz",
+            "HAUPT-\nODER NEBENSATZ",
+            "EU-\nUSA",
+            "Die EU-\nKOMMISSAR1N",
+            "Haus-\nNUMMER",
+            "A-\nKLASSE",
+            "Baden\u{AD}\nWürttemberg",
+            "10\u{AD}\nmal",
+            "Ab-\u{2029}satz",
+            "Ab-\u{2028}\u{2028}satz",
         ] {
             assert_eq!(joined(text), text);
         }

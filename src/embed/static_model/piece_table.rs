@@ -47,8 +47,8 @@ pub(super) struct WholeWord {
 /// The rows of pieces by their bytes and place: open addressing with linear probing.
 pub(super) struct PieceTable {
     slots: Vec<TableSlot>,
-    /// A Bloom filter with one bit per piece; at most one bit in 16 is set. It rejects most strings
-    /// that are not a piece without access to a slot.
+    /// A Bloom filter with one bit per piece, and one for the first 16 bytes of a longer piece; at most
+    /// one bit in 8 is set. It rejects most strings that are not a piece without access to a slot.
     filter: Vec<u64>,
     /// Lengths of pieces, by the hash of a place and of the first four bytes: bit `len - 1` is set if
     /// a piece of `len <= 16` bytes has this hash.
@@ -130,11 +130,12 @@ impl PieceTable {
             self.long.extend_from_slice(piece);
             TableSlot::outline(self.long.len() - len, len, row)
         };
-        let FilterBit { word, mask } = self.bit(hash);
-        self.filter[word] |= mask;
+        self.admit(hash);
         if len <= MAX_SHORT {
             let entry = self.entry(short, place);
             self.lengths[entry] |= 1 << (len - 1);
+        } else {
+            self.admit(short_hash(ShortStr::of(&piece[..MAX_SHORT]), place));
         }
         self.longest = len.max(self.longest);
         self.prefetch_slot(hash);
@@ -142,6 +143,12 @@ impl PieceTable {
         if self.pending.len() == PENDING {
             self.flush();
         }
+    }
+
+    /// Sets the bit of `hash` in the filter.
+    fn admit(&mut self, hash: u64) {
+        let FilterBit { word, mask } = self.bit(hash);
+        self.filter[word] |= mask;
     }
 
     /// Writes the pending pieces to their slots.
@@ -214,13 +221,22 @@ impl PieceTable {
         rest: &[u8],
         place: PiecePlace,
     ) -> impl Iterator<Item = PrefixPiece> {
-        let longest = self.longest.min(rest.len());
+        let longest =
+            if self.may_start_long(rest, place) { self.longest.min(rest.len()) } else { 0 };
         let long = (MAX_SHORT + 1..=longest).rev().filter_map(move |len| {
             let hash = long_hash(&rest[..len], place);
             let row = self.may_have(hash).then(|| self.find_long(&rest[..len], hash, place));
             Some(PrefixPiece { row: row.flatten()?, len })
         });
         long.chain(self.short_prefixes(ShortStr::of(rest), place))
+    }
+
+    /// Returns whether the filter admits a piece of more than [`MAX_SHORT`] bytes at the start of
+    /// `rest`.
+    #[inline]
+    fn may_start_long(&self, rest: &[u8], place: PiecePlace) -> bool {
+        let head = rest.get(..MAX_SHORT);
+        head.is_some_and(|head| self.may_have(short_hash(ShortStr::of(head), place)))
     }
 
     #[inline]
