@@ -77,7 +77,7 @@ fn binary_at(bytes: &[u8]) -> Option<usize> {
     let controls = bytes.iter().filter(|byte| is_control(byte)).count();
     let limit = MAX_CONTROLS.max(bytes.len() / MIN_BYTES_PER_CONTROL);
     let zero = || bytes.iter().position(|byte| *byte == 0);
-    let first = || bytes.iter().position(|byte| is_control(byte)).filter(|_| controls > limit);
+    let first = || bytes.iter().position(is_control).filter(|_| controls > limit);
     if controls == 0 { None } else { zero().or_else(first) }
 }
 
