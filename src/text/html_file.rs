@@ -272,20 +272,20 @@ impl MarkdownWriter {
             Some(table) if table.depth > 0 => table.depth -= 1,
             _ => {
                 let table = self.table.take();
-                self.widen_header(table.unwrap_or_default());
+                self.widen_header(&table.unwrap_or_default());
                 self.begin_block();
             }
         }
     }
 
     /// Gives the header row as many cells as the longest row: Markdown drops further cells.
-    fn widen_header(&mut self, table: Table) {
-        let Some(TableHeader { cells, ends: [row_end, delimiter_end] }) = table.header else {
+    fn widen_header(&mut self, table: &Table) {
+        let Some(TableHeader { cells, ends: [row_end, delimiter_end] }) = &table.header else {
             return;
         };
         let missing = table.max_cells - cells;
-        self.text.insert_str(delimiter_end, &"---|".repeat(missing));
-        self.text.insert_str(row_end, &" |".repeat(missing));
+        self.text.insert_str(*delimiter_end, &"---|".repeat(missing));
+        self.text.insert_str(*row_end, &" |".repeat(missing));
     }
 
     fn add_text(&mut self, text: &str) {
