@@ -79,20 +79,23 @@ fn hits_have_the_best_scores_of_the_closest_passages() {
 }
 
 #[test]
-fn at_least_k_are_scored_and_equal_scores_keep_their_order() {
+fn only_the_first_are_scored_and_equal_scores_keep_their_order() {
     let (builder, scored) = builder(|_| 1.0);
     let mut retriever = builder.in_memory().unwrap();
     retriever.add(articles()).unwrap();
     let closest = retriever.search(Query::new(QUESTION).k(10)).unwrap();
     let hits = retriever.search(Query::new(QUESTION).k(10).rerank(3)).unwrap();
-    assert_eq!(scored.load(Ordering::Relaxed), 10);
+    assert_eq!(scored.load(Ordering::Relaxed), 3);
     let keys = |hits: &passim::Hits| -> Vec<String> {
         hits.iter().map(|hit| hit.article.clone()).collect()
     };
     assert_eq!(keys(&hits), keys(&closest));
     // There are forty passages. Without a passage, the reranker is not called.
     assert_eq!(retriever.search(Query::new(QUESTION).k(10).rerank(1_000)).unwrap().len(), 10);
-    assert_eq!(scored.load(Ordering::Relaxed), 50);
+    assert_eq!(scored.load(Ordering::Relaxed), 43);
+    // Pages are cut after reranking.
+    let page = Query::new(QUESTION).k(4).offset(6).rerank(3);
+    assert_eq!(keys(&retriever.search(page).unwrap()), keys(&closest)[6..]);
     let none = Query::new(QUESTION).rerank(9).filter(Filter::custom(|_, _| false));
     assert!(retriever.search(none).unwrap().is_empty());
 }
