@@ -48,9 +48,7 @@ pub(crate) use bm25::TermContribution;
 pub(crate) use detect_language::detect;
 pub use lexical_plan::LexicalPlan;
 pub(crate) use merge::MergedRow;
-#[cfg(test)]
-pub(crate) use query_terms::Group;
-pub(crate) use query_terms::QueryTerms;
+pub(crate) use query_terms::{Group, QueryTerms};
 pub(crate) use statistics::{CorpusStats, LiveIndex};
 pub(crate) use tokenize::words;
 pub(crate) use weighted_terms::WeightedTerms;

@@ -42,6 +42,13 @@ pub(crate) struct Group {
     pub(crate) place: Range<usize>,
 }
 
+impl Group {
+    /// Whether it stands for more than a stop word.
+    pub(crate) fn is_content(&self) -> bool {
+        self.weight > STOP_WEIGHT
+    }
+}
+
 impl QueryTerms {
     /// Analyzes `question` into groups, in order. All forms of a word share a group.
     ///
@@ -81,18 +88,9 @@ impl QueryTerms {
         self.groups
     }
 
-    /// The place of each word that is not a stop word.
-    pub(crate) fn content_places(&self) -> impl Iterator<Item = &Range<usize>> {
-        self.content_groups().map(|group| &group.place)
-    }
-
-    fn content_groups(&self) -> impl Iterator<Item = &Group> {
-        self.groups.iter().filter(|group| group.weight > STOP_WEIGHT)
-    }
-
     /// Whether `term` is a term of the question and not of a stop word.
     pub(crate) fn contains_content_term(&self, term: &str) -> bool {
-        self.content_groups().any(|group| group.terms.contains(term))
+        self.groups.iter().any(|group| group.is_content() && group.terms.contains(term))
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::{
     explanation::{Explanation, WordContribution},
+    late::LateQuestion,
     view::{Candidate, View, ids_of},
     word_match::QuestionWords,
 };
@@ -12,30 +13,34 @@ use crate::{
     lexical::{TermContribution, WeightedTerms, shown},
 };
 
+/// A question with what the ranking derived from it.
+#[derive(Clone, Copy)]
+pub(super) struct ExplainedQuestion<'q> {
+    pub(super) text: &'q str,
+    /// `None` if the mode compares no words.
+    pub(super) terms: Option<&'q WeightedTerms>,
+    /// `None` without late interaction, which needs the terms.
+    pub(super) late: Option<&'q LateQuestion>,
+}
+
 /// Sets the explanations of `hits` of `question`, which were read for `candidates`.
 pub(super) fn explain<V: View>(
     hits: &mut [Hit],
-    question: &str,
     candidates: &[Candidate],
     view: &V,
-    terms: Option<&WeightedTerms>,
+    question: ExplainedQuestion,
 ) -> Result<()> {
     for (hit, candidate) in hits.iter_mut().zip(candidates) {
         hit.explanation = Some(Box::new(explain_scores(candidate)));
     }
-    if candidates.iter().any(|candidate| candidate.late.is_some()) {
-        let question = QuestionWords::of(question)?;
-        for hit in &mut *hits {
-            let matches = question.matches(hit);
-            if let Some(explanation) = &mut hit.explanation {
-                explanation.matches = matches;
-            }
-        }
-    }
-    let Some(terms) = terms else { return Ok(()) };
+    let ExplainedQuestion { text, terms: Some(terms), late } = question else { return Ok(()) };
+    let groups = terms.groups().iter().map(|weighted| &weighted.group);
+    let words = late.map(|late| QuestionWords::new(text, groups, late));
     let contributions = view.contributions(terms, &ids_of(candidates))?;
     for (hit, contributions) in hits.iter_mut().zip(contributions) {
+        let matches = words.as_ref().map(|words| words.matches(hit)).unwrap_or_default();
         if let Some(explanation) = &mut hit.explanation {
+            explanation.matches = matches;
             explanation.max_bm25 = Some(terms.max_bm25());
             explanation.words = contributions.into_iter().map(WordContribution::from).collect();
         }

@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use serde::Serialize;
 
-use super::word_match::{QuestionWords, WordMatch};
-
+use super::{
+    late::LateQuestion,
+    word_match::{QuestionWords, WordMatch},
+};
 use crate::{
     Hit, Language, Query, Result, Vectors,
     lexical::{Analyzer, QueryTerms},
@@ -53,6 +55,9 @@ pub(crate) fn highlight(
     sentences: &[Range<usize>],
     vectors: &Vectors,
 ) -> Result<Highlights> {
+    let mut analyzer = Analyzer::new()?;
+    let terms = QueryTerms::of(&query.text, &mut analyzer);
+    let pieces = LateQuestion::of(&query.text)?;
     let in_article =
         |range: &Range<usize>| hit.range.start + range.start..hit.range.start + range.end;
     let sentence = |(range, vector)| Sentence {
@@ -61,20 +66,19 @@ pub(crate) fn highlight(
     };
     Ok(Highlights {
         sentences: sentences.iter().zip(vectors.rows()).map(sentence).collect(),
-        words: words_in(hit, query)?.iter().map(in_article).collect(),
-        matches: QuestionWords::of(&query.text)?.matches(hit),
+        words: words_in(hit, &terms, &mut analyzer).iter().map(in_article).collect(),
+        matches: QuestionWords::new(&query.text, terms.groups(), &pieces).matches(hit),
     })
 }
 
-/// Returns the byte ranges in the text of `hit` of the words of `query`, without stop words.
-fn words_in(hit: &Hit, query: &Query) -> Result<Vec<Range<usize>>> {
-    let mut analyzer = Analyzer::new()?;
-    let terms = QueryTerms::of(&query.text, &mut analyzer);
+/// Returns the byte ranges in the text of `hit` of the words of a question with these `terms`, without
+/// stop words.
+fn words_in(hit: &Hit, terms: &QueryTerms, analyzer: &mut Analyzer) -> Vec<Range<usize>> {
     let mut places: Vec<Range<usize>> = Vec::new();
     analyzer.terms(&hit.text, hit.language.and_then(Language::analyzed), |term, place, _| {
         if terms.contains_content_term(term) && places.last() != Some(&place) {
             places.push(place);
         }
     });
-    Ok(places)
+    places
 }

@@ -14,7 +14,7 @@ mod late_question;
 mod late_similarities;
 mod piece_list;
 
-pub(crate) use closest_word::ClosestWord;
+pub(crate) use closest_word::{ClosestWord, PiecePlaces};
 pub(crate) use late_constants::LateConstants;
 pub(crate) use late_question::LateQuestion;
 pub(crate) use piece_list::{PieceList, fingerprint};

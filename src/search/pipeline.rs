@@ -9,7 +9,7 @@ use std::{
 use super::{
     candidates::{FIRST_POOL, GROWTH, Ranking, Tiers},
     diversify::{Deduplicator, Mmr, diversify},
-    explain::explain,
+    explain::{ExplainedQuestion, explain},
     late::LateQuestion,
     view::{ArmRequest, Candidate, Question, View, ids_of},
 };
@@ -188,7 +188,12 @@ impl<V: View> Search<'_, V> {
         let hits = passages.zip(chosen).map(|(passage, candidate)| passage.into_hit(candidate));
         let mut hits: Vec<Hit> = hits.collect();
         if self.query.explain {
-            explain(&mut hits, &self.query.text, chosen, self.view, self.terms.as_ref())?;
+            let question = ExplainedQuestion {
+                text: &self.query.text,
+                terms: self.terms.as_ref(),
+                late: self.late.as_ref(),
+            };
+            explain(&mut hits, chosen, self.view, question)?;
         }
         plan.timings.read = start.elapsed();
         Ok(hits)

@@ -4,11 +4,8 @@ use std::{collections::BTreeSet, fmt, ops::Range};
 
 use serde::{Deserialize, Serialize};
 
-use super::late::{ClosestWord, LateQuestion};
-use crate::{
-    Hit, Result,
-    lexical::{Analyzer, QueryTerms},
-};
+use super::late::{ClosestWord, LateQuestion, PiecePlaces};
+use crate::{Hit, lexical::Group};
 
 /// Minimum cosine at which a word answers another.
 const MIN_SIMILARITY: f32 = 0.55;
@@ -41,22 +38,28 @@ impl fmt::Display for WordMatch {
 /// The words of a question, for matches in many hits.
 pub(super) struct QuestionWords<'q> {
     text: &'q str,
-    pieces: LateQuestion,
+    pieces: &'q LateQuestion,
+    places: PiecePlaces,
     /// Starts of the words that are not stop words.
     content: BTreeSet<usize>,
 }
 
 impl<'q> QuestionWords<'q> {
-    pub(super) fn of(text: &'q str) -> Result<Self> {
-        let terms = QueryTerms::of(text, &mut Analyzer::new()?);
-        let content = terms.content_places().map(|place| place.start).collect();
-        Ok(Self { text, pieces: LateQuestion::of(text)?, content })
+    /// The words of the question `text`, which has these groups of terms and these pieces.
+    pub(super) fn new<'g>(
+        text: &'q str,
+        groups: impl IntoIterator<Item = &'g Group>,
+        pieces: &'q LateQuestion,
+    ) -> Self {
+        let content = groups.into_iter().filter(|group| group.is_content());
+        let content = content.map(|group| group.place.start).collect();
+        Self { text, pieces, places: pieces.places(text), content }
     }
 
     /// Returns the word of `hit` that answers each word of the question, in the order of the
     /// question. A word without an answer is left out.
     pub(super) fn matches(&self, hit: &Hit) -> Vec<WordMatch> {
-        let closest = self.pieces.closest_words(&hit.text).into_iter();
+        let closest = self.pieces.closest_words(&self.places, &hit.text).into_iter();
         let answers = closest.filter(|closest| {
             closest.similarity >= MIN_SIMILARITY && self.content.contains(&closest.question.start)
         });

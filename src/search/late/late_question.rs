@@ -1,14 +1,9 @@
 //! The pieces of a question, with their vectors and weights.
 
-use std::ops::Range;
-
-use rustc_hash::FxHashMap;
-
 use super::{late_similarities::LateSimilarities, piece_list::PieceList};
 use crate::{
     Result,
     embed::{PieceCount, PieceRows},
-    lexical::words,
     vector::kernel::{BLOCK, CodeBlock},
 };
 
@@ -23,8 +18,8 @@ pub(crate) struct LateQuestion {
 
 /// A piece of a question.
 pub(super) struct QuestionPiece {
-    /// Byte range of the first word that has it; `None` if no word has it alone.
-    pub(super) place: Option<Range<usize>>,
+    /// Its number in the model.
+    pub(super) piece: u16,
     /// The values of its row, in blocks that end in zeros.
     pub(super) values: Vec<CodeBlock<i8>>,
     /// Sum of the values.
@@ -44,12 +39,9 @@ impl LateQuestion {
     pub(crate) fn of(question: &str) -> Result<Self> {
         let rows = PieceRows::bundled()?;
         let mut codes = vec![CodeBlock([0; BLOCK]); rows.blocks()];
-        let places = PiecePlaces::of(question, &rows);
-        let piece = |counted: PieceCount| QuestionPiece {
-            place: places.0.get(&counted.piece).cloned(),
-            ..QuestionPiece::of(counted, &rows, &mut codes)
-        };
-        let mut pieces: Vec<QuestionPiece> = rows.count(question).into_iter().map(piece).collect();
+        let counted = rows.count(question).into_iter();
+        let mut pieces: Vec<QuestionPiece> =
+            counted.map(|counted| QuestionPiece::of(counted, &rows, &mut codes)).collect();
         // The sort is stable: of equal weights the first pieces count.
         pieces.sort_by(|a, b| b.weight.total_cmp(&a.weight));
         pieces.truncate(MAX_PIECES);
@@ -59,21 +51,6 @@ impl LateQuestion {
     /// Compares the pieces with those of passages.
     pub(crate) fn similarities(&self, passages: &[PieceList]) -> LateSimilarities {
         LateSimilarities::of(self, passages)
-    }
-}
-
-/// The byte range of the first word of a text that has each piece.
-struct PiecePlaces(FxHashMap<u16, Range<usize>>);
-
-impl PiecePlaces {
-    fn of(text: &str, rows: &PieceRows) -> Self {
-        let mut places = FxHashMap::default();
-        for place in words(text) {
-            for counted in rows.count(&text[place.clone()]) {
-                places.entry(counted.piece).or_insert_with(|| place.clone());
-            }
-        }
-        Self(places)
     }
 }
 
@@ -92,6 +69,6 @@ impl QuestionPiece {
         let sum = all.map(|value| i32::from(*value)).sum();
         #[expect(clippy::cast_precision_loss, reason = "a relative error of 2^-24")]
         let weight = rows.scaled(counted.piece, length) * (1.0 + (counted.count as f32).ln());
-        Self { place: None, values, sum, length, weight }
+        Self { piece: counted.piece, values, sum, length, weight }
     }
 }
