@@ -15,6 +15,7 @@ pub(crate) mod filter;
 mod fusion;
 pub(crate) mod highlight;
 mod hit;
+mod identifier_matches;
 pub(crate) mod language_totals;
 pub(crate) mod late;
 mod numbered_excerpt;

@@ -90,6 +90,13 @@ impl Analyzer {
     }
 }
 
+impl Analyzer {
+    /// Whether the bundled model knows `word`, which is normalized, or words that make it up.
+    pub(super) fn is_known(&mut self, word: &str) -> bool {
+        self.stemmers.splitter.is_known(word)
+    }
+}
+
 /// Cached terms of words.
 #[derive(Default)]
 struct TermCache {

@@ -7,7 +7,9 @@ use rustc_hash::FxHashMap;
 use super::{
     Analyzer,
     analyzer::{ENGLISH_PREFIX, STOP_PREFIX, TermKind},
-    german_noun, number,
+    german_noun,
+    identifier::Identifier,
+    number,
     tokenize::{normalize, words},
 };
 use crate::{language::AnalyzedLanguage, text};
@@ -26,13 +28,21 @@ const MAX_GROUPS: usize = 1 << 10;
 #[derive(Debug)]
 pub(crate) struct QueryTerms {
     groups: Vec<Group>,
+    identifiers: Vec<Identifier>,
+}
+
+/// A word of a question with its terms in all languages, without those of its parts.
+pub(super) struct QuestionWord {
+    /// Byte range in the question.
+    pub(super) place: Range<usize>,
+    pub(super) terms: BTreeSet<String>,
 }
 
 /// The terms of one word of a question, or of a part of one, in all languages.
 ///
 /// A passage has only terms of its own language, so the terms of a group count as one: a passage
 /// matches the group if it has any of them.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Group {
     /// No term is in two groups.
     pub(crate) terms: BTreeSet<String>,
@@ -56,6 +66,7 @@ impl QueryTerms {
     pub(crate) fn of(question: &str, analyzer: &mut Analyzer) -> Self {
         let language = text::guess_language(question);
         let mut builder = TermGroupBuilder::default();
+        let mut question_words = Vec::new();
         for place in words(question) {
             if builder.groups.len() >= MAX_GROUPS {
                 break;
@@ -69,13 +80,15 @@ impl QueryTerms {
                 _ => &AnalyzedLanguage::ALL[..],
             };
             let terms = WordTerms::of(word, languages, min_joined(word, language), analyzer);
+            question_words.push(QuestionWord { place: place.clone(), terms: terms.whole.clone() });
             if terms.are_of_stop_word(language) {
                 builder.add_stop_word(terms.whole, language.is_none(), &place);
             } else {
                 builder.add_word(terms, &place);
             }
         }
-        builder.build()
+        let identifiers = Identifier::find(question, &question_words, analyzer);
+        Self { groups: builder.build(), identifiers }
     }
 
     /// The groups in the order of the question.
@@ -83,9 +96,9 @@ impl QueryTerms {
         &self.groups
     }
 
-    /// Returns the groups in the order of the question.
-    pub(super) fn into_groups(self) -> Vec<Group> {
-        self.groups
+    /// Returns the groups and the identifiers in the order of the question.
+    pub(super) fn into_parts(self) -> (Vec<Group>, Vec<Identifier>) {
+        (self.groups, self.identifiers)
     }
 
     /// Whether `term` is a term of the question and not of a stop word.
@@ -276,14 +289,14 @@ impl TermGroupBuilder {
         before
     }
 
-    fn build(self) -> QueryTerms {
+    fn build(self) -> Vec<Group> {
         let groups = self.groups.into_iter().filter(|group| !group.terms.is_empty());
         let weighted = groups.map(|PendingGroup { terms, weight, place }| Group {
             terms,
             weight: weight.word + weight.parts,
             place,
         });
-        QueryTerms { groups: weighted.collect() }
+        weighted.collect()
     }
 }
 

@@ -1,7 +1,9 @@
 //! The terms of a question, weighted by their frequency in a corpus.
 
+use std::collections::BTreeSet;
+
 use super::{
-    CorpusStats, QueryTerms,
+    CorpusStats, Identifier, QueryTerms,
     bm25::{Bm25, K1},
     query_terms::Group,
 };
@@ -11,16 +13,17 @@ use super::{
 pub(crate) struct WeightedTerms {
     /// By descending upper bound, ties in the order of the question.
     groups: Vec<WeightedGroup>,
+    identifiers: Vec<Identifier>,
     max_bm25: f32,
     bm25: Bm25,
 }
 
 /// A group of terms with its weight in a corpus.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct WeightedGroup {
     pub(crate) group: Group,
     /// Number of passages with a term of the group.
-    pub(super) doc_freq: u64,
+    pub(crate) doc_freq: u64,
     /// Inverse document frequency.
     pub(super) idf: f32,
 }
@@ -30,7 +33,8 @@ impl WeightedTerms {
     #[expect(clippy::cast_precision_loss, reason = "a mean needs no more digits")]
     pub(crate) fn new(terms: QueryTerms, stats: &CorpusStats) -> Self {
         let passages = stats.passages;
-        let groups = terms.into_groups().into_iter().zip(&stats.doc_freqs);
+        let (groups, identifiers) = terms.into_parts();
+        let groups = groups.into_iter().zip(&stats.doc_freqs);
         let groups = groups.map(|(group, doc_freq)| {
             // A passage with several terms of a group is counted for each of them. Such passages are
             // rare, since a passage is analyzed in one language.
@@ -42,7 +46,23 @@ impl WeightedTerms {
         let weighted_idfs: f32 = groups.iter().map(WeightedGroup::weighted_idf).sum();
         groups.sort_by(|a, b| b.weighted_idf().total_cmp(&a.weighted_idf()));
         let bm25 = Bm25::new(stats.terms as f32 / passages.max(1) as f32);
-        Self { groups, max_bm25: (K1 + 1.0) * weighted_idfs, bm25 }
+        Self { groups, identifiers, max_bm25: (K1 + 1.0) * weighted_idfs, bm25 }
+    }
+
+    /// Returns the groups of `words`, given by the terms of each, alone.
+    pub(crate) fn only(&self, words: &[BTreeSet<String>]) -> Self {
+        let is_of = |group: &&WeightedGroup| {
+            words.iter().any(|word| !group.group.terms.is_disjoint(word))
+        };
+        let groups: Vec<WeightedGroup> = self.groups.iter().filter(is_of).cloned().collect();
+        let weighted_idfs: f32 = groups.iter().map(WeightedGroup::weighted_idf).sum();
+        let max_bm25 = (K1 + 1.0) * weighted_idfs;
+        Self { groups, identifiers: Vec::new(), max_bm25, bm25: self.bm25 }
+    }
+
+    /// The identifiers in the order of the question.
+    pub(crate) fn identifiers(&self) -> &[Identifier] {
+        &self.identifiers
     }
 
     /// Returns the groups by descending upper bound, ties in the order of the question.

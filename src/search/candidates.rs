@@ -6,6 +6,7 @@ use rustc_hash::FxHashSet;
 
 use super::{
     fusion::Fusion,
+    identifier_matches::IdentifierMatches,
     late::{LateConstants, LateQuestion},
     view::{ArmRequest, Candidate, Candidates, PassageId, Question, Ranks, View, ids_of, rank},
 };
@@ -102,6 +103,9 @@ impl<'s, V: View> Tiers<'s, V> {
         let lexical = self.matching(question.terms, request, plan)?;
         let start = Instant::now();
         let mut found = merge(dense.found, lexical.found);
+        if self.fusion.is_none() {
+            found = self.identified(found, question.terms, request)?;
+        }
         self.retain_new(&mut found);
         self.view.complete(&question, &mut found)?;
         plan.timings.rank += start.elapsed();
@@ -120,6 +124,25 @@ impl<'s, V: View> Tiers<'s, V> {
         let found = rank(self.view, fused.found, usize::MAX)?;
         plan.timings.rank += start.elapsed();
         Ok(Ranking { found, ..fused })
+    }
+
+    /// Adds the passages with identifiers of the question, with the scores of these.
+    fn identified(
+        &self,
+        candidates: Vec<Candidate>,
+        terms: &WeightedTerms,
+        request: &ArmRequest<'_, V::Allowed>,
+    ) -> Result<Vec<Candidate>> {
+        if self.query.weights.identifier == 0.0 {
+            return Ok(candidates);
+        }
+        let matches = IdentifierMatches::find(self.view, terms, request)?;
+        let identified = matches.passages().map(|passage| Candidate::scored(passage, 0.0));
+        let mut candidates = merge(candidates, identified.collect());
+        for candidate in &mut candidates {
+            candidate.identifiers = matches.score(candidate.id);
+        }
+        Ok(candidates)
     }
 
     /// Sets the late scores of `candidates`.

@@ -58,6 +58,7 @@ fn explain_scores(candidate: &Candidate) -> Explanation {
         bm25: candidate.bm25,
         baseline_share: candidate.baseline,
         late: candidate.late,
+        identifiers: candidate.spread.map(|_| candidate.identifiers),
         lexical_rank: candidate.ranks.lexical.map(|rank| rank + 1),
         retrieved: candidate.score,
         ..Explanation::default()

@@ -32,6 +32,9 @@ pub struct Explanation {
     pub lexical_rank: Option<usize>,
     /// Score of late interaction; `None` without it.
     pub late: Option<f32>,
+    /// Score of the identifiers of the question that the passage has: the sum of `certainty * rarity`,
+    /// each in `0.0..=1.0`. `None` outside hybrid mode.
+    pub identifiers: Option<f32>,
     /// The words of the passage that answer words of the question; empty without late interaction.
     pub matches: Vec<WordMatch>,
     /// Contributions to BM25 of each word of the question and each part of a compound.
@@ -89,6 +92,9 @@ impl fmt::Display for Explanation {
         }
         if let Some(late) = self.late {
             write!(f, "; late {late:.3}")?;
+        }
+        if let Some(identifiers) = self.identifiers.filter(|score| *score > 0.0) {
+            write!(f, "; identifiers {identifiers:.2}")?;
         }
         if let Some(Reranked { rank_before, score }) = self.reranked {
             write!(f, "; reranked {score:.3} from rank {rank_before}")?;

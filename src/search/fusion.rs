@@ -16,7 +16,8 @@ const MIN_DIVISOR: u8 = 2;
 ///
 /// `score = (cosine - mean of its language)
 ///     + spread * (lexical weight * (bm25 / max_bm25 - baseline of its language)
-///         + late weight * late score)`
+///         + late weight * late score
+///         + identifier weight * identifier score)`
 ///
 /// The means are cosines of the question with the mean vectors of the live passages. Models differ
 /// in the spread of their cosines: `spread`, 1 less the mean of all, is what an unrelated passage
@@ -49,7 +50,9 @@ impl Fusion {
             let baseline = self.baselines.of(candidate.language);
             let share = share(candidate, self.max_bm25) - baseline;
             candidate.baseline = Some(baseline);
-            let parts = weights.lexical * share + weights.late * candidate.late.unwrap_or(0.0);
+            let parts = weights.lexical * share
+                + weights.late * candidate.late.unwrap_or(0.0)
+                + weights.identifier * candidate.identifiers;
             let mean = self.means.of(candidate.language);
             candidate.mean = Some(mean);
             candidate.spread = Some(self.means.spread());

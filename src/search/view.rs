@@ -11,8 +11,10 @@ use super::{language_totals::LanguageTotals, late::PieceList};
 use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Markup, Metadata, Passage,
     Result, SearchEffort,
+    article::shown_title,
     language::AnalyzedLanguage,
     lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
+    passage::ShownContext,
 };
 
 /// Identifies a passage in one view; only the view interprets the number.
@@ -142,6 +144,8 @@ pub(crate) struct Candidate {
     pub(crate) language: Option<AnalyzedLanguage>,
     /// Score of late interaction; `None` without it.
     pub(crate) late: Option<f32>,
+    /// Score of the identifiers of the question that the passage has.
+    pub(crate) identifiers: f32,
     /// Mean similarity that fusion subtracts; `None` if one arm alone ranks.
     pub(crate) mean: Option<f32>,
     /// Factor of words and late interaction; `None` if one arm alone ranks.
@@ -169,7 +173,8 @@ impl Candidate {
         Self { bm25: Some(bm25), ..Self::scored(id, bm25) }
     }
 
-    fn scored(id: PassageId, score: f32) -> Self {
+    /// A passage whose parts are not known yet.
+    pub(crate) fn scored(id: PassageId, score: f32) -> Self {
         Self {
             id,
             score,
@@ -177,6 +182,7 @@ impl Candidate {
             bm25: None,
             language: None,
             late: None,
+            identifiers: 0.0,
             mean: None,
             spread: None,
             baseline: None,
@@ -220,6 +226,17 @@ pub(crate) struct StoredPassage {
 }
 
 impl StoredPassage {
+    /// Returns the text that is embedded and indexed, as [`Hit::text_in_context`] does.
+    pub(crate) fn text_in_context(&self) -> String {
+        let context = ShownContext {
+            title: shown_title(self.title.as_deref()).filter(|_| self.titled),
+            heading: self.heading.as_deref(),
+            table_header: self.table_header.as_deref(),
+            markup: self.markup,
+        };
+        context.embedded_text(&self.text)
+    }
+
     /// Returns the hit of this passage with the scores of `candidate`.
     pub(crate) fn into_hit(self, candidate: &Candidate) -> Hit {
         Hit {

@@ -24,17 +24,24 @@ pub struct Weights {
     pub lexical: f32,
     /// Weight of late interaction, `>= 0.0`.
     pub late: f32,
+    /// Weight of the identifiers of the question that a passage has, `>= 0.0`.
+    pub identifier: f32,
 }
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { lexical: 0.5, late: 0.75 }
+        Self { lexical: 0.5, late: 0.75, identifier: 0.5 }
     }
 }
 
 impl Weights {
+    fn parts(self) -> [(&'static str, f32); 3] {
+        let Self { lexical, late, identifier } = self;
+        [("lexical", lexical), ("late", late), ("identifier", identifier)]
+    }
+
     pub(super) fn check(self) -> Result<()> {
-        for (name, got) in [("lexical", self.lexical), ("late", self.late)] {
+        for (name, got) in self.parts() {
             if !(0.0..=f32::MAX).contains(&got) {
                 return Err(Error::Fraction { name, got, allowed: "0 or more" });
             }

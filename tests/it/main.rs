@@ -14,6 +14,7 @@ mod filter_expressions;
 mod filter_oracle;
 mod forged_files;
 mod format;
+mod identifiers;
 mod languages;
 mod markdown;
 mod pipeline;

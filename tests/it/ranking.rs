@@ -7,7 +7,7 @@ use passim_testkit::corpus;
 
 use crate::sample_corpus::{MODES, keys, sample_retriever};
 
-const WITHOUT_LATE: Weights = Weights { lexical: 0.5, late: 0.0 };
+const WITHOUT_LATE: Weights = Weights { lexical: 0.5, late: 0.0, identifier: 0.0 };
 
 type Place = (String, usize);
 
@@ -318,7 +318,7 @@ fn weights_of_zero_leave_parts_out() {
     let retriever = sample_retriever();
     let question = "Wie viel Kohlenstoff speichern die Moore?";
     let search = |lexical, late| {
-        let query = Query::new(question).weights(Weights { lexical, late }).k(40).explain();
+        let query = Query::new(question).weights(Weights { lexical, late, identifier: 0.0 }).k(40).explain();
         retriever.search(query).unwrap()
     };
     let order = |hits: &Hits| hits.iter().map(place).collect::<Vec<_>>();
@@ -329,7 +329,7 @@ fn weights_of_zero_leave_parts_out() {
     assert!(without.plan().timings.late.is_zero() && !with_late.plan().timings.late.is_zero());
     assert_ne!(order(&with_late), order(&without));
     for (lexical, late) in [(-0.1, 0.5), (0.5, f32::NAN), (f32::INFINITY, 0.5)] {
-        let query = Query::new(question).weights(Weights { lexical, late });
+        let query = Query::new(question).weights(Weights { lexical, late, identifier: 0.0 });
         let error = retriever.search(query).unwrap_err();
         assert!(matches!(error, Error::Fraction { .. }), "{error}");
     }

@@ -99,6 +99,15 @@ impl CompoundSplitter {
         &self.places
     }
 
+    /// Whether `word`, a lower-case word, is a word of the model or made up of such words.
+    pub(crate) fn is_known(&mut self, word: &str) -> bool {
+        self.word.clear();
+        self.places.clear();
+        let is_known = self.embedder.0.pieces.whole(word).is_some() || self.find_words(word);
+        self.places.clear();
+        is_known
+    }
+
     /// Writes the places of the parts of `word` to `places`.
     fn find(&mut self, word: &str) {
         self.places.clear();

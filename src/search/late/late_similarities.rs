@@ -83,10 +83,11 @@ fn breadth(pieces: usize) -> f32 {
 fn raise(best: &mut [f32], cosines: &[f32]) {
     let best = best.as_chunks_mut::<LANES>().0;
     for (best, cosines) in best.iter_mut().zip(cosines.as_chunks::<LANES>().0) {
-        for (best, cosine) in best.iter_mut().zip(cosines) {
-            // Cosines are numbers, so this is `max`, in one instruction.
-            *best = if *cosine > *best { *cosine } else { *best };
-        }
+        // Cosines are numbers, so this is `f32::max`. Lanes that are all read before one is written
+        // compile to vector instructions.
+        *best = std::array::from_fn(|lane| {
+            if cosines[lane] > best[lane] { cosines[lane] } else { best[lane] }
+        });
     }
 }
 
