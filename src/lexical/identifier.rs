@@ -15,6 +15,10 @@ const MIN_DIGITS: usize = 3;
 const MAX_ABBREVIATION: usize = 6;
 /// Minimum number of letters of a name.
 const MIN_NAME: usize = 4;
+/// Minimum number of letters of a known word at the end of a compound.
+const MIN_TAIL: usize = 6;
+/// Minimum number of letters before such a word.
+const MIN_HEAD: usize = 3;
 /// Endings that are removed to look up an inflected word.
 const ENDINGS: [&str; 9] = ["ern", "es", "en", "er", "s", "n", "e", "ed", "ing"];
 
@@ -188,12 +192,19 @@ fn is_capitalized(word: &str) -> bool {
     letters.next().is_some_and(char::is_uppercase) && letters.all(char::is_lowercase)
 }
 
-/// Whether `word` is long enough for a name, and the bundled model knows neither the word nor parts
-/// that make it up.
+/// Whether `word` is long enough for a name, and the bundled model knows neither the word, nor parts
+/// that make it up, nor a word at its end, inflected or not.
 fn is_unknown(word: &str, analyzer: &mut Analyzer) -> bool {
     let word = normalize(word);
-    let mut bases = ENDINGS.iter().filter_map(|ending| word.strip_suffix(ending));
+    let bases = ENDINGS.iter().filter_map(|ending| word.strip_suffix(ending));
+    let mut forms = bases.chain([&*word]).filter(|form| form.chars().count() >= MIN_NAME);
     word.chars().count() >= MIN_NAME
-        && !analyzer.is_known(&word)
-        && !bases.any(|base| base.len() >= MIN_NAME && analyzer.is_known(base))
+        && !forms.any(|form| analyzer.is_known(form) || has_known_tail(form, analyzer))
+}
+
+/// Whether `word` ends in a long word of the bundled model, as compounds do.
+fn has_known_tail(word: &str, analyzer: &mut Analyzer) -> bool {
+    let places = word.char_indices().map(|(at, _)| at);
+    let mut tails = places.skip(MIN_HEAD).map(|at| &word[at..]);
+    tails.any(|tail| tail.chars().count() >= MIN_TAIL && analyzer.is_known(tail))
 }
