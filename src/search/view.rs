@@ -12,7 +12,7 @@ use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Markup, Metadata, Passage,
     Result, SearchEffort,
     language::AnalyzedLanguage,
-    lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
+    lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms, WordConditions},
 };
 
 /// Identifies a passage in one view; only the view interprets the number.
@@ -36,13 +36,13 @@ pub(crate) trait View: Sync {
     /// Dimension of the vectors.
     fn dim(&self) -> usize;
 
-    /// Resolves `filter`; all passages are allowed without one.
+    /// Resolves `filter` and `words`; all passages are allowed without either.
     ///
     /// # Errors
     ///
     /// [`Error::FilterType`](crate::Error::FilterType) if a name has stored values, but none of the
     /// type that the filter compares.
-    fn allowed(&self, filter: Option<&Filter>) -> Result<Self::Allowed>;
+    fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed>;
 
     /// Number of passages that `allowed` holds.
     fn allowed_passages(&self, allowed: &Self::Allowed) -> usize;
