@@ -25,4 +25,5 @@ mod sentences;
 mod store;
 mod sync;
 mod vector_index;
+mod word_conditions;
 mod words;
