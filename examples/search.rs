@@ -267,7 +267,7 @@ fn folder(source: &Path) -> String {
 
 fn answer(retriever: &Retriever, question: &str, args: &Args) -> Result<(), Failure> {
     let mut query = args.conditions.clone().k(args.top_k);
-    query.text = question.to_owned();
+    question.clone_into(&mut query.text);
     let hits = retriever.search(query)?;
     let mut out = stdout().lock();
     if !args.json {

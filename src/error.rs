@@ -293,7 +293,9 @@ pub enum Error {
     },
 
     /// The index was built with another model. Kind: [`ErrorKind::Conflict`].
-    #[error("the index was built with model {index}, not {given}: use {index}, or build it again")]
+    #[error(
+        "the index was built with model {index}, not {given}: use {index}, or `rebuild` the index"
+    )]
     ModelMismatch {
         /// Model of the index.
         index: Box<ModelIdentity>,

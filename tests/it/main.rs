@@ -19,6 +19,7 @@ mod markdown;
 mod pipeline;
 mod query;
 mod ranking;
+mod rebuild;
 mod row_filters;
 mod sample_corpus;
 mod sentences;
