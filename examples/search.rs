@@ -26,7 +26,8 @@ use serde_json::json;
 
 const USAGE: &str = "\
 search [--articles DIR_OR_FILE]... [--index DIR] [--top-k N] [--embedder EMBEDDER]
-       [--query-prefix TEXT] [--passage-prefix TEXT] [--json] [QUESTION]...
+       [--query-prefix TEXT] [--passage-prefix TEXT] [--require WORDS]... [--exclude WORDS]...
+       [--phrase WORDS]... [--json] [QUESTION]...
 
   --articles   .txt, .md or .jsonl files, or folders of them; without it, the sample articles
   --index      keep the index in this folder, created if missing; only new and changed articles
@@ -36,6 +37,9 @@ search [--articles DIR_OR_FILE]... [--index DIR] [--top-k N] [--embedder EMBEDDE
   --query-prefix, --passage-prefix
                text before each question and each passage, such as \"query: \", for a transformer
                model (the prompts of its folder or of the list of models)
+  --require, --exclude
+               words that each hit must have, or must not have
+  --phrase     words that stand one after the other in each hit
   --json       one JSON object per hit and line: query, rank, article, start, end, score,
                similarity, bm25, text
   QUESTION     without one, questions are read from standard input, one per line
@@ -53,6 +57,8 @@ struct Args {
     top_k: usize,
     embedder: String,
     prefixes: Prefixes,
+    /// The conditions on words of each query.
+    conditions: Query,
     json: bool,
     questions: Vec<String>,
 }
@@ -69,6 +75,7 @@ fn args() -> Result<Option<Args>, Failure> {
         top_k: 5,
         embedder: "bundled".to_owned(),
         prefixes: Prefixes::default(),
+        conditions: Query::new(""),
         json: false,
         questions: Vec::new(),
     };
@@ -81,6 +88,15 @@ fn args() -> Result<Option<Args>, Failure> {
             Long("embedder") => args.embedder = parser.value()?.string()?,
             Long("query-prefix") => args.prefixes.query = Some(parser.value()?.string()?),
             Long("passage-prefix") => args.prefixes.passage = Some(parser.value()?.string()?),
+            Long("require") => {
+                args.conditions = args.conditions.require(parser.value()?.string()?);
+            }
+            Long("exclude") => {
+                args.conditions = args.conditions.exclude(parser.value()?.string()?);
+            }
+            Long("phrase") => {
+                args.conditions = args.conditions.require_phrase(parser.value()?.string()?);
+            }
             Long("json") => args.json = true,
             Long("help") | Short('h') => {
                 println!("{USAGE}");
@@ -250,7 +266,9 @@ fn folder(source: &Path) -> String {
 }
 
 fn answer(retriever: &Retriever, question: &str, args: &Args) -> Result<(), Failure> {
-    let hits = retriever.search(Query::new(question).k(args.top_k))?;
+    let mut query = args.conditions.clone().k(args.top_k);
+    question.clone_into(&mut query.text);
+    let hits = retriever.search(query)?;
     let mut out = stdout().lock();
     if !args.json {
         let bold = Style::new().bold();

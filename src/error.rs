@@ -94,6 +94,16 @@ pub enum Error {
     #[error("the query is empty: ask with at least one word")]
     EmptyQuery,
 
+    /// A text that a query [requires](crate::Query::require) or
+    /// [excludes](crate::Query::exclude) has no word. Kind: [`ErrorKind::InvalidInput`].
+    #[error("`{setting}` of the query is {text:?}, which has no word: give a letter or a digit")]
+    NoWords {
+        /// Name of the setting in code.
+        setting: &'static str,
+        /// The text given.
+        text: String,
+    },
+
     /// An article has an empty key, so no hit could cite it. Kind: [`ErrorKind::InvalidInput`].
     #[error("article number {position} of this call has an empty key: give every article a key")]
     EmptyKey {
@@ -283,7 +293,9 @@ pub enum Error {
     },
 
     /// The index was built with another model. Kind: [`ErrorKind::Conflict`].
-    #[error("the index was built with model {index}, not {given}: use {index}, or build it again")]
+    #[error(
+        "the index was built with model {index}, not {given}: use {index}, or `rebuild` the index"
+    )]
     ModelMismatch {
         /// Model of the index.
         index: Box<ModelIdentity>,

@@ -34,6 +34,7 @@ mod tests;
 mod tokenize;
 mod varint;
 mod weighted_terms;
+mod word_conditions;
 mod written_date;
 
 use crate::{
@@ -51,11 +52,12 @@ pub(crate) use detect_language::detect;
 pub(crate) use identifier::Identifier;
 pub use lexical_plan::LexicalPlan;
 pub(crate) use merge::MergedRow;
-pub(crate) use phrase::has_phrase;
+pub(crate) use phrase::{Phrase, TermSequences};
 pub(crate) use query_terms::{Group, QueryTerms};
 pub(crate) use statistics::{CorpusStats, LiveIndex};
 pub(crate) use tokenize::words;
 pub(crate) use weighted_terms::WeightedTerms;
+pub(crate) use word_conditions::WordConditions;
 
 /// The inverted index of a segment's passages; row `i` is passage `i`.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! Passages: byte ranges of an article that are embedded, found and cited.
 
-use std::{borrow::Cow, ops::Range};
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -68,13 +68,18 @@ pub(crate) struct ShownContext<'a> {
 impl ShownContext<'_> {
     /// Returns title, heading, header row and `text`, each on its own line and without markup.
     pub(crate) fn embedded_text(&self, text: &str) -> String {
-        let mut lines = Vec::new();
-        lines.extend(self.title.map(Cow::Borrowed));
-        lines.extend(self.heading.map(|heading| self.markup.text_of(heading)));
+        self.embedded_parts(text).join("\n")
+    }
+
+    /// Returns the title, the heading, and `text` below its header row, without markup.
+    pub(crate) fn embedded_parts(&self, text: &str) -> Vec<String> {
+        let mut parts = Vec::new();
+        parts.extend(self.title.map(str::to_owned));
+        parts.extend(self.heading.map(|heading| self.markup.text_of(heading).into_owned()));
         // Rows are a table only below their header.
         let table = self.table_header.map(|header| format!("{header}\n{text}"));
-        lines.push(self.markup.text_of(table.as_deref().unwrap_or(text)));
-        lines.join("\n")
+        parts.push(self.markup.text_of(table.as_deref().unwrap_or(text)).into_owned());
+        parts
     }
 }
 

@@ -4,6 +4,7 @@ mod commit;
 mod graph_calibration;
 mod ingest;
 mod merge_segments;
+mod rebuild;
 mod retriever_builder;
 mod searcher;
 mod stats;
@@ -151,6 +152,16 @@ impl Retriever {
         Self::builder().open_or_create(path)
     }
 
+    /// Embeds all articles of the index in the folder at `path` with `embedder`, and replaces the
+    /// index by the result in one step.
+    ///
+    /// # Errors
+    ///
+    /// As [`RetrieverBuilder::rebuild`].
+    pub fn rebuild(path: impl AsRef<Path>, embedder: impl Embedder + 'static) -> Result<Self> {
+        Self::builder().embedder(embedder).rebuild(path)
+    }
+
     /// Returns whether the folder at `path` holds an index.
     ///
     /// # Errors
@@ -269,6 +280,16 @@ impl Retriever {
     /// A key is an [`Error::Corrupt`](crate::Error::Corrupt) if its file is damaged.
     pub fn keys(&self) -> impl Iterator<Item = Result<&str>> {
         self.searcher.keys()
+    }
+
+    /// Reads all articles, in ascending order of the bytes of their keys; see
+    /// [`Searcher::iter_articles`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::iter_articles`].
+    pub fn iter_articles(&self) -> impl Iterator<Item = Result<Article>> {
+        self.searcher.iter_articles()
     }
 
     /// Returns the number of articles.

@@ -21,9 +21,11 @@ pub(crate) mod late;
 mod numbered_excerpt;
 pub(crate) mod pipeline;
 mod plan;
+mod post_filter;
 mod query;
 pub(crate) mod related;
 pub(crate) mod reranking;
+mod text_conditions;
 pub(crate) mod view;
 #[cfg(test)]
 pub(crate) mod view_laws;

@@ -12,7 +12,7 @@ mod generation;
 mod local_view;
 mod manifest;
 pub(crate) mod segment;
-mod sorted_keys;
+mod sorted_articles;
 #[cfg(test)]
 mod tests;
 
@@ -22,7 +22,7 @@ use std::{
 };
 
 use crate::{
-    Error, Result,
+    Embedder, Error, Result,
     format::{
         decode_error::DecodeError,
         locked_file::LockedFile,
@@ -40,7 +40,7 @@ pub(crate) use calibration_file::Questions;
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
 pub(crate) use local_view::LocalView;
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
-pub(crate) use sorted_keys::SortedKeys;
+pub(crate) use sorted_articles::SortedArticles;
 
 /// An index that is open for writing.
 #[derive(Debug)]
@@ -56,6 +56,8 @@ pub(crate) struct Store {
     next_number: u64,
     /// Whether the rename of the manifest may not be durable.
     needs_fsync: bool,
+    /// Files of segments that no generation names yet.
+    staged: Vec<FileId>,
 }
 
 /// A store with the generation that it was opened at.
@@ -107,6 +109,7 @@ impl Store {
             id: None,
             next_number,
             needs_fsync: false,
+            staged: Vec::new(),
         };
         store.publish(manifest, &[], None)?.durable?;
         Ok(store)
@@ -124,7 +127,15 @@ impl Store {
         let manifest = generation.manifest.clone();
         let next_number = next_number(&manifest, &folder.names()?);
         let id = Some(generation.id);
-        let mut store = Self { folder, _lock: lock, manifest, id, next_number, needs_fsync: true };
+        let mut store = Self {
+            folder,
+            _lock: lock,
+            manifest,
+            id,
+            next_number,
+            needs_fsync: true,
+            staged: Vec::new(),
+        };
         // The previous writer may have ended between the rename and the fsync.
         store.make_durable()?;
         Ok(OpenedStore { store, generation })
@@ -161,6 +172,39 @@ impl Store {
         self.needs_fsync
     }
 
+    /// Sets the model of later generations, which have the vectors of `embedder`.
+    pub(crate) fn set_model(&mut self, embedder: &dyn Embedder, probes: Vec<Probe>) {
+        self.manifest.model = embedder.identity().clone();
+        self.manifest.dim = embedder.dim();
+        self.manifest.probes = probes;
+    }
+
+    /// Writes the files of `segments` that do not exist yet, for a later generation, and removes
+    /// files that were staged before for other segments.
+    pub(crate) fn stage(&mut self, segments: &[LiveSegment]) -> Result<Vec<LiveSegment>> {
+        let mut written = Vec::new();
+        let stored = segments.iter().map(|segment| self.write_segment(segment, &mut written));
+        let stored: Vec<LiveSegment> = stored.collect::<Result<_>>()?;
+        let files = stored.iter().filter_map(|segment| segment.sealed().id()).collect();
+        let earlier = std::mem::replace(&mut self.staged, files);
+        for file in earlier.iter().filter(|file| !self.staged.contains(file)) {
+            // A file that cannot be removed now is removed by the next commit.
+            let number = FileNumber { kind: Kind::Segment, number: file.number };
+            _ = self.folder.remove(&number.name());
+        }
+        Ok(stored)
+    }
+
+    /// Removes the files that no generation names, if they cannot be those of one. The next writer
+    /// removes what remains.
+    pub(crate) fn discard_staged(&mut self) {
+        self.staged.clear();
+        // After a failed fsync a power cut can restore the previous generation, which needs its files.
+        if !self.needs_fsync {
+            _ = self.remove_strays();
+        }
+    }
+
     /// Publishes a generation of `segments`. After an error the previous generation remains.
     pub(crate) fn publish(
         &mut self,
@@ -176,6 +220,7 @@ impl Store {
                 self.manifest = manifest;
                 self.id = Some(id);
                 self.needs_fsync = true;
+                self.staged.clear();
                 Ok(Published { segments, durable: self.make_durable() })
             }
             Err(error) => {

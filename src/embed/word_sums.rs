@@ -1,21 +1,32 @@
 //! The embedder of tests inside the crate. Tests outside use that of their kit.
 
-use xxhash_rust::xxh3::xxh3_64;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::{Embedder, Interrupt, ModelIdentity, Result, Role, Vectors};
 
 /// Embeds a text as the sum of a pseudo-random vector for each word.
-pub(crate) struct WordSums(ModelIdentity);
+pub(crate) struct WordSums {
+    identity: ModelIdentity,
+    seed: u64,
+}
 
 impl Default for WordSums {
     fn default() -> Self {
-        Self(ModelIdentity { name: "hashed words".to_owned(), hash: 8 })
+        Self::seeded(0)
+    }
+}
+
+impl WordSums {
+    /// A model that differs from those of other seeds.
+    pub(crate) fn seeded(seed: u64) -> Self {
+        let hash = 8 + u128::from(seed);
+        Self { identity: ModelIdentity { name: format!("hashed words {seed}"), hash }, seed }
     }
 }
 
 impl Embedder for WordSums {
     fn identity(&self) -> &ModelIdentity {
-        &self.0
+        &self.identity
     }
 
     fn dim(&self) -> usize {
@@ -35,7 +46,7 @@ impl Embedder for WordSums {
         for text in texts {
             let mut sum = [1e-3; 8];
             for word in text.split_whitespace() {
-                let hash = xxh3_64(word.as_bytes()).to_le_bytes();
+                let hash = xxh3_64_with_seed(word.as_bytes(), self.seed).to_le_bytes();
                 sum.iter_mut().zip(hash).for_each(|(x, byte)| *x += f32::from(byte) - 127.5);
             }
             values.extend(sum);

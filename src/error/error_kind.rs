@@ -46,6 +46,7 @@ impl Error {
             | Self::Filter { .. }
             | Self::FilterType { .. }
             | Self::EmptyQuery
+            | Self::NoWords { .. }
             | Self::EmptyKey { .. }
             | Self::ArticleTooLarge { .. }
             | Self::Date { .. }
@@ -116,6 +117,7 @@ mod tests {
             Error::Filter { condition: text(), reason: "it is empty" },
             Error::FilterType { name: text(), asked: "dates", stored: vec!["texts"] },
             Error::EmptyQuery,
+            Error::NoWords { setting: "require", text: text() },
             Error::EmptyKey { position: 0 },
             Error::ArticleTooLarge { key: text(), bytes: 2, limit: 1 },
             Error::Date { got: text() },

@@ -77,6 +77,7 @@ pub(crate) enum Tag {
     FirstRows = 40,
     Passages = 41,
     TableHeaders = 42,
+    MarkdownWithoutPassages = 43,
     Vectors = 50,
     VectorSums = 51,
     LanguageTotals = 52,

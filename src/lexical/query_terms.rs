@@ -107,6 +107,19 @@ impl QueryTerms {
     }
 }
 
+/// Returns the terms of passages that each word of `text` matches as a whole, in order.
+///
+/// A number is read in every language: a passage in either one may have it as it is written here.
+pub(super) fn terms_of_words(text: &str, analyzer: &mut Analyzer) -> Vec<BTreeSet<String>> {
+    let language = text::guess_language(text);
+    let terms = |place: Range<usize>| {
+        let word = &text[place];
+        let min_joined = min_joined(word, language);
+        WordTerms::of(word, &AnalyzedLanguage::ALL, min_joined, analyzer).whole
+    };
+    words(text).map(terms).collect()
+}
+
 /// The terms of a word in some languages.
 struct WordTerms {
     whole: BTreeSet<String>,

@@ -133,7 +133,8 @@ impl LexicalIndex {
         TermGroupCursor::new(weighted.upper_bound(), cursors)
     }
 
-    fn cursor(&self, entry: &TermEntry) -> PostingCursor<'_> {
+    /// Returns a cursor over the rows of a term.
+    pub(super) fn cursor(&self, entry: &TermEntry) -> PostingCursor<'_> {
         PostingCursor::new(entry.doc_freq, &self.postings()[entry.list.clone()])
     }
 }

@@ -10,7 +10,7 @@ use super::{
 use crate::{
     Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
     Retriever, Searcher, StaticEmbedder,
-    store::{self, Manifest, OpenedStore, Store},
+    store::{self, Manifest, OpenedStore, Probe, Store},
 };
 
 /// Settings of a [`Retriever`] or [`Searcher`], which are checked when it is created or opened.
@@ -242,7 +242,7 @@ impl RetrieverBuilder {
             dim: embedder.dim(),
             chunker: self.chunker.clone().unwrap_or_default(),
             index: self.index.unwrap_or_default(),
-            probes: if self.verify_model { probes(&*embedder)? } else { Vec::new() },
+            probes: self.probes(&*embedder)?,
             segments: Vec::new(),
             calibration: None,
         };
@@ -308,7 +308,7 @@ impl RetrieverBuilder {
     }
 
     /// Checks all settings and returns the embedder.
-    fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
+    pub(super) fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
         self.chunker.iter().try_for_each(Chunker::check)?;
         self.index.into_iter().try_for_each(IndexChoice::check)?;
         Error::check_setting("checkpoint", self.checkpoint, 1.., "1 or more")?;
@@ -321,13 +321,19 @@ impl RetrieverBuilder {
         }
     }
 
+    /// Returns the texts with their vectors that a new index stores.
+    pub(super) fn probes(&self, embedder: &dyn Embedder) -> Result<Vec<Probe>> {
+        if self.verify_model { probes(embedder) } else { Ok(Vec::new()) }
+    }
+
     /// Checks that `embedder` is the model that created the index.
     fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
         manifest.check_model(embedder)?;
         if self.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
     }
 
-    fn retriever(
+    /// Returns the retriever of `store`, whose corpus is `snapshot`; in memory without a store.
+    pub(super) fn retriever(
         self,
         embedder: Arc<dyn Embedder>,
         store: Option<Store>,

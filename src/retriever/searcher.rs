@@ -22,7 +22,7 @@ use crate::{
         reranking::rerank,
     },
     store::{
-        self, Generation, LocalView, SortedKeys,
+        self, Generation, LocalView, SortedArticles,
         segment::{LiveSegment, find_article},
     },
     work::parallel::parallel_map,
@@ -274,7 +274,31 @@ impl Searcher {
     ///
     /// Each is an [`Error::Corrupt`] if the file that it is in is damaged.
     pub fn keys(&self) -> impl Iterator<Item = Result<&str>> {
-        SortedKeys::new(&self.snapshot.segments)
+        let articles = SortedArticles::new(&self.snapshot.segments);
+        articles.map(|article| article.map(|article| article.key))
+    }
+
+    /// Reads all articles, in ascending order of the bytes of their keys.
+    ///
+    /// # Errors
+    ///
+    /// Each is an [`Error::Corrupt`] if its key, head or text is damaged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use passim::{Article, Retriever};
+    ///
+    /// let moor = Article::new("moor.txt", "Moore speichern Wasser.").metadata("year", 2024);
+    /// let brot = Article::new("brot.txt", "Brot braucht Zeit.").title("Brot");
+    /// let mut retriever = Retriever::in_memory()?;
+    /// retriever.add([moor.clone(), brot.clone()])?;
+    /// let articles = retriever.iter_articles().collect::<passim::Result<Vec<_>>>()?;
+    /// assert_eq!(articles, [brot, moor]);
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    pub fn iter_articles(&self) -> impl Iterator<Item = Result<Article>> {
+        SortedArticles::new(&self.snapshot.segments).map(|article| article?.read())
     }
 
     /// Number of articles.

@@ -108,9 +108,9 @@ impl Retriever {
     pub fn sync(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = Instant::now();
         let mut run = SyncRun::default();
-        let mut articles = articles.into_iter().fuse();
+        let mut articles = articles.into_iter().map(Ok).fuse();
         loop {
-            let batch = next_batch(&mut articles);
+            let batch = next_batch(&mut articles)?;
             if batch.is_empty() {
                 break;
             }
@@ -174,13 +174,16 @@ fn with_global_position(articles_before: usize, error: Error) -> Error {
 }
 
 /// Returns the next batch of articles, which is empty at the end.
-fn next_batch(articles: &mut impl Iterator<Item = Article>) -> Vec<Article> {
+pub(super) fn next_batch(
+    articles: &mut impl Iterator<Item = Result<Article>>,
+) -> Result<Vec<Article>> {
     let mut bytes = 0;
     let mut batch = Vec::new();
     while batch.len() < ARTICLES_AT_ONCE && bytes < BYTES_AT_ONCE {
         let Some(article) = articles.next() else { break };
+        let article = article?;
         bytes += article.text.len();
         batch.push(article);
     }
-    batch
+    Ok(batch)
 }

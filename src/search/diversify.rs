@@ -1,72 +1,9 @@
-//! Deduplication, limits per article, and maximal marginal relevance.
+//! Diversification of hits by maximal marginal relevance.
 
 use std::borrow::Cow;
 
-use rustc_hash::FxHashMap;
-
-use super::{
-    candidates::FIRST_POOL,
-    view::{ArticleId, Candidate, View, ids_of},
-};
-use crate::{Query, Result, vector};
-
-/// Filters a ranking by `Query::per_article` and `Query::dedup`, best passage first.
-pub(super) struct Deduplicator<'q, V> {
-    query: &'q Query,
-    view: &'q V,
-    kept_of_article: FxHashMap<ArticleId, usize>,
-    /// Vectors of the kept passages; empty without `Query::dedup`.
-    kept_vectors: Vec<Cow<'q, [f32]>>,
-}
-
-impl<'q, V: View> Deduplicator<'q, V> {
-    pub(super) fn new(query: &'q Query, view: &'q V) -> Self {
-        Self { query, view, kept_of_article: FxHashMap::default(), kept_vectors: Vec::new() }
-    }
-
-    /// Keeps the first `wanted` of `tier` that repeat no kept passage and exceed no limit of their
-    /// article.
-    pub(super) fn keep(&mut self, tier: Vec<Candidate>, wanted: usize) -> Result<Vec<Candidate>> {
-        if self.query.per_article.is_none() && self.query.dedup.is_none() {
-            return Ok(tier.into_iter().take(wanted).collect());
-        }
-        let mut kept = Vec::new();
-        // Most passages are kept, so a batch of this size is rarely too large.
-        for batch in tier.chunks(wanted.clamp(1, FIRST_POOL)) {
-            let ids = ids_of(batch);
-            let articles = self.view.articles(&ids)?;
-            let vectors = match self.query.dedup {
-                Some(_) => self.view.vectors(&ids)?.into_iter().map(Some).collect(),
-                None => vec![None; ids.len()],
-            };
-            for ((candidate, article), vector) in batch.iter().zip(articles).zip(vectors) {
-                if kept.len() == wanted {
-                    return Ok(kept);
-                }
-                if self.try_keep(article, vector) {
-                    kept.push(*candidate);
-                }
-            }
-        }
-        Ok(kept)
-    }
-
-    /// Records a passage as kept, unless a limit excludes it.
-    fn try_keep(&mut self, article: ArticleId, vector: Option<Cow<'q, [f32]>>) -> bool {
-        let kept = self.kept_of_article.entry(article).or_insert(0);
-        if self.query.per_article.is_some_and(|limit| *kept >= limit) {
-            return false;
-        }
-        if let (Some(threshold), Some(vector)) = (self.query.dedup, vector) {
-            if self.kept_vectors.iter().any(|kept| vector::similarity(kept, &vector) >= threshold) {
-                return false;
-            }
-            self.kept_vectors.push(vector);
-        }
-        *kept += 1;
-        true
-    }
-}
+use super::view::{Candidate, View, ids_of};
+use crate::{Result, vector};
 
 /// Weights of maximal marginal relevance.
 #[derive(Clone, Copy, Debug)]

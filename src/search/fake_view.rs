@@ -22,7 +22,10 @@ use crate::{
     LexicalPlan, Passage, Result, Role, Value,
     embed::PieceRows,
     language::AnalyzedLanguage,
-    lexical::{Analyzer, CorpusStats, Group, QueryTerms, TermContribution, WeightedTerms, detect},
+    lexical::{
+        Analyzer, CorpusStats, Group, QueryTerms, TermContribution, WeightedTerms, WordConditions,
+        detect,
+    },
     vector,
 };
 
@@ -212,12 +215,19 @@ impl View for FakeView {
         self.dim
     }
 
-    fn allowed(&self, filter: Option<&Filter>) -> Result<Vec<bool>> {
-        let Some(filter) = filter else { return Ok(vec![true; self.passages.len()]) };
-        self.check_types(filter)?;
+    fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Vec<bool>> {
+        if let Some(filter) = filter {
+            self.check_types(filter)?;
+        }
         let is_allowed = |passage: &FakePassage| {
             let stored = &self.articles[passage.article];
-            is_true(filter.expression(), &stored.head, &stored.passages[passage.number])
+            let meets = |filter: &Filter| {
+                is_true(filter.expression(), &stored.head, &stored.passages[passage.number])
+            };
+            let has = |term: &String| passage.tfs.contains_key(term);
+            filter.is_none_or(meets)
+                && words.required.iter().all(|terms| terms.iter().any(has))
+                && !words.excluded.iter().any(has)
         };
         Ok(self.passages.iter().map(is_allowed).collect())
     }

@@ -58,13 +58,18 @@ impl Hit {
     /// the passage, then the text without markup, each on its own line.
     #[must_use]
     pub fn text_in_context(&self) -> String {
+        self.embedded_parts().join("\n")
+    }
+
+    /// Returns the title, the heading and the text as they are embedded.
+    pub(super) fn embedded_parts(&self) -> Vec<String> {
         let context = ShownContext {
             title: article::shown_title(self.title.as_deref()).filter(|_| self.titled),
             heading: self.heading.as_deref(),
             table_header: self.table_header.as_deref(),
             markup: self.markup,
         };
-        context.embedded_text(&self.text)
+        context.embedded_parts(&self.text)
     }
 }
 

@@ -6,15 +6,14 @@ use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     candidates::FIRST_POOL,
-    view::{ArmRequest, PassageId, View, ids_of},
+    text_conditions::PhraseCheck,
+    view::{ArmRequest, ArticleId, Candidate, PassageId, View, ids_of},
 };
 use crate::{
-    Language, Result,
-    lexical::{Analyzer, Identifier, WeightedTerms, has_phrase},
+    Result,
+    lexical::{Identifier, Phrase, WeightedTerms},
 };
 
-/// Number of articles from which on an identifier is not rare.
-const COMMON: f32 = 16.0;
 /// Minimum number of passages of a corpus for each article with a rare identifier.
 const MIN_PASSAGES: f32 = 8.0;
 
@@ -96,49 +95,57 @@ impl Holders {
         let request = ArmRequest { k: FIRST_POOL, ..*request };
         let found = view.matching(&terms, &request)?.found;
         let contributions = view.contributions(&terms, &ids_of(&found))?;
-        let with_all = found.iter().zip(&contributions).filter(|(_, groups)| {
-            groups.iter().all(|group| group.tf > 0)
-        });
-        let mut passages: Vec<PassageId> = with_all.map(|(candidate, _)| candidate.id).collect();
+        let with_all = found.into_iter().zip(&contributions);
+        let with_all = with_all.filter(|(_, groups)| groups.iter().all(|group| group.tf > 0));
+        let mut found: Vec<Candidate> = with_all.map(|(candidate, _)| candidate).collect();
         if identifier.words.len() > 1 {
-            passages = with_phrase(view, passages, &identifier.words)?;
+            found = with_phrase(view, found, &identifier.words)?;
         }
-        let articles: FxHashSet<_> = view.articles(&passages)?.into_iter().collect();
-        #[allow(clippy::cast_precision_loss)]
-        let mut articles = articles.len() as f32;
-        if passages.len() == FIRST_POOL {
-            // The others are as many to an article as those that were found.
-            articles *= doc_freq as f32 / FIRST_POOL as f32;
-        }
-        Ok(Self { passages, articles })
+        let passages = ids_of(&found);
+        let articles = distinct(&view.articles(&passages)?);
+        // Beyond the pool, each article has as many passages with the identifier as within it.
+        let is_cut = passages.len() == FIRST_POOL;
+        let beyond = if is_cut { ratio(doc_freq, FIRST_POOL) } else { 1.0 };
+        Ok(Self { passages, articles: articles * beyond })
     }
 }
 
-/// Returns those of `passages` in which the words with these terms follow each other.
+/// Returns the number of distinct elements of `articles`, at most [`FIRST_POOL`].
+#[expect(clippy::cast_precision_loss, reason = "a small number")]
+fn distinct(articles: &[ArticleId]) -> f32 {
+    articles.iter().collect::<FxHashSet<_>>().len() as f32
+}
+
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn ratio(doc_freq: u64, pool: usize) -> f32 {
+    doc_freq as f32 / pool as f32
+}
+
+/// Returns those of `candidates` whose words with these terms follow each other.
 fn with_phrase<V: View>(
     view: &V,
-    passages: Vec<PassageId>,
+    candidates: Vec<Candidate>,
     words: &[BTreeSet<String>],
-) -> Result<Vec<PassageId>> {
-    if passages.is_empty() {
-        return Ok(passages);
+) -> Result<Vec<Candidate>> {
+    if candidates.is_empty() {
+        return Ok(candidates);
     }
-    let mut analyzer = Analyzer::new()?;
-    let texts = view.read(&passages)?;
+    let mut check = PhraseCheck::requiring(Phrase::of_terms(words.to_vec()))?;
+    let passages = view.read(&ids_of(&candidates))?;
     let mut found = Vec::new();
-    for (passage, stored) in passages.into_iter().zip(texts) {
-        let language = stored.language.and_then(Language::analyzed);
-        if has_phrase(&stored.text_in_context(), language, words, &mut analyzer) {
-            found.push(passage);
+    for (passage, candidate) in passages.into_iter().zip(candidates) {
+        if check.is_met_by(&passage.into_hit(&candidate)) {
+            found.push(candidate);
         }
     }
     Ok(found)
 }
 
 /// Returns how rare an identifier is that this many articles of a corpus have, `0.0..=1.0`.
+///
+/// In a corpus of few passages, one that has a name says little.
 fn rarity(articles: f32, passages: usize) -> f32 {
-    if articles * MIN_PASSAGES > passages as f32 || articles < 1.0 {
-        return 0.0;
-    }
-    (1.0 - articles.ln() / COMMON.ln()).max(0.0)
+    #[expect(clippy::cast_precision_loss, reason = "a bound of few passages")]
+    let is_rare = articles >= 1.0 && articles * MIN_PASSAGES <= passages as f32;
+    if is_rare { articles.recip() } else { 0.0 }
 }

@@ -1,4 +1,4 @@
-//! The query pipeline: resolves the filter, gathers statistics, ranks candidates of both arms,
+//! The query pipeline: resolves the filter and the words, gathers statistics, ranks candidates of both arms,
 //! applies the limits, diversifies, and reads and explains the hits.
 
 use std::{
@@ -8,14 +8,16 @@ use std::{
 
 use super::{
     candidates::{FIRST_POOL, GROWTH, Ranking, Tiers},
-    diversify::{Deduplicator, Mmr, diversify},
+    diversify::{Mmr, diversify},
     explain::{ExplainedQuestion, explain},
     late::LateQuestion,
+    post_filter::PostFilter,
+    text_conditions::{PhraseCheck, TextConditions},
     view::{ArmRequest, Candidate, Question, View, ids_of},
 };
 use crate::{
     Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
-    lexical::{Analyzer, QueryTerms, WeightedTerms},
+    lexical::{Analyzer, QueryTerms, WeightedTerms, WordConditions},
 };
 
 /// The vector of an embedded question.
@@ -35,21 +37,27 @@ pub(crate) fn retrieve<V: View>(
     interrupt: Interrupt<'_>,
 ) -> Result<Hits> {
     let mut plan = QueryPlan { mode: query.mode, ..QueryPlan::default() };
-    let allowed = resolve_filter(view, query, &mut plan)?;
+    let TextConditions { words, phrases } = TextConditions::of(query)?;
+    let allowed = resolve_conditions(view, query, &words, &mut plan)?;
     let vector = query_vector(view, question, query, &mut plan)?;
     let terms = gather_statistics(view, query, &mut plan)?;
     let late = late_question(query, &mut plan)?;
     let search = Search { query, view, allowed, vector, terms, late, interrupt };
-    let tiers = search.find_enough(&mut plan)?;
+    let tiers = search.find_enough(phrases, &mut plan)?;
     let chosen = search.choose(&tiers, &mut plan)?;
     let found = search.fetch(search.page(&chosen), &mut plan)?;
     Ok(Hits { found, plan: Box::new(plan) })
 }
 
-/// Resolves the filter of `query` into the passages that it allows.
-fn resolve_filter<V: View>(view: &V, query: &Query, plan: &mut QueryPlan) -> Result<V::Allowed> {
+/// Resolves the filter of `query` and its conditions on `words` into the passages that they allow.
+fn resolve_conditions<V: View>(
+    view: &V,
+    query: &Query,
+    words: &WordConditions,
+    plan: &mut QueryPlan,
+) -> Result<V::Allowed> {
     let start = Instant::now();
-    let allowed = view.allowed(query.filter.as_ref())?;
+    let allowed = view.allowed(query.filter.as_ref(), words)?;
     plan.timings.filter = start.elapsed();
     plan.passages = view.passages();
     plan.allowed = view.allowed_passages(&allowed);
@@ -123,7 +131,11 @@ impl<V: View> Search<'_, V> {
     /// Ranks candidates and applies the limits, tier by tier, until enough are left.
     ///
     /// A tier comes after all earlier ones, so the first hits do not depend on the number of hits.
-    fn find_enough(&self, plan: &mut QueryPlan) -> Result<Vec<Vec<Candidate>>> {
+    fn find_enough(
+        &self,
+        phrases: Option<PhraseCheck>,
+        plan: &mut QueryPlan,
+    ) -> Result<Vec<Vec<Candidate>>> {
         let mut request = ArmRequest {
             k: self.first_pool(),
             allowed: &self.allowed,
@@ -131,7 +143,7 @@ impl<V: View> Search<'_, V> {
             interrupt: self.interrupt,
         };
         let mut tiers = Tiers::new(self.query, self.view);
-        let mut deduplicator = Deduplicator::new(self.query, self.view);
+        let mut filter = PostFilter::new(self.query, self.view, phrases, self.interrupt);
         let mut kept: Vec<Vec<Candidate>> = Vec::new();
         let mut missing = self.wanted();
         loop {
@@ -140,13 +152,13 @@ impl<V: View> Search<'_, V> {
             let start = Instant::now();
             // Diversification chooses from the whole tier.
             let limit = self.query.mmr.map_or(missing, |_| found.len());
-            let tier = deduplicator.keep(found, limit)?;
+            let tier = filter.keep(found, limit)?;
             plan.timings.rank += start.elapsed();
-            missing = missing.saturating_sub(tier.len());
-            kept.push(tier);
-            let is_short = missing > 0 && !is_exhausted;
+            missing = missing.saturating_sub(tier.found.len());
+            kept.push(tier.found);
+            let is_short = missing > 0 && (tier.is_interrupted || !is_exhausted);
             if !is_short || request.interrupt.is_due() {
-                let is_complete = !is_short && plan.is_searched_whole();
+                let is_complete = !is_short && !tier.is_interrupted && plan.is_searched_whole();
                 plan.interrupted = (!is_complete).then(|| self.interrupt.reason());
                 return Ok(kept);
             }

@@ -17,7 +17,9 @@ pub struct QueryPlan {
     pub mode: Mode,
     /// Number of passages of the corpus.
     pub passages: usize,
-    /// Number of passages that the [filter](crate::Query::filter) allows; all without a filter.
+    /// Number of passages that the [filter](crate::Query::filter) and the words that are
+    /// [required](crate::Query::require) or [excluded](crate::Query::exclude) allow; all without
+    /// them. Phrases are checked later; of a required one the words count here.
     pub allowed: usize,
     /// Number of candidates requested from each arm. It exceeds the number of hits if limits
     /// dropped candidates, or in hybrid mode.
@@ -40,7 +42,7 @@ pub struct QueryPlan {
 pub struct Timings {
     /// Embedding the question; with `search_many`, all questions together.
     pub embed: Duration,
-    /// Resolving the filter to the allowed rows.
+    /// Resolving the filter and the conditions on words to the allowed rows.
     pub filter: Duration,
     /// Searching vectors.
     pub dense: Duration,
@@ -48,7 +50,7 @@ pub struct Timings {
     pub lexical: Duration,
     /// Late interaction: comparing the pieces of question and candidates.
     pub late: Duration,
-    /// Fusing the arms, applying limits, and diversifying.
+    /// Fusing the arms, checking phrases, applying limits, and diversifying.
     pub rank: Duration,
     /// Reading the hits, and explaining them on request.
     pub read: Duration,

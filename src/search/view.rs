@@ -11,10 +11,8 @@ use super::{language_totals::LanguageTotals, late::PieceList};
 use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Markup, Metadata, Passage,
     Result, SearchEffort,
-    article::shown_title,
     language::AnalyzedLanguage,
-    lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
-    passage::ShownContext,
+    lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms, WordConditions},
 };
 
 /// Identifies a passage in one view; only the view interprets the number.
@@ -38,13 +36,13 @@ pub(crate) trait View: Sync {
     /// Dimension of the vectors.
     fn dim(&self) -> usize;
 
-    /// Resolves `filter`; all passages are allowed without one.
+    /// Resolves `filter` and `words`; all passages are allowed without either.
     ///
     /// # Errors
     ///
     /// [`Error::FilterType`](crate::Error::FilterType) if a name has stored values, but none of the
     /// type that the filter compares.
-    fn allowed(&self, filter: Option<&Filter>) -> Result<Self::Allowed>;
+    fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed>;
 
     /// Number of passages that `allowed` holds.
     fn allowed_passages(&self, allowed: &Self::Allowed) -> usize;
@@ -226,17 +224,6 @@ pub(crate) struct StoredPassage {
 }
 
 impl StoredPassage {
-    /// Returns the text that is embedded and indexed, as [`Hit::text_in_context`] does.
-    pub(crate) fn text_in_context(&self) -> String {
-        let context = ShownContext {
-            title: shown_title(self.title.as_deref()).filter(|_| self.titled),
-            heading: self.heading.as_deref(),
-            table_header: self.table_header.as_deref(),
-            markup: self.markup,
-        };
-        context.embedded_text(&self.text)
-    }
-
     /// Returns the hit of this passage with the scores of `candidate`.
     pub(crate) fn into_hit(self, candidate: &Candidate) -> Hit {
         Hit {

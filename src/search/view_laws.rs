@@ -12,7 +12,7 @@ use crate::{
     Article, Cancel, Chunker, Date, Embedder, Error, Explanation, Filter, Hit, Hits, Interrupt,
     Language, Mode, Query, Result, Role, SearchEffort, StaticEmbedder,
     language::AnalyzedLanguage,
-    lexical::{Analyzer, CorpusStats, QueryTerms, detect},
+    lexical::{Analyzer, CorpusStats, QueryTerms, WordConditions, detect},
 };
 
 /// Largest difference of two scores that are equal by definition.
@@ -78,6 +78,26 @@ fn article(number: usize) -> Article {
     if number.is_multiple_of(4) { article.title(format!("Titel {}", number % 8)) } else { article }
 }
 
+/// Required and excluded words with their definition.
+struct DefinedWords {
+    required: &'static str,
+    excluded: &'static str,
+    are_met_by: fn(&str) -> bool,
+}
+
+fn word_conditions() -> [DefinedWords; 7] {
+    let defined = |required, excluded, are_met_by| DefinedWords { required, excluded, are_met_by };
+    [
+        defined("Moor", "", |text| text.contains("Moore")),
+        defined("WASSER moore", "", |text| text.contains("Moore") && text.contains("Wasser")),
+        defined("carbon", "flour", |text| text.contains("carbon") && !text.contains("flour")),
+        defined("die", "Strom", |text| text.contains("Die ") && !text.contains("Strom")),
+        defined("Kraftwerk", "", |text| text.contains("kraftwerk")),
+        defined("", "carbon", |text| !text.contains("carbon")),
+        defined("zzyzx", "", |_| false),
+    ]
+}
+
 /// A filter with its definition.
 struct DefinedFilter {
     filter: Filter,
@@ -119,6 +139,8 @@ pub(crate) fn check<V: View>(view: &V, articles: &[Article]) -> Result<()> {
     laws.counts_are_those_of_the_articles()?;
     laws.filters_allow_what_they_define()?;
     laws.a_filter_of_another_type_is_an_error();
+    laws.words_allow_what_the_texts_have()?;
+    laws.phrases_are_found_if_they_exist()?;
     laws.k_hits_are_found_if_k_exist()?;
     laws.ties_follow_key_and_passage_number()?;
     laws.fewer_hits_are_the_first_of_more()?;
@@ -174,7 +196,7 @@ impl<V: View> Laws<'_, V> {
 
     fn filters_allow_what_they_define(&self) -> Result<()> {
         for DefinedFilter { filter, is_allowed } in filters() {
-            let allowed = self.view.allowed(Some(&filter))?;
+            let allowed = self.allowed_by(&filter)?;
             let found = self.view.allowed_passages(&allowed);
             let is_custom = format!("{filter}").contains("closure");
             let passages = self.articles.iter().filter(|article| is_allowed(article));
@@ -195,16 +217,67 @@ impl<V: View> Laws<'_, V> {
         Ok(())
     }
 
+    fn allowed_by(&self, filter: &Filter) -> Result<V::Allowed> {
+        self.view.allowed(Some(filter), &WordConditions::default())
+    }
+
+    /// Returns the passages of the corpus, each as its article and the embedded text.
+    fn texts(&self) -> Result<Vec<(&Article, String)>> {
+        let mut texts = Vec::new();
+        for article in self.articles {
+            let passages = chunker().passages(article, &embedder())?;
+            texts
+                .extend(passages.iter().map(|passage| (article, passage.text_in_context(article))));
+        }
+        Ok(texts)
+    }
+
+    fn words_allow_what_the_texts_have(&self) -> Result<()> {
+        let mut analyzer = Analyzer::new()?;
+        for DefinedWords { required, excluded, are_met_by } in word_conditions() {
+            let mut words = WordConditions::default();
+            words.require(required, &mut analyzer);
+            words.exclude(excluded, &mut analyzer);
+            for filter in [None, Some(Filter::key_prefix("moor/"))] {
+                let texts = self.texts()?.into_iter().filter(|(article, text)| {
+                    are_met_by(text) && (filter.is_none() || article.key.starts_with("moor/"))
+                });
+                let allowed = self.view.allowed(filter.as_ref(), &words)?;
+                let counted = self.view.allowed_passages(&allowed);
+                assert_eq!(counted, texts.count(), "{required}, not {excluded}");
+            }
+        }
+        Ok(())
+    }
+
+    fn phrases_are_found_if_they_exist(&self) -> Result<()> {
+        for phrase in ["speichern Kohlenstoff", "in Wien, in Linz", "Titel 4"] {
+            let texts = self.texts()?;
+            let with_phrase = texts.iter().filter(|(_, text)| text.contains(phrase)).count();
+            assert!(with_phrase > 1, "{phrase}");
+            for mode in [Mode::Dense, Mode::Hybrid] {
+                for k in [1, 400] {
+                    let query = Query::new(QUESTIONS[1]).mode(mode).exact().k(k);
+                    let found = answer(self.view, &query.clone().require_phrase(phrase))?;
+                    assert_eq!(found.len(), k.min(with_phrase), "{query:?}");
+                    let others = answer(self.view, &query.clone().exclude_phrase(phrase))?;
+                    assert_eq!(others.len(), k.min(texts.len() - with_phrase), "{query:?}");
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn a_filter_of_another_type_is_an_error(&self) {
-        let error = self.view.allowed(Some(&Filter::equals("number", "5"))).err();
+        let error = self.allowed_by(&Filter::equals("number", "5")).err();
         assert!(matches!(error, Some(Error::FilterType { .. })), "{error:?}");
-        assert!(self.view.allowed(Some(&Filter::equals("unknown", "5"))).is_ok());
+        assert!(self.allowed_by(&Filter::equals("unknown", "5")).is_ok());
     }
 
     fn k_hits_are_found_if_k_exist(&self) -> Result<()> {
         let filters = filters().into_iter().map(|defined| Some(defined.filter)).chain([None]);
         for filter in filters {
-            let allowed = self.view.allowed(filter.as_ref())?;
+            let allowed = self.view.allowed(filter.as_ref(), &WordConditions::default())?;
             let exist = self.view.allowed_passages(&allowed);
             for (mode, k) in [(Mode::Dense, 3), (Mode::Hybrid, 7), (Mode::Hybrid, 400)] {
                 let mut query = Query::new(QUESTIONS[0]).k(k).mode(mode).exact();
@@ -281,7 +354,7 @@ impl<V: View> Laws<'_, V> {
     }
 
     fn answers_are_in_the_order_of_the_ids(&self) -> Result<()> {
-        let allowed = self.view.allowed(None)?;
+        let allowed = self.view.allowed(None, &WordConditions::default())?;
         let vector = embedder().embed(Role::Query, &[QUESTIONS[0]], Interrupt::none())?;
         let request = ArmRequest {
             k: 20,
@@ -310,7 +383,7 @@ impl<V: View> Laws<'_, V> {
 
     fn graph_searches_find_k_hits(&self) -> Result<()> {
         for DefinedFilter { filter, .. } in filters() {
-            let allowed = self.view.allowed(Some(&filter))?;
+            let allowed = self.allowed_by(&filter)?;
             let exist = self.view.allowed_passages(&allowed);
             for mode in [Mode::Dense, Mode::Hybrid] {
                 let query = Query::new(QUESTIONS[1]).mode(mode).k(12).filter(filter.clone());

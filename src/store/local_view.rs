@@ -6,7 +6,7 @@ use super::segment::{LiveSegment, find_article};
 use crate::{
     Error, Filter, IndexPlan, LexicalPlan, Result, RowSet, SearchParams,
     embed::PieceRows,
-    lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms},
+    lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms, WordConditions},
     search::{
         filter::ValueKind,
         language_totals::LanguageTotals,
@@ -112,11 +112,15 @@ impl View for LocalView<'_> {
         self.dim
     }
 
-    fn allowed(&self, filter: Option<&Filter>) -> Result<Self::Allowed> {
+    fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed> {
         if let Some(filter) = filter {
             self.check_types(filter)?;
         }
-        self.segments.iter().map(|segment| segment.allowed_by(filter)).collect()
+        let allowed = |segment: &LiveSegment| {
+            let allowed = segment.allowed_by(filter)?;
+            if words.is_empty() { Ok(allowed) } else { segment.meeting(words, allowed).map(Some) }
+        };
+        self.segments.iter().map(allowed).collect()
     }
 
     fn allowed_passages(&self, allowed: &Self::Allowed) -> usize {

@@ -225,7 +225,7 @@ impl Segment {
         let key = self.key(number)?.to_owned();
         let StoredHead { title, declared: language, metadata, .. } = self.head(number)?;
         let text = self.columns.get()?.text(number).ok_or_else(|| self.damaged(number))?.to_owned();
-        let markup = self.columns.get()?.markup_of(self.rows_of(number)?);
+        let markup = self.columns.get()?.markup_of(number, self.rows_of(number)?);
         Ok(Article { key, title, text, markup, language, metadata })
     }
 

@@ -27,7 +27,7 @@ const TEXTS: BytesColumnTags =
 
 /// The sections that are checked as a whole. The bytes of keys, heads and texts have a checksum
 /// for each string instead, so that reading one article does not read all of them.
-const CHECKED_AS_A_WHOLE: [Tag; 10] = [
+const CHECKED_AS_A_WHOLE: [Tag; 11] = [
     Tag::KeyEnds,
     Tag::KeySums,
     Tag::KeyOrder,
@@ -38,6 +38,7 @@ const CHECKED_AS_A_WHOLE: [Tag; 10] = [
     Tag::ContentHashes,
     Tag::Passages,
     Tag::TableHeaders,
+    Tag::MarkdownWithoutPassages,
 ];
 
 /// Articles by number, and passages by row.
@@ -52,6 +53,8 @@ pub(super) struct ArticleColumns {
     pub(super) passages: Column<PassageRow>,
     /// In ascending order of their rows; empty in a file without tables.
     pub(super) table_headers: Column<TableHeaderRow>,
+    /// Markdown articles without passages, in ascending order; mostly none.
+    pub(super) markdown_without_passages: Column<u32>,
 }
 
 /// Text, heading and table header of a passage.
@@ -72,6 +75,7 @@ impl ArticleColumns {
             content_hashes: sections.column(Tag::ContentHashes)?,
             passages: sections.column(Tag::Passages)?,
             table_headers: sections.optional_column(Tag::TableHeaders)?,
+            markdown_without_passages: sections.optional_column(Tag::MarkdownWithoutPassages)?,
         })
     }
 
@@ -91,11 +95,15 @@ impl ArticleColumns {
         sections
     }
 
-    /// The passages are a section after the first rows, and the table headers one after it.
+    /// The passages are a section after the first rows; what only Markdown has follows.
     pub(super) fn passage_sections(&self) -> Vec<Section<'_>> {
         let mut sections = vec![Section::new(Tag::Passages, self.passages.as_bytes())];
         if !self.table_headers.is_empty() {
             sections.push(Section::new(Tag::TableHeaders, self.table_headers.as_bytes()));
+        }
+        let without_passages = &self.markdown_without_passages;
+        if !without_passages.is_empty() {
+            sections.push(Section::new(Tag::MarkdownWithoutPassages, without_passages.as_bytes()));
         }
         sections
     }
@@ -129,15 +137,14 @@ impl ArticleColumns {
         &self.table_headers[start..start + len]
     }
 
-    /// Returns the markup of the article whose passages are in `rows`.
-    ///
-    /// Every passage stores it. Without passages an article has no text to mark up.
-    pub(super) fn markup_of(&self, rows: Range<u32>) -> Markup {
-        self.passages
-            .get(rows.start as usize)
-            .filter(|_| !rows.is_empty())
-            .map(PassageRow::markup)
-            .unwrap_or_default()
+    /// Returns the markup of article `number`, whose passages are in `rows`.
+    pub(super) fn markup_of(&self, number: u32, rows: Range<u32>) -> Markup {
+        // Every passage stores the markup of its article.
+        if !rows.is_empty() {
+            return self.passages[rows.start as usize].markup();
+        }
+        let is_markdown = self.markdown_without_passages.binary_search(&number).is_ok();
+        if is_markdown { Markup::Markdown } else { Markup::Plain }
     }
 
     /// Returns the texts of the passage in `row`, of article `number`; `None` if the passage lies
@@ -174,6 +181,10 @@ impl Check for ArticleColumns {
         let is_sorted = self.table_headers.is_sorted_by(|a, b| a.row() < b.row());
         let last = self.table_headers.last();
         let exist = last.is_none_or(|last| (last.row() as usize) < self.passages.len());
-        require(is_sorted && exist, "the table headers do not match the passages")
+        require(is_sorted && exist, "the table headers do not match the passages")?;
+        let markdown = &self.markdown_without_passages;
+        let is_sorted = markdown.is_sorted_by(|a, b| a < b);
+        let exist = markdown.last().is_none_or(|last| (*last as usize) < articles);
+        require(is_sorted && exist, "the list of Markdown articles does not match the articles")
     }
 }

@@ -45,6 +45,7 @@ pub(crate) struct SegmentBuilder {
     first_rows: Vec<u32>,
     passages: Vec<PassageRow>,
     table_headers: Vec<TableHeaderRow>,
+    markdown_without_passages: Vec<u32>,
 }
 
 impl ArticleDigest {
@@ -85,6 +86,9 @@ impl SegmentBuilder {
     /// Adds a new article.
     pub(crate) fn push(&mut self, chunked: &Chunked) -> Result<()> {
         let Chunked { article, passages, digest } = chunked;
+        if passages.is_empty() && article.markup == Markup::Markdown {
+            self.markdown_without_passages.push(to_row(self.first_rows.len()));
+        }
         self.begin(&article.key, digest.content);
         self.heads.push(&digest.head);
         self.texts.push(article.text.as_bytes());
@@ -97,9 +101,12 @@ impl SegmentBuilder {
 
     /// Adds article `number` of `segment`; every string is checked as it is copied.
     pub(crate) fn copy(&mut self, segment: &Segment, number: u32) -> Result<()> {
+        let columns = segment.columns.get()?;
+        if columns.markdown_without_passages.binary_search(&number).is_ok() {
+            self.markdown_without_passages.push(to_row(self.first_rows.len()));
+        }
         self.begin(segment.key(number)?, segment.content_hash(number)?);
         let damaged = || segment.damaged(number);
-        let columns = segment.columns.get()?;
         self.heads.push(columns.heads.get(number as usize).ok_or_else(damaged)?);
         self.texts.push(columns.texts.get(number as usize).ok_or_else(damaged)?);
         let rows = segment.rows_of(number)?;
@@ -152,6 +159,7 @@ impl SegmentBuilder {
             content_hashes: self.content_hashes.into(),
             passages: self.passages.into(),
             table_headers: self.table_headers.into(),
+            markdown_without_passages: self.markdown_without_passages.into(),
         };
         Ok(Segment {
             columns: LazyChecked::in_memory(columns),

@@ -1,16 +1,16 @@
 //! The lexical index of a segment, loaded or built when it is first needed.
 
-use std::sync::{Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::{LiveSegment, Segment, segment_builder::detect_language};
 use crate::{
-    Error, Language, Passage, Result,
+    Error, Language, Passage, Result, RowSet,
     format::{
         decode_error::{DecodeError, require},
         sections::{Section, Tag},
     },
     language::AnalyzedLanguage,
-    lexical::{LexicalIndex, MergedRow},
+    lexical::{LexicalIndex, MergedRow, WordConditions},
     vector::to_row,
 };
 
@@ -61,6 +61,22 @@ impl LiveSegment {
             Some(number) => Err(self.sealed().damaged(*number)),
             None => Ok(index),
         }
+    }
+
+    /// The rows that meet `conditions` among `allowed`, or among all.
+    pub(crate) fn meeting(
+        &self,
+        conditions: &WordConditions,
+        allowed: Option<Arc<RowSet>>,
+    ) -> Result<Arc<RowSet>> {
+        if let Some(none) = allowed.clone().filter(|allowed| allowed.is_empty()) {
+            return Ok(none);
+        }
+        let mut rows = self.lexical()?.rows_meeting(conditions);
+        if let Some(allowed) = allowed {
+            rows.intersect_with(&allowed);
+        }
+        Ok(Arc::new(rows))
     }
 
     /// The lexical index, rebuilt from the texts if it is damaged.

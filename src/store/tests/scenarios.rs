@@ -111,7 +111,7 @@ fn article(key: usize, salt: &str) -> Article {
         .metadata("even", key.is_multiple_of(2))
 }
 
-fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
+pub(super) fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
     keys.map(|key| article(key, "a"))
 }
 

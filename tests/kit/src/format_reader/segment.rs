@@ -107,8 +107,8 @@ impl Segment {
         found.retain(|tag| !(120..=123).contains(tag));
         let pieces = has_pieces.then(|| pieces_of(file, passages));
         let has_lexical = found.pop_if(|tag| *tag == 110).is_some();
-        // Only segments with Markdown tables have table headers.
-        found.retain(|tag| *tag != 42);
+        // Only segments of Markdown have table headers, or lists of articles without passages.
+        found.retain(|tag| *tag != 42 && *tag != 43);
         let has_totals = found.contains(&52);
         found.retain(|tag| *tag != 52);
         let lexical = has_lexical.then(|| Lexical::read(file.section(110), passages)).flatten();
@@ -183,14 +183,20 @@ fn articles_of(file: &File, count: usize, passages: usize) -> Vec<StoredArticle>
     assert_eq!((contents.len(), starts.len()), (count, count));
     assert!(starts.is_sorted() && starts.first().is_none_or(|first| *first == 0));
     starts.push(passages);
+    let markdown: Vec<u32> = if file.tags().contains(&43) { file.u32s(43) } else { Vec::new() };
+    let is_without_passages =
+        |number: &u32| starts[*number as usize] == starts[*number as usize + 1];
+    assert!(markdown.is_sorted_by(|a, b| a < b) && markdown.iter().all(is_without_passages));
+    let markup = |at: usize| match rows.get(starts[at]..starts[at + 1]) {
+        Some([row, ..]) if row[20] & 2 == 2 => Markup::Markdown,
+        Some([]) if markdown.iter().any(|number| *number as usize == at) => Markup::Markdown,
+        _ => Markup::Plain,
+    };
     let article = |at: usize| StoredArticle {
         key: utf8(keys[at]),
         head: Record::whole(heads[at], StoredHead::read),
         text: utf8(texts[at]),
-        markup: match rows.get(starts[at]..starts[at + 1]) {
-            Some([row, ..]) if row[20] & 2 == 2 => Markup::Markdown,
-            _ => Markup::Plain,
-        },
+        markup: markup(at),
         content_hash: contents[at],
         rows: starts[at]..starts[at + 1],
         removed: false,
