@@ -2,9 +2,10 @@
 //!
 //! A measure is `None` for a question without a relevant document, and [`mean`] skips such
 //! questions. [`run`] evaluates judged questions. [`estimate`] and [`paired_difference`] give
-//! confidence intervals.
+//! confidence intervals. [`propose_min_score`] finds the score below which an answer is not good.
 
 mod bootstrap;
+mod min_score;
 mod run;
 
 use std::{
@@ -13,6 +14,7 @@ use std::{
 };
 
 pub use bootstrap::{Estimate, estimate, paired_difference};
+pub use min_score::{MinScore, propose_min_score};
 pub use run::{Evaluation, JudgedQuery, Outcome, run};
 
 /// Relevance grades of the documents of one question. Grade 0 means not relevant, as does a missing

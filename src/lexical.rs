@@ -18,6 +18,7 @@ mod layout;
 mod lexical_plan;
 mod max_score;
 mod merge;
+mod noise;
 mod norm;
 mod noun_lists;
 mod number;
@@ -52,6 +53,9 @@ pub(crate) use detect_language::detect;
 pub(crate) use identifier::Identifier;
 pub use lexical_plan::LexicalPlan;
 pub(crate) use merge::MergedRow;
+pub(crate) use noise::has_web_address_or_digit;
+#[cfg(test)]
+pub(crate) use noise::is_noise;
 pub(crate) use phrase::{Phrase, TermSequences};
 pub(crate) use query_terms::{Group, QueryTerms};
 pub(crate) use statistics::{CorpusStats, LiveIndex};
@@ -108,6 +112,11 @@ impl LexicalIndex {
     /// Returns the language of passage `row`; `None` if unknown (the passage was analyzed as German).
     pub(crate) fn language(&self, row: u32) -> Option<AnalyzedLanguage> {
         self.norm(row).language()
+    }
+
+    /// Returns whether the text of passage `row` is [noise](noise::is_noise).
+    pub(crate) fn is_noise(&self, row: u32) -> bool {
+        self.norm(row).is_noise()
     }
 
     /// Returns the stored norm of every passage.

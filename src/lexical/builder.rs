@@ -6,6 +6,7 @@ use super::{
     Analyzer, LexicalIndex,
     layout::InvertedBuilder,
     merge::MergedRow,
+    noise::is_noise,
     norm::PassageNorm,
     postings::{MAX_TF, Posting},
 };
@@ -78,11 +79,11 @@ impl LexicalBuilder {
         let start = self.run.postings.len();
         let mut length: u32 = 0;
         self.analyzer.terms(text, language, |term, _, _| {
-            // A norm holds lengths up to 2^30 only.
+            // A norm holds lengths up to 2^29 only.
             length = length.saturating_add(1);
             self.run.count(term);
         });
-        self.run.end_row(start, PassageNorm::new(length, language));
+        self.run.end_row(start, PassageNorm::new(length, is_noise(text), language));
         if self.run.postings.len() >= RUN_POSTINGS {
             self.written.push(std::mem::take(&mut self.run).write());
         }

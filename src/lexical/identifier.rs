@@ -9,6 +9,8 @@ use super::{
 };
 use crate::language::AnalyzedLanguage;
 
+/// Maximum number of identifiers of a question, since it may be a whole text; the first ones count.
+const MAX_IDENTIFIERS: usize = 8;
 /// Minimum number of digits of a number that identifies.
 const MIN_DIGITS: usize = 3;
 /// Maximum number of letters of an abbreviation that belongs to a code: `BvR`, `GewO`, `DIN`.
@@ -89,12 +91,12 @@ impl Identifier {
         let kinds = runs.map(|words| Run { words, kind: kind(question, words, analyzer) });
         let runs: Vec<Run> = kinds.collect();
         let sequences = runs.chunk_by(|a, b| a.continues_in(b, question));
-        sequences.flat_map(Self::of_sequence).collect()
+        sequences.flat_map(Self::of_sequence).take(MAX_IDENTIFIERS).collect()
     }
 
     /// Returns the identifiers of adjacent runs: all runs as one, or each by itself.
     fn of_sequence(runs: &[Run]) -> Vec<Self> {
-        let parts: Vec<Self> = runs.iter().filter_map(Self::of_run).collect();
+        let parts: Vec<Self> = runs.iter().filter_map(Self::of_run).take(MAX_IDENTIFIERS).collect();
         let has_digit = runs.iter().any(|run| run.kind.has_digit());
         let [first, .., last] = runs else { return parts };
         if !has_digit {
@@ -145,8 +147,8 @@ fn kind(question: &str, words: &[QuestionWord], analyzer: &mut Analyzer) -> RunK
         return RunKind::Abbreviation;
     }
     let words = words.iter().map(|word| &question[word.place.clone()]);
-    let is_name = words.clone().all(is_capitalized)
-        && words.clone().any(|word| is_unknown(word, analyzer));
+    let is_name =
+        words.clone().all(is_capitalized) && words.clone().any(|word| is_unknown(word, analyzer));
     if is_name { RunKind::Name } else { RunKind::Other }
 }
 

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Version of the layout.
-const VERSION: u32 = 3;
+const VERSION: u32 = 4;
 
 // Each offset is the end of the field before it.
 const ROWS_AT: usize = size_of::<u32>();

@@ -51,9 +51,8 @@ impl WeightedTerms {
 
     /// Returns the groups of `words`, given by the terms of each, alone.
     pub(crate) fn only(&self, words: &[BTreeSet<String>]) -> Self {
-        let is_of = |group: &&WeightedGroup| {
-            words.iter().any(|word| !group.group.terms.is_disjoint(word))
-        };
+        let is_of =
+            |group: &&WeightedGroup| words.iter().any(|word| !group.group.terms.is_disjoint(word));
         let groups: Vec<WeightedGroup> = self.groups.iter().filter(is_of).cloned().collect();
         let weighted_idfs: f32 = groups.iter().map(WeightedGroup::weighted_idf).sum();
         let max_bm25 = (K1 + 1.0) * weighted_idfs;

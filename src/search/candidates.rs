@@ -47,6 +47,17 @@ impl Ranking {
     }
 }
 
+impl Ranking {
+    /// Leaves out candidates below `min_score`. If none is left, the ranking is exhausted: later
+    /// candidates are those that neither arm prefers.
+    fn retain_scored(mut self, min_score: Option<f32>) -> Self {
+        let Some(min_score) = min_score.filter(|_| !self.found.is_empty()) else { return self };
+        self.found.retain(|candidate| candidate.score >= min_score);
+        self.is_exhausted |= self.found.is_empty();
+        self
+    }
+}
+
 /// Ranks the candidates of one query, tier by tier.
 #[derive(Debug)]
 pub(super) struct Tiers<'s, V> {
@@ -75,7 +86,7 @@ impl<'s, V: View> Tiers<'s, V> {
     ) -> Result<Ranking> {
         let mut ranking = self.nearest(vector, request, plan)?;
         self.retain_new(&mut ranking.found);
-        Ok(ranking.retain_similar(self.query.min_similarity))
+        Ok(ranking.retain_similar(self.query.min_similarity).retain_scored(self.query.min_score))
     }
 
     /// Ranks the `request.k` passages with the highest BM25 that no earlier tier has.
@@ -87,7 +98,7 @@ impl<'s, V: View> Tiers<'s, V> {
     ) -> Result<Ranking> {
         let mut ranking = self.matching(terms, request, plan)?;
         self.retain_new(&mut ranking.found);
-        Ok(ranking)
+        Ok(ranking.retain_scored(self.query.min_score))
     }
 
     /// Ranks the `request.k` best passages of each arm that no earlier tier has and that reach the
@@ -121,6 +132,7 @@ impl<'s, V: View> Tiers<'s, V> {
         // Every passage has a vector, so the lexical arm adds nothing once the dense arm is exhausted.
         let fused = Ranking { found, is_exhausted: dense.is_exhausted };
         let fused = fused.retain_similar(self.query.min_similarity);
+        let fused = fused.retain_scored(self.query.min_score);
         let found = rank(self.view, fused.found, usize::MAX)?;
         plan.timings.rank += start.elapsed();
         Ok(Ranking { found, ..fused })

@@ -24,7 +24,7 @@ use crate::{
     language::AnalyzedLanguage,
     lexical::{
         Analyzer, CorpusStats, Group, QueryTerms, TermContribution, WeightedTerms, WordConditions,
-        detect,
+        detect, is_noise,
     },
     vector,
 };
@@ -109,6 +109,11 @@ impl FakeView {
     fn passage(&self, PassageId(id): PassageId) -> &FakePassage {
         let id = usize::try_from(id).expect("an id of this view");
         &self.passages[self.passages.len() - 1 - id]
+    }
+
+    fn text_of(&self, passage: &FakePassage) -> String {
+        let FakeArticle { article, passages, .. } = &self.articles[passage.article];
+        passages[passage.number].text_in_context(article)
     }
 
     fn language(&self, passage: &FakePassage) -> Option<AnalyzedLanguage> {
@@ -285,17 +290,14 @@ impl View for FakeView {
             candidate.similarity.get_or_insert(similarity);
             candidate.bm25.get_or_insert(bm25);
             candidate.language = self.language(passage);
+            candidate.is_noise = is_noise(&self.text_of(passage));
         }
         Ok(())
     }
 
     fn pieces(&self, ids: &[PassageId]) -> Result<Vec<PieceList>> {
         let rows = PieceRows::bundled()?;
-        let pieces = |id: &PassageId| {
-            let FakePassage { article, number, .. } = self.passage(*id);
-            let FakeArticle { article, passages, .. } = &self.articles[*article];
-            PieceList::of(&passages[*number].text_in_context(article), &rows)
-        };
+        let pieces = |id: &PassageId| PieceList::of(&self.text_of(self.passage(*id)), &rows);
         Ok(ids.iter().map(pieces).collect())
     }
 

@@ -9,6 +9,8 @@ use crate::{Result, language::AnalyzedLanguage};
 
 /// Passages whose mean share is the baseline of their language; 5 to 10 measured alike.
 const BASELINE_SIZE: u8 = 7;
+/// What noise loses to a question about prose: more than any two passages of a tier differ by.
+const NOISE_PENALTY: f32 = 4.0;
 /// Minimum divisor of the mean: the baseline of a single passage is half of its share.
 const MIN_DIVISOR: u8 = 2;
 
@@ -27,6 +29,8 @@ pub(super) struct Fusion {
     max_bm25: f32,
     means: LanguageMeans,
     baselines: Baselines,
+    /// Whether passages of web addresses or digits come after prose.
+    demotes_noise: bool,
 }
 
 impl Fusion {
@@ -41,6 +45,7 @@ impl Fusion {
             max_bm25,
             means: view.language_totals()?.means(question.vector),
             baselines: Baselines::new(candidates, max_bm25),
+            demotes_noise: question.is_prose,
         })
     }
 
@@ -56,7 +61,9 @@ impl Fusion {
             let mean = self.means.of(candidate.language);
             candidate.mean = Some(mean);
             candidate.spread = Some(self.means.spread());
-            candidate.score = similarity(candidate) - mean + self.means.spread() * parts;
+            let penalty =
+                if self.demotes_noise && candidate.is_noise { NOISE_PENALTY } else { 0.0 };
+            candidate.score = similarity(candidate) - mean + self.means.spread() * parts - penalty;
         }
     }
 }

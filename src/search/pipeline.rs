@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
-    lexical::{Analyzer, QueryTerms, WeightedTerms, WordConditions},
+    lexical::{Analyzer, QueryTerms, WeightedTerms, WordConditions, has_web_address_or_digit},
 };
 
 /// The vector of an embedded question.
@@ -177,7 +177,8 @@ impl<V: View> Search<'_, V> {
             None => tiers.dense(&self.vector, request, plan),
             Some(terms) if self.query.mode == Mode::Lexical => tiers.lexical(terms, request, plan),
             Some(terms) => {
-                let question = Question { vector: &self.vector, terms };
+                let is_prose = !has_web_address_or_digit(&self.query.text);
+                let question = Question { vector: &self.vector, terms, is_prose };
                 tiers.hybrid(question, self.late.as_ref(), request, plan)
             }
         }

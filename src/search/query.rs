@@ -22,18 +22,24 @@ pub enum Mode {
     /// the first 1,024 distinct words and compound parts are ignored.
     Lexical,
     /// By both, and by late interaction: finds the passages of either mode and ranks them by the
-    /// sum of three parts, in units of cosine:
+    /// sum of four parts, in units of cosine:
     ///
     /// - the cosine above `mean`, that of the question with the mean passage in the same language;
     /// - `spread * lexical * (bm25 / max_bm25 - baseline)`;
-    /// - `spread * late * late_score`.
+    /// - `spread * late * late_score`;
+    /// - `spread * identifier * identifier_score`.
     ///
     /// `spread` is 1 less the cosine of the question with the mean passage, so that the parts count
-    /// alike with every model. `lexical` and `late` are the [weights](Query::weights). `max_bm25` is
+    /// alike with every model. `lexical`, `late` and `identifier` are the [weights](Query::weights). `max_bm25` is
     /// the highest BM25 that the question allows; `baseline` is the mean of `bm25 / max_bm25` over
     /// the seven most similar candidates in the language of the passage. `late_score` compares each
     /// word piece of the question with the closest piece of the passage by the bundled model; it is
-    /// 0 for a query with a [vector](Query::vector).
+    /// 0 for a query with a [vector](Query::vector). `identifier_score` is 1 for a passage with a code
+    /// of the question that no other article has, such as `CVE-2024-3094`, `34a` or `17/23`; it is
+    /// lower for numbers, for names that are no words of the model, and for several articles.
+    ///
+    /// A question without digits and web addresses ranks prose first: passages of which these make
+    /// up half of the characters lose 4.
     #[default]
     Hybrid,
 }
@@ -96,6 +102,8 @@ pub struct Query {
     pub cancel: Option<Cancel>,
     /// Minimum [similarity](crate::Hit::similarity) of a hit, in `-1.0..=1.0`.
     pub min_similarity: Option<f32>,
+    /// Minimum [score](crate::Hit::score) of a hit, before reranking.
+    pub min_score: Option<f32>,
     /// Maximum number of hits of one article, `>= 1`.
     pub per_article: Option<usize>,
     /// Minimum similarity at which a passage repeats a better hit, `0.0 < dedup <= 1.0`.
@@ -133,6 +141,7 @@ impl Query {
             time_limit: None,
             cancel: None,
             min_similarity: None,
+            min_score: None,
             per_article: None,
             dedup: None,
             mmr: None,
@@ -227,6 +236,18 @@ impl Query {
     #[must_use]
     pub fn min_similarity(mut self, minimum: f32) -> Self {
         self.min_similarity = Some(minimum);
+        self
+    }
+
+    /// Leaves out passages whose [score](crate::Hit::score), before reranking, is below `minimum`.
+    ///
+    /// Scores are in units of cosine in the modes hybrid and dense, and of BM25 in mode lexical. A
+    /// question without a good answer then has no hits.
+    /// [`propose_min_score`](crate::eval::propose_min_score) finds a minimum from judged questions. A
+    /// hybrid search ends with the first pool of candidates that has no such passage.
+    #[must_use]
+    pub fn min_score(mut self, minimum: f32) -> Self {
+        self.min_score = Some(minimum);
         self
     }
 
@@ -499,6 +520,9 @@ impl Query {
 
     fn check_fractions(&self) -> Result<()> {
         self.check_min_similarity()?;
+        if let Some(got) = self.min_score.filter(|score| !score.is_finite()) {
+            return Err(Error::Fraction { name: "min_score", got, allowed: "any number" });
+        }
         if let Some(dedup) = self.dedup {
             Error::check_fraction("dedup", dedup)?;
         }

@@ -68,7 +68,7 @@ pub(crate) trait View: Sync {
         request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<LexicalPlan>>;
 
-    /// Sets similarity, BM25 and language of `candidates`, which ascend by id. A similarity or
+    /// Sets similarity, BM25, language and noise of `candidates`, which ascend by id. A similarity or
     /// BM25 that is known stays.
     fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()>;
 
@@ -115,6 +115,8 @@ pub(crate) struct Question<'q> {
     /// Of length 1.
     pub(crate) vector: &'q [f32],
     pub(crate) terms: &'q WeightedTerms,
+    /// Whether it has neither a web address nor a digit.
+    pub(crate) is_prose: bool,
 }
 
 /// The candidates of one arm.
@@ -140,6 +142,9 @@ pub(crate) struct Candidate {
     pub(crate) bm25: Option<f32>,
     /// Set by [`View::complete`].
     pub(crate) language: Option<AnalyzedLanguage>,
+    /// Whether web addresses and digits make up at least half of its text. Set by
+    /// [`View::complete`].
+    pub(crate) is_noise: bool,
     /// Score of late interaction; `None` without it.
     pub(crate) late: Option<f32>,
     /// Score of the identifiers of the question that the passage has.
@@ -179,6 +184,7 @@ impl Candidate {
             similarity: None,
             bm25: None,
             language: None,
+            is_noise: false,
             late: None,
             identifiers: 0.0,
             mean: None,

@@ -4,10 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
-/// Weights of words and of late interaction in the score of [`Mode::Hybrid`](crate::Mode::Hybrid).
+/// Weights of words, late interaction and identifiers in the score of
+/// [`Mode::Hybrid`](crate::Mode::Hybrid).
 ///
-/// The similarity has weight 1. The defaults, 0.5 and 0.75, suit models of any spread of cosines.
-/// A part of weight 0 is left out; without `late` its comparison is not run.
+/// The similarity has weight 1. The defaults, 0.75, 0.75 and 0.5, suit models of any spread of
+/// cosines. A part of weight 0 is left out, and its comparison is not run.
 ///
 /// # Examples
 ///
@@ -16,7 +17,7 @@ use crate::{Error, Result};
 ///
 /// let only_words_and_meaning = Weights { late: 0.0, ..Weights::default() };
 /// let query = Query::new("Warum hält Meta Behemoth zurück?").weights(only_words_and_meaning);
-/// assert_eq!(query.weights.lexical, 0.5);
+/// assert_eq!(query.weights.lexical, 0.75);
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
@@ -30,7 +31,7 @@ pub struct Weights {
 
 impl Default for Weights {
     fn default() -> Self {
-        Self { lexical: 0.5, late: 0.75, identifier: 0.5 }
+        Self { lexical: 0.75, late: 0.75, identifier: 0.5 }
     }
 }
 

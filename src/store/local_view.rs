@@ -292,6 +292,7 @@ fn complete_in(
             candidate.bm25 = Some(bm25s.next().expect("each unscored candidate has a score"));
         }
         candidate.language = lexical.language(row);
+        candidate.is_noise = lexical.is_noise(row);
     }
     Ok(())
 }

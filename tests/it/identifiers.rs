@@ -63,9 +63,8 @@ const QUESTIONS: [&str; 5] = [
 
 const SENATES: [&str; 8] = ["I", "II", "III", "IV", "V", "VI", "VII", "VIII"];
 const LAWS: [&str; 6] = ["EnWG", "GewO", "BImSchG", "UrhG", "TierSchG", "WHG"];
-const STEMS: [&str; 12] = [
-    "Bar", "Dörn", "Fröhl", "Grab", "Hüls", "Jand", "Kwas", "Lem", "Mroz", "Niew", "Pohl", "Zaj",
-];
+const STEMS: [&str; 12] =
+    ["Bar", "Dörn", "Fröhl", "Grab", "Hüls", "Jand", "Kwas", "Lem", "Mroz", "Niew", "Pohl", "Zaj"];
 const ENDINGS: [&str; 10] =
     ["acek", "enbrock", "ewicz", "horst", "inski", "kemeier", "oviak", "scheid", "ulla", "zack"];
 
@@ -90,11 +89,8 @@ fn identifier(number: usize) -> String {
 /// Article `number`, in German or English by turns of ten.
 fn article(number: usize) -> Article {
     let is_german = number / 5 % 2 == 0;
-    let (topics, mentions) = if is_german {
-        (&GERMAN, &GERMAN_MENTION)
-    } else {
-        (&ENGLISH, &ENGLISH_MENTION)
-    };
+    let (topics, mentions) =
+        if is_german { (&GERMAN, &GERMAN_MENTION) } else { (&ENGLISH, &ENGLISH_MENTION) };
     let mention = mentions[number / 7 % mentions.len()].replace("{}", &identifier(number));
     let before = topics[number % topics.len()];
     let after = topics[(number / 3 + 5) % topics.len()];

@@ -318,7 +318,10 @@ fn weights_of_zero_leave_parts_out() {
     let retriever = sample_retriever();
     let question = "Wie viel Kohlenstoff speichern die Moore?";
     let search = |lexical, late| {
-        let query = Query::new(question).weights(Weights { lexical, late, identifier: 0.0 }).k(40).explain();
+        let query = Query::new(question)
+            .weights(Weights { lexical, late, identifier: 0.0 })
+            .k(40)
+            .explain();
         retriever.search(query).unwrap()
     };
     let order = |hits: &Hits| hits.iter().map(place).collect::<Vec<_>>();

@@ -147,12 +147,12 @@ impl Lexical {
         if version < 3 {
             return None;
         }
-        assert_eq!((version, reader.u32() as usize), (3, passages));
+        assert_eq!((version, reader.u32() as usize), (4, passages));
         let _analysis = reader.u64();
         let lengths = reader.u64();
         let [terms, dictionary, lists] = [(); 3].map(|()| reader.size());
         let norms = (0..passages).map(|_| reader.u32());
-        let norm = |bits: u32| Norm { length: bits & ((1 << 30) - 1), language: bits >> 30 };
+        let norm = |bits: u32| Norm { length: bits & ((1 << 29) - 1), language: bits >> 30 };
         let norms: Vec<Norm> = norms.map(norm).collect();
         assert!(norms.iter().all(|norm| norm.language < 3), "there are two languages");
         assert_eq!(norms.iter().map(|norm| u64::from(norm.length)).sum::<u64>(), lengths);
