@@ -8,18 +8,19 @@ mod bar;
 mod embedders;
 #[path = "support/judged.rs"]
 mod judged;
-#[path = "support/modes.rs"]
-mod modes;
+#[path = "support/method.rs"]
+mod method;
 #[path = "support/outcome.rs"]
 mod outcome;
 #[path = "support/table.rs"]
 mod table;
 
-use std::{path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
+use std::{fs, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
 
 use embedders::Prefixes;
 use judged::Set;
 use lexopt::prelude::*;
+use method::Method;
 use outcome::{Failure, exit_code};
 use passim::{
     Article, EmbedStage, Embedder, EmbeddingCache, Hits, Mode, Query, Retriever, Role,
@@ -28,21 +29,26 @@ use passim::{
 use table::Row;
 
 const USAGE: &str = "\
-evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER]
-         [--query-prefix TEXT] [--passage-prefix TEXT] [--k N] [--json | --each]
+evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER]...
+         [--query-prefix TEXT] [--passage-prefix TEXT] [--cache FOLDER] [--k N]
+         [--keep SHARE] [--json | --each]
 
   DIR          a judged set, or a folder of such sets. A set holds corpus.jsonl (id, title, text)
                or a folder articles, queries.jsonl (id, text), and qrels.tsv without header line:
                query, document and grade separated by tabs, or query, 0, document and grade
                separated by white space. Sets with a 2 in their name count as cross-lingual.
   --joined     merge the documents of all sets, which may differ in language, into one corpus
-  --mode       dense | lexical | hybrid (hybrid)
+  --mode       dense | lexical | late | hybrid (hybrid); late is hybrid without words and
+               identifiers
   --compare    another mode: print the nDCG gain of --mode over it, with its 95 % confidence
                interval (paired bootstrap over the questions)
-  --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
+  --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled); several are measured in turn
   --query-prefix, --passage-prefix
                text before each question and each passage, such as \"query: \", for a transformer
                model (the prompts of its folder or of the list of models)
+  --cache      folder that keeps the vectors of each model for later runs
+  --keep       also print the minimum score that keeps this share of the relevant first hits, and
+               the share of the other first hits that it leaves out
   --k          cutoff rank of the measures (10)
   --json       print one JSON object per set and mode instead of a table
   --each       print one JSON object per question, set and mode, to find failures
@@ -50,16 +56,18 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
 Each question is embedded once, before the searches: embed ms is the mean time, and p50 ms and
 p95 ms are the times of a search without it.";
 
-/// Bound of the memory for vectors of questions and passages, in bytes.
-const CACHE_BYTES: usize = 256 << 20;
+/// Bound of the memory or the file for vectors of questions and passages, in bytes.
+const CACHE_BYTES: usize = 1 << 30;
 
 struct Args {
     folders: Vec<PathBuf>,
     joined: bool,
-    /// The mode of `--mode`, then the modes of `--compare`.
-    modes: Vec<Mode>,
-    embedder: String,
+    /// The method of `--mode`, then those of `--compare`.
+    methods: Vec<Method>,
+    embedders: Vec<String>,
     prefixes: Prefixes,
+    cache: Option<PathBuf>,
+    keep: Option<f64>,
     k: usize,
     output: Output,
 }
@@ -79,18 +87,22 @@ fn main() -> ExitCode {
 fn args() -> Result<Option<Args>, Failure> {
     let mut folders = Vec::new();
     let mut joined = false;
-    let mut embedder = "bundled".to_owned();
+    let mut embedders = Vec::new();
     let mut prefixes = Prefixes::default();
     let mut k = 10;
-    let mut mode = Mode::default();
+    let mut cache = None;
+    let mut keep = None;
+    let mut method = Method::default();
     let mut compared = Vec::new();
     let mut output = Output::Table;
     let mut parser = lexopt::Parser::from_env();
     while let Some(arg) = parser.next()? {
         match arg {
-            Long("mode") => mode = modes::mode(&parser.value()?.string()?)?,
-            Long("compare") => compared.push(modes::mode(&parser.value()?.string()?)?),
-            Long("embedder") => embedder = parser.value()?.string()?,
+            Long("mode") => method = Method::named(&parser.value()?.string()?)?,
+            Long("compare") => compared.push(Method::named(&parser.value()?.string()?)?),
+            Long("embedder") => embedders.push(parser.value()?.string()?),
+            Long("cache") => cache = Some(parser.value()?.into()),
+            Long("keep") => keep = Some(parser.value()?.parse()?),
             Long("query-prefix") => prefixes.query = Some(parser.value()?.string()?),
             Long("passage-prefix") => prefixes.passage = Some(parser.value()?.string()?),
             Long("k") => k = parser.value()?.parse()?,
@@ -111,18 +123,26 @@ fn args() -> Result<Option<Args>, Failure> {
     if folders.is_empty() {
         return Err(format!("no DIR is given\n\n{USAGE}").into());
     }
-    let modes = [vec![mode], compared].concat();
-    Ok(Some(Args { folders, joined, modes, embedder, prefixes, k, output }))
+    if embedders.is_empty() {
+        embedders.push("bundled".to_owned());
+    }
+    let methods = [vec![method], compared].concat();
+    Ok(Some(Args { folders, joined, methods, embedders, prefixes, cache, keep, k, output }))
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
     let folders = args.folders.iter().map(|folder| judged::sets(folder));
     let folders = folders.collect::<Result<Vec<_>, _>>()?.concat();
-    let embedder: Arc<dyn Embedder> = embedders::embedder(&args.embedder, &args.prefixes)?.into();
-    let mut rows = Vec::new();
     if args.output == Output::Table {
-        println!("{}", table::heading(args.k, args.modes.len() > 1));
+        println!("{}", table::heading(args.k, args.methods.len() > 1));
     }
+    args.embedders.iter().try_for_each(|name| evaluate(name, &folders, args))
+}
+
+/// Measures all sets with the model that `--embedder` calls `name`.
+fn evaluate(name: &str, folders: &[PathBuf], args: &Args) -> Result<(), Failure> {
+    let model = Model::open(name, args)?;
+    let mut rows = Vec::new();
     let mut show = |measured: Vec<Row>| {
         for row in &measured {
             match args.output {
@@ -135,47 +155,66 @@ fn run(args: &Args) -> Result<(), Failure> {
     };
     if args.joined {
         let mut sets = folders.iter().map(|set| Set::read(set)).collect::<Result<Vec<_>, _>>()?;
-        let corpus = Corpus::of(Set::join(&mut sets), &embedder)?;
+        let corpus = Corpus::of(Set::join(&mut sets), &model)?;
         sets.iter().try_for_each(|set| measure(set, &corpus, args).map(&mut show))?;
     } else {
-        for folder in &folders {
+        for folder in folders {
             let mut set = Set::read(folder)?;
-            let corpus = Corpus::of(std::mem::take(&mut set.documents), &embedder)?;
+            let corpus = Corpus::of(std::mem::take(&mut set.documents), &model)?;
             show(measure(&set, &corpus, args)?);
         }
     }
     if args.output == Output::Table && folders.len() > 1 {
-        for line in table::means(&rows, &args.modes) {
+        for line in table::means(&rows, &model.name, &args.methods) {
             println!("{line}");
         }
     }
     Ok(())
 }
 
-/// An indexed corpus.
-struct Corpus {
-    retriever: Retriever,
+/// A model, and the vectors that it computed.
+struct Model {
+    name: String,
     embedder: Arc<dyn Embedder>,
-    /// Holds the vectors of questions for the searches.
     cache: EmbeddingCache,
+}
+
+impl Model {
+    /// Opens the model that `--embedder` calls `choice`. A model of a folder has the folder's name.
+    fn open(choice: &str, args: &Args) -> Result<Self, Failure> {
+        let name = choice.rsplit(['/', ':']).next().unwrap_or(choice).to_owned();
+        let cache = match &args.cache {
+            Some(folder) => {
+                fs::create_dir_all(folder)?;
+                EmbeddingCache::open(folder.join(format!("{name}.cache")), CACHE_BYTES)?
+            }
+            None => EmbeddingCache::in_memory(CACHE_BYTES),
+        };
+        Ok(Self { embedder: embedders::embedder(choice, &args.prefixes)?.into(), name, cache })
+    }
+}
+
+/// An indexed corpus.
+struct Corpus<'m> {
+    retriever: Retriever,
+    model: &'m Model,
     documents: usize,
     index_seconds: f64,
 }
 
-impl Corpus {
-    fn of(articles: Vec<Article>, embedder: &Arc<dyn Embedder>) -> Result<Self, Failure> {
+impl<'m> Corpus<'m> {
+    fn of(articles: Vec<Article>, model: &'m Model) -> Result<Self, Failure> {
         let documents = articles.len();
         let bar = bar::bar();
-        let cache = EmbeddingCache::in_memory(CACHE_BYTES);
-        let builder = Retriever::builder().embedder(Arc::clone(embedder));
-        let builder = builder.shared_embedding_cache(&cache).progress(bar::advance(&bar));
+        let builder = Retriever::builder().embedder(Arc::clone(&model.embedder));
+        let builder = builder.shared_embedding_cache(&model.cache).progress(bar::advance(&bar));
         let mut retriever = builder.in_memory()?;
         let start = Instant::now();
         retriever.add(articles)?;
         retriever.commit()?;
         let index_seconds = start.elapsed().as_secs_f64();
         bar.finish_and_clear();
-        Ok(Self { retriever, embedder: Arc::clone(embedder), cache, documents, index_seconds })
+        Ok(Self { retriever, model, documents, index_seconds })
     }
 
     /// Embeds the questions into the cache. Returns the mean time of a question in milliseconds;
@@ -183,21 +222,26 @@ impl Corpus {
     fn embed(&self, questions: &[JudgedQuery]) -> Result<Option<f64>, Failure> {
         let texts: Vec<&str> = questions.iter().map(|question| &*question.query.text).collect();
         let start = Instant::now();
-        EmbedStage::new(&*self.embedder).cache(&self.cache).run(Role::Query, &texts)?;
+        let Model { embedder, cache, .. } = self.model;
+        EmbedStage::new(&**embedder).cache(cache).run(Role::Query, &texts)?;
         let milliseconds = start.elapsed().as_secs_f64() * 1e3;
         Ok(u32::try_from(texts.len()).ok().filter(|n| *n > 0).map(|n| milliseconds / f64::from(n)))
     }
 }
 
-/// Measures the questions of one set in each mode.
+/// Measures the questions of one set with each method.
 fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure> {
     let Set { name, questions, .. } = set;
     let Corpus { retriever, documents, index_seconds, .. } = corpus;
     let embed_ms = corpus.embed(questions)?;
     let ann_recall = eval::mean(ann_recalls(retriever, questions, args.k)?);
     let mut rows: Vec<Row> = Vec::new();
-    for mode in &args.modes {
-        let search = |query: Query| retriever.search(query.mode(*mode));
+    for method in &args.methods {
+        let search = |query: Query| retriever.search(method.of(query));
+        if let Some(keep) = args.keep {
+            let proposed = eval::propose_min_score(questions, keep, search)?;
+            eprintln!("{name} {method}: {}", serde_json::to_string(&proposed)?);
+        }
         let evaluation = eval::run(questions, args.k, search)?;
         let first = rows.first().map_or(&evaluation, |first| &first.evaluation);
         let gain = eval::paired_difference(
@@ -205,8 +249,9 @@ fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure>
             evaluation.each(|outcome| outcome.ndcg),
         );
         rows.push(Row {
+            embedder: corpus.model.name.clone(),
             set: name.clone(),
-            mode: *mode,
+            method: *method,
             documents: *documents,
             passages: retriever.passages(),
             gain,

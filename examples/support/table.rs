@@ -1,19 +1,19 @@
 //! Prints measures as a table or as JSON.
 
-use passim::{
-    Mode,
-    eval::{self, Estimate, Evaluation, Outcome},
-};
+use passim::eval::{self, Estimate, Evaluation, Outcome};
 use serde_json::{Value, json};
 
-/// Measures of one data set in one search mode.
+use super::method::Method;
+
+/// Measures of one data set with one model and one way to rank.
 pub struct Row {
+    pub embedder: String,
     pub set: String,
-    pub mode: Mode,
+    pub method: Method,
     pub documents: usize,
     pub passages: usize,
     pub evaluation: Evaluation,
-    /// nDCG gain of the first mode over this mode.
+    /// nDCG gain of the first method over this one.
     pub gain: Option<Estimate>,
     pub ann_recall: Option<f64>,
     pub index_seconds: f64,
@@ -25,7 +25,8 @@ pub struct Row {
 pub fn heading(k: usize, compared: bool) -> String {
     let at = |name| format!("{name}@{k}");
     let columns = format!(
-        "{:24} {:8} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8} {:>9} {:>8} {:>9} {:>8} {:>8}",
+        "{:22} {:14} {:8} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8} {:>9} {:>8} {:>9} {:>8} {:>8}",
+        "embedder",
         "set",
         "mode",
         "passages",
@@ -47,11 +48,11 @@ pub fn heading(k: usize, compared: bool) -> String {
 impl Row {
     /// Formats the row as a table line.
     pub fn line(&self) -> String {
-        let Self { set, mode, passages, evaluation, index_seconds, .. } = self;
+        let Self { embedder, set, method, passages, evaluation, index_seconds, .. } = self;
         let ndcg = eval::estimate(evaluation.each(|outcome| outcome.ndcg));
         let interval = ndcg.map(|ndcg| format!("{:.3} to {:.3}", ndcg.low, ndcg.high));
         let columns = format!(
-            "{set:24} {mode:8} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
+            "{embedder:22} {set:14} {method:8} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
             evaluation.outcomes.len(),
             cell(evaluation.ndcg(), 8),
             interval.unwrap_or_default(),
@@ -76,10 +77,11 @@ impl Row {
 
     /// Formats the row as a JSON object.
     pub fn json(&self) -> Value {
-        let Self { set, evaluation, .. } = self;
+        let Self { embedder, set, evaluation, .. } = self;
         json!({
+            "embedder": embedder,
             "set": set,
-            "mode": self.mode,
+            "mode": self.method.to_string(),
             "documents": self.documents,
             "passages": self.passages,
             "queries": evaluation.outcomes.len(),
@@ -98,31 +100,33 @@ impl Row {
 
     /// Formats each question's outcome as a JSON object.
     pub fn outcomes(&self) -> impl Iterator<Item = Value> {
-        let object =
-            |outcome: &Outcome| json!({ "set": self.set, "mode": self.mode, "outcome": outcome });
+        let Self { embedder, set, .. } = self;
+        let mode = self.method.to_string();
+        let object = move |outcome: &Outcome| json!({ "embedder": embedder, "set": set, "mode": mode, "outcome": outcome });
         self.evaluation.outcomes.iter().map(object)
     }
 }
 
-/// Formats the means per mode over cross-lingual sets, monolingual sets, and all sets.
-pub fn means(rows: &[Row], modes: &[Mode]) -> Vec<String> {
+/// Formats the means of each method with `embedder` over cross-lingual sets, monolingual sets, and
+/// all sets.
+pub fn means(rows: &[Row], embedder: &str, methods: &[Method]) -> Vec<String> {
     let across = |row: &&Row| row.set.contains('2');
+    let rows: Vec<&Row> = rows.iter().filter(|row| row.embedder == embedder).collect();
     let mut lines = Vec::new();
-    for mode in modes {
-        let rows: Vec<&Row> = rows.iter().filter(|row| row.mode == *mode).collect();
+    for method in methods {
+        let rows: Vec<&Row> = rows.iter().filter(|row| row.method == *method).copied().collect();
         let (crossing, within): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| across(row));
-        let kinds = [("across languages", crossing), ("within a language", within), ("all", rows)];
+        let kinds = [("mean, across", crossing), ("mean, within", within), ("mean, all", rows)];
         for (kind, rows) in kinds.into_iter().filter(|(_, rows)| !rows.is_empty()) {
             let mean = |measure: fn(&Evaluation) -> Option<f64>, width| {
                 cell(eval::mean(rows.iter().map(|row| measure(&row.evaluation))), width)
             };
-            let label = format!("mean, {kind}");
             let ndcg = mean(Evaluation::ndcg, 8);
             let recall = mean(Evaluation::recall, 9);
             let mrr = mean(Evaluation::mrr, 8);
             let none = "";
             lines.push(format!(
-                "{label:24} {mode:8} {none:>9} {none:>8} {ndcg} {none:>13} {recall} {mrr}"
+                "{embedder:22} {kind:14} {method:8} {none:>9} {none:>8} {ndcg} {none:>13} {recall} {mrr}"
             ));
         }
     }
