@@ -157,7 +157,8 @@ impl RetrieverBuilder {
         self
     }
 
-    /// Sets the handle that ends adding, committing and calibrating with [`Error::Cancelled`].
+    /// Sets the handle that ends adding, committing, calibrating and
+    /// [rebuilding](Self::rebuild) with [`Error::Cancelled`].
     ///
     /// It is checked between batches of texts, between vectors of a graph and between questions of
     /// a calibration. These operations fail until the handle is [reset](Cancel::reset).

@@ -125,6 +125,8 @@ impl Searcher {
     /// - [`Error::NotCalibrated`] if the query requests a recall and a graph is not
     ///   [calibrated](crate::Retriever::calibrate).
     /// - [`Error::Filter`] or [`Error::FilterType`] for an invalid [filter](Query::filter).
+    /// - [`Error::NoWords`] if a [required](Query::require) or [excluded](Query::exclude) text has no
+    ///   word.
     /// - [`Error::NoReranker`] if the query requests reranking and there is no reranker.
     /// - [`Error::Corrupt`] if a file of the index is damaged.
     /// - The errors of the embedder and of the reranker; [`Error::Embed`] or [`Error::Rerank`] if

@@ -5,7 +5,7 @@ use crate::{
     lexical::{Analyzer, Phrase, TermSequences, WordConditions},
 };
 
-/// What the words of a passage must meet.
+/// The words and phrases that a passage must or must not have.
 #[derive(Default)]
 pub(super) struct TextConditions {
     /// Looked up before the search. The words of a required phrase are required.

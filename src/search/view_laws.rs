@@ -1,6 +1,10 @@
 //! The laws that every store obeys: [`check`] asserts them for a view of given articles.
 
-use std::{cmp::Ordering, ops::Bound};
+mod defined_conditions;
+
+use std::cmp::Ordering;
+
+use defined_conditions::{DefinedFilter, DefinedWords, filters, word_conditions};
 
 use super::{
     candidates::FIRST_POOL,
@@ -11,7 +15,6 @@ use super::{
 use crate::{
     Article, Cancel, Chunker, Date, Embedder, Error, Explanation, Filter, Hit, Hits, Interrupt,
     Language, Mode, Query, Result, Role, SearchEffort, StaticEmbedder,
-    language::AnalyzedLanguage,
     lexical::{Analyzer, CorpusStats, QueryTerms, WordConditions, detect},
 };
 
@@ -76,61 +79,6 @@ fn article(number: usize) -> Article {
         .metadata("number", i64::try_from(number).expect("a small number"))
         .metadata("day", Date::new(2026, 3, day).expect("a date"));
     if number.is_multiple_of(4) { article.title(format!("Titel {}", number % 8)) } else { article }
-}
-
-/// Required and excluded words with their definition.
-struct DefinedWords {
-    required: &'static str,
-    excluded: &'static str,
-    are_met_by: fn(&str) -> bool,
-}
-
-fn word_conditions() -> [DefinedWords; 7] {
-    let defined = |required, excluded, are_met_by| DefinedWords { required, excluded, are_met_by };
-    [
-        defined("Moor", "", |text| text.contains("Moore")),
-        defined("WASSER moore", "", |text| text.contains("Moore") && text.contains("Wasser")),
-        defined("carbon", "flour", |text| text.contains("carbon") && !text.contains("flour")),
-        defined("die", "Strom", |text| text.contains("Die ") && !text.contains("Strom")),
-        defined("Kraftwerk", "", |text| text.contains("kraftwerk")),
-        defined("", "carbon", |text| !text.contains("carbon")),
-        defined("zzyzx", "", |_| false),
-    ]
-}
-
-/// A filter with its definition.
-struct DefinedFilter {
-    filter: Filter,
-    is_allowed: fn(&Article) -> bool,
-}
-
-fn filters() -> Vec<DefinedFilter> {
-    let defined = |filter, is_allowed| DefinedFilter { filter, is_allowed };
-    vec![
-        defined(Filter::equals("topic", "moor"), |article| article.key.starts_with("moor/")),
-        defined(Filter::key_prefix("bahn/1"), |article| article.key.starts_with("bahn/1")),
-        defined(!Filter::key_prefix("b"), |article| !article.key.starts_with('b')),
-        defined(Filter::key("brot/2"), |article| article.key == "brot/2"),
-        defined(Filter::key("nirgends"), |_| false),
-        defined(Filter::range("number", 5..=9), |article| {
-            article.key.split('/').nth(1).is_some_and(|n| (5..=9).contains(&n.parse().unwrap()))
-        }),
-        defined(Filter::exists("day").and(!Filter::equals("topic", "bahn")), |article| {
-            article.key.contains('/') && !article.key.starts_with("bahn/")
-        }),
-        defined(Filter::prefix("topic", "b"), |article| article.key.starts_with('b')),
-        defined(Filter::range("number", (Bound::Excluded(5), Bound::Excluded(9))), |article| {
-            article.key.split('/').nth(1).is_some_and(|n| (6..9).contains(&n.parse().unwrap()))
-        }),
-        defined(Filter::language(Language::English).or(Filter::key_prefix("moor/")), |article| {
-            detect(&article.text) == Some(AnalyzedLanguage::English)
-                || article.key.starts_with("moor/")
-        }),
-        defined(
-            Filter::custom(|head, passage| head.title.is_some() && passage.range.start == 0),
-            |article| article.title.is_some(),
-        ),
-    ]
 }
 
 /// Asserts that `view` is a view of `articles` that obeys the laws.

@@ -8,7 +8,7 @@ use std::{
 };
 
 use passim::{
-    Article, Error, Filter, Hits, HnswParams, IndexChoice, Mode, Query, Result, Retriever,
+    Article, Error, Filter, Hits, HnswParams, IndexChoice, Markup, Mode, Query, Result, Retriever,
     RetrieverBuilder, Route, Searcher,
 };
 use tempfile::TempDir;
@@ -95,7 +95,7 @@ fn queries() -> impl Iterator<Item = Query> {
 
 impl Answers {
     fn of(searcher: &Searcher) -> Self {
-        let keys = ["0.md", "3.md", "77.md", "205.md", "none"];
+        let keys = ["0.md", "3.md", "77.md", "205.md", "leer.md", "none"];
         Self {
             hits: queries().map(|query| searcher.search(query)).collect(),
             articles: keys.iter().map(|key| searcher.article(key)).collect(),
@@ -146,7 +146,9 @@ impl Sample {
         drop(writer);
         // So few passages get no graph; the graph of the first segment stays.
         let mut writer = builder(IndexChoice::Auto(PARAMS)).open(folder.path()).unwrap();
-        writer.add((200..210).map(|key| article(key, &mut random))).unwrap();
+        let without_text = Article::new("leer.md", "").markup(Markup::Markdown);
+        let later = (200..210).map(|key| article(key, &mut random)).chain([without_text]);
+        writer.add(later).unwrap();
         writer.commit().unwrap();
         let older = read(folder.path());
         writer.remove("3.md").unwrap();
