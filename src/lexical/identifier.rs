@@ -65,7 +65,7 @@ impl RunKind {
         match self {
             Self::Code => Some(1.0),
             Self::Number => Some(0.5),
-            Self::Name => Some(0.5),
+            Self::Name => Some(0.3),
             Self::Digits | Self::Abbreviation | Self::Other => None,
         }
     }

@@ -7,13 +7,16 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     candidates::FIRST_POOL,
     text_conditions::PhraseCheck,
-    view::{ArmRequest, ArticleId, Candidate, PassageId, View, ids_of},
+    view::{ArmRequest, Candidate, PassageId, View, ids_of},
 };
 use crate::{
     Result,
     lexical::{Identifier, Phrase, WeightedTerms},
 };
 
+/// Number of articles above which an identifier is common. Its passages are not read, since a
+/// question about `COVID-19` in a corpus about it would wait for all of them.
+const COMMON: f32 = 16.0;
 /// Minimum number of passages of a corpus for each article with a rare identifier.
 const MIN_PASSAGES: f32 = 8.0;
 
@@ -93,27 +96,39 @@ impl Holders {
             return Ok(Self { passages: Vec::new(), articles: 0.0 });
         }
         let request = ArmRequest { k: FIRST_POOL, ..*request };
-        let found = view.matching(&terms, &request)?.found;
-        let contributions = view.contributions(&terms, &ids_of(&found))?;
-        let with_all = found.into_iter().zip(&contributions);
-        let with_all = with_all.filter(|(_, groups)| groups.iter().all(|group| group.tf > 0));
-        let mut found: Vec<Candidate> = with_all.map(|(candidate, _)| candidate).collect();
+        let mut found = with_all_words(view, &terms, &request)?;
+        if articles_of(view, &found)? > COMMON {
+            return Ok(Self { passages: ids_of(&found), articles: f32::INFINITY });
+        }
         if identifier.words.len() > 1 {
             found = with_phrase(view, found, &identifier.words)?;
         }
-        let passages = ids_of(&found);
-        let articles = distinct(&view.articles(&passages)?);
         // Beyond the pool, each article has as many passages with the identifier as within it.
-        let is_cut = passages.len() == FIRST_POOL;
+        let is_cut = found.len() == FIRST_POOL;
         let beyond = if is_cut { ratio(doc_freq, FIRST_POOL) } else { 1.0 };
-        Ok(Self { passages, articles: articles * beyond })
+        let articles = articles_of(view, &found)? * beyond;
+        Ok(Self { passages: ids_of(&found), articles })
     }
 }
 
-/// Returns the number of distinct elements of `articles`, at most [`FIRST_POOL`].
+/// Returns the best passages of `request` that have all of `terms`.
+fn with_all_words<V: View>(
+    view: &V,
+    terms: &WeightedTerms,
+    request: &ArmRequest<'_, V::Allowed>,
+) -> Result<Vec<Candidate>> {
+    let found = view.matching(terms, request)?.found;
+    let contributions = view.contributions(terms, &ids_of(&found))?;
+    let with_all = found.into_iter().zip(&contributions);
+    let with_all = with_all.filter(|(_, groups)| groups.iter().all(|group| group.tf > 0));
+    Ok(with_all.map(|(candidate, _)| candidate).collect())
+}
+
+/// Returns the number of articles of `candidates`, at most [`FIRST_POOL`].
 #[expect(clippy::cast_precision_loss, reason = "a small number")]
-fn distinct(articles: &[ArticleId]) -> f32 {
-    articles.iter().collect::<FxHashSet<_>>().len() as f32
+fn articles_of<V: View>(view: &V, candidates: &[Candidate]) -> Result<f32> {
+    let articles = view.articles(&ids_of(candidates))?;
+    Ok(articles.into_iter().collect::<FxHashSet<_>>().len() as f32)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "an estimate")]
