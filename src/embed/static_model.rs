@@ -3,6 +3,7 @@
 mod broken_word;
 mod char_rules;
 mod compound_parts;
+mod compound_path;
 mod compound_splitter;
 mod data_runs;
 mod model_format;

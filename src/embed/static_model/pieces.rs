@@ -127,6 +127,11 @@ impl Pieces {
         self.table.whole_of(word.as_bytes()).row
     }
 
+    /// Returns the row and the cost of `word` if it is a piece that starts a word.
+    pub(super) fn whole_with_cost(&self, word: &str) -> Option<(u32, u8)> {
+        self.whole(word).map(|row| (row, self.costs[row as usize]))
+    }
+
     /// Returns the pieces at the start of `rest`, which is not empty, that start a word, each with its
     /// cost.
     pub(super) fn words_at(&self, rest: &[u8]) -> impl Iterator<Item = (PrefixPiece, u8)> {
