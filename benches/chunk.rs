@@ -1,9 +1,12 @@
-//! Bytes per second of sentence splitting and chunking, by size of the text. Words serve as tokens.
+//! Bytes per second of sentence splitting and chunking, by size of the text, where words serve as tokens;
+//! and of chunking, embedding and indexing data without spaces, by the bundled model.
 
 use std::hint::black_box;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use passim::{Article, Chunker, Markup, sentences};
+use passim::{
+    Article, Chunker, Embedder, Interrupt, Markup, Retriever, Role, StaticEmbedder, sentences,
+};
 
 use passim_testkit::{FakeEmbedder, Seeded};
 
@@ -83,5 +86,48 @@ fn chunk(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, chunk);
+/// Texts of about a megabyte: prose, and lines without spaces.
+fn lines() -> [(&'static str, String); 6] {
+    const BYTES: usize = 1_000_000;
+    const DIGITS: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut seeded = Seeded(19);
+    let mut random = |digits: &[u8]| -> String {
+        (0..BYTES).map(|_| char::from(digits[seeded.below(digits.len())])).collect()
+    };
+    [
+        ("prose", text(BYTES)),
+        ("base64", random(DIGITS)),
+        ("hex", random(b"0123456789abcdef")),
+        ("digits", random(b"0123456789")),
+        ("numbers", "1,2,".repeat(BYTES / 4)),
+        ("words", "MoorUndWaldSpeichernKohlenstoff".repeat(BYTES / 31)),
+    ]
+}
+
+fn data(criterion: &mut Criterion) {
+    let embedder = StaticEmbedder::bundled().expect("the model is part of the crate");
+    let mut group = criterion.benchmark_group("lines without spaces");
+    group.sample_size(10);
+    for (name, text) in lines() {
+        let article = Article::new("a", text);
+        group.throughput(Throughput::Bytes(article.text.len() as u64));
+        group.bench_with_input(BenchmarkId::new("passages", name), &article, |bencher, article| {
+            bencher.iter(|| Chunker::default().passages(black_box(article), &embedder));
+        });
+        group.bench_with_input(BenchmarkId::new("embed", name), &article, |bencher, article| {
+            let texts = [&*article.text];
+            bencher.iter(|| embedder.embed(Role::Passage, black_box(&texts), Interrupt::none()));
+        });
+        group.bench_with_input(BenchmarkId::new("add", name), &article, |bencher, article| {
+            bencher.iter(|| {
+                let mut retriever = Retriever::in_memory().expect("the model is part of the crate");
+                retriever.add([article.clone()]).expect("the article is small");
+                retriever
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, chunk, data);
 criterion_main!(benches);

@@ -10,6 +10,7 @@ mod builder;
 
 mod detect_language;
 mod dictionary;
+mod english_noun;
 mod fingerprint;
 mod gender_form;
 mod german_noun;

@@ -24,6 +24,9 @@ SYMBOL = [(0x21, 0x2F), (0x3A, 0x40), (0x5B, 0x60), (0x7B, 0x7E), (0xA1, 0xA9), 
 COST_STEPS = 16  # steps of cost for a factor e of probability
 MAX_PIECE = 64  # bytes
 PART = 100  # characters of a word that are cut at once
+MAX_WORD = 256  # characters of a word; longer words are data
+MIN_RUN = 64  # bytes of data without white space
+ASCII_PER_TOKEN = 4  # characters of data
 SKIPPED = 1024  # the cost of a character that no piece covers: more than any four pieces
 
 # Turns each character that does not belong to a word into blanks around it.
@@ -60,6 +63,27 @@ def join_broken_words(text):
     return _LINE_BREAK.sub(rest_of_word, text)
 
 
+_RUN = re.compile("[^\x00-\x20]+")
+
+
+def is_data(run):
+    """Whether at least half of the bytes of a run without white space differ in kind from the one before."""
+    kinds = [4 if byte >= 0x80 else 0 if chr(byte).islower() else 1 if chr(byte).isupper() else 2 if chr(byte).isdigit() else 3
+             for byte in run.encode()]
+    return len(kinds) >= MIN_RUN and 2 * sum(a != b for a, b in zip(kinds, kinds[1:])) >= len(kinds)
+
+
+def without_data(text):
+    """`text` without its data, such as base64."""
+    return _RUN.sub(lambda run: "" if is_data(run[0]) else run[0], text)
+
+
+def data_tokens(data):
+    """The number of tokens of `data`, a run or a word."""
+    ascii = sum(map(str.isascii, data))
+    return -(-ascii // ASCII_PER_TOKEN) + len(data) - ascii
+
+
 def spellings(word):
     """The spellings of `word` with any of its digraphs replaced by an umlaut or ß, except itself."""
     found, at, digraphs = [""], 0, 0
@@ -73,12 +97,12 @@ def spellings(word):
 
 
 def split_words(text):
-    """Words and single symbols, in NFC and lower case, with broken words joined.
+    """Words and single symbols, in NFC and lower case, with broken words joined and without data.
 
     Lower case is taken character by character, so that no context (the final
     sigma) matters.
     """
-    lower = "".join(map(str.lower, unicodedata.normalize("NFC", join_broken_words(text))))
+    lower = "".join(map(str.lower, unicodedata.normalize("NFC", join_broken_words(without_data(text)))))
     return lower.translate(_SEPARATED).split(" ")
 
 
@@ -108,13 +132,15 @@ class Pieces:
     def tokens_of_word(self, word):
         """Rows of the cheapest pieces of a word; None for a character that no piece covers.
 
-        A word that is a piece is not cut. A word is cut in parts of at most
-        `PART` characters. Of cuts of one that cost the same, the one whose last
+        A word that is a piece is not cut. A word of more than `MAX_WORD`
+        characters is data. A word is cut in parts of at most `PART` characters. Of cuts of one that cost the same, the one whose last
         piece is longest is taken, and so on to the left.
         """
         whole = self._tables[0].get(word)
         if whole is not None:
             return [whole]
+        if len(word) > MAX_WORD:
+            return [None] * data_tokens(word)
         # Bytes, so that equal costs are decided as in Rust.
         cost, spelled = min(((self._cost(other), other) for other in spellings(word)), default=(math.inf, word),
                             key=lambda costed: (costed[0], costed[1].encode()))
@@ -162,8 +188,9 @@ class Pieces:
         return rows
 
     def count_tokens(self, text):
-        """The length of `text`: its pieces, and the characters without any."""
-        return sum(len(self.tokens_of_word(word)) for word in split_words(text))
+        """The length of `text`: its pieces, the characters without any, and its data."""
+        data = sum(data_tokens(run) for run in _RUN.findall(text) if is_data(run))
+        return data + sum(len(self.tokens_of_word(word)) for word in split_words(text))
 
     def counts(self, texts):
         """How often each text has each piece: f32 CSR [len(texts), rows]."""

@@ -6,7 +6,7 @@ use frostem::{Algorithm, Stemmer};
 use rustc_hash::FxHashMap;
 
 use super::{
-    gender_form,
+    english_noun, gender_form,
     german_noun::{self, NounForm},
     number,
     stop_words::is_stop_word,
@@ -41,7 +41,8 @@ pub(crate) enum TermKind {
 /// Turns texts into terms, and caches the terms of words.
 pub(crate) struct Analyzer {
     stemmers: WordAnalyzer,
-    caches: [TermCache; AnalyzedLanguage::ALL.len()],
+    /// By language, and last that of texts of an unknown language.
+    caches: [TermCache; AnalyzedLanguage::ALL.len() + 1],
 }
 
 impl Analyzer {
@@ -55,7 +56,7 @@ impl Analyzer {
     }
 
     /// Calls `take` with each term of `text`, in order: the term, the byte range of its word, and its
-    /// kind. Text of an unknown language is analyzed as German.
+    /// kind. Text of an unknown language is analyzed as German, and its numbers in every language.
     pub(crate) fn terms(
         &mut self,
         text: &str,
@@ -76,9 +77,8 @@ impl Analyzer {
         language: Option<AnalyzedLanguage>,
         mut take: impl FnMut(&str, TermKind),
     ) {
-        let language = language.unwrap_or(AnalyzedLanguage::German);
         let Self { stemmers, caches } = self;
-        let cache = &mut caches[language as usize];
+        let cache = &mut caches[language.map_or(AnalyzedLanguage::ALL.len(), |it| it as usize)];
         let places = match cache.words.get(word) {
             Some(places) => places.clone(),
             None => cache.insert(word, |terms| stemmers.add(word, language, terms)),
@@ -169,7 +169,9 @@ impl WordAnalyzer {
     }
 
     /// Adds the terms of `word` to `terms`.
-    fn add(&mut self, word: &str, language: AnalyzedLanguage, terms: &mut TermList) {
+    fn add(&mut self, word: &str, language: Option<AnalyzedLanguage>, terms: &mut TermList) {
+        let is_known = language.is_some();
+        let language = language.unwrap_or(AnalyzedLanguage::German);
         let date = WrittenDate::read(word).filter(|date| date.len == word.len());
         if let Some(date) = date {
             terms.push(&date.term(), TermKind::Word);
@@ -179,6 +181,10 @@ impl WordAnalyzer {
             }
         } else if let Some(number) = number::canonical(without_v(word), language) {
             terms.push(&normalize(&number), TermKind::Word);
+            let english = number::canonical(without_v(word), AnalyzedLanguage::English);
+            if let Some(other) = english.filter(|other| !is_known && *other != number) {
+                terms.push(&normalize(&other), TermKind::CompoundPart(0));
+            }
         } else if let Some(base) = gender_form::base(word) {
             self.add_noun(&normalize(base), language, terms);
         } else {
@@ -232,7 +238,8 @@ impl WordAnalyzer {
                 NounForm::Word(word) => self.german.stem(&fold_diacritics(&word)).into_owned(),
             },
             AnalyzedLanguage::English => {
-                format!("{ENGLISH_PREFIX}{}", self.english.stem(&fold_diacritics(word)))
+                let singular = english_noun::singular(word);
+                format!("{ENGLISH_PREFIX}{}", self.english.stem(&fold_diacritics(&singular)))
             }
         }
     }
@@ -301,9 +308,9 @@ mod tests {
     #[test]
     fn compounds_have_parts() {
         let compound = terms("Bundesverfassungsgericht", AnalyzedLanguage::German);
-        let parts =
-            [("bundesverfass", TermKind::CompoundPart(0)), ("gericht", TermKind::CompoundPart(1))];
-        assert_eq!(compound[1..], parts.map(|(term, part)| (term.to_owned(), part)));
+        let parts = ["bundesverfass", "bund", "verfass", "gericht"].into_iter().enumerate();
+        let parts = parts.map(|(at, part)| (part.to_owned(), TermKind::CompoundPart(at)));
+        assert!(compound[1..].iter().cloned().eq(parts), "{compound:?}");
         assert_eq!(terms("Haus", AnalyzedLanguage::German).len(), 1);
     }
 

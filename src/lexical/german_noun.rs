@@ -67,7 +67,8 @@ fn listed(word: &str) -> Option<String> {
     if let Some(noun) = NOUNS.get(&*key) {
         return Some(noun.stem.to_owned());
     }
-    let ends = MIN_PREFIX..(key.len() + 1).saturating_sub(MIN_SUFFIX);
+    let shortest = key.len().saturating_sub(*LONGEST).max(MIN_PREFIX);
+    let ends = shortest..(key.len() + 1).saturating_sub(MIN_SUFFIX);
     ends.filter(|at| key.is_char_boundary(*at)).find_map(|at| {
         let noun = NOUNS.get(&key[at..]).filter(|noun| noun.ends_compounds)?;
         Some(format!("{}{}", fold_diacritics(&key[..at]), noun.stem))
@@ -130,6 +131,10 @@ static NOUNS: LazyLock<FxHashMap<String, Noun>> = LazyLock::new(|| {
     }
     nouns
 });
+
+/// Length in bytes of the longest key. Longer ends of a word need no lookup.
+static LONGEST: LazyLock<usize> =
+    LazyLock::new(|| NOUNS.keys().map(String::len).max().unwrap_or(0));
 
 #[cfg(test)]
 mod tests {

@@ -22,7 +22,8 @@ pub(super) const IRREGULAR: &str = "\
     -prinzip/prinzipien -material/materialien mineral/mineralien -fossil/fossilien \
     -reptil/reptilien -utensil/utensilien adverb/adverbien partizip/partizipien \
     -bus/busse krokus zirkus -tipp/tip -stopp/stop -herr/herrn -nachbar/nachbarn -bauer/bauern \
-    ungar/ungarn vetter/vettern -kaufmann/kaufleute";
+    ungar/ungarn vetter/vettern -kaufmann/kaufleute \
+    -bau/bauten";
 
 /// Nouns that end in letters which the stemmer takes for an ending.
 pub(super) const STRONG: &str = "\
@@ -41,4 +42,4 @@ pub(super) const DISTINCT: &str = "\
     kur busen -herd herde -bürger/bürgerin/bürgerinn burger burg/burgen -küche -kuchen bär/bär poster \
     posten laster note rinde masse -ritter gatter kutter kosten raster modem säge schale kohle lager roller keller \
     -kammer messer -bande sünde akte muse -marke stück -rücken -blüte wüste -bühne höhle möhre -träne \
-    -täter falle ballen gründer ringer";
+    -täter falle ballen gründer ringer eis eisen reis reise";

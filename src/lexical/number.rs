@@ -9,6 +9,11 @@ const UNITS: [&str; 42] = [
     "kg", "kHz", "kJ", "km", "kV", "kW", "kWh", "l", "m", "mA", "mAh", "MB", "mg", "MHz", "min",
     "ml", "mm", "ms", "MW", "MWh", "nm", "ppm", "t", "TB", "TWh", "USD", "W",
 ];
+/// Currency codes that are split from digits after them: `EUR3.470`.
+const CURRENCIES: [&str; 22] = [
+    "AUD", "BRL", "CAD", "CHF", "CNY", "CZK", "DKK", "EUR", "GBP", "HKD", "HUF", "ILS", "INR",
+    "JPY", "KRW", "NOK", "NZD", "PLN", "SEK", "TRY", "USD", "ZAR",
+];
 /// Length of a group of digits between thousands separators.
 const GROUP: usize = 3;
 /// Maximum number of groups of digits in a number.
@@ -38,6 +43,12 @@ pub(super) fn length_at(text: &str, start: usize) -> Option<usize> {
         let ends = letters == 0 || end > digits || UNITS.contains(&&after[..letters]);
         ends.then_some(end)
     }
+}
+
+/// Returns the length of the currency code that starts at `start` of `text`, if a number follows it.
+pub(super) fn currency_length(text: &str, start: usize) -> Option<usize> {
+    let code = CURRENCIES.iter().find(|code| text[start..].starts_with(**code))?;
+    length_at(text, start + code.len()).map(|_| code.len())
 }
 
 /// Returns the number of digits at the start of `text`.
@@ -200,6 +211,20 @@ mod tests {
     fn other_words_are_no_numbers() {
         for word in ["3470", "1,2,3", "1,2.3,4", "a.b", "3D", "24/7", "", "1.2/3"] {
             assert_eq!(readings(word), [None, None], "{word}");
+        }
+    }
+
+    #[test]
+    fn a_currency_code_ends_before_a_number() {
+        for (text, length) in [
+            ("EUR3.470", Some(3)),
+            ("USD12", Some(3)),
+            ("EUR 3", None),
+            ("EUR3D", None),
+            ("EURO3", None),
+            ("XYZ12", None),
+        ] {
+            assert_eq!(currency_length(text, 0), length, "{text}");
         }
     }
 

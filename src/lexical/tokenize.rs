@@ -33,6 +33,9 @@ fn word_end(text: &str, start: usize) -> usize {
     if let Some(len) = number::length_at(text, start) {
         return start + len;
     }
+    if let Some(len) = number::currency_length(text, start) {
+        return start + len;
+    }
     if let Some(len) = acronym_length(rest) {
         return start + len;
     }
@@ -195,6 +198,7 @@ mod tests {
     fn numbers_dates_and_names_with_symbols_are_one_word() {
         for (text, expected) in [
             ("3,5 % von 3.470 km", vec!["3,5", "von", "3.470", "km"]),
+            ("EUR3.470 (CHF5)", vec!["EUR", "3.470", "CHF", "5"]),
             ("5km, 10-20, 24/7", vec!["5", "km", "10", "20", "24", "7"]),
             ("v1.2.3 (10.0.19041)", vec!["v1.2.3", "10.0.19041"]),
             ("Am 5. März 2024.", vec!["Am", "5. März 2024"]),

@@ -7,7 +7,7 @@ use super::unicode::{
     is_grapheme_boundary, is_space, nearest_grapheme_boundary, trim, word_starts,
 };
 
-/// Distance from the middle, in bytes, within which a word boundary is sought in text without spaces.
+/// Distance from the place of a cut, in bytes, within which a word boundary is sought in text without spaces.
 const WORD_SEARCH_RADIUS: usize = 128;
 
 /// Splits `range` into trimmed clauses: after commas, semicolons, colons and line breaks, and
@@ -54,39 +54,77 @@ pub(super) struct Halves {
 
 /// Splits `range` near its middle: between words, or inside a word only if `split_words`.
 pub(super) fn halves(text: &str, range: &Range<usize>, split_words: bool) -> Option<Halves> {
-    let middle = text.floor_char_boundary(range.start + range.len() / 2);
-    let word = nearest_space(text, range, middle).or_else(|| nearest_word(text, range, middle));
-    let (at, breakpoint) = match word {
-        Some(at) => (at, Breakpoint::Word),
-        None if split_words => {
-            (nearest_grapheme_boundary(text, range, middle)?, Breakpoint::Grapheme)
-        }
-        None => return None,
-    };
-    let left = trim(text, range.start..at);
-    let right = trim(text, at..range.end);
-    Some(Halves { left, right, breakpoint })
+    let cut = CutPoint::near(text, range, range.start + range.len() / 2, split_words)?;
+    Some(cut.split(text, range))
 }
 
-/// Returns the white space inside `range` nearest to `middle`.
-fn nearest_space(text: &str, range: &Range<usize>, middle: usize) -> Option<usize> {
-    let before = text[range.start..middle].rfind(is_space).map(|len| range.start + len);
-    let after = text[middle..range.end].find(is_space).map(|len| middle + len);
+/// Cuts a part of about `len` bytes, at most half as many more, from the front of `range`, inside a
+/// word if need be; `None` if `range` has no more or is a single grapheme.
+pub(super) fn cut_after(text: &str, range: &Range<usize>, len: usize) -> Option<Halves> {
+    let longest = len + len / 2 + 1;
+    if range.len() <= longest {
+        return None;
+    }
+    // Only this far, so that the time to cut all parts is linear.
+    let window = range.start..text.ceil_char_boundary(range.start + longest);
+    match CutPoint::near(text, &window, range.start + len, true) {
+        Some(cut) => Some(cut.split(text, range)),
+        // A grapheme may be longer than a part.
+        None => halves(text, range, true),
+    }
+}
+
+/// A place where a range may be split.
+struct CutPoint {
+    at: usize,
+    breakpoint: Breakpoint,
+}
+
+impl CutPoint {
+    /// Returns the place inside `range` near byte `near`: between words, or inside a word only if
+    /// `split_words`.
+    fn near(text: &str, range: &Range<usize>, near: usize, split_words: bool) -> Option<Self> {
+        let near = text.floor_char_boundary(near);
+        let word = nearest_space(text, range, near).or_else(|| nearest_word(text, range, near));
+        match word {
+            Some(at) => Some(Self { at, breakpoint: Breakpoint::Word }),
+            None if split_words => {
+                let at = nearest_grapheme_boundary(text, range, near)?;
+                Some(Self { at, breakpoint: Breakpoint::Grapheme })
+            }
+            None => None,
+        }
+    }
+
+    /// Splits `range`, and trims both parts.
+    fn split(self, text: &str, range: &Range<usize>) -> Halves {
+        Halves {
+            left: trim(text, range.start..self.at),
+            right: trim(text, self.at..range.end),
+            breakpoint: self.breakpoint,
+        }
+    }
+}
+
+/// Returns the white space inside `range` nearest to `near`.
+fn nearest_space(text: &str, range: &Range<usize>, near: usize) -> Option<usize> {
+    let before = text[range.start..near].rfind(is_space).map(|len| range.start + len);
+    let after = text[near..range.end].find(is_space).map(|len| near + len);
     let inside = |at: &usize| {
         is_grapheme_boundary(text, *at)
             && !text[range.start..*at].trim_start_matches(is_space).is_empty()
             && !text[*at..range.end].trim_end_matches(is_space).is_empty()
     };
     let nearest = before.into_iter().chain(after).filter(inside);
-    nearest.min_by_key(|at| at.abs_diff(middle))
+    nearest.min_by_key(|at| at.abs_diff(near))
 }
 
-/// Returns the word start inside `range` nearest to `middle`, within [`WORD_SEARCH_RADIUS`].
-fn nearest_word(text: &str, range: &Range<usize>, middle: usize) -> Option<usize> {
-    let start = text.ceil_char_boundary(middle.saturating_sub(WORD_SEARCH_RADIUS)).max(range.start);
-    let end = text.floor_char_boundary(middle + WORD_SEARCH_RADIUS).min(range.end);
+/// Returns the word start inside `range` nearest to `near`, within [`WORD_SEARCH_RADIUS`].
+fn nearest_word(text: &str, range: &Range<usize>, near: usize) -> Option<usize> {
+    let start = text.ceil_char_boundary(near.saturating_sub(WORD_SEARCH_RADIUS)).max(range.start);
+    let end = text.floor_char_boundary(near + WORD_SEARCH_RADIUS).min(range.end);
     let starts = word_starts(&text[start..end]).filter(|at| *at > 0).map(|at| start + at);
-    starts.filter(|at| is_grapheme_boundary(text, *at)).min_by_key(|at| at.abs_diff(middle))
+    starts.filter(|at| is_grapheme_boundary(text, *at)).min_by_key(|at| at.abs_diff(near))
 }
 
 fn non_empty(range: Range<usize>) -> Option<Range<usize>> {

@@ -5,16 +5,24 @@ use std::ops::Range;
 use crate::{Article, Embedder, Markup, Result};
 
 use super::breakpoint::{Breakpoint, PreviousBlock};
-use super::long_sentence::{Halves, clauses, halves};
+use super::long_sentence::{Halves, clauses, cut_after, halves};
 use super::passage_context::{ContextBuilder, PassageContext};
 use super::sentence::SentenceSplitter;
 use super::text_block::{BlockKind, TextBlock, TextBlocks};
+use super::unicode::is_space;
 
-/// Ratio of the estimated tokens of a part to the capacity from which the part is not counted.
+/// Ratio of the tokens of a clause to the capacity from which the clause is cut before its parts are
+/// counted.
 ///
-/// Such a part is certainly split again. If each half of a long line were counted, the line would be
-/// tokenized once for each doubling of its length.
-const UNCOUNTED_RATIO: usize = 4;
+/// If each half of a long line were counted, the line would be tokenized once for each doubling of
+/// its length.
+const LONG_RATIO: usize = 4;
+/// Part of the capacity that a cut without white space fills, in tenths. The tokens of such parts are
+/// estimated by their bytes, and vary by a few percent.
+const FILLED_TENTHS: usize = 9;
+/// Number of parts between white space that share a passage, so that passages have even lengths and
+/// can overlap.
+const PARTS_PER_PASSAGE: usize = 4;
 
 /// A part of an article that is never split further.
 #[derive(Clone, Debug)]
@@ -111,10 +119,8 @@ struct CurrentSection {
 /// A unit that may have to be split.
 struct PendingUnit {
     unit: TextUnit,
-    /// Whether it is already part of a split clause.
+    /// Whether it is already half of another unit.
     is_part: bool,
-    /// Whether the tokens of `unit` are counted, not estimated.
-    is_counted: bool,
 }
 
 impl UnitReader<'_> {
@@ -182,30 +188,57 @@ impl UnitReader<'_> {
         Ok(())
     }
 
-    /// Adds `clause`, split while it is over `capacity` tokens.
-    ///
-    /// Parts of a split clause are halved down to a quarter of the capacity: small units pack
-    /// into passages of even length.
+    /// Adds `clause`, split if it is over `capacity` tokens.
     fn add_clause(&mut self, clause: TextUnit, capacity: usize) -> Result<()> {
-        let mut pending = vec![PendingUnit { unit: clause, is_part: false, is_counted: true }];
-        while let Some(PendingUnit { mut unit, is_part, is_counted }) = pending.pop() {
+        if clause.tokens / LONG_RATIO <= capacity {
+            return self.add_halves(clause, capacity);
+        }
+        let mut breakpoint = clause.breakpoint;
+        let mut rest = clause.range.clone();
+        loop {
+            let part = self.part_length(&clause, &rest, capacity);
+            let cut = cut_after(self.text, &rest, part);
+            let range = cut.as_ref().map_or(rest, |cut| cut.left.clone());
+            let tokens = self.count_tokens(&range)?;
+            self.add_halves(TextUnit { range, tokens, breakpoint, ..clause }, capacity)?;
+            let Some(cut) = cut else { return Ok(()) };
+            breakpoint = cut.breakpoint;
+            rest = cut.right;
+        }
+    }
+
+    /// Returns the length in bytes of the first part of `rest`, which is the rest of `clause`, if `rest`
+    /// is cut into even parts.
+    fn part_length(&self, clause: &TextUnit, rest: &Range<usize>, capacity: usize) -> usize {
+        let bytes = clause.range.len() as u128 * capacity as u128 * FILLED_TENTHS as u128;
+        let bytes = bytes / (10 * clause.tokens as u128);
+        let filled =
+            usize::try_from(bytes).expect("the capacity is below the tokens of the clause");
+        let filled = filled.clamp(1, rest.len());
+        let window = &self.text[rest.start..self.text.ceil_char_boundary(rest.start + filled)];
+        let longest = if window.contains(is_space) { filled / PARTS_PER_PASSAGE } else { filled };
+        rest.len() / rest.len().div_ceil(longest.max(1))
+    }
+
+    /// Adds `unit`, halved while it is over `capacity` tokens.
+    ///
+    /// Halves are halved down to a quarter of the capacity: small units pack into passages of even
+    /// length.
+    fn add_halves(&mut self, unit: TextUnit, capacity: usize) -> Result<()> {
+        let mut pending = vec![PendingUnit { unit, is_part: false }];
+        while let Some(PendingUnit { unit, is_part }) = pending.pop() {
             let is_over = unit.tokens > capacity;
-            let is_large = is_over || (is_part && unit.tokens > capacity / 4);
+            let is_large = is_over || (is_part && unit.tokens > capacity / PARTS_PER_PASSAGE);
             let split = if is_large { halves(self.text, &unit.range, is_over) } else { None };
             let Some(Halves { left, right, breakpoint }) = split else {
-                if !is_counted {
-                    unit.tokens = self.count_tokens(&unit.range)?;
-                }
                 self.list.units.push(unit);
                 continue;
             };
             // The left half is popped first.
             for (range, breakpoint) in [(right, breakpoint), (left, unit.breakpoint)] {
-                let estimate = estimated_tokens(&unit, &range);
-                let is_counted = estimate / UNCOUNTED_RATIO <= capacity;
-                let tokens = if is_counted { self.count_tokens(&range)? } else { estimate };
+                let tokens = self.count_tokens(&range)?;
                 let unit = TextUnit { range, tokens, breakpoint, ..unit };
-                pending.push(PendingUnit { unit, is_part: true, is_counted });
+                pending.push(PendingUnit { unit, is_part: true });
             }
         }
         Ok(())
@@ -225,10 +258,4 @@ impl UnitReader<'_> {
     fn count_tokens(&self, range: &Range<usize>) -> Result<usize> {
         self.embedder.call_count_tokens(&self.text[range.clone()])
     }
-}
-
-/// Returns the share of the tokens of `unit` that falls to its part `part` by its bytes.
-fn estimated_tokens(unit: &TextUnit, part: &Range<usize>) -> usize {
-    let tokens = unit.tokens as u128 * part.len() as u128 / unit.range.len() as u128;
-    usize::try_from(tokens).expect("a part has no more tokens than its unit")
 }

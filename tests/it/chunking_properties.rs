@@ -370,13 +370,13 @@ fn repetitive_texts_take_linear_time() {
     }
 }
 
-/// The bundled model with the number of bytes whose tokens were counted.
-struct CountedBytes {
-    model: StaticEmbedder,
+/// A model with the number of bytes whose tokens were counted.
+struct CountedBytes<E> {
+    model: E,
     bytes: AtomicUsize,
 }
 
-impl Embedder for CountedBytes {
+impl<E: Embedder> Embedder for CountedBytes<E> {
     fn identity(&self) -> &ModelIdentity {
         self.model.identity()
     }
@@ -414,16 +414,24 @@ fn each_byte_of_a_long_line_is_counted_a_few_times() {
             "1,2,".repeat(len / 4),
             "Moor ".repeat(len / 5),
         ];
-        for line in lines {
-            let start = line[..8].to_owned();
-            let model = StaticEmbedder::bundled().unwrap();
-            let embedder = CountedBytes { model, bytes: AtomicUsize::new(0) };
-            Chunker::default().passages(&Article::new("a", line), &embedder).unwrap();
-            let counted = embedder.bytes.into_inner();
-            println!("{len} bytes of {start}: {counted} bytes counted");
-            assert!(counted < 8 * len, "{len} bytes of {start}: {counted} bytes counted");
+        for line in &lines {
+            counts_each_byte_a_few_times(line, StaticEmbedder::bundled().unwrap());
+            // A tokenizer that knows no data, with an input limit.
+            let model = FakeEmbedder::new(1).limit(256).counting(|text| text.len().div_ceil(3));
+            counts_each_byte_a_few_times(line, model);
         }
     }
+}
+
+/// Checks that `model` counts each byte of `line` as part of its sentence, as part of its passage, and
+/// rarely again.
+fn counts_each_byte_a_few_times(line: &str, model: impl Embedder) {
+    let embedder = CountedBytes { model, bytes: AtomicUsize::new(0) };
+    Chunker::default().passages(&Article::new("a", line), &embedder).unwrap();
+    let counted = embedder.bytes.into_inner();
+    let start = &line[..8];
+    println!("{} bytes of {start}: {counted} bytes counted", line.len());
+    assert!(counted < 3 * line.len(), "{} bytes of {start}: {counted} counted", line.len());
 }
 
 /// A blob in one line has no spaces, and letters in random order.

@@ -6,7 +6,11 @@ use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::{
     Model, RowCount, StaticEmbedder,
-    compound_parts::{DERIVATIONS, ENDINGS, LINKS, NO_HEADS, NO_PARTS, SHORT_PARTS},
+    compound_parts::{
+        DERIVATIONS, ENDINGS, LINKS, NO_HEADS, NO_PARTS, NOUN_ENDINGS, NOUN_LINK, PREFIXES,
+        SHORT_PARTS, VERB_PREFIXES,
+    },
+    compound_path::{CompoundPart, CompoundPath},
     viterbi::Viterbi,
 };
 use crate::{
@@ -14,45 +18,35 @@ use crate::{
     vector::kernel::{dot, scale_sum_to_unit},
 };
 
-/// Minimum length of a part that [`SHORT_PARTS`] does not list, in characters.
-const MIN_PART: usize = 4;
 /// Minimum length in bytes of the letters beside the only part that is a piece: `Kamera` is no part
-/// of `Kamerad`, and `Rind` none of `Rinde`.
-const MIN_REST: usize = 4;
-/// Minimum length of any part in bytes.
-const MIN_BYTES: usize = 3;
-/// Cost of letters between two parts, as of a piece.
-const LINK_COST: u32 = 20;
-/// Cost of an ending of the last part.
-const ENDING_COST: u32 = 8;
+/// of `Kamerad`, and `Bank` none of `Bankrott`.
+const MIN_REST: usize = 5;
 /// Minimum sum of the cosines of a word with its first and with its last part. It was chosen on 64
 /// compounds, of which 61 reach it, and on 200 other words, of which few do.
 const MIN_SIMILARITY: f32 = 0.25;
+/// The same for long words of long parts, which few words are by chance: `Arbeitsmarkt` has 0.10.
+const MIN_LONG_SIMILARITY: f32 = -0.08;
+/// Minimum length of a long word in characters.
+const LONG_WORD: usize = 12;
+/// Minimum length of a long part in characters.
+const LONG_PART: usize = 5;
+/// Minimum length in bytes of a part that may itself be a compound.
+const MIN_COMPOUND: usize = 6;
+/// Maximum number of times that a part is split again.
+const MAX_DEPTH: usize = 2;
+/// Changes between letters and digits from which a word is a code, such as a part of base64.
+const CODE_CHANGES: usize = 4;
 
 /// Splits words. Its buffers are reused by the next word.
 pub(crate) struct CompoundSplitter {
     embedder: StaticEmbedder,
     viterbi: Viterbi,
-    steps: Vec<CompoundStep>,
+    path: CompoundPath,
     /// The word that was split last: a question has each word in several languages.
     word: String,
     /// The places of the parts of `word`.
     places: Vec<Range<usize>>,
 }
-
-/// The last part of the cheapest path to a byte offset.
-#[derive(Clone, Copy)]
-struct CompoundStep {
-    /// Cost of the path; `u32::MAX` if no path ends here.
-    cost: u32,
-    /// Byte offset where the part starts.
-    from: usize,
-    /// Row of the word that the part starts with.
-    row: u32,
-}
-
-/// No path.
-const UNREACHED: CompoundStep = CompoundStep { cost: u32::MAX, from: 0, row: u32::MAX };
 
 impl CompoundSplitter {
     /// Creates a splitter with the pieces of the bundled model.
@@ -61,11 +55,10 @@ impl CompoundSplitter {
     ///
     /// Returns the errors of [`StaticEmbedder::bundled`].
     pub(crate) fn bundled() -> Result<Self> {
-        let embedder = StaticEmbedder::bundled()?;
         Ok(Self {
-            embedder,
+            embedder: StaticEmbedder::bundled()?,
             viterbi: Viterbi::default(),
-            steps: Vec::new(),
+            path: CompoundPath::default(),
             word: String::new(),
             places: Vec::new(),
         })
@@ -74,7 +67,18 @@ impl CompoundSplitter {
     /// Hash of all pieces and their costs, and of the lists of parts.
     pub(crate) fn fingerprint(&self) -> u64 {
         let Model { bytes, layout, .. } = &*self.embedder.0;
-        let lists = [&SHORT_PARTS[..], &NO_PARTS, &NO_HEADS, &DERIVATIONS, &LINKS, &ENDINGS];
+        let lists = [
+            &SHORT_PARTS[..],
+            &NO_PARTS,
+            &NO_HEADS,
+            &DERIVATIONS,
+            &LINKS,
+            &ENDINGS,
+            &NOUN_ENDINGS,
+            &[NOUN_LINK],
+            &PREFIXES,
+            &VERB_PREFIXES,
+        ];
         let lists = lists.map(|list| list.join(" ")).join("\n");
         let vocabulary = xxh3_64(&bytes[layout.vocabulary.clone()]);
         xxh3_64_with_seed(lists.as_bytes(), vocabulary)
@@ -87,10 +91,12 @@ impl CompoundSplitter {
     }
 
     /// Returns the byte ranges of the parts of `word`, a lower-case word; none if it is no compound.
+    /// The parts of a part follow it.
     ///
-    /// The parts are words of the model, with the letters that link them. A word that the model
-    /// knows is a compound only if its vector is similar to those of its parts. A word without such
-    /// parts, which the model does not know, has its pieces of the lowest total cost as parts.
+    /// The parts are words of the model, with their prefixes and endings and the letters that link
+    /// them. A word that the model knows is a compound only if its vector is similar to those of its
+    /// parts. A word that is not made up of words of the model has the words among its pieces of the
+    /// lowest total cost as parts.
     pub(crate) fn split(&mut self, word: &str) -> &[Range<usize>] {
         if self.word != word {
             self.find(word);
@@ -111,102 +117,88 @@ impl CompoundSplitter {
     /// Writes the places of the parts of `word` to `places`.
     fn find(&mut self, word: &str) {
         self.places.clear();
-        let has_words = self.find_words(word);
-        let whole = self.embedder.0.pieces.whole(word);
-        if let (Some(whole), true) = (whole, has_words) {
-            if !self.is_similar_to_parts(whole) {
-                self.places.clear();
-            }
-        } else if whole.is_none() && !has_words {
-            self.embedder.0.pieces.split(word, &mut self.viterbi, &mut self.places);
-            let is_part = |place: &Range<usize>| {
-                let piece = &word[place.clone()];
-                piece.chars().count() >= MIN_PART && !is_in(&NO_HEADS, piece)
-            };
-            self.places.retain(is_part);
-            if let [only] = &self.places[..]
-                && !stands_beside_word(word, only)
-            {
-                self.places.clear();
-            }
+        let is_unknown = !is_code(word)
+            && !self.add_parts(word, 0, MAX_DEPTH)
+            && self.embedder.0.pieces.whole(word).is_none();
+        if is_unknown {
+            self.add_pieces(word);
         }
     }
 
-    /// Finds the cheapest split of `word` into two or more words, writes it to `places`, and returns
-    /// whether there is one.
-    fn find_words(&mut self, word: &str) -> bool {
-        let Some(last) = word.len().checked_sub(MIN_BYTES).filter(|last| *last >= MIN_BYTES) else {
-            return false;
-        };
-        self.steps.clear();
-        self.steps.resize(word.len() + 1, UNREACHED);
-        self.steps[0].cost = 0;
-        for from in 0..=last {
-            if self.steps[from].cost < u32::MAX {
-                self.extend(word, from);
-            }
-        }
-        let mut to = word.len();
-        if self.steps[to].cost == u32::MAX {
-            return false;
-        }
-        while to > 0 {
-            let CompoundStep { from, .. } = self.steps[to];
-            self.places.push(from..to);
-            to = from;
-        }
-        self.places.reverse();
-        true
-    }
-
-    /// Extends the path to offset `from` by each word that stands there.
-    fn extend(&mut self, word: &str, from: usize) {
-        let Self { embedder, steps, .. } = self;
-        let rest = &word[from..];
-        for (piece, cost) in embedder.0.pieces.words_at(rest.as_bytes()) {
-            if !is_part(&rest[..piece.len]) {
-                continue;
-            }
-            let cost = steps[from].cost + u32::from(cost);
-            let after = &rest[piece.len..];
-            if from > 0 && ENDINGS.contains(&after) && !is_in(&NO_HEADS, rest) {
-                let ending = if after.is_empty() { 0 } else { ENDING_COST };
-                let step = CompoundStep { cost: cost + ending, from, row: piece.row };
-                offer(&mut steps[word.len()], step);
-            }
-            for link in LINKS {
-                if after.len() > link.len() && after.starts_with(link) {
-                    let cost = cost + if link.is_empty() { 0 } else { LINK_COST };
-                    let to = from + piece.len + link.len();
-                    offer(&mut steps[to], CompoundStep { cost, from, row: piece.row });
+    /// Adds the places of the parts of `word`, which starts at byte `start` of the word that is split,
+    /// and those of their parts down to `depth`; returns whether words of the model make up `word`.
+    fn add_parts(&mut self, word: &str, start: usize, depth: usize) -> bool {
+        let parts = self.path.cheapest(word, &self.embedder);
+        match &parts[..] {
+            [] => return false,
+            // A form of another word has the parts of that.
+            [only] => self.add_parts_of(word, only, start, depth),
+            _ => {
+                let whole = self.embedder.0.pieces.whole(word);
+                if whole.is_none_or(|whole| self.is_similar_to_parts(word, whole, &parts)) {
+                    for part in &parts {
+                        self.places.push(start + part.place.start..start + part.place.end);
+                        self.add_parts_of(word, part, start, depth);
+                    }
                 }
             }
         }
+        true
     }
 
-    /// Whether the vector of row `whole` is similar to those of the first and the last part.
-    fn is_similar_to_parts(&self, whole: u32) -> bool {
-        let vector = self.vector(whole);
-        let ends = [self.places.first(), self.places.last()].into_iter().flatten();
-        let cosines = ends.map(|place| dot(&vector, &self.vector(self.steps[place.end].row)));
-        cosines.sum::<f32>() >= MIN_SIMILARITY
+    /// Adds the places of the parts of `part` of `word`, if it is a compound itself.
+    fn add_parts_of(&mut self, word: &str, part: &CompoundPart, start: usize, depth: usize) {
+        let base = &word[part.base.clone()];
+        if depth > 0 && base.len() >= MIN_COMPOUND {
+            self.add_parts(base, start + part.base.start, depth - 1);
+        }
     }
 
-    /// Returns the unit vector of `row`.
-    fn vector(&self, row: u32) -> Vec<f32> {
-        let model = &*self.embedder.0;
+    /// Adds the words among the cheapest pieces of `word`.
+    fn add_pieces(&mut self, word: &str) {
+        let pieces = &self.embedder.0.pieces;
+        pieces.split(word, &mut self.viterbi, &mut self.places);
+        self.places.retain(|place| {
+            let piece = &word[place.clone()];
+            is_long_part(piece) && pieces.whole(piece).is_some() && !is_in(&NO_HEADS, piece)
+        });
+        if let [only] = &self.places[..]
+            && !stands_beside_word(word, only)
+        {
+            self.places.clear();
+        }
+    }
+
+    /// Whether the vector of row `whole` of `word` is similar to those of the first and the last part.
+    fn is_similar_to_parts(&self, word: &str, whole: u32, parts: &[CompoundPart]) -> bool {
+        let is_long = |text: &str, min: usize| text.chars().nth(min - 1).is_some();
+        let are_long = parts.iter().all(|part| is_long(&word[part.place.clone()], LONG_PART));
+        let min = match are_long && is_long(word, LONG_WORD) {
+            true => MIN_LONG_SIMILARITY,
+            false => MIN_SIMILARITY,
+        };
+        let ends = [parts.first(), parts.last()].into_iter().flatten();
+        ends.map(|part| cosine(&self.embedder, whole, part.row)).sum::<f32>() >= min
+    }
+}
+
+/// Returns the cosine of two rows of the model.
+pub(super) fn cosine(embedder: &StaticEmbedder, first: u32, second: u32) -> f32 {
+    let model = &*embedder.0;
+    let vector = |row| {
         let mut vector = vec![0.0; model.layout.dim];
         model.sum(&[model.weighted(RowCount { row, count: 1 })], &mut vector);
         scale_sum_to_unit(&mut vector);
         vector
-    }
+    };
+    dot(&vector(first), &vector(second))
 }
 
-/// Replaces `step` by `other` if that is cheaper.
-fn offer(step: &mut CompoundStep, other: CompoundStep) {
-    if other.cost < step.cost {
-        *step = other;
-    }
+/// Whether letters and digits alternate in `word`, which is then no compound.
+fn is_code(word: &str) -> bool {
+    let kinds = word.bytes().zip(word.bytes().skip(1));
+    let changes = kinds.filter(|(a, b)| a.is_ascii_digit() != b.is_ascii_digit());
+    changes.take(CODE_CHANGES).count() == CODE_CHANGES
 }
 
 /// Whether the letters beside the only known part of `word`, at `place`, may also be a word.
@@ -216,12 +208,18 @@ fn stands_beside_word(word: &str, place: &Range<usize>) -> bool {
 }
 
 /// Whether `word`, a word of the model, may be a part of a compound.
-fn is_part(word: &str) -> bool {
-    let is_long = word.chars().count() >= MIN_PART;
-    if is_long { !is_in(&NO_PARTS, word) } else { is_in(&SHORT_PARTS, word) }
+pub(super) fn is_part(word: &str) -> bool {
+    is_long_part(word) || is_in(&SHORT_PARTS, word)
+}
+
+/// Whether `word`, a word of the model, may be a part of a compound without being listed.
+pub(super) fn is_long_part(word: &str) -> bool {
+    /// Minimum length in characters.
+    const MIN_PART: usize = 4;
+    word.chars().nth(MIN_PART - 1).is_some() && !is_in(&NO_PARTS, word)
 }
 
 /// Whether the sorted `list` holds `word`.
-fn is_in(list: &[&str], word: &str) -> bool {
+pub(super) fn is_in(list: &[&str], word: &str) -> bool {
     list.binary_search(&word).is_ok()
 }

@@ -5,6 +5,7 @@ use std::ops::Range;
 use super::{
     broken_word::joined,
     char_rules::{Composed, Uncased, composed},
+    data_runs::{DataRuns, data_tokens},
     model_format::TextRules,
     piece_table::{MAX_PIECE, PiecePlace, PieceTable, PrefixPiece, WholeWord},
     short_str::{MAX_SHORT, ShortStr},
@@ -17,6 +18,8 @@ use crate::format::decode_error::{DecodeError, require};
 
 /// Number of words that are looked up together, so that their slots are prefetched.
 const QUEUED: usize = 16;
+/// Maximum length of a word by rules 1, in characters. Longer words are data.
+const MAX_COMPOSED: usize = 256;
 /// Maximum length of a word by rules 2, in characters. Longer words are unknown.
 const MAX_UNCASED: usize = 100;
 
@@ -124,6 +127,11 @@ impl Pieces {
         self.table.whole_of(word.as_bytes()).row
     }
 
+    /// Returns the row and the cost of `word` if it is a piece that starts a word.
+    pub(super) fn whole_with_cost(&self, word: &str) -> Option<(u32, u8)> {
+        self.whole(word).map(|row| (row, self.costs[row as usize]))
+    }
+
     /// Returns the pieces at the start of `rest`, which is not empty, that start a word, each with its
     /// cost.
     pub(super) fn words_at(&self, rest: &[u8]) -> impl Iterator<Item = (PrefixPiece, u8)> {
@@ -163,9 +171,7 @@ impl Pieces {
         let mut word = std::mem::take(&mut tokens.word);
         let mut tokenizer = PieceTokenizer { pieces: self, tokens };
         match self.rules {
-            TextRules::Composed => {
-                split::<Composed>(&composed(&joined(text)), &mut word, &mut tokenizer);
-            }
+            TextRules::Composed => tokenizer.split_composed(text, &mut word),
             TextRules::Uncased => split::<Uncased>(text, &mut word, &mut tokenizer),
         }
         tokenizer.look_up();
@@ -214,6 +220,11 @@ impl WordSink for PieceTokenizer<'_> {
         if word.len() <= MAX_SHORT {
             return self.short(ShortStr::of(word.as_bytes()));
         }
+        let is_long = word.len() > MAX_COMPOSED && word.chars().nth(MAX_COMPOSED).is_some();
+        if is_long && self.pieces.rules == TextRules::Composed {
+            self.tokens.unknown += data_tokens(word);
+            return;
+        }
         self.look_up();
         let WholeWord { row, hash } = self.pieces.table.whole_of(word.as_bytes());
         match row {
@@ -224,6 +235,17 @@ impl WordSink for PieceTokenizer<'_> {
 }
 
 impl PieceTokenizer<'_> {
+    /// Appends the pieces of `text` by rules 1; `word` is a buffer. Data has no pieces.
+    fn split_composed(&mut self, text: &str, word: &mut String) {
+        let mut start = 0;
+        for run in DataRuns::of(text) {
+            split::<Composed>(&composed(&joined(&text[start..run.start])), word, self);
+            self.tokens.unknown += data_tokens(&text[run.clone()]);
+            start = run.end;
+        }
+        split::<Composed>(&composed(&joined(&text[start..])), word, self);
+    }
+
     /// Looks up the queued words and appends their pieces.
     fn look_up(&mut self) {
         for at in 0..std::mem::take(&mut self.tokens.queue.len) {

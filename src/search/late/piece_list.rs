@@ -6,12 +6,13 @@ use xxhash_rust::xxh3::Xxh3Default;
 
 use crate::{Result, embed::PieceRows};
 
-/// Umlauts, broken words, numbers, marks, other scripts, upper case and words of several pieces.
+/// Umlauts, broken words, numbers, marks, other scripts, upper case, words of several pieces, and data.
 const SAMPLE: &str = "Der Rückstau am Nord-Ostsee-Kanal kostete 3.470,50 € (rund 4,1 Mio. US-$). \
     Bundesverfassungsgerichtspräsidentin Aerzte fuer ueber neue Qualitaetskategorie Straße STRASSE \
     Auf-\nsichtsrat Kranken\u{AD}\nversicherung REGIERUNGS-\nBEZIRK Ski-\u{2028}springen \
     Wohnungs\u{AD}bau A\u{308}rzte naïve café don't e-mail foo_bar x86 C++ 東京 αβγ \
-    Peatlands' carbon-storing unbelievable antidisestablishmentarianism ﬁnden 5km v1.2.3";
+    Peatlands' carbon-storing unbelievable antidisestablishmentarianism ﬁnden 5km v1.2.3 \
+    eUK98iEG8IR3YvDzy012TccHIFEVmg+J8sbayuNEuzESRf1vhN+a18Wz0HasDo9TpzVsiJE/";
 
 /// The distinct pieces of a passage, in ascending order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -60,6 +61,7 @@ pub(crate) fn fingerprint() -> Result<u64> {
     hasher.update(&rows.hash().to_le_bytes());
     for counted in rows.count(SAMPLE) {
         hasher.update(&counted.piece.to_le_bytes());
+        hasher.update(&counted.count.to_le_bytes());
     }
     Ok(*CURRENT.get_or_init(|| hasher.digest()))
 }
@@ -75,7 +77,7 @@ mod tests {
     fn the_pieces_are_the_known_ones() {
         assert_eq!(
             fingerprint().unwrap(),
-            8_642_543_935_322_414_407,
+            5_736_379_373_104_390_146,
             "the pieces of texts have changed"
         );
     }

@@ -47,7 +47,7 @@ fn a_repeated_word_has_the_same_pieces() {
 #[test]
 fn a_long_word_is_split_in_parts() {
     let pieces = |text: &str| rows_in(file_of(BUNDLED_SETTINGS, &["ab", "b"], &["ab", "b"]), text);
-    assert_eq!(pieces(&"ab".repeat(200)), [vec![0], vec![2; 199]].concat());
+    assert_eq!(pieces(&"ab".repeat(125)), [vec![0], vec![2; 124]].concat());
     // Parts are counted in characters, not in bytes.
     let rows = |text: &str| rows_in(file_of(BUNDLED_SETTINGS, &["ß"], &["xß", "ß"]), text);
     assert_eq!(rows(&"ß".repeat(250)), [vec![0], vec![2; 249]].concat());
@@ -57,6 +57,24 @@ fn a_long_word_is_split_in_parts() {
         pieces(&format!("b{}", "ab".repeat(60))),
         [vec![1], vec![2; 49], vec![3], vec![2; 10]].concat()
     );
+}
+
+#[test]
+fn data_has_no_pieces_and_a_token_for_four_characters() {
+    let embedder = StaticEmbedder::from_bytes(small_file()).unwrap();
+    let count = |text: &str| embedder.count_tokens(text).unwrap();
+    let data = "eUK98iEG8IR3/".repeat(20);
+    assert_eq!(count(&data), 65);
+    assert!(rows_of(&data).is_empty());
+    // A run of data ends where white space does; the words beside it keep their pieces.
+    let text = format!("Haustür {data}\n{data} über");
+    assert_eq!(rows_of(&text), rows_of("Haustür über"));
+    assert_eq!(count(&text), 2 + 130);
+    // A word of more than 256 characters is data, whatever its letters are.
+    for (word, tokens) in [("s".repeat(256), 256), ("s".repeat(257), 65), ("ж".repeat(257), 257)] {
+        assert_eq!(count(&word), tokens);
+    }
+    assert!(rows_of(&"haus".repeat(65)).is_empty());
 }
 
 #[test]
