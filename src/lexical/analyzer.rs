@@ -88,9 +88,7 @@ impl Analyzer {
             take(term, kind);
         }
     }
-}
 
-impl Analyzer {
     /// Whether the bundled model knows `word`, which is normalized, or words that make it up.
     pub(super) fn is_known(&mut self, word: &str) -> bool {
         self.stemmers.splitter.is_known(word)

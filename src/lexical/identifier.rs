@@ -65,7 +65,7 @@ impl RunKind {
         match self {
             Self::Code => Some(1.0),
             Self::Number => Some(0.5),
-            Self::Name => Some(0.3),
+            Self::Name => Some(0.2),
             Self::Digits | Self::Abbreviation | Self::Other => None,
         }
     }
@@ -209,4 +209,52 @@ fn has_known_tail(word: &str, analyzer: &mut Analyzer) -> bool {
     let places = word.char_indices().map(|(at, _)| at);
     let mut tails = places.skip(MIN_HEAD).map(|at| &word[at..]);
     tails.any(|tail| tail.chars().count() >= MIN_TAIL && analyzer.is_known(tail))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::lexical::QueryTerms;
+
+    fn found(question: &str) -> Vec<(&str, usize)> {
+        let terms = QueryTerms::of(question, &mut Analyzer::new().unwrap());
+        let shown = terms.identifiers().iter();
+        shown.map(|found| (&question[found.place.clone()], found.parts.len())).collect()
+    }
+
+    #[test]
+    fn codes_numbers_and_names_are_identifiers() {
+        for (question, expected) in [
+            ("Was ist CVE-2024-3094?", vec![("CVE-2024-3094", 0)]),
+            ("Gilt § 34a GewO noch?", vec![("34a GewO", 1)]),
+            ("Urteil IV ZR 123/21 des Gerichts", vec![("IV ZR 123/21", 1)]),
+            ("Urteil 4 C 17/23 des Gerichts", vec![("4 C 17/23", 1)]),
+            ("What changed in v1.2.3, and in 10.0.19041?", vec![("v1.2.3", 0), ("10.0.19041", 0)]),
+            ("Was sagte Jandewicz dazu?", vec![("Jandewicz", 0)]),
+            ("Rechnung 4711 von Quorx-Zabel", vec![("4711", 0), ("Quorx-Zabel", 0)]),
+            ("Wer zahlt 3.470 Euro?", vec![("3.470", 0)]),
+        ] {
+            assert_eq!(found(question), expected, "{question}");
+        }
+    }
+
+    #[test]
+    fn ordinary_words_and_short_numbers_are_none() {
+        for question in [
+            "Wer trägt die Kosten der Krankenversicherung und der Gebäudesanierung?",
+            "Welche Häuser, Straßen und Überweisungen sind am 5. März 2024 betroffen?",
+            "Which Countries and Cities of the United Nations have 12 or 20 members?",
+            "the regirung of kolenstoff",
+            "Die EU, die USA und die NATO in den 1980s, am 19th Tag und in den 20er Jahren",
+        ] {
+            assert_eq!(found(question), [], "{question}");
+        }
+    }
+
+    #[test]
+    fn only_the_first_identifiers_of_a_text_count() {
+        let codes = (100..200).map(|number| format!("und Nr. A-{number}"));
+        let text = codes.collect::<Vec<_>>().join(" ");
+        assert_eq!(found(&text).len(), MAX_IDENTIFIERS);
+    }
 }

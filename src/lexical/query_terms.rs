@@ -96,6 +96,11 @@ impl QueryTerms {
         &self.groups
     }
 
+    #[cfg(test)]
+    pub(super) fn identifiers(&self) -> &[Identifier] {
+        &self.identifiers
+    }
+
     /// Returns the groups and the identifiers in the order of the question.
     pub(super) fn into_parts(self) -> (Vec<Group>, Vec<Identifier>) {
         (self.groups, self.identifiers)

@@ -361,3 +361,48 @@ fn an_explanation_names_the_words_that_answer() {
     assert_eq!(pairs, [("Eisenbahn", "railway"), ("Brücke", "bridge")]);
     assert!(explanation.to_string().contains("Brücke ~ bridge 0."), "{explanation}");
 }
+
+/// A bibliography and a table of digits repeat words of the question more often than prose.
+#[test]
+fn lists_of_addresses_and_digits_come_after_prose() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever
+        .add([
+            Article::new(
+                "sources",
+                "https://example.org/moore/kohlenstoff-speichern https://example.org/moore\n\
+                 Moore Kohlenstoff: www.example.com/moore-kohlenstoff-speichern/kapitel/anhang",
+            ),
+            Article::new("table", "Moore Kohlenstoff 2019 1.204.112 77.120 2020 1.350.903 79.004"),
+            Article::new("prose", "Torf entsteht im nassen Boden und bindet dabei viel Klimagas."),
+            Article::new("other", "Der Bäcker öffnet am Sonntag erst nach der Messe im Dorf."),
+        ])
+        .unwrap();
+    let first = |question: &str| {
+        let hits = retriever.search(Query::new(question)).unwrap();
+        hits.iter().map(|hit| hit.article.clone()).collect::<Vec<_>>()
+    };
+    let ranked = first("Wie speichern Moore Kohlenstoff?");
+    assert_eq!(ranked[0], "prose", "{ranked:?}");
+    assert!(ranked[2..].contains(&"sources".to_owned()), "{ranked:?}");
+    assert!(ranked[2..].contains(&"table".to_owned()), "{ranked:?}");
+    assert_eq!(first("Wie viel Kohlenstoff speichern Moore 2020?")[0], "table");
+    assert_eq!(first("example.org/moore Kohlenstoff speichern")[0], "sources");
+}
+
+#[test]
+fn hits_below_the_minimum_score_are_left_out() {
+    let retriever = sample_retriever();
+    for mode in MODES {
+        let query = Query::new("Warum hält Meta Behemoth zurück?").mode(mode).k(30);
+        let all = retriever.search(query.clone()).unwrap();
+        let minimum = all[all.len() / 2].score;
+        let kept = retriever.search(query.clone().min_score(minimum)).unwrap();
+        let expected: Vec<&Hit> = all.iter().filter(|hit| hit.score >= minimum).collect();
+        assert_eq!(kept.iter().collect::<Vec<_>>(), expected, "{mode}");
+        let none = retriever.search(query.clone().min_score(all[0].score + 1.0)).unwrap();
+        assert!(none.is_empty() && none.is_complete(), "{mode}");
+        let error = retriever.search(query.min_score(f32::NAN)).unwrap_err();
+        assert!(matches!(error, Error::Fraction { name: "min_score", .. }), "{error}");
+    }
+}

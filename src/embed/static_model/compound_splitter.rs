@@ -107,11 +107,8 @@ impl CompoundSplitter {
 
     /// Whether `word`, a lower-case word, is a word of the model or made up of such words.
     pub(crate) fn is_known(&mut self, word: &str) -> bool {
-        self.word.clear();
-        self.places.clear();
-        let is_known = self.embedder.0.pieces.whole(word).is_some() || self.find_words(word);
-        self.places.clear();
-        is_known
+        let is_word = self.embedder.0.pieces.whole(word).is_some();
+        is_word || !self.path.cheapest(word, &self.embedder).is_empty()
     }
 
     /// Writes the places of the parts of `word` to `places`.
