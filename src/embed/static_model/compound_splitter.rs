@@ -164,10 +164,8 @@ impl CompoundSplitter {
     fn is_similar_to_parts(&self, word: &str, whole: u32, parts: &[CompoundPart]) -> bool {
         let is_long = |text: &str, min: usize| text.chars().nth(min - 1).is_some();
         let are_long = parts.iter().all(|part| is_long(&word[part.place.clone()], LONG_PART));
-        let min = match are_long && is_long(word, LONG_WORD) {
-            true => MIN_LONG_SIMILARITY,
-            false => MIN_SIMILARITY,
-        };
+        let is_rarely_by_chance = are_long && is_long(word, LONG_WORD);
+        let min = if is_rarely_by_chance { MIN_LONG_SIMILARITY } else { MIN_SIMILARITY };
         let ends = [parts.first(), parts.last()].into_iter().flatten();
         ends.map(|part| cosine(&self.embedder, whole, part.row)).sum::<f32>() >= min
     }
