@@ -39,6 +39,8 @@ pub(super) struct CompoundPath {
     steps: Vec<CompoundStep>,
     /// Last parts of paths to the end of the word.
     last_parts: Vec<CompoundStep>,
+    /// Whether the word has letters with which a prefix of a verb may stand.
+    has_verb_ending: bool,
 }
 
 /// A part of a compound.
@@ -80,6 +82,7 @@ impl CompoundPath {
         self.steps.clear();
         self.steps.resize(word.len() + 1, UNREACHED);
         self.steps[0].cost = 0;
+        self.has_verb_ending = word.contains("ung") || word.contains("ig");
         for from in 0..=last {
             if self.steps[from].cost < u32::MAX {
                 self.extend(word, from, model);
@@ -91,12 +94,12 @@ impl CompoundPath {
     /// Extends the path to offset `from` by each part that stands there.
     fn extend(&mut self, word: &str, from: usize, model: &StaticEmbedder) {
         self.extend_by_words(word, from, "", model);
-        let rest = &word[from..];
         // Most words have no such ending, and need no second look behind a prefix.
-        let has_ending = rest.contains("ung") || rest.contains("ig");
-        let verb_prefixes = if has_ending { &VERB_PREFIXES[..] } else { &[] };
+        let verb_prefixes = if self.has_verb_ending { &VERB_PREFIXES[..] } else { &[] };
+        let rest = &word[from..];
         for prefix in PREFIXES.iter().chain(verb_prefixes) {
-            if rest.starts_with(prefix) {
+            // The first byte decides for most of them, without a call.
+            if prefix.as_bytes()[0] == rest.as_bytes()[0] && rest.starts_with(prefix) {
                 self.extend_by_words(word, from, prefix, model);
             }
         }
