@@ -15,6 +15,8 @@ use super::{
 const MIN_BYTES: usize = 3;
 /// Minimum length in bytes of a word without the ending of one of its [`FORMS`].
 const MIN_FORM: usize = 5;
+/// Maximum length in bytes of an ending: `ungen`.
+const MAX_ENDING: usize = 5;
 /// Cost of letters between two parts, as of a piece.
 const LINK_COST: u32 = 20;
 /// Cost of a prefix.
@@ -37,6 +39,8 @@ pub(super) struct CompoundPath {
     steps: Vec<CompoundStep>,
     /// Last parts of paths to the end of the word.
     last_parts: Vec<CompoundStep>,
+    /// Whether the word has letters with which a prefix of a verb may stand.
+    has_verb_ending: bool,
 }
 
 /// A part of a compound.
@@ -78,6 +82,7 @@ impl CompoundPath {
         self.steps.clear();
         self.steps.resize(word.len() + 1, UNREACHED);
         self.steps[0].cost = 0;
+        self.has_verb_ending = word.contains("ung") || word.contains("ig");
         for from in 0..=last {
             if self.steps[from].cost < u32::MAX {
                 self.extend(word, from, model);
@@ -89,8 +94,12 @@ impl CompoundPath {
     /// Extends the path to offset `from` by each part that stands there.
     fn extend(&mut self, word: &str, from: usize, model: &StaticEmbedder) {
         self.extend_by_words(word, from, "", model);
-        for prefix in PREFIXES.into_iter().chain(VERB_PREFIXES) {
-            if word[from..].starts_with(prefix) {
+        // Most words have no such ending, and need no second look behind a prefix.
+        let verb_prefixes = if self.has_verb_ending { &VERB_PREFIXES[..] } else { &[] };
+        let rest = &word[from..];
+        for prefix in PREFIXES.iter().chain(verb_prefixes) {
+            // The first byte decides for most of them, without a call.
+            if prefix.as_bytes()[0] == rest.as_bytes()[0] && rest.starts_with(prefix) {
                 self.extend_by_words(word, from, prefix, model);
             }
         }
@@ -147,22 +156,22 @@ impl CompoundPath {
     fn end(&mut self, word: &str, after: &str, step: CompoundStep, model: &StaticEmbedder) {
         let CompoundStep { cost, from, base_end, .. } = step;
         let text = &word[from..];
-        let is_word = after.is_empty() && from == 0 && base_end > 0;
-        if is_word || is_in(&NO_HEADS, text) {
-            return;
-        }
+        let starts_word = from == 0 && base_end > 0;
         let is_whole_or_short = || {
             let base = &text[..text.len() - after.len()];
-            let starts_word = from == 0 && base_end > 0;
             starts_word || !is_long_part(base) || model.0.pieces.whole(text).is_some()
         };
         let ending = match after {
+            "" if starts_word => return,
             "" => 0,
+            _ if after.len() > MAX_ENDING => return,
             _ if ENDINGS.contains(&after) => ENDING_COST,
             _ if NOUN_ENDINGS.contains(&after) && !is_whole_or_short() => NOUN_COST,
             _ => return,
         };
-        self.last_parts.push(CompoundStep { cost: cost + ending, ..step });
+        if !is_in(&NO_HEADS, text) {
+            self.last_parts.push(CompoundStep { cost: cost + ending, ..step });
+        }
     }
 
     /// Offers `step`, whose word ends at `end`, as the part before the letters that follow a link.
@@ -179,6 +188,9 @@ impl CompoundPath {
     /// adjective as a noun.
     fn end_by_form(&mut self, word: &str, from: usize, model: &StaticEmbedder) {
         let text = &word[from..];
+        if text.len() < MIN_FORM || !text.ends_with(['e', 'm', 'n', 'r', 's']) {
+            return;
+        }
         let mut form = String::new();
         let mut add = |base: &str, ending: &str| {
             form.clear();
@@ -192,14 +204,17 @@ impl CompoundPath {
         };
         for (ending, others) in FORMS {
             let base = text.strip_suffix(ending).filter(|base| base.len() >= MIN_FORM);
-            for (base, other) in base.into_iter().flat_map(|base| others.map(|other| (base, other)))
-            {
-                add(base, other);
+            if let Some(base) = base {
+                for other in others {
+                    add(base, other);
+                }
             }
         }
         for ending in PARTICIPLES {
             let base = text.strip_suffix(ending).filter(|base| base.len() >= MIN_BYTES);
-            base.into_iter().for_each(|base| add(base, "en"));
+            if let Some(base) = base {
+                add(base, "en");
+            }
         }
     }
 

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::{xxh3_64, xxh3_64_with_seed};
 
 use super::{
@@ -21,6 +22,8 @@ use crate::{
 /// Minimum length in bytes of the letters beside the only part that is a piece: `Kamera` is no part
 /// of `Kamerad`, and `Bank` none of `Bankrott`.
 const MIN_REST: usize = 5;
+/// Minimum length in bytes of a word with two parts that are pieces, or one beside other letters.
+const MIN_PIECES: usize = 8;
 /// Minimum sum of the cosines of a word with its first and with its last part. It was chosen on 64
 /// compounds, of which 61 reach it, and on 200 other words, of which few do.
 const MIN_SIMILARITY: f32 = 0.25;
@@ -34,8 +37,13 @@ const LONG_PART: usize = 5;
 const MIN_COMPOUND: usize = 6;
 /// Maximum number of times that a part is split again.
 const MAX_DEPTH: usize = 2;
+/// Maximum number of parts whose parts are cached, per depth.
+const MAX_KNOWN: usize = 1 << 14;
 /// Changes between letters and digits from which a word is a code, such as a part of base64.
 const CODE_CHANGES: usize = 4;
+
+/// The places of the parts of words.
+type PlacesByPart = FxHashMap<Box<str>, Box<[Range<usize>]>>;
 
 /// Splits words. Its buffers are reused by the next word.
 pub(crate) struct CompoundSplitter {
@@ -46,6 +54,8 @@ pub(crate) struct CompoundSplitter {
     word: String,
     /// The places of the parts of `word`.
     places: Vec<Range<usize>>,
+    /// The places of the parts of parts, by part and the depth that is left. Compounds share parts.
+    known: [PlacesByPart; MAX_DEPTH],
 }
 
 impl CompoundSplitter {
@@ -61,6 +71,7 @@ impl CompoundSplitter {
             path: CompoundPath::default(),
             word: String::new(),
             places: Vec::new(),
+            known: Default::default(),
         })
     }
 
@@ -117,7 +128,7 @@ impl CompoundSplitter {
         let is_unknown = !is_code(word)
             && !self.add_parts(word, 0, MAX_DEPTH)
             && self.embedder.0.pieces.whole(word).is_none();
-        if is_unknown {
+        if is_unknown && word.len() >= MIN_PIECES {
             self.add_pieces(word);
         }
     }
@@ -146,9 +157,22 @@ impl CompoundSplitter {
     /// Adds the places of the parts of `part` of `word`, if it is a compound itself.
     fn add_parts_of(&mut self, word: &str, part: &CompoundPart, start: usize, depth: usize) {
         let base = &word[part.base.clone()];
-        if depth > 0 && base.len() >= MIN_COMPOUND {
-            self.add_parts(base, start + part.base.start, depth - 1);
+        let Some(depth) = depth.checked_sub(1).filter(|_| base.len() >= MIN_COMPOUND) else {
+            return;
+        };
+        let start = start + part.base.start;
+        let first = self.places.len();
+        if let Some(places) = self.known[depth].get(base) {
+            self.places.extend(places.iter().map(|place| start + place.start..start + place.end));
+            return;
         }
+        self.add_parts(base, start, depth);
+        if self.known[depth].len() == MAX_KNOWN {
+            self.known[depth].clear();
+        }
+        let found = self.places[first..].iter();
+        let found = found.map(|place| place.start - start..place.end - start).collect();
+        self.known[depth].insert(base.into(), found);
     }
 
     /// Adds the words among the cheapest pieces of `word`.
@@ -170,10 +194,8 @@ impl CompoundSplitter {
     fn is_similar_to_parts(&self, word: &str, whole: u32, parts: &[CompoundPart]) -> bool {
         let is_long = |text: &str, min: usize| text.chars().nth(min - 1).is_some();
         let are_long = parts.iter().all(|part| is_long(&word[part.place.clone()], LONG_PART));
-        let min = match are_long && is_long(word, LONG_WORD) {
-            true => MIN_LONG_SIMILARITY,
-            false => MIN_SIMILARITY,
-        };
+        let is_rarely_by_chance = are_long && is_long(word, LONG_WORD);
+        let min = if is_rarely_by_chance { MIN_LONG_SIMILARITY } else { MIN_SIMILARITY };
         let ends = [parts.first(), parts.last()].into_iter().flatten();
         ends.map(|part| cosine(&self.embedder, whole, part.row)).sum::<f32>() >= min
     }
