@@ -75,8 +75,10 @@ impl Parts {
     }
 }
 
-/// `score = cosine - mean + (1 - mean of all)
+/// `score = cosine - mean + spread
 ///     * (lexical weight * (bm25 / max_bm25 - baseline) + late weight * late)`
+///
+/// `spread` is 1 less the mean of all, within `0.05..=1.0`.
 pub struct Rule<'p> {
     weights: Weights,
     means: &'p Means,
@@ -96,7 +98,8 @@ impl<'p> Rule<'p> {
         let part =
             self.weights.lexical * (self.parts.share(hit) - baseline) + self.weights.late * late;
         let mean = self.means.by_language[&code_of(hit)];
-        f64::from(hit.similarity.unwrap()) - mean + (1.0 - self.means.all) * f64::from(part)
+        let spread = (1.0 - self.means.all).clamp(0.05, 1.0);
+        f64::from(hit.similarity.unwrap()) - mean + spread * f64::from(part)
     }
 }
 
