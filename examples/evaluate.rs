@@ -55,7 +55,8 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
                model (the prompts of its folder or of the list of models)
   --cache      folder that keeps the vectors of each model for later runs
   --keep       also print the minimum score that keeps this share of the relevant first hits, and
-               the share of the other first hits that it leaves out
+               the share of the other first hits that it leaves out; a question without an answer
+               has grades of 0 only
   --half       1 or 2: ask only every other question of each set, to choose settings on one half
                and report the other
   --k          cutoff rank of the measures (10)
