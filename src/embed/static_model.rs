@@ -38,6 +38,7 @@ use scratch::EmbedScratch;
 pub(crate) use broken_word::break_length;
 pub(crate) use char_rules::{composed, decomposed};
 pub(crate) use compound_splitter::CompoundSplitter;
+pub(crate) use data_runs::is_code;
 pub(crate) use piece_rows::{PieceCount, PieceRows};
 
 /// Number of texts between two checks of the interrupt, about a millisecond of work.

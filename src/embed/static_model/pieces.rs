@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::{
     broken_word::joined,
     char_rules::{Composed, Uncased, composed},
-    data_runs::{DataRuns, data_tokens},
+    data_runs::{DataRuns, data_tokens, is_data_word},
     model_format::TextRules,
     piece_table::{MAX_PIECE, PiecePlace, PieceTable, WholeWord},
     prefix_index::{PrefixIndex, PrefixPiece},
@@ -238,7 +238,7 @@ impl WordSink for PieceTokenizer<'_> {
         }
         let is_long = word.len() > MAX_COMPOSED && word.chars().nth(MAX_COMPOSED).is_some();
         if is_long && self.pieces.rules == TextRules::Composed {
-            self.tokens.unknown += data_tokens(word);
+            self.tokens.unknown += data_tokens(word.as_bytes());
             return;
         }
         self.look_up();
@@ -256,7 +256,7 @@ impl PieceTokenizer<'_> {
         let mut start = 0;
         for run in DataRuns::of(text) {
             split::<Composed>(&composed(&joined(&text[start..run.start])), word, self);
-            self.tokens.unknown += data_tokens(&text[run.clone()]);
+            self.tokens.unknown += data_tokens(text[run.clone()].as_bytes());
             start = run.end;
         }
         split::<Composed>(&composed(&joined(&text[start..])), word, self);
@@ -292,6 +292,9 @@ impl PieceTokenizer<'_> {
     /// Appends the pieces of `word` by the rules of the model.
     fn split_uncached(&mut self, word: &[u8]) {
         match self.pieces.rules {
+            TextRules::Composed if is_data_word(word) => {
+                self.tokens.unknown += data_tokens(word);
+            }
             TextRules::Composed => {
                 let TextPieces { rows, unknown, viterbi, .. } = &mut *self.tokens;
                 let restored = self.pieces.restored(word, viterbi);
