@@ -374,7 +374,7 @@ impl<V: View> Laws<'_, V> {
     }
 }
 
-/// Queries of all modes, with every setting that reads the view. (Add `.mmr(0.5)` and, in dense mode, `.min_similarity(0.2)`.)
+/// Queries of all modes, with every setting that reads the view.
 fn queries() -> Vec<Query> {
     let mut queries = Vec::new();
     for question in QUESTIONS {

@@ -20,6 +20,7 @@ mod markdown;
 mod pipeline;
 mod query;
 mod ranking;
+mod ranking_model;
 mod rebuild;
 mod row_filters;
 mod sample_corpus;

@@ -213,7 +213,8 @@ fn tail_of(text: &[u8]) -> &[u8] {
 /// Returns the bucket of a head: its first two bytes.
 #[inline]
 fn bucket_of(head: u64) -> usize {
-    (head >> (u64::BITS - BUCKETS.trailing_zeros())) as usize
+    let [first, second, ..] = head.to_be_bytes();
+    usize::from(u16::from_be_bytes([first, second]))
 }
 
 #[cfg(test)]
@@ -234,7 +235,9 @@ mod tests {
             let first_inside = u32::try_from(starts.len()).unwrap();
             let mut index = PrefixIndex::with_capacity(pieces.len(), first_inside);
             for (place, list) in [(PiecePlace::Start, starts), (PiecePlace::Inside, inside)] {
-                list.iter().for_each(|piece| index.push(piece.as_bytes(), place));
+                for piece in list {
+                    index.push(piece.as_bytes(), place);
+                }
             }
             for text in &texts {
                 for (place, list, first) in
