@@ -21,7 +21,7 @@ pub use fast_embedder::{PretrainedModel, Quantization};
 pub use stage::{EmbedReport, EmbedStage};
 pub use static_model::StaticEmbedder;
 pub(crate) use static_model::{
-    CompoundSplitter, PieceCount, PieceRows, break_length, composed, decomposed,
+    CompoundSplitter, PieceCount, PieceRows, break_length, composed, decomposed, is_code,
 };
 #[cfg(test)]
 pub(crate) use word_sums::WordSums;

@@ -142,7 +142,7 @@ impl Chunker {
     /// `context` as `u32`, all little-endian.
     pub(crate) fn fingerprint(&self) -> [u8; 24] {
         /// Must be raised when the same settings begin to produce other passages.
-        const RULES_VERSION: u32 = 3;
+        const RULES_VERSION: u32 = 4;
         let mut bytes = [0; 24];
         bytes[..8].copy_from_slice(&(self.max_tokens as u64).to_le_bytes());
         bytes[8..16].copy_from_slice(&(self.overlap_sentences as u64).to_le_bytes());

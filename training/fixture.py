@@ -26,6 +26,8 @@ WRITTEN = [
     "🙂", "👩‍👩‍👧‍👦 Familie", "👍🏽 gut", "❤️ Herz", "🇩🇪🇬🇧", "a🙂b", "„Zitat“ »so« “or so” ‘this’", "don't, don’t", "rock’n’roll", "E-Mail-Adresse",
     "m² km³ H₂O x⁻¹", "½ ¼ ¾", "№ 5 ™ ® ©", "20 °C ± 0,5 µm", "€ 5, $ 6, £ 7, ¥ 8", "→ ← ↔ ⇒", "∑ ∫ √ ∞ ≠ ≤", "ａｂｃ１２３", "𝔉𝔯𝔞𝔨𝔱𝔲𝔯",
     "ab" * 99, "ß" * 100, "straßenbahn" * 10, "donau" * 41, "zalgo z\u0351\u036b\u0343a\u0321\u0348", "\u0301 allein", "a\u0300\u0301\u0302", "\U0010ffff", "\u2028Zeile\u2029Absatz", "tab\tund\r\nZeile",
+    "eUK98iEG8IR3YvDzy012TccHIFEVmg+J8sbayuNE ist ein Moor", "Moor 3f786850e387550fdab836ed7e6dc881de23001b", "550e8400-e29b-41d4-a716-446655440000",
+    "iPhone14ProMax256GB 123456789012345", "/usr/lib/x86_64-linux-gnu/libc6-2.36/",
     "künstliche Intelligenz und offene Modelle", "artificial intelligence and open models", "Warum hält der Anbieter das Modell zurück?",
 ]
 

@@ -25,7 +25,11 @@ COST_STEPS = 16  # steps of cost for a factor e of probability
 MAX_PIECE = 64  # bytes
 PART = 100  # characters of a word that are cut at once
 MAX_WORD = 256  # characters of a word; longer words are data
-MIN_RUN = 64  # bytes of data without white space
+MIN_RUN = 32  # bytes of data without white space
+LONG_RUN = 64  # bytes of data below which bytes besides letters and digits count
+PUNCTUATION = 8  # bytes of a short run for each that is no letter or digit
+MIN_DATA_WORD = 16  # bytes of a word of data
+CODE_PART = 4  # bytes of the parts of a word of data, on average
 ASCII_PER_TOKEN = 4  # characters of data
 SKIPPED = 1024  # the cost of a character that no piece covers: more than any four pieces
 
@@ -67,10 +71,20 @@ _RUN = re.compile("[^\x00-\x20]+")
 
 
 def is_data(run):
-    """Whether at least half of the bytes of a run without white space differ in kind from the one before."""
+    """Whether at least half of the bytes of a run without white space differ in kind from the one before,
+    and a short run has few bytes besides letters and digits."""
     kinds = [4 if byte >= 0x80 else 0 if chr(byte).islower() else 1 if chr(byte).isupper() else 2 if chr(byte).isdigit() else 3
              for byte in run.encode()]
-    return len(kinds) >= MIN_RUN and 2 * sum(a != b for a, b in zip(kinds, kinds[1:])) >= len(kinds)
+    is_mixed = 2 * sum(a != b for a, b in zip(kinds, kinds[1:])) >= len(kinds)
+    others = sum(kind >= 3 for kind in kinds)
+    return len(kinds) >= MIN_RUN and is_mixed and (len(kinds) >= LONG_RUN or PUNCTUATION * others <= len(kinds))
+
+
+def is_data_word(word):
+    """Whether a word in lower case is data: digits, or letters among which digits stand."""
+    digits = [0x30 <= byte <= 0x39 for byte in word.encode()]
+    changes = sum(a != b for a, b in zip(digits, digits[1:]))
+    return len(digits) >= MIN_DATA_WORD and (all(digits) or CODE_PART * changes >= len(digits))
 
 
 def without_data(text):
@@ -133,13 +147,14 @@ class Pieces:
         """Rows of the cheapest pieces of a word; None for a character that no piece covers.
 
         A word that is a piece is not cut. A word of more than `MAX_WORD`
-        characters is data. A word is cut in parts of at most `PART` characters. Of cuts of one that cost the same, the one whose last
+        characters is data, and so is one of digits or of letters with digits between them. A word is cut in
+        parts of at most `PART` characters. Of cuts of one that cost the same, the one whose last
         piece is longest is taken, and so on to the left.
         """
         whole = self._tables[0].get(word)
         if whole is not None:
             return [whole]
-        if len(word) > MAX_WORD:
+        if len(word) > MAX_WORD or is_data_word(word):
             return [None] * data_tokens(word)
         # Bytes, so that equal costs are decided as in Rust.
         cost, spelled = min(((self._cost(other), other) for other in spellings(word)), default=(math.inf, word),

@@ -10,6 +10,7 @@ mod model_format;
 mod piece_rows;
 mod piece_table;
 mod pieces;
+mod prefix_index;
 mod row_counts;
 mod scratch;
 mod short_str;
@@ -37,6 +38,7 @@ use scratch::EmbedScratch;
 pub(crate) use broken_word::break_length;
 pub(crate) use char_rules::{composed, decomposed};
 pub(crate) use compound_splitter::CompoundSplitter;
+pub(crate) use data_runs::is_code;
 pub(crate) use piece_rows::{PieceCount, PieceRows};
 
 /// Number of texts between two checks of the interrupt, about a millisecond of work.
@@ -48,8 +50,9 @@ static BUNDLED_FILE: &[u8] = include_bytes!("../../models/passim-de-en.psm");
 ///
 /// The bundled model weights a piece that occurs `n` times by `1 + ln n`. Word order has no effect,
 /// and the length of a text is unlimited. The tokens of a text are its pieces and every character
-/// that no piece covers; data such as base64 has no pieces, and one token for four characters. Other models may weight by `n`, and count a word without pieces as one
-/// token: `docs/MODEL_FORMAT.md` specifies both.
+/// that no piece covers; data such as base64 and hashes has no pieces, and one token for four
+/// characters. Other models may weight by `n`, and count a word without pieces as one token:
+/// `docs/MODEL_FORMAT.md` specifies both.
 ///
 /// All texts without a known piece, including the empty text, have the same vector. Two such texts
 /// therefore have similarity 1. The bundled model knows Latin and Greek letters: it distinguishes

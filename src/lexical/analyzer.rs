@@ -10,10 +10,14 @@ use super::{
     german_noun::{self, NounForm},
     number,
     stop_words::is_stop_word,
-    tokenize::{fold_diacritics, normalize, without_periods, words},
+    tokenize::{MAX_WORD, fold_diacritics, normalize, without_periods, words},
     written_date::WrittenDate,
 };
-use crate::{Result, embed::CompoundSplitter, language::AnalyzedLanguage};
+use crate::{
+    Result,
+    embed::{CompoundSplitter, is_code},
+    language::AnalyzedLanguage,
+};
 
 /// Prefix of the terms of stop words. No other term has it, since it is neither letter nor digit.
 pub(super) const STOP_PREFIX: char = '=';
@@ -81,6 +85,10 @@ impl Analyzer {
         let cache = &mut caches[language.map_or(AnalyzedLanguage::ALL.len(), |it| it as usize)];
         let places = match cache.words.get(word) {
             Some(places) => places.clone(),
+            // Data has so many codes that they would replace the words of texts.
+            None if has_no_forms(word) => {
+                return take(&fold_diacritics(&normalize(word)), TermKind::Word);
+            }
             None => cache.insert(word, |terms| stemmers.add(word, language, terms)),
         };
         for at in places {
@@ -166,7 +174,7 @@ impl WordAnalyzer {
         })
     }
 
-    /// Adds the terms of `word` to `terms`.
+    /// Adds the terms of `word`, which has forms, to `terms`.
     fn add(&mut self, word: &str, language: Option<AnalyzedLanguage>, terms: &mut TermList) {
         let is_known = language.is_some();
         let language = language.unwrap_or(AnalyzedLanguage::German);
@@ -241,6 +249,11 @@ impl WordAnalyzer {
             }
         }
     }
+}
+
+/// Whether `word` is a code or too long for a word. Its term is the same in all languages.
+fn has_no_forms(word: &str) -> bool {
+    is_code(word) || word.len() > MAX_WORD
 }
 
 /// Returns a version without its `v`: `v1.2` becomes `1.2`.

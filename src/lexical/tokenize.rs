@@ -6,7 +6,7 @@ use super::{gender_form, number, written_date::WrittenDate};
 use crate::embed::{break_length, composed, decomposed};
 
 /// Maximum length of a word in bytes; longer words are truncated.
-const MAX_WORD: usize = 128;
+pub(super) const MAX_WORD: usize = 128;
 /// Combining marks, which follow their letter in decomposed text.
 const MARKS: std::ops::RangeInclusive<char> = '\u{300}'..='\u{36F}';
 
@@ -142,9 +142,10 @@ fn is_break(c: char) -> bool {
 
 /// Returns `word` in lower case and composed, without hyphenation characters and line breaks.
 pub(super) fn normalize(word: &str) -> Cow<'_, str> {
-    let plain = word.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit());
-    if plain && word.len() <= MAX_WORD {
-        return Cow::Borrowed(word);
+    if word.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        let start = &word[..word.len().min(MAX_WORD)];
+        let is_lower = !start.bytes().any(|byte| byte.is_ascii_uppercase());
+        return if is_lower { start.into() } else { start.to_ascii_lowercase().into() };
     }
     let lower =
         word.chars().filter(|c| !is_hyphenation(*c) && !is_break(*c)).flat_map(char::to_lowercase);

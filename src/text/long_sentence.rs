@@ -32,6 +32,20 @@ pub(super) fn clauses(text: &str, range: Range<usize>) -> Vec<Range<usize>> {
     clauses
 }
 
+/// Joins consecutive `clauses` to parts of at most `len` bytes; longer ones stay as they are.
+///
+/// Clauses of a few tokens would each be counted by the tokenizer, and be packed one by one.
+pub(super) fn join_short(clauses: &[Range<usize>], len: usize) -> Vec<Range<usize>> {
+    let mut parts: Vec<Range<usize>> = Vec::new();
+    for clause in clauses {
+        match parts.last_mut().filter(|part| clause.end - part.start <= len) {
+            Some(part) => part.end = clause.end,
+            None => parts.push(clause.clone()),
+        }
+    }
+    parts
+}
+
 /// Whether a clause begins after the white space `space` that starts `rest` and follows `last`.
 fn begins_clause(last: char, space: char, rest: &str) -> bool {
     let window = &rest[..rest.floor_char_boundary(16)];
@@ -144,6 +158,15 @@ mod tests {
             cut,
             ["Er kam,", "sah 1,5 Siege;", "sie", "– klug", "– blieb", "und las:", "Rat."]
         );
+    }
+
+    #[test]
+    fn short_clauses_are_joined() {
+        let clauses = [0..2, 3..5, 6..8, 9..30, 31..33, 34..36];
+        assert_eq!(join_short(&clauses, 8), [0..8, 9..30, 31..36]);
+        assert_eq!(join_short(&clauses, 5), [0..5, 6..8, 9..30, 31..36]);
+        assert_eq!(join_short(&clauses, 0), clauses);
+        assert!(join_short(&[], 8).is_empty());
     }
 
     #[test]

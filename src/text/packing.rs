@@ -25,20 +25,23 @@ pub(super) fn pack(
     overlap: usize,
 ) -> Vec<Range<usize>> {
     let ends = prefix_sums(units);
+    let break_costs = break_costs(units);
     let mut best = vec![BestRun { cost: f64::INFINITY, start: 0 }; units.len() + 1];
     best[0].cost = 0.0;
     for start in 0..units.len() {
         let first = overlap_start(units, start, overlap);
         let capacity = capacity(first);
-        for end in start + 1..=units.len().min(start + MAX_UNITS) {
-            let tokens = ends[end] - ends[first];
-            if tokens > capacity && end > start + 1 {
-                break;
-            }
-            let break_cost = units.get(end).map_or(0.0, |next| next.breakpoint.cost());
-            let cost = best[start].cost + slack_cost(tokens, capacity) + break_cost;
-            if cost < best[end].cost {
-                best[end] = BestRun { cost, start };
+        let least = best[start].cost;
+        // A run of one unit may be over the capacity.
+        let window = start + 1..units.len().min(start + MAX_UNITS) + 1;
+        let fits = |end: &usize| *end - ends[first] <= capacity;
+        let len = ends[window.clone()].partition_point(fits).max(1);
+        let window = window.start..window.start + len;
+        let candidates = ends[window.clone()].iter().zip(&break_costs[window.clone()]);
+        for (best, (end, break_cost)) in best[window].iter_mut().zip(candidates) {
+            let cost = least + slack_cost(end - ends[first], capacity) + break_cost;
+            if cost < best.cost {
+                *best = BestRun { cost, start };
             }
         }
     }
@@ -86,6 +89,12 @@ fn prefix_sums(units: &[TextUnit]) -> Vec<usize> {
         Some(*sum)
     });
     std::iter::once(0).chain(sums).collect()
+}
+
+/// Returns the cost of the break after each number of units; there is none after all of them.
+fn break_costs(units: &[TextUnit]) -> Vec<f64> {
+    let costs = units.iter().map(|next| next.breakpoint.cost());
+    costs.chain(std::iter::once(0.0)).collect()
 }
 
 /// Returns the squared unused share of `capacity`, in `0.0..=1.0`.

@@ -5,7 +5,7 @@ use std::ops::Range;
 use crate::{Article, Embedder, Markup, Result};
 
 use super::breakpoint::{Breakpoint, PreviousBlock};
-use super::long_sentence::{Halves, clauses, cut_after, halves};
+use super::long_sentence::{Halves, clauses, cut_after, halves, join_short};
 use super::passage_context::{ContextBuilder, PassageContext};
 use super::sentence::SentenceSplitter;
 use super::text_block::{BlockKind, TextBlock, TextBlocks};
@@ -178,7 +178,12 @@ impl UnitReader<'_> {
             return Ok(());
         }
         let mut breakpoint = breakpoint;
-        for clause in clauses(self.text, sentence.clone()) {
+        let mut clauses = clauses(self.text, sentence.clone());
+        if tokens / LONG_RATIO > capacity {
+            let filled = filled_bytes(&sentence, tokens, capacity);
+            clauses = join_short(&clauses, filled / PARTS_PER_PASSAGE);
+        }
+        for clause in clauses {
             let tokens = if clause == sentence { tokens } else { self.count_tokens(&clause)? };
             let markup = self.unit_markup(block, &clause);
             let unit = TextUnit { range: clause, tokens, breakpoint, context, markup };
@@ -210,11 +215,7 @@ impl UnitReader<'_> {
     /// Returns the length in bytes of the first part of `rest`, which is the rest of `clause`, if `rest`
     /// is cut into even parts.
     fn part_length(&self, clause: &TextUnit, rest: &Range<usize>, capacity: usize) -> usize {
-        let bytes = clause.range.len() as u128 * capacity as u128 * FILLED_TENTHS as u128;
-        let bytes = bytes / (10 * clause.tokens as u128);
-        let filled =
-            usize::try_from(bytes).expect("the capacity is below the tokens of the clause");
-        let filled = filled.clamp(1, rest.len());
+        let filled = filled_bytes(&clause.range, clause.tokens, capacity).clamp(1, rest.len());
         let window = &self.text[rest.start..self.text.ceil_char_boundary(rest.start + filled)];
         let longest = if window.contains(is_space) { filled / PARTS_PER_PASSAGE } else { filled };
         rest.len() / rest.len().div_ceil(longest.max(1))
@@ -258,4 +259,12 @@ impl UnitReader<'_> {
     fn count_tokens(&self, range: &Range<usize>) -> Result<usize> {
         self.embedder.call_count_tokens(&self.text[range.clone()])
     }
+}
+
+/// Returns the length in bytes of a part of `range` that fills most of `capacity`, if its tokens, more
+/// than `capacity`, are spread evenly.
+fn filled_bytes(range: &Range<usize>, tokens: usize, capacity: usize) -> usize {
+    let bytes = range.len() as u128 * capacity as u128 * FILLED_TENTHS as u128;
+    let bytes = bytes / (10 * tokens as u128);
+    usize::try_from(bytes).expect("the capacity is below the tokens of the range")
 }

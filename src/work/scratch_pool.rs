@@ -9,7 +9,8 @@ use std::{
 ///
 /// Their number is at most the highest number of concurrent calls so far.
 pub(crate) struct ScratchPool<T> {
-    free: Mutex<Vec<T>>,
+    /// Boxed, so that a call moves no buffers.
+    free: Mutex<Vec<Box<T>>>,
     is_kept: fn(&T) -> bool,
 }
 
@@ -32,7 +33,7 @@ impl<T: Default> ScratchPool<T> {
 }
 
 impl<T> ScratchPool<T> {
-    fn free(&self) -> MutexGuard<'_, Vec<T>> {
+    fn free(&self) -> MutexGuard<'_, Vec<Box<T>>> {
         // `work` runs without the lock, and a panic cannot interrupt `push` or `pop`: a poisoned
         // list is valid.
         self.free.lock().unwrap_or_else(PoisonError::into_inner)

@@ -370,10 +370,17 @@ fn repetitive_texts_take_linear_time() {
     }
 }
 
-/// A model with the number of bytes whose tokens were counted.
+/// A model with the number of texts whose tokens were counted, and that of their bytes.
 struct CountedBytes<E> {
     model: E,
+    texts: AtomicUsize,
     bytes: AtomicUsize,
+}
+
+impl<E> CountedBytes<E> {
+    fn new(model: E) -> Self {
+        Self { model, texts: AtomicUsize::new(0), bytes: AtomicUsize::new(0) }
+    }
 }
 
 impl<E: Embedder> Embedder for CountedBytes<E> {
@@ -390,6 +397,7 @@ impl<E: Embedder> Embedder for CountedBytes<E> {
     }
 
     fn count_tokens(&self, text: &str) -> Result<usize> {
+        self.texts.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(text.len(), Ordering::Relaxed);
         self.model.count_tokens(text)
     }
@@ -426,12 +434,27 @@ fn each_byte_of_a_long_line_is_counted_a_few_times() {
 /// Checks that `model` counts each byte of `line` as part of its sentence, as part of its passage, and
 /// rarely again.
 fn counts_each_byte_a_few_times(line: &str, model: impl Embedder) {
-    let embedder = CountedBytes { model, bytes: AtomicUsize::new(0) };
+    let embedder = CountedBytes::new(model);
     Chunker::default().passages(&Article::new("a", line), &embedder).unwrap();
     let counted = embedder.bytes.into_inner();
     let start = &line[..8];
     println!("{} bytes of {start}: {counted} bytes counted", line.len());
     assert!(counted < 3 * line.len(), "{} bytes of {start}: {counted} counted", line.len());
+}
+
+/// Clauses of a few tokens are counted together, and passages keep their length.
+#[test]
+fn short_clauses_of_a_long_line_are_counted_together() {
+    for clause in ["a, ", "Moor,\n", "a\n", "und x "] {
+        let text = clause.repeat(60_000 / clause.len());
+        let embedder = CountedBytes::new(FakeEmbedder::new(1).limit(512));
+        let passages = Chunker::default().passages(&Article::new("a", &*text), &embedder).unwrap();
+        let (last, others) = passages.split_last().unwrap();
+        assert!(others.iter().all(|passage| (120..=200).contains(&passage.tokens)), "{clause:?}");
+        assert!(last.tokens <= 200 && last.range.end == text.trim_end().len(), "{clause:?}");
+        let texts = embedder.texts.into_inner();
+        assert!(texts <= 8 * passages.len(), "{texts} texts for {} passages", passages.len());
+    }
 }
 
 /// A blob in one line has no spaces, and letters in random order.

@@ -3,7 +3,7 @@
 
 use std::sync::OnceLock;
 
-use passim::{Article, Query, Retriever};
+use passim::{Article, Mode, Query, Retriever};
 
 const ARTICLES: usize = 600;
 /// Minimum share of the questions whose first hit has the identifier.
@@ -226,4 +226,36 @@ fn a_rare_word_beside_the_point_does_not_win() {
         .map(|(_, control)| control.question)
         .collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+/// Codes that people paste into a question, each as it stands in a text.
+const PASTED: [(&str, &str); 7] = [
+    ("3f786850e387550fdab836ed7e6dc881de23001b", "Der Fehler kam mit {} in den Zweig."),
+    ("550e8400-e29b-41d4-a716-446655440000", "Die Anlage hat die Kennung ({})."),
+    ("/usr/lib/x86_64-linux-gnu/libssl3a.so.1", "The package installs {}, and nothing else."),
+    ("https://example.org/a1/b2?id=7BA5896esFNKNuFKIRmgJ5xO0YM", "Das Video liegt unter {}."),
+    (
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0NTY3ODkwIn0.dozjgNryP4J3jVmNHl0w5N_XgL0n3I9PlFUP0THsR8U",
+        "The request has \"token\":\"{}\",\"kind\":1 in its body.",
+    ),
+    ("SHA256:47DEQpj8HBSaTImW5JCeuQeRkm5NMpJWZG3hSuFUa1b", "Der Schlüssel hat die Prüfsumme {}."),
+    ("12345678901234567890123", "The parcel has the number {}."),
+];
+
+#[test]
+fn codes_are_found_as_a_whole() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    let pasted = PASTED.iter().map(|(code, text)| Article::new(*code, text.replace("{}", code)));
+    retriever.add(pasted.chain((0..60).map(article))).unwrap();
+    for (code, _) in PASTED {
+        for question in [code.to_owned(), format!("Wo steht {code}?"), format!("Who wrote {code}?")]
+        {
+            for mode in [Mode::Lexical, Mode::Hybrid] {
+                let hits = retriever.search(Query::new(&*question).mode(mode).k(1)).unwrap();
+                assert_eq!(hits[0].article, code, "{question} {mode:?}");
+            }
+        }
+        let required = Query::new("Moor").require_phrase(code);
+        assert_eq!(retriever.search(required).unwrap()[0].article, code, "{code}");
+    }
 }

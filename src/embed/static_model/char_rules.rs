@@ -36,6 +36,8 @@ impl WordRules for Composed {
     fn expand(character: char, mut take: impl FnMut(char, CharClass)) {
         match character {
             'ß'..='ÿ' if character != '÷' => take(character, CharClass::Letter),
+            // Letters without capitals, and small letters: the rules below give the same.
+            '\u{430}'..='\u{45F}' | '\u{4E00}'..='\u{9FFF}' => take(character, CharClass::Letter),
             _ => character.to_lowercase().for_each(|lower| take(lower, composed_class(lower))),
         }
     }
@@ -85,24 +87,35 @@ pub(crate) fn decomposed(text: &str) -> impl Iterator<Item = char> {
     text.nfkd()
 }
 
-/// Returns whether `text` has only characters below U+0300, punctuation and currency signs, which
-/// normalization form C never changes: a fast sufficient test.
+/// Returns whether `text` has only characters that normalization form C never changes, whatever stands
+/// beside them: a fast sufficient test.
 fn is_surely_composed(text: &str) -> bool {
     const CHUNK: usize = 32;
     // The first byte of U+0300; those of later characters are not lower.
     const FIRST: u8 = 0xCC;
-    let is_stable = |rest: &str| {
-        let character = rest.chars().next();
-        matches!(
-            character,
-            Some('\u{2010}'..='\u{2027}' | '\u{2030}'..='\u{205E}' | '\u{20A0}'..='\u{20CF}')
-        )
-    };
+    let is_stable = |rest: &str| rest.chars().next().is_some_and(is_stable);
     text.as_bytes().chunks(CHUNK).zip((0..).step_by(CHUNK)).all(|(chunk, start)| {
         let all_below = chunk.iter().fold(0, |max, &byte| byte.max(max)) < FIRST;
         let may_change = |(byte, at): (&u8, usize)| *byte >= FIRST && !is_stable(&text[at..]);
         all_below || !chunk.iter().zip(start..).any(may_change)
     })
+}
+
+/// Whether `character` is punctuation, a currency sign, or a letter of Cyrillic, Chinese, Japanese or
+/// Korean that neither decomposes nor composes with others.
+fn is_stable(character: char) -> bool {
+    matches!(
+        character,
+        '\u{2010}'..='\u{2027}'
+            | '\u{2030}'..='\u{205E}'
+            | '\u{20A0}'..='\u{20CF}'
+            | '\u{400}'..='\u{482}'
+            | '\u{48A}'..='\u{52F}'
+            | '\u{3041}'..='\u{3096}'
+            | '\u{30A1}'..='\u{30FA}'
+            | '\u{4E00}'..='\u{9FFF}'
+            | '\u{AC00}'..='\u{D7A3}'
+    )
 }
 
 /// Returns the class of a lower-case character other than ASCII.
@@ -196,4 +209,27 @@ fn is_punctuation(character: char) -> bool {
         | '\u{FE68}' | '\u{FE6A}'..='\u{FE6B}' | '\u{FF01}'..='\u{FF03}' | '\u{FF05}'..='\u{FF0A}'
         | '\u{FF0C}'..='\u{FF0F}' | '\u{FF1A}'..='\u{FF1B}' | '\u{FF1F}'..='\u{FF20}'
         | '\u{FF3B}'..='\u{FF3D}' | '\u{FF3F}' | '\u{FF5B}' | '\u{FF5D}' | '\u{FF5F}'..='\u{FF65}')
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_normalization::char::canonical_combining_class;
+
+    use super::*;
+
+    #[test]
+    fn stable_characters_are_composed_beside_any_others() {
+        for character in ('\0'..=char::MAX).filter(|character| is_stable(*character)) {
+            let is_composed = is_nfc_quick(std::iter::once(character)) == IsNormalized::Yes;
+            assert!(is_composed && canonical_combining_class(character) == 0, "{character:?}");
+        }
+    }
+
+    #[test]
+    fn letters_that_are_taken_as_they_are_have_no_other_form() {
+        for character in ('\u{430}'..='\u{45F}').chain('\u{4E00}'..='\u{9FFF}') {
+            assert!(character.to_lowercase().eq([character]), "{character:?}");
+            assert_eq!(composed_class(character), CharClass::Letter, "{character:?}");
+        }
+    }
 }

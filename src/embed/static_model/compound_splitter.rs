@@ -12,6 +12,7 @@ use super::{
         SHORT_PARTS, VERB_PREFIXES,
     },
     compound_path::{CompoundPart, CompoundPath},
+    data_runs::is_no_compound,
     viterbi::Viterbi,
 };
 use crate::{
@@ -39,8 +40,6 @@ const MIN_COMPOUND: usize = 6;
 const MAX_DEPTH: usize = 2;
 /// Maximum number of parts whose parts are cached, per depth.
 const MAX_KNOWN: usize = 1 << 14;
-/// Changes between letters and digits from which a word is a code, such as a part of base64.
-const CODE_CHANGES: usize = 4;
 
 /// The places of the parts of words.
 type PlacesByPart = FxHashMap<Box<str>, Box<[Range<usize>]>>;
@@ -125,7 +124,7 @@ impl CompoundSplitter {
     /// Writes the places of the parts of `word` to `places`.
     fn find(&mut self, word: &str) {
         self.places.clear();
-        let is_unknown = !is_code(word)
+        let is_unknown = !is_no_compound(word)
             && !self.add_parts(word, 0, MAX_DEPTH)
             && self.embedder.0.pieces.whole(word).is_none();
         if is_unknown && word.len() >= MIN_PIECES {
@@ -211,13 +210,6 @@ pub(super) fn cosine(embedder: &StaticEmbedder, first: u32, second: u32) -> f32 
         vector
     };
     dot(&vector(first), &vector(second))
-}
-
-/// Whether letters and digits alternate in `word`, which is then no compound.
-fn is_code(word: &str) -> bool {
-    let kinds = word.bytes().zip(word.bytes().skip(1));
-    let changes = kinds.filter(|(a, b)| a.is_ascii_digit() != b.is_ascii_digit());
-    changes.take(CODE_CHANGES).count() == CODE_CHANGES
 }
 
 /// Whether the letters beside the only known part of `word`, at `place`, may also be a word.

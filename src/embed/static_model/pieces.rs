@@ -5,9 +5,10 @@ use std::ops::Range;
 use super::{
     broken_word::joined,
     char_rules::{Composed, Uncased, composed},
-    data_runs::{DataRuns, data_tokens},
+    data_runs::{DataRuns, data_tokens, is_data_word},
     model_format::TextRules,
-    piece_table::{MAX_PIECE, PiecePlace, PieceTable, PrefixPiece, WholeWord},
+    piece_table::{MAX_PIECE, PiecePlace, PieceTable, WholeWord},
+    prefix_index::{PrefixIndex, PrefixPiece},
     short_str::{MAX_SHORT, ShortStr},
     umlauts::{has_digraph, spellings},
     viterbi::{Viterbi, is_continuation},
@@ -25,11 +26,12 @@ const MAX_UNCASED: usize = 100;
 
 /// Pieces that start a word and pieces that continue one.
 ///
-/// `training/pieces.py` implements rules 1 as well. A piece is found by its hash. A lookup is for a
-/// whole word, which most words are, or for a prefix of the rest of a word.
+/// `training/pieces.py` implements rules 1 as well. Most words are pieces, which are found by their
+/// hash. Other words are made up of pieces that the rest of the word starts with.
 pub(super) struct Pieces {
     rules: TextRules,
     table: PieceTable,
+    prefixes: PrefixIndex,
     /// Cost of each piece in a split, by row.
     costs: Vec<u8>,
 }
@@ -87,19 +89,28 @@ impl Pieces {
         let expanded = section.len().checked_mul(MAX_PIECE);
         let fits = expanded.is_some_and(|len| u32::try_from(len).is_ok());
         require(fits, "the vocabulary is too long")?;
-        let table = PieceTable::with_capacity(count as usize, starts);
-        let mut pieces = Self { rules, table, costs: Vec::with_capacity(count as usize) };
+        let mut pieces = Self {
+            rules,
+            table: PieceTable::with_capacity(starts as usize),
+            prefixes: PrefixIndex::with_capacity(count as usize, starts),
+            costs: Vec::with_capacity(count as usize),
+        };
         let mut rest = section;
-        for rows in [0..starts, starts..count] {
-            pieces.read_list(&mut rest, rows)?;
-        }
+        pieces.read_list(&mut rest, 0..starts, PiecePlace::Start)?;
+        pieces.read_list(&mut rest, starts..count, PiecePlace::Inside)?;
         pieces.table.flush();
         require(rest.is_empty(), "the vocabulary continues after its last piece")?;
         Ok(pieces)
     }
 
-    /// Reads the pieces of `rows` from the front of `section`, in strictly ascending order.
-    fn read_list(&mut self, section: &mut &[u8], rows: Range<u32>) -> Result<(), DecodeError> {
+    /// Reads the pieces of `rows`, which occur in `place`, from the front of `section`, in strictly
+    /// ascending order.
+    fn read_list(
+        &mut self,
+        section: &mut &[u8],
+        rows: Range<u32>,
+        place: PiecePlace,
+    ) -> Result<(), DecodeError> {
         let mut piece = Vec::with_capacity(MAX_PIECE);
         for row in rows {
             let coded =
@@ -116,7 +127,10 @@ impl Pieces {
                 self.rules == TextRules::Composed || cost == 0,
                 "a piece has a cost, which its text rules do not use",
             )?;
-            self.table.insert(&piece, row);
+            if place == PiecePlace::Start {
+                self.table.insert(&piece, row);
+            }
+            self.prefixes.push(&piece, place);
             self.costs.push(cost);
         }
         Ok(())
@@ -135,14 +149,14 @@ impl Pieces {
     /// Returns the pieces at the start of `rest`, which is not empty, that start a word, each with its
     /// cost.
     pub(super) fn words_at(&self, rest: &[u8]) -> impl Iterator<Item = (PrefixPiece, u8)> {
-        let words = self.table.prefixes_of(rest, PiecePlace::Start);
+        let words = self.prefixes.prefixes_of(rest, PiecePlace::Start);
         words.map(|piece| (piece, self.costs[piece.row as usize]))
     }
 
     /// Writes the byte ranges of the pieces of `word` to `places`; `word` is a lower-case word of
     /// letters.
     pub(super) fn split(&self, word: &str, viterbi: &mut Viterbi, places: &mut Vec<Range<usize>>) {
-        viterbi.places(&self.table, &self.costs, word.as_bytes(), places);
+        viterbi.places(&self.prefixes, &self.costs, word.as_bytes(), places);
     }
 
     /// Returns `word` with its umlauts and `ß`, if they were typed as two letters; `None` if `word` is
@@ -156,7 +170,7 @@ impl Pieces {
         }
         let mut cost_of = |word: &str| match self.whole(word) {
             Some(row) => u32::from(self.costs[row as usize]),
-            None => viterbi.cost(&self.table, &self.costs, word.as_bytes()),
+            None => viterbi.cost(&self.prefixes, &self.costs, word.as_bytes()),
         };
         let cost = cost_of(word);
         let costed = spellings(word).into_iter().map(|spelling| (cost_of(&spelling), spelling));
@@ -207,7 +221,9 @@ struct PieceTokenizer<'a> {
 impl WordSink for PieceTokenizer<'_> {
     #[inline]
     fn short(&mut self, word: ShortStr) {
-        let hash = self.pieces.table.prefetch_whole(word);
+        // Single bytes are found without a hash.
+        let is_byte = word.len() == 1;
+        let hash = if is_byte { 0 } else { self.pieces.table.prefetch_whole(word) };
         let queue = &mut self.tokens.queue;
         queue.words[queue.len] = QueuedWord { word, hash };
         queue.len += 1;
@@ -222,7 +238,7 @@ impl WordSink for PieceTokenizer<'_> {
         }
         let is_long = word.len() > MAX_COMPOSED && word.chars().nth(MAX_COMPOSED).is_some();
         if is_long && self.pieces.rules == TextRules::Composed {
-            self.tokens.unknown += data_tokens(word);
+            self.tokens.unknown += data_tokens(word.as_bytes());
             return;
         }
         self.look_up();
@@ -240,7 +256,7 @@ impl PieceTokenizer<'_> {
         let mut start = 0;
         for run in DataRuns::of(text) {
             split::<Composed>(&composed(&joined(&text[start..run.start])), word, self);
-            self.tokens.unknown += data_tokens(&text[run.clone()]);
+            self.tokens.unknown += data_tokens(text[run.clone()].as_bytes());
             start = run.end;
         }
         split::<Composed>(&composed(&joined(&text[start..])), word, self);
@@ -276,15 +292,18 @@ impl PieceTokenizer<'_> {
     /// Appends the pieces of `word` by the rules of the model.
     fn split_uncached(&mut self, word: &[u8]) {
         match self.pieces.rules {
+            TextRules::Composed if is_data_word(word) => {
+                self.tokens.unknown += data_tokens(word);
+            }
             TextRules::Composed => {
                 let TextPieces { rows, unknown, viterbi, .. } = &mut *self.tokens;
                 let restored = self.pieces.restored(word, viterbi);
                 if let Some(row) = restored.as_deref().and_then(|word| self.pieces.whole(word)) {
                     rows.push(row);
                 } else {
-                    let Pieces { table, costs, .. } = self.pieces;
+                    let Pieces { prefixes, costs, .. } = self.pieces;
                     let word = restored.as_deref().map_or(word, str::as_bytes);
-                    *unknown += viterbi.cheapest(table, costs, word, rows);
+                    *unknown += viterbi.cheapest(prefixes, costs, word, rows);
                 }
             }
             TextRules::Uncased => self.split_greedily(word),
@@ -299,7 +318,7 @@ impl PieceTokenizer<'_> {
         let mut rest = word;
         let mut place = PiecePlace::Start;
         while !rest.is_empty() {
-            let piece = self.pieces.table.prefixes_of(rest, place).next();
+            let piece = self.pieces.prefixes.prefixes_of(rest, place).next();
             let Some(piece) = piece.filter(|_| characters <= MAX_UNCASED) else {
                 self.tokens.rows.truncate(rows_before);
                 self.tokens.unknown += 1;

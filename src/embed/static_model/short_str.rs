@@ -62,10 +62,4 @@ impl ShortStr {
     pub(super) fn to_bytes(self) -> [u8; MAX_SHORT] {
         self.bytes.to_le_bytes()
     }
-
-    /// Takes the first `len` bytes, `len <= self.len()`.
-    #[inline]
-    pub(super) fn first(self, len: usize) -> Self {
-        Self::new(self.bytes, len)
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::piece_table::{PiecePlace, PieceTable};
+use super::{piece_table::PiecePlace, prefix_index::PrefixIndex};
 
 /// Maximum length of a part that is split at once, in characters. Longer words are split part by
 /// part.
@@ -43,7 +43,7 @@ impl Viterbi {
     /// piece wins, then the one with the longest piece before it, and so on.
     pub(super) fn cheapest(
         &mut self,
-        table: &PieceTable,
+        index: &PrefixIndex,
         costs: &[u8],
         word: &[u8],
         rows: &mut Vec<u32>,
@@ -55,7 +55,7 @@ impl Viterbi {
             let starts = rest.iter().enumerate().filter(|(_, byte)| !is_continuation(**byte));
             let len = starts.map(|(at, _)| at).nth(MAX_PART).unwrap_or(rest.len());
             let (part, after) = rest.split_at(len);
-            self.find(table, costs, part, place);
+            self.find(index, costs, part, place);
             skipped += self.walk_back(rows);
             rest = after;
             place = PiecePlace::Inside;
@@ -67,13 +67,13 @@ impl Viterbi {
     /// covers are in no range.
     pub(super) fn places(
         &mut self,
-        table: &PieceTable,
+        index: &PrefixIndex,
         costs: &[u8],
         word: &[u8],
         places: &mut Vec<Range<usize>>,
     ) {
         places.clear();
-        self.find(table, costs, word, PiecePlace::Start);
+        self.find(index, costs, word, PiecePlace::Start);
         let mut to = word.len();
         while to > 0 {
             let PathStep { from, row, .. } = self.steps[to];
@@ -87,15 +87,15 @@ impl Viterbi {
 
     /// Returns the cost of the cheapest split of `word`, of which at most [`MAX_PART`] characters
     /// count.
-    pub(super) fn cost(&mut self, table: &PieceTable, costs: &[u8], word: &[u8]) -> u32 {
+    pub(super) fn cost(&mut self, index: &PrefixIndex, costs: &[u8], word: &[u8]) -> u32 {
         let starts = word.iter().enumerate().filter(|(_, byte)| !is_continuation(**byte));
         let len = starts.map(|(at, _)| at).nth(MAX_PART).unwrap_or(word.len());
-        self.find(table, costs, &word[..len], PiecePlace::Start);
+        self.find(index, costs, &word[..len], PiecePlace::Start);
         self.steps[len].cost
     }
 
     /// Fills `steps` with the cheapest paths through `part`, whose first piece is in `place`.
-    fn find(&mut self, table: &PieceTable, costs: &[u8], part: &[u8], place: PiecePlace) {
+    fn find(&mut self, index: &PrefixIndex, costs: &[u8], part: &[u8], place: PiecePlace) {
         self.steps.clear();
         self.steps.resize(part.len() + 1, PathStep { cost: u32::MAX, from: 0, row: NO_ROW });
         self.steps[0].cost = 0;
@@ -107,7 +107,7 @@ impl Viterbi {
             }
             let rest = &part[from..];
             let place = if from == 0 { place } else { PiecePlace::Inside };
-            for piece in table.prefixes_of(rest, place) {
+            for piece in index.prefixes_of(rest, place) {
                 let cost = cost + u32::from(costs[piece.row as usize]);
                 self.offer(from + piece.len, PathStep { cost, from, row: piece.row });
             }

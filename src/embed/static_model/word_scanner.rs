@@ -43,22 +43,36 @@ pub(super) fn split<R: WordRules>(text: &str, word: &mut String, words: &mut imp
     let bytes = text.as_bytes();
     let mut at = 0;
     while let Some(&byte) = bytes.get(at) {
-        let start = short_word(bytes, at);
-        let len = start.len();
-        let end = bytes.get(at + len).map_or(Some(CharClass::Space), |byte| class_of::<R>(*byte));
-        match end {
-            Some(CharClass::Space | CharClass::Symbol) if len > 0 => {
-                words.short(start);
-                // Most words are followed by one space: skip it here.
-                at += len + usize::from(end == Some(CharClass::Space));
-            }
+        match class_of::<R>(byte) {
+            Some(CharClass::Letter) => at = letters::<R>(text, at, word, words),
             Some(CharClass::Space) => at += 1,
             Some(CharClass::Symbol) => {
-                words.short(ShortStr::of(&[byte]));
+                words.short(ShortStr::new(byte.into(), 1));
                 at += 1;
             }
-            _ => at = long_word::<R>(text, at, word, words),
+            Some(CharClass::Ignored) | None => at = long_word::<R>(text, at, word, words),
         }
+    }
+}
+
+/// Passes the word that starts with the ASCII letter at `at` to `words`; returns the offset after it.
+#[inline]
+fn letters<R: WordRules>(
+    text: &str,
+    at: usize,
+    word: &mut String,
+    words: &mut impl WordSink,
+) -> usize {
+    let start = short_word(text.as_bytes(), at);
+    let len = start.len();
+    let end = text.as_bytes().get(at + len);
+    match end.map_or(Some(CharClass::Space), |byte| class_of::<R>(*byte)) {
+        end @ Some(CharClass::Space | CharClass::Symbol) => {
+            words.short(start);
+            // Most words are followed by one space: skip it here.
+            at + len + usize::from(end == Some(CharClass::Space))
+        }
+        _ => long_word::<R>(text, at, word, words),
     }
 }
 
@@ -125,7 +139,12 @@ fn long_word<R: WordRules>(
     word: &mut String,
     words: &mut impl WordSink,
 ) -> usize {
+    let letters = text.as_bytes()[at..].iter().take_while(|byte| byte.is_ascii_alphanumeric());
+    let letters = letters.count();
     word.clear();
+    word.push_str(&text[at..at + letters]);
+    word.make_ascii_lowercase();
+    let at = at + letters;
     let mut take = |character: char, class: CharClass| match class {
         CharClass::Letter => word.push(character),
         CharClass::Ignored => {}
