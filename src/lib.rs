@@ -99,7 +99,6 @@ mod lexical;
 mod model;
 #[cfg(feature = "fastembed")]
 mod onnx;
-mod passage;
 mod rerank;
 mod retriever;
 mod search;
@@ -109,12 +108,11 @@ mod vector;
 mod work;
 
 // Articles and passages.
-pub use article::{Article, ArticleHead, Date, Markup, Metadata, Timestamp, Value};
+pub use article::{Article, ArticleHead, Date, Markup, Metadata, Passage, Timestamp, Value};
 pub use language::{Language, LanguageCode};
-pub use passage::Passage;
 pub use text::{
-    ArticleFiles, ArticleReader, Chunker, ReadReport, Sentences, markdown_sentences, read_articles,
-    sentences,
+    AddReport, ArticleFiles, ArticleReader, Chunker, ReadReport, Sentences, SyncReport,
+    markdown_sentences, read_articles, sentences,
 };
 
 // Models.
@@ -146,8 +144,8 @@ pub use vector::{
 
 // A corpus.
 pub use retriever::{
-    AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher,
-    SegmentStats, Stats, SyncReport, VerifyReport,
+    CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher, SegmentStats,
+    Stats, VerifyReport,
 };
 
 // Questions and answers.

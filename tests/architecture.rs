@@ -17,7 +17,7 @@ use passim::{
 /// The rooms in the order of the data: each imports only those before it. The ground floor is
 /// what all of them speak of.
 const ROOMS: [(&str, &[&str]); 12] = [
-    ("ground floor", &["article", "error", "language", "model", "passage", "work"]),
+    ("ground floor", &["article", "error", "language", "model", "work"]),
     ("format", &["format"]),
     ("vector", &["vector"]),
     ("onnx", &["onnx"]),
