@@ -99,6 +99,8 @@ mod lexical;
 mod model;
 #[cfg(feature = "fastembed")]
 mod onnx;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rerank;
 mod retriever;
 mod search;

@@ -62,8 +62,13 @@ impl Error {
             | Self::NotText { .. }
             | Self::Json { .. }
             | Self::FrontMatter { .. }
-            | Self::FileKind { .. } => ErrorKind::InvalidInput,
-            Self::UnknownModel { .. } | Self::NoIndex { .. } => ErrorKind::NotFound,
+            | Self::FileKind { .. }
+            | Self::ShardUrl { .. }
+            | Self::SchemaName { .. }
+            | Self::NotStorable { .. } => ErrorKind::InvalidInput,
+            Self::UnknownModel { .. } | Self::NoIndex { .. } | Self::NoCorpus { .. } => {
+                ErrorKind::NotFound
+            }
             Self::StaleHit { .. }
             | Self::NotCalibrated
             | Self::ModelMismatch { .. }
@@ -72,7 +77,10 @@ impl Error {
             | Self::IndexExists { .. }
             | Self::ModelDrift { .. }
             | Self::NotVerifiable
-            | Self::Version { .. } => ErrorKind::Conflict,
+            | Self::Version { .. }
+            | Self::ShardOrder { .. }
+            | Self::CorpusExists { .. }
+            | Self::CorpusSettings { .. } => ErrorKind::Conflict,
             Self::Embed(_)
             | Self::Rerank(_)
             | Self::ModelFile { .. }
@@ -82,7 +90,8 @@ impl Error {
             | Self::Cancelled
             | Self::TimedOut
             | Self::Threads(_)
-            | Self::Write { .. } => ErrorKind::Unavailable,
+            | Self::Write { .. }
+            | Self::Shard { .. } => ErrorKind::Unavailable,
             Self::Corrupt { .. } => ErrorKind::Damaged,
             Self::VectorCount { .. } | Self::ModelDimension { .. } => ErrorKind::Bug,
             Self::Read { source, .. } => match source.kind() {
@@ -134,6 +143,9 @@ mod tests {
             Error::Json { path: "a".into(), line: 1, source: cause() },
             Error::FrontMatter { path: "a".into(), source: cause() },
             Error::FileKind { path: "a".into() },
+            Error::ShardUrl { shard: 0, source: cause() },
+            Error::SchemaName { name: text() },
+            Error::NotStorable { key: text(), reason: "its text has a zero byte" },
         ]
     }
 
@@ -148,6 +160,9 @@ mod tests {
             Error::ModelDrift { model: model().into(), text: String::new(), similarity: 0.5 },
             Error::NotVerifiable,
             Error::Version { origin: String::new(), got: 2, oldest: 1, newest: 1 },
+            Error::ShardOrder { position: 0, given: 2, shard: 1, shards: 2 },
+            Error::CorpusExists { schema: String::new(), shard: 0 },
+            Error::CorpusSettings { setting: "another chunker", remedy: "use it" },
         ]
     }
 
@@ -164,6 +179,7 @@ mod tests {
             Error::Threads(cause()),
             Error::Read { path: "a".into(), source: io::ErrorKind::PermissionDenied.into() },
             Error::Write { path: "a".into(), source: io::ErrorKind::NotFound.into() },
+            Error::Shard { shard: 0, source: cause() },
         ]
     }
 
@@ -176,6 +192,7 @@ mod tests {
                 vec![
                     Error::UnknownModel { name: String::new(), known: vec![] },
                     Error::NoIndex { path: "a".into() },
+                    Error::NoCorpus { schema: String::new(), shard: 0 },
                     Error::Read { path: "a".into(), source: io::ErrorKind::NotFound.into() },
                 ],
             ),
