@@ -502,14 +502,6 @@ pub enum Error {
         shards: usize,
     },
 
-    /// A schema name is empty, longer than 63 bytes, or has a zero byte. Kind:
-    /// [`ErrorKind::InvalidInput`].
-    #[error("{name:?} cannot name a schema: give 1 to 63 bytes without a zero byte")]
-    SchemaName {
-        /// The name given.
-        name: String,
-    },
-
     /// A schema holds no corpus. Kind: [`ErrorKind::NotFound`].
     #[error("schema {schema:?} of shard {shard} holds no corpus: make one with `create`")]
     NoCorpus {

@@ -70,6 +70,7 @@
 //! | `download-binaries` | no | downloads and links ONNX Runtime at build time; needs `default-features = false` |
 //! | `qwen3` | no | runs Qwen3 embedding models in candle |
 //! | `html` | no | reads `.html` files |
+//! | `postgres` | no | a corpus in PostgreSQL: `postgres::Corpus` |
 //! | `cuda`, `coreml`, `directml` | no | runs models on these devices (`ExecutionProvider`) |
 //!
 //! # Limits

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Error;
+use ErrorKind::{Bug, Conflict, Damaged, InvalidInput, NotFound, Unavailable};
 
 /// Class of an [`Error`]: who can act, and whether the same call can succeed later.
 ///
@@ -64,11 +65,8 @@ impl Error {
             | Self::FrontMatter { .. }
             | Self::FileKind { .. }
             | Self::ShardUrl { .. }
-            | Self::SchemaName { .. }
-            | Self::NotStorable { .. } => ErrorKind::InvalidInput,
-            Self::UnknownModel { .. } | Self::NoIndex { .. } | Self::NoCorpus { .. } => {
-                ErrorKind::NotFound
-            }
+            | Self::NotStorable { .. } => InvalidInput,
+            Self::UnknownModel { .. } | Self::NoIndex { .. } | Self::NoCorpus { .. } => NotFound,
             Self::StaleHit { .. }
             | Self::NotCalibrated
             | Self::ModelMismatch { .. }
@@ -80,7 +78,7 @@ impl Error {
             | Self::Version { .. }
             | Self::ShardOrder { .. }
             | Self::CorpusExists { .. }
-            | Self::CorpusSettings { .. } => ErrorKind::Conflict,
+            | Self::CorpusSettings { .. } => Conflict,
             Self::Embed(_)
             | Self::Rerank(_)
             | Self::ModelFile { .. }
@@ -91,12 +89,12 @@ impl Error {
             | Self::TimedOut
             | Self::Threads(_)
             | Self::Write { .. }
-            | Self::Shard { .. } => ErrorKind::Unavailable,
-            Self::Corrupt { .. } => ErrorKind::Damaged,
-            Self::VectorCount { .. } | Self::ModelDimension { .. } => ErrorKind::Bug,
+            | Self::Shard { .. } => Unavailable,
+            Self::Corrupt { .. } => Damaged,
+            Self::VectorCount { .. } | Self::ModelDimension { .. } => Bug,
             Self::Read { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => ErrorKind::NotFound,
-                _ => ErrorKind::Unavailable,
+                io::ErrorKind::NotFound => NotFound,
+                _ => Unavailable,
             },
         }
     }
@@ -144,7 +142,6 @@ mod tests {
             Error::FrontMatter { path: "a".into(), source: cause() },
             Error::FileKind { path: "a".into() },
             Error::ShardUrl { shard: 0, source: cause() },
-            Error::SchemaName { name: text() },
             Error::NotStorable { key: text(), reason: "its text has a zero byte" },
         ]
     }

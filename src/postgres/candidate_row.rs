@@ -25,7 +25,6 @@ pub(super) fn passage_id(shard: usize, row: i64) -> Result<PassageId> {
 }
 
 /// Returns the shard of a passage.
-#[expect(clippy::cast_possible_truncation, reason = "the upper 16 bits of the id")]
 pub(super) fn shard_of(PassageId(id): PassageId) -> usize {
     (id >> ROW_BITS) as usize
 }

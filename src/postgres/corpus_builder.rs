@@ -7,6 +7,7 @@ use super::{
     connection::{Connection, Params},
     corpus_change::CorpusTotals,
     corpus_settings::CorpusSettings,
+    pool::Pool,
     schema::{MAX_DIM, Schema},
     shards::Shards,
 };
@@ -131,8 +132,9 @@ impl CorpusBuilder {
     ///
     /// # Errors
     ///
-    /// - [`Error::Setting`] if a setting is out of range, or if there is no URL.
-    /// - [`Error::SchemaName`] or [`Error::ShardUrl`] for an invalid name or URL.
+    /// - [`Error::Setting`] if a setting is out of range, if there is no URL, or if the name of the
+    ///   schema is empty or over 63 bytes; [`Error::Choice`] if it has a zero byte.
+    /// - [`Error::ShardUrl`] for an invalid URL.
     /// - [`Error::TooLarge`] if the vectors of the model do not fit a row.
     /// - [`Error::CorpusExists`] if a schema holds a corpus.
     /// - [`Error::Shard`] if a server does not run a statement.
@@ -150,7 +152,7 @@ impl CorpusBuilder {
         let corpus = new_identity(&shards)?;
         // A failure of one shard drops the connections of all before any of them commits.
         let pools = shards.pools().iter();
-        let mut connections = pools.map(|pool| pool.take()).collect::<Result<Vec<_>>>()?;
+        let mut connections = pools.map(Pool::take).collect::<Result<Vec<_>>>()?;
         for (shard, connection) in connections.iter_mut().enumerate() {
             let settings = CorpusSettings::new(&corpus, shard, shards.len(), &*embedder, &chunker)?;
             create_shard(connection, &schema, &settings, dim)?;
@@ -164,8 +166,9 @@ impl CorpusBuilder {
     ///
     /// # Errors
     ///
-    /// - [`Error::Setting`] if a setting is out of range, or if there is no URL.
-    /// - [`Error::SchemaName`] or [`Error::ShardUrl`] for an invalid name or URL.
+    /// - [`Error::Setting`] if a setting is out of range, if there is no URL, or if the name of the
+    ///   schema is empty or over 63 bytes; [`Error::Choice`] if it has a zero byte.
+    /// - [`Error::ShardUrl`] for an invalid URL.
     /// - [`Error::NoCorpus`] if a schema holds no corpus.
     /// - [`Error::ShardOrder`] if the URLs are not those of all shards in the order of the creation.
     /// - [`Error::ModelMismatch`] if the corpus was created with another model.
@@ -179,12 +182,11 @@ impl CorpusBuilder {
         let schema = Schema::new(&self.schema)?;
         let shards = Shards::new(&self.urls, self.connections)?;
         let settings = shards.on_each(|_, connection| CorpusSettings::read(connection, &schema))?;
-        let first = settings.first().expect("there is a shard");
-        for (position, settings) in settings.iter().enumerate() {
-            settings.check_place(position, shards.len(), first)?;
-            settings.check(&*embedder, self.chunker.as_ref())?;
+        for (position, shard) in settings.iter().enumerate() {
+            shard.check_place(position, shards.len(), &settings[0])?;
+            shard.check(&*embedder, self.chunker.as_ref())?;
         }
-        let chunker = first.chunker.clone();
+        let chunker = settings[0].chunker.clone();
         Ok(self.corpus(embedder, schema, shards, chunker))
     }
 
@@ -262,8 +264,6 @@ fn create_extension(connection: &mut Connection) -> Result<()> {
     }
     let created = connection.run("CREATE EXTENSION IF NOT EXISTS vector");
     // Another session may have created it meanwhile.
-    match connection.query(exists, &Params::default())?.is_empty() {
-        true => created,
-        false => Ok(()),
-    }
+    let is_missing = connection.query(exists, &Params::default())?.is_empty();
+    if is_missing { created } else { Ok(()) }
 }

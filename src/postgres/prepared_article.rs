@@ -19,6 +19,9 @@ use crate::{
 /// Maximum length of a key in bytes: an entry of an index is at most a third of a page.
 pub(super) const MAX_KEY: usize = 2_600;
 
+/// Number of articles that share an analyzer, which caches the terms of words.
+const ARTICLES_AT_ONCE: usize = 32;
+
 /// The columns of a row of `articles`.
 pub(super) const ARTICLE_COLUMNS: &str =
     "key, content, head, language, is_markdown, passages, filter_values, text";
@@ -106,18 +109,15 @@ impl PreparedArticles {
         models: QueryModels,
     ) -> Result<Self> {
         let rows = PieceRows::bundled()?;
-        let embedder = models.embedder;
-        // Each share of articles has an analyzer of its own, which caches the terms of words.
-        let prepared =
-            articles.into_par_iter().map_init(Analyzer::new, |analyzer, hashed| match analyzer {
-                Ok(analyzer) => PreparedArticle::new(hashed, chunker, embedder, analyzer, &rows),
-                // The model was read above, so it can be read again.
-                Err(_) => Err(Error::Corrupt {
-                    origin: "the bundled model".to_owned(),
-                    fault: "it cannot be read",
-                }),
+        let shares = articles.into_par_iter().chunks(ARTICLES_AT_ONCE).map(|share| {
+            let mut analyzer = Analyzer::new()?;
+            let prepared = share.into_iter().map(|hashed| {
+                PreparedArticle::new(hashed, chunker, models.embedder, &mut analyzer, &rows)
             });
-        let articles: Vec<PreparedArticle> = prepared.collect::<Result<_>>()?;
+            prepared.collect::<Result<Vec<_>>>()
+        });
+        let articles = shares.collect::<Result<Vec<_>>>()?.into_iter().flatten();
+        let articles: Vec<PreparedArticle> = articles.collect();
         let texts = articles.iter().flat_map(|article| &article.passages);
         let texts: Vec<&str> = texts.map(|passage| passage.text.as_str()).collect();
         let (vectors, embedding) = models.stage().run(Role::Passage, &texts)?;
@@ -141,10 +141,10 @@ impl PreparedArticle {
     ) -> Result<Self> {
         let language = article.language.or_else(|| detect(&article.text).map(Language::from));
         let head = HeadRecord::encode(&article, language)?;
-        let analyzed = language.and_then(Language::analyzed);
-        let prepared = chunker.passages(&article, embedder)?.into_iter().map(|passage| {
+        let in_language = language.and_then(Language::analyzed);
+        let passages = chunker.passages(&article, embedder)?.into_iter().map(|passage| {
             let text = passage.text_in_context(&article);
-            let terms = PassageTerms::of(&text, analyzed, analyzer);
+            let terms = PassageTerms::of(&text, in_language, analyzer);
             if terms.tfs.iter().any(|tf| i16::try_from(*tf).is_err()) {
                 let reason = "a passage has one word more than 32,767 times";
                 return Err(Error::NotStorable { key: article.key.clone(), reason });
@@ -152,7 +152,7 @@ impl PreparedArticle {
             let pieces = PieceList::of(&text, rows).to_bytes();
             Ok(PreparedPassage { passage, text, terms, pieces })
         });
-        let passages = prepared.collect::<Result<_>>()?;
+        let passages = passages.collect::<Result<_>>()?;
         Ok(Self { article, content, language, head, passages })
     }
 

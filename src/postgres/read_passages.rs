@@ -32,7 +32,9 @@ impl SqlView<'_> {
     /// Reads the passages of `ids`, in their order.
     pub(super) fn read_passages(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {
         let mut wanted = vec![Vec::new(); self.shards.len()];
-        ids.iter().for_each(|id| wanted[shard_of(*id)].push(row_of(*id)));
+        for id in ids {
+            wanted[shard_of(*id)].push(row_of(*id));
+        }
         let by_shard = self.on_each(|shard, connection| {
             if wanted[shard].is_empty() {
                 return Ok(Vec::new());

@@ -70,10 +70,13 @@ impl Schema {
     ///
     /// # Errors
     ///
-    /// [`Error::SchemaName`] if a server could not keep it as it is.
+    /// [`Error::Setting`] or [`Error::Choice`] if a server could not keep it as it is.
     pub(super) fn new(name: &str) -> Result<Self> {
-        if name.is_empty() || name.len() > MAX_NAME || name.contains('\0') {
-            return Err(Error::SchemaName { name: name.to_owned() });
+        let setting = "bytes of the schema's name";
+        Error::check_setting(setting, name.len(), 1..=MAX_NAME, "1 to 63")?;
+        if name.contains('\0') {
+            let got = "a name with a zero byte";
+            return Err(Error::Choice { name: "schema", got, allowed: "a name without one" });
         }
         let quoted = format!("\"{}\"", name.replace('"', "\"\""));
         Ok(Self { name: name.to_owned(), quoted })
@@ -108,8 +111,9 @@ mod tests {
         let schema = Schema::new(r#"a"; DROP SCHEMA x; --"#).unwrap();
         assert_eq!(schema.table("t"), r#""a""; DROP SCHEMA x; --".t"#);
         assert!(Schema::new(&"ä".repeat(31)).is_ok());
-        for name in ["", "a\0b", &"ä".repeat(32)] {
-            assert!(matches!(Schema::new(name), Err(Error::SchemaName { .. })), "{name:?}");
+        assert!(matches!(Schema::new("a\0b"), Err(Error::Choice { .. })));
+        for name in ["", &"ä".repeat(32)] {
+            assert!(matches!(Schema::new(name), Err(Error::Setting { .. })), "{name:?}");
         }
     }
 }

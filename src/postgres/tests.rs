@@ -8,7 +8,7 @@ use crate::search::view_laws::{check, chunker, corpus, embedder};
 /// The URLs of the servers, separated by spaces.
 const SERVERS: &str = "PASSIM_TEST_POSTGRES";
 
-/// Returns the URLs of two servers; `None` without servers.
+/// Returns the URLs of the databases; `None` without servers.
 fn servers() -> Option<Vec<String>> {
     let urls = std::env::var(SERVERS).ok()?;
     Some(urls.split_whitespace().map(str::to_owned).collect())

@@ -73,25 +73,21 @@ pub fn articles() -> Vec<Article> {
     articles
 }
 
-fn described(folder: &str, number: i64, text: &str) -> Article {
+fn described(folder: &str, number: u8, text: &str) -> Article {
     let day = i8::try_from(number % 28 + 1).unwrap();
+    let third = usize::from(number % 3);
     let article = Article::new(format!("{folder}/{number}"), text)
-        .metadata("number", number)
-        .metadata("topic", ["water", "work", "nature"][usize::try_from(number).unwrap() % 3])
+        .metadata("number", u32::from(number))
+        .metadata("topic", ["water", "work", "nature"][third])
         .metadata("published", Date::new(2025, 3, day).unwrap());
+    let seen = format!("2025-03-0{}T12:30:15.25Z", number % 9 + 1);
     match number % 4 {
         0 => article.title(format!("Bericht {number}")).metadata("checked", number % 8 == 0),
-        1 => article.metadata("share", 0.5 + f64::from(i32::try_from(number).unwrap()) / 3.0),
-        2 => article.metadata(
-            "tags",
-            ["Stadt", "Land", "Fluss"][..1 + usize::try_from(number).unwrap() % 3].to_vec(),
-        ),
+        1 => article.metadata("share", 0.5 + f64::from(number) / 3.0),
+        2 => article.metadata("tags", ["Stadt", "Land", "Fluss"][..=third].to_vec()),
         _ => article
-            .metadata(
-                "seen",
-                format!("2025-03-0{}T12:30:15.25Z", number % 9 + 1).parse::<Timestamp>().unwrap(),
-            )
-            .metadata("large", u64::MAX - number.unsigned_abs()),
+            .metadata("seen", seen.parse::<Timestamp>().unwrap())
+            .metadata("large", u64::MAX - u64::from(number)),
     }
 }
 
