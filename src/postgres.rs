@@ -20,8 +20,8 @@ mod prepared_article;
 mod read_passages;
 mod recount;
 mod schema;
+mod shard_set;
 mod shard_writer;
-mod shards;
 mod sql_view;
 #[cfg(test)]
 mod tests;
@@ -41,8 +41,8 @@ use connection::Params;
 use prepared_article::{HashedArticle, PreparedArticles};
 use read_passages::stored_article;
 use schema::Schema;
+use shard_set::ShardSet;
 use shard_writer::{Replace, ShardBatch, WriteCounts};
-use shards::Shards;
 use sql_view::SqlView;
 
 pub use corpus_builder::CorpusBuilder;
@@ -66,7 +66,7 @@ pub struct Corpus {
 /// What the clones of a corpus share.
 struct CorpusParts {
     schema: Schema,
-    shards: Shards,
+    shards: ShardSet,
     embedder: Arc<dyn Embedder>,
     reranker: Option<Arc<dyn Reranker>>,
     chunker: Chunker,

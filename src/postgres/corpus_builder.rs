@@ -9,7 +9,7 @@ use super::{
     corpus_settings::CorpusSettings,
     pool::Pool,
     schema::{MAX_DIM, Schema},
-    shards::Shards,
+    shard_set::ShardSet,
 };
 use crate::{Chunker, Embedder, EmbeddingCache, Error, Reranker, Result, StaticEmbedder};
 
@@ -147,7 +147,7 @@ impl CorpusBuilder {
             return Err(Error::TooLarge { what, got: dim, limit: MAX_DIM });
         }
         let schema = Schema::new(&self.schema)?;
-        let shards = Shards::new(&self.urls, self.connections)?;
+        let shards = ShardSet::new(&self.urls, self.connections)?;
         let chunker = self.chunker.clone().unwrap_or_default();
         let corpus = new_identity(&shards)?;
         // A failure of one shard drops the connections of all before any of them commits.
@@ -180,7 +180,7 @@ impl CorpusBuilder {
     pub fn open(self) -> Result<Corpus> {
         let embedder = self.checked_embedder()?;
         let schema = Schema::new(&self.schema)?;
-        let shards = Shards::new(&self.urls, self.connections)?;
+        let shards = ShardSet::new(&self.urls, self.connections)?;
         let settings = shards.on_each(|_, connection| CorpusSettings::read(connection, &schema))?;
         for (position, shard) in settings.iter().enumerate() {
             shard.check_place(position, shards.len(), &settings[0])?;
@@ -197,7 +197,7 @@ impl CorpusBuilder {
     /// As `open` and `create`.
     pub fn open_or_create(self) -> Result<Corpus> {
         let schema = Schema::new(&self.schema)?;
-        let shards = Shards::new(&self.urls, self.connections)?;
+        let shards = ShardSet::new(&self.urls, self.connections)?;
         let exist = shards.on_each(|_, connection| CorpusSettings::exist(connection, &schema))?;
         drop(shards);
         if exist.contains(&true) { self.open() } else { self.create() }
@@ -207,7 +207,7 @@ impl CorpusBuilder {
         self,
         embedder: Arc<dyn Embedder>,
         schema: Schema,
-        shards: Shards,
+        shards: ShardSet,
         chunker: Chunker,
     ) -> Corpus {
         let Self { reranker, embed_threads, cache, .. } = self;
@@ -231,7 +231,7 @@ impl CorpusBuilder {
 }
 
 /// Returns a random text that identifies a new corpus.
-fn new_identity(shards: &Shards) -> Result<String> {
+fn new_identity(shards: &ShardSet) -> Result<String> {
     shards.on_shard_of("", |connection| {
         let rows = connection.query("SELECT gen_random_uuid()::text", &Params::default())?;
         rows.first().map_or_else(|| Ok(String::new()), |row| row.get(0))

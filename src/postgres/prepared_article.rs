@@ -172,6 +172,12 @@ impl PreparedArticle {
         self.language.map_or_else(String::new, |language| language.code().to_owned())
     }
 
+    /// Returns about how many bytes the row of passage `number` has, without the vector.
+    pub(super) fn passage_bytes(&self, number: usize) -> usize {
+        let PreparedPassage { text, terms, pieces, .. } = &self.passages[number];
+        text.len() + pieces.len() + terms.hashes.len() * (size_of::<i64>() + size_of::<i16>())
+    }
+
     /// Adds the values of a row of [`ARTICLE_COLUMNS`].
     pub(super) fn push_row<'p>(&'p self, params: &mut Params<'p>) -> String {
         let values = [

@@ -15,8 +15,10 @@ use super::{
 };
 use crate::{Result, text::ContentHash};
 
-/// Number of rows of one statement.
+/// Maximum number of rows of one statement.
 const ROWS_AT_ONCE: usize = 256;
+/// Approximate maximum number of bytes of one statement; a row may exceed it.
+const BYTES_AT_ONCE: usize = 1 << 24;
 
 /// An existing article is replaced if `{condition}` holds; a row is returned for each that is written.
 const INSERT_ARTICLES: &str = "INSERT INTO {s}.articles AS stored ({columns}) VALUES {rows} \
@@ -95,7 +97,8 @@ impl ShardBatch<'_> {
             Replace::IfChanged => "stored.content <> excluded.content",
         };
         let mut written = FxHashMap::default();
-        for positions in self.positions.chunks(ROWS_AT_ONCE) {
+        let bytes = |position: &usize| self.article(*position).article.text.len();
+        for positions in statements(&self.positions, bytes) {
             let mut params = Params::default();
             let rows = positions.iter().map(|at| self.article(*at).push_row(&mut params));
             let rows = rows.collect::<Vec<_>>().join(", ");
@@ -122,7 +125,8 @@ impl ShardBatch<'_> {
             (0..self.article(position).passages.len()).map(move |number| (position, number))
         });
         let passages: Vec<(usize, usize)> = passages.collect();
-        for passages in passages.chunks(ROWS_AT_ONCE) {
+        let bytes = |passage: &(usize, usize)| self.article(passage.0).passage_bytes(passage.1);
+        for passages in statements(&passages, bytes) {
             let mut params = Params::default();
             let mut rows = Vec::with_capacity(passages.len());
             for &(position, number) in passages {
@@ -138,6 +142,22 @@ impl ShardBatch<'_> {
         }
         Ok(())
     }
+}
+
+/// Splits `rows` into those of one statement each, by their number and their `bytes`.
+fn statements<T>(mut rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let mut statements = Vec::new();
+    while !rows.is_empty() {
+        let mut sum = 0;
+        let fit = rows.iter().take(ROWS_AT_ONCE).take_while(|row| {
+            sum += bytes(row);
+            sum <= BYTES_AT_ONCE
+        });
+        let (first, others) = rows.split_at(fit.count().max(1));
+        statements.push(first);
+        rows = others;
+    }
+    statements
 }
 
 /// Removes the article of `key`; returns whether there was one.
@@ -222,5 +242,21 @@ fn fold_or_warn(connection: &mut Connection, schema: &Schema) {
     if let Err(error) = fold(connection, schema) {
         let shard = connection.shard();
         tracing::warn!(%error, shard, "changes of the statistics were not folded");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_bounded_by_rows_and_bytes() {
+        let lengths = |rows: &[usize]| -> Vec<usize> {
+            statements(rows, |bytes| *bytes).into_iter().map(<[usize]>::len).collect()
+        };
+        assert!(lengths(&[]).is_empty());
+        assert_eq!(lengths(&[1; 600]), [256, 256, 88]);
+        let large = BYTES_AT_ONCE;
+        assert_eq!(lengths(&[1, large + 1, large, 1, large - 1]), [1, 1, 1, 2]);
     }
 }

@@ -15,7 +15,7 @@ use super::{
     filter_condition::{AllowedPassages, has_kind},
     pool::PooledConnection,
     schema::Schema,
-    shards::Shards,
+    shard_set::ShardSet,
 };
 use crate::{
     Error, Filter, IndexPlan, LexicalPlan, Result, Route, ScanReason, SearchEffort,
@@ -49,7 +49,7 @@ const MARGIN: usize = 8;
 pub(super) struct SqlView<'c> {
     pub(super) schema: &'c Schema,
     pub(super) shards: Vec<Mutex<PooledConnection<'c>>>,
-    placement: &'c Shards,
+    placement: &'c ShardSet,
     totals: CorpusTotals,
     /// Number of passages of each shard.
     pub(super) shard_passages: Vec<usize>,
@@ -60,7 +60,7 @@ pub(super) struct SqlView<'c> {
 
 impl<'c> SqlView<'c> {
     /// Takes a connection to each shard and starts its transaction.
-    pub(super) fn open(schema: &'c Schema, placement: &'c Shards, dim: usize) -> Result<Self> {
+    pub(super) fn open(schema: &'c Schema, placement: &'c ShardSet, dim: usize) -> Result<Self> {
         // In one order, so that no two searches wait for each other.
         let pools = placement.pools().iter();
         let shards = pools.map(|pool| pool.take().map(Mutex::new)).collect::<Result<Vec<_>>>()?;

@@ -82,7 +82,9 @@ fn described(folder: &str, number: u8, text: &str) -> Article {
         .metadata("published", Date::new(2025, 3, day).unwrap());
     let seen = format!("2025-03-0{}T12:30:15.25Z", number % 9 + 1);
     match number % 4 {
-        0 => article.title(format!("Bericht {number}")).metadata("checked", number.is_multiple_of(8)),
+        0 => {
+            article.title(format!("Bericht {number}")).metadata("checked", number.is_multiple_of(8))
+        }
         1 => article.metadata("share", 0.5 + f64::from(number) / 3.0),
         2 => article.metadata("tags", ["Stadt", "Land", "Fluss"][..=third].to_vec()),
         _ => article

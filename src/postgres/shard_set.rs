@@ -9,9 +9,9 @@ use super::{
 use crate::{Error, Result, work::parallel::parallel_map};
 
 /// The shards in the order of their URLs.
-pub(super) struct Shards(Vec<Pool>);
+pub(super) struct ShardSet(Vec<Pool>);
 
-impl Shards {
+impl ShardSet {
     /// Parses the URLs; no connection is opened.
     ///
     /// # Errors
