@@ -193,3 +193,10 @@ fn types_of_values_are_those_of_the_local_store() {
     let query = Query::new("Deich").filter(Filter::equals("only", true));
     assert!(pair.corpus.search(query).unwrap().is_empty());
 }
+
+#[test]
+fn an_encrypted_connection_is_refused() {
+    let Some(servers) = servers() else { return };
+    let error = Corpus::open(format!("{}?sslmode=require", servers[0])).unwrap_err();
+    assert!(matches!(error, Error::Shard { .. }), "{error}");
+}
