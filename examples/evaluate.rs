@@ -15,7 +15,13 @@ mod outcome;
 #[path = "support/table.rs"]
 mod table;
 
-use std::{fs, path::PathBuf, process::ExitCode, sync::Arc, time::Instant};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::ExitCode,
+    sync::Arc,
+    time::Instant,
+};
 
 use embedders::Prefixes;
 use judged::Set;
@@ -31,7 +37,7 @@ use table::Row;
 const USAGE: &str = "\
 evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER]...
          [--query-prefix TEXT] [--passage-prefix TEXT] [--cache FOLDER] [--k N]
-         [--keep SHARE] [--json | --each]
+         [--keep SHARE] [--half HALF] [--json | --each]
 
   DIR          a judged set, or a folder of such sets. A set holds corpus.jsonl (id, title, text)
                or a folder articles, queries.jsonl (id, text), and qrels.tsv without header line:
@@ -39,7 +45,8 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
                separated by white space. Sets with a 2 in their name count as cross-lingual.
   --joined     merge the documents of all sets, which may differ in language, into one corpus
   --mode       dense | lexical | late | hybrid (hybrid); late is hybrid without words and
-               identifiers
+               identifiers; 0.75/0.75/0.5 is hybrid with these weights of words, late interaction
+               and identifiers
   --compare    another mode: print the nDCG gain of --mode over it, with its 95 % confidence
                interval (paired bootstrap over the questions)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled); several are measured in turn
@@ -48,7 +55,10 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
                model (the prompts of its folder or of the list of models)
   --cache      folder that keeps the vectors of each model for later runs
   --keep       also print the minimum score that keeps this share of the relevant first hits, and
-               the share of the other first hits that it leaves out
+               the share of the other first hits that it leaves out; a question without an answer
+               has grades of 0 only
+  --half       1 or 2: ask only every other question of each set, to choose settings on one half
+               and report the other
   --k          cutoff rank of the measures (10)
   --json       print one JSON object per set and mode instead of a table
   --each       print one JSON object per question, set and mode, to find failures
@@ -68,8 +78,30 @@ struct Args {
     prefixes: Prefixes,
     cache: Option<PathBuf>,
     keep: Option<f64>,
+    half: Option<Half>,
     k: usize,
     output: Output,
+}
+
+/// Every other question of a set.
+#[derive(Clone, Copy)]
+enum Half {
+    First,
+    Second,
+}
+
+impl Half {
+    fn named(name: &str) -> Result<Self, Failure> {
+        match name {
+            "1" => Ok(Self::First),
+            "2" => Ok(Self::Second),
+            _ => Err(format!("--half is `{name}`, give 1 or 2").into()),
+        }
+    }
+
+    fn of(self, questions: Vec<JudgedQuery>) -> Vec<JudgedQuery> {
+        questions.into_iter().skip(self as usize).step_by(2).collect()
+    }
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -92,6 +124,7 @@ fn args() -> Result<Option<Args>, Failure> {
     let mut k = 10;
     let mut cache = None;
     let mut keep = None;
+    let mut half = None;
     let mut method = Method::default();
     let mut compared = Vec::new();
     let mut output = Output::Table;
@@ -103,6 +136,7 @@ fn args() -> Result<Option<Args>, Failure> {
             Long("embedder") => embedders.push(parser.value()?.string()?),
             Long("cache") => cache = Some(parser.value()?.into()),
             Long("keep") => keep = Some(parser.value()?.parse()?),
+            Long("half") => half = Some(Half::named(&parser.value()?.string()?)?),
             Long("query-prefix") => prefixes.query = Some(parser.value()?.string()?),
             Long("passage-prefix") => prefixes.passage = Some(parser.value()?.string()?),
             Long("k") => k = parser.value()?.parse()?,
@@ -127,7 +161,7 @@ fn args() -> Result<Option<Args>, Failure> {
         embedders.push("bundled".to_owned());
     }
     let methods = [vec![method], compared].concat();
-    Ok(Some(Args { folders, joined, methods, embedders, prefixes, cache, keep, k, output }))
+    Ok(Some(Args { folders, joined, methods, embedders, prefixes, cache, keep, half, k, output }))
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
@@ -154,12 +188,12 @@ fn evaluate(name: &str, folders: &[PathBuf], args: &Args) -> Result<(), Failure>
         rows.extend(measured);
     };
     if args.joined {
-        let mut sets = folders.iter().map(|set| Set::read(set)).collect::<Result<Vec<_>, _>>()?;
+        let mut sets = folders.iter().map(|set| read(set, args)).collect::<Result<Vec<_>, _>>()?;
         let corpus = Corpus::of(Set::join(&mut sets), &model)?;
         sets.iter().try_for_each(|set| measure(set, &corpus, args).map(&mut show))?;
     } else {
         for folder in folders {
-            let mut set = Set::read(folder)?;
+            let mut set = read(folder, args)?;
             let corpus = Corpus::of(std::mem::take(&mut set.documents), &model)?;
             show(measure(&set, &corpus, args)?);
         }
@@ -170,6 +204,15 @@ fn evaluate(name: &str, folders: &[PathBuf], args: &Args) -> Result<(), Failure>
         }
     }
     Ok(())
+}
+
+/// Reads a set with the questions of `--half`.
+fn read(folder: &Path, args: &Args) -> Result<Set, Failure> {
+    let set = Set::read(folder)?;
+    Ok(match args.half {
+        Some(half) => Set { questions: half.of(set.questions), ..set },
+        None => set,
+    })
 }
 
 /// A model, and the vectors that it computed.

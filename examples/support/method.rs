@@ -13,6 +13,8 @@ pub enum Method {
     Mode(Mode),
     /// Similarity and late interaction, without words and identifiers.
     Late,
+    /// Hybrid search with other weights.
+    Weights(Weights),
 }
 
 impl Method {
@@ -21,8 +23,13 @@ impl Method {
         if name == "late" {
             return Ok(Self::Late);
         }
+        if let Some(weights) = weights(name) {
+            return Ok(Self::Weights(weights));
+        }
         let mode = from_value(Value::from(name)).map(Self::Mode);
-        mode.map_err(|error| format!("`{name}` is no mode: {error}, or `late`").into())
+        mode.map_err(|error| {
+            format!("`{name}` is no mode: {error}, `late`, or weights such as 0.75/0.75/0.5").into()
+        })
     }
 
     /// Returns `query` ranked by this method.
@@ -32,8 +39,16 @@ impl Method {
             Self::Late => {
                 query.weights(Weights { lexical: 0.0, identifier: 0.0, ..Weights::default() })
             }
+            Self::Weights(weights) => query.weights(weights),
         }
     }
+}
+
+/// Reads weights of words, late interaction and identifiers, such as `0.75/0.75/0.5`.
+fn weights(text: &str) -> Option<Weights> {
+    let numbers = text.split('/').map(str::parse).collect::<Result<Vec<f32>, _>>().ok()?;
+    let [lexical, late, identifier] = numbers.try_into().ok()?;
+    Some(Weights { lexical, late, identifier })
 }
 
 impl Default for Method {
@@ -47,6 +62,9 @@ impl fmt::Display for Method {
         match self {
             Self::Mode(mode) => mode.fmt(f),
             Self::Late => f.pad("late"),
+            Self::Weights(Weights { lexical, late, identifier }) => {
+                f.pad(&format!("{lexical}/{late}/{identifier}"))
+            }
         }
     }
 }

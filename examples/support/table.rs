@@ -25,7 +25,7 @@ pub struct Row {
 pub fn heading(k: usize, compared: bool) -> String {
     let at = |name| format!("{name}@{k}");
     let columns = format!(
-        "{:22} {:14} {:8} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8} {:>9} {:>8} {:>9} {:>8} {:>8}",
+        "{:22} {:14} {:13} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8} {:>9} {:>8} {:>9} {:>8} {:>8}",
         "embedder",
         "set",
         "mode",
@@ -52,7 +52,7 @@ impl Row {
         let ndcg = eval::estimate(evaluation.each(|outcome| outcome.ndcg));
         let interval = ndcg.map(|ndcg| format!("{:.3} to {:.3}", ndcg.low, ndcg.high));
         let columns = format!(
-            "{embedder:22} {set:14} {method:8} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
+            "{embedder:22} {set:14} {method:13} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
             evaluation.outcomes.len(),
             cell(evaluation.ndcg(), 8),
             interval.unwrap_or_default(),
@@ -121,12 +121,13 @@ pub fn means(rows: &[Row], embedder: &str, methods: &[Method]) -> Vec<String> {
             let mean = |measure: fn(&Evaluation) -> Option<f64>, width| {
                 cell(eval::mean(rows.iter().map(|row| measure(&row.evaluation))), width)
             };
-            let ndcg = mean(Evaluation::ndcg, 8);
+            let ndcg = eval::mean(rows.iter().map(|row| row.evaluation.ndcg()));
+            let ndcg = ndcg.map_or_else(String::new, |ndcg| format!("{ndcg:.4}"));
             let recall = mean(Evaluation::recall, 9);
             let mrr = mean(Evaluation::mrr, 8);
             let none = "";
             lines.push(format!(
-                "{embedder:22} {kind:14} {method:8} {none:>9} {none:>8} {ndcg} {none:>13} {recall} {mrr}"
+                "{embedder:22} {kind:14} {method:13} {none:>9} {none:>8} {ndcg:>8} {none:>13} {recall} {mrr}"
             ));
         }
     }

@@ -39,7 +39,7 @@ pub(crate) struct Identifier {
 }
 
 /// A run of words that white space does not separate.
-struct Run<'w> {
+struct WordRun<'w> {
     words: &'w [QuestionWord],
     kind: RunKind,
 }
@@ -88,14 +88,14 @@ impl Identifier {
         analyzer: &mut Analyzer,
     ) -> Vec<Self> {
         let runs = words.chunk_by(|a, b| !has_white_space(question, a, b));
-        let kinds = runs.map(|words| Run { words, kind: kind(question, words, analyzer) });
-        let runs: Vec<Run> = kinds.collect();
+        let kinds = runs.map(|words| WordRun { words, kind: kind(question, words, analyzer) });
+        let runs: Vec<WordRun> = kinds.collect();
         let sequences = runs.chunk_by(|a, b| a.continues_in(b, question));
         sequences.flat_map(Self::of_sequence).take(MAX_IDENTIFIERS).collect()
     }
 
     /// Returns the identifiers of adjacent runs: all runs as one, or each by itself.
-    fn of_sequence(runs: &[Run]) -> Vec<Self> {
+    fn of_sequence(runs: &[WordRun]) -> Vec<Self> {
         let parts: Vec<Self> = runs.iter().filter_map(Self::of_run).take(MAX_IDENTIFIERS).collect();
         let has_digit = runs.iter().any(|run| run.kind.has_digit());
         let [first, .., last] = runs else { return parts };
@@ -108,7 +108,7 @@ impl Identifier {
         vec![whole]
     }
 
-    fn of_run(run: &Run) -> Option<Self> {
+    fn of_run(run: &WordRun) -> Option<Self> {
         Some(Self {
             place: run.place(),
             words: run.words.iter().map(|word| word.terms.clone()).collect(),
@@ -118,7 +118,7 @@ impl Identifier {
     }
 }
 
-impl Run<'_> {
+impl WordRun<'_> {
     fn place(&self) -> Range<usize> {
         let [first, .., last] = self.words else { return self.words[0].place.clone() };
         first.place.start..last.place.end

@@ -368,7 +368,7 @@ impl<V: View> Laws<'_, V> {
         Ok(())
     }
 
-    /// Queries of all modes, with every setting that reads the view. (Add `.mmr(0.5)` and, in dense mode, `.min_similarity(0.2)`.)
+    /// Queries of all modes, with every setting that reads the view.
     fn queries(&self) -> Vec<Query> {
         let mut queries = Vec::new();
         for question in QUESTIONS {

@@ -22,6 +22,7 @@ mod pipeline;
 mod postgres;
 mod query;
 mod ranking;
+mod ranking_model;
 mod rebuild;
 mod row_filters;
 mod sample_corpus;

@@ -5,72 +5,17 @@ use std::collections::BTreeMap;
 use passim::{Article, Error, Filter, Hit, Hits, IndexChoice, Mode, Query, Retriever, Weights};
 use passim_testkit::corpus;
 
-use crate::sample_corpus::{MODES, keys, sample_retriever};
+use crate::{
+    ranking_model::{Means, Parts, Place, Rule, assert_close, place},
+    sample_corpus::{MODES, keys, sample_retriever},
+};
 
 const WITHOUT_LATE: Weights = Weights { lexical: 0.5, late: 0.0, identifier: 0.0 };
 
-type Place = (String, usize);
-
-fn place(hit: &Hit) -> Place {
-    (hit.article.clone(), hit.range.start)
-}
-
-/// Cosines of a question with the mean passage of each language, and of all.
-struct Means {
-    all: f64,
-    by_language: BTreeMap<Option<&'static str>, f64>,
-}
-
-impl Means {
-    /// `all` are all passages of the corpus with their similarity to the question.
-    fn of(all: &[Hit]) -> Self {
-        let mean = |sum: f64, count: usize| sum / f64::from(u32::try_from(count).unwrap());
-        let total: f64 = all.iter().map(|hit| f64::from(hit.similarity.unwrap())).sum();
-        let total = mean(total, all.len());
-        let mut by_language = BTreeMap::from([(None, total)]);
-        for code in ["de", "en"] {
-            let same = all.iter().filter(|hit| code_of(hit) == Some(code));
-            let similarities: Vec<f64> =
-                same.map(|hit| f64::from(hit.similarity.unwrap())).collect();
-            let sum = similarities.iter().sum::<f64>() + 32.0 * total;
-            by_language.insert(Some(code), mean(sum, similarities.len() + 32));
-        }
-        Self { all: total, by_language }
-    }
-}
-
-/// The code of a language with a mean of its own.
-fn code_of(hit: &Hit) -> Option<&'static str> {
-    let code = hit.language.map(|language| language.code().to_owned());
-    ["de", "en"].into_iter().find(|known| code.as_deref() == Some(*known))
-}
-
-/// The fused scores of `candidates`, which are sorted by similarity, without late interaction:
-/// `score = cosine - mean + (1 - mean of all) * 0.5 * (bm25 / max_bm25 - baseline)`.
-///
-/// `baseline` is the mean share `bm25 / max_bm25` of the first seven candidates of the same
-/// language. A lone candidate loses half of its share, so the divisor is at least 2.
-fn fused_scores(
-    candidates: &[&Hit],
-    means: &Means,
-    bm25: &BTreeMap<Place, f32>,
-    max_bm25: f32,
-) -> BTreeMap<Place, f64> {
-    let share = |hit: &Hit| bm25.get(&place(hit)).copied().unwrap_or(0.0) / max_bm25;
-    let score = |hit: &&Hit| {
-        let same_language = candidates.iter().filter(|one| one.language == hit.language).take(7);
-        let shares: Vec<f32> = same_language.map(|one| share(one)).collect();
-        let divisor = f32::from(u8::try_from(shares.len().max(2)).unwrap());
-        let baseline = shares.iter().sum::<f32>() / divisor;
-        let part = (1.0 - means.all) * 0.5 * f64::from(share(hit) - baseline);
-        let mean = means.by_language[&code_of(hit)];
-        (place(hit), f64::from(hit.similarity.unwrap()) - mean + part)
-    };
-    candidates.iter().map(score).collect()
-}
-
-fn assert_close(found: f32, expected: f64) {
-    assert!((f64::from(found) - expected).abs() < 1e-5, "{found} {expected}");
+/// The parts of scores without late interaction.
+fn parts(lexical: &[Hit], max_bm25: f32) -> Parts {
+    let bm25 = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
+    Parts { bm25, max_bm25, late: BTreeMap::new() }
 }
 
 /// Every passage is a candidate, of the first tier or of a later one.
@@ -83,16 +28,16 @@ fn every_hit_of_a_small_corpus_has_the_fused_score() {
     let [dense, lexical, hybrid] = MODES.map(by);
     assert_eq!((dense.len(), hybrid.len()), (retriever.passages(), retriever.passages()));
     assert!(!lexical.is_empty() && lexical.len() < dense.len());
-    let bm25 = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
     let max_bm25 = hybrid[0].explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
+    let parts = parts(&lexical, max_bm25);
     let means = Means::of(&dense);
-    let scores = fused_scores(&dense.iter().collect::<Vec<_>>(), &means, &bm25, max_bm25);
+    let rule = Rule::new(WITHOUT_LATE, &means, &parts, &dense.iter().collect::<Vec<_>>());
     let cosines: BTreeMap<_, _> = dense.iter().map(|hit| (place(hit), hit.similarity)).collect();
     assert!(hybrid[..50].is_sorted_by(|a, b| a.score >= b.score));
     for hit in &hybrid {
         assert_eq!(hit.similarity, cosines[&place(hit)]);
-        assert_eq!(hit.bm25, Some(bm25.get(&place(hit)).copied().unwrap_or(0.0)));
-        assert_close(hit.score, scores[&place(hit)]);
+        assert_eq!(hit.bm25, Some(parts.bm25.get(&place(hit)).copied().unwrap_or(0.0)));
+        assert_close(hit.score, rule.score(hit));
         check_explanation(hit, max_bm25);
         let explanation = hit.explanation.as_ref().expect("the query asks for it");
         let ranked = |hits: &Hits, rank: Option<usize>| {
@@ -143,7 +88,6 @@ fn candidates_of_either_arm_get_the_scores_of_both() {
             let means = Means::of(&retriever.search(corpus).unwrap());
             let dense = all(Mode::Dense);
             let lexical = all(Mode::Lexical);
-            let bm25 = lexical.iter().map(|hit| (place(hit), hit.bm25.unwrap())).collect();
             let best_lexical: Vec<Place> = lexical.iter().take(50).map(place).collect();
             let candidates = dense
                 .iter()
@@ -152,15 +96,16 @@ fn candidates_of_either_arm_get_the_scores_of_both() {
             let mut best: Vec<&Hit> = candidates.map(|(hit, _)| hit).collect();
             assert!((50..100).contains(&best.len()), "{}", best.len());
             let max_bm25 = lexical[0].explanation.as_ref().and_then(|one| one.max_bm25).unwrap();
-            let scores = fused_scores(&best, &means, &bm25, max_bm25);
+            let parts = parts(&lexical, max_bm25);
+            let rule = Rule::new(WITHOUT_LATE, &means, &parts, &best);
             best.sort_by_key(|hit| place(hit));
-            best.sort_by(|a, b| scores[&place(b)].total_cmp(&scores[&place(a)]));
+            best.sort_by(|a, b| rule.score(b).total_cmp(&rule.score(a)));
             let hits = retriever.search(query(Mode::Hybrid).k(50)).unwrap();
             assert_eq!(hits.len(), 50);
             for (hit, expected) in hits.iter().zip(&best) {
-                assert_close(hit.score, scores[&place(hit)]);
+                assert_close(hit.score, rule.score(hit));
                 // Rounding may swap passages whose scores are nearly equal.
-                assert_close(hit.score, scores[&place(expected)]);
+                assert_close(hit.score, rule.score(expected));
             }
             hits.iter().for_each(|hit| check_explanation(hit, max_bm25));
             found_by_lexical_arm += hits

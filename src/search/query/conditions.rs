@@ -39,7 +39,8 @@ impl Query {
     /// passage must have the words of all.
     ///
     /// The words of a passage are those of its text, heading and title, as they are
-    /// [embedded](crate::Hit::text_in_context). They match as in a search [by words](Mode::Lexical):
+    /// [embedded](crate::Hit::text_in_context). They match as in a search by words
+    /// ([`Mode::Lexical`](crate::Mode::Lexical)):
     ///
     /// - in any form: `Ärzte` and `aerzte` match `Arzt`;
     /// - as a part of a compound: `Versicherung` matches `Krankenversicherung`, but not the reverse.
