@@ -15,7 +15,9 @@ use std::{
 
 use articles::articles;
 use equality::{assert_equal, queries};
-use passim::{Article, Chunker, Error, ErrorKind, Filter, Query, Retriever, postgres::Corpus};
+use passim::{
+    Article, Chunker, Error, ErrorKind, Filter, Mode, Query, Retriever, postgres::Corpus,
+};
 use passim_testkit::Seeded;
 
 /// The URLs of three databases, separated by spaces.
@@ -305,6 +307,20 @@ fn texts_of_users_are_never_part_of_a_statement() {
         assert!(reopened.remove(text).unwrap());
         assert_eq!(reopened.keys().unwrap(), ["plain"]);
         reopened.verify().unwrap();
+    }
+}
+
+#[test]
+fn passages_with_common_words_alone_are_not_read() {
+    let Some(servers) = servers() else { return };
+    let mut pair = Pair::new(&servers[..2]);
+    pair.add(&articles());
+    for question in ["Wer repariert die Turmuhr?", "Where was the wooden bridge found?"] {
+        let scored = |k| {
+            let hits = pair.corpus.search(Query::new(question).mode(Mode::Lexical).k(k)).unwrap();
+            hits.plan().lexical.iter().map(|plan| plan.scored).sum::<usize>()
+        };
+        assert!(scored(1) * 2 < scored(1_000), "{question}: {} {}", scored(1), scored(1_000));
     }
 }
 
