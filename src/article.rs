@@ -1,8 +1,9 @@
-//! Articles: key, title, text, markup, language and metadata.
+//! Articles, with key, title, text, markup, language and metadata, and their passages.
 
 mod html_tags;
 mod markdown;
 mod markup;
+mod passage;
 
 mod date;
 mod timestamp;
@@ -15,11 +16,13 @@ use serde::{Deserialize, Serialize};
 use crate::Language;
 
 pub use date::Date;
+pub use passage::Passage;
 pub use timestamp::Timestamp;
 pub use value::Value;
 
 pub(crate) use markdown::{MarkdownBlock, MarkdownKind, markdown_blocks};
 pub use markup::Markup;
+pub(crate) use passage::ShownContext;
 
 /// Named values of an article, ordered by name.
 pub type Metadata = BTreeMap<String, Value>;

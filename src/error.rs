@@ -463,4 +463,78 @@ pub enum Error {
         #[source]
         source: std::io::Error,
     },
+
+    /// A server that holds a shard of a corpus could not be reached, or did not run a statement.
+    /// Kind: [`ErrorKind::Unavailable`].
+    #[error("shard {shard} of the corpus failed")]
+    Shard {
+        /// Position of the shard's URL, from 0.
+        shard: usize,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+
+    /// The URL of a shard is no PostgreSQL URL. Kind: [`ErrorKind::InvalidInput`].
+    #[error("the URL of shard {shard} is not of the form postgresql://user@host:port/database")]
+    ShardUrl {
+        /// Position of the URL, from 0.
+        shard: usize,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+
+    /// The URLs of the shards are not those of the whole corpus in the order of its creation. Kind:
+    /// [`ErrorKind::Conflict`].
+    #[error(
+        "URL {position} of {given} leads to shard {shard} of {shards}: give the URLs of all shards \
+         in the order in which the corpus was created"
+    )]
+    ShardOrder {
+        /// Position of the URL, from 0.
+        position: usize,
+        /// Number of URLs.
+        given: usize,
+        /// Number of the shard that the URL leads to, from 0.
+        shard: usize,
+        /// Number of shards of its corpus.
+        shards: usize,
+    },
+
+    /// A schema holds no corpus. Kind: [`ErrorKind::NotFound`].
+    #[error("schema {schema:?} of shard {shard} holds no corpus: make one with `create`")]
+    NoCorpus {
+        /// The schema.
+        schema: String,
+        /// Position of the shard's URL, from 0.
+        shard: usize,
+    },
+
+    /// A schema already holds a corpus. Kind: [`ErrorKind::Conflict`].
+    #[error("schema {schema:?} of shard {shard} holds a corpus: open it with `open`")]
+    CorpusExists {
+        /// The schema.
+        schema: String,
+        /// Position of the shard's URL, from 0.
+        shard: usize,
+    },
+
+    /// A corpus was created with other settings. Kind: [`ErrorKind::Conflict`].
+    #[error("the corpus was created with {setting}: {remedy}")]
+    CorpusSettings {
+        /// The setting that differs, such as `another chunker`.
+        setting: &'static str,
+        /// The remedy.
+        remedy: &'static str,
+    },
+
+    /// A database cannot hold a part of an article. Kind: [`ErrorKind::InvalidInput`].
+    #[error("article {key:?} cannot be stored: {reason}")]
+    NotStorable {
+        /// Key of the article.
+        key: String,
+        /// The part, and why it cannot be held.
+        reason: &'static str,
+    },
 }

@@ -4,6 +4,7 @@ pub(crate) mod codec;
 pub(crate) mod column;
 pub(crate) mod decode_error;
 pub(crate) mod file_signature;
+pub(crate) mod head_record;
 pub(crate) mod lazy_checked;
 pub(crate) mod locked_file;
 pub(crate) mod mapped_file;

@@ -14,6 +14,8 @@ mod english_noun;
 mod fingerprint;
 mod gender_form;
 mod german_noun;
+#[cfg(feature = "postgres")]
+mod hashed_groups;
 mod identifier;
 mod layout;
 mod lexical_plan;
@@ -23,6 +25,8 @@ mod noise;
 mod norm;
 mod noun_lists;
 mod number;
+#[cfg(feature = "postgres")]
+mod passage_terms;
 mod phrase;
 mod posting_tail;
 mod postings;
@@ -51,12 +55,18 @@ use norm::PassageNorm;
 pub(crate) use analyzer::{Analyzer, shown};
 pub(crate) use bm25::TermContribution;
 pub(crate) use detect_language::detect;
+#[cfg(feature = "postgres")]
+pub(crate) use fingerprint::current as fingerprint;
+#[cfg(feature = "postgres")]
+pub(crate) use hashed_groups::{HashedGroups, ReadRows};
 pub(crate) use identifier::Identifier;
 pub use lexical_plan::LexicalPlan;
 pub(crate) use merge::MergedRow;
 pub(crate) use noise::has_web_address_or_digit;
 #[cfg(test)]
 pub(crate) use noise::is_noise;
+#[cfg(feature = "postgres")]
+pub(crate) use passage_terms::{PassageTerms, term_hash};
 pub(crate) use phrase::{Phrase, TermSequences};
 pub(crate) use query_terms::{Group, QueryTerms};
 pub(crate) use statistics::{CorpusStats, LiveIndex};

@@ -70,6 +70,7 @@
 //! | `download-binaries` | no | downloads and links ONNX Runtime at build time; needs `default-features = false` |
 //! | `qwen3` | no | runs Qwen3 embedding models in candle |
 //! | `html` | no | reads `.html` files |
+//! | `postgres` | no | a corpus in PostgreSQL: `postgres::Corpus` |
 //! | `cuda`, `coreml`, `directml` | no | runs models on these devices (`ExecutionProvider`) |
 //!
 //! # Limits
@@ -99,7 +100,8 @@ mod lexical;
 mod model;
 #[cfg(feature = "fastembed")]
 mod onnx;
-mod passage;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod rerank;
 mod retriever;
 mod search;
@@ -109,12 +111,11 @@ mod vector;
 mod work;
 
 // Articles and passages.
-pub use article::{Article, ArticleHead, Date, Markup, Metadata, Timestamp, Value};
+pub use article::{Article, ArticleHead, Date, Markup, Metadata, Passage, Timestamp, Value};
 pub use language::{Language, LanguageCode};
-pub use passage::Passage;
 pub use text::{
-    ArticleFiles, ArticleReader, Chunker, ReadReport, Sentences, markdown_sentences, read_articles,
-    sentences,
+    AddReport, ArticleFiles, ArticleReader, Chunker, ReadReport, Sentences, SyncReport,
+    markdown_sentences, read_articles, sentences,
 };
 
 // Models.
@@ -146,8 +147,8 @@ pub use vector::{
 
 // A corpus.
 pub use retriever::{
-    AddReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher,
-    SegmentStats, Stats, SyncReport, VerifyReport,
+    CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher, SegmentStats,
+    Stats, VerifyReport,
 };
 
 // Questions and answers.

@@ -25,11 +25,9 @@ use crate::{
 use searcher::LatestSnapshot;
 
 pub use graph_calibration::{CalibrationReport, GraphCalibration};
-pub use ingest::AddReport;
 pub use retriever_builder::RetrieverBuilder;
 pub use searcher::Searcher;
 pub use stats::{SegmentStats, Stats, VerifyReport};
-pub use sync::SyncReport;
 
 /// A corpus of articles that can be searched, in memory or in a folder.
 ///

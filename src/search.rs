@@ -23,8 +23,9 @@ pub(crate) mod pipeline;
 mod plan;
 mod post_filter;
 mod query;
+pub(crate) mod query_models;
 pub(crate) mod related;
-pub(crate) mod reranking;
+mod reranking;
 mod text_conditions;
 pub(crate) mod view;
 #[cfg(test)]

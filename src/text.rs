@@ -11,6 +11,8 @@ mod front_matter;
 mod guess_language;
 #[cfg(feature = "html")]
 mod html_file;
+mod incoming_articles;
+mod ingest_report;
 mod json_integer;
 mod json_lines;
 mod line_marker;
@@ -39,6 +41,9 @@ use crate::{Article, Embedder, Error, Passage, Result};
 pub use article_files::{ArticleFiles, read_articles};
 pub use article_reader::{ArticleReader, ReadReport};
 pub(crate) use guess_language::guess as guess_language;
+pub(crate) use incoming_articles::{ContentHash, check_articles, content_hash, last_of_each_key};
+pub(crate) use ingest_report::IngestReport;
+pub use ingest_report::{AddReport, SyncReport};
 use passage_builder::PassageBuilder;
 use passage_context::ContextBuilder;
 pub(crate) use quotation::outside_quotations;

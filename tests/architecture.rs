@@ -16,8 +16,8 @@ use passim::{
 
 /// The rooms in the order of the data: each imports only those before it. The ground floor is
 /// what all of them speak of.
-const ROOMS: [(&str, &[&str]); 12] = [
-    ("ground floor", &["article", "error", "language", "model", "passage", "work"]),
+const ROOMS: [(&str, &[&str]); 13] = [
+    ("ground floor", &["article", "error", "language", "model", "work"]),
     ("format", &["format"]),
     ("vector", &["vector"]),
     ("onnx", &["onnx"]),
@@ -26,6 +26,7 @@ const ROOMS: [(&str, &[&str]); 12] = [
     ("text", &["text"]),
     ("lexical", &["lexical"]),
     ("search", &["search"]),
+    ("postgres", &["postgres"]),
     ("store", &["store"]),
     ("retriever", &["retriever"]),
     ("eval", &["eval"]),
@@ -229,6 +230,7 @@ fn each_foreign_crate_has_one_home() {
         ("whatlang::", "lexical/detect_language.rs"),
         ("use lru::", "embed/cache/lru_map.rs"),
         ("ndarray::", "vector/vectors.rs"),
+        ("use ::postgres::", "postgres/connection.rs"),
         ("pulldown_cmark::", "article/markdown.rs"),
         ("scraper::", "text/html_file.rs"),
         ("ego_tree::", "text/html_file.rs"),
@@ -267,6 +269,8 @@ fn public_types_cross_threads() {
         crosses::<passim::FastEmbedder>();
         crosses::<passim::FastReranker>();
     }
+    #[cfg(feature = "postgres")]
+    crosses::<passim::postgres::Corpus>();
     crosses::<ExactIndex>();
     crosses::<HnswIndex>();
     crosses::<Vectors>();

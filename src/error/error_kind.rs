@@ -3,6 +3,7 @@
 use std::io;
 
 use super::Error;
+use ErrorKind::{Bug, Conflict, Damaged, InvalidInput, NotFound, Unavailable};
 
 /// Class of an [`Error`]: who can act, and whether the same call can succeed later.
 ///
@@ -62,8 +63,10 @@ impl Error {
             | Self::NotText { .. }
             | Self::Json { .. }
             | Self::FrontMatter { .. }
-            | Self::FileKind { .. } => ErrorKind::InvalidInput,
-            Self::UnknownModel { .. } | Self::NoIndex { .. } => ErrorKind::NotFound,
+            | Self::FileKind { .. }
+            | Self::ShardUrl { .. }
+            | Self::NotStorable { .. } => InvalidInput,
+            Self::UnknownModel { .. } | Self::NoIndex { .. } | Self::NoCorpus { .. } => NotFound,
             Self::StaleHit { .. }
             | Self::NotCalibrated
             | Self::ModelMismatch { .. }
@@ -72,7 +75,10 @@ impl Error {
             | Self::IndexExists { .. }
             | Self::ModelDrift { .. }
             | Self::NotVerifiable
-            | Self::Version { .. } => ErrorKind::Conflict,
+            | Self::Version { .. }
+            | Self::ShardOrder { .. }
+            | Self::CorpusExists { .. }
+            | Self::CorpusSettings { .. } => Conflict,
             Self::Embed(_)
             | Self::Rerank(_)
             | Self::ModelFile { .. }
@@ -82,12 +88,13 @@ impl Error {
             | Self::Cancelled
             | Self::TimedOut
             | Self::Threads(_)
-            | Self::Write { .. } => ErrorKind::Unavailable,
-            Self::Corrupt { .. } => ErrorKind::Damaged,
-            Self::VectorCount { .. } | Self::ModelDimension { .. } => ErrorKind::Bug,
+            | Self::Write { .. }
+            | Self::Shard { .. } => Unavailable,
+            Self::Corrupt { .. } => Damaged,
+            Self::VectorCount { .. } | Self::ModelDimension { .. } => Bug,
             Self::Read { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => ErrorKind::NotFound,
-                _ => ErrorKind::Unavailable,
+                io::ErrorKind::NotFound => NotFound,
+                _ => Unavailable,
             },
         }
     }
@@ -134,6 +141,8 @@ mod tests {
             Error::Json { path: "a".into(), line: 1, source: cause() },
             Error::FrontMatter { path: "a".into(), source: cause() },
             Error::FileKind { path: "a".into() },
+            Error::ShardUrl { shard: 0, source: cause() },
+            Error::NotStorable { key: text(), reason: "its text has a zero byte" },
         ]
     }
 
@@ -148,6 +157,9 @@ mod tests {
             Error::ModelDrift { model: model().into(), text: String::new(), similarity: 0.5 },
             Error::NotVerifiable,
             Error::Version { origin: String::new(), got: 2, oldest: 1, newest: 1 },
+            Error::ShardOrder { position: 0, given: 2, shard: 1, shards: 2 },
+            Error::CorpusExists { schema: String::new(), shard: 0 },
+            Error::CorpusSettings { setting: "another chunker", remedy: "use it" },
         ]
     }
 
@@ -164,6 +176,7 @@ mod tests {
             Error::Threads(cause()),
             Error::Read { path: "a".into(), source: io::ErrorKind::PermissionDenied.into() },
             Error::Write { path: "a".into(), source: io::ErrorKind::NotFound.into() },
+            Error::Shard { shard: 0, source: cause() },
         ]
     }
 
@@ -176,6 +189,7 @@ mod tests {
                 vec![
                     Error::UnknownModel { name: String::new(), known: vec![] },
                     Error::NoIndex { path: "a".into() },
+                    Error::NoCorpus { schema: String::new(), shard: 0 },
                     Error::Read { path: "a".into(), source: io::ErrorKind::NotFound.into() },
                 ],
             ),

@@ -60,7 +60,7 @@ const NOISE_SAMPLES: [&str; 8] = [
 ];
 
 /// Returns the fingerprint of the analysis in this build.
-pub(super) fn current() -> u64 {
+pub(crate) fn current() -> u64 {
     static CURRENT: LazyLock<u64> =
         LazyLock::new(|| of_words(WORDS).expect("the bundled model is part of the program"));
     *CURRENT

@@ -13,7 +13,7 @@ use crate::{
 
 /// Factor that exceeds the rounding error of a sum in another order, for up to a few thousand
 /// contributions.
-const SLACK: f32 = 1.000_1;
+pub(super) const SLACK: f32 = 1.000_1;
 
 /// Sizes of the steps between which a search can be interrupted. Tests of small corpora use small
 /// steps.

@@ -98,25 +98,10 @@ impl LexicalIndex {
     /// Returns the contribution of each group of `terms` to the score of `row`, by descending upper
     /// bound. Summed in this order, they give the score bit for bit.
     pub(crate) fn explain(&self, terms: &WeightedTerms, row: u32) -> Vec<TermContribution> {
-        let bm25 = terms.bm25();
-        let length = self.norm(row).length();
-        let contribution = |weighted: &WeightedGroup| {
+        terms.contributions(self.norm(row).length(), |weighted| {
             let mut cursor = self.group_cursor(weighted);
-            let tf = if cursor.seek(row) == row { cursor.tf() } else { 0 };
-            let contribution =
-                if tf == 0 { 0.0 } else { bm25.contribution(cursor.upper_bound, tf, length) };
-            let WeightedGroup { group, doc_freq, idf } = weighted;
-            TermContribution {
-                place: group.place.clone(),
-                terms: group.terms.clone(),
-                weight: group.weight,
-                doc_freq: *doc_freq,
-                idf: *idf,
-                tf,
-                contribution,
-            }
-        };
-        terms.groups().iter().map(contribution).collect()
+            if cursor.seek(row) == row { cursor.tf() } else { 0 }
+        })
     }
 
     /// Returns the cursors of all groups that have a row, by descending upper bound.

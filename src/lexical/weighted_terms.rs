@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{
-    CorpusStats, Identifier, QueryTerms,
+    CorpusStats, Identifier, QueryTerms, TermContribution,
     bm25::{Bm25, K1},
     query_terms::Group,
 };
@@ -73,6 +73,33 @@ impl WeightedTerms {
     /// that no passage has count like the rarest ones.
     pub(crate) fn max_bm25(&self) -> f32 {
         self.max_bm25
+    }
+
+    /// Returns the contribution of each group to the score of a passage of `length` terms, by
+    /// descending upper bound; `tf` returns the frequency of a group in the passage. Summed in this
+    /// order, they give the score bit for bit.
+    pub(super) fn contributions(
+        &self,
+        length: u32,
+        mut tf: impl FnMut(&WeightedGroup) -> u32,
+    ) -> Vec<TermContribution> {
+        let contribution = |weighted: &WeightedGroup| {
+            let tf = tf(weighted);
+            let upper_bound = weighted.upper_bound();
+            let contribution =
+                if tf == 0 { 0.0 } else { self.bm25.contribution(upper_bound, tf, length) };
+            let WeightedGroup { group, doc_freq, idf } = weighted;
+            TermContribution {
+                place: group.place.clone(),
+                terms: group.terms.clone(),
+                weight: group.weight,
+                doc_freq: *doc_freq,
+                idf: *idf,
+                tf,
+                contribution,
+            }
+        };
+        self.groups.iter().map(contribution).collect()
     }
 
     /// Returns BM25 with the mean length of a passage.

@@ -1,52 +1,25 @@
 //! Adds articles: one function of named stages, from given articles to a searchable segment.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::time::Instant;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
-use serde::Serialize;
 use tracing::{Span, field, instrument};
 
 use super::merge_segments::{MergePlan, UnindexedSegment};
+#[cfg(doc)]
+use crate::Error;
 use crate::{
-    Article, EmbedReport, Error, IndexChoice, Language, Progress, Result, Retriever, Role,
+    AddReport, Article, EmbedReport, IndexChoice, Language, Progress, Result, Retriever, Role,
     SyncReport, Vectors,
     language::AnalyzedLanguage,
     store::segment::{
         ArticleDigest, ArticlePlace, Chunked, LiveSegment, SegmentBuilder, SegmentPieces,
         SegmentWords, find_article,
     },
+    text::{IngestReport, check_articles, last_of_each_key},
     vector::{VectorRow, to_row},
 };
-
-/// Report of [`Retriever::add`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct AddReport {
-    /// Articles added, including those that replaced others.
-    pub articles: usize,
-    /// Articles that replaced one of the same key.
-    pub replaced: usize,
-    /// Keys of articles without text, which are stored but have no passages.
-    pub empty: Vec<String>,
-    /// Passages whose vectors were reused from the replaced articles.
-    pub reused: usize,
-    /// Embedding of all other passages, including cached ones.
-    pub embedding: EmbedReport,
-}
-
-/// Counts of one ingestion.
-#[derive(Default)]
-pub(super) struct IngestReport {
-    pub(super) added: usize,
-    pub(super) changed: usize,
-    pub(super) unchanged: usize,
-    /// Keys of articles without text.
-    pub(super) empty: Vec<String>,
-    /// Passages whose vectors were reused.
-    pub(super) reused: usize,
-    pub(super) embedding: EmbedReport,
-}
 
 /// Treatment of articles whose key is already in the corpus.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -117,8 +90,7 @@ impl Retriever {
     pub fn add(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
         let articles = articles.into_iter().collect();
         let ingested = self.ingest(articles, OnExisting::Replace, EmbedReport::default())?;
-        let IngestReport { added, changed: replaced, empty, reused, embedding, .. } = ingested;
-        Ok(AddReport { articles: added + replaced, replaced, empty, reused, embedding })
+        Ok(ingested.into())
     }
 
     /// Adds new articles and replaces changed ones; unchanged articles are neither stored nor
@@ -149,18 +121,18 @@ impl Retriever {
         on_existing: OnExisting,
         embedded_before: EmbedReport,
     ) -> Result<IngestReport> {
-        check(&articles)?;
+        check_articles(&articles)?;
         let articles = last_of_each_key(articles);
         let selection = self.select(articles, on_existing)?;
-        let mut report = IngestReport { unchanged: selection.unchanged, ..IngestReport::default() };
+        let unchanged = selection.unchanged;
         if selection.articles.is_empty() {
-            return Ok(report);
+            return Ok(IngestReport { unchanged, ..IngestReport::default() });
         }
         let selection = detect_languages(selection)?;
         let incoming = self.chunk(selection)?;
         let inputs = self.passage_inputs(&incoming);
         let embedded = self.embed_new(&inputs, embedded_before)?;
-        report.count(&incoming, &inputs, &embedded);
+        let report = report(unchanged, &incoming, &inputs, &embedded);
         let vectors = self.combine_vectors(&inputs, embedded.vectors)?;
         let segment = self.build_segment(&incoming, &inputs, vectors)?;
         self.publish_in_memory(&incoming, segment)?;
@@ -281,7 +253,7 @@ impl Retriever {
         texts: &[&str],
         before: EmbedReport,
     ) -> Result<EmbeddedBatch> {
-        let mut stage = self.searcher.stage().cancel(&self.settings.cancel);
+        let mut stage = self.searcher.models().stage().cancel(&self.settings.cancel);
         if let Some(cache) = &self.settings.cache {
             stage = stage.cache(cache);
         }
@@ -353,46 +325,23 @@ impl Retriever {
     }
 }
 
-impl IngestReport {
-    fn count(
-        &mut self,
-        incoming: &[IncomingArticle],
-        inputs: &[PassageInput],
-        embedded: &EmbeddedBatch,
-    ) {
-        let without_text = incoming.iter().filter(|article| article.chunked.passages.is_empty());
-        self.empty = without_text.map(|article| article.chunked.article.key.clone()).collect();
-        self.changed = incoming.iter().filter(|article| article.replaces.is_some()).count();
-        self.added = incoming.len() - self.changed;
-        self.reused = inputs.iter().filter(|input| input.stored.is_some()).count();
-        self.embedding = embedded.report;
+/// Counts the articles and passages of one ingestion.
+fn report(
+    unchanged: usize,
+    incoming: &[IncomingArticle],
+    inputs: &[PassageInput],
+    embedded: &EmbeddedBatch,
+) -> IngestReport {
+    let without_text = incoming.iter().filter(|article| article.chunked.passages.is_empty());
+    let changed = incoming.iter().filter(|article| article.replaces.is_some()).count();
+    IngestReport {
+        added: incoming.len() - changed,
+        changed,
+        unchanged,
+        empty: without_text.map(|article| article.chunked.article.key.clone()).collect(),
+        reused: inputs.iter().filter(|input| input.stored.is_some()).count(),
+        embedding: embedded.report,
     }
-}
-
-/// Checks the keys, the sizes and the metadata of `articles`.
-fn check(articles: &[Article]) -> Result<()> {
-    if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
-        return Err(Error::EmptyKey { position });
-    }
-    let limit = Article::MAX_BYTES;
-    if let Some(article) = articles.iter().find(|article| article.text.len() > limit) {
-        let key = article.key.clone();
-        return Err(Error::ArticleTooLarge { key, bytes: article.text.len(), limit });
-    }
-    articles.iter().try_for_each(check_metadata)
-}
-
-fn check_metadata(article: &Article) -> Result<()> {
-    match article.metadata.iter().find(|(_, value)| value.is_nested()) {
-        Some((name, _)) => Err(Error::NestedList { key: article.key.clone(), name: name.clone() }),
-        None => Ok(()),
-    }
-}
-
-/// Returns the last article of each key, in ascending order of the keys.
-fn last_of_each_key(articles: Vec<Article>) -> Vec<Article> {
-    let by_key = articles.into_iter().map(|article| (article.key.clone(), article));
-    by_key.collect::<BTreeMap<String, Article>>().into_values().collect()
 }
 
 /// Detects the language of each article that declares none.

@@ -5,27 +5,19 @@ mod snapshot;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    fmt,
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{fmt, sync::Arc};
 
-use rayon::prelude::*;
 use tracing::instrument;
 
+#[cfg(doc)]
+use crate::Error;
 use crate::{
-    Article, EmbedStage, Embedder, EmbeddingCache, Error, Hits, Interrupt, Query, QueryPlan,
-    Reranker, Result, Role, Timings, Vectors,
-    search::{
-        pipeline::{EmbeddedQuestion, retrieve},
-        reranking::rerank,
-    },
+    Article, Embedder, EmbeddingCache, Hits, Query, Reranker, Result,
+    search::query_models::QueryModels,
     store::{
         self, Generation, LocalView, SortedArticles,
         segment::{LiveSegment, find_article},
     },
-    work::parallel::parallel_map,
 };
 
 pub(crate) use snapshot::{LatestSnapshot, Snapshot, SnapshotSource};
@@ -45,24 +37,6 @@ pub struct Searcher {
     pub(crate) reranker: Option<Arc<dyn Reranker>>,
     /// Vectors of questions, in memory; searching writes no file.
     pub(crate) cache: Option<EmbeddingCache>,
-}
-
-/// The vectors of the questions of several queries.
-struct QuestionVectors {
-    vectors: Vectors,
-    /// The row of each query; `None` if its question is not embedded, or if the query was
-    /// interrupted before.
-    rows: Vec<Option<usize>>,
-    /// Time to embed all of them.
-    embed_time: Duration,
-}
-
-impl QuestionVectors {
-    /// Returns the embedded question of query `at`.
-    fn of(&self, at: usize) -> Option<EmbeddedQuestion<'_>> {
-        let row = self.rows[at]?;
-        Some(EmbeddedQuestion { vector: self.vectors.row(row), embed_time: self.embed_time })
-    }
 }
 
 impl fmt::Debug for Searcher {
@@ -133,25 +107,7 @@ impl Searcher {
     ///   they panic.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
-        let query = query.into();
-        self.check(&query)?;
-        let interrupt = interrupt_of(&query);
-        let start = Instant::now();
-        let embedded = || {
-            interrupt.check()?;
-            self.embedded(&query.text, interrupt)
-        };
-        let vectors = match query.needs_embedding().then(embedded).transpose() {
-            Err(error) if interrupt.is_cause_of(&error) => {
-                return Ok(self.not_embedded(&query, interrupt, start.elapsed()));
-            }
-            vectors => vectors?,
-        };
-        let embed_time = start.elapsed();
-        let question =
-            vectors.as_ref().map(|vectors| EmbeddedQuestion { vector: vectors.row(0), embed_time });
-        let hits = retrieve(&self.view(), question, &query, interrupt)?;
-        rerank(hits, &query, self.reranker.as_deref(), interrupt)
+        self.models().answer(&query.into(), || Ok(self.view()))
     }
 
     /// Returns the hits of each query, in the order of `queries`. The current `rayon` pool runs the
@@ -166,91 +122,16 @@ impl Searcher {
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
-        queries.iter().try_for_each(|query| self.check(query))?;
-        let interrupts: Vec<Interrupt> = queries.iter().map(interrupt_of).collect();
-        let vectors = self.embed_questions(&queries, &interrupts)?;
-        let view = self.view();
-        let retrieve = |at: usize| match vectors.of(at) {
-            None if queries[at].needs_embedding() => {
-                Ok(self.not_embedded(&queries[at], interrupts[at], vectors.embed_time))
-            }
-            question => retrieve(&view, question, &queries[at], interrupts[at]),
-        };
-        let hits = (0..queries.len()).into_par_iter().map(retrieve);
-        let hits: Vec<Hits> = hits.collect::<Result<_>>()?;
-        self.rerank_all(hits, &queries, &interrupts)
+        self.models().answer_all(&queries, || Ok(self.view()))
     }
 
-    /// Returns the hits of a query that was interrupted before its question was embedded: none.
-    fn not_embedded(&self, query: &Query, interrupt: Interrupt<'_>, embed_time: Duration) -> Hits {
-        let plan = QueryPlan {
-            mode: query.mode,
-            passages: self.passages(),
-            interrupted: Some(interrupt.reason()),
-            timings: Timings { embed: embed_time, ..Timings::default() },
-            ..QueryPlan::default()
-        };
-        Hits { found: Vec::new(), plan: Box::new(plan) }
-    }
-
-    /// Embeds the questions of `queries` in one run, without those of queries that are already
-    /// interrupted.
-    fn embed_questions(
-        &self,
-        queries: &[Query],
-        interrupts: &[Interrupt],
-    ) -> Result<QuestionVectors> {
-        let start = Instant::now();
-        let is_embedded: Vec<bool> = queries
-            .iter()
-            .zip(interrupts)
-            .map(|(query, interrupt)| query.needs_embedding() && !interrupt.is_due())
-            .collect();
-        let embedded = (0..queries.len()).filter(|at| is_embedded[*at]);
-        let texts: Vec<&str> = embedded.clone().map(|at| queries[at].text.as_str()).collect();
-        let interrupts: Vec<Interrupt> = embedded.map(|at| interrupts[at]).collect();
-        let interrupt = Interrupt::last_of(&interrupts);
-        let vectors = match self.stage().interrupt(interrupt).run(Role::Query, &texts) {
-            Err(error) if interrupt.is_cause_of(&error) => Vectors::empty(self.embedder.dim()),
-            embedded => embedded?.0,
-        };
-        let mut rows = 0..vectors.len();
-        let row = |is_embedded| if is_embedded { rows.next() } else { None };
-        let rows = is_embedded.into_iter().map(row).collect();
-        Ok(QuestionVectors { vectors, rows, embed_time: start.elapsed() })
-    }
-
-    /// Reranks the hits of all queries that ask for it.
-    fn rerank_all(
-        &self,
-        hits: Vec<Hits>,
-        queries: &[Query],
-        interrupts: &[Interrupt],
-    ) -> Result<Vec<Hits>> {
-        let is_asked = queries.iter().any(|query| query.rerank.is_some());
-        let Some(reranker) = self.reranker.as_deref().filter(|_| is_asked) else { return Ok(hits) };
-        // A reranker may wait for workers of rayon, so none of them waits for it.
-        let threads = reranker.max_concurrency().min(rayon::current_num_threads());
-        parallel_map(threads, queries.len(), |at| {
-            rerank(hits[at].clone(), &queries[at], Some(reranker), interrupts[at])
-        })
-    }
-
-    /// Returns the vector of `question` as a single row.
-    pub(crate) fn embedded(&self, question: &str, interrupt: Interrupt<'_>) -> Result<Vectors> {
-        let cache = self.cache.as_ref();
-        EmbeddingCache::embedded(cache, self.embedder(), Role::Query, question, interrupt)
-    }
-
-    /// The stage that texts are embedded by.
-    pub(crate) fn stage(&self) -> EmbedStage<'_> {
-        let mut stage = EmbedStage::new(&*self.embedder);
-        if let Some(embed_threads) = self.embed_threads {
-            stage = stage.embed_threads(embed_threads);
-        }
-        match &self.cache {
-            Some(cache) => stage.cache(cache),
-            None => stage,
+    /// The models that answer queries.
+    pub(crate) fn models(&self) -> QueryModels<'_> {
+        QueryModels {
+            embedder: &*self.embedder,
+            embed_threads: self.embed_threads,
+            reranker: self.reranker.as_deref(),
+            cache: self.cache.as_ref(),
         }
     }
 
@@ -320,19 +201,4 @@ impl Searcher {
     pub fn embedder(&self) -> &dyn Embedder {
         &*self.embedder
     }
-
-    fn check(&self, query: &Query) -> Result<()> {
-        query.check()?;
-        match (query.rerank, &self.reranker) {
-            (Some(_), None) => Err(Error::NoReranker),
-            _ => Ok(()),
-        }
-    }
-}
-
-/// Returns the interrupt of a search for `query` that starts now.
-fn interrupt_of(query: &Query) -> Interrupt<'_> {
-    // A time limit beyond the range of the clock is no limit.
-    let deadline = query.time_limit.and_then(|limit| Instant::now().checked_add(limit));
-    Interrupt::new(deadline, query.cancel.as_ref())
 }

@@ -2,56 +2,11 @@
 
 use std::{collections::HashSet, time::Instant};
 
-use serde::Serialize;
 use tracing::{Span, field, instrument};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::ingest::{IngestReport, OnExisting};
-use crate::{Article, EmbedReport, Error, Result, Retriever};
-
-/// Report of [`Retriever::sync`] and [`Retriever::upsert`].
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct SyncReport {
-    /// Articles whose key is new.
-    pub added: usize,
-    /// Articles whose content changed.
-    pub changed: usize,
-    /// Articles removed, because the given ones do not include their key.
-    pub removed: usize,
-    /// Articles whose content is unchanged.
-    pub unchanged: usize,
-    /// Keys of added or changed articles without text, which are stored but have no passages.
-    pub empty: Vec<String>,
-    /// Passages embedded. Passages with the same text count each.
-    pub embedded: usize,
-    /// Passages whose vectors came from the
-    /// [cache](crate::RetrieverBuilder::embedding_cache).
-    pub cached: usize,
-    /// Passages of changed articles that kept their text and therefore their vector.
-    pub reused: usize,
-    /// Passages over the embedder's limit of which it read only the beginning.
-    pub truncated: usize,
-    /// Passages over the embedder's limit that it embedded in pieces.
-    pub split: usize,
-    /// Wall time in seconds.
-    pub seconds: f64,
-}
-
-impl SyncReport {
-    pub(super) fn count(&mut self, ingested: IngestReport) {
-        self.added += ingested.added;
-        self.changed += ingested.changed;
-        self.unchanged += ingested.unchanged;
-        self.empty.extend(ingested.empty);
-        let EmbedReport { texts, cached, split, truncated, .. } = ingested.embedding;
-        self.embedded += texts - cached;
-        self.cached += cached;
-        self.reused += ingested.reused;
-        self.truncated += truncated;
-        self.split += split;
-    }
-}
+use super::ingest::OnExisting;
+use crate::{Article, EmbedReport, Error, Result, Retriever, SyncReport};
 
 /// State of a running sync.
 #[derive(Default)]

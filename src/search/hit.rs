@@ -4,7 +4,10 @@ use std::ops::{Deref, Range};
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Explanation, Language, Markup, Metadata, QueryPlan, article, passage::ShownContext};
+use crate::{
+    Explanation, Language, Markup, Metadata, QueryPlan,
+    article::{self, ShownContext},
+};
 
 /// A passage that answers a query.
 ///

@@ -32,6 +32,7 @@ use crate::{
         codec,
         column::{Column, MappedFile},
         decode_error::{DecodeError, require},
+        head_record::StoredHead,
         lazy_checked::LazyChecked,
         sections::{FileId, Kind, Section, Sections, Tag},
     },
@@ -39,21 +40,19 @@ use crate::{
         language_totals::LanguageTotals,
         view::{PassagePlace, StoredPassage},
     },
+    text::ContentHash,
     vector::SegmentIndex,
 };
 
 use article_columns::{ArticleColumns, PassageText};
 use filter_columns::CachedHeads;
 use first_rows::FirstRows;
-use segment_record::{SegmentRecord, StoredHead};
+use segment_record::SegmentRecord;
 
 pub(crate) use live_segment::{ArticlePlace, LiveSegment, find_article};
 pub(crate) use segment_builder::{ArticleDigest, Chunked, SegmentBuilder};
 pub(crate) use segment_pieces::SegmentPieces;
 pub(crate) use segment_words::SegmentWords;
-
-/// Hash of an article's content and of the chunker settings.
-pub(crate) type ContentHash = [u64; 2];
 
 /// Articles, the vectors of all their passages in order, and the index over them.
 pub(crate) struct Segment {

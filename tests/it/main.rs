@@ -18,6 +18,8 @@ mod identifiers;
 mod languages;
 mod markdown;
 mod pipeline;
+#[cfg(feature = "postgres")]
+mod postgres;
 mod query;
 mod ranking;
 mod ranking_model;

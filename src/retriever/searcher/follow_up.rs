@@ -5,10 +5,12 @@ use std::{cell::RefCell, ops::Range};
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::{Searcher, interrupt_of};
+use super::Searcher;
 use crate::{
     Context, Error, Excerpt, Filter, Highlights, Hit, Hits, Interrupt, Query, Result, Role,
-    search::{HitArticles, highlight::highlight, related::mean_direction},
+    search::{
+        HitArticles, highlight::highlight, query_models::interrupt_of, related::mean_direction,
+    },
     text::sentences_of,
 };
 
@@ -84,7 +86,7 @@ impl Searcher {
         let texts: Vec<&str> = sentences.iter().map(AsRef::as_ref).collect();
         let interrupt = interrupt_of(&query);
         let question = self.question_vector(&query, interrupt)?;
-        let (vectors, _) = self.stage().interrupt(interrupt).run(Role::Passage, &texts)?;
+        let (vectors, _) = self.models().stage().interrupt(interrupt).run(Role::Passage, &texts)?;
         highlight(&query, &question, hit, &ranges, &vectors)
     }
 
@@ -93,7 +95,7 @@ impl Searcher {
         if let Some(vector) = query.unit_vector(self.embedder().dim())? {
             return Ok(vector);
         }
-        Ok(self.embedded(&query.text, interrupt)?.row(0).to_vec())
+        Ok(self.models().embedded(&query.text, interrupt)?.row(0).to_vec())
     }
 
     /// Returns each of `hits` with `around` passages before and after it in its article.

@@ -59,6 +59,27 @@ impl ValueKind {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl ValueKind {
+    /// Returns the letter that the sort keys of such values start with.
+    pub(crate) fn letter(self) -> char {
+        match self {
+            Self::Truth => 'b',
+            Self::Number => 'n',
+            Self::Time => 't',
+            Self::Text => 's',
+        }
+    }
+
+    /// Returns a text after the sort keys of all values of the kind that are in a range.
+    pub(crate) fn end_of_keys(self) -> String {
+        match self {
+            Self::Number => format!("{}:{NOT_A_NUMBER}", self.letter()),
+            kind => format!("{};", kind.letter()),
+        }
+    }
+}
+
 impl<T> Scalar<T> {
     pub(crate) fn kind(&self) -> ValueKind {
         match self {
@@ -114,6 +135,32 @@ impl<'v> Scalar<&'v str> {
         }
     }
 }
+
+#[cfg(feature = "postgres")]
+impl Scalar<&str> {
+    /// Returns a text whose bytes are ordered like the values: the letter of the kind, a colon, and
+    /// the value.
+    pub(crate) fn sort_key(&self) -> String {
+        // Flipping the sign bit orders negative numbers before others.
+        let ordered = |value: i64| value.cast_unsigned() ^ (1 << 63);
+        let letter = self.kind().letter();
+        match self {
+            Self::Truth(value) => format!("{letter}:{}", u8::from(*value)),
+            Self::Number(Number { rounded, rest }) => {
+                format!("{letter}:{:016x}{:016x}", ordered(*rounded), ordered(*rest))
+            }
+            Self::NotANumber => format!("{letter}:{NOT_A_NUMBER}"),
+            Self::Time(Instant { seconds, nanoseconds }) => {
+                format!("{letter}:{:016x}{nanoseconds:08x}", ordered(*seconds))
+            }
+            Self::Text(text) => format!("{letter}:{text}"),
+        }
+    }
+}
+
+/// Sorts after every number.
+#[cfg(feature = "postgres")]
+const NOT_A_NUMBER: char = '~';
 
 impl Instant {
     fn of(timestamp: Timestamp) -> Self {
@@ -216,6 +263,34 @@ mod tests {
         let around_1970 =
             ["1969-12-31T23:59:59.8Z", "1969-12-31T23:59:59.9Z", "1970-01-01T00:00:00Z"];
         assert!(around_1970.map(at).is_sorted_by(|a, b| Scalar::first(a) < Scalar::first(b)));
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn sort_keys_are_ordered_like_their_values() {
+        let day = Date::new(2024, 2, 29).unwrap();
+        let before = Value::Timestamp("1969-12-31T23:59:59.8Z".parse().unwrap());
+        let numbers = [f64::NEG_INFINITY, -1e300, -1.5, -1.0, 0.0, 1e-300, 3.5, f64::INFINITY];
+        let whole = [i64::MIN, -(1 << 53) - 1, -2, 1, 4, (1 << 53) + 1, i64::MAX];
+        let mut values: Vec<Value> = numbers.into_iter().map(Value::from).collect();
+        values.extend(whole.map(Value::from));
+        values.extend([true.into(), false.into(), u64::MAX.into(), f64::NAN.into(), "".into()]);
+        values.extend([before, day.into(), "ä".into(), "zebra".into(), "Zebra".into()]);
+        for a in &values {
+            for b in &values {
+                let (first, second) = (Scalar::first(a), Scalar::first(b));
+                assert_eq!(first.sort_key().cmp(&second.sort_key()), key_order(first, second));
+            }
+            let scalar = Scalar::first(a);
+            let is_in_range = scalar.sort_key() < scalar.kind().end_of_keys();
+            assert_eq!(is_in_range, scalar != Scalar::NotANumber, "{a}");
+        }
+    }
+
+    /// The order of values of one kind; kinds are in the order of their letters.
+    #[cfg(feature = "postgres")]
+    fn key_order(a: Scalar<&str>, b: Scalar<&str>) -> Ordering {
+        a.kind().letter().cmp(&b.kind().letter()).then(a.cmp(&b))
     }
 
     #[test]

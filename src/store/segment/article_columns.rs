@@ -3,19 +3,19 @@
 use std::{iter, ops::Range};
 
 use super::{
-    ContentHash,
     bytes_column::{BytesColumn, BytesColumnTags},
     passage_row::{PassageRow, TableHeaderRow},
-    segment_record::{HeadRecord, StoredHead},
 };
 use crate::{
     Markup, Passage,
     format::{
         column::Column,
         decode_error::{DecodeError, require},
+        head_record::{HeadRecord, StoredHead},
         lazy_checked::Check,
         sections::{Section, Sections, Tag, short_sum},
     },
+    text::ContentHash,
 };
 
 const KEYS: BytesColumnTags =

@@ -6,9 +6,10 @@ use std::{
     sync::OnceLock,
 };
 
-use super::{LiveSegment, Segment, segment_record::StoredHead};
+use super::{LiveSegment, Segment};
 use crate::{
     ArticleHead, Language, Result, RowSet, Value,
+    format::head_record::StoredHead,
     search::filter::{Scalar, Test, ValueKind},
     vector::to_row,
 };

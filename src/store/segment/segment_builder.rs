@@ -2,19 +2,20 @@
 
 use std::sync::{Arc, OnceLock};
 
-use xxhash_rust::xxh3::Xxh3Default;
-
 use super::{
-    ContentHash, Segment, SegmentPieces, SegmentWords,
+    Segment, SegmentPieces, SegmentWords,
     article_columns::ArticleColumns,
     bytes_column::BytesColumnBuilder,
     first_rows::FirstRows,
     passage_row::{PassageRow, TableHeaderRow},
-    segment_record::HeadRecord,
 };
 use crate::{
     Article, Chunker, HnswIndex, IndexChoice, Language, Markup, Passage, Result, Vectors,
-    format::lazy_checked::LazyChecked, lexical, vector::to_row, work::WorkMonitor,
+    format::{head_record::HeadRecord, lazy_checked::LazyChecked},
+    lexical,
+    text::{ContentHash, content_hash},
+    vector::to_row,
+    work::WorkMonitor,
 };
 
 /// An article with its passages, in order.
@@ -51,15 +52,8 @@ pub(crate) struct SegmentBuilder {
 impl ArticleDigest {
     /// The digest of `article`; the hash covers its content and the settings of `chunker`.
     pub(crate) fn of(article: &Article, chunker: &Chunker) -> Result<Self> {
-        // The hash excludes a detected language, so that detecting it again is never a change.
         let head = HeadRecord::encode(article, None)?;
-        let mut hasher = Xxh3Default::new();
-        hasher.update(&chunker.fingerprint());
-        hasher.update(&(head.len() as u64).to_le_bytes());
-        hasher.update(&head);
-        hasher.update(&[u8::from(article.markup == Markup::Markdown)]);
-        hasher.update(article.text.as_bytes());
-        let content = bytemuck::cast(hasher.digest128().to_le_bytes());
+        let content = content_hash(&head, article, chunker);
         Ok(Self { head, content, language: article.language })
     }
 

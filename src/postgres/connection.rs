@@ -1,0 +1,229 @@
+//! Connections to a server: the home of the crate `postgres`.
+//!
+//! All values travel as parameters of declared types, so that a statement takes one round trip and
+//! no text of a user becomes part of one.
+
+use std::{borrow::Cow, str::FromStr};
+
+use ::postgres::{
+    Client, Config, NoTls,
+    fallible_iterator::FallibleIterator,
+    types::{FromSql, ToSql, Type},
+};
+
+use crate::{Error, Result};
+
+/// Maximum number of parameters of a statement, by the protocol.
+pub(super) const MAX_PARAMS: usize = u16::MAX as usize;
+
+/// The address of a shard: servers, database, user and options.
+#[derive(Clone)]
+pub(super) struct ShardAddress {
+    config: Config,
+    /// Position of the shard's URL, from 0.
+    shard: usize,
+}
+
+/// A connection to the server of one shard.
+pub(super) struct Connection {
+    client: Client,
+    shard: usize,
+    is_in_transaction: bool,
+}
+
+/// A row of a result.
+pub(super) struct ResultRow {
+    row: ::postgres::Row,
+    shard: usize,
+}
+
+/// The parameters of a statement.
+#[derive(Default)]
+pub(super) struct Params<'p>(Vec<TypedParam<'p>>);
+
+struct TypedParam<'p> {
+    value: Box<dyn ToSql + Sync + 'p>,
+    sql_type: Type,
+}
+
+impl ShardAddress {
+    /// Parses the URL of a shard.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ShardUrl`] if it is none.
+    pub(super) fn new(url: &str, shard: usize) -> Result<Self> {
+        let config = Config::from_str(url)
+            .map_err(|source| Error::ShardUrl { shard, source: Box::new(source) })?;
+        Ok(Self { config, shard })
+    }
+
+    /// Connects to the first server that accepts.
+    pub(super) fn connect(&self) -> Result<Connection> {
+        let client = self.config.connect(NoTls).map_err(failure(self.shard))?;
+        Ok(Connection { client, shard: self.shard, is_in_transaction: false })
+    }
+}
+
+impl Connection {
+    /// Position of the shard's URL, from 0.
+    pub(super) fn shard(&self) -> usize {
+        self.shard
+    }
+
+    /// Whether the server ended the connection.
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Runs `statements`, which have no parameters.
+    pub(super) fn run(&mut self, statements: &str) -> Result<()> {
+        self.client.batch_execute(statements).map_err(failure(self.shard))
+    }
+
+    /// Runs a statement and returns its rows.
+    pub(super) fn query(&mut self, statement: &str, params: &Params) -> Result<Vec<ResultRow>> {
+        let rows = self.client.query_typed(statement, &params.checked()?);
+        let rows = rows.map_err(failure(self.shard))?.into_iter();
+        Ok(rows.map(|row| ResultRow { row, shard: self.shard }).collect())
+    }
+
+    /// Runs a statement and passes its rows to `take`, without keeping all of them.
+    pub(super) fn for_each(
+        &mut self,
+        statement: &str,
+        params: &Params,
+        mut take: impl FnMut(ResultRow) -> Result<()>,
+    ) -> Result<()> {
+        let shard = self.shard;
+        let params = params.checked()?;
+        let rows = self.client.query_typed_raw(statement, params);
+        let mut rows = rows.map_err(failure(shard))?;
+        while let Some(row) = rows.next().map_err(failure(shard))? {
+            take(ResultRow { row, shard })?;
+        }
+        Ok(())
+    }
+
+    /// Starts a transaction by the statement `begin`.
+    pub(super) fn begin(&mut self, begin: &str) -> Result<()> {
+        self.run(begin)?;
+        self.is_in_transaction = true;
+        Ok(())
+    }
+
+    /// Commits the transaction.
+    pub(super) fn commit(&mut self) -> Result<()> {
+        self.run("COMMIT")?;
+        self.is_in_transaction = false;
+        Ok(())
+    }
+
+    /// Ends a transaction without a commit, if one is open; returns whether the connection can be
+    /// used again.
+    pub(super) fn reset(&mut self) -> bool {
+        if self.is_in_transaction {
+            self.is_in_transaction = self.run("ROLLBACK").is_err();
+        }
+        !self.is_in_transaction && !self.is_closed()
+    }
+
+    /// Runs `work` in a transaction and commits it; an error rolls it back.
+    pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        self.begin("BEGIN")?;
+        let done = work(self).and_then(|done| self.commit().map(|()| done));
+        if done.is_err() {
+            self.reset();
+        }
+        done
+    }
+}
+
+impl ResultRow {
+    /// Returns the value of a column.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shard`] if the column has another type.
+    pub(super) fn get<'r, T: FromSql<'r>>(&'r self, column: usize) -> Result<T> {
+        self.row.try_get(column).map_err(failure(self.shard))
+    }
+}
+
+/// Each method adds a parameter and returns its place in the statement, such as `$1`.
+impl<'p> Params<'p> {
+    pub(super) fn text(&mut self, value: impl Into<Cow<'p, str>>) -> String {
+        self.push(value.into(), Type::TEXT)
+    }
+
+    pub(super) fn texts(&mut self, values: Vec<&'p str>) -> String {
+        self.push(values, Type::TEXT_ARRAY)
+    }
+
+    pub(super) fn owned_texts(&mut self, values: Vec<String>) -> String {
+        self.push(values, Type::TEXT_ARRAY)
+    }
+
+    pub(super) fn boolean(&mut self, value: bool) -> String {
+        self.push(value, Type::BOOL)
+    }
+
+    pub(super) fn int4(&mut self, value: i32) -> String {
+        self.push(value, Type::INT4)
+    }
+
+    pub(super) fn optional_int4(&mut self, value: Option<i32>) -> String {
+        self.push(value, Type::INT4)
+    }
+
+    pub(super) fn optional_text(&mut self, value: Option<&'p str>) -> String {
+        self.push(value, Type::TEXT)
+    }
+
+    pub(super) fn int8(&mut self, value: i64) -> String {
+        self.push(value, Type::INT8)
+    }
+
+    pub(super) fn int2s(&mut self, values: Vec<i16>) -> String {
+        self.push(values, Type::INT2_ARRAY)
+    }
+
+    pub(super) fn int8s(&mut self, values: Vec<i64>) -> String {
+        self.push(values, Type::INT8_ARRAY)
+    }
+
+    pub(super) fn float4s(&mut self, values: &'p [f32]) -> String {
+        self.push(values, Type::FLOAT4_ARRAY)
+    }
+
+    pub(super) fn bytes(&mut self, value: Vec<u8>) -> String {
+        self.push(value, Type::BYTEA)
+    }
+
+    fn push(&mut self, value: impl ToSql + Sync + 'p, sql_type: Type) -> String {
+        self.0.push(TypedParam { value: Box::new(value), sql_type });
+        format!("${}", self.0.len())
+    }
+
+    /// Returns the parameters for the client.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`] if there are more than [`MAX_PARAMS`].
+    fn checked(&self) -> Result<Vec<(&(dyn ToSql + Sync), Type)>> {
+        let got = self.0.len();
+        if got > MAX_PARAMS {
+            return Err(Error::TooLarge {
+                what: "values in one statement",
+                got,
+                limit: MAX_PARAMS,
+            });
+        }
+        Ok(self.0.iter().map(|param| (&*param.value as _, param.sql_type.clone())).collect())
+    }
+}
+
+/// Returns a function for `map_err` that makes an [`Error::Shard`].
+fn failure(shard: usize) -> impl FnOnce(::postgres::Error) -> Error {
+    move |source| Error::Shard { shard, source: Box::new(source) }
+}

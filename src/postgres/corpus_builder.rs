@@ -1,0 +1,269 @@
+//! Settings of a corpus in PostgreSQL, and its creation and opening.
+
+use std::{fmt, sync::Arc};
+
+use super::{
+    Corpus, CorpusParts,
+    connection::{Connection, Params},
+    corpus_change::CorpusTotals,
+    corpus_settings::CorpusSettings,
+    pool::Pool,
+    schema::{MAX_DIM, Schema},
+    shard_set::ShardSet,
+};
+use crate::{Chunker, Embedder, EmbeddingCache, Error, Reranker, Result, StaticEmbedder};
+
+/// Maximum number of connections to a server that one corpus opens by default.
+const CONNECTIONS: usize = 8;
+
+/// Settings of a [`Corpus`], which are checked when it is created or opened.
+///
+/// # Examples
+///
+/// ```no_run
+/// use passim::{Article, postgres::Corpus};
+///
+/// let corpus = Corpus::builder()
+///     .shards(["postgresql://me@one/passim", "postgresql://me@two/passim"])
+///     .schema("library")
+///     .open_or_create()?;
+/// corpus.add([Article::new("moor.txt", "Moore speichern viel Kohlenstoff.")])?;
+/// assert_eq!(corpus.search("What do peat bogs store?")?[0].article, "moor.txt");
+/// # Ok::<(), passim::Error>(())
+/// ```
+#[must_use]
+pub struct CorpusBuilder {
+    urls: Vec<String>,
+    schema: String,
+    embedder: Option<Arc<dyn Embedder>>,
+    reranker: Option<Arc<dyn Reranker>>,
+    chunker: Option<Chunker>,
+    embed_threads: Option<usize>,
+    cache: Option<EmbeddingCache>,
+    connections: usize,
+}
+
+impl Default for CorpusBuilder {
+    fn default() -> Self {
+        Self {
+            urls: Vec::new(),
+            schema: "passim".to_owned(),
+            embedder: None,
+            reranker: None,
+            chunker: None,
+            embed_threads: None,
+            cache: None,
+            connections: CONNECTIONS,
+        }
+    }
+}
+
+/// Writes no URL, since it may hold a password.
+impl fmt::Debug for CorpusBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("CorpusBuilder")
+            .field("shards", &self.urls.len())
+            .field("schema", &self.schema)
+            .field("model", &self.embedder.as_ref().map(Embedder::identity))
+            .field("chunker", &self.chunker)
+            .finish_non_exhaustive()
+    }
+}
+
+impl CorpusBuilder {
+    /// Sets the URLs of the shards, such as `postgresql://user@host:5432/database`. An article is
+    /// placed by a hash of its key, so their number and order are those of the creation.
+    ///
+    /// A URL may name several hosts, of which the first one that accepts is used. Connections are
+    /// not encrypted; a URL with `sslmode=require` is refused when it connects.
+    pub fn shards<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
+        self.urls = urls.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets the schema that holds the tables, in each shard. The default is `passim`.
+    pub fn schema(mut self, name: impl Into<String>) -> Self {
+        self.schema = name.into();
+        self
+    }
+
+    /// Sets the embedding model. The default is the bundled one.
+    pub fn embedder(mut self, embedder: impl Embedder + 'static) -> Self {
+        self.embedder = Some(Arc::new(embedder));
+        self
+    }
+
+    /// Sets the model that [reranks](crate::Query::rerank) the hits of a search. The default is
+    /// none. The reranker is not part of the corpus.
+    pub fn reranker(mut self, reranker: impl Reranker + 'static) -> Self {
+        self.reranker = Some(Arc::new(reranker));
+        self
+    }
+
+    /// Sets the chunker. The default is that of the opened corpus, or `Chunker::default()` for a new
+    /// one. All writers of a corpus use one chunker, so another one is refused.
+    pub fn chunker(mut self, chunker: Chunker) -> Self {
+        self.chunker = Some(chunker);
+        self
+    }
+
+    /// Sets the number of threads that embed, `>= 1`. The default is
+    /// [`Embedder::max_concurrency`].
+    pub fn embed_threads(mut self, embed_threads: usize) -> Self {
+        self.embed_threads = Some(embed_threads);
+        self
+    }
+
+    /// Caches the vectors of questions and passages in `cache`. The default is no cache.
+    pub fn shared_embedding_cache(mut self, cache: &EmbeddingCache) -> Self {
+        self.cache = Some(cache.clone());
+        self
+    }
+
+    /// Sets the maximum number of connections to each shard, `>= 1`. The default is 8. A search holds
+    /// one to each shard, a write one at a time; further calls wait.
+    pub fn connections(mut self, connections: usize) -> Self {
+        self.connections = connections;
+        self
+    }
+
+    /// Creates an empty corpus: its schema and tables in all shards, and the extension `vector` where
+    /// it is missing.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Setting`] if a setting is out of range, if there is no URL, or if the name of the
+    ///   schema is empty or over 63 bytes; [`Error::Choice`] if it has a zero byte.
+    /// - [`Error::ShardUrl`] for an invalid URL.
+    /// - [`Error::TooLarge`] if the vectors of the model do not fit a row.
+    /// - [`Error::CorpusExists`] if a schema holds a corpus.
+    /// - [`Error::Shard`] if a server does not run a statement.
+    /// - The errors of the embedder.
+    pub fn create(self) -> Result<Corpus> {
+        let embedder = self.checked_embedder()?;
+        let dim = embedder.dim();
+        if dim > MAX_DIM {
+            let what = "dimension of the vectors in a database";
+            return Err(Error::TooLarge { what, got: dim, limit: MAX_DIM });
+        }
+        let schema = Schema::new(&self.schema)?;
+        let shards = ShardSet::new(&self.urls, self.connections)?;
+        let chunker = self.chunker.clone().unwrap_or_default();
+        let corpus = new_identity(&shards)?;
+        // A failure of one shard drops the connections of all before any of them commits.
+        let pools = shards.pools().iter();
+        let mut connections = pools.map(Pool::take).collect::<Result<Vec<_>>>()?;
+        for (shard, connection) in connections.iter_mut().enumerate() {
+            let settings = CorpusSettings::new(&corpus, shard, shards.len(), &*embedder, &chunker)?;
+            create_shard(connection, &schema, &settings, dim)?;
+        }
+        connections.iter_mut().try_for_each(|connection| connection.commit())?;
+        drop(connections);
+        Ok(self.corpus(embedder, schema, shards, chunker))
+    }
+
+    /// Opens a corpus for searching and changing.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Setting`] if a setting is out of range, if there is no URL, or if the name of the
+    ///   schema is empty or over 63 bytes; [`Error::Choice`] if it has a zero byte.
+    /// - [`Error::ShardUrl`] for an invalid URL.
+    /// - [`Error::NoCorpus`] if a schema holds no corpus.
+    /// - [`Error::ShardOrder`] if the URLs are not those of all shards in the order of the creation.
+    /// - [`Error::ModelMismatch`] if the corpus was created with another model.
+    /// - [`Error::CorpusSettings`] if it was created with another chunker, another analysis of words,
+    ///   or if the URLs lead to shards of several corpora.
+    /// - [`Error::Version`] if its tables are of another version.
+    /// - [`Error::Shard`] if a server does not run a statement.
+    /// - The errors of the embedder.
+    pub fn open(self) -> Result<Corpus> {
+        let embedder = self.checked_embedder()?;
+        let schema = Schema::new(&self.schema)?;
+        let shards = ShardSet::new(&self.urls, self.connections)?;
+        let settings = shards.on_each(|_, connection| CorpusSettings::read(connection, &schema))?;
+        for (position, shard) in settings.iter().enumerate() {
+            shard.check_place(position, shards.len(), &settings[0])?;
+            shard.check(&*embedder, self.chunker.as_ref())?;
+        }
+        let chunker = settings[0].chunker.clone();
+        Ok(self.corpus(embedder, schema, shards, chunker))
+    }
+
+    /// [`open`](Self::open)s a corpus, or [`create`](Self::create)s it if no shard holds one.
+    ///
+    /// # Errors
+    ///
+    /// As `open` and `create`.
+    pub fn open_or_create(self) -> Result<Corpus> {
+        let schema = Schema::new(&self.schema)?;
+        let shards = ShardSet::new(&self.urls, self.connections)?;
+        let exist = shards.on_each(|_, connection| CorpusSettings::exist(connection, &schema))?;
+        drop(shards);
+        if exist.contains(&true) { self.open() } else { self.create() }
+    }
+
+    fn corpus(
+        self,
+        embedder: Arc<dyn Embedder>,
+        schema: Schema,
+        shards: ShardSet,
+        chunker: Chunker,
+    ) -> Corpus {
+        let Self { reranker, embed_threads, cache, .. } = self;
+        let parts =
+            CorpusParts { schema, shards, embedder, reranker, chunker, embed_threads, cache };
+        Corpus { parts: Arc::new(parts) }
+    }
+
+    /// Checks all settings and returns the embedder.
+    fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
+        self.chunker.iter().try_for_each(Chunker::check)?;
+        Error::check_setting("connections", self.connections, 1.., "1 or more")?;
+        if let Some(embed_threads) = self.embed_threads {
+            Error::check_setting("embed_threads", embed_threads, 1.., "1 or more")?;
+        }
+        match &self.embedder {
+            Some(embedder) => Ok(Arc::clone(embedder)),
+            None => Ok(Arc::new(StaticEmbedder::bundled()?)),
+        }
+    }
+}
+
+/// Returns a random text that identifies a new corpus.
+fn new_identity(shards: &ShardSet) -> Result<String> {
+    shards.on_shard_of("", |connection| {
+        let rows = connection.query("SELECT gen_random_uuid()::text", &Params::default())?;
+        rows.first().map_or_else(|| Ok(String::new()), |row| row.get(0))
+    })
+}
+
+/// Creates the tables of a shard in a transaction, which the caller commits.
+fn create_shard(
+    connection: &mut Connection,
+    schema: &Schema,
+    settings: &CorpusSettings,
+    dim: usize,
+) -> Result<()> {
+    create_extension(connection)?;
+    connection.begin("BEGIN")?;
+    if CorpusSettings::exist(connection, schema)? {
+        let shard = connection.shard();
+        return Err(Error::CorpusExists { schema: schema.name().to_owned(), shard });
+    }
+    connection.run(&schema.tables(dim))?;
+    settings.insert(connection, schema)?;
+    CorpusTotals::none(dim).insert(connection, schema)
+}
+
+/// Creates the extension `vector` unless it exists, which any user may ask.
+fn create_extension(connection: &mut Connection) -> Result<()> {
+    let exists = "SELECT FROM pg_extension WHERE extname = 'vector'";
+    if !connection.query(exists, &Params::default())?.is_empty() {
+        return Ok(());
+    }
+    let created = connection.run("CREATE EXTENSION IF NOT EXISTS vector");
+    // Another session may have created it meanwhile.
+    let is_missing = connection.query(exists, &Params::default())?.is_empty();
+    if is_missing { created } else { Ok(()) }
+}

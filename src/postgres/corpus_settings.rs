@@ -1,0 +1,180 @@
+//! The settings row of a shard: what the corpus was created with, compared whenever it is opened.
+
+use super::{
+    connection::{Connection, Params, ResultRow},
+    schema::{SCHEMA_VERSION, Schema},
+};
+use crate::{Chunker, Embedder, Error, ModelIdentity, Result, lexical, search::late};
+
+const SELECT: &str = "SELECT schema_version, corpus, shard, shards, model_name, model_hash, dim, \
+    max_tokens, overlap_sentences, context, chunker, analysis, pieces FROM {s}.settings";
+
+/// The settings of a corpus, and the place of one shard in it.
+#[derive(Clone, Debug)]
+pub(super) struct CorpusSettings {
+    /// Identifies the corpus; the same in all shards.
+    corpus: String,
+    shard: usize,
+    shards: usize,
+    model: ModelIdentity,
+    dim: usize,
+    pub(super) chunker: Chunker,
+    /// Fingerprint of the chunker's settings and rules.
+    chunker_rules: Vec<u8>,
+    /// Fingerprint of the analysis of words.
+    analysis: i64,
+    /// Fingerprint of the pieces of late interaction.
+    pieces: i64,
+}
+
+impl CorpusSettings {
+    /// The settings of a new corpus, for the shard `shard` of `shards`.
+    pub(super) fn new(
+        corpus: &str,
+        shard: usize,
+        shards: usize,
+        embedder: &dyn Embedder,
+        chunker: &Chunker,
+    ) -> Result<Self> {
+        Ok(Self {
+            corpus: corpus.to_owned(),
+            shard,
+            shards,
+            model: embedder.identity().clone(),
+            dim: embedder.dim(),
+            chunker: chunker.clone(),
+            chunker_rules: chunker.fingerprint().to_vec(),
+            analysis: lexical::fingerprint().cast_signed(),
+            pieces: late::fingerprint()?.cast_signed(),
+        })
+    }
+
+    /// Stores the settings in a shard that has none.
+    pub(super) fn insert(&self, connection: &mut Connection, schema: &Schema) -> Result<()> {
+        let mut params = Params::default();
+        let places = [
+            params.int4(SCHEMA_VERSION),
+            params.text(&self.corpus),
+            params.int4(small(self.shard)),
+            params.int4(small(self.shards)),
+            params.text(&self.model.name),
+            params.bytes(self.model.hash.to_be_bytes().to_vec()),
+            params.int4(small(self.dim)),
+            params.int8((self.chunker.budget() as u64).cast_signed()),
+            params.int8((self.chunker.overlap() as u64).cast_signed()),
+            params.boolean(self.chunker.has_context()),
+            params.bytes(self.chunker_rules.clone()),
+            params.int8(self.analysis),
+            params.int8(self.pieces),
+        ];
+        let statement = format!("INSERT INTO {{s}}.settings VALUES ({})", places.join(", "));
+        connection.query(&schema.sql(&statement), &params).map(drop)
+    }
+
+    /// Returns whether the schema of a shard has the tables of a corpus.
+    pub(super) fn exist(connection: &mut Connection, schema: &Schema) -> Result<bool> {
+        let mut params = Params::default();
+        let table = params.text(schema.table("settings"));
+        let rows =
+            connection.query(&format!("SELECT to_regclass({table}) IS NOT NULL"), &params)?;
+        rows.first().map_or(Ok(false), |row| row.get(0))
+    }
+
+    /// Reads the settings of a shard.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::NoCorpus`] if the schema holds no corpus.
+    /// - [`Error::Version`] if its tables are of another version.
+    pub(super) fn read(connection: &mut Connection, schema: &Schema) -> Result<Self> {
+        let shard = connection.shard();
+        let no_corpus = || Error::NoCorpus { schema: schema.name().to_owned(), shard };
+        if !Self::exist(connection, schema)? {
+            return Err(no_corpus());
+        }
+        let rows = connection.query(&schema.sql(SELECT), &Params::default())?;
+        Self::decode(rows.first().ok_or_else(no_corpus)?, schema)
+    }
+
+    fn decode(row: &ResultRow, schema: &Schema) -> Result<Self> {
+        let origin = || format!("schema {}", schema.name());
+        let version: i32 = row.get(0)?;
+        if version != SCHEMA_VERSION {
+            let got = version.unsigned_abs();
+            let newest = SCHEMA_VERSION.unsigned_abs();
+            return Err(Error::Version { origin: origin(), got, oldest: newest, newest });
+        }
+        let damaged = || Error::Corrupt { origin: origin(), fault: "its settings are invalid" };
+        let count = |column| {
+            let value: i32 = row.get(column)?;
+            usize::try_from(value).map_err(|_| damaged())
+        };
+        let large = |column| {
+            let value: i64 = row.get(column)?;
+            usize::try_from(value.cast_unsigned()).map_err(|_| damaged())
+        };
+        let hash: Vec<u8> = row.get(5)?;
+        let hash = hash.try_into().map(u128::from_be_bytes).map_err(|_| damaged())?;
+        let chunker = Chunker::default().max_tokens(large(7)?).overlap_sentences(large(8)?);
+        let chunker = chunker.context(row.get(9)?);
+        chunker.check().map_err(|_| damaged())?;
+        Ok(Self {
+            corpus: row.get(1)?,
+            shard: count(2)?,
+            shards: count(3)?,
+            model: ModelIdentity { name: row.get(4)?, hash },
+            dim: count(6)?,
+            chunker,
+            chunker_rules: row.get(10)?,
+            analysis: row.get(11)?,
+            pieces: row.get(12)?,
+        })
+    }
+
+    /// Checks that it is the shard `position` of `given` of the corpus of `first`.
+    pub(super) fn check_place(&self, position: usize, given: usize, first: &Self) -> Result<()> {
+        if (self.shard, self.shards) != (position, given) {
+            let Self { shard, shards, .. } = *self;
+            return Err(Error::ShardOrder { position, given, shard, shards });
+        }
+        if self.corpus != first.corpus {
+            return Err(Error::CorpusSettings {
+                setting: "other shards",
+                remedy: "give the URLs of the shards of one corpus",
+            });
+        }
+        Ok(())
+    }
+
+    /// Checks that the corpus was created with `embedder`, with `chunker` if one is given, and with
+    /// the rules of this build.
+    pub(super) fn check(&self, embedder: &dyn Embedder, chunker: Option<&Chunker>) -> Result<()> {
+        let given = embedder.identity();
+        if self.model != *given {
+            return Err(Error::ModelMismatch {
+                index: Box::new(self.model.clone()),
+                given: Box::new(given.clone()),
+            });
+        }
+        if self.dim != embedder.dim() {
+            return Err(Error::Dimension { expected: self.dim, got: embedder.dim() });
+        }
+        let chunker = chunker.unwrap_or(&self.chunker);
+        require(chunker.fingerprint()[..] == self.chunker_rules[..], "another chunker")?;
+        let analysis = lexical::fingerprint().cast_signed();
+        require(self.analysis == analysis, "another analysis of words")?;
+        let pieces = late::fingerprint()?.cast_signed();
+        require(self.pieces == pieces, "other pieces of the bundled model")
+    }
+}
+
+/// Returns an error unless a setting is the one that the corpus was created with.
+fn require(is_same: bool, setting: &'static str) -> Result<()> {
+    let remedy = "open it with the settings and the version of passim that created it";
+    if is_same { Ok(()) } else { Err(Error::CorpusSettings { setting, remedy }) }
+}
+
+/// Returns a number that was checked to be small.
+fn small(value: usize) -> i32 {
+    i32::try_from(value).expect("shards and dimensions are few")
+}

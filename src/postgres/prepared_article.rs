@@ -1,0 +1,241 @@
+//! Articles as they are stored: validated, cut into passages, analyzed and embedded.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::{connection::Params, corpus_change::CountedPassage, filter_condition::filter_values};
+use crate::{
+    Article, Chunker, EmbedReport, Embedder, Error, Language, Markup, Passage, Result, Role, Value,
+    Vectors,
+    embed::PieceRows,
+    format::head_record::HeadRecord,
+    language::AnalyzedLanguage,
+    lexical::{Analyzer, PassageTerms, detect},
+    search::{late::PieceList, query_models::QueryModels},
+    text::{ContentHash, content_hash},
+};
+
+/// Maximum length of a key in bytes: an entry of an index is at most a third of a page.
+pub(super) const MAX_KEY: usize = 2_600;
+
+/// Number of articles that share an analyzer, which caches the terms of words.
+const ARTICLES_AT_ONCE: usize = 32;
+
+/// The columns of a row of `articles`.
+pub(super) const ARTICLE_COLUMNS: &str =
+    "key, content, head, language, is_markdown, passages, filter_values, text";
+
+/// The columns of a row of `passages`.
+pub(super) const PASSAGE_COLUMNS: &str = "article, no, first, last, heading_first, heading_last, \
+    header_first, header_last, titled, is_markdown, tokens, language, is_noise, len, heading, \
+    table_header, body, filter_values, pieces, terms, tfs, embedding";
+
+/// An article that a database can hold, with its content hash.
+pub(super) struct HashedArticle {
+    pub(super) article: Article,
+    pub(super) content: ContentHash,
+}
+
+/// An article with everything that is stored of it but the vectors.
+pub(super) struct PreparedArticle {
+    pub(super) article: Article,
+    pub(super) content: ContentHash,
+    /// Declared or detected.
+    language: Option<Language>,
+    head: Vec<u8>,
+    pub(super) passages: Vec<PreparedPassage>,
+}
+
+/// A passage with everything that is stored of it but the vector.
+pub(super) struct PreparedPassage {
+    passage: Passage,
+    /// The text that is embedded.
+    text: String,
+    terms: PassageTerms,
+    pieces: Vec<u8>,
+}
+
+/// Articles with the vectors of their passages.
+pub(super) struct PreparedArticles {
+    /// By ascending key.
+    pub(super) articles: Vec<PreparedArticle>,
+    /// The row of the first passage of each article.
+    pub(super) first_rows: Vec<usize>,
+    pub(super) vectors: Vectors,
+    pub(super) embedding: EmbedReport,
+}
+
+impl HashedArticle {
+    /// Checks that a database can hold `article`, and hashes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStorable`] if not.
+    pub(super) fn new(article: Article, chunker: &Chunker) -> Result<Self> {
+        check_storable(&article)?;
+        let head = HeadRecord::encode(&article, None)?;
+        Ok(Self { content: content_hash(&head, &article, chunker), article })
+    }
+}
+
+fn check_storable(article: &Article) -> Result<()> {
+    let refuse = |reason| Err(Error::NotStorable { key: article.key.clone(), reason });
+    if article.key.len() > MAX_KEY {
+        return refuse("its key is over 2,600 bytes");
+    }
+    let has_zero = |text: &str| text.contains('\0');
+    if has_zero(&article.key) {
+        return refuse("its key has a zero byte");
+    }
+    if has_zero(&article.text) {
+        return refuse("its text has a zero byte");
+    }
+    let is_zero_in = |value: &Value| matches!(value, Value::String(text) if has_zero(text));
+    let has_zero_inside = article.title.as_deref().is_some_and(has_zero)
+        || article.metadata.keys().any(|name| has_zero(name))
+        || article.metadata.values().flat_map(Value::items).any(is_zero_in);
+    if has_zero_inside {
+        return refuse("its title or metadata has a zero byte");
+    }
+    Ok(())
+}
+
+impl PreparedArticles {
+    /// Detects languages, cuts passages, analyzes and embeds them.
+    pub(super) fn new(
+        articles: Vec<HashedArticle>,
+        chunker: &Chunker,
+        models: QueryModels,
+    ) -> Result<Self> {
+        let rows = PieceRows::bundled()?;
+        let shares = articles.into_par_iter().chunks(ARTICLES_AT_ONCE).map(|share| {
+            let mut analyzer = Analyzer::new()?;
+            let prepared = share.into_iter().map(|hashed| {
+                PreparedArticle::new(hashed, chunker, models.embedder, &mut analyzer, &rows)
+            });
+            prepared.collect::<Result<Vec<_>>>()
+        });
+        let articles = shares.collect::<Result<Vec<_>>>()?.into_iter().flatten();
+        let articles: Vec<PreparedArticle> = articles.collect();
+        let texts = articles.iter().flat_map(|article| &article.passages);
+        let texts: Vec<&str> = texts.map(|passage| passage.text.as_str()).collect();
+        let (vectors, embedding) = models.stage().run(Role::Passage, &texts)?;
+        let mut rows = 0;
+        let first_rows = articles.iter().map(|article| {
+            let first = rows;
+            rows += article.passages.len();
+            first
+        });
+        Ok(Self { first_rows: first_rows.collect(), articles, vectors, embedding })
+    }
+}
+
+impl PreparedArticle {
+    fn new(
+        HashedArticle { article, content }: HashedArticle,
+        chunker: &Chunker,
+        embedder: &dyn Embedder,
+        analyzer: &mut Analyzer,
+        rows: &PieceRows,
+    ) -> Result<Self> {
+        let language = article.language.or_else(|| detect(&article.text).map(Language::from));
+        let head = HeadRecord::encode(&article, language)?;
+        let in_language = language.and_then(Language::analyzed);
+        let passages = chunker.passages(&article, embedder)?.into_iter().map(|passage| {
+            let text = passage.text_in_context(&article);
+            let terms = PassageTerms::of(&text, in_language, analyzer);
+            if terms.tfs.iter().any(|tf| i16::try_from(*tf).is_err()) {
+                let reason = "a passage has one word more than 32,767 times";
+                return Err(Error::NotStorable { key: article.key.clone(), reason });
+            }
+            let pieces = PieceList::of(&text, rows).to_bytes();
+            Ok(PreparedPassage { passage, text, terms, pieces })
+        });
+        let passages = passages.collect::<Result<_>>()?;
+        Ok(Self { article, content, language, head, passages })
+    }
+
+    /// Returns passage `number`, whose vector is `vector`, as the statistics count it.
+    pub(super) fn counted<'p>(&'p self, number: usize, vector: &'p [f32]) -> CountedPassage<'p> {
+        let PassageTerms { hashes, length, .. } = &self.passages[number].terms;
+        CountedPassage { language: self.analyzed(), length: *length, terms: hashes, vector }
+    }
+
+    /// The language if its words are analyzed.
+    fn analyzed(&self) -> Option<AnalyzedLanguage> {
+        self.language.and_then(Language::analyzed)
+    }
+
+    /// Returns the code of the language; empty if it is unknown.
+    fn language_code(&self) -> String {
+        self.language.map_or_else(String::new, |language| language.code().to_owned())
+    }
+
+    /// Returns about how many bytes the row of passage `number` has, without the vector.
+    pub(super) fn passage_bytes(&self, number: usize) -> usize {
+        let PreparedPassage { text, terms, pieces, .. } = &self.passages[number];
+        text.len() + pieces.len() + terms.hashes.len() * (size_of::<i64>() + size_of::<i16>())
+    }
+
+    /// Adds the values of a row of [`ARTICLE_COLUMNS`].
+    pub(super) fn push_row<'p>(&'p self, params: &mut Params<'p>) -> String {
+        let values = [
+            params.text(&self.article.key),
+            params.bytes(bytemuck::bytes_of(&self.content).to_vec()),
+            params.bytes(self.head.clone()),
+            params.text(self.language_code()),
+            params.boolean(self.article.markup == Markup::Markdown),
+            params.int4(to_int4(self.passages.len())),
+            format!("{}::jsonb", params.text(filter_values(&self.article.metadata))),
+            params.text(&self.article.text),
+        ];
+        format!("({})", values.join(", "))
+    }
+
+    /// Adds the values of a row of [`PASSAGE_COLUMNS`] for passage `number`, whose vector is
+    /// `vector`.
+    pub(super) fn push_passage<'p>(
+        &'p self,
+        number: usize,
+        vector: &'p [f32],
+        params: &mut Params<'p>,
+    ) -> String {
+        let PreparedPassage { passage, terms, pieces, .. } = &self.passages[number];
+        let shown = |range: &Range<usize>| &self.article.text[range.clone()];
+        let values = [
+            params.text(&self.article.key),
+            params.int4(to_int4(number)),
+            params.int4(to_int4(passage.range.start)),
+            params.int4(to_int4(passage.range.end)),
+            params.optional_int4(passage.heading.as_ref().map(|range| to_int4(range.start))),
+            params.optional_int4(passage.heading.as_ref().map(|range| to_int4(range.end))),
+            params.optional_int4(passage.table_header.as_ref().map(|range| to_int4(range.start))),
+            params.optional_int4(passage.table_header.as_ref().map(|range| to_int4(range.end))),
+            params.boolean(passage.titled),
+            params.boolean(passage.markup == Markup::Markdown),
+            params.int4(to_int4(passage.tokens)),
+            params.text(self.language_code()),
+            params.boolean(terms.is_noise),
+            params.int4(i32::try_from(terms.length).unwrap_or(i32::MAX)),
+            params.optional_text(passage.heading.as_ref().map(shown)),
+            params.optional_text(passage.table_header.as_ref().map(shown)),
+            params.text(shown(&passage.range)),
+            format!("{}::jsonb", params.text(filter_values(&self.article.metadata))),
+            params.bytes(pieces.clone()),
+            params.int8s(terms.hashes.clone()),
+            params.int2s(terms.tfs.iter().map(|tf| to_int2(*tf)).collect()),
+            format!("{}::vector", params.float4s(vector)),
+        ];
+        format!("({})", values.join(", "))
+    }
+}
+
+/// Returns an offset, a count of passages or of tokens.
+fn to_int4(value: usize) -> i32 {
+    i32::try_from(value).expect("an article has at most 2^27 bytes")
+}
+
+fn to_int2(tf: u32) -> i16 {
+    i16::try_from(tf).expect("frequencies were checked when the terms were counted")
+}

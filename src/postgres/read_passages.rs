@@ -1,0 +1,155 @@
+//! Reads passages, articles and vectors of one state.
+
+use std::borrow::Cow;
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    candidate_row::{damaged, passage_id, row_of, shard_of},
+    connection::{Connection, Params, ResultRow},
+    schema::Schema,
+    sql_view::SqlView,
+};
+use crate::{
+    Article, Markup, Passage, Result,
+    format::head_record::{HeadRecord, StoredHead},
+    search::view::{PassageId, StoredArticle, StoredPassage},
+};
+
+const PASSAGES: &str = "SELECT p.id, p.article, a.head, p.first, p.last, p.body, p.heading, \
+    p.table_header, p.is_markdown, p.titled \
+    FROM {s}.passages p JOIN {s}.articles a ON a.key = p.article WHERE p.id = ANY({ids})";
+
+const ARTICLE: &str = "SELECT head, text, is_markdown FROM {s}.articles WHERE key = ";
+
+const PASSAGES_OF: &str = "SELECT first, last, heading_first, heading_last, header_first, \
+    header_last, is_markdown, titled, tokens FROM {s}.passages WHERE article = {key} ORDER BY no";
+
+const VECTORS_OF: &str =
+    "SELECT embedding::float4[] FROM {s}.passages WHERE article = {key} ORDER BY no";
+
+impl SqlView<'_> {
+    /// Reads the passages of `ids`, in their order.
+    pub(super) fn read_passages(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {
+        let mut wanted = vec![Vec::new(); self.shards.len()];
+        for id in ids {
+            wanted[shard_of(*id)].push(row_of(*id));
+        }
+        let by_shard = self.on_each(|shard, connection| {
+            if wanted[shard].is_empty() {
+                return Ok(Vec::new());
+            }
+            let mut params = Params::default();
+            let ids = params.int8s(wanted[shard].clone());
+            connection.query(&self.schema.sql(&PASSAGES.replace("{ids}", &ids)), &params)
+        })?;
+        let mut passages: FxHashMap<PassageId, StoredPassage> = FxHashMap::default();
+        for (shard, rows) in by_shard.iter().enumerate() {
+            for row in rows {
+                passages.insert(passage_id(shard, row.get(0)?)?, stored_passage(row)?);
+            }
+        }
+        let read = |id| passages.get(id).cloned().ok_or_else(|| damaged("a passage is missing"));
+        ids.iter().map(read).collect()
+    }
+
+    /// Reads the article of `key` with its passages.
+    pub(super) fn read_article(&self, key: &str) -> Result<Option<StoredArticle>> {
+        self.on_shard_of(key, |connection| {
+            let Some(article) = stored_article(connection, self.schema, key)? else {
+                return Ok(None);
+            };
+            let mut params = Params::default();
+            let place = params.text(key);
+            let statement = self.schema.sql(&PASSAGES_OF.replace("{key}", &place));
+            let passages = connection.query(&statement, &params)?;
+            let passages = passages.iter().map(passage).collect::<Result<_>>()?;
+            Ok(Some(StoredArticle { article, passages }))
+        })
+    }
+
+    /// Reads the vectors of the passages of the article of `key`.
+    pub(super) fn read_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'static, [f32]>>>> {
+        let Some(stored) = self.read_article(key)? else { return Ok(None) };
+        let vectors = self.on_shard_of(key, |connection| {
+            let mut params = Params::default();
+            let place = params.text(key);
+            connection.query(&self.schema.sql(&VECTORS_OF.replace("{key}", &place)), &params)
+        })?;
+        let vectors = vectors.iter().map(|row| Ok(Cow::Owned(row.get(0)?)));
+        let vectors: Vec<Cow<[f32]>> = vectors.collect::<Result<_>>()?;
+        let is_whole = vectors.len() == stored.passages.len();
+        if is_whole { Ok(Some(vectors)) } else { Err(damaged("a vector is missing")) }
+    }
+}
+
+fn stored_passage(row: &ResultRow) -> Result<StoredPassage> {
+    let StoredHead { title, language, metadata, .. } = head(row.get(2)?)?;
+    Ok(StoredPassage {
+        article: row.get(1)?,
+        title,
+        language,
+        range: offset(row.get(3)?)..offset(row.get(4)?),
+        text: row.get(5)?,
+        heading: row.get(6)?,
+        table_header: row.get(7)?,
+        markup: markup(row.get(8)?),
+        metadata,
+        titled: row.get(9)?,
+    })
+}
+
+/// Reads the article of `key` without its passages.
+pub(super) fn stored_article(
+    connection: &mut Connection,
+    schema: &Schema,
+    key: &str,
+) -> Result<Option<Article>> {
+    // No stored key has a zero byte, and the server takes none.
+    if key.contains('\0') {
+        return Ok(None);
+    }
+    let mut params = Params::default();
+    let statement = format!("{ARTICLE}{}", params.text(key));
+    let rows = connection.query(&schema.sql(&statement), &params)?;
+    let Some(row) = rows.first() else { return Ok(None) };
+    let StoredHead { title, declared, metadata, .. } = head(row.get(0)?)?;
+    Ok(Some(Article {
+        key: key.to_owned(),
+        title,
+        text: row.get(1)?,
+        markup: markup(row.get(2)?),
+        language: declared,
+        metadata,
+    }))
+}
+
+/// Decodes a row of [`PASSAGES_OF`].
+fn passage(row: &ResultRow) -> Result<Passage> {
+    let range = |column| {
+        let first: Option<i32> = row.get(column)?;
+        let last: Option<i32> = row.get(column + 1)?;
+        Ok(first.zip(last).map(|(first, last)| offset(first)..offset(last)))
+    };
+    Ok(Passage {
+        range: range(0)?.ok_or_else(|| damaged("a passage has no range"))?,
+        heading: range(2)?,
+        table_header: range(4)?,
+        markup: markup(row.get(6)?),
+        titled: row.get(7)?,
+        tokens: offset(row.get(8)?),
+    })
+}
+
+fn head(bytes: &[u8]) -> Result<StoredHead> {
+    HeadRecord::decode(bytes).ok_or_else(|| damaged("the head of an article cannot be decoded"))
+}
+
+/// Returns an offset or a number of tokens, which are stored from 0.
+fn offset(value: i32) -> usize {
+    value.unsigned_abs() as usize
+}
+
+fn markup(is_markdown: bool) -> Markup {
+    if is_markdown { Markup::Markdown } else { Markup::Plain }
+}

@@ -1,0 +1,262 @@
+//! Writes articles to one shard: a transaction for each call, with one row of changed statistics.
+//!
+//! Articles are written in the order of their keys, so writers that wait for each other's rows never
+//! form a circle. What a change subtracts comes from the rows that the transaction deleted, so a
+//! repeated call counts once.
+
+use rustc_hash::FxHashMap;
+
+use super::{
+    candidate_row::analyzed,
+    connection::{Connection, Params, ResultRow},
+    corpus_change::{CorpusChange, CountedPassage, fold},
+    prepared_article::{ARTICLE_COLUMNS, PASSAGE_COLUMNS, PreparedArticle, PreparedArticles},
+    schema::Schema,
+};
+use crate::{Result, text::ContentHash};
+
+/// Maximum number of rows of one statement.
+const ROWS_AT_ONCE: usize = 256;
+/// Approximate maximum number of bytes of one statement; a row may exceed it.
+const BYTES_AT_ONCE: usize = 1 << 24;
+
+/// An existing article is replaced if `{condition}` holds; a row is returned for each that is written.
+const INSERT_ARTICLES: &str = "INSERT INTO {s}.articles AS stored ({columns}) VALUES {rows} \
+    ON CONFLICT (key) DO UPDATE SET content = excluded.content, head = excluded.head, \
+    language = excluded.language, is_markdown = excluded.is_markdown, \
+    passages = excluded.passages, filter_values = excluded.filter_values, text = excluded.text \
+    WHERE {condition} RETURNING key, xmax = 0";
+
+const DELETE_PASSAGES: &str = "DELETE FROM {s}.passages WHERE article = ANY({keys}) \
+    RETURNING language, len, terms, embedding::float4[]";
+
+/// Treatment of articles whose key is in the corpus.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Replace {
+    Always,
+    /// Only if the content hash differs.
+    IfChanged,
+}
+
+/// Numbers of articles that one call wrote.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct WriteCounts {
+    pub(super) added: usize,
+    pub(super) replaced: usize,
+    /// Articles that another writer had stored in the same form meanwhile.
+    pub(super) unchanged: usize,
+}
+
+/// The articles of one call that belong to one shard, by position in the call, ascending.
+pub(super) struct ShardBatch<'a> {
+    pub(super) prepared: &'a PreparedArticles,
+    pub(super) positions: Vec<usize>,
+}
+
+impl ShardBatch<'_> {
+    /// Writes the articles in one transaction.
+    pub(super) fn write(
+        &self,
+        connection: &mut Connection,
+        schema: &Schema,
+        replace: Replace,
+    ) -> Result<WriteCounts> {
+        let counts = connection.transact(|connection| {
+            let mut change = CorpusChange::none(self.prepared.vectors.dim());
+            let written = self.write_articles(connection, schema, replace)?;
+            let replaced = written.iter().filter(|(_, is_new)| !**is_new);
+            let keys: Vec<&str> = replaced.map(|(key, _)| key.as_str()).collect();
+            let counts = WriteCounts {
+                added: written.len() - keys.len(),
+                replaced: keys.len(),
+                unchanged: self.positions.len() - written.len(),
+            };
+            change.articles = i64::try_from(counts.added).expect("a call has few articles");
+            delete_passages(connection, schema, keys, &mut change)?;
+            self.write_passages(connection, schema, &written, &mut change)?;
+            change.insert(connection, schema)?;
+            Ok(counts)
+        })?;
+        fold_or_warn(connection, schema);
+        Ok(counts)
+    }
+
+    fn article(&self, position: usize) -> &PreparedArticle {
+        &self.prepared.articles[position]
+    }
+
+    /// Writes the rows of the articles; returns for each written key whether it is new.
+    fn write_articles(
+        &self,
+        connection: &mut Connection,
+        schema: &Schema,
+        replace: Replace,
+    ) -> Result<FxHashMap<String, bool>> {
+        let condition = match replace {
+            Replace::Always => "true",
+            Replace::IfChanged => "stored.content <> excluded.content",
+        };
+        let mut written = FxHashMap::default();
+        let bytes = |position: &usize| self.article(*position).article.text.len();
+        for positions in statements(&self.positions, bytes) {
+            let mut params = Params::default();
+            let rows = positions.iter().map(|at| self.article(*at).push_row(&mut params));
+            let rows = rows.collect::<Vec<_>>().join(", ");
+            let statement = INSERT_ARTICLES.replace("{columns}", ARTICLE_COLUMNS);
+            let statement = statement.replace("{rows}", &rows).replace("{condition}", condition);
+            for row in connection.query(&schema.sql(&statement), &params)? {
+                written.insert(row.get(0)?, row.get(1)?);
+            }
+        }
+        Ok(written)
+    }
+
+    /// Writes the passages of the `written` articles.
+    fn write_passages(
+        &self,
+        connection: &mut Connection,
+        schema: &Schema,
+        written: &FxHashMap<String, bool>,
+        change: &mut CorpusChange,
+    ) -> Result<()> {
+        let positions = self.positions.iter().copied();
+        let is_written = |at: &usize| written.contains_key(&self.article(*at).article.key);
+        let passages = positions.filter(is_written).flat_map(|position| {
+            (0..self.article(position).passages.len()).map(move |number| (position, number))
+        });
+        let passages: Vec<(usize, usize)> = passages.collect();
+        let bytes = |passage: &(usize, usize)| self.article(passage.0).passage_bytes(passage.1);
+        for passages in statements(&passages, bytes) {
+            let mut params = Params::default();
+            let mut rows = Vec::with_capacity(passages.len());
+            for &(position, number) in passages {
+                let article = self.article(position);
+                let row = self.prepared.first_rows[position] + number;
+                let vector = self.prepared.vectors.row(row);
+                rows.push(article.push_passage(number, vector, &mut params));
+                change.add(&article.counted(number, vector));
+            }
+            let rows = rows.join(", ");
+            let statement = format!("INSERT INTO {{s}}.passages ({PASSAGE_COLUMNS}) VALUES {rows}");
+            connection.query(&schema.sql(&statement), &params)?;
+        }
+        Ok(())
+    }
+}
+
+/// Splits `rows` into those of one statement each, by their number and their `bytes`.
+fn statements<T>(mut rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
+    let mut statements = Vec::new();
+    while !rows.is_empty() {
+        let mut sum = 0;
+        let fit = rows.iter().take(ROWS_AT_ONCE).take_while(|row| {
+            sum += bytes(row);
+            sum <= BYTES_AT_ONCE
+        });
+        let (first, others) = rows.split_at(fit.count().max(1));
+        statements.push(first);
+        rows = others;
+    }
+    statements
+}
+
+/// Removes the article of `key`; returns whether there was one.
+pub(super) fn remove(
+    connection: &mut Connection,
+    schema: &Schema,
+    key: &str,
+    dim: usize,
+) -> Result<bool> {
+    let is_removed = connection.transact(|connection| {
+        let mut params = Params::default();
+        let place = params.text(key);
+        let statement = format!("DELETE FROM {{s}}.articles WHERE key = {place} RETURNING key");
+        if connection.query(&schema.sql(&statement), &params)?.is_empty() {
+            return Ok(false);
+        }
+        let mut change = CorpusChange::none(dim);
+        change.articles = -1;
+        delete_passages(connection, schema, vec![key], &mut change)?;
+        change.insert(connection, schema)?;
+        Ok(true)
+    })?;
+    if is_removed {
+        fold_or_warn(connection, schema);
+    }
+    Ok(is_removed)
+}
+
+/// Reads the content hashes of those of `keys` that are stored.
+pub(super) fn content_hashes(
+    connection: &mut Connection,
+    schema: &Schema,
+    keys: Vec<&str>,
+) -> Result<FxHashMap<String, ContentHash>> {
+    let mut params = Params::default();
+    let keys = params.texts(keys);
+    let statement = format!("SELECT key, content FROM {{s}}.articles WHERE key = ANY({keys})");
+    let rows = connection.query(&schema.sql(&statement), &params)?;
+    let mut hashes = FxHashMap::default();
+    for row in &rows {
+        // An article with another form of hash counts as changed.
+        if let Ok(hash) = bytemuck::try_pod_read_unaligned(row.get(1)?) {
+            hashes.insert(row.get(0)?, hash);
+        }
+    }
+    Ok(hashes)
+}
+
+/// Deletes the passages of the articles of `keys`.
+fn delete_passages(
+    connection: &mut Connection,
+    schema: &Schema,
+    keys: Vec<&str>,
+    change: &mut CorpusChange,
+) -> Result<()> {
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let mut params = Params::default();
+    let statement = DELETE_PASSAGES.replace("{keys}", &params.texts(keys));
+    connection.for_each(&schema.sql(&statement), &params, |row| {
+        count_row(&row, |passage| change.remove(passage))
+    })
+}
+
+/// Passes a row of language, length, terms and vector to `count`.
+pub(super) fn count_row(row: &ResultRow, count: impl FnOnce(&CountedPassage)) -> Result<()> {
+    let length: i32 = row.get(1)?;
+    let terms: Vec<i64> = row.get(2)?;
+    let vector: Vec<f32> = row.get(3)?;
+    count(&CountedPassage {
+        language: analyzed(row.get(0)?),
+        length: length.unsigned_abs(),
+        terms: &terms,
+        vector: &vector,
+    });
+    Ok(())
+}
+
+/// Folds changes after a commit. They count without it, so a failure is no error of the call.
+fn fold_or_warn(connection: &mut Connection, schema: &Schema) {
+    if let Err(error) = fold(connection, schema) {
+        let shard = connection.shard();
+        tracing::warn!(%error, shard, "changes of the statistics were not folded");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statements_are_bounded_by_rows_and_bytes() {
+        let lengths = |rows: &[usize]| -> Vec<usize> {
+            statements(rows, |bytes| *bytes).into_iter().map(<[usize]>::len).collect()
+        };
+        assert!(lengths(&[]).is_empty());
+        assert_eq!(lengths(&[1; 600]), [256, 256, 88]);
+        let large = BYTES_AT_ONCE;
+        assert_eq!(lengths(&[1, large + 1, large, 1, large - 1]), [1, 1, 1, 2]);
+    }
+}

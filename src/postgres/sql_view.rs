@@ -1,0 +1,352 @@
+//! The view of a corpus in PostgreSQL: one snapshot of each shard.
+//!
+//! Each shard is read in a transaction of its own, which sees one state. There is no snapshot across
+//! shards: of articles that are written meanwhile, a search can see some and not others.
+
+use std::{
+    borrow::Cow,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use super::{
+    candidate_row::{CANDIDATE_COLUMNS, CandidateRows, damaged},
+    connection::{Connection, Params, ResultRow},
+    corpus_change::{CorpusTotals, doc_freqs},
+    filter_condition::{AllowedPassages, has_kind},
+    pool::PooledConnection,
+    schema::Schema,
+    shard_set::ShardSet,
+};
+use crate::{
+    Error, Filter, IndexPlan, LexicalPlan, Result, Route, ScanReason, SearchEffort,
+    embed::PieceRows,
+    lexical::{
+        CorpusStats, HashedGroups, QueryTerms, TermContribution, WeightedTerms, WordConditions,
+        term_hash,
+    },
+    search::{
+        filter::ValueKind,
+        language_totals::LanguageTotals,
+        late::PieceList,
+        view::{
+            ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
+            StoredArticle, StoredPassage, View, rank,
+        },
+    },
+    vector,
+    work::parallel::parallel_map,
+};
+
+/// Starts a transaction that sees one state.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
+
+/// Number of passages that are read beyond the `k` closest. The server's distances differ from the
+/// similarities of this crate in the last bits, so the passages around the `k`-th place are compared
+/// again.
+const MARGIN: usize = 8;
+
+/// One state of each shard.
+pub(super) struct SqlView<'c> {
+    pub(super) schema: &'c Schema,
+    pub(super) shards: Vec<Mutex<PooledConnection<'c>>>,
+    placement: &'c ShardSet,
+    totals: CorpusTotals,
+    /// Number of passages of each shard.
+    pub(super) shard_passages: Vec<usize>,
+    by_language: LanguageTotals,
+    dim: usize,
+    rows: Mutex<CandidateRows>,
+}
+
+impl<'c> SqlView<'c> {
+    /// Takes a connection to each shard and starts its transaction.
+    pub(super) fn open(schema: &'c Schema, placement: &'c ShardSet, dim: usize) -> Result<Self> {
+        // In one order, so that no two searches wait for each other.
+        let pools = placement.pools().iter();
+        let shards = pools.map(|pool| pool.take().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
+        let by_shard = on_each(&shards, |_, connection| {
+            connection.begin(BEGIN)?;
+            CorpusTotals::read(connection, schema, dim)
+        })?;
+        let mut totals = CorpusTotals::none(dim);
+        by_shard.iter().try_for_each(|shard| totals.merge(shard))?;
+        let shard_passages = by_shard.iter().map(|shard| to_count(shard.passages));
+        Ok(Self {
+            schema,
+            placement,
+            shard_passages: shard_passages.collect::<Result<_>>()?,
+            by_language: totals.by_language()?,
+            totals,
+            dim,
+            rows: Mutex::default(),
+            shards,
+        })
+    }
+
+    /// Runs `work` on each shard at the same time.
+    pub(super) fn on_each<T: Send>(
+        &self,
+        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        on_each(&self.shards, work)
+    }
+
+    /// Runs `work` on the shard with the article of `key`.
+    pub(super) fn on_shard_of<T>(
+        &self,
+        key: &str,
+        work: impl FnOnce(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        work(&mut locked(&self.shards[self.placement.shard_of(key)]))
+    }
+
+    pub(super) fn rows(&self) -> MutexGuard<'_, CandidateRows> {
+        locked(&self.rows)
+    }
+
+    /// Adds rows of candidates, and returns their ids by shard.
+    pub(super) fn remember(&self, by_shard: &[Vec<ResultRow>]) -> Result<Vec<Vec<PassageId>>> {
+        let mut known = self.rows();
+        let shards = by_shard.iter().enumerate().map(|(shard, rows)| {
+            rows.iter().map(|row| known.insert(shard, row)).collect::<Result<Vec<_>>>()
+        });
+        shards.collect()
+    }
+
+    /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
+    fn check_types(&self, filter: &Filter) -> Result<()> {
+        filter.expression().asked(&mut |name, asked| {
+            if self.holds(name, asked)? {
+                return Ok(());
+            }
+            let mut stored = Vec::new();
+            for kind in ValueKind::ALL {
+                if self.holds(name, kind)? {
+                    stored.push(kind.plural());
+                }
+            }
+            if stored.is_empty() {
+                return Ok(());
+            }
+            Err(Error::FilterType { name: name.to_owned(), asked: asked.plural(), stored })
+        })
+    }
+
+    /// Returns whether an article has a value of this name and kind.
+    fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
+        let by_shard = self.on_each(|_, connection| {
+            let mut params = Params::default();
+            let condition = has_kind(name, kind, &mut params);
+            let statement = format!("SELECT EXISTS (SELECT FROM {{s}}.articles WHERE {condition})");
+            let rows = connection.query(&self.schema.sql(&statement), &params)?;
+            rows.first().map_or(Ok(false), |row| row.get(0))
+        })?;
+        Ok(by_shard.contains(&true))
+    }
+
+    /// Counts the passages of each shard that `allowed` allows.
+    fn count(&self, allowed: &AllowedPassages) -> Result<Vec<usize>> {
+        if allowed.is_trivial() {
+            return Ok(self.shard_passages.clone());
+        }
+        self.on_each(|_, connection| {
+            let mut params = Params::default();
+            let condition = allowed.condition(&mut params);
+            let statement = format!("SELECT count(*) FROM {{s}}.passages WHERE {condition}");
+            let rows = connection.query(&self.schema.sql(&statement), &params)?;
+            rows.first().map_or(Ok(0), |row| to_count(row.get(0)?))
+        })
+    }
+
+    /// Returns the rows of a shard that are closest to `vector`.
+    fn closest(
+        &self,
+        connection: &mut Connection,
+        vector: &[f32],
+        request: &ArmRequest<'_, AllowedPassages>,
+    ) -> Result<Vec<ResultRow>> {
+        let mut params = Params::default();
+        let question = params.float4s(vector);
+        let limit = request.k.saturating_add(MARGIN);
+        let limit = params.int8(i64::try_from(limit).unwrap_or(i64::MAX));
+        let condition = request.allowed.condition(&mut params);
+        let statement = format!(
+            "SELECT {CANDIDATE_COLUMNS} FROM {{s}}.passages WHERE {condition} \
+             ORDER BY embedding <=> {question}::vector, article, no LIMIT {limit}"
+        );
+        connection.query(&self.schema.sql(&statement), &params)
+    }
+}
+
+impl View for SqlView<'_> {
+    type Allowed = AllowedPassages;
+
+    fn passages(&self) -> usize {
+        self.shard_passages.iter().sum()
+    }
+
+    fn dim(&self) -> usize {
+        self.dim
+    }
+
+    fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed> {
+        let mut allowed = AllowedPassages::new(filter, words)?;
+        if let Some(filter) = filter {
+            self.check_types(filter)?;
+        }
+        allowed.by_shard = self.count(&allowed)?;
+        Ok(allowed)
+    }
+
+    fn allowed_passages(&self, allowed: &Self::Allowed) -> usize {
+        allowed.by_shard.iter().sum()
+    }
+
+    fn corpus_stats(&self, terms: &QueryTerms) -> Result<CorpusStats> {
+        let groups = terms.groups().iter();
+        let groups = groups.map(|group| group.terms.iter().map(|term| term_hash(term)));
+        let groups: Vec<Vec<i64>> = groups.map(Iterator::collect).collect();
+        let by_shard =
+            self.on_each(|_, connection| doc_freqs(connection, self.schema, groups.concat()))?;
+        let of_term = |term: &i64| by_shard.iter().filter_map(|shard| shard.get(term)).sum::<i64>();
+        let of_group = |group: &Vec<i64>| group.iter().map(of_term).sum::<i64>();
+        Ok(CorpusStats {
+            passages: self.passages() as u64,
+            terms: self.totals.words.unsigned_abs(),
+            doc_freqs: groups.iter().map(|group| of_group(group).unsigned_abs()).collect(),
+        })
+    }
+
+    fn language_totals(&self) -> Result<LanguageTotals> {
+        Ok(self.by_language.clone())
+    }
+
+    fn nearest(
+        &self,
+        vector: &[f32],
+        request: &ArmRequest<'_, Self::Allowed>,
+    ) -> Result<Candidates<IndexPlan>> {
+        let is_interrupted = request.interrupt.is_due();
+        let by_shard = self.on_each(|shard, connection| {
+            if is_interrupted || request.allowed.by_shard[shard] == 0 {
+                return Ok(Vec::new());
+            }
+            self.closest(connection, vector, request)
+        })?;
+        let by_shard = self.remember(&by_shard)?;
+        let found = by_shard.iter().flatten().map(|id| {
+            Candidate::dense(*id, vector::similarity(vector, &self.rows().get(*id).vector))
+        });
+        let found: Vec<Candidate> = found.collect();
+        let plans = by_shard.iter().enumerate().map(|(shard, rows)| IndexPlan {
+            route: Route::Scan(reason(request.effort)),
+            rows: self.shard_passages[shard],
+            allowed: request.allowed.by_shard[shard],
+            compared: if is_interrupted { 0 } else { request.allowed.by_shard[shard] },
+            rescored: rows.len(),
+            complete: !is_interrupted,
+        });
+        let plans = plans.collect();
+        Ok(Candidates {
+            is_exhausted: found.len() < request.k,
+            found: rank(self, found, request.k)?,
+            plans,
+        })
+    }
+
+    fn matching(
+        &self,
+        terms: &WeightedTerms,
+        request: &ArmRequest<'_, Self::Allowed>,
+    ) -> Result<Candidates<LexicalPlan>> {
+        self.best_by_words(&HashedGroups::new(terms), request)
+    }
+
+    fn complete(&self, question: &Question<'_>, candidates: &mut [Candidate]) -> Result<()> {
+        let groups = HashedGroups::new(question.terms);
+        let rows = self.rows();
+        for candidate in candidates {
+            let row = rows.get(candidate.id);
+            let similarity = || vector::similarity(question.vector, &row.vector);
+            candidate.similarity.get_or_insert_with(similarity);
+            candidate.bm25.get_or_insert_with(|| row.bm25(&groups));
+            candidate.language = row.language;
+            candidate.is_noise = row.is_noise;
+        }
+        Ok(())
+    }
+
+    fn pieces(&self, ids: &[PassageId]) -> Result<Vec<PieceList>> {
+        let model_rows = PieceRows::bundled()?.len();
+        let rows = self.rows();
+        let pieces = |id: &PassageId| {
+            let list = PieceList::from_bytes(&rows.get(*id).pieces, model_rows);
+            list.ok_or_else(|| damaged("the pieces of a passage are invalid"))
+        };
+        ids.iter().map(pieces).collect()
+    }
+
+    fn places(&self, ids: &[PassageId]) -> Result<Vec<PassagePlace<'_>>> {
+        let rows = self.rows();
+        let place = |id: &PassageId| {
+            let row = rows.get(*id);
+            PassagePlace { key: Cow::Owned(row.key.clone()), number: row.number }
+        };
+        Ok(ids.iter().map(place).collect())
+    }
+
+    fn articles(&self, ids: &[PassageId]) -> Result<Vec<ArticleId>> {
+        let rows = self.rows();
+        Ok(ids.iter().map(|id| rows.article(*id)).collect())
+    }
+
+    fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>> {
+        let rows = self.rows();
+        Ok(ids.iter().map(|id| Cow::Owned(rows.get(*id).vector.clone())).collect())
+    }
+
+    fn read(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {
+        self.read_passages(ids)
+    }
+
+    fn contributions(
+        &self,
+        terms: &WeightedTerms,
+        ids: &[PassageId],
+    ) -> Result<Vec<Vec<TermContribution>>> {
+        let groups = HashedGroups::new(terms);
+        let rows = self.rows();
+        Ok(ids.iter().map(|id| rows.get(*id).contributions(&groups)).collect())
+    }
+
+    fn article(&self, key: &str) -> Result<Option<StoredArticle>> {
+        self.read_article(key)
+    }
+
+    fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>> {
+        self.read_vectors(key)
+    }
+}
+
+/// Runs `work` on each shard at the same time.
+fn on_each<T: Send>(
+    shards: &[Mutex<PooledConnection<'_>>],
+    work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
+) -> Result<Vec<T>> {
+    parallel_map(shards.len(), shards.len(), |shard| work(shard, &mut locked(&shards[shard])))
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    // A panic leaves a connection in its transaction, which ends with it, and a row whole or absent.
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the reason for an exact search.
+fn reason(effort: SearchEffort) -> ScanReason {
+    if effort == SearchEffort::Exact { ScanReason::Requested } else { ScanReason::NoGraph }
+}
+
+/// Returns a count that a shard stores.
+fn to_count(count: i64) -> Result<usize> {
+    usize::try_from(count).map_err(|_| damaged("a count is negative"))
+}

@@ -1,0 +1,57 @@
+//! Articles that are about to be stored: their validation, and what tells a changed one.
+
+use std::collections::BTreeMap;
+
+use xxhash_rust::xxh3::Xxh3Default;
+
+use crate::{Article, Chunker, Error, Markup, Result};
+
+/// Hash of an article's content and of the chunker settings.
+pub(crate) type ContentHash = [u64; 2];
+
+/// Returns the hash of title, declared language, metadata, markup and text of `article`, and of the
+/// settings of `chunker`.
+///
+/// `head` is the encoded head of the article without a detected language, so that detecting it
+/// again is never a change.
+pub(crate) fn content_hash(head: &[u8], article: &Article, chunker: &Chunker) -> ContentHash {
+    let mut hasher = Xxh3Default::new();
+    hasher.update(&chunker.fingerprint());
+    hasher.update(&(head.len() as u64).to_le_bytes());
+    hasher.update(head);
+    hasher.update(&[u8::from(article.markup == Markup::Markdown)]);
+    hasher.update(article.text.as_bytes());
+    bytemuck::cast(hasher.digest128().to_le_bytes())
+}
+
+/// Checks the keys, the sizes and the metadata of `articles`.
+///
+/// # Errors
+///
+/// - [`Error::EmptyKey`] for an article without a key.
+/// - [`Error::ArticleTooLarge`] for an article over [`Article::MAX_BYTES`].
+/// - [`Error::NestedList`] for a metadata list that holds a list.
+pub(crate) fn check_articles(articles: &[Article]) -> Result<()> {
+    if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
+        return Err(Error::EmptyKey { position });
+    }
+    let limit = Article::MAX_BYTES;
+    if let Some(article) = articles.iter().find(|article| article.text.len() > limit) {
+        let key = article.key.clone();
+        return Err(Error::ArticleTooLarge { key, bytes: article.text.len(), limit });
+    }
+    articles.iter().try_for_each(check_metadata)
+}
+
+fn check_metadata(article: &Article) -> Result<()> {
+    match article.metadata.iter().find(|(_, value)| value.is_nested()) {
+        Some((name, _)) => Err(Error::NestedList { key: article.key.clone(), name: name.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// Returns the last article of each key, in ascending order of the keys.
+pub(crate) fn last_of_each_key(articles: Vec<Article>) -> Vec<Article> {
+    let by_key = articles.into_iter().map(|article| (article.key.clone(), article));
+    by_key.collect::<BTreeMap<String, Article>>().into_values().collect()
+}

@@ -1,0 +1,86 @@
+//! Reports of adding articles.
+
+use serde::Serialize;
+
+use crate::EmbedReport;
+
+/// Report of [`Retriever::add`](crate::Retriever::add).
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct AddReport {
+    /// Articles added, including those that replaced others.
+    pub articles: usize,
+    /// Articles that replaced one of the same key.
+    pub replaced: usize,
+    /// Keys of articles without text, which are stored but have no passages.
+    pub empty: Vec<String>,
+    /// Passages whose vectors were reused from the replaced articles.
+    pub reused: usize,
+    /// Embedding of all other passages, including cached ones.
+    pub embedding: EmbedReport,
+}
+
+impl From<IngestReport> for AddReport {
+    fn from(ingested: IngestReport) -> Self {
+        let IngestReport { added, changed: replaced, empty, reused, embedding, .. } = ingested;
+        Self { articles: added + replaced, replaced, empty, reused, embedding }
+    }
+}
+
+/// Counts of one ingestion.
+#[derive(Default)]
+pub(crate) struct IngestReport {
+    pub(crate) added: usize,
+    pub(crate) changed: usize,
+    pub(crate) unchanged: usize,
+    /// Keys of articles without text.
+    pub(crate) empty: Vec<String>,
+    /// Passages whose vectors were reused.
+    pub(crate) reused: usize,
+    pub(crate) embedding: EmbedReport,
+}
+
+/// Report of [`Retriever::sync`](crate::Retriever::sync) and
+/// [`Retriever::upsert`](crate::Retriever::upsert).
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct SyncReport {
+    /// Articles whose key is new.
+    pub added: usize,
+    /// Articles whose content changed.
+    pub changed: usize,
+    /// Articles removed, because the given ones do not include their key.
+    pub removed: usize,
+    /// Articles whose content is unchanged.
+    pub unchanged: usize,
+    /// Keys of added or changed articles without text, which are stored but have no passages.
+    pub empty: Vec<String>,
+    /// Passages embedded. Passages with the same text count each.
+    pub embedded: usize,
+    /// Passages whose vectors came from the
+    /// [cache](crate::RetrieverBuilder::embedding_cache).
+    pub cached: usize,
+    /// Passages of changed articles that kept their text and therefore their vector.
+    pub reused: usize,
+    /// Passages over the embedder's limit of which it read only the beginning.
+    pub truncated: usize,
+    /// Passages over the embedder's limit that it embedded in pieces.
+    pub split: usize,
+    /// Wall time in seconds.
+    pub seconds: f64,
+}
+
+impl SyncReport {
+    pub(crate) fn count(&mut self, ingested: IngestReport) {
+        self.added += ingested.added;
+        self.changed += ingested.changed;
+        self.unchanged += ingested.unchanged;
+        self.empty.extend(ingested.empty);
+        let EmbedReport { texts, cached, split, truncated, .. } = ingested.embedding;
+        self.embedded += texts - cached;
+        self.cached += cached;
+        self.reused += ingested.reused;
+        self.truncated += truncated;
+        self.split += split;
+    }
+}
