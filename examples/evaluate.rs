@@ -1,4 +1,4 @@
-//! Measures ranking quality on judged data sets per search mode, and the recall of the index.
+//! Measures ranking quality on judged data sets per way to rank, and the recall of the index.
 //!
 //! `cargo run --release --example evaluate -- examples`
 
@@ -44,9 +44,9 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
                query, document and grade separated by tabs, or query, 0, document and grade
                separated by white space. Sets with a 2 in their name count as cross-lingual.
   --joined     merge the documents of all sets, which may differ in language, into one corpus
-  --mode       dense | lexical | late | hybrid (hybrid); late is hybrid without words and
-               identifiers; 0.75/0.75/0.5 is hybrid with these weights of words, late interaction
-               and identifiers
+  --mode       dense | lexical | late | hybrid (hybrid); late is hybrid with weight 0 for
+               words and identifiers; 0.75/0.75/0.5 is hybrid with these weights of words, late
+               interaction and identifiers
   --compare    another mode: print the nDCG gain of --mode over it, with its 95 % confidence
                interval (paired bootstrap over the questions)
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled); several are measured in turn
@@ -54,7 +54,7 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
                text before each question and each passage, such as \"query: \", for a transformer
                model (the prompts of its folder or of the list of models)
   --cache      folder that keeps the vectors of each model for later runs
-  --keep       also print the minimum score that keeps this share of the relevant first hits, and
+  --keep       print to standard error the minimum score that keeps this share of the relevant first hits, and
                the share of the other first hits that it leaves out; a question without an answer
                has grades of 0 only
   --half       1 or 2: ask only every other question of each set, to choose settings on one half

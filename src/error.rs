@@ -520,6 +520,18 @@ pub enum Error {
         shard: usize,
     },
 
+    /// A corpus is being created. Kind: [`ErrorKind::Conflict`].
+    #[error(
+        "schema {schema:?} of shard {shard} is being created: two URLs lead to one database, or \
+         another client creates the corpus; check the URLs, or open it later"
+    )]
+    CorpusBusy {
+        /// The schema.
+        schema: String,
+        /// Position of the shard's URL, from 0.
+        shard: usize,
+    },
+
     /// A corpus was created with other settings. Kind: [`ErrorKind::Conflict`].
     #[error("the corpus was created with {setting}: {remedy}")]
     CorpusSettings {

@@ -1,7 +1,7 @@
 //! A corpus in PostgreSQL with pgvector: many writers and readers on many machines.
 //!
-//! A [`Corpus`] answers the same queries as a [`Retriever`](crate::Retriever), with the same hits and
-//! scores. Its articles are in one schema of one or several databases, the shards. `docs/SCALING.md`
+//! A [`Corpus`] answers the same queries as a [`Retriever`](crate::Retriever), with the hits and scores
+//! of its exact search. Its articles are in one schema of one or several databases, the shards. `docs/SCALING.md`
 //! says when it pays, what a search guarantees, and what is not there yet.
 //!
 //! All methods block. They must not be called inside an asynchronous runtime: the client panics
@@ -207,7 +207,8 @@ impl Corpus {
     ///
     /// # Errors
     ///
-    /// [`Error::Shard`](crate::Error::Shard) if a server does not run a statement.
+    /// - [`Error::Shard`](crate::Error::Shard) if a server does not run a statement.
+    /// - [`Error::Corrupt`](crate::Error::Corrupt) if the row of the article is damaged.
     pub fn article(&self, key: &str) -> Result<Option<Article>> {
         let CorpusParts { schema, shards, .. } = &*self.parts;
         shards.on_shard_of(key, |connection| stored_article(connection, schema, key))

@@ -78,6 +78,7 @@ impl Error {
             | Self::Version { .. }
             | Self::ShardOrder { .. }
             | Self::CorpusExists { .. }
+            | Self::CorpusBusy { .. }
             | Self::CorpusSettings { .. } => Conflict,
             Self::Embed(_)
             | Self::Rerank(_)
@@ -159,6 +160,7 @@ mod tests {
             Error::Version { origin: String::new(), got: 2, oldest: 1, newest: 1 },
             Error::ShardOrder { position: 0, given: 2, shard: 1, shards: 2 },
             Error::CorpusExists { schema: String::new(), shard: 0 },
+            Error::CorpusBusy { schema: String::new(), shard: 1 },
             Error::CorpusSettings { setting: "another chunker", remedy: "use it" },
         ]
     }

@@ -26,8 +26,9 @@ struct FirstHit {
 /// Proposes the highest [minimum score](Query::min_score) that keeps at least the share `keep`,
 /// `0.0 < keep <= 1.0`, of the relevant first hits.
 ///
-/// Judge questions without an answer in the corpus, too: with no grades, or with grades of 0. Their
-/// first hits are those that the minimum should leave out. The score holds for one model, mode,
+/// Also give questions without an answer in the corpus, with no grades or with grades of 0. Their
+/// first hits are those that the minimum should leave out. Each question is searched without its
+/// `min_score`, `offset` and `rerank`. The score holds for one model, mode,
 /// weights and kind of corpus. `None` if no first hit is relevant.
 ///
 /// # Errors
@@ -70,13 +71,18 @@ pub fn propose_min_score(
     Error::check_fraction("keep", keep as f32)?;
     let mut first_hits = Vec::new();
     for question in questions {
-        let hits = search(question.query.clone().k(1))?;
+        let hits = search(first_hit_of(&question.query))?;
         first_hits.extend(hits.first().map(|hit| FirstHit {
             score: hit.score,
             is_relevant: is_relevant(&question.grades, &hit.article),
         }));
     }
     Ok(propose(&first_hits, keep))
+}
+
+/// Returns the query for the first hit of `query`, whose score a minimum is compared with.
+fn first_hit_of(query: &Query) -> Query {
+    Query { min_score: None, rerank: None, ..query.clone() }.k(1).offset(0)
 }
 
 fn propose(hits: &[FirstHit], keep: f64) -> Option<MinScore> {

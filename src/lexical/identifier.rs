@@ -34,7 +34,8 @@ pub(crate) struct Identifier {
     pub(crate) words: Vec<BTreeSet<String>>,
     /// How surely it identifies passages, `0.0..=1.0`.
     pub(crate) certainty: f32,
-    /// Identifiers within this one, which count if no passage has it as a whole.
+    /// Identifiers within this one, which count if no passage has it as a whole, unless many have all
+    /// of its words.
     pub(crate) parts: Vec<Self>,
 }
 
@@ -172,7 +173,8 @@ fn is_amount(text: &str) -> bool {
     readings.into_iter().flatten().any(|reading| reading.bytes().filter(|b| *b == b'.').count() < 2)
 }
 
-/// Whether `text` is an ordinal, an age or a decade: `19th`, `20er`, `1980s`.
+/// Whether `text` is digits and then small letters: an ordinal, a decade or a unit, such as `19th`,
+/// `20er`, `1980s`, `50km`.
 fn is_ordinal(text: &str) -> bool {
     let ending = text.trim_start_matches(|c: char| c.is_ascii_digit());
     let is_word = ending.chars().all(char::is_lowercase) && ending.len() < text.len();

@@ -16,6 +16,10 @@ use crate::{Error, Result};
 /// Maximum number of parameters of a statement, by the protocol.
 pub(super) const MAX_PARAMS: usize = u16::MAX as usize;
 
+/// Starts a transaction that writes. Writers wait for each other's rows and read what was committed,
+/// whatever isolation is the default of the server.
+pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+
 /// The address of a shard: servers, database, user and options.
 #[derive(Clone)]
 pub(super) struct ShardAddress {
@@ -130,7 +134,7 @@ impl Connection {
 
     /// Runs `work` in a transaction and commits it; an error rolls it back.
     pub(super) fn transact<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
-        self.begin("BEGIN")?;
+        self.begin(BEGIN_WRITE)?;
         let done = work(self).and_then(|done| self.commit().map(|()| done));
         if done.is_err() {
             self.reset();

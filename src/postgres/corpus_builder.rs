@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use super::{
     Corpus, CorpusParts,
-    connection::{Connection, Params},
+    connection::{BEGIN_WRITE, Connection, Params},
     corpus_change::CorpusTotals,
     corpus_settings::CorpusSettings,
     pool::Pool,
@@ -31,6 +31,7 @@ const CONNECTIONS: usize = 8;
 /// assert_eq!(corpus.search("What do peat bogs store?")?[0].article, "moor.txt");
 /// # Ok::<(), passim::Error>(())
 /// ```
+#[derive(Clone)]
 #[must_use]
 pub struct CorpusBuilder {
     urls: Vec<String>,
@@ -137,10 +138,14 @@ impl CorpusBuilder {
     /// - [`Error::ShardUrl`] for an invalid URL.
     /// - [`Error::TooLarge`] if the vectors of the model do not fit a row.
     /// - [`Error::CorpusExists`] if a schema holds a corpus.
-    /// - [`Error::Shard`] if a server does not run a statement.
+    /// - [`Error::CorpusBusy`] if another client is creating the corpus, or if two URLs lead to one
+    ///   database.
+    /// - [`Error::Shard`] if a server does not run a statement. If it fails to commit, other shards can
+    ///   hold the empty schema: drop it before you repeat the call.
     /// - The errors of the embedder.
     pub fn create(self) -> Result<Corpus> {
-        let embedder = self.checked_embedder()?;
+        self.check()?;
+        let embedder = self.opened_embedder()?;
         let dim = embedder.dim();
         if dim > MAX_DIM {
             let what = "dimension of the vectors in a database";
@@ -150,7 +155,7 @@ impl CorpusBuilder {
         let shards = ShardSet::new(&self.urls, self.connections)?;
         let chunker = self.chunker.clone().unwrap_or_default();
         let corpus = new_identity(&shards)?;
-        // A failure of one shard drops the connections of all before any of them commits.
+        // If a shard fails before the commits, all connections are dropped and roll back.
         let pools = shards.pools().iter();
         let mut connections = pools.map(Pool::take).collect::<Result<Vec<_>>>()?;
         for (shard, connection) in connections.iter_mut().enumerate() {
@@ -171,14 +176,17 @@ impl CorpusBuilder {
     /// - [`Error::ShardUrl`] for an invalid URL.
     /// - [`Error::NoCorpus`] if a schema holds no corpus.
     /// - [`Error::ShardOrder`] if the URLs are not those of all shards in the order of the creation.
-    /// - [`Error::ModelMismatch`] if the corpus was created with another model.
+    /// - [`Error::ModelMismatch`] if the corpus was created with another model, and
+    ///   [`Error::Dimension`] if its vectors have another dimension.
+    /// - [`Error::Corrupt`] if the stored settings are invalid.
     /// - [`Error::CorpusSettings`] if it was created with another chunker, another analysis of words,
     ///   or if the URLs lead to shards of several corpora.
     /// - [`Error::Version`] if its tables are of another version.
     /// - [`Error::Shard`] if a server does not run a statement.
     /// - The errors of the embedder.
     pub fn open(self) -> Result<Corpus> {
-        let embedder = self.checked_embedder()?;
+        self.check()?;
+        let embedder = self.opened_embedder()?;
         let schema = Schema::new(&self.schema)?;
         let shards = ShardSet::new(&self.urls, self.connections)?;
         let settings = shards.on_each(|_, connection| CorpusSettings::read(connection, &schema))?;
@@ -194,13 +202,22 @@ impl CorpusBuilder {
     ///
     /// # Errors
     ///
-    /// As `open` and `create`.
+    /// As `open` and `create`. While another client creates the corpus, [`Error::CorpusBusy`] or
+    /// [`Error::NoCorpus`]: repeat the call.
     pub fn open_or_create(self) -> Result<Corpus> {
+        self.check()?;
         let schema = Schema::new(&self.schema)?;
         let shards = ShardSet::new(&self.urls, self.connections)?;
         let exist = shards.on_each(|_, connection| CorpusSettings::exist(connection, &schema))?;
         drop(shards);
-        if exist.contains(&true) { self.open() } else { self.create() }
+        if exist.contains(&true) {
+            return self.open();
+        }
+        match self.clone().create() {
+            // Another client has created it meanwhile.
+            Err(Error::CorpusExists { .. }) => self.open(),
+            created => created,
+        }
     }
 
     fn corpus(
@@ -216,13 +233,16 @@ impl CorpusBuilder {
         Corpus { parts: Arc::new(parts) }
     }
 
-    /// Checks all settings and returns the embedder.
-    fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
+    fn check(&self) -> Result<()> {
         self.chunker.iter().try_for_each(Chunker::check)?;
         Error::check_setting("connections", self.connections, 1.., "1 or more")?;
         if let Some(embed_threads) = self.embed_threads {
             Error::check_setting("embed_threads", embed_threads, 1.., "1 or more")?;
         }
+        Ok(())
+    }
+
+    fn opened_embedder(&self) -> Result<Arc<dyn Embedder>> {
         match &self.embedder {
             Some(embedder) => Ok(Arc::clone(embedder)),
             None => Ok(Arc::new(StaticEmbedder::bundled()?)),
@@ -246,14 +266,27 @@ fn create_shard(
     dim: usize,
 ) -> Result<()> {
     create_extension(connection)?;
-    connection.begin("BEGIN")?;
+    connection.begin(BEGIN_WRITE)?;
+    let shard = connection.shard();
+    if !locks_creation(connection, schema)? {
+        return Err(Error::CorpusBusy { schema: schema.name().to_owned(), shard });
+    }
     if CorpusSettings::exist(connection, schema)? {
-        let shard = connection.shard();
         return Err(Error::CorpusExists { schema: schema.name().to_owned(), shard });
     }
     connection.run(&schema.tables(dim))?;
     settings.insert(connection, schema)?;
     CorpusTotals::none(dim).insert(connection, schema)
+}
+
+/// Locks the creation of the corpus in this database until the transaction ends; returns `false` if
+/// another transaction creates it. That may be one of the same call, so waiting could last forever.
+fn locks_creation(connection: &mut Connection, schema: &Schema) -> Result<bool> {
+    let mut params = Params::default();
+    let name = params.text(format!("passim create {}", schema.name()));
+    let lock = format!("SELECT pg_try_advisory_xact_lock(hashtextextended({name}, 0))");
+    let rows = connection.query(&lock, &params)?;
+    rows.first().map_or(Ok(false), |row| row.get(0))
 }
 
 /// Creates the extension `vector` unless it exists, which any user may ask.

@@ -42,7 +42,8 @@ impl Corpus {
     ///
     /// # Errors
     ///
-    /// [`Error::Shard`](crate::Error::Shard) if a server does not run a statement.
+    /// - [`Error::Shard`](crate::Error::Shard) if a server does not run a statement.
+    /// - [`Error::Corrupt`](crate::Error::Corrupt) if the stored counts are damaged.
     pub fn stats(&self) -> Result<CorpusSize> {
         let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
         let dim = embedder.dim();

@@ -72,7 +72,8 @@ impl AllowedPassages {
     /// Returns the condition on a row of `passages`.
     pub(super) fn condition<'p>(&'p self, params: &mut Params<'p>) -> String {
         let mut parts = vec!["true".to_owned()];
-        parts.extend(self.filter.iter().map(|filter| of_expression(filter.expression(), params)));
+        let filter = self.filter.iter().map(|filter| of_expression(filter.expression(), params));
+        parts.extend(filter.map(|condition| format!("({condition})")));
         let hashes = |terms: &BTreeSet<String>| terms.iter().map(|term| term_hash(term)).collect();
         for terms in &self.words.required {
             parts.push(format!("terms && {}", params.int8s(hashes(terms))));

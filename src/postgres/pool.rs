@@ -28,7 +28,7 @@ struct PoolState {
 /// A connection that returns to its pool when it is dropped.
 pub(super) struct PooledConnection<'p> {
     pool: &'p Pool,
-    /// `None` only while it is dropped.
+    /// `None` only while it is connected and while it is dropped.
     connection: Option<Connection>,
 }
 
@@ -54,8 +54,10 @@ impl Pool {
             state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         drop(state);
-        let connection = self.address.connect();
-        connection.map(|connection| self.pooled(connection)).inspect_err(|_| self.release(None))
+        // Its drop gives the place back if connecting fails or panics.
+        let mut pooled = PooledConnection { pool: self, connection: None };
+        pooled.connection = Some(self.address.connect()?);
+        Ok(pooled)
     }
 
     fn pooled(&self, connection: Connection) -> PooledConnection<'_> {

@@ -44,6 +44,8 @@ pub(super) struct PreparedArticle {
     /// Declared or detected.
     language: Option<Language>,
     head: Vec<u8>,
+    /// The metadata as filters compare it, in JSON.
+    filter_values: String,
     pub(super) passages: Vec<PreparedPassage>,
 }
 
@@ -153,7 +155,8 @@ impl PreparedArticle {
             Ok(PreparedPassage { passage, text, terms, pieces })
         });
         let passages = passages.collect::<Result<_>>()?;
-        Ok(Self { article, content, language, head, passages })
+        let filter_values = filter_values(&article.metadata);
+        Ok(Self { article, content, language, head, filter_values, passages })
     }
 
     /// Returns passage `number`, whose vector is `vector`, as the statistics count it.
@@ -175,7 +178,13 @@ impl PreparedArticle {
     /// Returns about how many bytes the row of passage `number` has, without the vector.
     pub(super) fn passage_bytes(&self, number: usize) -> usize {
         let PreparedPassage { text, terms, pieces, .. } = &self.passages[number];
-        text.len() + pieces.len() + terms.hashes.len() * (size_of::<i64>() + size_of::<i16>())
+        let terms = terms.hashes.len() * (size_of::<i64>() + size_of::<i16>());
+        text.len() + pieces.len() + terms + self.filter_values.len()
+    }
+
+    /// Returns about how many bytes the row of the article has.
+    pub(super) fn article_bytes(&self) -> usize {
+        self.article.text.len() + self.head.len() + self.filter_values.len()
     }
 
     /// Adds the values of a row of [`ARTICLE_COLUMNS`].
@@ -187,7 +196,7 @@ impl PreparedArticle {
             params.text(self.language_code()),
             params.boolean(self.article.markup == Markup::Markdown),
             params.int4(to_int4(self.passages.len())),
-            format!("{}::jsonb", params.text(filter_values(&self.article.metadata))),
+            format!("{}::jsonb", params.text(&self.filter_values)),
             params.text(&self.article.text),
         ];
         format!("({})", values.join(", "))
@@ -221,7 +230,7 @@ impl PreparedArticle {
             params.optional_text(passage.heading.as_ref().map(shown)),
             params.optional_text(passage.table_header.as_ref().map(shown)),
             params.text(shown(&passage.range)),
-            format!("{}::jsonb", params.text(filter_values(&self.article.metadata))),
+            format!("{}::jsonb", params.text(&self.filter_values)),
             params.bytes(pieces.clone()),
             params.int8s(terms.hashes.clone()),
             params.int2s(terms.tfs.iter().map(|tf| to_int2(*tf)).collect()),

@@ -97,7 +97,7 @@ impl ShardBatch<'_> {
             Replace::IfChanged => "stored.content <> excluded.content",
         };
         let mut written = FxHashMap::default();
-        let bytes = |position: &usize| self.article(*position).article.text.len();
+        let bytes = |position: &usize| self.article(*position).article_bytes();
         for positions in statements(&self.positions, bytes) {
             let mut params = Params::default();
             let rows = positions.iter().map(|at| self.article(*at).push_row(&mut params));

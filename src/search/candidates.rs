@@ -45,9 +45,7 @@ impl Ranking {
         });
         self
     }
-}
 
-impl Ranking {
     /// Leaves out candidates below `min_score`. If none is left, the ranking is exhausted: later
     /// candidates are those that neither arm prefers.
     fn retain_scored(mut self, min_score: Option<f32>) -> Self {
@@ -115,7 +113,7 @@ impl<'s, V: View> Tiers<'s, V> {
         let start = Instant::now();
         let mut found = merge(dense.found, lexical.found);
         if self.fusion.is_none() {
-            found = self.identified(found, question.terms, request)?;
+            found = self.identified(found, question.terms, request, plan)?;
         }
         self.retain_new(&mut found);
         self.view.complete(&question, &mut found)?;
@@ -144,11 +142,15 @@ impl<'s, V: View> Tiers<'s, V> {
         candidates: Vec<Candidate>,
         terms: &WeightedTerms,
         request: &ArmRequest<'_, V::Allowed>,
+        plan: &mut QueryPlan,
     ) -> Result<Vec<Candidate>> {
         if self.query.weights.identifier == 0.0 {
             return Ok(candidates);
         }
         let matches = IdentifierMatches::find(self.view, terms, request)?;
+        for lexical in &mut plan.lexical {
+            lexical.complete &= !matches.is_interrupted;
+        }
         let identified = matches.passages().map(|passage| Candidate::scored(passage, 0.0));
         let mut candidates = merge(candidates, identified.collect());
         for candidate in &mut candidates {

@@ -59,6 +59,7 @@ fn explain_scores(candidate: &Candidate) -> Explanation {
         baseline_share: candidate.baseline,
         late: candidate.late,
         identifiers: candidate.spread.map(|_| candidate.identifiers),
+        noise_penalty: candidate.noise_penalty,
         lexical_rank: candidate.ranks.lexical.map(|rank| rank + 1),
         retrieved: candidate.score,
         ..Explanation::default()

@@ -19,7 +19,8 @@ pub struct Explanation {
     /// Mean similarity of the question to passages in the same language, which is subtracted. `None`
     /// outside hybrid mode.
     pub mean_similarity: Option<f32>,
-    /// Factor of the lexical and the late part, 0.05 to 1; `None` outside hybrid mode.
+    /// Factor of the lexical, the late and the identifier part, in `0.05..=1.0`; `None` outside hybrid
+    /// mode.
     pub spread: Option<f32>,
     /// BM25; `None` if the mode compares no words.
     pub bm25: Option<f32>,
@@ -35,6 +36,9 @@ pub struct Explanation {
     /// Score of the identifiers of the question that the passage has: the sum of `certainty * rarity`,
     /// each in `0.0..=1.0`. `None` outside hybrid mode.
     pub identifiers: Option<f32>,
+    /// What is subtracted from the score of a passage of web addresses or digits, if the question has
+    /// neither; 0 for others.
+    pub noise_penalty: f32,
     /// The words of the passage that answer words of the question; empty without late interaction.
     pub matches: Vec<WordMatch>,
     /// Contributions to BM25 of each word of the question and each part of a compound.
@@ -95,6 +99,9 @@ impl fmt::Display for Explanation {
         }
         if let Some(identifiers) = self.identifiers.filter(|score| *score > 0.0) {
             write!(f, "; identifiers {identifiers:.2}")?;
+        }
+        if self.noise_penalty > 0.0 {
+            write!(f, "; noise -{:.1}", self.noise_penalty)?;
         }
         if let Some(Reranked { rank_before, score }) = self.reranked {
             write!(f, "; reranked {score:.3} from rank {rank_before}")?;

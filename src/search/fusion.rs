@@ -1,4 +1,4 @@
-//! Fusion of similarity, words and late interaction into one score, in units of cosine.
+//! Fusion of similarity, words, late interaction and identifiers into one score, in units of cosine.
 
 use super::{
     language_totals::LanguageMeans,
@@ -9,7 +9,8 @@ use crate::{Result, language::AnalyzedLanguage};
 
 /// Passages whose mean share is the baseline of their language; 5 to 10 measured alike.
 const BASELINE_SIZE: u8 = 7;
-/// What noise loses to a question about prose: more than any two passages of a tier differ by.
+/// Penalty of noise if the question has neither a web address nor a digit. With the default weights
+/// it exceeds the differences within a tier.
 const NOISE_PENALTY: f32 = 4.0;
 /// Minimum divisor of the mean: the baseline of a single passage is half of its share.
 const MIN_DIVISOR: u8 = 2;
@@ -19,11 +20,12 @@ const MIN_DIVISOR: u8 = 2;
 /// `score = (cosine - mean of its language)
 ///     + spread * (lexical weight * (bm25 / max_bm25 - baseline of its language)
 ///         + late weight * late score
-///         + identifier weight * identifier score)`
+///         + identifier weight * identifier score)
+///     - penalty of noise`
 ///
 /// The means are cosines of the question with the mean vectors of the live passages. Models differ
-/// in the spread of their cosines: `spread`, 1 less the mean of all, is what an unrelated passage
-/// lacks to a perfect one, so that a share counts as much with each model.
+/// in the spread of their cosines: `spread`, 1 less the mean of all and at least 0.05, is what an
+/// unrelated passage lacks to a perfect one, so that a share counts as much with each model.
 #[derive(Debug)]
 pub(super) struct Fusion {
     max_bm25: f32,
@@ -61,9 +63,11 @@ impl Fusion {
             let mean = self.means.of(candidate.language);
             candidate.mean = Some(mean);
             candidate.spread = Some(self.means.spread());
-            let penalty =
-                if self.demotes_noise && candidate.is_noise { NOISE_PENALTY } else { 0.0 };
-            candidate.score = similarity(candidate) - mean + self.means.spread() * parts - penalty;
+            if self.demotes_noise && candidate.is_noise {
+                candidate.noise_penalty = NOISE_PENALTY;
+            }
+            candidate.score = similarity(candidate) - mean + self.means.spread() * parts
+                - candidate.noise_penalty;
         }
     }
 }

@@ -7,15 +7,15 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::{
     candidates::FIRST_POOL,
     text_conditions::PhraseCheck,
-    view::{ArmRequest, Candidate, PassageId, View, ids_of},
+    view::{ArmRequest, Candidate, Candidates, PassageId, View, ids_of},
 };
 use crate::{
     Result,
     lexical::{Identifier, Phrase, WeightedTerms},
 };
 
-/// Number of articles above which an identifier is common. Its passages are not read, since a
-/// question about `COVID-19` in a corpus about it would wait for all of them.
+/// Number of articles with all words of an identifier above which it counts as common. Their texts
+/// are not read, since a question about `COVID-19` in a corpus about it would wait for all of them.
 const COMMON: f32 = 16.0;
 /// Minimum number of passages of a corpus for each article with a rare identifier.
 const MIN_PASSAGES: f32 = 8.0;
@@ -25,6 +25,8 @@ const MIN_PASSAGES: f32 = 8.0;
 pub(super) struct IdentifierMatches {
     /// The sum of `certainty * rarity` of the identifiers that a passage has.
     scores: FxHashMap<PassageId, f32>,
+    /// Whether a search was interrupted.
+    pub(super) is_interrupted: bool,
 }
 
 /// The passages that have an identifier.
@@ -32,6 +34,14 @@ struct Holders {
     passages: Vec<PassageId>,
     /// Number of their articles.
     articles: f32,
+    /// Whether the search was interrupted.
+    is_interrupted: bool,
+}
+
+/// Passages that have all words of an identifier.
+struct WithAllWords {
+    found: Vec<Candidate>,
+    is_interrupted: bool,
 }
 
 impl IdentifierMatches {
@@ -72,6 +82,7 @@ impl IdentifierMatches {
         request: &ArmRequest<'_, V::Allowed>,
     ) -> Result<bool> {
         let holders = Holders::find(identifier, view, terms, request)?;
+        self.is_interrupted |= holders.is_interrupted;
         let rarity = rarity(holders.articles, view.passages());
         if rarity > 0.0 {
             for passage in &holders.passages {
@@ -93,21 +104,22 @@ impl Holders {
         let doc_freqs = terms.groups().iter().map(|group| group.doc_freq);
         let doc_freq = doc_freqs.min().unwrap_or(0);
         if doc_freq == 0 {
-            return Ok(Self { passages: Vec::new(), articles: 0.0 });
+            return Ok(Self { passages: Vec::new(), articles: 0.0, is_interrupted: false });
         }
         let request = ArmRequest { k: FIRST_POOL, ..*request };
-        let mut found = with_all_words(view, &terms, &request)?;
+        let WithAllWords { mut found, is_interrupted } = with_all_words(view, &terms, &request)?;
         if articles_of(view, &found)? > COMMON {
-            return Ok(Self { passages: ids_of(&found), articles: f32::INFINITY });
+            let passages = ids_of(&found);
+            return Ok(Self { passages, articles: f32::INFINITY, is_interrupted });
         }
+        let is_cut = found.len() == FIRST_POOL;
         if identifier.words.len() > 1 {
             found = with_phrase(view, found, &identifier.words)?;
         }
-        // Beyond the pool, each article has as many passages with the identifier as within it.
-        let is_cut = found.len() == FIRST_POOL;
+        // Beyond the pool, as many articles in relation have the identifier as within it.
         let beyond = if is_cut { ratio(doc_freq, FIRST_POOL) } else { 1.0 };
         let articles = articles_of(view, &found)? * beyond;
-        Ok(Self { passages: ids_of(&found), articles })
+        Ok(Self { passages: ids_of(&found), articles, is_interrupted })
     }
 }
 
@@ -116,12 +128,15 @@ fn with_all_words<V: View>(
     view: &V,
     terms: &WeightedTerms,
     request: &ArmRequest<'_, V::Allowed>,
-) -> Result<Vec<Candidate>> {
-    let found = view.matching(terms, request)?.found;
+) -> Result<WithAllWords> {
+    let Candidates { found, plans, .. } = view.matching(terms, request)?;
     let contributions = view.contributions(terms, &ids_of(&found))?;
     let with_all = found.into_iter().zip(&contributions);
     let with_all = with_all.filter(|(_, groups)| groups.iter().all(|group| group.tf > 0));
-    Ok(with_all.map(|(candidate, _)| candidate).collect())
+    Ok(WithAllWords {
+        found: with_all.map(|(candidate, _)| candidate).collect(),
+        is_interrupted: plans.iter().any(|plan| !plan.complete),
+    })
 }
 
 /// Returns the number of articles of `candidates`, at most [`FIRST_POOL`].

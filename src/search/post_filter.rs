@@ -53,9 +53,12 @@ impl<'q, V: View> PostFilter<'q, V> {
         }
         // Most passages are kept, so a batch of this size is rarely too large.
         for batch in tier.chunks(wanted.clamp(1, FIRST_POOL)) {
+            if kept.found.len() >= wanted {
+                break;
+            }
             // Phrases are checked on texts, which takes long for a large tier.
             kept.is_interrupted = self.phrases.is_some() && self.interrupt.is_due();
-            if kept.is_interrupted || kept.found.len() >= wanted {
+            if kept.is_interrupted {
                 break;
             }
             let batch = self.meeting_phrases(batch)?;

@@ -196,7 +196,7 @@ impl Query {
         self
     }
 
-    /// Sets the weights of words and late interaction in the mode [`Mode::Hybrid`].
+    /// Sets the weights of words, late interaction and identifiers in the mode [`Mode::Hybrid`].
     #[must_use]
     pub fn weights(mut self, weights: Weights) -> Self {
         self.weights = weights;
@@ -245,7 +245,7 @@ impl Query {
     /// Scores are in units of cosine in the modes hybrid and dense, and of BM25 in mode lexical. A
     /// question without a good answer then has no hits.
     /// [`propose_min_score`](crate::eval::propose_min_score) finds a minimum from judged questions. A
-    /// hybrid search ends with the first pool of candidates that has no such passage.
+    /// hybrid search ends at the first tier in which no passage reaches `minimum`.
     #[must_use]
     pub fn min_score(mut self, minimum: f32) -> Self {
         self.min_score = Some(minimum);
@@ -377,6 +377,12 @@ impl Query {
             return Ok(());
         }
         Err(Error::Choice { name, got: "set", allowed: "unset in mode `lexical`" })
+    }
+}
+
+impl From<&Query> for Query {
+    fn from(query: &Query) -> Self {
+        query.clone()
     }
 }
 

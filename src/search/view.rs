@@ -151,7 +151,9 @@ pub(crate) struct Candidate {
     pub(crate) identifiers: f32,
     /// Mean similarity that fusion subtracts; `None` if one arm alone ranks.
     pub(crate) mean: Option<f32>,
-    /// Factor of words and late interaction; `None` if one arm alone ranks.
+    /// What fusion subtracts from the score of noise.
+    pub(crate) noise_penalty: f32,
+    /// Factor of words, late interaction and identifiers; `None` if one arm alone ranks.
     pub(crate) spread: Option<f32>,
     /// Mean lexical share that fusion subtracts; `None` if one arm alone ranks.
     pub(crate) baseline: Option<f32>,
@@ -187,6 +189,7 @@ impl Candidate {
             is_noise: false,
             late: None,
             identifiers: 0.0,
+            noise_penalty: 0.0,
             mean: None,
             spread: None,
             baseline: None,

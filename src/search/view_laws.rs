@@ -196,7 +196,8 @@ impl<V: View> Laws<'_, V> {
             let mut words = WordConditions::default();
             words.require(required, &mut analyzer);
             words.exclude(excluded, &mut analyzer);
-            for filter in [None, Some(Filter::key_prefix("moor/"))] {
+            let prefixes = Filter::key_prefix("moor/").or(Filter::key_prefix("moor/1"));
+            for filter in [None, Some(prefixes)] {
                 let texts = self.texts()?.into_iter().filter(|(article, text)| {
                     are_met_by(text) && (filter.is_none() || article.key.starts_with("moor/"))
                 });

@@ -4,11 +4,15 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
 
+/// Maximum weight, far above any use, so that scores stay finite.
+const MAX_WEIGHT: f32 = 1000.0;
+
 /// Weights of words, late interaction and identifiers in the score of
 /// [`Mode::Hybrid`](crate::Mode::Hybrid).
 ///
 /// The similarity has weight 1. The defaults, 0.75, 0.75 and 0.5, suit models of any spread of
-/// cosines. A part of weight 0 is left out, and its comparison is not run.
+/// cosines. A part of weight 0 does not change the score. Late interaction and identifiers are then
+/// not compared; the words still propose candidates.
 ///
 /// # Examples
 ///
@@ -21,11 +25,11 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Weights {
-    /// Weight of the share of BM25, `>= 0.0`.
+    /// Weight of the share of BM25, in `0.0..=1000.0`.
     pub lexical: f32,
-    /// Weight of late interaction, `>= 0.0`.
+    /// Weight of late interaction, in `0.0..=1000.0`.
     pub late: f32,
-    /// Weight of the identifiers of the question that a passage has, `>= 0.0`.
+    /// Weight of the identifiers of the question that a passage has, in `0.0..=1000.0`.
     pub identifier: f32,
 }
 
@@ -43,8 +47,8 @@ impl Weights {
 
     pub(super) fn check(self) -> Result<()> {
         for (name, got) in self.parts() {
-            if !(0.0..=f32::MAX).contains(&got) {
-                return Err(Error::Fraction { name, got, allowed: "0 or more" });
+            if !(0.0..=MAX_WEIGHT).contains(&got) {
+                return Err(Error::Fraction { name, got, allowed: "0 to 1000" });
             }
         }
         Ok(())

@@ -330,6 +330,12 @@ fn lists_of_addresses_and_digits_come_after_prose() {
     let about_prose = "Wie speichern Moore Kohlenstoff?";
     assert_eq!(rank(about_prose, "prose"), 0);
     assert_eq!(rank(about_prose, "other"), 1);
+    let explained = retriever.search(Query::new(about_prose).explain()).unwrap();
+    for hit in &explained {
+        let is_noise = ["sources", "table"].contains(&hit.article.as_str());
+        let explanation = hit.explanation.as_ref().unwrap();
+        assert_eq!(explanation.noise_penalty > 0.0, is_noise, "{explanation}");
+    }
     let about_digits = "Wie viel Kohlenstoff speichern Moore 2020?";
     assert!(rank(about_digits, "table") < rank(about_digits, "prose"));
     let about_addresses = "example.org/moore Kohlenstoff speichern";

@@ -19,12 +19,12 @@ const MIN_DATA_WORD: usize = 16;
 /// Changes between letters and digits from which a word is no compound.
 const CODE_CHANGES: usize = 4;
 /// Maximum length in bytes of the parts of a code, on average. Those of base64 and hexadecimal digits
-/// have two, names such as `iPhone14ProMax` three or more.
+/// have about two, those of names such as `WindowsServer2019R2` four.
 const CODE_PART: usize = 4;
 
 /// Iterates over the byte ranges of the data in a text.
 ///
-/// A run has no ASCII white space. It is data if it has at least [`MIN_RUN`] bytes, half of which
+/// A run has no byte up to the space: no ASCII white space and no control character. It is data if it has at least [`MIN_RUN`] bytes, half of which
 /// differ in [kind](KINDS) from the byte before. Of the bytes of base64, 60 % do; of German or
 /// English text without spaces, 20 %; of code, tables and JSON without spaces, less than half. A run
 /// of less than [`LONG_RUN`] bytes also has few bytes besides letters and digits, as paths do not.

@@ -72,6 +72,9 @@ pub fn queries() -> Vec<Query> {
             queries.push(query.clone().k(8).dedup(0.99));
             queries.push(query.clone().k(6).mmr(0.5));
             queries.push(query.clone().require("Torf"));
+            let either = Filter::key_prefix("de/").or(Filter::equals("topic", "work"));
+            queries.push(query.clone().filter(either.clone()).require("Torf").k(200));
+            queries.push(query.clone().filter(either).exclude("Torf").k(200));
             queries.push(query.clone().exclude("März March").k(200));
             queries.push(query.clone().require_phrase("der Bronzezeit"));
             queries.push(query.exclude_phrase("Ein Drittel").k(200));

@@ -1,6 +1,8 @@
 //! What is refused: articles that a database cannot hold, shards and settings of another corpus, and
 //! conditions that it cannot evaluate.
 
+use std::thread;
+
 use passim::{
     Article, Chunker, Error, ErrorKind, Filter, Mode, Query, Retriever, postgres::Corpus,
 };
@@ -199,4 +201,48 @@ fn an_encrypted_connection_is_refused() {
     let Some(servers) = servers() else { return };
     let error = Corpus::open(format!("{}?sslmode=require", servers[0])).unwrap_err();
     assert!(matches!(error, Error::Shard { .. }), "{error}");
+}
+
+#[test]
+fn settings_out_of_range_are_refused_before_a_connection() {
+    let builder = || Corpus::builder().shards(["postgresql://nobody@127.0.0.1:1/none"]);
+    let none = || builder().connections(0);
+    for opened in [none().create(), none().open(), none().open_or_create()] {
+        assert!(matches!(opened, Err(Error::Setting { name: "connections", .. })));
+    }
+}
+
+#[test]
+fn two_urls_of_one_database_are_refused() {
+    let Some(servers) = servers() else { return };
+    let schema = unused_schema();
+    let builder = || {
+        let shards = [servers[0].clone(), servers[0].clone()];
+        Corpus::builder().shards(shards).schema(&schema)
+    };
+    for created in [builder().create(), builder().open_or_create()] {
+        let error = created.unwrap_err();
+        assert!(matches!(error, Error::CorpusBusy { shard: 1, .. }), "{error}");
+        assert_eq!(error.kind(), ErrorKind::Conflict);
+    }
+    let error = builder().open().unwrap_err();
+    assert!(matches!(error, Error::NoCorpus { .. }), "a failed creation leaves nothing: {error}");
+}
+
+#[test]
+fn clients_that_create_one_corpus_at_once_open_it_or_are_told() {
+    let Some(servers) = servers() else { return };
+    let schema = unused_schema();
+    let builder = || Corpus::builder().shards(servers[..2].to_vec()).schema(&schema);
+    let opened: Vec<_> = thread::scope(|scope| {
+        let clients: Vec<_> = (0..4).map(|_| scope.spawn(|| builder().open_or_create())).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
+    });
+    assert!(opened.iter().any(Result::is_ok));
+    for error in opened.into_iter().filter_map(Result::err) {
+        // A shard that is not committed yet has no corpus.
+        let is_told = matches!(error, Error::CorpusBusy { .. } | Error::NoCorpus { .. });
+        assert!(is_told, "{error}");
+    }
+    builder().open().unwrap().verify().unwrap();
 }
