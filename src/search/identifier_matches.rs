@@ -34,14 +34,14 @@ struct Holders {
     passages: Vec<PassageId>,
     /// Number of their articles.
     articles: f32,
-    /// Whether the search was interrupted.
-    is_interrupted: bool,
 }
 
-/// Passages that have all words of an identifier.
-struct WithAllWords {
-    found: Vec<Candidate>,
-    is_interrupted: bool,
+/// The search for the identifiers of a question.
+struct IdentifierSearch<'s, V: View> {
+    view: &'s V,
+    terms: &'s WeightedTerms,
+    request: ArmRequest<'s, V::Allowed>,
+    matches: IdentifierMatches,
 }
 
 impl IdentifierMatches {
@@ -52,15 +52,16 @@ impl IdentifierMatches {
         terms: &WeightedTerms,
         request: &ArmRequest<'_, V::Allowed>,
     ) -> Result<Self> {
-        let mut matches = Self::default();
+        let request = ArmRequest { k: FIRST_POOL, ..*request };
+        let mut search = IdentifierSearch { view, terms, request, matches: Self::default() };
         for identifier in terms.identifiers() {
-            if !matches.add(identifier, view, terms, request)? {
+            if !search.add(identifier)? {
                 for part in &identifier.parts {
-                    matches.add(part, view, terms, request)?;
+                    search.add(part)?;
                 }
             }
         }
-        Ok(matches)
+        Ok(search.matches)
     }
 
     /// The passages that have a rare identifier.
@@ -72,71 +73,52 @@ impl IdentifierMatches {
     pub(super) fn score(&self, passage: PassageId) -> f32 {
         self.scores.get(&passage).copied().unwrap_or(0.0)
     }
+}
 
+impl<V: View> IdentifierSearch<'_, V> {
     /// Adds the passages with `identifier`; returns whether there is one.
-    fn add<V: View>(
-        &mut self,
-        identifier: &Identifier,
-        view: &V,
-        terms: &WeightedTerms,
-        request: &ArmRequest<'_, V::Allowed>,
-    ) -> Result<bool> {
-        let holders = Holders::find(identifier, view, terms, request)?;
-        self.is_interrupted |= holders.is_interrupted;
-        let rarity = rarity(holders.articles, view.passages());
+    fn add(&mut self, identifier: &Identifier) -> Result<bool> {
+        let holders = self.holders(identifier)?;
+        let rarity = rarity(holders.articles, self.view.passages());
         if rarity > 0.0 {
             for passage in &holders.passages {
-                *self.scores.entry(*passage).or_default() += identifier.certainty * rarity;
+                let score = self.matches.scores.entry(*passage).or_default();
+                *score += identifier.certainty * rarity;
             }
         }
         Ok(!holders.passages.is_empty())
     }
-}
 
-impl Holders {
-    fn find<V: View>(
-        identifier: &Identifier,
-        view: &V,
-        terms: &WeightedTerms,
-        request: &ArmRequest<'_, V::Allowed>,
-    ) -> Result<Self> {
-        let terms = terms.only(&identifier.words);
+    fn holders(&mut self, identifier: &Identifier) -> Result<Holders> {
+        let terms = self.terms.only(&identifier.words);
         let doc_freqs = terms.groups().iter().map(|group| group.doc_freq);
         let doc_freq = doc_freqs.min().unwrap_or(0);
         if doc_freq == 0 {
-            return Ok(Self { passages: Vec::new(), articles: 0.0, is_interrupted: false });
+            return Ok(Holders { passages: Vec::new(), articles: 0.0 });
         }
-        let request = ArmRequest { k: FIRST_POOL, ..*request };
-        let WithAllWords { mut found, is_interrupted } = with_all_words(view, &terms, &request)?;
-        if articles_of(view, &found)? > COMMON {
-            let passages = ids_of(&found);
-            return Ok(Self { passages, articles: f32::INFINITY, is_interrupted });
+        let mut found = self.with_all_words(&terms)?;
+        if articles_of(self.view, &found)? > COMMON {
+            return Ok(Holders { passages: ids_of(&found), articles: f32::INFINITY });
         }
         let is_cut = found.len() == FIRST_POOL;
         if identifier.words.len() > 1 {
-            found = with_phrase(view, found, &identifier.words)?;
+            found = with_phrase(self.view, found, &identifier.words)?;
         }
         // Beyond the pool, as many articles in relation have the identifier as within it.
         let beyond = if is_cut { ratio(doc_freq, FIRST_POOL) } else { 1.0 };
-        let articles = articles_of(view, &found)? * beyond;
-        Ok(Self { passages: ids_of(&found), articles, is_interrupted })
+        let articles = articles_of(self.view, &found)? * beyond;
+        Ok(Holders { passages: ids_of(&found), articles })
     }
-}
 
-/// Returns the best passages of `request` that have all of `terms`.
-fn with_all_words<V: View>(
-    view: &V,
-    terms: &WeightedTerms,
-    request: &ArmRequest<'_, V::Allowed>,
-) -> Result<WithAllWords> {
-    let Candidates { found, plans, .. } = view.matching(terms, request)?;
-    let contributions = view.contributions(terms, &ids_of(&found))?;
-    let with_all = found.into_iter().zip(&contributions);
-    let with_all = with_all.filter(|(_, groups)| groups.iter().all(|group| group.tf > 0));
-    Ok(WithAllWords {
-        found: with_all.map(|(candidate, _)| candidate).collect(),
-        is_interrupted: plans.iter().any(|plan| !plan.complete),
-    })
+    /// Returns the best passages that have all of `terms`.
+    fn with_all_words(&mut self, terms: &WeightedTerms) -> Result<Vec<Candidate>> {
+        let Candidates { found, plans, .. } = self.view.matching(terms, &self.request)?;
+        self.matches.is_interrupted |= plans.iter().any(|plan| !plan.complete);
+        let contributions = self.view.contributions(terms, &ids_of(&found))?;
+        let with_all = found.into_iter().zip(&contributions);
+        let with_all = with_all.filter(|(_, groups)| groups.iter().all(|group| group.tf > 0));
+        Ok(with_all.map(|(candidate, _)| candidate).collect())
+    }
 }
 
 /// Returns the number of articles of `candidates`, at most [`FIRST_POOL`].
