@@ -11,7 +11,7 @@ mod word_sums;
 
 use std::sync::Arc;
 
-use crate::{Interrupt, ModelIdentity, Result, Vectors};
+use crate::{Error, Interrupt, ModelIdentity, Result, Vectors};
 
 pub use cache::EmbeddingCache;
 #[cfg(feature = "fastembed")]
@@ -230,6 +230,29 @@ pub trait Embedder: Send + Sync {
     fn max_concurrency(&self) -> usize {
         std::thread::available_parallelism().map_or(1, usize::from)
     }
+}
+
+/// Checks that `embedder` is the model `stored`, with vectors of dimension `dim`.
+///
+/// # Errors
+///
+/// [`Error::ModelMismatch`] or [`Error::Dimension`] if it is not.
+pub(crate) fn check_model(
+    embedder: &dyn Embedder,
+    stored: &ModelIdentity,
+    dim: usize,
+) -> Result<()> {
+    let given = embedder.identity();
+    if stored != given {
+        return Err(Error::ModelMismatch {
+            index: Box::new(stored.clone()),
+            given: Box::new(given.clone()),
+        });
+    }
+    if dim != embedder.dim() {
+        return Err(Error::Dimension { expected: dim, got: embedder.dim() });
+    }
+    Ok(())
 }
 
 /// Implements [`Embedder`] for a pointer to an embedder by forwarding every method.

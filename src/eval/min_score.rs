@@ -28,8 +28,8 @@ struct FirstHit {
 ///
 /// Also give questions without an answer in the corpus, with no grades or with grades of 0. Their
 /// first hits are those that the minimum should leave out. Each question is searched without its
-/// `min_score`, `offset` and `rerank`. The score holds for one model, mode,
-/// weights and kind of corpus. `None` if no first hit is relevant.
+/// `min_score`, `offset` and `rerank`. The score holds for one model, mode, weights and kind of
+/// corpus. `None` if no first hit is relevant.
 ///
 /// # Errors
 ///

@@ -92,6 +92,24 @@ impl Connection {
         Ok(rows.map(|row| ResultRow { row, shard: self.shard }).collect())
     }
 
+    /// Runs a statement and returns the first value of its first row; `None` if it has no row.
+    pub(super) fn query_value<T>(&mut self, statement: &str, params: &Params) -> Result<Option<T>>
+    where
+        T: for<'r> FromSql<'r>,
+    {
+        let rows = self.query(statement, params)?;
+        rows.first().map(|row| row.get(0)).transpose()
+    }
+
+    /// Locks `name` in the database until the transaction ends; returns `false` if another
+    /// transaction has locked it.
+    pub(super) fn try_lock(&mut self, name: &str) -> Result<bool> {
+        let mut params = Params::default();
+        let name = params.text(name);
+        let lock = format!("SELECT pg_try_advisory_xact_lock(hashtextextended({name}, 0))");
+        Ok(self.query_value(&lock, &params)? == Some(true))
+    }
+
     /// Runs a statement and passes its rows to `take`, without keeping all of them.
     pub(super) fn for_each(
         &mut self,

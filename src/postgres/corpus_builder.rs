@@ -253,8 +253,9 @@ impl CorpusBuilder {
 /// Returns a random text that identifies a new corpus.
 fn new_identity(shards: &ShardSet) -> Result<String> {
     shards.on_shard_of("", |connection| {
-        let rows = connection.query("SELECT gen_random_uuid()::text", &Params::default())?;
-        rows.first().map_or_else(|| Ok(String::new()), |row| row.get(0))
+        let identity =
+            connection.query_value("SELECT gen_random_uuid()::text", &Params::default())?;
+        Ok(identity.unwrap_or_default())
     })
 }
 
@@ -268,7 +269,9 @@ fn create_shard(
     create_extension(connection)?;
     connection.begin(BEGIN_WRITE)?;
     let shard = connection.shard();
-    if !locks_creation(connection, schema)? {
+    // Another transaction that creates the corpus may be one of the same call, so waiting for it could
+    // last forever.
+    if !connection.try_lock(&format!("passim create {}", schema.name()))? {
         return Err(Error::CorpusBusy { schema: schema.name().to_owned(), shard });
     }
     if CorpusSettings::exist(connection, schema)? {
@@ -277,16 +280,6 @@ fn create_shard(
     connection.run(&schema.tables(dim))?;
     settings.insert(connection, schema)?;
     CorpusTotals::none(dim).insert(connection, schema)
-}
-
-/// Locks the creation of the corpus in this database until the transaction ends; returns `false` if
-/// another transaction creates it. That may be one of the same call, so waiting could last forever.
-fn locks_creation(connection: &mut Connection, schema: &Schema) -> Result<bool> {
-    let mut params = Params::default();
-    let name = params.text(format!("passim create {}", schema.name()));
-    let lock = format!("SELECT pg_try_advisory_xact_lock(hashtextextended({name}, 0))");
-    let rows = connection.query(&lock, &params)?;
-    rows.first().map_or(Ok(false), |row| row.get(0))
 }
 
 /// Creates the extension `vector` unless it exists, which any user may ask.

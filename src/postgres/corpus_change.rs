@@ -240,15 +240,11 @@ pub(super) fn doc_freqs(
 /// Folds the committed changes of a shard, unless another session is folding them.
 pub(super) fn fold(connection: &mut Connection, schema: &Schema) -> Result<()> {
     connection.transact(|connection| {
-        let mut params = Params::default();
-        let name = params.text(format!("passim fold {}", schema.name()));
-        let lock = format!("SELECT pg_try_advisory_xact_lock(hashtextextended({name}, 0))");
-        let rows = connection.query(&lock, &params)?;
-        let is_locked = rows.first().map_or(Ok(false), |row| row.get(0))?;
+        let is_locked = connection.try_lock(&format!("passim fold {}", schema.name()))?;
         if is_locked { connection.run(&schema.sql(FOLD)) } else { Ok(()) }
     })
 }
 
-fn damaged(fault: &'static str) -> Error {
+pub(super) fn damaged(fault: &'static str) -> Error {
     Error::Corrupt { origin: "the statistics of the corpus".to_owned(), fault }
 }

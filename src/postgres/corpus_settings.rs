@@ -4,7 +4,9 @@ use super::{
     connection::{Connection, Params, ResultRow},
     schema::{SCHEMA_VERSION, Schema},
 };
-use crate::{Chunker, Embedder, Error, ModelIdentity, Result, lexical, search::late};
+use crate::{
+    Chunker, Embedder, Error, ModelIdentity, Result, embed::check_model, lexical, search::late,
+};
 
 const SELECT: &str = "SELECT schema_version, corpus, shard, shards, model_name, model_hash, dim, \
     max_tokens, overlap_sentences, context, chunker, analysis, pieces FROM {s}.settings";
@@ -75,9 +77,8 @@ impl CorpusSettings {
     pub(super) fn exist(connection: &mut Connection, schema: &Schema) -> Result<bool> {
         let mut params = Params::default();
         let table = params.text(schema.table("settings"));
-        let rows =
-            connection.query(&format!("SELECT to_regclass({table}) IS NOT NULL"), &params)?;
-        rows.first().map_or(Ok(false), |row| row.get(0))
+        let statement = format!("SELECT to_regclass({table}) IS NOT NULL");
+        Ok(connection.query_value(&statement, &params)? == Some(true))
     }
 
     /// Reads the settings of a shard.
@@ -149,16 +150,7 @@ impl CorpusSettings {
     /// Checks that the corpus was created with `embedder`, with `chunker` if one is given, and with
     /// the rules of this build.
     pub(super) fn check(&self, embedder: &dyn Embedder, chunker: Option<&Chunker>) -> Result<()> {
-        let given = embedder.identity();
-        if self.model != *given {
-            return Err(Error::ModelMismatch {
-                index: Box::new(self.model.clone()),
-                given: Box::new(given.clone()),
-            });
-        }
-        if self.dim != embedder.dim() {
-            return Err(Error::Dimension { expected: self.dim, got: embedder.dim() });
-        }
+        check_model(embedder, &self.model, self.dim)?;
         let chunker = chunker.unwrap_or(&self.chunker);
         require(chunker.fingerprint()[..] == self.chunker_rules[..], "another chunker")?;
         let analysis = lexical::fingerprint().cast_signed();

@@ -60,8 +60,7 @@ fn shard_size(connection: &mut Connection, schema: &Schema, dim: usize) -> Resul
     let totals = CorpusTotals::read(connection, schema, dim)?;
     let mut params = Params::default();
     let statement = BYTES.replace("{schema}", &params.text(schema.name()));
-    let rows = connection.query(&statement, &params)?;
-    let bytes: i64 = rows.first().map_or(Ok(0), |row| row.get(0))?;
+    let bytes: i64 = connection.query_value(&statement, &params)?.unwrap_or_default();
     Ok(ShardSize {
         articles: totals.articles.unsigned_abs(),
         passages: totals.passages.unsigned_abs(),

@@ -155,14 +155,16 @@ fn of_values(name: &str, values: &[Value], params: &mut Params<'_>) -> String {
     let mut parts = vec!["false".to_owned()];
     let mut equal = Vec::new();
     for value in values {
-        let (first, last) = (Scalar::first(value).sort_key(), Scalar::last(value).sort_key());
+        let first = Scalar::first(value).sort_key();
+        let last = Scalar::last(value).sort_key();
         if first.contains('\0') {
             continue;
         }
         if first == last {
             equal.push(json!({ name: [first] }).to_string());
         } else {
-            let (first, last) = (params.text(first), params.text(last));
+            let first = params.text(first);
+            let last = params.text(last);
             let name = name.to_owned();
             parts.push(some_value(name, &format!("value >= {first} AND value <= {last}"), params));
         }
@@ -200,9 +202,9 @@ fn of_range<'p>(
         Excluded(to) => upper("<", Scalar::first(to).sort_key()),
         Unbounded => upper("<", kind.end_of_keys()),
     };
-    let (after, before) = (params.text(from.key), params.text(to.key));
-    let (start, end) = (from.operator, to.operator);
-    some_value(name, &format!("value {start} {after} AND value {end} {before}"), params)
+    let after = format!("value {} {}", from.operator, params.text(from.key));
+    let before = format!("value {} {}", to.operator, params.text(to.key));
+    some_value(name, &format!("{after} AND {before}"), params)
 }
 
 /// A comparison with a sort key.

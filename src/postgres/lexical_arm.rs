@@ -2,7 +2,7 @@
 //! local store does.
 
 use super::{
-    candidate_row::{CANDIDATE_COLUMNS, passage_id, row_of, shard_of},
+    candidate_row::{CANDIDATE_COLUMNS, passage_id},
     connection::{Connection, Params, ResultRow},
     filter_condition::AllowedPassages,
     sql_view::SqlView,
@@ -106,22 +106,11 @@ impl SqlView<'_> {
 
     /// Reads the rows of `best` that are not known.
     fn read_candidates(&self, best: &[ScoredRow]) -> Result<()> {
-        let mut missing = vec![Vec::new(); self.shards.len()];
-        for row in best {
-            if !self.rows().contains(row.id) {
-                missing[shard_of(row.id)].push(row_of(row.id));
-            }
-        }
-        let by_shard = self.on_each(|shard, connection| {
-            if missing[shard].is_empty() {
-                return Ok(Vec::new());
-            }
-            let mut params = Params::default();
-            let ids = params.int8s(missing[shard].clone());
-            let statement =
-                format!("SELECT {CANDIDATE_COLUMNS} FROM {{s}}.passages WHERE id = ANY({ids})");
-            connection.query(&self.schema.sql(&statement), &params)
-        })?;
+        let statement =
+            format!("SELECT {CANDIDATE_COLUMNS} FROM {{s}}.passages WHERE id = ANY({{ids}})");
+        let ids = best.iter().map(|row| row.id);
+        let missing = ids.filter(|id| !self.rows().contains(*id));
+        let by_shard = self.query_by_ids(&statement, missing)?;
         self.remember(&by_shard).map(drop)
     }
 }

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use rustc_hash::FxHashMap;
 
 use super::{
-    candidate_row::{damaged, passage_id, row_of, shard_of},
+    candidate_row::{damaged, passage_id},
     connection::{Connection, Params, ResultRow},
     schema::Schema,
     sql_view::SqlView,
@@ -31,18 +31,7 @@ const VECTORS_OF: &str =
 impl SqlView<'_> {
     /// Reads the passages of `ids`, in their order.
     pub(super) fn read_passages(&self, ids: &[PassageId]) -> Result<Vec<StoredPassage>> {
-        let mut wanted = vec![Vec::new(); self.shards.len()];
-        for id in ids {
-            wanted[shard_of(*id)].push(row_of(*id));
-        }
-        let by_shard = self.on_each(|shard, connection| {
-            if wanted[shard].is_empty() {
-                return Ok(Vec::new());
-            }
-            let mut params = Params::default();
-            let ids = params.int8s(wanted[shard].clone());
-            connection.query(&self.schema.sql(&PASSAGES.replace("{ids}", &ids)), &params)
-        })?;
+        let by_shard = self.query_by_ids(PASSAGES, ids.iter().copied())?;
         let mut passages: FxHashMap<PassageId, StoredPassage> = FxHashMap::default();
         for (shard, rows) in by_shard.iter().enumerate() {
             for row in rows {

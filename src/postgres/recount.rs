@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 
 use super::{
     connection::{Connection, Params},
-    corpus_change::{CorpusChange, CorpusTotals, doc_freqs},
+    corpus_change::{CorpusChange, CorpusTotals, damaged, doc_freqs},
     schema::Schema,
     shard_writer::count_row,
     sql_view::BEGIN,
 };
-use crate::{Error, Result};
+#[cfg(doc)]
+use crate::Error;
+use crate::Result;
 
 const PASSAGES: &str = "SELECT language, len, terms, embedding::float4[] FROM {s}.passages";
 
@@ -52,6 +54,5 @@ fn compare(connection: &mut Connection, schema: &Schema, dim: usize) -> Result<(
 }
 
 fn require(holds: bool, fault: &'static str) -> Result<()> {
-    let origin = || "the statistics of the corpus".to_owned();
-    if holds { Ok(()) } else { Err(Error::Corrupt { origin: origin(), fault }) }
+    if holds { Ok(()) } else { Err(damaged(fault)) }
 }

@@ -9,7 +9,7 @@ use std::{
 };
 
 use super::{
-    candidate_row::{CANDIDATE_COLUMNS, CandidateRows, damaged},
+    candidate_row::{CANDIDATE_COLUMNS, CandidateRows, damaged, row_of, shard_of},
     connection::{Connection, Params, ResultRow},
     corpus_change::{CorpusTotals, doc_freqs},
     filter_condition::{AllowedPassages, has_kind},
@@ -18,7 +18,7 @@ use super::{
     shard_set::ShardSet,
 };
 use crate::{
-    Error, Filter, IndexPlan, LexicalPlan, Result, Route, ScanReason, SearchEffort,
+    Filter, IndexPlan, LexicalPlan, Result, Route, ScanReason, SearchEffort,
     embed::PieceRows,
     lexical::{
         CorpusStats, HashedGroups, QueryTerms, TermContribution, WeightedTerms, WordConditions,
@@ -113,22 +113,22 @@ impl<'c> SqlView<'c> {
         shards.collect()
     }
 
-    /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
-    fn check_types(&self, filter: &Filter) -> Result<()> {
-        filter.expression().asked(&mut |name, asked| {
-            if self.holds(name, asked)? {
-                return Ok(());
+    /// Runs `statement`, in which `{ids}` stands for ids, for those of `ids` that each shard has;
+    /// returns the rows by shard.
+    pub(super) fn query_by_ids(
+        &self,
+        statement: &str,
+        ids: impl Iterator<Item = PassageId>,
+    ) -> Result<Vec<Vec<ResultRow>>> {
+        let mut by_shard = vec![Vec::new(); self.shards.len()];
+        ids.for_each(|id| by_shard[shard_of(id)].push(row_of(id)));
+        self.on_each(|shard, connection| {
+            if by_shard[shard].is_empty() {
+                return Ok(Vec::new());
             }
-            let mut stored = Vec::new();
-            for kind in ValueKind::ALL {
-                if self.holds(name, kind)? {
-                    stored.push(kind.plural());
-                }
-            }
-            if stored.is_empty() {
-                return Ok(());
-            }
-            Err(Error::FilterType { name: name.to_owned(), asked: asked.plural(), stored })
+            let mut params = Params::default();
+            let ids = params.int8s(by_shard[shard].clone());
+            connection.query(&self.schema.sql(&statement.replace("{ids}", &ids)), &params)
         })
     }
 
@@ -138,10 +138,9 @@ impl<'c> SqlView<'c> {
             let mut params = Params::default();
             let condition = has_kind(name, kind, &mut params);
             let statement = format!("SELECT EXISTS (SELECT FROM {{s}}.articles WHERE {condition})");
-            let rows = connection.query(&self.schema.sql(&statement), &params)?;
-            rows.first().map_or(Ok(false), |row| row.get(0))
+            connection.query_value(&self.schema.sql(&statement), &params)
         })?;
-        Ok(by_shard.contains(&true))
+        Ok(by_shard.contains(&Some(true)))
     }
 
     /// Counts the passages of each shard that `allowed` allows.
@@ -153,8 +152,8 @@ impl<'c> SqlView<'c> {
             let mut params = Params::default();
             let condition = allowed.condition(&mut params);
             let statement = format!("SELECT count(*) FROM {{s}}.passages WHERE {condition}");
-            let rows = connection.query(&self.schema.sql(&statement), &params)?;
-            rows.first().map_or(Ok(0), |row| to_count(row.get(0)?))
+            let count = connection.query_value(&self.schema.sql(&statement), &params)?;
+            to_count(count.unwrap_or_default())
         })
     }
 
@@ -192,7 +191,7 @@ impl View for SqlView<'_> {
     fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed> {
         let mut allowed = AllowedPassages::new(filter, words)?;
         if let Some(filter) = filter {
-            self.check_types(filter)?;
+            filter.expression().check_types(|name, kind| self.holds(name, kind))?;
         }
         allowed.by_shard = self.count(&allowed)?;
         Ok(allowed)

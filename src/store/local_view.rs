@@ -64,23 +64,12 @@ impl<'s> LocalView<'s> {
 
     /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
     fn check_types(&self, filter: &Filter) -> Result<()> {
-        filter.expression().asked(&mut |name, asked| {
-            if self.holds(name, asked)? {
-                return Ok(());
-            }
-            let mut stored = Vec::new();
-            for kind in ValueKind::ALL {
-                if self.holds(name, kind)? {
-                    stored.push(kind.plural());
-                }
-            }
-            if stored.is_empty() {
-                return Ok(());
-            }
+        let checked = filter.expression().check_types(|name, kind| self.holds(name, kind));
+        if let Err(Error::FilterType { .. }) = checked {
             // A damaged segment could hold the missing kind: report the damage instead.
             self.segments.iter().try_for_each(LiveSegment::check_heads)?;
-            Err(Error::FilterType { name: name.to_owned(), asked: asked.plural(), stored })
-        })
+        }
+        checked
     }
 
     /// Returns whether a live article has a value of this name and kind.

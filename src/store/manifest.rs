@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::file_names::FileNumber;
 use crate::{
-    Chunker, Embedder, Error, HnswParams, IndexChoice, ModelIdentity, Result,
+    Chunker, Embedder, HnswParams, IndexChoice, ModelIdentity, Result,
+    embed::check_model,
     format::{
         codec,
         decode_error::{DecodeError, require},
@@ -139,17 +140,7 @@ impl Manifest {
 
     /// Checks that `embedder` is the model that created the index.
     pub(crate) fn check_model(&self, embedder: &dyn Embedder) -> Result<()> {
-        let given = embedder.identity();
-        if self.model != *given {
-            return Err(Error::ModelMismatch {
-                index: Box::new(self.model.clone()),
-                given: Box::new(given.clone()),
-            });
-        }
-        if self.dim != embedder.dim() {
-            return Err(Error::Dimension { expected: self.dim, got: embedder.dim() });
-        }
-        Ok(())
+        check_model(embedder, &self.model, self.dim)
     }
 
     /// Total length of the files of this generation, without the manifest.

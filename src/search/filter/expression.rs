@@ -56,6 +56,29 @@ impl Expression {
         }
     }
 
+    /// Returns an error if a name has stored values, but none of the kind that a test compares;
+    /// `holds` returns whether a name has values of a kind.
+    pub(crate) fn check_types(
+        &self,
+        holds: impl Fn(&str, ValueKind) -> Result<bool>,
+    ) -> Result<()> {
+        self.asked(&mut |name, asked| {
+            if holds(name, asked)? {
+                return Ok(());
+            }
+            let mut stored = Vec::new();
+            for kind in ValueKind::ALL {
+                if holds(name, kind)? {
+                    stored.push(kind.plural());
+                }
+            }
+            if stored.is_empty() {
+                return Ok(());
+            }
+            Err(Error::FilterType { name: name.to_owned(), asked: asked.plural(), stored })
+        })
+    }
+
     /// Calls `each` with every metadata name of a test and every kind of value it is compared with.
     pub(crate) fn asked(&self, each: &mut impl FnMut(&str, ValueKind) -> Result<()>) -> Result<()> {
         match self {
