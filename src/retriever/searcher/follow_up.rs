@@ -1,18 +1,9 @@
 //! Follow-ups of a search: related articles, highlights, excerpts and contexts.
 
-use std::{cell::RefCell, ops::Range};
-
-use rustc_hash::FxHashMap;
-use xxhash_rust::xxh3::xxh3_128;
-
 use super::Searcher;
-use crate::{
-    Context, Error, Excerpt, Filter, Highlights, Hit, Hits, Interrupt, Query, Result, Role,
-    search::{
-        HitArticles, highlight::highlight, query_models::interrupt_of, related::mean_direction,
-    },
-    text::sentences_of,
-};
+#[cfg(doc)]
+use crate::Error;
+use crate::{Context, Excerpt, Highlights, Hit, Hits, Query, Result, search::HitArticles};
 
 impl Searcher {
     /// Returns the `k` articles closest in meaning to the article with this key, each by its best
@@ -40,14 +31,7 @@ impl Searcher {
     /// # Ok::<(), passim::Error>(())
     /// ```
     pub fn related(&self, key: &str, k: usize) -> Result<Option<Hits>> {
-        Error::check_setting("k", k, 1.., "1 or more")?;
-        let Some(mean) = mean_direction(&self.view(), key)? else { return Ok(None) };
-        if mean.iter().all(|value| *value == 0.0) {
-            // An article without passages has no direction to compare.
-            return Ok(Some(Hits::default()));
-        }
-        let query = Query::from_vector(mean).k(k).per_article(1);
-        self.search(query.filter(!Filter::key(key))).map(Some)
+        self.models().related(self.view(), key, k)
     }
 
     /// Returns the sentences of `hit` with their similarity to the question, and the words of the
@@ -78,24 +62,7 @@ impl Searcher {
     /// # Ok::<(), passim::Error>(())
     /// ```
     pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
-        let query = query.into();
-        query.check()?;
-        let ranges: Vec<Range<usize>> = sentences_of(&hit.text, hit.markup).collect();
-        let sentences = ranges.iter().map(|range| hit.markup.text_of(&hit.text[range.clone()]));
-        let sentences: Vec<_> = sentences.collect();
-        let texts: Vec<&str> = sentences.iter().map(AsRef::as_ref).collect();
-        let interrupt = interrupt_of(&query);
-        let question = self.question_vector(&query, interrupt)?;
-        let (vectors, _) = self.models().stage().interrupt(interrupt).run(Role::Passage, &texts)?;
-        highlight(&query, &question, hit, &ranges, &vectors)
-    }
-
-    /// Returns the vector of `query`, or that of its text; of length 1.
-    fn question_vector(&self, query: &Query, interrupt: Interrupt) -> Result<Vec<f32>> {
-        if let Some(vector) = query.unit_vector(self.embedder().dim())? {
-            return Ok(vector);
-        }
-        Ok(self.models().embedded(&query.text, interrupt)?.row(0).to_vec())
+        self.models().highlights(&query.into(), hit)
     }
 
     /// Returns each of `hits` with `around` passages before and after it in its article.
@@ -121,17 +88,6 @@ impl Searcher {
     /// The errors of [`excerpts`](Self::excerpts), and [`Error::Embed`] if tokens cannot be
     /// counted.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
-        // Each hit changes one excerpt, so the counts of the others are cached.
-        let counted: RefCell<FxHashMap<u128, usize>> = RefCell::default();
-        let count = |text: &str| {
-            let key = xxh3_128(text.as_bytes());
-            if let Some(tokens) = counted.borrow().get(&key) {
-                return Ok(*tokens);
-            }
-            let tokens = self.embedder().call_count_tokens(text)?;
-            counted.borrow_mut().insert(key, tokens);
-            Ok(tokens)
-        };
-        Context::pack_hits(&HitArticles::read(&self.view(), hits)?, budget, count)
+        self.models().context(&self.view(), hits, budget)
     }
 }

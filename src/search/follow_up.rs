@@ -1,0 +1,72 @@
+//! Follow-ups of a search: related articles, highlights and contexts.
+
+use std::{cell::RefCell, ops::Range};
+
+use rustc_hash::FxHashMap;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{
+    context::Context,
+    excerpts::HitArticles,
+    filter::Filter,
+    highlight::{Highlights, highlight},
+    hit::{Hit, Hits},
+    query::Query,
+    query_models::{QueryModels, interrupt_of},
+    related::mean_direction,
+    view::View,
+};
+use crate::{Error, Interrupt, Result, Role, text::sentences_of};
+
+impl QueryModels<'_> {
+    /// Returns the `k` articles of `view` closest to the article with this key, each by its best
+    /// passage; `None` if there is no such article.
+    pub(crate) fn related<V: View>(self, view: V, key: &str, k: usize) -> Result<Option<Hits>> {
+        Error::check_setting("k", k, 1.., "1 or more")?;
+        let Some(mean) = mean_direction(&view, key)? else { return Ok(None) };
+        if mean.iter().all(|value| *value == 0.0) {
+            // An article without passages has no direction to compare.
+            return Ok(Some(Hits::default()));
+        }
+        let query = Query::from_vector(mean).k(k).per_article(1).filter(!Filter::key(key));
+        self.answer(&query, || Ok(view)).map(Some)
+    }
+
+    /// Embeds the sentences of `hit`, compares them with the question, and finds the words of the
+    /// question in it.
+    pub(crate) fn highlights(self, query: &Query, hit: &Hit) -> Result<Highlights> {
+        query.check()?;
+        let ranges: Vec<Range<usize>> = sentences_of(&hit.text, hit.markup).collect();
+        let sentences = ranges.iter().map(|range| hit.markup.text_of(&hit.text[range.clone()]));
+        let sentences: Vec<_> = sentences.collect();
+        let texts: Vec<&str> = sentences.iter().map(AsRef::as_ref).collect();
+        let interrupt = interrupt_of(query);
+        let question = self.question_vector(query, interrupt)?;
+        let (vectors, _) = self.stage().interrupt(interrupt).run(Role::Passage, &texts)?;
+        highlight(query, &question, hit, &ranges, &vectors)
+    }
+
+    /// Packs `hits`, best first, into `budget` tokens of the model.
+    pub(crate) fn context<V: View>(self, view: &V, hits: &[Hit], budget: usize) -> Result<Context> {
+        // Each hit changes one excerpt, so the counts of the others are cached.
+        let counted: RefCell<FxHashMap<u128, usize>> = RefCell::default();
+        let count = |text: &str| {
+            let key = xxh3_128(text.as_bytes());
+            if let Some(tokens) = counted.borrow().get(&key) {
+                return Ok(*tokens);
+            }
+            let tokens = self.embedder.call_count_tokens(text)?;
+            counted.borrow_mut().insert(key, tokens);
+            Ok(tokens)
+        };
+        Context::pack_hits(&HitArticles::read(view, hits)?, budget, count)
+    }
+
+    /// Returns the vector of `query`, or that of its text; of length 1.
+    fn question_vector(self, query: &Query, interrupt: Interrupt) -> Result<Vec<f32>> {
+        if let Some(vector) = query.unit_vector(self.embedder.dim())? {
+            return Ok(vector);
+        }
+        Ok(self.embedded(&query.text, interrupt)?.row(0).to_vec())
+    }
+}
