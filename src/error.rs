@@ -520,10 +520,10 @@ pub enum Error {
         shard: usize,
     },
 
-    /// A corpus is being created. Kind: [`ErrorKind::Conflict`].
+    /// Another client creates, maintains or upgrades a corpus. Kind: [`ErrorKind::Conflict`].
     #[error(
-        "schema {schema:?} of shard {shard} is being created: two URLs lead to one database, or \
-         another client creates the corpus; check the URLs, or open it later"
+        "schema {schema:?} of shard {shard} is locked: another client creates, maintains or upgrades \
+         the corpus, or two URLs lead to one database; repeat the call later, or check the URLs"
     )]
     CorpusBusy {
         /// The schema.
@@ -539,6 +539,20 @@ pub enum Error {
         setting: &'static str,
         /// The remedy.
         remedy: &'static str,
+    },
+
+    /// The extension `vector` of a database is too old or missing. Kind: [`ErrorKind::Conflict`].
+    #[error(
+        "shard {shard} has pgvector {got}, but {oldest} or later is needed, since earlier ones can \
+         damage a graph: install it, then run `ALTER EXTENSION vector UPDATE`"
+    )]
+    Pgvector {
+        /// Position of the shard's URL, from 0.
+        shard: usize,
+        /// Version found, or `none`.
+        got: String,
+        /// Oldest version that is used.
+        oldest: String,
     },
 
     /// A database cannot hold a part of an article. Kind: [`ErrorKind::InvalidInput`].

@@ -13,40 +13,45 @@ mod corpus_builder;
 mod corpus_change;
 mod corpus_settings;
 mod corpus_size;
+mod dense_arm;
+mod extension;
 mod filter_condition;
+mod follow_up;
+mod graph;
+mod ingest;
 mod lexical_arm;
+mod maintain;
 mod pool;
 mod prepared_article;
 mod read_passages;
 mod recount;
 mod schema;
 mod shard_set;
+mod shard_state;
 mod shard_writer;
 mod sql_view;
+mod stored_vectors;
+mod sync;
 #[cfg(test)]
 mod tests;
 
-use std::{fmt, sync::Arc, time::Instant};
+use std::{fmt, sync::Arc};
 
 use tracing::instrument;
 
 use crate::{
-    AddReport, Article, Chunker, Embedder, EmbeddingCache, Hits, Query, Reranker, Result,
-    SyncReport,
+    Article, Chunker, Embedder, EmbeddingCache, Hits, IndexChoice, Query, Reranker, Result,
     search::query_models::QueryModels,
-    text::{IngestReport, check_articles, last_of_each_key},
-    work::parallel::parallel_map,
 };
 use connection::Params;
-use prepared_article::{HashedArticle, PreparedArticles};
 use read_passages::stored_article;
 use schema::Schema;
 use shard_set::ShardSet;
-use shard_writer::{Replace, ShardBatch, WriteCounts};
 use sql_view::SqlView;
 
 pub use corpus_builder::CorpusBuilder;
 pub use corpus_size::{CorpusSize, ShardSize};
+pub use maintain::MaintainReport;
 
 /// A corpus of articles in PostgreSQL that can be searched and changed; cheap to clone.
 ///
@@ -72,6 +77,9 @@ struct CorpusParts {
     chunker: Chunker,
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
+    index: IndexChoice,
+    /// Memory in which a server builds a graph, in bytes; `None` for the server's setting.
+    build_memory: Option<usize>,
 }
 
 impl fmt::Debug for Corpus {
@@ -115,64 +123,6 @@ impl Corpus {
     /// As [`CorpusBuilder::open_or_create`].
     pub fn open_or_create(url: impl Into<String>) -> Result<Self> {
         Self::builder().shards([url]).open_or_create()
-    }
-
-    /// Adds articles. An article replaces an earlier one of the same key.
-    ///
-    /// Each call is one transaction per shard, so many articles at once are faster than one by one.
-    /// Vectors of replaced articles are not reused.
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::EmptyKey`](crate::Error::EmptyKey), [`Error::ArticleTooLarge`](crate::Error::ArticleTooLarge)
-    ///   or [`Error::NestedList`](crate::Error::NestedList) for an invalid article.
-    /// - [`Error::NotStorable`](crate::Error::NotStorable) for a zero byte, a key over 2,600 bytes, or
-    ///   a word more than 32,767 times in a passage.
-    /// - [`Error::Shard`](crate::Error::Shard) if a server does not run a statement: other shards can
-    ///   have the articles already.
-    /// - The embedder's own error.
-    #[instrument(level = "debug", skip_all)]
-    pub fn add(&self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
-        let articles = self.hashed(articles.into_iter().collect())?;
-        Ok(self.ingest(articles, Replace::Always, 0)?.into())
-    }
-
-    /// Adds new articles and replaces changed ones; unchanged articles are neither stored nor
-    /// embedded again.
-    ///
-    /// Articles are compared by a hash of title, declared language, text, metadata and the chunker's
-    /// settings.
-    ///
-    /// # Errors
-    ///
-    /// As [`add`](Self::add).
-    #[instrument(level = "debug", skip_all)]
-    pub fn upsert(&self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
-        let started = Instant::now();
-        let given = self.hashed(articles.into_iter().collect())?;
-        let before = given.len();
-        let changed = self.changed(given)?;
-        let unchanged = before - changed.len();
-        let mut report = SyncReport::default();
-        report.count(self.ingest(changed, Replace::IfChanged, unchanged)?);
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
-    }
-
-    /// Removes the article of this key; returns `false` if there is none.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Shard`](crate::Error::Shard) if its server does not run a statement.
-    pub fn remove(&self, key: &str) -> Result<bool> {
-        // No stored key has a zero byte, and the server takes none.
-        if key.contains('\0') {
-            return Ok(false);
-        }
-        let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
-        shards.on_shard_of(key, |connection| {
-            shard_writer::remove(connection, schema, key, embedder.dim())
-        })
     }
 
     /// Returns the best passages for `query`, by its [mode](crate::Mode), as
@@ -261,68 +211,5 @@ impl Corpus {
             reranker: self.parts.reranker.as_deref(),
             cache: self.parts.cache.as_ref(),
         }
-    }
-
-    /// Checks and hashes `articles`; returns the last one of each key, in the order of the keys.
-    fn hashed(&self, articles: Vec<Article>) -> Result<Vec<HashedArticle>> {
-        check_articles(&articles)?;
-        let articles = last_of_each_key(articles).into_iter();
-        articles.map(|article| HashedArticle::new(article, &self.parts.chunker)).collect()
-    }
-
-    /// Returns those of `articles` that are not stored with the same content.
-    fn changed(&self, articles: Vec<HashedArticle>) -> Result<Vec<HashedArticle>> {
-        let CorpusParts { schema, shards, .. } = &*self.parts;
-        let mut keys = vec![Vec::new(); shards.len()];
-        for hashed in &articles {
-            keys[shards.shard_of(&hashed.article.key)].push(hashed.article.key.as_str());
-        }
-        let stored = shards.on_each(|shard, connection| {
-            shard_writer::content_hashes(connection, schema, keys[shard].clone())
-        })?;
-        let is_changed = |hashed: &HashedArticle| {
-            let key = &hashed.article.key;
-            stored[shards.shard_of(key)].get(key) != Some(&hashed.content)
-        };
-        Ok(articles.into_iter().filter(is_changed).collect())
-    }
-
-    /// Prepares and writes `articles`, after `unchanged` ones were left out.
-    fn ingest(
-        &self,
-        articles: Vec<HashedArticle>,
-        replace: Replace,
-        unchanged: usize,
-    ) -> Result<IngestReport> {
-        let mut report = IngestReport { unchanged, ..IngestReport::default() };
-        if articles.is_empty() {
-            return Ok(report);
-        }
-        let prepared = PreparedArticles::new(articles, &self.parts.chunker, self.models())?;
-        for WriteCounts { added, replaced, unchanged } in self.write(&prepared, replace)? {
-            report.added += added;
-            report.changed += replaced;
-            report.unchanged += unchanged;
-        }
-        let without_text = prepared.articles.iter().filter(|article| article.passages.is_empty());
-        report.empty = without_text.map(|article| article.article.key.clone()).collect();
-        report.embedding = prepared.embedding;
-        Ok(report)
-    }
-
-    /// Writes articles to their shards at the same time.
-    fn write(&self, prepared: &PreparedArticles, replace: Replace) -> Result<Vec<WriteCounts>> {
-        let CorpusParts { schema, shards, .. } = &*self.parts;
-        let mut positions = vec![Vec::new(); shards.len()];
-        for (position, article) in prepared.articles.iter().enumerate() {
-            positions[shards.shard_of(&article.article.key)].push(position);
-        }
-        let batches = positions.into_iter().enumerate().filter(|(_, batch)| !batch.is_empty());
-        let batches: Vec<(usize, ShardBatch)> =
-            batches.map(|(shard, positions)| (shard, ShardBatch { prepared, positions })).collect();
-        parallel_map(batches.len(), batches.len(), |at| {
-            let (shard, batch) = &batches[at];
-            batch.write(&mut *shards.pools()[*shard].take()?, schema, replace)
-        })
     }
 }

@@ -1,5 +1,6 @@
 //! Reads articles from files, finds sentences, and packs sentences into passages within a token budget.
 
+mod article_batches;
 mod article_files;
 mod article_reader;
 mod breakpoint;
@@ -38,6 +39,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Article, Embedder, Error, Passage, Result};
 
+pub(crate) use article_batches::{GivenArticles, key_hashes, next_batch};
 pub use article_files::{ArticleFiles, read_articles};
 pub use article_reader::{ArticleReader, ReadReport};
 pub(crate) use guess_language::guess as guess_language;

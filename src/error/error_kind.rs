@@ -79,7 +79,8 @@ impl Error {
             | Self::ShardOrder { .. }
             | Self::CorpusExists { .. }
             | Self::CorpusBusy { .. }
-            | Self::CorpusSettings { .. } => Conflict,
+            | Self::CorpusSettings { .. }
+            | Self::Pgvector { .. } => Conflict,
             Self::Embed(_)
             | Self::Rerank(_)
             | Self::ModelFile { .. }
@@ -162,6 +163,7 @@ mod tests {
             Error::CorpusExists { schema: String::new(), shard: 0 },
             Error::CorpusBusy { schema: String::new(), shard: 1 },
             Error::CorpusSettings { setting: "another chunker", remedy: "use it" },
+            Error::Pgvector { shard: 0, got: "0.8.3".into(), oldest: "0.8.4".into() },
         ]
     }
 

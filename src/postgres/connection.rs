@@ -11,6 +11,7 @@ use ::postgres::{
     types::{FromSql, ToSql, Type},
 };
 
+use super::schema::Schema;
 use crate::{Error, Result};
 
 /// Maximum number of parameters of a statement, by the protocol.
@@ -108,6 +109,43 @@ impl Connection {
         let name = params.text(name);
         let lock = format!("SELECT pg_try_advisory_xact_lock(hashtextextended({name}, 0))");
         Ok(self.query_value(&lock, &params)? == Some(true))
+    }
+
+    /// Runs `work` while no other session has locked `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorpusBusy`] if another session has.
+    pub(super) fn with_session_lock<T>(
+        &mut self,
+        name: &str,
+        schema: &Schema,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut params = Params::default();
+        let name = format!("hashtextextended({}, 0)", params.text(name));
+        let lock = format!("SELECT pg_try_advisory_lock({name})");
+        if self.query_value(&lock, &params)? != Some(true) {
+            return Err(Error::CorpusBusy { schema: schema.name().to_owned(), shard: self.shard });
+        }
+        let done = work(self);
+        let unlocked = self.query(&format!("SELECT pg_advisory_unlock({name})"), &params);
+        done.and_then(|done| unlocked.map(|_| done))
+    }
+
+    /// Runs `work` with this much memory, in bytes, for each index that it builds; `None` for the
+    /// server's setting.
+    pub(super) fn with_build_memory<T>(
+        &mut self,
+        bytes: Option<usize>,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let Some(bytes) = bytes else { return work(self) };
+        let kibibytes = bytes / 1_024;
+        self.run(&format!("SET maintenance_work_mem = {kibibytes}"))?;
+        let done = work(self);
+        let reset = self.run("RESET maintenance_work_mem");
+        done.and_then(|done| reset.map(|()| done))
     }
 
     /// Runs a statement and passes its rows to `take`, without keeping all of them.
@@ -220,6 +258,10 @@ impl<'p> Params<'p> {
 
     pub(super) fn bytes(&mut self, value: Vec<u8>) -> String {
         self.push(value, Type::BYTEA)
+    }
+
+    pub(super) fn byte_strings(&mut self, values: Vec<Vec<u8>>) -> String {
+        self.push(values, Type::BYTEA_ARRAY)
     }
 
     fn push(&mut self, value: impl ToSql + Sync + 'p, sql_type: Type) -> String {

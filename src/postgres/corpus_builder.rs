@@ -7,11 +7,15 @@ use super::{
     connection::{BEGIN_WRITE, Connection, Params},
     corpus_change::CorpusTotals,
     corpus_settings::CorpusSettings,
+    extension,
+    graph::{self, Build},
     pool::Pool,
     schema::{MAX_DIM, Schema},
     shard_set::ShardSet,
 };
-use crate::{Chunker, Embedder, EmbeddingCache, Error, Reranker, Result, StaticEmbedder};
+use crate::{
+    Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Reranker, Result, StaticEmbedder,
+};
 
 /// Maximum number of connections to a server that one corpus opens by default.
 const CONNECTIONS: usize = 8;
@@ -42,6 +46,8 @@ pub struct CorpusBuilder {
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
     connections: usize,
+    index: IndexChoice,
+    build_memory: Option<usize>,
 }
 
 impl Default for CorpusBuilder {
@@ -55,6 +61,8 @@ impl Default for CorpusBuilder {
             embed_threads: None,
             cache: None,
             connections: CONNECTIONS,
+            index: IndexChoice::default(),
+            build_memory: None,
         }
     }
 }
@@ -128,6 +136,27 @@ impl CorpusBuilder {
         self
     }
 
+    /// Sets the index over the vectors of each shard. The default is `IndexChoice::Auto`.
+    ///
+    /// [`create`](Self::create) makes an empty graph for `IndexChoice::Hnsw`; then each write inserts
+    /// into it, which is slow for a large load. [`Corpus::maintain`] builds a missing graph for
+    /// `Hnsw`, and for `Auto` in shards of at least [`IndexChoice::GRAPH_FROM`] passages, and drops it
+    /// for `Exact`. Every search uses a graph that is there. The setting is not part of the corpus.
+    ///
+    /// pgvector takes an `m` of 2 to 100 and an `ef_construction` of `2 * m` to 1,000.
+    pub fn index(mut self, index: IndexChoice) -> Self {
+        self.index = index;
+        self
+    }
+
+    /// Sets the memory in which a server builds a graph (`maintenance_work_mem`), in bytes, from 1 MiB
+    /// to 1 TiB. The default is the server's setting. A graph that does not fit is built more slowly;
+    /// a passage takes about `2 * dim + 16 * m` bytes.
+    pub fn build_memory(mut self, bytes: usize) -> Self {
+        self.build_memory = Some(bytes);
+        self
+    }
+
     /// Creates an empty corpus: its schema and tables in all shards, and the extension `vector` where
     /// it is missing.
     ///
@@ -137,6 +166,7 @@ impl CorpusBuilder {
     ///   schema is empty or over 63 bytes; [`Error::Choice`] if it has a zero byte.
     /// - [`Error::ShardUrl`] for an invalid URL.
     /// - [`Error::TooLarge`] if the vectors of the model do not fit a row.
+    /// - [`Error::Pgvector`] if the extension `vector` is too old.
     /// - [`Error::CorpusExists`] if a schema holds a corpus.
     /// - [`Error::CorpusBusy`] if another client is creating the corpus, or if two URLs lead to one
     ///   database.
@@ -161,6 +191,9 @@ impl CorpusBuilder {
         for (shard, connection) in connections.iter_mut().enumerate() {
             let settings = CorpusSettings::new(&corpus, shard, shards.len(), &*embedder, &chunker)?;
             create_shard(connection, &schema, &settings, dim)?;
+            if let IndexChoice::Hnsw(params) = self.index {
+                graph::create(connection, &schema, params, dim, Build::AtOnce)?;
+            }
         }
         connections.iter_mut().try_for_each(|connection| connection.commit())?;
         drop(connections);
@@ -174,6 +207,7 @@ impl CorpusBuilder {
     /// - [`Error::Setting`] if a setting is out of range, if there is no URL, or if the name of the
     ///   schema is empty or over 63 bytes; [`Error::Choice`] if it has a zero byte.
     /// - [`Error::ShardUrl`] for an invalid URL.
+    /// - [`Error::Pgvector`] if the extension `vector` is too old.
     /// - [`Error::NoCorpus`] if a schema holds no corpus.
     /// - [`Error::ShardOrder`] if the URLs are not those of all shards in the order of the creation.
     /// - [`Error::ModelMismatch`] if the corpus was created with another model, and
@@ -189,7 +223,10 @@ impl CorpusBuilder {
         let embedder = self.opened_embedder()?;
         let schema = Schema::new(&self.schema)?;
         let shards = ShardSet::new(&self.urls, self.connections)?;
-        let settings = shards.on_each(|_, connection| CorpusSettings::read(connection, &schema))?;
+        let settings = shards.on_each(|_, connection| {
+            extension::check(connection)?;
+            CorpusSettings::read(connection, &schema)
+        })?;
         for (position, shard) in settings.iter().enumerate() {
             shard.check_place(position, shards.len(), &settings[0])?;
             shard.check(&*embedder, self.chunker.as_ref())?;
@@ -227,9 +264,18 @@ impl CorpusBuilder {
         shards: ShardSet,
         chunker: Chunker,
     ) -> Corpus {
-        let Self { reranker, embed_threads, cache, .. } = self;
-        let parts =
-            CorpusParts { schema, shards, embedder, reranker, chunker, embed_threads, cache };
+        let Self { reranker, embed_threads, cache, index, build_memory, .. } = self;
+        let parts = CorpusParts {
+            schema,
+            shards,
+            embedder,
+            reranker,
+            chunker,
+            embed_threads,
+            cache,
+            index,
+            build_memory,
+        };
         Corpus { parts: Arc::new(parts) }
     }
 
@@ -239,7 +285,14 @@ impl CorpusBuilder {
         if let Some(embed_threads) = self.embed_threads {
             Error::check_setting("embed_threads", embed_threads, 1.., "1 or more")?;
         }
-        Ok(())
+        if let Some(bytes) = self.build_memory {
+            let allowed = "1 MiB to 1 TiB, in bytes";
+            Error::check_setting("build_memory", bytes, 1 << 20..=1 << 40, allowed)?;
+        }
+        match self.index {
+            IndexChoice::Hnsw(params) | IndexChoice::Auto(params) => graph::check_params(params),
+            IndexChoice::Exact => Ok(()),
+        }
     }
 
     fn opened_embedder(&self) -> Result<Arc<dyn Embedder>> {
@@ -266,7 +319,7 @@ fn create_shard(
     settings: &CorpusSettings,
     dim: usize,
 ) -> Result<()> {
-    create_extension(connection)?;
+    extension::create(connection)?;
     connection.begin(BEGIN_WRITE)?;
     let shard = connection.shard();
     // Another transaction that creates the corpus may be one of the same call, so waiting for it could
@@ -280,16 +333,4 @@ fn create_shard(
     connection.run(&schema.tables(dim))?;
     settings.insert(connection, schema)?;
     CorpusTotals::none(dim).insert(connection, schema)
-}
-
-/// Creates the extension `vector` unless it exists, which any user may ask.
-fn create_extension(connection: &mut Connection) -> Result<()> {
-    let exists = "SELECT FROM pg_extension WHERE extname = 'vector'";
-    if !connection.query(exists, &Params::default())?.is_empty() {
-        return Ok(());
-    }
-    let created = connection.run("CREATE EXTENSION IF NOT EXISTS vector");
-    // Another session may have created it meanwhile.
-    let is_missing = connection.query(exists, &Params::default())?.is_empty();
-    if is_missing { created } else { Ok(()) }
 }

@@ -15,8 +15,8 @@ use crate::{Error, Result, language::AnalyzedLanguage, search::language_totals::
 const INSERT: &str = "INSERT INTO {s}.corpus_changes \
     (articles, passages, words, counts, sums, terms, dfs) VALUES ";
 
-const TOTALS: &str = "SELECT articles, passages, words, counts, sums FROM {s}.corpus_totals \
-    UNION ALL SELECT articles, passages, words, counts, sums FROM {s}.corpus_changes";
+/// The columns from which counts are decoded.
+pub(super) const TOTALS_COLUMNS: &str = "articles, passages, words, counts, sums";
 
 /// Moves all changes. Rows that are not committed are not visible, so they remain.
 const FOLD: &str = r"
@@ -177,16 +177,8 @@ impl CorpusTotals {
         connection.query(&schema.sql(&statement), &params).map(drop)
     }
 
-    /// Reads the counts of a shard, of vectors of dimension `dim`.
-    pub(super) fn read(connection: &mut Connection, schema: &Schema, dim: usize) -> Result<Self> {
-        let mut totals = Self::none(dim);
-        for row in connection.query(&schema.sql(TOTALS), &Params::default())? {
-            totals.merge(&Self::decode(&row)?)?;
-        }
-        Ok(totals)
-    }
-
-    fn decode(row: &ResultRow) -> Result<Self> {
+    /// Decodes a row of [`TOTALS_COLUMNS`].
+    pub(super) fn decode(row: &ResultRow) -> Result<Self> {
         Ok(Self {
             articles: row.get(0)?,
             passages: row.get(1)?,
@@ -209,6 +201,11 @@ impl CorpusTotals {
         self.counts.iter_mut().zip(&other.counts).for_each(|(sum, count)| *sum += count);
         self.sums.iter_mut().zip(&other.sums).for_each(|(sum, value)| *sum += value);
         Ok(())
+    }
+
+    /// Returns the number of passages.
+    pub(super) fn passage_count(&self) -> Result<usize> {
+        usize::try_from(self.passages).map_err(|_| damaged("a count is negative"))
     }
 
     /// Returns number and sum of the vectors by language.

@@ -5,8 +5,8 @@ use serde::Serialize;
 use super::{
     Corpus, CorpusParts,
     connection::{Connection, Params},
-    corpus_change::CorpusTotals,
     schema::Schema,
+    shard_state::ShardState,
 };
 use crate::Result;
 
@@ -57,7 +57,7 @@ impl Corpus {
 }
 
 fn shard_size(connection: &mut Connection, schema: &Schema, dim: usize) -> Result<ShardSize> {
-    let totals = CorpusTotals::read(connection, schema, dim)?;
+    let totals = ShardState::read(connection, schema, dim)?.totals;
     let mut params = Params::default();
     let statement = BYTES.replace("{schema}", &params.text(schema.name()));
     let bytes: i64 = connection.query_value(&statement, &params)?.unwrap_or_default();

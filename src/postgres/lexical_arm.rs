@@ -111,7 +111,8 @@ impl SqlView<'_> {
         let ids = best.iter().map(|row| row.id);
         let missing = ids.filter(|id| !self.rows().contains(*id));
         let by_shard = self.query_by_ids(&statement, missing)?;
-        self.remember(&by_shard).map(drop)
+        let mut shards = by_shard.iter().enumerate();
+        shards.try_for_each(|(shard, rows)| self.remember(shard, rows).map(drop))
     }
 }
 

@@ -3,8 +3,12 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
+use xxhash_rust::xxh3::xxh3_128;
 
-use super::{connection::Params, corpus_change::CountedPassage, filter_condition::filter_values};
+use super::{
+    connection::Params, corpus_change::CountedPassage, filter_condition::filter_values,
+    stored_vectors::StoredVectors,
+};
 use crate::{
     Article, Chunker, EmbedReport, Embedder, Error, Language, Markup, Passage, Result, Role, Value,
     Vectors,
@@ -14,6 +18,7 @@ use crate::{
     lexical::{Analyzer, PassageTerms, detect},
     search::{late::PieceList, query_models::QueryModels},
     text::{ContentHash, content_hash},
+    vector::{VectorRow, to_row},
 };
 
 /// Maximum length of a key in bytes: an entry of an index is at most a third of a page.
@@ -29,7 +34,7 @@ pub(super) const ARTICLE_COLUMNS: &str =
 /// The columns of a row of `passages`.
 pub(super) const PASSAGE_COLUMNS: &str = "article, no, first, last, heading_first, heading_last, \
     header_first, header_last, titled, is_markdown, tokens, language, is_noise, len, heading, \
-    table_header, body, filter_values, pieces, terms, tfs, embedding";
+    table_header, body, text_hash, filter_values, pieces, terms, tfs, embedding";
 
 /// An article that a database can hold, with its content hash.
 pub(super) struct HashedArticle {
@@ -54,6 +59,7 @@ pub(super) struct PreparedPassage {
     passage: Passage,
     /// The text that is embedded.
     text: String,
+    pub(super) text_hash: u128,
     terms: PassageTerms,
     pieces: Vec<u8>,
 }
@@ -65,6 +71,8 @@ pub(super) struct PreparedArticles {
     /// The row of the first passage of each article.
     pub(super) first_rows: Vec<usize>,
     pub(super) vectors: Vectors,
+    /// Number of passages whose vectors were stored.
+    pub(super) reused: usize,
     pub(super) embedding: EmbedReport,
 }
 
@@ -103,34 +111,56 @@ fn check_storable(article: &Article) -> Result<()> {
     Ok(())
 }
 
+/// Detects languages, cuts articles into passages and analyzes these, on the current `rayon` pool.
+pub(super) fn prepare(
+    articles: Vec<HashedArticle>,
+    chunker: &Chunker,
+    embedder: &dyn Embedder,
+) -> Result<Vec<PreparedArticle>> {
+    let rows = PieceRows::bundled()?;
+    let shares = articles.into_par_iter().chunks(ARTICLES_AT_ONCE).map(|share| {
+        let mut analyzer = Analyzer::new()?;
+        let prepared = share
+            .into_iter()
+            .map(|hashed| PreparedArticle::new(hashed, chunker, embedder, &mut analyzer, &rows));
+        prepared.collect::<Result<Vec<_>>>()
+    });
+    Ok(shares.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
 impl PreparedArticles {
-    /// Detects languages, cuts passages, analyzes and embeds them.
-    pub(super) fn new(
-        articles: Vec<HashedArticle>,
-        chunker: &Chunker,
+    /// Embeds the passages of `articles` whose vectors are not `stored`.
+    pub(super) fn embed(
+        articles: Vec<PreparedArticle>,
+        stored: &StoredVectors,
         models: QueryModels,
     ) -> Result<Self> {
-        let rows = PieceRows::bundled()?;
-        let shares = articles.into_par_iter().chunks(ARTICLES_AT_ONCE).map(|share| {
-            let mut analyzer = Analyzer::new()?;
-            let prepared = share.into_iter().map(|hashed| {
-                PreparedArticle::new(hashed, chunker, models.embedder, &mut analyzer, &rows)
-            });
-            prepared.collect::<Result<Vec<_>>>()
+        let passages = || articles.iter().flat_map(|article| &article.passages);
+        let new = passages().filter(|passage| !stored.contains(passage.text_hash));
+        let texts: Vec<&str> = new.map(|passage| passage.text.as_str()).collect();
+        let (embedded, embedding) = models.stage().run(Role::Passage, &texts)?;
+        let mut new_rows = 0..to_row(embedded.len());
+        let rows = passages().map(|passage| {
+            stored.get(passage.text_hash).unwrap_or_else(|| {
+                let row = new_rows.next().expect("every passage without a vector was embedded");
+                VectorRow { vectors: &embedded, row }
+            })
         });
-        let articles = shares.collect::<Result<Vec<_>>>()?.into_iter().flatten();
-        let articles: Vec<PreparedArticle> = articles.collect();
-        let texts = articles.iter().flat_map(|article| &article.passages);
-        let texts: Vec<&str> = texts.map(|passage| passage.text.as_str()).collect();
-        let (vectors, embedding) = models.stage().run(Role::Passage, &texts)?;
-        let mut rows = 0;
-        let first_rows = articles.iter().map(|article| {
-            let first = rows;
-            rows += article.passages.len();
-            first
-        });
-        Ok(Self { first_rows: first_rows.collect(), articles, vectors, embedding })
+        let rows: Vec<VectorRow> = rows.collect();
+        let vectors = Vectors::gather(embedded.dim(), rows.iter().copied())?;
+        let reused = vectors.len() - texts.len();
+        Ok(Self { first_rows: first_rows(&articles), articles, vectors, reused, embedding })
     }
+}
+
+fn first_rows(articles: &[PreparedArticle]) -> Vec<usize> {
+    let mut rows = 0;
+    let first_rows = articles.iter().map(|article| {
+        let first = rows;
+        rows += article.passages.len();
+        first
+    });
+    first_rows.collect()
 }
 
 impl PreparedArticle {
@@ -152,7 +182,8 @@ impl PreparedArticle {
                 return Err(Error::NotStorable { key: article.key.clone(), reason });
             }
             let pieces = PieceList::of(&text, rows).to_bytes();
-            Ok(PreparedPassage { passage, text, terms, pieces })
+            let text_hash = xxh3_128(text.as_bytes());
+            Ok(PreparedPassage { passage, text, text_hash, terms, pieces })
         });
         let passages = passages.collect::<Result<_>>()?;
         let filter_values = filter_values(&article.metadata);
@@ -210,7 +241,7 @@ impl PreparedArticle {
         vector: &'p [f32],
         params: &mut Params<'p>,
     ) -> String {
-        let PreparedPassage { passage, terms, pieces, .. } = &self.passages[number];
+        let PreparedPassage { passage, text_hash, terms, pieces, .. } = &self.passages[number];
         let shown = |range: &Range<usize>| &self.article.text[range.clone()];
         let values = [
             params.text(&self.article.key),
@@ -230,6 +261,7 @@ impl PreparedArticle {
             params.optional_text(passage.heading.as_ref().map(shown)),
             params.optional_text(passage.table_header.as_ref().map(shown)),
             params.text(shown(&passage.range)),
+            params.bytes(text_hash.to_be_bytes().to_vec()),
             format!("{}::jsonb", params.text(&self.filter_values)),
             params.bytes(pieces.clone()),
             params.int8s(terms.hashes.clone()),

@@ -25,6 +25,8 @@ const ARTICLE: &str = "SELECT head, text, is_markdown FROM {s}.articles WHERE ke
 const PASSAGES_OF: &str = "SELECT first, last, heading_first, heading_last, header_first, \
     header_last, is_markdown, titled, tokens FROM {s}.passages WHERE article = {key} ORDER BY no";
 
+const PASSAGE_COUNT: &str = "SELECT passages FROM {s}.articles WHERE key = {key}";
+
 const VECTORS_OF: &str =
     "SELECT embedding::float4[] FROM {s}.passages WHERE article = {key} ORDER BY no";
 
@@ -59,16 +61,24 @@ impl SqlView<'_> {
 
     /// Reads the vectors of the passages of the article of `key`.
     pub(super) fn read_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'static, [f32]>>>> {
-        let Some(stored) = self.read_article(key)? else { return Ok(None) };
-        let vectors = self.on_shard_of(key, |connection| {
+        // No stored key has a zero byte, and the server takes none.
+        if key.contains('\0') {
+            return Ok(None);
+        }
+        self.on_shard_of(key, |connection| {
             let mut params = Params::default();
             let place = params.text(key);
-            connection.query(&self.schema.sql(&VECTORS_OF.replace("{key}", &place)), &params)
-        })?;
-        let vectors = vectors.iter().map(|row| Ok(Cow::Owned(row.get(0)?)));
-        let vectors: Vec<Cow<[f32]>> = vectors.collect::<Result<_>>()?;
-        let is_whole = vectors.len() == stored.passages.len();
-        if is_whole { Ok(Some(vectors)) } else { Err(damaged("a vector is missing")) }
+            let count = self.schema.sql(&PASSAGE_COUNT.replace("{key}", &place));
+            let Some(count) = connection.query_value::<i32>(&count, &params)? else {
+                return Ok(None);
+            };
+            let statement = self.schema.sql(&VECTORS_OF.replace("{key}", &place));
+            let rows = connection.query(&statement, &params)?;
+            let vectors = rows.iter().map(|row| Ok(Cow::Owned(row.get(0)?)));
+            let vectors: Vec<Cow<[f32]>> = vectors.collect::<Result<_>>()?;
+            let is_whole = vectors.len() == offset(count);
+            if is_whole { Ok(Some(vectors)) } else { Err(damaged("a vector is missing")) }
+        })
     }
 }
 

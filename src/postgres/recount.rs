@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use super::{
     connection::{Connection, Params},
-    corpus_change::{CorpusChange, CorpusTotals, damaged, doc_freqs},
+    corpus_change::{CorpusChange, damaged, doc_freqs},
     schema::Schema,
+    shard_state::ShardState,
     shard_writer::count_row,
     sql_view::BEGIN,
 };
@@ -43,7 +44,7 @@ fn compare(connection: &mut Connection, schema: &Schema, dim: usize) -> Result<(
         counted.articles = row.get(0)?;
         declared = row.get(1)?;
     }
-    let totals = CorpusTotals::read(connection, schema, dim)?;
+    let totals = ShardState::read(connection, schema, dim)?.totals;
     require(totals == counted.totals(), "its totals differ from a recount")?;
     require(totals.passages == declared, "an article has another number of passages")?;
     let terms = connection.query(&schema.sql(TERMS), &Params::default())?;

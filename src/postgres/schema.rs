@@ -12,7 +12,7 @@
 use crate::{Error, Result};
 
 /// Version of the tables.
-pub(super) const SCHEMA_VERSION: i32 = 1;
+pub(super) const SCHEMA_VERSION: i32 = 2;
 
 /// Maximum dimension of a vector, which is stored within its row: a row fits a page of 8 kB.
 pub(super) const MAX_DIM: usize = 1_900;
@@ -39,7 +39,7 @@ CREATE TABLE {s}.passages (
     heading_first int4, heading_last int4, header_first int4, header_last int4,
     titled bool NOT NULL, is_markdown bool NOT NULL, tokens int4 NOT NULL,
     language text COLLATE "C" NOT NULL, is_noise bool NOT NULL, len int4 NOT NULL,
-    heading text, table_header text, body text NOT NULL, filter_values jsonb NOT NULL,
+    heading text, table_header text, body text NOT NULL, text_hash bytea, filter_values jsonb NOT NULL,
     pieces bytea NOT NULL, terms int8[] NOT NULL, tfs int2[] NOT NULL,
     embedding vector({dim}) NOT NULL, PRIMARY KEY (article, no));
 ALTER TABLE {s}.passages

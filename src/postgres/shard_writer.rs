@@ -71,7 +71,7 @@ impl ShardBatch<'_> {
                 replaced: keys.len(),
                 unchanged: self.positions.len() - written.len(),
             };
-            change.articles = i64::try_from(counts.added).expect("a call has few articles");
+            change.articles = to_int8(counts.added);
             delete_passages(connection, schema, keys, &mut change)?;
             self.write_passages(connection, schema, &written, &mut change)?;
             change.insert(connection, schema)?;
@@ -144,6 +144,11 @@ impl ShardBatch<'_> {
     }
 }
 
+/// Returns a number of articles.
+fn to_int8(count: usize) -> i64 {
+    i64::try_from(count).expect("a call has few articles")
+}
+
 /// Splits `rows` into those of one statement each, by their number and their `bytes`.
 fn statements<T>(mut rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
     let mut statements = Vec::new();
@@ -160,30 +165,47 @@ fn statements<T>(mut rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
     statements
 }
 
-/// Removes the article of `key`; returns whether there was one.
+/// Removes the articles of `keys`, which ascend; returns how many there were.
 pub(super) fn remove(
     connection: &mut Connection,
     schema: &Schema,
-    key: &str,
+    keys: &[String],
     dim: usize,
-) -> Result<bool> {
-    let is_removed = connection.transact(|connection| {
-        let mut params = Params::default();
-        let place = params.text(key);
-        let statement = format!("DELETE FROM {{s}}.articles WHERE key = {place} RETURNING key");
-        if connection.query(&schema.sql(&statement), &params)?.is_empty() {
-            return Ok(false);
+) -> Result<usize> {
+    let removed = connection.transact(|connection| {
+        let removed = delete_articles(connection, schema, keys)?;
+        if removed.is_empty() {
+            return Ok(0);
         }
         let mut change = CorpusChange::none(dim);
-        change.articles = -1;
-        delete_passages(connection, schema, vec![key], &mut change)?;
+        change.articles = -to_int8(removed.len());
+        let keys = removed.iter().map(String::as_str).collect();
+        delete_passages(connection, schema, keys, &mut change)?;
         change.insert(connection, schema)?;
-        Ok(true)
+        Ok(removed.len())
     })?;
-    if is_removed {
+    if removed > 0 {
         fold_or_warn(connection, schema);
     }
-    Ok(is_removed)
+    Ok(removed)
+}
+
+/// Deletes the rows of articles; returns the keys of those that there were.
+fn delete_articles(
+    connection: &mut Connection,
+    schema: &Schema,
+    keys: &[String],
+) -> Result<Vec<String>> {
+    let mut params = Params::default();
+    let keys = params.texts(keys.iter().map(String::as_str).collect());
+    // Rows are locked in the order of their keys, as writers do.
+    let statement = format!(
+        "DELETE FROM {{s}}.articles WHERE key IN ( \
+         SELECT key FROM {{s}}.articles WHERE key = ANY({keys}) ORDER BY key FOR UPDATE) \
+         RETURNING key"
+    );
+    let rows = connection.query(&schema.sql(&statement), &params)?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Reads the content hashes of those of `keys` that are stored.

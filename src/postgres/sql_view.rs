@@ -9,16 +9,18 @@ use std::{
 };
 
 use super::{
-    candidate_row::{CANDIDATE_COLUMNS, CandidateRows, damaged, row_of, shard_of},
+    candidate_row::{CandidateRows, damaged, row_of, shard_of},
     connection::{Connection, Params, ResultRow},
     corpus_change::{CorpusTotals, doc_freqs},
+    dense_arm::most_compared,
     filter_condition::{AllowedPassages, has_kind},
     pool::PooledConnection,
     schema::Schema,
     shard_set::ShardSet,
+    shard_state::ShardState,
 };
 use crate::{
-    Filter, IndexPlan, LexicalPlan, Result, Route, ScanReason, SearchEffort,
+    Filter, IndexPlan, LexicalPlan, Result,
     embed::PieceRows,
     lexical::{
         CorpusStats, HashedGroups, QueryTerms, TermContribution, WeightedTerms, WordConditions,
@@ -30,7 +32,7 @@ use crate::{
         late::PieceList,
         view::{
             ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
-            StoredArticle, StoredPassage, View, rank,
+            StoredArticle, StoredPassage, View,
         },
     },
     vector,
@@ -40,11 +42,6 @@ use crate::{
 /// Starts a transaction that sees one state.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
-/// Number of passages that are read beyond the `k` closest. The server's distances differ from the
-/// similarities of this crate in the last bits, so the passages around the `k`-th place are compared
-/// again.
-const MARGIN: usize = 8;
-
 /// One state of each shard.
 pub(super) struct SqlView<'c> {
     pub(super) schema: &'c Schema,
@@ -53,6 +50,8 @@ pub(super) struct SqlView<'c> {
     totals: CorpusTotals,
     /// Number of passages of each shard.
     pub(super) shard_passages: Vec<usize>,
+    /// Whether each shard has a graph.
+    pub(super) has_graph: Vec<bool>,
     by_language: LanguageTotals,
     dim: usize,
     rows: Mutex<CandidateRows>,
@@ -66,15 +65,16 @@ impl<'c> SqlView<'c> {
         let shards = pools.map(|pool| pool.take().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
         let by_shard = on_each(&shards, |_, connection| {
             connection.begin(BEGIN)?;
-            CorpusTotals::read(connection, schema, dim)
+            ShardState::read(connection, schema, dim)
         })?;
         let mut totals = CorpusTotals::none(dim);
-        by_shard.iter().try_for_each(|shard| totals.merge(shard))?;
-        let shard_passages = by_shard.iter().map(|shard| to_count(shard.passages));
+        by_shard.iter().try_for_each(|shard| totals.merge(&shard.totals))?;
+        let shard_passages = by_shard.iter().map(|shard| shard.totals.passage_count());
         Ok(Self {
             schema,
             placement,
             shard_passages: shard_passages.collect::<Result<_>>()?,
+            has_graph: by_shard.iter().map(|shard| shard.has_graph).collect(),
             by_language: totals.by_language()?,
             totals,
             dim,
@@ -104,13 +104,10 @@ impl<'c> SqlView<'c> {
         locked(&self.rows)
     }
 
-    /// Adds rows of candidates, and returns their ids by shard.
-    pub(super) fn remember(&self, by_shard: &[Vec<ResultRow>]) -> Result<Vec<Vec<PassageId>>> {
+    /// Adds rows of candidates of `shard`, and returns their ids.
+    pub(super) fn remember(&self, shard: usize, rows: &[ResultRow]) -> Result<Vec<PassageId>> {
         let mut known = self.rows();
-        let shards = by_shard.iter().enumerate().map(|(shard, rows)| {
-            rows.iter().map(|row| known.insert(shard, row)).collect::<Result<Vec<_>>>()
-        });
-        shards.collect()
+        rows.iter().map(|row| known.insert(shard, row)).collect()
     }
 
     /// Runs `statement`, in which `{ids}` stands for ids, for those of `ids` that each shard has;
@@ -143,37 +140,24 @@ impl<'c> SqlView<'c> {
         Ok(by_shard.contains(&Some(true)))
     }
 
-    /// Counts the passages of each shard that `allowed` allows.
+    /// Counts the passages of each shard that `allowed` allows. Where there is a graph, the count ends
+    /// at the first number that selects the graph.
     fn count(&self, allowed: &AllowedPassages) -> Result<Vec<usize>> {
         if allowed.is_trivial() {
             return Ok(self.shard_passages.clone());
         }
-        self.on_each(|_, connection| {
+        self.on_each(|shard, connection| {
             let mut params = Params::default();
             let condition = allowed.condition(&mut params);
-            let statement = format!("SELECT count(*) FROM {{s}}.passages WHERE {condition}");
+            let passages = self.shard_passages[shard];
+            let most = if self.has_graph[shard] { most_compared(passages) + 1 } else { passages };
+            let most = params.int8(i64::try_from(most).unwrap_or(i64::MAX));
+            let statement = format!(
+                "SELECT count(*) FROM (SELECT FROM {{s}}.passages WHERE {condition} LIMIT {most}) c"
+            );
             let count = connection.query_value(&self.schema.sql(&statement), &params)?;
             to_count(count.unwrap_or_default())
         })
-    }
-
-    /// Returns the rows of a shard that are closest to `vector`.
-    fn closest(
-        &self,
-        connection: &mut Connection,
-        vector: &[f32],
-        request: &ArmRequest<'_, AllowedPassages>,
-    ) -> Result<Vec<ResultRow>> {
-        let mut params = Params::default();
-        let question = params.float4s(vector);
-        let limit = request.k.saturating_add(MARGIN);
-        let limit = params.int8(i64::try_from(limit).unwrap_or(i64::MAX));
-        let condition = request.allowed.condition(&mut params);
-        let statement = format!(
-            "SELECT {CANDIDATE_COLUMNS} FROM {{s}}.passages WHERE {condition} \
-             ORDER BY embedding <=> {question}::vector, article, no LIMIT {limit}"
-        );
-        connection.query(&self.schema.sql(&statement), &params)
     }
 }
 
@@ -225,32 +209,7 @@ impl View for SqlView<'_> {
         vector: &[f32],
         request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<IndexPlan>> {
-        let is_interrupted = request.interrupt.is_due();
-        let by_shard = self.on_each(|shard, connection| {
-            if is_interrupted || request.allowed.by_shard[shard] == 0 {
-                return Ok(Vec::new());
-            }
-            self.closest(connection, vector, request)
-        })?;
-        let by_shard = self.remember(&by_shard)?;
-        let found = by_shard.iter().flatten().map(|id| {
-            Candidate::dense(*id, vector::similarity(vector, &self.rows().get(*id).vector))
-        });
-        let found: Vec<Candidate> = found.collect();
-        let plans = by_shard.iter().enumerate().map(|(shard, rows)| IndexPlan {
-            route: Route::Scan(reason(request.effort)),
-            rows: self.shard_passages[shard],
-            allowed: request.allowed.by_shard[shard],
-            compared: if is_interrupted { 0 } else { request.allowed.by_shard[shard] },
-            rescored: rows.len(),
-            complete: !is_interrupted,
-        });
-        let plans = plans.collect();
-        Ok(Candidates {
-            is_exhausted: found.len() < request.k,
-            found: rank(self, found, request.k)?,
-            plans,
-        })
+        self.closest(vector, request)
     }
 
     fn matching(
@@ -338,11 +297,6 @@ fn on_each<T: Send>(
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // A panic leaves a connection in its transaction, which ends with it, and a row whole or absent.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// Returns the reason for an exact search.
-fn reason(effort: SearchEffort) -> ScanReason {
-    if effort == SearchEffort::Exact { ScanReason::Requested } else { ScanReason::NoGraph }
 }
 
 /// Returns a count that a shard stores.

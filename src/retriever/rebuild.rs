@@ -5,10 +5,11 @@ use std::path::Path;
 
 use tracing::instrument;
 
-use super::{ingest::OnExisting, merge_segments::MergePlan, searcher::Snapshot, sync::next_batch};
+use super::{ingest::OnExisting, merge_segments::MergePlan, searcher::Snapshot};
 use crate::{
     EmbedReport, Result, Retriever, RetrieverBuilder,
     store::{OpenedStore, SortedArticles, Store, segment::LiveSegment},
+    text::next_batch,
 };
 
 impl RetrieverBuilder {

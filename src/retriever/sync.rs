@@ -1,31 +1,25 @@
 //! Synchronization of a corpus with a set of articles.
 
-use std::{collections::HashSet, time::Instant};
+use std::time::Instant;
 
 use tracing::{Span, field, instrument};
-use xxhash_rust::xxh3::xxh3_128;
 
 use super::ingest::OnExisting;
-use crate::{Article, EmbedReport, Error, Result, Retriever, SyncReport};
+use crate::{
+    Article, EmbedReport, Result, Retriever, SyncReport,
+    text::{GivenArticles, key_hashes, next_batch},
+};
 
 /// State of a running sync.
 #[derive(Default)]
 struct SyncRun {
     report: SyncReport,
-    /// Hashes of the keys of all articles so far.
-    given: HashSet<u128>,
-    /// Number of articles so far.
-    articles: usize,
+    given: GivenArticles,
     /// Counts of all batches, from which the reported progress continues.
     embedded: EmbedReport,
     /// Number of new passages since the last commit.
     since_checkpoint: usize,
 }
-
-/// Articles per batch: enough to keep all threads busy.
-const ARTICLES_AT_ONCE: usize = 256;
-/// Approximate maximum bytes of text per batch.
-const BYTES_AT_ONCE: usize = 1 << 22;
 
 impl Retriever {
     /// Makes the corpus equal to `articles` and commits: adds new articles, replaces changed ones,
@@ -81,12 +75,11 @@ impl Retriever {
 
     /// Stores the new and changed articles of `batch`, and commits if a checkpoint is due.
     fn sync_batch(&mut self, batch: Vec<Article>, run: &mut SyncRun) -> Result<()> {
-        run.given.extend(batch.iter().map(|article| xxh3_128(article.key.as_bytes())));
-        let articles = batch.len();
+        let keys = key_hashes(&batch);
         let ingested = self
             .ingest(batch, OnExisting::ReplaceChanged, run.embedded)
-            .map_err(|error| with_global_position(run.articles, error))?;
-        run.articles += articles;
+            .map_err(|error| run.given.with_position_in_call(error))?;
+        run.given.add(keys);
         run.embedded.texts += ingested.embedding.texts;
         run.embedded.tokens += ingested.embedding.tokens;
         run.since_checkpoint += ingested.embedding.texts + ingested.reused;
@@ -98,15 +91,15 @@ impl Retriever {
         Ok(())
     }
 
-    /// Removes the articles whose keys do not have one of the hashes `given`; returns their number.
-    fn remove_all_but(&mut self, given: &HashSet<u128>) -> Result<usize> {
+    /// Removes the articles that were not `given`; returns their number.
+    fn remove_all_but(&mut self, given: &GivenArticles) -> Result<usize> {
         let mut removed = 0;
         let mut segments = self.segments().to_vec();
         for segment in &mut segments {
             let live: Vec<u32> = segment.live().collect();
             for article in live {
                 let key = segment.sealed().key(article)?;
-                if !given.contains(&xxh3_128(key.as_bytes())) {
+                if !given.contains(key) {
                     segment.remove(article)?;
                     removed += 1;
                 }
@@ -118,27 +111,4 @@ impl Retriever {
         }
         Ok(removed)
     }
-}
-
-/// Converts the position of an article in its batch into its position in the call.
-fn with_global_position(articles_before: usize, error: Error) -> Error {
-    match error {
-        Error::EmptyKey { position } => Error::EmptyKey { position: articles_before + position },
-        other => other,
-    }
-}
-
-/// Returns the next batch of articles, which is empty at the end.
-pub(super) fn next_batch(
-    articles: &mut impl Iterator<Item = Result<Article>>,
-) -> Result<Vec<Article>> {
-    let mut bytes = 0;
-    let mut batch = Vec::new();
-    while batch.len() < ARTICLES_AT_ONCE && bytes < BYTES_AT_ONCE {
-        let Some(article) = articles.next() else { break };
-        let article = article?;
-        bytes += article.text.len();
-        batch.push(article);
-    }
-    Ok(batch)
 }

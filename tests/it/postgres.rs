@@ -5,6 +5,8 @@
 
 mod articles;
 mod equality;
+mod follow_ups;
+mod graph;
 mod refusals;
 
 use std::{

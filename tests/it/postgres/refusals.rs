@@ -135,10 +135,10 @@ fn other_settings_are_refused() {
     let error = large.embedder(FakeEmbedder::new(1_901)).create().unwrap_err();
     assert!(matches!(error, Error::TooLarge { got: 1_901, .. }), "{error}");
     let mut client = postgres::Client::connect(&servers[0], postgres::NoTls).unwrap();
-    let update = format!("UPDATE \"{schema}\".settings SET schema_version = 2");
+    let update = format!("UPDATE \"{schema}\".settings SET schema_version = 3");
     client.batch_execute(&update).unwrap();
     let error = builder().embedder(FakeEmbedder::new(8)).open().unwrap_err();
-    assert!(matches!(error, Error::Version { got: 2, .. }), "{error}");
+    assert!(matches!(error, Error::Version { got: 3, .. }), "{error}");
 }
 
 #[test]

@@ -1,0 +1,166 @@
+//! Writes of a corpus: adds, replaces and removes articles.
+
+use std::time::Instant;
+
+use tracing::instrument;
+
+use super::{
+    Corpus, CorpusParts,
+    prepared_article::{HashedArticle, PreparedArticle, PreparedArticles, prepare},
+    shard_writer::{self, Replace, ShardBatch, WriteCounts},
+    stored_vectors::{StoredVector, StoredVectors},
+};
+use crate::{
+    AddReport, Article, Result, SyncReport,
+    text::{IngestReport, check_articles, last_of_each_key},
+    work::parallel::parallel_map,
+};
+
+impl Corpus {
+    /// Adds articles. An article replaces an earlier one of the same key.
+    ///
+    /// Each call is one transaction per shard, so many articles at once are faster than one by one.
+    /// Passages of replaced articles that keep their text keep their vector.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::EmptyKey`](crate::Error::EmptyKey), [`Error::ArticleTooLarge`](crate::Error::ArticleTooLarge)
+    ///   or [`Error::NestedList`](crate::Error::NestedList) for an invalid article.
+    /// - [`Error::NotStorable`](crate::Error::NotStorable) for a zero byte, a key over 2,600 bytes, or
+    ///   a word more than 32,767 times in a passage.
+    /// - [`Error::Shard`](crate::Error::Shard) if a server does not run a statement: other shards can
+    ///   have the articles already.
+    /// - The embedder's own error.
+    #[instrument(level = "debug", skip_all)]
+    pub fn add(&self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
+        let articles = self.hashed(articles.into_iter().collect())?;
+        Ok(self.ingest(articles, Replace::Always, 0)?.into())
+    }
+
+    /// Adds new articles and replaces changed ones; unchanged articles are neither stored nor
+    /// embedded again.
+    ///
+    /// Articles are compared by a hash of title, declared language, text, metadata and the chunker's
+    /// settings.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    #[instrument(level = "debug", skip_all)]
+    pub fn upsert(&self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
+        let started = Instant::now();
+        let mut report = SyncReport::default();
+        report.count(self.ingest_changed(articles.into_iter().collect())?);
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Removes the article of this key; returns `false` if there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Shard`](crate::Error::Shard) if its server does not run a statement.
+    pub fn remove(&self, key: &str) -> Result<bool> {
+        // No stored key has a zero byte, and the server takes none.
+        if key.contains('\0') {
+            return Ok(false);
+        }
+        let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
+        shards.on_shard_of(key, |connection| {
+            let keys = [key.to_owned()];
+            Ok(shard_writer::remove(connection, schema, &keys, embedder.dim())? > 0)
+        })
+    }
+
+    /// Checks and hashes `articles`; returns the last one of each key, in the order of the keys.
+    fn hashed(&self, articles: Vec<Article>) -> Result<Vec<HashedArticle>> {
+        check_articles(&articles)?;
+        let articles = last_of_each_key(articles).into_iter();
+        articles.map(|article| HashedArticle::new(article, &self.parts.chunker)).collect()
+    }
+
+    /// Prepares and writes those of `articles` that are new or changed.
+    pub(super) fn ingest_changed(&self, articles: Vec<Article>) -> Result<IngestReport> {
+        let given = self.hashed(articles)?;
+        let before = given.len();
+        let changed = self.changed(given)?;
+        let unchanged = before - changed.len();
+        self.ingest(changed, Replace::IfChanged, unchanged)
+    }
+
+    /// Returns those of `articles` that are not stored with the same content.
+    fn changed(&self, articles: Vec<HashedArticle>) -> Result<Vec<HashedArticle>> {
+        let CorpusParts { schema, shards, .. } = &*self.parts;
+        let mut keys = vec![Vec::new(); shards.len()];
+        for hashed in &articles {
+            keys[shards.shard_of(&hashed.article.key)].push(hashed.article.key.as_str());
+        }
+        let stored = shards.on_each(|shard, connection| {
+            shard_writer::content_hashes(connection, schema, keys[shard].clone())
+        })?;
+        let is_changed = |hashed: &HashedArticle| {
+            let key = &hashed.article.key;
+            stored[shards.shard_of(key)].get(key) != Some(&hashed.content)
+        };
+        Ok(articles.into_iter().filter(is_changed).collect())
+    }
+
+    /// Prepares and writes `articles`, after `unchanged` ones were left out.
+    fn ingest(
+        &self,
+        articles: Vec<HashedArticle>,
+        replace: Replace,
+        unchanged: usize,
+    ) -> Result<IngestReport> {
+        let mut report = IngestReport { unchanged, ..IngestReport::default() };
+        if articles.is_empty() {
+            return Ok(report);
+        }
+        let CorpusParts { chunker, embedder, .. } = &*self.parts;
+        let articles = prepare(articles, chunker, &**embedder)?;
+        let stored = self.stored_vectors(&articles)?;
+        let prepared = PreparedArticles::embed(articles, &stored, self.models())?;
+        for WriteCounts { added, replaced, unchanged } in self.write(&prepared, replace)? {
+            report.added += added;
+            report.changed += replaced;
+            report.unchanged += unchanged;
+        }
+        let without_text = prepared.articles.iter().filter(|article| article.passages.is_empty());
+        report.empty = without_text.map(|article| article.article.key.clone()).collect();
+        report.reused = prepared.reused;
+        report.embedding = prepared.embedding;
+        Ok(report)
+    }
+
+    /// Reads the vectors of those texts that stay when `articles` replace stored ones.
+    fn stored_vectors(&self, articles: &[PreparedArticle]) -> Result<StoredVectors> {
+        let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
+        let mut by_shard = vec![Vec::new(); shards.len()];
+        for article in articles {
+            by_shard[shards.shard_of(&article.article.key)].push(article);
+        }
+        let stored = shards.on_each(|shard, connection| {
+            if by_shard[shard].is_empty() {
+                return Ok(Vec::new());
+            }
+            StoredVector::read(connection, schema, &by_shard[shard])
+        })?;
+        StoredVectors::new(stored.into_iter().flatten(), embedder.dim())
+    }
+
+    /// Writes articles to their shards at the same time.
+    fn write(&self, prepared: &PreparedArticles, replace: Replace) -> Result<Vec<WriteCounts>> {
+        let CorpusParts { schema, shards, .. } = &*self.parts;
+        let mut positions = vec![Vec::new(); shards.len()];
+        for (position, article) in prepared.articles.iter().enumerate() {
+            positions[shards.shard_of(&article.article.key)].push(position);
+        }
+        let batches = positions.into_iter().enumerate().filter(|(_, batch)| !batch.is_empty());
+        let batches: Vec<(usize, ShardBatch)> =
+            batches.map(|(shard, positions)| (shard, ShardBatch { prepared, positions })).collect();
+        parallel_map(batches.len(), batches.len(), |at| {
+            let (shard, batch) = &batches[at];
+            batch.write(&mut *shards.pools()[*shard].take()?, schema, replace)
+        })
+    }
+}

@@ -1,0 +1,82 @@
+//! Synchronization of a corpus with a set of articles.
+
+use std::time::Instant;
+
+use tracing::instrument;
+
+use super::{
+    Corpus, CorpusParts,
+    connection::{Connection, Params},
+    schema::Schema,
+    shard_writer,
+};
+use crate::{
+    Article, Result, SyncReport,
+    text::{GivenArticles, key_hashes, next_batch},
+};
+
+/// Number of articles that one transaction removes.
+const REMOVED_AT_ONCE: usize = 256;
+
+impl Corpus {
+    /// Makes the corpus equal to `articles`: adds new articles, replaces changed ones, removes all
+    /// others. Unchanged articles, and unchanged passages of changed articles, are not embedded
+    /// again.
+    ///
+    /// Articles are taken in batches, and each batch is committed. If an error or the end of the
+    /// process stops the sync, these batches remain, and the next sync embeds only the rest. Articles
+    /// are removed at the end, also those that others have added meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add).
+    #[instrument(level = "debug", skip_all)]
+    pub fn sync(&self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
+        let started = Instant::now();
+        let mut report = SyncReport::default();
+        let mut given = GivenArticles::default();
+        let mut articles = articles.into_iter().map(Ok).fuse();
+        loop {
+            let batch = next_batch(&mut articles)?;
+            if batch.is_empty() {
+                break;
+            }
+            let keys = key_hashes(&batch);
+            let ingested = self.ingest_changed(batch);
+            report.count(ingested.map_err(|error| given.with_position_in_call(error))?);
+            given.add(keys);
+        }
+        report.removed = self.remove_all_but(&given)?;
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Removes the articles that were not `given`; returns their number.
+    fn remove_all_but(&self, given: &GivenArticles) -> Result<usize> {
+        let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
+        let removed = shards.on_each(|_, connection| {
+            let mut removed = 0;
+            for keys in keys_but(connection, schema, given)?.chunks(REMOVED_AT_ONCE) {
+                removed += shard_writer::remove(connection, schema, keys, embedder.dim())?;
+            }
+            Ok(removed)
+        })?;
+        Ok(removed.iter().sum())
+    }
+}
+
+/// Returns the keys of the articles of a shard that were not `given`, ascending.
+fn keys_but(
+    connection: &mut Connection,
+    schema: &Schema,
+    given: &GivenArticles,
+) -> Result<Vec<String>> {
+    let mut keys = Vec::new();
+    let statement = schema.sql("SELECT key FROM {s}.articles ORDER BY key");
+    connection.for_each(&statement, &Params::default(), |row| {
+        let key: String = row.get(0)?;
+        keys.extend((!given.contains(&key)).then_some(key));
+        Ok(())
+    })?;
+    Ok(keys)
+}
