@@ -541,6 +541,20 @@ pub enum Error {
         remedy: &'static str,
     },
 
+    /// The tables of a corpus are of another version. Kind: [`ErrorKind::Conflict`].
+    #[error(
+        "shard {shard} has tables of version {got}, but this version of passim uses {expected}: {}",
+        if got < expected { "upgrade them with `CorpusBuilder::upgrade`" } else { "update passim" }
+    )]
+    CorpusVersion {
+        /// Position of the shard's URL, from 0.
+        shard: usize,
+        /// Version found.
+        got: i32,
+        /// Version that this build uses.
+        expected: i32,
+    },
+
     /// The extension `vector` of a database is too old or missing. Kind: [`ErrorKind::Conflict`].
     #[error(
         "shard {shard} has pgvector {got}, but {oldest} or later is needed, since earlier ones can \

@@ -25,15 +25,18 @@ mod pool;
 mod prepared_article;
 mod read_passages;
 mod recount;
+mod reindex_words;
 mod schema;
 mod shard_set;
 mod shard_state;
 mod shard_writer;
 mod sql_view;
 mod stored_vectors;
+mod stored_words;
 mod sync;
 #[cfg(test)]
 mod tests;
+mod upgrade;
 
 use std::{fmt, sync::Arc};
 
@@ -44,6 +47,7 @@ use crate::{
     search::query_models::QueryModels,
 };
 use connection::Params;
+use corpus_settings::WordRules;
 use read_passages::stored_article;
 use schema::Schema;
 use shard_set::ShardSet;
@@ -77,6 +81,8 @@ struct CorpusParts {
     chunker: Chunker,
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
+    /// By which this build analyzes words.
+    rules: WordRules,
     index: IndexChoice,
     /// Memory in which a server builds a graph, in bytes; `None` for the server's setting.
     build_memory: Option<usize>,
@@ -200,8 +206,8 @@ impl Corpus {
     }
 
     fn view(&self) -> Result<SqlView<'_>> {
-        let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
-        SqlView::open(schema, shards, embedder.dim())
+        let CorpusParts { schema, shards, embedder, rules, .. } = &*self.parts;
+        SqlView::open(schema, shards, embedder.dim(), *rules)
     }
 
     fn models(&self) -> QueryModels<'_> {

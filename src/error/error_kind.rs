@@ -80,6 +80,7 @@ impl Error {
             | Self::CorpusExists { .. }
             | Self::CorpusBusy { .. }
             | Self::CorpusSettings { .. }
+            | Self::CorpusVersion { .. }
             | Self::Pgvector { .. } => Conflict,
             Self::Embed(_)
             | Self::Rerank(_)
@@ -163,6 +164,7 @@ mod tests {
             Error::CorpusExists { schema: String::new(), shard: 0 },
             Error::CorpusBusy { schema: String::new(), shard: 1 },
             Error::CorpusSettings { setting: "another chunker", remedy: "use it" },
+            Error::CorpusVersion { shard: 0, got: 1, expected: 2 },
             Error::Pgvector { shard: 0, got: "0.8.3".into(), oldest: "0.8.4".into() },
         ]
     }

@@ -6,7 +6,7 @@ use super::{
     Corpus, CorpusParts,
     connection::{BEGIN_WRITE, Connection, Params},
     corpus_change::CorpusTotals,
-    corpus_settings::CorpusSettings,
+    corpus_settings::{CorpusSettings, WordRules},
     extension,
     graph::{self, Build},
     pool::Pool,
@@ -38,14 +38,14 @@ const CONNECTIONS: usize = 8;
 #[derive(Clone)]
 #[must_use]
 pub struct CorpusBuilder {
-    urls: Vec<String>,
-    schema: String,
+    pub(super) urls: Vec<String>,
+    pub(super) schema: String,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<Arc<dyn Reranker>>,
     chunker: Option<Chunker>,
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
-    connections: usize,
+    pub(super) connections: usize,
     index: IndexChoice,
     build_memory: Option<usize>,
 }
@@ -197,7 +197,7 @@ impl CorpusBuilder {
         }
         connections.iter_mut().try_for_each(|connection| connection.commit())?;
         drop(connections);
-        Ok(self.corpus(embedder, schema, shards, chunker))
+        self.corpus(embedder, schema, shards, chunker)
     }
 
     /// Opens a corpus for searching and changing.
@@ -213,9 +213,9 @@ impl CorpusBuilder {
     /// - [`Error::ModelMismatch`] if the corpus was created with another model, and
     ///   [`Error::Dimension`] if its vectors have another dimension.
     /// - [`Error::Corrupt`] if the stored settings are invalid.
-    /// - [`Error::CorpusSettings`] if it was created with another chunker, another analysis of words,
-    ///   or if the URLs lead to shards of several corpora.
-    /// - [`Error::Version`] if its tables are of another version.
+    /// - [`Error::CorpusSettings`] if it was created with another chunker or by other rules, or if the
+    ///   URLs lead to shards of several corpora.
+    /// - [`Error::CorpusVersion`] if its tables are of another version.
     /// - [`Error::Shard`] if a server does not run a statement.
     /// - The errors of the embedder.
     pub fn open(self) -> Result<Corpus> {
@@ -229,10 +229,11 @@ impl CorpusBuilder {
         })?;
         for (position, shard) in settings.iter().enumerate() {
             shard.check_place(position, shards.len(), &settings[0])?;
-            shard.check(&*embedder, self.chunker.as_ref())?;
+            shard.check_model(&*embedder)?;
+            shard.check_rules(self.chunker.as_ref())?;
         }
         let chunker = settings[0].chunker.clone();
-        Ok(self.corpus(embedder, schema, shards, chunker))
+        self.corpus(embedder, schema, shards, chunker)
     }
 
     /// [`open`](Self::open)s a corpus, or [`create`](Self::create)s it if no shard holds one.
@@ -263,7 +264,7 @@ impl CorpusBuilder {
         schema: Schema,
         shards: ShardSet,
         chunker: Chunker,
-    ) -> Corpus {
+    ) -> Result<Corpus> {
         let Self { reranker, embed_threads, cache, index, build_memory, .. } = self;
         let parts = CorpusParts {
             schema,
@@ -273,13 +274,14 @@ impl CorpusBuilder {
             chunker,
             embed_threads,
             cache,
+            rules: WordRules::current()?,
             index,
             build_memory,
         };
-        Corpus { parts: Arc::new(parts) }
+        Ok(Corpus { parts: Arc::new(parts) })
     }
 
-    fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         self.chunker.iter().try_for_each(Chunker::check)?;
         Error::check_setting("connections", self.connections, 1.., "1 or more")?;
         if let Some(embed_threads) = self.embed_threads {
@@ -295,7 +297,7 @@ impl CorpusBuilder {
         }
     }
 
-    fn opened_embedder(&self) -> Result<Arc<dyn Embedder>> {
+    pub(super) fn opened_embedder(&self) -> Result<Arc<dyn Embedder>> {
         match &self.embedder {
             Some(embedder) => Ok(Arc::clone(embedder)),
             None => Ok(Arc::new(StaticEmbedder::bundled()?)),

@@ -108,10 +108,24 @@ impl CorpusChange {
         self.removed.add(passage.language, passage.vector);
     }
 
+    /// Counts the new words of a passage: their number with repetitions, and the distinct terms.
+    pub(super) fn add_words(&mut self, length: u32, terms: &[i64]) {
+        self.count_words(length, terms, 1);
+    }
+
+    /// Counts the words that a passage had.
+    pub(super) fn remove_words(&mut self, length: u32, terms: &[i64]) {
+        self.count_words(length, terms, -1);
+    }
+
     fn count(&mut self, passage: &CountedPassage, sign: i64) {
         self.passages += sign;
-        self.words += sign * i64::from(passage.length);
-        for term in passage.terms {
+        self.count_words(passage.length, passage.terms, sign);
+    }
+
+    fn count_words(&mut self, length: u32, terms: &[i64], sign: i64) {
+        self.words += sign * i64::from(length);
+        for term in terms {
             *self.doc_freqs.entry(*term).or_default() += sign;
         }
     }
@@ -237,9 +251,23 @@ pub(super) fn doc_freqs(
 /// Folds the committed changes of a shard, unless another session is folding them.
 pub(super) fn fold(connection: &mut Connection, schema: &Schema) -> Result<()> {
     connection.transact(|connection| {
-        let is_locked = connection.try_lock(&format!("passim fold {}", schema.name()))?;
+        let is_locked = connection.try_lock(&fold_lock(schema))?;
         if is_locked { connection.run(&schema.sql(FOLD)) } else { Ok(()) }
     })
+}
+
+/// Removes the terms that no passage has, unless another session is folding.
+pub(super) fn remove_unused_terms(connection: &mut Connection, schema: &Schema) -> Result<()> {
+    connection.transact(|connection| {
+        let is_locked = connection.try_lock(&fold_lock(schema))?;
+        let statement = schema.sql("DELETE FROM {s}.term_df WHERE df = 0");
+        if is_locked { connection.run(&statement) } else { Ok(()) }
+    })
+}
+
+/// Returns the lock that one session at a time has while it changes `term_df`.
+fn fold_lock(schema: &Schema) -> String {
+    format!("passim fold {}", schema.name())
 }
 
 pub(super) fn damaged(fault: &'static str) -> Error {

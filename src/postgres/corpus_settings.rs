@@ -8,8 +8,8 @@ use crate::{
     Chunker, Embedder, Error, ModelIdentity, Result, embed::check_model, lexical, search::late,
 };
 
-const SELECT: &str = "SELECT schema_version, corpus, shard, shards, model_name, model_hash, dim, \
-    max_tokens, overlap_sentences, context, chunker, analysis, pieces FROM {s}.settings";
+const COLUMNS: &str = "schema_version, corpus, shard, shards, model_name, model_hash, dim, \
+    max_tokens, overlap_sentences, context, chunker, analysis, pieces, words_ready";
 
 /// The settings of a corpus, and the place of one shard in it.
 #[derive(Clone, Debug)]
@@ -23,10 +23,58 @@ pub(super) struct CorpusSettings {
     pub(super) chunker: Chunker,
     /// Fingerprint of the chunker's settings and rules.
     chunker_rules: Vec<u8>,
+    /// By which its words were analyzed.
+    rules: WordRules,
+    /// Whether all words were analyzed by `rules`.
+    words_ready: bool,
+}
+
+/// The rules by which the words of a corpus were analyzed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct WordRules {
+    /// Version of the tables.
+    pub(super) schema_version: i32,
     /// Fingerprint of the analysis of words.
-    analysis: i64,
+    pub(super) analysis: i64,
     /// Fingerprint of the pieces of late interaction.
-    pieces: i64,
+    pub(super) pieces: i64,
+}
+
+impl WordRules {
+    /// Those of this build.
+    pub(super) fn current() -> Result<Self> {
+        Ok(Self {
+            schema_version: SCHEMA_VERSION,
+            analysis: lexical::fingerprint().cast_signed(),
+            pieces: late::fingerprint()?.cast_signed(),
+        })
+    }
+
+    /// Reads those of a shard.
+    pub(super) fn stored(connection: &mut Connection, schema: &Schema) -> Result<Self> {
+        let statement = schema.sql("SELECT schema_version, analysis, pieces FROM {s}.settings");
+        let rows = connection.query(&statement, &Params::default())?;
+        let shard = connection.shard();
+        let no_corpus = || Error::NoCorpus { schema: schema.name().to_owned(), shard };
+        let row = rows.first().ok_or_else(no_corpus)?;
+        Ok(Self { schema_version: row.get(0)?, analysis: row.get(1)?, pieces: row.get(2)? })
+    }
+
+    /// Checks that a corpus, whose rules are `stored`, has these rules.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorpusSettings`] if not.
+    pub(super) fn check(self, stored: Self) -> Result<()> {
+        let setting = match stored {
+            _ if stored == self => return Ok(()),
+            Self { schema_version, .. } if schema_version != self.schema_version => "other tables",
+            Self { analysis, .. } if analysis != self.analysis => "another analysis of words",
+            Self { .. } => "other pieces of the bundled model",
+        };
+        let remedy = "use the version of passim that it belongs to, or `CorpusBuilder::upgrade` it";
+        Err(Error::CorpusSettings { setting, remedy })
+    }
 }
 
 impl CorpusSettings {
@@ -46,8 +94,8 @@ impl CorpusSettings {
             dim: embedder.dim(),
             chunker: chunker.clone(),
             chunker_rules: chunker.fingerprint().to_vec(),
-            analysis: lexical::fingerprint().cast_signed(),
-            pieces: late::fingerprint()?.cast_signed(),
+            rules: WordRules::current()?,
+            words_ready: true,
         })
     }
 
@@ -66,10 +114,12 @@ impl CorpusSettings {
             params.int8((self.chunker.overlap() as u64).cast_signed()),
             params.boolean(self.chunker.has_context()),
             params.bytes(self.chunker_rules.clone()),
-            params.int8(self.analysis),
-            params.int8(self.pieces),
+            params.int8(self.rules.analysis),
+            params.int8(self.rules.pieces),
+            params.boolean(self.words_ready),
         ];
-        let statement = format!("INSERT INTO {{s}}.settings VALUES ({})", places.join(", "));
+        let places = places.join(", ");
+        let statement = format!("INSERT INTO {{s}}.settings ({COLUMNS}) VALUES ({places})");
         connection.query(&schema.sql(&statement), &params).map(drop)
     }
 
@@ -93,18 +143,17 @@ impl CorpusSettings {
         if !Self::exist(connection, schema)? {
             return Err(no_corpus());
         }
-        let rows = connection.query(&schema.sql(SELECT), &Params::default())?;
+        let version = Self::read_version(connection, schema)?.ok_or_else(no_corpus)?;
+        if version != SCHEMA_VERSION {
+            return Err(Error::CorpusVersion { shard, got: version, expected: SCHEMA_VERSION });
+        }
+        let statement = schema.sql(&format!("SELECT {COLUMNS} FROM {{s}}.settings"));
+        let rows = connection.query(&statement, &Params::default())?;
         Self::decode(rows.first().ok_or_else(no_corpus)?, schema)
     }
 
     fn decode(row: &ResultRow, schema: &Schema) -> Result<Self> {
         let origin = || format!("schema {}", schema.name());
-        let version: i32 = row.get(0)?;
-        if version != SCHEMA_VERSION {
-            let got = version.unsigned_abs();
-            let newest = SCHEMA_VERSION.unsigned_abs();
-            return Err(Error::Version { origin: origin(), got, oldest: newest, newest });
-        }
         let damaged = || Error::Corrupt { origin: origin(), fault: "its settings are invalid" };
         let count = |column| {
             let value: i32 = row.get(column)?;
@@ -127,9 +176,22 @@ impl CorpusSettings {
             dim: count(6)?,
             chunker,
             chunker_rules: row.get(10)?,
-            analysis: row.get(11)?,
-            pieces: row.get(12)?,
+            rules: WordRules {
+                schema_version: row.get(0)?,
+                analysis: row.get(11)?,
+                pieces: row.get(12)?,
+            },
+            words_ready: row.get(13)?,
         })
+    }
+
+    /// Returns the version of the tables of a corpus; `None` if there are no settings.
+    pub(super) fn read_version(
+        connection: &mut Connection,
+        schema: &Schema,
+    ) -> Result<Option<i32>> {
+        let statement = schema.sql("SELECT schema_version FROM {s}.settings");
+        connection.query_value(&statement, &Params::default())
     }
 
     /// Checks that it is the shard `position` of `given` of the corpus of `first`.
@@ -147,23 +209,36 @@ impl CorpusSettings {
         Ok(())
     }
 
-    /// Checks that the corpus was created with `embedder`, with `chunker` if one is given, and with
-    /// the rules of this build.
-    pub(super) fn check(&self, embedder: &dyn Embedder, chunker: Option<&Chunker>) -> Result<()> {
-        check_model(embedder, &self.model, self.dim)?;
-        let chunker = chunker.unwrap_or(&self.chunker);
-        require(chunker.fingerprint()[..] == self.chunker_rules[..], "another chunker")?;
-        let analysis = lexical::fingerprint().cast_signed();
-        require(self.analysis == analysis, "another analysis of words")?;
-        let pieces = late::fingerprint()?.cast_signed();
-        require(self.pieces == pieces, "other pieces of the bundled model")
+    /// Checks that the corpus was created with `embedder`.
+    pub(super) fn check_model(&self, embedder: &dyn Embedder) -> Result<()> {
+        check_model(embedder, &self.model, self.dim)
     }
-}
 
-/// Returns an error unless a setting is the one that the corpus was created with.
-fn require(is_same: bool, setting: &'static str) -> Result<()> {
-    let remedy = "open it with the settings and the version of passim that created it";
-    if is_same { Ok(()) } else { Err(Error::CorpusSettings { setting, remedy }) }
+    /// Checks that the corpus was created with `chunker` if one is given, and with the rules of this
+    /// build.
+    pub(super) fn check_rules(&self, chunker: Option<&Chunker>) -> Result<()> {
+        let remedy = "open it with the chunker that created it, or without one";
+        let is_other =
+            chunker.is_some_and(|chunker| chunker.fingerprint() != self.chunker.fingerprint());
+        if is_other {
+            return Err(Error::CorpusSettings { setting: "another chunker", remedy });
+        }
+        let remedy = "use the version of passim that it belongs to, or `CorpusBuilder::upgrade` it";
+        if self.chunker.fingerprint()[..] != self.chunker_rules[..] {
+            return Err(Error::CorpusSettings { setting: "other rules of chunking", remedy });
+        }
+        WordRules::current()?.check(self.rules)?;
+        if !self.words_ready {
+            let remedy = "repeat `CorpusBuilder::upgrade`, which did not end";
+            return Err(Error::CorpusSettings { setting: "several analyses of words", remedy });
+        }
+        Ok(())
+    }
+
+    /// Whether all words were analyzed by the rules of this build.
+    pub(super) fn has_current_words(&self) -> Result<bool> {
+        Ok(self.words_ready && self.rules == WordRules::current()?)
+    }
 }
 
 /// Returns a number that was checked to be small.

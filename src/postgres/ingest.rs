@@ -7,7 +7,7 @@ use tracing::instrument;
 use super::{
     Corpus, CorpusParts,
     prepared_article::{HashedArticle, PreparedArticle, PreparedArticles, prepare},
-    shard_writer::{self, Replace, ShardBatch, WriteCounts},
+    shard_writer::{self, Replace, ShardBatch, WriteCounts, WriteTarget},
     stored_vectors::{StoredVector, StoredVectors},
 };
 use crate::{
@@ -65,11 +65,16 @@ impl Corpus {
         if key.contains('\0') {
             return Ok(false);
         }
-        let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
-        shards.on_shard_of(key, |connection| {
+        self.parts.shards.on_shard_of(key, |connection| {
             let keys = [key.to_owned()];
-            Ok(shard_writer::remove(connection, schema, &keys, embedder.dim())? > 0)
+            Ok(shard_writer::remove(connection, self.target(), &keys)? > 0)
         })
+    }
+
+    /// Returns what writes need to know.
+    pub(super) fn target(&self) -> WriteTarget<'_> {
+        let CorpusParts { schema, embedder, rules, .. } = &*self.parts;
+        WriteTarget { schema, dim: embedder.dim(), rules: *rules }
     }
 
     /// Checks and hashes `articles`; returns the last one of each key, in the order of the keys.
@@ -150,7 +155,7 @@ impl Corpus {
 
     /// Writes articles to their shards at the same time.
     fn write(&self, prepared: &PreparedArticles, replace: Replace) -> Result<Vec<WriteCounts>> {
-        let CorpusParts { schema, shards, .. } = &*self.parts;
+        let shards = &self.parts.shards;
         let mut positions = vec![Vec::new(); shards.len()];
         for (position, article) in prepared.articles.iter().enumerate() {
             positions[shards.shard_of(&article.article.key)].push(position);
@@ -160,7 +165,7 @@ impl Corpus {
             batches.map(|(shard, positions)| (shard, ShardBatch { prepared, positions })).collect();
         parallel_map(batches.len(), batches.len(), |at| {
             let (shard, batch) = &batches[at];
-            batch.write(&mut *shards.pools()[*shard].take()?, schema, replace)
+            batch.write(&mut *shards.pools()[*shard].take()?, self.target(), replace)
         })
     }
 }

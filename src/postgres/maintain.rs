@@ -8,7 +8,7 @@ use tracing::instrument;
 use super::{
     Corpus,
     connection::Connection,
-    corpus_change::fold,
+    corpus_change::{fold, remove_unused_terms},
     graph::{self, Build},
     shard_state::ShardState,
 };
@@ -76,6 +76,7 @@ impl Corpus {
         let schema = &self.parts.schema;
         let dim = self.parts.embedder.dim();
         fold(connection, schema)?;
+        remove_unused_terms(connection, schema)?;
         let state = ShardState::read(connection, schema, dim)?;
         let work = self.graph_work(&state)?;
         match work {

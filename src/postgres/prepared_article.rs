@@ -6,17 +6,19 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    connection::Params, corpus_change::CountedPassage, filter_condition::filter_values,
+    connection::Params,
+    corpus_change::CountedPassage,
+    filter_condition::filter_values,
     stored_vectors::StoredVectors,
+    stored_words::{StoredWords, WordMaker},
 };
 use crate::{
     Article, Chunker, EmbedReport, Embedder, Error, Language, Markup, Passage, Result, Role, Value,
     Vectors,
-    embed::PieceRows,
     format::head_record::HeadRecord,
     language::AnalyzedLanguage,
-    lexical::{Analyzer, PassageTerms, detect},
-    search::{late::PieceList, query_models::QueryModels},
+    lexical::detect,
+    search::query_models::QueryModels,
     text::{ContentHash, content_hash},
     vector::{VectorRow, to_row},
 };
@@ -31,10 +33,15 @@ const ARTICLES_AT_ONCE: usize = 32;
 pub(super) const ARTICLE_COLUMNS: &str =
     "key, content, head, language, is_markdown, passages, filter_values, text";
 
-/// The columns of a row of `passages`.
-pub(super) const PASSAGE_COLUMNS: &str = "article, no, first, last, heading_first, heading_last, \
-    header_first, header_last, titled, is_markdown, tokens, language, is_noise, len, heading, \
-    table_header, body, text_hash, filter_values, pieces, terms, tfs, embedding";
+/// The columns of a row of `passages` but the words and the vector.
+const PASSAGE_COLUMNS: &str = "article, no, first, last, heading_first, heading_last, \
+    header_first, header_last, titled, is_markdown, tokens, language, heading, table_header, body, \
+    text_hash, filter_values";
+
+/// Returns the columns of a row of `passages`.
+pub(super) fn passage_columns() -> String {
+    format!("{PASSAGE_COLUMNS}, {}, embedding", StoredWords::COLUMNS.join(", "))
+}
 
 /// An article that a database can hold, with its content hash.
 pub(super) struct HashedArticle {
@@ -60,8 +67,7 @@ pub(super) struct PreparedPassage {
     /// The text that is embedded.
     text: String,
     pub(super) text_hash: u128,
-    terms: PassageTerms,
-    pieces: Vec<u8>,
+    words: StoredWords,
 }
 
 /// Articles with the vectors of their passages.
@@ -117,12 +123,11 @@ pub(super) fn prepare(
     chunker: &Chunker,
     embedder: &dyn Embedder,
 ) -> Result<Vec<PreparedArticle>> {
-    let rows = PieceRows::bundled()?;
     let shares = articles.into_par_iter().chunks(ARTICLES_AT_ONCE).map(|share| {
-        let mut analyzer = Analyzer::new()?;
+        let mut maker = WordMaker::new()?;
         let prepared = share
             .into_iter()
-            .map(|hashed| PreparedArticle::new(hashed, chunker, embedder, &mut analyzer, &rows));
+            .map(|hashed| PreparedArticle::new(hashed, chunker, embedder, &mut maker));
         prepared.collect::<Result<Vec<_>>>()
     });
     Ok(shares.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
@@ -168,22 +173,16 @@ impl PreparedArticle {
         HashedArticle { article, content }: HashedArticle,
         chunker: &Chunker,
         embedder: &dyn Embedder,
-        analyzer: &mut Analyzer,
-        rows: &PieceRows,
+        maker: &mut WordMaker,
     ) -> Result<Self> {
         let language = article.language.or_else(|| detect(&article.text).map(Language::from));
         let head = HeadRecord::encode(&article, language)?;
         let in_language = language.and_then(Language::analyzed);
         let passages = chunker.passages(&article, embedder)?.into_iter().map(|passage| {
             let text = passage.text_in_context(&article);
-            let terms = PassageTerms::of(&text, in_language, analyzer);
-            if terms.tfs.iter().any(|tf| i16::try_from(*tf).is_err()) {
-                let reason = "a passage has one word more than 32,767 times";
-                return Err(Error::NotStorable { key: article.key.clone(), reason });
-            }
-            let pieces = PieceList::of(&text, rows).to_bytes();
+            let words = maker.words(&text, in_language, &article.key)?;
             let text_hash = xxh3_128(text.as_bytes());
-            Ok(PreparedPassage { passage, text, text_hash, terms, pieces })
+            Ok(PreparedPassage { passage, text, text_hash, words })
         });
         let passages = passages.collect::<Result<_>>()?;
         let filter_values = filter_values(&article.metadata);
@@ -192,8 +191,8 @@ impl PreparedArticle {
 
     /// Returns passage `number`, whose vector is `vector`, as the statistics count it.
     pub(super) fn counted<'p>(&'p self, number: usize, vector: &'p [f32]) -> CountedPassage<'p> {
-        let PassageTerms { hashes, length, .. } = &self.passages[number].terms;
-        CountedPassage { language: self.analyzed(), length: *length, terms: hashes, vector }
+        let StoredWords { terms, length, .. } = &self.passages[number].words;
+        CountedPassage { language: self.analyzed(), length: *length, terms, vector }
     }
 
     /// The language if its words are analyzed.
@@ -208,9 +207,8 @@ impl PreparedArticle {
 
     /// Returns about how many bytes the row of passage `number` has, without the vector.
     pub(super) fn passage_bytes(&self, number: usize) -> usize {
-        let PreparedPassage { text, terms, pieces, .. } = &self.passages[number];
-        let terms = terms.hashes.len() * (size_of::<i64>() + size_of::<i16>());
-        text.len() + pieces.len() + terms + self.filter_values.len()
+        let PreparedPassage { text, words, .. } = &self.passages[number];
+        text.len() + words.bytes() + self.filter_values.len()
     }
 
     /// Returns about how many bytes the row of the article has.
@@ -233,7 +231,7 @@ impl PreparedArticle {
         format!("({})", values.join(", "))
     }
 
-    /// Adds the values of a row of [`PASSAGE_COLUMNS`] for passage `number`, whose vector is
+    /// Adds the values of a row of [`passage_columns`] for passage `number`, whose vector is
     /// `vector`.
     pub(super) fn push_passage<'p>(
         &'p self,
@@ -241,7 +239,7 @@ impl PreparedArticle {
         vector: &'p [f32],
         params: &mut Params<'p>,
     ) -> String {
-        let PreparedPassage { passage, text_hash, terms, pieces, .. } = &self.passages[number];
+        let PreparedPassage { passage, text_hash, words, .. } = &self.passages[number];
         let shown = |range: &Range<usize>| &self.article.text[range.clone()];
         let values = [
             params.text(&self.article.key),
@@ -256,16 +254,12 @@ impl PreparedArticle {
             params.boolean(passage.markup == Markup::Markdown),
             params.int4(to_int4(passage.tokens)),
             params.text(self.language_code()),
-            params.boolean(terms.is_noise),
-            params.int4(i32::try_from(terms.length).unwrap_or(i32::MAX)),
             params.optional_text(passage.heading.as_ref().map(shown)),
             params.optional_text(passage.table_header.as_ref().map(shown)),
             params.text(shown(&passage.range)),
             params.bytes(text_hash.to_be_bytes().to_vec()),
             format!("{}::jsonb", params.text(&self.filter_values)),
-            params.bytes(pieces.clone()),
-            params.int8s(terms.hashes.clone()),
-            params.int2s(terms.tfs.iter().map(|tf| to_int2(*tf)).collect()),
+            words.push(params),
             format!("{}::vector", params.float4s(vector)),
         ];
         format!("({})", values.join(", "))
@@ -275,8 +269,4 @@ impl PreparedArticle {
 /// Returns an offset, a count of passages or of tokens.
 fn to_int4(value: usize) -> i32 {
     i32::try_from(value).expect("an article has at most 2^27 bytes")
-}
-
-fn to_int2(tf: u32) -> i16 {
-    i16::try_from(tf).expect("frequencies were checked when the terms were counted")
 }

@@ -50,11 +50,7 @@ impl SqlView<'_> {
             let Some(article) = stored_article(connection, self.schema, key)? else {
                 return Ok(None);
             };
-            let mut params = Params::default();
-            let place = params.text(key);
-            let statement = self.schema.sql(&PASSAGES_OF.replace("{key}", &place));
-            let passages = connection.query(&statement, &params)?;
-            let passages = passages.iter().map(passage).collect::<Result<_>>()?;
+            let passages = article_passages(connection, self.schema, key)?;
             Ok(Some(StoredArticle { article, passages }))
         })
     }
@@ -121,6 +117,18 @@ pub(super) fn stored_article(
         language: declared,
         metadata,
     }))
+}
+
+/// Reads the passages of the article of `key`, in order.
+pub(super) fn article_passages(
+    connection: &mut Connection,
+    schema: &Schema,
+    key: &str,
+) -> Result<Vec<Passage>> {
+    let mut params = Params::default();
+    let statement = PASSAGES_OF.replace("{key}", &params.text(key));
+    let rows = connection.query(&schema.sql(&statement), &params)?;
+    rows.iter().map(passage).collect()
 }
 
 /// Decodes a row of [`PASSAGES_OF`].

@@ -28,6 +28,7 @@ CREATE TABLE {s}.settings (
     model_name text NOT NULL, model_hash bytea NOT NULL, dim int4 NOT NULL,
     max_tokens int8 NOT NULL, overlap_sentences int8 NOT NULL, context bool NOT NULL,
     chunker bytea NOT NULL, analysis int8 NOT NULL, pieces int8 NOT NULL,
+    words_ready bool NOT NULL DEFAULT true,
     is_only bool PRIMARY KEY DEFAULT true CHECK (is_only));
 CREATE TABLE {s}.articles (
     key text COLLATE "C" PRIMARY KEY, content bytea NOT NULL, head bytea NOT NULL,

@@ -2,7 +2,8 @@
 
 use super::{
     connection::{Connection, Params},
-    corpus_change::{CorpusTotals, TOTALS_COLUMNS},
+    corpus_change::{CorpusTotals, TOTALS_COLUMNS, damaged},
+    corpus_settings::WordRules,
     graph::has_graph,
     schema::Schema,
 };
@@ -12,6 +13,8 @@ use crate::Result;
 pub(super) struct ShardState {
     pub(super) totals: CorpusTotals,
     pub(super) has_graph: bool,
+    /// By which its words were analyzed.
+    pub(super) rules: WordRules,
 }
 
 impl ShardState {
@@ -20,14 +23,21 @@ impl ShardState {
         let mut params = Params::default();
         let has_graph = has_graph(schema, &mut params);
         let statement = format!(
-            "SELECT {TOTALS_COLUMNS}, {has_graph} FROM {{s}}.corpus_totals \
-             UNION ALL SELECT {TOTALS_COLUMNS}, false FROM {{s}}.corpus_changes"
+            "SELECT {TOTALS_COLUMNS}, {has_graph}, s.schema_version, s.analysis, s.pieces \
+             FROM {{s}}.corpus_totals, {{s}}.settings s \
+             UNION ALL SELECT {TOTALS_COLUMNS}, false, NULL, NULL, NULL FROM {{s}}.corpus_changes"
         );
-        let mut state = Self { totals: CorpusTotals::none(dim), has_graph: false };
+        let mut totals = CorpusTotals::none(dim);
+        let mut stored = None;
         for row in connection.query(&schema.sql(&statement), &params)? {
-            state.totals.merge(&CorpusTotals::decode(&row)?)?;
-            state.has_graph |= row.get::<bool>(5)?;
+            totals.merge(&CorpusTotals::decode(&row)?)?;
+            if let Some(schema_version) = row.get(6)? {
+                let rules =
+                    WordRules { schema_version, analysis: row.get(7)?, pieces: row.get(8)? };
+                stored = Some((row.get(5)?, rules));
+            }
         }
-        Ok(state)
+        let (has_graph, rules) = stored.ok_or_else(|| damaged("it has no totals"))?;
+        Ok(Self { totals, has_graph, rules })
     }
 }

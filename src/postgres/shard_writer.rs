@@ -10,13 +10,14 @@ use super::{
     candidate_row::analyzed,
     connection::{Connection, Params, ResultRow},
     corpus_change::{CorpusChange, CountedPassage, fold},
-    prepared_article::{ARTICLE_COLUMNS, PASSAGE_COLUMNS, PreparedArticle, PreparedArticles},
+    corpus_settings::WordRules,
+    prepared_article::{ARTICLE_COLUMNS, PreparedArticle, PreparedArticles, passage_columns},
     schema::Schema,
 };
 use crate::{Result, text::ContentHash};
 
 /// Maximum number of rows of one statement.
-const ROWS_AT_ONCE: usize = 256;
+pub(super) const ROWS_AT_ONCE: usize = 256;
 /// Approximate maximum number of bytes of one statement; a row may exceed it.
 const BYTES_AT_ONCE: usize = 1 << 24;
 
@@ -53,16 +54,60 @@ pub(super) struct ShardBatch<'a> {
     pub(super) positions: Vec<usize>,
 }
 
+/// Who may write while a transaction holds its lock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WriteLock {
+    /// Other writers.
+    Shared,
+    /// Nobody.
+    Exclusive,
+}
+
+/// Waits until the transaction may write.
+pub(super) fn lock_writes(
+    connection: &mut Connection,
+    schema: &Schema,
+    lock: WriteLock,
+) -> Result<()> {
+    let mut params = Params::default();
+    let name = params.text(format!("passim write {}", schema.name()));
+    let function = match lock {
+        WriteLock::Shared => "pg_advisory_xact_lock_shared",
+        WriteLock::Exclusive => "pg_advisory_xact_lock",
+    };
+    let statement = format!("SELECT {function}(hashtextextended({name}, 0))");
+    connection.query(&statement, &params).map(drop)
+}
+
+/// The tables that are written, and by which rules.
+#[derive(Clone, Copy)]
+pub(super) struct WriteTarget<'c> {
+    pub(super) schema: &'c Schema,
+    /// Dimension of the vectors.
+    pub(super) dim: usize,
+    pub(super) rules: WordRules,
+}
+
+impl WriteTarget<'_> {
+    /// Starts a write: no upgrade runs until its transaction ends, and none has changed the rules.
+    fn start(self, connection: &mut Connection) -> Result<()> {
+        lock_writes(connection, self.schema, WriteLock::Shared)?;
+        self.rules.check(WordRules::stored(connection, self.schema)?)
+    }
+}
+
 impl ShardBatch<'_> {
     /// Writes the articles in one transaction.
     pub(super) fn write(
         &self,
         connection: &mut Connection,
-        schema: &Schema,
+        target: WriteTarget,
         replace: Replace,
     ) -> Result<WriteCounts> {
+        let schema = target.schema;
         let counts = connection.transact(|connection| {
-            let mut change = CorpusChange::none(self.prepared.vectors.dim());
+            target.start(connection)?;
+            let mut change = CorpusChange::none(target.dim);
             let written = self.write_articles(connection, schema, replace)?;
             let replaced = written.iter().filter(|(_, is_new)| !**is_new);
             let keys: Vec<&str> = replaced.map(|(key, _)| key.as_str()).collect();
@@ -137,7 +182,8 @@ impl ShardBatch<'_> {
                 change.add(&article.counted(number, vector));
             }
             let rows = rows.join(", ");
-            let statement = format!("INSERT INTO {{s}}.passages ({PASSAGE_COLUMNS}) VALUES {rows}");
+            let columns = passage_columns();
+            let statement = format!("INSERT INTO {{s}}.passages ({columns}) VALUES {rows}");
             connection.query(&schema.sql(&statement), &params)?;
         }
         Ok(())
@@ -168,16 +214,17 @@ fn statements<T>(mut rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
 /// Removes the articles of `keys`, which ascend; returns how many there were.
 pub(super) fn remove(
     connection: &mut Connection,
-    schema: &Schema,
+    target: WriteTarget,
     keys: &[String],
-    dim: usize,
 ) -> Result<usize> {
+    let schema = target.schema;
     let removed = connection.transact(|connection| {
+        target.start(connection)?;
         let removed = delete_articles(connection, schema, keys)?;
         if removed.is_empty() {
             return Ok(0);
         }
-        let mut change = CorpusChange::none(dim);
+        let mut change = CorpusChange::none(target.dim);
         change.articles = -to_int8(removed.len());
         let keys = removed.iter().map(String::as_str).collect();
         delete_passages(connection, schema, keys, &mut change)?;

@@ -12,6 +12,7 @@ use super::{
     candidate_row::{CandidateRows, damaged, row_of, shard_of},
     connection::{Connection, Params, ResultRow},
     corpus_change::{CorpusTotals, doc_freqs},
+    corpus_settings::WordRules,
     dense_arm::most_compared,
     filter_condition::{AllowedPassages, has_kind},
     pool::PooledConnection,
@@ -59,7 +60,17 @@ pub(super) struct SqlView<'c> {
 
 impl<'c> SqlView<'c> {
     /// Takes a connection to each shard and starts its transaction.
-    pub(super) fn open(schema: &'c Schema, placement: &'c ShardSet, dim: usize) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorpusSettings`](crate::Error::CorpusSettings) if the words of a shard were not
+    /// analyzed by `rules`.
+    pub(super) fn open(
+        schema: &'c Schema,
+        placement: &'c ShardSet,
+        dim: usize,
+        rules: WordRules,
+    ) -> Result<Self> {
         // In one order, so that no two searches wait for each other.
         let pools = placement.pools().iter();
         let shards = pools.map(|pool| pool.take().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
@@ -67,6 +78,7 @@ impl<'c> SqlView<'c> {
             connection.begin(BEGIN)?;
             ShardState::read(connection, schema, dim)
         })?;
+        by_shard.iter().try_for_each(|shard| rules.check(shard.rules))?;
         let mut totals = CorpusTotals::none(dim);
         by_shard.iter().try_for_each(|shard| totals.merge(&shard.totals))?;
         let shard_passages = by_shard.iter().map(|shard| shard.totals.passage_count());

@@ -53,11 +53,11 @@ impl Corpus {
 
     /// Removes the articles that were not `given`; returns their number.
     fn remove_all_but(&self, given: &GivenArticles) -> Result<usize> {
-        let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
+        let CorpusParts { schema, shards, .. } = &*self.parts;
         let removed = shards.on_each(|_, connection| {
             let mut removed = 0;
             for keys in keys_but(connection, schema, given)?.chunks(REMOVED_AT_ONCE) {
-                removed += shard_writer::remove(connection, schema, keys, embedder.dim())?;
+                removed += shard_writer::remove(connection, self.target(), keys)?;
             }
             Ok(removed)
         })?;

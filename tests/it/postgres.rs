@@ -8,6 +8,7 @@ mod equality;
 mod follow_ups;
 mod graph;
 mod refusals;
+mod upgrade;
 
 use std::{
     io::{self, Write},

@@ -138,7 +138,7 @@ fn other_settings_are_refused() {
     let update = format!("UPDATE \"{schema}\".settings SET schema_version = 3");
     client.batch_execute(&update).unwrap();
     let error = builder().embedder(FakeEmbedder::new(8)).open().unwrap_err();
-    assert!(matches!(error, Error::Version { got: 3, .. }), "{error}");
+    assert!(matches!(error, Error::CorpusVersion { got: 3, .. }), "{error}");
 }
 
 #[test]

@@ -1,0 +1,125 @@
+//! Upgrades of a corpus: to the tables, the chunking rules and the analysis of words of this build.
+
+use tracing::instrument;
+
+use super::{
+    Corpus, CorpusBuilder,
+    connection::{Connection, Params},
+    corpus_settings::{CorpusSettings, WordRules},
+    extension,
+    reindex_words::reindex_words,
+    schema::{SCHEMA_VERSION, Schema},
+    shard_set::ShardSet,
+    shard_writer::{WriteLock, lock_writes},
+};
+use crate::{Embedder, Error, Result};
+
+/// The statements that bring tables of version `i + 1` to the next one.
+const MIGRATIONS: [&str; 1] = ["ALTER TABLE {s}.passages ADD COLUMN text_hash bytea;
+    ALTER TABLE {s}.settings ADD COLUMN words_ready bool NOT NULL DEFAULT true;"];
+
+impl CorpusBuilder {
+    /// Brings a corpus that an earlier version of passim has made to the tables and rules of this
+    /// one, and opens it. Nothing is embedded.
+    ///
+    /// If the analysis of words or the pieces of the bundled model are others now, they are made anew
+    /// from the stored texts, in a transaction for each few articles. If the rules of chunking are
+    /// others, the passages stay; an article gets new ones when it is next written, also by `upsert`.
+    ///
+    /// Clients of the earlier version get an error as soon as the upgrade has begun, also those that
+    /// have the corpus open. If the upgrade is interrupted, the corpus cannot be opened until it has
+    /// been repeated. It needs the rights of the owner of the tables.
+    ///
+    /// # Errors
+    ///
+    /// - As [`open`](Self::open), without the errors that an upgrade removes.
+    /// - [`Error::CorpusBusy`] if another client maintains or upgrades a shard.
+    #[instrument(level = "debug", skip_all)]
+    pub fn upgrade(self) -> Result<Corpus> {
+        self.check()?;
+        let embedder = self.opened_embedder()?;
+        let schema = Schema::new(&self.schema)?;
+        let shards = ShardSet::new(&self.urls, self.connections)?;
+        let settings = shards.on_each(|_, connection| {
+            extension::check(connection)?;
+            migrate(connection, &schema)?;
+            CorpusSettings::read(connection, &schema)
+        })?;
+        for (position, shard) in settings.iter().enumerate() {
+            shard.check_place(position, shards.len(), &settings[0])?;
+            shard.check_model(&*embedder)?;
+        }
+        shards.on_each(|shard, connection| {
+            let lock = format!("passim maintain {}", schema.name());
+            connection.with_session_lock(&lock, &schema, |connection| {
+                store_chunker_rules(connection, &schema, &settings[shard])?;
+                upgrade_words(connection, &schema, &settings[shard], &*embedder)
+            })
+        })?;
+        drop(shards);
+        self.open()
+    }
+}
+
+/// Brings the tables of a shard to the version of this build.
+///
+/// # Errors
+///
+/// [`Error::NoCorpus`] if there are none, [`Error::CorpusVersion`] if they are newer.
+fn migrate(connection: &mut Connection, schema: &Schema) -> Result<()> {
+    let shard = connection.shard();
+    if !CorpusSettings::exist(connection, schema)? {
+        return Err(Error::NoCorpus { schema: schema.name().to_owned(), shard });
+    }
+    connection.transact(|connection| {
+        lock_writes(connection, schema, WriteLock::Exclusive)?;
+        let Some(version) = CorpusSettings::read_version(connection, schema)? else {
+            return Err(Error::NoCorpus { schema: schema.name().to_owned(), shard });
+        };
+        let done = usize::try_from(version - 1).ok().filter(|done| *done <= MIGRATIONS.len());
+        let error = Error::CorpusVersion { shard, got: version, expected: SCHEMA_VERSION };
+        for migration in &MIGRATIONS[done.ok_or(error)?..] {
+            connection.run(&schema.sql(migration))?;
+        }
+        let update = format!("UPDATE {{s}}.settings SET schema_version = {SCHEMA_VERSION}");
+        connection.run(&schema.sql(&update))
+    })
+}
+
+/// Stores the fingerprint that the chunker of the corpus has in this build.
+fn store_chunker_rules(
+    connection: &mut Connection,
+    schema: &Schema,
+    settings: &CorpusSettings,
+) -> Result<()> {
+    let mut params = Params::default();
+    let rules = params.bytes(settings.chunker.fingerprint().to_vec());
+    let statement = format!("UPDATE {{s}}.settings SET chunker = {rules}");
+    connection.query(&schema.sql(&statement), &params).map(drop)
+}
+
+/// Analyzes the words of a shard by the rules of this build, unless they are.
+fn upgrade_words(
+    connection: &mut Connection,
+    schema: &Schema,
+    settings: &CorpusSettings,
+    embedder: &dyn Embedder,
+) -> Result<()> {
+    if settings.has_current_words()? {
+        return Ok(());
+    }
+    let rules = WordRules::current()?;
+    // From here on, clients with other rules are refused. Running writes end before.
+    connection.transact(|connection| {
+        lock_writes(connection, schema, WriteLock::Exclusive)?;
+        let mut params = Params::default();
+        let analysis = params.int8(rules.analysis);
+        let pieces = params.int8(rules.pieces);
+        let statement = format!(
+            "UPDATE {{s}}.settings SET analysis = {analysis}, pieces = {pieces}, words_ready = false"
+        );
+        connection.query(&schema.sql(&statement), &params).map(drop)
+    })?;
+    reindex_words(connection, schema, embedder.dim())?;
+    connection.run(&schema.sql("UPDATE {s}.settings SET words_ready = true"))
+}
