@@ -16,22 +16,20 @@ mod support;
 use std::{
     env,
     error::Error,
-    fs::File,
-    io::{BufRead, BufReader},
     path::Path,
     process::{Command, Stdio},
     time::Instant,
 };
 
-use passim::{Article, Mode, Query, Retriever, Searcher};
+use passim::{Mode, Query, Retriever, Searcher};
 use passim_testkit::corpus;
 
+use support::articles::Articles;
 use support::extent::{chosen, option};
 use support::memory::{mapped_mib, own_mib};
 use support::table::Table;
 
 const SIZES: [usize; 3] = [1_000, 10_000, 100_000];
-const WORDS: usize = 60;
 /// Number of searches after the first.
 const SEARCHES: usize = 500;
 const COLUMNS: [&str; 13] = [
@@ -69,9 +67,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// Builds an index of `size` passages and measures it; `None` if the text is too short.
 fn row(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
+    let Articles { articles, .. } = Articles::new(size, 0);
     let started = Instant::now();
     let mut retriever = Retriever::create(folder.path())?;
-    retriever.sync(articles(size)?)?;
+    retriever.sync(articles)?;
     let seconds = started.elapsed().as_secs_f64();
     let stats = retriever.stats();
     drop(retriever);
@@ -97,16 +96,6 @@ fn row(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
     let line = String::from_utf8(output.stdout)?;
     row.extend(line.trim().split(',').map(str::to_owned));
     Ok(Some(row))
-}
-
-fn articles(size: usize) -> Result<Box<dyn Iterator<Item = Article>>, Box<dyn Error>> {
-    let article = |(at, text): (usize, String)| Article::new(at.to_string(), text);
-    let Some(path) = env::var_os("PASSIM_BENCH_TEXT") else {
-        let texts = corpus::texts(1, size, WORDS).into_iter();
-        return Ok(Box::new(texts.enumerate().map(article)));
-    };
-    let lines = BufReader::new(File::open(path)?).lines().map_while(Result::ok);
-    Ok(Box::new(lines.take(size).enumerate().map(article)))
 }
 
 /// Measures opening and searching the index in `folder`; opening is the last of several.

@@ -13,6 +13,8 @@ use half::f16;
 use passim::{EmbedStage, Embedder, Role, StaticEmbedder, Vectors};
 use passim_testkit::vectors::Clusters;
 
+use super::articles::first_words;
+
 /// Vectors to index, and other vectors as queries.
 pub struct DataSet {
     pub name: &'static str,
@@ -33,7 +35,7 @@ const CLUSTER: usize = 50;
 /// Distance of seeded vectors from the center of their cluster, whose length is 1.
 const SPREAD: f32 = 0.6;
 /// Number of words of a question.
-const QUESTION_WORDS: usize = 8;
+pub const QUESTION_WORDS: usize = 8;
 /// Number of texts embedded at a time.
 const BLOCK: usize = 10_000;
 
@@ -55,10 +57,7 @@ impl Source {
     pub fn text(largest: usize, queries: usize) -> Option<Self> {
         let path = env::var_os("PASSIM_BENCH_TEXT").map(PathBuf::from)?;
         let (texts, last) = lines(&path, largest, queries);
-        let question = |line: &String| {
-            line.split_whitespace().take(QUESTION_WORDS).collect::<Vec<_>>().join(" ")
-        };
-        let questions: Vec<String> = last.iter().map(question).collect();
+        let questions: Vec<String> = last.iter().map(|line| first_words(line)).collect();
         let embedder = StaticEmbedder::bundled().expect("the bundled model");
         let vectors = Arc::new(embedded(&embedder, Role::Passage, &texts));
         let queries = embedded(&embedder, Role::Query, &questions);
@@ -118,7 +117,7 @@ fn first(vectors: &Vectors, len: usize) -> Vectors {
 }
 
 /// The first `max` lines of a text file, without its last `last` lines; and those last lines.
-fn lines(path: &Path, max: usize, last: usize) -> (Vec<String>, VecDeque<String>) {
+pub fn lines(path: &Path, max: usize, last: usize) -> (Vec<String>, VecDeque<String>) {
     let lines = BufReader::new(File::open(path).expect("a text file")).lines();
     let mut texts = Vec::new();
     let mut held_back = VecDeque::with_capacity(last + 1);

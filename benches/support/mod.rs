@@ -2,6 +2,7 @@
 
 #![allow(dead_code, reason = "no benchmark uses all of it")]
 
+pub mod articles;
 pub mod datasets;
 #[cfg(feature = "fastembed")]
 pub mod exact_length;
