@@ -7,6 +7,7 @@ use std::{borrow::Cow, str::FromStr};
 
 use ::postgres::{
     Client, Config, NoTls,
+    binary_copy::BinaryCopyInWriter,
     fallible_iterator::FallibleIterator,
     types::{FromSql, ToSql, Type},
 };
@@ -165,6 +166,26 @@ impl Connection {
         Ok(())
     }
 
+    /// Sends `rows` to `statement`, a binary `COPY` from standard input.
+    pub(super) fn copy_rows<'p>(
+        &mut self,
+        statement: &str,
+        rows: impl IntoIterator<Item = Params<'p>>,
+    ) -> Result<()> {
+        let shard = self.shard;
+        let mut rows = rows.into_iter().peekable();
+        let Some(first) = rows.peek() else { return Ok(()) };
+        let types: Vec<Type> = first.0.iter().map(|param| param.sql_type.clone()).collect();
+        let writer = self.client.copy_in(statement).map_err(failure(shard))?;
+        let mut writer = BinaryCopyInWriter::new(writer, &types);
+        for row in rows {
+            let values: Vec<&(dyn ToSql + Sync)> =
+                row.0.iter().map(|param| &*param.value).collect();
+            writer.write(&values).map_err(failure(shard))?;
+        }
+        writer.finish().map(drop).map_err(failure(shard))
+    }
+
     /// Starts a transaction by the statement `begin`.
     pub(super) fn begin(&mut self, begin: &str) -> Result<()> {
         self.run(begin)?;
@@ -262,6 +283,21 @@ impl<'p> Params<'p> {
 
     pub(super) fn byte_strings(&mut self, values: Vec<Vec<u8>>) -> String {
         self.push(values, Type::BYTEA_ARRAY)
+    }
+
+    /// Adds a JSON text in the binary form of `jsonb`, for [`Connection::copy_rows`]: a version, then
+    /// the text.
+    pub(super) fn copied_jsonb(&mut self, json: &str) -> String {
+        self.bytes([&[1], json.as_bytes()].concat())
+    }
+
+    /// Adds a vector in the binary form of pgvector, for [`Connection::copy_rows`]: its dimension, 2
+    /// bytes of zeros, and the values.
+    pub(super) fn copied_vector(&mut self, values: &[f32]) -> String {
+        let dim = u16::try_from(values.len()).expect("the dimension was checked at the creation");
+        let header = [dim.to_be_bytes(), [0; 2]].concat();
+        let values = values.iter().flat_map(|value| value.to_be_bytes());
+        self.bytes(header.into_iter().chain(values).collect())
     }
 
     fn push(&mut self, value: impl ToSql + Sync + 'p, sql_type: Type) -> String {

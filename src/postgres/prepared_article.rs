@@ -205,12 +205,6 @@ impl PreparedArticle {
         self.language.map_or_else(String::new, |language| language.code().to_owned())
     }
 
-    /// Returns about how many bytes the row of passage `number` has, without the vector.
-    pub(super) fn passage_bytes(&self, number: usize) -> usize {
-        let PreparedPassage { text, words, .. } = &self.passages[number];
-        text.len() + words.bytes() + self.filter_values.len()
-    }
-
     /// Returns about how many bytes the row of the article has.
     pub(super) fn article_bytes(&self) -> usize {
         self.article.text.len() + self.head.len() + self.filter_values.len()
@@ -231,38 +225,32 @@ impl PreparedArticle {
         format!("({})", values.join(", "))
     }
 
-    /// Adds the values of a row of [`passage_columns`] for passage `number`, whose vector is
+    /// Returns the values of a copied row of [`passage_columns`] for passage `number`, whose vector is
     /// `vector`.
-    pub(super) fn push_passage<'p>(
-        &'p self,
-        number: usize,
-        vector: &'p [f32],
-        params: &mut Params<'p>,
-    ) -> String {
+    pub(super) fn passage_row<'p>(&'p self, number: usize, vector: &'p [f32]) -> Params<'p> {
         let PreparedPassage { passage, text_hash, words, .. } = &self.passages[number];
         let shown = |range: &Range<usize>| &self.article.text[range.clone()];
-        let values = [
-            params.text(&self.article.key),
-            params.int4(to_int4(number)),
-            params.int4(to_int4(passage.range.start)),
-            params.int4(to_int4(passage.range.end)),
-            params.optional_int4(passage.heading.as_ref().map(|range| to_int4(range.start))),
-            params.optional_int4(passage.heading.as_ref().map(|range| to_int4(range.end))),
-            params.optional_int4(passage.table_header.as_ref().map(|range| to_int4(range.start))),
-            params.optional_int4(passage.table_header.as_ref().map(|range| to_int4(range.end))),
-            params.boolean(passage.titled),
-            params.boolean(passage.markup == Markup::Markdown),
-            params.int4(to_int4(passage.tokens)),
-            params.text(self.language_code()),
-            params.optional_text(passage.heading.as_ref().map(shown)),
-            params.optional_text(passage.table_header.as_ref().map(shown)),
-            params.text(shown(&passage.range)),
-            params.bytes(text_hash.to_be_bytes().to_vec()),
-            format!("{}::jsonb", params.text(&self.filter_values)),
-            words.push(params),
-            format!("{}::vector", params.float4s(vector)),
-        ];
-        format!("({})", values.join(", "))
+        let mut row = Params::default();
+        row.text(&self.article.key);
+        row.int4(to_int4(number));
+        row.int4(to_int4(passage.range.start));
+        row.int4(to_int4(passage.range.end));
+        row.optional_int4(passage.heading.as_ref().map(|range| to_int4(range.start)));
+        row.optional_int4(passage.heading.as_ref().map(|range| to_int4(range.end)));
+        row.optional_int4(passage.table_header.as_ref().map(|range| to_int4(range.start)));
+        row.optional_int4(passage.table_header.as_ref().map(|range| to_int4(range.end)));
+        row.boolean(passage.titled);
+        row.boolean(passage.markup == Markup::Markdown);
+        row.int4(to_int4(passage.tokens));
+        row.text(self.language_code());
+        row.optional_text(passage.heading.as_ref().map(shown));
+        row.optional_text(passage.table_header.as_ref().map(shown));
+        row.text(shown(&passage.range));
+        row.bytes(text_hash.to_be_bytes().to_vec());
+        row.copied_jsonb(&self.filter_values);
+        words.push(&mut row);
+        row.copied_vector(vector);
+        row
     }
 }
 

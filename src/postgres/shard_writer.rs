@@ -169,24 +169,15 @@ impl ShardBatch<'_> {
         let passages = positions.filter(is_written).flat_map(|position| {
             (0..self.article(position).passages.len()).map(move |number| (position, number))
         });
-        let passages: Vec<(usize, usize)> = passages.collect();
-        let bytes = |passage: &(usize, usize)| self.article(passage.0).passage_bytes(passage.1);
-        for passages in statements(&passages, bytes) {
-            let mut params = Params::default();
-            let mut rows = Vec::with_capacity(passages.len());
-            for &(position, number) in passages {
-                let article = self.article(position);
-                let row = self.prepared.first_rows[position] + number;
-                let vector = self.prepared.vectors.row(row);
-                rows.push(article.push_passage(number, vector, &mut params));
-                change.add(&article.counted(number, vector));
-            }
-            let rows = rows.join(", ");
-            let columns = passage_columns();
-            let statement = format!("INSERT INTO {{s}}.passages ({columns}) VALUES {rows}");
-            connection.query(&schema.sql(&statement), &params)?;
-        }
-        Ok(())
+        let rows = passages.map(|(position, number)| {
+            let article = self.article(position);
+            let vector = self.prepared.vectors.row(self.prepared.first_rows[position] + number);
+            change.add(&article.counted(number, vector));
+            article.passage_row(number, vector)
+        });
+        let columns = passage_columns();
+        let statement = format!("COPY {{s}}.passages ({columns}) FROM STDIN (FORMAT binary)");
+        connection.copy_rows(&schema.sql(&statement), rows)
     }
 }
 

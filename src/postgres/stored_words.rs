@@ -71,9 +71,4 @@ impl StoredWords {
         ];
         values.join(", ")
     }
-
-    /// Returns about how many bytes the values have.
-    pub(super) fn bytes(&self) -> usize {
-        self.pieces.len() + self.terms.len() * (size_of::<i64>() + size_of::<i16>())
-    }
 }
