@@ -7,6 +7,7 @@
 //! All methods block. They must not be called inside an asynchronous runtime: the client panics
 //! there. Call them from a thread of their own, such as one of `spawn_blocking`.
 
+mod article_values;
 mod candidate_row;
 mod connection;
 mod corpus_builder;
@@ -26,6 +27,7 @@ mod prepared_article;
 mod read_passages;
 mod recount;
 mod reindex_words;
+mod row_words;
 mod schema;
 mod shard_set;
 mod shard_state;

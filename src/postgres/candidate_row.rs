@@ -2,11 +2,10 @@
 
 use rustc_hash::FxHashMap;
 
-use super::connection::ResultRow;
+use super::{connection::ResultRow, row_words::RowWords};
 use crate::{
     Error, Language, Result,
     language::AnalyzedLanguage,
-    lexical::{HashedGroups, TermContribution},
     search::view::{ArticleId, PassageId},
 };
 
@@ -15,7 +14,7 @@ const ROW_BITS: u32 = 48;
 
 /// The columns of a [`CandidateRow`].
 pub(super) const CANDIDATE_COLUMNS: &str =
-    "id, article, no, language, is_noise, len, pieces, terms, tfs, embedding::float4[]";
+    "id, article, no, len, terms, tfs, language, is_noise, pieces, embedding::float4[]";
 
 /// Returns the id of the row `row` of `shard`.
 pub(super) fn passage_id(shard: usize, row: i64) -> Result<PassageId> {
@@ -42,14 +41,9 @@ pub(super) struct CandidateRow {
     pub(super) number: u32,
     pub(super) language: Option<AnalyzedLanguage>,
     pub(super) is_noise: bool,
-    /// Number of terms, with repetitions.
-    length: u32,
+    pub(super) words: RowWords,
     /// The bytes of the distinct pieces.
     pub(super) pieces: Vec<u8>,
-    /// Hashes of the distinct terms, ascending.
-    terms: Vec<i64>,
-    /// Frequency of each of `terms`.
-    tfs: Vec<i16>,
     /// Of length 1.
     pub(super) vector: Vec<f32>,
 }
@@ -58,35 +52,15 @@ impl CandidateRow {
     /// Decodes a row of [`CANDIDATE_COLUMNS`].
     pub(super) fn decode(row: &ResultRow) -> Result<Self> {
         let number: i32 = row.get(2)?;
-        let length: i32 = row.get(5)?;
-        let decoded = Self {
+        Ok(Self {
             key: row.get(1)?,
             number: number.unsigned_abs(),
-            language: analyzed(row.get(3)?),
-            is_noise: row.get(4)?,
-            length: length.unsigned_abs(),
-            pieces: row.get(6)?,
-            terms: row.get(7)?,
-            tfs: row.get(8)?,
+            words: RowWords::decode(row, 3)?,
+            language: analyzed(row.get(6)?),
+            is_noise: row.get(7)?,
+            pieces: row.get(8)?,
             vector: row.get(9)?,
-        };
-        let is_valid = decoded.terms.len() == decoded.tfs.len();
-        if is_valid { Ok(decoded) } else { Err(damaged("terms and frequencies differ in number")) }
-    }
-
-    /// Returns the BM25 of the passage.
-    pub(super) fn bm25(&self, groups: &HashedGroups) -> f32 {
-        groups.score(self.length, |term| self.tf(term))
-    }
-
-    /// Returns the contribution of each group of the question to the BM25 of the passage.
-    pub(super) fn contributions(&self, groups: &HashedGroups) -> Vec<TermContribution> {
-        groups.explain(self.length, |term| self.tf(term))
-    }
-
-    fn tf(&self, term: i64) -> u32 {
-        let at = self.terms.binary_search(&term);
-        at.map_or(0, |at| u32::from(self.tfs[at].unsigned_abs()))
+        })
     }
 }
 

@@ -285,12 +285,6 @@ impl<'p> Params<'p> {
         self.push(values, Type::BYTEA_ARRAY)
     }
 
-    /// Adds a JSON text in the binary form of `jsonb`, for [`Connection::copy_rows`]: a version, then
-    /// the text.
-    pub(super) fn copied_jsonb(&mut self, json: &str) -> String {
-        self.bytes([&[1], json.as_bytes()].concat())
-    }
-
     /// Adds a vector in the binary form of pgvector, for [`Connection::copy_rows`]: its dimension, 2
     /// bytes of zeros, and the values.
     pub(super) fn copied_vector(&mut self, values: &[f32]) -> String {

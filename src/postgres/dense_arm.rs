@@ -144,9 +144,10 @@ impl SqlView<'_> {
             }
             Precision::Full => format!("embedding <=> {question}::vector, article, no"),
         };
+        // The server would make all columns of every row before it sorts.
         let statement = format!(
-            "SELECT {CANDIDATE_COLUMNS} FROM {{s}}.passages WHERE {condition} \
-             ORDER BY {order} LIMIT {limit}"
+            "SELECT {CANDIDATE_COLUMNS} FROM {{s}}.passages WHERE id = ANY(ARRAY( \
+             SELECT id FROM {{s}}.passages WHERE {condition} ORDER BY {order} LIMIT {limit}))"
         );
         connection.query(&self.schema.sql(&statement), &params)
     }

@@ -1,44 +1,26 @@
 //! Conditions on passages in SQL, with the meaning that they have in the local store.
 //!
-//! Metadata is stored for filters as a JSON object that holds, by name, the sort keys of the values
-//! and the letters of their kinds. A sort key is compared byte by byte, so the order does not depend
-//! on the collation of a database.
+//! A condition stands in a statement over the table `passages`.
 
 use std::{borrow::Cow, collections::BTreeSet, ops::Bound};
 
-use serde_json::json;
-
-use super::connection::Params;
+use super::{article_values::INDEXED_CHARS, connection::Params};
 use crate::{
-    Error, Filter, Metadata, Result, Value,
+    Error, Filter, Result, Value,
     lexical::{WordConditions, term_hash},
     search::filter::{Expression, Scalar, Test, ValueKind},
 };
 
-/// Returns the JSON object by which filters find `metadata`.
-pub(super) fn filter_values(metadata: &Metadata) -> String {
-    let mut values = serde_json::Map::new();
-    for (name, value) in metadata {
-        let mut keys = BTreeSet::new();
-        for item in value.items() {
-            let scalar = Scalar::first(item);
-            keys.insert(scalar.kind().letter().to_string());
-            keys.insert(scalar.sort_key());
-        }
-        if !keys.is_empty() {
-            values.insert(name.clone(), json!(keys));
-        }
-    }
-    serde_json::Value::Object(values).to_string()
-}
-
-/// Returns the condition that `filter_values` have a value of `name` and `kind`.
-pub(super) fn has_kind(name: &str, kind: ValueKind, params: &mut Params<'_>) -> String {
+/// Returns the condition that some article has a value of `name` and `kind`.
+pub(super) fn some_article_has(name: &str, kind: ValueKind, params: &mut Params<'_>) -> String {
     if name.contains('\0') {
         return "false".to_owned();
     }
-    let marker = json!({ name: [kind.letter().to_string()] }).to_string();
-    format!("filter_values @> {}::jsonb", params.text(marker))
+    let from = Comparison { operator: ">=", key: format!("{}:", kind.letter()) };
+    let to = Comparison { operator: "<", key: format!("{};", kind.letter()) };
+    let named = has_name(name.to_owned(), params);
+    let condition = [from, to].map(|comparison| comparison.condition(params)).join(" AND ");
+    format!("EXISTS (SELECT FROM {{s}}.article_values v WHERE {named} AND {condition})")
 }
 
 /// The passages that a query allows.
@@ -139,19 +121,26 @@ fn of_test<'p>(name: &'p str, test: &'p Test, params: &mut Params<'p>) -> String
         return "false".to_owned();
     }
     match test {
-        Test::Exists => format!("(filter_values -> {}) IS NOT NULL", params.text(name)),
+        Test::Exists => some_value(name, "true", params),
         Test::AnyOf(values) => of_values(name, values, params),
         Test::Range(from, to) => of_range(name, from, to, params),
         Test::Prefix(prefix) if prefix.contains('\0') => "false".to_owned(),
         Test::Prefix(prefix) => {
-            let start = params.text(Scalar::Text(&**prefix).sort_key());
-            some_value(name, &format!("starts_with(value, {start})"), params)
+            let prefix = params.text(Scalar::Text(&**prefix).sort_key());
+            let first = format!("left({prefix}, {INDEXED_CHARS})");
+            // No text with this prefix is after one that goes on with the last characters.
+            let last = format!("{first} || repeat(U&'\\+10FFFF', {INDEXED_CHARS})");
+            let condition = format!(
+                "left(v.value, {INDEXED_CHARS}) >= {first} AND \
+                 left(v.value, {INDEXED_CHARS}) <= {last} AND starts_with(v.value, {prefix})"
+            );
+            some_value(name, &condition, params)
         }
     }
 }
 
 /// Returns the condition that a value of `name` equals one of `values`.
-fn of_values(name: &str, values: &[Value], params: &mut Params<'_>) -> String {
+fn of_values<'p>(name: &'p str, values: &'p [Value], params: &mut Params<'p>) -> String {
     let mut parts = vec!["false".to_owned()];
     let mut equal = Vec::new();
     for value in values {
@@ -161,17 +150,21 @@ fn of_values(name: &str, values: &[Value], params: &mut Params<'_>) -> String {
             continue;
         }
         if first == last {
-            equal.push(json!({ name: [first] }).to_string());
+            equal.push(first);
         } else {
-            let first = params.text(first);
-            let last = params.text(last);
-            let name = name.to_owned();
-            parts.push(some_value(name, &format!("value >= {first} AND value <= {last}"), params));
+            let from = Comparison { operator: ">=", key: first };
+            let to = Comparison { operator: "<=", key: last };
+            let bounds = [from, to].map(|comparison| comparison.condition(params));
+            parts.push(some_value(name, &bounds.join(" AND "), params));
         }
     }
     if !equal.is_empty() {
+        let start = |key: &String| key.chars().take(INDEXED_CHARS).collect();
+        let starts = params.owned_texts(equal.iter().map(start).collect());
         let equal = params.owned_texts(equal);
-        parts.push(format!("filter_values @> ANY({equal}::jsonb[])"));
+        let condition =
+            format!("left(v.value, {INDEXED_CHARS}) = ANY({starts}) AND v.value = ANY({equal})");
+        parts.push(some_value(name, &condition, params));
     }
     format!("({})", parts.join(" OR "))
 }
@@ -202,15 +195,28 @@ fn of_range<'p>(
         Excluded(to) => upper("<", Scalar::first(to).sort_key()),
         Unbounded => upper("<", kind.end_of_keys()),
     };
-    let after = format!("value {} {}", from.operator, params.text(from.key));
-    let before = format!("value {} {}", to.operator, params.text(to.key));
-    some_value(name, &format!("{after} AND {before}"), params)
+    let bounds = [from, to].map(|comparison| comparison.condition(params));
+    some_value(name, &bounds.join(" AND "), params)
 }
 
 /// A comparison with a sort key.
 struct Comparison {
     operator: &'static str,
     key: String,
+}
+
+impl Comparison {
+    /// Returns the condition on a row `v`. The first characters are compared by the index; equal ones
+    /// decide nothing.
+    fn condition(self, params: &mut Params<'_>) -> String {
+        let Self { operator, key } = self;
+        let key = params.text(key);
+        let or_equal = if operator.starts_with('>') { ">=" } else { "<=" };
+        format!(
+            "left(v.value, {INDEXED_CHARS}) {or_equal} left({key}, {INDEXED_CHARS}) \
+             AND v.value {operator} {key}"
+        )
+    }
 }
 
 /// Returns the comparison with a lower bound. No stored text has a zero byte, so those after a text
@@ -228,16 +234,17 @@ fn upper(operator: &'static str, mut key: String) -> Comparison {
     Comparison { operator: "<=", key }
 }
 
-/// Returns the condition that a sort key of `name`, called `value`, meets `condition`.
-fn some_value<'p>(
-    name: impl Into<Cow<'p, str>>,
-    condition: &str,
-    params: &mut Params<'p>,
-) -> String {
-    let name = params.text(name);
+/// Returns the condition that a value `v` of `name` of the passage's article meets `condition`.
+fn some_value<'p>(name: &'p str, condition: &str, params: &mut Params<'p>) -> String {
+    let named = has_name(name, params);
     format!(
-        "EXISTS (SELECT FROM (SELECT v COLLATE \"C\" AS value \
-         FROM jsonb_array_elements_text(filter_values -> {name}) AS v) AS sort_keys \
-         WHERE {condition})"
+        "EXISTS (SELECT FROM {{s}}.article_values v \
+         WHERE v.article = passages.article AND {named} AND {condition})"
     )
+}
+
+/// Returns the condition that a row `v` has this name.
+fn has_name<'p>(name: impl Into<Cow<'p, str>>, params: &mut Params<'p>) -> String {
+    let name = params.text(name);
+    format!("left(v.name, {INDEXED_CHARS}) = left({name}, {INDEXED_CHARS}) AND v.name = {name}")
 }

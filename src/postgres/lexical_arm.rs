@@ -5,6 +5,7 @@ use super::{
     candidate_row::{CANDIDATE_COLUMNS, passage_id},
     connection::{Connection, Params, ResultRow},
     filter_condition::AllowedPassages,
+    row_words::RowWords,
     sql_view::SqlView,
 };
 use crate::{
@@ -24,8 +25,6 @@ struct ScoredRow {
 /// were read before.
 struct RowSelection<'g> {
     groups: &'g HashedGroups<'g>,
-    /// Hashes of all terms of the question, in the order in which their frequencies are read.
-    terms: &'g [i64],
     /// Number of groups whose rows are known.
     read: usize,
     /// Number of groups whose rows are read.
@@ -42,7 +41,6 @@ impl SqlView<'_> {
         groups: &HashedGroups,
         request: &ArmRequest<'_, AllowedPassages>,
     ) -> Result<Candidates<LexicalPlan>> {
-        let terms = groups.hashes(0..groups.len());
         let mut best: Vec<ScoredRow> = Vec::new();
         let mut scored = vec![0; self.shards.len()];
         let mut read = 0;
@@ -56,7 +54,7 @@ impl SqlView<'_> {
             if request.interrupt.is_due() {
                 break false;
             }
-            let selection = RowSelection { groups, terms: &terms, read, end };
+            let selection = RowSelection { groups, read, end };
             let by_shard = self.on_each(|shard, connection| {
                 self.scored_rows(connection, shard, &selection, request.allowed)
             })?;
@@ -117,32 +115,24 @@ impl SqlView<'_> {
 }
 
 impl RowSelection<'_> {
-    /// Returns the statement that reads the rows that `allowed` allows, each with the frequencies of
-    /// all terms of the question.
+    /// Returns the statement that reads the rows that `allowed` allows. Finding the terms of the
+    /// question in a row costs the server more than sending all of them.
     fn statement<'p>(&self, allowed: &'p AllowedPassages, params: &mut Params<'p>) -> String {
-        let terms = params.int8s(self.terms.to_vec());
         let new = params.int8s(self.groups.hashes(self.read..self.end));
         let known = params.int8s(self.groups.hashes(0..self.read));
         let condition = allowed.condition(params);
         format!(
-            "SELECT id, article, no, len, ARRAY(SELECT coalesce(tfs[array_position(terms, term)], 0) \
-             FROM unnest({terms}) WITH ORDINALITY AS asked(term, place) ORDER BY place)::int2[] \
-             FROM {{s}}.passages WHERE terms && {new} AND NOT terms && {known} AND {condition}"
+            "SELECT id, article, no, {} FROM {{s}}.passages WHERE terms && {new} AND NOT terms && {known} AND {condition}",
+            RowWords::COLUMNS
         )
     }
 
     fn score(&self, shard: usize, row: &ResultRow) -> Result<ScoredRow> {
         let number: i32 = row.get(2)?;
-        let length: i32 = row.get(3)?;
-        let tfs: Vec<i16> = row.get(4)?;
-        let tf = |term: i64| {
-            let at = self.terms.iter().position(|asked| *asked == term);
-            at.and_then(|at| tfs.get(at)).map_or(0, |tf| u32::from(tf.unsigned_abs()))
-        };
         let key: String = row.get(1)?;
         Ok(ScoredRow {
             id: passage_id(shard, row.get(0)?)?,
-            score: self.groups.score(length.unsigned_abs(), tf),
+            score: RowWords::decode(row, 3)?.bm25(self.groups),
             place: PassagePlace { key: key.into(), number: number.unsigned_abs() },
         })
     }

@@ -10,6 +10,7 @@ use super::{
     connection::Connection,
     corpus_change::{fold, remove_unused_terms},
     graph::{self, Build},
+    schema::CHANGING_TABLES,
     shard_state::ShardState,
 };
 #[cfg(doc)]
@@ -91,7 +92,7 @@ impl Corpus {
             GraphWork::Drop => graph::drop_graph(connection, schema)?,
             GraphWork::Nothing => {}
         }
-        for table in ["articles", "passages", "term_df", "corpus_totals", "corpus_changes"] {
+        for table in CHANGING_TABLES {
             connection.run(&format!("VACUUM (ANALYZE) {}", schema.table(table)))?;
         }
         Ok(work)

@@ -6,9 +6,9 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
+    article_values::{ArticleValues, KeyedValues},
     connection::Params,
     corpus_change::CountedPassage,
-    filter_condition::filter_values,
     stored_vectors::StoredVectors,
     stored_words::{StoredWords, WordMaker},
 };
@@ -31,12 +31,12 @@ const ARTICLES_AT_ONCE: usize = 32;
 
 /// The columns of a row of `articles`.
 pub(super) const ARTICLE_COLUMNS: &str =
-    "key, content, head, language, is_markdown, passages, filter_values, text";
+    "key, content, head, language, is_markdown, passages, text";
 
 /// The columns of a row of `passages` but the words and the vector.
 const PASSAGE_COLUMNS: &str = "article, no, first, last, heading_first, heading_last, \
     header_first, header_last, titled, is_markdown, tokens, language, heading, table_header, body, \
-    text_hash, filter_values";
+    text_hash";
 
 /// Returns the columns of a row of `passages`.
 pub(super) fn passage_columns() -> String {
@@ -56,8 +56,7 @@ pub(super) struct PreparedArticle {
     /// Declared or detected.
     language: Option<Language>,
     head: Vec<u8>,
-    /// The metadata as filters compare it, in JSON.
-    filter_values: String,
+    values: ArticleValues,
     pub(super) passages: Vec<PreparedPassage>,
 }
 
@@ -185,8 +184,8 @@ impl PreparedArticle {
             Ok(PreparedPassage { passage, text, text_hash, words })
         });
         let passages = passages.collect::<Result<_>>()?;
-        let filter_values = filter_values(&article.metadata);
-        Ok(Self { article, content, language, head, filter_values, passages })
+        let values = ArticleValues::of(&article.metadata);
+        Ok(Self { article, content, language, head, values, passages })
     }
 
     /// Returns passage `number`, whose vector is `vector`, as the statistics count it.
@@ -207,7 +206,12 @@ impl PreparedArticle {
 
     /// Returns about how many bytes the row of the article has.
     pub(super) fn article_bytes(&self) -> usize {
-        self.article.text.len() + self.head.len() + self.filter_values.len()
+        self.article.text.len() + self.head.len() + self.values.bytes()
+    }
+
+    /// Returns the rows of the metadata.
+    pub(super) fn keyed_values(&self) -> KeyedValues<'_> {
+        KeyedValues { key: &self.article.key, values: &self.values }
     }
 
     /// Adds the values of a row of [`ARTICLE_COLUMNS`].
@@ -219,7 +223,6 @@ impl PreparedArticle {
             params.text(self.language_code()),
             params.boolean(self.article.markup == Markup::Markdown),
             params.int4(to_int4(self.passages.len())),
-            format!("{}::jsonb", params.text(&self.filter_values)),
             params.text(&self.article.text),
         ];
         format!("({})", values.join(", "))
@@ -247,7 +250,6 @@ impl PreparedArticle {
         row.optional_text(passage.table_header.as_ref().map(shown));
         row.text(shown(&passage.range));
         row.bytes(text_hash.to_be_bytes().to_vec());
-        row.copied_jsonb(&self.filter_values);
         words.push(&mut row);
         row.copied_vector(vector);
         row

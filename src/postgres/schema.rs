@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `settings` | the only one: identity of the corpus and of the shard |
 //! | `articles` | an article |
+//! | `article_values` | a value of an article's metadata, for filters |
 //! | `passages` | a passage with everything that ranks it |
 //! | `term_df` | a term by its hash, and the number of passages with it |
 //! | `corpus_totals` | the only one: counts of the shard, and sums of vectors by language |
@@ -20,6 +21,10 @@ pub(super) const MAX_DIM: usize = 1_900;
 /// Maximum length of a name, in bytes. The server cuts longer ones silently.
 const MAX_NAME: usize = 63;
 
+/// The tables whose rows change with the articles.
+pub(super) const CHANGING_TABLES: [&str; 6] =
+    ["articles", "article_values", "passages", "term_df", "corpus_totals", "corpus_changes"];
+
 /// In statements, `{s}` stands for the quoted name of the schema and `{dim}` for the dimension.
 const TABLES: &str = r#"
 CREATE SCHEMA IF NOT EXISTS {s};
@@ -33,21 +38,24 @@ CREATE TABLE {s}.settings (
 CREATE TABLE {s}.articles (
     key text COLLATE "C" PRIMARY KEY, content bytea NOT NULL, head bytea NOT NULL,
     language text COLLATE "C" NOT NULL, is_markdown bool NOT NULL, passages int4 NOT NULL,
-    filter_values jsonb NOT NULL, text text NOT NULL);
+    text text NOT NULL);
+CREATE TABLE {s}.article_values (
+    article text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
+    value text COLLATE "C" NOT NULL);
 CREATE TABLE {s}.passages (
     id int8 GENERATED ALWAYS AS IDENTITY UNIQUE,
     article text COLLATE "C" NOT NULL, no int4 NOT NULL, first int4 NOT NULL, last int4 NOT NULL,
     heading_first int4, heading_last int4, header_first int4, header_last int4,
     titled bool NOT NULL, is_markdown bool NOT NULL, tokens int4 NOT NULL,
     language text COLLATE "C" NOT NULL, is_noise bool NOT NULL, len int4 NOT NULL,
-    heading text, table_header text, body text NOT NULL, text_hash bytea, filter_values jsonb NOT NULL,
+    heading text, table_header text, body text NOT NULL, text_hash bytea,
     pieces bytea NOT NULL, terms int8[] NOT NULL, tfs int2[] NOT NULL,
     embedding vector({dim}) NOT NULL, PRIMARY KEY (article, no));
 ALTER TABLE {s}.passages
     ALTER embedding SET STORAGE plain, ALTER terms SET STORAGE main, ALTER tfs SET STORAGE main,
-    ALTER filter_values SET STORAGE main, SET (toast_tuple_target = 4080);
-CREATE INDEX ON {s}.articles USING gin (filter_values jsonb_path_ops);
-CREATE INDEX ON {s}.passages USING gin (filter_values jsonb_path_ops);
+    SET (toast_tuple_target = 4080);
+CREATE INDEX ON {s}.article_values (article);
+CREATE INDEX ON {s}.article_values (left(name, 64), left(value, 64));
 CREATE INDEX ON {s}.passages USING gin (terms);
 CREATE TABLE {s}.term_df (term int8 PRIMARY KEY, df int8 NOT NULL) WITH (fillfactor = 70);
 CREATE TABLE {s}.corpus_totals (

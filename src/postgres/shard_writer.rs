@@ -7,6 +7,7 @@
 use rustc_hash::FxHashMap;
 
 use super::{
+    article_values,
     candidate_row::analyzed,
     connection::{Connection, Params, ResultRow},
     corpus_change::{CorpusChange, CountedPassage, fold},
@@ -25,7 +26,7 @@ const BYTES_AT_ONCE: usize = 1 << 24;
 const INSERT_ARTICLES: &str = "INSERT INTO {s}.articles AS stored ({columns}) VALUES {rows} \
     ON CONFLICT (key) DO UPDATE SET content = excluded.content, head = excluded.head, \
     language = excluded.language, is_markdown = excluded.is_markdown, \
-    passages = excluded.passages, filter_values = excluded.filter_values, text = excluded.text \
+    passages = excluded.passages, text = excluded.text \
     WHERE {condition} RETURNING key, xmax = 0";
 
 const DELETE_PASSAGES: &str = "DELETE FROM {s}.passages WHERE article = ANY({keys}) \
@@ -117,8 +118,8 @@ impl ShardBatch<'_> {
                 unchanged: self.positions.len() - written.len(),
             };
             change.articles = to_int8(counts.added);
-            delete_passages(connection, schema, keys, &mut change)?;
-            self.write_passages(connection, schema, &written, &mut change)?;
+            delete_parts(connection, schema, keys, &mut change)?;
+            self.write_parts(connection, schema, &written, &mut change)?;
             change.insert(connection, schema)?;
             Ok(counts)
         })?;
@@ -156,17 +157,19 @@ impl ShardBatch<'_> {
         Ok(written)
     }
 
-    /// Writes the passages of the `written` articles.
-    fn write_passages(
+    /// Writes the values and passages of the `written` articles.
+    fn write_parts(
         &self,
         connection: &mut Connection,
         schema: &Schema,
         written: &FxHashMap<String, bool>,
         change: &mut CorpusChange,
     ) -> Result<()> {
-        let positions = self.positions.iter().copied();
         let is_written = |at: &usize| written.contains_key(&self.article(*at).article.key);
-        let passages = positions.filter(is_written).flat_map(|position| {
+        let positions = self.positions.iter().copied().filter(is_written);
+        let values = positions.clone().map(|position| self.article(position).keyed_values());
+        article_values::insert(connection, schema, values)?;
+        let passages = positions.flat_map(|position| {
             (0..self.article(position).passages.len()).map(move |number| (position, number))
         });
         let rows = passages.map(|(position, number)| {
@@ -218,7 +221,7 @@ pub(super) fn remove(
         let mut change = CorpusChange::none(target.dim);
         change.articles = -to_int8(removed.len());
         let keys = removed.iter().map(String::as_str).collect();
-        delete_passages(connection, schema, keys, &mut change)?;
+        delete_parts(connection, schema, keys, &mut change)?;
         change.insert(connection, schema)?;
         Ok(removed.len())
     })?;
@@ -266,8 +269,8 @@ pub(super) fn content_hashes(
     Ok(hashes)
 }
 
-/// Deletes the passages of the articles of `keys`.
-fn delete_passages(
+/// Deletes the passages and values of the articles of `keys`.
+fn delete_parts(
     connection: &mut Connection,
     schema: &Schema,
     keys: Vec<&str>,
@@ -276,6 +279,7 @@ fn delete_passages(
     if keys.is_empty() {
         return Ok(());
     }
+    article_values::delete(connection, schema, keys.clone())?;
     let mut params = Params::default();
     let statement = DELETE_PASSAGES.replace("{keys}", &params.texts(keys));
     connection.for_each(&schema.sql(&statement), &params, |row| {

@@ -14,7 +14,7 @@ use super::{
     corpus_change::{CorpusTotals, doc_freqs},
     corpus_settings::WordRules,
     dense_arm::most_compared,
-    filter_condition::{AllowedPassages, has_kind},
+    filter_condition::{AllowedPassages, some_article_has},
     pool::PooledConnection,
     schema::Schema,
     shard_set::ShardSet,
@@ -145,8 +145,7 @@ impl<'c> SqlView<'c> {
     fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
         let by_shard = self.on_each(|_, connection| {
             let mut params = Params::default();
-            let condition = has_kind(name, kind, &mut params);
-            let statement = format!("SELECT EXISTS (SELECT FROM {{s}}.articles WHERE {condition})");
+            let statement = format!("SELECT {}", some_article_has(name, kind, &mut params));
             connection.query_value(&self.schema.sql(&statement), &params)
         })?;
         Ok(by_shard.contains(&Some(true)))
@@ -239,7 +238,7 @@ impl View for SqlView<'_> {
             let row = rows.get(candidate.id);
             let similarity = || vector::similarity(question.vector, &row.vector);
             candidate.similarity.get_or_insert_with(similarity);
-            candidate.bm25.get_or_insert_with(|| row.bm25(&groups));
+            candidate.bm25.get_or_insert_with(|| row.words.bm25(&groups));
             candidate.language = row.language;
             candidate.is_noise = row.is_noise;
         }
@@ -286,7 +285,7 @@ impl View for SqlView<'_> {
     ) -> Result<Vec<Vec<TermContribution>>> {
         let groups = HashedGroups::new(terms);
         let rows = self.rows();
-        Ok(ids.iter().map(|id| rows.get(*id).contributions(&groups)).collect())
+        Ok(ids.iter().map(|id| rows.get(*id).words.contributions(&groups)).collect())
     }
 
     fn article(&self, key: &str) -> Result<Option<StoredArticle>> {

@@ -15,8 +15,21 @@ use super::{
 use crate::{Embedder, Error, Result};
 
 /// The statements that bring tables of version `i + 1` to the next one.
-const MIGRATIONS: [&str; 1] = ["ALTER TABLE {s}.passages ADD COLUMN text_hash bytea;
-    ALTER TABLE {s}.settings ADD COLUMN words_ready bool NOT NULL DEFAULT true;"];
+const MIGRATIONS: [&str; 1] = [r#"
+ALTER TABLE {s}.passages ADD COLUMN text_hash bytea;
+ALTER TABLE {s}.settings ADD COLUMN words_ready bool NOT NULL DEFAULT true;
+CREATE TABLE {s}.article_values (
+    article text COLLATE "C" NOT NULL, name text COLLATE "C" NOT NULL,
+    value text COLLATE "C" NOT NULL);
+INSERT INTO {s}.article_values (article, name, value)
+    SELECT a.key, n.name, v.value FROM {s}.articles a, jsonb_each(a.filter_values) n(name, keys),
+        jsonb_array_elements_text(n.keys) v(value)
+    WHERE v.value LIKE '_:%';
+CREATE INDEX ON {s}.article_values (article);
+CREATE INDEX ON {s}.article_values (left(name, 64), left(value, 64));
+ALTER TABLE {s}.articles DROP COLUMN filter_values;
+ALTER TABLE {s}.passages DROP COLUMN filter_values;
+"#];
 
 impl CorpusBuilder {
     /// Brings a corpus that an earlier version of passim has made to the tables and rules of this
