@@ -188,8 +188,8 @@ impl Corpus {
         Ok(keys)
     }
 
-    /// Recounts the statistics of each shard from its passages and compares them with the stored
-    /// ones. It reads all vectors.
+    /// Recounts the statistics of each shard from its passages, and its values of metadata from its
+    /// articles, and compares them with the stored ones. It reads all vectors.
     ///
     /// # Errors
     ///

@@ -6,8 +6,12 @@
 
 use std::collections::BTreeSet;
 
-use super::connection::{Connection, Params};
-use super::schema::Schema;
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::{
+    connection::{Connection, Params},
+    schema::Schema,
+};
 use crate::{Metadata, Result, search::filter::Scalar};
 
 /// Number of characters of names and values that the index holds.
@@ -78,4 +82,36 @@ pub(super) fn delete(connection: &mut Connection, schema: &Schema, keys: Vec<&st
     let mut params = Params::default();
     let statement = DELETE.replace("{keys}", &params.texts(keys));
     connection.query(&schema.sql(&statement), &params).map(drop)
+}
+
+/// A sum over rows, which does not depend on their order.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct ValuesSum(u128);
+
+impl ValuesSum {
+    /// Adds the values of `metadata` of the article of `key`.
+    pub(super) fn add_article(&mut self, key: &str, metadata: &Metadata) {
+        for NamedValue { name, sort_key } in &ArticleValues::of(metadata).0 {
+            self.add(key, name, sort_key);
+        }
+    }
+
+    /// Adds all rows of a shard.
+    pub(super) fn add_stored(
+        &mut self,
+        connection: &mut Connection,
+        schema: &Schema,
+    ) -> Result<()> {
+        let statement = schema.sql("SELECT article, name, value FROM {s}.article_values");
+        connection.for_each(&statement, &Params::default(), |row| {
+            self.add(row.get(0)?, row.get(1)?, row.get(2)?);
+            Ok(())
+        })
+    }
+
+    fn add(&mut self, key: &str, name: &str, sort_key: &str) {
+        // No stored text has a zero byte.
+        let row = [key, name, sort_key].join("\0");
+        self.0 = self.0.wrapping_add(xxh3_128(row.as_bytes()));
+    }
 }

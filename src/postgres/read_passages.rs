@@ -148,7 +148,8 @@ fn passage(row: &ResultRow) -> Result<Passage> {
     })
 }
 
-fn head(bytes: &[u8]) -> Result<StoredHead> {
+/// Decodes the head of an article.
+pub(super) fn head(bytes: &[u8]) -> Result<StoredHead> {
     HeadRecord::decode(bytes).ok_or_else(|| damaged("the head of an article cannot be decoded"))
 }
 

@@ -1,10 +1,12 @@
-//! Recounts the statistics of a shard from its passages.
+//! Recounts the statistics of a shard from its passages, and its values of metadata from its articles.
 
 use std::collections::BTreeMap;
 
 use super::{
+    article_values::ValuesSum,
     connection::{Connection, Params},
     corpus_change::{CorpusChange, damaged, doc_freqs},
+    read_passages::head,
     schema::Schema,
     shard_state::ShardState,
     shard_writer::count_row,
@@ -16,7 +18,7 @@ use crate::Result;
 
 const PASSAGES: &str = "SELECT language, len, terms, embedding::float4[] FROM {s}.passages";
 
-const ARTICLES: &str = "SELECT count(*), coalesce(sum(passages), 0)::int8 FROM {s}.articles";
+const ARTICLES: &str = "SELECT key, head, passages FROM {s}.articles";
 
 const TERMS: &str = "SELECT term FROM {s}.term_df \
     UNION SELECT unnest(terms) FROM {s}.corpus_changes";
@@ -38,12 +40,17 @@ fn compare(connection: &mut Connection, schema: &Schema, dim: usize) -> Result<(
     connection.for_each(&schema.sql(PASSAGES), &Params::default(), |row| {
         count_row(&row, |passage| counted.add(passage))
     })?;
-    let rows = connection.query(&schema.sql(ARTICLES), &Params::default())?;
     let mut declared = 0;
-    for row in &rows {
-        counted.articles = row.get(0)?;
-        declared = row.get(1)?;
-    }
+    let mut expected = ValuesSum::default();
+    connection.for_each(&schema.sql(ARTICLES), &Params::default(), |row| {
+        counted.articles += 1;
+        declared += i64::from(row.get::<i32>(2)?);
+        expected.add_article(row.get(0)?, &head(row.get(1)?)?.metadata);
+        Ok(())
+    })?;
+    let mut stored = ValuesSum::default();
+    stored.add_stored(connection, schema)?;
+    require(stored == expected, "its values of metadata differ from those of the articles")?;
     let totals = ShardState::read(connection, schema, dim)?.totals;
     require(totals == counted.totals(), "its totals differ from a recount")?;
     require(totals.passages == declared, "an article has another number of passages")?;

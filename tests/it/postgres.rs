@@ -259,6 +259,7 @@ fn verify_finds_statistics_that_are_no_recount() {
         "UPDATE {s}.corpus_totals SET words = words + 1",
         "UPDATE {s}.corpus_totals SET sums[7] = sums[7] + 1",
         "DELETE FROM {s}.passages WHERE no = 1",
+        "DELETE FROM {s}.article_values WHERE value = (SELECT max(value) FROM {s}.article_values)",
         "UPDATE {s}.passages SET terms[1] = terms[1] + 1, language = 'en' WHERE no = 0",
     ] {
         let schema = unused_schema();
