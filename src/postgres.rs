@@ -19,6 +19,7 @@ mod pool;
 mod prepared_article;
 mod read_passages;
 mod recount;
+mod retry;
 mod schema;
 mod shard_set;
 mod shard_writer;
@@ -33,7 +34,7 @@ use tracing::instrument;
 use crate::{
     AddReport, Article, Chunker, Embedder, EmbeddingCache, Hits, Query, Reranker, Result,
     SyncReport,
-    search::query_models::QueryModels,
+    search::query_models::{QueryModels, ViewRequest},
     text::{IngestReport, check_articles, last_of_each_key},
     work::parallel::parallel_map,
 };
@@ -159,7 +160,7 @@ impl Corpus {
         Ok(report)
     }
 
-    /// Removes the article of this key; returns `false` if there is none.
+    /// Removes the article of this key; returns `false` if there was none.
     ///
     /// # Errors
     ///
@@ -170,15 +171,19 @@ impl Corpus {
             return Ok(false);
         }
         let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
-        shards.on_shard_of(key, |connection| {
-            shard_writer::remove(connection, schema, key, embedder.dim())
-        })
+        // A repeated attempt finds no article if an earlier one has removed it.
+        let mut was_stored = false;
+        shards.write(shards.shard_of(key), |connection| {
+            shard_writer::remove(connection, schema, key, embedder.dim(), &mut was_stored)
+        })?;
+        Ok(was_stored)
     }
 
     /// Returns the best passages for `query`, by its [mode](crate::Mode), as
     /// [`Searcher::search`](crate::Searcher::search) does. Both arms are exact.
     ///
-    /// A time limit or a cancel handle ends a search between statements, not within one.
+    /// A time limit or a cancel handle ends the statements that search. The search returns what the
+    /// completed ones found; those that read the found passages are completed.
     ///
     /// # Errors
     ///
@@ -188,7 +193,7 @@ impl Corpus {
     /// - [`Error::Shard`](crate::Error::Shard) if a server does not run a statement.
     #[instrument(level = "debug", skip_all)]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
-        self.models().answer(&query.into(), || self.view())
+        self.models().answer(&query.into(), |request, read| self.read_hits(request, read))
     }
 
     /// Returns the hits of each query, in the order of `queries`. The questions are embedded together,
@@ -200,7 +205,7 @@ impl Corpus {
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
-        self.models().answer_all(&queries, || self.view())
+        self.models().answer_all(&queries, |request, read| self.read_hits(request, read))
     }
 
     /// Returns the article of this key.
@@ -249,9 +254,29 @@ impl Corpus {
         &*self.parts.embedder
     }
 
-    fn view(&self) -> Result<SqlView<'_>> {
+    /// Returns the hits that `read` finds in a view, whose plan names the shards that it lacks.
+    fn read_hits<'c>(
+        &'c self,
+        request: ViewRequest<'c>,
+        read: &dyn Fn(&SqlView<'c>) -> Result<Hits>,
+    ) -> Result<Hits> {
+        self.with_view(request, |view| {
+            let mut hits = read(view)?;
+            hits.plan.missing_shards = view.missing_shards();
+            Ok(hits)
+        })
+    }
+
+    /// Runs `read` on a view, and again on another one if a server fails.
+    fn with_view<'c, T>(
+        &'c self,
+        request: ViewRequest<'c>,
+        read: impl Fn(&SqlView<'c>) -> Result<T>,
+    ) -> Result<T> {
         let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
-        SqlView::open(schema, shards, embedder.dim())
+        shards.retry().run(request.interrupt, || {
+            read(&SqlView::open(schema, shards, embedder.dim(), request)?)
+        })
     }
 
     fn models(&self) -> QueryModels<'_> {
@@ -277,8 +302,11 @@ impl Corpus {
         for hashed in &articles {
             keys[shards.shard_of(&hashed.article.key)].push(hashed.article.key.as_str());
         }
-        let stored = shards.on_each(|shard, connection| {
-            shard_writer::content_hashes(connection, schema, keys[shard].clone())
+        // A standby may lack the newest writes, so the server that accepts them is asked.
+        let stored = parallel_map(shards.len(), shards.len(), |shard| {
+            shards.write(shard, |connection| {
+                shard_writer::content_hashes(connection, schema, keys[shard].clone())
+            })
         })?;
         let is_changed = |hashed: &HashedArticle| {
             let key = &hashed.article.key;
@@ -322,7 +350,7 @@ impl Corpus {
             batches.map(|(shard, positions)| (shard, ShardBatch { prepared, positions })).collect();
         parallel_map(batches.len(), batches.len(), |at| {
             let (shard, batch) = &batches[at];
-            batch.write(&mut *shards.pools()[*shard].take()?, schema, replace)
+            shards.write(*shard, |connection| batch.write(connection, schema, replace))
         })
     }
 }

@@ -90,6 +90,7 @@ impl Error {
             | Self::TimedOut
             | Self::Threads(_)
             | Self::Write { .. }
+            | Self::Certificates { .. }
             | Self::Shard { .. } => Unavailable,
             Self::Corrupt { .. } => Damaged,
             Self::VectorCount { .. } | Self::ModelDimension { .. } => Bug,
@@ -178,6 +179,7 @@ mod tests {
             Error::Threads(cause()),
             Error::Read { path: "a".into(), source: io::ErrorKind::PermissionDenied.into() },
             Error::Write { path: "a".into(), source: io::ErrorKind::NotFound.into() },
+            Error::Certificates { source: cause() },
             Error::Shard { shard: 0, source: cause() },
         ]
     }

@@ -160,13 +160,14 @@ fn statements<T>(mut rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
     statements
 }
 
-/// Removes the article of `key`; returns whether there was one.
+/// Removes the article of `key`; sets `was_stored` if there was one.
 pub(super) fn remove(
     connection: &mut Connection,
     schema: &Schema,
     key: &str,
     dim: usize,
-) -> Result<bool> {
+    was_stored: &mut bool,
+) -> Result<()> {
     let is_removed = connection.transact(|connection| {
         let mut params = Params::default();
         let place = params.text(key);
@@ -174,6 +175,7 @@ pub(super) fn remove(
         if connection.query(&schema.sql(&statement), &params)?.is_empty() {
             return Ok(false);
         }
+        *was_stored = true;
         let mut change = CorpusChange::none(dim);
         change.articles = -1;
         delete_passages(connection, schema, vec![key], &mut change)?;
@@ -183,7 +185,7 @@ pub(super) fn remove(
     if is_removed {
         fold_or_warn(connection, schema);
     }
-    Ok(is_removed)
+    Ok(())
 }
 
 /// Reads the content hashes of those of `keys` that are stored.

@@ -10,7 +10,7 @@ use std::{
 
 use super::{
     candidate_row::{CANDIDATE_COLUMNS, CandidateRows, damaged, row_of, shard_of},
-    connection::{Connection, Params, ResultRow},
+    connection::{Access, Connection, Params, ResultRow, ServerFault},
     corpus_change::{CorpusTotals, doc_freqs},
     filter_condition::{AllowedPassages, has_kind},
     pool::PooledConnection,
@@ -18,7 +18,7 @@ use super::{
     shard_set::ShardSet,
 };
 use crate::{
-    Filter, IndexPlan, LexicalPlan, Result, Route, ScanReason, SearchEffort,
+    Error, Filter, IndexPlan, Interrupt, LexicalPlan, Result, Route, ScanReason, SearchEffort,
     embed::PieceRows,
     lexical::{
         CorpusStats, HashedGroups, QueryTerms, TermContribution, WeightedTerms, WordConditions,
@@ -28,6 +28,7 @@ use crate::{
         filter::ValueKind,
         language_totals::LanguageTotals,
         late::PieceList,
+        query_models::ViewRequest,
         view::{
             ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
             StoredArticle, StoredPassage, View, rank,
@@ -48,7 +49,9 @@ const MARGIN: usize = 8;
 /// One state of each shard.
 pub(super) struct SqlView<'c> {
     pub(super) schema: &'c Schema,
-    pub(super) shards: Vec<Mutex<PooledConnection<'c>>>,
+    /// The connection to each shard; `None` if it is missing.
+    pub(super) shards: Vec<Option<Mutex<PooledConnection<'c>>>>,
+    interrupt: Interrupt<'c>,
     placement: &'c ShardSet,
     totals: CorpusTotals,
     /// Number of passages of each shard.
@@ -60,19 +63,42 @@ pub(super) struct SqlView<'c> {
 
 impl<'c> SqlView<'c> {
     /// Takes a connection to each shard and starts its transaction.
-    pub(super) fn open(schema: &'c Schema, placement: &'c ShardSet, dim: usize) -> Result<Self> {
+    pub(super) fn open(
+        schema: &'c Schema,
+        placement: &'c ShardSet,
+        dim: usize,
+        request: ViewRequest<'c>,
+    ) -> Result<Self> {
+        let ViewRequest { interrupt, is_partial } = request;
         // In one order, so that no two searches wait for each other.
-        let pools = placement.pools().iter();
-        let shards = pools.map(|pool| pool.take().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
-        let by_shard = on_each(&shards, |_, connection| {
-            connection.begin(BEGIN)?;
-            CorpusTotals::read(connection, schema, dim)
+        let shards = (0..placement.len()).map(|shard| {
+            let taken = placement.take(shard, Access::Read, interrupt);
+            Ok(reachable(taken, is_partial)?.map(Mutex::new))
+        });
+        let mut shards = shards.collect::<Result<Vec<_>>>()?;
+        let by_shard = parallel_map(shards.len(), shards.len(), |shard| {
+            let Some(connection) = &shards[shard] else { return Ok(None) };
+            let begun = locked(connection).revived(interrupt, |connection| {
+                connection.begin(BEGIN)?;
+                CorpusTotals::read(connection, schema, dim)
+            });
+            reachable(begun, is_partial)
         })?;
-        let mut totals = CorpusTotals::none(dim);
-        by_shard.iter().try_for_each(|shard| totals.merge(shard))?;
-        let shard_passages = by_shard.iter().map(|shard| to_count(shard.passages));
+        for (shard, totals) in shards.iter_mut().zip(&by_shard) {
+            shard.take_if(|_| totals.is_none());
+        }
+        if shards.iter().all(Option::is_none) {
+            // Nothing can be searched, so the failure of a shard is that of the call.
+            return Self::open(schema, placement, dim, ViewRequest { is_partial: false, ..request });
+        }
+        let none = CorpusTotals::none(dim);
+        let mut totals = none.clone();
+        by_shard.iter().flatten().try_for_each(|shard| totals.merge(shard))?;
+        let by_shard = by_shard.iter().map(|shard| shard.as_ref().unwrap_or(&none));
+        let shard_passages = by_shard.map(|shard| to_count(shard.passages));
         Ok(Self {
             schema,
+            interrupt,
             placement,
             shard_passages: shard_passages.collect::<Result<_>>()?,
             by_language: totals.by_language()?,
@@ -83,12 +109,53 @@ impl<'c> SqlView<'c> {
         })
     }
 
-    /// Runs `work` on each shard at the same time.
-    pub(super) fn on_each<T: Send>(
+    /// Returns the shards that are left out, by the position of their URLs.
+    pub(super) fn missing_shards(&self) -> Vec<usize> {
+        (0..self.shards.len()).filter(|shard| self.shards[*shard].is_none()).collect()
+    }
+
+    /// Runs `work` on each shard at the same time; a missing one has the default value.
+    pub(super) fn on_each<T: Send + Default>(
         &self,
         work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        on_each(&self.shards, work)
+        parallel_map(self.shards.len(), self.shards.len(), |shard| match &self.shards[shard] {
+            Some(connection) => work(shard, &mut locked(connection)),
+            None => Ok(T::default()),
+        })
+    }
+
+    /// Runs `work` on each shard at the same time, until the interrupt of the search is due.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TimedOut`](crate::Error::TimedOut) or [`Error::Cancelled`](crate::Error::Cancelled)
+    /// then.
+    fn count_each<T: Send + Default>(
+        &self,
+        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        self.on_each(|shard, connection| {
+            connection.interruptible(self.interrupt, |connection| work(shard, connection))
+        })
+    }
+
+    /// Runs `work` on each shard at the same time; returns `None` for a shard whose statement
+    /// `interrupt` ended.
+    pub(super) fn search_each<T: Send + Default>(
+        &self,
+        interrupt: Interrupt<'_>,
+        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
+    ) -> Result<Vec<Option<T>>> {
+        parallel_map(self.shards.len(), self.shards.len(), |shard| {
+            let Some(connection) = &self.shards[shard] else { return Ok(Some(T::default())) };
+            let searched = locked(connection)
+                .interruptible(interrupt, |connection| work(shard, connection).map(Some));
+            match searched {
+                Err(error) if interrupt.is_cause_of(&error) => Ok(None),
+                searched => searched,
+            }
+        })
     }
 
     /// Runs `work` on the shard with the article of `key`.
@@ -97,7 +164,9 @@ impl<'c> SqlView<'c> {
         key: &str,
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        work(&mut locked(&self.shards[self.placement.shard_of(key)]))
+        let shard = self.placement.shard_of(key);
+        let missing = || Error::Shard { shard, source: "a partial search left it out".into() };
+        work(&mut locked(self.shards[shard].as_ref().ok_or_else(missing)?))
     }
 
     pub(super) fn rows(&self) -> MutexGuard<'_, CandidateRows> {
@@ -134,7 +203,7 @@ impl<'c> SqlView<'c> {
 
     /// Returns whether an article has a value of this name and kind.
     fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
-        let by_shard = self.on_each(|_, connection| {
+        let by_shard = self.count_each(|_, connection| {
             let mut params = Params::default();
             let condition = has_kind(name, kind, &mut params);
             let statement = format!("SELECT EXISTS (SELECT FROM {{s}}.articles WHERE {condition})");
@@ -148,7 +217,7 @@ impl<'c> SqlView<'c> {
         if allowed.is_trivial() {
             return Ok(self.shard_passages.clone());
         }
-        self.on_each(|_, connection| {
+        self.count_each(|_, connection| {
             let mut params = Params::default();
             let condition = allowed.condition(&mut params);
             let statement = format!("SELECT count(*) FROM {{s}}.passages WHERE {condition}");
@@ -206,7 +275,7 @@ impl View for SqlView<'_> {
         let groups = groups.map(|group| group.terms.iter().map(|term| term_hash(term)));
         let groups: Vec<Vec<i64>> = groups.map(Iterator::collect).collect();
         let by_shard =
-            self.on_each(|_, connection| doc_freqs(connection, self.schema, groups.concat()))?;
+            self.count_each(|_, connection| doc_freqs(connection, self.schema, groups.concat()))?;
         let of_term = |term: &i64| by_shard.iter().filter_map(|shard| shard.get(term)).sum::<i64>();
         let of_group = |group: &Vec<i64>| group.iter().map(of_term).sum::<i64>();
         Ok(CorpusStats {
@@ -225,13 +294,15 @@ impl View for SqlView<'_> {
         vector: &[f32],
         request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<IndexPlan>> {
-        let is_interrupted = request.interrupt.is_due();
-        let by_shard = self.on_each(|shard, connection| {
-            if is_interrupted || request.allowed.by_shard[shard] == 0 {
+        let by_shard = self.search_each(request.interrupt, |shard, connection| {
+            if request.allowed.by_shard[shard] == 0 {
                 return Ok(Vec::new());
             }
             self.closest(connection, vector, request)
         })?;
+        let is_complete: Vec<bool> = by_shard.iter().map(Option::is_some).collect();
+        let by_shard: Vec<Vec<ResultRow>> =
+            by_shard.into_iter().map(Option::unwrap_or_default).collect();
         let by_shard = self.remember(&by_shard)?;
         let found = by_shard.iter().flatten().map(|id| {
             Candidate::dense(*id, vector::similarity(vector, &self.rows().get(*id).vector))
@@ -241,9 +312,9 @@ impl View for SqlView<'_> {
             route: Route::Scan(reason(request.effort)),
             rows: self.shard_passages[shard],
             allowed: request.allowed.by_shard[shard],
-            compared: if is_interrupted { 0 } else { request.allowed.by_shard[shard] },
+            compared: if is_complete[shard] { request.allowed.by_shard[shard] } else { 0 },
             rescored: rows.len(),
-            complete: !is_interrupted,
+            complete: is_complete[shard],
         });
         let plans = plans.collect();
         Ok(Candidates {
@@ -327,12 +398,15 @@ impl View for SqlView<'_> {
     }
 }
 
-/// Runs `work` on each shard at the same time.
-fn on_each<T: Send>(
-    shards: &[Mutex<PooledConnection<'_>>],
-    work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    parallel_map(shards.len(), shards.len(), |shard| work(shard, &mut locked(&shards[shard])))
+/// Returns `None` for a shard that cannot be reached, if it may be left out.
+fn reachable<T>(outcome: Result<T>, is_partial: bool) -> Result<Option<T>> {
+    match outcome {
+        Err(error) if is_partial && ServerFault::of(&error) == ServerFault::Unreachable => {
+            tracing::warn!(%error, "a partial search leaves out a shard");
+            Ok(None)
+        }
+        outcome => outcome.map(Some),
+    }
 }
 
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
