@@ -14,7 +14,7 @@ use crate::{Error, Result};
 
 /// The settings of encrypted connections. Certificates and host names are always verified.
 #[derive(Clone)]
-pub(super) struct Tls(Arc<ClientConfig>);
+pub(super) struct Tls(MakeRustlsConnect);
 
 impl Tls {
     /// Reads the trusted certificates.
@@ -30,12 +30,12 @@ impl Tls {
         let builder = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()));
         let builder = builder.with_safe_default_protocol_versions().map_err(unusable)?;
         let config = builder.with_root_certificates(certificates).with_no_client_auth();
-        Ok(Self(Arc::new(config)))
+        Ok(Self(MakeRustlsConnect::new(config)))
     }
 
     /// Returns a connector for one connection.
     pub(super) fn connector(&self) -> MakeRustlsConnect {
-        MakeRustlsConnect::new(Arc::clone(&self.0))
+        self.0.clone()
     }
 }
 
