@@ -22,6 +22,7 @@ mod recount;
 mod retry;
 mod schema;
 mod shard_set;
+mod shard_snapshots;
 mod shard_writer;
 mod sql_view;
 #[cfg(test)]
@@ -262,7 +263,7 @@ impl Corpus {
     ) -> Result<Hits> {
         self.with_view(request, |view| {
             let mut hits = read(view)?;
-            hits.plan.missing_shards = view.missing_shards();
+            hits.plan.missing_shards = view.snapshots.missing();
             Ok(hits)
         })
     }

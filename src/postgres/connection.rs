@@ -20,8 +20,8 @@ use ::postgres::{
 
 pub(super) use server_fault::ServerFault;
 pub(super) use shard_address::{Access, ShardAddress};
-use transport::Transport;
 pub(super) use transport::RootCertificates;
+use transport::Transport;
 
 use crate::{Error, Result};
 
@@ -68,7 +68,7 @@ impl Connection {
         Self { client, transport, shard, access, is_in_transaction: false, is_reusable: true }
     }
 
-    /// What the connection is for.
+    /// Returns the purpose of the connection.
     pub(super) fn access(&self) -> Access {
         self.access
     }

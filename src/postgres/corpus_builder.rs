@@ -148,7 +148,7 @@ impl CorpusBuilder {
     ///
     /// A call is repeated if a server cannot be reached, ends the connection, or ends the transaction
     /// in favour of another one (SQLSTATE 40001 or 40P01). It waits for 50 ms before the first
-    /// repetition and twice as long before each further one, at most 2 s, less a random part; six
+    /// repetition and twice as long before each further one, at most 2 s, less a random part. Six
     /// repetitions wait for at most 3.2 s. A write repeats the transaction of the shard, a read
     /// starts again. A search whose [time limit](crate::Query::time_limit) passes is not repeated.
     ///

@@ -44,7 +44,7 @@ impl SqlView<'_> {
     ) -> Result<Candidates<LexicalPlan>> {
         let terms = groups.hashes(0..groups.len());
         let mut best: Vec<ScoredRow> = Vec::new();
-        let mut scored = vec![0; self.shards.len()];
+        let mut scored = vec![0; self.snapshots.len()];
         let mut read = 0;
         let is_complete = loop {
             let kth_score = request.k.checked_sub(1).and_then(|last| best.get(last));
@@ -54,7 +54,7 @@ impl SqlView<'_> {
                 break true;
             }
             let selection = RowSelection { groups, terms: &terms, read, end };
-            let by_shard = self.search_each(request.interrupt, |shard, connection| {
+            let by_shard = self.snapshots.search_each(request.interrupt, |shard, connection| {
                 self.scored_rows(connection, shard, &selection, request.allowed)
             })?;
             let is_interrupted = by_shard.iter().any(Option::is_none);

@@ -6,8 +6,8 @@ use super::{
     connection::{Connection, Params},
     corpus_change::{CorpusChange, CorpusTotals, damaged, doc_freqs},
     schema::Schema,
+    shard_snapshots::BEGIN,
     shard_writer::count_row,
-    sql_view::BEGIN,
 };
 #[cfg(doc)]
 use crate::Error;

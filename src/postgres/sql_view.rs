@@ -5,20 +5,20 @@
 
 use std::{
     borrow::Cow,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use super::{
     candidate_row::{CANDIDATE_COLUMNS, CandidateRows, damaged, row_of, shard_of},
-    connection::{Access, Connection, Params, ResultRow, ServerFault},
+    connection::{Connection, Params, ResultRow},
     corpus_change::{CorpusTotals, doc_freqs},
     filter_condition::{AllowedPassages, has_kind},
-    pool::PooledConnection,
     schema::Schema,
     shard_set::ShardSet,
+    shard_snapshots::{ShardSnapshots, locked},
 };
 use crate::{
-    Error, Filter, IndexPlan, Interrupt, LexicalPlan, Result, Route, ScanReason, SearchEffort,
+    Filter, IndexPlan, LexicalPlan, Result, Route, ScanReason, SearchEffort,
     embed::PieceRows,
     lexical::{
         CorpusStats, HashedGroups, QueryTerms, TermContribution, WeightedTerms, WordConditions,
@@ -35,11 +35,7 @@ use crate::{
         },
     },
     vector,
-    work::parallel::parallel_map,
 };
-
-/// Starts a transaction that sees one state.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 /// Number of passages that are read beyond the `k` closest. The server's distances differ from the
 /// similarities of this crate in the last bits, so the passages around the `k`-th place are compared
@@ -49,9 +45,7 @@ const MARGIN: usize = 8;
 /// One state of each shard.
 pub(super) struct SqlView<'c> {
     pub(super) schema: &'c Schema,
-    /// The connection to each shard; `None` if it is missing.
-    pub(super) shards: Vec<Option<Mutex<PooledConnection<'c>>>>,
-    interrupt: Interrupt<'c>,
+    pub(super) snapshots: ShardSnapshots<'c>,
     placement: &'c ShardSet,
     totals: CorpusTotals,
     /// Number of passages of each shard.
@@ -69,28 +63,9 @@ impl<'c> SqlView<'c> {
         dim: usize,
         request: ViewRequest<'c>,
     ) -> Result<Self> {
-        let ViewRequest { interrupt, is_partial } = request;
-        // In one order, so that no two searches wait for each other.
-        let shards = (0..placement.len()).map(|shard| {
-            let taken = placement.take(shard, Access::Read, interrupt);
-            Ok(reachable(taken, is_partial)?.map(Mutex::new))
-        });
-        let mut shards = shards.collect::<Result<Vec<_>>>()?;
-        let by_shard = parallel_map(shards.len(), shards.len(), |shard| {
-            let Some(connection) = &shards[shard] else { return Ok(None) };
-            let begun = locked(connection).revived(interrupt, |connection| {
-                connection.begin(BEGIN)?;
-                CorpusTotals::read(connection, schema, dim)
-            });
-            reachable(begun, is_partial)
+        let (snapshots, by_shard) = ShardSnapshots::open(placement, request, |connection| {
+            CorpusTotals::read(connection, schema, dim)
         })?;
-        for (shard, totals) in shards.iter_mut().zip(&by_shard) {
-            shard.take_if(|_| totals.is_none());
-        }
-        if shards.iter().all(Option::is_none) {
-            // Nothing can be searched, so the failure of a shard is that of the call.
-            return Self::open(schema, placement, dim, ViewRequest { is_partial: false, ..request });
-        }
         let none = CorpusTotals::none(dim);
         let mut totals = none.clone();
         by_shard.iter().flatten().try_for_each(|shard| totals.merge(shard))?;
@@ -98,63 +73,13 @@ impl<'c> SqlView<'c> {
         let shard_passages = by_shard.map(|shard| to_count(shard.passages));
         Ok(Self {
             schema,
-            interrupt,
+            snapshots,
             placement,
             shard_passages: shard_passages.collect::<Result<_>>()?,
             by_language: totals.by_language()?,
             totals,
             dim,
             rows: Mutex::default(),
-            shards,
-        })
-    }
-
-    /// Returns the shards that are left out, by the position of their URLs.
-    pub(super) fn missing_shards(&self) -> Vec<usize> {
-        (0..self.shards.len()).filter(|shard| self.shards[*shard].is_none()).collect()
-    }
-
-    /// Runs `work` on each shard at the same time; a missing one has the default value.
-    pub(super) fn on_each<T: Send + Default>(
-        &self,
-        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        parallel_map(self.shards.len(), self.shards.len(), |shard| match &self.shards[shard] {
-            Some(connection) => work(shard, &mut locked(connection)),
-            None => Ok(T::default()),
-        })
-    }
-
-    /// Runs `work` on each shard at the same time, until the interrupt of the search is due.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TimedOut`](crate::Error::TimedOut) or [`Error::Cancelled`](crate::Error::Cancelled)
-    /// then.
-    fn count_each<T: Send + Default>(
-        &self,
-        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        self.on_each(|shard, connection| {
-            connection.interruptible(self.interrupt, |connection| work(shard, connection))
-        })
-    }
-
-    /// Runs `work` on each shard at the same time; returns `None` for a shard whose statement
-    /// `interrupt` ended.
-    pub(super) fn search_each<T: Send + Default>(
-        &self,
-        interrupt: Interrupt<'_>,
-        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
-    ) -> Result<Vec<Option<T>>> {
-        parallel_map(self.shards.len(), self.shards.len(), |shard| {
-            let Some(connection) = &self.shards[shard] else { return Ok(Some(T::default())) };
-            let searched = locked(connection)
-                .interruptible(interrupt, |connection| work(shard, connection).map(Some));
-            match searched {
-                Err(error) if interrupt.is_cause_of(&error) => Ok(None),
-                searched => searched,
-            }
         })
     }
 
@@ -164,9 +89,7 @@ impl<'c> SqlView<'c> {
         key: &str,
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        let shard = self.placement.shard_of(key);
-        let missing = || Error::Shard { shard, source: "a partial search left it out".into() };
-        work(&mut locked(self.shards[shard].as_ref().ok_or_else(missing)?))
+        self.snapshots.on(self.placement.shard_of(key), work)
     }
 
     pub(super) fn rows(&self) -> MutexGuard<'_, CandidateRows> {
@@ -189,9 +112,9 @@ impl<'c> SqlView<'c> {
         statement: &str,
         ids: impl Iterator<Item = PassageId>,
     ) -> Result<Vec<Vec<ResultRow>>> {
-        let mut by_shard = vec![Vec::new(); self.shards.len()];
+        let mut by_shard = vec![Vec::new(); self.snapshots.len()];
         ids.for_each(|id| by_shard[shard_of(id)].push(row_of(id)));
-        self.on_each(|shard, connection| {
+        self.snapshots.on_each(|shard, connection| {
             if by_shard[shard].is_empty() {
                 return Ok(Vec::new());
             }
@@ -203,7 +126,7 @@ impl<'c> SqlView<'c> {
 
     /// Returns whether an article has a value of this name and kind.
     fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
-        let by_shard = self.count_each(|_, connection| {
+        let by_shard = self.snapshots.count_each(|_, connection| {
             let mut params = Params::default();
             let condition = has_kind(name, kind, &mut params);
             let statement = format!("SELECT EXISTS (SELECT FROM {{s}}.articles WHERE {condition})");
@@ -217,7 +140,7 @@ impl<'c> SqlView<'c> {
         if allowed.is_trivial() {
             return Ok(self.shard_passages.clone());
         }
-        self.count_each(|_, connection| {
+        self.snapshots.count_each(|_, connection| {
             let mut params = Params::default();
             let condition = allowed.condition(&mut params);
             let statement = format!("SELECT count(*) FROM {{s}}.passages WHERE {condition}");
@@ -274,8 +197,9 @@ impl View for SqlView<'_> {
         let groups = terms.groups().iter();
         let groups = groups.map(|group| group.terms.iter().map(|term| term_hash(term)));
         let groups: Vec<Vec<i64>> = groups.map(Iterator::collect).collect();
-        let by_shard =
-            self.count_each(|_, connection| doc_freqs(connection, self.schema, groups.concat()))?;
+        let by_shard = self
+            .snapshots
+            .count_each(|_, connection| doc_freqs(connection, self.schema, groups.concat()))?;
         let of_term = |term: &i64| by_shard.iter().filter_map(|shard| shard.get(term)).sum::<i64>();
         let of_group = |group: &Vec<i64>| group.iter().map(of_term).sum::<i64>();
         Ok(CorpusStats {
@@ -294,7 +218,7 @@ impl View for SqlView<'_> {
         vector: &[f32],
         request: &ArmRequest<'_, Self::Allowed>,
     ) -> Result<Candidates<IndexPlan>> {
-        let by_shard = self.search_each(request.interrupt, |shard, connection| {
+        let by_shard = self.snapshots.search_each(request.interrupt, |shard, connection| {
             if request.allowed.by_shard[shard] == 0 {
                 return Ok(Vec::new());
             }
@@ -396,22 +320,6 @@ impl View for SqlView<'_> {
     fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>> {
         self.read_vectors(key)
     }
-}
-
-/// Returns `None` for a shard that cannot be reached, if it may be left out.
-fn reachable<T>(outcome: Result<T>, is_partial: bool) -> Result<Option<T>> {
-    match outcome {
-        Err(error) if is_partial && ServerFault::of(&error) == ServerFault::Unreachable => {
-            tracing::warn!(%error, "a partial search leaves out a shard");
-            Ok(None)
-        }
-        outcome => outcome.map(Some),
-    }
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic leaves a connection in its transaction, which ends with it, and a row whole or absent.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the reason for an exact search.

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::{
     Corpus,
     connection::{Access, Params, RootCertificates, ShardAddress},
-    sql_view,
+    shard_snapshots::BEGIN,
 };
 use crate::{
     Error, Interrupt,
@@ -50,7 +50,7 @@ fn an_interrupted_statement_leaves_its_transaction_usable() {
     let Some(servers) = servers() else { return };
     let address = ShardAddress::new(&servers[0], 0, &RootCertificates::default()).unwrap();
     let mut connection = address.connect(Access::Read, Interrupt::none()).unwrap();
-    connection.begin(sql_view::BEGIN).unwrap();
+    connection.begin(BEGIN).unwrap();
     let none = Params::default();
     for _ in 0..3 {
         let start = Instant::now();

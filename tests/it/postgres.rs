@@ -8,7 +8,7 @@ mod articles;
 mod encryption;
 mod equality;
 mod interruptions;
-mod outages;
+pub(crate) mod outages;
 mod refusals;
 mod repetitions;
 mod rights;

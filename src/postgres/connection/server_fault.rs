@@ -1,4 +1,4 @@
-//! What the failure of a statement or of a connection says about a repetition.
+//! Kinds of failures of a server: whether a repetition can succeed.
 
 use std::io;
 

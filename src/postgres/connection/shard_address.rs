@@ -16,7 +16,7 @@ use crate::{Error, Interrupt, Result};
 /// Time to connect to a server, unless the URL sets `connect_timeout`.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a connection is for.
+/// Purpose of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::postgres) enum Access {
     /// Statements that read, on a server that the URL chooses.

@@ -39,7 +39,7 @@ impl Tls {
     }
 }
 
-/// Returns the certificates of the operating system. Of the many there, some may not be readable.
+/// Returns the certificates of the operating system. Some of the many may not be readable.
 fn platform_certificates() -> Result<RootCertStore> {
     let loaded = rustls_native_certs::load_native_certs();
     let mut store = RootCertStore::empty();

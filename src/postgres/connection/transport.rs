@@ -9,10 +9,10 @@ use crate::Result;
 /// The certificates that an encrypted connection trusts.
 #[derive(Clone, Debug, Default)]
 pub(in crate::postgres) enum RootCertificates {
-    /// Those of the operating system.
+    /// The certificates of the operating system.
     #[default]
     Platform,
-    /// Those of a file in the format PEM.
+    /// The certificates of a file in the format PEM.
     #[cfg_attr(not(feature = "postgres-tls"), expect(dead_code, reason = "set with TLS alone"))]
     File(PathBuf),
 }

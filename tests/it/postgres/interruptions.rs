@@ -17,7 +17,8 @@ fn while_locked(url: &str, schema: &str, search: impl FnOnce() -> Hits) -> Hits 
     let start = Instant::now();
     let hits = search();
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
-    let waiting = "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = $1::text::regclass";
+    let waiting =
+        "SELECT count(*) FROM pg_locks WHERE NOT granted AND relation = $1::text::regclass";
     let table = format!("\"{schema}\".passages");
     let waiting: i64 = other.query_one(waiting, &[&table]).unwrap().get(0);
     assert_eq!(waiting, 0, "a statement was not cancelled");

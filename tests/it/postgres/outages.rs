@@ -48,7 +48,8 @@ impl KilledServer {
 
 /// The article of a key, in one of two forms.
 fn numbered(key: &str, form: usize) -> Article {
-    let text = ["Der Deich hält das Wasser.", "Torf speichert Wasser. Moore speichern Kohlenstoff."];
+    let text =
+        ["Der Deich hält das Wasser.", "Torf speichert Wasser. Moore speichern Kohlenstoff."];
     Article::new(key, format!("{key}. {}", text[form % 2]))
 }
 

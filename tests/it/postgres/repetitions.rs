@@ -60,12 +60,15 @@ fn idle_connections_that_died_fail_no_call() {
 
 /// A session that holds the lock of article `b` and then waits for that of article `a`, against which
 /// a call that writes both deadlocks. The server ends the call, which waits for less time.
-fn in_a_deadlock(url: &str, schema: &str, call: impl FnOnce() -> passim::Result<()> + Send) -> passim::Result<()> {
+fn in_a_deadlock(
+    url: &str,
+    schema: &str,
+    call: impl FnOnce() -> passim::Result<()> + Send,
+) -> passim::Result<()> {
     let mut other = client(url);
     other.batch_execute("SET deadlock_timeout = '1min'; BEGIN").unwrap();
-    let lock = |key: &str| {
-        format!("SELECT FROM \"{schema}\".articles WHERE key = '{key}' FOR UPDATE")
-    };
+    let lock =
+        |key: &str| format!("SELECT FROM \"{schema}\".articles WHERE key = '{key}' FOR UPDATE");
     other.batch_execute(&lock("b")).unwrap();
     thread::scope(|scope| {
         let call = scope.spawn(call);

@@ -64,7 +64,9 @@ fn roles_need_the_documented_rights_and_no_more() {
         let other = Corpus::builder().shards([url.clone()]).schema(unused_schema());
         assert_denied(other.create());
         let mut session = client(url);
-        for statement in ["DROP TABLE {s}.passages", "TRUNCATE {s}.passages", "DROP SCHEMA {s} CASCADE"] {
+        for statement in
+            ["DROP TABLE {s}.passages", "TRUNCATE {s}.passages", "DROP SCHEMA {s} CASCADE"]
+        {
             let error = session.batch_execute(&statement.replace("{s}", &quoted)).unwrap_err();
             assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{statement}");
         }

@@ -21,9 +21,7 @@ fn wait_for_standby(standby: &Corpus, articles: u64) {
 #[test]
 fn a_standby_answers_and_is_promoted() {
     let Some(servers) = setting("PASSIM_TEST_POSTGRES_STANDBY") else { return };
-    let [primary, primary_url, standby, standby_url] = &servers[..] else {
-        panic!("{servers:?}")
-    };
+    let [primary, primary_url, standby, standby_url] = &servers[..] else { panic!("{servers:?}") };
     let host = |url: &str| url.split(['@', '/']).nth(3).unwrap().to_owned();
     let hosts = format!("{},{}", host(primary_url), host(standby_url));
     let url = format!("postgresql://passim@{hosts}/postgres");
@@ -33,10 +31,12 @@ fn a_standby_answers_and_is_promoted() {
     corpus.add(articles()).unwrap();
     let count = articles().len() as u64;
     // Of a single host all connections go to it, so writes to a standby fail.
-    let alone = thread::scope(|_| loop {
-        match builder(standby_url).retries(1).open() {
-            Err(Error::NoCorpus { .. }) => thread::sleep(Duration::from_millis(20)),
-            opened => break opened.unwrap(),
+    let alone = thread::scope(|_| {
+        loop {
+            match builder(standby_url).retries(1).open() {
+                Err(Error::NoCorpus { .. }) => thread::sleep(Duration::from_millis(20)),
+                opened => break opened.unwrap(),
+            }
         }
     });
     wait_for_standby(&alone, count);
