@@ -64,10 +64,10 @@ fn longest_wait(repetition: usize) -> Duration {
 /// Returns a random part of `wait`, at least half of it, so that calls that failed together are not
 /// repeated together.
 fn jittered(wait: Duration) -> Duration {
-    // Each state is seeded anew by the operating system's random numbers.
-    let random = RandomState::new().build_hasher().finish();
+    // The states of a thread differ, and begin with random numbers of the operating system.
+    let [random, ..] = RandomState::new().build_hasher().finish().to_be_bytes();
     let half = wait / 2;
-    half + half.mul_f64((random % 1_024) as f64 / 1_024.0)
+    half + half * u32::from(random) / 256
 }
 
 /// Sleeps for `time`, unless `interrupt` is due before.

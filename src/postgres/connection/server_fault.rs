@@ -47,9 +47,8 @@ impl ServerFault {
                 Self::Conflict
             }
             Some(&SqlState::QUERY_CANCELED) => Self::Cancelled,
-            Some(_) => Self::Permanent,
             None if error.is_closed() || has_lost_socket(error) => Self::Unreachable,
-            None => Self::Permanent,
+            Some(_) | None => Self::Permanent,
         }
     }
 

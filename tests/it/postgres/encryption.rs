@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use passim::{Cancel, Error, InterruptReason, Query, postgres::Corpus};
 
-use super::{articles::articles, chunker, client, setting, unused_schema};
+use super::{articles::articles, chunker, client, interruptions::locking, setting, unused_schema};
 
 #[test]
 fn an_encrypted_connection_verifies_the_server() {
@@ -46,9 +46,7 @@ fn a_time_limit_ends_statements_of_an_encrypted_connection() {
     let builder = Corpus::builder().shards([format!("{plain}?sslmode=require")]).schema(&schema);
     let corpus = builder.root_certificates(root).chunker(chunker()).create().unwrap();
     corpus.add(articles()).unwrap();
-    let mut other = client(plain);
-    let lock = format!("BEGIN; LOCK TABLE \"{schema}\".passages IN ACCESS EXCLUSIVE MODE");
-    other.batch_execute(&lock).unwrap();
+    let mut other = locking(plain, &schema);
     let query = Query::new("Deich").time_limit(Duration::from_millis(200)).cancel(&Cancel::new());
     let hits = corpus.search(query).unwrap();
     assert_eq!(hits.plan().interrupted, Some(InterruptReason::TimedOut));

@@ -9,11 +9,21 @@ use passim::{Cancel, Filter, Hit, Hits, InterruptReason, Mode, Query, postgres::
 
 use super::{articles::articles, chunker, client, servers, unused_schema};
 
+/// Returns a session that keeps the passages locked. The server ends it after a minute, so that a
+/// search which waits for it fails the test.
+pub(super) fn locking(url: &str, schema: &str) -> postgres::Client {
+    let mut session = client(url);
+    let lock = format!(
+        "SET idle_in_transaction_session_timeout = '1min'; BEGIN; \
+         LOCK TABLE \"{schema}\".passages IN ACCESS EXCLUSIVE MODE"
+    );
+    session.batch_execute(&lock).unwrap();
+    session
+}
+
 /// Runs `search` while another session keeps the passages of the first shard locked.
 fn while_locked(url: &str, schema: &str, search: impl FnOnce() -> Hits) -> Hits {
-    let mut other = client(url);
-    let lock = format!("BEGIN; LOCK TABLE \"{schema}\".passages IN ACCESS EXCLUSIVE MODE");
-    other.batch_execute(&lock).unwrap();
+    let mut other = locking(url, schema);
     let start = Instant::now();
     let hits = search();
     assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
@@ -74,7 +84,7 @@ fn assert_partial(hits: &Hits, whole: &Hits, finds_some: bool) {
     assert!(!hits.is_complete());
     assert!(hits.len() < whole.len());
     assert_eq!(!hits.is_empty(), finds_some, "{}", hits.plan());
-    for hit in hits.iter() {
+    for hit in hits {
         let is_same = |other: &Hit| (&other.article, &other.range) == (&hit.article, &hit.range);
         assert!(whole.iter().any(is_same));
     }
@@ -87,9 +97,7 @@ fn a_time_limit_bounds_the_wait_for_a_connection() {
     let builder = Corpus::builder().shards(servers[..1].to_vec()).schema(&schema);
     let corpus = builder.connections(1).chunker(chunker()).create().unwrap();
     corpus.add(articles()).unwrap();
-    let mut other = client(&servers[0]);
-    let lock = format!("BEGIN; LOCK TABLE \"{schema}\".passages IN ACCESS EXCLUSIVE MODE");
-    other.batch_execute(&lock).unwrap();
+    let mut other = locking(&servers[0], &schema);
     let cancel = Cancel::new();
     thread::scope(|scope| {
         scope.spawn(|| corpus.search(Query::new("Deich").cancel(&cancel)).unwrap());
