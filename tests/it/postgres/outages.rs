@@ -145,7 +145,7 @@ fn killed_servers_lose_nothing_acknowledged() {
 }
 
 #[test]
-fn calls_that_failed_in_an_outage_are_healed_by_running_them_again() {
+fn failed_calls_are_healed_by_running_them_again() {
     writers_survive_kills(0);
 }
 
