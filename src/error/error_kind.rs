@@ -94,10 +94,8 @@ impl Error {
             | Self::Shard { .. } => Unavailable,
             Self::Corrupt { .. } => Damaged,
             Self::VectorCount { .. } | Self::ModelDimension { .. } => Bug,
-            Self::Read { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => NotFound,
-                _ => Unavailable,
-            },
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => NotFound,
+            Self::Read { .. } => Unavailable,
         }
     }
 }

@@ -37,17 +37,17 @@ impl RetryPolicy {
     ) -> Result<T> {
         let mut repetition = 0;
         loop {
-            match attempt() {
-                Err(error) if ServerFault::of(&error).is_transient() => {
-                    // The error can be one of the interrupt, such as a connection that took too long.
-                    interrupt.check()?;
-                    if repetition == self.retries {
-                        return Err(error);
-                    }
-                    tracing::debug!(%error, repetition, "a call is repeated");
-                }
+            let error = match attempt() {
+                Err(error) if ServerFault::of(&error) != ServerFault::Permanent => error,
                 done => return done,
+            };
+            // The interrupt can be the cause, as of a connection that took too long or of a late
+            // request to cancel a statement.
+            interrupt.check()?;
+            if repetition == self.retries || !ServerFault::of(&error).is_transient() {
+                return Err(error);
             }
+            tracing::debug!(%error, repetition, "a call is repeated");
             wait(jittered(longest_wait(repetition)), interrupt)?;
             repetition += 1;
         }

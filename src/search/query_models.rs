@@ -28,7 +28,7 @@ pub(crate) struct QueryModels<'m> {
     pub(crate) cache: Option<&'m EmbeddingCache>,
 }
 
-/// What a query asks of the view that it reads.
+/// Request of a query to the view that it reads.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct ViewRequest<'q> {
     pub(crate) interrupt: Interrupt<'q>,

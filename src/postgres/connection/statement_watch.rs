@@ -9,7 +9,7 @@ use std::{
 use ::postgres::CancelToken;
 
 use super::{Connection, server_fault::ServerFault, transport::Transport};
-use crate::{Interrupt, Result};
+use crate::{Error, Interrupt, Result};
 
 /// Time between two requests to cancel. The first one has no effect if it arrives before the
 /// statement.
@@ -32,8 +32,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`Error::TimedOut`](crate::Error::TimedOut) or [`Error::Cancelled`](crate::Error::Cancelled)
-    /// if `interrupt` was due.
+    /// [`Error::TimedOut`] or [`Error::Cancelled`] if `interrupt` was due.
     pub(in crate::postgres) fn interruptible<T>(
         &mut self,
         interrupt: Interrupt<'_>,
@@ -52,8 +51,8 @@ impl Connection {
         match done {
             Err(error) if is_cancelled && ServerFault::of(&error) == ServerFault::Cancelled => {
                 self.run(ROLLBACK)?;
-                interrupt.check()?;
-                Err(error)
+                // Only a handle that was reset since is not due any more.
+                interrupt.check().and(Err(Error::Cancelled))
             }
             done => done,
         }

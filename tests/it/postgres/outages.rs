@@ -122,7 +122,8 @@ fn writers_survive_kills(retries: usize) {
     let is_over = AtomicBool::new(false);
     let acknowledged = thread::scope(|scope| {
         let writers = [0, 1, 2].map(|writer| {
-            let (corpus, is_over) = (&corpus, &is_over);
+            let corpus = &corpus;
+            let is_over = &is_over;
             scope.spawn(move || write(corpus, writer, is_over))
         });
         for _ in 0..ROUNDS {

@@ -129,7 +129,8 @@ impl LossyProxy {
                 let is_lost = Arc::new(AtomicBool::new(false));
                 let requests = (client.unwrap(), server);
                 let answers = (requests.1.try_clone().unwrap(), requests.0.try_clone().unwrap());
-                let (noted, loses_next) = (Arc::clone(&is_lost), Arc::clone(&loses_next));
+                let noted = Arc::clone(&is_lost);
+                let loses_next = Arc::clone(&loses_next);
                 thread::spawn(move || {
                     forward(requests, |bytes| {
                         let is_commit = bytes.windows(7).any(|window| window == b"COMMIT\0");

@@ -30,7 +30,7 @@ fn a_standby_answers_and_is_promoted() {
     let corpus = builder(&url).chunker(chunker()).create().unwrap();
     corpus.add(articles()).unwrap();
     let count = articles().len() as u64;
-    // Of a single host all connections go to it, so writes to a standby fail.
+    // A URL of one host sends all calls to it, so writes to a standby fail.
     let alone = thread::scope(|_| {
         loop {
             match builder(standby_url).retries(1).open() {
