@@ -80,7 +80,9 @@ impl Error {
             | Self::CorpusExists { .. }
             | Self::CorpusBusy { .. }
             | Self::CorpusSettings { .. } => Conflict,
-            Self::Embed(_)
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => NotFound,
+            Self::Read { .. }
+            | Self::Embed(_)
             | Self::Rerank(_)
             | Self::ModelFile { .. }
             | Self::Model { .. }
@@ -94,8 +96,6 @@ impl Error {
             | Self::Shard { .. } => Unavailable,
             Self::Corrupt { .. } => Damaged,
             Self::VectorCount { .. } | Self::ModelDimension { .. } => Bug,
-            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => NotFound,
-            Self::Read { .. } => Unavailable,
         }
     }
 }

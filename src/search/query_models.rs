@@ -33,6 +33,7 @@ pub(crate) struct QueryModels<'m> {
 pub(crate) struct ViewRequest<'q> {
     pub(crate) interrupt: Interrupt<'q>,
     /// Whether the view may lack shards that cannot be reached.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a folder has no shards"))]
     pub(crate) is_partial: bool,
 }
 
