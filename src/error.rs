@@ -464,12 +464,23 @@ pub enum Error {
         source: std::io::Error,
     },
 
-    /// A server that holds a shard of a corpus could not be reached, or did not run a statement.
-    /// Kind: [`ErrorKind::Unavailable`].
-    #[error("shard {shard} of the corpus failed")]
+    /// A server that holds a shard of a corpus could not be reached, or did not run a statement, also
+    /// when the call was repeated. Kind: [`ErrorKind::Unavailable`].
+    #[error(
+        "shard {shard} of the corpus failed: remove the cause that follows, then repeat the call"
+    )]
     Shard {
         /// Position of the shard's URL, from 0.
         shard: usize,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+
+    /// The certificates that encrypted connections trust could not be read, or there are none. Kind:
+    /// [`ErrorKind::Unavailable`].
+    #[error("there are no usable root certificates: name a file of them in the format PEM")]
+    Certificates {
         /// The cause.
         #[source]
         source: Cause,

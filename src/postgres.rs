@@ -27,9 +27,11 @@ mod prepared_article;
 mod read_passages;
 mod recount;
 mod reindex_words;
+mod retry;
 mod row_words;
 mod schema;
 mod shard_set;
+mod shard_snapshots;
 mod shard_state;
 mod shard_writer;
 mod sql_view;
@@ -46,7 +48,7 @@ use tracing::instrument;
 
 use crate::{
     Article, Chunker, Embedder, EmbeddingCache, Hits, IndexChoice, Query, Reranker, Result,
-    search::query_models::QueryModels,
+    search::query_models::{QueryModels, ViewRequest},
 };
 use connection::Params;
 use corpus_settings::WordRules;
@@ -136,7 +138,8 @@ impl Corpus {
     /// Returns the best passages for `query`, by its [mode](crate::Mode), as
     /// [`Searcher::search`](crate::Searcher::search) does. Both arms are exact.
     ///
-    /// A time limit or a cancel handle ends a search between statements, not within one.
+    /// A time limit or a cancel handle ends the statements that search. The search returns what the
+    /// completed ones found; those that read the found passages are completed.
     ///
     /// # Errors
     ///
@@ -146,7 +149,7 @@ impl Corpus {
     /// - [`Error::Shard`](crate::Error::Shard) if a server does not run a statement.
     #[instrument(level = "debug", skip_all)]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
-        self.models().answer(&query.into(), || self.view())
+        self.models().answer(&query.into(), |request, read| self.read_hits(request, read))
     }
 
     /// Returns the hits of each query, in the order of `queries`. The questions are embedded together,
@@ -158,7 +161,7 @@ impl Corpus {
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
-        self.models().answer_all(&queries, || self.view())
+        self.models().answer_all(&queries, |request, read| self.read_hits(request, read))
     }
 
     /// Returns the article of this key.
@@ -207,9 +210,29 @@ impl Corpus {
         &*self.parts.embedder
     }
 
-    fn view(&self) -> Result<SqlView<'_>> {
+    /// Returns the hits that `read` finds in a view, whose plan names the shards that it lacks.
+    fn read_hits<'c>(
+        &'c self,
+        request: ViewRequest<'c>,
+        read: &dyn Fn(&SqlView<'c>) -> Result<Hits>,
+    ) -> Result<Hits> {
+        self.with_view(request, |view| {
+            let mut hits = read(view)?;
+            hits.plan.missing_shards = view.snapshots.missing();
+            Ok(hits)
+        })
+    }
+
+    /// Runs `read` on a view, and again on another one if a server fails.
+    fn with_view<'c, T>(
+        &'c self,
+        request: ViewRequest<'c>,
+        read: impl Fn(&SqlView<'c>) -> Result<T>,
+    ) -> Result<T> {
         let CorpusParts { schema, shards, embedder, rules, .. } = &*self.parts;
-        SqlView::open(schema, shards, embedder.dim(), *rules)
+        shards.retry().run(request.interrupt, || {
+            read(&SqlView::open(schema, shards, embedder.dim(), *rules, request)?)
+        })
     }
 
     fn models(&self) -> QueryModels<'_> {

@@ -82,7 +82,9 @@ impl Error {
             | Self::CorpusSettings { .. }
             | Self::CorpusVersion { .. }
             | Self::Pgvector { .. } => Conflict,
-            Self::Embed(_)
+            Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => NotFound,
+            Self::Read { .. }
+            | Self::Embed(_)
             | Self::Rerank(_)
             | Self::ModelFile { .. }
             | Self::Model { .. }
@@ -92,13 +94,10 @@ impl Error {
             | Self::TimedOut
             | Self::Threads(_)
             | Self::Write { .. }
+            | Self::Certificates { .. }
             | Self::Shard { .. } => Unavailable,
             Self::Corrupt { .. } => Damaged,
             Self::VectorCount { .. } | Self::ModelDimension { .. } => Bug,
-            Self::Read { source, .. } => match source.kind() {
-                io::ErrorKind::NotFound => NotFound,
-                _ => Unavailable,
-            },
         }
     }
 }
@@ -182,6 +181,7 @@ mod tests {
             Error::Threads(cause()),
             Error::Read { path: "a".into(), source: io::ErrorKind::PermissionDenied.into() },
             Error::Write { path: "a".into(), source: io::ErrorKind::NotFound.into() },
+            Error::Certificates { source: cause() },
             Error::Shard { shard: 0, source: cause() },
         ]
     }

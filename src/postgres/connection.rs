@@ -3,14 +3,26 @@
 //! All values travel as parameters of declared types, so that a statement takes one round trip and
 //! no text of a user becomes part of one.
 
-use std::{borrow::Cow, str::FromStr};
+mod server_fault;
+mod shard_address;
+mod statement_watch;
+#[cfg(feature = "postgres-tls")]
+mod tls;
+mod transport;
+
+use std::borrow::Cow;
 
 use ::postgres::{
-    Client, Config, NoTls,
+    Client,
     binary_copy::BinaryCopyInWriter,
     fallible_iterator::FallibleIterator,
     types::{FromSql, ToSql, Type},
 };
+
+pub(super) use server_fault::ServerFault;
+pub(super) use shard_address::{Access, ShardAddress};
+pub(super) use transport::RootCertificates;
+use transport::Transport;
 
 use super::schema::Schema;
 use crate::{Error, Result};
@@ -22,19 +34,15 @@ pub(super) const MAX_PARAMS: usize = u16::MAX as usize;
 /// whatever isolation is the default of the server.
 pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
 
-/// The address of a shard: servers, database, user and options.
-#[derive(Clone)]
-pub(super) struct ShardAddress {
-    config: Config,
-    /// Position of the shard's URL, from 0.
-    shard: usize,
-}
-
 /// A connection to the server of one shard.
 pub(super) struct Connection {
     client: Client,
+    transport: Transport,
     shard: usize,
+    access: Access,
     is_in_transaction: bool,
+    /// Whether another call may use the connection.
+    is_reusable: bool,
 }
 
 /// A row of a result.
@@ -52,45 +60,35 @@ struct TypedParam<'p> {
     sql_type: Type,
 }
 
-impl ShardAddress {
-    /// Parses the URL of a shard.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::ShardUrl`] if it is none.
-    pub(super) fn new(url: &str, shard: usize) -> Result<Self> {
-        let config = Config::from_str(url)
-            .map_err(|source| Error::ShardUrl { shard, source: Box::new(source) })?;
-        Ok(Self { config, shard })
-    }
-
-    /// Connects to the first server that accepts.
-    pub(super) fn connect(&self) -> Result<Connection> {
-        let client = self.config.connect(NoTls).map_err(failure(self.shard))?;
-        Ok(Connection { client, shard: self.shard, is_in_transaction: false })
-    }
-}
-
 impl Connection {
     /// Position of the shard's URL, from 0.
     pub(super) fn shard(&self) -> usize {
         self.shard
     }
 
-    /// Whether the server ended the connection.
+    fn new(client: Client, transport: Transport, shard: usize, access: Access) -> Self {
+        Self { client, transport, shard, access, is_in_transaction: false, is_reusable: true }
+    }
+
+    /// Returns the purpose of the connection.
+    pub(super) fn access(&self) -> Access {
+        self.access
+    }
+
+    /// Whether the server is known to have ended the connection.
     pub(super) fn is_closed(&self) -> bool {
         self.client.is_closed()
     }
 
     /// Runs `statements`, which have no parameters.
     pub(super) fn run(&mut self, statements: &str) -> Result<()> {
-        self.client.batch_execute(statements).map_err(failure(self.shard))
+        self.client.batch_execute(statements).map_err(|error| self.failed(error))
     }
 
     /// Runs a statement and returns its rows.
     pub(super) fn query(&mut self, statement: &str, params: &Params) -> Result<Vec<ResultRow>> {
         let rows = self.client.query_typed(statement, &params.checked()?);
-        let rows = rows.map_err(failure(self.shard))?.into_iter();
+        let rows = rows.map_err(|error| self.failed(error))?.into_iter();
         Ok(rows.map(|row| ResultRow { row, shard: self.shard }).collect())
     }
 
@@ -156,12 +154,12 @@ impl Connection {
         params: &Params,
         mut take: impl FnMut(ResultRow) -> Result<()>,
     ) -> Result<()> {
-        let shard = self.shard;
         let params = params.checked()?;
-        let rows = self.client.query_typed_raw(statement, params);
-        let mut rows = rows.map_err(failure(shard))?;
-        while let Some(row) = rows.next().map_err(failure(shard))? {
-            take(ResultRow { row, shard })?;
+        let Self { client, shard, is_reusable, .. } = self;
+        let mut failed = |error| noted_failure(error, *shard, is_reusable);
+        let mut rows = client.query_typed_raw(statement, params).map_err(&mut failed)?;
+        while let Some(row) = rows.next().map_err(&mut failed)? {
+            take(ResultRow { row, shard: *shard })?;
         }
         Ok(())
     }
@@ -206,7 +204,11 @@ impl Connection {
         if self.is_in_transaction {
             self.is_in_transaction = self.run("ROLLBACK").is_err();
         }
-        !self.is_in_transaction && !self.is_closed()
+        self.is_reusable && !self.is_in_transaction && !self.is_closed()
+    }
+
+    fn failed(&mut self, error: ::postgres::Error) -> Error {
+        noted_failure(error, self.shard, &mut self.is_reusable)
     }
 
     /// Runs `work` in a transaction and commits it; an error rolls it back.
@@ -315,6 +317,12 @@ impl<'p> Params<'p> {
         }
         Ok(self.0.iter().map(|param| (&*param.value as _, param.sql_type.clone())).collect())
     }
+}
+
+/// Returns the error of a statement, and notes whether it ended the connection.
+fn noted_failure(error: ::postgres::Error, shard: usize, is_reusable: &mut bool) -> Error {
+    *is_reusable &= ServerFault::of_client(&error) != ServerFault::Unreachable;
+    failure(shard)(error)
 }
 
 /// Returns a function for `map_err` that makes an [`Error::Shard`].

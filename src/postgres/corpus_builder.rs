@@ -4,21 +4,26 @@ use std::{fmt, sync::Arc};
 
 use super::{
     Corpus, CorpusParts,
-    connection::{BEGIN_WRITE, Connection, Params},
+    connection::{Access, BEGIN_WRITE, Connection, Params, RootCertificates},
     corpus_change::CorpusTotals,
     corpus_settings::{CorpusSettings, WordRules},
     extension,
     graph::{self, Build},
-    pool::Pool,
+    retry::RetryPolicy,
     schema::{MAX_DIM, Schema},
-    shard_set::ShardSet,
+    shard_set::{ConnectionSettings, ShardSet},
 };
 use crate::{
-    Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Reranker, Result, StaticEmbedder,
+    Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Interrupt, Reranker, Result,
+    StaticEmbedder,
 };
 
 /// Maximum number of connections to a server that one corpus opens by default.
 const CONNECTIONS: usize = 8;
+/// Number of times that a call is repeated by default.
+const RETRIES: usize = 6;
+/// Maximum number of times that a call is repeated.
+const MAX_RETRIES: usize = 100;
 
 /// Settings of a [`Corpus`], which are checked when it is created or opened.
 ///
@@ -45,7 +50,7 @@ pub struct CorpusBuilder {
     chunker: Option<Chunker>,
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
-    pub(super) connections: usize,
+    pub(super) settings: ConnectionSettings,
     index: IndexChoice,
     build_memory: Option<usize>,
 }
@@ -60,7 +65,11 @@ impl Default for CorpusBuilder {
             chunker: None,
             embed_threads: None,
             cache: None,
-            connections: CONNECTIONS,
+            settings: ConnectionSettings {
+                connections: CONNECTIONS,
+                retry: RetryPolicy { retries: RETRIES },
+                roots: RootCertificates::default(),
+            },
             index: IndexChoice::default(),
             build_memory: None,
         }
@@ -83,8 +92,14 @@ impl CorpusBuilder {
     /// Sets the URLs of the shards, such as `postgresql://user@host:5432/database`. An article is
     /// placed by a hash of its key, so their number and order are those of the creation.
     ///
-    /// A URL may name several hosts, of which the first one that accepts is used. Connections are
-    /// not encrypted; a URL with `sslmode=require` is refused when it connects.
+    /// A URL may name several hosts, a primary server and its standbys. Reads go to the first one that
+    /// accepts and that `target_session_attrs` allows: `any` (default), `read-only` for a standby, or
+    /// `read-write` for the primary. Writes always go to the primary. `connect_timeout`, in seconds,
+    /// bounds the time to connect to each; the default is 10.
+    ///
+    /// With `sslmode=require` the connection is encrypted, and the certificate of the server must be
+    /// valid for its host; this needs the feature `postgres-tls`. Without it the connection is not
+    /// encrypted.
     pub fn shards<U: Into<String>>(mut self, urls: impl IntoIterator<Item = U>) -> Self {
         self.urls = urls.into_iter().map(Into::into).collect();
         self
@@ -132,7 +147,30 @@ impl CorpusBuilder {
     /// Sets the maximum number of connections to each shard, `>= 1`. The default is 8. A search holds
     /// one to each shard, a write one at a time; further calls wait.
     pub fn connections(mut self, connections: usize) -> Self {
-        self.connections = connections;
+        self.settings.connections = connections;
+        self
+    }
+
+    /// Sets how often a call is repeated, `retries <= 100`. The default is 6.
+    ///
+    /// A call is repeated if a server cannot be reached, ends the connection, or ends the transaction
+    /// in favour of another one (SQLSTATE 40001 or 40P01). It waits for 50 ms before the first
+    /// repetition and twice as long before each further one, at most 2 s, less a random part. Six
+    /// repetitions wait for at most 3.2 s. A write repeats the transaction of the shard, a read
+    /// starts again. A search whose [time limit](crate::Query::time_limit) passes is not repeated.
+    ///
+    /// A statement on a connection that died while it was idle is run again in any case.
+    pub fn retries(mut self, retries: usize) -> Self {
+        self.settings.retry = RetryPolicy { retries };
+        self
+    }
+
+    /// Sets the file of the certificates, in the format PEM, that encrypted connections trust. The
+    /// default is those of the operating system.
+    #[cfg(feature = "postgres-tls")]
+    #[cfg_attr(docsrs, doc(cfg(feature = "postgres-tls")))]
+    pub fn root_certificates(mut self, path: impl Into<std::path::PathBuf>) -> Self {
+        self.settings.roots = RootCertificates::File(path.into());
         self
     }
 
@@ -182,12 +220,12 @@ impl CorpusBuilder {
             return Err(Error::TooLarge { what, got: dim, limit: MAX_DIM });
         }
         let schema = Schema::new(&self.schema)?;
-        let shards = ShardSet::new(&self.urls, self.connections)?;
+        let shards = ShardSet::new(&self.urls, &self.settings)?;
         let chunker = self.chunker.clone().unwrap_or_default();
         let corpus = new_identity(&shards)?;
         // If a shard fails before the commits, all connections are dropped and roll back.
-        let pools = shards.pools().iter();
-        let mut connections = pools.map(Pool::take).collect::<Result<Vec<_>>>()?;
+        let take = |shard| shards.take(shard, Access::Write, Interrupt::none());
+        let mut connections = (0..shards.len()).map(take).collect::<Result<Vec<_>>>()?;
         for (shard, connection) in connections.iter_mut().enumerate() {
             let settings = CorpusSettings::new(&corpus, shard, shards.len(), &*embedder, &chunker)?;
             create_shard(connection, &schema, &settings, dim)?;
@@ -222,7 +260,7 @@ impl CorpusBuilder {
         self.check()?;
         let embedder = self.opened_embedder()?;
         let schema = Schema::new(&self.schema)?;
-        let shards = ShardSet::new(&self.urls, self.connections)?;
+        let shards = ShardSet::new(&self.urls, &self.settings)?;
         let settings = shards.on_each(|_, connection| {
             extension::check(connection)?;
             CorpusSettings::read(connection, &schema)
@@ -245,7 +283,7 @@ impl CorpusBuilder {
     pub fn open_or_create(self) -> Result<Corpus> {
         self.check()?;
         let schema = Schema::new(&self.schema)?;
-        let shards = ShardSet::new(&self.urls, self.connections)?;
+        let shards = ShardSet::new(&self.urls, &self.settings)?;
         let exist = shards.on_each(|_, connection| CorpusSettings::exist(connection, &schema))?;
         drop(shards);
         if exist.contains(&true) {
@@ -283,7 +321,9 @@ impl CorpusBuilder {
 
     pub(super) fn check(&self) -> Result<()> {
         self.chunker.iter().try_for_each(Chunker::check)?;
-        Error::check_setting("connections", self.connections, 1.., "1 or more")?;
+        let ConnectionSettings { connections, retry, .. } = &self.settings;
+        Error::check_setting("connections", *connections, 1.., "1 or more")?;
+        Error::check_setting("retries", retry.retries, 0..=MAX_RETRIES, "0 to 100")?;
         if let Some(embed_threads) = self.embed_threads {
             Error::check_setting("embed_threads", embed_threads, 1.., "1 or more")?;
         }

@@ -46,34 +46,37 @@ impl SqlView<'_> {
         vector: &[f32],
         request: &ArmRequest<'_, AllowedPassages>,
     ) -> Result<Candidates<IndexPlan>> {
-        let is_interrupted = request.interrupt.is_due();
-        let by_shard = self.on_each(|shard, connection| {
+        let by_shard = self.snapshots.search_each(request.interrupt, |shard, connection| {
             let route = self.route(shard, request);
-            if is_interrupted || request.allowed.by_shard[shard] == 0 {
-                return Ok(Nearest { rows: Vec::new(), route });
+            if request.allowed.by_shard[shard] == 0 {
+                return Ok(Some(Nearest { rows: Vec::new(), route }));
             }
-            self.nearest_of_shard(connection, shard, vector, request, route)
+            self.nearest_of_shard(connection, shard, vector, request, route).map(Some)
         })?;
         let mut found = Vec::new();
         let mut plans = Vec::new();
-        for (shard, Nearest { rows, route }) in by_shard.iter().enumerate() {
+        for (shard, nearest) in by_shard.iter().enumerate() {
+            // A missing shard has no answer, an interrupted one none that is complete.
+            let complete = nearest.is_some();
+            let nearest = nearest.as_ref().and_then(Option::as_ref);
+            let rows = nearest.map_or(&[][..], |nearest| &nearest.rows);
             for id in self.remember(shard, rows)? {
                 let similarity = vector::similarity(vector, &self.rows().get(id).vector);
                 found.push(Candidate::dense(id, similarity));
             }
+            let route = nearest.map_or_else(|| self.route(shard, request), |nearest| nearest.route);
             let allowed = request.allowed.by_shard[shard];
-            let compared = match route {
-                _ if is_interrupted => 0,
-                Route::Graph { .. } => rows.len(),
-                Route::Scan(_) => allowed,
-            };
             plans.push(IndexPlan {
-                route: *route,
+                route,
                 rows: self.shard_passages[shard],
                 allowed,
-                compared,
+                compared: match route {
+                    _ if !complete => 0,
+                    Route::Graph { .. } => rows.len(),
+                    Route::Scan(_) => allowed,
+                },
                 rescored: rows.len(),
-                complete: !is_interrupted,
+                complete,
             });
         }
         Ok(Candidates {

@@ -3,7 +3,10 @@
 use super::Corpus;
 #[cfg(doc)]
 use crate::Error;
-use crate::{Context, Excerpt, Highlights, Hit, Hits, Query, Result, search::HitArticles};
+use crate::{
+    Context, Excerpt, Highlights, Hit, Hits, Query, Result,
+    search::{HitArticles, query_models::ViewRequest},
+};
 
 impl Corpus {
     /// Returns the `k` articles closest in meaning to the article with this key, each by its best
@@ -15,7 +18,7 @@ impl Corpus {
     /// - [`Error::Setting`] if `k` is 0.
     /// - [`Error::Shard`] if a server does not run a statement.
     pub fn related(&self, key: &str, k: usize) -> Result<Option<Hits>> {
-        self.models().related(self.view()?, key, k)
+        self.with_view(ViewRequest::default(), |view| self.models().related(view, key, k))
     }
 
     /// Returns the sentences of `hit` with their similarity to the question, and the words of the
@@ -38,7 +41,9 @@ impl Corpus {
     /// - [`Error::StaleHit`] if the article of a hit has changed and its passage is gone.
     /// - [`Error::Shard`] if a server does not run a statement.
     pub fn excerpts(&self, hits: &[Hit], around: usize) -> Result<Vec<Excerpt>> {
-        Ok(HitArticles::read(&self.view()?, hits)?.excerpts(around))
+        self.with_view(ViewRequest::default(), |view| {
+            Ok(HitArticles::read(view, hits)?.excerpts(around))
+        })
     }
 
     /// Packs `hits`, best first, into `budget` tokens of the corpus's model, as
@@ -49,6 +54,6 @@ impl Corpus {
     /// The errors of [`excerpts`](Self::excerpts), and [`Error::Embed`] if tokens cannot be
     /// counted.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
-        self.models().context(&self.view()?, hits, budget)
+        self.with_view(ViewRequest::default(), |view| self.models().context(view, hits, budget))
     }
 }

@@ -1,7 +1,8 @@
 //! Writes of a corpus: adds, replaces and removes articles.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
+use rustc_hash::FxHashMap;
 use tracing::instrument;
 
 use super::{
@@ -55,7 +56,7 @@ impl Corpus {
         Ok(report)
     }
 
-    /// Removes the article of this key; returns `false` if there is none.
+    /// Removes the article of this key; returns `false` if there was none.
     ///
     /// # Errors
     ///
@@ -65,10 +66,13 @@ impl Corpus {
         if key.contains('\0') {
             return Ok(false);
         }
-        self.parts.shards.on_shard_of(key, |connection| {
-            let keys = [key.to_owned()];
-            Ok(shard_writer::remove(connection, self.target(), &keys)? > 0)
-        })
+        let shards = &self.parts.shards;
+        // A repeated attempt finds no article if an earlier one has removed it.
+        let mut removed = BTreeSet::new();
+        shards.write(shards.shard_of(key), |connection| {
+            shard_writer::remove(connection, self.target(), &[key.to_owned()], &mut removed)
+        })?;
+        Ok(!removed.is_empty())
     }
 
     /// Returns what writes need to know.
@@ -100,7 +104,11 @@ impl Corpus {
         for hashed in &articles {
             keys[shards.shard_of(&hashed.article.key)].push(hashed.article.key.as_str());
         }
-        let stored = shards.on_each(|shard, connection| {
+        // A standby may lack the newest writes, so the server that accepts them is asked.
+        let stored = shards.write_each(|shard, connection| {
+            if keys[shard].is_empty() {
+                return Ok(FxHashMap::default());
+            }
             shard_writer::content_hashes(connection, schema, keys[shard].clone())
         })?;
         let is_changed = |hashed: &HashedArticle| {
@@ -165,7 +173,7 @@ impl Corpus {
             batches.map(|(shard, positions)| (shard, ShardBatch { prepared, positions })).collect();
         parallel_map(batches.len(), batches.len(), |at| {
             let (shard, batch) = &batches[at];
-            batch.write(&mut *shards.pools()[*shard].take()?, self.target(), replace)
+            shards.write(*shard, |connection| batch.write(connection, self.target(), replace))
         })
     }
 }

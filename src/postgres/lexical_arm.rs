@@ -42,7 +42,7 @@ impl SqlView<'_> {
         request: &ArmRequest<'_, AllowedPassages>,
     ) -> Result<Candidates<LexicalPlan>> {
         let mut best: Vec<ScoredRow> = Vec::new();
-        let mut scored = vec![0; self.shards.len()];
+        let mut scored = vec![0; self.snapshots.len()];
         let mut read = 0;
         let is_complete = loop {
             let kth_score = request.k.checked_sub(1).and_then(|last| best.get(last));
@@ -51,18 +51,19 @@ impl SqlView<'_> {
             if end == read {
                 break true;
             }
-            if request.interrupt.is_due() {
-                break false;
-            }
             let selection = RowSelection { groups, read, end };
-            let by_shard = self.on_each(|shard, connection| {
+            let by_shard = self.snapshots.search_each(request.interrupt, |shard, connection| {
                 self.scored_rows(connection, shard, &selection, request.allowed)
             })?;
+            let is_interrupted = by_shard.iter().any(Option::is_none);
             for (scored, rows) in scored.iter_mut().zip(&by_shard) {
-                *scored += rows.len();
+                *scored += rows.as_ref().map_or(0, Vec::len);
             }
-            best.extend(by_shard.into_iter().flatten());
+            best.extend(by_shard.into_iter().flatten().flatten());
             best.sort_by(|a, b| b.score.total_cmp(&a.score).then_with(|| a.place.cmp(&b.place)));
+            if is_interrupted {
+                break false;
+            }
             read = end;
         };
         let is_exhausted = best.len() < request.k;

@@ -59,7 +59,7 @@ impl Corpus {
     pub fn maintain(&self) -> Result<MaintainReport> {
         let started = Instant::now();
         let schema = &self.parts.schema;
-        let work = self.parts.shards.on_each(|_, connection| {
+        let work = self.parts.shards.write_each(|_, connection| {
             let name = format!("passim maintain {}", schema.name());
             connection
                 .with_session_lock(&name, schema, |connection| self.maintain_shard(connection))

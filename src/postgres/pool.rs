@@ -5,8 +5,8 @@ use std::{
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
 };
 
-use super::connection::{Connection, ShardAddress};
-use crate::Result;
+use super::connection::{Access, Connection, ServerFault, ShardAddress};
+use crate::{Interrupt, Result};
 
 /// Connections to one shard, each used by one thread at a time.
 pub(super) struct Pool {
@@ -28,8 +28,11 @@ struct PoolState {
 /// A connection that returns to its pool when it is dropped.
 pub(super) struct PooledConnection<'p> {
     pool: &'p Pool,
-    /// `None` only while it is connected and while it is dropped.
+    access: Access,
+    /// `None` only while it is connected, after that failed, and while it is dropped.
     connection: Option<Connection>,
+    /// Whether it was idle, so that it may have died unnoticed.
+    was_idle: bool,
 }
 
 impl Pool {
@@ -37,31 +40,66 @@ impl Pool {
         Self { address, limit, state: Mutex::default(), returned: Condvar::new() }
     }
 
+    /// Runs `work` on a connection, and again on a new one if that was idle and has died meanwhile.
+    pub(super) fn with<T>(
+        &self,
+        access: Access,
+        work: impl FnMut(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.take(access, Interrupt::none())?.revived(Interrupt::none(), work)
+    }
+
     /// Takes an idle connection, opens one, or waits for one.
-    pub(super) fn take(&self) -> Result<PooledConnection<'_>> {
-        let mut state = self.state();
-        loop {
-            while let Some(connection) = state.idle.pop() {
-                if !connection.is_closed() {
-                    return Ok(self.pooled(connection));
-                }
-                state.open -= 1;
-            }
-            if state.open < self.limit {
-                state.open += 1;
-                break;
-            }
-            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+    pub(super) fn take(
+        &self,
+        access: Access,
+        interrupt: Interrupt<'_>,
+    ) -> Result<PooledConnection<'_>> {
+        let access = self.address.shared(access);
+        let connection = self.place(access, interrupt)?;
+        let was_idle = connection.is_some();
+        let mut pooled = PooledConnection { pool: self, access, connection, was_idle };
+        if !was_idle {
+            // The drop gives the place back if connecting fails or panics.
+            pooled.connection = Some(self.address.connect(access, interrupt)?);
         }
-        drop(state);
-        // Its drop gives the place back if connecting fails or panics.
-        let mut pooled = PooledConnection { pool: self, connection: None };
-        pooled.connection = Some(self.address.connect()?);
         Ok(pooled)
     }
 
-    fn pooled(&self, connection: Connection) -> PooledConnection<'_> {
-        PooledConnection { pool: self, connection: Some(connection) }
+    /// Waits for a place among the open connections; returns an idle connection if there is one.
+    fn place(&self, access: Access, interrupt: Interrupt<'_>) -> Result<Option<Connection>> {
+        let mut state = self.state();
+        loop {
+            if let Some(connection) = state.idle_connection(access) {
+                return Ok(Some(connection));
+            }
+            if state.open < self.limit {
+                state.open += 1;
+                return Ok(None);
+            }
+            // One for the other access takes up the place.
+            if state.idle.pop().is_some() {
+                return Ok(None);
+            }
+            interrupt.check()?;
+            state = match interrupt.check_interval() {
+                None => self.returned.wait(state).unwrap_or_else(PoisonError::into_inner),
+                Some(time) => {
+                    let waited = self.returned.wait_timeout(state, time);
+                    waited.unwrap_or_else(PoisonError::into_inner).0
+                }
+            };
+        }
+    }
+
+    /// Closes all idle connections. After one has died, the others have probably died as well.
+    fn close_idle(&self) {
+        let mut state = self.state();
+        let closed = std::mem::take(&mut state.idle);
+        state.open -= closed.len();
+        self.returned.notify_all();
+        // Closing takes time, so others need not wait for it.
+        drop(state);
     }
 
     /// Takes back a connection, or counts one less.
@@ -77,6 +115,36 @@ impl Pool {
     fn state(&self) -> MutexGuard<'_, PoolState> {
         // Each change of the state is complete, so a poisoned one is usable.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl PoolState {
+    /// Takes an idle connection for `access`, without those that are known to be closed.
+    fn idle_connection(&mut self, access: Access) -> Option<Connection> {
+        let before = self.idle.len();
+        self.idle.retain(|connection| !connection.is_closed());
+        self.open -= before - self.idle.len();
+        let at = self.idle.iter().rposition(|connection| connection.access() == access)?;
+        Some(self.idle.remove(at))
+    }
+}
+
+impl PooledConnection<'_> {
+    /// Runs `work`, and again on a new connection if this one was idle and has died meanwhile.
+    pub(super) fn revived<T>(
+        &mut self,
+        interrupt: Interrupt<'_>,
+        mut work: impl FnMut(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        match work(self) {
+            Err(error) if self.was_idle && ServerFault::of(&error) == ServerFault::Unreachable => {}
+            done => return done,
+        }
+        self.was_idle = false;
+        self.pool.close_idle();
+        self.connection = None;
+        self.connection = Some(self.pool.address.connect(self.access, interrupt)?);
+        work(self)
     }
 }
 

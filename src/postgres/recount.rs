@@ -8,9 +8,9 @@ use super::{
     corpus_change::{CorpusChange, damaged, doc_freqs},
     read_passages::head,
     schema::Schema,
+    shard_snapshots::BEGIN,
     shard_state::ShardState,
     shard_writer::count_row,
-    sql_view::BEGIN,
 };
 #[cfg(doc)]
 use crate::Error;

@@ -3,13 +3,26 @@
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    connection::{Connection, ShardAddress},
-    pool::Pool,
+    connection::{Access, Connection, RootCertificates, ShardAddress},
+    pool::{Pool, PooledConnection},
+    retry::RetryPolicy,
 };
-use crate::{Error, Result, work::parallel::parallel_map};
+use crate::{Error, Interrupt, Result, work::parallel::parallel_map};
+
+/// Settings of the connections to all shards.
+#[derive(Clone, Debug)]
+pub(super) struct ConnectionSettings {
+    /// Maximum number of connections to each shard, `>= 1`.
+    pub(super) connections: usize,
+    pub(super) retry: RetryPolicy,
+    pub(super) roots: RootCertificates,
+}
 
 /// The shards in the order of their URLs.
-pub(super) struct ShardSet(Vec<Pool>);
+pub(super) struct ShardSet {
+    pools: Vec<Pool>,
+    retry: RetryPolicy,
+}
 
 impl ShardSet {
     /// Parses the URLs; no connection is opened.
@@ -18,44 +31,89 @@ impl ShardSet {
     ///
     /// - [`Error::Setting`] if there is no URL.
     /// - [`Error::ShardUrl`] if one is none.
-    pub(super) fn new(urls: &[String], connections: usize) -> Result<Self> {
+    /// - [`Error::Choice`] if one asks for encryption, which this build lacks.
+    pub(super) fn new(urls: &[String], settings: &ConnectionSettings) -> Result<Self> {
         // A shard is the upper 16 bits of the id of a passage.
         let most = usize::from(u16::MAX);
         Error::check_setting("shards", urls.len(), 1..=most, "1 to 65,535 URLs")?;
         let pools = urls.iter().enumerate().map(|(shard, url)| {
-            ShardAddress::new(url, shard).map(|address| Pool::new(address, connections))
+            let address = ShardAddress::new(url, shard, &settings.roots)?;
+            Ok(Pool::new(address, settings.connections))
         });
-        Ok(Self(pools.collect::<Result<_>>()?))
+        Ok(Self { pools: pools.collect::<Result<_>>()?, retry: settings.retry })
     }
 
     pub(super) fn len(&self) -> usize {
-        self.0.len()
+        self.pools.len()
     }
 
-    pub(super) fn pools(&self) -> &[Pool] {
-        &self.0
+    /// How calls are repeated.
+    pub(super) fn retry(&self) -> RetryPolicy {
+        self.retry
+    }
+
+    /// Takes a connection to the shard at `shard`.
+    pub(super) fn take(
+        &self,
+        shard: usize,
+        access: Access,
+        interrupt: Interrupt<'_>,
+    ) -> Result<PooledConnection<'_>> {
+        self.pools[shard].take(access, interrupt)
     }
 
     /// Returns the shard of the article of `key`.
     pub(super) fn shard_of(&self, key: &str) -> usize {
-        let shard = xxh3_64(key.as_bytes()) % self.0.len() as u64;
+        let shard = xxh3_64(key.as_bytes()) % self.pools.len() as u64;
         usize::try_from(shard).expect("it is less than the number of shards")
     }
 
-    /// Runs `work` on a connection to each shard at the same time.
+    /// Runs `read` on a connection to each shard at the same time, again where a server fails.
     pub(super) fn on_each<T: Send>(
         &self,
-        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
+        read: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
-        parallel_map(self.len(), self.len(), |shard| work(shard, &mut *self.0[shard].take()?))
+        parallel_map(self.len(), self.len(), |shard| {
+            self.repeated(shard, Access::Read, |connection| read(shard, connection))
+        })
     }
 
-    /// Runs `work` on a connection to the shard with the article of `key`.
+    /// Runs `read` on a connection to the shard with the article of `key`, again if its server fails.
     pub(super) fn on_shard_of<T>(
         &self,
         key: &str,
-        work: impl FnOnce(&mut Connection) -> Result<T>,
+        read: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        work(&mut *self.0[self.shard_of(key)].take()?)
+        self.repeated(self.shard_of(key), Access::Read, read)
+    }
+
+    /// Runs `write` on a connection to the shard at `shard` that accepts writes, again if its server
+    /// fails. The first attempt can have been committed then, so `write` counts once although it is
+    /// run twice.
+    pub(super) fn write<T>(
+        &self,
+        shard: usize,
+        write: impl FnMut(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.repeated(shard, Access::Write, write)
+    }
+
+    /// Runs `write` as [`write`](Self::write) does on each shard at the same time.
+    pub(super) fn write_each<T: Send>(
+        &self,
+        write: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        parallel_map(self.len(), self.len(), |shard| {
+            self.write(shard, |connection| write(shard, connection))
+        })
+    }
+
+    fn repeated<T>(
+        &self,
+        shard: usize,
+        access: Access,
+        mut work: impl FnMut(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.retry.run(Interrupt::none(), || self.pools[shard].with(access, &mut work))
     }
 }

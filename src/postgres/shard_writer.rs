@@ -4,6 +4,8 @@
 //! form a circle. What a change subtracts comes from the rows that the transaction deleted, so a
 //! repeated call counts once.
 
+use std::collections::BTreeSet;
+
 use rustc_hash::FxHashMap;
 
 use super::{
@@ -205,30 +207,32 @@ fn statements<T>(mut rows: &[T], bytes: impl Fn(&T) -> usize) -> Vec<&[T]> {
     statements
 }
 
-/// Removes the articles of `keys`, which ascend; returns how many there were.
+/// Removes the articles of `keys`, which ascend; adds those that there were to `removed`.
 pub(super) fn remove(
     connection: &mut Connection,
     target: WriteTarget,
     keys: &[String],
-) -> Result<usize> {
+    removed: &mut BTreeSet<String>,
+) -> Result<()> {
     let schema = target.schema;
-    let removed = connection.transact(|connection| {
+    let is_changed = connection.transact(|connection| {
         target.start(connection)?;
-        let removed = delete_articles(connection, schema, keys)?;
-        if removed.is_empty() {
-            return Ok(0);
+        let deleted = delete_articles(connection, schema, keys)?;
+        if deleted.is_empty() {
+            return Ok(false);
         }
         let mut change = CorpusChange::none(target.dim);
-        change.articles = -to_int8(removed.len());
-        let keys = removed.iter().map(String::as_str).collect();
+        change.articles = -to_int8(deleted.len());
+        let keys = deleted.iter().map(String::as_str).collect();
         delete_parts(connection, schema, keys, &mut change)?;
+        removed.extend(deleted);
         change.insert(connection, schema)?;
-        Ok(removed.len())
+        Ok(true)
     })?;
-    if removed > 0 {
+    if is_changed {
         fold_or_warn(connection, schema);
     }
-    Ok(removed)
+    Ok(())
 }
 
 /// Deletes the rows of articles; returns the keys of those that there were.

@@ -5,7 +5,7 @@
 
 use std::{
     borrow::Cow,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard},
 };
 
 use super::{
@@ -15,9 +15,9 @@ use super::{
     corpus_settings::WordRules,
     dense_arm::most_compared,
     filter_condition::{AllowedPassages, some_article_has},
-    pool::PooledConnection,
     schema::Schema,
     shard_set::ShardSet,
+    shard_snapshots::{ShardSnapshots, locked},
     shard_state::ShardState,
 };
 use crate::{
@@ -31,22 +31,19 @@ use crate::{
         filter::ValueKind,
         language_totals::LanguageTotals,
         late::PieceList,
+        query_models::ViewRequest,
         view::{
             ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
             StoredArticle, StoredPassage, View,
         },
     },
     vector,
-    work::parallel::parallel_map,
 };
-
-/// Starts a transaction that sees one state.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY";
 
 /// One state of each shard.
 pub(super) struct SqlView<'c> {
     pub(super) schema: &'c Schema,
-    pub(super) shards: Vec<Mutex<PooledConnection<'c>>>,
+    pub(super) snapshots: ShardSnapshots<'c>,
     placement: &'c ShardSet,
     totals: CorpusTotals,
     /// Number of passages of each shard.
@@ -70,37 +67,32 @@ impl<'c> SqlView<'c> {
         placement: &'c ShardSet,
         dim: usize,
         rules: WordRules,
+        request: ViewRequest<'c>,
     ) -> Result<Self> {
-        // In one order, so that no two searches wait for each other.
-        let pools = placement.pools().iter();
-        let shards = pools.map(|pool| pool.take().map(Mutex::new)).collect::<Result<Vec<_>>>()?;
-        let by_shard = on_each(&shards, |_, connection| {
-            connection.begin(BEGIN)?;
-            ShardState::read(connection, schema, dim)
+        let (snapshots, by_shard) = ShardSnapshots::open(placement, request, |connection| {
+            let state = ShardState::read(connection, schema, dim)?;
+            rules.check(state.rules).map(|()| state)
         })?;
-        by_shard.iter().try_for_each(|shard| rules.check(shard.rules))?;
         let mut totals = CorpusTotals::none(dim);
-        by_shard.iter().try_for_each(|shard| totals.merge(&shard.totals))?;
-        let shard_passages = by_shard.iter().map(|shard| shard.totals.passage_count());
+        by_shard.iter().flatten().try_for_each(|shard| totals.merge(&shard.totals))?;
+        let shard_passages = by_shard.iter().map(|shard| match shard {
+            Some(shard) => shard.totals.passage_count(),
+            None => Ok(0),
+        });
         Ok(Self {
             schema,
+            snapshots,
             placement,
             shard_passages: shard_passages.collect::<Result<_>>()?,
-            has_graph: by_shard.iter().map(|shard| shard.has_graph).collect(),
+            has_graph: by_shard
+                .iter()
+                .map(|shard| shard.as_ref().is_some_and(|shard| shard.has_graph))
+                .collect(),
             by_language: totals.by_language()?,
             totals,
             dim,
             rows: Mutex::default(),
-            shards,
         })
-    }
-
-    /// Runs `work` on each shard at the same time.
-    pub(super) fn on_each<T: Send>(
-        &self,
-        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
-    ) -> Result<Vec<T>> {
-        on_each(&self.shards, work)
     }
 
     /// Runs `work` on the shard with the article of `key`.
@@ -109,7 +101,7 @@ impl<'c> SqlView<'c> {
         key: &str,
         work: impl FnOnce(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        work(&mut locked(&self.shards[self.placement.shard_of(key)]))
+        self.snapshots.on(self.placement.shard_of(key), work)
     }
 
     pub(super) fn rows(&self) -> MutexGuard<'_, CandidateRows> {
@@ -129,9 +121,9 @@ impl<'c> SqlView<'c> {
         statement: &str,
         ids: impl Iterator<Item = PassageId>,
     ) -> Result<Vec<Vec<ResultRow>>> {
-        let mut by_shard = vec![Vec::new(); self.shards.len()];
+        let mut by_shard = vec![Vec::new(); self.snapshots.len()];
         ids.for_each(|id| by_shard[shard_of(id)].push(row_of(id)));
-        self.on_each(|shard, connection| {
+        self.snapshots.on_each(|shard, connection| {
             if by_shard[shard].is_empty() {
                 return Ok(Vec::new());
             }
@@ -143,7 +135,7 @@ impl<'c> SqlView<'c> {
 
     /// Returns whether an article has a value of this name and kind.
     fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
-        let by_shard = self.on_each(|_, connection| {
+        let by_shard = self.snapshots.count_each(|_, connection| {
             let mut params = Params::default();
             let statement = format!("SELECT {}", some_article_has(name, kind, &mut params));
             connection.query_value(&self.schema.sql(&statement), &params)
@@ -157,7 +149,7 @@ impl<'c> SqlView<'c> {
         if allowed.is_trivial() {
             return Ok(self.shard_passages.clone());
         }
-        self.on_each(|shard, connection| {
+        self.snapshots.count_each(|shard, connection| {
             let mut params = Params::default();
             let condition = allowed.condition(&mut params);
             let passages = self.shard_passages[shard];
@@ -200,8 +192,9 @@ impl View for SqlView<'_> {
         let groups = terms.groups().iter();
         let groups = groups.map(|group| group.terms.iter().map(|term| term_hash(term)));
         let groups: Vec<Vec<i64>> = groups.map(Iterator::collect).collect();
-        let by_shard =
-            self.on_each(|_, connection| doc_freqs(connection, self.schema, groups.concat()))?;
+        let by_shard = self
+            .snapshots
+            .count_each(|_, connection| doc_freqs(connection, self.schema, groups.concat()))?;
         let of_term = |term: &i64| by_shard.iter().filter_map(|shard| shard.get(term)).sum::<i64>();
         let of_group = |group: &Vec<i64>| group.iter().map(of_term).sum::<i64>();
         Ok(CorpusStats {
@@ -295,19 +288,6 @@ impl View for SqlView<'_> {
     fn article_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'_, [f32]>>>> {
         self.read_vectors(key)
     }
-}
-
-/// Runs `work` on each shard at the same time.
-fn on_each<T: Send>(
-    shards: &[Mutex<PooledConnection<'_>>],
-    work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
-) -> Result<Vec<T>> {
-    parallel_map(shards.len(), shards.len(), |shard| work(shard, &mut locked(&shards[shard])))
-}
-
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    // A panic leaves a connection in its transaction, which ends with it, and a row whole or absent.
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns a count that a shard stores.

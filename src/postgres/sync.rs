@@ -1,6 +1,6 @@
 //! Synchronization of a corpus with a set of articles.
 
-use std::time::Instant;
+use std::{collections::BTreeSet, time::Instant};
 
 use tracing::instrument;
 
@@ -13,6 +13,7 @@ use super::{
 use crate::{
     Article, Result, SyncReport,
     text::{GivenArticles, key_hashes, next_batch},
+    work::parallel::parallel_map,
 };
 
 /// Number of articles that one transaction removes.
@@ -54,12 +55,16 @@ impl Corpus {
     /// Removes the articles that were not `given`; returns their number.
     fn remove_all_but(&self, given: &GivenArticles) -> Result<usize> {
         let CorpusParts { schema, shards, .. } = &*self.parts;
-        let removed = shards.on_each(|_, connection| {
-            let mut removed = 0;
-            for keys in keys_but(connection, schema, given)?.chunks(REMOVED_AT_ONCE) {
-                removed += shard_writer::remove(connection, self.target(), keys)?;
-            }
-            Ok(removed)
+        // A standby may lack the newest writes, so the server that accepts them is asked.
+        let removed = parallel_map(shards.len(), shards.len(), |shard| {
+            let mut removed = BTreeSet::new();
+            shards.write(shard, |connection| {
+                for keys in keys_but(connection, schema, given)?.chunks(REMOVED_AT_ONCE) {
+                    shard_writer::remove(connection, self.target(), keys, &mut removed)?;
+                }
+                Ok(())
+            })?;
+            Ok(removed.len())
         })?;
         Ok(removed.iter().sum())
     }

@@ -2,8 +2,20 @@
 //!
 //! `scripts/test_postgres` starts the servers; without them the tests say so and pass.
 
-use super::Corpus;
-use crate::search::view_laws::{check, chunker, corpus, embedder};
+use std::time::{Duration, Instant};
+
+use super::{
+    Corpus,
+    connection::{Access, Params, RootCertificates, ShardAddress},
+    shard_snapshots::BEGIN,
+};
+use crate::{
+    Error, Interrupt,
+    search::{
+        query_models::ViewRequest,
+        view_laws::{check, chunker, corpus, embedder},
+    },
+};
 
 /// The URLs of the servers, separated by spaces.
 const SERVERS: &str = "PASSIM_TEST_POSTGRES";
@@ -28,7 +40,33 @@ fn a_postgres_view_obeys_the_laws() {
         let corpus_on_servers = empty(&format!("laws {}", shards.len()), shards);
         let articles = corpus();
         corpus_on_servers.add(articles.clone()).unwrap();
-        check(&corpus_on_servers.view().unwrap(), &articles).unwrap();
+        corpus_on_servers.with_view(ViewRequest::default(), |view| check(view, &articles)).unwrap();
         corpus_on_servers.verify().unwrap();
     }
+}
+
+#[test]
+fn an_interrupted_statement_leaves_its_transaction_usable() {
+    let Some(servers) = servers() else { return };
+    let address = ShardAddress::new(&servers[0], 0, &RootCertificates::default()).unwrap();
+    let mut connection = address.connect(Access::Read, Interrupt::none()).unwrap();
+    connection.begin(BEGIN).unwrap();
+    let none = Params::default();
+    for _ in 0..3 {
+        let start = Instant::now();
+        let deadline = start + Duration::from_millis(100);
+        let interrupt = Interrupt::new(Some(deadline), None);
+        let slept = connection.interruptible(interrupt, |connection| {
+            connection.query("SELECT pg_sleep(60)", &Params::default())
+        });
+        assert!(matches!(slept, Err(Error::TimedOut)));
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+        assert_eq!(connection.query_value("SELECT 7", &none).unwrap(), Some(7));
+    }
+    let later = Interrupt::new(Some(Instant::now() + Duration::from_mins(1)), None);
+    let answered =
+        connection.interruptible(later, |connection| connection.query_value("SELECT 8", &none));
+    assert_eq!(answered.unwrap(), Some(8));
+    // A request to cancel may still be under way, so no other call gets the connection.
+    assert!(!connection.reset());
 }

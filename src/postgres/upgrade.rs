@@ -52,8 +52,8 @@ impl CorpusBuilder {
         self.check()?;
         let embedder = self.opened_embedder()?;
         let schema = Schema::new(&self.schema)?;
-        let shards = ShardSet::new(&self.urls, self.connections)?;
-        let settings = shards.on_each(|_, connection| {
+        let shards = ShardSet::new(&self.urls, &self.settings)?;
+        let settings = shards.write_each(|_, connection| {
             extension::check(connection)?;
             migrate(connection, &schema)?;
             CorpusSettings::read(connection, &schema)
@@ -62,7 +62,7 @@ impl CorpusBuilder {
             shard.check_place(position, shards.len(), &settings[0])?;
             shard.check_model(&*embedder)?;
         }
-        shards.on_each(|shard, connection| {
+        shards.write_each(|shard, connection| {
             let lock = format!("passim maintain {}", schema.name());
             connection.with_session_lock(&lock, &schema, |connection| {
                 store_chunker_rules(connection, &schema, &settings[shard])?;

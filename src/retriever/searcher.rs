@@ -107,7 +107,7 @@ impl Searcher {
     ///   they panic.
     #[instrument(level = "debug", skip_all, fields(passages = self.passages()))]
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
-        self.models().answer(&query.into(), || Ok(self.view()))
+        self.models().answer(&query.into(), |_, read| read(&self.view()))
     }
 
     /// Returns the hits of each query, in the order of `queries`. The current `rayon` pool runs the
@@ -122,7 +122,7 @@ impl Searcher {
     #[instrument(level = "debug", skip_all, fields(queries = queries.len()))]
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
         let queries: Vec<Query> = queries.iter().cloned().map(Into::into).collect();
-        self.models().answer_all(&queries, || Ok(self.view()))
+        self.models().answer_all(&queries, |_, read| read(&self.view()))
     }
 
     /// The models that answer queries.

@@ -21,15 +21,15 @@ use crate::{Error, Interrupt, Result, Role, text::sentences_of};
 impl QueryModels<'_> {
     /// Returns the `k` articles of `view` closest to the article with this key, each by its best
     /// passage; `None` if there is no such article.
-    pub(crate) fn related<V: View>(self, view: V, key: &str, k: usize) -> Result<Option<Hits>> {
+    pub(crate) fn related<V: View>(self, view: &V, key: &str, k: usize) -> Result<Option<Hits>> {
         Error::check_setting("k", k, 1.., "1 or more")?;
-        let Some(mean) = mean_direction(&view, key)? else { return Ok(None) };
+        let Some(mean) = mean_direction(view, key)? else { return Ok(None) };
         if mean.iter().all(|value| *value == 0.0) {
             // An article without passages has no direction to compare.
             return Ok(Some(Hits::default()));
         }
         let query = Query::from_vector(mean).k(k).per_article(1).filter(!Filter::key(key));
-        self.answer(&query, || Ok(view)).map(Some)
+        self.answer(&query, |_, read| read(view)).map(Some)
     }
 
     /// Embeds the sentences of `hit`, compares them with the question, and finds the words of the

@@ -103,12 +103,12 @@ impl Hits {
         &self.plan
     }
 
-    /// Returns whether the search was completed. If not, [a time limit or a cancel
-    /// handle](QueryPlan::interrupted) ended it: better passages may be missing, or the hits were
-    /// not reranked.
+    /// Returns whether the search was completed. If not, better passages may be missing, or the hits
+    /// were not reranked: [a time limit or a cancel handle](QueryPlan::interrupted) ended the search,
+    /// or [shards](QueryPlan::missing_shards) were left out.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.plan.interrupted.is_none()
+        self.plan.interrupted.is_none() && self.plan.missing_shards.is_empty()
     }
 }
 

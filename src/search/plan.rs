@@ -32,6 +32,9 @@ pub struct QueryPlan {
     pub reranked: bool,
     /// Why the search ended early; `None` if it was completed.
     pub interrupted: Option<InterruptReason>,
+    /// Shards that could not be reached and that a [partial](crate::Query::partial) search left out,
+    /// by the position of their URLs, from 0.
+    pub missing_shards: Vec<usize>,
     /// Time of each step.
     pub timings: Timings,
 }
@@ -102,6 +105,9 @@ impl fmt::Display for QueryPlan {
         }
         write!(f, ", {candidates} candidates; {timings}")?;
         self.interrupted.map_or(Ok(()), |reason| write!(f, "; incomplete: {reason}"))?;
+        if !self.missing_shards.is_empty() {
+            write!(f, "; incomplete: without the shards {:?}", self.missing_shards)?;
+        }
         dense.iter().try_for_each(|plan| write!(f, "\n  vectors: {plan}"))?;
         lexical.iter().try_for_each(|plan| write!(f, "\n  words: {plan}"))
     }

@@ -101,6 +101,8 @@ pub struct Query {
     pub time_limit: Option<Duration>,
     /// Handle that makes the search return the hits found so far.
     pub cancel: Option<Cancel>,
+    /// Whether shards that cannot be reached are left out.
+    pub partial: bool,
     /// Minimum [similarity](crate::Hit::similarity) of a hit, in `-1.0..=1.0`.
     pub min_similarity: Option<f32>,
     /// Minimum [score](crate::Hit::score) of a hit, before reranking.
@@ -141,6 +143,7 @@ impl Query {
             effort,
             time_limit: None,
             cancel: None,
+            partial: false,
             min_similarity: None,
             min_score: None,
             per_article: None,
@@ -303,6 +306,18 @@ impl Query {
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = Some(cancel.clone());
+        self
+    }
+
+    /// Leaves out the shards of a corpus in PostgreSQL that cannot be reached, in place of an error.
+    /// [`QueryPlan::missing_shards`](crate::QueryPlan::missing_shards) names them, and
+    /// [`Hits::is_complete`](crate::Hits::is_complete) returns `false` then.
+    ///
+    /// Scores are those of a corpus without their articles. If no shard can be reached, the search
+    /// fails. A corpus in a folder has no shards.
+    #[must_use]
+    pub fn partial(mut self) -> Self {
+        self.partial = true;
         self
     }
 

@@ -28,6 +28,15 @@ pub(crate) struct QueryModels<'m> {
     pub(crate) cache: Option<&'m EmbeddingCache>,
 }
 
+/// Request of a query to the view that it reads.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct ViewRequest<'q> {
+    pub(crate) interrupt: Interrupt<'q>,
+    /// Whether the view may lack shards that cannot be reached.
+    #[cfg_attr(not(feature = "postgres"), expect(dead_code, reason = "a folder has no shards"))]
+    pub(crate) is_partial: bool,
+}
+
 /// The vectors of the questions of several queries.
 struct QuestionVectors {
     vectors: Vectors,
@@ -47,50 +56,50 @@ impl QuestionVectors {
 }
 
 impl<'m> QueryModels<'m> {
-    /// Returns the best passages for `query` in the view that `open_view` returns.
-    pub(crate) fn answer<V: View>(
+    /// Returns the best passages for `query` in a view that `read_view` opens.
+    pub(crate) fn answer<'q, V: View>(
         self,
-        query: &Query,
-        open_view: impl FnOnce() -> Result<V>,
+        query: &'q Query,
+        read_view: impl FnOnce(ViewRequest<'q>, &dyn Fn(&V) -> Result<Hits>) -> Result<Hits>,
     ) -> Result<Hits> {
         self.check(query)?;
-        let interrupt = interrupt_of(query);
+        let request = ViewRequest::of(query);
+        let interrupt = request.interrupt;
         let start = Instant::now();
         let embedded = || {
             interrupt.check()?;
             self.embedded(&query.text, interrupt)
         };
         let vectors = match query.needs_embedding().then(embedded).transpose() {
-            Err(error) if interrupt.is_cause_of(&error) => {
-                return Ok(not_embedded(&open_view()?, query, interrupt, start.elapsed()));
-            }
+            Err(error) if interrupt.is_cause_of(&error) => None,
             vectors => vectors?,
         };
         let embed_time = start.elapsed();
         let question =
             vectors.as_ref().map(|vectors| EmbeddedQuestion { vector: vectors.row(0), embed_time });
-        let hits = retrieve(&open_view()?, question, query, interrupt)?;
+        let hits = PreparedQuery { query, question, embed_time, request }.hits(read_view)?;
         rerank(hits, query, self.reranker, interrupt)
     }
 
     /// Returns the hits of each query, in the order of `queries`. The current `rayon` pool runs the
     /// searches, each in a view of its own; plain threads then rerank.
-    pub(crate) fn answer_all<V: View>(
+    pub(crate) fn answer_all<'q, V: View>(
         self,
-        queries: &[Query],
-        open_view: impl Fn() -> Result<V> + Sync,
+        queries: &'q [Query],
+        read_view: impl Fn(ViewRequest<'q>, &dyn Fn(&V) -> Result<Hits>) -> Result<Hits> + Sync,
     ) -> Result<Vec<Hits>> {
         queries.iter().try_for_each(|query| self.check(query))?;
-        let interrupts: Vec<Interrupt> = queries.iter().map(interrupt_of).collect();
+        let requests: Vec<ViewRequest> = queries.iter().map(ViewRequest::of).collect();
+        let interrupts: Vec<Interrupt> = requests.iter().map(|request| request.interrupt).collect();
         let vectors = self.embed_questions(queries, &interrupts)?;
         let retrieve = |at: usize| {
-            let view = open_view()?;
-            match vectors.of(at) {
-                None if queries[at].needs_embedding() => {
-                    Ok(not_embedded(&view, &queries[at], interrupts[at], vectors.embed_time))
-                }
-                question => retrieve(&view, question, &queries[at], interrupts[at]),
-            }
+            let query = PreparedQuery {
+                query: &queries[at],
+                question: vectors.of(at),
+                embed_time: vectors.embed_time,
+                request: requests[at],
+            };
+            query.hits(&read_view)
         };
         let hits = (0..queries.len()).into_par_iter().map(retrieve);
         let hits: Vec<Hits> = hits.collect::<Result<_>>()?;
@@ -166,21 +175,50 @@ impl<'m> QueryModels<'m> {
     }
 }
 
-/// Returns the hits of a query that was interrupted before its question was embedded: none.
-fn not_embedded<V: View>(
-    view: &V,
-    query: &Query,
-    interrupt: Interrupt<'_>,
+/// A query whose question is embedded, if it needs to be and was not interrupted before.
+struct PreparedQuery<'q, 'v> {
+    query: &'q Query,
+    question: Option<EmbeddedQuestion<'v>>,
     embed_time: Duration,
-) -> Hits {
-    let plan = QueryPlan {
-        mode: query.mode,
-        passages: view.passages(),
-        interrupted: Some(interrupt.reason()),
-        timings: Timings { embed: embed_time, ..Timings::default() },
-        ..QueryPlan::default()
-    };
-    Hits { found: Vec::new(), plan: Box::new(plan) }
+    request: ViewRequest<'q>,
+}
+
+impl<'q> PreparedQuery<'q, '_> {
+    /// Returns the hits in a view that `read_view` opens; none if the query was interrupted before it
+    /// could find any.
+    fn hits<V: View>(
+        &self,
+        read_view: impl FnOnce(ViewRequest<'q>, &dyn Fn(&V) -> Result<Hits>) -> Result<Hits>,
+    ) -> Result<Hits> {
+        let Self { query, question, request, .. } = *self;
+        let read = |view: &V| match question {
+            None if query.needs_embedding() => Ok(self.nothing_found(view.passages())),
+            question => retrieve(view, question, query, request.interrupt),
+        };
+        match read_view(request, &read) {
+            Err(error) if request.interrupt.is_cause_of(&error) => Ok(self.nothing_found(0)),
+            hits => hits,
+        }
+    }
+
+    /// Returns the hits of a query that was interrupted, of a corpus of `passages`: none.
+    fn nothing_found(&self, passages: usize) -> Hits {
+        let plan = QueryPlan {
+            mode: self.query.mode,
+            passages,
+            interrupted: Some(self.request.interrupt.reason()),
+            timings: Timings { embed: self.embed_time, ..Timings::default() },
+            ..QueryPlan::default()
+        };
+        Hits { found: Vec::new(), plan: Box::new(plan) }
+    }
+}
+
+impl<'q> ViewRequest<'q> {
+    /// The request of a search for `query` that starts now.
+    fn of(query: &'q Query) -> Self {
+        Self { interrupt: interrupt_of(query), is_partial: query.partial }
+    }
 }
 
 /// Returns the interrupt of a search for `query` that starts now.

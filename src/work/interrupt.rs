@@ -9,6 +9,10 @@ use serde::Serialize;
 
 use crate::{Cancel, Error, Result};
 
+/// Time between two checks of a cancellation handle by a thread that waits.
+#[cfg(feature = "postgres")]
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
+
 /// Deadline and cancellation handle of a call to a model.
 ///
 /// An [`Embedder`](crate::Embedder) or a [`Reranker`](crate::Reranker) calls
@@ -119,6 +123,17 @@ impl<'a> Interrupt<'a> {
     /// Returns whether `error` reports that this interrupt is due.
     pub(crate) fn is_cause_of(self, error: &Error) -> bool {
         matches!(error, Error::TimedOut | Error::Cancelled) && self.is_due()
+    }
+
+    /// Returns the time after which a thread that waits checks the interrupt again; `None` if it is
+    /// never due.
+    #[cfg(feature = "postgres")]
+    pub(crate) fn check_interval(self) -> Option<Duration> {
+        let interval = self.cancel.map(|_| CHECK_INTERVAL);
+        match (interval, self.remaining()) {
+            (Some(interval), Some(remaining)) => Some(interval.min(remaining)),
+            (interval, remaining) => interval.or(remaining),
+        }
     }
 
     /// Returns the time until the deadline, zero once it has passed; `None` without a deadline.

@@ -32,3 +32,10 @@ mod sync;
 mod vector_index;
 mod word_conditions;
 mod words;
+
+#[cfg(feature = "postgres")]
+#[test]
+#[ignore = "the work of a child process"]
+fn in_child() {
+    postgres::outages::write_until_killed();
+}

@@ -4,14 +4,22 @@
 //! `scripts/test_postgres` starts the servers. Without them each test returns at once.
 
 mod articles;
+#[cfg(feature = "postgres-tls")]
+mod encryption;
 mod equality;
 mod follow_ups;
 mod graph;
+mod interruptions;
+pub(crate) mod outages;
 mod refusals;
+mod repetitions;
+mod rights;
+mod standby;
 mod upgrade;
 
 use std::{
     io::{self, Write},
+    process::Command,
     sync::atomic::{AtomicUsize, Ordering},
     thread,
 };
@@ -29,11 +37,29 @@ const SERVERS: &str = "PASSIM_TEST_POSTGRES";
 /// Returns the URLs of three databases; without them, notes on standard error that the test does not
 /// run.
 fn servers() -> Option<Vec<String>> {
-    let Ok(urls) = std::env::var(SERVERS) else {
-        _ = writeln!(io::stderr(), "NOT RUN: a test of PostgreSQL, {SERVERS} is not set");
+    setting(SERVERS)
+}
+
+/// Returns the parts of a variable that `scripts/test_postgres` sets; without it, notes on standard
+/// error that the test does not run.
+fn setting(name: &str) -> Option<Vec<String>> {
+    let Ok(parts) = std::env::var(name) else {
+        _ = writeln!(io::stderr(), "NOT RUN: a test of PostgreSQL, {name} is not set");
         return None;
     };
-    Some(urls.split_whitespace().map(str::to_owned).collect())
+    Some(parts.split_whitespace().map(str::to_owned).collect())
+}
+
+/// Kills, starts or promotes the server of this number.
+fn control(action: &str, number: &str) {
+    let program = std::env::var("PASSIM_TEST_POSTGRES_CONTROL").unwrap();
+    let status = Command::new(program).args([action, number]).status().unwrap();
+    assert!(status.success(), "{action} {number}");
+}
+
+/// Connects to a server as its superuser.
+fn client(url: &str) -> postgres::Client {
+    postgres::Client::connect(url, postgres::NoTls).unwrap()
 }
 
 /// Returns a schema name of this process that no other test has.

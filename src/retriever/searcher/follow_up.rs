@@ -31,7 +31,7 @@ impl Searcher {
     /// # Ok::<(), passim::Error>(())
     /// ```
     pub fn related(&self, key: &str, k: usize) -> Result<Option<Hits>> {
-        self.models().related(self.view(), key, k)
+        self.models().related(&self.view(), key, k)
     }
 
     /// Returns the sentences of `hit` with their similarity to the question, and the words of the
