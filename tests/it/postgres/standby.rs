@@ -63,12 +63,15 @@ fn a_standby_answers_and_is_promoted() {
 
     // A write that waits for the promotion succeeds.
     thread::scope(|scope| {
+        let waiting = builder(standby_url).retries(12).open().unwrap();
         let write = scope.spawn(|| corpus.add([Article::new("danach", "Nach dem Ausfall.")]));
+        let alone = scope.spawn(move || waiting.add([Article::new("allein", "Ein Server.")]));
         thread::sleep(Duration::from_millis(300));
         control("promote", standby);
         assert_eq!(write.join().unwrap().unwrap().articles, 1);
+        assert_eq!(alone.join().unwrap().unwrap().articles, 1);
     });
     assert!(corpus.remove("neu").unwrap());
-    assert_eq!(corpus.keys().unwrap().len() as u64, count + 1);
+    assert_eq!(corpus.keys().unwrap().len() as u64, count + 2);
     corpus.verify().unwrap();
 }
