@@ -2,11 +2,11 @@
 
 use std::{collections::BTreeSet, time::Instant};
 
-use rustc_hash::FxHashMap;
 use tracing::instrument;
 
 use super::{
     Corpus, CorpusParts,
+    connection::Access,
     prepared_article::{HashedArticle, PreparedArticle, PreparedArticles, prepare},
     shard_writer::{self, Replace, ShardBatch, WriteCounts, WriteTarget},
     stored_vectors::{StoredVector, StoredVectors},
@@ -105,10 +105,8 @@ impl Corpus {
             keys[shards.shard_of(&hashed.article.key)].push(hashed.article.key.as_str());
         }
         // A standby may lack the newest writes, so the server that accepts them is asked.
-        let stored = shards.write_each(|shard, connection| {
-            if keys[shard].is_empty() {
-                return Ok(FxHashMap::default());
-            }
+        let is_needed = |shard: usize| !keys[shard].is_empty();
+        let stored = shards.on_needed(Access::Write, is_needed, |shard, connection| {
             shard_writer::content_hashes(connection, schema, keys[shard].clone())
         })?;
         let is_changed = |hashed: &HashedArticle| {
@@ -152,10 +150,8 @@ impl Corpus {
         for article in articles {
             by_shard[shards.shard_of(&article.article.key)].push(article);
         }
-        let stored = shards.on_each(|shard, connection| {
-            if by_shard[shard].is_empty() {
-                return Ok(Vec::new());
-            }
+        let is_needed = |shard: usize| !by_shard[shard].is_empty();
+        let stored = shards.on_needed(Access::Read, is_needed, |shard, connection| {
             StoredVector::read(connection, schema, &by_shard[shard])
         })?;
         StoredVectors::new(stored.into_iter().flatten(), embedder.dim())

@@ -108,6 +108,22 @@ impl ShardSet {
         })
     }
 
+    /// Runs `work` on a connection to each shard that `is_needed` at the same time, again where a
+    /// server fails. Another shard has the default value, also while it is down.
+    pub(super) fn on_needed<T: Send + Default>(
+        &self,
+        access: Access,
+        is_needed: impl Fn(usize) -> bool + Sync,
+        work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
+    ) -> Result<Vec<T>> {
+        parallel_map(self.len(), self.len(), |shard| {
+            if !is_needed(shard) {
+                return Ok(T::default());
+            }
+            self.repeated(shard, access, |connection| work(shard, connection))
+        })
+    }
+
     fn repeated<T>(
         &self,
         shard: usize,
