@@ -123,6 +123,30 @@ pub enum Error {
         limit: usize,
     },
 
+    /// A given passage does not fit its article or the passage before it. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("passage {position} of article `{article}` is invalid: {reason}")]
+    InvalidPassage {
+        /// Key of the article.
+        article: String,
+        /// Position of the passage in the article, from 0.
+        position: usize,
+        /// Why it is invalid.
+        reason: &'static str,
+    },
+
+    /// An article with given vectors does not have one vector for each passage. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("article `{article}` has {passages} passages and {vectors} vectors: give one for each")]
+    PassageVectors {
+        /// Key of the article.
+        article: String,
+        /// Number of its passages.
+        passages: usize,
+        /// Number of the vectors given.
+        vectors: usize,
+    },
+
     /// A date does not exist or is not written `YYYY-MM-DD`. Kind: [`ErrorKind::InvalidInput`].
     #[error("`{got}` is not a date of the form YYYY-MM-DD")]
     Date {

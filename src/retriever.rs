@@ -262,6 +262,12 @@ impl Retriever {
         self.searcher.embedder()
     }
 
+    /// Returns the chunker that splits added articles.
+    #[must_use]
+    pub fn chunker(&self) -> &Chunker {
+        &self.settings.chunker
+    }
+
     /// Returns the article of this key.
     ///
     /// # Errors

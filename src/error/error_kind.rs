@@ -50,6 +50,8 @@ impl Error {
             | Self::NoWords { .. }
             | Self::EmptyKey { .. }
             | Self::ArticleTooLarge { .. }
+            | Self::InvalidPassage { .. }
+            | Self::PassageVectors { .. }
             | Self::Date { .. }
             | Self::Language { .. }
             | Self::Timestamp { .. }
@@ -128,6 +130,8 @@ mod tests {
             Error::NoWords { setting: "require", text: text() },
             Error::EmptyKey { position: 0 },
             Error::ArticleTooLarge { key: text(), bytes: 2, limit: 1 },
+            Error::InvalidPassage { article: text(), position: 0, reason: "it has no text" },
+            Error::PassageVectors { article: text(), passages: 2, vectors: 1 },
             Error::Date { got: text() },
             Error::Language { got: text() },
             Error::Timestamp { got: text() },

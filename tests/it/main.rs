@@ -17,6 +17,7 @@ mod format;
 mod identifiers;
 mod languages;
 mod markdown;
+mod own_vectors;
 mod pipeline;
 #[cfg(feature = "postgres")]
 mod postgres;
