@@ -378,6 +378,19 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// A [backup](crate::Retriever::backup) would share its folder with other files. Kind:
+    /// [`ErrorKind::Conflict`].
+    #[error("{path} is not empty: give the backup a new folder")]
+    FolderNotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A corpus in memory has no files to [back up](crate::Retriever::backup). Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("the corpus is in memory and has no files: back up one that is in a folder")]
+    NotInFolder,
+
     /// A model's vectors have changed since the index was built. Kind: [`ErrorKind::Conflict`].
     #[error(
         "model {model} embeds `{text}` differently than when the index was built (cosine \

@@ -147,8 +147,8 @@ pub use vector::{
 
 // A corpus.
 pub use retriever::{
-    CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher, SegmentStats,
-    Stats, VerifyReport,
+    BackupReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher,
+    SegmentStats, Stats, VerifyReport,
 };
 
 // Questions and answers.

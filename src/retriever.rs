@@ -1,5 +1,6 @@
 //! The retriever: chunks, embeds, indexes and searches articles.
 
+mod backup;
 mod commit;
 mod graph_calibration;
 mod ingest;
@@ -24,6 +25,7 @@ use crate::{
 };
 use searcher::LatestSnapshot;
 
+pub use backup::BackupReport;
 pub use graph_calibration::{CalibrationReport, GraphCalibration};
 pub use retriever_builder::RetrieverBuilder;
 pub use searcher::Searcher;

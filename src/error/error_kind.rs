@@ -60,6 +60,7 @@ impl Error {
             | Self::InvalidVector { .. }
             | Self::TooLarge { .. }
             | Self::NoReranker
+            | Self::NotInFolder
             | Self::QueryTooLong { .. }
             | Self::NotUtf8 { .. }
             | Self::NotText { .. }
@@ -75,6 +76,7 @@ impl Error {
             | Self::Locked { .. }
             | Self::CacheInUse { .. }
             | Self::IndexExists { .. }
+            | Self::FolderNotEmpty { .. }
             | Self::ModelDrift { .. }
             | Self::NotVerifiable
             | Self::Version { .. }
@@ -140,6 +142,7 @@ mod tests {
             Error::InvalidVector { row: 0 },
             Error::TooLarge { what: "vectors", got: 2, limit: 1 },
             Error::NoReranker,
+            Error::NotInFolder,
             Error::QueryTooLong { tokens: 2, limit: 1 },
             Error::NotUtf8 { path: "a".into(), at: 0, likely: None },
             Error::NotText { path: "a".into(), at: 0 },
@@ -159,6 +162,7 @@ mod tests {
             Error::Locked { path: "a".into() },
             Error::CacheInUse { path: "a".into() },
             Error::IndexExists { path: "a".into() },
+            Error::FolderNotEmpty { path: "a".into() },
             Error::ModelDrift { model: model().into(), text: String::new(), similarity: 0.5 },
             Error::NotVerifiable,
             Error::Version { origin: String::new(), got: 2, oldest: 1, newest: 1 },
