@@ -190,6 +190,18 @@ pub enum Error {
         got: usize,
     },
 
+    /// A set of allowed rows belongs to an index of another size. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error(
+        "the allowed rows are below {got}, but the index has {expected} vectors: make a set for it"
+    )]
+    RowBound {
+        /// Number of vectors in the index.
+        expected: usize,
+        /// Bound of the set.
+        got: u32,
+    },
+
     /// A model returned vectors of another dimension than it declares. Kind: [`ErrorKind::Bug`] of
     /// the [`Embedder`](crate::Embedder).
     #[error("the model returned vectors of dimension {got}, but declares {expected}")]

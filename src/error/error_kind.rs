@@ -58,6 +58,7 @@ impl Error {
             | Self::NestedList { .. }
             | Self::Dimension { .. }
             | Self::InvalidVector { .. }
+            | Self::RowBound { .. }
             | Self::TooLarge { .. }
             | Self::NoReranker
             | Self::NotInFolder
@@ -140,6 +141,7 @@ mod tests {
             Error::NestedList { key: text(), name: text() },
             Error::Dimension { expected: 2, got: 3 },
             Error::InvalidVector { row: 0 },
+            Error::RowBound { expected: 2, got: 1 },
             Error::TooLarge { what: "vectors", got: 2, limit: 1 },
             Error::NoReranker,
             Error::NotInFolder,

@@ -13,6 +13,7 @@ use crate::{
     Error, Result,
     format::{
         column::MappedFile,
+        replaced_file::fsync_folder,
         sections::{self, FileId, Kind, Section},
     },
 };
@@ -96,18 +97,15 @@ impl Folder {
     ) -> Result<FileId> {
         let (header, id) = sections::header(kind, number, sections);
         self.write_new(name, |file| {
-            let mut written = file.write(&header)?;
-            for Section { bytes, .. } in sections {
-                written += file.write_padded(sections::padding(written), bytes)?;
-            }
-            Ok(())
+            sections::file_parts(&header, sections)
+                .try_for_each(|[padding, bytes]| file.write(padding, bytes))
         })?;
         Ok(id)
     }
 
     /// Writes and fsyncs a new file of these `bytes`. On an error no file of this name is left.
     pub(super) fn write_copy(&self, name: &str, bytes: &[u8]) -> Result<()> {
-        self.write_new(name, |file| file.write(bytes).map(drop))
+        self.write_new(name, |file| file.write(&[], bytes))
     }
 
     /// Creates the file `name`, calls `write` and fsyncs the file.
@@ -184,17 +182,11 @@ struct NewFile<'f> {
 }
 
 impl NewFile<'_> {
-    /// Writes `bytes`, and returns their number.
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.write_padded(&[], bytes)
-    }
-
-    /// Writes `padding` and `bytes` in one step, and returns the number of both.
-    fn write_padded(&mut self, padding: &[u8], bytes: &[u8]) -> io::Result<usize> {
+    /// Writes `padding` and `bytes` in one step.
+    fn write(&mut self, padding: &[u8], bytes: &[u8]) -> io::Result<()> {
         self.folder.step(FolderStep::Write, &[self.path])?;
         self.writer.write_all(padding)?;
-        self.writer.write_all(bytes)?;
-        Ok(padding.len() + bytes.len())
+        self.writer.write_all(bytes)
     }
 
     fn fsync(&mut self) -> io::Result<()> {
@@ -202,11 +194,6 @@ impl NewFile<'_> {
         self.folder.step(FolderStep::FsyncFile, &[self.path])?;
         self.writer.get_ref().sync_all()
     }
-}
-
-/// Fsyncs a folder on Unix; other systems have no such call and need none.
-fn fsync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
 //! Unit vectors: validation, scaling, and conversion from and to `ndarray`.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::kernel;
 use crate::{
@@ -309,6 +309,17 @@ fn sum_of(row: &[f32]) -> u32 {
 /// Whether `row` has norm 1, up to the rounding error of a model.
 pub(crate) fn is_unit(row: &[f32]) -> bool {
     (kernel::dot(row, row) - 1.0).abs() < 1e-3
+}
+
+/// A query as a view of an array, in any layout.
+pub(crate) type QueryView<'q> = ArrayView1<'q, f32>;
+
+/// The values of `query`, copied only if they are not contiguous.
+pub(super) fn contiguous(query: QueryView<'_>) -> Cow<'_, [f32]> {
+    match query.to_slice() {
+        Some(values) => Cow::Borrowed(values),
+        None => Cow::Owned(query.to_vec()),
+    }
 }
 
 /// Returns a copy of `query`, scaled to norm 1.

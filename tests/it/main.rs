@@ -16,6 +16,7 @@ mod filter_oracle;
 mod forged_files;
 mod format;
 mod identifiers;
+mod index_files;
 mod languages;
 mod markdown;
 mod own_vectors;
