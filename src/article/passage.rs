@@ -9,8 +9,8 @@ use crate::{Article, Markup};
 /// Byte range of one article that is embedded, found and cited as a unit.
 ///
 /// All ranges are byte ranges of the article's text, and `&article.text[passage.range.clone()]` is
-/// the text of the passage. Those of a [`Chunker`](crate::Chunker) start and end at grapheme
-/// boundaries, without surrounding white space.
+/// the text of the passage. A [`Chunker`](crate::Chunker) cuts at grapheme boundaries and leaves out
+/// the white space around a passage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Passage {

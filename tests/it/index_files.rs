@@ -89,13 +89,9 @@ fn a_calibration_is_saved_with_its_graph() {
     let vectors = spread(1, 16, 3_000);
     let mut built = graph(&vectors);
     let calibration = built.calibrate(10, &spread(2, 16, 60)).unwrap();
-    let (recall, ef) = (1..90_u8)
-        .rev()
-        .find_map(|share| {
-            let recall = f32::from(share) / 100.0;
-            Some((recall, calibration.ef_search(recall, 10)?))
-        })
-        .unwrap();
+    let is_proven = |recall: &f32| calibration.ef_search(*recall, 10).is_some();
+    let recall = (1..90_u8).rev().map(|share| f32::from(share) / 100.0).find(is_proven).unwrap();
+    let ef = calibration.ef_search(recall, 10).unwrap();
     built.save(&path).unwrap();
     let opened = HnswIndex::open(&path).unwrap();
     let params = SearchParams { effort: SearchEffort::Recall(recall), ..SearchParams::default() };
