@@ -14,6 +14,7 @@ const ROWS: usize = 5_000;
 const DIM: usize = 64;
 
 /// Stands for the embeddings of another program: 50 groups of similar rows.
+#[expect(clippy::cast_precision_loss, reason = "small numbers")]
 fn embeddings() -> Array2<f32> {
     let wave = |row: usize, column: usize| {
         let group = (row % 50 * DIM + column) as f32;

@@ -107,7 +107,7 @@ pub trait VectorIndex: sealed::Sealed + Send + Sync {
     /// # Ok::<(), passim::Error>(())
     /// ```
     fn search_array(&self, query: QueryView<'_>, params: &SearchParams) -> Result<Neighbors> {
-        self.search(&contiguous(query), params)
+        self.search(&contiguous(&query), params)
     }
 
     /// Returns the neighbors of each of `queries`, in their order; searches in parallel on the

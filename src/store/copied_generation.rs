@@ -99,7 +99,7 @@ impl PinnedGeneration {
         if renamed.is_err() {
             for name in written {
                 // Without a manifest, no file that remains can be taken for a part of an index.
-                _ = target.remove(&name);
+                _ = target.remove(name);
             }
         }
         renamed?;

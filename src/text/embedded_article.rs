@@ -99,10 +99,12 @@ impl EmbeddedArticle {
     pub(super) fn fingerprint(&self) -> [u8; 24] {
         let mut hasher = Xxh3Default::new();
         for passage in &self.passages {
-            numbers_of(passage).iter().for_each(|number| hasher.update(&number.to_le_bytes()));
+            for number in numbers_of(passage) {
+                hasher.update(&number.to_le_bytes());
+            }
         }
-        let values = self.vectors.as_slice().iter();
-        values.for_each(|value| hasher.update(&value.to_le_bytes()));
+        // Numbers in memory are little-endian, as those of a file.
+        hasher.update(bytemuck::cast_slice(self.vectors.as_slice()));
         let mut bytes = [0; 24];
         bytes[..16].copy_from_slice(&hasher.digest128().to_le_bytes());
         bytes[16..20].copy_from_slice(&u32::MAX.to_le_bytes());

@@ -43,19 +43,17 @@ fn hash_after(fingerprint: &[u8; 24], head: &[u8], article: &Article) -> Content
 /// - [`Error::EmptyKey`] for an article without a key.
 /// - [`Error::ArticleTooLarge`] for an article over [`Article::MAX_BYTES`].
 /// - [`Error::NestedList`] for a metadata list that holds a list.
-pub(crate) fn check_articles<'a>(
-    articles: impl IntoIterator<Item = &'a Article> + Clone,
-) -> Result<()> {
-    let all = || articles.clone().into_iter();
-    if let Some(position) = all().position(|article| article.key.is_empty()) {
+pub(crate) fn check_articles<'a>(articles: impl IntoIterator<Item = &'a Article>) -> Result<()> {
+    let articles: Vec<&Article> = articles.into_iter().collect();
+    if let Some(position) = articles.iter().position(|article| article.key.is_empty()) {
         return Err(Error::EmptyKey { position });
     }
     let limit = Article::MAX_BYTES;
-    if let Some(article) = all().find(|article| article.text.len() > limit) {
+    if let Some(article) = articles.iter().find(|article| article.text.len() > limit) {
         let key = article.key.clone();
         return Err(Error::ArticleTooLarge { key, bytes: article.text.len(), limit });
     }
-    all().try_for_each(check_metadata)
+    articles.into_iter().try_for_each(check_metadata)
 }
 
 fn check_metadata(article: &Article) -> Result<()> {

@@ -6,11 +6,11 @@
 
 #![expect(unsafe_code, reason = "vector instructions; each block states why it is sound")]
 
-/// Whether the CPU has a feature, and kernels may use it.
+/// Whether the CPU has the features, and kernels may use them.
 #[cfg(target_arch = "x86_64")]
 macro_rules! cpu_has {
-    ($feature:tt) => {
-        cfg!(not(passim_portable)) && is_x86_feature_detected!($feature)
+    ($($feature:tt),+) => {
+        cfg!(not(passim_portable)) $(&& is_x86_feature_detected!($feature))+
     };
 }
 
@@ -37,7 +37,7 @@ pub(crate) use unpacked_row::unpack_codes;
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len(), "vectors of different dimension");
     #[cfg(target_arch = "x86_64")]
-    if cpu_has!("avx2") && cpu_has!("fma") {
+    if cpu_has!("avx2", "fma") {
         // SAFETY: both features were detected on the line above.
         return unsafe { avx2::dot(a, b) };
     }
@@ -60,7 +60,7 @@ pub(crate) fn code_dots(
     assert_eq!(rows.len(), dots.len(), "one dot product per row");
     #[cfg(target_arch = "x86_64")]
     {
-        if cpu_has!("avx512vnni") && cpu_has!("avx512bw") {
+        if cpu_has!("avx512vnni", "avx512bw") {
             // SAFETY: AVX-512 VNNI and BW were detected on the line above; a CPU that
             // has them has AVX-512 F and AVX2.
             return unsafe { avx512::code_dots(query, codes, rows, dots) };
