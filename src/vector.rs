@@ -58,7 +58,8 @@ pub use verify::GraphReport;
 /// without breaking a program.
 ///
 /// Queries can also be `ndarray` views: [`search_array`](Self::search_array) takes one, and
-/// [`search_many`](Self::search_many) the [`Vectors`] of the rows of an array.
+/// [`search_many`](Self::search_many) the [`Vectors`] of the rows of an array, whose page has an
+/// example.
 pub trait VectorIndex: sealed::Sealed + Send + Sync {
     /// Number of vectors.
     fn len(&self) -> usize;
@@ -88,24 +89,6 @@ pub trait VectorIndex: sealed::Sealed + Send + Sync {
     /// # Errors
     ///
     /// As [`search`](Self::search).
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use ndarray::array;
-    /// use passim::{ExactIndex, SearchParams, VectorIndex, Vectors};
-    ///
-    /// let embeddings = array![[1.0, 0.0], [0.6, 0.8]];
-    /// let index = ExactIndex::new(Arc::new(Vectors::try_from(embeddings.view())?))?;
-    ///
-    /// let queries = array![[0.0, 2.0], [5.0, 0.0]];
-    /// let found = index.search_array(queries.row(0), &SearchParams::default())?;
-    /// assert_eq!(found.neighbors[0].row, 1);
-    /// let found = index.search_many(&Vectors::try_from(queries)?, &SearchParams::default())?;
-    /// assert_eq!(found[1].neighbors[0].row, 0);
-    /// # Ok::<(), passim::Error>(())
-    /// ```
     fn search_array(&self, query: QueryView<'_>, params: &SearchParams) -> Result<Neighbors> {
         self.search(&contiguous(&query), params)
     }

@@ -6,7 +6,7 @@ use super::{
     decode_error_in,
     file_names::{FileNumber, LOCK, MANIFEST},
     folder::Folder,
-    generation::{OpenError, StoredManifest, last_generation, open_listed},
+    generation::{OpenError, StoredManifest, last_generation, open_listed, read_manifest},
     take_lock,
 };
 use crate::{
@@ -96,14 +96,21 @@ impl PinnedGeneration {
         let new_manifest = FileNumber { kind: Kind::Manifest, number: self.generation }.name();
         let copied = self.copy_files(target, &new_manifest, &mut written);
         let renamed = copied.and_then(|()| target.rename(&new_manifest, MANIFEST));
-        if renamed.is_err() {
+        // Some systems report an error although they renamed the file.
+        if renamed.is_err() && !self.is_published_in(target) {
             for name in written {
                 // Without a manifest, no file that remains can be taken for a part of an index.
                 _ = target.remove(name);
             }
+            return renamed;
         }
-        renamed?;
         target.fsync()
+    }
+
+    /// Whether the manifest in `target` is that of this generation.
+    fn is_published_in(&self, target: &Folder) -> bool {
+        let stored = read_manifest(target).ok().flatten();
+        stored.is_some_and(|stored| stored.id() == self.manifest.id())
     }
 
     /// Writes and fsyncs all files, the manifest under the name `new_manifest`.

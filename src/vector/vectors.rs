@@ -40,6 +40,24 @@ use crate::{
 /// assert_eq!(all.into_array().row(2), array![1.0, 0.0]);
 /// # Ok::<(), passim::Error>(())
 /// ```
+///
+/// Queries can be views as well:
+///
+/// ```
+/// use std::sync::Arc;
+/// use ndarray::array;
+/// use passim::{ExactIndex, SearchParams, VectorIndex, Vectors};
+///
+/// let embeddings = array![[1.0, 0.0], [0.6, 0.8]];
+/// let index = ExactIndex::new(Arc::new(Vectors::try_from(embeddings.view())?))?;
+///
+/// let queries = array![[0.0, 2.0], [5.0, 0.0]];
+/// let found = index.search_array(queries.row(0), &SearchParams::default())?;
+/// assert_eq!(found.neighbors[0].row, 1);
+/// let found = index.search_many(&Vectors::try_from(queries)?, &SearchParams::default())?;
+/// assert_eq!(found[1].neighbors[0].row, 0);
+/// # Ok::<(), passim::Error>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Vectors {
     dim: usize,

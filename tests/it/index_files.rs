@@ -227,7 +227,7 @@ fn a_watched_build_reports_progress_and_can_be_cancelled() {
     let reports = Mutex::new(Vec::new());
     let watched =
         HnswIndex::build_monitored(Arc::clone(&vectors), PARAMS, &Cancel::new(), |progress| {
-            reports.lock().unwrap().push(progress)
+            reports.lock().unwrap().push(progress);
         })
         .unwrap();
     let reports = reports.into_inner().unwrap();

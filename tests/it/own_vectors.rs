@@ -1,6 +1,8 @@
 //! Laws of articles whose vectors are given: they are found, kept and replaced like others, and no
 //! model embeds them.
 
+#![allow(clippy::single_range_in_vec_init, reason = "a list of one passage")]
+
 use passim::{
     Article, Chunker, EmbeddedArticle, Embedder, Error, Filter, Interrupt, Language, Markup,
     Passage, Query, Result, Retriever, Role, Vectors,
