@@ -35,7 +35,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // `cancel`, or a clone of it in another thread, would end the build.
     let cancel = Cancel::new();
     let report = |progress: passim::Progress| {
-        println!("{} of {} vectors linked", progress.done, progress.total);
+        // The callback runs after every batch; a progress bar would show each.
+        if progress.done == progress.total {
+            println!("{} of {} vectors linked", progress.done, progress.total);
+        }
     };
     let params = HnswParams::default();
     let graph = HnswIndex::build_monitored(Arc::clone(&vectors), params, &cancel, report)?;
