@@ -253,7 +253,8 @@ fn a_watched_build_reports_progress_and_can_be_cancelled() {
 #[test]
 fn allowed_rows_of_another_index_are_an_error() {
     let vectors = spread(1, 16, 500);
-    let (exact, graph) = (exact(&vectors), graph(&vectors));
+    let exact = exact(&vectors);
+    let graph = graph(&vectors);
     for index in [&exact as &dyn VectorIndex, &graph] {
         for bound in [0, 499, 501, 10_000] {
             let allowed = RowSet::all(bound);
