@@ -1,4 +1,4 @@
-//! Keeps an index in a folder: commit, reload of a reader, rollback, verification.
+//! Keeps an index in a folder: commit, reload of a reader, rollback, verification, backup.
 //!
 //! `cargo run --release --example save_and_open`
 
@@ -40,6 +40,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 
     let report = retriever.verify()?;
     println!("{} files, {} bytes: every checksum matches", report.files, report.bytes);
+
+    // A copy of the last commit, which a writer need not wait for.
+    let copy = folder.path().join("backup");
+    let copied = reader.backup(&copy)?;
+    println!("generation {} is copied, {} files", copied.generation, copied.files);
+    show("the copy", &Searcher::open(&copy)?.search(question)?);
 
     // An index has one writer at a time; dropping the writer releases its lock.
     drop(retriever);

@@ -123,6 +123,30 @@ pub enum Error {
         limit: usize,
     },
 
+    /// A given passage does not fit its article or the passage before it. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("passage {position} of article `{article}` is invalid: {reason}")]
+    InvalidPassage {
+        /// Key of the article.
+        article: String,
+        /// Position of the passage in the article, from 0.
+        position: usize,
+        /// Why it is invalid.
+        reason: &'static str,
+    },
+
+    /// An article with given vectors does not have one vector for each passage. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("article `{article}` has {passages} passages and {vectors} vectors: give one for each")]
+    PassageVectors {
+        /// Key of the article.
+        article: String,
+        /// Number of its passages.
+        passages: usize,
+        /// Number of the vectors given.
+        vectors: usize,
+    },
+
     /// A date does not exist or is not written `YYYY-MM-DD`. Kind: [`ErrorKind::InvalidInput`].
     #[error("`{got}` is not a date of the form YYYY-MM-DD")]
     Date {
@@ -164,6 +188,18 @@ pub enum Error {
         expected: usize,
         /// Dimension, or number of values, given.
         got: usize,
+    },
+
+    /// A set of allowed rows belongs to an index of another size. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error(
+        "the allowed rows are below {got}, but the index has {expected} vectors: make a set for it"
+    )]
+    RowBound {
+        /// Number of vectors in the index.
+        expected: usize,
+        /// Bound of the set.
+        got: u32,
     },
 
     /// A model returned vectors of another dimension than it declares. Kind: [`ErrorKind::Bug`] of
@@ -353,6 +389,19 @@ pub enum Error {
         /// The folder.
         path: PathBuf,
     },
+
+    /// A [backup](crate::Retriever::backup) would share its folder with other files. Kind:
+    /// [`ErrorKind::Conflict`].
+    #[error("{path} is not empty: give the backup a new folder")]
+    FolderNotEmpty {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// A corpus in memory has no files to [back up](crate::Retriever::backup). Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("the corpus is in memory and has no files: back up one that is in a folder")]
+    NotInFolder,
 
     /// A model's vectors have changed since the index was built. Kind: [`ErrorKind::Conflict`].
     #[error(

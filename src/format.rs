@@ -8,4 +8,5 @@ pub(crate) mod head_record;
 pub(crate) mod lazy_checked;
 pub(crate) mod locked_file;
 pub(crate) mod mapped_file;
+pub(crate) mod replaced_file;
 pub(crate) mod sections;

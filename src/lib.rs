@@ -34,7 +34,7 @@
 //!
 //! | step | types |
 //! |---|---|
-//! | articles and passages | [`Article`], [`Markup`], [`Passage`], [`Chunker`], [`read_articles`], [`sentences()`] |
+//! | articles and passages | [`Article`], [`Markup`], [`Passage`], [`Chunker`], [`EmbeddedArticle`], [`read_articles`], [`sentences()`] |
 //! | models | [`Embedder`], [`StaticEmbedder`], [`EmbedStage`], [`EmbeddingCache`], [`Reranker`] |
 //! | vectors | [`Vectors`], [`ExactIndex`], [`HnswIndex`], [`VectorIndex`], [`RowSet`] |
 //! | corpus | [`Retriever`], [`RetrieverBuilder`], [`Searcher`] |
@@ -114,8 +114,8 @@ mod work;
 pub use article::{Article, ArticleHead, Date, Markup, Metadata, Passage, Timestamp, Value};
 pub use language::{Language, LanguageCode};
 pub use text::{
-    AddReport, ArticleFiles, ArticleReader, Chunker, ReadReport, Sentences, SyncReport,
-    markdown_sentences, read_articles, sentences,
+    AddReport, ArticleFiles, ArticleReader, Chunker, EmbeddedArticle, ReadReport, Sentences,
+    SyncReport, markdown_sentences, read_articles, sentences,
 };
 
 // Models.
@@ -147,8 +147,8 @@ pub use vector::{
 
 // A corpus.
 pub use retriever::{
-    CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher, SegmentStats,
-    Stats, VerifyReport,
+    BackupReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher,
+    SegmentStats, Stats, VerifyReport,
 };
 
 // Questions and answers.

@@ -1,5 +1,6 @@
 //! The retriever: chunks, embeds, indexes and searches articles.
 
+mod backup;
 mod commit;
 mod graph_calibration;
 mod ingest;
@@ -24,6 +25,7 @@ use crate::{
 };
 use searcher::LatestSnapshot;
 
+pub use backup::BackupReport;
 pub use graph_calibration::{CalibrationReport, GraphCalibration};
 pub use retriever_builder::RetrieverBuilder;
 pub use searcher::Searcher;
@@ -260,6 +262,12 @@ impl Retriever {
     #[must_use]
     pub fn embedder(&self) -> &dyn Embedder {
         self.searcher.embedder()
+    }
+
+    /// Returns the chunker that splits added articles.
+    #[must_use]
+    pub fn chunker(&self) -> &Chunker {
+        &self.settings.chunker
     }
 
     /// Returns the article of this key.

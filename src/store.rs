@@ -6,6 +6,7 @@
 //! generation complete.
 
 mod calibration_file;
+mod copied_generation;
 mod file_names;
 mod folder;
 mod generation;
@@ -33,10 +34,11 @@ use segment::{LiveSegment, Segment};
 
 use file_names::{CACHE, CACHE_NEW, FileNumber, LOCK, MANIFEST};
 use folder::Folder;
-use generation::{StoredManifest, missing, read_folder, read_manifest};
+use generation::{missing, read_folder, read_manifest};
 use manifest::{ListedFile, MAX_NUMBER};
 
 pub(crate) use calibration_file::Questions;
+pub(crate) use copied_generation::{CopiedFiles, copy_generation};
 pub(crate) use generation::{Generation, exists, read, read_newer, verify};
 pub(crate) use local_view::LocalView;
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
@@ -250,7 +252,7 @@ impl Store {
 
     /// Identity of the manifest that is in the folder now.
     fn current_id(&self) -> Result<Option<FileId>> {
-        Ok(read_manifest(&self.folder)?.map(|StoredManifest { id, .. }| id))
+        Ok(read_manifest(&self.folder)?.map(|stored| stored.id()))
     }
 
     /// Writes and fsyncs all files of a generation, the manifest under a temporary name.

@@ -5,6 +5,7 @@ mod article_files;
 mod article_reader;
 mod breakpoint;
 mod char_class;
+mod embedded_article;
 mod enclosure;
 mod file_encoding;
 mod following_text;
@@ -42,8 +43,12 @@ use crate::{Article, Embedder, Error, Passage, Result};
 pub(crate) use article_batches::{GivenArticles, key_hashes, next_batch};
 pub use article_files::{ArticleFiles, read_articles};
 pub use article_reader::{ArticleReader, ReadReport};
+pub use embedded_article::EmbeddedArticle;
 pub(crate) use guess_language::guess as guess_language;
-pub(crate) use incoming_articles::{ContentHash, check_articles, content_hash, last_of_each_key};
+pub(crate) use incoming_articles::{
+    ContentHash, check_articles, content_hash, embedded_content_hash, last_embedded_of_each_key,
+    last_of_each_key,
+};
 pub(crate) use ingest_report::IngestReport;
 pub use ingest_report::{AddReport, SyncReport};
 use passage_builder::PassageBuilder;

@@ -9,6 +9,7 @@ mod graph;
 mod hierarchy;
 mod hnsw;
 mod index_choice;
+mod index_file;
 mod index_plan;
 pub(crate) mod kernel;
 mod persist;
@@ -30,7 +31,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use crate::{Cancel, Error, Interrupt, Result};
-use vectors::unit_query;
+use vectors::{QueryView, contiguous, unit_query};
 
 pub(crate) use calibrate::CalibrationRecord;
 pub use calibrate::{Calibration, CalibrationStep, Shortfall};
@@ -52,7 +53,14 @@ pub use verify::GraphReport;
 /// An index numbers its vectors by row, from 0. It is immutable, so any number of threads can
 /// search it. A [`Retriever`](crate::Retriever) builds its indexes according to its
 /// [`IndexChoice`].
-pub trait VectorIndex: Send + Sync {
+///
+/// The trait is sealed: only [`ExactIndex`] and [`HnswIndex`] implement it, so it can get methods
+/// without breaking a program.
+///
+/// Queries can also be `ndarray` views: [`search_array`](Self::search_array) takes one, and
+/// [`search_many`](Self::search_many) the [`Vectors`] of the rows of an array, whose page has an
+/// example.
+pub trait VectorIndex: sealed::Sealed + Send + Sync {
     /// Number of vectors.
     fn len(&self) -> usize;
 
@@ -69,10 +77,21 @@ pub trait VectorIndex: Send + Sync {
     /// - [`Error::Setting`] if `params.k` is 0.
     /// - [`Error::Dimension`] if `query` has another dimension.
     /// - [`Error::InvalidVector`] if `query` is zero or not finite.
+    /// - [`Error::RowBound`] if `params.allowed` is a set of the rows of an index of another size.
     /// - [`Error::Fraction`] if the requested recall is out of range.
     /// - [`Error::NotCalibrated`] if a recall is requested of a graph that has no calibration.
     /// - [`Error::Corrupt`] if a vector that may be a neighbor is damaged in its file.
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors>;
+
+    /// Returns the neighbors of a query in an `ndarray` view; copies it only if its values are not
+    /// contiguous.
+    ///
+    /// # Errors
+    ///
+    /// As [`search`](Self::search).
+    fn search_array(&self, query: QueryView<'_>, params: &SearchParams) -> Result<Neighbors> {
+        self.search(&contiguous(&query), params)
+    }
 
     /// Returns the neighbors of each of `queries`, in their order; searches in parallel on the
     /// threads of the current `rayon` pool.
@@ -89,6 +108,15 @@ pub trait VectorIndex: Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
+}
+
+mod sealed {
+    /// Keeps other crates from implementing [`VectorIndex`](super::VectorIndex).
+    pub trait Sealed {}
+
+    impl Sealed for super::ExactIndex {}
+    impl Sealed for super::HnswIndex {}
+    impl Sealed for super::SegmentIndex {}
 }
 
 /// Parameters of a search.
@@ -108,7 +136,7 @@ pub struct SearchParams<'a> {
     pub k: usize,
     /// Trade-off between recall and search time.
     pub effort: SearchEffort,
-    /// Rows that may be returned; `None` allows all.
+    /// Rows that may be returned, a set with the number of vectors as its bound; `None` allows all.
     pub allowed: Option<&'a RowSet>,
     /// Time at which the search returns what it has found so far.
     pub deadline: Option<Instant>,
@@ -207,10 +235,14 @@ pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
 }
 
 /// Validates the arguments of a search and returns the query as a unit vector.
-fn checked(query: &[f32], dim: usize, params: &SearchParams) -> Result<Vec<f32>> {
+fn checked(query: &[f32], vectors: &Vectors, params: &SearchParams) -> Result<Vec<f32>> {
     Error::check_setting("k", params.k, 1.., "1 or more")?;
     params.effort.check()?;
-    unit_query(query, dim)
+    let bound = params.allowed.map(RowSet::bound);
+    if let Some(got) = bound.filter(|bound| *bound as usize != vectors.len()) {
+        return Err(Error::RowBound { expected: vectors.len(), got });
+    }
+    unit_query(query, vectors.dim())
 }
 
 /// Maximum number of vectors in one index: a graph search packs a flag into the row number.

@@ -28,7 +28,8 @@ pub enum Phase {
 }
 
 /// Progress of a long operation, passed to the callback of
-/// [`RetrieverBuilder::progress`](crate::RetrieverBuilder::progress).
+/// [`RetrieverBuilder::progress`](crate::RetrieverBuilder::progress) or
+/// [`HnswIndex::build_monitored`](crate::HnswIndex::build_monitored).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Progress {

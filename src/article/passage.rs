@@ -8,12 +8,13 @@ use crate::{Article, Markup};
 
 /// Byte range of one article that is embedded, found and cited as a unit.
 ///
-/// All ranges are byte ranges of the article's text. They start and end at grapheme boundaries,
-/// so `&article.text[passage.range.clone()]` is the text of the passage.
+/// All ranges are byte ranges of the article's text, and `&article.text[passage.range.clone()]` is
+/// the text of the passage. A [`Chunker`](crate::Chunker) cuts at grapheme boundaries and leaves out
+/// the white space around a passage.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Passage {
-    /// Byte range of the text; not empty, without surrounding white space.
+    /// Byte range of the text, which is more than white space.
     pub range: Range<usize>,
     /// Byte range of the nearest heading above the passage, without its marks; `None` if it is not
     /// embedded with the passage, or is part of it.
@@ -28,11 +29,29 @@ pub struct Passage {
     /// Whether the title of the article is embedded with the passage.
     pub titled: bool,
     /// Length in tokens of the embedder, without title and heading. It is the sum over the
-    /// sentences, or counted over the whole passage if that sum is near the token limit.
+    /// sentences, or counted over the whole passage if that sum is near the token limit. 0 if nobody
+    /// counted it, as in a passage [of your own](Self::new).
     pub tokens: usize,
 }
 
 impl Passage {
+    /// Creates a passage of your own of `article`, for an
+    /// [`EmbeddedArticle`](crate::EmbeddedArticle), which checks it.
+    ///
+    /// Its text in context is its text alone, without title and heading. To change that, set its
+    /// fields.
+    #[must_use]
+    pub fn new(article: &Article, range: Range<usize>) -> Self {
+        Self {
+            range,
+            heading: None,
+            table_header: None,
+            markup: article.markup,
+            titled: false,
+            tokens: 0,
+        }
+    }
+
     /// Returns the text that is embedded: title, heading and header row, if they are embedded with
     /// the passage, then the text, each on its own line.
     ///

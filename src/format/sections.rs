@@ -56,6 +56,8 @@ pub(crate) enum Kind {
     Removals = 3,
     /// Calibration queries and the recall measured on them.
     Calibration = 4,
+    /// An index over vectors alone.
+    VectorIndex = 5,
 }
 
 /// Content of a section. The numbers are part of the format.
@@ -168,6 +170,21 @@ pub(crate) fn header(kind: Kind, number: u64, sections: &[Section]) -> (Vec<u8>,
 /// Returns the zeros between a file of `written` bytes and the start of its next section.
 pub(crate) fn padding(written: usize) -> &'static [u8] {
     &[0; ALIGNMENT][..written.next_multiple_of(ALIGNMENT) - written]
+}
+
+/// Returns the bytes of a file in the order in which they are written, as pairs of padding and
+/// content: the `header`, then each section.
+pub(crate) fn file_parts<'f>(
+    header: &'f [u8],
+    sections: &'f [Section<'f>],
+) -> impl Iterator<Item = [&'f [u8]; 2]> {
+    let mut written = header.len();
+    let sections = sections.iter().map(move |Section { bytes, .. }| {
+        let padding = padding(written);
+        written += padding.len() + bytes.len();
+        [padding, *bytes]
+    });
+    std::iter::once([[].as_slice(), header]).chain(sections)
 }
 
 fn checksum_of(header: &[u8], table: &[u8]) -> u64 {

@@ -1,5 +1,7 @@
 //! Adds articles: one function of named stages, from given articles to a searchable segment.
 
+mod embedded;
+
 use std::time::Instant;
 
 use rayon::prelude::*;
@@ -42,6 +44,13 @@ struct SelectedArticle {
     replaces: Option<ArticlePlace>,
 }
 
+/// The article of a key that the corpus has, if any.
+struct ExistingArticle {
+    place: Option<ArticlePlace>,
+    /// Whether it has the content hash of the article that replaces it.
+    is_unchanged: bool,
+}
+
 struct IncomingArticle {
     chunked: Chunked,
     replaces: Option<ArticlePlace>,
@@ -61,6 +70,19 @@ struct PassageInput {
 struct StoredVector {
     segment: usize,
     row: u32,
+}
+
+impl IncomingArticle {
+    /// Returns the inputs of the passages, none with a stored vector.
+    fn passage_inputs(&self) -> impl Iterator<Item = PassageInput> {
+        let Chunked { article, passages, digest } = &self.chunked;
+        let language = digest.language.and_then(Language::analyzed);
+        passages.iter().map(move |passage| PassageInput {
+            text: passage.text_in_context(article),
+            language,
+            stored: None,
+        })
+    }
 }
 
 /// Embedded texts in the order in which they were given.
@@ -132,7 +154,11 @@ impl Retriever {
         let incoming = self.chunk(selection)?;
         let inputs = self.passage_inputs(&incoming);
         let embedded = self.embed_new(&inputs, embedded_before)?;
-        let report = report(unchanged, &incoming, &inputs, &embedded);
+        let report = IngestReport {
+            reused: inputs.iter().filter(|input| input.stored.is_some()).count(),
+            embedding: embedded.report,
+            ..report(unchanged, &incoming)
+        };
         let vectors = self.combine_vectors(&inputs, embedded.vectors)?;
         let segment = self.build_segment(&incoming, &inputs, vectors)?;
         self.publish_in_memory(&incoming, segment)?;
@@ -157,14 +183,22 @@ impl Retriever {
     ) -> Result<Option<SelectedArticle>> {
         self.settings.cancel.check()?;
         let digest = ArticleDigest::of(&article, &self.settings.chunker)?;
-        let replaces = find_article(self.segments(), &article.key)?;
-        if on_existing == OnExisting::ReplaceChanged
-            && let Some(place) = replaces
-            && self.segments()[place.segment].sealed().content_hash(place.number)? == digest.content
-        {
-            return Ok(None);
-        }
-        Ok(Some(SelectedArticle { article, digest, replaces }))
+        let existing = self.existing(&article.key, &digest)?;
+        let is_left_out = existing.is_unchanged && on_existing == OnExisting::ReplaceChanged;
+        let replaces = existing.place;
+        Ok((!is_left_out).then_some(SelectedArticle { article, digest, replaces }))
+    }
+
+    /// Finds the article that one of this `key` and `digest` replaces.
+    fn existing(&self, key: &str, digest: &ArticleDigest) -> Result<ExistingArticle> {
+        let place = find_article(self.segments(), key)?;
+        let is_unchanged = match place {
+            Some(ArticlePlace { segment, number }) => {
+                self.segments()[segment].sealed().content_hash(number)? == digest.content
+            }
+            None => false,
+        };
+        Ok(ExistingArticle { place, is_unchanged })
     }
 
     /// Chunks the selected articles on the current `rayon` pool.
@@ -202,14 +236,12 @@ impl Retriever {
     }
 
     fn article_inputs(&self, incoming: &IncomingArticle) -> Vec<PassageInput> {
-        let Chunked { article, passages, digest } = &incoming.chunked;
         let stored = self.reusable_vectors(incoming);
-        let input = |text: String| PassageInput {
-            stored: stored.get(&text).copied(),
-            language: digest.language.and_then(Language::analyzed),
-            text,
+        let with_stored = |input: PassageInput| {
+            let stored = stored.get(&input.text).copied();
+            PassageInput { stored, ..input }
         };
-        passages.iter().map(|passage| input(passage.text_in_context(article))).collect()
+        incoming.passage_inputs().map(with_stored).collect()
     }
 
     /// Returns the vectors of the replaced article by text; none if nothing is replaced.
@@ -325,13 +357,8 @@ impl Retriever {
     }
 }
 
-/// Counts the articles and passages of one ingestion.
-fn report(
-    unchanged: usize,
-    incoming: &[IncomingArticle],
-    inputs: &[PassageInput],
-    embedded: &EmbeddedBatch,
-) -> IngestReport {
+/// Counts the articles of one ingestion.
+fn report(unchanged: usize, incoming: &[IncomingArticle]) -> IngestReport {
     let without_text = incoming.iter().filter(|article| article.chunked.passages.is_empty());
     let changed = incoming.iter().filter(|article| article.replaces.is_some()).count();
     IngestReport {
@@ -339,8 +366,7 @@ fn report(
         changed,
         unchanged,
         empty: without_text.map(|article| article.chunked.article.key.clone()).collect(),
-        reused: inputs.iter().filter(|input| input.stored.is_some()).count(),
-        embedding: embedded.report,
+        ..IngestReport::default()
     }
 }
 

@@ -27,6 +27,8 @@ impl FileNumber {
             Kind::Segment => format!("segment-{number}.passim"),
             Kind::Removals => format!("removals-{number}.passim"),
             Kind::Calibration => format!("calibration-{number}.passim"),
+            // No manifest names such a file; its user does.
+            Kind::VectorIndex => format!("vectors-{number}.passim"),
         }
     }
 

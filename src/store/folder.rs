@@ -13,6 +13,7 @@ use crate::{
     Error, Result,
     format::{
         column::MappedFile,
+        replaced_file::fsync_folder,
         sections::{self, FileId, Kind, Section},
     },
 };
@@ -94,44 +95,39 @@ impl Folder {
         number: u64,
         sections: &[Section],
     ) -> Result<FileId> {
-        let path = self.path_of(name);
         let (header, id) = sections::header(kind, number, sections);
+        self.write_new(name, |file| {
+            sections::file_parts(&header, sections)
+                .try_for_each(|[padding, bytes]| file.write(padding, bytes))
+        })?;
+        Ok(id)
+    }
+
+    /// Writes and fsyncs a new file of these `bytes`. On an error no file of this name is left.
+    pub(super) fn write_copy(&self, name: &str, bytes: &[u8]) -> Result<()> {
+        self.write_new(name, |file| file.write(&[], bytes))
+    }
+
+    /// Creates the file `name`, calls `write` and fsyncs the file.
+    fn write_new(
+        &self,
+        name: &str,
+        write: impl FnOnce(&mut NewFile) -> io::Result<()>,
+    ) -> Result<()> {
+        let path = self.path_of(name);
         let file = self.step(FolderStep::Create, &[&path]).and_then(|()| {
             // An existing file belongs to another writer.
             OpenOptions::new().write(true).create_new(true).open(&path)
         });
         let file = file.map_err(Error::write(&path))?;
-        let written = self.write_to(&file, &path, &header, sections);
+        let mut file = NewFile { folder: self, path: &path, writer: BufWriter::new(file) };
+        let written = write(&mut file).and_then(|()| file.fsync());
         drop(file);
         if written.is_err() {
             // If this fails, the next writer removes the file when it opens the index.
             _ = self.remove(name);
         }
-        written.map(|()| id).map_err(Error::write(&path))
-    }
-
-    fn write_to(
-        &self,
-        file: &File,
-        path: &Path,
-        header: &[u8],
-        sections: &[Section],
-    ) -> io::Result<()> {
-        let mut writer = BufWriter::new(file);
-        self.step(FolderStep::Write, &[path])?;
-        writer.write_all(header)?;
-        let mut written = header.len();
-        for Section { bytes, .. } in sections {
-            self.step(FolderStep::Write, &[path])?;
-            let padding = sections::padding(written);
-            writer.write_all(padding)?;
-            writer.write_all(bytes)?;
-            written += padding.len() + bytes.len();
-        }
-        writer.flush()?;
-        drop(writer);
-        self.step(FolderStep::FsyncFile, &[path])?;
-        file.sync_all()
+        written.map_err(Error::write(&path))
     }
 
     /// Renames the file `from` to `to`, which it replaces.
@@ -178,9 +174,26 @@ impl Folder {
     }
 }
 
-/// Fsyncs a folder on Unix; other systems have no such call and need none.
-fn fsync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
+/// A file that is being written.
+struct NewFile<'f> {
+    folder: &'f Folder,
+    path: &'f Path,
+    writer: BufWriter<File>,
+}
+
+impl NewFile<'_> {
+    /// Writes `padding` and `bytes` in one step.
+    fn write(&mut self, padding: &[u8], bytes: &[u8]) -> io::Result<()> {
+        self.folder.step(FolderStep::Write, &[self.path])?;
+        self.writer.write_all(padding)?;
+        self.writer.write_all(bytes)
+    }
+
+    fn fsync(&mut self) -> io::Result<()> {
+        self.writer.flush()?;
+        self.folder.step(FolderStep::FsyncFile, &[self.path])?;
+        self.writer.get_ref().sync_all()
+    }
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ pub(crate) struct Generation {
 }
 
 /// Failure to open a file that the manifest names.
-enum OpenError {
+pub(super) enum OpenError {
     /// The file of this name does not exist.
     Missing(String),
     Error(Error),
@@ -69,7 +69,7 @@ pub(crate) fn read_newer(
 ) -> Result<Option<Generation>> {
     let folder = Folder::at(path)?;
     let current = existing_manifest(&folder)?;
-    if Some(current.id) == known { Ok(None) } else { read_folder(&folder, segments).map(Some) }
+    if Some(current.id()) == known { Ok(None) } else { read_folder(&folder, segments).map(Some) }
 }
 
 /// Files whose bytes were checked.
@@ -82,16 +82,17 @@ pub(crate) struct VerifiedFiles {
 /// Opens the files of the generation `id` again from the folder at `path`, and checks every byte.
 pub(crate) fn verify(path: &Path, id: Option<FileId>) -> Result<VerifiedFiles> {
     let folder = Folder::at(path)?;
-    let StoredManifest { manifest, id: current } = existing_manifest(&folder)?;
-    if Some(current) != id {
+    let current = existing_manifest(&folder)?;
+    if Some(current.id()) != id {
         let fault =
             DecodeError::Corrupt("the manifest is not the one that the writer published last");
         return Err(decode_error_in(&folder, MANIFEST, fault));
     }
+    let manifest = &current.manifest;
     for file in manifest.files() {
         open_file(&folder, file).map_err(|error| error.in_folder(&folder))?;
     }
-    let bytes = manifest.bytes() + current.length;
+    let bytes = manifest.bytes() + current.id().length;
     Ok(VerifiedFiles { files: manifest.files().count() + 1, bytes })
 }
 
@@ -102,30 +103,52 @@ const ATTEMPTS: usize = 100;
 pub(super) fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Generation> {
     let known = known.iter().filter_map(|live| Some((live.sealed().id()?, live.sealed())));
     let known: HashMap<FileId, &Arc<Segment>> = known.collect();
+    let last = last_generation(folder, |manifest| open_all(folder, manifest, &known))?;
+    let id = last.manifest.id();
+    let OpenedFiles { segments, questions } = last.opened;
+    Ok(Generation { id, manifest: last.manifest.manifest, segments, questions })
+}
+
+/// The last manifest with the files that it names.
+pub(super) struct LastGeneration<T> {
+    pub(super) manifest: StoredManifest,
+    pub(super) opened: T,
+}
+
+/// Opens the files that the last manifest in `folder` names, while a writer may publish another.
+pub(super) fn last_generation<T>(
+    folder: &Folder,
+    open: impl Fn(&Manifest) -> Result<T, OpenError>,
+) -> Result<LastGeneration<T>> {
     let mut current = existing_manifest(folder)?;
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let StoredManifest { id, manifest } = current;
-        let missing_file = match open_all(folder, &manifest, &known) {
-            Ok(OpenedFiles { segments, questions }) => {
-                return Ok(Generation { id, manifest, segments, questions });
-            }
+        let missing_file = match open(&current.manifest) {
+            Ok(opened) => return Ok(LastGeneration { manifest: current, opened }),
             Err(OpenError::Missing(name)) => name,
             Err(OpenError::Error(error)) => return Err(error),
         };
         // A writer removes files of older generations, so a newer one explains the missing file.
+        let id = current.id();
         current = existing_manifest(folder)?;
-        if current.id == id || attempts == ATTEMPTS {
+        if current.id() == id || attempts == ATTEMPTS {
             return Err(missing(folder, &missing_file));
         }
     }
 }
 
-/// A manifest and the identity of its file.
+/// A manifest and its file.
 pub(super) struct StoredManifest {
-    pub(super) id: FileId,
+    pub(super) sections: Sections,
     pub(super) manifest: Manifest,
+}
+
+impl StoredManifest {
+    /// Identity of the manifest file.
+    pub(super) fn id(&self) -> FileId {
+        self.sections.id()
+    }
 }
 
 fn existing_manifest(folder: &Folder) -> Result<StoredManifest> {
@@ -142,7 +165,8 @@ pub(super) fn read_manifest(folder: &Folder) -> Result<Option<StoredManifest>> {
 
 fn decode_manifest(map: MappedFile) -> Result<StoredManifest, DecodeError> {
     let sections = Sections::open(map, Kind::Manifest)?;
-    Ok(StoredManifest { id: sections.id(), manifest: Manifest::read(&sections)? })
+    let manifest = Manifest::read(&sections)?;
+    Ok(StoredManifest { sections, manifest })
 }
 
 /// Content of the files that a manifest names.
@@ -197,15 +221,22 @@ fn open_segment(folder: &Folder, id: FileId, dim: usize) -> Result<Segment, Open
 
 /// Opens a file and checks every byte.
 fn open_file(folder: &Folder, file: ListedFile) -> Result<Sections, OpenError> {
+    let sections = open_listed(folder, file)?;
     let name = file.file_number().name();
-    let Some(map) = folder.map(&name)? else { return Err(OpenError::Missing(name)) };
-    Ok(decode_file(map, file).map_err(|error| decode_error_in(folder, &name, error))?)
+    sections.check_all().map_err(|error| decode_error_in(folder, &name, error))?;
+    Ok(sections)
 }
 
-fn decode_file(map: MappedFile, file: ListedFile) -> Result<Sections, DecodeError> {
+/// Opens a file, whose header and table are those that the manifest names.
+pub(super) fn open_listed(folder: &Folder, file: ListedFile) -> Result<Sections, OpenError> {
+    let name = file.file_number().name();
+    let Some(map) = folder.map(&name)? else { return Err(OpenError::Missing(name)) };
+    Ok(decode_listed(map, file).map_err(|error| decode_error_in(folder, &name, error))?)
+}
+
+fn decode_listed(map: MappedFile, file: ListedFile) -> Result<Sections, DecodeError> {
     let sections = Sections::open(map, file.kind)?;
     require(sections.id() == file.id, NOT_LISTED)?;
-    sections.check_all()?;
     Ok(sections)
 }
 

@@ -1,5 +1,6 @@
 //! Makes every step of every kind of commit fail: once, or with all later steps before a power cut.
 
+mod copying;
 mod rebuilding;
 mod scenarios;
 

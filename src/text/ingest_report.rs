@@ -4,7 +4,8 @@ use serde::Serialize;
 
 use crate::EmbedReport;
 
-/// Report of [`Retriever::add`](crate::Retriever::add).
+/// Report of [`Retriever::add`](crate::Retriever::add) and
+/// [`Retriever::add_embedded`](crate::Retriever::add_embedded).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AddReport {
@@ -16,14 +17,17 @@ pub struct AddReport {
     pub empty: Vec<String>,
     /// Passages whose vectors were reused from the replaced articles.
     pub reused: usize,
+    /// Passages whose vectors [were given](crate::Retriever::add_embedded).
+    pub given: usize,
     /// Embedding of all other passages, including cached ones.
     pub embedding: EmbedReport,
 }
 
 impl From<IngestReport> for AddReport {
     fn from(ingested: IngestReport) -> Self {
-        let IngestReport { added, changed: replaced, empty, reused, embedding, .. } = ingested;
-        Self { articles: added + replaced, replaced, empty, reused, embedding }
+        let IngestReport { added, changed: replaced, empty, reused, given, embedding, .. } =
+            ingested;
+        Self { articles: added + replaced, replaced, empty, reused, given, embedding }
     }
 }
 
@@ -37,11 +41,14 @@ pub(crate) struct IngestReport {
     pub(crate) empty: Vec<String>,
     /// Passages whose vectors were reused.
     pub(crate) reused: usize,
+    /// Passages whose vectors were given.
+    pub(crate) given: usize,
     pub(crate) embedding: EmbedReport,
 }
 
-/// Report of [`Retriever::sync`](crate::Retriever::sync) and
-/// [`Retriever::upsert`](crate::Retriever::upsert).
+/// Report of [`Retriever::sync`](crate::Retriever::sync),
+/// [`Retriever::upsert`](crate::Retriever::upsert) and
+/// [`Retriever::upsert_embedded`](crate::Retriever::upsert_embedded).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct SyncReport {
@@ -62,6 +69,8 @@ pub struct SyncReport {
     pub cached: usize,
     /// Passages of changed articles that kept their text and therefore their vector.
     pub reused: usize,
+    /// Passages whose vectors [were given](crate::Retriever::upsert_embedded).
+    pub given: usize,
     /// Passages over the embedder's limit of which it read only the beginning.
     pub truncated: usize,
     /// Passages over the embedder's limit that it embedded in pieces.
@@ -80,6 +89,7 @@ impl SyncReport {
         self.embedded += texts - cached;
         self.cached += cached;
         self.reused += ingested.reused;
+        self.given += ingested.given;
         self.truncated += truncated;
         self.split += split;
     }

@@ -48,8 +48,16 @@ impl ExactIndex {
         Ok(Self { vectors, codes: Arc::new(codes), rows })
     }
 
+    /// The indexed vectors.
+    pub(super) fn vectors(&self) -> &Vectors {
+        &self.vectors
+    }
+
     /// Opens the index of `vectors`, whose codes are in `sections`.
-    pub(super) fn open(sections: &Sections, vectors: Arc<Vectors>) -> Result<Self, DecodeError> {
+    pub(super) fn in_sections(
+        sections: &Sections,
+        vectors: Arc<Vectors>,
+    ) -> Result<Self, DecodeError> {
         let rows = stored_rows(&vectors)?;
         let codes = Quantized::open(vectors.dim(), vectors.len(), sections)?;
         Ok(Self { vectors, codes: Arc::new(codes), rows })
@@ -66,7 +74,7 @@ impl VectorIndex for ExactIndex {
     }
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
-        let query = checked(query, self.dim(), params)?;
+        let query = checked(query, &self.vectors, params)?;
         let reason = match params.effort {
             SearchEffort::Exact => ScanReason::Requested,
             SearchEffort::Ef(_) | SearchEffort::Recall(_) => ScanReason::NoGraph,

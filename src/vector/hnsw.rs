@@ -25,7 +25,7 @@ use super::{
     space::Space,
 };
 use crate::{
-    Cancel, Error, Neighbor, Result, Vectors,
+    Cancel, Error, Neighbor, Progress, Result, Vectors,
     format::column::Column,
     work::{ScratchPool, WorkMonitor},
 };
@@ -121,17 +121,53 @@ impl HnswIndex {
     /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] for more than 2^31
     /// vectors or 2^16 dimensions.
     pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
-        Self::build_monitored(WorkMonitor::new(&Cancel::new(), None), vectors, params)
+        Self::build_with(WorkMonitor::new(&Cancel::new(), None), vectors, params)
     }
 
-    /// [`build`](Self::build) with progress reports and cancellation.
+    /// Builds the graph as [`build`](Self::build) does, reports its progress and ends early once
+    /// `cancel` is used.
+    ///
+    /// `progress` is called at least once per 4,096 distinct vectors, from any of the threads, with
+    /// counts that only grow. Both are used between vectors.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); [`Error::Cancelled`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use passim::{Cancel, Error, HnswIndex, HnswParams, Vectors};
+    ///
+    /// let angles = (0..100_u8).map(|i| f32::from(i) / 20.0);
+    /// let vectors = Vectors::normalized(2, angles.flat_map(|a| [a.cos(), a.sin()]).collect())?;
+    /// let cancel = Cancel::new(); // a clone of it cancels from another thread
+    /// let built = HnswIndex::build_monitored(
+    ///     Arc::new(vectors),
+    ///     HnswParams::default(),
+    ///     &cancel,
+    ///     |progress| println!("{} of {}", progress.done, progress.total),
+    /// );
+    /// assert!(!matches!(built, Err(Error::Cancelled)));
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    pub fn build_monitored(
+        vectors: Arc<Vectors>,
+        params: HnswParams,
+        cancel: &Cancel,
+        progress: impl Fn(Progress) + Sync,
+    ) -> Result<Self> {
+        Self::build_with(WorkMonitor::new(cancel, Some(&progress)), vectors, params)
+    }
+
     #[instrument(
         name = "build_graph",
         level = "debug",
         skip_all,
         fields(vectors = vectors.len(), ?params)
     )]
-    pub(super) fn build_monitored(
+    pub(super) fn build_with(
         monitor: WorkMonitor,
         vectors: Arc<Vectors>,
         params: HnswParams,
@@ -337,7 +373,7 @@ impl VectorIndex for HnswIndex {
     }
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
-        let query = checked(query, self.dim(), params)?;
+        let query = checked(query, &self.vectors, params)?;
         let requested = requested_route(params, self.calibration.as_ref())?;
         let ef_search = match self.choose_route(requested, params) {
             Route::Graph { ef_search } => ef_search,

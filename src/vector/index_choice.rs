@@ -38,7 +38,7 @@ impl IndexChoice {
     pub(crate) fn build(self, vectors: Arc<Vectors>, monitor: WorkMonitor) -> Result<SegmentIndex> {
         match self.graph_params(vectors.len()) {
             Some(params) => {
-                let graph = HnswIndex::build_monitored(monitor, vectors, params)?;
+                let graph = HnswIndex::build_with(monitor, vectors, params)?;
                 Ok(SegmentIndex::Graph(Box::new(graph)))
             }
             None => Ok(SegmentIndex::Exact(ExactIndex::new(vectors)?)),

@@ -1,8 +1,18 @@
 //! Vector kernels: dot products of values and of codes, sums of packed rows, and scaling.
 //!
-//! Each call selects the implementation by the features of the CPU.
+//! Each call selects the implementation by the features of the CPU. The flag
+//! `--cfg passim_portable` selects the portable one everywhere, so that it can be tested and measured
+//! on any CPU.
 
 #![expect(unsafe_code, reason = "vector instructions; each block states why it is sound")]
+
+/// Whether the CPU has the features, and kernels may use them.
+#[cfg(target_arch = "x86_64")]
+macro_rules! cpu_has {
+    ($($feature:tt),+) => {
+        cfg!(not(passim_portable)) $(&& is_x86_feature_detected!($feature))+
+    };
+}
 
 mod aligned_block;
 #[cfg(target_arch = "x86_64")]
@@ -27,7 +37,7 @@ pub(crate) use unpacked_row::unpack_codes;
 pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     assert_eq!(a.len(), b.len(), "vectors of different dimension");
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma") {
+    if cpu_has!("avx2", "fma") {
         // SAFETY: both features were detected on the line above.
         return unsafe { avx2::dot(a, b) };
     }
@@ -50,12 +60,12 @@ pub(crate) fn code_dots(
     assert_eq!(rows.len(), dots.len(), "one dot product per row");
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") {
+        if cpu_has!("avx512vnni", "avx512bw") {
             // SAFETY: AVX-512 VNNI and BW were detected on the line above; a CPU that
             // has them has AVX-512 F and AVX2.
             return unsafe { avx512::code_dots(query, codes, rows, dots) };
         }
-        if is_x86_feature_detected!("avx2") {
+        if cpu_has!("avx2") {
             // SAFETY: the feature was detected on the line above.
             return unsafe { avx2::code_dots(query, codes, rows, dots) };
         }

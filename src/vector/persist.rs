@@ -100,9 +100,9 @@ impl SegmentIndex {
         vectors: Arc<Vectors>,
     ) -> Result<Self, DecodeError> {
         Ok(match record {
-            IndexRecord::Exact => Self::Exact(ExactIndex::open(sections, vectors)?),
+            IndexRecord::Exact => Self::Exact(ExactIndex::in_sections(sections, vectors)?),
             IndexRecord::Graph(record) => {
-                Self::Graph(Box::new(HnswIndex::open(record, sections, vectors)?))
+                Self::Graph(Box::new(HnswIndex::in_sections(record, sections, vectors)?))
             }
         })
     }
@@ -159,7 +159,7 @@ impl HnswIndex {
         self.params
     }
 
-    fn record(&self) -> GraphRecord {
+    pub(super) fn record(&self) -> GraphRecord {
         GraphRecord {
             m: to_u32(self.params.m, "`m` is at most 255"),
             ef_construction: to_u32(
@@ -172,7 +172,7 @@ impl HnswIndex {
         }
     }
 
-    fn sections(&self) -> Vec<Section<'_>> {
+    pub(super) fn sections(&self) -> Vec<Section<'_>> {
         let Graph { upper, base } = &self.graph;
         let links = [
             Section::new(Tag::Links, base.targets().as_bytes()),
@@ -184,7 +184,7 @@ impl HnswIndex {
         codes.chain(points).chain(links).chain(upper.sections()).chain(always_compared).collect()
     }
 
-    fn open(
+    fn in_sections(
         record: &GraphRecord,
         sections: &Sections,
         vectors: Arc<Vectors>,

@@ -57,6 +57,12 @@ impl RowSet {
         all
     }
 
+    /// The bound: every row of the set is below it.
+    #[must_use]
+    pub fn bound(&self) -> u32 {
+        self.bound
+    }
+
     /// Number of rows in the set.
     #[must_use]
     pub fn len(&self) -> usize {

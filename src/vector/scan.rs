@@ -37,10 +37,7 @@ impl<F: Fn(u32) -> u32> Scan<'_, F> {
     ) -> Result<Neighbors> {
         let mut candidates = ScanCandidates::new(params.k);
         let complete = match params.allowed {
-            Some(allowed) => {
-                let rows = allowed.iter().take_while(|row| *row < self.rows);
-                self.compare(query, rows, params, &mut candidates)
-            }
+            Some(allowed) => self.compare(query, allowed.iter(), params, &mut candidates),
             None => self.compare(query, 0..self.rows, params, &mut candidates),
         };
         let compared = candidates.compared;

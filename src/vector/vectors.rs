@@ -1,8 +1,8 @@
 //! Unit vectors: validation, scaling, and conversion from and to `ndarray`.
 
-use std::path::Path;
+use std::{borrow::Cow, path::Path};
 
-use ndarray::{Array2, ArrayView2, Axis};
+use ndarray::{Array2, ArrayView1, ArrayView2, Axis};
 
 use super::kernel;
 use crate::{
@@ -38,6 +38,24 @@ use crate::{
 ///
 /// let all = Vectors::try_from(embeddings)?;
 /// assert_eq!(all.into_array().row(2), array![1.0, 0.0]);
+/// # Ok::<(), passim::Error>(())
+/// ```
+///
+/// Queries can be views as well:
+///
+/// ```
+/// use std::sync::Arc;
+/// use ndarray::array;
+/// use passim::{ExactIndex, SearchParams, VectorIndex, Vectors};
+///
+/// let embeddings = array![[1.0, 0.0], [0.6, 0.8]];
+/// let index = ExactIndex::new(Arc::new(Vectors::try_from(embeddings.view())?))?;
+///
+/// let queries = array![[0.0, 2.0], [5.0, 0.0]];
+/// let found = index.search_array(queries.row(0), &SearchParams::default())?;
+/// assert_eq!(found.neighbors[0].row, 1);
+/// let found = index.search_many(&Vectors::try_from(queries)?, &SearchParams::default())?;
+/// assert_eq!(found[1].neighbors[0].row, 0);
 /// # Ok::<(), passim::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -309,6 +327,17 @@ fn sum_of(row: &[f32]) -> u32 {
 /// Whether `row` has norm 1, up to the rounding error of a model.
 pub(crate) fn is_unit(row: &[f32]) -> bool {
     (kernel::dot(row, row) - 1.0).abs() < 1e-3
+}
+
+/// A query as a view of an array, in any layout.
+pub(crate) type QueryView<'q> = ArrayView1<'q, f32>;
+
+/// The values of `query`, copied only if they are not contiguous.
+pub(super) fn contiguous<'q>(query: &QueryView<'q>) -> Cow<'q, [f32]> {
+    match query.to_slice() {
+        Some(values) => Cow::Borrowed(values),
+        None => Cow::Owned(query.to_vec()),
+    }
 }
 
 /// Returns a copy of `query`, scaled to norm 1.

@@ -5,8 +5,8 @@ mod compare;
 use std::{fs, path::Path, sync::Arc};
 
 use passim::{
-    Article, Chunker, Embedder, HnswParams, IndexChoice, Mode, Query, Retriever, Role,
-    StaticEmbedder,
+    Article, Chunker, Embedder, ExactIndex, HnswIndex, HnswParams, IndexChoice, Mode, Query,
+    Retriever, Role, StaticEmbedder, Vectors,
 };
 use passim_testkit::{
     FakeEmbedder, Seeded, corpus, fixture_v1 as v1,
@@ -15,12 +15,13 @@ use passim_testkit::{
         cache::{self, CachedVector},
         graph::Graph,
         lexical::{Lexical, Norm, Posting},
+        vector_index::VectorIndexFile,
     },
-    vectors::of_text,
+    vectors::{clustered, of_text},
 };
 use xxhash_rust::xxh3::xxh3_128;
 
-use compare::assert_files_match;
+use compare::{assert_files_match, check_code};
 
 #[test]
 fn the_document_is_enough_to_read_an_index() {
@@ -214,4 +215,45 @@ fn the_document_is_enough_to_read_a_cache() {
     found.sort_by_key(|one| (one.role, one.text));
     expected.sort_by_key(|one| (one.role, one.text));
     assert_eq!(found, expected);
+}
+
+fn check_vectors(read: &VectorIndexFile, vectors: &Vectors) {
+    assert_eq!(read.dim, vectors.dim());
+    assert!(read.vectors.iter().map(Vec::as_slice).eq(vectors.rows()));
+    let row_of = |point: usize| read.graph.as_ref().map_or(point, |graph| graph.first_rows[point]);
+    for (point, code) in read.codes.iter().enumerate() {
+        check_code(code, vectors.row(row_of(point)));
+    }
+}
+
+#[test]
+fn the_document_is_enough_to_read_a_vector_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let distinct = clustered(1, 20, 8, 80, 0.5);
+    let vectors = Arc::new(Vectors::concat(20, [&distinct, &distinct.select(&[3, 9])]).unwrap());
+    ExactIndex::new(Arc::clone(&vectors)).unwrap().save(&path).unwrap();
+    let read = VectorIndexFile::read(&path);
+    assert!(read.graph.is_none() && read.calibration.is_none());
+    assert_eq!(read.codes.len(), vectors.len());
+    check_vectors(&read, &vectors);
+
+    let params = HnswParams { m: 4, ef_construction: 20 };
+    let mut index = HnswIndex::build(Arc::clone(&vectors), params).unwrap();
+    let calibration = index.calibrate(5, &clustered(2, 20, 8, 4, 0.5)).unwrap();
+    index.save(&path).unwrap();
+    let read = VectorIndexFile::read(&path);
+    check_vectors(&read, &vectors);
+    let graph = read.graph.as_ref().unwrap();
+    let report = index.verify();
+    assert_eq!((graph.m, graph.ef_construction, graph.quantized), (4, 20, report.quantized));
+    assert_eq!(graph.first_rows.len(), distinct.len());
+    assert_eq!(graph.links.iter().map(Vec::len).sum::<usize>(), report.links);
+    let stored = read.calibration.unwrap();
+    assert_eq!((stored.max_neighbors, stored.questions), (5, calibration.queries));
+    let stored: Vec<_> =
+        stored.steps.iter().map(|step| (step.ef_search, step.recalls[4])).collect();
+    let measured = calibration.steps(5);
+    let measured: Vec<_> = measured.iter().map(|step| (step.ef_search, step.recall)).collect();
+    assert_eq!(stored, measured);
 }

@@ -3,6 +3,7 @@
 //! Tests that need a process, an allocator, a network fixture or a model of their own are crates
 //! beside this one; CONTRIBUTING.md says where a new test goes.
 
+mod backup;
 mod bundled_model;
 mod calibration;
 mod chunking;
@@ -15,8 +16,10 @@ mod filter_oracle;
 mod forged_files;
 mod format;
 mod identifiers;
+mod index_files;
 mod languages;
 mod markdown;
+mod own_vectors;
 mod pipeline;
 #[cfg(feature = "postgres")]
 mod postgres;

@@ -10,10 +10,11 @@ use super::{
     passage_row::{PassageRow, TableHeaderRow},
 };
 use crate::{
-    Article, Chunker, HnswIndex, IndexChoice, Language, Markup, Passage, Result, Vectors,
+    Article, Chunker, EmbeddedArticle, HnswIndex, IndexChoice, Language, Markup, Passage, Result,
+    Vectors,
     format::{head_record::HeadRecord, lazy_checked::LazyChecked},
     lexical,
-    text::{ContentHash, content_hash},
+    text::{ContentHash, content_hash, embedded_content_hash},
     vector::to_row,
     work::WorkMonitor,
 };
@@ -54,6 +55,14 @@ impl ArticleDigest {
     pub(crate) fn of(article: &Article, chunker: &Chunker) -> Result<Self> {
         let head = HeadRecord::encode(article, None)?;
         let content = content_hash(&head, article, chunker);
+        Ok(Self { head, content, language: article.language })
+    }
+
+    /// The digest of `embedded`; the hash covers its content, its passages and its vectors.
+    pub(crate) fn of_embedded(embedded: &EmbeddedArticle) -> Result<Self> {
+        let article = embedded.article();
+        let head = HeadRecord::encode(article, None)?;
+        let content = embedded_content_hash(&head, embedded);
         Ok(Self { head, content, language: article.language })
     }
 

@@ -74,11 +74,11 @@ pub(crate) fn sum_rows(
 ) {
     #[cfg(target_arch = "x86_64")]
     {
-        if is_x86_feature_detected!("avx512f") {
+        if cpu_has!("avx512f") {
             // SAFETY: the feature was detected on the line above.
             return unsafe { avx512::sum_rows(packing, codes, weighted_rows, sum) };
         }
-        if is_x86_feature_detected!("avx2") {
+        if cpu_has!("avx2") {
             // SAFETY: the feature was detected on the line above.
             return unsafe { avx2::sum_rows(packing, codes, weighted_rows, sum) };
         }

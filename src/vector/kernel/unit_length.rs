@@ -38,7 +38,7 @@ fn divide(vector: &mut [f32], by: f32) {
 /// since it is zero or not finite.
 pub(crate) fn scale_sum_to_unit(sum: &mut [f32]) -> bool {
     #[cfg(target_arch = "x86_64")]
-    if is_x86_feature_detected!("avx2") {
+    if cpu_has!("avx2") {
         // SAFETY: the feature was detected on the line above.
         return unsafe { scale_with_avx2(sum) };
     }

@@ -216,7 +216,7 @@ fn check_codes(segment: &Segment) {
 }
 
 /// Codes are the values in steps of 1/127 of the largest one.
-fn check_code(code: &PointCode, vector: &[f32]) {
+pub fn check_code(code: &PointCode, vector: &[f32]) {
     let vector: Vec<f64> = vector.iter().copied().map(f64::from).collect();
     let (bytes, filling) = code.bytes.split_at(vector.len());
     assert!(filling.iter().all(|byte| *byte == 128));

@@ -7,6 +7,7 @@ pub mod cache;
 pub mod graph;
 pub mod lexical;
 pub mod segment;
+pub mod vector_index;
 
 use std::{
     fs,
@@ -193,10 +194,13 @@ impl GraphMeasurement {
             segment: record.u64(),
             max_neighbors: record.size(),
             questions: record.size(),
-            steps: record.list(|record| MeasuredStep {
-                ef_search: record.size(),
-                recalls: record.list(Record::f64),
-            }),
+            steps: record.list(MeasuredStep::read),
         }
+    }
+}
+
+impl MeasuredStep {
+    fn read(record: &mut Record) -> Self {
+        Self { ef_search: record.size(), recalls: record.list(Record::f64) }
     }
 }

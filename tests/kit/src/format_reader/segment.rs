@@ -319,7 +319,7 @@ fn passage(row: &mut Record, text: &str, table_header: Option<Range<usize>>) -> 
     StoredPassage { range, heading, table_header, markup, tokens, titled: flags & 1 == 1 }
 }
 
-fn vectors_of(file: &File, count: usize, dim: usize) -> Vec<Vec<f32>> {
+pub(super) fn vectors_of(file: &File, count: usize, dim: usize) -> Vec<Vec<f32>> {
     let checksums = file.u32s(51);
     let vectors: Vec<Vec<f32>> = file.f32s(50).chunks(dim).map(<[f32]>::to_vec).collect();
     assert_eq!((vectors.len(), checksums.len()), (count, count));
@@ -341,7 +341,7 @@ fn pieces_of(file: &File, count: usize) -> Vec<Vec<u16>> {
     pieces.collect()
 }
 
-fn codes_of(file: &File, points: usize, dim: usize) -> Vec<PointCode> {
+pub(super) fn codes_of(file: &File, points: usize, dim: usize) -> Vec<PointCode> {
     let norms = file.f32s(61);
     let errors = file.f32s(62);
     let codes: Vec<&[u8]> = file.section(60).chunks(dim.next_multiple_of(64)).collect();
