@@ -155,7 +155,7 @@ pub use retriever::{
 pub use lexical::LexicalPlan;
 pub use search::{
     Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, Mode, Query, QueryPlan, Reranked,
-    Sentence, Timings, Weights, WordContribution, WordMatch,
+    Sentence, ShardPlan, Timings, Weights, WordContribution, WordMatch,
 };
 
 // Long operations and errors.

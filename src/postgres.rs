@@ -10,6 +10,7 @@
 mod article_values;
 mod candidate_row;
 mod connection;
+mod copy;
 mod corpus_builder;
 mod corpus_change;
 mod corpus_settings;
@@ -20,6 +21,7 @@ mod filter_condition;
 mod follow_up;
 mod graph;
 mod ingest;
+mod ingest_embedded;
 mod lexical_arm;
 mod maintain;
 mod pool;
@@ -35,6 +37,7 @@ mod shard_snapshots;
 mod shard_state;
 mod shard_writer;
 mod sql_view;
+mod statistics;
 mod stored_vectors;
 mod stored_words;
 mod sync;
@@ -56,6 +59,7 @@ use read_passages::stored_article;
 use schema::Schema;
 use shard_set::ShardSet;
 use sql_view::SqlView;
+use statistics::StatisticsCache;
 
 pub use corpus_builder::CorpusBuilder;
 pub use corpus_size::{CorpusSize, ShardSize};
@@ -87,6 +91,7 @@ struct CorpusParts {
     cache: Option<EmbeddingCache>,
     /// By which this build analyzes words.
     rules: WordRules,
+    statistics: StatisticsCache,
     index: IndexChoice,
     /// Memory in which a server builds a graph, in bytes; `None` for the server's setting.
     build_memory: Option<usize>,
@@ -219,6 +224,7 @@ impl Corpus {
         self.with_view(request, |view| {
             let mut hits = read(view)?;
             hits.plan.missing_shards = view.snapshots.missing();
+            hits.plan.shards = view.snapshots.plans();
             Ok(hits)
         })
     }
@@ -229,10 +235,8 @@ impl Corpus {
         request: ViewRequest<'c>,
         read: impl Fn(&SqlView<'c>) -> Result<T>,
     ) -> Result<T> {
-        let CorpusParts { schema, shards, embedder, rules, .. } = &*self.parts;
-        shards.retry().run(request.interrupt, || {
-            read(&SqlView::open(schema, shards, embedder.dim(), *rules, request)?)
-        })
+        let retry = self.parts.shards.retry();
+        retry.run(request.interrupt, || read(&SqlView::open(&self.parts, request)?))
     }
 
     fn models(&self) -> QueryModels<'_> {

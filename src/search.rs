@@ -41,7 +41,7 @@ pub use explanation::{Explanation, Reranked, WordContribution};
 pub use filter::Filter;
 pub use highlight::{Highlights, Sentence};
 pub use hit::{Hit, Hits};
-pub use plan::{QueryPlan, Timings};
+pub use plan::{QueryPlan, ShardPlan, Timings};
 pub use query::{Mode, Query};
 pub use weights::Weights;
 pub use word_match::WordMatch;

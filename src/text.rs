@@ -44,6 +44,7 @@ pub(crate) use article_batches::{GivenArticles, key_hashes, next_batch};
 pub use article_files::{ArticleFiles, read_articles};
 pub use article_reader::{ArticleReader, ReadReport};
 pub use embedded_article::EmbeddedArticle;
+pub(crate) use embedded_article::check_dimension;
 pub(crate) use guess_language::guess as guess_language;
 pub(crate) use incoming_articles::{
     ContentHash, check_articles, content_hash, embedded_content_hash, last_embedded_of_each_key,

@@ -3,32 +3,27 @@
 //! All values travel as parameters of declared types, so that a statement takes one round trip and
 //! no text of a user becomes part of one.
 
+mod copy_rows;
+mod params;
 mod server_fault;
+mod session;
 mod shard_address;
 mod statement_watch;
 #[cfg(feature = "postgres-tls")]
 mod tls;
 mod transport;
 
-use std::borrow::Cow;
+use std::time::{Duration, Instant};
 
-use ::postgres::{
-    Client,
-    binary_copy::BinaryCopyInWriter,
-    fallible_iterator::FallibleIterator,
-    types::{FromSql, ToSql, Type},
-};
+use ::postgres::{Client, fallible_iterator::FallibleIterator, types::FromSql};
 
+pub(super) use params::Params;
 pub(super) use server_fault::ServerFault;
 pub(super) use shard_address::{Access, ShardAddress};
 pub(super) use transport::RootCertificates;
 use transport::Transport;
 
-use super::schema::Schema;
 use crate::{Error, Result};
-
-/// Maximum number of parameters of a statement, by the protocol.
-pub(super) const MAX_PARAMS: usize = u16::MAX as usize;
 
 /// Starts a transaction that writes. Writers wait for each other's rows and read what was committed,
 /// whatever isolation is the default of the server.
@@ -43,21 +38,21 @@ pub(super) struct Connection {
     is_in_transaction: bool,
     /// Whether another call may use the connection.
     is_reusable: bool,
+    counts: StatementCounts,
+}
+
+/// What the statements of a transaction took.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct StatementCounts {
+    pub(super) statements: usize,
+    /// From sending a statement to reading its last row.
+    pub(super) time: Duration,
 }
 
 /// A row of a result.
 pub(super) struct ResultRow {
     row: ::postgres::Row,
     shard: usize,
-}
-
-/// The parameters of a statement.
-#[derive(Default)]
-pub(super) struct Params<'p>(Vec<TypedParam<'p>>);
-
-struct TypedParam<'p> {
-    value: Box<dyn ToSql + Sync + 'p>,
-    sql_type: Type,
 }
 
 impl Connection {
@@ -67,7 +62,15 @@ impl Connection {
     }
 
     fn new(client: Client, transport: Transport, shard: usize, access: Access) -> Self {
-        Self { client, transport, shard, access, is_in_transaction: false, is_reusable: true }
+        Self {
+            client,
+            transport,
+            shard,
+            access,
+            is_in_transaction: false,
+            is_reusable: true,
+            counts: StatementCounts::default(),
+        }
     }
 
     /// Returns the purpose of the connection.
@@ -80,14 +83,30 @@ impl Connection {
         self.client.is_closed()
     }
 
+    /// What the statements since the start of the last transaction took.
+    pub(super) fn counts(&self) -> StatementCounts {
+        self.counts
+    }
+
+    fn count(&mut self, started: Instant) {
+        self.counts.statements += 1;
+        self.counts.time += started.elapsed();
+    }
+
     /// Runs `statements`, which have no parameters.
     pub(super) fn run(&mut self, statements: &str) -> Result<()> {
-        self.client.batch_execute(statements).map_err(|error| self.failed(error))
+        let started = Instant::now();
+        let done = self.client.batch_execute(statements);
+        self.count(started);
+        done.map_err(|error| self.failed(error))
     }
 
     /// Runs a statement and returns its rows.
     pub(super) fn query(&mut self, statement: &str, params: &Params) -> Result<Vec<ResultRow>> {
-        let rows = self.client.query_typed(statement, &params.checked()?);
+        let params = params.checked()?;
+        let started = Instant::now();
+        let rows = self.client.query_typed(statement, &params);
+        self.count(started);
         let rows = rows.map_err(|error| self.failed(error))?.into_iter();
         Ok(rows.map(|row| ResultRow { row, shard: self.shard }).collect())
     }
@@ -110,43 +129,6 @@ impl Connection {
         Ok(self.query_value(&lock, &params)? == Some(true))
     }
 
-    /// Runs `work` while no other session has locked `name`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::CorpusBusy`] if another session has.
-    pub(super) fn with_session_lock<T>(
-        &mut self,
-        name: &str,
-        schema: &Schema,
-        work: impl FnOnce(&mut Self) -> Result<T>,
-    ) -> Result<T> {
-        let mut params = Params::default();
-        let name = format!("hashtextextended({}, 0)", params.text(name));
-        let lock = format!("SELECT pg_try_advisory_lock({name})");
-        if self.query_value(&lock, &params)? != Some(true) {
-            return Err(Error::CorpusBusy { schema: schema.name().to_owned(), shard: self.shard });
-        }
-        let done = work(self);
-        let unlocked = self.query(&format!("SELECT pg_advisory_unlock({name})"), &params);
-        done.and_then(|done| unlocked.map(|_| done))
-    }
-
-    /// Runs `work` with this much memory, in bytes, for each index that it builds; `None` for the
-    /// server's setting.
-    pub(super) fn with_build_memory<T>(
-        &mut self,
-        bytes: Option<usize>,
-        work: impl FnOnce(&mut Self) -> Result<T>,
-    ) -> Result<T> {
-        let Some(bytes) = bytes else { return work(self) };
-        let kibibytes = bytes / 1_024;
-        self.run(&format!("SET maintenance_work_mem = {kibibytes}"))?;
-        let done = work(self);
-        let reset = self.run("RESET maintenance_work_mem");
-        done.and_then(|done| reset.map(|()| done))
-    }
-
     /// Runs a statement and passes its rows to `take`, without keeping all of them.
     pub(super) fn for_each(
         &mut self,
@@ -155,37 +137,21 @@ impl Connection {
         mut take: impl FnMut(ResultRow) -> Result<()>,
     ) -> Result<()> {
         let params = params.checked()?;
+        let started = Instant::now();
         let Self { client, shard, is_reusable, .. } = self;
         let mut failed = |error| noted_failure(error, *shard, is_reusable);
         let mut rows = client.query_typed_raw(statement, params).map_err(&mut failed)?;
         while let Some(row) = rows.next().map_err(&mut failed)? {
             take(ResultRow { row, shard: *shard })?;
         }
+        drop(rows);
+        self.count(started);
         Ok(())
-    }
-
-    /// Sends `rows` to `statement`, a binary `COPY` from standard input.
-    pub(super) fn copy_rows<'p>(
-        &mut self,
-        statement: &str,
-        rows: impl IntoIterator<Item = Params<'p>>,
-    ) -> Result<()> {
-        let shard = self.shard;
-        let mut rows = rows.into_iter().peekable();
-        let Some(first) = rows.peek() else { return Ok(()) };
-        let types: Vec<Type> = first.0.iter().map(|param| param.sql_type.clone()).collect();
-        let writer = self.client.copy_in(statement).map_err(failure(shard))?;
-        let mut writer = BinaryCopyInWriter::new(writer, &types);
-        for row in rows {
-            let values: Vec<&(dyn ToSql + Sync)> =
-                row.0.iter().map(|param| &*param.value).collect();
-            writer.write(&values).map_err(failure(shard))?;
-        }
-        writer.finish().map(drop).map_err(failure(shard))
     }
 
     /// Starts a transaction by the statement `begin`.
     pub(super) fn begin(&mut self, begin: &str) -> Result<()> {
+        self.counts = StatementCounts::default();
         self.run(begin)?;
         self.is_in_transaction = true;
         Ok(())
@@ -230,92 +196,6 @@ impl ResultRow {
     /// [`Error::Shard`] if the column has another type.
     pub(super) fn get<'r, T: FromSql<'r>>(&'r self, column: usize) -> Result<T> {
         self.row.try_get(column).map_err(failure(self.shard))
-    }
-}
-
-/// Each method adds a parameter and returns its place in the statement, such as `$1`.
-impl<'p> Params<'p> {
-    pub(super) fn text(&mut self, value: impl Into<Cow<'p, str>>) -> String {
-        self.push(value.into(), Type::TEXT)
-    }
-
-    pub(super) fn texts(&mut self, values: Vec<&'p str>) -> String {
-        self.push(values, Type::TEXT_ARRAY)
-    }
-
-    pub(super) fn owned_texts(&mut self, values: Vec<String>) -> String {
-        self.push(values, Type::TEXT_ARRAY)
-    }
-
-    pub(super) fn boolean(&mut self, value: bool) -> String {
-        self.push(value, Type::BOOL)
-    }
-
-    pub(super) fn int4(&mut self, value: i32) -> String {
-        self.push(value, Type::INT4)
-    }
-
-    pub(super) fn optional_int4(&mut self, value: Option<i32>) -> String {
-        self.push(value, Type::INT4)
-    }
-
-    pub(super) fn optional_text(&mut self, value: Option<&'p str>) -> String {
-        self.push(value, Type::TEXT)
-    }
-
-    pub(super) fn int8(&mut self, value: i64) -> String {
-        self.push(value, Type::INT8)
-    }
-
-    pub(super) fn int2s(&mut self, values: Vec<i16>) -> String {
-        self.push(values, Type::INT2_ARRAY)
-    }
-
-    pub(super) fn int8s(&mut self, values: Vec<i64>) -> String {
-        self.push(values, Type::INT8_ARRAY)
-    }
-
-    pub(super) fn float4s(&mut self, values: &'p [f32]) -> String {
-        self.push(values, Type::FLOAT4_ARRAY)
-    }
-
-    pub(super) fn bytes(&mut self, value: Vec<u8>) -> String {
-        self.push(value, Type::BYTEA)
-    }
-
-    pub(super) fn byte_strings(&mut self, values: Vec<Vec<u8>>) -> String {
-        self.push(values, Type::BYTEA_ARRAY)
-    }
-
-    /// Adds a vector in the binary form of pgvector, for [`Connection::copy_rows`]: its dimension, 2
-    /// bytes of zeros, and the values.
-    pub(super) fn copied_vector(&mut self, values: &[f32]) -> String {
-        let dim = u16::try_from(values.len()).expect("the dimension was checked at the creation");
-        let header = [dim.to_be_bytes(), [0; 2]].concat();
-        let values = values.iter().flat_map(|value| value.to_be_bytes());
-        self.bytes(header.into_iter().chain(values).collect())
-    }
-
-    fn push(&mut self, value: impl ToSql + Sync + 'p, sql_type: Type) -> String {
-        self.0.push(TypedParam { value: Box::new(value), sql_type });
-        format!("${}", self.0.len())
-    }
-
-    /// Returns the parameters for the client.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::TooLarge`] if there are more than [`MAX_PARAMS`].
-    fn checked(&self) -> Result<Vec<(&(dyn ToSql + Sync), Type)>> {
-        let got = self.0.len();
-        if got > MAX_PARAMS {
-            return Err(Error::TooLarge {
-                what: "values in one statement",
-                got,
-                limit: MAX_PARAMS,
-            });
-        }
-        Ok(self.0.iter().map(|param| (&*param.value as _, param.sql_type.clone())).collect())
     }
 }
 

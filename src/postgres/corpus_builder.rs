@@ -1,6 +1,6 @@
 //! Settings of a corpus in PostgreSQL, and its creation and opening.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
     Corpus, CorpusParts,
@@ -12,6 +12,7 @@ use super::{
     retry::RetryPolicy,
     schema::{MAX_DIM, Schema},
     shard_set::{ConnectionSettings, ShardSet},
+    statistics::StatisticsCache,
 };
 use crate::{
     Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Interrupt, Reranker, Result,
@@ -53,6 +54,7 @@ pub struct CorpusBuilder {
     pub(super) settings: ConnectionSettings,
     index: IndexChoice,
     build_memory: Option<usize>,
+    statistics_age: Duration,
 }
 
 impl Default for CorpusBuilder {
@@ -72,6 +74,7 @@ impl Default for CorpusBuilder {
             },
             index: IndexChoice::default(),
             build_memory: None,
+            statistics_age: Duration::ZERO,
         }
     }
 }
@@ -195,6 +198,18 @@ impl CorpusBuilder {
         self
     }
 
+    /// Lets searches of this corpus share statistics that are up to this old: the numbers of passages
+    /// and words, how many passages have a word, the means of the vectors, and whether there are
+    /// graphs. The default is zero: each search reads those of its own state.
+    ///
+    /// It saves statements, and lets scores follow writes later by this time. Passages themselves are
+    /// always those of the search's state, except that a shard that was empty is searched again only
+    /// then. A [partial](crate::Query::partial) search reads its own statistics.
+    pub fn statistics_age(mut self, statistics_age: Duration) -> Self {
+        self.statistics_age = statistics_age;
+        self
+    }
+
     /// Creates an empty corpus: its schema and tables in all shards, and the extension `vector` where
     /// it is missing.
     ///
@@ -303,7 +318,7 @@ impl CorpusBuilder {
         shards: ShardSet,
         chunker: Chunker,
     ) -> Result<Corpus> {
-        let Self { reranker, embed_threads, cache, index, build_memory, .. } = self;
+        let Self { reranker, embed_threads, cache, index, build_memory, statistics_age, .. } = self;
         let parts = CorpusParts {
             schema,
             shards,
@@ -313,6 +328,7 @@ impl CorpusBuilder {
             embed_threads,
             cache,
             rules: WordRules::current()?,
+            statistics: StatisticsCache::new(statistics_age),
             index,
             build_memory,
         };

@@ -68,7 +68,7 @@ impl SqlView<'_> {
             let allowed = request.allowed.by_shard[shard];
             plans.push(IndexPlan {
                 route,
-                rows: self.shard_passages[shard],
+                rows: self.statistics.shard_passages[shard],
                 allowed,
                 compared: match route {
                     _ if !complete => 0,
@@ -90,11 +90,11 @@ impl SqlView<'_> {
     fn route(&self, shard: usize, request: &ArmRequest<'_, AllowedPassages>) -> Route {
         let ef_search = match request.effort {
             SearchEffort::Exact => return Route::Scan(ScanReason::Requested),
-            _ if !self.has_graph[shard] => return Route::Scan(ScanReason::NoGraph),
+            _ if !self.statistics.has_graph[shard] => return Route::Scan(ScanReason::NoGraph),
             SearchEffort::Recall(_) => return Route::Scan(ScanReason::RecallOutOfReach),
             SearchEffort::Ef(ef) => ef.max(rows_for(request.k)).max(MIN_EF_SEARCH),
         };
-        if request.allowed.by_shard[shard] <= most_compared(self.shard_passages[shard]) {
+        if request.allowed.by_shard[shard] <= most_compared(self.statistics.shard_passages[shard]) {
             return Route::Scan(ScanReason::FewAllowed);
         }
         if ef_search > MAX_EF_SEARCH {

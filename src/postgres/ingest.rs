@@ -92,26 +92,32 @@ impl Corpus {
     pub(super) fn ingest_changed(&self, articles: Vec<Article>) -> Result<IngestReport> {
         let given = self.hashed(articles)?;
         let before = given.len();
-        let changed = self.changed(given)?;
+        let changed = self.changed(given, |hashed| hashed)?;
         let unchanged = before - changed.len();
         self.ingest(changed, Replace::IfChanged, unchanged)
     }
 
-    /// Returns those of `articles` that are not stored with the same content.
-    fn changed(&self, articles: Vec<HashedArticle>) -> Result<Vec<HashedArticle>> {
+    /// Returns those of `articles` that are not stored with the same content; `hashed` returns the
+    /// hash of one.
+    pub(super) fn changed<A>(
+        &self,
+        articles: Vec<A>,
+        hashed: impl Fn(&A) -> &HashedArticle,
+    ) -> Result<Vec<A>> {
         let CorpusParts { schema, shards, .. } = &*self.parts;
         let mut keys = vec![Vec::new(); shards.len()];
-        for hashed in &articles {
-            keys[shards.shard_of(&hashed.article.key)].push(hashed.article.key.as_str());
+        for article in &articles {
+            let key = hashed(article).article.key.as_str();
+            keys[shards.shard_of(key)].push(key);
         }
         // A standby may lack the newest writes, so the server that accepts them is asked.
         let is_needed = |shard: usize| !keys[shard].is_empty();
         let stored = shards.on_needed(Access::Write, is_needed, |shard, connection| {
             shard_writer::content_hashes(connection, schema, keys[shard].clone())
         })?;
-        let is_changed = |hashed: &HashedArticle| {
-            let key = &hashed.article.key;
-            stored[shards.shard_of(key)].get(key) != Some(&hashed.content)
+        let is_changed = |article: &A| {
+            let HashedArticle { article, content } = hashed(article);
+            stored[shards.shard_of(&article.key)].get(&article.key) != Some(content)
         };
         Ok(articles.into_iter().filter(is_changed).collect())
     }
@@ -123,24 +129,15 @@ impl Corpus {
         replace: Replace,
         unchanged: usize,
     ) -> Result<IngestReport> {
-        let mut report = IngestReport { unchanged, ..IngestReport::default() };
         if articles.is_empty() {
-            return Ok(report);
+            return Ok(IngestReport { unchanged, ..IngestReport::default() });
         }
         let CorpusParts { chunker, embedder, .. } = &*self.parts;
         let articles = prepare(articles, chunker, &**embedder)?;
         let stored = self.stored_vectors(&articles)?;
         let prepared = PreparedArticles::embed(articles, &stored, self.models())?;
-        for WriteCounts { added, replaced, unchanged } in self.write(&prepared, replace)? {
-            report.added += added;
-            report.changed += replaced;
-            report.unchanged += unchanged;
-        }
-        let without_text = prepared.articles.iter().filter(|article| article.passages.is_empty());
-        report.empty = without_text.map(|article| article.article.key.clone()).collect();
-        report.reused = prepared.reused;
-        report.embedding = prepared.embedding;
-        Ok(report)
+        let written = self.write(&prepared, replace, unchanged)?;
+        Ok(IngestReport { reused: prepared.reused, embedding: prepared.embedding, ..written })
     }
 
     /// Reads the vectors of those texts that stay when `articles` replace stored ones.
@@ -157,8 +154,13 @@ impl Corpus {
         StoredVectors::new(stored.into_iter().flatten(), embedder.dim())
     }
 
-    /// Writes articles to their shards at the same time.
-    fn write(&self, prepared: &PreparedArticles, replace: Replace) -> Result<Vec<WriteCounts>> {
+    /// Writes articles to their shards at the same time, after `unchanged` ones were left out.
+    pub(super) fn write(
+        &self,
+        prepared: &PreparedArticles,
+        replace: Replace,
+        unchanged: usize,
+    ) -> Result<IngestReport> {
         let shards = &self.parts.shards;
         let mut positions = vec![Vec::new(); shards.len()];
         for (position, article) in prepared.articles.iter().enumerate() {
@@ -167,9 +169,18 @@ impl Corpus {
         let batches = positions.into_iter().enumerate().filter(|(_, batch)| !batch.is_empty());
         let batches: Vec<(usize, ShardBatch)> =
             batches.map(|(shard, positions)| (shard, ShardBatch { prepared, positions })).collect();
-        parallel_map(batches.len(), batches.len(), |at| {
+        let counts = parallel_map(batches.len(), batches.len(), |at| {
             let (shard, batch) = &batches[at];
             shards.write(*shard, |connection| batch.write(connection, self.target(), replace))
-        })
+        })?;
+        let without_text = prepared.articles.iter().filter(|article| article.passages.is_empty());
+        let empty = without_text.map(|article| article.article.key.clone()).collect();
+        let mut report = IngestReport { unchanged, empty, ..IngestReport::default() };
+        for WriteCounts { added, replaced, unchanged } in counts {
+            report.added += added;
+            report.changed += replaced;
+            report.unchanged += unchanged;
+        }
+        Ok(report)
     }
 }

@@ -70,11 +70,8 @@ impl SqlView<'_> {
         best.truncate(request.k);
         self.read_candidates(&best)?;
         let found = best.iter().map(|row| Candidate::lexical(row.id, row.score)).collect();
-        let plans = self.shard_passages.iter().zip(scored).map(|(passages, scored)| LexicalPlan {
-            passages: *passages,
-            words: groups.len(),
-            scored,
-            complete: is_complete,
+        let plans = self.statistics.shard_passages.iter().zip(scored).map(|(passages, scored)| {
+            LexicalPlan { passages: *passages, words: groups.len(), scored, complete: is_complete }
         });
         Ok(Candidates {
             found: rank(self, found, request.k)?,

@@ -13,13 +13,13 @@ use super::{
     stored_words::{StoredWords, WordMaker},
 };
 use crate::{
-    Article, Chunker, EmbedReport, Embedder, Error, Language, Markup, Passage, Result, Role, Value,
-    Vectors,
+    Article, Chunker, EmbedReport, EmbeddedArticle, Embedder, Error, Language, Markup, Passage,
+    Result, Role, Value, Vectors,
     format::head_record::HeadRecord,
     language::AnalyzedLanguage,
     lexical::detect,
     search::query_models::QueryModels,
-    text::{ContentHash, content_hash},
+    text::{ContentHash, content_hash, embedded_content_hash},
     vector::{VectorRow, to_row},
 };
 
@@ -94,6 +94,28 @@ impl HashedArticle {
     }
 }
 
+/// An article that a database can hold, with its content hash, passages and vectors.
+pub(super) struct HashedEmbedded {
+    pub(super) hashed: HashedArticle,
+    passages: Vec<Passage>,
+    vectors: Vectors,
+}
+
+impl HashedEmbedded {
+    /// Checks that a database can hold `embedded`, and hashes it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotStorable`] if not.
+    pub(super) fn new(embedded: EmbeddedArticle) -> Result<Self> {
+        check_storable(embedded.article())?;
+        let head = HeadRecord::encode(embedded.article(), None)?;
+        let content = embedded_content_hash(&head, &embedded);
+        let EmbeddedArticle { article, passages, vectors, .. } = embedded;
+        Ok(Self { hashed: HashedArticle { article, content }, passages, vectors })
+    }
+}
+
 fn check_storable(article: &Article) -> Result<()> {
     let refuse = |reason| Err(Error::NotStorable { key: article.key.clone(), reason });
     if article.key.len() > MAX_KEY {
@@ -116,17 +138,23 @@ fn check_storable(article: &Article) -> Result<()> {
     Ok(())
 }
 
-/// Detects languages, cuts articles into passages and analyzes these, on the current `rayon` pool.
+/// Detects languages, cuts articles into passages and analyzes these.
 pub(super) fn prepare(
     articles: Vec<HashedArticle>,
     chunker: &Chunker,
     embedder: &dyn Embedder,
 ) -> Result<Vec<PreparedArticle>> {
+    prepare_each(articles, |article, maker| PreparedArticle::new(article, chunker, embedder, maker))
+}
+
+/// Runs `prepare` for each article on the current `rayon` pool.
+fn prepare_each<A: Send>(
+    articles: Vec<A>,
+    prepare: impl Fn(A, &mut WordMaker) -> Result<PreparedArticle> + Sync,
+) -> Result<Vec<PreparedArticle>> {
     let shares = articles.into_par_iter().chunks(ARTICLES_AT_ONCE).map(|share| {
         let mut maker = WordMaker::new()?;
-        let prepared = share
-            .into_iter()
-            .map(|hashed| PreparedArticle::new(hashed, chunker, embedder, &mut maker));
+        let prepared = share.into_iter().map(|article| prepare(article, &mut maker));
         prepared.collect::<Result<Vec<_>>>()
     });
     Ok(shares.collect::<Result<Vec<_>>>()?.into_iter().flatten().collect())
@@ -155,6 +183,16 @@ impl PreparedArticles {
         let reused = vectors.len() - texts.len();
         Ok(Self { first_rows: first_rows(&articles), articles, vectors, reused, embedding })
     }
+
+    /// Takes the given passages and vectors, of dimension `dim`.
+    pub(super) fn given(articles: Vec<HashedEmbedded>, dim: usize) -> Result<Self> {
+        let vectors = Vectors::concat(dim, articles.iter().map(|article| &article.vectors))?;
+        let articles = prepare_each(articles, |HashedEmbedded { hashed, passages, .. }, maker| {
+            PreparedArticle::of_passages(hashed, passages, maker)
+        })?;
+        let embedding = EmbedReport::default();
+        Ok(Self { first_rows: first_rows(&articles), articles, vectors, reused: 0, embedding })
+    }
 }
 
 fn first_rows(articles: &[PreparedArticle]) -> Vec<usize> {
@@ -168,16 +206,27 @@ fn first_rows(articles: &[PreparedArticle]) -> Vec<usize> {
 }
 
 impl PreparedArticle {
+    /// Detects the language of an article, cuts it into passages and analyzes these.
     fn new(
-        HashedArticle { article, content }: HashedArticle,
+        hashed: HashedArticle,
         chunker: &Chunker,
         embedder: &dyn Embedder,
+        maker: &mut WordMaker,
+    ) -> Result<Self> {
+        let passages = chunker.passages(&hashed.article, embedder)?;
+        Self::of_passages(hashed, passages, maker)
+    }
+
+    /// Detects the language of an article, and analyzes its passages.
+    fn of_passages(
+        HashedArticle { article, content }: HashedArticle,
+        passages: Vec<Passage>,
         maker: &mut WordMaker,
     ) -> Result<Self> {
         let language = article.language.or_else(|| detect(&article.text).map(Language::from));
         let head = HeadRecord::encode(&article, language)?;
         let in_language = language.and_then(Language::analyzed);
-        let passages = chunker.passages(&article, embedder)?.into_iter().map(|passage| {
+        let passages = passages.into_iter().map(|passage| {
             let text = passage.text_in_context(&article);
             let words = maker.words(&text, in_language, &article.key)?;
             let text_hash = xxh3_128(text.as_bytes());

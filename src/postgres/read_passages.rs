@@ -68,10 +68,8 @@ impl SqlView<'_> {
             let Some(count) = connection.query_value::<i32>(&count, &params)? else {
                 return Ok(None);
             };
-            let statement = self.schema.sql(&VECTORS_OF.replace("{key}", &place));
-            let rows = connection.query(&statement, &params)?;
-            let vectors = rows.iter().map(|row| Ok(Cow::Owned(row.get(0)?)));
-            let vectors: Vec<Cow<[f32]>> = vectors.collect::<Result<_>>()?;
+            let vectors = article_vectors(connection, self.schema, key)?;
+            let vectors: Vec<Cow<[f32]>> = vectors.into_iter().map(Cow::Owned).collect();
             let is_whole = vectors.len() == offset(count);
             if is_whole { Ok(Some(vectors)) } else { Err(damaged("a vector is missing")) }
         })
@@ -129,6 +127,18 @@ pub(super) fn article_passages(
     let statement = PASSAGES_OF.replace("{key}", &params.text(key));
     let rows = connection.query(&schema.sql(&statement), &params)?;
     rows.iter().map(passage).collect()
+}
+
+/// Reads the vectors of the passages of the article of `key`, in order.
+pub(super) fn article_vectors(
+    connection: &mut Connection,
+    schema: &Schema,
+    key: &str,
+) -> Result<Vec<Vec<f32>>> {
+    let mut params = Params::default();
+    let statement = VECTORS_OF.replace("{key}", &params.text(key));
+    let rows = connection.query(&schema.sql(&statement), &params)?;
+    rows.iter().map(|row| row.get(0)).collect()
 }
 
 /// Decodes a row of [`PASSAGES_OF`].

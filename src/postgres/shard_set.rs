@@ -87,6 +87,15 @@ impl ShardSet {
         self.repeated(self.shard_of(key), Access::Read, read)
     }
 
+    /// Runs `read` on a connection to the shard at `shard`, again if its server fails.
+    pub(super) fn read<T>(
+        &self,
+        shard: usize,
+        read: impl FnMut(&mut Connection) -> Result<T>,
+    ) -> Result<T> {
+        self.repeated(shard, Access::Read, read)
+    }
+
     /// Runs `write` on a connection to the shard at `shard` that accepts writes, again if its server
     /// fails. The first attempt can have been committed then, so `write` counts once although it is
     /// run twice.

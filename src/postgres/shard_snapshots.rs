@@ -3,12 +3,13 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::{
-    connection::{Access, Connection, ServerFault},
+    connection::{Access, Connection, ServerFault, StatementCounts},
     pool::PooledConnection,
     shard_set::ShardSet,
 };
 use crate::{
-    Error, Interrupt, Result, search::query_models::ViewRequest, work::parallel::parallel_map,
+    Error, Interrupt, Result, ShardPlan, search::query_models::ViewRequest,
+    work::parallel::parallel_map,
 };
 
 /// Starts a transaction that sees one state.
@@ -67,6 +68,15 @@ impl<'c> ShardSnapshots<'c> {
     /// Returns the missing shards, by the position of their URLs.
     pub(super) fn missing(&self) -> Vec<usize> {
         (0..self.len()).filter(|shard| self.connections[*shard].is_none()).collect()
+    }
+
+    /// Returns what the statements took so far, without missing shards.
+    pub(super) fn plans(&self) -> Vec<ShardPlan> {
+        let plan = |(shard, connection): (usize, &Option<Mutex<PooledConnection>>)| {
+            let StatementCounts { statements, time } = locked(connection.as_ref()?).counts();
+            Some(ShardPlan { shard, statements, time })
+        };
+        self.connections.iter().enumerate().filter_map(plan).collect()
     }
 
     /// Runs `work` on each shard at the same time; a missing one has the default value.

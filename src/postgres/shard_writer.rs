@@ -10,7 +10,7 @@ use rustc_hash::FxHashMap;
 
 use super::{
     article_values,
-    candidate_row::analyzed,
+    candidate_row::{analyzed, damaged},
     connection::{Connection, Params, ResultRow},
     corpus_change::{CorpusChange, CountedPassage, fold},
     corpus_settings::WordRules,
@@ -266,11 +266,21 @@ pub(super) fn content_hashes(
     let mut hashes = FxHashMap::default();
     for row in &rows {
         // An article with another form of hash counts as changed.
-        if let Ok(hash) = bytemuck::try_pod_read_unaligned(row.get(1)?) {
+        if let Ok(hash) = content_hash(row.get(1)?) {
             hashes.insert(row.get(0)?, hash);
         }
     }
     Ok(hashes)
+}
+
+/// Decodes a stored content hash.
+///
+/// # Errors
+///
+/// [`Error::Corrupt`](crate::Error::Corrupt) if it is none.
+pub(super) fn content_hash(bytes: &[u8]) -> Result<ContentHash> {
+    let hash = bytemuck::try_pod_read_unaligned(bytes);
+    hash.map_err(|_| damaged("the content hash of an article is invalid"))
 }
 
 /// Deletes the passages and values of the articles of `keys`.

@@ -5,20 +5,21 @@
 
 use std::{
     borrow::Cow,
-    sync::{Mutex, MutexGuard},
+    sync::{Arc, Mutex, MutexGuard},
 };
 
 use super::{
+    CorpusParts,
     candidate_row::{CandidateRows, damaged, row_of, shard_of},
     connection::{Connection, Params, ResultRow},
-    corpus_change::{CorpusTotals, doc_freqs},
-    corpus_settings::WordRules,
+    corpus_change::doc_freqs,
     dense_arm::most_compared,
     filter_condition::{AllowedPassages, some_article_has},
     schema::Schema,
     shard_set::ShardSet,
     shard_snapshots::{ShardSnapshots, locked},
     shard_state::ShardState,
+    statistics::Statistics,
 };
 use crate::{
     Filter, IndexPlan, LexicalPlan, Result,
@@ -45,12 +46,7 @@ pub(super) struct SqlView<'c> {
     pub(super) schema: &'c Schema,
     pub(super) snapshots: ShardSnapshots<'c>,
     placement: &'c ShardSet,
-    totals: CorpusTotals,
-    /// Number of passages of each shard.
-    pub(super) shard_passages: Vec<usize>,
-    /// Whether each shard has a graph.
-    pub(super) has_graph: Vec<bool>,
-    by_language: LanguageTotals,
+    pub(super) statistics: Arc<Statistics>,
     dim: usize,
     rows: Mutex<CandidateRows>,
 }
@@ -60,39 +56,31 @@ impl<'c> SqlView<'c> {
     ///
     /// # Errors
     ///
-    /// [`Error::CorpusSettings`](crate::Error::CorpusSettings) if the words of a shard were not
-    /// analyzed by `rules`.
-    pub(super) fn open(
-        schema: &'c Schema,
-        placement: &'c ShardSet,
-        dim: usize,
-        rules: WordRules,
-        request: ViewRequest<'c>,
-    ) -> Result<Self> {
-        let (snapshots, by_shard) = ShardSnapshots::open(placement, request, |connection| {
+    /// [`Error::CorpusSettings`](crate::Error::CorpusSettings) if the words of a shard were analyzed by
+    /// other rules.
+    pub(super) fn open(corpus: &'c CorpusParts, request: ViewRequest<'c>) -> Result<Self> {
+        let CorpusParts { schema, shards, embedder, rules, statistics, .. } = corpus;
+        let dim = embedder.dim();
+        // Those of all shards are no statistics of a part.
+        let current = if request.is_partial { None } else { statistics.current() };
+        let (snapshots, states) = ShardSnapshots::open(shards, request, |connection| {
+            if current.is_some() {
+                return Ok(None);
+            }
             let state = ShardState::read(connection, schema, dim)?;
-            rules.check(state.rules).map(|()| state)
+            rules.check(state.rules).map(|()| Some(state))
         })?;
-        let mut totals = CorpusTotals::none(dim);
-        by_shard.iter().flatten().try_for_each(|shard| totals.merge(&shard.totals))?;
-        let shard_passages = by_shard.iter().map(|shard| match shard {
-            Some(shard) => shard.totals.passage_count(),
-            None => Ok(0),
-        });
-        Ok(Self {
-            schema,
-            snapshots,
-            placement,
-            shard_passages: shard_passages.collect::<Result<_>>()?,
-            has_graph: by_shard
-                .iter()
-                .map(|shard| shard.as_ref().is_some_and(|shard| shard.has_graph))
-                .collect(),
-            by_language: totals.by_language()?,
-            totals,
-            dim,
-            rows: Mutex::default(),
-        })
+        let statistics = if let Some(current) = current {
+            current
+        } else {
+            let states: Vec<Option<ShardState>> = states.into_iter().map(Option::flatten).collect();
+            let read = Arc::new(Statistics::new(&states, dim)?);
+            if snapshots.missing().is_empty() {
+                statistics.keep(&read);
+            }
+            read
+        };
+        Ok(Self { schema, snapshots, placement: shards, statistics, dim, rows: Mutex::default() })
     }
 
     /// Runs `work` on the shard with the article of `key`.
@@ -147,13 +135,14 @@ impl<'c> SqlView<'c> {
     /// at the first number that selects the graph.
     fn count(&self, allowed: &AllowedPassages) -> Result<Vec<usize>> {
         if allowed.is_trivial() {
-            return Ok(self.shard_passages.clone());
+            return Ok(self.statistics.shard_passages.clone());
         }
         self.snapshots.count_each(|shard, connection| {
             let mut params = Params::default();
             let condition = allowed.condition(&mut params);
-            let passages = self.shard_passages[shard];
-            let most = if self.has_graph[shard] { most_compared(passages) + 1 } else { passages };
+            let Statistics { shard_passages, has_graph, .. } = &*self.statistics;
+            let passages = shard_passages[shard];
+            let most = if has_graph[shard] { most_compared(passages) + 1 } else { passages };
             let most = params.int8(i64::try_from(most).unwrap_or(i64::MAX));
             let statement = format!(
                 "SELECT count(*) FROM (SELECT FROM {{s}}.passages WHERE {condition} LIMIT {most}) c"
@@ -168,7 +157,7 @@ impl View for SqlView<'_> {
     type Allowed = AllowedPassages;
 
     fn passages(&self) -> usize {
-        self.shard_passages.iter().sum()
+        self.statistics.shard_passages.iter().sum()
     }
 
     fn dim(&self) -> usize {
@@ -192,20 +181,22 @@ impl View for SqlView<'_> {
         let groups = terms.groups().iter();
         let groups = groups.map(|group| group.terms.iter().map(|term| term_hash(term)));
         let groups: Vec<Vec<i64>> = groups.map(Iterator::collect).collect();
-        let by_shard = self
-            .snapshots
-            .count_each(|_, connection| doc_freqs(connection, self.schema, groups.concat()))?;
-        let of_term = |term: &i64| by_shard.iter().filter_map(|shard| shard.get(term)).sum::<i64>();
-        let of_group = |group: &Vec<i64>| group.iter().map(of_term).sum::<i64>();
+        let doc_freqs = self.statistics.doc_freqs(&groups.concat(), |unknown| {
+            let read =
+                |connection: &mut Connection| doc_freqs(connection, self.schema, unknown.to_vec());
+            self.snapshots.count_each(|_, connection| read(connection))
+        })?;
+        let mut doc_freqs = doc_freqs.into_iter();
+        let of_group = |group: &Vec<i64>| doc_freqs.by_ref().take(group.len()).sum::<i64>();
         Ok(CorpusStats {
             passages: self.passages() as u64,
-            terms: self.totals.words.unsigned_abs(),
-            doc_freqs: groups.iter().map(|group| of_group(group).unsigned_abs()).collect(),
+            terms: self.statistics.words,
+            doc_freqs: groups.iter().map(of_group).map(i64::unsigned_abs).collect(),
         })
     }
 
     fn language_totals(&self) -> Result<LanguageTotals> {
-        Ok(self.by_language.clone())
+        Ok(self.statistics.by_language.clone())
     }
 
     fn nearest(

@@ -12,7 +12,7 @@ use tracing::instrument;
 #[cfg(doc)]
 use crate::Error;
 use crate::{
-    Article, Embedder, EmbeddingCache, Hits, Query, Reranker, Result,
+    Article, EmbeddedArticle, Embedder, EmbeddingCache, Hits, Query, Reranker, Result,
     search::query_models::QueryModels,
     store::{
         self, Generation, LocalView, SortedArticles,
@@ -182,6 +182,31 @@ impl Searcher {
     /// ```
     pub fn iter_articles(&self) -> impl Iterator<Item = Result<Article>> {
         SortedArticles::new(&self.snapshot.segments).map(|article| article?.read())
+    }
+
+    /// Reads all articles with their passages and vectors, in ascending order of the bytes of their
+    /// keys, for a corpus of the same model:
+    /// [`Retriever::upsert_embedded`](crate::Retriever::upsert_embedded) embeds nothing.
+    ///
+    /// # Errors
+    ///
+    /// Each is an [`Error::Corrupt`] if a part of the article is damaged.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use passim::{Article, Retriever};
+    ///
+    /// let mut from = Retriever::in_memory()?;
+    /// from.add([Article::new("moor.txt", "Moore speichern Wasser.")])?;
+    /// let articles = from.iter_embedded().collect::<passim::Result<Vec<_>>>()?;
+    /// let mut to = Retriever::in_memory()?;
+    /// assert_eq!(to.upsert_embedded(articles)?.given, 1);
+    /// assert_eq!(to.search("peat bogs")?[0].article, "moor.txt");
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    pub fn iter_embedded(&self) -> impl Iterator<Item = Result<EmbeddedArticle>> {
+        SortedArticles::new(&self.snapshot.segments).map(|article| article?.read_embedded())
     }
 
     /// Number of articles.

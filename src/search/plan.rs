@@ -35,8 +35,23 @@ pub struct QueryPlan {
     /// Shards that could not be reached and that a [partial](crate::Query::partial) search left out,
     /// by the position of their URLs, from 0.
     pub missing_shards: Vec<usize>,
+    /// Work of each shard of a corpus in PostgreSQL; empty for a corpus in a folder.
+    pub shards: Vec<ShardPlan>,
     /// Time of each step.
     pub timings: Timings,
+}
+
+/// Work of a shard for a query.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ShardPlan {
+    /// Position of the shard's URL, from 0.
+    pub shard: usize,
+    /// Number of statements that its server ran.
+    pub statements: usize,
+    /// Sum of their times, from sending a statement to reading its last row. Shards work at the same
+    /// time.
+    pub time: Duration,
 }
 
 /// Wall time of the steps of a search; zero for a step that was not needed.
@@ -109,7 +124,15 @@ impl fmt::Display for QueryPlan {
             write!(f, "; incomplete: without the shards {:?}", self.missing_shards)?;
         }
         dense.iter().try_for_each(|plan| write!(f, "\n  vectors: {plan}"))?;
-        lexical.iter().try_for_each(|plan| write!(f, "\n  words: {plan}"))
+        lexical.iter().try_for_each(|plan| write!(f, "\n  words: {plan}"))?;
+        self.shards.iter().try_for_each(|plan| write!(f, "\n  {plan}"))
+    }
+}
+
+impl fmt::Display for ShardPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { shard, statements, time } = self;
+        write!(f, "shard {shard}: {statements} statements, {:.2} ms", time.as_secs_f64() * 1e3)
     }
 }
 

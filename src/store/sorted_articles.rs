@@ -3,7 +3,7 @@
 use std::{cmp::Ordering, slice};
 
 use super::segment::LiveSegment;
-use crate::{Article, Result};
+use crate::{Article, EmbeddedArticle, Result, Vectors, vector::VectorRow};
 
 /// Iterates over all live articles in ascending order of the bytes of their keys.
 ///
@@ -32,6 +32,18 @@ impl SortedArticle<'_> {
     /// Reads the article.
     pub(crate) fn read(&self) -> Result<Article> {
         self.segment.sealed().article(self.number)
+    }
+
+    /// Reads the article with its passages and vectors.
+    pub(crate) fn read_embedded(&self) -> Result<EmbeddedArticle> {
+        let sealed = self.segment.sealed();
+        let article = sealed.article(self.number)?;
+        let passages = sealed.passages_of(self.number, &article)?;
+        let vectors = sealed.vectors();
+        let rows = sealed.rows_of(self.number)?.map(|row| VectorRow { vectors, row });
+        let vectors = Vectors::gather(vectors.dim(), rows)?;
+        let content = sealed.content_hash(self.number)?;
+        EmbeddedArticle::stored(article, passages, vectors, content)
     }
 }
 

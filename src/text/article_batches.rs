@@ -3,6 +3,7 @@
 use rustc_hash::FxHashSet;
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::EmbeddedArticle;
 use crate::{Article, Error, Result};
 
 /// Articles per batch: enough to keep all threads busy.
@@ -10,16 +11,33 @@ const ARTICLES_AT_ONCE: usize = 256;
 /// Approximate maximum bytes of text per batch.
 const BYTES_AT_ONCE: usize = 1 << 22;
 
+/// An article in a batch, with or without vectors.
+pub(crate) trait BatchItem {
+    fn article(&self) -> &Article;
+}
+
+impl BatchItem for Article {
+    fn article(&self) -> &Article {
+        self
+    }
+}
+
+impl BatchItem for EmbeddedArticle {
+    fn article(&self) -> &Article {
+        &self.article
+    }
+}
+
 /// Returns the next batch of articles, which is empty at the end.
-pub(crate) fn next_batch(
-    articles: &mut impl Iterator<Item = Result<Article>>,
-) -> Result<Vec<Article>> {
+pub(crate) fn next_batch<A: BatchItem>(
+    articles: &mut impl Iterator<Item = Result<A>>,
+) -> Result<Vec<A>> {
     let mut bytes = 0;
     let mut batch = Vec::new();
     while batch.len() < ARTICLES_AT_ONCE && bytes < BYTES_AT_ONCE {
         let Some(article) = articles.next() else { break };
         let article = article?;
-        bytes += article.text.len();
+        bytes += article.article().text.len();
         batch.push(article);
     }
     Ok(batch)

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use xxhash_rust::xxh3::Xxh3Default;
 
+use super::ContentHash;
 use crate::{Article, Error, Markup, Passage, Result, Vectors};
 
 /// An article with its passages and their vectors, which you computed.
@@ -27,6 +28,8 @@ pub struct EmbeddedArticle {
     pub(crate) article: Article,
     pub(crate) passages: Vec<Passage>,
     pub(crate) vectors: Vectors,
+    /// Hash with which a corpus stored it; `None` if it is not read from one.
+    pub(crate) stored_hash: Option<ContentHash>,
 }
 
 impl EmbeddedArticle {
@@ -56,7 +59,7 @@ impl EmbeddedArticle {
             }
             previous = Some(&passage.range);
         }
-        Ok(Self { article, passages, vectors })
+        Ok(Self { article, passages, vectors, stored_hash: None })
     }
 
     /// Joins `article` with the passages at these byte `ranges` of its text and with their
@@ -72,6 +75,18 @@ impl EmbeddedArticle {
     ) -> Result<Self> {
         let passages = ranges.into_iter().map(|range| Passage::new(&article, range)).collect();
         Self::new(article, passages, vectors)
+    }
+
+    /// Joins a stored article as [`new`](Self::new) does. It keeps its content hash, so a corpus that
+    /// it is copied to takes the same article for unchanged.
+    pub(crate) fn stored(
+        article: Article,
+        passages: Vec<Passage>,
+        vectors: Vectors,
+        content: ContentHash,
+    ) -> Result<Self> {
+        let embedded = Self::new(article, passages, vectors)?;
+        Ok(Self { stored_hash: Some(content), ..embedded })
     }
 
     /// The article.
@@ -154,4 +169,16 @@ fn numbers_of(passage: &Passage) -> [u64; 9] {
     let is_titled = u64::from(passage.titled);
     let tokens = passage.tokens as u64;
     [start, end, heading_start, heading_end, table_start, table_end, is_markdown, is_titled, tokens]
+}
+
+/// Checks that the vectors of all `articles` have dimension `dim`.
+///
+/// # Errors
+///
+/// [`Error::Dimension`] if not.
+pub(crate) fn check_dimension(articles: &[EmbeddedArticle], dim: usize) -> Result<()> {
+    match articles.iter().find(|article| article.vectors.dim() != dim) {
+        Some(other) => Err(Error::Dimension { expected: dim, got: other.vectors.dim() }),
+        None => Ok(()),
+    }
 }

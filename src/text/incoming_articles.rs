@@ -20,9 +20,10 @@ pub(crate) fn content_hash(head: &[u8], article: &Article, chunker: &Chunker) ->
 }
 
 /// Returns the hash of the content of `embedded`, as [`content_hash`] does, and of its passages and
-/// vectors.
+/// vectors; that of the corpus if it is read from one.
 pub(crate) fn embedded_content_hash(head: &[u8], embedded: &EmbeddedArticle) -> ContentHash {
-    hash_after(&embedded.fingerprint(), head, embedded.article())
+    let hash = || hash_after(&embedded.fingerprint(), head, embedded.article());
+    embedded.stored_hash.unwrap_or_else(hash)
 }
 
 /// Returns the hash of `article` with `fingerprint`, which identifies its passages.

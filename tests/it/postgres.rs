@@ -4,6 +4,7 @@
 //! `scripts/test_postgres` starts the servers. Without them each test returns at once.
 
 mod articles;
+mod copying;
 #[cfg(feature = "postgres-tls")]
 mod encryption;
 mod equality;
@@ -15,6 +16,7 @@ mod refusals;
 mod repetitions;
 mod rights;
 mod standby;
+mod statistics;
 mod upgrade;
 
 use std::{

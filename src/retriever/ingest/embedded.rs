@@ -7,10 +7,12 @@ use rayon::prelude::*;
 use tracing::instrument;
 
 use super::{IncomingArticle, OnExisting, PassageInput, report};
+#[cfg(doc)]
+use crate::Error;
 use crate::{
-    AddReport, EmbeddedArticle, Error, Result, Retriever, SyncReport, Vectors,
+    AddReport, EmbeddedArticle, Result, Retriever, SyncReport, Vectors,
     store::segment::{ArticleDigest, Chunked},
-    text::{IngestReport, check_articles, last_embedded_of_each_key},
+    text::{IngestReport, check_articles, check_dimension, last_embedded_of_each_key},
 };
 
 /// An article that is stored, with the given vectors of its passages.
@@ -128,7 +130,7 @@ impl Retriever {
     ) -> Result<Option<IncomingEmbedded>> {
         self.settings.cancel.check()?;
         let digest = ArticleDigest::of_embedded(&embedded)?;
-        let EmbeddedArticle { article, passages, vectors } = embedded;
+        let EmbeddedArticle { article, passages, vectors, .. } = embedded;
         let existing = self.existing(&article.key, &digest)?;
         if existing.is_unchanged && on_existing == OnExisting::ReplaceChanged {
             return Ok(None);
@@ -137,13 +139,5 @@ impl Retriever {
         let chunked = Chunked { article, passages, digest };
         let incoming = IncomingArticle { chunked, replaces: existing.place };
         Ok(Some(IncomingEmbedded { incoming, vectors }))
-    }
-}
-
-/// Checks that all vectors have dimension `dim`.
-fn check_dimension(articles: &[EmbeddedArticle], dim: usize) -> Result<()> {
-    match articles.iter().find(|article| article.vectors.dim() != dim) {
-        Some(other) => Err(Error::Dimension { expected: dim, got: other.vectors.dim() }),
-        None => Ok(()),
     }
 }

@@ -1,0 +1,43 @@
+//! What holds for a session, beyond a transaction: locks and settings.
+
+use super::{Connection, Params};
+use crate::{Error, Result, postgres::schema::Schema};
+
+impl Connection {
+    /// Runs `work` while no other session has locked `name`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorpusBusy`] if another session has.
+    pub(in crate::postgres) fn with_session_lock<T>(
+        &mut self,
+        name: &str,
+        schema: &Schema,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let mut params = Params::default();
+        let name = format!("hashtextextended({}, 0)", params.text(name));
+        let lock = format!("SELECT pg_try_advisory_lock({name})");
+        if self.query_value(&lock, &params)? != Some(true) {
+            return Err(Error::CorpusBusy { schema: schema.name().to_owned(), shard: self.shard });
+        }
+        let done = work(self);
+        let unlocked = self.query(&format!("SELECT pg_advisory_unlock({name})"), &params);
+        done.and_then(|done| unlocked.map(|_| done))
+    }
+
+    /// Runs `work` with this much memory, in bytes, for each index that it builds; `None` for the
+    /// server's setting.
+    pub(in crate::postgres) fn with_build_memory<T>(
+        &mut self,
+        bytes: Option<usize>,
+        work: impl FnOnce(&mut Self) -> Result<T>,
+    ) -> Result<T> {
+        let Some(bytes) = bytes else { return work(self) };
+        let kibibytes = bytes / 1_024;
+        self.run(&format!("SET maintenance_work_mem = {kibibytes}"))?;
+        let done = work(self);
+        let reset = self.run("RESET maintenance_work_mem");
+        done.and_then(|done| reset.map(|()| done))
+    }
+}

@@ -1,0 +1,81 @@
+//! Adds articles whose passages are embedded elsewhere.
+
+use std::time::Instant;
+
+use tracing::instrument;
+
+use super::{
+    Corpus,
+    prepared_article::{HashedEmbedded, PreparedArticles},
+    shard_writer::Replace,
+};
+#[cfg(doc)]
+use crate::Error;
+use crate::{
+    AddReport, EmbeddedArticle, Result, SyncReport,
+    text::{IngestReport, check_articles, check_dimension, last_embedded_of_each_key},
+};
+
+impl Corpus {
+    /// Adds articles with given passages and vectors, as
+    /// [`Retriever::add_embedded`](crate::Retriever::add_embedded) does; neither the model nor the
+    /// chunker is called. An article replaces an earlier one of the same key.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Dimension`] if vectors do not have the dimension of the model.
+    /// - As [`add`](Self::add), without the errors of models.
+    #[instrument(level = "debug", skip_all)]
+    pub fn add_embedded(
+        &self,
+        articles: impl IntoIterator<Item = EmbeddedArticle>,
+    ) -> Result<AddReport> {
+        let articles = self.hashed_embedded(articles.into_iter().collect())?;
+        Ok(self.ingest_embedded(articles, Replace::Always, 0)?.into())
+    }
+
+    /// Adds new articles with given passages and vectors, and replaces changed ones, as
+    /// [`add_embedded`](Self::add_embedded) does; unchanged articles are not stored again.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_embedded`](Self::add_embedded).
+    #[instrument(level = "debug", skip_all)]
+    pub fn upsert_embedded(
+        &self,
+        articles: impl IntoIterator<Item = EmbeddedArticle>,
+    ) -> Result<SyncReport> {
+        let started = Instant::now();
+        let given = self.hashed_embedded(articles.into_iter().collect())?;
+        let before = given.len();
+        let changed = self.changed(given, |article| &article.hashed)?;
+        let unchanged = before - changed.len();
+        let mut report = SyncReport::default();
+        report.count(self.ingest_embedded(changed, Replace::IfChanged, unchanged)?);
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Checks and hashes `articles`; returns the last one of each key, in the order of the keys.
+    fn hashed_embedded(&self, articles: Vec<EmbeddedArticle>) -> Result<Vec<HashedEmbedded>> {
+        check_articles(articles.iter().map(EmbeddedArticle::article))?;
+        check_dimension(&articles, self.parts.embedder.dim())?;
+        let articles = last_embedded_of_each_key(articles).into_iter();
+        articles.map(HashedEmbedded::new).collect()
+    }
+
+    /// Prepares and writes `articles`, after `unchanged` ones were left out.
+    fn ingest_embedded(
+        &self,
+        articles: Vec<HashedEmbedded>,
+        replace: Replace,
+        unchanged: usize,
+    ) -> Result<IngestReport> {
+        if articles.is_empty() {
+            return Ok(IngestReport { unchanged, ..IngestReport::default() });
+        }
+        let prepared = PreparedArticles::given(articles, self.parts.embedder.dim())?;
+        let written = self.write(&prepared, replace, unchanged)?;
+        Ok(IngestReport { given: prepared.vectors.len(), ..written })
+    }
+}

@@ -1,0 +1,96 @@
+//! Statistics of the whole corpus, which searches may share for a while.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
+};
+
+use rustc_hash::FxHashMap;
+
+use super::{corpus_change::CorpusTotals, shard_state::ShardState};
+use crate::{Result, search::language_totals::LanguageTotals};
+
+/// The statistics that searches share up to an age.
+#[derive(Debug)]
+pub(super) struct StatisticsCache {
+    /// Zero if each search reads its own.
+    max_age: Duration,
+    last: Mutex<Option<Arc<Statistics>>>,
+}
+
+/// Statistics of the corpus at one time.
+#[derive(Debug)]
+pub(super) struct Statistics {
+    read_at: Instant,
+    /// Number of passages of each shard.
+    pub(super) shard_passages: Vec<usize>,
+    /// Whether each shard has a graph.
+    pub(super) has_graph: Vec<bool>,
+    /// Sum of the lengths of all passages, in terms.
+    pub(super) words: u64,
+    /// Number and sum of the vectors by language.
+    pub(super) by_language: LanguageTotals,
+    /// Number of passages with each term that was asked for.
+    doc_freqs: Mutex<FxHashMap<i64, i64>>,
+}
+
+impl StatisticsCache {
+    pub(super) fn new(max_age: Duration) -> Self {
+        Self { max_age, last: Mutex::new(None) }
+    }
+
+    /// Returns the last statistics, unless they are too old.
+    pub(super) fn current(&self) -> Option<Arc<Statistics>> {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.clone().filter(|last| last.read_at.elapsed() < self.max_age)
+    }
+
+    /// Keeps `statistics` for other searches.
+    pub(super) fn keep(&self, statistics: &Arc<Statistics>) {
+        if !self.max_age.is_zero() {
+            let last = Some(Arc::clone(statistics));
+            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+        }
+    }
+}
+
+impl Statistics {
+    /// Sums the states of the shards, of vectors of dimension `dim`; a missing shard has no passages.
+    pub(super) fn new(shards: &[Option<ShardState>], dim: usize) -> Result<Self> {
+        let mut totals = CorpusTotals::none(dim);
+        shards.iter().flatten().try_for_each(|shard| totals.merge(&shard.totals))?;
+        let passages = shards.iter().map(|shard| match shard {
+            Some(shard) => shard.totals.passage_count(),
+            None => Ok(0),
+        });
+        let has_graph = |shard: &Option<ShardState>| shard.as_ref().is_some_and(|s| s.has_graph);
+        Ok(Self {
+            read_at: Instant::now(),
+            shard_passages: passages.collect::<Result<_>>()?,
+            has_graph: shards.iter().map(has_graph).collect(),
+            words: totals.words.unsigned_abs(),
+            by_language: totals.by_language()?,
+            doc_freqs: Mutex::default(),
+        })
+    }
+
+    /// Returns the number of passages with each of `terms`. `read` returns that of unknown terms by
+    /// shard; none for a term that no passage has.
+    pub(super) fn doc_freqs(
+        &self,
+        terms: &[i64],
+        read: impl FnOnce(&[i64]) -> Result<Vec<BTreeMap<i64, i64>>>,
+    ) -> Result<Vec<i64>> {
+        let known = || self.doc_freqs.lock().unwrap_or_else(PoisonError::into_inner);
+        let unknown = terms.iter().filter(|term| !known().contains_key(term)).copied();
+        let unknown: Vec<i64> = unknown.collect();
+        if !unknown.is_empty() {
+            let by_shard = read(&unknown)?;
+            let sum = |term| by_shard.iter().filter_map(|shard| shard.get(term)).sum();
+            known().extend(unknown.iter().map(|term| (*term, sum(term))));
+        }
+        let known = known();
+        Ok(terms.iter().map(|term| known[term]).collect())
+    }
+}

@@ -1,0 +1,51 @@
+//! Statistics of an age, and the work of shards in plans.
+
+use std::time::Duration;
+
+use passim::{Article, Query, postgres::Corpus};
+
+use super::{articles::articles, chunker, servers, unused_schema};
+
+fn statements(hits: &passim::Hits) -> usize {
+    hits.plan().shards.iter().map(|shard| shard.statements).sum()
+}
+
+#[test]
+fn statistics_of_an_age_are_shared_by_searches() {
+    let Some(servers) = servers() else { return };
+    let schema = unused_schema();
+    let builder = || Corpus::builder().shards(servers[..2].to_vec()).schema(&schema);
+    let exact = builder().chunker(chunker()).create().unwrap();
+    exact.add(articles()).unwrap();
+    let aged = builder().statistics_age(Duration::from_hours(1)).open().unwrap();
+    let query = || Query::new("Wer repariert die Turmuhr?").k(5);
+    let first = aged.search(query()).unwrap();
+    assert_eq!(first, exact.search(query()).unwrap());
+    let second = aged.search(query()).unwrap();
+    assert_eq!(second, first);
+    assert!(statements(&second) + 4 <= statements(&first), "{} {}", second.plan(), first.plan());
+    let other = aged.search("Where was the wooden bridge found?").unwrap();
+    assert_eq!(other, exact.search("Where was the wooden bridge found?").unwrap());
+
+    // Words of later articles are found, by the scores of the statistics before.
+    exact.add([Article::new("neu", "Die Turmuhr steht still. Zzyzx.")]).unwrap();
+    let found = aged.search(query()).unwrap();
+    assert!(found.iter().any(|hit| hit.article == "neu"), "{}", found.plan());
+    assert_ne!(found, exact.search(query()).unwrap());
+    assert_eq!(aged.search(query().partial()).unwrap(), exact.search(query()).unwrap());
+    let brief = builder().statistics_age(Duration::from_nanos(1)).open().unwrap();
+    assert_eq!(brief.search(query()).unwrap(), exact.search(query()).unwrap());
+}
+
+#[test]
+fn plans_name_the_work_of_each_shard() {
+    let Some(servers) = servers() else { return };
+    let builder = Corpus::builder().shards(servers.clone()).schema(unused_schema());
+    let corpus = builder.chunker(chunker()).create().unwrap();
+    corpus.add(articles()).unwrap();
+    let hits = corpus.search("Wer repariert die Turmuhr?").unwrap();
+    let shards = &hits.plan().shards;
+    assert!(shards.iter().map(|plan| plan.shard).eq(0..3), "{shards:?}");
+    assert!(shards.iter().all(|plan| plan.statements > 3 && !plan.time.is_zero()), "{shards:?}");
+    assert!(hits.plan().to_string().contains("\n  shard 2: "), "{}", hits.plan());
+}
