@@ -61,7 +61,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         }
         let data = Data::new(articles);
         tables.local(&data)?;
-        for shards in 1..=urls.len().min(2) {
+        for shards in 1..=urls.len() {
             tables.sharded(&data, &urls[..shards])?;
         }
     }
@@ -103,7 +103,7 @@ const fn kind(name: &'static str, mode: Mode, is_exact: bool, per_mille: i64) ->
     Kind { name, mode, is_exact, per_mille }
 }
 
-const KINDS: [Kind; 12] = [
+const KINDS: [Kind; 16] = [
     kind("vectors", Mode::Dense, false, 1_000),
     kind("vectors, exact", Mode::Dense, true, 1_000),
     kind("words", Mode::Lexical, false, 1_000),
@@ -113,6 +113,10 @@ const KINDS: [Kind; 12] = [
     kind("vectors, exact", Mode::Dense, true, 500),
     kind("vectors", Mode::Dense, false, 110),
     kind("vectors, exact", Mode::Dense, true, 110),
+    kind("vectors", Mode::Dense, false, 60),
+    kind("vectors, exact", Mode::Dense, true, 60),
+    kind("vectors", Mode::Dense, false, 40),
+    kind("vectors, exact", Mode::Dense, true, 40),
     kind("vectors", Mode::Dense, false, 10),
     kind("hybrid", Mode::Hybrid, false, 110),
     kind("hybrid", Mode::Hybrid, false, 10),

@@ -54,7 +54,7 @@ use crate::{
     search::query_models::{QueryModels, ViewRequest},
 };
 use connection::Params;
-use corpus_settings::WordRules;
+use corpus_settings::CorpusRules;
 use read_passages::stored_article;
 use schema::Schema;
 use shard_set::ShardSet;
@@ -90,7 +90,7 @@ struct CorpusParts {
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
     /// By which this build analyzes words.
-    rules: WordRules,
+    rules: CorpusRules,
     statistics: StatisticsCache,
     index: IndexChoice,
     /// Memory in which a server builds a graph, in bytes; `None` for the server's setting.

@@ -24,14 +24,14 @@ pub(super) struct CorpusSettings {
     /// Fingerprint of the chunker's settings and rules.
     chunker_rules: Vec<u8>,
     /// By which its words were analyzed.
-    rules: WordRules,
+    rules: CorpusRules,
     /// Whether all words were analyzed by `rules`.
     words_ready: bool,
 }
 
 /// The rules by which the words of a corpus were analyzed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct WordRules {
+pub(super) struct CorpusRules {
     /// Version of the tables.
     pub(super) schema_version: i32,
     /// Fingerprint of the analysis of words.
@@ -40,7 +40,7 @@ pub(super) struct WordRules {
     pub(super) pieces: i64,
 }
 
-impl WordRules {
+impl CorpusRules {
     /// Those of this build.
     pub(super) fn current() -> Result<Self> {
         Ok(Self {
@@ -94,7 +94,7 @@ impl CorpusSettings {
             dim: embedder.dim(),
             chunker: chunker.clone(),
             chunker_rules: chunker.fingerprint().to_vec(),
-            rules: WordRules::current()?,
+            rules: CorpusRules::current()?,
             words_ready: true,
         })
     }
@@ -176,7 +176,7 @@ impl CorpusSettings {
             dim: count(6)?,
             chunker,
             chunker_rules: row.get(10)?,
-            rules: WordRules {
+            rules: CorpusRules {
                 schema_version: row.get(0)?,
                 analysis: row.get(11)?,
                 pieces: row.get(12)?,
@@ -227,7 +227,7 @@ impl CorpusSettings {
         if self.chunker.fingerprint()[..] != self.chunker_rules[..] {
             return Err(Error::CorpusSettings { setting: "other rules of chunking", remedy });
         }
-        WordRules::current()?.check(self.rules)?;
+        CorpusRules::current()?.check(self.rules)?;
         if !self.words_ready {
             let remedy = "repeat `CorpusBuilder::upgrade`, which did not end";
             return Err(Error::CorpusSettings { setting: "several analyses of words", remedy });
@@ -237,7 +237,7 @@ impl CorpusSettings {
 
     /// Whether all words were analyzed by the rules of this build.
     pub(super) fn has_current_words(&self) -> Result<bool> {
-        Ok(self.words_ready && self.rules == WordRules::current()?)
+        Ok(self.words_ready && self.rules == CorpusRules::current()?)
     }
 }
 

@@ -25,8 +25,12 @@ const MARGIN: usize = 8;
 const MIN_EF_SEARCH: usize = 16;
 
 /// An exact search of `m` of `n` passages costs less than a filtered graph search if `m * m` is at most
-/// this times `n`: the graph visits about `n / m` passages for each that the filter allows.
-const EXACT_UP_TO: usize = 2_000;
+/// this times `n`: the graph visits about `n / m` passages for each that the filter allows
+/// (`cargo bench --bench postgres`).
+const EXACT_UP_TO: usize = 500;
+
+/// So many passages are compared in the time of a graph search without a filter.
+const ALWAYS_EXACT: usize = 2_000;
 
 /// What a shard answers.
 struct Nearest {
@@ -36,7 +40,7 @@ struct Nearest {
 
 /// Returns the largest number of allowed passages, of `passages`, that are compared one by one.
 pub(super) fn most_compared(passages: usize) -> usize {
-    passages.saturating_mul(EXACT_UP_TO).isqrt()
+    passages.saturating_mul(EXACT_UP_TO).isqrt().max(ALWAYS_EXACT)
 }
 
 impl SqlView<'_> {
@@ -113,7 +117,7 @@ impl SqlView<'_> {
     ) -> Result<Nearest> {
         if let Route::Graph { ef_search } = route {
             connection.run(&graph_settings(ef_search))?;
-            let rows = self.ordered_rows(connection, vector, request, Precision::Half)?;
+            let rows = self.ordered_rows(connection, vector, request, SortPrecision::Half)?;
             let exist = request.allowed.by_shard[shard];
             if rows.len() >= exist.min(request.k) {
                 return Ok(Nearest { rows, route });
@@ -123,7 +127,7 @@ impl SqlView<'_> {
             Route::Graph { .. } => Route::Scan(ScanReason::TooFewFound),
             scan @ Route::Scan(_) => scan,
         };
-        let rows = self.ordered_rows(connection, vector, request, Precision::Full)?;
+        let rows = self.ordered_rows(connection, vector, request, SortPrecision::Full)?;
         Ok(Nearest { rows, route })
     }
 
@@ -133,7 +137,7 @@ impl SqlView<'_> {
         connection: &mut Connection,
         vector: &[f32],
         request: &ArmRequest<'_, AllowedPassages>,
-        precision: Precision,
+        precision: SortPrecision,
     ) -> Result<Vec<ResultRow>> {
         let mut params = Params::default();
         let question = params.float4s(vector);
@@ -141,11 +145,11 @@ impl SqlView<'_> {
         let condition = request.allowed.condition(&mut params);
         let order = match precision {
             // Other sort keys would keep the server from using the graph.
-            Precision::Half => {
+            SortPrecision::Half => {
                 let halfvec = format!("halfvec({})", vector.len());
                 format!("embedding::{halfvec} <=> {question}::{halfvec}")
             }
-            Precision::Full => format!("embedding <=> {question}::vector, article, no"),
+            SortPrecision::Full => format!("embedding <=> {question}::vector, article, no"),
         };
         // The server would make all columns of every row before it sorts.
         let statement = format!(
@@ -156,9 +160,9 @@ impl SqlView<'_> {
     }
 }
 
-/// Precision of the vectors by which rows are ordered.
+/// SortPrecision of the vectors by which rows are ordered.
 #[derive(Clone, Copy)]
-enum Precision {
+enum SortPrecision {
     /// That of the graph.
     Half,
     Full,

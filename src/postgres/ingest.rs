@@ -9,7 +9,7 @@ use super::{
     connection::Access,
     prepared_article::{HashedArticle, PreparedArticle, PreparedArticles, prepare},
     shard_writer::{self, Replace, ShardBatch, WriteCounts, WriteTarget},
-    stored_vectors::{StoredVector, StoredVectors},
+    stored_vectors::{StoredVectors, TextVector},
 };
 use crate::{
     AddReport, Article, Result, SyncReport,
@@ -149,7 +149,7 @@ impl Corpus {
         }
         let is_needed = |shard: usize| !by_shard[shard].is_empty();
         let stored = shards.on_needed(Access::Read, is_needed, |shard, connection| {
-            StoredVector::read(connection, schema, &by_shard[shard])
+            TextVector::read(connection, schema, &by_shard[shard])
         })?;
         StoredVectors::new(stored.into_iter().flatten(), embedder.dim())
     }

@@ -3,7 +3,7 @@
 use super::{
     connection::{Connection, Params},
     corpus_change::{CorpusTotals, TOTALS_COLUMNS, damaged},
-    corpus_settings::WordRules,
+    corpus_settings::CorpusRules,
     graph::has_graph,
     schema::Schema,
 };
@@ -14,7 +14,7 @@ pub(super) struct ShardState {
     pub(super) totals: CorpusTotals,
     pub(super) has_graph: bool,
     /// By which its words were analyzed.
-    pub(super) rules: WordRules,
+    pub(super) rules: CorpusRules,
 }
 
 impl ShardState {
@@ -33,7 +33,7 @@ impl ShardState {
             totals.merge(&CorpusTotals::decode(&row)?)?;
             if let Some(schema_version) = row.get(6)? {
                 let rules =
-                    WordRules { schema_version, analysis: row.get(7)?, pieces: row.get(8)? };
+                    CorpusRules { schema_version, analysis: row.get(7)?, pieces: row.get(8)? };
                 stored = Some((row.get(5)?, rules));
             }
         }

@@ -13,7 +13,7 @@ use super::{
     candidate_row::{analyzed, damaged},
     connection::{Connection, Params, ResultRow},
     corpus_change::{CorpusChange, CountedPassage, fold},
-    corpus_settings::WordRules,
+    corpus_settings::CorpusRules,
     prepared_article::{ARTICLE_COLUMNS, PreparedArticle, PreparedArticles, passage_columns},
     schema::Schema,
 };
@@ -88,14 +88,14 @@ pub(super) struct WriteTarget<'c> {
     pub(super) schema: &'c Schema,
     /// Dimension of the vectors.
     pub(super) dim: usize,
-    pub(super) rules: WordRules,
+    pub(super) rules: CorpusRules,
 }
 
 impl WriteTarget<'_> {
     /// Starts a write: no upgrade runs until its transaction ends, and none has changed the rules.
     fn start(self, connection: &mut Connection) -> Result<()> {
         lock_writes(connection, self.schema, WriteLock::Shared)?;
-        self.rules.check(WordRules::stored(connection, self.schema)?)
+        self.rules.check(CorpusRules::stored(connection, self.schema)?)
     }
 }
 

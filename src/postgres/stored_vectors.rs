@@ -19,7 +19,7 @@ const VECTORS: &str = "SELECT text_hash, embedding::float4[] FROM {s}.passages \
     WHERE article = ANY({keys}) AND text_hash = ANY({hashes})";
 
 /// The vector of a stored passage.
-pub(super) struct StoredVector {
+pub(super) struct TextVector {
     /// Of the text that was embedded.
     text_hash: u128,
     vector: Vec<f32>,
@@ -31,7 +31,7 @@ pub(super) struct StoredVectors {
     vectors: Vectors,
 }
 
-impl StoredVector {
+impl TextVector {
     /// Reads the vectors of a shard for those passages of `articles` whose text the stored article
     /// of the same key has, too.
     pub(super) fn read(
@@ -58,10 +58,10 @@ impl StoredVector {
 
 impl StoredVectors {
     /// Collects vectors of dimension `dim`.
-    pub(super) fn new(stored: impl IntoIterator<Item = StoredVector>, dim: usize) -> Result<Self> {
+    pub(super) fn new(stored: impl IntoIterator<Item = TextVector>, dim: usize) -> Result<Self> {
         let mut rows = FxHashMap::default();
         let mut values = Vec::new();
-        for StoredVector { text_hash, vector } in stored {
+        for TextVector { text_hash, vector } in stored {
             let next = to_row(rows.len());
             if let Entry::Vacant(entry) = rows.entry(text_hash) {
                 entry.insert(next);

@@ -5,7 +5,7 @@ use tracing::instrument;
 use super::{
     Corpus, CorpusBuilder,
     connection::{Connection, Params},
-    corpus_settings::{CorpusSettings, WordRules},
+    corpus_settings::{CorpusRules, CorpusSettings},
     extension,
     reindex_words::reindex_words,
     schema::{SCHEMA_VERSION, Schema},
@@ -121,7 +121,7 @@ fn upgrade_words(
     if settings.has_current_words()? {
         return Ok(());
     }
-    let rules = WordRules::current()?;
+    let rules = CorpusRules::current()?;
     // From here on, clients with other rules are refused. Running writes end before.
     connection.transact(|connection| {
         lock_writes(connection, schema, WriteLock::Exclusive)?;
