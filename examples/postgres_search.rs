@@ -39,7 +39,7 @@ struct Args {
 }
 
 fn main() -> ExitCode {
-    exit_code(args().and_then(|args| args.map_or(Ok(()), |args| run(args))))
+    exit_code(args().and_then(|args| args.map_or(Ok(()), run)))
 }
 
 /// Parses the command line; `None` if it asks for help.

@@ -3,6 +3,7 @@
 //! [`pipeline::retrieve`] shows how a query is answered. It reads the corpus through the trait
 //! [`view::View`], which a store implements.
 
+mod after_search;
 mod candidates;
 mod context;
 mod diversify;
@@ -12,7 +13,6 @@ mod explanation;
 #[cfg(test)]
 mod fake_view;
 pub(crate) mod filter;
-mod follow_up;
 mod fusion;
 mod highlight;
 mod hit;

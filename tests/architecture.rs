@@ -26,9 +26,9 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("text", &["text"]),
     ("lexical", &["lexical"]),
     ("search", &["search"]),
-    ("postgres", &["postgres"]),
     ("store", &["store"]),
     ("retriever", &["retriever"]),
+    ("postgres", &["postgres"]),
     ("eval", &["eval"]),
 ];
 

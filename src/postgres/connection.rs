@@ -6,7 +6,7 @@
 mod copy_rows;
 mod params;
 mod server_fault;
-mod session;
+mod session_state;
 mod shard_address;
 mod statement_watch;
 #[cfg(feature = "postgres-tls")]

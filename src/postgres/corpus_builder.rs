@@ -8,11 +8,11 @@ use super::{
     corpus_change::CorpusTotals,
     corpus_settings::{CorpusRules, CorpusSettings},
     extension,
-    graph::{self, Build},
+    graph_index::{self, Build},
     retry::RetryPolicy,
     schema::{MAX_DIM, Schema},
     shard_set::{ConnectionSettings, ShardSet},
-    statistics::StatisticsCache,
+    shared_statistics::StatisticsCache,
 };
 use crate::{
     Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Interrupt, Reranker, Result,
@@ -245,7 +245,7 @@ impl CorpusBuilder {
             let settings = CorpusSettings::new(&corpus, shard, shards.len(), &*embedder, &chunker)?;
             create_shard(connection, &schema, &settings, dim)?;
             if let IndexChoice::Hnsw(params) = self.index {
-                graph::create(connection, &schema, params, dim, Build::AtOnce)?;
+                graph_index::create(connection, &schema, params, dim, Build::AtOnce)?;
             }
         }
         connections.iter_mut().try_for_each(|connection| connection.commit())?;
@@ -348,7 +348,9 @@ impl CorpusBuilder {
             Error::check_setting("build_memory", bytes, 1 << 20..=1 << 40, allowed)?;
         }
         match self.index {
-            IndexChoice::Hnsw(params) | IndexChoice::Auto(params) => graph::check_params(params),
+            IndexChoice::Hnsw(params) | IndexChoice::Auto(params) => {
+                graph_index::check_params(params)
+            }
             IndexChoice::Exact => Ok(()),
         }
     }

@@ -7,7 +7,7 @@ use super::{
     candidate_row::CANDIDATE_COLUMNS,
     connection::{Connection, Params, ResultRow},
     filter_condition::AllowedPassages,
-    graph::MAX_EF_SEARCH,
+    graph_index::MAX_EF_SEARCH,
     sql_view::SqlView,
 };
 use crate::{
@@ -160,7 +160,7 @@ impl SqlView<'_> {
     }
 }
 
-/// SortPrecision of the vectors by which rows are ordered.
+/// Precision of the vectors by which rows are ordered.
 #[derive(Clone, Copy)]
 enum SortPrecision {
     /// That of the graph.

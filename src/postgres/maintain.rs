@@ -9,7 +9,7 @@ use super::{
     Corpus,
     connection::Connection,
     corpus_change::{fold, remove_unused_terms},
-    graph::{self, Build},
+    graph_index::{self, Build},
     schema::CHANGING_TABLES,
     shard_state::ShardState,
 };
@@ -83,13 +83,13 @@ impl Corpus {
         match work {
             GraphWork::Build(params) => {
                 // A failed build leaves an index that is not used.
-                graph::drop_graph(connection, schema)?;
+                graph_index::drop_graph(connection, schema)?;
                 let memory = self.parts.build_memory;
                 connection.with_build_memory(memory, |connection| {
-                    graph::create(connection, schema, params, dim, Build::Concurrently)
+                    graph_index::create(connection, schema, params, dim, Build::Concurrently)
                 })?;
             }
-            GraphWork::Drop => graph::drop_graph(connection, schema)?,
+            GraphWork::Drop => graph_index::drop_graph(connection, schema)?,
             GraphWork::Nothing => {}
         }
         for table in CHANGING_TABLES {

@@ -4,7 +4,7 @@ use super::{
     connection::{Connection, Params},
     corpus_change::{CorpusTotals, TOTALS_COLUMNS, damaged},
     corpus_settings::CorpusRules,
-    graph::has_graph,
+    graph_index::has_graph,
     schema::Schema,
 };
 use crate::Result;

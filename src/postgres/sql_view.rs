@@ -19,7 +19,7 @@ use super::{
     shard_set::ShardSet,
     shard_snapshots::{ShardSnapshots, locked},
     shard_state::ShardState,
-    statistics::Statistics,
+    shared_statistics::Statistics,
 };
 use crate::{
     Filter, IndexPlan, LexicalPlan, Result,

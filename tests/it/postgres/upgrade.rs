@@ -6,7 +6,7 @@ use passim::{Article, Error, Retriever, postgres::Corpus};
 use super::{Pair, articles::articles, chunker, servers, unused_schema};
 
 /// Makes the tables those of the first version, and the words those of another analysis.
-const OLD: &str = r#"
+const OLD: &str = r"
 ALTER TABLE {s}.passages DROP COLUMN text_hash, ADD COLUMN filter_values jsonb;
 ALTER TABLE {s}.articles ADD COLUMN filter_values jsonb;
 UPDATE {s}.articles a SET filter_values = coalesce((
@@ -21,7 +21,7 @@ UPDATE {s}.settings SET schema_version = 1, analysis = 7, pieces = 8, chunker = 
 UPDATE {s}.passages SET terms = '{1,2}', tfs = '{1,1}', len = 2, pieces = '', is_noise = true;
 DELETE FROM {s}.term_df;
 INSERT INTO {s}.term_df SELECT t, count(*) FROM {s}.passages, unnest(terms) t GROUP BY t;
-UPDATE {s}.corpus_totals SET words = (SELECT 2 * count(*) FROM {s}.passages);"#;
+UPDATE {s}.corpus_totals SET words = (SELECT 2 * count(*) FROM {s}.passages);";
 
 fn execute(servers: &[String], schema: &str, statements: &str) {
     for server in servers {
