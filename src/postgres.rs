@@ -1,7 +1,7 @@
 //! A corpus in PostgreSQL with pgvector: many writers and readers on many machines.
 //!
-//! A [`Corpus`] answers the same queries as a [`Retriever`](crate::Retriever), with the hits and scores
-//! of its exact search. Its articles are in one schema of one or several databases, the shards. `docs/SCALING.md`
+//! A [`Corpus`] answers the same queries as a [`Retriever`](crate::Retriever). Its exact searches have
+//! the hits and scores of a retriever's. Its articles are in one schema of one or several databases, the shards. `docs/SCALING.md`
 //! says when it pays, what a search guarantees, and what is not there yet.
 //!
 //! All methods block. They must not be called inside an asynchronous runtime: the client panics
@@ -141,7 +141,8 @@ impl Corpus {
     }
 
     /// Returns the best passages for `query`, by its [mode](crate::Mode), as
-    /// [`Searcher::search`](crate::Searcher::search) does. Both arms are exact.
+    /// [`Searcher::search`](crate::Searcher::search) does: by the graph of a shard where it has one and
+    /// that pays, else by comparing every passage.
     ///
     /// A time limit or a cancel handle ends the statements that search. The search returns what the
     /// completed ones found; those that read the found passages are completed.

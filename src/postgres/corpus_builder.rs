@@ -48,7 +48,7 @@ pub struct CorpusBuilder {
     pub(super) schema: String,
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<Arc<dyn Reranker>>,
-    chunker: Option<Chunker>,
+    pub(super) chunker: Option<Chunker>,
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
     pub(super) settings: ConnectionSettings,
@@ -202,9 +202,10 @@ impl CorpusBuilder {
     /// and words, how many passages have a word, the means of the vectors, and whether there are
     /// graphs. The default is zero: each search reads those of its own state.
     ///
-    /// It saves statements, and lets scores follow writes later by this time. Passages themselves are
-    /// always those of the search's state, except that a shard that was empty is searched again only
-    /// then. A [partial](crate::Query::partial) search reads its own statistics.
+    /// It saves statements, and lets scores follow the writes of others later by this time. Passages
+    /// themselves are always those of the search's state, except that a shard that was empty is
+    /// searched again only then. Writes of this corpus and its clones count at once. A
+    /// [partial](crate::Query::partial) search reads its own statistics.
     pub fn statistics_age(mut self, statistics_age: Duration) -> Self {
         self.statistics_age = statistics_age;
         self
@@ -283,7 +284,8 @@ impl CorpusBuilder {
         for (position, shard) in settings.iter().enumerate() {
             shard.check_place(position, shards.len(), &settings[0])?;
             shard.check_model(&*embedder)?;
-            shard.check_rules(self.chunker.as_ref())?;
+            shard.check_chunker(self.chunker.as_ref())?;
+            shard.checked_rules()?;
         }
         let chunker = settings[0].chunker.clone();
         self.corpus(embedder, schema, shards, chunker)
@@ -311,7 +313,7 @@ impl CorpusBuilder {
         }
     }
 
-    fn corpus(
+    pub(super) fn corpus(
         self,
         embedder: Arc<dyn Embedder>,
         schema: Schema,
@@ -319,6 +321,7 @@ impl CorpusBuilder {
         chunker: Chunker,
     ) -> Result<Corpus> {
         let Self { reranker, embed_threads, cache, index, build_memory, statistics_age, .. } = self;
+        let rules = CorpusRules::of_build(&chunker)?;
         let parts = CorpusParts {
             schema,
             shards,
@@ -327,7 +330,7 @@ impl CorpusBuilder {
             chunker,
             embed_threads,
             cache,
-            rules: CorpusRules::current()?,
+            rules,
             statistics: StatisticsCache::new(statistics_age),
             index,
             build_memory,

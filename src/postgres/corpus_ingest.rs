@@ -72,6 +72,7 @@ impl Corpus {
         shards.write(shards.shard_of(key), |connection| {
             shard_writer::remove(connection, self.target(), &[key.to_owned()], &mut removed)
         })?;
+        self.parts.statistics.forget();
         Ok(!removed.is_empty())
     }
 
@@ -173,6 +174,7 @@ impl Corpus {
             let (shard, batch) = &batches[at];
             shards.write(*shard, |connection| batch.write(connection, self.target(), replace))
         })?;
+        self.parts.statistics.forget();
         let without_text = prepared.articles.iter().filter(|article| article.passages.is_empty());
         let empty = without_text.map(|article| article.article.key.clone()).collect();
         let mut report = IngestReport { unchanged, empty, ..IngestReport::default() };

@@ -11,6 +11,10 @@ use crate::{
 const COLUMNS: &str = "schema_version, corpus, shard, shards, model_name, model_hash, dim, \
     max_tokens, overlap_sentences, context, chunker, analysis, pieces, words_ready";
 
+/// The columns that are decoded, of the table `settings AS s`.
+const DECODED: &str = "s.corpus, s.shard, s.shards, s.model_name, s.model_hash, s.dim, \
+    s.max_tokens, s.overlap_sentences, s.context";
+
 /// The settings of a corpus, and the place of one shard in it.
 #[derive(Clone, Debug)]
 pub(super) struct CorpusSettings {
@@ -21,43 +25,60 @@ pub(super) struct CorpusSettings {
     model: ModelIdentity,
     dim: usize,
     pub(super) chunker: Chunker,
-    /// Fingerprint of the chunker's settings and rules.
-    chunker_rules: Vec<u8>,
-    /// By which its words were analyzed.
     rules: CorpusRules,
-    /// Whether all words were analyzed by `rules`.
-    words_ready: bool,
 }
 
-/// The rules by which the words of a corpus were analyzed.
+/// The rules by which a corpus was cut into passages and analyzed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CorpusRules {
     /// Version of the tables.
-    pub(super) schema_version: i32,
+    schema_version: i32,
+    /// Fingerprint of the chunker's settings and rules.
+    chunker: [u8; 24],
     /// Fingerprint of the analysis of words.
     pub(super) analysis: i64,
     /// Fingerprint of the pieces of late interaction.
     pub(super) pieces: i64,
+    /// Whether all words were analyzed by these rules.
+    words_ready: bool,
 }
 
 impl CorpusRules {
-    /// Those of this build.
-    pub(super) fn current() -> Result<Self> {
+    /// The columns that are decoded, of the table `settings AS s`.
+    pub(super) const COLUMNS: &str =
+        "s.schema_version, s.chunker, s.analysis, s.pieces, s.words_ready";
+
+    /// Those of this build, with `chunker`.
+    pub(super) fn of_build(chunker: &Chunker) -> Result<Self> {
         Ok(Self {
             schema_version: SCHEMA_VERSION,
+            chunker: chunker.fingerprint(),
             analysis: lexical::fingerprint().cast_signed(),
             pieces: late::fingerprint()?.cast_signed(),
+            words_ready: true,
+        })
+    }
+
+    /// Decodes the columns, of which `first` is the first one.
+    pub(super) fn decode(row: &ResultRow, first: usize) -> Result<Self> {
+        let chunker: &[u8] = row.get(first + 1)?;
+        Ok(Self {
+            schema_version: row.get(first)?,
+            // Another form is another chunker.
+            chunker: chunker.try_into().unwrap_or([0; 24]),
+            analysis: row.get(first + 2)?,
+            pieces: row.get(first + 3)?,
+            words_ready: row.get(first + 4)?,
         })
     }
 
     /// Reads those of a shard.
     pub(super) fn stored(connection: &mut Connection, schema: &Schema) -> Result<Self> {
-        let statement = schema.sql("SELECT schema_version, analysis, pieces FROM {s}.settings");
-        let rows = connection.query(&statement, &Params::default())?;
+        let statement = format!("SELECT {} FROM {{s}}.settings s", Self::COLUMNS);
+        let rows = connection.query(&schema.sql(&statement), &Params::default())?;
         let shard = connection.shard();
         let no_corpus = || Error::NoCorpus { schema: schema.name().to_owned(), shard };
-        let row = rows.first().ok_or_else(no_corpus)?;
-        Ok(Self { schema_version: row.get(0)?, analysis: row.get(1)?, pieces: row.get(2)? })
+        Self::decode(rows.first().ok_or_else(no_corpus)?, 0)
     }
 
     /// Checks that a corpus, whose rules are `stored`, has these rules.
@@ -66,14 +87,28 @@ impl CorpusRules {
     ///
     /// [`Error::CorpusSettings`] if not.
     pub(super) fn check(self, stored: Self) -> Result<()> {
-        let setting = match stored {
-            _ if stored == self => return Ok(()),
-            Self { schema_version, .. } if schema_version != self.schema_version => "other tables",
-            Self { analysis, .. } if analysis != self.analysis => "another analysis of words",
-            Self { .. } => "other pieces of the bundled model",
+        let Self { schema_version, chunker, analysis, pieces, .. } = stored;
+        let setting = if stored == self {
+            return Ok(());
+        } else if schema_version != self.schema_version {
+            "other tables"
+        } else if chunker != self.chunker {
+            "other rules of chunking"
+        } else if analysis != self.analysis {
+            "another analysis of words"
+        } else if pieces != self.pieces {
+            "other pieces of the bundled model"
+        } else {
+            let remedy = "wait until `CorpusBuilder::upgrade` ends, or repeat it";
+            return Err(Error::CorpusSettings { setting: "several analyses of words", remedy });
         };
         let remedy = "use the version of passim that it belongs to, or `CorpusBuilder::upgrade` it";
         Err(Error::CorpusSettings { setting, remedy })
+    }
+
+    /// Whether all words were analyzed by the rules of this build.
+    pub(super) fn has_current_words(self, build: Self) -> bool {
+        self.words_ready && (self.analysis, self.pieces) == (build.analysis, build.pieces)
     }
 }
 
@@ -93,9 +128,7 @@ impl CorpusSettings {
             model: embedder.identity().clone(),
             dim: embedder.dim(),
             chunker: chunker.clone(),
-            chunker_rules: chunker.fingerprint().to_vec(),
-            rules: CorpusRules::current()?,
-            words_ready: true,
+            rules: CorpusRules::of_build(chunker)?,
         })
     }
 
@@ -113,10 +146,10 @@ impl CorpusSettings {
             params.int8((self.chunker.budget() as u64).cast_signed()),
             params.int8((self.chunker.overlap() as u64).cast_signed()),
             params.boolean(self.chunker.has_context()),
-            params.bytes(self.chunker_rules.clone()),
+            params.bytes(self.rules.chunker.to_vec()),
             params.int8(self.rules.analysis),
             params.int8(self.rules.pieces),
-            params.boolean(self.words_ready),
+            params.boolean(self.rules.words_ready),
         ];
         let places = places.join(", ");
         let statement = format!("INSERT INTO {{s}}.settings ({COLUMNS}) VALUES ({places})");
@@ -136,7 +169,7 @@ impl CorpusSettings {
     /// # Errors
     ///
     /// - [`Error::NoCorpus`] if the schema holds no corpus.
-    /// - [`Error::Version`] if its tables are of another version.
+    /// - [`Error::CorpusVersion`] if its tables are of another version.
     pub(super) fn read(connection: &mut Connection, schema: &Schema) -> Result<Self> {
         let shard = connection.shard();
         let no_corpus = || Error::NoCorpus { schema: schema.name().to_owned(), shard };
@@ -147,7 +180,8 @@ impl CorpusSettings {
         if version != SCHEMA_VERSION {
             return Err(Error::CorpusVersion { shard, got: version, expected: SCHEMA_VERSION });
         }
-        let statement = schema.sql(&format!("SELECT {COLUMNS} FROM {{s}}.settings"));
+        let rules = CorpusRules::COLUMNS;
+        let statement = schema.sql(&format!("SELECT {DECODED}, {rules} FROM {{s}}.settings s"));
         let rows = connection.query(&statement, &Params::default())?;
         Self::decode(rows.first().ok_or_else(no_corpus)?, schema)
     }
@@ -163,25 +197,19 @@ impl CorpusSettings {
             let value: i64 = row.get(column)?;
             usize::try_from(value.cast_unsigned()).map_err(|_| damaged())
         };
-        let hash: Vec<u8> = row.get(5)?;
+        let hash: Vec<u8> = row.get(4)?;
         let hash = hash.try_into().map(u128::from_be_bytes).map_err(|_| damaged())?;
-        let chunker = Chunker::default().max_tokens(large(7)?).overlap_sentences(large(8)?);
-        let chunker = chunker.context(row.get(9)?);
+        let chunker = Chunker::default().max_tokens(large(6)?).overlap_sentences(large(7)?);
+        let chunker = chunker.context(row.get(8)?);
         chunker.check().map_err(|_| damaged())?;
         Ok(Self {
-            corpus: row.get(1)?,
-            shard: count(2)?,
-            shards: count(3)?,
-            model: ModelIdentity { name: row.get(4)?, hash },
-            dim: count(6)?,
+            corpus: row.get(0)?,
+            shard: count(1)?,
+            shards: count(2)?,
+            model: ModelIdentity { name: row.get(3)?, hash },
+            dim: count(5)?,
             chunker,
-            chunker_rules: row.get(10)?,
-            rules: CorpusRules {
-                schema_version: row.get(0)?,
-                analysis: row.get(11)?,
-                pieces: row.get(12)?,
-            },
-            words_ready: row.get(13)?,
+            rules: CorpusRules::decode(row, 9)?,
         })
     }
 
@@ -214,30 +242,28 @@ impl CorpusSettings {
         check_model(embedder, &self.model, self.dim)
     }
 
-    /// Checks that the corpus was created with `chunker` if one is given, and with the rules of this
-    /// build.
-    pub(super) fn check_rules(&self, chunker: Option<&Chunker>) -> Result<()> {
+    /// Checks that the corpus was created with the settings of `chunker`, if one is given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorpusSettings`] if not.
+    pub(super) fn check_chunker(&self, chunker: Option<&Chunker>) -> Result<()> {
+        let fingerprint = self.chunker.fingerprint();
+        if chunker.is_none_or(|chunker| chunker.fingerprint() == fingerprint) {
+            return Ok(());
+        }
         let remedy = "open it with the chunker that created it, or without one";
-        let is_other =
-            chunker.is_some_and(|chunker| chunker.fingerprint() != self.chunker.fingerprint());
-        if is_other {
-            return Err(Error::CorpusSettings { setting: "another chunker", remedy });
-        }
-        let remedy = "use the version of passim that it belongs to, or `CorpusBuilder::upgrade` it";
-        if self.chunker.fingerprint()[..] != self.chunker_rules[..] {
-            return Err(Error::CorpusSettings { setting: "other rules of chunking", remedy });
-        }
-        CorpusRules::current()?.check(self.rules)?;
-        if !self.words_ready {
-            let remedy = "repeat `CorpusBuilder::upgrade`, which did not end";
-            return Err(Error::CorpusSettings { setting: "several analyses of words", remedy });
-        }
-        Ok(())
+        Err(Error::CorpusSettings { setting: "another chunker", remedy })
     }
 
-    /// Whether all words were analyzed by the rules of this build.
-    pub(super) fn has_current_words(&self) -> Result<bool> {
-        Ok(self.words_ready && self.rules == CorpusRules::current()?)
+    /// Checks that the corpus has the rules of this build, and returns these.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::CorpusSettings`] if it has others.
+    pub(super) fn checked_rules(&self) -> Result<CorpusRules> {
+        let build = CorpusRules::of_build(&self.chunker)?;
+        build.check(self.rules).map(|()| build)
     }
 }
 

@@ -66,6 +66,7 @@ impl Corpus {
             })?;
             Ok(removed.len())
         })?;
+        self.parts.statistics.forget();
         Ok(removed.iter().sum())
     }
 }

@@ -122,6 +122,7 @@ impl SqlView<'_> {
             if rows.len() >= exist.min(request.k) {
                 return Ok(Nearest { rows, route });
             }
+            connection.run("SET LOCAL enable_sort = on")?;
         }
         let route = match route {
             Route::Graph { .. } => Route::Scan(ScanReason::TooFewFound),

@@ -1,4 +1,4 @@
-//! The extension `vector`, pgvector: its creation and its version.
+//! What a database must have: the extension `vector`, pgvector, and the encoding UTF-8.
 
 use super::connection::{Connection, Params};
 use crate::{Error, Result};
@@ -41,14 +41,27 @@ pub(super) fn create(connection: &mut Connection) -> Result<()> {
     check(connection)
 }
 
-/// Checks the version of the extension.
+/// Checks the encoding of the database and the version of the extension.
 ///
 /// # Errors
 ///
-/// [`Error::Pgvector`] if it is too old, or if the database has no such extension.
+/// - [`Error::Choice`] for another encoding than UTF-8.
+/// - [`Error::Pgvector`] if it is too old, or if the database has no such extension.
 pub(super) fn check(connection: &mut Connection) -> Result<()> {
+    check_encoding(connection)?;
     let got = installed(connection)?;
     check_version(connection.shard(), got.as_deref())
+}
+
+/// Checks that texts are stored in UTF-8: filters compare their characters.
+fn check_encoding(connection: &mut Connection) -> Result<()> {
+    let encoding: Option<String> = connection
+        .query_value("SELECT pg_catalog.getdatabaseencoding()::text", &Params::default())?;
+    if encoding.as_deref() == Some("UTF8") {
+        return Ok(());
+    }
+    let got = "another encoding";
+    Err(Error::Choice { name: "encoding of the database", got, allowed: "UTF8" })
 }
 
 fn check_version(shard: usize, got: Option<&str>) -> Result<()> {

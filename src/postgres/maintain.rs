@@ -10,7 +10,7 @@ use super::{
     connection::Connection,
     corpus_change::{fold, remove_unused_terms},
     graph_index::{self, Build},
-    schema::CHANGING_TABLES,
+    schema::{CHANGING_TABLES, Schema},
     shard_state::ShardState,
 };
 #[cfg(doc)]
@@ -60,9 +60,9 @@ impl Corpus {
         let started = Instant::now();
         let schema = &self.parts.schema;
         let work = self.parts.shards.write_each(|_, connection| {
-            let name = format!("passim maintain {}", schema.name());
+            let lock = maintenance_lock(schema);
             connection
-                .with_session_lock(&name, schema, |connection| self.maintain_shard(connection))
+                .with_session_lock(&lock, schema, |connection| self.maintain_shard(connection))
         })?;
         let count =
             |wanted: fn(&GraphWork) -> bool| work.iter().filter(|work| wanted(work)).count();
@@ -80,17 +80,18 @@ impl Corpus {
         remove_unused_terms(connection, schema)?;
         let state = ShardState::read(connection, schema, dim)?;
         let work = self.graph_work(&state)?;
+        // A failed build leaves an index that is not searched, but written.
+        if !state.has_graph || work == GraphWork::Drop {
+            graph_index::drop_graph(connection, schema)?;
+        }
         match work {
             GraphWork::Build(params) => {
-                // A failed build leaves an index that is not used.
-                graph_index::drop_graph(connection, schema)?;
                 let memory = self.parts.build_memory;
                 connection.with_build_memory(memory, |connection| {
                     graph_index::create(connection, schema, params, dim, Build::Concurrently)
                 })?;
             }
-            GraphWork::Drop => graph_index::drop_graph(connection, schema)?,
-            GraphWork::Nothing => {}
+            GraphWork::Drop | GraphWork::Nothing => {}
         }
         for table in CHANGING_TABLES {
             connection.run(&format!("VACUUM (ANALYZE) {}", schema.table(table)))?;
@@ -107,4 +108,9 @@ impl Corpus {
             _ => GraphWork::Nothing,
         })
     }
+}
+
+/// Returns the lock that one session at a time has while it maintains or upgrades a shard.
+pub(super) fn maintenance_lock(schema: &Schema) -> String {
+    format!("passim maintain {}", schema.name())
 }

@@ -58,9 +58,19 @@ fn next_keys(connection: &mut Connection, schema: &Schema, after: &str) -> Resul
     rows.iter().map(|row| row.get(0)).collect()
 }
 
+/// Keeps other transactions from changing the articles of `keys` until this one ends.
+fn lock_articles(connection: &mut Connection, schema: &Schema, keys: &[String]) -> Result<()> {
+    let mut params = Params::default();
+    let keys = params.texts(keys.iter().map(String::as_str).collect());
+    let statement =
+        format!("SELECT FROM {{s}}.articles WHERE key = ANY({keys}) ORDER BY key FOR UPDATE");
+    connection.query(&schema.sql(&statement), &params).map(drop)
+}
+
 impl WordReindex<'_> {
     fn articles(&mut self, connection: &mut Connection, keys: &[String]) -> Result<()> {
         let mut change = CorpusChange::none(self.dim);
+        lock_articles(connection, self.schema, keys)?;
         for key in keys {
             let Some(article) = stored_article(connection, self.schema, key)? else { continue };
             let passages = article_passages(connection, self.schema, key)?;

@@ -23,18 +23,18 @@ impl ShardState {
         let mut params = Params::default();
         let has_graph = has_graph(schema, &mut params);
         let statement = format!(
-            "SELECT {TOTALS_COLUMNS}, {has_graph}, s.schema_version, s.analysis, s.pieces \
+            "SELECT {TOTALS_COLUMNS}, {has_graph}, {} \
              FROM {{s}}.corpus_totals, {{s}}.settings s \
-             UNION ALL SELECT {TOTALS_COLUMNS}, false, NULL, NULL, NULL FROM {{s}}.corpus_changes"
+             UNION ALL SELECT {TOTALS_COLUMNS}, NULL, NULL, NULL, NULL, NULL, NULL \
+             FROM {{s}}.corpus_changes",
+            CorpusRules::COLUMNS
         );
         let mut totals = CorpusTotals::none(dim);
         let mut stored = None;
         for row in connection.query(&schema.sql(&statement), &params)? {
             totals.merge(&CorpusTotals::decode(&row)?)?;
-            if let Some(schema_version) = row.get(6)? {
-                let rules =
-                    CorpusRules { schema_version, analysis: row.get(7)?, pieces: row.get(8)? };
-                stored = Some((row.get(5)?, rules));
+            if let Some(has_graph) = row.get(5)? {
+                stored = Some((has_graph, CorpusRules::decode(&row, 6)?));
             }
         }
         let (has_graph, rules) = stored.ok_or_else(|| damaged("it has no totals"))?;

@@ -46,6 +46,11 @@ impl StatisticsCache {
         last.clone().filter(|last| last.read_at.elapsed() < self.max_age)
     }
 
+    /// Lets the next search read new ones, after a write of this client.
+    pub(super) fn forget(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
+
     /// Keeps `statistics` for other searches.
     pub(super) fn keep(&self, statistics: &Arc<Statistics>) {
         if !self.max_age.is_zero() {
@@ -87,10 +92,12 @@ impl Statistics {
         let unknown: Vec<i64> = unknown.collect();
         if !unknown.is_empty() {
             let by_shard = read(&unknown)?;
-            let sum = |term| by_shard.iter().filter_map(|shard| shard.get(term)).sum();
-            known().extend(unknown.iter().map(|term| (*term, sum(term))));
+            let sum = |term| by_shard.iter().filter_map(|shard| shard.get(term)).sum::<i64>();
+            let read = unknown.iter().map(|term| (*term, sum(term)));
+            // A passage with a new word must be found, so that no passage has a word is not kept.
+            known().extend(read.filter(|(_, doc_freq)| *doc_freq > 0));
         }
         let known = known();
-        Ok(terms.iter().map(|term| known[term]).collect())
+        Ok(terms.iter().map(|term| known.get(term).copied().unwrap_or(0)).collect())
     }
 }

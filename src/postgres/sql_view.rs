@@ -13,6 +13,7 @@ use super::{
     candidate_row::{CandidateRows, damaged, row_of, shard_of},
     connection::{Connection, Params, ResultRow},
     corpus_change::doc_freqs,
+    corpus_settings::CorpusRules,
     dense_arm::most_compared,
     filter_condition::{AllowedPassages, some_article_has},
     schema::Schema,
@@ -65,6 +66,7 @@ impl<'c> SqlView<'c> {
         let current = if request.is_partial { None } else { statistics.current() };
         let (snapshots, states) = ShardSnapshots::open(shards, request, |connection| {
             if current.is_some() {
+                rules.check(CorpusRules::stored(connection, schema)?)?;
                 return Ok(None);
             }
             let state = ShardState::read(connection, schema, dim)?;

@@ -7,12 +7,16 @@ use super::{
     connection::{Connection, Params},
     corpus_settings::{CorpusRules, CorpusSettings},
     extension,
+    maintain::maintenance_lock,
     reindex_words::reindex_words,
     schema::{SCHEMA_VERSION, Schema},
     shard_set::ShardSet,
     shard_writer::{WriteLock, lock_writes},
 };
-use crate::{Embedder, Error, Result};
+use crate::{Chunker, Error, Result};
+
+const LOCK_TABLES: &str =
+    "LOCK TABLE {s}.settings, {s}.articles, {s}.passages IN ACCESS EXCLUSIVE MODE";
 
 /// The statements that bring tables of version `i + 1` to the next one.
 const MIGRATIONS: [&str; 1] = [r#"
@@ -41,7 +45,8 @@ impl CorpusBuilder {
     ///
     /// Clients of the earlier version get an error as soon as the upgrade has begun, also those that
     /// have the corpus open. If the upgrade is interrupted, the corpus cannot be opened until it has
-    /// been repeated. It needs the rights of the owner of the tables.
+    /// been repeated. It needs the rights of the owner of the tables. Give the other roles their rights
+    /// again afterwards, since tables can be new.
     ///
     /// # Errors
     ///
@@ -55,23 +60,35 @@ impl CorpusBuilder {
         let shards = ShardSet::new(&self.urls, &self.settings)?;
         let settings = shards.write_each(|_, connection| {
             extension::check(connection)?;
-            migrate(connection, &schema)?;
-            CorpusSettings::read(connection, &schema)
+            locked(connection, &schema, |connection| {
+                migrate(connection, &schema)?;
+                CorpusSettings::read(connection, &schema)
+            })
         })?;
         for (position, shard) in settings.iter().enumerate() {
             shard.check_place(position, shards.len(), &settings[0])?;
             shard.check_model(&*embedder)?;
+            shard.check_chunker(self.chunker.as_ref())?;
         }
-        shards.write_each(|shard, connection| {
-            let lock = format!("passim maintain {}", schema.name());
-            connection.with_session_lock(&lock, &schema, |connection| {
-                store_chunker_rules(connection, &schema, &settings[shard])?;
-                upgrade_words(connection, &schema, &settings[shard], &*embedder)
+        let chunker = settings[0].chunker.clone();
+        let rules = CorpusRules::of_build(&chunker)?;
+        shards.write_each(|_, connection| {
+            locked(connection, &schema, |connection| {
+                store_chunker_rules(connection, &schema, &chunker)?;
+                upgrade_words(connection, &schema, rules, embedder.dim())
             })
         })?;
-        drop(shards);
-        self.open()
+        self.corpus(embedder, schema, shards, chunker)
     }
+}
+
+/// Runs `work` while nobody else maintains or upgrades the shard.
+fn locked<T>(
+    connection: &mut Connection,
+    schema: &Schema,
+    work: impl FnOnce(&mut Connection) -> Result<T>,
+) -> Result<T> {
+    connection.with_session_lock(&maintenance_lock(schema), schema, work)
 }
 
 /// Brings the tables of a shard to the version of this build.
@@ -91,9 +108,12 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<()> {
         };
         let done = usize::try_from(version - 1).ok().filter(|done| *done <= MIGRATIONS.len());
         let error = Error::CorpusVersion { shard, got: version, expected: SCHEMA_VERSION };
-        for migration in &MIGRATIONS[done.ok_or(error)?..] {
-            connection.run(&schema.sql(migration))?;
+        let migrations = &MIGRATIONS[done.ok_or(error)?..];
+        if !migrations.is_empty() {
+            // In the order in which searches lock them.
+            connection.run(&schema.sql(LOCK_TABLES))?;
         }
+        migrations.iter().try_for_each(|migration| connection.run(&schema.sql(migration)))?;
         let update = format!("UPDATE {{s}}.settings SET schema_version = {SCHEMA_VERSION}");
         connection.run(&schema.sql(&update))
     })
@@ -103,25 +123,24 @@ fn migrate(connection: &mut Connection, schema: &Schema) -> Result<()> {
 fn store_chunker_rules(
     connection: &mut Connection,
     schema: &Schema,
-    settings: &CorpusSettings,
+    chunker: &Chunker,
 ) -> Result<()> {
     let mut params = Params::default();
-    let rules = params.bytes(settings.chunker.fingerprint().to_vec());
+    let rules = params.bytes(chunker.fingerprint().to_vec());
     let statement = format!("UPDATE {{s}}.settings SET chunker = {rules}");
     connection.query(&schema.sql(&statement), &params).map(drop)
 }
 
-/// Analyzes the words of a shard by the rules of this build, unless they are.
+/// Analyzes the words of a shard by `rules`, those of this build, unless they are.
 fn upgrade_words(
     connection: &mut Connection,
     schema: &Schema,
-    settings: &CorpusSettings,
-    embedder: &dyn Embedder,
+    rules: CorpusRules,
+    dim: usize,
 ) -> Result<()> {
-    if settings.has_current_words()? {
+    if CorpusRules::stored(connection, schema)?.has_current_words(rules) {
         return Ok(());
     }
-    let rules = CorpusRules::current()?;
     // From here on, clients with other rules are refused. Running writes end before.
     connection.transact(|connection| {
         lock_writes(connection, schema, WriteLock::Exclusive)?;
@@ -133,6 +152,6 @@ fn upgrade_words(
         );
         connection.query(&schema.sql(&statement), &params).map(drop)
     })?;
-    reindex_words(connection, schema, embedder.dim())?;
+    reindex_words(connection, schema, dim)?;
     connection.run(&schema.sql("UPDATE {s}.settings SET words_ready = true"))
 }

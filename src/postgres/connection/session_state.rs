@@ -21,7 +21,7 @@ impl Connection {
         if self.query_value(&lock, &params)? != Some(true) {
             return Err(Error::CorpusBusy { schema: schema.name().to_owned(), shard: self.shard });
         }
-        let done = work(self);
+        let done = self.unshared(work);
         let unlocked = self.query(&format!("SELECT pg_advisory_unlock({name})"), &params);
         done.and_then(|done| unlocked.map(|_| done))
     }
@@ -36,8 +36,16 @@ impl Connection {
         let Some(bytes) = bytes else { return work(self) };
         let kibibytes = bytes / 1_024;
         self.run(&format!("SET maintenance_work_mem = {kibibytes}"))?;
-        let done = work(self);
+        let done = self.unshared(work);
         let reset = self.run("RESET maintenance_work_mem");
         done.and_then(|done| reset.map(|()| done))
+    }
+
+    /// Runs `work`. After a panic the session keeps its lock or setting, so no other call may use it.
+    fn unshared<T>(&mut self, work: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
+        let is_reusable = std::mem::replace(&mut self.is_reusable, false);
+        let done = work(self);
+        self.is_reusable = is_reusable && !self.is_closed();
+        done
     }
 }

@@ -31,7 +31,7 @@ impl Transport {
     /// # Errors
     ///
     /// - [`Error::Choice`](crate::Error::Choice) if it needs encryption, which this build lacks.
-    /// - [`Error::File`](crate::Error::File) if the certificates cannot be read.
+    /// - [`Error::Certificates`](crate::Error::Certificates) if the certificates cannot be read.
     pub(super) fn new(is_encrypted: bool, roots: &RootCertificates) -> Result<Self> {
         if is_encrypted { Self::encrypted(roots) } else { Ok(Self::Plain) }
     }

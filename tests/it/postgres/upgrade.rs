@@ -1,6 +1,8 @@
 //! Upgrades: tables and words of an earlier version become those of this one, and clients with other
 //! rules are refused meanwhile.
 
+use std::time::Duration;
+
 use passim::{Article, Error, Retriever, postgres::Corpus};
 
 use super::{Pair, articles::articles, chunker, servers, unused_schema};
@@ -67,15 +69,20 @@ fn clients_with_other_rules_are_refused() {
     for (statement, setting) in [
         ("UPDATE {s}.settings SET analysis = 7", "another analysis of words"),
         ("UPDATE {s}.settings SET pieces = 7", "other pieces of the bundled model"),
+        ("UPDATE {s}.settings SET words_ready = false", "several analyses of words"),
+        ("UPDATE {s}.settings SET chunker = '\\x01'", "other rules of chunking"),
     ] {
         let schema = unused_schema();
         let builder = || Corpus::builder().shards(servers.to_vec()).schema(&schema);
         let corpus = builder().create().unwrap();
         corpus.add(articles()).unwrap();
+        let aged = builder().statistics_age(Duration::from_hours(1)).open().unwrap();
+        aged.search("Torf").unwrap();
         execute(servers, &schema, statement);
         let new = [Article::new("neu", "Torf.")];
         let refused = [
             corpus.search("Torf").map(drop).unwrap_err(),
+            aged.search("Torf").map(drop).unwrap_err(),
             corpus.add(new).map(drop).unwrap_err(),
             corpus.remove("de/1").map(drop).unwrap_err(),
             builder().open().map(drop).unwrap_err(),
