@@ -316,9 +316,11 @@ mod tests {
             assert!(matches!(error, Error::RunColumn { column: "article", .. }), "{error:?}");
         }
         assert_eq!(run, TrecRun::default());
-        let error = run.write("/nowhere/run", "my tag").unwrap_err();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("missing/run");
+        let error = run.write(&path, "my tag").unwrap_err();
         assert!(matches!(error, Error::RunColumn { column: "tag", .. }), "{error:?}");
-        assert!(matches!(run.write("/nowhere/run", "t"), Err(Error::Write { .. })));
+        assert!(matches!(run.write(path, "t"), Err(Error::Write { .. })));
     }
 
     #[test]
