@@ -481,7 +481,7 @@ pub enum Error {
         path: PathBuf,
         /// Line, from 1.
         line: usize,
-        /// What the line should hold: `a question`, `a judgment` or `a line of a run`.
+        /// The record that the line should hold: `a question`, `a judgment` or `a line of a run`.
         what: &'static str,
         /// The cause.
         #[source]
@@ -498,7 +498,7 @@ pub enum Error {
     MissingJudged {
         /// The file of judgments.
         path: PathBuf,
-        /// What is missing: `questions` or `articles`.
+        /// The kind of what is missing: `questions` or `articles`.
         what: &'static str,
         /// Number of judged questions or articles.
         judged: usize,

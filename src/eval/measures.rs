@@ -1,4 +1,4 @@
-//! Measures of one ranking against the grades of its question, as trec_eval defines them.
+//! Measures of one ranking against the grades of its question, as `trec_eval` defines them.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -87,7 +87,7 @@ pub fn mrr_at_k<T: Eq + Hash>(ranked: &[T], grades: &Grades<T>, k: usize) -> Opt
 /// Returns the average precision of all of `ranked`, in `0.0..=1.0`. The mean over questions is MAP.
 ///
 /// It is the sum of the precision at the rank of each relevant document (grade >= 1), divided by the
-/// number of relevant documents. Those that `ranked` lacks add 0. A repeated document counts once.
+/// number of relevant documents. One that `ranked` lacks adds 0. A repeated document counts once.
 ///
 /// # Examples
 ///
