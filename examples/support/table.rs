@@ -21,6 +21,9 @@ pub struct Row {
     pub embed_ms: Option<f64>,
 }
 
+/// The mean of one measure over the questions.
+type Measure = fn(&Evaluation) -> Option<f64>;
+
 /// The optional columns of the table.
 #[derive(Clone, Copy)]
 pub struct Columns {
@@ -33,8 +36,9 @@ pub struct Columns {
 /// Returns the heading line.
 pub fn heading(k: usize, columns: Columns) -> String {
     let at = |name| format!("{name}@{k}");
-    let mut line = format!(
-        "{:22} {:14} {:13} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8}",
+    let more = format!(" {:>10} {:>10} {:>8}", at("prec."), at("success"), "MAP");
+    let line = format!(
+        "{:22} {:14} {:13} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8}{} {:>9} {:>8} {:>9} {:>8} {:>8}",
         "embedder",
         "set",
         "mode",
@@ -44,12 +48,7 @@ pub fn heading(k: usize, columns: Columns) -> String {
         "95 %",
         at("recall"),
         at("MRR"),
-    );
-    if columns.all_measures {
-        line += &format!(" {:>10} {:>10} {:>8}", at("prec."), at("success"), "MAP");
-    }
-    line += &format!(
-        " {:>9} {:>8} {:>9} {:>8} {:>8}",
+        if columns.all_measures { &*more } else { "" },
         at("ANN rec."),
         "index s",
         "embed ms",
@@ -59,30 +58,32 @@ pub fn heading(k: usize, columns: Columns) -> String {
     if columns.gain { line + "  first mode gains (95 %)" } else { line }
 }
 
+impl Columns {
+    /// Formats precision, success and MAP, whose mean `mean` returns, if the table shows them.
+    fn more(self, mean: impl Fn(Measure) -> Option<f64>) -> String {
+        if !self.all_measures {
+            return String::new();
+        }
+        let precision = cell(mean(Evaluation::precision), 10);
+        let success = cell(mean(Evaluation::success), 10);
+        format!(" {precision} {success} {}", cell(mean(Evaluation::map), 8))
+    }
+}
+
 impl Row {
     /// Formats the row as a table line.
     pub fn line(&self, columns: Columns) -> String {
         let Self { embedder, set, method, passages, evaluation, index_seconds, .. } = self;
         let ndcg = eval::estimate(evaluation.each(|outcome| outcome.ndcg));
         let interval = ndcg.map(|ndcg| format!("{:.3} to {:.3}", ndcg.low, ndcg.high));
-        let mut line = format!(
-            "{embedder:22} {set:14} {method:13} {passages:>9} {:>8} {} {:>13} {} {}",
+        let line = format!(
+            "{embedder:22} {set:14} {method:13} {passages:>9} {:>8} {} {:>13} {} {}{} {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
             evaluation.outcomes.len(),
             cell(evaluation.ndcg(), 8),
             interval.unwrap_or_default(),
             cell(evaluation.recall(), 9),
             cell(evaluation.mrr(), 8),
-        );
-        if columns.all_measures {
-            line += &format!(
-                " {} {} {}",
-                cell(evaluation.precision(), 10),
-                cell(evaluation.success(), 10),
-                cell(evaluation.map(), 8),
-            );
-        }
-        line += &format!(
-            " {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
+            columns.more(|measure| measure(evaluation)),
             cell(self.ann_recall, 9),
             cell(self.embed_ms, 9),
             percentile_ms(evaluation, 50),
@@ -146,23 +147,17 @@ pub fn means(rows: &[Row], embedder: &str, methods: &[Method], columns: Columns)
         let (crossing, within): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| across(row));
         let kinds = [("mean, across", crossing), ("mean, within", within), ("mean, all", rows)];
         for (kind, rows) in kinds.into_iter().filter(|(_, rows)| !rows.is_empty()) {
-            let mean = |measure: fn(&Evaluation) -> Option<f64>, width| {
-                cell(eval::mean(rows.iter().map(|row| measure(&row.evaluation))), width)
-            };
-            let ndcg = eval::mean(rows.iter().map(|row| row.evaluation.ndcg()));
+            let mean =
+                |measure: Measure| eval::mean(rows.iter().map(|row| measure(&row.evaluation)));
+            let ndcg = mean(Evaluation::ndcg);
             let ndcg = ndcg.map_or_else(String::new, |ndcg| format!("{ndcg:.4}"));
-            let recall = mean(Evaluation::recall, 9);
-            let mrr = mean(Evaluation::mrr, 8);
+            let recall = cell(mean(Evaluation::recall), 9);
+            let mrr = cell(mean(Evaluation::mrr), 8);
+            let more = columns.more(mean);
             let none = "";
-            let mut line = format!(
-                "{embedder:22} {kind:14} {method:13} {none:>9} {none:>8} {ndcg:>8} {none:>13} {recall} {mrr}"
-            );
-            if columns.all_measures {
-                let precision = mean(Evaluation::precision, 10);
-                let success = mean(Evaluation::success, 10);
-                line += &format!(" {precision} {success} {}", mean(Evaluation::map, 8));
-            }
-            lines.push(line);
+            lines.push(format!(
+                "{embedder:22} {kind:14} {method:13} {none:>9} {none:>8} {ndcg:>8} {none:>13} {recall} {mrr}{more}"
+            ));
         }
     }
     lines

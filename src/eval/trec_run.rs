@@ -323,6 +323,28 @@ mod tests {
         assert!(matches!(run.write(path, "t"), Err(Error::Write { .. })));
     }
 
+    /// The measures are those of `trec_eval` for these files, by `pytrec_eval` 0.5.11.
+    #[test]
+    fn equal_scores_have_the_measures_of_trec_eval() {
+        let run =
+            read("q Q0 c 1 0.5 t\nq Q0 a 2 0.5 t\nq Q0 b 3 0.5 t\nq Q0 x 4 0.50000000001 t\n");
+        let grades = [("a", 2), ("b", 1), ("c", 0)].map(|(key, grade)| (key.to_owned(), grade));
+        let question =
+            JudgedQuery { id: "q".to_owned(), query: Query::new("Was?"), grades: grades.into() };
+        let measured = run.unwrap().evaluate(&[question], 10).unwrap();
+        for (measure, got, wanted) in [
+            ("ndcg_cut_10", measured.ndcg(), 0.517_441_833_746_706_7),
+            ("recall_10", measured.recall(), 1.0),
+            ("P_10", measured.precision(), 0.2),
+            ("success_10", measured.success(), 1.0),
+            ("recip_rank", measured.mrr(), 1.0 / 3.0),
+            ("map", measured.map(), 0.416_666_666_666_666_6),
+        ] {
+            let got = got.unwrap();
+            assert!((got - wanted).abs() < 1e-12, "{measure}: {got} is not {wanted}");
+        }
+    }
+
     #[test]
     fn a_run_is_measured_at_k_and_as_a_whole() {
         let question = |id: &str, relevant: &str| JudgedQuery {
