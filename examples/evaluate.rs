@@ -32,17 +32,17 @@ use passim::{
     Article, EmbedStage, Embedder, EmbeddingCache, Hits, Mode, Query, Retriever, Role,
     eval::{self, JudgedQuery},
 };
-use table::Row;
+use table::{Columns, Row};
 
 const USAGE: &str = "\
 evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDER]...
          [--query-prefix TEXT] [--passage-prefix TEXT] [--cache FOLDER] [--k N]
-         [--keep SHARE] [--half HALF] [--json | --each]
+         [--keep SHARE] [--half HALF] [--run FILE] [--measures | --json | --each]
 
   DIR          a judged set, or a folder of such sets. A set holds corpus.jsonl (id, title, text)
-               or a folder articles, queries.jsonl (id, text), and qrels.tsv without header line:
-               query, document and grade separated by tabs, or query, 0, document and grade
-               separated by white space. Sets with a 2 in their name count as cross-lingual.
+               or a folder articles, queries.jsonl (id, text), and qrels.tsv: question, article and
+               grade separated by tabs, or the judgments of TREC. A set of BEIR has `_id` for id, and
+               qrels/test.tsv. Sets with a 2 in their name count as cross-lingual.
   --joined     merge the documents of all sets, which may differ in language, into one corpus
   --mode       dense | lexical | late | hybrid (hybrid); late is hybrid with weight 0 for
                words and identifiers; 0.75/0.75/0.5 is hybrid with these weights of words, late
@@ -60,6 +60,8 @@ evaluate DIR... [--joined] [--mode MODE] [--compare MODE]... [--embedder EMBEDDE
   --half       1 or 2: ask only every other question of each set, to choose settings on one half
                and report the other
   --k          cutoff rank of the measures (10)
+  --run        write the rankings as a run file in the form of TREC; needs one set and one mode
+  --measures   add precision, success and MAP (of the first N articles) to the table
   --json       print one JSON object per set and mode instead of a table
   --each       print one JSON object per question, set and mode, to find failures
 
@@ -80,7 +82,17 @@ struct Args {
     keep: Option<f64>,
     half: Option<Half>,
     k: usize,
+    run: Option<PathBuf>,
     output: Output,
+}
+
+impl Args {
+    fn columns(&self) -> Columns {
+        Columns {
+            all_measures: matches!(self.output, Output::Measures),
+            gain: self.methods.len() > 1,
+        }
+    }
 }
 
 /// Every other question of a set.
@@ -104,11 +116,19 @@ impl Half {
     }
 }
 
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy)]
 enum Output {
     Table,
+    /// A table with all measures.
+    Measures,
     Json,
     Each,
+}
+
+impl Output {
+    fn is_table(self) -> bool {
+        matches!(self, Self::Table | Self::Measures)
+    }
 }
 
 fn main() -> ExitCode {
@@ -125,6 +145,7 @@ fn args() -> Result<Option<Args>, Failure> {
     let mut cache = None;
     let mut keep = None;
     let mut half = None;
+    let mut run = None;
     let mut method = Method::default();
     let mut compared = Vec::new();
     let mut output = Output::Table;
@@ -140,6 +161,8 @@ fn args() -> Result<Option<Args>, Failure> {
             Long("query-prefix") => prefixes.query = Some(parser.value()?.string()?),
             Long("passage-prefix") => prefixes.passage = Some(parser.value()?.string()?),
             Long("k") => k = parser.value()?.parse()?,
+            Long("run") => run = Some(PathBuf::from(parser.value()?)),
+            Long("measures") => output = Output::Measures,
             Long("json") => output = Output::Json,
             Long("each") => output = Output::Each,
             Long("help") | Short('h') => {
@@ -161,14 +184,19 @@ fn args() -> Result<Option<Args>, Failure> {
         embedders.push("bundled".to_owned());
     }
     let methods = [vec![method], compared].concat();
-    Ok(Some(Args { folders, joined, methods, embedders, prefixes, cache, keep, half, k, output }))
+    let args =
+        Args { folders, joined, methods, embedders, prefixes, cache, keep, half, k, run, output };
+    Ok(Some(args))
 }
 
 fn run(args: &Args) -> Result<(), Failure> {
     let folders = args.folders.iter().map(|folder| judged::sets(folder));
     let folders = folders.collect::<Result<Vec<_>, _>>()?.concat();
-    if args.output == Output::Table {
-        println!("{}", table::heading(args.k, args.methods.len() > 1));
+    if args.run.is_some() && folders.len() * args.methods.len() * args.embedders.len() > 1 {
+        return Err("--run writes one ranking: give one set, one mode and one embedder".into());
+    }
+    if args.output.is_table() {
+        println!("{}", table::heading(args.k, args.columns()));
     }
     args.embedders.iter().try_for_each(|name| evaluate(name, &folders, args))
 }
@@ -180,7 +208,7 @@ fn evaluate(name: &str, folders: &[PathBuf], args: &Args) -> Result<(), Failure>
     let mut show = |measured: Vec<Row>| {
         for row in &measured {
             match args.output {
-                Output::Table => println!("{}", row.line()),
+                Output::Table | Output::Measures => println!("{}", row.line(args.columns())),
                 Output::Json => println!("{}", row.json()),
                 Output::Each => row.outcomes().for_each(|outcome| println!("{outcome}")),
             }
@@ -198,8 +226,8 @@ fn evaluate(name: &str, folders: &[PathBuf], args: &Args) -> Result<(), Failure>
             show(measure(&set, &corpus, args)?);
         }
     }
-    if args.output == Output::Table && folders.len() > 1 {
-        for line in table::means(&rows, &model.name, &args.methods) {
+    if args.output.is_table() && folders.len() > 1 {
+        for line in table::means(&rows, &model.name, &args.methods, args.columns()) {
             println!("{line}");
         }
     }
@@ -286,6 +314,9 @@ fn measure(set: &Set, corpus: &Corpus, args: &Args) -> Result<Vec<Row>, Failure>
             eprintln!("{name} {method}: {}", serde_json::to_string(&proposed)?);
         }
         let evaluation = eval::run(questions, args.k, search)?;
+        if let Some(path) = &args.run {
+            evaluation.trec_run()?.write(path, &format!("{}-{method}", corpus.model.name))?;
+        }
         let first = rows.first().map_or(&evaluation, |first| &first.evaluation);
         let gain = eval::paired_difference(
             first.each(|outcome| outcome.ndcg),

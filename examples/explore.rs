@@ -36,7 +36,7 @@ use std::{fs, path::PathBuf, process::ExitCode};
 
 use answer::Answer;
 use embedders::Prefixes;
-use judged::Asked;
+use judged::{Asked, Questions};
 use lexopt::prelude::*;
 use map::Map;
 use measure::Quality;
@@ -49,10 +49,11 @@ explore OUT.html [SET_DIR | INDEX_DIR QUERIES [QRELS]] [--embedder EMBEDDER] [--
 
   OUT.html     the page to write; it needs no other file and no network
   SET_DIR      a judged set in the format of the example evaluate: corpus.jsonl or a folder
-               articles, queries.jsonl and qrels.tsv; without it, the sample articles
+               articles, queries.jsonl and qrels.tsv, or a set of BEIR; without it, the sample
+               articles
   INDEX_DIR    an existing index, such as one made by the example search with --index
   QUERIES      a file of questions: one JSON object per line with id, text and optionally lang
-  QRELS        relevance judgments: query, article and grade, separated by tabs
+  QRELS        relevance judgments in the form of BEIR or TREC
   --embedder   bundled | fastembed:MODEL | onnx:DIR (bundled)
   --k          hits per question (10)";
 
@@ -127,23 +128,29 @@ fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
     let builder = Retriever::builder().embedder(embedder);
     match &args.source {
         Source::Set(set) => {
-            if !judged::qrels(set).exists() {
+            let Some(qrels) = judged::qrels(set) else {
                 let set = set.display();
                 let wanted = "give a judged set, or an index and QUERIES";
-                return Err(format!("{set} holds no qrels.tsv: {wanted}\n\n{USAGE}").into());
-            }
-            let asked = judged::asked(&judged::queries(set), Some(&judged::qrels(set)))?;
+                return Err(format!("{set} holds no judgments: {wanted}\n\n{USAGE}").into());
+            };
+            let questions = Questions::read(&judged::queries(set), Some(&qrels))?;
             let bar = bar::bar();
             let mut retriever = builder.progress(bar::advance(&bar)).in_memory()?;
             retriever.add(judged::corpus(set)?)?;
             retriever.commit()?;
             bar.finish_and_clear();
-            Ok((retriever.searcher(), asked))
+            checked(retriever.searcher(), questions)
         }
         Source::Index { folder, queries, qrels } => {
-            Ok((builder.open_searcher(folder)?, judged::asked(queries, qrels.as_deref())?))
+            checked(builder.open_searcher(folder)?, Questions::read(queries, qrels.as_deref())?)
         }
     }
+}
+
+/// Checks that the index has the judged articles.
+fn checked(searcher: Searcher, questions: Questions) -> Result<(Searcher, Vec<Asked>), Failure> {
+    questions.check_articles(|key| Ok(searcher.article(key)?.is_some()))?;
+    Ok((searcher, questions.asked))
 }
 
 /// Collects everything that the page shows.

@@ -473,6 +473,62 @@ pub enum Error {
         source: Cause,
     },
 
+    /// A line of a file of questions, judgments or rankings is invalid. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("line {line} of {path} is not {what}")]
+    InvalidLine {
+        /// The file.
+        path: PathBuf,
+        /// Line, from 1.
+        line: usize,
+        /// The record that the line should hold: `a question`, `a judgment` or `a line of a run`.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+
+    /// Judged questions or articles do not exist. Kind: [`ErrorKind::InvalidInput`].
+    #[error(
+        "{} of the {judged} {what} that {path} judges are missing: {}; use the {what} that were \
+         judged, or remove the lines of the others",
+        missing.len(),
+        constructors::join_first(missing)
+    )]
+    MissingJudged {
+        /// The file of judgments.
+        path: PathBuf,
+        /// The kind of what is missing: `questions` or `articles`.
+        what: &'static str,
+        /// Number of judged questions or articles.
+        judged: usize,
+        /// Identifiers of the questions or keys of the articles that are missing, in the order of
+        /// their bytes.
+        missing: Vec<String>,
+    },
+
+    /// A text cannot be a column of a [run file](crate::eval::TrecRun). Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("the {column} {text:?} cannot be in a run: {reason}")]
+    RunColumn {
+        /// The column: `question`, `article` or `tag`.
+        column: &'static str,
+        /// The text given.
+        text: String,
+        /// Why it cannot be there.
+        reason: &'static str,
+    },
+
+    /// A run ranks articles for other questions than the judged ones. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error(
+        "none of the {questions} questions of the run is judged: use the judgments of its questions"
+    )]
+    UnjudgedRun {
+        /// Number of questions of the run.
+        questions: usize,
+    },
+
     /// The front matter of a Markdown file is invalid. Kind: [`ErrorKind::InvalidInput`].
     #[error("the front matter of {path} is invalid")]
     FrontMatter {

@@ -15,6 +15,7 @@ mod guess_language;
 mod html_file;
 mod incoming_articles;
 mod ingest_report;
+pub(crate) mod json_fields;
 mod json_integer;
 mod json_lines;
 mod line_marker;
@@ -45,6 +46,7 @@ pub use article_files::{ArticleFiles, read_articles};
 pub use article_reader::{ArticleReader, ReadReport};
 pub use embedded_article::EmbeddedArticle;
 pub(crate) use embedded_article::check_dimension;
+pub(crate) use file_encoding::read_text;
 pub(crate) use guess_language::guess as guess_language;
 pub(crate) use incoming_articles::{
     ContentHash, check_articles, content_hash, embedded_content_hash, last_embedded_of_each_key,

@@ -97,7 +97,7 @@ fn choice(frame: &Frame, number: usize, answer: &Answer) -> Markup {
     html! {
         option value=(number) data-x=(x) data-y=(y) data-hits=(numbers)
             data-classes=(of_hits(|shown| class(shown).to_owned()))
-            lang=[answer.asked.language.as_deref()] { (answer.question()) }
+            lang=[answer.asked.language.as_ref().map(Language::code)] { (answer.question()) }
     }
 }
 

@@ -73,7 +73,7 @@ fn entry(number: usize, answer: &Answer) -> Markup {
         details.question open[number == 0] id={ "q" (number) } data-kind=(kind) {
             summary {
                 span.verdict.(kind) { (said) }
-                span.asked lang=[answer.asked.language.as_deref()] { (answer.question()) }
+                span.asked lang=[answer.asked.language.as_ref().map(passim::Language::code)] { (answer.question()) }
             }
             div.tools {
                 button type="button" data-show=(number) { "Show on the map" }

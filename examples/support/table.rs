@@ -21,11 +21,24 @@ pub struct Row {
     pub embed_ms: Option<f64>,
 }
 
-/// Returns the heading line; `compared` adds the gain column.
-pub fn heading(k: usize, compared: bool) -> String {
+/// The mean of one measure over the questions.
+type Measure = fn(&Evaluation) -> Option<f64>;
+
+/// The optional columns of the table.
+#[derive(Clone, Copy)]
+pub struct Columns {
+    /// Precision, success and MAP.
+    pub all_measures: bool,
+    /// The gain of the first method.
+    pub gain: bool,
+}
+
+/// Returns the heading line.
+pub fn heading(k: usize, columns: Columns) -> String {
     let at = |name| format!("{name}@{k}");
-    let columns = format!(
-        "{:22} {:14} {:13} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8} {:>9} {:>8} {:>9} {:>8} {:>8}",
+    let more = format!(" {:>10} {:>10} {:>8}", at("prec."), at("success"), "MAP");
+    let line = format!(
+        "{:22} {:14} {:13} {:>9} {:>8} {:>8} {:>13} {:>9} {:>8}{} {:>9} {:>8} {:>9} {:>8} {:>8}",
         "embedder",
         "set",
         "mode",
@@ -35,35 +48,48 @@ pub fn heading(k: usize, compared: bool) -> String {
         "95 %",
         at("recall"),
         at("MRR"),
+        if columns.all_measures { &*more } else { "" },
         at("ANN rec."),
         "index s",
         "embed ms",
         "p50 ms",
         "p95 ms",
     );
-    let gained = if compared { "  first mode gains (95 %)" } else { "" };
-    columns + gained
+    if columns.gain { line + "  first mode gains (95 %)" } else { line }
+}
+
+impl Columns {
+    /// Formats precision, success and MAP, whose mean `mean` returns, if the table shows them.
+    fn more(self, mean: impl Fn(Measure) -> Option<f64>) -> String {
+        if !self.all_measures {
+            return String::new();
+        }
+        let precision = cell(mean(Evaluation::precision), 10);
+        let success = cell(mean(Evaluation::success), 10);
+        format!(" {precision} {success} {}", cell(mean(Evaluation::map), 8))
+    }
 }
 
 impl Row {
     /// Formats the row as a table line.
-    pub fn line(&self) -> String {
+    pub fn line(&self, columns: Columns) -> String {
         let Self { embedder, set, method, passages, evaluation, index_seconds, .. } = self;
         let ndcg = eval::estimate(evaluation.each(|outcome| outcome.ndcg));
         let interval = ndcg.map(|ndcg| format!("{:.3} to {:.3}", ndcg.low, ndcg.high));
-        let columns = format!(
-            "{embedder:22} {set:14} {method:13} {passages:>9} {:>8} {} {:>13} {} {} {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
+        let line = format!(
+            "{embedder:22} {set:14} {method:13} {passages:>9} {:>8} {} {:>13} {} {}{} {} {index_seconds:>8.2} {} {:>8.2} {:>8.2}",
             evaluation.outcomes.len(),
             cell(evaluation.ndcg(), 8),
             interval.unwrap_or_default(),
             cell(evaluation.recall(), 9),
             cell(evaluation.mrr(), 8),
+            columns.more(|measure| measure(evaluation)),
             cell(self.ann_recall, 9),
             cell(self.embed_ms, 9),
             percentile_ms(evaluation, 50),
             percentile_ms(evaluation, 95),
         );
-        columns + &self.gained()
+        line + &self.gained()
     }
 
     fn gained(&self) -> String {
@@ -89,6 +115,9 @@ impl Row {
             "ndcg": eval::estimate(evaluation.each(|outcome| outcome.ndcg)),
             "recall": evaluation.recall(),
             "mrr": evaluation.mrr(),
+            "precision": evaluation.precision(),
+            "success": evaluation.success(),
+            "map": evaluation.map(),
             "gain_of_first": self.gain,
             "ann_recall": self.ann_recall,
             "index_seconds": self.index_seconds,
@@ -109,7 +138,7 @@ impl Row {
 
 /// Formats the means of each method with `embedder` over cross-lingual sets, monolingual sets, and
 /// all sets.
-pub fn means(rows: &[Row], embedder: &str, methods: &[Method]) -> Vec<String> {
+pub fn means(rows: &[Row], embedder: &str, methods: &[Method], columns: Columns) -> Vec<String> {
     let across = |row: &&Row| row.set.contains('2');
     let rows: Vec<&Row> = rows.iter().filter(|row| row.embedder == embedder).collect();
     let mut lines = Vec::new();
@@ -118,16 +147,16 @@ pub fn means(rows: &[Row], embedder: &str, methods: &[Method]) -> Vec<String> {
         let (crossing, within): (Vec<&Row>, Vec<&Row>) = rows.iter().partition(|row| across(row));
         let kinds = [("mean, across", crossing), ("mean, within", within), ("mean, all", rows)];
         for (kind, rows) in kinds.into_iter().filter(|(_, rows)| !rows.is_empty()) {
-            let mean = |measure: fn(&Evaluation) -> Option<f64>, width| {
-                cell(eval::mean(rows.iter().map(|row| measure(&row.evaluation))), width)
-            };
-            let ndcg = eval::mean(rows.iter().map(|row| row.evaluation.ndcg()));
+            let mean =
+                |measure: Measure| eval::mean(rows.iter().map(|row| measure(&row.evaluation)));
+            let ndcg = mean(Evaluation::ndcg);
             let ndcg = ndcg.map_or_else(String::new, |ndcg| format!("{ndcg:.4}"));
-            let recall = mean(Evaluation::recall, 9);
-            let mrr = mean(Evaluation::mrr, 8);
+            let recall = cell(mean(Evaluation::recall), 9);
+            let mrr = cell(mean(Evaluation::mrr), 8);
+            let more = columns.more(mean);
             let none = "";
             lines.push(format!(
-                "{embedder:22} {kind:14} {method:13} {none:>9} {none:>8} {ndcg:>8} {none:>13} {recall} {mrr}"
+                "{embedder:22} {kind:14} {method:13} {none:>9} {none:>8} {ndcg:>8} {none:>13} {recall} {mrr}{more}"
             ));
         }
     }

@@ -53,3 +53,15 @@ pub(super) fn join_paths(paths: &[PathBuf]) -> String {
     let names: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
     names.join(", ")
 }
+
+/// Number of names that a message lists.
+const LISTED: usize = 5;
+
+/// Joins the first of `names` by commas; an ellipsis stands for the others.
+pub(super) fn join_first(names: &[String]) -> String {
+    let mut listed: Vec<_> = names.iter().take(LISTED).map(|name| format!("`{name}`")).collect();
+    if names.len() > LISTED {
+        listed.push("…".to_owned());
+    }
+    listed.join(", ")
+}

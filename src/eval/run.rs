@@ -4,7 +4,10 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-use super::{Grades, mean, mrr_at_k, ndcg_at_k, recall_at_k};
+use super::{
+    Grades, ScoredArticle, TrecRun, average_precision, mean, mrr_at_k, ndcg_at_k, precision_at_k,
+    recall_at_k, success_at_k,
+};
 use crate::{Hits, Query, Result};
 
 /// A question with the relevance grades of articles.
@@ -24,15 +27,23 @@ pub struct JudgedQuery {
 pub struct Outcome {
     /// The question's [`id`](JudgedQuery::id).
     pub id: String,
-    /// Keys of the first `k` articles, each ranked by its best passage.
+    /// Keys of the ranked articles: the first `k` of a search, all of a [`TrecRun`].
     pub ranked: Vec<String>,
+    /// Scores of `ranked`, in its order: of a search, that of the best passage of each article.
+    pub scores: Vec<f32>,
     /// nDCG@k, in `0.0..=1.0`; like all measures `None` without a relevant article.
     pub ndcg: Option<f64>,
     /// Recall@k, in `0.0..=1.0`.
     pub recall: Option<f64>,
     /// Reciprocal rank of the first relevant article, in `0.0..=1.0`.
     pub reciprocal_rank: Option<f64>,
-    /// Duration of the search, in seconds.
+    /// Precision@k, in `0.0..=1.0`.
+    pub precision: Option<f64>,
+    /// Success@k: 1 if a relevant article is among the first `k`, else 0.
+    pub success: Option<f64>,
+    /// Average precision of `ranked`, in `0.0..=1.0`.
+    pub average_precision: Option<f64>,
+    /// Duration of the search, in seconds; 0 for a [`TrecRun`].
     pub seconds: f64,
 }
 
@@ -92,15 +103,35 @@ fn measure(
     let started = Instant::now();
     let hits = search(query)?;
     let seconds = started.elapsed().as_secs_f64();
-    let ranked: Vec<String> = hits.into_iter().map(|hit| hit.article).collect();
-    Ok(Outcome {
-        id: question.id.clone(),
-        ndcg: ndcg_at_k(&ranked, &question.grades, k),
-        recall: recall_at_k(&ranked, &question.grades, k),
-        reciprocal_rank: mrr_at_k(&ranked, &question.grades, k),
-        ranked,
-        seconds,
-    })
+    let articles =
+        hits.into_iter().map(|hit| ScoredArticle { article: hit.article, score: hit.score });
+    let outcome = Outcome::of(question, articles, k);
+    Ok(Outcome { seconds, ..outcome })
+}
+
+impl Outcome {
+    /// Measures a ranking, best first, that took no time.
+    pub(super) fn of(
+        question: &JudgedQuery,
+        articles: impl IntoIterator<Item = ScoredArticle>,
+        k: usize,
+    ) -> Self {
+        let (ranked, scores): (Vec<String>, Vec<f32>) =
+            articles.into_iter().map(|ranked| (ranked.article, ranked.score)).unzip();
+        let grades = &question.grades;
+        Self {
+            id: question.id.clone(),
+            ndcg: ndcg_at_k(&ranked, grades, k),
+            recall: recall_at_k(&ranked, grades, k),
+            reciprocal_rank: mrr_at_k(&ranked, grades, k),
+            precision: precision_at_k(&ranked, grades, k),
+            success: success_at_k(&ranked, grades, k),
+            average_precision: average_precision(&ranked, grades),
+            ranked,
+            scores,
+            seconds: 0.0,
+        }
+    }
 }
 
 impl Evaluation {
@@ -120,6 +151,42 @@ impl Evaluation {
     #[must_use]
     pub fn mrr(&self) -> Option<f64> {
         mean(self.each(|outcome| outcome.reciprocal_rank))
+    }
+
+    /// Returns the mean precision@k of the questions that have one.
+    #[must_use]
+    pub fn precision(&self) -> Option<f64> {
+        mean(self.each(|outcome| outcome.precision))
+    }
+
+    /// Returns the mean success@k of the questions that have one.
+    #[must_use]
+    pub fn success(&self) -> Option<f64> {
+        mean(self.each(|outcome| outcome.success))
+    }
+
+    /// Returns the mean average precision, MAP, of the questions that have one.
+    #[must_use]
+    pub fn map(&self) -> Option<f64> {
+        mean(self.each(|outcome| outcome.average_precision))
+    }
+
+    /// Returns the rankings, to [write](TrecRun::write) them as a run file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RunColumn`](crate::Error::RunColumn) as [`TrecRun::insert`] returns it.
+    pub fn trec_run(&self) -> Result<TrecRun> {
+        let mut run = TrecRun::default();
+        for Outcome { id, ranked, scores, .. } in &self.outcomes {
+            let articles = ranked.iter().zip(scores);
+            let scored = |(article, score): (&String, &f32)| ScoredArticle {
+                article: article.clone(),
+                score: *score,
+            };
+            run.insert(id.clone(), articles.map(scored))?;
+        }
+        Ok(run)
     }
 
     /// Iterates over one measure of all questions, as input of [`estimate`](super::estimate) and

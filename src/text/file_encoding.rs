@@ -1,6 +1,6 @@
 //! Encodings of files: recognizes those that are not UTF-8, and decodes them.
 
-use std::{borrow::Cow, path::Path};
+use std::{borrow::Cow, fs, path::Path};
 
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 
@@ -21,6 +21,16 @@ pub(super) struct FileText {
     pub(super) text: String,
     /// Name of the encoding that was decoded; `None` for UTF-8.
     pub(super) decoded_from: Option<&'static str>,
+}
+
+/// Reads a file in UTF-8.
+///
+/// # Errors
+///
+/// [`Error::Read`], [`Error::NotUtf8`] or [`Error::NotText`].
+pub(crate) fn read_text(path: &Path) -> Result<String> {
+    let bytes = fs::read(path).map_err(Error::read(path))?;
+    file_text(path, bytes, false).map(|file| file.text)
 }
 
 /// Returns the text of the file `path`, which holds `bytes`. It decodes UTF-16 and Windows-1252 if

@@ -2,8 +2,11 @@
 
 use serde_json::{Map, Value as Json};
 
-use super::{article_reader::ReadArticle, unique_json::parse_json};
-use crate::{Article, Cause, Language, Markup, Metadata, Value};
+use super::{
+    article_reader::ReadArticle,
+    json_fields::{noun, parse_object, take, take_key, take_language, take_text},
+};
+use crate::{Article, Cause, Markup, Metadata, Value};
 
 /// Parses one line.
 ///
@@ -11,12 +14,7 @@ use crate::{Article, Cause, Language, Markup, Metadata, Value};
 ///
 /// A text that names the field and says what it may hold.
 pub(super) fn parse(line: &str) -> Result<ReadArticle, Cause> {
-    let mut fields = match parse_json(line)? {
-        Json::Object(fields) => fields,
-        other => {
-            return Err(format!("the line is {}: write one object a line", noun(&other)).into());
-        }
-    };
+    let mut fields = parse_object(line)?;
     let article = Article {
         key: take_key(&mut fields)?,
         title: take_text(&mut fields, "title")?,
@@ -24,43 +22,11 @@ pub(super) fn parse(line: &str) -> Result<ReadArticle, Cause> {
             "the field `text` is missing: it holds the article's text, which may be empty",
         )?,
         markup: take_markup(&mut fields)?,
-        language: take_language(&mut fields)?,
+        language: take_language(&mut fields, &["language"])?,
         metadata: take_metadata(&mut fields)?,
     };
     let unknown_fields = fields.into_iter().map(|(name, _)| name).collect();
     Ok(ReadArticle { article, unknown_fields })
-}
-
-/// Takes a field; `null` equals leaving it out.
-fn take(fields: &mut Map<String, Json>, name: &str) -> Option<Json> {
-    fields.remove(name).filter(|value| !value.is_null())
-}
-
-fn take_key(fields: &mut Map<String, Json>) -> Result<String, Cause> {
-    let id = take(fields, "id");
-    let key = take(fields, "key");
-    if id.is_some() && key.is_some() {
-        return Err("the line has both `id` and `key`: they are one field, so leave one out".into());
-    }
-    match id.or(key) {
-        Some(Json::String(key)) if key.is_empty() => {
-            Err("`id` is empty: it holds a text of one character or more, or a whole number".into())
-        }
-        Some(Json::String(key)) => Ok(key),
-        Some(Json::Number(number)) if number.is_u64() || number.is_i64() => Ok(number.to_string()),
-        Some(other) => {
-            Err(format!("`id` is {}: it holds a text or a whole number", noun(&other)).into())
-        }
-        None => Err("the field `id` is missing: it holds a text or a whole number".into()),
-    }
-}
-
-fn take_text(fields: &mut Map<String, Json>, name: &str) -> Result<Option<String>, Cause> {
-    match take(fields, name) {
-        None => Ok(None),
-        Some(Json::String(text)) => Ok(Some(text)),
-        Some(other) => Err(format!("`{name}` is {}: it holds a text", noun(&other)).into()),
-    }
 }
 
 fn take_markup(fields: &mut Map<String, Json>) -> Result<Markup, Cause> {
@@ -69,13 +35,6 @@ fn take_markup(fields: &mut Map<String, Json>) -> Result<Markup, Cause> {
         Some("markdown") => Ok(Markup::Markdown),
         Some(other) => Err(format!("`markup` is `{other}`: it holds `plain` or `markdown`").into()),
     }
-}
-
-fn take_language(fields: &mut Map<String, Json>) -> Result<Option<Language>, Cause> {
-    let Some(tag) = take_text(fields, "language")? else { return Ok(None) };
-    let refusal =
-        |_| format!("`language` is `{tag}`: it holds a tag such as `de`, `en-GB` or `fr`");
-    Ok(Some(tag.parse().map_err(refusal)?))
 }
 
 fn take_metadata(fields: &mut Map<String, Json>) -> Result<Metadata, Cause> {
@@ -141,22 +100,10 @@ fn single_value(value: Json) -> Value {
     serde_json::from_value(value).expect("every text, number and Boolean is a value")
 }
 
-/// Names a kind of JSON value, for error messages.
-fn noun(value: &Json) -> &'static str {
-    match value {
-        Json::Null => "null",
-        Json::Bool(_) => "a Boolean",
-        Json::Number(number) if number.is_f64() => "a number with a fraction",
-        Json::Number(_) => "a number",
-        Json::String(_) => "a text",
-        Json::Array(_) => "a list",
-        Json::Object(_) => "an object",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Language;
 
     fn article(line: &str) -> Article {
         parse(line).unwrap_or_else(|error| panic!("{line}: {error}")).article
@@ -167,7 +114,7 @@ mod tests {
         let line = r#"{"id": 7, "title": null, "text": "T", "metadata": null}"#;
         assert_eq!(article(line), Article::new("7", "T"));
         let line =
-            r#"{"key": "b", "text": "T", "language": "de-AT", "metadata": {"by": null, "n": 3}}"#;
+            r#"{"_id": "b", "text": "T", "language": "de-AT", "metadata": {"by": null, "n": 3}}"#;
         let german = Article::new("b", "T").language(Language::German).metadata("n", 3);
         assert_eq!(article(line), german);
         let line = r#"{"id": null, "key": "c", "text": "", "language": "fr-CA"}"#;
@@ -222,6 +169,7 @@ mod tests {
             (r#"{"id": 0.5, "text": "T"}"#, "`id` is a number with a fraction: it holds a text"),
             (r#"{"id": ["a"], "text": "T"}"#, "`id` is a list: it holds a text or a whole number"),
             (r#"{"id": "a", "key": "a", "text": "T"}"#, "the line has both `id` and `key`"),
+            (r#"{"_id": "a", "key": "a", "text": "T"}"#, "the line has both `_id` and `key`"),
             (r#"{"id": "a"}"#, "the field `text` is missing"),
             (r#"{"id": "a", "text": 3}"#, "`text` is a number: it holds a text"),
             (r#"{"id": "a", "text": "T", "title": ["T"]}"#, "`title` is a list: it holds a text"),

@@ -17,6 +17,7 @@ mod forged_files;
 mod format;
 mod identifiers;
 mod index_files;
+mod judged_questions;
 mod languages;
 mod markdown;
 mod own_vectors;
