@@ -29,7 +29,9 @@ pub struct CommitSchedule {
 }
 
 /// Delay of the first repetition of a failed commit, if the schedule has no interval.
-const FIRST_RETRY: Duration = Duration::from_secs(1);
+const DEFAULT_RETRY: Duration = Duration::from_secs(1);
+/// Minimum delay of a repetition: a commit can fail after much work.
+const MIN_RETRY: Duration = Duration::from_millis(100);
 /// Maximum delay of a repetition.
 const MAX_RETRY: Duration = Duration::from_secs(60);
 
@@ -88,7 +90,7 @@ impl CommitSchedule {
 
     /// Delay before a commit is repeated that failed `failures` times in a row, `>= 1`.
     pub(super) fn retry_delay(self, failures: u32) -> Duration {
-        let first = self.interval.unwrap_or(FIRST_RETRY).min(MAX_RETRY);
+        let first = self.interval.unwrap_or(DEFAULT_RETRY).clamp(MIN_RETRY, MAX_RETRY);
         let doublings = failures.saturating_sub(1).min(16);
         first.saturating_mul(1 << doublings).min(MAX_RETRY)
     }
@@ -105,6 +107,7 @@ mod tests {
         assert_eq!([1, 2, 3, 6, 7, 1_000].map(seconds), [1, 2, 4, 32, 60, 60]);
         let rare = schedule.every(Duration::MAX);
         assert_eq!(rare.retry_delay(1), MAX_RETRY);
+        assert_eq!(schedule.every(Duration::ZERO).retry_delay(1), MIN_RETRY);
     }
 
     #[test]

@@ -37,7 +37,8 @@ use scheduled_writer::ScheduledWriter;
 ///
 /// A write that returns an error has changed nothing, except for the checkpoints of
 /// [`sync`](Self::sync). A commit that fails keeps the changes for the next one, and reads keep their
-/// generation.
+/// generation. The exception is a failed fsync of the folder, as with [`Retriever::commit`]: reads
+/// see the new generation, and the next commit repeats the fsync.
 ///
 /// If a commit in the background fails, it is repeated at growing intervals of at most a minute.
 /// Meanwhile all writes return [`Error::BackgroundCommit`] with its cause and do nothing, so
@@ -48,7 +49,8 @@ use scheduled_writer::ScheduledWriter;
 ///
 /// [`close`](Self::close) commits all changes, ends the background thread and releases the lock of
 /// the folder, whether or not there are clones. Dropping the last clone does the same, but can only
-/// log a failure, by `tracing` at the level `error`; the uncommitted changes are then lost.
+/// log a failure, by `tracing` at the level `error`; the uncommitted changes are then lost. A clone
+/// that the embedder or the progress callback of the retriever owns is never dropped before `close`.
 ///
 /// # Threads
 ///
@@ -56,7 +58,7 @@ use scheduled_writer::ScheduledWriter;
 /// `spawn_blocking` or the like. Two calls never return:
 ///
 /// - A write inside a write, such as one by the iterator that [`sync`](Self::sync) reads, by an
-///   embedder, or by a progress callback.
+///   embedder, or by a progress callback. `close` and dropping the last clone count as writes.
 /// - A write on a worker of a `rayon` pool whose other jobs also write, because a job that waits for
 ///   the pool can start another one. Write from plain threads.
 ///
@@ -315,10 +317,7 @@ impl SharedParts {
     /// Waits for the end of the background thread, once the writer is closed.
     fn join(&self) {
         let background = self.background.lock().unwrap_or_else(PoisonError::into_inner).take();
-        // A progress callback may drop the last clone in the background thread, which cannot join
-        // itself.
-        let other = background.filter(|thread| thread.thread().id() != thread::current().id());
-        if let Some(Err(panic)) = other.map(JoinHandle::join) {
+        if let Some(Err(panic)) = background.map(JoinHandle::join) {
             let panic = panic_message(&*panic);
             tracing::error!(panic, "the thread of background commits panicked");
         }
@@ -332,5 +331,60 @@ impl Drop for SharedParts {
             self.writer.discard();
         }
         self.join();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::embed::WordSums;
+
+    #[test]
+    fn dropping_the_last_clone_ends_the_background_thread() {
+        let retriever = Retriever::builder().embedder(WordSums::default()).in_memory().unwrap();
+        let schedule = CommitSchedule::on_demand().every(Duration::from_hours(1));
+        let shared = retriever.into_shared(schedule).unwrap();
+        let clone = shared.clone();
+        shared.add([Article::new("a", "alpha")]).unwrap();
+        let searcher = shared.searcher();
+        let writer = Arc::downgrade(&shared.parts.writer);
+        drop(shared);
+        assert!(writer.upgrade().is_some(), "a clone is left");
+        drop(clone);
+        // The thread shares the writer until it ends.
+        assert!(writer.upgrade().is_none());
+        let mut searcher = searcher;
+        assert_eq!((searcher.articles(), searcher.reload().unwrap()), (0, true));
+        assert_eq!(searcher.articles(), 1, "the pending change was committed");
+    }
+
+    #[test]
+    fn only_a_schedule_starts_a_thread() {
+        let builder = || Retriever::builder().embedder(WordSums::default());
+        let start = |schedule| builder().in_memory().unwrap().into_shared(schedule).unwrap();
+        let has_thread =
+            |shared: &SharedRetriever| shared.parts.background.lock().unwrap().is_some();
+        assert!(!has_thread(&start(CommitSchedule::on_demand())));
+        assert!(has_thread(&start(CommitSchedule::on_demand().after_passages(1))));
+    }
+
+    #[test]
+    fn changed_passages_are_counted_until_the_commit() {
+        let builder = Retriever::builder().embedder(WordSums::default());
+        let mut retriever = builder.in_memory().unwrap();
+        let article = |key: u32, text: &str| Article::new(key.to_string(), text);
+        retriever.add((0..5).map(|key| article(key, "alpha"))).unwrap();
+        assert_eq!((retriever.uncommitted_passages(), retriever.needs_commit()), (5, true));
+        retriever.commit().unwrap();
+        assert_eq!((retriever.uncommitted_passages(), retriever.needs_commit()), (0, false));
+        retriever.add([article(0, "beta"), article(9, "beta")]).unwrap();
+        assert_eq!(retriever.uncommitted_passages(), 3, "one was removed");
+        retriever.remove("1").unwrap();
+        retriever.remove("9").unwrap();
+        assert_eq!(retriever.uncommitted_passages(), 3);
+        retriever.rollback();
+        assert_eq!((retriever.uncommitted_passages(), retriever.needs_commit()), (0, false));
     }
 }

@@ -48,15 +48,6 @@ impl From<Error> for OpenError {
     }
 }
 
-impl OpenError {
-    fn in_folder(self, folder: &Folder) -> Error {
-        match self {
-            Self::Missing(name) => missing(folder, &name),
-            Self::Error(error) => error,
-        }
-    }
-}
-
 /// Whether there is an index in the folder at `path`.
 pub(crate) fn exists(path: &Path) -> Result<bool> {
     Ok(Folder::at(path)?.map(MANIFEST)?.is_some())

@@ -1,7 +1,7 @@
 //! The writer of a shared retriever: one change at a time, and commits by a schedule.
 
 use std::{
-    panic::{AssertUnwindSafe, catch_unwind},
+    panic::{AssertUnwindSafe, catch_unwind, resume_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Instant,
 };
@@ -69,9 +69,8 @@ impl ScheduledWriter {
     /// - The error of `change`.
     pub(super) fn write<T>(&self, change: impl FnOnce(&mut Retriever) -> Result<T>) -> Result<T> {
         self.run(|retriever| {
-            match &self.state().failure {
-                Some(failure) => Err(Error::BackgroundCommit(Arc::clone(&failure.error)))?,
-                None => {}
+            if let Some(failure) = &self.state().failure {
+                return Err(Error::BackgroundCommit(Arc::clone(&failure.error)));
             }
             change(retriever)
         })
@@ -85,9 +84,10 @@ impl ScheduledWriter {
     pub(super) fn run<T>(&self, action: impl FnOnce(&mut Retriever) -> Result<T>) -> Result<T> {
         let mut open = self.retriever.lock();
         let retriever = open.as_mut().ok_or(Error::Closed)?;
-        let outcome = action(retriever);
+        // A panic, such as one of the iterator of a sync, can leave changes to commit.
+        let outcome = catch_unwind(AssertUnwindSafe(|| action(retriever)));
         self.note_changes(retriever);
-        outcome
+        outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Commits all changes and drops the retriever, which releases the lock of its folder. Does
