@@ -90,7 +90,7 @@ pub struct SharedRetriever {
     parts: Arc<SharedParts>,
 }
 
-/// What the clones of a shared retriever share.
+/// The parts that the clones of a shared retriever have in common.
 struct SharedParts {
     writer: Arc<ScheduledWriter>,
     /// The last commit.

@@ -33,7 +33,7 @@ struct CommitState {
     is_closed: bool,
 }
 
-/// What the next commit does.
+/// The changes that the next commit publishes or fsyncs.
 #[derive(Clone, Copy, Debug)]
 struct PendingChanges {
     since: Instant,
@@ -188,7 +188,7 @@ impl ScheduledWriter {
     }
 }
 
-/// Returns what the next commit of `retriever` does; `before` is what it did before the last change.
+/// Returns the pending changes of `retriever`, which has `before` since its last change or commit.
 fn pending(retriever: &Retriever, before: Option<PendingChanges>) -> Option<PendingChanges> {
     let since = before.map_or_else(Instant::now, |pending| pending.since);
     let passages = retriever.uncommitted_passages();
