@@ -33,7 +33,7 @@ const DEFAULT_RETRY: Duration = Duration::from_secs(1);
 /// Minimum delay of a repetition: a commit can fail after much work.
 const MIN_RETRY: Duration = Duration::from_millis(100);
 /// Maximum delay of a repetition.
-const MAX_RETRY: Duration = Duration::from_secs(60);
+const MAX_RETRY: Duration = Duration::from_mins(1);
 
 impl Default for CommitSchedule {
     fn default() -> Self {
