@@ -88,7 +88,9 @@ fn readers_see_the_last_commit_alone() {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for writer in 0..WRITERS {
-            let (shared, written, committed) = (shared.clone(), &written, &committed);
+            let shared = shared.clone();
+            let written = &written;
+            let committed = &committed;
             scope.spawn(move || {
                 for round in 1..=ROUNDS {
                     shared.add(versions(writer, round)).unwrap();
@@ -98,7 +100,8 @@ fn readers_see_the_last_commit_alone() {
             });
         }
         for _ in 0..WRITERS {
-            let (shared, done) = (shared.clone(), &done);
+            let shared = shared.clone();
+            let done = &done;
             scope.spawn(move || {
                 let mut last = 0;
                 while last < ROUNDS && !done.load(Relaxed) {
@@ -133,7 +136,8 @@ fn busy_writers_do_not_hold_up_commits_or_readers() {
     let done = AtomicBool::new(false);
     thread::scope(|scope| {
         for writer in 0..WRITERS {
-            let (shared, done) = (shared.clone(), &done);
+            let shared = shared.clone();
+            let done = &done;
             scope.spawn(move || {
                 let mut number = 0;
                 while !done.load(Relaxed) {
@@ -144,7 +148,9 @@ fn busy_writers_do_not_hold_up_commits_or_readers() {
             });
         }
         for reader in 0..WRITERS {
-            let (shared, done, temp) = (shared.clone(), &done, &temp);
+            let shared = shared.clone();
+            let done = &done;
+            let temp = &temp;
             scope.spawn(move || {
                 let mut last = vec![0; WRITERS];
                 for round in 0.. {
