@@ -3,7 +3,7 @@
 mod constructors;
 mod error_kind;
 
-use std::{borrow::Cow, path::PathBuf};
+use std::{borrow::Cow, path::PathBuf, sync::Arc};
 
 pub use error_kind::ErrorKind;
 
@@ -368,6 +368,23 @@ pub enum Error {
         /// Folder of the index.
         path: PathBuf,
     },
+
+    /// The last commit in the background of a [shared retriever](crate::SharedRetriever) failed, so
+    /// this write did nothing. The changes before it are kept. Kind: [`ErrorKind::Unavailable`].
+    #[error(
+        "the last commit in the background failed: remove the cause that follows, then call \
+         `commit`, or `rollback` to give up the changes"
+    )]
+    BackgroundCommit(#[source] Arc<Error>),
+
+    /// The progress callback, or the crate itself, panicked during a commit of a
+    /// [shared retriever](crate::SharedRetriever). The changes are kept. Kind: [`ErrorKind::Bug`].
+    #[error("a commit panicked")]
+    CommitPanic(#[source] Cause),
+
+    /// A [shared retriever](crate::SharedRetriever) was closed. Kind: [`ErrorKind::Conflict`].
+    #[error("the retriever is closed: open the index again")]
+    Closed,
 
     /// This or another process has the embedding cache open. Kind: [`ErrorKind::Conflict`].
     #[error("the embedding cache {path} is open elsewhere: share it, or use another file")]

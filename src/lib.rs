@@ -29,6 +29,7 @@
 //!
 //! [`Retriever::open_or_create`] keeps the corpus in a folder. [`Retriever::sync`] brings it up to
 //! date and embeds only what changed. [`Searcher::open`] searches it from other processes.
+//! [`SharedRetriever`] lets the threads of a service change and search it at once.
 //!
 //! # Main types
 //!
@@ -37,7 +38,7 @@
 //! | articles and passages | [`Article`], [`Markup`], [`Passage`], [`Chunker`], [`EmbeddedArticle`], [`read_articles`], [`sentences()`] |
 //! | models | [`Embedder`], [`StaticEmbedder`], [`EmbedStage`], [`EmbeddingCache`], [`Reranker`] |
 //! | vectors | [`Vectors`], [`ExactIndex`], [`HnswIndex`], [`VectorIndex`], [`RowSet`] |
-//! | corpus | [`Retriever`], [`RetrieverBuilder`], [`Searcher`] |
+//! | corpus | [`Retriever`], [`RetrieverBuilder`], [`Searcher`], [`SharedRetriever`] |
 //! | questions and answers | [`Query`], [`Filter`], [`Hits`], [`Hit`], [`Explanation`], [`Highlights`], [`Context`] |
 //! | quality | [`eval`] |
 //! | long operations and errors | [`Progress`], [`Cancel`], [`Interrupt`], [`Error`], [`ErrorKind`] |
@@ -55,6 +56,7 @@
 //! | search by meaning, by words, or by both | [`Mode`] |
 //! | `k`, `ef_search` or recall, exact search, limits | [`Query`] |
 //! | metadata, language, keys, closures | [`Filter`], [`Query::filter`] |
+//! | commits in the background | [`CommitSchedule`] |
 //! | calibration of the recall | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
 //!
 //! Embedding runs on threads of its own. Chunking, building and [`Searcher::search_many`] run on
@@ -147,8 +149,8 @@ pub use vector::{
 
 // A corpus.
 pub use retriever::{
-    BackupReport, CalibrationReport, GraphCalibration, Retriever, RetrieverBuilder, Searcher,
-    SegmentStats, Stats, VerifyReport,
+    BackupReport, CalibrationReport, CommitSchedule, GraphCalibration, Retriever, RetrieverBuilder,
+    Searcher, SegmentStats, SharedRetriever, Stats, VerifyReport,
 };
 
 // Questions and answers.

@@ -2,12 +2,14 @@
 
 mod backup;
 mod commit;
+mod commit_schedule;
 mod graph_calibration;
 mod ingest;
 mod merge_segments;
 mod rebuild;
 mod retriever_builder;
 mod searcher;
+mod shared_retriever;
 mod stats;
 mod sync;
 mod verify_model;
@@ -26,9 +28,11 @@ use crate::{
 use searcher::LatestSnapshot;
 
 pub use backup::BackupReport;
+pub use commit_schedule::CommitSchedule;
 pub use graph_calibration::{CalibrationReport, GraphCalibration};
 pub use retriever_builder::RetrieverBuilder;
 pub use searcher::Searcher;
+pub use shared_retriever::SharedRetriever;
 pub use stats::{SegmentStats, Stats, VerifyReport};
 
 /// A corpus of articles that can be searched, in memory or in a folder.
@@ -36,7 +40,8 @@ pub use stats::{SegmentStats, Stats, VerifyReport};
 /// A retriever changes the corpus (`&mut self`) and [commits](Self::commit) the changes. Its own
 /// searches also find uncommitted articles. Searchers find the last commit:
 /// [`searcher`](Self::searcher) returns one for another thread, [`Searcher::open`] opens one in
-/// another process. Dropping a retriever discards uncommitted changes.
+/// another process. [`into_shared`](Self::into_shared) lets many threads change and search it.
+/// Dropping a retriever discards uncommitted changes.
 ///
 /// # Examples
 ///

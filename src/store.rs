@@ -39,7 +39,9 @@ use manifest::{ListedFile, MAX_NUMBER};
 
 pub(crate) use calibration_file::Questions;
 pub(crate) use copied_generation::{CopiedFiles, copy_generation};
-pub(crate) use generation::{Generation, exists, read, read_newer, verify};
+pub(crate) use generation::{
+    Generation, VerifiedFiles, exists, read, read_newer, verify, verify_last,
+};
 pub(crate) use local_view::LocalView;
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
 pub(crate) use sorted_articles::SortedArticles;

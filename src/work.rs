@@ -1,5 +1,6 @@
 //! Progress and cancellation of long operations, threads and buffers that they share.
 
+mod fair_mutex;
 mod interrupt;
 mod model_call;
 pub(crate) mod parallel;
@@ -10,8 +11,9 @@ use std::sync::{
     atomic::{AtomicBool, Ordering},
 };
 
+pub(crate) use fair_mutex::FairMutex;
 pub use interrupt::{Interrupt, InterruptReason};
-pub(crate) use model_call::call_model;
+pub(crate) use model_call::{call_model, panic_message};
 
 use crate::{Error, Result};
 

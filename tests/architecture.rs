@@ -11,7 +11,8 @@ use std::{
 
 use passim::{
     Cancel, Chunker, EmbedReport, Embedder, EmbeddingCache, Error, ExactIndex, Filter, Hits,
-    HnswIndex, Query, Reranker, Retriever, Searcher, StaticEmbedder, VectorIndex, Vectors,
+    HnswIndex, Query, Reranker, Retriever, Searcher, SharedRetriever, StaticEmbedder, VectorIndex,
+    Vectors,
 };
 
 /// The rooms in the order of the data: each imports only those before it. The ground floor is
@@ -264,6 +265,7 @@ fn public_types_cross_threads() {
     fn crosses<T: Send + Sync + ?Sized>() {}
     crosses::<Retriever>();
     crosses::<Searcher>();
+    crosses::<SharedRetriever>();
     crosses::<StaticEmbedder>();
     crosses::<dyn Embedder>();
     crosses::<dyn VectorIndex>();

@@ -46,6 +46,7 @@ impl Error {
             | Self::NotCalibrated
             | Self::ModelMismatch { .. }
             | Self::Locked { .. }
+            | Self::Closed
             | Self::CacheInUse { .. }
             | Self::IndexExists { .. }
             | Self::FolderNotEmpty { .. }
@@ -69,11 +70,12 @@ impl Error {
             | Self::Cancelled
             | Self::TimedOut
             | Self::Threads(_)
+            | Self::BackgroundCommit(_)
             | Self::Write { .. }
             | Self::Certificates { .. }
             | Self::Shard { .. } => Unavailable,
             Self::Corrupt { .. } => Damaged,
-            Self::VectorCount { .. } | Self::ModelDimension { .. } => Bug,
+            Self::VectorCount { .. } | Self::ModelDimension { .. } | Self::CommitPanic(_) => Bug,
             // All others. A test holds every variant to the kind that it documents.
             _ => InvalidInput,
         }
@@ -145,6 +147,7 @@ mod tests {
             Error::NotCalibrated,
             Error::ModelMismatch { index: model().into(), given: model().into() },
             Error::Locked { path: "a".into() },
+            Error::Closed,
             Error::CacheInUse { path: "a".into() },
             Error::IndexExists { path: "a".into() },
             Error::FolderNotEmpty { path: "a".into() },
@@ -171,6 +174,7 @@ mod tests {
             Error::Cancelled,
             Error::TimedOut,
             Error::Threads(cause()),
+            Error::BackgroundCommit(Error::Cancelled.into()),
             Error::Read { path: "a".into(), source: io::ErrorKind::PermissionDenied.into() },
             Error::Write { path: "a".into(), source: io::ErrorKind::NotFound.into() },
             Error::Certificates { source: cause() },
@@ -199,6 +203,7 @@ mod tests {
                 vec![
                     Error::VectorCount { expected: 2, got: 1 },
                     Error::ModelDimension { expected: 2, got: 1 },
+                    Error::CommitPanic(cause()),
                 ],
             ),
         ]

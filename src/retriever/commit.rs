@@ -134,7 +134,7 @@ impl Retriever {
         let generation = self.published.get().generation + 1;
         let questions = self.searcher.snapshot.questions.clone();
         let Some(store) = &mut self.store else {
-            let snapshot = Snapshot { generation, manifest: None, segments, questions };
+            let snapshot = Snapshot { generation, segments, questions, ..Snapshot::default() };
             return Ok(PublishedGeneration { snapshot, durable: Ok(()) });
         };
         let manifest = Manifest {
@@ -145,7 +145,13 @@ impl Retriever {
         };
         let published = store.publish(manifest, &segments, questions.as_deref())?;
         let segments = published.segments;
-        let snapshot = Snapshot { generation, manifest: store.id(), segments, questions };
+        let snapshot = Snapshot {
+            generation,
+            manifest: store.id(),
+            segments,
+            bytes_on_disk: store.bytes(),
+            questions,
+        };
         Ok(PublishedGeneration { snapshot, durable: published.durable })
     }
 

@@ -82,8 +82,8 @@ impl RetrieverBuilder {
         let empty = Snapshot {
             generation: generation.manifest.generation,
             manifest: Some(generation.id),
-            segments: Vec::new(),
-            questions: None,
+            bytes_on_disk: generation.bytes(),
+            ..Snapshot::default()
         };
         let mut retriever = self.retriever(embedder, Some(store), empty)?;
         let rebuilt = retriever.replace_all(&generation.segments);

@@ -248,7 +248,8 @@ impl RetrieverBuilder {
             calibration: None,
         };
         let store = Store::create(path.as_ref(), manifest)?;
-        let snapshot = Snapshot { manifest: store.id(), ..Snapshot::default() };
+        let snapshot =
+            Snapshot { manifest: store.id(), bytes_on_disk: store.bytes(), ..Snapshot::default() };
         self.retriever(embedder, Some(store), snapshot)
     }
 

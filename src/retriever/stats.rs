@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 use tracing::instrument;
 
+use super::searcher::Snapshot;
 use crate::{
     Error, GraphReport, Result, Retriever,
     search::filter::ValueKind,
-    store::{self, Store, segment::LiveSegment},
+    store::{self, SortedArticles, VerifiedFiles, segment::LiveSegment},
 };
 
 /// Sizes of a corpus.
@@ -74,6 +75,54 @@ impl VerifyReport {
     }
 }
 
+impl Stats {
+    /// Returns the sizes of `snapshot`, whose first `committed` segments are those of the last commit.
+    pub(super) fn of(snapshot: &Snapshot, committed: usize) -> Self {
+        let segments = snapshot.segments.iter();
+        Self {
+            generation: snapshot.generation,
+            articles: segments.clone().map(LiveSegment::articles).sum(),
+            passages: segments.clone().map(LiveSegment::passages).sum(),
+            bytes_on_disk: snapshot.bytes_on_disk,
+            mixed_metadata: mixed_metadata(&snapshot.segments),
+            segments: segments
+                .enumerate()
+                .map(|(position, segment)| stats_of(segment, position < committed))
+                .collect(),
+        }
+    }
+}
+
+impl VerifyReport {
+    /// Decodes every article and passage of `segments`, and searches the graphs for all of their
+    /// vectors.
+    pub(super) fn of(segments: &[LiveSegment]) -> Result<Self> {
+        let mut report = Self::default();
+        for segment in segments {
+            let sealed = segment.sealed();
+            report.graphs.extend(sealed.verify()?);
+            report.articles += sealed.articles();
+            report.passages += sealed.len() as usize;
+        }
+        let mut last = None;
+        for article in SortedArticles::new(segments) {
+            let key = Some(article?.key);
+            if key == last {
+                let fault = "two segments hold an article of the same key";
+                return Err(Error::Corrupt { origin: "the index".to_owned(), fault });
+            }
+            last = key;
+        }
+        Ok(report)
+    }
+
+    /// Adds the counts of `verified`.
+    pub(super) fn with_files(self, verified: VerifiedFiles) -> Self {
+        let VerifiedFiles { files, bytes } = verified;
+        Self { files, bytes, ..self }
+    }
+}
+
 impl Retriever {
     /// Returns the sizes of the corpus and of its segments.
     ///
@@ -82,28 +131,7 @@ impl Retriever {
     /// [`mixed_metadata`](Stats::mixed_metadata); [`verify`](Self::verify) reports them.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        let (committed, uncommitted) = self.segments().split_at(self.committed);
-        let committed = committed.iter().map(|segment| stats_of(segment, true));
-        let uncommitted = uncommitted.iter().map(|segment| stats_of(segment, false));
-        Stats {
-            generation: self.searcher.generation(),
-            articles: self.articles(),
-            passages: self.passages(),
-            bytes_on_disk: self.store.as_ref().map_or(0, Store::bytes),
-            mixed_metadata: self.mixed_metadata(),
-            segments: committed.chain(uncommitted).collect(),
-        }
-    }
-
-    fn mixed_metadata(&self) -> BTreeMap<String, Vec<&'static str>> {
-        let mut kinds: BTreeMap<String, BTreeSet<ValueKind>> = BTreeMap::new();
-        for segment in self.segments() {
-            segment.add_metadata_kinds(&mut kinds);
-        }
-        let mixed = kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1);
-        mixed
-            .map(|(name, kinds)| (name, kinds.into_iter().map(ValueKind::plural).collect()))
-            .collect()
+        Stats::of(&self.searcher.snapshot, self.committed)
     }
 
     /// Compares every byte of the last commit with its checksum, decodes every article and
@@ -119,29 +147,20 @@ impl Retriever {
         fields(passages = self.passages(), segments = self.segments().len())
     )]
     pub fn verify(&self) -> Result<VerifyReport> {
-        let mut report = VerifyReport::default();
-        for segment in self.segments() {
-            let sealed = segment.sealed();
-            report.graphs.extend(sealed.verify()?);
-            report.articles += sealed.articles();
-            report.passages += sealed.len() as usize;
-        }
-        let mut last = None;
-        for key in self.keys() {
-            let key = Some(key?);
-            if key == last {
-                let fault = "two segments hold an article of the same key";
-                return Err(Error::Corrupt { origin: "the index".to_owned(), fault });
-            }
-            last = key;
-        }
-        if let Some(store) = &self.store {
-            let verified = store::verify(store.path(), store.id())?;
-            report.files = verified.files;
-            report.bytes = verified.bytes;
-        }
-        Ok(report)
+        let report = VerifyReport::of(self.segments())?;
+        let Some(store) = &self.store else { return Ok(report) };
+        Ok(report.with_files(store::verify(store.path(), store.id())?))
     }
+}
+
+/// Returns the metadata names whose values do not compare with each other, with their types.
+fn mixed_metadata(segments: &[LiveSegment]) -> BTreeMap<String, Vec<&'static str>> {
+    let mut kinds: BTreeMap<String, BTreeSet<ValueKind>> = BTreeMap::new();
+    for segment in segments {
+        segment.add_metadata_kinds(&mut kinds);
+    }
+    let mixed = kinds.into_iter().filter(|(_, kinds)| kinds.len() > 1);
+    mixed.map(|(name, kinds)| (name, kinds.into_iter().map(ValueKind::plural).collect())).collect()
 }
 
 fn stats_of(segment: &LiveSegment, committed: bool) -> SegmentStats {

@@ -28,6 +28,13 @@ pub(crate) struct Generation {
     pub(crate) questions: Option<Arc<Questions>>,
 }
 
+impl Generation {
+    /// Total length of its files in bytes.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.manifest.bytes() + self.id.length
+    }
+}
+
 /// Failure to open a file that the manifest names.
 pub(super) enum OpenError {
     /// The file of this name does not exist.
@@ -38,15 +45,6 @@ pub(super) enum OpenError {
 impl From<Error> for OpenError {
     fn from(error: Error) -> Self {
         Self::Error(error)
-    }
-}
-
-impl OpenError {
-    fn in_folder(self, folder: &Folder) -> Error {
-        match self {
-            Self::Missing(name) => missing(folder, &name),
-            Self::Error(error) => error,
-        }
     }
 }
 
@@ -80,20 +78,32 @@ pub(crate) struct VerifiedFiles {
 }
 
 /// Opens the files of the generation `id` again from the folder at `path`, and checks every byte.
+/// No writer may publish another generation meanwhile.
 pub(crate) fn verify(path: &Path, id: Option<FileId>) -> Result<VerifiedFiles> {
     let folder = Folder::at(path)?;
-    let current = existing_manifest(&folder)?;
-    if Some(current.id()) != id {
+    if read_manifest(&folder)?.is_some_and(|current| Some(current.id()) != id) {
         let fault =
             DecodeError::Corrupt("the manifest is not the one that the writer published last");
         return Err(decode_error_in(&folder, MANIFEST, fault));
     }
-    let manifest = &current.manifest;
-    for file in manifest.files() {
-        open_file(&folder, file).map_err(|error| error.in_folder(&folder))?;
+    verify_last(path)
+}
+
+/// Opens the files of the last generation again from the folder at `path`, while a writer may
+/// publish another, and checks every byte.
+pub(crate) fn verify_last(path: &Path) -> Result<VerifiedFiles> {
+    let folder = Folder::at(path)?;
+    // All files are opened before one is read, so that a writer may remove them.
+    let open = |manifest: &Manifest| -> Result<Vec<Sections>, OpenError> {
+        manifest.files().map(|file| open_listed(&folder, file)).collect()
+    };
+    let last = last_generation(&folder, open)?;
+    for sections in &last.opened {
+        let in_file = |error: DecodeError| error.in_file(sections.file().path().display());
+        sections.check_all().map_err(in_file)?;
     }
-    let bytes = manifest.bytes() + current.id().length;
-    Ok(VerifiedFiles { files: manifest.files().count() + 1, bytes })
+    let bytes = last.manifest.manifest.bytes() + last.manifest.id().length;
+    Ok(VerifiedFiles { files: last.opened.len() + 1, bytes })
 }
 
 /// Maximum number of attempts when a writer publishes during a read.

@@ -3,6 +3,7 @@
 mod copying;
 mod rebuilding;
 mod scenarios;
+mod sharing;
 
 use std::{fs, path::Path};
 

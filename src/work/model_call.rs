@@ -23,7 +23,7 @@ pub(crate) fn call_model<T>(
 }
 
 /// Returns the message of `panic!`, whose payload is a text unless `panic_any` was called.
-fn panic_message(payload: &(dyn Any + Send)) -> &str {
+pub(crate) fn panic_message(payload: &(dyn Any + Send)) -> &str {
     let literal = payload.downcast_ref::<&'static str>().copied();
     literal.or_else(|| Some(payload.downcast_ref::<String>()?)).unwrap_or("a panic without a text")
 }

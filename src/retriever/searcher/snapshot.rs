@@ -18,6 +18,8 @@ pub(crate) struct Snapshot {
     /// Identifies the manifest file; `None` in memory.
     pub(crate) manifest: Option<FileId>,
     pub(crate) segments: Vec<LiveSegment>,
+    /// Total length of the files of the last commit, in bytes; 0 in memory.
+    pub(crate) bytes_on_disk: u64,
     /// The questions that graphs are calibrated with; `None` before the first calibration.
     pub(crate) questions: Option<Arc<Questions>>,
 }
@@ -36,8 +38,11 @@ pub(crate) enum SnapshotSource {
 pub(crate) struct LatestSnapshot(RwLock<Arc<Snapshot>>);
 
 impl From<Generation> for Snapshot {
-    fn from(Generation { id, manifest, segments, questions }: Generation) -> Self {
-        Self { generation: manifest.generation, manifest: Some(id), segments, questions }
+    fn from(generation: Generation) -> Self {
+        let bytes_on_disk = generation.bytes();
+        let Generation { id, manifest, segments, questions } = generation;
+        let generation = manifest.generation;
+        Self { generation, manifest: Some(id), segments, bytes_on_disk, questions }
     }
 }
 
@@ -47,6 +52,10 @@ impl LatestSnapshot {
     }
 
     pub(crate) fn set(&self, snapshot: Arc<Snapshot>) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = snapshot;
+        let mut latest = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let previous = std::mem::replace(&mut *latest, snapshot);
+        drop(latest);
+        // Readers do not wait while the files of the previous generation are unmapped.
+        drop(previous);
     }
 }
