@@ -202,7 +202,8 @@ impl CorpusBuilder {
     /// and words, how many passages have a word, the means of the vectors, and whether there are
     /// graphs. The default is zero: each search reads those of its own state.
     ///
-    /// It saves statements, and lets scores follow the writes of others later by this time. Passages
+    /// It saves a statement for questions whose words were asked before, and much reading if many
+    /// changes are not folded. It lets scores follow the writes of others later by this time. Passages
     /// themselves are always those of the search's state, except that a shard that was empty is
     /// searched again only then. Writes of this corpus and its clones count at once. A
     /// [partial](crate::Query::partial) search reads its own statistics.

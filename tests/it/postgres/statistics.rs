@@ -21,9 +21,11 @@ fn statistics_of_an_age_are_shared_by_searches() {
     let query = || Query::new("Wer repariert die Turmuhr?").k(5);
     let first = aged.search(query()).unwrap();
     assert_eq!(first, exact.search(query()).unwrap());
-    let second = aged.search(query()).unwrap();
-    assert_eq!(second, first);
-    assert!(statements(&second) + 2 <= statements(&first), "{} {}", second.plan(), first.plan());
+    assert_eq!(aged.search(query()).unwrap(), first);
+    let known = [0, 1].map(|_| aged.search("Torf").unwrap());
+    assert_eq!(known[0], known[1]);
+    let [first, second] = known.each_ref().map(statements);
+    assert!(second + 2 <= first, "{} {}", known[0].plan(), known[1].plan());
     let other = aged.search("Where was the wooden bridge found?").unwrap();
     assert_eq!(other, exact.search("Where was the wooden bridge found?").unwrap());
 
