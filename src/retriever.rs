@@ -17,8 +17,8 @@ mod verify_model;
 use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
-    Article, Cancel, Chunker, Context, Embedder, EmbeddingCache, Excerpt, Highlights, Hit, Hits,
-    IndexChoice, Progress, Query, Result,
+    Article, Cancel, Chunker, Context, EmbeddedArticle, Embedder, EmbeddingCache, Excerpt,
+    Highlights, Hit, Hits, IndexChoice, Progress, Query, Result,
     store::{
         self, Store,
         segment::{LiveSegment, find_article},
@@ -301,6 +301,16 @@ impl Retriever {
     /// As [`Searcher::iter_articles`].
     pub fn iter_articles(&self) -> impl Iterator<Item = Result<Article>> {
         self.searcher.iter_articles()
+    }
+
+    /// Reads all articles with their passages and vectors, in ascending order of the bytes of their
+    /// keys; see [`Searcher::iter_embedded`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::iter_embedded`].
+    pub fn iter_embedded(&self) -> impl Iterator<Item = Result<EmbeddedArticle>> {
+        self.searcher.iter_embedded()
     }
 
     /// Returns the number of articles.
