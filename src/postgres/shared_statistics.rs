@@ -80,24 +80,35 @@ impl Statistics {
         })
     }
 
-    /// Returns the number of passages with each of `terms`. `read` returns that of unknown terms by
-    /// shard; none for a term that no passage has.
+    /// Returns for each group of terms the sum of the numbers of passages with each term. `read`
+    /// returns the numbers of given terms by shard; none for a term that no passage has.
+    ///
+    /// A group that no passage had is read again, since a passage with a new word must be found.
     pub(super) fn doc_freqs(
         &self,
-        terms: &[i64],
+        groups: &[Vec<i64>],
         read: impl FnOnce(&[i64]) -> Result<Vec<BTreeMap<i64, i64>>>,
     ) -> Result<Vec<i64>> {
         let known = || self.doc_freqs.lock().unwrap_or_else(PoisonError::into_inner);
-        let unknown = terms.iter().filter(|term| !known().contains_key(term)).copied();
-        let unknown: Vec<i64> = unknown.collect();
-        if !unknown.is_empty() {
-            let by_shard = read(&unknown)?;
+        let unread = unread_terms(&known(), groups);
+        if !unread.is_empty() {
+            let by_shard = read(&unread)?;
             let sum = |term| by_shard.iter().filter_map(|shard| shard.get(term)).sum::<i64>();
-            let read = unknown.iter().map(|term| (*term, sum(term)));
-            // A passage with a new word must be found, so that no passage has a word is not kept.
-            known().extend(read.filter(|(_, doc_freq)| *doc_freq > 0));
+            known().extend(unread.iter().map(|term| (*term, sum(term))));
         }
         let known = known();
-        Ok(terms.iter().map(|term| known.get(term).copied().unwrap_or(0)).collect())
+        Ok(groups.iter().map(|group| sum_of(&known, group)).collect())
     }
+}
+
+/// Returns the terms of those `groups` that no passage had, or that have a term that is not known.
+fn unread_terms(known: &FxHashMap<i64, i64>, groups: &[Vec<i64>]) -> Vec<i64> {
+    let is_read = |group: &&Vec<i64>| {
+        group.iter().all(|term| known.contains_key(term)) && sum_of(known, group) > 0
+    };
+    groups.iter().filter(|group| !is_read(group)).flatten().copied().collect()
+}
+
+fn sum_of(doc_freqs: &FxHashMap<i64, i64>, group: &[i64]) -> i64 {
+    group.iter().filter_map(|term| doc_freqs.get(term)).sum()
 }

@@ -183,17 +183,15 @@ impl View for SqlView<'_> {
         let groups = terms.groups().iter();
         let groups = groups.map(|group| group.terms.iter().map(|term| term_hash(term)));
         let groups: Vec<Vec<i64>> = groups.map(Iterator::collect).collect();
-        let doc_freqs = self.statistics.doc_freqs(&groups.concat(), |unknown| {
+        let doc_freqs = self.statistics.doc_freqs(&groups, |unread| {
             let read =
-                |connection: &mut Connection| doc_freqs(connection, self.schema, unknown.to_vec());
+                |connection: &mut Connection| doc_freqs(connection, self.schema, unread.to_vec());
             self.snapshots.count_each(|_, connection| read(connection))
         })?;
-        let mut doc_freqs = doc_freqs.into_iter();
-        let of_group = |group: &Vec<i64>| doc_freqs.by_ref().take(group.len()).sum::<i64>();
         Ok(CorpusStats {
             passages: self.passages() as u64,
             terms: self.statistics.words,
-            doc_freqs: groups.iter().map(of_group).map(i64::unsigned_abs).collect(),
+            doc_freqs: doc_freqs.into_iter().map(i64::unsigned_abs).collect(),
         })
     }
 
