@@ -282,13 +282,9 @@ impl CorpusBuilder {
             extension::check(connection)?;
             CorpusSettings::read(connection, &schema)
         })?;
-        for (position, shard) in settings.iter().enumerate() {
-            shard.check_place(position, shards.len(), &settings[0])?;
-            shard.check_model(&*embedder)?;
-            shard.check_chunker(self.chunker.as_ref())?;
-            shard.checked_rules()?;
-        }
-        let chunker = settings[0].chunker.clone();
+        let chunker =
+            CorpusSettings::checked_chunker(&settings, &*embedder, self.chunker.as_ref())?;
+        settings.iter().try_for_each(CorpusSettings::check_rules)?;
         self.corpus(embedder, schema, shards, chunker)
     }
 

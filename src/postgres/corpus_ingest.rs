@@ -14,7 +14,6 @@ use super::{
 use crate::{
     AddReport, Article, Result, SyncReport,
     text::{IngestReport, check_articles, last_of_each_key},
-    work::parallel::parallel_map,
 };
 
 impl Corpus {
@@ -69,10 +68,9 @@ impl Corpus {
         let shards = &self.parts.shards;
         // A repeated attempt finds no article if an earlier one has removed it.
         let mut removed = BTreeSet::new();
-        shards.write(shards.shard_of(key), |connection| {
+        self.written(shards.write(shards.shard_of(key), |connection| {
             shard_writer::remove(connection, self.target(), &[key.to_owned()], &mut removed)
-        })?;
-        self.parts.statistics.forget();
+        }))?;
         Ok(!removed.is_empty())
     }
 
@@ -80,6 +78,13 @@ impl Corpus {
     pub(super) fn target(&self) -> WriteTarget<'_> {
         let CorpusParts { schema, embedder, rules, .. } = &*self.parts;
         WriteTarget { schema, dim: embedder.dim(), rules: *rules }
+    }
+
+    /// Lets the next search read new statistics after a write, also after one that failed, which can
+    /// have written to some shards.
+    pub(super) fn written<T>(&self, outcome: Result<T>) -> Result<T> {
+        self.parts.statistics.forget();
+        outcome
     }
 
     /// Checks and hashes `articles`; returns the last one of each key, in the order of the keys.
@@ -167,14 +172,13 @@ impl Corpus {
         for (position, article) in prepared.articles.iter().enumerate() {
             positions[shards.shard_of(&article.article.key)].push(position);
         }
-        let batches = positions.into_iter().enumerate().filter(|(_, batch)| !batch.is_empty());
-        let batches: Vec<(usize, ShardBatch)> =
-            batches.map(|(shard, positions)| (shard, ShardBatch { prepared, positions })).collect();
-        let counts = parallel_map(batches.len(), batches.len(), |at| {
-            let (shard, batch) = &batches[at];
-            shards.write(*shard, |connection| batch.write(connection, self.target(), replace))
-        })?;
-        self.parts.statistics.forget();
+        let batches: Vec<ShardBatch> =
+            positions.into_iter().map(|positions| ShardBatch { prepared, positions }).collect();
+        let is_needed = |shard: usize| !batches[shard].positions.is_empty();
+        let counts = shards.on_needed(Access::Write, is_needed, |shard, connection| {
+            batches[shard].write(connection, self.target(), replace)
+        });
+        let counts = self.written(counts)?;
         let without_text = prepared.articles.iter().filter(|article| article.passages.is_empty());
         let empty = without_text.map(|article| article.article.key.clone()).collect();
         let mut report = IngestReport { unchanged, empty, ..IngestReport::default() };

@@ -24,7 +24,7 @@ pub(super) struct CorpusSettings {
     shards: usize,
     model: ModelIdentity,
     dim: usize,
-    pub(super) chunker: Chunker,
+    chunker: Chunker,
     rules: CorpusRules,
 }
 
@@ -223,7 +223,7 @@ impl CorpusSettings {
     }
 
     /// Checks that it is the shard `position` of `given` of the corpus of `first`.
-    pub(super) fn check_place(&self, position: usize, given: usize, first: &Self) -> Result<()> {
+    fn check_place(&self, position: usize, given: usize, first: &Self) -> Result<()> {
         if (self.shard, self.shards) != (position, given) {
             let Self { shard, shards, .. } = *self;
             return Err(Error::ShardOrder { position, given, shard, shards });
@@ -237,17 +237,12 @@ impl CorpusSettings {
         Ok(())
     }
 
-    /// Checks that the corpus was created with `embedder`.
-    pub(super) fn check_model(&self, embedder: &dyn Embedder) -> Result<()> {
-        check_model(embedder, &self.model, self.dim)
-    }
-
     /// Checks that the corpus was created with the settings of `chunker`, if one is given.
     ///
     /// # Errors
     ///
     /// [`Error::CorpusSettings`] if not.
-    pub(super) fn check_chunker(&self, chunker: Option<&Chunker>) -> Result<()> {
+    fn check_chunker(&self, chunker: Option<&Chunker>) -> Result<()> {
         let fingerprint = self.chunker.fingerprint();
         if chunker.is_none_or(|chunker| chunker.fingerprint() == fingerprint) {
             return Ok(());
@@ -256,14 +251,28 @@ impl CorpusSettings {
         Err(Error::CorpusSettings { setting: "another chunker", remedy })
     }
 
-    /// Checks that the corpus has the rules of this build, and returns these.
+    /// Checks that `shards` are all shards of one corpus, in their order, which was created with
+    /// `embedder` and, if one is given, with `chunker`; returns the chunker of the corpus.
+    pub(super) fn checked_chunker(
+        shards: &[Self],
+        embedder: &dyn Embedder,
+        chunker: Option<&Chunker>,
+    ) -> Result<Chunker> {
+        for (position, shard) in shards.iter().enumerate() {
+            shard.check_place(position, shards.len(), &shards[0])?;
+            check_model(embedder, &shard.model, shard.dim)?;
+            shard.check_chunker(chunker)?;
+        }
+        Ok(shards[0].chunker.clone())
+    }
+
+    /// Checks that the corpus has the rules of this build.
     ///
     /// # Errors
     ///
     /// [`Error::CorpusSettings`] if it has others.
-    pub(super) fn checked_rules(&self) -> Result<CorpusRules> {
-        let build = CorpusRules::of_build(&self.chunker)?;
-        build.check(self.rules).map(|()| build)
+    pub(super) fn check_rules(&self) -> Result<()> {
+        CorpusRules::of_build(&self.chunker)?.check(self.rules)
     }
 }
 

@@ -65,9 +65,8 @@ impl Corpus {
                 Ok(())
             })?;
             Ok(removed.len())
-        })?;
-        self.parts.statistics.forget();
-        Ok(removed.iter().sum())
+        });
+        Ok(self.written(removed)?.iter().sum())
     }
 }
 

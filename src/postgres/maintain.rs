@@ -63,7 +63,8 @@ impl Corpus {
             let lock = maintenance_lock(schema);
             connection
                 .with_session_lock(&lock, schema, |connection| self.maintain_shard(connection))
-        })?;
+        });
+        let work = self.written(work)?;
         let count =
             |wanted: fn(&GraphWork) -> bool| work.iter().filter(|work| wanted(work)).count();
         Ok(MaintainReport {

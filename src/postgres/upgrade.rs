@@ -65,12 +65,8 @@ impl CorpusBuilder {
                 CorpusSettings::read(connection, &schema)
             })
         })?;
-        for (position, shard) in settings.iter().enumerate() {
-            shard.check_place(position, shards.len(), &settings[0])?;
-            shard.check_model(&*embedder)?;
-            shard.check_chunker(self.chunker.as_ref())?;
-        }
-        let chunker = settings[0].chunker.clone();
+        let chunker =
+            CorpusSettings::checked_chunker(&settings, &*embedder, self.chunker.as_ref())?;
         let rules = CorpusRules::of_build(&chunker)?;
         shards.write_each(|_, connection| {
             locked(connection, &schema, |connection| {
