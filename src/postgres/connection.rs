@@ -27,7 +27,7 @@ use crate::{Error, Result};
 
 /// Starts a transaction that writes. Writers wait for each other's rows and read what was committed,
 /// whatever isolation is the default of the server.
-pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// A connection to the server of one shard.
 pub(super) struct Connection {

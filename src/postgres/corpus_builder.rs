@@ -6,7 +6,7 @@ use super::{
     Corpus, CorpusParts,
     connection::{Access, BEGIN_WRITE, Connection, Params, RootCertificates},
     corpus_change::CorpusTotals,
-    corpus_settings::{CorpusRules, CorpusSettings},
+    corpus_settings::CorpusSettings,
     extension,
     graph_index::{self, Build},
     retry::RetryPolicy,
@@ -243,8 +243,9 @@ impl CorpusBuilder {
         // If a shard fails before the commits, all connections are dropped and roll back.
         let take = |shard| shards.take(shard, Access::Write, Interrupt::none());
         let mut connections = (0..shards.len()).map(take).collect::<Result<Vec<_>>>()?;
+        let mut settings = CorpusSettings::new(&corpus, shards.len(), &*embedder, &chunker)?;
         for (shard, connection) in connections.iter_mut().enumerate() {
-            let settings = CorpusSettings::new(&corpus, shard, shards.len(), &*embedder, &chunker)?;
+            settings.shard = shard;
             create_shard(connection, &schema, &settings, dim)?;
             if let IndexChoice::Hnsw(params) = self.index {
                 graph_index::create(connection, &schema, params, dim, Build::AtOnce)?;
@@ -252,7 +253,7 @@ impl CorpusBuilder {
         }
         connections.iter_mut().try_for_each(|connection| connection.commit())?;
         drop(connections);
-        self.corpus(embedder, schema, shards, chunker)
+        self.corpus(embedder, schema, shards, &settings)
     }
 
     /// Opens a corpus for searching and changing.
@@ -282,10 +283,9 @@ impl CorpusBuilder {
             extension::check(connection)?;
             CorpusSettings::read(connection, &schema)
         })?;
-        let chunker =
-            CorpusSettings::checked_chunker(&settings, &*embedder, self.chunker.as_ref())?;
+        let first = CorpusSettings::checked(&settings, &*embedder, self.chunker.as_ref())?;
         settings.iter().try_for_each(CorpusSettings::check_rules)?;
-        self.corpus(embedder, schema, shards, chunker)
+        self.corpus(embedder, schema, shards, first)
     }
 
     /// [`open`](Self::open)s a corpus, or [`create`](Self::create)s it if no shard holds one.
@@ -315,19 +315,18 @@ impl CorpusBuilder {
         embedder: Arc<dyn Embedder>,
         schema: Schema,
         shards: ShardSet,
-        chunker: Chunker,
+        settings: &CorpusSettings,
     ) -> Result<Corpus> {
         let Self { reranker, embed_threads, cache, index, build_memory, statistics_age, .. } = self;
-        let rules = CorpusRules::of_build(&chunker)?;
         let parts = CorpusParts {
             schema,
             shards,
             embedder,
             reranker,
-            chunker,
+            chunker: settings.chunker.clone(),
             embed_threads,
             cache,
-            rules,
+            rules: settings.current_rules()?,
             statistics: StatisticsCache::new(statistics_age),
             index,
             build_memory,

@@ -7,7 +7,7 @@ use tracing::instrument;
 use super::{
     Corpus, CorpusParts,
     connection::Access,
-    prepared_article::{HashedArticle, PreparedArticle, PreparedArticles, prepare},
+    prepared_article::{HashedArticle, PreparedArticle, PreparedArticles, is_key, prepare},
     shard_writer::{self, Replace, ShardBatch, WriteCounts, WriteTarget},
     stored_vectors::{StoredVectors, TextVector},
 };
@@ -61,8 +61,7 @@ impl Corpus {
     ///
     /// [`Error::Shard`](crate::Error::Shard) if its server does not run a statement.
     pub fn remove(&self, key: &str) -> Result<bool> {
-        // No stored key has a zero byte, and the server takes none.
-        if key.contains('\0') {
+        if !is_key(key) {
             return Ok(false);
         }
         let shards = &self.parts.shards;
@@ -111,11 +110,8 @@ impl Corpus {
         hashed: impl Fn(&A) -> &HashedArticle,
     ) -> Result<Vec<A>> {
         let CorpusParts { schema, shards, .. } = &*self.parts;
-        let mut keys = vec![Vec::new(); shards.len()];
-        for article in &articles {
-            let key = hashed(article).article.key.as_str();
-            keys[shards.shard_of(key)].push(key);
-        }
+        let keys = articles.iter().map(|article| hashed(article).article.key.as_str());
+        let keys = shards.grouped(keys, |key| key);
         // A standby may lack the newest writes, so the server that accepts them is asked.
         let is_needed = |shard: usize| !keys[shard].is_empty();
         let stored = shards.on_needed(Access::Write, is_needed, |shard, connection| {
@@ -149,10 +145,7 @@ impl Corpus {
     /// Reads the vectors of those texts that stay when `articles` replace stored ones.
     fn stored_vectors(&self, articles: &[PreparedArticle]) -> Result<StoredVectors> {
         let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
-        let mut by_shard = vec![Vec::new(); shards.len()];
-        for article in articles {
-            by_shard[shards.shard_of(&article.article.key)].push(article);
-        }
+        let by_shard = shards.grouped(articles, |article| &article.article.key);
         let is_needed = |shard: usize| !by_shard[shard].is_empty();
         let stored = shards.on_needed(Access::Read, is_needed, |shard, connection| {
             TextVector::read(connection, schema, &by_shard[shard])
@@ -168,12 +161,13 @@ impl Corpus {
         unchanged: usize,
     ) -> Result<IngestReport> {
         let shards = &self.parts.shards;
-        let mut positions = vec![Vec::new(); shards.len()];
-        for (position, article) in prepared.articles.iter().enumerate() {
-            positions[shards.shard_of(&article.article.key)].push(position);
-        }
-        let batches: Vec<ShardBatch> =
-            positions.into_iter().map(|positions| ShardBatch { prepared, positions }).collect();
+        let articles = prepared.articles.iter().enumerate();
+        let by_shard = shards.grouped(articles, |(_, article)| &article.article.key);
+        let batches = by_shard.into_iter().map(|articles| {
+            let positions = articles.into_iter().map(|(position, _)| position).collect();
+            ShardBatch { prepared, positions }
+        });
+        let batches: Vec<ShardBatch> = batches.collect();
         let is_needed = |shard: usize| !batches[shard].positions.is_empty();
         let counts = shards.on_needed(Access::Write, is_needed, |shard, connection| {
             batches[shard].write(connection, self.target(), replace)

@@ -46,14 +46,22 @@ impl Corpus {
         articles: impl IntoIterator<Item = EmbeddedArticle>,
     ) -> Result<SyncReport> {
         let started = Instant::now();
-        let given = self.hashed_embedded(articles.into_iter().collect())?;
+        let mut report = SyncReport::default();
+        report.count(self.ingest_changed_embedded(articles.into_iter().collect())?);
+        report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Prepares and writes those of `articles` that are new or changed.
+    pub(super) fn ingest_changed_embedded(
+        &self,
+        articles: Vec<EmbeddedArticle>,
+    ) -> Result<IngestReport> {
+        let given = self.hashed_embedded(articles)?;
         let before = given.len();
         let changed = self.changed(given, |article| &article.hashed)?;
         let unchanged = before - changed.len();
-        let mut report = SyncReport::default();
-        report.count(self.ingest_embedded(changed, Replace::IfChanged, unchanged)?);
-        report.seconds = started.elapsed().as_secs_f64();
-        Ok(report)
+        self.ingest_embedded(changed, Replace::IfChanged, unchanged)
     }
 
     /// Checks and hashes `articles`; returns the last one of each key, in the order of the keys.

@@ -116,13 +116,18 @@ impl HashedEmbedded {
     }
 }
 
+/// Whether an article can have this key. The server takes no zero byte, also not in a search for one.
+pub(super) fn is_key(key: &str) -> bool {
+    !key.contains('\0')
+}
+
 fn check_storable(article: &Article) -> Result<()> {
     let refuse = |reason| Err(Error::NotStorable { key: article.key.clone(), reason });
     if article.key.len() > MAX_KEY {
         return refuse("its key is over 2,600 bytes");
     }
     let has_zero = |text: &str| text.contains('\0');
-    if has_zero(&article.key) {
+    if !is_key(&article.key) {
         return refuse("its key has a zero byte");
     }
     if has_zero(&article.text) {

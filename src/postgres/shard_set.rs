@@ -52,6 +52,16 @@ impl ShardSet {
         self.retry
     }
 
+    /// Takes a connection to the shard at `shard`, as [`Pool::reserve`] does.
+    pub(super) fn reserve(
+        &self,
+        shard: usize,
+        access: Access,
+        interrupt: Interrupt<'_>,
+    ) -> Result<PooledConnection<'_>> {
+        self.pools[shard].reserve(access, interrupt)
+    }
+
     /// Takes a connection to the shard at `shard`.
     pub(super) fn take(
         &self,
@@ -66,6 +76,19 @@ impl ShardSet {
     pub(super) fn shard_of(&self, key: &str) -> usize {
         let shard = xxh3_64(key.as_bytes()) % self.pools.len() as u64;
         usize::try_from(shard).expect("it is less than the number of shards")
+    }
+
+    /// Returns the `items` of each shard, in their order; `key` returns that of an item's article.
+    pub(super) fn grouped<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> &str,
+    ) -> Vec<Vec<T>> {
+        let mut by_shard: Vec<Vec<T>> = self.pools.iter().map(|_| Vec::new()).collect();
+        for item in items {
+            by_shard[self.shard_of(key(&item))].push(item);
+        }
+        by_shard
     }
 
     /// Runs `read` on a connection to each shard at the same time, again where a server fails.
