@@ -38,6 +38,8 @@ pub(super) struct Connection {
     is_in_transaction: bool,
     /// Whether another call may use the connection.
     is_reusable: bool,
+    /// Maximum number of requests to cancel a statement that have yet to arrive.
+    late_requests: usize,
     counts: StatementCounts,
 }
 
@@ -69,6 +71,7 @@ impl Connection {
             access,
             is_in_transaction: false,
             is_reusable: true,
+            late_requests: 0,
             counts: StatementCounts::default(),
         }
     }

@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Corpus, CorpusParts,
+    Corpus, CorpusParts, ProgressCallback,
     connection::{Access, BEGIN_WRITE, Connection, Params, RootCertificates},
     corpus_change::CorpusTotals,
     corpus_settings::CorpusSettings,
@@ -15,7 +15,7 @@ use super::{
     shared_statistics::StatisticsCache,
 };
 use crate::{
-    Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Interrupt, Reranker, Result,
+    Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
     StaticEmbedder,
 };
 
@@ -52,6 +52,7 @@ pub struct CorpusBuilder {
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
     pub(super) settings: ConnectionSettings,
+    progress: Option<Arc<ProgressCallback>>,
     index: IndexChoice,
     build_memory: Option<usize>,
     statistics_age: Duration,
@@ -71,7 +72,9 @@ impl Default for CorpusBuilder {
                 connections: CONNECTIONS,
                 retry: RetryPolicy { retries: RETRIES },
                 roots: RootCertificates::default(),
+                cancel: None,
             },
+            progress: None,
             index: IndexChoice::default(),
             build_memory: None,
             statistics_age: Duration::ZERO,
@@ -168,6 +171,23 @@ impl CorpusBuilder {
         self
     }
 
+    /// Calls `progress` while articles are embedded, after every batch, from the thread that embedded
+    /// it. The calls of all clones of the corpus use it.
+    pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// Sets the handle that ends writes, maintenance, creation and upgrades with [`Error::Cancelled`],
+    /// those of all clones of the corpus. They fail until the handle is [reset](Cancel::reset).
+    ///
+    /// It is checked between batches of texts, and ends running statements. A write that it ends can
+    /// have written to some shards. [`Query::cancel`](crate::Query::cancel) ends a search.
+    pub fn cancel(mut self, cancel: &Cancel) -> Self {
+        self.settings.cancel = Some(cancel.clone());
+        self
+    }
+
     /// Sets the file of the certificates, in the format PEM, that encrypted connections trust. The
     /// default is those of the operating system.
     #[cfg(feature = "postgres-tls")]
@@ -241,7 +261,7 @@ impl CorpusBuilder {
         let chunker = self.chunker.clone().unwrap_or_default();
         let corpus = new_identity(&shards)?;
         // If a shard fails before the commits, all connections are dropped and roll back.
-        let take = |shard| shards.take(shard, Access::Write, Interrupt::none());
+        let take = |shard| shards.take(shard, Access::Write, shards.write_interrupt());
         let mut connections = (0..shards.len()).map(take).collect::<Result<Vec<_>>>()?;
         let mut settings = CorpusSettings::new(&corpus, shards.len(), &*embedder, &chunker)?;
         for (shard, connection) in connections.iter_mut().enumerate() {
@@ -317,7 +337,8 @@ impl CorpusBuilder {
         shards: ShardSet,
         settings: &CorpusSettings,
     ) -> Result<Corpus> {
-        let Self { reranker, embed_threads, cache, index, build_memory, statistics_age, .. } = self;
+        let Self { reranker, embed_threads, cache, progress, .. } = self;
+        let Self { index, build_memory, statistics_age, .. } = self;
         let parts = CorpusParts {
             schema,
             shards,
@@ -326,6 +347,7 @@ impl CorpusBuilder {
             chunker: settings.chunker.clone(),
             embed_threads,
             cache,
+            progress,
             rules: settings.current_rules()?,
             statistics: StatisticsCache::new(statistics_age),
             index,

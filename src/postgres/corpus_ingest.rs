@@ -12,7 +12,7 @@ use super::{
     stored_vectors::{StoredVectors, TextVector},
 };
 use crate::{
-    AddReport, Article, Result, SyncReport,
+    AddReport, Article, EmbedReport, Progress, Result, SyncReport,
     text::{IngestReport, check_articles, last_of_each_key},
 };
 
@@ -34,7 +34,7 @@ impl Corpus {
     #[instrument(level = "debug", skip_all)]
     pub fn add(&self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
         let articles = self.hashed(articles.into_iter().collect())?;
-        Ok(self.ingest(articles, Replace::Always, 0)?.into())
+        Ok(self.ingest(articles, Replace::Always, EmbedReport::default())?.into())
     }
 
     /// Adds new articles and replaces changed ones; unchanged articles are neither stored nor
@@ -50,7 +50,8 @@ impl Corpus {
     pub fn upsert(&self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = Instant::now();
         let mut report = SyncReport::default();
-        report.count(self.ingest_changed(articles.into_iter().collect())?);
+        let articles = articles.into_iter().collect();
+        report.count(self.ingest_changed(articles, EmbedReport::default())?);
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
@@ -93,13 +94,19 @@ impl Corpus {
         articles.map(|article| HashedArticle::new(article, &self.parts.chunker)).collect()
     }
 
-    /// Prepares and writes those of `articles` that are new or changed.
-    pub(super) fn ingest_changed(&self, articles: Vec<Article>) -> Result<IngestReport> {
-        let given = self.hashed(articles)?;
-        let before = given.len();
-        let changed = self.changed(given, |hashed| hashed)?;
-        let unchanged = before - changed.len();
-        self.ingest(changed, Replace::IfChanged, unchanged)
+    /// Prepares and writes those of `articles` that are new or changed; see [`ingest`](Self::ingest).
+    pub(super) fn ingest_changed(
+        &self,
+        articles: Vec<Article>,
+        embedded_before: EmbedReport,
+    ) -> Result<IngestReport> {
+        let articles = self.hashed(articles)?;
+        let given = articles.len();
+        let changed = self.changed(articles, |hashed| hashed)?;
+        let unchanged = given - changed.len();
+        let mut report = self.ingest(changed, Replace::IfChanged, embedded_before)?;
+        report.unchanged += unchanged;
+        Ok(report)
     }
 
     /// Returns those of `articles` that are not stored with the same content; `hashed` returns the
@@ -124,22 +131,40 @@ impl Corpus {
         Ok(articles.into_iter().filter(is_changed).collect())
     }
 
-    /// Prepares and writes `articles`, after `unchanged` ones were left out.
+    /// Prepares and writes `articles`. Progress continues from the counts of `embedded_before`.
     fn ingest(
         &self,
         articles: Vec<HashedArticle>,
         replace: Replace,
-        unchanged: usize,
+        embedded_before: EmbedReport,
     ) -> Result<IngestReport> {
         if articles.is_empty() {
-            return Ok(IngestReport { unchanged, ..IngestReport::default() });
+            return Ok(IngestReport::default());
         }
         let CorpusParts { chunker, embedder, .. } = &*self.parts;
         let articles = prepare(articles, chunker, &**embedder)?;
         let stored = self.stored_vectors(&articles)?;
-        let prepared = PreparedArticles::embed(articles, &stored, self.models())?;
-        let written = self.write(&prepared, replace, unchanged)?;
+        let prepared = self.embed(articles, &stored, embedded_before)?;
+        let written = self.write(&prepared, replace)?;
         Ok(IngestReport { reused: prepared.reused, embedding: prepared.embedding, ..written })
+    }
+
+    /// Embeds the passages of `articles` whose vectors are not `stored`, with the progress callback
+    /// and the cancellation handle of the corpus.
+    fn embed(
+        &self,
+        articles: Vec<PreparedArticle>,
+        stored: &StoredVectors,
+        embedded_before: EmbedReport,
+    ) -> Result<PreparedArticles> {
+        let CorpusParts { progress, shards, .. } = &*self.parts;
+        let report_progress = |reached: Progress| {
+            if let Some(progress) = progress {
+                progress(embedded_before.added_to(reached));
+            }
+        };
+        let stage = self.models().stage().interrupt(shards.write_interrupt());
+        PreparedArticles::embed(articles, stored, &stage.progress(&report_progress))
     }
 
     /// Reads the vectors of those texts that stay when `articles` replace stored ones.
@@ -153,12 +178,11 @@ impl Corpus {
         StoredVectors::new(stored.into_iter().flatten(), embedder.dim())
     }
 
-    /// Writes articles to their shards at the same time, after `unchanged` ones were left out.
+    /// Writes articles to their shards at the same time.
     pub(super) fn write(
         &self,
         prepared: &PreparedArticles,
         replace: Replace,
-        unchanged: usize,
     ) -> Result<IngestReport> {
         let shards = &self.parts.shards;
         let articles = prepared.articles.iter().enumerate();
@@ -175,7 +199,7 @@ impl Corpus {
         let counts = self.written(counts)?;
         let without_text = prepared.articles.iter().filter(|article| article.passages.is_empty());
         let empty = without_text.map(|article| article.article.key.clone()).collect();
-        let mut report = IngestReport { unchanged, empty, ..IngestReport::default() };
+        let mut report = IngestReport { empty, ..IngestReport::default() };
         for WriteCounts { added, replaced, unchanged } in counts {
             report.added += added;
             report.changed += replaced;

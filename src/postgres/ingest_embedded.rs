@@ -31,7 +31,7 @@ impl Corpus {
         articles: impl IntoIterator<Item = EmbeddedArticle>,
     ) -> Result<AddReport> {
         let articles = self.hashed_embedded(articles.into_iter().collect())?;
-        Ok(self.ingest_embedded(articles, Replace::Always, 0)?.into())
+        Ok(self.ingest_embedded(articles, Replace::Always)?.into())
     }
 
     /// Adds new articles with given passages and vectors, and replaces changed ones, as
@@ -57,11 +57,13 @@ impl Corpus {
         &self,
         articles: Vec<EmbeddedArticle>,
     ) -> Result<IngestReport> {
-        let given = self.hashed_embedded(articles)?;
-        let before = given.len();
-        let changed = self.changed(given, |article| &article.hashed)?;
-        let unchanged = before - changed.len();
-        self.ingest_embedded(changed, Replace::IfChanged, unchanged)
+        let articles = self.hashed_embedded(articles)?;
+        let given = articles.len();
+        let changed = self.changed(articles, |article| &article.hashed)?;
+        let unchanged = given - changed.len();
+        let mut report = self.ingest_embedded(changed, Replace::IfChanged)?;
+        report.unchanged += unchanged;
+        Ok(report)
     }
 
     /// Checks and hashes `articles`; returns the last one of each key, in the order of the keys.
@@ -72,18 +74,17 @@ impl Corpus {
         articles.map(HashedEmbedded::new).collect()
     }
 
-    /// Prepares and writes `articles`, after `unchanged` ones were left out.
+    /// Prepares and writes `articles`.
     fn ingest_embedded(
         &self,
         articles: Vec<HashedEmbedded>,
         replace: Replace,
-        unchanged: usize,
     ) -> Result<IngestReport> {
         if articles.is_empty() {
-            return Ok(IngestReport { unchanged, ..IngestReport::default() });
+            return Ok(IngestReport::default());
         }
         let prepared = PreparedArticles::given(articles, self.parts.embedder.dim())?;
-        let written = self.write(&prepared, replace, unchanged)?;
+        let written = self.write(&prepared, replace)?;
         Ok(IngestReport { given: prepared.vectors.len(), ..written })
     }
 }

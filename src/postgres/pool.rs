@@ -44,9 +44,10 @@ impl Pool {
     pub(super) fn with<T>(
         &self,
         access: Access,
+        interrupt: Interrupt<'_>,
         work: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        self.take(access, Interrupt::none())?.revived(Interrupt::none(), work)
+        self.take(access, interrupt)?.revived(interrupt, work)
     }
 
     /// Takes an idle connection, opens one, or waits for one.

@@ -13,12 +13,11 @@ use super::{
     stored_words::{StoredWords, WordMaker},
 };
 use crate::{
-    Article, Chunker, EmbedReport, EmbeddedArticle, Embedder, Error, Language, Markup, Passage,
-    Result, Role, Value, Vectors,
+    Article, Chunker, EmbedReport, EmbedStage, EmbeddedArticle, Embedder, Error, Language, Markup,
+    Passage, Result, Role, Value, Vectors,
     format::head_record::HeadRecord,
     language::AnalyzedLanguage,
     lexical::detect,
-    search::query_models::QueryModels,
     text::{ContentHash, content_hash, embedded_content_hash},
     vector::{VectorRow, to_row},
 };
@@ -170,12 +169,12 @@ impl PreparedArticles {
     pub(super) fn embed(
         articles: Vec<PreparedArticle>,
         stored: &StoredVectors,
-        models: QueryModels,
+        stage: &EmbedStage,
     ) -> Result<Self> {
         let passages = || articles.iter().flat_map(|article| &article.passages);
         let new = passages().filter(|passage| !stored.contains(passage.text_hash));
         let texts: Vec<&str> = new.map(|passage| passage.text.as_str()).collect();
-        let (embedded, embedding) = models.stage().run(Role::Passage, &texts)?;
+        let (embedded, embedding) = stage.run(Role::Passage, &texts)?;
         let mut new_rows = 0..to_row(embedded.len());
         let rows = passages().map(|passage| {
             stored.get(passage.text_hash).unwrap_or_else(|| {

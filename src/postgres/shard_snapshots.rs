@@ -79,13 +79,14 @@ impl<'c> ShardSnapshots<'c> {
         self.connections.iter().enumerate().filter_map(plan).collect()
     }
 
-    /// Runs `work` on each shard at the same time; a missing one has the default value.
+    /// Runs `work` on each shard at the same time, to its end also if the interrupt of the search was
+    /// due; a missing one has the default value.
     pub(super) fn on_each<T: Send + Default>(
         &self,
         work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         parallel_map(self.len(), self.len(), |shard| match &self.connections[shard] {
-            Some(connection) => work(shard, &mut locked(connection)),
+            Some(connection) => locked(connection).completed(|connection| work(shard, connection)),
             None => Ok(T::default()),
         })
     }
@@ -129,10 +130,10 @@ impl<'c> ShardSnapshots<'c> {
     pub(super) fn on<T>(
         &self,
         shard: usize,
-        work: impl FnOnce(&mut Connection) -> Result<T>,
+        work: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
         let missing = || Error::Shard { shard, source: "a partial search left it out".into() };
-        work(&mut locked(self.connections[shard].as_ref().ok_or_else(missing)?))
+        locked(self.connections[shard].as_ref().ok_or_else(missing)?).completed(work)
     }
 }
 

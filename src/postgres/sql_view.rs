@@ -91,7 +91,7 @@ impl<'c> SqlView<'c> {
     pub(super) fn on_shard_of<T>(
         &self,
         key: &str,
-        work: impl FnOnce(&mut Connection) -> Result<T>,
+        work: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
         self.snapshots.on(self.placement.shard_of(key), work)
     }
@@ -142,7 +142,10 @@ impl<'c> SqlView<'c> {
     }
 
     /// Returns those names and kinds of which some article has a value.
-    fn held(&self, values: &BTreeSet<(String, ValueKind)>) -> Result<BTreeSet<(String, ValueKind)>> {
+    fn held(
+        &self,
+        values: &BTreeSet<(String, ValueKind)>,
+    ) -> Result<BTreeSet<(String, ValueKind)>> {
         if values.is_empty() {
             return Ok(BTreeSet::new());
         }
