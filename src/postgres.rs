@@ -100,6 +100,8 @@ struct CorpusParts {
     index: IndexChoice,
     /// Memory in which a server builds a graph, in bytes; `None` for the server's setting.
     build_memory: Option<usize>,
+    /// Number of parallel workers of the build; `None` for the server's setting.
+    build_workers: Option<usize>,
 }
 
 impl fmt::Debug for Corpus {
