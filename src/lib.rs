@@ -156,8 +156,9 @@ pub use retriever::{
 // Questions and answers.
 pub use lexical::LexicalPlan;
 pub use search::{
-    Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, Mode, Query, QueryPlan, Reranked,
-    Sentence, ShardPlan, Timings, Weights, WordContribution, WordMatch,
+    Citation, CitationMarkers, Context, ContextOptions, Excerpt, Explanation, Filter, Highlights,
+    Hit, Hits, Mode, Query, QueryPlan, Reranked, Sentence, ShardPlan, Timings, Weights,
+    WordContribution, WordMatch,
 };
 
 // Long operations and errors.

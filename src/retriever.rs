@@ -17,8 +17,8 @@ mod verify_model;
 use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
-    Article, Cancel, Chunker, Context, EmbeddedArticle, Embedder, EmbeddingCache, Excerpt,
-    Highlights, Hit, Hits, IndexChoice, Progress, Query, Result,
+    Article, Cancel, Chunker, Context, ContextOptions, EmbeddedArticle, Embedder, EmbeddingCache,
+    Excerpt, Highlights, Hit, Hits, IndexChoice, Progress, Query, Result,
     store::{
         self, Store,
         segment::{LiveSegment, find_article},
@@ -254,6 +254,15 @@ impl Retriever {
     /// As [`Searcher::context`].
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
         self.searcher.context(hits, budget)
+    }
+
+    /// Returns hits as numbered context for a language model; see [`Searcher::context_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::context_with`].
+    pub fn context_with(&self, hits: &[Hit], options: &ContextOptions<'_>) -> Result<Context> {
+        self.searcher.context_with(hits, options)
     }
 
     /// Returns a searcher of the last commit, for another thread. It keeps this state until

@@ -4,7 +4,7 @@ use super::Corpus;
 #[cfg(doc)]
 use crate::Error;
 use crate::{
-    Context, Excerpt, Highlights, Hit, Hits, Query, Result,
+    Context, ContextOptions, Excerpt, Highlights, Hit, Hits, Query, Result,
     search::{HitArticles, query_models::ViewRequest},
 };
 
@@ -54,6 +54,16 @@ impl Corpus {
     /// The errors of [`excerpts`](Self::excerpts), and [`Error::Embed`] if tokens cannot be
     /// counted.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
-        self.with_view(ViewRequest::default(), |view| self.models().context(view, hits, budget))
+        self.context_with(hits, &ContextOptions::new(budget))
+    }
+
+    /// Packs `hits`, best first, by `options`, as
+    /// [`Searcher::context_with`](crate::Searcher::context_with) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`context`](Self::context), and the errors of the question and of the token counter.
+    pub fn context_with(&self, hits: &[Hit], options: &ContextOptions<'_>) -> Result<Context> {
+        self.with_view(ViewRequest::default(), |view| self.models().context(view, hits, options))
     }
 }

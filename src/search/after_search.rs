@@ -6,7 +6,9 @@ use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
-    context::Context,
+    best_sentences::{self, HitSentence},
+    context::{Context, Packing},
+    context_options::ContextOptions,
     excerpts::HitArticles,
     filter::Filter,
     highlight::{Highlights, highlight},
@@ -46,8 +48,14 @@ impl QueryModels<'_> {
         highlight(query, &question, hit, &ranges, &vectors)
     }
 
-    /// Packs `hits`, best first, into `budget` tokens of the model.
-    pub(crate) fn context<V: View>(self, view: &V, hits: &[Hit], budget: usize) -> Result<Context> {
+    /// Packs `hits`, best first, by `options`; if none fits, their best sentences.
+    pub(crate) fn context<V: View>(
+        self,
+        view: &V,
+        hits: &[Hit],
+        options: &ContextOptions,
+    ) -> Result<Context> {
+        let ContextOptions { budget, question, markers, counter } = options;
         // Each hit changes one excerpt, so the counts of the others are cached.
         let counted: RefCell<FxHashMap<u128, usize>> = RefCell::default();
         let count = |text: &str| {
@@ -55,11 +63,33 @@ impl QueryModels<'_> {
             if let Some(tokens) = counted.borrow().get(&key) {
                 return Ok(*tokens);
             }
-            let tokens = self.embedder.call_count_tokens(text)?;
+            let tokens = match counter {
+                Some(counter) => counter(text)?,
+                None => self.embedder.call_count_tokens(text)?,
+            };
             counted.borrow_mut().insert(key, tokens);
             Ok(tokens)
         };
-        Context::pack_hits(&HitArticles::read(view, hits)?, budget, count)
+        let packing = Packing { budget: *budget, markers, count: &count };
+        let context = packing.pack_hits(&HitArticles::read(view, hits)?)?;
+        if !context.excerpts.is_empty() || hits.is_empty() {
+            return Ok(context);
+        }
+        let sentences = self.ordered_sentences(hits, question.as_ref())?;
+        best_sentences::pack(&packing, hits, sentences)
+    }
+
+    /// Returns sentences of `hits`, those closest to `question` first; without one, in their order.
+    fn ordered_sentences(self, hits: &[Hit], question: Option<&Query>) -> Result<Vec<HitSentence>> {
+        let sentences = best_sentences::sentences(hits);
+        let Some(question) = question else { return Ok(sentences) };
+        question.check()?;
+        let interrupt = interrupt_of(question);
+        let texts: Vec<String> = sentences.iter().map(|sentence| sentence.text(hits)).collect();
+        let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
+        let question = self.question_vector(question, interrupt)?;
+        let (vectors, _) = self.stage().interrupt(interrupt).run(Role::Passage, &texts)?;
+        Ok(best_sentences::sort_by_similarity(sentences, &vectors, &question))
     }
 
     /// Returns the vector of `query`, or that of its text; of length 1.
