@@ -238,6 +238,19 @@ impl Retriever {
         self.searcher.highlights(query, hit)
     }
 
+    /// Returns the highlights of each hit; see [`Searcher::highlights_many`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::highlights`].
+    pub fn highlights_many(
+        &self,
+        query: impl Into<Query>,
+        hits: &[Hit],
+    ) -> Result<Vec<Highlights>> {
+        self.searcher.highlights_many(query, hits)
+    }
+
     /// Returns hits with their neighboring passages; see [`Searcher::excerpts`].
     ///
     /// # Errors

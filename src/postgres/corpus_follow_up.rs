@@ -30,7 +30,21 @@ impl Corpus {
     /// The errors of [`search`](Self::search) for the query's settings, vector and text, and those
     /// of the embedder.
     pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
-        self.models().highlights(&query.into(), hit)
+        Ok(self.highlights_many(query, std::slice::from_ref(hit))?.remove(0))
+    }
+
+    /// Returns the [highlights](Self::highlights) of each of `hits`. Their sentences are embedded
+    /// together.
+    ///
+    /// # Errors
+    ///
+    /// As [`highlights`](Self::highlights).
+    pub fn highlights_many(
+        &self,
+        query: impl Into<Query>,
+        hits: &[Hit],
+    ) -> Result<Vec<Highlights>> {
+        self.models().highlights(&query.into(), hits)
     }
 
     /// Returns each of `hits` with `around` passages before and after it in its article, as

@@ -18,7 +18,7 @@ use super::{
     related::mean_direction,
     view::View,
 };
-use crate::{Error, Interrupt, Result, Role, text::sentences_of};
+use crate::{Error, Interrupt, Result, Role, text::sentences_of, vector};
 
 impl QueryModels<'_> {
     /// Returns the `k` articles of `view` closest to the article with this key, each by its best
@@ -34,18 +34,22 @@ impl QueryModels<'_> {
         self.answer(&query, |_, read| read(view)).map(Some)
     }
 
-    /// Embeds the sentences of `hit`, compares them with the question, and finds the words of the
-    /// question in it.
-    pub(crate) fn highlights(self, query: &Query, hit: &Hit) -> Result<Highlights> {
+    /// Embeds the sentences of each of `hits` together, compares them with the question, and finds the
+    /// words of the question in them.
+    pub(crate) fn highlights(self, query: &Query, hits: &[Hit]) -> Result<Vec<Highlights>> {
         query.check()?;
-        let ranges: Vec<Range<usize>> = sentences_of(&hit.text, hit.markup).collect();
-        let sentences = ranges.iter().map(|range| hit.markup.text_of(&hit.text[range.clone()]));
+        let ranges = hits.iter().map(|hit| sentences_of(&hit.text, hit.markup).collect());
+        let ranges: Vec<Vec<Range<usize>>> = ranges.collect();
+        let sentences = hits.iter().zip(&ranges).flat_map(|(hit, ranges)| {
+            ranges.iter().map(|range| hit.markup.text_of(&hit.text[range.clone()]))
+        });
         let sentences: Vec<_> = sentences.collect();
         let texts: Vec<&str> = sentences.iter().map(AsRef::as_ref).collect();
         let interrupt = interrupt_of(query);
         let question = self.question_vector(query, interrupt)?;
         let (vectors, _) = self.stage().interrupt(interrupt).run(Role::Passage, &texts)?;
-        highlight(query, &question, hit, &ranges, &vectors)
+        let similarities = vectors.rows().map(|vector| vector::similarity(&question, vector));
+        highlight(query, hits, &ranges, similarities)
     }
 
     /// Packs `hits`, best first, by `options`; if none fits, their best sentences.
@@ -57,17 +61,17 @@ impl QueryModels<'_> {
     ) -> Result<Context> {
         let ContextOptions { budget, question, markers, counter } = options;
         // Each hit changes one excerpt, so the counts of the others are cached.
-        let counted: RefCell<FxHashMap<u128, usize>> = RefCell::default();
+        let cache: RefCell<FxHashMap<u128, usize>> = RefCell::default();
         let count = |text: &str| {
             let key = xxh3_128(text.as_bytes());
-            if let Some(tokens) = counted.borrow().get(&key) {
+            if let Some(tokens) = cache.borrow().get(&key) {
                 return Ok(*tokens);
             }
             let tokens = match counter {
                 Some(counter) => counter(text)?,
                 None => self.embedder.call_count_tokens(text)?,
             };
-            counted.borrow_mut().insert(key, tokens);
+            cache.borrow_mut().insert(key, tokens);
             Ok(tokens)
         };
         let packing = Packing { budget: *budget, markers, count: &count };

@@ -1,7 +1,7 @@
 //! Laws of excerpts, highlights and contexts for a language model.
 
 use passim::{
-    Article, Chunker, CitationMarkers, Context, ContextOptions, Error, Excerpt, Hit, Query,
+    Article, Chunker, CitationMarkers, Context, ContextOptions, Error, Excerpt, Filter, Hit, Query,
     Retriever, Role,
 };
 use passim_testkit::{corpus, vectors::of_text};
@@ -116,6 +116,40 @@ fn highlights_are_the_sentences_and_words_that_match() {
     assert!(matches!(nothing, Error::EmptyQuery), "{nothing}");
     let wrong = retriever.highlights(Query::from_vector(vec![1.0]), hit).unwrap_err();
     assert!(matches!(wrong, Error::Dimension { .. }), "{wrong}");
+}
+
+#[test]
+fn highlights_of_many_hits_equal_those_of_each_and_become_html() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    let hostile = "Moore & \"Torf\" <b>im</b> Moorboden's Wasser, &amp; Moor.";
+    retriever.add([Article::new("html", hostile)]).unwrap();
+    for question in ["Was speichern Moore im Moorboden?", "How much water is in a bog?"] {
+        let hits = retriever.search(Query::new(question).k(30)).unwrap();
+        let many = retriever.highlights_many(question, &hits).unwrap();
+        assert_eq!(many.len(), hits.len());
+        for (hit, highlights) in hits.iter().zip(&many) {
+            assert_eq!(highlights, &retriever.highlights(question, hit).unwrap());
+            let in_hit = highlights.in_hit(hit);
+            for (word, place) in highlights.words.iter().zip(&in_hit.words) {
+                let article = retriever.article(&hit.article).unwrap().unwrap();
+                assert_eq!(article.text[word.clone()], hit.text[place.clone()]);
+            }
+            let html = highlights.to_html(hit);
+            assert_eq!(html.matches("<mark>").count(), html.matches("</mark>").count());
+            assert_eq!(html.is_empty(), hit.text.is_empty());
+            let text = html.replace("<mark>", "").replace("</mark>", "");
+            assert!(!text.contains(['<', '>', '"', '\'']), "{text}");
+            let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'")];
+            let text = entities.iter().fold(text, |text, (entity, c)| text.replace(entity, c));
+            assert_eq!(text.replace("&amp;", "&"), hit.text);
+        }
+    }
+    let question = "Was speichern Moore?";
+    let hits = retriever.search(Query::new(question).filter(Filter::key("html"))).unwrap();
+    let html = retriever.highlights(question, &hits[0]).unwrap().to_html(&hits[0]);
+    assert!(html.starts_with("<mark>Moore</mark> &amp; &quot;Torf&quot; &lt;b&gt;"), "{html}");
+    assert!(retriever.highlights_many("Moor", &[]).unwrap().is_empty());
 }
 
 /// The budget covers the whole text; excerpts that do not fit are counted.
