@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example explore -- OUT.html`
 
+#[path = "explore/alignment.rs"]
+mod alignment;
 #[path = "explore/answer.rs"]
 mod answer;
 #[path = "explore/atlas.rs"]
