@@ -11,11 +11,11 @@ use std::{
 
 use tracing::instrument;
 
-use super::searcher::LatestSnapshot;
+use super::{merge_queue::MergeQueue, searcher::LatestSnapshot};
 use crate::{
-    AddReport, Article, CalibrationReport, Chunker, CommitSchedule, EmbeddedArticle, Error, Result,
+    AddReport, Article, CalibrationReport, Cancel, Chunker, CommitSchedule, EmbeddedArticle, Error, Result,
     Retriever, Searcher, SyncReport,
-    store::{Store, segment::LiveSegment},
+    store::segment::LiveSegment,
     work::panic_message,
 };
 use scheduled_writer::ScheduledWriter;
@@ -95,6 +95,9 @@ struct SharedParts {
     writer: Arc<ScheduledWriter>,
     /// The last commit.
     latest: Arc<LatestSnapshot>,
+    merge_queue: Arc<MergeQueue>,
+    /// The handle that ends waiting for merges.
+    cancel: Cancel,
     /// A searcher of an empty corpus, whose models answer queries.
     empty_searcher: Searcher,
     chunker: Chunker,
@@ -123,20 +126,30 @@ impl Retriever {
     /// - [`Error::Threads`] if the background thread cannot be started.
     pub fn into_shared(self, schedule: CommitSchedule) -> Result<SharedRetriever> {
         schedule.check()?;
-        let latest = Arc::clone(&self.published);
+        let latest = Arc::clone(self.corpus.latest());
+        let merge_queue = Arc::clone(self.merges.queue());
+        let cancel = self.cancel_handle().clone();
         // The searcher must not keep a generation, whose files would stay mapped.
         let empty_searcher = Searcher { snapshot: Arc::default(), ..self.searcher.clone() };
         let chunker = self.settings.chunker.clone();
         let writer = Arc::new(ScheduledWriter::new(self, schedule));
         let background = if schedule.is_on_demand() { None } else { Some(start(&writer)?) };
         let background = Mutex::new(background);
-        let parts = SharedParts { writer, latest, empty_searcher, chunker, background };
+        let parts = SharedParts {
+            writer,
+            latest,
+            merge_queue,
+            cancel,
+            empty_searcher,
+            chunker,
+            background,
+        };
         Ok(SharedRetriever { parts: Arc::new(parts) })
     }
 
     /// Whether a commit would do more than merge segments.
     fn needs_commit(&self) -> bool {
-        self.changed || self.store.as_ref().is_some_and(Store::needs_fsync)
+        self.changed || self.corpus.needs_fsync()
     }
 
     /// Returns the number of passages that were added or removed since the last commit.
@@ -145,7 +158,7 @@ impl Retriever {
         let passages = |segments: &[LiveSegment]| -> usize {
             segments.iter().map(LiveSegment::passages).sum()
         };
-        let removed = passages(&self.published.get().segments) - passages(committed);
+        let removed = passages(&self.base.segments) - passages(committed);
         passages(added) + removed
     }
 }
@@ -274,9 +287,28 @@ impl SharedRetriever {
         self.parts.writer.run(Retriever::compact)
     }
 
-    /// Commits, measures the recall of the graphs as [`Retriever::calibrate`] does, and commits the
-    /// calibration. Queries can then request a [recall](crate::Query::recall). Writes wait meanwhile;
-    /// reads do not.
+    /// Waits until the segments of the last commit are merged and their graphs are built, as
+    /// [`Retriever::wait_for_merges`] does. Writes and commits of other threads run meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// - As [`Retriever::wait_for_merges`].
+    /// - [`Error::Closed`] after [`close`](Self::close), which ends merges.
+    #[instrument(level = "debug", skip_all)]
+    pub fn wait_for_merges(&self) -> Result<()> {
+        let SharedParts { writer, merge_queue, cancel, .. } = &*self.parts;
+        merge_queue.take_failure()?;
+        while let Some(request) = writer.run(|retriever| Ok(retriever.request_due_merges()))? {
+            if merge_queue.wait(request, cancel)? {
+                break;
+            }
+        }
+        writer.run(Retriever::follow_merges)
+    }
+
+    /// Commits, waits for merges in the background, measures the recall of the graphs as
+    /// [`Retriever::calibrate`] does, and commits the calibration. Queries can then request a
+    /// [recall](crate::Query::recall). Writes wait while the recall is measured; reads do not.
     ///
     /// # Errors
     ///
@@ -287,10 +319,11 @@ impl SharedRetriever {
         target_recall: f32,
         questions: &[impl AsRef<str>],
     ) -> Result<CalibrationReport> {
+        self.commit()?;
+        self.wait_for_merges()?;
         self.parts.writer.run(|retriever| {
-            retriever.commit()?;
-            let report = retriever.calibrate(target_recall, questions)?;
-            retriever.commit()?;
+            let report = retriever.calibrate_present(target_recall, questions)?;
+            retriever.commit_changes()?;
             Ok(report)
         })
     }

@@ -200,6 +200,6 @@ fn pending(retriever: &Retriever, before: Option<PendingChanges>) -> Option<Pend
 /// A commit calls the callback before it writes files, and changes the retriever after it has written
 /// them, so a panic leaves the changes for the next commit.
 fn commit_without_panic(retriever: &mut Retriever) -> Result<()> {
-    let committed = catch_unwind(AssertUnwindSafe(|| retriever.commit().map(drop)));
+    let committed = catch_unwind(AssertUnwindSafe(|| retriever.commit_changes().map(drop)));
     committed.unwrap_or_else(|panic| Err(Error::CommitPanic(panic_message(&*panic).into())))
 }

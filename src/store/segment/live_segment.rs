@@ -7,7 +7,8 @@ use std::{
 
 use super::Segment;
 use crate::{
-    Calibration, Cancel, Filter, Neighbors, Result, RowSet, SearchParams, Vectors,
+    Calibration, Cancel, Filter, Neighbors, Result, Route, RowSet, ScanReason, SearchEffort,
+    SearchParams, Vectors,
     format::sections::FileId, lexical::LiveIndex, search::language_totals::LanguageTotals,
     vector::to_row,
 };
@@ -162,8 +163,24 @@ impl LiveSegment {
         params: &SearchParams,
         allowed: Option<&RowSet>,
     ) -> Result<Neighbors> {
-        let calibration = self.calibration();
-        self.segment.search(query, &SearchParams { allowed, calibration, ..*params })
+        let params = SearchParams { allowed, calibration: self.calibration(), ..*params };
+        let asks_recall = matches!(params.effort, SearchEffort::Recall(_));
+        if asks_recall && self.segment.has_graph() && self.calibration.is_none() {
+            return self.closest_uncalibrated(query, &params);
+        }
+        self.segment.search(query, &params)
+    }
+
+    /// Reaches any recall by comparing all rows. A graph is published in the background, so an error
+    /// would begin at a moment that no caller knows.
+    fn closest_uncalibrated(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
+        params.effort.check()?;
+        let exact = SearchParams { effort: SearchEffort::Exact, ..*params };
+        let mut found = self.segment.search(query, &exact)?;
+        if found.plan.route == Route::Scan(ScanReason::Requested) {
+            found.plan.route = Route::Scan(ScanReason::NotCalibrated);
+        }
+        Ok(found)
     }
 
     /// The lexical index with its removed rows.
