@@ -361,7 +361,8 @@ mod tests {
     use crate::{Error, HnswParams, Phase, embed::WordSums};
 
     fn retriever(index: IndexChoice) -> Retriever {
-        Retriever::builder().embedder(WordSums::default()).index(index).in_memory().unwrap()
+        let builder = Retriever::builder().embedder(WordSums::default()).index(index);
+        builder.merge_threads(0).in_memory().unwrap()
     }
 
     fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
@@ -421,6 +422,7 @@ mod tests {
             .embedder(WordSums::default())
             .index(IndexChoice::Hnsw(HnswParams::default()))
             .cancel(&cancel)
+            .merge_threads(0)
             .progress(move |progress| {
                 if progress.done == progress.total {
                     cancel_at_end.cancel();
@@ -447,6 +449,7 @@ mod tests {
         let embedding: Vec<_> = reports.lock().unwrap().drain(..).collect();
         assert!(embedding.iter().all(|progress| progress.phase == Phase::Embed));
         retriever.commit().unwrap();
+        retriever.wait_for_merges().unwrap();
         let building = reports.lock().unwrap();
         for progress in building.iter() {
             // 200 of the 600 texts differ; the graph has one node for equal vectors.

@@ -114,7 +114,7 @@ impl Retriever {
     /// ```
     pub fn wait_for_merges(&mut self) -> Result<()> {
         self.merges.queue().take_failure()?;
-        while let Some(request) = self.request_due_merges() {
+        while let Some(request) = self.request_merges() {
             if self.merges.queue().wait(request, &self.settings.cancel)? {
                 break;
             }
@@ -125,15 +125,18 @@ impl Retriever {
     /// Starts the merges that the last commit needs, unless one failed recently.
     pub(super) fn start_merges(&mut self) {
         if !self.merges.queue().is_pausing() {
-            self.request_due_merges();
+            self.request_merges();
         }
     }
 
-    /// Requests the merges that the last commit needs; `None` if it needs none.
-    pub(super) fn request_due_merges(&mut self) -> Option<MergeRequest> {
+    /// Requests the merges that the last commit needs; `None` if it needs none and none runs.
+    pub(super) fn request_merges(&mut self) -> Option<MergeRequest> {
         let work = self.merge_thread();
-        let is_due = self.merges.are_on() && work.is_due();
-        is_due.then(|| self.merges.request(work))
+        if self.merges.are_on() && work.is_due() {
+            Some(self.merges.request(work))
+        } else {
+            self.merges.queue().running_request()
+        }
     }
 
     /// The handle that ends waiting for merges.

@@ -51,6 +51,12 @@ impl MergeQueue {
         (MergeRequest(state.requested), is_first)
     }
 
+    /// The last request, if the thread has not answered it.
+    pub(super) fn running_request(&self) -> Option<MergeRequest> {
+        let state = self.state();
+        state.is_running.then_some(MergeRequest(state.requested))
+    }
+
     /// Whether a merge failed so recently that only a call repeats it.
     pub(super) fn is_pausing(&self) -> bool {
         self.state().retry_at.is_some_and(|retry_at| Instant::now() < retry_at)

@@ -298,7 +298,7 @@ impl SharedRetriever {
     pub fn wait_for_merges(&self) -> Result<()> {
         let SharedParts { writer, merge_queue, cancel, .. } = &*self.parts;
         merge_queue.take_failure()?;
-        while let Some(request) = writer.run(|retriever| Ok(retriever.request_due_merges()))? {
+        while let Some(request) = writer.run(|retriever| Ok(retriever.request_merges()))? {
             if merge_queue.wait(request, cancel)? {
                 break;
             }
