@@ -5,9 +5,12 @@
 //! cargo bench --bench waits -- --sizes 100000 --threads 0 # merges in commits
 //! ```
 //!
-//! An index of as many passages is committed at once, so a merge has to build its graph. Meanwhile
-//! one thread adds articles of ten passages, a few milliseconds apart, and another commits every
-//! half second. Then articles are committed one by one. Times depend on the fsync of the disk; the
+//! An index of as many passages is committed at once, so a merge has to build its graph. With 0
+//! threads the next commit merges. Meanwhile one thread adds articles of ten passages, a few
+//! milliseconds apart, and another commits every half second. Then articles are committed one by one.
+//!
+//! Articles have one passage each: seeded mixtures of words, or with `PASSIM_BENCH_TEXT=FILE` the lines
+//! of that file. Times depend on the fsync of the disk; the
 //! index is in the system's folder for temporary files (`TMPDIR`). Bytes written are those of
 //! `/proc/self/io`, with the removals of replaced articles. The table is printed and written to
 //! `waits.csv` in the target folder.
@@ -28,6 +31,7 @@ use std::{
 use passim::{Article, CommitSchedule, Retriever, SharedRetriever};
 use passim_testkit::corpus;
 
+use support::articles::Articles;
 use support::extent::{chosen, option};
 use support::table::Table;
 
@@ -74,9 +78,12 @@ fn row(size: usize, threads: usize) -> Result<Vec<String>, Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let builder = Retriever::builder().merge_threads(threads);
     let mut retriever = builder.create(folder.path())?;
-    let texts = corpus::texts(1, size, 60).into_iter().enumerate();
-    retriever.add(texts.map(|(number, text)| Article::new(number.to_string(), text)))?;
+    let Articles { articles, .. } = Articles::new(size, 0);
+    retriever.add(articles)?;
     let shared = retriever.into_shared(CommitSchedule::on_demand())?;
+    if threads > 0 {
+        shared.commit()?;
+    }
     let merged = Merged::measure(&shared)?;
     shared.wait_for_merges()?;
     let small = SmallCommits::measure(&shared)?;
@@ -116,8 +123,6 @@ impl Merged {
             adds
         })?;
         let mut commits = commits.into_inner()?;
-        // The first one writes all passages.
-        commits.remove(0);
         commits.sort_unstable();
         Ok(Self { seconds: started.elapsed().as_secs_f64(), adds, commits })
     }
@@ -125,7 +130,7 @@ impl Merged {
 
 /// Adds articles until the large segment has a graph; returns the waits in ascending order.
 fn add_until_merged(shared: &SharedRetriever) -> passim::Result<Vec<Duration>> {
-    // The first commit has to begin before the first add.
+    // The first commit has to begin before the first add, so that it does not publish before.
     thread::sleep(Duration::from_millis(20));
     let mut waits = Vec::new();
     while !shared.stats().segments.first().is_some_and(|segment| segment.has_graph) {
