@@ -62,10 +62,6 @@ impl BackgroundMerges {
 
     fn join(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        if thread.thread().id() == thread::current().id() {
-            // The progress callback dropped the retriever. The thread ends once it returns.
-            return;
-        }
         if let Err(panic) = thread.join() {
             let panic = panic_message(&*panic);
             tracing::error!(panic, "the thread of background merges panicked");

@@ -30,6 +30,8 @@ use scheduled_writer::ScheduledWriter;
 ///   [`searcher`](Self::searcher) returns one state for several calls.
 /// - **Writes run one at a time**, in the order of their calls. A write waits for earlier writes and
 ///   for a running commit.
+/// - **Merges and graphs** are made in the [background](crate::RetrieverBuilder::merge_threads), so
+///   neither writes nor commits wait for them. [`wait_for_merges`](Self::wait_for_merges) does.
 /// - **Commits** make all changes visible and durable at once, those of all threads. They start on
 ///   [demand](Self::commit) and by the [`CommitSchedule`], in a background thread.
 ///
@@ -40,6 +42,10 @@ use scheduled_writer::ScheduledWriter;
 /// generation. The exception is a failed fsync of the folder, as with [`Retriever::commit`]: reads
 /// see the new generation, and the next commit repeats the fsync.
 ///
+/// A failed merge leaves the corpus as it is and stops no write. [`wait_for_merges`](Self::wait_for_merges)
+/// or the next [`commit`](Self::commit) returns [`Error::BackgroundMerge`] once; commits by the
+/// schedule go on, and start the merge again at growing intervals.
+///
 /// If a commit in the background fails, it is repeated at growing intervals of at most a minute.
 /// Meanwhile all writes return [`Error::BackgroundCommit`] with its cause and do nothing, so
 /// uncommitted changes do not fill the memory. [`commit`](Self::commit) repeats the commit at once,
@@ -47,8 +53,9 @@ use scheduled_writer::ScheduledWriter;
 ///
 /// # Shutdown
 ///
-/// [`close`](Self::close) commits all changes, ends the background thread and releases the lock of
-/// the folder, whether or not there are clones. Dropping the last clone does the same, but can only
+/// [`close`](Self::close) commits all changes, ends the background threads and releases the lock of
+/// the folder, whether or not there are clones. A merge that runs is given up, and the next retriever
+/// of the index starts it again; call [`wait_for_merges`](Self::wait_for_merges) before to finish it. Dropping the last clone does the same, but can only
 /// log a failure, by `tracing` at the level `error`; the uncommitted changes are then lost. A clone
 /// that the embedder or the progress callback of the retriever owns is never dropped before `close`.
 ///
@@ -328,8 +335,8 @@ impl SharedRetriever {
         })
     }
 
-    /// Commits the changes of all threads, ends the background thread and releases the lock of the
-    /// folder. Returns the number of the last generation.
+    /// Commits the changes of all threads, ends the background threads and releases the lock of the
+    /// folder. A merge that runs is given up. Returns the number of the last generation.
     ///
     /// It waits for writes that were called before. Later writes, of all clones, return
     /// [`Error::Closed`]; reads still answer from the last commit. Closing again does nothing.

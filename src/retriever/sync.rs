@@ -32,7 +32,8 @@ impl Retriever {
     /// that were uncommitted before the call are committed with it.
     ///
     /// If several articles have one key, the last one counts, but all of them may be embedded.
-    /// To keep articles that are not given, use [`upsert`](Self::upsert) and
+    /// Graphs are built after the last commit, in the background: see
+    /// [`wait_for_merges`](Self::wait_for_merges). To keep articles that are not given, use [`upsert`](Self::upsert) and
     /// [`commit`](Self::commit).
     ///
     /// # Errors
