@@ -15,6 +15,7 @@ mod rebuild;
 mod retriever_builder;
 mod searcher;
 mod shared_retriever;
+mod started_commit;
 mod stats;
 mod sync;
 mod verify_model;
@@ -105,6 +106,8 @@ pub struct Retriever {
     corpus: Arc<CommittedCorpus>,
     /// Whether there are uncommitted changes.
     changed: bool,
+    /// Whether a commit was started and has not ended.
+    is_committing: bool,
 }
 
 /// The settings of a built retriever.

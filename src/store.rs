@@ -391,8 +391,9 @@ impl Store {
     fn remove_strays(&self) -> Result<()> {
         let listed: Vec<_> = self.manifest.files().map(ListedFile::file_number).collect();
         for name in self.folder.names()? {
-            let is_stray = FileNumber::parse(&name)
-                .is_some_and(|file| !listed.contains(&file) && !self.reserved.contains(&file.number));
+            let is_stray = FileNumber::parse(&name).is_some_and(|file| {
+                !listed.contains(&file) && !self.reserved.contains(&file.number)
+            });
             // The cache is not rewritten during a commit, so its replacement is a leftover.
             if is_stray || name == CACHE_NEW {
                 self.folder.remove(&name).map_err(Error::write(&self.folder.path_of(&name)))?;

@@ -42,22 +42,27 @@ impl Retriever {
     /// - [`Error::TooLarge`](crate::Error::TooLarge) if there are more passages than an index can
     ///   hold.
     /// - [`Error::Cancelled`](crate::Error::Cancelled).
-    #[instrument(
-        level = "debug",
-        skip_all,
-        fields(passages = self.passages(), segments = self.segments().len())
-    )]
     pub fn commit(&mut self) -> Result<u64> {
         self.merges.queue().take_failure()?;
         self.commit_changes()
     }
 
     /// Commits, even if a merge failed.
+    #[instrument(
+        name = "commit",
+        level = "debug",
+        skip_all,
+        fields(passages = self.passages(), segments = self.segments().len())
+    )]
     pub(super) fn commit_changes(&mut self) -> Result<u64> {
         if !self.merges.are_on() {
             return self.commit_merged();
         }
-        let generation = if self.changed { self.commit_small()? } else { self.retry_fsync()? };
+        if let Some(commit) = self.begin_commit()? {
+            let published = commit.publish();
+            return self.end_commit(commit, published);
+        }
+        let generation = self.retry_fsync()?;
         self.start_merges();
         Ok(generation)
     }
@@ -71,15 +76,6 @@ impl Retriever {
         } else {
             self.retry_fsync()
         }
-    }
-
-    /// Commits beside background merges.
-    fn commit_small(&mut self) -> Result<u64> {
-        let corpus = Arc::clone(&self.corpus);
-        let publisher = corpus.lock();
-        self.follow_merges()?;
-        let plan = MergePlan::for_small_commit(self.segments(), publisher.merging());
-        self.publish(publisher, plan, IndexChoice::Exact)
     }
 
     /// Commits all live articles in one segment, the smallest and fastest form of the corpus.
@@ -130,16 +126,14 @@ impl Retriever {
         plan: MergePlan,
         index: IndexChoice,
     ) -> Result<u64> {
-        let merged = self.merge(plan)?;
+        let merged = plan.merge(self.embedder().dim(), self.settings.monitor())?;
         let indexed = self.build_graphs(merged, index)?;
         let segments = self.calibrate_new(indexed)?;
-        let settings =
-            CommittedSettings { chunker: self.settings.chunker.clone(), index: self.settings.index };
         let PublishedSnapshot { snapshot, durable } = publisher.publish(NextSnapshot {
             generation: self.base.generation + 1,
             segments,
             questions: self.searcher.snapshot.questions.clone(),
-            settings: Some(settings),
+            settings: Some(self.committed_settings()),
         })?;
         let generation = snapshot.generation;
         self.continue_from(snapshot);
@@ -148,9 +142,7 @@ impl Retriever {
 
     /// Returns the segments of `plan`, the new ones without a graph.
     pub(super) fn merge_without_graphs(&self, plan: MergePlan) -> Result<Vec<LiveSegment>> {
-        let merged = self.merge(plan)?;
-        let indexed = self.build_graphs(merged, IndexChoice::Exact)?;
-        Ok(indexed.into_iter().map(|indexed| indexed.segment).collect())
+        plan.merge_without_graphs(self.embedder().dim(), self.settings.monitor())
     }
 
     /// Indexes the vectors of the new segments.
@@ -181,8 +173,12 @@ impl Retriever {
         calibrated.collect()
     }
 
+    pub(super) fn committed_settings(&self) -> CommittedSettings {
+        CommittedSettings { chunker: self.settings.chunker.clone(), index: self.settings.index }
+    }
+
     /// Repeats the fsync of a generation whose fsync failed when it was published.
-    fn retry_fsync(&mut self) -> Result<u64> {
+    pub(super) fn retry_fsync(&mut self) -> Result<u64> {
         if self.corpus.needs_fsync() {
             self.corpus.lock().retry_fsync()?;
         }

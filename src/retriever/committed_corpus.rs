@@ -55,6 +55,7 @@ pub(super) struct NextSnapshot {
 }
 
 /// Settings that an index in a folder stores.
+#[derive(Clone)]
 pub(super) struct CommittedSettings {
     pub(super) chunker: Chunker,
     pub(super) index: IndexChoice,

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use super::searcher::Snapshot;
 use crate::{
     Result, Retriever,
-    store::segment::{LiveSegment, find_article},
+    store::{
+        Questions,
+        segment::{LiveSegment, find_article},
+    },
 };
 
 /// Finds the segment of `segments` that has the articles of `segment`, removed or not.
@@ -36,25 +39,52 @@ pub(super) fn remove_in_copies(
     Ok(())
 }
 
+/// Whether both are the same value, or none.
+pub(super) fn is_same<T>(left: Option<&Arc<T>>, right: Option<&Arc<T>>) -> bool {
+    match (left, right) {
+        (Some(left), Some(right)) => Arc::ptr_eq(left, right),
+        (left, right) => left.is_none() && right.is_none(),
+    }
+}
+
 impl Retriever {
     /// Continues from the last commit. If background merges replaced segments of it, uncommitted
     /// changes are carried over to the merged segments.
     pub(super) fn follow_merges(&mut self) -> Result<()> {
         let latest = self.corpus.latest().get();
-        if Arc::ptr_eq(&latest, &self.base) {
+        if self.is_committing || Arc::ptr_eq(&latest, &self.base) {
             return Ok(());
         }
-        if self.changed {
-            let committed = self.carried_over(&latest)?;
-            let questions = self.searcher.snapshot.questions.clone();
-            let uncommitted = self.segments()[self.committed..].iter().cloned();
-            let segments = committed.into_iter().chain(uncommitted).collect();
-            self.committed = latest.segments.len();
-            self.searcher.snapshot =
-                Arc::new(Snapshot { segments, questions, ..Snapshot::clone(&latest) });
-            self.base = latest;
-        } else {
+        if !self.changed {
             self.continue_from(latest);
+            return Ok(());
+        }
+        let (committed, added) = self.segments().split_at(self.committed);
+        let mut segments = carry_over(&self.base, committed, &latest)?;
+        let questions = self.searcher.snapshot.questions.clone();
+        if !is_same(questions.as_ref(), latest.questions.as_ref()) {
+            self.recalibrate(&mut segments, questions.as_deref())?;
+        }
+        segments.extend_from_slice(added);
+        self.committed = latest.segments.len();
+        self.searcher.snapshot =
+            Arc::new(Snapshot { segments, questions, ..Snapshot::clone(&latest) });
+        self.base = latest;
+        Ok(())
+    }
+
+    /// Calibrates the graphs of the committed `segments` that were published since the corpus was
+    /// calibrated with uncommitted `questions`.
+    fn recalibrate(
+        &self,
+        segments: &mut [LiveSegment],
+        questions: Option<&Questions>,
+    ) -> Result<()> {
+        let Some(questions) = questions else { return Ok(()) };
+        for segment in segments {
+            if same_segment(self.segments(), segment).is_none() {
+                *segment = self.calibrated(segment.clone(), questions)?;
+            }
         }
         Ok(())
     }
@@ -66,34 +96,43 @@ impl Retriever {
         self.searcher.snapshot = snapshot;
         self.changed = false;
     }
+}
 
-    /// Returns the segments of `latest` with the uncommitted changes of committed articles.
-    fn carried_over(&self, latest: &Snapshot) -> Result<Vec<LiveSegment>> {
-        let changed = &self.segments()[..self.committed];
-        let (mut merged, kept): (Vec<_>, Vec<_>) = latest
-            .segments
-            .iter()
-            .cloned()
-            .partition(|segment| same_segment(changed, segment).is_none());
-        let replaced = self.base.segments.iter().zip(changed);
-        for (before, now) in replaced.filter(|(_, now)| same_segment(&kept, now).is_none()) {
-            remove_in_copies(&mut merged, before, now)?;
+/// Returns the segments of `latest` with the changes of `changed`, the segments of `base` after
+/// articles were removed from them. Segments of `latest` that are not among them are copies of their
+/// articles.
+pub(super) fn carry_over(
+    base: &Snapshot,
+    changed: &[LiveSegment],
+    latest: &Snapshot,
+) -> Result<Vec<LiveSegment>> {
+    let mut segments = Vec::with_capacity(latest.segments.len());
+    let mut copies = Vec::new();
+    for segment in &latest.segments {
+        if let Some(changed) = same_segment(changed, segment) {
+            let mut changed = changed.clone();
+            changed.share_removals_file(segment);
+            segments.push(Carried::Changed(changed));
+        } else {
+            segments.push(Carried::Copy(copies.len()));
+            copies.push(segment.clone());
         }
-        let questions = self.searcher.snapshot.questions.as_ref();
-        let is_recalibrated = match (questions, &latest.questions) {
-            (Some(own), Some(latest)) => !Arc::ptr_eq(own, latest),
-            (own, _) => own.is_some(),
-        };
-        let segments = latest.segments.iter().map(|segment| {
-            if let Some(changed) = same_segment(changed, segment) {
-                return Ok(changed.clone());
-            }
-            let merged = same_segment(&merged, segment).expect("it is merged or kept").clone();
-            match questions.filter(|_| is_recalibrated) {
-                Some(questions) => self.calibrated(merged, questions),
-                None => Ok(merged),
-            }
-        });
-        segments.collect()
     }
+    for (before, now) in base.segments.iter().zip(changed) {
+        if same_segment(&latest.segments, now).is_none() {
+            remove_in_copies(&mut copies, before, now)?;
+        }
+    }
+    let carried = segments.into_iter().map(|segment| match segment {
+        Carried::Changed(segment) => segment,
+        Carried::Copy(position) => copies[position].clone(),
+    });
+    Ok(carried.collect())
+}
+
+/// A segment of the last commit with uncommitted changes.
+enum Carried {
+    Changed(LiveSegment),
+    /// Position among the copies.
+    Copy(usize),
 }

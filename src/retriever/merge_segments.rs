@@ -13,7 +13,7 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use crate::{
-    HnswParams, IndexChoice, Result, Retriever, Vectors,
+    HnswParams, IndexChoice, Result, Vectors,
     lexical::MergedRow,
     store::segment::{LiveSegment, Segment, SegmentBuilder, SegmentPieces, SegmentWords},
     vector::VectorRow,
@@ -279,6 +279,33 @@ impl MergePlan {
         (!segments.is_empty()).then(|| PlannedSegment::Rebuild(segments.to_vec()))
     }
 
+    /// Copies the live articles of the segments that the plan rebuilds, whose vectors have `dim`
+    /// values.
+    pub(super) fn merge(self, dim: usize, monitor: WorkMonitor) -> Result<Vec<MergedSegment>> {
+        let merged = self.0.into_iter().map(|planned| match planned {
+            PlannedSegment::Keep(segment) => Ok(MergedSegment::Kept(segment)),
+            PlannedSegment::Rebuild(segments) => {
+                let unindexed = UnindexedSegment::merge(&segments, dim, monitor)?;
+                Ok(MergedSegment::New(Box::new(unindexed)))
+            }
+        });
+        merged.collect()
+    }
+
+    /// As [`merge`](Self::merge); the new segments get no graph.
+    pub(super) fn merge_without_graphs(
+        self,
+        dim: usize,
+        monitor: WorkMonitor,
+    ) -> Result<Vec<LiveSegment>> {
+        let merged = self.merge(dim, monitor)?;
+        let sealed = merged.into_iter().map(|merged| match merged {
+            MergedSegment::Kept(segment) => Ok(segment),
+            MergedSegment::New(unindexed) => unindexed.seal(IndexChoice::Exact, monitor),
+        });
+        sealed.collect()
+    }
+
     /// Whether the plan leaves `segments`, which it was made for, as they are.
     pub(super) fn keeps_all(&self, segments: &[LiveSegment]) -> bool {
         let is_kept = |planned: &PlannedSegment| matches!(planned, PlannedSegment::Keep(_));
@@ -342,21 +369,6 @@ impl UnindexedSegment {
         let Self { builder, vectors, words, pieces } = self;
         let segment = builder.seal(vectors, words, pieces, index, monitor)?;
         Ok(LiveSegment::all(segment.into()))
-    }
-}
-
-impl Retriever {
-    /// Copies the live articles of the segments that `plan` rebuilds.
-    pub(super) fn merge(&self, plan: MergePlan) -> Result<Vec<MergedSegment>> {
-        let dim = self.embedder().dim();
-        let merged = plan.0.into_iter().map(|planned| match planned {
-            PlannedSegment::Keep(segment) => Ok(MergedSegment::Kept(segment)),
-            PlannedSegment::Rebuild(segments) => {
-                let unindexed = UnindexedSegment::merge(&segments, dim, self.settings.monitor())?;
-                Ok(MergedSegment::New(Box::new(unindexed)))
-            }
-        });
-        merged.collect()
     }
 }
 

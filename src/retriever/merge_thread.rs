@@ -12,14 +12,14 @@ use tracing::instrument;
 
 use super::{
     committed_corpus::{CommittedCorpus, LockedPublisher, NextSnapshot},
-    follow_merges::{remove_in_copies, same_segment},
+    follow_merges::{is_same, remove_in_copies, same_segment},
     merge_queue::MergeQueue,
     merge_segments::{MergePlan, UnindexedSegment},
     searcher::Snapshot,
 };
 use crate::{
     Error, IndexChoice, Progress, Result, Retriever,
-    store::{Questions, ReservedFile, segment::LiveSegment},
+    store::{Questions, ReservedFile, Store, segment::LiveSegment},
     work::{WorkMonitor, panic_message},
 };
 
@@ -108,7 +108,7 @@ impl MergeThread {
         let mut publisher = self.corpus.lock();
         let inputs = self.next_inputs(&self.corpus.latest().get())?;
         publisher.set_merging(inputs.iter().map(|input| Arc::clone(input.sealed())).collect());
-        let file = publisher.store().map(|store| store.reserve_file());
+        let file = publisher.store().map(Store::reserve_file);
         Some(ClaimedMerge { corpus: &self.corpus, inputs, file })
     }
 
@@ -138,9 +138,8 @@ impl MergeThread {
             }
             // No commit waits while the graph is calibrated with the new questions.
             drop(publisher);
-            finished.questions = latest.questions.clone();
-            finished.segment =
-                self.calibrated(finished.segment, finished.questions.as_deref())?;
+            finished.questions.clone_from(&latest.questions);
+            finished.segment = self.calibrated(finished.segment, finished.questions.as_deref())?;
         }
     }
 
@@ -169,13 +168,6 @@ impl Drop for ClaimedMerge<'_> {
         if let (Some(file), Some(store)) = (&self.file, publisher.store()) {
             store.release(file);
         }
-    }
-}
-
-fn is_same<T>(left: Option<&Arc<T>>, right: Option<&Arc<T>>) -> bool {
-    match (left, right) {
-        (Some(left), Some(right)) => Arc::ptr_eq(left, right),
-        (left, right) => left.is_none() && right.is_none(),
     }
 }
 

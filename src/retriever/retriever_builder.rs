@@ -391,6 +391,7 @@ impl RetrieverBuilder {
             settings: Settings { chunker, index, checkpoint, progress, cancel, cache },
             corpus,
             changed: false,
+            is_committing: false,
         })
     }
 

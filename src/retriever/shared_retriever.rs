@@ -13,10 +13,8 @@ use tracing::instrument;
 
 use super::{merge_queue::MergeQueue, searcher::LatestSnapshot};
 use crate::{
-    AddReport, Article, CalibrationReport, Cancel, Chunker, CommitSchedule, EmbeddedArticle, Error, Result,
-    Retriever, Searcher, SyncReport,
-    store::segment::LiveSegment,
-    work::panic_message,
+    AddReport, Article, CalibrationReport, Cancel, Chunker, CommitSchedule, EmbeddedArticle, Error,
+    Result, Retriever, Searcher, SyncReport, store::segment::LiveSegment, work::panic_message,
 };
 use scheduled_writer::ScheduledWriter;
 
@@ -28,10 +26,11 @@ use scheduled_writer::ScheduledWriter;
 /// - **Reads never wait for writes.** They answer from the last commit, and never see an uncommitted
 ///   change or a part of an article. Each call reads the newest commit;
 ///   [`searcher`](Self::searcher) returns one state for several calls.
-/// - **Writes run one at a time**, in the order of their calls. A write waits for earlier writes and
-///   for a running commit.
+/// - **Writes run one at a time**, in the order of their calls. A write waits for earlier writes, but
+///   not while a commit writes its files: it then belongs to the next commit.
 /// - **Merges and graphs** are made in the [background](crate::RetrieverBuilder::merge_threads), so
-///   neither writes nor commits wait for them. [`wait_for_merges`](Self::wait_for_merges) does.
+///   neither writes nor commits wait for them. [`wait_for_merges`](Self::wait_for_merges) does. With
+///   `merge_threads(0)` writes wait for commits, and commits build graphs.
 /// - **Commits** make all changes visible and durable at once, those of all threads. They start on
 ///   [demand](Self::commit) and by the [`CommitSchedule`], in a background thread.
 ///
@@ -156,7 +155,7 @@ impl Retriever {
 
     /// Whether a commit would do more than merge segments.
     fn needs_commit(&self) -> bool {
-        self.changed || self.corpus.needs_fsync()
+        self.changed || self.is_committing || self.corpus.needs_fsync()
     }
 
     /// Returns the number of passages that were added or removed since the last commit.
@@ -248,7 +247,7 @@ impl SharedRetriever {
     /// As [`add`](Self::add) and [`commit`](Self::commit).
     #[instrument(level = "debug", skip_all)]
     pub fn sync(&self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
-        self.parts.writer.write(|retriever| retriever.sync(articles))
+        self.parts.writer.write_alone(|retriever| retriever.sync(articles))
     }
 
     /// Removes the article of this key; returns `false` if there is none. Reads find it until the
@@ -269,7 +268,8 @@ impl SharedRetriever {
     /// - As [`Retriever::commit`]. The changes remain for the next commit.
     /// - [`Error::Closed`] after [`close`](Self::close).
     pub fn commit(&self) -> Result<u64> {
-        self.parts.writer.run(Retriever::commit)
+        self.parts.merge_queue.take_failure()?;
+        self.parts.writer.commit()
     }
 
     /// Discards the changes of all threads since the last commit.
@@ -278,7 +278,7 @@ impl SharedRetriever {
     ///
     /// [`Error::Closed`] after [`close`](Self::close).
     pub fn rollback(&self) -> Result<()> {
-        self.parts.writer.run(|retriever| {
+        self.parts.writer.run_alone(|retriever| {
             retriever.rollback();
             Ok(())
         })
@@ -291,7 +291,7 @@ impl SharedRetriever {
     ///
     /// As [`commit`](Self::commit).
     pub fn compact(&self) -> Result<u64> {
-        self.parts.writer.run(Retriever::compact)
+        self.parts.writer.run_alone(Retriever::compact)
     }
 
     /// Waits until the segments of the last commit are merged and their graphs are built, as
@@ -328,7 +328,7 @@ impl SharedRetriever {
     ) -> Result<CalibrationReport> {
         self.commit()?;
         self.wait_for_merges()?;
-        self.parts.writer.run(|retriever| {
+        self.parts.writer.run_alone(|retriever| {
             let report = retriever.calibrate_present(target_recall, questions)?;
             retriever.commit_changes()?;
             Ok(report)

@@ -2,12 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{
-    file_names::FileNumber,
-    folder::Folder,
-    open_written,
-    segment::LiveSegment,
-};
+use super::{file_names::FileNumber, folder::Folder, open_written, segment::LiveSegment};
 use crate::{Result, format::sections::Kind};
 
 /// The number of a segment file that no generation names yet.

@@ -140,7 +140,7 @@ fn a_commit_is_searchable_before_its_graph() {
 }
 
 #[test]
-fn without_uncommitted_changes_a_retriever_searches_the_last_merge() {
+fn an_unchanged_retriever_searches_the_last_merge() {
     let mut retriever = plain().in_memory().unwrap();
     retriever.add(articles(0..40)).unwrap();
     retriever.commit().unwrap();
@@ -398,6 +398,56 @@ fn writes_of_a_shared_retriever_do_not_wait_for_merges() {
     shared.close().unwrap();
     assert!(matches!(shared.wait_for_merges(), Err(Error::Closed)));
     assert_eq!(plain().open(folder.path()).unwrap().articles(), 45);
+}
+
+/// Writers, commits, merges and rollbacks of many threads: each commit has whole articles, and nothing
+/// is lost.
+#[test]
+fn changes_beside_commits_belong_to_the_next_one() {
+    const WRITERS: usize = 3;
+    const ROUNDS: usize = 60;
+    let folder = tempfile::tempdir().unwrap();
+    let retriever = plain().create(folder.path()).unwrap();
+    let schedule = CommitSchedule::on_demand().every(Duration::from_millis(3));
+    let shared = retriever.into_shared(schedule).unwrap();
+    let text = |writer: usize, round: usize| format!("Fassung {round} von {writer}.");
+    thread::scope(|scope| {
+        for writer in 0..WRITERS {
+            let shared = &shared;
+            scope.spawn(move || {
+                for round in 0..ROUNDS {
+                    // The last of these versions of one key counts; each other key is removed again.
+                    let article = Article::new(writer.to_string(), text(writer, round));
+                    let other = Article::new(format!("{writer}/{round}"), text(writer, round));
+                    shared.add([article, other]).unwrap();
+                    if round % 2 == 0 {
+                        assert!(shared.remove(&format!("{writer}/{round}")).unwrap());
+                    }
+                    if round % 7 == writer {
+                        shared.commit().unwrap();
+                    }
+                    if round == ROUNDS / 2 && writer == 0 {
+                        shared.compact().unwrap();
+                    }
+                    thread::sleep(Duration::from_millis(1));
+                }
+            });
+        }
+    });
+    shared.wait_for_merges().unwrap();
+    shared.close().unwrap();
+    let retriever = plain().open(folder.path()).unwrap();
+    assert_eq!(retriever.articles(), WRITERS + WRITERS * ROUNDS / 2);
+    for writer in 0..WRITERS {
+        let article = retriever.article(&writer.to_string()).unwrap().unwrap();
+        assert_eq!(article.text, text(writer, ROUNDS - 1));
+        for round in 0..ROUNDS {
+            let kept = retriever.article(&format!("{writer}/{round}")).unwrap();
+            assert_eq!(kept.is_some(), round % 2 == 1, "{writer}/{round}");
+        }
+    }
+    assert!(retriever.verify().unwrap().is_sound());
+    assert_eq!(files(folder.path()), retriever.verify().unwrap().files + 1);
 }
 
 #[test]

@@ -30,7 +30,8 @@ fn a_reopened_index_gives_the_same_answers() {
     let folder = tempfile::tempdir().unwrap();
     for index in [IndexChoice::Exact, IndexChoice::Hnsw(HnswParams { m: 8, ef_construction: 40 })] {
         let path = folder.path().join(format!("{index:?}").replace(' ', ""));
-        let mut retriever = Retriever::builder().index(index).merge_threads(0).create(&path).unwrap();
+        let mut retriever =
+            Retriever::builder().index(index).merge_threads(0).create(&path).unwrap();
         retriever.add(corpus::samples()).unwrap();
         retriever.commit().unwrap();
         retriever.remove("moorschutz.md").unwrap();

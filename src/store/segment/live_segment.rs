@@ -8,9 +8,8 @@ use std::{
 use super::Segment;
 use crate::{
     Calibration, Cancel, Filter, Neighbors, Result, Route, RowSet, ScanReason, SearchEffort,
-    SearchParams, Vectors,
-    format::sections::FileId, lexical::LiveIndex, search::language_totals::LanguageTotals,
-    vector::to_row,
+    SearchParams, Vectors, format::sections::FileId, lexical::LiveIndex,
+    search::language_totals::LanguageTotals, vector::to_row,
 };
 
 /// A segment without the articles removed from it.
@@ -122,6 +121,14 @@ impl LiveSegment {
     /// Records that `file` lists all removed articles.
     pub(crate) fn set_removals_file(&mut self, file: FileId) {
         self.removals = Some(file);
+    }
+
+    /// Records the file of removed articles of `earlier`, an earlier state of this segment, if no
+    /// article was removed since.
+    pub(crate) fn share_removals_file(&mut self, earlier: &Self) {
+        if self.articles() == earlier.articles() {
+            self.removals = earlier.removals;
+        }
     }
 
     /// The live articles.

@@ -166,7 +166,9 @@ impl IndexState {
     #[must_use]
     pub fn with(&self, edits: &[Edit]) -> Self {
         let mut changed = self.clone();
-        edits.iter().for_each(|edit| changed.apply(edit));
+        for edit in edits {
+            changed.apply(edit);
+        }
         changed
     }
 
