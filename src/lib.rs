@@ -77,7 +77,8 @@
 //!
 //! # Limits
 //!
-//! - Uncommitted articles are in memory, and so are the segments that a commit merges. Committed
+//! - Uncommitted articles are in memory, and so are segments while they are
+//!   merged. Committed
 //!   segments are mapped from their files, which no other program may change or truncate.
 //! - Big-endian CPUs are not supported.
 //! - From [`IndexChoice::GRAPH_FROM`] passages on, a search may miss some of the closest passages

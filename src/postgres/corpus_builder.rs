@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Corpus, CorpusParts, ProgressCallback,
+    Corpus, CorpusParts,
     connection::{Access, BEGIN_WRITE, Connection, Params, RootCertificates},
     corpus_change::CorpusTotals,
     corpus_settings::CorpusSettings,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
-    StaticEmbedder,
+    StaticEmbedder, work::ProgressCallback,
 };
 
 /// Maximum number of connections to a server that one corpus opens by default.
@@ -52,7 +52,7 @@ pub struct CorpusBuilder {
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
     pub(super) settings: ConnectionSettings,
-    progress: Option<Arc<ProgressCallback>>,
+    progress: Option<ProgressCallback>,
     index: IndexChoice,
     build_memory: Option<usize>,
     build_workers: Option<usize>,
