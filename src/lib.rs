@@ -71,6 +71,7 @@
 //! | `hub` | no | downloads models by name |
 //! | `download-binaries` | no | downloads and links ONNX Runtime at build time; needs `default-features = false` |
 //! | `qwen3` | no | runs Qwen3 embedding models in candle |
+//! | `http` | no | `HttpEmbedder` and `HttpReranker`, models behind OpenAI-compatible servers |
 //! | `html` | no | reads `.html` files |
 //! | `postgres` | no | a corpus in PostgreSQL: `postgres::Corpus` |
 //! | `cuda`, `coreml`, `directml` | no | runs models on these devices (`ExecutionProvider`) |
@@ -127,6 +128,8 @@ pub use embed::{
 };
 #[cfg(feature = "fastembed")]
 pub use embed::{FastEmbedder, FastEmbedderBuilder, Prefix, PrefixSource};
+#[cfg(feature = "http")]
+pub use embed::{HttpEmbedder, HttpEmbedderBuilder};
 #[cfg(feature = "hub")]
 pub use embed::{PretrainedModel, Quantization};
 pub use model::ModelIdentity;
@@ -139,6 +142,8 @@ pub use rerank::Reranker;
 pub use rerank::RerankerModel;
 #[cfg(feature = "fastembed")]
 pub use rerank::{FastReranker, FastRerankerBuilder};
+#[cfg(feature = "http")]
+pub use rerank::{HttpReranker, HttpRerankerBuilder};
 
 // Vectors and their indexes.
 pub use vector::{

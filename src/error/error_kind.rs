@@ -41,7 +41,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownModel { .. } | Self::NoIndex { .. } | Self::NoCorpus { .. } => NotFound,
+            Self::UnknownModel { .. }
+            | Self::NoIndex { .. }
+            | Self::NoCorpus { .. }
+            | Self::ModelServerStatus { status: 404, .. } => NotFound,
             Self::StaleHit { .. }
             | Self::NotCalibrated
             | Self::ModelMismatch { .. }
@@ -60,9 +63,11 @@ impl Error {
             | Self::CorpusVersion { .. }
             | Self::Pgvector { .. } => Conflict,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => NotFound,
-            Self::Read { .. }
+            Self::ModelServerStatus { status: 408 | 425 | 429 | 500..=599, .. }
+            | Self::Read { .. }
             | Self::Embed(_)
             | Self::Rerank(_)
+            | Self::ModelServer { .. }
             | Self::ModelFile { .. }
             | Self::Model { .. }
             | Self::OnnxRuntime { .. }
@@ -75,7 +80,10 @@ impl Error {
             | Self::Certificates { .. }
             | Self::Shard { .. } => Unavailable,
             Self::Corrupt { .. } => Damaged,
-            Self::VectorCount { .. } | Self::ModelDimension { .. } | Self::CommitPanic(_) => Bug,
+            Self::VectorCount { .. }
+            | Self::ModelDimension { .. }
+            | Self::ModelServerAnswer { .. }
+            | Self::CommitPanic(_) => Bug,
             // All others. A test holds every variant to the kind that it documents.
             _ => InvalidInput,
         }
@@ -95,6 +103,13 @@ mod tests {
 
     fn model() -> ModelIdentity {
         ModelIdentity { name: "m".to_owned(), hash: 1 }
+    }
+
+    fn status(status: u16) -> Error {
+        let server = String::new();
+        let message = String::new();
+        let retry_after = None;
+        Error::ModelServerStatus { server, status, attempts: 1, retry_after, remedy: "", message }
     }
 
     fn invalid_inputs() -> Vec<Error> {
@@ -120,6 +135,8 @@ mod tests {
             Error::RowBound { expected: 2, got: 1 },
             Error::TooLarge { what: "vectors", got: 2, limit: 1 },
             Error::NoReranker,
+            Error::ModelServerUrl { reason: "has no host" },
+            status(401),
             Error::NotInFolder,
             Error::QueryTooLong { tokens: 2, limit: 1 },
             Error::NotUtf8 { path: "a".into(), at: 0, likely: None },
@@ -167,6 +184,9 @@ mod tests {
         vec![
             Error::Embed(cause()),
             Error::Rerank(cause()),
+            Error::ModelServer { server: String::new(), attempts: 1, remedy: "", source: cause() },
+            status(429),
+            status(503),
             Error::ModelFile { path: "a".into(), source: cause() },
             Error::Model { name: String::new(), remedy: "", source: cause() },
             Error::OnnxRuntime { needed: "1.20", tried: vec![], source: cause() },
@@ -190,6 +210,7 @@ mod tests {
                 ErrorKind::NotFound,
                 vec![
                     Error::UnknownModel { name: String::new(), known: vec![] },
+                    status(404),
                     Error::NoIndex { path: "a".into() },
                     Error::NoCorpus { schema: String::new(), shard: 0 },
                     Error::Read { path: "a".into(), source: io::ErrorKind::NotFound.into() },
@@ -203,6 +224,7 @@ mod tests {
                 vec![
                     Error::VectorCount { expected: 2, got: 1 },
                     Error::ModelDimension { expected: 2, got: 1 },
+                    Error::ModelServerAnswer { server: String::new(), source: cause() },
                     Error::CommitPanic(cause()),
                 ],
             ),
