@@ -238,6 +238,8 @@ fn each_foreign_crate_has_one_home() {
         ("encoding_rs::", "text/file_encoding.rs"),
         ("toml::", "text/front_matter.rs"),
         ("yaml_rust2::", "text/yaml.rs"),
+        ("use ureq::", "model/model_server/http_client.rs"),
+        ("httpdate::", "model/model_server/http_client.rs"),
         ("unicode_normalization::", "embed/static_model/char_rules.rs"),
         ("unicode_segmentation::", "text/unicode.rs"),
         ("walkdir::", "text/article_files.rs"),
@@ -274,6 +276,11 @@ fn public_types_cross_threads() {
     {
         crosses::<passim::FastEmbedder>();
         crosses::<passim::FastReranker>();
+    }
+    #[cfg(feature = "http")]
+    {
+        crosses::<passim::HttpEmbedder>();
+        crosses::<passim::HttpReranker>();
     }
     #[cfg(feature = "postgres")]
     crosses::<passim::postgres::Corpus>();

@@ -26,7 +26,7 @@ type TokenCounter = Box<dyn Fn(&str) -> Result<usize> + Send + Sync>;
 
 /// An embedding model behind a server with the interface of OpenAI: `POST {url}/embeddings`.
 ///
-/// vLLM, llama.cpp, Ollama, Text Embeddings Inference, `LocalAI` and most commercial services have
+/// vLLM, llama.cpp, Ollama, Text Embeddings Inference, LocalAI and most commercial services have
 /// this interface. Creating an embedder and opening an index send nothing, so an index opens and
 /// answers queries in the mode [`Mode::Lexical`](crate::Mode::Lexical) while the server is down.
 ///

@@ -186,7 +186,9 @@ impl ModelServer {
 
     fn decode<A: DeserializeOwned>(&self, body: &[u8]) -> Result<A> {
         serde_json::from_slice(body).map_err(|error| {
-            let begins = self.redact(&beginning(&String::from_utf8_lossy(body)));
+            // The error may quote a value.
+            let error = self.redact(&error.to_string());
+            let begins = beginning(&self.redact(&String::from_utf8_lossy(body)));
             self.unusable(format!("{error}; the answer begins with {begins:?}"))
         })
     }
@@ -207,7 +209,7 @@ impl ModelServer {
                 attempts,
                 retry_after,
                 remedy: remedy(status),
-                message: self.redact(&server_message(&body)),
+                message: server_message(&self.redact(&String::from_utf8_lossy(&body))),
             },
             Err(HttpFault::NoAnswer(source)) => {
                 let remedy =
@@ -223,7 +225,8 @@ impl ModelServer {
         }
     }
 
-    /// Removes the key from a text of the server, which may repeat it.
+    /// Replaces the key in a text of the server, which may repeat it. A text is shortened only
+    /// afterwards, lest a part of the key remains.
     fn redact(&self, text: &str) -> String {
         self.key.as_ref().map_or_else(|| text.to_owned(), |key| key.redact(text))
     }

@@ -26,7 +26,7 @@ const BYTES_PER_TOKEN: usize = 5;
 /// A reranker behind a server with the interface of Jina and Cohere: `POST {url}/rerank`.
 ///
 /// The request has the fields `model`, `query`, `documents` and `top_n`, the answer `results` with
-/// `index` and `relevance_score`. vLLM, llama.cpp, `LocalAI`, Infinity, Jina and Cohere have it. The
+/// `index` and `relevance_score`. vLLM, llama.cpp, LocalAI, Infinity, Jina and Cohere have it. The
 /// interface that Text Embeddings Inference has of its own differs and is not read.
 ///
 /// Failures, time limits, proxies and redirects are treated as by

@@ -9,15 +9,12 @@ const MAX_CHARS: usize = 300;
 const PLACES: [&str; 5] = ["/error/message", "/message", "/detail", "/error", "/title"];
 
 /// Returns the message in the body of a refusal, or the beginning of the body.
-pub(super) fn server_message(body: &[u8]) -> String {
-    let json: Option<Value> = serde_json::from_slice(body).ok();
+pub(super) fn server_message(body: &str) -> String {
+    let json: Option<Value> = serde_json::from_str(body).ok();
     let message = json.as_ref().and_then(|json| {
         PLACES.iter().find_map(|place| json.pointer(place).and_then(Value::as_str))
     });
-    match message {
-        Some(message) => beginning(message),
-        None => beginning(&String::from_utf8_lossy(body)),
-    }
+    beginning(message.unwrap_or(body))
 }
 
 /// Returns the beginning of `text` on one line.
@@ -43,9 +40,9 @@ mod tests {
             (r#"{"code":7}"#, r#"{"code":7}"#),
             ("", ""),
         ] {
-            assert_eq!(server_message(body.as_bytes()), message);
+            assert_eq!(server_message(body), message);
         }
-        let long = server_message("ä".repeat(1_000).as_bytes());
+        let long = server_message(&"ä".repeat(1_000));
         assert_eq!(long.chars().count(), MAX_CHARS + 1);
     }
 }
