@@ -8,6 +8,7 @@ mod http_embedder;
 mod model_calls;
 mod stage;
 mod static_model;
+mod token_batches;
 #[cfg(test)]
 mod word_sums;
 

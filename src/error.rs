@@ -74,6 +74,26 @@ pub enum Error {
         reason: &'static str,
     },
 
+    /// The text form of a [filter](crate::Filter) cannot be read. Kind: [`ErrorKind::InvalidInput`].
+    #[error("the filter cannot be read at byte {at}: expected {expected}")]
+    FilterText {
+        /// Byte offset in the text.
+        at: usize,
+        /// The parts that may follow there.
+        expected: &'static str,
+    },
+
+    /// Settings as JSON or text are malformed, have unknown fields, or have values of another type.
+    /// Kind: [`ErrorKind::InvalidInput`].
+    #[error("the text is no {what}")]
+    InvalidSettings {
+        /// The kind of settings, such as `query` or `chunker`.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+
     /// A [filter](crate::Filter) compares metadata with a value of a type that no article stores
     /// under this name. Kind: [`ErrorKind::InvalidInput`].
     #[error("the filter compares `{name}` with {asked}; its values are {}", stored.join(" and "))]

@@ -59,6 +59,10 @@
 //! | commits in the background | [`CommitSchedule`] |
 //! | calibration of the recall | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
 //!
+//! [`Query`], [`Filter`], [`Weights`], [`Mode`], [`Language`], [`Chunker`], [`IndexChoice`],
+//! [`HnswParams`], [`CommitSchedule`] and [`RetrieverSettings`] are also data: `serde` reads and
+//! writes them, `FromStr` and `Display` read and write their text.
+//!
 //! Embedding runs on threads of its own. Chunking, building and [`Searcher::search_many`] run on
 //! the current `rayon` pool: call them inside `ThreadPool::install` to bound them.
 //!
@@ -155,7 +159,7 @@ pub use vector::{
 // A corpus.
 pub use retriever::{
     BackupReport, CalibrationReport, CommitSchedule, GraphCalibration, Retriever, RetrieverBuilder,
-    Searcher, SegmentStats, SharedRetriever, Stats, VerifyReport,
+    RetrieverSettings, Searcher, SegmentStats, SharedRetriever, Stats, VerifyReport,
 };
 
 // Questions and answers.

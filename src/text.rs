@@ -39,7 +39,7 @@ mod yaml;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Article, Embedder, Error, Passage, Result};
+use crate::{Article, Embedder, Error, Passage, Result, format::settings_text::json_text};
 
 pub(crate) use article_batches::{GivenArticles, key_hashes, next_batch};
 pub use article_files::{ArticleFiles, read_articles};
@@ -93,12 +93,18 @@ use unit::UnitList;
 /// assert_eq!(&article.text[passages[1].range.clone()], "Am 3. Mai begann die Vernässung.");
 /// # Ok::<(), passim::Error>(())
 /// ```
+///
+/// In JSON it is `{"max_tokens": 200, "overlap_sentences": 0, "context": true}`, where fields may be
+/// left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Chunker {
     max_tokens: usize,
     overlap_sentences: usize,
     context: bool,
 }
+
+json_text!(Chunker, "chunker");
 
 impl Default for Chunker {
     fn default() -> Self {

@@ -6,7 +6,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{Embedder, ModelIdentity, Role, stage::batches};
+use super::{Embedder, ModelIdentity, Role, token_batches::batches};
 use crate::{
     Error, Interrupt, Result, Vectors,
     model::{ModelServer, Parameters, ServerRequest},

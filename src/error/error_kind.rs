@@ -119,6 +119,8 @@ mod tests {
             Error::Fraction { name: "recall", got: 2.0, allowed: "0 to 1" },
             Error::Choice { name: "pooling", got: "mean", allowed: "`LastToken`" },
             Error::Filter { condition: text(), reason: "it is empty" },
+            Error::FilterText { at: 0, expected: "`is`" },
+            Error::InvalidSettings { what: "query", source: cause() },
             Error::FilterType { name: text(), asked: "dates", stored: vec!["texts"] },
             Error::EmptyQuery,
             Error::NoWords { setting: "require", text: text() },

@@ -4,6 +4,7 @@ use std::{fmt, path::Path, sync::Arc};
 
 use super::{
     Settings,
+    retriever_settings::RetrieverSettings,
     searcher::{LatestSnapshot, Snapshot, SnapshotSource},
     verify_model::{check_probes, probes},
 };
@@ -27,45 +28,15 @@ use crate::{
 /// assert_eq!(retriever.passages(), 0);
 /// # Ok::<(), passim::Error>(())
 /// ```
+#[derive(Default)]
 pub struct RetrieverBuilder {
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<Arc<dyn Reranker>>,
-    chunker: Option<Chunker>,
-    index: Option<IndexChoice>,
-    embed_threads: Option<usize>,
-    checkpoint: usize,
-    verify_model: bool,
+    settings: RetrieverSettings,
     progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
     cancel: Cancel,
-    cache: CacheChoice,
-}
-
-/// Where the vectors of embedded texts are cached.
-#[derive(Debug)]
-enum CacheChoice {
-    Nowhere,
-    /// In memory, or in a file in the folder of the index, of at most `bytes`.
-    Own {
-        bytes: usize,
-    },
-    Shared(EmbeddingCache),
-}
-
-impl Default for RetrieverBuilder {
-    fn default() -> Self {
-        Self {
-            embedder: None,
-            reranker: None,
-            chunker: None,
-            index: None,
-            embed_threads: None,
-            checkpoint: 4_096,
-            verify_model: false,
-            progress: None,
-            cancel: Cancel::default(),
-            cache: CacheChoice::Nowhere,
-        }
-    }
+    /// Takes the place of the cache of the settings.
+    shared_cache: Option<EmbeddingCache>,
 }
 
 impl fmt::Debug for RetrieverBuilder {
@@ -73,12 +44,8 @@ impl fmt::Debug for RetrieverBuilder {
         f.debug_struct("RetrieverBuilder")
             .field("model", &self.embedder.as_ref().map(Embedder::identity))
             .field("reranker", &self.reranker.as_ref().map(Reranker::identity))
-            .field("chunker", &self.chunker)
-            .field("index", &self.index)
-            .field("embed_threads", &self.embed_threads)
-            .field("checkpoint", &self.checkpoint)
-            .field("verify_model", &self.verify_model)
-            .field("cache", &self.cache)
+            .field("settings", &self.settings)
+            .field("shared_cache", &self.shared_cache)
             .finish_non_exhaustive()
     }
 }
@@ -99,6 +66,14 @@ impl RetrieverBuilder {
         self
     }
 
+    /// Sets all settings that are data, in place of those set before.
+    #[must_use]
+    pub fn settings(mut self, settings: &RetrieverSettings) -> Self {
+        self.settings = settings.clone();
+        self.shared_cache = None;
+        self
+    }
+
     /// Sets the chunker. The default is that of the opened index, or `Chunker::default()` for a new
     /// index.
     ///
@@ -107,14 +82,14 @@ impl RetrieverBuilder {
     /// were chunked with other settings.
     #[must_use]
     pub fn chunker(mut self, chunker: Chunker) -> Self {
-        self.chunker = Some(chunker);
+        self.settings.chunker = Some(chunker);
         self
     }
 
     /// Sets the vector index. The default is that of the opened index, or `IndexChoice::default()`.
     #[must_use]
     pub fn index(mut self, index: IndexChoice) -> Self {
-        self.index = Some(index);
+        self.settings.index = Some(index);
         self
     }
 
@@ -122,7 +97,7 @@ impl RetrieverBuilder {
     /// [`Embedder::max_concurrency`].
     #[must_use]
     pub fn embed_threads(mut self, embed_threads: usize) -> Self {
-        self.embed_threads = Some(embed_threads);
+        self.settings.embed_threads = Some(embed_threads);
         self
     }
 
@@ -130,7 +105,7 @@ impl RetrieverBuilder {
     /// is 4,096.
     #[must_use]
     pub fn checkpoint(mut self, passages: usize) -> Self {
-        self.checkpoint = passages;
+        self.settings.checkpoint = passages;
         self
     }
 
@@ -142,7 +117,7 @@ impl RetrieverBuilder {
     /// calls the model.
     #[must_use]
     pub fn verify_model(mut self, verify: bool) -> Self {
-        self.verify_model = verify;
+        self.settings.verify_model = verify;
         self
     }
 
@@ -200,7 +175,8 @@ impl RetrieverBuilder {
     /// ```
     #[must_use]
     pub fn embedding_cache(mut self, bytes: usize) -> Self {
-        self.cache = CacheChoice::Own { bytes };
+        self.settings.embedding_cache = Some(bytes);
+        self.shared_cache = None;
         self
     }
 
@@ -209,7 +185,7 @@ impl RetrieverBuilder {
     /// never in its file.
     #[must_use]
     pub fn shared_embedding_cache(mut self, cache: &EmbeddingCache) -> Self {
-        self.cache = CacheChoice::Shared(cache.clone());
+        self.shared_cache = Some(cache.clone());
         self
     }
 
@@ -241,8 +217,8 @@ impl RetrieverBuilder {
             next_number: 1,
             model: embedder.identity().clone(),
             dim: embedder.dim(),
-            chunker: self.chunker.clone().unwrap_or_default(),
-            index: self.index.unwrap_or_default(),
+            chunker: self.settings.chunker.clone().unwrap_or_default(),
+            index: self.settings.index.unwrap_or_default(),
             probes: self.probes(&*embedder)?,
             segments: Vec::new(),
             calibration: None,
@@ -303,7 +279,7 @@ impl RetrieverBuilder {
         let generation = store::read(&path)?;
         self.check_model(&*embedder, &generation.manifest)?;
         let snapshot = Arc::new(generation.into());
-        let embed_threads = self.embed_threads;
+        let embed_threads = self.settings.embed_threads;
         let cache = self.cache_in(None)?.map(|cache| cache.without_file());
         let source = SnapshotSource::Folder(path);
         Ok(Searcher { embedder, snapshot, source, embed_threads, reranker: self.reranker, cache })
@@ -311,12 +287,7 @@ impl RetrieverBuilder {
 
     /// Checks all settings and returns the embedder.
     pub(super) fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
-        self.chunker.iter().try_for_each(Chunker::check)?;
-        self.index.into_iter().try_for_each(IndexChoice::check)?;
-        Error::check_setting("checkpoint", self.checkpoint, 1.., "1 or more")?;
-        if let Some(embed_threads) = self.embed_threads {
-            Error::check_setting("embed_threads", embed_threads, 1.., "1 or more")?;
-        }
+        self.settings.check()?;
         match &self.embedder {
             Some(embedder) => Ok(Arc::clone(embedder)),
             None => Ok(Arc::new(StaticEmbedder::bundled()?)),
@@ -325,13 +296,13 @@ impl RetrieverBuilder {
 
     /// Returns the texts with their vectors that a new index stores.
     pub(super) fn probes(&self, embedder: &dyn Embedder) -> Result<Vec<Probe>> {
-        if self.verify_model { probes(embedder) } else { Ok(Vec::new()) }
+        if self.settings.verify_model { probes(embedder) } else { Ok(Vec::new()) }
     }
 
     /// Checks that `embedder` is the model that created the index.
     fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
         manifest.check_model(embedder)?;
-        if self.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
+        if self.settings.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
     }
 
     /// Returns the retriever of `store`, whose corpus is `snapshot`; in memory without a store.
@@ -342,10 +313,12 @@ impl RetrieverBuilder {
         snapshot: Snapshot,
     ) -> Result<Retriever> {
         let cache = self.cache_in(store.as_ref())?;
-        let Self { embed_threads, checkpoint, progress, cancel, reranker, .. } = self;
+        let Self { settings, progress, cancel, reranker, .. } = self;
+        let RetrieverSettings { embed_threads, checkpoint, .. } = settings;
         let stored = store.as_ref().map(Store::manifest);
-        let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
-        let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
+        let chunker =
+            settings.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
+        let index = settings.index.or_else(|| Some(stored?.index)).unwrap_or_default();
         let snapshot = Arc::new(snapshot);
         let published = Arc::new(LatestSnapshot::default());
         published.set(Arc::clone(&snapshot));
@@ -373,13 +346,13 @@ impl RetrieverBuilder {
 
     /// Opens the configured cache: in the folder of `store`, or in memory without one.
     fn cache_in(&self, store: Option<&Store>) -> Result<Option<EmbeddingCache>> {
-        match (&self.cache, store) {
-            (CacheChoice::Nowhere, _) => Ok(None),
-            (CacheChoice::Shared(cache), _) => Ok(Some(cache.clone())),
-            (CacheChoice::Own { bytes }, None) => Ok(Some(EmbeddingCache::in_memory(*bytes))),
-            (CacheChoice::Own { bytes }, Some(store)) => {
-                EmbeddingCache::open(store.cache_path(), *bytes).map(Some)
-            }
+        let Some(bytes) = self.settings.embedding_cache.filter(|_| self.shared_cache.is_none())
+        else {
+            return Ok(self.shared_cache.clone());
+        };
+        match store {
+            Some(store) => EmbeddingCache::open(store.cache_path(), bytes).map(Some),
+            None => Ok(Some(EmbeddingCache::in_memory(bytes))),
         }
     }
 }

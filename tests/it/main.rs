@@ -31,6 +31,7 @@ mod rebuild;
 mod row_filters;
 mod sample_corpus;
 mod sentences;
+mod settings;
 mod shared_retriever;
 mod store;
 mod sync;
