@@ -76,6 +76,7 @@
 //! | `download-binaries` | no | downloads and links ONNX Runtime at build time; needs `default-features = false` |
 //! | `qwen3` | no | runs Qwen3 embedding models in candle |
 //! | `http` | no | `HttpEmbedder` and `HttpReranker`, models behind OpenAI-compatible servers |
+//! | `cli` | no | the program `passim`: index, sync, search, evaluate, verify |
 //! | `html` | no | reads `.html` files |
 //! | `postgres` | no | a corpus in PostgreSQL: `postgres::Corpus` |
 //! | `cuda`, `coreml`, `directml` | no | runs models on these devices (`ExecutionProvider`) |

@@ -79,7 +79,7 @@ pub struct HttpEmbedder {
     server: ModelServer,
 }
 
-/// What is sent beside a text of one role.
+/// Prefix and fields of the requests of one role.
 #[derive(Clone, Debug, Default)]
 struct RoleInput {
     prefix: String,

@@ -41,6 +41,10 @@ const MAX_RETRY_AFTER: Duration = Duration::from_mins(1);
 /// Time between two checks of a cancellation handle.
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
+/// Time by which a request may outlast its deadline, so that the deadline has passed once the request
+/// has timed out.
+const AFTER_DEADLINE: Duration = Duration::from_millis(5);
+
 /// A server that runs models, and the rules by which it is called.
 pub(crate) struct ModelServer {
     client: HttpClient,
@@ -137,7 +141,8 @@ impl ModelServer {
         interrupt: Interrupt<'_>,
     ) -> Result<Result<HttpReply, HttpFault>> {
         interrupt.check()?;
-        let timeout = interrupt.remaining().map_or(self.timeout, |left| left.min(self.timeout));
+        let left = interrupt.remaining().map_or(self.timeout, |left| left + AFTER_DEADLINE);
+        let timeout = left.min(self.timeout);
         if interrupt.cancel().is_none() {
             return Ok(self.client.post(request, timeout));
         }

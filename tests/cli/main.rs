@@ -50,13 +50,13 @@ impl Workplace {
 }
 
 /// Runs the program in `folder` with `input` as standard input.
-fn passim(folder: &Path, arguments: &[&str], input: &str) -> Output {
+fn passim(folder: &Path, arguments: &[&str], input: impl AsRef<[u8]>) -> Output {
     let mut program = Command::new(env!("CARGO_BIN_EXE_passim"));
     program.current_dir(folder).args(arguments);
     program.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child = program.spawn().unwrap();
     // A program that fails early does not read it.
-    _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+    _ = child.stdin.take().unwrap().write_all(input.as_ref());
     child.wait_with_output().unwrap()
 }
 
@@ -160,6 +160,9 @@ fn questions_are_read_line_by_line() {
     assert_eq!(articles, ["moor.txt", "en/train.txt"]);
     let hits = search("key starts with \"en/\"", "Was speichern Moore?\n");
     assert_eq!(hits[0]["article"], "en/train.txt");
+    let all = [&arguments[..], &["everything"]].concat();
+    let output = passim(workplace.0.path(), &all, b"Moore\nW\xE4lder\ntrain\n");
+    assert_eq!((code(&output), stdout(&output).lines().count()), (7, 2), "{}", stderr(&output));
 }
 
 #[test]
@@ -172,6 +175,8 @@ fn options_become_settings_of_the_query() {
     };
     assert!(search(&[]) > 1, "passages of five tokens");
     assert_eq!(search(&["--query", r#"{"per_article": 1}"#]), 1);
+    let query = ["search", "--index", "index", "--json", "--query", r#"{"k": 1}"#, "Moore"];
+    assert_eq!(objects(&passim(workplace.0.path(), &query, "")).len(), 1);
     assert_eq!(search(&["--require", "Vienna"]), 0);
     assert_eq!(search(&["--exclude", "Kohlenstoff", "--phrase", "Wälder der Erde"]), 1);
     assert_eq!(search(&["--exclude", "Erde", "--phrase", "Wälder der Erde"]), 0);

@@ -269,10 +269,11 @@ fn other_json_is_refused_with_its_beginning() {
 #[test]
 fn wrong_numbers_of_vectors_and_values_are_refused() {
     let one = json!(vec![1.0; DIM]);
-    let (first, second) = (one.clone(), one.clone());
+    let first = one.clone();
     let error = error_of(move |_| data(&[(0, first.clone())]));
     assert!(matches!(error, Error::VectorCount { expected: 2, got: 1 }), "{error}");
-    let error = error_of(move |_| data(&[(0, second.clone()), (1, json!([1.0, 2.0]))]));
+    let first = one.clone();
+    let error = error_of(move |_| data(&[(0, first.clone()), (1, json!([1.0, 2.0]))]));
     assert!(matches!(error, Error::ModelDimension { expected: DIM, got: 2 }), "{error}");
     for positions in [[0, 0], [1, 2], [7, 1]] {
         let one = one.clone();

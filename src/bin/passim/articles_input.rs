@@ -4,7 +4,7 @@ use std::{collections::HashMap, path::PathBuf};
 
 use passim::{Article, Error, read_articles};
 
-use crate::failure::{Failure, show_error, warn};
+use crate::failure::{CommandFailure, show_error, warn};
 
 /// The articles of one or several files and folders.
 pub(crate) struct ArticlesInput {
@@ -18,7 +18,7 @@ impl ArticlesInput {
     /// Reads all articles of `sources`.
     ///
     /// An unreadable article is shown and counted; an unreadable source is an error.
-    pub(crate) fn read(sources: &[PathBuf]) -> Result<Self, Failure> {
+    pub(crate) fn read(sources: &[PathBuf]) -> Result<Self, CommandFailure> {
         let mut input = Self { articles: Vec::new(), unread: 0 };
         let mut places = HashMap::new();
         for source in sources {
@@ -58,10 +58,10 @@ impl ArticlesInput {
     }
 
     /// Returns a failure if some articles could not be read.
-    pub(crate) fn check_all_read(&self) -> Result<(), Failure> {
+    pub(crate) fn check_all_read(&self) -> Result<(), CommandFailure> {
         match self.unread {
             0 => Ok(()),
-            count => Err(Failure::Unread { count, what: "articles" }),
+            count => Err(CommandFailure::Unread { count, what: "articles" }),
         }
     }
 }

@@ -98,12 +98,12 @@ pub(crate) struct SearchOptions {
     pub(crate) corpus: CorpusOptions,
     /// Questions; without one, they are read from standard input, one per line
     pub(crate) questions: Vec<String>,
-    /// Number of hits
-    #[arg(short, default_value_t = 5, value_name = "N")]
-    pub(crate) k: usize,
-    /// How passages are found and scored
-    #[arg(long, default_value = "hybrid", value_parser = modes(), value_name = "MODE")]
-    pub(crate) mode: Mode,
+    /// Number of hits [default: 10]
+    #[arg(short, value_name = "N")]
+    pub(crate) k: Option<usize>,
+    /// How passages are found and scored [default: hybrid]
+    #[arg(long, value_parser = modes(), value_name = "MODE")]
+    pub(crate) mode: Option<Mode>,
     /// Condition on articles, such as 'year in 2020.. and not source is "dpa"'
     #[arg(long, value_name = "FILTER")]
     pub(crate) filter: Option<Filter>,
@@ -116,7 +116,7 @@ pub(crate) struct SearchOptions {
     /// Words that stand one after the other in each hit; may be repeated
     #[arg(long, value_name = "WORDS")]
     pub(crate) phrase: Vec<String>,
-    /// Further settings of the query as JSON, such as '{"per_article": 1, "time_limit_ms": 200}'
+    /// Settings of the query as JSON, which other options override, such as '{"per_article": 1, "time_limit_ms": 200}'
     #[arg(long, value_name = "JSON", default_value = "{}")]
     pub(crate) query: String,
     #[command(flatten)]

@@ -9,12 +9,12 @@ use passim::{
 };
 use serde_json::json;
 
-use crate::{command_line::EvaluateOptions, failure::Failure, search_command::OpenCorpus};
+use crate::{command_line::EvaluateOptions, failure::CommandFailure, search_command::OpenCorpus};
 
 /// Measures the judged questions in each mode.
-pub(crate) fn evaluate(options: &EvaluateOptions) -> Result<(), Failure> {
+pub(crate) fn evaluate(options: &EvaluateOptions) -> Result<(), CommandFailure> {
     if options.k == 0 {
-        return Err(Failure::Usage("-k is 0, give 1 or more".to_owned()));
+        return Err(CommandFailure::Usage("-k is 0, give 1 or more".to_owned()));
     }
     let judgments = Judgments::read(&options.judgments)?;
     let questions = judgments.judge(read_questions(&options.questions)?)?;

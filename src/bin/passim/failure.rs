@@ -8,7 +8,7 @@ use passim::ErrorKind;
 
 /// Why the program did not do all of its work.
 #[derive(Debug)]
-pub(crate) enum Failure {
+pub(crate) enum CommandFailure {
     /// An error of the library.
     Library(passim::Error),
     /// The arguments do not fit together.
@@ -21,25 +21,25 @@ pub(crate) enum Failure {
     Unread { count: usize, what: &'static str },
 }
 
-impl From<passim::Error> for Failure {
+impl From<passim::Error> for CommandFailure {
     fn from(error: passim::Error) -> Self {
         Self::Library(error)
     }
 }
 
-impl From<io::Error> for Failure {
+impl From<io::Error> for CommandFailure {
     fn from(error: io::Error) -> Self {
         Self::Output(error)
     }
 }
 
-impl From<serde_json::Error> for Failure {
+impl From<serde_json::Error> for CommandFailure {
     fn from(error: serde_json::Error) -> Self {
         Self::Output(error.into())
     }
 }
 
-impl Failure {
+impl CommandFailure {
     /// The exit code; the help of the program lists all of them.
     fn code(&self) -> u8 {
         match self {
@@ -70,11 +70,11 @@ impl Failure {
 }
 
 /// Shows the failure of `result`, if any, and returns the exit code.
-pub(crate) fn exit_code(result: Result<(), Failure>) -> ExitCode {
+pub(crate) fn exit_code(result: Result<(), CommandFailure>) -> ExitCode {
     match result {
         Ok(()) => ExitCode::SUCCESS,
         // The reader closed the pipe, as `head` does.
-        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
+        Err(CommandFailure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => {
             ExitCode::SUCCESS
         }
         Err(failure) => {

@@ -14,13 +14,13 @@ use std::process::ExitCode;
 use clap::Parser;
 
 use command_line::{Command, CommandLine};
-use failure::{Failure, exit_code};
+use failure::{CommandFailure, exit_code};
 
 fn main() -> ExitCode {
     exit_code(run(&CommandLine::parse().command))
 }
 
-fn run(command: &Command) -> Result<(), Failure> {
+fn run(command: &Command) -> Result<(), CommandFailure> {
     match command {
         Command::Index(options) => write_commands::index(options),
         Command::Sync(options) => write_commands::sync(options),

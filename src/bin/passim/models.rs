@@ -2,14 +2,16 @@
 
 use passim::{Embedder, StaticEmbedder};
 
-use crate::{command_line::ModelOptions, failure::Failure};
+use crate::{command_line::ModelOptions, failure::CommandFailure};
 
 /// Opens the model of `options`.
-pub(crate) fn embedder(options: &ModelOptions) -> Result<Box<dyn Embedder>, Failure> {
+pub(crate) fn embedder(options: &ModelOptions) -> Result<Box<dyn Embedder>, CommandFailure> {
     let ModelOptions { model, url, dim, .. } = options;
     let is_http = model.starts_with("http:");
     if !is_http && (url.is_some() || dim.is_some()) {
-        return Err(Failure::Usage("--url and --dim belong to the model http:NAME".to_owned()));
+        return Err(CommandFailure::Usage(
+            "--url and --dim belong to the model http:NAME".to_owned(),
+        ));
     }
     match model.split_once(':') {
         None if model == "bundled" => bundled(options),
@@ -21,17 +23,17 @@ pub(crate) fn embedder(options: &ModelOptions) -> Result<Box<dyn Embedder>, Fail
         Some(("hub", name)) => transformer(passim::FastEmbedderBuilder::from_name(name), options),
         #[cfg(feature = "http")]
         Some(("http", name)) => served(name, options),
-        _ => Err(Failure::Usage(format!(
+        _ => Err(CommandFailure::Usage(format!(
             "--model is `{model}`; give bundled, onnx:FOLDER (needs the feature `fastembed` of \
              passim), hub:NAME (`hub`) or http:NAME (`http`)"
         ))),
     }
 }
 
-fn bundled(options: &ModelOptions) -> Result<Box<dyn Embedder>, Failure> {
+fn bundled(options: &ModelOptions) -> Result<Box<dyn Embedder>, CommandFailure> {
     if options.query_prefix.is_some() || options.passage_prefix.is_some() {
         let message = "--query-prefix and --passage-prefix belong to another model than `bundled`";
-        return Err(Failure::Usage(message.to_owned()));
+        return Err(CommandFailure::Usage(message.to_owned()));
     }
     Ok(Box::new(StaticEmbedder::bundled()?))
 }
@@ -40,7 +42,7 @@ fn bundled(options: &ModelOptions) -> Result<Box<dyn Embedder>, Failure> {
 fn transformer(
     mut builder: passim::FastEmbedderBuilder,
     options: &ModelOptions,
-) -> Result<Box<dyn Embedder>, Failure> {
+) -> Result<Box<dyn Embedder>, CommandFailure> {
     if let Some(prefix) = &options.query_prefix {
         builder = builder.query_prefix(prefix);
     }
@@ -51,9 +53,9 @@ fn transformer(
 }
 
 #[cfg(feature = "http")]
-fn served(name: &str, options: &ModelOptions) -> Result<Box<dyn Embedder>, Failure> {
+fn served(name: &str, options: &ModelOptions) -> Result<Box<dyn Embedder>, CommandFailure> {
     let (Some(url), Some(dim)) = (&options.url, options.dim) else {
-        return Err(Failure::Usage("--model http:NAME needs --url and --dim".to_owned()));
+        return Err(CommandFailure::Usage("--model http:NAME needs --url and --dim".to_owned()));
     };
     let mut builder = passim::HttpEmbedder::builder(url, name, dim);
     // An argument would be visible to all users of the machine.

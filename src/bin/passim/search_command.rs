@@ -10,7 +10,7 @@ use serde_json::json;
 use crate::{
     articles_input::ArticlesInput,
     command_line::{CorpusOptions, ModelOptions, SearchOptions},
-    failure::{Failure, show_error, warn},
+    failure::{CommandFailure, show_error, warn},
     models::embedder,
     progress_bar::Bar,
 };
@@ -23,7 +23,10 @@ pub(crate) struct OpenCorpus {
 
 impl OpenCorpus {
     /// Opens the index for reading, or indexes the articles in memory.
-    pub(crate) fn open(corpus: &CorpusOptions, model: &ModelOptions) -> Result<Self, Failure> {
+    pub(crate) fn open(
+        corpus: &CorpusOptions,
+        model: &ModelOptions,
+    ) -> Result<Self, CommandFailure> {
         let builder = Retriever::builder().embedder(embedder(model)?);
         if let Some(folder) = &corpus.index {
             return Ok(Self { searcher: builder.open_searcher(folder)?, unread: 0 });
@@ -37,13 +40,13 @@ impl OpenCorpus {
     }
 
     /// Returns a failure if some articles could not be read.
-    pub(crate) fn check_all_read(&self) -> Result<(), Failure> {
+    pub(crate) fn check_all_read(&self) -> Result<(), CommandFailure> {
         ArticlesInput { articles: Vec::new(), unread: self.unread }.check_all_read()
     }
 }
 
 /// Answers the questions of the arguments, or of standard input.
-pub(crate) fn search(options: &SearchOptions) -> Result<(), Failure> {
+pub(crate) fn search(options: &SearchOptions) -> Result<(), CommandFailure> {
     let query = base_query(options)?;
     let corpus = OpenCorpus::open(&options.corpus, &options.model)?;
     let answer = |question: &str| answer(&corpus.searcher, &query, question, options.json);
@@ -56,10 +59,11 @@ pub(crate) fn search(options: &SearchOptions) -> Result<(), Failure> {
 }
 
 /// Returns the query of `options`, without its question.
-fn base_query(options: &SearchOptions) -> Result<Query, Failure> {
-    let query: Query = serde_json::from_str(&options.query)
-        .map_err(|error| Failure::Usage(format!("--query: {error}")))?;
-    let mut query = query.k(options.k).mode(options.mode);
+fn base_query(options: &SearchOptions) -> Result<Query, CommandFailure> {
+    let mut query: Query = serde_json::from_str(&options.query)
+        .map_err(|error| CommandFailure::Usage(format!("--query: {error}")))?;
+    query.k = options.k.unwrap_or(query.k);
+    query.mode = options.mode.unwrap_or(query.mode);
     if let Some(filter) = &options.filter {
         query = query.filter(filter.clone());
     }
@@ -70,7 +74,7 @@ fn base_query(options: &SearchOptions) -> Result<Query, Failure> {
 }
 
 /// Calls `answer` with each line of standard input; lines that are not UTF-8 are shown and counted.
-fn answer_lines(answer: impl Fn(&str) -> Result<(), Failure>) -> Result<(), Failure> {
+fn answer_lines(answer: impl Fn(&str) -> Result<(), CommandFailure>) -> Result<(), CommandFailure> {
     let prompts = io::stdin().is_terminal();
     let mut count = 0;
     let mut lines = io::stdin().lock().lines();
@@ -89,7 +93,7 @@ fn answer_lines(answer: impl Fn(&str) -> Result<(), Failure>) -> Result<(), Fail
             Some(Err(error)) => return Err(error.into()),
         }
     }
-    if count == 0 { Ok(()) } else { Err(Failure::Unread { count, what: "questions" }) }
+    if count == 0 { Ok(()) } else { Err(CommandFailure::Unread { count, what: "questions" }) }
 }
 
 fn answer(
@@ -97,7 +101,7 @@ fn answer(
     query: &Query,
     question: &str,
     is_json: bool,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let mut query = query.clone();
     question.clone_into(&mut query.text);
     let hits = searcher.search(query)?;

@@ -9,13 +9,13 @@ use serde_json::json;
 use crate::{
     articles_input::ArticlesInput,
     command_line::{VerifyOptions, WriteOptions},
-    failure::{Failure, note, warn},
+    failure::{CommandFailure, note, warn},
     models::embedder,
     progress_bar::Bar,
 };
 
 /// Adds and replaces articles.
-pub(crate) fn index(options: &WriteOptions) -> Result<(), Failure> {
+pub(crate) fn index(options: &WriteOptions) -> Result<(), CommandFailure> {
     write(options, |retriever, input| {
         let report = retriever.upsert(input.articles.iter().cloned())?;
         retriever.commit()?;
@@ -25,7 +25,7 @@ pub(crate) fn index(options: &WriteOptions) -> Result<(), Failure> {
 
 /// Makes the index equal to the articles. If some could not be read, nothing is removed, since they
 /// still exist.
-pub(crate) fn sync(options: &WriteOptions) -> Result<(), Failure> {
+pub(crate) fn sync(options: &WriteOptions) -> Result<(), CommandFailure> {
     write(options, |retriever, input| {
         if input.unread == 0 {
             return retriever.sync(input.articles.iter().cloned());
@@ -41,7 +41,7 @@ pub(crate) fn sync(options: &WriteOptions) -> Result<(), Failure> {
 fn write(
     options: &WriteOptions,
     change: impl FnOnce(&mut Retriever, &ArticlesInput) -> passim::Result<SyncReport>,
-) -> Result<(), Failure> {
+) -> Result<(), CommandFailure> {
     let input = ArticlesInput::read(&options.articles)?;
     let bar = Bar::new();
     let builder = Retriever::builder().embedder(embedder(&options.model)?);
@@ -66,7 +66,7 @@ fn write(
 }
 
 /// Verifies an index.
-pub(crate) fn verify(options: &VerifyOptions) -> Result<(), Failure> {
+pub(crate) fn verify(options: &VerifyOptions) -> Result<(), CommandFailure> {
     let builder = Retriever::builder().embedder(embedder(&options.model)?);
     let report = builder.open(&options.index)?.verify()?;
     let is_sound = report.is_sound();
@@ -85,5 +85,5 @@ pub(crate) fn verify(options: &VerifyOptions) -> Result<(), Failure> {
             report.graphs.len()
         )?;
     }
-    if is_sound { Ok(()) } else { Err(Failure::Unsound) }
+    if is_sound { Ok(()) } else { Err(CommandFailure::Unsound) }
 }

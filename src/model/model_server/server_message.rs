@@ -1,4 +1,4 @@
-//! What a server says about a refused request.
+//! The message of a server about a refused request.
 
 use serde_json::Value;
 
@@ -8,7 +8,7 @@ const MAX_CHARS: usize = 300;
 /// Places of the message in the JSON of common servers.
 const PLACES: [&str; 5] = ["/error/message", "/message", "/detail", "/error", "/title"];
 
-/// Returns the message in the body of a refusal, or the beginning of the body.
+/// Returns the beginning of the message in the body of a refusal, or of the body.
 pub(super) fn server_message(body: &str) -> String {
     let json: Option<Value> = serde_json::from_str(body).ok();
     let message = json.as_ref().and_then(|json| {
