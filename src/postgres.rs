@@ -50,7 +50,8 @@ use std::{fmt, sync::Arc};
 use tracing::instrument;
 
 use crate::{
-    Article, Chunker, Embedder, EmbeddingCache, Hits, IndexChoice, Query, Reranker, Result,
+    Article, Chunker, Embedder, EmbeddingCache, Hits, IndexChoice, Progress, Query, Reranker,
+    Result,
     search::query_models::{QueryModels, ViewRequest},
 };
 use connection::Params;
@@ -80,6 +81,9 @@ pub struct Corpus {
     parts: Arc<CorpusParts>,
 }
 
+/// Called while articles are embedded.
+type ProgressCallback = dyn Fn(Progress) + Send + Sync;
+
 /// What the clones of a corpus share.
 struct CorpusParts {
     schema: Schema,
@@ -89,6 +93,7 @@ struct CorpusParts {
     chunker: Chunker,
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
+    progress: Option<Arc<ProgressCallback>>,
     /// By which this build analyzes words.
     rules: CorpusRules,
     statistics: StatisticsCache,

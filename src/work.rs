@@ -32,7 +32,7 @@ pub enum Phase {
 }
 
 /// Progress of a long operation, passed to the callback of
-/// [`RetrieverBuilder::progress`](crate::RetrieverBuilder::progress) or
+/// [`RetrieverBuilder::progress`](crate::RetrieverBuilder::progress), of `postgres::CorpusBuilder` or
 /// [`HnswIndex::build_monitored`](crate::HnswIndex::build_monitored).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -44,6 +44,24 @@ pub struct EmbedReport {
     pub seconds: f64,
 }
 
+impl EmbedReport {
+    /// Adds the counts of this run to the progress of the next one of the same operation.
+    pub(crate) fn added_to(self, reached: Progress) -> Progress {
+        Progress {
+            done: self.texts + reached.done,
+            total: self.texts + reached.total,
+            tokens: self.tokens + reached.tokens,
+            ..reached
+        }
+    }
+
+    /// Counts the next run of the same operation for [`added_to`](Self::added_to).
+    pub(crate) fn count(&mut self, run: Self) {
+        self.texts += run.texts;
+        self.tokens += run.tokens;
+    }
+}
+
 /// Embeds many texts on several threads.
 ///
 /// Plain threads take batches of texts of similar length from a queue. They are not workers of a

@@ -27,7 +27,7 @@ use crate::{Error, Result};
 
 /// Starts a transaction that writes. Writers wait for each other's rows and read what was committed,
 /// whatever isolation is the default of the server.
-pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED, READ WRITE";
+pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// A connection to the server of one shard.
 pub(super) struct Connection {
@@ -38,6 +38,8 @@ pub(super) struct Connection {
     is_in_transaction: bool,
     /// Whether another call may use the connection.
     is_reusable: bool,
+    /// Maximum number of requests to cancel a statement that have yet to arrive.
+    late_requests: usize,
     counts: StatementCounts,
 }
 
@@ -69,6 +71,7 @@ impl Connection {
             access,
             is_in_transaction: false,
             is_reusable: true,
+            late_requests: 0,
             counts: StatementCounts::default(),
         }
     }

@@ -2,13 +2,14 @@
 
 use std::time::Instant;
 
+use rustc_hash::FxHashMap;
 use tracing::instrument;
 
 use super::{
     Corpus, CorpusParts,
     candidate_row::damaged,
     connection::{Connection, Params},
-    read_passages::{article_passages, article_vectors, stored_article},
+    read_passages::{ARTICLE_PARTS, PASSAGE_PARTS, decode_article, decode_passage, offset},
     schema::Schema,
     shard_snapshots::BEGIN,
     shard_writer::content_hash,
@@ -16,15 +17,24 @@ use super::{
 #[cfg(doc)]
 use crate::Error;
 use crate::{
-    EmbeddedArticle, Result, Retriever, Searcher, SyncReport, Vectors, embed::check_model,
+    EmbeddedArticle, Passage, Result, Retriever, Searcher, SyncReport, Vectors, embed::check_model,
     text::next_batch,
 };
 
-/// Number of articles that are read at a time.
-const ARTICLES_AT_ONCE: usize = 64;
+/// Maximum number of articles that are read at a time.
+const ARTICLES_AT_ONCE: usize = 256;
+/// Approximate maximum number of bytes of them; one article may exceed it.
+const BYTES_AT_ONCE: i64 = 1 << 24;
 
-const NEXT_ARTICLES: &str = "SELECT key, content FROM {s}.articles WHERE key > {after} \
-    ORDER BY key LIMIT {limit}";
+/// The size of a text is read without the text.
+const NEXT_ARTICLES: &str = "SELECT key, octet_length(text), passages FROM {s}.articles \
+    WHERE key > {after} ORDER BY key LIMIT {limit}";
+
+const ARTICLES: &str = "SELECT key, content, passages, {parts} FROM {s}.articles \
+    WHERE key = ANY({keys}) ORDER BY key";
+
+const PASSAGES: &str = "SELECT article, embedding::float4[], {parts} FROM {s}.passages \
+    WHERE article = ANY({keys}) ORDER BY article, no";
 
 impl Corpus {
     /// Copies the articles of a local corpus with their passages and vectors; nothing is embedded.
@@ -50,7 +60,7 @@ impl Corpus {
             if batch.is_empty() {
                 break;
             }
-            report.add(self.upsert_embedded(batch)?);
+            report.count(self.ingest_changed_embedded(batch)?);
         }
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
@@ -79,7 +89,7 @@ impl Corpus {
                 let batch = self.articles_after(shard, &after)?;
                 let Some(last) = batch.last() else { break };
                 after.clone_from(&last.article().key);
-                report.add(local.upsert_embedded(batch)?);
+                report.count(local.ingest_changed_embedded(batch)?);
             }
         }
         local.commit()?;
@@ -106,19 +116,80 @@ fn read_after(
     after: &str,
     dim: usize,
 ) -> Result<Vec<EmbeddedArticle>> {
+    let keys = keys_after(connection, schema, after, dim)?;
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let mut passages = read_passages(connection, schema, &keys)?;
     let mut params = Params::default();
-    let statement = NEXT_ARTICLES.replace("{after}", &params.text(after));
-    let statement = statement.replace("{limit}", &ARTICLES_AT_ONCE.to_string());
+    let statement = ARTICLES.replace("{parts}", ARTICLE_PARTS);
+    let statement = statement.replace("{keys}", &params.texts(as_strs(&keys)));
     let rows = connection.query(&schema.sql(&statement), &params)?;
     let articles = rows.iter().map(|row| {
-        let key: &str = row.get(0)?;
+        let key: String = row.get(0)?;
         let content = content_hash(row.get(1)?)?;
-        let missing = || damaged("an article is missing");
-        let article = stored_article(connection, schema, key)?.ok_or_else(missing)?;
-        let passages = article_passages(connection, schema, key)?;
-        let values = article_vectors(connection, schema, key)?.concat();
+        let StoredRows { passages, values } = passages.remove(&key).unwrap_or_default();
+        if passages.len() != offset(row.get(2)?) {
+            return Err(damaged("a passage is missing"));
+        }
         let vectors = Vectors::stored(dim, values).ok_or_else(|| damaged("a vector is invalid"))?;
+        let article = decode_article(key, row, 3)?;
         EmbeddedArticle::stored(article, passages, vectors, content)
     });
     articles.collect()
+}
+
+/// The passages of an article and the values of their vectors.
+#[derive(Default)]
+struct StoredRows {
+    passages: Vec<Passage>,
+    values: Vec<f32>,
+}
+
+/// Returns the keys of the next articles after `after`, as many as are read at a time.
+fn keys_after(
+    connection: &mut Connection,
+    schema: &Schema,
+    after: &str,
+    dim: usize,
+) -> Result<Vec<String>> {
+    let mut params = Params::default();
+    let statement = NEXT_ARTICLES.replace("{after}", &params.text(after));
+    let statement = statement.replace("{limit}", &ARTICLES_AT_ONCE.to_string());
+    let row_bytes = i64::try_from(size_of::<f32>() * dim).unwrap_or(i64::MAX);
+    let mut keys = Vec::new();
+    let mut bytes: i64 = 0;
+    for row in connection.query(&schema.sql(&statement), &params)? {
+        let text: i32 = row.get(1)?;
+        let passages: i32 = row.get(2)?;
+        // A text is read twice, in its article and in its passages.
+        bytes += 2 * i64::from(text) + i64::from(passages) * row_bytes;
+        if bytes > BYTES_AT_ONCE && !keys.is_empty() {
+            break;
+        }
+        keys.push(row.get(0)?);
+    }
+    Ok(keys)
+}
+
+/// Reads the passages and vectors of the articles of `keys`.
+fn read_passages(
+    connection: &mut Connection,
+    schema: &Schema,
+    keys: &[String],
+) -> Result<FxHashMap<String, StoredRows>> {
+    let mut params = Params::default();
+    let statement = PASSAGES.replace("{parts}", PASSAGE_PARTS);
+    let statement = statement.replace("{keys}", &params.texts(as_strs(keys)));
+    let mut read: FxHashMap<String, StoredRows> = FxHashMap::default();
+    for row in connection.query(&schema.sql(&statement), &params)? {
+        let rows = read.entry(row.get(0)?).or_default();
+        rows.passages.push(decode_passage(&row, 2)?);
+        rows.values.extend(row.get::<Vec<f32>>(1)?);
+    }
+    Ok(read)
+}
+
+fn as_strs(keys: &[String]) -> Vec<&str> {
+    keys.iter().map(String::as_str).collect()
 }

@@ -3,10 +3,10 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Corpus, CorpusParts,
+    Corpus, CorpusParts, ProgressCallback,
     connection::{Access, BEGIN_WRITE, Connection, Params, RootCertificates},
     corpus_change::CorpusTotals,
-    corpus_settings::{CorpusRules, CorpusSettings},
+    corpus_settings::CorpusSettings,
     extension,
     graph_index::{self, Build},
     retry::RetryPolicy,
@@ -15,7 +15,7 @@ use super::{
     shared_statistics::StatisticsCache,
 };
 use crate::{
-    Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Interrupt, Reranker, Result,
+    Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
     StaticEmbedder,
 };
 
@@ -52,6 +52,7 @@ pub struct CorpusBuilder {
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
     pub(super) settings: ConnectionSettings,
+    progress: Option<Arc<ProgressCallback>>,
     index: IndexChoice,
     build_memory: Option<usize>,
     statistics_age: Duration,
@@ -71,7 +72,9 @@ impl Default for CorpusBuilder {
                 connections: CONNECTIONS,
                 retry: RetryPolicy { retries: RETRIES },
                 roots: RootCertificates::default(),
+                cancel: None,
             },
+            progress: None,
             index: IndexChoice::default(),
             build_memory: None,
             statistics_age: Duration::ZERO,
@@ -168,6 +171,23 @@ impl CorpusBuilder {
         self
     }
 
+    /// Calls `progress` while articles are embedded, after every batch, from the thread that embedded
+    /// it. The calls of all clones of the corpus use it.
+    pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+        self.progress = Some(Arc::new(progress));
+        self
+    }
+
+    /// Sets the handle that ends writes, maintenance, creation and upgrades with [`Error::Cancelled`],
+    /// those of all clones of the corpus. They fail until the handle is [reset](Cancel::reset).
+    ///
+    /// It is checked between batches of texts, and ends running statements. A write that it ends can
+    /// have written to some shards. [`Query::cancel`](crate::Query::cancel) ends a search.
+    pub fn cancel(mut self, cancel: &Cancel) -> Self {
+        self.settings.cancel = Some(cancel.clone());
+        self
+    }
+
     /// Sets the file of the certificates, in the format PEM, that encrypted connections trust. The
     /// default is those of the operating system.
     #[cfg(feature = "postgres-tls")]
@@ -241,10 +261,11 @@ impl CorpusBuilder {
         let chunker = self.chunker.clone().unwrap_or_default();
         let corpus = new_identity(&shards)?;
         // If a shard fails before the commits, all connections are dropped and roll back.
-        let take = |shard| shards.take(shard, Access::Write, Interrupt::none());
+        let take = |shard| shards.take(shard, Access::Write, shards.write_interrupt());
         let mut connections = (0..shards.len()).map(take).collect::<Result<Vec<_>>>()?;
+        let mut settings = CorpusSettings::new(&corpus, shards.len(), &*embedder, &chunker)?;
         for (shard, connection) in connections.iter_mut().enumerate() {
-            let settings = CorpusSettings::new(&corpus, shard, shards.len(), &*embedder, &chunker)?;
+            settings.shard = shard;
             create_shard(connection, &schema, &settings, dim)?;
             if let IndexChoice::Hnsw(params) = self.index {
                 graph_index::create(connection, &schema, params, dim, Build::AtOnce)?;
@@ -252,7 +273,7 @@ impl CorpusBuilder {
         }
         connections.iter_mut().try_for_each(|connection| connection.commit())?;
         drop(connections);
-        self.corpus(embedder, schema, shards, chunker)
+        self.corpus(embedder, schema, shards, &settings)
     }
 
     /// Opens a corpus for searching and changing.
@@ -282,10 +303,9 @@ impl CorpusBuilder {
             extension::check(connection)?;
             CorpusSettings::read(connection, &schema)
         })?;
-        let chunker =
-            CorpusSettings::checked_chunker(&settings, &*embedder, self.chunker.as_ref())?;
+        let first = CorpusSettings::checked(&settings, &*embedder, self.chunker.as_ref())?;
         settings.iter().try_for_each(CorpusSettings::check_rules)?;
-        self.corpus(embedder, schema, shards, chunker)
+        self.corpus(embedder, schema, shards, first)
     }
 
     /// [`open`](Self::open)s a corpus, or [`create`](Self::create)s it if no shard holds one.
@@ -315,19 +335,20 @@ impl CorpusBuilder {
         embedder: Arc<dyn Embedder>,
         schema: Schema,
         shards: ShardSet,
-        chunker: Chunker,
+        settings: &CorpusSettings,
     ) -> Result<Corpus> {
-        let Self { reranker, embed_threads, cache, index, build_memory, statistics_age, .. } = self;
-        let rules = CorpusRules::of_build(&chunker)?;
+        let Self { reranker, embed_threads, cache, progress, .. } = self;
+        let Self { index, build_memory, statistics_age, .. } = self;
         let parts = CorpusParts {
             schema,
             shards,
             embedder,
             reranker,
-            chunker,
+            chunker: settings.chunker.clone(),
             embed_threads,
             cache,
-            rules,
+            progress,
+            rules: settings.current_rules()?,
             statistics: StatisticsCache::new(statistics_age),
             index,
             build_memory,

@@ -7,12 +7,12 @@ use tracing::instrument;
 use super::{
     Corpus, CorpusParts,
     connection::Access,
-    prepared_article::{HashedArticle, PreparedArticle, PreparedArticles, prepare},
+    prepared_article::{HashedArticle, PreparedArticle, PreparedArticles, is_key, prepare},
     shard_writer::{self, Replace, ShardBatch, WriteCounts, WriteTarget},
     stored_vectors::{StoredVectors, TextVector},
 };
 use crate::{
-    AddReport, Article, Result, SyncReport,
+    AddReport, Article, EmbedReport, Progress, Result, SyncReport,
     text::{IngestReport, check_articles, last_of_each_key},
 };
 
@@ -34,7 +34,7 @@ impl Corpus {
     #[instrument(level = "debug", skip_all)]
     pub fn add(&self, articles: impl IntoIterator<Item = Article>) -> Result<AddReport> {
         let articles = self.hashed(articles.into_iter().collect())?;
-        Ok(self.ingest(articles, Replace::Always, 0)?.into())
+        Ok(self.ingest(articles, Replace::Always, EmbedReport::default())?.into())
     }
 
     /// Adds new articles and replaces changed ones; unchanged articles are neither stored nor
@@ -50,7 +50,8 @@ impl Corpus {
     pub fn upsert(&self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = Instant::now();
         let mut report = SyncReport::default();
-        report.count(self.ingest_changed(articles.into_iter().collect())?);
+        let articles = articles.into_iter().collect();
+        report.count(self.ingest_changed(articles, EmbedReport::default())?);
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
     }
@@ -61,8 +62,7 @@ impl Corpus {
     ///
     /// [`Error::Shard`](crate::Error::Shard) if its server does not run a statement.
     pub fn remove(&self, key: &str) -> Result<bool> {
-        // No stored key has a zero byte, and the server takes none.
-        if key.contains('\0') {
+        if !is_key(key) {
             return Ok(false);
         }
         let shards = &self.parts.shards;
@@ -94,13 +94,19 @@ impl Corpus {
         articles.map(|article| HashedArticle::new(article, &self.parts.chunker)).collect()
     }
 
-    /// Prepares and writes those of `articles` that are new or changed.
-    pub(super) fn ingest_changed(&self, articles: Vec<Article>) -> Result<IngestReport> {
-        let given = self.hashed(articles)?;
-        let before = given.len();
-        let changed = self.changed(given, |hashed| hashed)?;
-        let unchanged = before - changed.len();
-        self.ingest(changed, Replace::IfChanged, unchanged)
+    /// Prepares and writes those of `articles` that are new or changed; see [`ingest`](Self::ingest).
+    pub(super) fn ingest_changed(
+        &self,
+        articles: Vec<Article>,
+        embedded_before: EmbedReport,
+    ) -> Result<IngestReport> {
+        let articles = self.hashed(articles)?;
+        let given = articles.len();
+        let changed = self.changed(articles, |hashed| hashed)?;
+        let unchanged = given - changed.len();
+        let mut report = self.ingest(changed, Replace::IfChanged, embedded_before)?;
+        report.unchanged += unchanged;
+        Ok(report)
     }
 
     /// Returns those of `articles` that are not stored with the same content; `hashed` returns the
@@ -111,11 +117,8 @@ impl Corpus {
         hashed: impl Fn(&A) -> &HashedArticle,
     ) -> Result<Vec<A>> {
         let CorpusParts { schema, shards, .. } = &*self.parts;
-        let mut keys = vec![Vec::new(); shards.len()];
-        for article in &articles {
-            let key = hashed(article).article.key.as_str();
-            keys[shards.shard_of(key)].push(key);
-        }
+        let keys = articles.iter().map(|article| hashed(article).article.key.as_str());
+        let keys = shards.grouped(keys, |key| key);
         // A standby may lack the newest writes, so the server that accepts them is asked.
         let is_needed = |shard: usize| !keys[shard].is_empty();
         let stored = shards.on_needed(Access::Write, is_needed, |shard, connection| {
@@ -128,31 +131,46 @@ impl Corpus {
         Ok(articles.into_iter().filter(is_changed).collect())
     }
 
-    /// Prepares and writes `articles`, after `unchanged` ones were left out.
+    /// Prepares and writes `articles`. Progress continues from the counts of `embedded_before`.
     fn ingest(
         &self,
         articles: Vec<HashedArticle>,
         replace: Replace,
-        unchanged: usize,
+        embedded_before: EmbedReport,
     ) -> Result<IngestReport> {
         if articles.is_empty() {
-            return Ok(IngestReport { unchanged, ..IngestReport::default() });
+            return Ok(IngestReport::default());
         }
         let CorpusParts { chunker, embedder, .. } = &*self.parts;
         let articles = prepare(articles, chunker, &**embedder)?;
         let stored = self.stored_vectors(&articles)?;
-        let prepared = PreparedArticles::embed(articles, &stored, self.models())?;
-        let written = self.write(&prepared, replace, unchanged)?;
+        let prepared = self.embed(articles, &stored, embedded_before)?;
+        let written = self.write(&prepared, replace)?;
         Ok(IngestReport { reused: prepared.reused, embedding: prepared.embedding, ..written })
+    }
+
+    /// Embeds the passages of `articles` whose vectors are not `stored`, with the progress callback
+    /// and the cancellation handle of the corpus.
+    fn embed(
+        &self,
+        articles: Vec<PreparedArticle>,
+        stored: &StoredVectors,
+        embedded_before: EmbedReport,
+    ) -> Result<PreparedArticles> {
+        let CorpusParts { progress, shards, .. } = &*self.parts;
+        let report_progress = |reached: Progress| {
+            if let Some(progress) = progress {
+                progress(embedded_before.added_to(reached));
+            }
+        };
+        let stage = self.models().stage().interrupt(shards.write_interrupt());
+        PreparedArticles::embed(articles, stored, &stage.progress(&report_progress))
     }
 
     /// Reads the vectors of those texts that stay when `articles` replace stored ones.
     fn stored_vectors(&self, articles: &[PreparedArticle]) -> Result<StoredVectors> {
         let CorpusParts { schema, shards, embedder, .. } = &*self.parts;
-        let mut by_shard = vec![Vec::new(); shards.len()];
-        for article in articles {
-            by_shard[shards.shard_of(&article.article.key)].push(article);
-        }
+        let by_shard = shards.grouped(articles, |article| &article.article.key);
         let is_needed = |shard: usize| !by_shard[shard].is_empty();
         let stored = shards.on_needed(Access::Read, is_needed, |shard, connection| {
             TextVector::read(connection, schema, &by_shard[shard])
@@ -160,20 +178,20 @@ impl Corpus {
         StoredVectors::new(stored.into_iter().flatten(), embedder.dim())
     }
 
-    /// Writes articles to their shards at the same time, after `unchanged` ones were left out.
+    /// Writes articles to their shards at the same time.
     pub(super) fn write(
         &self,
         prepared: &PreparedArticles,
         replace: Replace,
-        unchanged: usize,
     ) -> Result<IngestReport> {
         let shards = &self.parts.shards;
-        let mut positions = vec![Vec::new(); shards.len()];
-        for (position, article) in prepared.articles.iter().enumerate() {
-            positions[shards.shard_of(&article.article.key)].push(position);
-        }
-        let batches: Vec<ShardBatch> =
-            positions.into_iter().map(|positions| ShardBatch { prepared, positions }).collect();
+        let articles = prepared.articles.iter().enumerate();
+        let by_shard = shards.grouped(articles, |(_, article)| &article.article.key);
+        let batches = by_shard.into_iter().map(|articles| {
+            let positions = articles.into_iter().map(|(position, _)| position).collect();
+            ShardBatch { prepared, positions }
+        });
+        let batches: Vec<ShardBatch> = batches.collect();
         let is_needed = |shard: usize| !batches[shard].positions.is_empty();
         let counts = shards.on_needed(Access::Write, is_needed, |shard, connection| {
             batches[shard].write(connection, self.target(), replace)
@@ -181,7 +199,7 @@ impl Corpus {
         let counts = self.written(counts)?;
         let without_text = prepared.articles.iter().filter(|article| article.passages.is_empty());
         let empty = without_text.map(|article| article.article.key.clone()).collect();
-        let mut report = IngestReport { unchanged, empty, ..IngestReport::default() };
+        let mut report = IngestReport { empty, ..IngestReport::default() };
         for WriteCounts { added, replaced, unchanged } in counts {
             report.added += added;
             report.changed += replaced;

@@ -1,5 +1,7 @@
 //! The settings row of a shard: what the corpus was created with, compared whenever it is opened.
 
+use xxhash_rust::xxh3::xxh3_128;
+
 use super::{
     connection::{Connection, Params, ResultRow},
     schema::{SCHEMA_VERSION, Schema},
@@ -20,17 +22,21 @@ const DECODED: &str = "s.corpus, s.shard, s.shards, s.model_name, s.model_hash, 
 pub(super) struct CorpusSettings {
     /// Identifies the corpus; the same in all shards.
     corpus: String,
-    shard: usize,
+    pub(super) shard: usize,
     shards: usize,
     model: ModelIdentity,
     dim: usize,
-    chunker: Chunker,
+    pub(super) chunker: Chunker,
     rules: CorpusRules,
 }
 
-/// The rules by which a corpus was cut into passages and analyzed.
+/// The rules by which a corpus was cut into passages and analyzed. Each search and each write compares
+/// them with those of this build.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct CorpusRules {
+    /// Hash of the identity of the corpus. Another corpus, perhaps of another model, can be created in
+    /// the schema while a client has it open.
+    corpus: u128,
     /// Version of the tables.
     schema_version: i32,
     /// Fingerprint of the chunker's settings and rules.
@@ -46,11 +52,12 @@ pub(super) struct CorpusRules {
 impl CorpusRules {
     /// The columns that are decoded, of the table `settings AS s`.
     pub(super) const COLUMNS: &str =
-        "s.schema_version, s.chunker, s.analysis, s.pieces, s.words_ready";
+        "s.corpus, s.schema_version, s.chunker, s.analysis, s.pieces, s.words_ready";
 
-    /// Those of this build, with `chunker`.
-    pub(super) fn of_build(chunker: &Chunker) -> Result<Self> {
+    /// Those of this build, for the corpus of this identity with `chunker`.
+    fn of_build(corpus: &str, chunker: &Chunker) -> Result<Self> {
         Ok(Self {
+            corpus: xxh3_128(corpus.as_bytes()),
             schema_version: SCHEMA_VERSION,
             chunker: chunker.fingerprint(),
             analysis: lexical::fingerprint().cast_signed(),
@@ -61,14 +68,16 @@ impl CorpusRules {
 
     /// Decodes the columns, of which `first` is the first one.
     pub(super) fn decode(row: &ResultRow, first: usize) -> Result<Self> {
-        let chunker: &[u8] = row.get(first + 1)?;
+        let corpus: &str = row.get(first)?;
+        let chunker: &[u8] = row.get(first + 2)?;
         Ok(Self {
-            schema_version: row.get(first)?,
+            corpus: xxh3_128(corpus.as_bytes()),
+            schema_version: row.get(first + 1)?,
             // Another form is another chunker.
             chunker: chunker.try_into().unwrap_or([0; 24]),
-            analysis: row.get(first + 2)?,
-            pieces: row.get(first + 3)?,
-            words_ready: row.get(first + 4)?,
+            analysis: row.get(first + 3)?,
+            pieces: row.get(first + 4)?,
+            words_ready: row.get(first + 5)?,
         })
     }
 
@@ -87,9 +96,12 @@ impl CorpusRules {
     ///
     /// [`Error::CorpusSettings`] if not.
     pub(super) fn check(self, stored: Self) -> Result<()> {
-        let Self { schema_version, chunker, analysis, pieces, .. } = stored;
+        let Self { corpus, schema_version, chunker, analysis, pieces, .. } = stored;
         let setting = if stored == self {
             return Ok(());
+        } else if corpus != self.corpus {
+            let remedy = "open the corpus again: another one was created in its place";
+            return Err(Error::CorpusSettings { setting: "another identity", remedy });
         } else if schema_version != self.schema_version {
             "other tables"
         } else if chunker != self.chunker {
@@ -113,22 +125,21 @@ impl CorpusRules {
 }
 
 impl CorpusSettings {
-    /// The settings of a new corpus, for the shard `shard` of `shards`.
+    /// The settings of a new corpus, for the first one of `shards`.
     pub(super) fn new(
         corpus: &str,
-        shard: usize,
         shards: usize,
         embedder: &dyn Embedder,
         chunker: &Chunker,
     ) -> Result<Self> {
         Ok(Self {
             corpus: corpus.to_owned(),
-            shard,
+            shard: 0,
             shards,
             model: embedder.identity().clone(),
             dim: embedder.dim(),
             chunker: chunker.clone(),
-            rules: CorpusRules::of_build(chunker)?,
+            rules: CorpusRules::of_build(corpus, chunker)?,
         })
     }
 
@@ -252,18 +263,23 @@ impl CorpusSettings {
     }
 
     /// Checks that `shards` are all shards of one corpus, in their order, which was created with
-    /// `embedder` and, if one is given, with `chunker`; returns the chunker of the corpus.
-    pub(super) fn checked_chunker(
-        shards: &[Self],
+    /// `embedder` and, if one is given, with `chunker`; returns the settings of the first shard.
+    pub(super) fn checked<'s>(
+        shards: &'s [Self],
         embedder: &dyn Embedder,
         chunker: Option<&Chunker>,
-    ) -> Result<Chunker> {
+    ) -> Result<&'s Self> {
         for (position, shard) in shards.iter().enumerate() {
             shard.check_place(position, shards.len(), &shards[0])?;
             check_model(embedder, &shard.model, shard.dim)?;
             shard.check_chunker(chunker)?;
         }
-        Ok(shards[0].chunker.clone())
+        Ok(&shards[0])
+    }
+
+    /// Returns the rules of this build for the corpus.
+    pub(super) fn current_rules(&self) -> Result<CorpusRules> {
+        CorpusRules::of_build(&self.corpus, &self.chunker)
     }
 
     /// Checks that the corpus has the rules of this build.
@@ -272,7 +288,7 @@ impl CorpusSettings {
     ///
     /// [`Error::CorpusSettings`] if it has others.
     pub(super) fn check_rules(&self) -> Result<()> {
-        CorpusRules::of_build(&self.chunker)?.check(self.rules)
+        self.current_rules()?.check(self.rules)
     }
 }
 

@@ -11,7 +11,7 @@ use super::{
     shard_writer,
 };
 use crate::{
-    Article, Result, SyncReport,
+    Article, EmbedReport, Result, SyncReport,
     text::{GivenArticles, key_hashes, next_batch},
     work::parallel::parallel_map,
 };
@@ -36,6 +36,7 @@ impl Corpus {
         let started = Instant::now();
         let mut report = SyncReport::default();
         let mut given = GivenArticles::default();
+        let mut embedded = EmbedReport::default();
         let mut articles = articles.into_iter().map(Ok).fuse();
         loop {
             let batch = next_batch(&mut articles)?;
@@ -43,8 +44,10 @@ impl Corpus {
                 break;
             }
             let keys = key_hashes(&batch);
-            let ingested = self.ingest_changed(batch);
-            report.count(ingested.map_err(|error| given.with_position_in_call(error))?);
+            let ingested = self.ingest_changed(batch, embedded);
+            let ingested = ingested.map_err(|error| given.with_position_in_call(error))?;
+            embedded.count(ingested.embedding);
+            report.count(ingested);
             given.add(keys);
         }
         report.removed = self.remove_all_but(&given)?;

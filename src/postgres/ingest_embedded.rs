@@ -31,7 +31,7 @@ impl Corpus {
         articles: impl IntoIterator<Item = EmbeddedArticle>,
     ) -> Result<AddReport> {
         let articles = self.hashed_embedded(articles.into_iter().collect())?;
-        Ok(self.ingest_embedded(articles, Replace::Always, 0)?.into())
+        Ok(self.ingest_embedded(articles, Replace::Always)?.into())
     }
 
     /// Adds new articles with given passages and vectors, and replaces changed ones, as
@@ -46,13 +46,23 @@ impl Corpus {
         articles: impl IntoIterator<Item = EmbeddedArticle>,
     ) -> Result<SyncReport> {
         let started = Instant::now();
-        let given = self.hashed_embedded(articles.into_iter().collect())?;
-        let before = given.len();
-        let changed = self.changed(given, |article| &article.hashed)?;
-        let unchanged = before - changed.len();
         let mut report = SyncReport::default();
-        report.count(self.ingest_embedded(changed, Replace::IfChanged, unchanged)?);
+        report.count(self.ingest_changed_embedded(articles.into_iter().collect())?);
         report.seconds = started.elapsed().as_secs_f64();
+        Ok(report)
+    }
+
+    /// Prepares and writes those of `articles` that are new or changed.
+    pub(super) fn ingest_changed_embedded(
+        &self,
+        articles: Vec<EmbeddedArticle>,
+    ) -> Result<IngestReport> {
+        let articles = self.hashed_embedded(articles)?;
+        let given = articles.len();
+        let changed = self.changed(articles, |article| &article.hashed)?;
+        let unchanged = given - changed.len();
+        let mut report = self.ingest_embedded(changed, Replace::IfChanged)?;
+        report.unchanged += unchanged;
         Ok(report)
     }
 
@@ -64,18 +74,17 @@ impl Corpus {
         articles.map(HashedEmbedded::new).collect()
     }
 
-    /// Prepares and writes `articles`, after `unchanged` ones were left out.
+    /// Prepares and writes `articles`.
     fn ingest_embedded(
         &self,
         articles: Vec<HashedEmbedded>,
         replace: Replace,
-        unchanged: usize,
     ) -> Result<IngestReport> {
         if articles.is_empty() {
-            return Ok(IngestReport { unchanged, ..IngestReport::default() });
+            return Ok(IngestReport::default());
         }
         let prepared = PreparedArticles::given(articles, self.parts.embedder.dim())?;
-        let written = self.write(&prepared, replace, unchanged)?;
+        let written = self.write(&prepared, replace)?;
         Ok(IngestReport { given: prepared.vectors.len(), ..written })
     }
 }

@@ -29,7 +29,7 @@ struct PoolState {
 pub(super) struct PooledConnection<'p> {
     pool: &'p Pool,
     access: Access,
-    /// `None` only while it is connected, after that failed, and while it is dropped.
+    /// `None` until it is connected, after that failed, and while it is dropped.
     connection: Option<Connection>,
     /// Whether it was idle, so that it may have died unnoticed.
     was_idle: bool,
@@ -44,9 +44,10 @@ impl Pool {
     pub(super) fn with<T>(
         &self,
         access: Access,
+        interrupt: Interrupt<'_>,
         work: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        self.take(access, Interrupt::none())?.revived(Interrupt::none(), work)
+        self.take(access, interrupt)?.revived(interrupt, work)
     }
 
     /// Takes an idle connection, opens one, or waits for one.
@@ -55,21 +56,31 @@ impl Pool {
         access: Access,
         interrupt: Interrupt<'_>,
     ) -> Result<PooledConnection<'_>> {
+        let mut pooled = self.reserve(access, interrupt)?;
+        pooled.connect(interrupt)?;
+        Ok(pooled)
+    }
+
+    /// Takes an idle connection or, once there is a place for one, a connection that is not open: call
+    /// [`PooledConnection::connect`] before its use.
+    pub(super) fn reserve(
+        &self,
+        access: Access,
+        interrupt: Interrupt<'_>,
+    ) -> Result<PooledConnection<'_>> {
         let access = self.address.shared(access);
         let connection = self.place(access, interrupt)?;
         let was_idle = connection.is_some();
-        let mut pooled = PooledConnection { pool: self, access, connection, was_idle };
-        if !was_idle {
-            // The drop gives the place back if connecting fails or panics.
-            pooled.connection = Some(self.address.connect(access, interrupt)?);
-        }
-        Ok(pooled)
+        Ok(PooledConnection { pool: self, access, connection, was_idle })
     }
 
     /// Waits for a place among the open connections; returns an idle connection if there is one.
     fn place(&self, access: Access, interrupt: Interrupt<'_>) -> Result<Option<Connection>> {
+        // Closing takes time, so connections are closed after the lock is released.
+        let mut closed = Vec::new();
         let mut state = self.state();
         loop {
+            closed.extend(state.take_closed());
             if let Some(connection) = state.idle_connection(access) {
                 return Ok(Some(connection));
             }
@@ -78,7 +89,8 @@ impl Pool {
                 return Ok(None);
             }
             // One for the other access takes up the place.
-            if state.idle.pop().is_some() {
+            if let Some(connection) = state.idle.pop() {
+                closed.push(connection);
                 return Ok(None);
             }
             interrupt.check()?;
@@ -119,17 +131,30 @@ impl Pool {
 }
 
 impl PoolState {
-    /// Takes an idle connection for `access`, without those that are known to be closed.
+    /// Takes the idle connections that the server has closed.
+    fn take_closed(&mut self) -> Vec<Connection> {
+        let closed: Vec<Connection> =
+            self.idle.extract_if(.., |connection| connection.is_closed()).collect();
+        self.open -= closed.len();
+        closed
+    }
+
+    /// Takes an idle connection for `access`.
     fn idle_connection(&mut self, access: Access) -> Option<Connection> {
-        let before = self.idle.len();
-        self.idle.retain(|connection| !connection.is_closed());
-        self.open -= before - self.idle.len();
         let at = self.idle.iter().rposition(|connection| connection.access() == access)?;
         Some(self.idle.remove(at))
     }
 }
 
 impl PooledConnection<'_> {
+    /// Opens the connection unless it is open. The drop gives the place back if that fails.
+    pub(super) fn connect(&mut self, interrupt: Interrupt<'_>) -> Result<()> {
+        if self.connection.is_none() {
+            self.connection = Some(self.pool.address.connect(self.access, interrupt)?);
+        }
+        Ok(())
+    }
+
     /// Runs `work`, and again on a new connection if this one was idle and has died meanwhile.
     pub(super) fn revived<T>(
         &mut self,
@@ -143,7 +168,7 @@ impl PooledConnection<'_> {
         self.was_idle = false;
         self.pool.close_idle();
         self.connection = None;
-        self.connection = Some(self.pool.address.connect(self.access, interrupt)?);
+        self.connect(interrupt)?;
         work(self)
     }
 }
@@ -152,13 +177,13 @@ impl Deref for PooledConnection<'_> {
     type Target = Connection;
 
     fn deref(&self) -> &Connection {
-        self.connection.as_ref().expect("it is there until it is dropped")
+        self.connection.as_ref().expect("it is connected before its use")
     }
 }
 
 impl DerefMut for PooledConnection<'_> {
     fn deref_mut(&mut self) -> &mut Connection {
-        self.connection.as_mut().expect("it is there until it is dropped")
+        self.connection.as_mut().expect("it is connected before its use")
     }
 }
 

@@ -13,12 +13,11 @@ use super::{
     stored_words::{StoredWords, WordMaker},
 };
 use crate::{
-    Article, Chunker, EmbedReport, EmbeddedArticle, Embedder, Error, Language, Markup, Passage,
-    Result, Role, Value, Vectors,
+    Article, Chunker, EmbedReport, EmbedStage, EmbeddedArticle, Embedder, Error, Language, Markup,
+    Passage, Result, Role, Value, Vectors,
     format::head_record::HeadRecord,
     language::AnalyzedLanguage,
     lexical::detect,
-    search::query_models::QueryModels,
     text::{ContentHash, content_hash, embedded_content_hash},
     vector::{VectorRow, to_row},
 };
@@ -116,13 +115,18 @@ impl HashedEmbedded {
     }
 }
 
+/// Whether an article can have this key. The server takes no zero byte, also not in a search for one.
+pub(super) fn is_key(key: &str) -> bool {
+    !key.contains('\0')
+}
+
 fn check_storable(article: &Article) -> Result<()> {
     let refuse = |reason| Err(Error::NotStorable { key: article.key.clone(), reason });
     if article.key.len() > MAX_KEY {
         return refuse("its key is over 2,600 bytes");
     }
     let has_zero = |text: &str| text.contains('\0');
-    if has_zero(&article.key) {
+    if !is_key(&article.key) {
         return refuse("its key has a zero byte");
     }
     if has_zero(&article.text) {
@@ -165,12 +169,12 @@ impl PreparedArticles {
     pub(super) fn embed(
         articles: Vec<PreparedArticle>,
         stored: &StoredVectors,
-        models: QueryModels,
+        stage: &EmbedStage,
     ) -> Result<Self> {
         let passages = || articles.iter().flat_map(|article| &article.passages);
         let new = passages().filter(|passage| !stored.contains(passage.text_hash));
         let texts: Vec<&str> = new.map(|passage| passage.text.as_str()).collect();
-        let (embedded, embedding) = models.stage().run(Role::Passage, &texts)?;
+        let (embedded, embedding) = stage.run(Role::Passage, &texts)?;
         let mut new_rows = 0..to_row(embedded.len());
         let rows = passages().map(|passage| {
             stored.get(passage.text_hash).unwrap_or_else(|| {

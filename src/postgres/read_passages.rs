@@ -7,6 +7,7 @@ use rustc_hash::FxHashMap;
 use super::{
     candidate_row::{damaged, passage_id},
     connection::{Connection, Params, ResultRow},
+    prepared_article::is_key,
     schema::Schema,
     sql_view::SqlView,
 };
@@ -20,10 +21,12 @@ const PASSAGES: &str = "SELECT p.id, p.article, a.head, p.first, p.last, p.body,
     p.table_header, p.is_markdown, p.titled \
     FROM {s}.passages p JOIN {s}.articles a ON a.key = p.article WHERE p.id = ANY({ids})";
 
-const ARTICLE: &str = "SELECT head, text, is_markdown FROM {s}.articles WHERE key = ";
+/// The columns that [`decode_article`] reads.
+pub(super) const ARTICLE_PARTS: &str = "head, text, is_markdown";
 
-const PASSAGES_OF: &str = "SELECT first, last, heading_first, heading_last, header_first, \
-    header_last, is_markdown, titled, tokens FROM {s}.passages WHERE article = {key} ORDER BY no";
+/// The columns that [`decode_passage`] reads.
+pub(super) const PASSAGE_PARTS: &str = "first, last, heading_first, heading_last, header_first, \
+    header_last, is_markdown, titled, tokens";
 
 const PASSAGE_COUNT: &str = "SELECT passages FROM {s}.articles WHERE key = {key}";
 
@@ -57,8 +60,7 @@ impl SqlView<'_> {
 
     /// Reads the vectors of the passages of the article of `key`.
     pub(super) fn read_vectors(&self, key: &str) -> Result<Option<Vec<Cow<'static, [f32]>>>> {
-        // No stored key has a zero byte, and the server takes none.
-        if key.contains('\0') {
+        if !is_key(key) {
             return Ok(None);
         }
         self.on_shard_of(key, |connection| {
@@ -98,23 +100,14 @@ pub(super) fn stored_article(
     schema: &Schema,
     key: &str,
 ) -> Result<Option<Article>> {
-    // No stored key has a zero byte, and the server takes none.
-    if key.contains('\0') {
+    if !is_key(key) {
         return Ok(None);
     }
     let mut params = Params::default();
-    let statement = format!("{ARTICLE}{}", params.text(key));
+    let place = params.text(key);
+    let statement = format!("SELECT {ARTICLE_PARTS} FROM {{s}}.articles WHERE key = {place}");
     let rows = connection.query(&schema.sql(&statement), &params)?;
-    let Some(row) = rows.first() else { return Ok(None) };
-    let StoredHead { title, declared, metadata, .. } = head(row.get(0)?)?;
-    Ok(Some(Article {
-        key: key.to_owned(),
-        title,
-        text: row.get(1)?,
-        markup: markup(row.get(2)?),
-        language: declared,
-        metadata,
-    }))
+    rows.first().map(|row| decode_article(key.to_owned(), row, 0)).transpose()
 }
 
 /// Reads the passages of the article of `key`, in order.
@@ -124,13 +117,15 @@ pub(super) fn article_passages(
     key: &str,
 ) -> Result<Vec<Passage>> {
     let mut params = Params::default();
-    let statement = PASSAGES_OF.replace("{key}", &params.text(key));
+    let place = params.text(key);
+    let statement =
+        format!("SELECT {PASSAGE_PARTS} FROM {{s}}.passages WHERE article = {place} ORDER BY no");
     let rows = connection.query(&schema.sql(&statement), &params)?;
-    rows.iter().map(passage).collect()
+    rows.iter().map(|row| decode_passage(row, 0)).collect()
 }
 
 /// Reads the vectors of the passages of the article of `key`, in order.
-pub(super) fn article_vectors(
+fn article_vectors(
     connection: &mut Connection,
     schema: &Schema,
     key: &str,
@@ -141,20 +136,28 @@ pub(super) fn article_vectors(
     rows.iter().map(|row| row.get(0)).collect()
 }
 
-/// Decodes a row of [`PASSAGES_OF`].
-fn passage(row: &ResultRow) -> Result<Passage> {
+/// Decodes [`ARTICLE_PARTS`], of which `first` is the first column.
+pub(super) fn decode_article(key: String, row: &ResultRow, first: usize) -> Result<Article> {
+    let StoredHead { title, declared, metadata, .. } = head(row.get(first)?)?;
+    let text = row.get(first + 1)?;
+    let markup = markup(row.get(first + 2)?);
+    Ok(Article { key, title, text, markup, language: declared, metadata })
+}
+
+/// Decodes [`PASSAGE_PARTS`], of which `first` is the first column.
+pub(super) fn decode_passage(row: &ResultRow, first: usize) -> Result<Passage> {
     let range = |column| {
-        let first: Option<i32> = row.get(column)?;
-        let last: Option<i32> = row.get(column + 1)?;
-        Ok(first.zip(last).map(|(first, last)| offset(first)..offset(last)))
+        let start: Option<i32> = row.get(first + column)?;
+        let end: Option<i32> = row.get(first + column + 1)?;
+        Ok(start.zip(end).map(|(start, end)| offset(start)..offset(end)))
     };
     Ok(Passage {
         range: range(0)?.ok_or_else(|| damaged("a passage has no range"))?,
         heading: range(2)?,
         table_header: range(4)?,
-        markup: markup(row.get(6)?),
-        titled: row.get(7)?,
-        tokens: offset(row.get(8)?),
+        markup: markup(row.get(first + 6)?),
+        titled: row.get(first + 7)?,
+        tokens: offset(row.get(first + 8)?),
     })
 }
 
@@ -164,7 +167,7 @@ pub(super) fn head(bytes: &[u8]) -> Result<StoredHead> {
 }
 
 /// Returns an offset or a number of tokens, which are stored from 0.
-fn offset(value: i32) -> usize {
+pub(super) fn offset(value: i32) -> usize {
     value.unsigned_abs() as usize
 }
 

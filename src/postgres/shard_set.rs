@@ -7,7 +7,7 @@ use super::{
     pool::{Pool, PooledConnection},
     retry::RetryPolicy,
 };
-use crate::{Error, Interrupt, Result, work::parallel::parallel_map};
+use crate::{Cancel, Error, Interrupt, Result, work::parallel::parallel_map};
 
 /// Settings of the connections to all shards.
 #[derive(Clone, Debug)]
@@ -16,12 +16,16 @@ pub(super) struct ConnectionSettings {
     pub(super) connections: usize,
     pub(super) retry: RetryPolicy,
     pub(super) roots: RootCertificates,
+    /// Ends writes.
+    pub(super) cancel: Option<Cancel>,
 }
 
 /// The shards in the order of their URLs.
 pub(super) struct ShardSet {
     pools: Vec<Pool>,
     retry: RetryPolicy,
+    /// Ends writes.
+    cancel: Option<Cancel>,
 }
 
 impl ShardSet {
@@ -40,16 +44,32 @@ impl ShardSet {
             let address = ShardAddress::new(url, shard, &settings.roots)?;
             Ok(Pool::new(address, settings.connections))
         });
-        Ok(Self { pools: pools.collect::<Result<_>>()?, retry: settings.retry })
+        let cancel = settings.cancel.clone();
+        Ok(Self { pools: pools.collect::<Result<_>>()?, retry: settings.retry, cancel })
     }
 
     pub(super) fn len(&self) -> usize {
         self.pools.len()
     }
 
+    /// Ends writes once the handle of the corpus is cancelled.
+    pub(super) fn write_interrupt(&self) -> Interrupt<'_> {
+        Interrupt::new(None, self.cancel.as_ref())
+    }
+
     /// How calls are repeated.
     pub(super) fn retry(&self) -> RetryPolicy {
         self.retry
+    }
+
+    /// Takes a connection to the shard at `shard`, as [`Pool::reserve`] does.
+    pub(super) fn reserve(
+        &self,
+        shard: usize,
+        access: Access,
+        interrupt: Interrupt<'_>,
+    ) -> Result<PooledConnection<'_>> {
+        self.pools[shard].reserve(access, interrupt)
     }
 
     /// Takes a connection to the shard at `shard`.
@@ -68,13 +88,26 @@ impl ShardSet {
         usize::try_from(shard).expect("it is less than the number of shards")
     }
 
+    /// Returns the `items` of each shard, in their order; `key` returns that of an item's article.
+    pub(super) fn grouped<T>(
+        &self,
+        items: impl IntoIterator<Item = T>,
+        key: impl Fn(&T) -> &str,
+    ) -> Vec<Vec<T>> {
+        let mut by_shard: Vec<Vec<T>> = self.pools.iter().map(|_| Vec::new()).collect();
+        for item in items {
+            by_shard[self.shard_of(key(&item))].push(item);
+        }
+        by_shard
+    }
+
     /// Runs `read` on a connection to each shard at the same time, again where a server fails.
     pub(super) fn on_each<T: Send>(
         &self,
         read: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         parallel_map(self.len(), self.len(), |shard| {
-            self.repeated(shard, Access::Read, |connection| read(shard, connection))
+            self.read(shard, |connection| read(shard, connection))
         })
     }
 
@@ -84,7 +117,7 @@ impl ShardSet {
         key: &str,
         read: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        self.repeated(self.shard_of(key), Access::Read, read)
+        self.read(self.shard_of(key), read)
     }
 
     /// Runs `read` on a connection to the shard at `shard`, again if its server fails.
@@ -93,7 +126,7 @@ impl ShardSet {
         shard: usize,
         read: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        self.repeated(shard, Access::Read, read)
+        self.repeated(shard, Access::Read, Interrupt::none(), read)
     }
 
     /// Runs `write` on a connection to the shard at `shard` that accepts writes, again if its server
@@ -104,7 +137,7 @@ impl ShardSet {
         shard: usize,
         write: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        self.repeated(shard, Access::Write, write)
+        self.repeated(shard, Access::Write, self.write_interrupt(), write)
     }
 
     /// Runs `write` as [`write`](Self::write) does on each shard at the same time.
@@ -117,8 +150,8 @@ impl ShardSet {
         })
     }
 
-    /// Runs `work` on a connection to each shard that `is_needed` at the same time, again where a
-    /// server fails. Another shard has the default value, also while it is down.
+    /// Runs `work`, a step of a write, on a connection to each shard that `is_needed` at the same time,
+    /// again where a server fails. Another shard has the default value, also while it is down.
     pub(super) fn on_needed<T: Send + Default>(
         &self,
         access: Access,
@@ -129,7 +162,8 @@ impl ShardSet {
             if !is_needed(shard) {
                 return Ok(T::default());
             }
-            self.repeated(shard, access, |connection| work(shard, connection))
+            let interrupt = self.write_interrupt();
+            self.repeated(shard, access, interrupt, |connection| work(shard, connection))
         })
     }
 
@@ -137,8 +171,12 @@ impl ShardSet {
         &self,
         shard: usize,
         access: Access,
+        interrupt: Interrupt<'_>,
         mut work: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
-        self.retry.run(Interrupt::none(), || self.pools[shard].with(access, &mut work))
+        self.retry.run(interrupt, || {
+            self.pools[shard]
+                .with(access, interrupt, |connection| connection.watched(interrupt, &mut work))
+        })
     }
 }

@@ -36,23 +36,23 @@ impl<'c> ShardSnapshots<'c> {
         first: impl Fn(&mut Connection) -> Result<T> + Sync,
     ) -> Result<(Self, Vec<Option<T>>)> {
         let ViewRequest { interrupt, is_partial } = request;
-        // In one order, so that no two searches wait for each other.
-        let connections = (0..placement.len()).map(|shard| {
-            let taken = placement.take(shard, Access::Read, interrupt);
-            Ok(reachable(taken, is_partial)?.map(Mutex::new))
-        });
-        let mut connections = connections.collect::<Result<Vec<_>>>()?;
-        let values = parallel_map(connections.len(), connections.len(), |shard| {
-            let Some(connection) = &connections[shard] else { return Ok(None) };
-            let begun = locked(connection).revived(interrupt, |connection| {
-                connection.begin(BEGIN)?;
-                connection.interruptible(interrupt, &first)
+        // In one order, so that no two searches wait for each other's places.
+        let reserved = (0..placement.len())
+            .map(|shard| placement.reserve(shard, Access::Read, interrupt).map(Mutex::new));
+        let reserved = reserved.collect::<Result<Vec<_>>>()?;
+        let values = parallel_map(reserved.len(), reserved.len(), |shard| {
+            let mut connection = locked(&reserved[shard]);
+            let begun = connection.connect(interrupt).and_then(|()| {
+                connection.revived(interrupt, |connection| {
+                    connection.begin(BEGIN)?;
+                    connection.interruptible(interrupt, &first)
+                })
             });
             reachable(begun, is_partial)
         })?;
-        for (connection, value) in connections.iter_mut().zip(&values) {
-            connection.take_if(|_| value.is_none());
-        }
+        let connections = reserved.into_iter().zip(&values);
+        let connections: Vec<_> =
+            connections.map(|(reserved, value)| value.is_some().then_some(reserved)).collect();
         if connections.iter().all(Option::is_none) {
             // Nothing can be searched, so the failure of a shard is that of the call.
             return Self::open(placement, ViewRequest { is_partial: false, ..request }, first);
@@ -79,13 +79,14 @@ impl<'c> ShardSnapshots<'c> {
         self.connections.iter().enumerate().filter_map(plan).collect()
     }
 
-    /// Runs `work` on each shard at the same time; a missing one has the default value.
+    /// Runs `work` on each shard at the same time, to its end also if the interrupt of the search was
+    /// due; a missing one has the default value.
     pub(super) fn on_each<T: Send + Default>(
         &self,
         work: impl Fn(usize, &mut Connection) -> Result<T> + Sync,
     ) -> Result<Vec<T>> {
         parallel_map(self.len(), self.len(), |shard| match &self.connections[shard] {
-            Some(connection) => work(shard, &mut locked(connection)),
+            Some(connection) => locked(connection).completed(|connection| work(shard, connection)),
             None => Ok(T::default()),
         })
     }
@@ -129,10 +130,10 @@ impl<'c> ShardSnapshots<'c> {
     pub(super) fn on<T>(
         &self,
         shard: usize,
-        work: impl FnOnce(&mut Connection) -> Result<T>,
+        work: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
         let missing = || Error::Shard { shard, source: "a partial search left it out".into() };
-        work(&mut locked(self.connections[shard].as_ref().ok_or_else(missing)?))
+        locked(self.connections[shard].as_ref().ok_or_else(missing)?).completed(work)
     }
 }
 

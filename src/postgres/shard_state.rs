@@ -25,7 +25,7 @@ impl ShardState {
         let statement = format!(
             "SELECT {TOTALS_COLUMNS}, {has_graph}, {} \
              FROM {{s}}.corpus_totals, {{s}}.settings s \
-             UNION ALL SELECT {TOTALS_COLUMNS}, NULL, NULL, NULL, NULL, NULL, NULL \
+             UNION ALL SELECT {TOTALS_COLUMNS}, NULL, NULL, NULL, NULL, NULL, NULL, NULL \
              FROM {{s}}.corpus_changes",
             CorpusRules::COLUMNS
         );

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -16,7 +16,14 @@ use crate::{Result, search::language_totals::LanguageTotals};
 pub(super) struct StatisticsCache {
     /// Zero if each search reads its own.
     max_age: Duration,
-    last: Mutex<Option<Arc<Statistics>>>,
+    state: Mutex<CacheState>,
+}
+
+#[derive(Debug, Default)]
+struct CacheState {
+    last: Option<Arc<Statistics>>,
+    /// Number of writes of this client.
+    writes: u64,
 }
 
 /// Statistics of the corpus at one time.
@@ -37,26 +44,39 @@ pub(super) struct Statistics {
 
 impl StatisticsCache {
     pub(super) fn new(max_age: Duration) -> Self {
-        Self { max_age, last: Mutex::new(None) }
+        Self { max_age, state: Mutex::default() }
     }
 
     /// Returns the last statistics, unless they are too old.
     pub(super) fn current(&self) -> Option<Arc<Statistics>> {
-        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        last.clone().filter(|last| last.read_at.elapsed() < self.max_age)
+        let last = self.state().last.clone();
+        last.filter(|last| last.read_at.elapsed() < self.max_age)
     }
 
     /// Lets the next search read new ones, after a write of this client.
     pub(super) fn forget(&self) {
-        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        let mut state = self.state();
+        state.last = None;
+        state.writes += 1;
     }
 
-    /// Keeps `statistics` for other searches.
-    pub(super) fn keep(&self, statistics: &Arc<Statistics>) {
-        if !self.max_age.is_zero() {
-            let last = Some(Arc::clone(statistics));
-            *self.last.lock().unwrap_or_else(PoisonError::into_inner) = last;
+    /// Returns the number of writes of this client.
+    pub(super) fn writes(&self) -> u64 {
+        self.state().writes
+    }
+
+    /// Keeps `statistics` for other searches, unless this client has written since there were
+    /// `writes`: they can lack the last one.
+    pub(super) fn keep(&self, statistics: &Arc<Statistics>, writes: u64) {
+        let mut state = self.state();
+        if !self.max_age.is_zero() && state.writes == writes {
+            state.last = Some(Arc::clone(statistics));
         }
+    }
+
+    fn state(&self) -> MutexGuard<'_, CacheState> {
+        // Each change of the state is complete, so a poisoned one is usable.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

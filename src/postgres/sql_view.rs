@@ -5,6 +5,7 @@
 
 use std::{
     borrow::Cow,
+    collections::BTreeSet,
     sync::{Arc, Mutex, MutexGuard},
 };
 
@@ -64,6 +65,7 @@ impl<'c> SqlView<'c> {
         let dim = embedder.dim();
         // Those of all shards are no statistics of a part.
         let current = if request.is_partial { None } else { statistics.current() };
+        let writes = statistics.writes();
         let (snapshots, states) = ShardSnapshots::open(shards, request, |connection| {
             if current.is_some() {
                 rules.check(CorpusRules::stored(connection, schema)?)?;
@@ -78,7 +80,7 @@ impl<'c> SqlView<'c> {
             let states: Vec<Option<ShardState>> = states.into_iter().map(Option::flatten).collect();
             let read = Arc::new(Statistics::new(&states, dim)?);
             if snapshots.missing().is_empty() {
-                statistics.keep(&read);
+                statistics.keep(&read, writes);
             }
             read
         };
@@ -89,7 +91,7 @@ impl<'c> SqlView<'c> {
     pub(super) fn on_shard_of<T>(
         &self,
         key: &str,
-        work: impl FnOnce(&mut Connection) -> Result<T>,
+        work: impl FnMut(&mut Connection) -> Result<T>,
     ) -> Result<T> {
         self.snapshots.on(self.placement.shard_of(key), work)
     }
@@ -123,14 +125,42 @@ impl<'c> SqlView<'c> {
         })
     }
 
-    /// Returns whether an article has a value of this name and kind.
-    fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
+    /// Checks that the values that `filter` compares are of the stored kinds, by one statement a shard
+    /// if they are.
+    fn check_types(&self, filter: &Filter) -> Result<()> {
+        let mut asked = BTreeSet::new();
+        filter.expression().asked(&mut |name, kind| {
+            asked.insert((name.to_owned(), kind));
+            Ok(())
+        })?;
+        let held = self.held(&asked)?;
+        filter.expression().check_types(|name, kind| {
+            let value = (name.to_owned(), kind);
+            let is_held = held.contains(&value);
+            Ok(is_held || !asked.contains(&value) && !self.held(&[value].into())?.is_empty())
+        })
+    }
+
+    /// Returns those names and kinds of which some article has a value.
+    fn held(
+        &self,
+        values: &BTreeSet<(String, ValueKind)>,
+    ) -> Result<BTreeSet<(String, ValueKind)>> {
+        if values.is_empty() {
+            return Ok(BTreeSet::new());
+        }
         let by_shard = self.snapshots.count_each(|_, connection| {
             let mut params = Params::default();
-            let statement = format!("SELECT {}", some_article_has(name, kind, &mut params));
-            connection.query_value(&self.schema.sql(&statement), &params)
+            let conditions =
+                values.iter().map(|(name, kind)| some_article_has(name, *kind, &mut params));
+            let conditions = conditions.collect::<Vec<_>>().join(", ");
+            let statement = format!("SELECT ARRAY[{conditions}]");
+            let held: Option<Vec<bool>> =
+                connection.query_value(&self.schema.sql(&statement), &params)?;
+            Ok(held.unwrap_or_default())
         })?;
-        Ok(by_shard.contains(&Some(true)))
+        let held = by_shard.into_iter().flat_map(|held| values.iter().zip(held));
+        Ok(held.filter(|(_, is_held)| *is_held).map(|(value, _)| value.clone()).collect())
     }
 
     /// Counts the passages of each shard that `allowed` allows. Where there is a graph, the count ends
@@ -169,7 +199,7 @@ impl View for SqlView<'_> {
     fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed> {
         let mut allowed = AllowedPassages::new(filter, words)?;
         if let Some(filter) = filter {
-            filter.expression().check_types(|name, kind| self.holds(name, kind))?;
+            self.check_types(filter)?;
         }
         allowed.by_shard = self.count(&allowed)?;
         Ok(allowed)

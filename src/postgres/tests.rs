@@ -63,6 +63,16 @@ fn an_interrupted_statement_leaves_its_transaction_usable() {
         assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
         assert_eq!(connection.query_value("SELECT 7", &none).unwrap(), Some(7));
     }
+    // A request that arrives late ends a statement, which is run again.
+    let mut attempts = 0;
+    let completed = connection.completed(|connection| {
+        attempts += 1;
+        if attempts == 1 {
+            connection.run("SELECT pg_cancel_backend(pg_backend_pid()), pg_sleep(60)")?;
+        }
+        connection.query_value("SELECT 9", &none)
+    });
+    assert_eq!((completed.unwrap(), attempts), (Some(9), 2));
     let later = Interrupt::new(Some(Instant::now() + Duration::from_mins(1)), None);
     let answered =
         connection.interruptible(later, |connection| connection.query_value("SELECT 8", &none));

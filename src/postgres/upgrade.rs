@@ -65,16 +65,15 @@ impl CorpusBuilder {
                 CorpusSettings::read(connection, &schema)
             })
         })?;
-        let chunker =
-            CorpusSettings::checked_chunker(&settings, &*embedder, self.chunker.as_ref())?;
-        let rules = CorpusRules::of_build(&chunker)?;
+        let settings = CorpusSettings::checked(&settings, &*embedder, self.chunker.as_ref())?;
+        let rules = settings.current_rules()?;
         shards.write_each(|_, connection| {
             locked(connection, &schema, |connection| {
-                store_chunker_rules(connection, &schema, &chunker)?;
+                store_chunker_rules(connection, &schema, &settings.chunker)?;
                 upgrade_words(connection, &schema, rules, embedder.dim())
             })
         })?;
-        self.corpus(embedder, schema, shards, chunker)
+        self.corpus(embedder, schema, shards, settings)
     }
 }
 

@@ -291,12 +291,7 @@ impl Retriever {
         }
         let report_progress = |reached: Progress| {
             if let Some(progress) = &self.settings.progress {
-                progress(Progress {
-                    done: reached.done + before.texts,
-                    total: reached.total + before.texts,
-                    tokens: reached.tokens + before.tokens,
-                    ..reached
-                });
+                progress(before.added_to(reached));
             }
         };
         let (vectors, report) = stage.progress(&report_progress).run(role, texts)?;

@@ -80,8 +80,7 @@ impl Retriever {
             .ingest(batch, OnExisting::ReplaceChanged, run.embedded)
             .map_err(|error| run.given.with_position_in_call(error))?;
         run.given.add(keys);
-        run.embedded.texts += ingested.embedding.texts;
-        run.embedded.tokens += ingested.embedding.tokens;
+        run.embedded.count(ingested.embedding);
         run.since_checkpoint += ingested.embedding.texts + ingested.reused;
         run.report.count(ingested);
         if run.since_checkpoint >= self.settings.checkpoint {

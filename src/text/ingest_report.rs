@@ -93,21 +93,4 @@ impl SyncReport {
         self.truncated += truncated;
         self.split += split;
     }
-
-    /// Adds the counts of a further batch.
-    #[cfg(feature = "postgres")]
-    pub(crate) fn add(&mut self, batch: Self) {
-        self.added += batch.added;
-        self.changed += batch.changed;
-        self.removed += batch.removed;
-        self.unchanged += batch.unchanged;
-        self.empty.extend(batch.empty);
-        self.embedded += batch.embedded;
-        self.cached += batch.cached;
-        self.reused += batch.reused;
-        self.given += batch.given;
-        self.truncated += batch.truncated;
-        self.split += batch.split;
-        self.seconds += batch.seconds;
-    }
 }

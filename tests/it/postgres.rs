@@ -11,6 +11,7 @@ mod equality;
 mod follow_ups;
 mod graph;
 mod interruptions;
+mod long_writes;
 pub(crate) mod outages;
 mod refusals;
 mod repetitions;

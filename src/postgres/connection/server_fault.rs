@@ -21,16 +21,15 @@ pub(in crate::postgres) enum ServerFault {
 }
 
 /// States of a server that ended a connection, or that takes no new one for now.
-const UNREACHABLE: [SqlState; 8] = [
+const UNREACHABLE: [SqlState; 7] = [
     SqlState::ADMIN_SHUTDOWN,
     SqlState::CRASH_SHUTDOWN,
     SqlState::CANNOT_CONNECT_NOW,
     SqlState::IDLE_SESSION_TIMEOUT,
     SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
     SqlState::TOO_MANY_CONNECTIONS,
-    // Writes to a standby that may be promoted: of a statement, and of a transaction that begins.
+    // A write to a standby, which may be promoted.
     SqlState::READ_ONLY_SQL_TRANSACTION,
-    SqlState::FEATURE_NOT_SUPPORTED,
 ];
 
 impl ServerFault {

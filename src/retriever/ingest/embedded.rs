@@ -84,12 +84,18 @@ impl Retriever {
         articles: impl IntoIterator<Item = EmbeddedArticle>,
     ) -> Result<SyncReport> {
         let started = Instant::now();
-        let articles = articles.into_iter().collect();
-        let ingested = self.ingest_embedded(articles, OnExisting::ReplaceChanged)?;
         let mut report = SyncReport::default();
-        report.count(ingested);
+        report.count(self.ingest_changed_embedded(articles.into_iter().collect())?);
         report.seconds = started.elapsed().as_secs_f64();
         Ok(report)
+    }
+
+    /// Stores those of `articles` that are new or changed, in an uncommitted segment.
+    pub(crate) fn ingest_changed_embedded(
+        &mut self,
+        articles: Vec<EmbeddedArticle>,
+    ) -> Result<IngestReport> {
+        self.ingest_embedded(articles, OnExisting::ReplaceChanged)
     }
 
     /// Stores the `articles` that `on_existing` selects in an uncommitted segment.

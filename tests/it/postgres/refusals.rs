@@ -8,7 +8,7 @@ use passim::{
 };
 use passim_testkit::FakeEmbedder;
 
-use super::{Pair, articles::articles, chunker, empty, servers, unused_schema};
+use super::{Pair, articles::articles, chunker, client, empty, servers, unused_schema};
 
 #[test]
 fn zero_bytes_are_refused_or_found_nowhere() {
@@ -116,6 +116,33 @@ fn shards_of_several_corpora_are_refused() {
     builder([a, c]).create().unwrap();
     let error = builder([a, b]).open().unwrap_err();
     assert!(matches!(error, Error::CorpusSettings { setting: "other shards", .. }), "{error}");
+}
+
+#[test]
+fn a_corpus_that_was_created_anew_is_refused() {
+    let Some(servers) = servers() else { return };
+    let schema = unused_schema();
+    let create = || {
+        let builder = Corpus::builder().shards(servers[..2].to_vec()).schema(&schema);
+        builder.chunker(chunker()).create().unwrap()
+    };
+    let old = create();
+    old.add(articles()).unwrap();
+    for url in &servers[..2] {
+        client(url).batch_execute(&format!("DROP SCHEMA \"{schema}\" CASCADE")).unwrap();
+    }
+    let new = create();
+    let errors = [
+        old.search("Torf").map(drop).unwrap_err(),
+        old.add(articles()).map(drop).unwrap_err(),
+        old.upsert(articles()).map(drop).unwrap_err(),
+        old.remove("a").map(drop).unwrap_err(),
+    ];
+    for error in errors {
+        let expected = matches!(error, Error::CorpusSettings { setting: "another identity", .. });
+        assert!(expected, "{error}");
+    }
+    assert!(new.keys().unwrap().is_empty());
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use passim::{Article, Mode, Query, postgres::Corpus};
+use passim::{Article, Cancel, Error, Mode, Query, postgres::Corpus};
 
 use super::{articles::articles, chunker, servers, unused_schema};
 
@@ -43,6 +43,34 @@ fn statistics_of_an_age_are_shared_by_searches() {
     assert_eq!(aged.search(query()).unwrap(), exact.search(query()).unwrap());
     let brief = builder().statistics_age(Duration::from_nanos(1)).open().unwrap();
     assert_eq!(brief.search(query()).unwrap(), exact.search(query()).unwrap());
+}
+
+#[test]
+fn statistics_are_read_again_after_maintenance_and_failed_writes() {
+    let Some(servers) = servers() else { return };
+    let schema = unused_schema();
+    let builder = || Corpus::builder().shards(servers[..1].to_vec()).schema(&schema);
+    let other = builder().chunker(chunker()).create().unwrap();
+    let cancel = Cancel::new();
+    let aged = builder().statistics_age(Duration::from_hours(1)).cancel(&cancel).open().unwrap();
+    // With statistics of an empty shard a search does not look at it.
+    let found = |word: &str| aged.search(Query::new(word).mode(Mode::Lexical)).unwrap().len();
+    let is_found_after = |word: &str, write: &dyn Fn()| {
+        other.sync([]).unwrap();
+        aged.remove("nichts").unwrap();
+        assert_eq!(found(word), 0);
+        other.add([Article::new(word, format!("Im Moor: {word}."))]).unwrap();
+        assert_eq!(found(word), 0, "the statistics were shared");
+        write();
+        found(word) == 1
+    };
+    assert!(is_found_after("Wollgras", &|| assert_eq!(aged.maintain().unwrap().graphs_built, 0)));
+    assert!(is_found_after("Sonnentau", &|| {
+        cancel.cancel();
+        let error = aged.remove("nichts").unwrap_err();
+        assert!(matches!(error, Error::Cancelled), "{error}");
+        cancel.reset();
+    }));
 }
 
 #[test]
