@@ -69,6 +69,9 @@ use unit::UnitList;
 /// over the budget is split between clauses, a clause between words, and a word
 /// between graphemes.
 ///
+/// In JSON it is `{"max_tokens": 200, "overlap_sentences": 0, "context": true}`, where fields may be
+/// left out.
+///
 /// # Examples
 ///
 /// ```
@@ -93,9 +96,6 @@ use unit::UnitList;
 /// assert_eq!(&article.text[passages[1].range.clone()], "Am 3. Mai begann die Vernässung.");
 /// # Ok::<(), passim::Error>(())
 /// ```
-///
-/// In JSON it is `{"max_tokens": 200, "overlap_sentences": 0, "context": true}`, where fields may be
-/// left out.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Chunker {

@@ -15,6 +15,9 @@ use crate::{
 /// uncommitted change, and the number of changed passages. The default is one second and 4,096
 /// passages.
 ///
+/// In JSON it is `{"every_ms": 1000, "after_passages": 4096}`. A field that is left out has its
+/// default, and `null` removes its condition.
+///
 /// # Examples
 ///
 /// ```
@@ -27,9 +30,6 @@ use crate::{
 /// let on_demand = CommitSchedule::on_demand();
 /// # assert_ne!(schedule, on_demand);
 /// ```
-///
-/// In JSON it is `{"every_ms": 1000, "after_passages": 4096}`. A field that is left out has its
-/// default, and `null` removes its condition.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CommitSchedule {
