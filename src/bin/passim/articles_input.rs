@@ -42,18 +42,12 @@ impl ArticlesInput {
     }
 
     fn push(&mut self, article: Article, places: &mut HashMap<String, usize>) {
-        match places.get(&article.key) {
-            Some(place) => {
-                warn(&format!(
-                    "several articles are called `{}`: the last one counts",
-                    article.key
-                ));
-                self.articles[*place] = article;
-            }
-            None => {
-                places.insert(article.key.clone(), self.articles.len());
-                self.articles.push(article);
-            }
+        if let Some(place) = places.get(&article.key) {
+            warn(&format!("several articles are called `{}`: the last one counts", article.key));
+            self.articles[*place] = article;
+        } else {
+            places.insert(article.key.clone(), self.articles.len());
+            self.articles.push(article);
         }
     }
 

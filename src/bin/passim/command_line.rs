@@ -1,4 +1,5 @@
 //! The options of the program.
+#![expect(clippy::doc_markdown, reason = "the comments of options are the help of the program")]
 
 use std::path::PathBuf;
 

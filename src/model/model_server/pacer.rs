@@ -71,8 +71,9 @@ impl Pacer {
 mod tests {
     use super::*;
 
-    fn seconds(time: Duration) -> f64 {
-        (time.as_secs_f64() * 10.0).round() / 10.0
+    /// Returns the nearest number of seconds.
+    fn seconds(time: Duration) -> u64 {
+        (time + Duration::from_millis(500)).as_secs()
     }
 
     #[test]
@@ -80,10 +81,10 @@ mod tests {
         let pacer = Pacer::new(Some(60), Some(6_000));
         let none = Interrupt::none();
         let waits = [10, 500, 1].map(|tokens| seconds(pacer.take_turn(tokens, none)));
-        assert_eq!(waits, [0.0, 1.0, 6.0]);
+        assert_eq!(waits, [0, 1, 6]);
         let unlimited = Pacer::new(None, None);
         let waits = [10, 500, 1].map(|tokens| seconds(unlimited.take_turn(tokens, none)));
-        assert_eq!(waits, [0.0; 3]);
+        assert_eq!(waits, [0; 3]);
     }
 
     #[test]
@@ -91,18 +92,18 @@ mod tests {
         let pacer = Pacer::new(Some(6), None);
         let deadline = Instant::now() + Duration::from_secs(5);
         let interrupt = Interrupt::new(Some(deadline), None);
-        assert_eq!(seconds(pacer.take_turn(1, interrupt)), 0.0);
-        assert_eq!(seconds(pacer.take_turn(1, interrupt)), 10.0);
-        assert_eq!(seconds(pacer.take_turn(1, Interrupt::none())), 10.0);
-        assert_eq!(seconds(pacer.take_turn(1, Interrupt::none())), 20.0);
+        assert_eq!(seconds(pacer.take_turn(1, interrupt)), 0);
+        assert_eq!(seconds(pacer.take_turn(1, interrupt)), 10);
+        assert_eq!(seconds(pacer.take_turn(1, Interrupt::none())), 10);
+        assert_eq!(seconds(pacer.take_turn(1, Interrupt::none())), 20);
     }
 
     #[test]
     fn a_pause_holds_for_all_requests() {
         let pacer = Pacer::new(None, None);
         pacer.pause(Duration::from_secs(7));
-        assert_eq!(seconds(pacer.take_turn(1, Interrupt::none())), 7.0);
+        assert_eq!(seconds(pacer.take_turn(1, Interrupt::none())), 7);
         pacer.pause(Duration::from_secs(3));
-        assert_eq!(seconds(pacer.take_turn(1, Interrupt::none())), 7.0);
+        assert_eq!(seconds(pacer.take_turn(1, Interrupt::none())), 7);
     }
 }
