@@ -1,6 +1,6 @@
 //! Settings of a retriever, which are checked before any work.
 
-use std::{fmt, path::Path, sync::Arc, thread};
+use std::{fmt, path::Path, sync::Arc};
 
 use super::{
     Settings,
@@ -363,7 +363,7 @@ impl RetrieverBuilder {
         snapshot: Snapshot,
     ) -> Result<Retriever> {
         let cache = self.cache_in(store.as_ref())?;
-        let merges = BackgroundMerges::new(self.merge_threads.unwrap_or_else(default_threads));
+        let merges = BackgroundMerges::new(self.merge_threads);
         let Self { embed_threads, checkpoint, progress, cancel, reranker, .. } = self;
         let stored = store.as_ref().map(Store::manifest);
         let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
@@ -406,16 +406,6 @@ impl RetrieverBuilder {
             }
         }
     }
-}
-
-/// Maximum of the default number of merge threads: more gain little, since the copies of a merge run on
-/// one.
-const MAX_DEFAULT_THREADS: usize = 4;
-
-/// The default number of merge threads.
-fn default_threads() -> usize {
-    let available = thread::available_parallelism().map_or(1, usize::from);
-    (available / 2).clamp(1, MAX_DEFAULT_THREADS)
 }
 
 impl Searcher {
