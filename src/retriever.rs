@@ -19,6 +19,7 @@ mod shared_retriever;
 mod started_commit;
 mod stats;
 mod sync;
+mod unindexed_segment;
 mod verify_model;
 
 use std::{fmt, path::Path, sync::Arc};

@@ -21,7 +21,9 @@ pub(super) struct BackgroundMerges {
 }
 
 impl BackgroundMerges {
-    pub(super) fn new(threads: usize) -> Self {
+    /// Merges on `threads` threads; `None` for the default number.
+    pub(super) fn new(threads: Option<usize>) -> Self {
+        let threads = threads.unwrap_or_else(default_threads);
         Self { threads, queue: Arc::default(), thread: None }
     }
 
@@ -68,6 +70,14 @@ impl BackgroundMerges {
             self.queue.stop();
         }
     }
+}
+
+/// Maximum of the default number of threads. More gain little, since one thread copies segments.
+const MAX_DEFAULT_THREADS: usize = 4;
+
+fn default_threads() -> usize {
+    let available = thread::available_parallelism().map_or(1, usize::from);
+    (available / 2).clamp(1, MAX_DEFAULT_THREADS)
 }
 
 impl Drop for BackgroundMerges {

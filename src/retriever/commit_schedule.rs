@@ -90,7 +90,7 @@ impl CommitSchedule {
     /// Sets the number of added and removed passages that starts a commit, `>= 1`.
     ///
     /// Uncommitted passages are in memory, so this number bounds them, apart from the passages of one
-    /// call and of writes that wait.
+    /// call and of writes during a commit.
     #[must_use]
     pub fn after_passages(mut self, passages: usize) -> Self {
         self.passages = Some(passages);

@@ -29,7 +29,7 @@ pub(super) struct CommittedCorpus {
     needs_fsync: AtomicBool,
 }
 
-/// What publishing needs. Its lock is held for each publication, but never while a graph is built
+/// The store and the running merge. Its lock is held for each publication, but never while a graph is built
 /// in the background.
 #[derive(Debug)]
 pub(super) struct Publisher {
@@ -45,7 +45,7 @@ pub(super) struct LockedPublisher<'c> {
     publisher: MutexGuard<'c, Publisher>,
 }
 
-/// What a publication replaces.
+/// The state that a publication makes the last commit.
 pub(super) struct NextSnapshot {
     pub(super) generation: u64,
     pub(super) segments: Vec<LiveSegment>,

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::searcher::Snapshot;
 use crate::{
-    Result, Retriever,
+    Cancel, Result, Retriever,
     store::{
         Questions,
         segment::{LiveSegment, find_article},
@@ -63,29 +63,14 @@ impl Retriever {
         let mut segments = carry_over(&self.base, committed, &latest)?;
         let questions = self.searcher.snapshot.questions.clone();
         if !is_same(questions.as_ref(), latest.questions.as_ref()) {
-            self.recalibrate(&mut segments, questions.as_deref())?;
+            let cancel = &self.settings.cancel;
+            recalibrate(&mut segments, committed, questions.as_deref(), cancel)?;
         }
         segments.extend_from_slice(added);
         self.committed = latest.segments.len();
         self.searcher.snapshot =
             Arc::new(Snapshot { segments, questions, ..Snapshot::clone(&latest) });
         self.base = latest;
-        Ok(())
-    }
-
-    /// Calibrates the graphs of the committed `segments` that were published since the corpus was
-    /// calibrated with uncommitted `questions`.
-    fn recalibrate(
-        &self,
-        segments: &mut [LiveSegment],
-        questions: Option<&Questions>,
-    ) -> Result<()> {
-        let Some(questions) = questions else { return Ok(()) };
-        for segment in segments {
-            if same_segment(self.segments(), segment).is_none() {
-                *segment = self.calibrated(segment.clone(), questions)?;
-            }
-        }
         Ok(())
     }
 
@@ -135,4 +120,17 @@ enum Carried {
     Changed(LiveSegment),
     /// Position among the copies.
     Copy(usize),
+}
+
+/// Calibrates the graphs of `segments` that are not among the `changed` ones with uncommitted
+/// `questions`, with which those were calibrated.
+pub(super) fn recalibrate(
+    segments: &mut [LiveSegment],
+    changed: &[LiveSegment],
+    questions: Option<&Questions>,
+    cancel: &Cancel,
+) -> Result<()> {
+    let Some(Questions { vectors, .. }) = questions else { return Ok(()) };
+    let mut copies = segments.iter_mut().filter(|segment| same_segment(changed, segment).is_none());
+    copies.try_for_each(|copy| copy.calibrate(Retriever::CALIBRATED_K, vectors, cancel))
 }

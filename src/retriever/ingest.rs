@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use rustc_hash::FxHashMap;
 use tracing::{Span, field, instrument};
 
-use super::merge_segments::{MergePlan, UnindexedSegment};
+use super::{merge_segments::MergePlan, unindexed_segment::UnindexedSegment};
 #[cfg(doc)]
 use crate::Error;
 use crate::{

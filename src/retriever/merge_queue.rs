@@ -1,4 +1,4 @@
-//! What the writer and the thread of background merges tell each other.
+//! Requests for background merges by the writer, and the answers of their thread.
 
 use std::{
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},

@@ -1,4 +1,4 @@
-//! The merge policy: which segments of a corpus become one, and how they are copied.
+//! The merge policy: which segments of a corpus become one.
 //!
 //! A search visits every segment, so there must be few of them. A merge indexes passages again, so
 //! merges must be rare. Each segment is therefore kept several times as large as all later ones
@@ -10,13 +10,10 @@
 
 use std::sync::Arc;
 
-use tracing::instrument;
-
+use super::unindexed_segment::UnindexedSegment;
 use crate::{
-    HnswParams, IndexChoice, Result, Vectors,
-    lexical::MergedRow,
-    store::segment::{LiveSegment, Segment, SegmentBuilder, SegmentPieces, SegmentWords},
-    vector::VectorRow,
+    HnswParams, IndexChoice, Result,
+    store::segment::{LiveSegment, Segment},
     work::WorkMonitor,
 };
 
@@ -37,8 +34,8 @@ const MIN_SMALL: usize = 8;
 /// Minimum number of segments that become one without a graph in the background or in a commit before
 /// it. Fewer cost a search little, and each merge writes their passages again.
 const MIN_JOINED: usize = 8;
-/// Maximum size of a segment that a write or a commit joins, in live passages and articles, if
-/// merges run in the background. Copying so many takes about as long as the fsync of a file.
+/// Maximum size of a segment that a write joins, or a commit beside background merges, in live passages
+/// and articles. Copying so many takes about as long as the fsync of a file.
 const MAX_JOINED: usize = 1_024;
 
 /// The segments of the next generation, in order.
@@ -54,14 +51,6 @@ enum PlannedSegment {
 pub(super) enum MergedSegment {
     Kept(LiveSegment),
     New(Box<UnindexedSegment>),
-}
-
-/// A segment before its vectors are indexed.
-pub(super) struct UnindexedSegment {
-    pub(super) builder: SegmentBuilder,
-    pub(super) vectors: Vectors,
-    pub(super) words: SegmentWords,
-    pub(super) pieces: SegmentPieces,
 }
 
 /// The properties of a segment that the policy depends on.
@@ -332,79 +321,6 @@ impl FreeSegments {
     }
 }
 
-impl UnindexedSegment {
-    /// Copies the live articles of `segments`, of which there is at least one, with their vectors
-    /// and words.
-    #[instrument(
-        name = "merge",
-        level = "debug",
-        skip_all,
-        fields(
-            segments = segments.len(),
-            passages = segments.iter().map(LiveSegment::passages).sum::<usize>()
-        )
-    )]
-    pub(super) fn merge(
-        segments: &[LiveSegment],
-        dim: usize,
-        monitor: WorkMonitor,
-    ) -> Result<Self> {
-        let mut builder = SegmentBuilder::default();
-        let rows = copy_by_key(segments, &mut builder, monitor)?;
-        debug_assert!(!builder.is_empty(), "a merged segment has live articles");
-        let vector = |from: &MergedRow| VectorRow {
-            vectors: segments[from.part as usize].sealed().vectors(),
-            row: from.row,
-        };
-        let vectors = Vectors::gather(dim, rows.iter().map(vector))?;
-        monitor.check()?;
-        let words = SegmentWords::merge(segments, &rows)?;
-        monitor.check()?;
-        let pieces = SegmentPieces::merge(segments, &rows)?;
-        Ok(Self { builder, vectors, words, pieces })
-    }
-
-    /// Indexes the vectors as `index` chooses.
-    pub(super) fn seal(self, index: IndexChoice, monitor: WorkMonitor) -> Result<LiveSegment> {
-        let Self { builder, vectors, words, pieces } = self;
-        let segment = builder.seal(vectors, words, pieces, index, monitor)?;
-        Ok(LiveSegment::all(segment.into()))
-    }
-}
-
-/// A live article of one of the segments to merge; ordered by key.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct MergedArticle<'s> {
-    key: &'s str,
-    part: u32,
-    number: u32,
-}
-
-/// Copies the live articles of `segments` into `builder` in the order of their keys, and returns
-/// the rows of their passages.
-fn copy_by_key(
-    segments: &[LiveSegment],
-    builder: &mut SegmentBuilder,
-    monitor: WorkMonitor,
-) -> Result<Vec<MergedRow>> {
-    let mut articles = Vec::new();
-    for (part, segment) in (0..).zip(segments) {
-        segment.sealed().advise_sequential();
-        for number in segment.live() {
-            articles.push(MergedArticle { key: segment.sealed().key(number)?, part, number });
-        }
-    }
-    articles.sort_unstable();
-    let mut merged = Vec::new();
-    for MergedArticle { part, number, .. } in articles {
-        monitor.check()?;
-        let segment = segments[part as usize].sealed();
-        builder.copy(segment, number)?;
-        merged.extend(segment.rows_of(number)?.map(|row| MergedRow { part, row }));
-    }
-    Ok(merged)
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -420,6 +336,23 @@ mod tests {
     }
 
     proptest! {
+        /// Small commits beside a merge leave few segments, whatever their sizes are.
+        #[test]
+        fn joined_segments_are_few(added in prop::collection::vec(1_usize..300, 1..300)) {
+            let mut sizes: Vec<SegmentSize> = Vec::new();
+            for new in &added {
+                sizes.push(size(*new));
+                let first = first_to_join(&sizes);
+                let joined = live(&sizes[first..]);
+                sizes.truncate(first);
+                if joined > 0 {
+                    sizes.push(size(joined));
+                }
+            }
+            prop_assert_eq!(live(&sizes), added.iter().sum::<usize>());
+            prop_assert!(sizes.len() < 2 * MIN_JOINED + 8, "{:?}", sizes);
+        }
+
         /// Commits of any sizes leave each segment several times as large as all later ones
         /// together, and lose nothing.
         #[test]

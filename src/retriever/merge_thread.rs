@@ -14,8 +14,9 @@ use super::{
     committed_corpus::{CommittedCorpus, LockedPublisher, NextSnapshot},
     follow_merges::{is_same, remove_in_copies, same_segment},
     merge_queue::MergeQueue,
-    merge_segments::{MergePlan, UnindexedSegment},
+    merge_segments::MergePlan,
     searcher::Snapshot,
+    unindexed_segment::UnindexedSegment,
 };
 use crate::{
     Error, IndexChoice, Result, Retriever,
@@ -23,7 +24,7 @@ use crate::{
     work::{ProgressCallback, WorkMonitor, panic_message},
 };
 
-/// What the thread needs.
+/// The corpus and the settings of the thread.
 pub(super) struct MergeThread {
     pub(super) corpus: Arc<CommittedCorpus>,
     pub(super) queue: Arc<MergeQueue>,

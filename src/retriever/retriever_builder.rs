@@ -1,6 +1,6 @@
 //! Settings of a retriever, which are checked before any work.
 
-use std::{fmt, path::Path, sync::Arc, thread};
+use std::{fmt, path::Path, sync::Arc};
 
 use super::{
     Settings,
@@ -333,7 +333,7 @@ impl RetrieverBuilder {
         let cache = self.cache_in(store.as_ref())?;
         let Self { settings, progress, cancel, reranker, .. } = self;
         let RetrieverSettings { embed_threads, checkpoint, merge_threads, .. } = settings;
-        let merges = BackgroundMerges::new(merge_threads.unwrap_or_else(default_threads));
+        let merges = BackgroundMerges::new(merge_threads);
         let stored = store.as_ref().map(Store::manifest);
         let chunker =
             settings.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
@@ -376,16 +376,6 @@ impl RetrieverBuilder {
             None => Ok(Some(EmbeddingCache::in_memory(bytes))),
         }
     }
-}
-
-/// Maximum of the default number of merge threads: more gain little, since the copies of a merge run on
-/// one.
-const MAX_DEFAULT_THREADS: usize = 4;
-
-/// The default number of merge threads.
-fn default_threads() -> usize {
-    let available = thread::available_parallelism().map_or(1, usize::from);
-    (available / 2).clamp(1, MAX_DEFAULT_THREADS)
 }
 
 impl Searcher {

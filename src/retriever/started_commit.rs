@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     committed_corpus::{CommittedCorpus, CommittedSettings, NextSnapshot, PublishedSnapshot},
-    follow_merges::carry_over,
+    follow_merges::{carry_over, is_same, recalibrate},
     merge_segments::MergePlan,
     searcher::Snapshot,
 };
@@ -22,7 +22,7 @@ pub(super) struct StartedCommit {
     corpus: Arc<CommittedCorpus>,
     /// The corpus with the changes.
     changed: Arc<Snapshot>,
-    /// What the changes were made to.
+    /// The commit that the changes were made to.
     base: Arc<Snapshot>,
     /// Number of leading segments of `changed` that belong to `base`.
     committed: usize,
@@ -44,13 +44,17 @@ impl StartedCommit {
         let latest = self.corpus.latest().get();
         let (committed, added) = self.changed.segments.split_at(self.committed);
         let mut segments = carry_over(&self.base, committed, &latest)?;
+        let questions = &self.changed.questions;
+        if !is_same(questions.as_ref(), latest.questions.as_ref()) {
+            recalibrate(&mut segments, committed, questions.as_deref(), &self.cancel)?;
+        }
         segments.extend_from_slice(added);
         let plan = MergePlan::for_small_commit(&segments, publisher.merging());
         let monitor = WorkMonitor::new(&self.cancel, None);
         publisher.publish(NextSnapshot {
             generation: latest.generation + 1,
             segments: plan.merge_without_graphs(self.dim, monitor)?,
-            questions: self.changed.questions.clone(),
+            questions: questions.clone(),
             settings: Some(self.settings.clone()),
         })
     }

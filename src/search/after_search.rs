@@ -7,7 +7,7 @@ use xxhash_rust::xxh3::xxh3_128;
 
 use super::{
     best_sentences::{self, HitSentence},
-    context::{Context, Packing},
+    context::{Context, ContextPacking},
     context_options::ContextOptions,
     excerpts::HitArticles,
     filter::Filter,
@@ -74,7 +74,7 @@ impl QueryModels<'_> {
             cache.borrow_mut().insert(key, tokens);
             Ok(tokens)
         };
-        let packing = Packing { budget: *budget, markers, count: &count };
+        let packing = ContextPacking { budget: *budget, markers, count: &count };
         let context = packing.pack_hits(&HitArticles::read(view, hits)?)?;
         if !context.excerpts.is_empty() || hits.is_empty() {
             return Ok(context);

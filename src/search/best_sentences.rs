@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use super::{
-    context::{Context, Packing},
+    context::{Context, ContextPacking},
     excerpts::Excerpt,
     hit::Hit,
 };
@@ -69,7 +69,7 @@ pub(super) fn sort_by_similarity(
 /// Packs those of `sentences`, best first, that fit. They stand in the order of the hits; neighboring
 /// sentences are one excerpt.
 pub(super) fn pack(
-    packing: &Packing,
+    packing: &ContextPacking,
     hits: &[Hit],
     sentences: Vec<HitSentence>,
 ) -> Result<Context> {

@@ -61,7 +61,7 @@ pub struct Citation<'c> {
 }
 
 /// How excerpts are packed into a context.
-pub(super) struct Packing<'p> {
+pub(super) struct ContextPacking<'p> {
     pub(super) budget: usize,
     pub(super) markers: &'p CitationMarkers,
     pub(super) count: &'p TokenCounter<'p>,
@@ -82,7 +82,8 @@ impl Context {
         budget: usize,
         count: impl Fn(&str) -> Result<usize>,
     ) -> Result<Self> {
-        Packing { budget, markers: &CitationMarkers::default(), count: &count }.pack(excerpts)
+        ContextPacking { budget, markers: &CitationMarkers::default(), count: &count }
+            .pack(excerpts)
     }
 
     /// Returns the citations in `answer`, a text of a language model that has read this context, in
@@ -141,7 +142,7 @@ impl fmt::Display for Context {
     }
 }
 
-impl Packing<'_> {
+impl ContextPacking<'_> {
     /// Packs `excerpts` as [`Context::pack`] does.
     pub(super) fn pack(&self, excerpts: impl IntoIterator<Item = Excerpt>) -> Result<Context> {
         let markers = self.markers;
