@@ -17,7 +17,7 @@ use passim::{
 
 /// The rooms in the order of the data: each imports only those before it. The ground floor is
 /// what all of them speak of.
-const ROOMS: [(&str, &[&str]); 13] = [
+const ROOMS: [(&str, &[&str]); 14] = [
     ("ground floor", &["article", "error", "language", "model", "work"]),
     ("format", &["format"]),
     ("vector", &["vector"]),
@@ -31,9 +31,11 @@ const ROOMS: [(&str, &[&str]); 13] = [
     ("retriever", &["retriever"]),
     ("postgres", &["postgres"]),
     ("eval", &["eval"]),
+    ("guide", &["guide"]),
 ];
 
-/// Names of the root: files and folders of `src`, a file and its folder counted as one.
+/// Names of the root: files and folders of `src`, a file and its folder counted as one, without the
+/// guide, which has no code.
 const MAX_ROOT_NAMES: usize = 18;
 
 /// File names that occur twice, each with its reason.
@@ -170,7 +172,8 @@ fn imports_are_read_from_nested_trees_and_paths() {
 #[test]
 fn the_root_has_few_names() {
     let sources = sources();
-    let names: BTreeSet<_> = sources.iter().map(Source::root_name).collect();
+    let names = sources.iter().map(Source::root_name).filter(|name| *name != "guide");
+    let names: BTreeSet<_> = names.collect();
     assert!(names.len() <= MAX_ROOT_NAMES, "{names:?}");
 }
 
