@@ -43,6 +43,11 @@ pub use stats::{SegmentStats, Stats, VerifyReport};
 /// another process. [`into_shared`](Self::into_shared) lets many threads change and search it.
 /// Dropping a retriever discards uncommitted changes.
 ///
+/// # Asynchronous code
+///
+/// Methods that embed, search, write or read files block: call them by `spawn_blocking`, as
+/// [the guide](crate::guide::running_a_service#asynchronous-code) shows.
+///
 /// # Examples
 ///
 /// ```

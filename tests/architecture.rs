@@ -293,6 +293,27 @@ fn public_types_cross_threads() {
     crosses::<Error>();
 }
 
+#[test]
+fn types_that_block_say_how_to_call_them() {
+    for file in [
+        "embed/stage.rs",
+        "postgres.rs",
+        "retriever.rs",
+        "retriever/retriever_builder.rs",
+        "retriever/searcher.rs",
+        "retriever/shared_retriever.rs",
+        "text/article_reader.rs",
+        "vector.rs",
+    ] {
+        let sources = sources();
+        let source = sources.iter().find(|source| source.path == file).unwrap();
+        let (_, section) = source.text.split_once("/// # Asynchronous code\n").expect(file);
+        let section = &section[..section.find("\npub ").unwrap()];
+        assert!(section.contains("`spawn_blocking`"), "{file}");
+        assert!(section.contains("crate::guide::running_a_service#asynchronous-code"), "{file}");
+    }
+}
+
 /// Maximum length of a test's name, in characters.
 const MAX_TEST_NAME: usize = 59;
 
