@@ -26,15 +26,12 @@ use crate::{
     problem::Problem,
 };
 
-/// Number of writes that wait in passim at once. Writes run one at a time, so more threads would
-/// only wait; two let one prepare its articles while the other writes.
-const WRITES: usize = 2;
-
 /// The parts that all requests share.
 struct Service {
     shared: SharedRetriever,
     searches: BlockingCalls,
-    /// Apart from the searches, which must not wait for writes.
+    /// Apart from the searches, which must not wait for writes. passim runs writes one at a time, so
+    /// they wait here, without a thread.
     writes: BlockingCalls,
     metrics: Metrics,
     /// One permit for each request in progress.
@@ -49,7 +46,7 @@ pub(crate) fn router(shared: SharedRetriever, settings: &Settings) -> Router {
     let service = Arc::new(Service {
         shared,
         searches: BlockingCalls::new(settings.searches()),
-        writes: BlockingCalls::new(WRITES),
+        writes: BlockingCalls::new(1),
         metrics: Metrics::default(),
         requests: Semaphore::new(settings.max_requests),
         max_requests: settings.max_requests,
