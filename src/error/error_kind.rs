@@ -71,11 +71,15 @@ impl Error {
             | Self::TimedOut
             | Self::Threads(_)
             | Self::BackgroundCommit(_)
+            | Self::BackgroundMerge(_)
             | Self::Write { .. }
             | Self::Certificates { .. }
             | Self::Shard { .. } => Unavailable,
             Self::Corrupt { .. } => Damaged,
-            Self::VectorCount { .. } | Self::ModelDimension { .. } | Self::CommitPanic(_) => Bug,
+            Self::VectorCount { .. }
+            | Self::ModelDimension { .. }
+            | Self::CommitPanic(_)
+            | Self::MergePanic(_) => Bug,
             // All others. A test holds every variant to the kind that it documents.
             _ => InvalidInput,
         }
@@ -175,6 +179,7 @@ mod tests {
             Error::TimedOut,
             Error::Threads(cause()),
             Error::BackgroundCommit(Error::Cancelled.into()),
+            Error::BackgroundMerge(Error::Cancelled.into()),
             Error::Read { path: "a".into(), source: io::ErrorKind::PermissionDenied.into() },
             Error::Write { path: "a".into(), source: io::ErrorKind::NotFound.into() },
             Error::Certificates { source: cause() },
@@ -204,6 +209,7 @@ mod tests {
                     Error::VectorCount { expected: 2, got: 1 },
                     Error::ModelDimension { expected: 2, got: 1 },
                     Error::CommitPanic(cause()),
+                    Error::MergePanic(cause()),
                 ],
             ),
         ]

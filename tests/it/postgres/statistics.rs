@@ -46,7 +46,7 @@ fn statistics_of_an_age_are_shared_by_searches() {
 }
 
 #[test]
-fn statistics_are_read_again_after_maintenance_and_failed_writes() {
+fn statistics_are_read_anew_after_maintenance_and_failures() {
     let Some(servers) = servers() else { return };
     let schema = unused_schema();
     let builder = || Corpus::builder().shards(servers[..1].to_vec()).schema(&schema);
