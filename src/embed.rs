@@ -3,9 +3,12 @@
 mod cache;
 #[cfg(feature = "fastembed")]
 mod fast_embedder;
+#[cfg(feature = "http")]
+mod http_embedder;
 mod model_calls;
 mod stage;
 mod static_model;
+mod token_batches;
 #[cfg(test)]
 mod word_sums;
 
@@ -18,6 +21,8 @@ pub use cache::EmbeddingCache;
 pub use fast_embedder::{FastEmbedder, FastEmbedderBuilder, Prefix, PrefixSource};
 #[cfg(feature = "hub")]
 pub use fast_embedder::{PretrainedModel, Quantization};
+#[cfg(feature = "http")]
+pub use http_embedder::{HttpEmbedder, HttpEmbedderBuilder};
 pub use stage::{EmbedReport, EmbedStage};
 pub use static_model::StaticEmbedder;
 pub(crate) use static_model::{
@@ -224,6 +229,14 @@ pub trait Embedder: Send + Sync {
         1_024
     }
 
+    /// Returns the maximum number of texts of one [`embed`](Self::embed) call from a stage, 1 or
+    /// more. The default is no maximum.
+    ///
+    /// [`EmbedStage::batch_texts`] overrides it.
+    fn batch_texts(&self) -> usize {
+        usize::MAX
+    }
+
     /// Returns how many calls of [`embed`](Self::embed) can do useful work at once, 1 or more. The
     /// default is the parallelism available to the process.
     ///
@@ -306,6 +319,10 @@ macro_rules! embedder_behind {
 
             fn batch_tokens(&self) -> usize {
                 (**self).batch_tokens()
+            }
+
+            fn batch_texts(&self) -> usize {
+                (**self).batch_texts()
             }
 
             fn max_concurrency(&self) -> usize {

@@ -3,7 +3,7 @@
 mod constructors;
 mod error_kind;
 
-use std::{borrow::Cow, path::PathBuf, sync::Arc};
+use std::{borrow::Cow, path::PathBuf, sync::Arc, time::Duration};
 
 pub use error_kind::ErrorKind;
 
@@ -72,6 +72,26 @@ pub enum Error {
         condition: String,
         /// Why it is invalid.
         reason: &'static str,
+    },
+
+    /// The text form of a [filter](crate::Filter) cannot be read. Kind: [`ErrorKind::InvalidInput`].
+    #[error("the filter cannot be read at byte {at}: expected {expected}")]
+    FilterText {
+        /// Byte offset in the text.
+        at: usize,
+        /// The parts that may follow there.
+        expected: &'static str,
+    },
+
+    /// Settings as JSON or text are malformed, have unknown fields, or have values of another type.
+    /// Kind: [`ErrorKind::InvalidInput`].
+    #[error("the text is no {what}")]
+    InvalidSettings {
+        /// The kind of settings, such as `query` or `chunker`.
+        what: &'static str,
+        /// The cause.
+        #[source]
+        source: Cause,
     },
 
     /// A [filter](crate::Filter) compares metadata with a value of a type that no article stores
@@ -249,6 +269,64 @@ pub enum Error {
     /// [`ErrorKind::Unavailable`].
     #[error("the reranker failed")]
     Rerank(#[source] Cause),
+
+    /// The URL of a model server is invalid. Kind: [`ErrorKind::InvalidInput`].
+    #[error("the URL of the model server {reason}; it is of the form https://host:port/v1")]
+    ModelServerUrl {
+        /// Why it is invalid. The URL is not part of the error, since it may hold a password.
+        reason: &'static str,
+    },
+
+    /// A model server was not reached, or gave no complete answer. Kind:
+    /// [`ErrorKind::Unavailable`].
+    #[error("the model server {server} gave no complete answer, attempts: {attempts}; {remedy}")]
+    ModelServer {
+        /// Scheme, host and port of the server.
+        server: String,
+        /// Number of requests that were sent.
+        attempts: usize,
+        /// The remedy.
+        remedy: &'static str,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
+
+    /// A model server refused a request. Kind: [`ErrorKind::NotFound`] for the status 404,
+    /// [`ErrorKind::Unavailable`] for 408, 425, 429 and 500 to 599, else
+    /// [`ErrorKind::InvalidInput`].
+    #[error(
+        "the model server {server} refused the request with status {status}, attempts: {attempts}; \
+         {remedy}; its message is {message:?}"
+    )]
+    ModelServerStatus {
+        /// Scheme, host and port of the server.
+        server: String,
+        /// HTTP status.
+        status: u16,
+        /// Number of requests that were sent.
+        attempts: usize,
+        /// Time after which the server accepts requests again, if it has named one.
+        retry_after: Option<Duration>,
+        /// The remedy.
+        remedy: &'static str,
+        /// Message of the server, shortened, without the API key.
+        message: String,
+    },
+
+    /// The answer of a model server is of another form than its protocol, or too long. Kind:
+    /// [`ErrorKind::Bug`] of the server.
+    #[error(
+        "the answer of the model server {server} is unusable: check that its URL is that of an \
+         OpenAI-compatible interface and that the model is of the right kind"
+    )]
+    ModelServerAnswer {
+        /// Scheme, host and port of the server.
+        server: String,
+        /// The cause.
+        #[source]
+        source: Cause,
+    },
 
     /// A query asks for reranking, but there is no reranker. Kind: [`ErrorKind::InvalidInput`].
     #[error("there is no reranker: set `RetrieverBuilder::reranker`, or ask without `rerank`")]

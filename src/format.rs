@@ -10,3 +10,4 @@ pub(crate) mod locked_file;
 pub(crate) mod mapped_file;
 pub(crate) mod replaced_file;
 pub(crate) mod sections;
+pub(crate) mod settings_text;

@@ -61,6 +61,10 @@
 //! | commits in the background | [`CommitSchedule`] |
 //! | calibration of the recall | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
 //!
+//! [`Query`], [`Filter`], [`Weights`], [`Mode`], [`Language`], [`Chunker`], [`IndexChoice`],
+//! [`HnswParams`], [`CommitSchedule`] and [`RetrieverSettings`] are also data: `serde` reads and
+//! writes them, `FromStr` and `Display` read and write their text.
+//!
 //! Embedding runs on threads of its own. Chunking, building and [`Searcher::search_many`] run on
 //! the current `rayon` pool: call them inside `ThreadPool::install` to bound them.
 //!
@@ -77,6 +81,8 @@
 //! | `hub` | no | downloads models by name |
 //! | `download-binaries` | no | downloads and links ONNX Runtime at build time; needs `default-features = false` |
 //! | `qwen3` | no | runs Qwen3 embedding models in candle |
+//! | `http` | no | `HttpEmbedder` and `HttpReranker`, models behind OpenAI-compatible servers |
+//! | `cli` | no | the program `passim`: index, sync, search, evaluate, verify |
 //! | `html` | no | reads `.html` files |
 //! | `postgres` | no | a corpus in PostgreSQL: `postgres::Corpus` |
 //! | `cuda`, `coreml`, `directml` | no | runs models on these devices (`ExecutionProvider`) |
@@ -135,6 +141,8 @@ pub use embed::{
 };
 #[cfg(feature = "fastembed")]
 pub use embed::{FastEmbedder, FastEmbedderBuilder, Prefix, PrefixSource};
+#[cfg(feature = "http")]
+pub use embed::{HttpEmbedder, HttpEmbedderBuilder};
 #[cfg(feature = "hub")]
 pub use embed::{PretrainedModel, Quantization};
 pub use model::ModelIdentity;
@@ -147,6 +155,8 @@ pub use rerank::Reranker;
 pub use rerank::RerankerModel;
 #[cfg(feature = "fastembed")]
 pub use rerank::{FastReranker, FastRerankerBuilder};
+#[cfg(feature = "http")]
+pub use rerank::{HttpReranker, HttpRerankerBuilder};
 
 // Vectors and their indexes.
 pub use vector::{
@@ -158,7 +168,7 @@ pub use vector::{
 // A corpus.
 pub use retriever::{
     BackupReport, CalibrationReport, CommitSchedule, GraphCalibration, Retriever, RetrieverBuilder,
-    Searcher, SegmentStats, SharedRetriever, Stats, VerifyReport,
+    RetrieverSettings, Searcher, SegmentStats, SharedRetriever, Stats, VerifyReport,
 };
 
 // Questions and answers.

@@ -1,8 +1,17 @@
-//! Identity of an embedding model: a display name, and a hash for equality.
+//! Identity of a model: a display name, and a hash for equality; the connection to a model server.
+
+#[cfg(feature = "http")]
+mod model_server;
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
+
+#[cfg(feature = "http")]
+pub(crate) use model_server::{
+    ModelServer, Parameters, ServerOptions, ServerRequest, check_parameters, server_option_setters,
+    set_parameter, settings_hash,
+};
 
 /// Identity of an embedding model. Only vectors of equal models can be compared.
 ///

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "fastembed")]
 mod fast_reranker;
+#[cfg(feature = "http")]
+mod http_reranker;
 
 use std::sync::Arc;
 
@@ -11,6 +13,8 @@ use crate::{Error, Interrupt, ModelIdentity, Result, work::call_model};
 pub use fast_reranker::RerankerModel;
 #[cfg(feature = "fastembed")]
 pub use fast_reranker::{FastReranker, FastRerankerBuilder};
+#[cfg(feature = "http")]
+pub use http_reranker::{HttpReranker, HttpRerankerBuilder};
 
 /// Scores how well passages answer a question.
 ///

@@ -39,7 +39,7 @@ mod yaml;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Article, Embedder, Error, Passage, Result};
+use crate::{Article, Embedder, Error, Passage, Result, format::settings_text::json_text};
 
 pub(crate) use article_batches::{GivenArticles, key_hashes, next_batch};
 pub use article_files::{ArticleFiles, read_articles};
@@ -69,6 +69,9 @@ use unit::UnitList;
 /// over the budget is split between clauses, a clause between words, and a word
 /// between graphemes.
 ///
+/// In JSON it is `{"max_tokens": 200, "overlap_sentences": 0, "context": true}`, where fields may be
+/// left out.
+///
 /// # Examples
 ///
 /// ```
@@ -94,11 +97,14 @@ use unit::UnitList;
 /// # Ok::<(), passim::Error>(())
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Chunker {
     max_tokens: usize,
     overlap_sentences: usize,
     context: bool,
 }
+
+json_text!(Chunker, "chunker");
 
 impl Default for Chunker {
     fn default() -> Self {

@@ -1,5 +1,7 @@
 //! Progress and cancellation of long operations, threads and buffers that they share.
 
+#[cfg(any(feature = "http", feature = "postgres"))]
+pub(crate) mod backoff;
 mod fair_mutex;
 mod interrupt;
 mod model_call;

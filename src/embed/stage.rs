@@ -16,6 +16,7 @@ use tracing::{Span, field, instrument};
 use super::{
     EmbeddedTexts,
     cache::{CachedRows, EmbeddingCache},
+    token_batches::batches,
 };
 use crate::{
     Cancel, Embedder, Error, Interrupt, LongTexts, Phase, Progress, Result, Role, Vectors,
@@ -89,6 +90,7 @@ pub struct EmbedStage<'a> {
     embedder: &'a dyn Embedder,
     embed_threads: usize,
     batch_tokens: usize,
+    batch_texts: usize,
     progress: Option<&'a (dyn Fn(Progress) + Sync)>,
     interrupt: Interrupt<'a>,
     cache: Option<EmbeddingCache>,
@@ -100,18 +102,20 @@ impl fmt::Debug for EmbedStage<'_> {
             .field("model", self.embedder.identity())
             .field("embed_threads", &self.embed_threads)
             .field("batch_tokens", &self.batch_tokens)
+            .field("batch_texts", &self.batch_texts)
             .finish_non_exhaustive()
     }
 }
 
 impl<'a> EmbedStage<'a> {
-    /// Creates a stage with the [number of threads](Embedder::max_concurrency) and the
-    /// [batch size](Embedder::batch_tokens) that `embedder` prefers.
+    /// Creates a stage with the [number of threads](Embedder::max_concurrency) and the batch size, in
+    /// [tokens](Embedder::batch_tokens) and [texts](Embedder::batch_texts), that `embedder` prefers.
     pub fn new(embedder: &'a dyn Embedder) -> Self {
         Self {
             embedder,
             embed_threads: embedder.max_concurrency(),
             batch_tokens: embedder.batch_tokens(),
+            batch_texts: embedder.batch_texts(),
             progress: None,
             interrupt: Interrupt::none(),
             cache: None,
@@ -133,6 +137,13 @@ impl<'a> EmbedStage<'a> {
     #[must_use]
     pub fn batch_tokens(mut self, tokens: usize) -> Self {
         self.batch_tokens = tokens;
+        self
+    }
+
+    /// Sets the maximum number of texts of a batch, 1 or more.
+    #[must_use]
+    pub fn batch_texts(mut self, texts: usize) -> Self {
+        self.batch_texts = texts;
         self
     }
 
@@ -160,7 +171,9 @@ impl<'a> EmbedStage<'a> {
 
     /// Takes vectors from `cache` and embeds only the texts that are not in it.
     ///
-    /// New vectors enter the cache batch by batch, so a run that ends early keeps them.
+    /// New vectors enter the cache batch by batch. After an error no further batch starts, but the
+    /// batches under way are completed, and the vectors of all batches that succeeded stay in the
+    /// cache. The next run embeds only the others.
     #[must_use]
     pub fn cache(mut self, cache: &EmbeddingCache) -> Self {
         self.cache = Some(cache.clone());
@@ -171,7 +184,7 @@ impl<'a> EmbedStage<'a> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Setting`] if the number of threads or `batch_tokens` is 0.
+    /// - [`Error::Setting`] if the number of threads, `batch_tokens` or `batch_texts` is 0.
     /// - [`Error::Cancelled`] or [`Error::TimedOut`] if the run was interrupted.
     /// - [`Error::VectorCount`] or [`Error::ModelDimension`] if the embedder does not return one vector
     ///   of its dimension for every text.
@@ -190,6 +203,7 @@ impl<'a> EmbedStage<'a> {
     pub fn run(&self, role: Role, texts: &[&str]) -> Result<(Vectors, EmbedReport)> {
         Error::check_setting("embed_threads", self.embed_threads, 1.., "1 or more")?;
         Error::check_setting("batch_tokens", self.batch_tokens, 1.., "1 or more")?;
+        Error::check_setting("batch_texts", self.batch_texts, 1.., "1 or more")?;
         let started = Instant::now();
         let texts = DistinctTexts::of(texts);
         let cached = match &self.cache {
@@ -294,7 +308,7 @@ impl<'a> BatchQueue<'a> {
         // when the others have finished.
         by_length.sort_by_key(|(_, tokens)| Reverse(*tokens));
         let (order, tokens): (Vec<_>, Vec<_>) = by_length.into_iter().unzip();
-        let batches = batches(&tokens, stage.batch_tokens);
+        let batches = batches(&tokens, stage.batch_tokens, stage.batch_texts);
         let total = texts.positions.len();
         let reached = Mutex::new(Progress { phase: Phase::Embed, done: 0, total, tokens: 0 });
         Ok(Self { stage, role, texts, cached, order, tokens, batches, reached })
@@ -390,39 +404,5 @@ impl<'a> BatchQueue<'a> {
             );
         }
         report
-    }
-}
-
-/// Divides texts of the given lengths into consecutive ranges. A range has at most `budget` tokens
-/// or is a single text.
-pub(super) fn batches(lengths: &[usize], budget: usize) -> Vec<Range<usize>> {
-    let mut batches = Vec::new();
-    let mut start = 0;
-    let mut tokens = 0;
-    for (at, &length) in lengths.iter().enumerate() {
-        // A text without tokens costs the special tokens of the model.
-        let length = length.max(1);
-        if at > start && tokens + length > budget {
-            batches.push(start..at);
-            start = at;
-            tokens = 0;
-        }
-        tokens += length;
-    }
-    if start < lengths.len() {
-        batches.push(start..lengths.len());
-    }
-    batches
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn batches_hold_no_more_than_the_budget() {
-        assert!(batches(&[], 10).is_empty());
-        assert_eq!(batches(&[30, 10, 6, 5, 4, 1, 0], 10), [0..1, 1..2, 2..3, 3..6, 6..7]);
-        assert_eq!(batches(&[0, 0, 0], 2), [0..2, 2..3]);
     }
 }

@@ -41,7 +41,10 @@ impl Error {
     #[must_use]
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::UnknownModel { .. } | Self::NoIndex { .. } | Self::NoCorpus { .. } => NotFound,
+            Self::UnknownModel { .. }
+            | Self::NoIndex { .. }
+            | Self::NoCorpus { .. }
+            | Self::ModelServerStatus { status: 404, .. } => NotFound,
             Self::StaleHit { .. }
             | Self::NotCalibrated
             | Self::ModelMismatch { .. }
@@ -60,9 +63,11 @@ impl Error {
             | Self::CorpusVersion { .. }
             | Self::Pgvector { .. } => Conflict,
             Self::Read { source, .. } if source.kind() == io::ErrorKind::NotFound => NotFound,
-            Self::Read { .. }
+            Self::ModelServerStatus { status: 408 | 425 | 429 | 500..=599, .. }
+            | Self::Read { .. }
             | Self::Embed(_)
             | Self::Rerank(_)
+            | Self::ModelServer { .. }
             | Self::ModelFile { .. }
             | Self::Model { .. }
             | Self::OnnxRuntime { .. }
@@ -78,6 +83,7 @@ impl Error {
             Self::Corrupt { .. } => Damaged,
             Self::VectorCount { .. }
             | Self::ModelDimension { .. }
+            | Self::ModelServerAnswer { .. }
             | Self::CommitPanic(_)
             | Self::MergePanic(_) => Bug,
             // All others. A test holds every variant to the kind that it documents.
@@ -101,6 +107,13 @@ mod tests {
         ModelIdentity { name: "m".to_owned(), hash: 1 }
     }
 
+    fn status(status: u16) -> Error {
+        let server = String::new();
+        let message = String::new();
+        let retry_after = None;
+        Error::ModelServerStatus { server, status, attempts: 1, retry_after, remedy: "", message }
+    }
+
     fn invalid_inputs() -> Vec<Error> {
         let text = String::new;
         vec![
@@ -108,6 +121,8 @@ mod tests {
             Error::Fraction { name: "recall", got: 2.0, allowed: "0 to 1" },
             Error::Choice { name: "pooling", got: "mean", allowed: "`LastToken`" },
             Error::Filter { condition: text(), reason: "it is empty" },
+            Error::FilterText { at: 0, expected: "`is`" },
+            Error::InvalidSettings { what: "query", source: cause() },
             Error::FilterType { name: text(), asked: "dates", stored: vec!["texts"] },
             Error::EmptyQuery,
             Error::NoWords { setting: "require", text: text() },
@@ -124,6 +139,8 @@ mod tests {
             Error::RowBound { expected: 2, got: 1 },
             Error::TooLarge { what: "vectors", got: 2, limit: 1 },
             Error::NoReranker,
+            Error::ModelServerUrl { reason: "has no host" },
+            status(401),
             Error::NotInFolder,
             Error::QueryTooLong { tokens: 2, limit: 1 },
             Error::NotUtf8 { path: "a".into(), at: 0, likely: None },
@@ -171,6 +188,9 @@ mod tests {
         vec![
             Error::Embed(cause()),
             Error::Rerank(cause()),
+            Error::ModelServer { server: String::new(), attempts: 1, remedy: "", source: cause() },
+            status(429),
+            status(503),
             Error::ModelFile { path: "a".into(), source: cause() },
             Error::Model { name: String::new(), remedy: "", source: cause() },
             Error::OnnxRuntime { needed: "1.20", tried: vec![], source: cause() },
@@ -195,6 +215,7 @@ mod tests {
                 ErrorKind::NotFound,
                 vec![
                     Error::UnknownModel { name: String::new(), known: vec![] },
+                    status(404),
                     Error::NoIndex { path: "a".into() },
                     Error::NoCorpus { schema: String::new(), shard: 0 },
                     Error::Read { path: "a".into(), source: io::ErrorKind::NotFound.into() },
@@ -208,6 +229,7 @@ mod tests {
                 vec![
                     Error::VectorCount { expected: 2, got: 1 },
                     Error::ModelDimension { expected: 2, got: 1 },
+                    Error::ModelServerAnswer { server: String::new(), source: cause() },
                     Error::CommitPanic(cause()),
                     Error::MergePanic(cause()),
                 ],

@@ -1,14 +1,22 @@
 //! When a shared retriever commits by itself.
 
-use std::time::Duration;
+use std::{fmt, str::FromStr, time::Duration};
 
-use crate::{Error, Result};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result,
+    format::settings_text::{milliseconds, read_settings, write_settings},
+};
 
 /// When a [`SharedRetriever`](crate::SharedRetriever) commits by itself, in a background thread.
 ///
 /// Two conditions can be set, and the first that holds starts a commit: the time since the first
 /// uncommitted change, and the number of changed passages. The default is one second and 4,096
 /// passages.
+///
+/// In JSON it is `{"every_ms": 1000, "after_passages": 4096}`. A field that is left out has its
+/// default, and `null` removes its condition.
 ///
 /// # Examples
 ///
@@ -22,10 +30,24 @@ use crate::{Error, Result};
 /// let on_demand = CommitSchedule::on_demand();
 /// # assert_ne!(schedule, on_demand);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct CommitSchedule {
+    #[serde(rename = "every_ms", with = "milliseconds")]
     interval: Option<Duration>,
+    #[serde(rename = "after_passages")]
     passages: Option<usize>,
+}
+
+/// Reads JSON and checks it.
+impl FromStr for CommitSchedule {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let schedule: Self = read_settings("commit schedule", text)?;
+        schedule.check()?;
+        Ok(schedule)
+    }
 }
 
 /// Delay of the first repetition of a failed commit, if the schedule has no interval.
@@ -34,6 +56,13 @@ const DEFAULT_RETRY: Duration = Duration::from_secs(1);
 const MIN_RETRY: Duration = Duration::from_millis(100);
 /// Maximum delay of a repetition.
 const MAX_RETRY: Duration = Duration::from_mins(1);
+
+/// Writes JSON on one line, or why there is none: a time that is not in whole milliseconds.
+impl fmt::Display for CommitSchedule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_settings(f, self)
+    }
+}
 
 impl Default for CommitSchedule {
     fn default() -> Self {

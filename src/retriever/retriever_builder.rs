@@ -6,6 +6,7 @@ use super::{
     Settings,
     background_merges::BackgroundMerges,
     committed_corpus::CommittedCorpus,
+    retriever_settings::RetrieverSettings,
     searcher::{Snapshot, SnapshotSource},
     verify_model::{check_probes, probes},
 };
@@ -35,47 +36,15 @@ use crate::{
 /// assert_eq!(retriever.passages(), 0);
 /// # Ok::<(), passim::Error>(())
 /// ```
+#[derive(Default)]
 pub struct RetrieverBuilder {
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<Arc<dyn Reranker>>,
-    chunker: Option<Chunker>,
-    index: Option<IndexChoice>,
-    embed_threads: Option<usize>,
-    checkpoint: usize,
-    merge_threads: Option<usize>,
-    verify_model: bool,
+    settings: RetrieverSettings,
     progress: Option<ProgressCallback>,
     cancel: Cancel,
-    cache: CacheChoice,
-}
-
-/// Where the vectors of embedded texts are cached.
-#[derive(Debug)]
-enum CacheChoice {
-    Nowhere,
-    /// In memory, or in a file in the folder of the index, of at most `bytes`.
-    Own {
-        bytes: usize,
-    },
-    Shared(EmbeddingCache),
-}
-
-impl Default for RetrieverBuilder {
-    fn default() -> Self {
-        Self {
-            embedder: None,
-            reranker: None,
-            chunker: None,
-            index: None,
-            embed_threads: None,
-            checkpoint: 4_096,
-            merge_threads: None,
-            verify_model: false,
-            progress: None,
-            cancel: Cancel::default(),
-            cache: CacheChoice::Nowhere,
-        }
-    }
+    /// Takes the place of the cache of the settings.
+    shared_cache: Option<EmbeddingCache>,
 }
 
 impl fmt::Debug for RetrieverBuilder {
@@ -83,13 +52,8 @@ impl fmt::Debug for RetrieverBuilder {
         f.debug_struct("RetrieverBuilder")
             .field("model", &self.embedder.as_ref().map(Embedder::identity))
             .field("reranker", &self.reranker.as_ref().map(Reranker::identity))
-            .field("chunker", &self.chunker)
-            .field("index", &self.index)
-            .field("embed_threads", &self.embed_threads)
-            .field("checkpoint", &self.checkpoint)
-            .field("merge_threads", &self.merge_threads)
-            .field("verify_model", &self.verify_model)
-            .field("cache", &self.cache)
+            .field("settings", &self.settings)
+            .field("shared_cache", &self.shared_cache)
             .finish_non_exhaustive()
     }
 }
@@ -110,6 +74,14 @@ impl RetrieverBuilder {
         self
     }
 
+    /// Sets all settings that are data, in place of those set before.
+    #[must_use]
+    pub fn settings(mut self, settings: &RetrieverSettings) -> Self {
+        self.settings = settings.clone();
+        self.shared_cache = None;
+        self
+    }
+
     /// Sets the chunker. The default is that of the opened index, or `Chunker::default()` for a new
     /// index.
     ///
@@ -118,14 +90,14 @@ impl RetrieverBuilder {
     /// were chunked with other settings.
     #[must_use]
     pub fn chunker(mut self, chunker: Chunker) -> Self {
-        self.chunker = Some(chunker);
+        self.settings.chunker = Some(chunker);
         self
     }
 
     /// Sets the vector index. The default is that of the opened index, or `IndexChoice::default()`.
     #[must_use]
     pub fn index(mut self, index: IndexChoice) -> Self {
-        self.index = Some(index);
+        self.settings.index = Some(index);
         self
     }
 
@@ -133,7 +105,7 @@ impl RetrieverBuilder {
     /// [`Embedder::max_concurrency`].
     #[must_use]
     pub fn embed_threads(mut self, embed_threads: usize) -> Self {
-        self.embed_threads = Some(embed_threads);
+        self.settings.embed_threads = Some(embed_threads);
         self
     }
 
@@ -141,12 +113,12 @@ impl RetrieverBuilder {
     /// is 4,096.
     #[must_use]
     pub fn checkpoint(mut self, passages: usize) -> Self {
-        self.checkpoint = passages;
+        self.settings.checkpoint = passages;
         self
     }
 
-    /// Sets the number of threads that merge segments and build graphs in the background. The default
-    /// is half of the available ones, at least 1 and at most 4. With 0, commits merge before they
+    /// Sets the number of threads that merge segments and build graphs in the background, up to
+    /// 1,024. The default is half of the available ones, at least 1 and at most 4. With 0, commits merge before they
     /// publish, on the current `rayon` pool.
     ///
     /// Many passages that are added at once, such as those of a first import, are indexed fastest
@@ -154,7 +126,7 @@ impl RetrieverBuilder {
     /// threads.
     #[must_use]
     pub fn merge_threads(mut self, threads: usize) -> Self {
-        self.merge_threads = Some(threads);
+        self.settings.merge_threads = Some(threads);
         self
     }
 
@@ -166,7 +138,7 @@ impl RetrieverBuilder {
     /// calls the model.
     #[must_use]
     pub fn verify_model(mut self, verify: bool) -> Self {
-        self.verify_model = verify;
+        self.settings.verify_model = verify;
         self
     }
 
@@ -226,7 +198,8 @@ impl RetrieverBuilder {
     /// ```
     #[must_use]
     pub fn embedding_cache(mut self, bytes: usize) -> Self {
-        self.cache = CacheChoice::Own { bytes };
+        self.settings.embedding_cache = Some(bytes);
+        self.shared_cache = None;
         self
     }
 
@@ -235,7 +208,7 @@ impl RetrieverBuilder {
     /// never in its file.
     #[must_use]
     pub fn shared_embedding_cache(mut self, cache: &EmbeddingCache) -> Self {
-        self.cache = CacheChoice::Shared(cache.clone());
+        self.shared_cache = Some(cache.clone());
         self
     }
 
@@ -267,8 +240,8 @@ impl RetrieverBuilder {
             next_number: 1,
             model: embedder.identity().clone(),
             dim: embedder.dim(),
-            chunker: self.chunker.clone().unwrap_or_default(),
-            index: self.index.unwrap_or_default(),
+            chunker: self.settings.chunker.clone().unwrap_or_default(),
+            index: self.settings.index.unwrap_or_default(),
             probes: self.probes(&*embedder)?,
             segments: Vec::new(),
             calibration: None,
@@ -329,7 +302,7 @@ impl RetrieverBuilder {
         let generation = store::read(&path)?;
         self.check_model(&*embedder, &generation.manifest)?;
         let snapshot = Arc::new(generation.into());
-        let embed_threads = self.embed_threads;
+        let embed_threads = self.settings.embed_threads;
         let cache = self.cache_in(None)?.map(|cache| cache.without_file());
         let source = SnapshotSource::Folder(path);
         Ok(Searcher { embedder, snapshot, source, embed_threads, reranker: self.reranker, cache })
@@ -337,12 +310,7 @@ impl RetrieverBuilder {
 
     /// Checks all settings and returns the embedder.
     pub(super) fn checked_embedder(&self) -> Result<Arc<dyn Embedder>> {
-        self.chunker.iter().try_for_each(Chunker::check)?;
-        self.index.into_iter().try_for_each(IndexChoice::check)?;
-        Error::check_setting("checkpoint", self.checkpoint, 1.., "1 or more")?;
-        if let Some(embed_threads) = self.embed_threads {
-            Error::check_setting("embed_threads", embed_threads, 1.., "1 or more")?;
-        }
+        self.settings.check()?;
         match &self.embedder {
             Some(embedder) => Ok(Arc::clone(embedder)),
             None => Ok(Arc::new(StaticEmbedder::bundled()?)),
@@ -351,13 +319,13 @@ impl RetrieverBuilder {
 
     /// Returns the texts with their vectors that a new index stores.
     pub(super) fn probes(&self, embedder: &dyn Embedder) -> Result<Vec<Probe>> {
-        if self.verify_model { probes(embedder) } else { Ok(Vec::new()) }
+        if self.settings.verify_model { probes(embedder) } else { Ok(Vec::new()) }
     }
 
     /// Checks that `embedder` is the model that created the index.
     fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
         manifest.check_model(embedder)?;
-        if self.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
+        if self.settings.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
     }
 
     /// Returns the retriever of `store`, whose corpus is `snapshot`; in memory without a store.
@@ -368,11 +336,13 @@ impl RetrieverBuilder {
         snapshot: Snapshot,
     ) -> Result<Retriever> {
         let cache = self.cache_in(store.as_ref())?;
-        let merges = BackgroundMerges::new(self.merge_threads.unwrap_or_else(default_threads));
-        let Self { embed_threads, checkpoint, progress, cancel, reranker, .. } = self;
+        let Self { settings, progress, cancel, reranker, .. } = self;
+        let RetrieverSettings { embed_threads, checkpoint, merge_threads, .. } = settings;
+        let merges = BackgroundMerges::new(merge_threads.unwrap_or_else(default_threads));
         let stored = store.as_ref().map(Store::manifest);
-        let chunker = self.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
-        let index = self.index.or_else(|| Some(stored?.index)).unwrap_or_default();
+        let chunker =
+            settings.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
+        let index = settings.index.or_else(|| Some(stored?.index)).unwrap_or_default();
         let snapshot = Arc::new(snapshot);
         let folder = store.as_ref().map(|store| store.path().to_owned());
         let corpus = Arc::new(CommittedCorpus::new(store, Arc::clone(&snapshot)));
@@ -402,13 +372,13 @@ impl RetrieverBuilder {
 
     /// Opens the configured cache: in the folder of `store`, or in memory without one.
     fn cache_in(&self, store: Option<&Store>) -> Result<Option<EmbeddingCache>> {
-        match (&self.cache, store) {
-            (CacheChoice::Nowhere, _) => Ok(None),
-            (CacheChoice::Shared(cache), _) => Ok(Some(cache.clone())),
-            (CacheChoice::Own { bytes }, None) => Ok(Some(EmbeddingCache::in_memory(*bytes))),
-            (CacheChoice::Own { bytes }, Some(store)) => {
-                EmbeddingCache::open(store.cache_path(), *bytes).map(Some)
-            }
+        let Some(bytes) = self.settings.embedding_cache.filter(|_| self.shared_cache.is_none())
+        else {
+            return Ok(self.shared_cache.clone());
+        };
+        match store {
+            Some(store) => EmbeddingCache::open(store.cache_path(), bytes).map(Some),
+            None => Ok(Some(EmbeddingCache::in_memory(bytes))),
         }
     }
 }

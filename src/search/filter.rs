@@ -1,6 +1,8 @@
 //! Filters: composable conditions on articles and passages.
 
 mod expression;
+mod filter_form;
+mod filter_text;
 mod ordered_value;
 
 use std::{
@@ -12,6 +14,7 @@ use std::{
 use crate::{ArticleHead, Language, Passage, Result, Value};
 
 pub(crate) use expression::{Closure, Expression, Test};
+pub(super) use filter_form::FilterForm;
 pub(crate) use ordered_value::{Scalar, ValueKind};
 
 /// A condition on the metadata, language or key of an article, or a closure over a passage.
@@ -47,6 +50,29 @@ pub(crate) use ordered_value::{Scalar, ValueKind};
 ///
 /// A name that no article has allows nothing, and so does an empty range such as `3..3`.
 ///
+/// # Text and JSON
+///
+/// A filter is read from the text that `Display` writes, and from JSON. An object has one condition:
+///
+/// | JSON | text |
+/// |---|---|
+/// | `{"name": "source", "equals": "dpa"}` | `source is "dpa"` |
+/// | `{"name": "year", "any_of": [2023, 2024]}` | `year is one of [2023, 2024]` |
+/// | `{"name": "year", "gte": 2020, "lt": 2025}` | `year in 2020..2025` |
+/// | `{"name": "year", "gt": 2020, "lte": 2025}` | `year in 2020<..=2025` |
+/// | `{"name": "section", "prefix": "politik/"}` | `section starts with "politik/"` |
+/// | `{"name": "author", "exists": true}` | `has author` |
+/// | `{"language": "de"}` | `language is German` |
+/// | `{"key": "moor.txt"}` | `key is "moor.txt"` |
+/// | `{"key_prefix": "de/"}` | `key starts with "de/"` |
+/// | `{"all": [A, B]}` | `A and B` |
+/// | `{"any": [A, B]}` | `A or B` |
+/// | `{"not": A}` | `not A` |
+///
+/// In JSON, dates and timestamps are texts. Writing a closure, a number that is not finite, or a text
+/// that would be read as a time is an error. JSON readers bound nesting: `serde_json` reads about 60
+/// levels.
+///
 /// # Examples
 ///
 /// ```
@@ -66,6 +92,7 @@ pub(crate) use ordered_value::{Scalar, ValueKind};
 /// let recent = Filter::range("published", day("2024-01-01")?..);
 /// let filter = recent.and(!Filter::equals("source", "afp"));
 /// assert_eq!(filter.to_string(), r#"published in 2024-01-01.. and not source is "afp""#);
+/// assert_eq!(filter.to_string().parse::<Filter>()?.to_string(), filter.to_string());
 ///
 /// let hits = retriever.search(Query::new("Moore").filter(filter))?;
 /// assert_eq!(hits.len(), 1);

@@ -1,8 +1,9 @@
 //! Queries and their settings.
 
 mod conditions;
+mod query_form;
 
-use std::{fmt, time::Duration};
+use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
@@ -68,9 +69,48 @@ impl fmt::Display for Mode {
     }
 }
 
+/// Reads `dense`, `lexical` or `hybrid`.
+impl FromStr for Mode {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        match text {
+            "dense" => Ok(Self::Dense),
+            "lexical" => Ok(Self::Lexical),
+            "hybrid" => Ok(Self::Hybrid),
+            other => {
+                let source = format!("`{other}` is none of dense, lexical and hybrid").into();
+                Err(Error::InvalidSettings { what: "mode", source })
+            }
+        }
+    }
+}
+
 /// A question with the settings of its search.
 ///
 /// `&str` and `String` convert into a query.
+///
+/// # JSON
+///
+/// A query is read from and written as JSON, by `serde` and by `FromStr` and `Display`. All fields
+/// may be left out, unknown ones are errors. They are named like the methods that set them; times are
+/// in milliseconds; a [`Filter`] documents its form:
+///
+/// ```json
+/// {
+///   "text": "Wann fährt der Nachtzug?", "k": 5, "offset": 10, "mode": "hybrid",
+///   "weights": {"lexical": 0.75, "late": 0.75, "identifier": 0.5},
+///   "filter": {"all": [{"language": "de"}, {"name": "year", "gte": 2020}]},
+///   "require": ["Wien"], "require_phrase": [], "exclude": [], "exclude_phrase": [],
+///   "ef_search": 128, "time_limit_ms": 200, "partial": false,
+///   "min_similarity": 0.2, "min_score": 0.1, "per_article": 1, "dedup": 0.95, "mmr": 0.3,
+///   "rerank": 50, "explain": true
+/// }
+/// ```
+///
+/// In place of `ef_search`, a query may have `"recall": 0.95` or `"exact": true`. `vector` holds the
+/// numbers of a vector. Values out of range are the same errors as with the methods: of the search,
+/// or at once of `FromStr`.
 ///
 /// # Examples
 ///
@@ -79,6 +119,10 @@ impl fmt::Display for Mode {
 ///
 /// let query = Query::new("Warum hält Meta Behemoth zurück?").k(3).ef_search(128);
 /// assert_eq!(query.k, 3);
+///
+/// let same: Query = r#"{"text": "Warum hält Meta Behemoth zurück?", "k": 3, "ef_search": 128}"#.parse()?;
+/// assert_eq!(same.to_string(), query.to_string());
+/// # Ok::<(), passim::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]

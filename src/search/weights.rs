@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::{Error, Result, format::settings_text::json_text};
 
 /// Maximum weight, far above any use, so that scores stay finite.
 const MAX_WEIGHT: f32 = 1000.0;
@@ -22,8 +22,13 @@ const MAX_WEIGHT: f32 = 1000.0;
 /// let only_words_and_meaning = Weights { late: 0.0, ..Weights::default() };
 /// let query = Query::new("Warum hält Meta Behemoth zurück?").weights(only_words_and_meaning);
 /// assert_eq!(query.weights.lexical, 0.75);
+///
+/// let same: Weights = r#"{"late": 0}"#.parse()?;
+/// assert_eq!(same, only_words_and_meaning);
+/// # Ok::<(), passim::Error>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Weights {
     /// Weight of the share of BM25, in `0.0..=1000.0`.
     pub lexical: f32,
@@ -32,6 +37,8 @@ pub struct Weights {
     /// Weight of the identifiers of the question that a passage has, in `0.0..=1000.0`.
     pub identifier: f32,
 }
+
+json_text!(Weights, "set of weights");
 
 impl Default for Weights {
     fn default() -> Self {

@@ -26,12 +26,13 @@ use super::{
 };
 use crate::{
     Cancel, Error, Neighbor, Progress, Result, Vectors,
-    format::column::Column,
+    format::{column::Column, settings_text::json_text},
     work::{ScratchPool, WorkMonitor},
 };
 
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct HnswParams {
     /// `M`: links per vector and layer, in `2..=255`; twice as many on the lowest layer.
     /// More links give higher recall and use more memory.
@@ -40,6 +41,8 @@ pub struct HnswParams {
     /// More candidates give better links and a longer build.
     pub ef_construction: usize,
 }
+
+json_text!(HnswParams, "set of graph parameters");
 
 impl Default for HnswParams {
     fn default() -> Self {

@@ -1,14 +1,33 @@
 //! Choice of the index of a corpus.
 
-use std::sync::Arc;
+use std::{fmt, str::FromStr, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
 use super::SegmentIndex;
-use crate::{ExactIndex, HnswIndex, HnswParams, Result, Vectors, work::WorkMonitor};
+use crate::{
+    Error, ExactIndex, HnswIndex, HnswParams, Result, Vectors,
+    format::settings_text::{read_settings, write_settings},
+    work::WorkMonitor,
+};
 
 /// Index that a [`Retriever`](crate::Retriever) builds over its passages.
+///
+/// In JSON it is `"exact"`, `{"hnsw": {"m": 24, "ef_construction": 200}}` or `{"auto": {…}}`, where
+/// parameters may be left out. `FromStr` also reads `exact`, `hnsw` and `auto` without parameters.
+///
+/// # Examples
+///
+/// ```
+/// use passim::{HnswParams, IndexChoice};
+///
+/// let dense: IndexChoice = r#"{"hnsw": {"m": 48}}"#.parse()?;
+/// assert_eq!(dense, IndexChoice::Hnsw(HnswParams { m: 48, ..HnswParams::default() }));
+/// assert_eq!("auto".parse::<IndexChoice>()?, IndexChoice::default());
+/// # Ok::<(), passim::Error>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum IndexChoice {
     /// No graph: compare the query with every passage.
@@ -65,6 +84,29 @@ impl IndexChoice {
             Self::Hnsw(_) => 0,
             Self::Auto(_) => Self::GRAPH_FROM,
         }
+    }
+}
+
+/// Reads JSON, or a name without parameters, and checks it.
+impl FromStr for IndexChoice {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let choice = match text {
+            "exact" => Self::Exact,
+            "hnsw" => Self::Hnsw(HnswParams::default()),
+            "auto" => Self::default(),
+            json => read_settings("index choice", json)?,
+        };
+        choice.check()?;
+        Ok(choice)
+    }
+}
+
+/// Writes JSON on one line.
+impl fmt::Display for IndexChoice {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write_settings(f, self)
     }
 }
 

@@ -10,7 +10,7 @@ use serde::Serialize;
 use crate::{Cancel, Error, Result};
 
 /// Time between two checks of a cancellation handle by a thread that waits.
-#[cfg(feature = "postgres")]
+#[cfg(any(feature = "http", feature = "postgres"))]
 const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Deadline and cancellation handle of a call to a model.
@@ -127,7 +127,7 @@ impl<'a> Interrupt<'a> {
 
     /// Returns the time after which a thread that waits checks the interrupt again; `None` if it is
     /// never due.
-    #[cfg(feature = "postgres")]
+    #[cfg(any(feature = "http", feature = "postgres"))]
     pub(crate) fn check_interval(self) -> Option<Duration> {
         let interval = self.cancel.map(|_| CHECK_INTERVAL);
         match (interval, self.remaining()) {

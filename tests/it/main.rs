@@ -32,6 +32,7 @@ mod rebuild;
 mod row_filters;
 mod sample_corpus;
 mod sentences;
+mod settings;
 mod shared_retriever;
 mod store;
 mod sync;

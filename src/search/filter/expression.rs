@@ -2,7 +2,10 @@
 
 use std::{fmt, ops::Bound, sync::Arc};
 
-use super::ordered_value::{Scalar, ValueKind};
+use super::{
+    filter_text::is_word_char,
+    ordered_value::{Scalar, ValueKind},
+};
 use crate::{ArticleHead, Error, Language, Passage, Result, Value};
 
 /// A condition given as a closure.
@@ -257,9 +260,9 @@ fn write_range(f: &mut fmt::Formatter<'_>, from: &Bound<Value>, to: &Bound<Value
 
 /// Writes a name of metadata, in quotes if it could be read as something else.
 fn write_name(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
-    let is_plain_char = |c: char| c.is_alphanumeric() || "_-.".contains(c);
-    let is_plain = !name.is_empty() && name.chars().all(is_plain_char);
-    let is_keyword = ["key", "language", "has", "not", "and", "or"].contains(&name);
+    let is_plain = !name.is_empty() && name.chars().all(is_word_char);
+    let is_keyword =
+        ["key", "language", "has", "not", "and", "or", "everything", "nothing"].contains(&name);
     if is_plain && !is_keyword { f.write_str(name) } else { write!(f, "{name:?}") }
 }
 
