@@ -79,6 +79,9 @@ pub struct EmbeddedTexts {
 /// All methods take `&self`, and several threads call them at once. Guard mutable state, such as
 /// the session of a model, with a lock or a pool.
 ///
+/// [`embed`](Self::embed) may block. An embedder over an asynchronous client needs a runtime of its
+/// own, since the calling threads may have none.
+///
 /// [`EmbedStage`] starts plain threads and calls `embed` from them, or from the calling thread if
 /// one thread suffices. A single query is embedded on the thread that searches. The calling thread
 /// may be a worker of a `rayon` pool. If an implementation holds a lock across parallel work of

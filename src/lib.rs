@@ -31,6 +31,8 @@
 //! date and embeds only what changed. [`Searcher::open`] searches it from other processes.
 //! [`SharedRetriever`] lets the threads of a service change and search it at once.
 //!
+//! The [guides](guide) show whole tasks, from the first search to a service and its operation.
+//!
 //! # Main types
 //!
 //! | step | types |
@@ -65,6 +67,10 @@
 //!
 //! Embedding runs on threads of its own. Chunking, building and [`Searcher::search_many`] run on
 //! the current `rayon` pool: call them inside `ThreadPool::install` to bound them.
+//!
+//! Methods that embed, search, write or read files block. The guide
+//! [running a service](guide::running_a_service#asynchronous-code) shows how asynchronous code calls
+//! them.
 //!
 //! # Features
 //!
@@ -104,6 +110,7 @@ mod embed;
 mod error;
 pub mod eval;
 mod format;
+pub mod guide;
 mod language;
 mod lexical;
 mod model;

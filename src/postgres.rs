@@ -4,8 +4,9 @@
 //! the hits and scores of a retriever's. Its articles are in one schema of one or several databases, the shards. `docs/SCALING.md`
 //! says when it pays, what a search guarantees, and what is not there yet.
 //!
-//! All methods block. They must not be called inside an asynchronous runtime: the client panics
-//! there. Call them from a thread of their own, such as one of `spawn_blocking`.
+//! All methods block, and the client panics on a thread of an asynchronous runtime. Call them from a
+//! thread of their own, such as one of `spawn_blocking`, as
+//! [the guide](crate::guide::running_a_service#asynchronous-code) shows.
 
 mod article_values;
 mod candidate_row;
@@ -75,7 +76,10 @@ pub use maintain::MaintainReport;
 /// A search reads one state of each shard. There is no state of all shards at once: of articles that
 /// are written meanwhile, it can see some and not others.
 ///
-/// All methods block, and must not be called inside an asynchronous runtime.
+/// # Asynchronous code
+///
+/// All methods block, and panic on a thread of an asynchronous runtime: call them by
+/// `spawn_blocking`, as [the guide](crate::guide::running_a_service#asynchronous-code) shows.
 #[derive(Clone)]
 pub struct Corpus {
     parts: Arc<CorpusParts>,

@@ -61,6 +61,11 @@ pub use stats::{SegmentStats, Stats, VerifyReport};
 /// [`wait_for_merges`](Self::wait_for_merges) before, unless the next retriever of the index is to
 /// finish it.
 ///
+/// # Asynchronous code
+///
+/// Methods that embed, search, write or read files block: call them by `spawn_blocking`, as
+/// [the guide](crate::guide::running_a_service#asynchronous-code) shows.
+///
 /// # Examples
 ///
 /// ```

@@ -61,6 +61,11 @@ pub use verify::GraphReport;
 /// Queries can also be `ndarray` views: [`search_array`](Self::search_array) takes one, and
 /// [`search_many`](Self::search_many) the [`Vectors`] of the rows of an array, whose page has an
 /// example.
+///
+/// # Asynchronous code
+///
+/// Building, opening, saving, calibrating and searching an index block: call these methods by
+/// `spawn_blocking`, as [the guide](crate::guide::running_a_service#asynchronous-code) shows.
 pub trait VectorIndex: sealed::Sealed + Send + Sync {
     /// Number of vectors.
     fn len(&self) -> usize;

@@ -69,6 +69,11 @@ impl EmbedReport {
 /// and on `batch_tokens`, not on the number of threads. A text that is given several times is
 /// embedded once.
 ///
+/// # Asynchronous code
+///
+/// [`run`](Self::run) blocks: call it by `spawn_blocking`, as
+/// [the guide](crate::guide::running_a_service#asynchronous-code) shows.
+///
 /// # Examples
 ///
 /// ```

@@ -28,6 +28,9 @@ const MAX_RETRIES: usize = 100;
 
 /// Settings of a [`Corpus`], which are checked when it is created or opened.
 ///
+/// The methods that create, open or upgrade a corpus block, and panic on a thread of an asynchronous
+/// runtime: see [`Corpus`].
+///
 /// # Examples
 ///
 /// ```no_run

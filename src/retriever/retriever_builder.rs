@@ -19,6 +19,11 @@ use crate::{
 
 /// Settings of a [`Retriever`] or [`Searcher`], which are checked when it is created or opened.
 ///
+/// # Asynchronous code
+///
+/// The methods that create or open an index block: call them by `spawn_blocking`, as
+/// [the guide](crate::guide::running_a_service#asynchronous-code) shows.
+///
 /// # Examples
 ///
 /// ```

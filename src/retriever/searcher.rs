@@ -27,6 +27,12 @@ pub(crate) use snapshot::{LatestSnapshot, Snapshot, SnapshotSource};
 /// A searcher keeps its generation until [`reload`](Self::reload), whatever the writer does.
 /// [`Retriever::searcher`](crate::Retriever::searcher) returns one in the process of the writer.
 /// [`Searcher::open`] opens one in any process; any number of processes can read an index.
+///
+/// # Asynchronous code
+///
+/// Methods that embed, search or read files block: call them by `spawn_blocking`, as
+/// [the guide](crate::guide::running_a_service#asynchronous-code) shows. The sizes,
+/// [`generation`](Self::generation) and clones do not block.
 #[derive(Clone)]
 pub struct Searcher {
     pub(crate) embedder: Arc<dyn Embedder>,

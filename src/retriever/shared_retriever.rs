@@ -58,10 +58,15 @@ use scheduled_writer::ScheduledWriter;
 /// log a failure, by `tracing` at the level `error`; the uncommitted changes are then lost. A clone
 /// that the embedder or the progress callback of the retriever owns is never dropped before `close`.
 ///
-/// # Threads
+/// # Asynchronous code
 ///
-/// All methods block, and so does dropping the last clone: in asynchronous code, call them by
-/// `spawn_blocking` or the like. Two calls never return:
+/// Methods that embed, search, write or read files block, and so does dropping the last clone: call
+/// them by `spawn_blocking`, as [the guide](crate::guide::running_a_service#asynchronous-code) shows.
+/// [`searcher`](Self::searcher), [`generation`](Self::generation) and clones do not block.
+///
+/// # Deadlocks
+///
+/// Two calls never return:
 ///
 /// - A write inside a write, such as one by the iterator that [`sync`](Self::sync) reads, by an
 ///   embedder, or by a progress callback. `close` and dropping the last clone count as writes.

@@ -9,6 +9,11 @@ use crate::{Article, Result};
 /// Reads articles from files one after the other; made by [`read_articles`](crate::read_articles) and
 /// [`ArticleFiles::read`](crate::ArticleFiles::read).
 ///
+/// # Asynchronous code
+///
+/// The iterator reads files, so it blocks: use it by `spawn_blocking`, as
+/// [the guide](crate::guide::running_a_service#asynchronous-code) shows.
+///
 /// # Examples
 ///
 /// ```
