@@ -1,4 +1,4 @@
-//! What the service answers to valid requests.
+//! Answers to valid requests.
 
 use serde_json::json;
 

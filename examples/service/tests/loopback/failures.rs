@@ -1,4 +1,4 @@
-//! What the service answers to invalid requests, and when it has too much to do.
+//! Answers to invalid requests, and of a service that has too much to do.
 
 use std::{
     io::{Read, Write},

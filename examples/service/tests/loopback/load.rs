@@ -23,7 +23,7 @@ const SEARCHES: usize = 150;
 /// Articles by their keys.
 type Corpus = BTreeMap<String, String>;
 
-/// What the writers have sent.
+/// The changes of the writers, and the commits.
 #[derive(Default)]
 struct History {
     /// All acknowledged changes.
@@ -110,7 +110,8 @@ fn every_answer_is_that_of_one_commit() {
     let history = History::default();
     history.commits.lock().unwrap().insert(0, Corpus::new());
     let answers: Vec<(String, Value)> = thread::scope(|scope| {
-        let (client, history) = (&service.client, &history);
+        let client = &service.client;
+        let history = &history;
         let writers: Vec<_> = (0..WRITERS)
             .map(|writer| scope.spawn(move || write(writer, client, history)))
             .collect();
