@@ -54,6 +54,7 @@ fn index() -> TempDir {
     let mut retriever = builder.create(folder.path()).expect("an empty folder");
     retriever.add(articles()).expect("articles with keys");
     retriever.commit().expect("a disk with room");
+    retriever.wait_for_merges().expect("a disk with room");
     folder
 }
 

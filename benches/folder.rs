@@ -71,6 +71,7 @@ fn row(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
     let started = Instant::now();
     let mut retriever = Retriever::create(folder.path())?;
     retriever.sync(articles)?;
+    retriever.wait_for_merges()?;
     let seconds = started.elapsed().as_secs_f64();
     let stats = retriever.stats();
     drop(retriever);

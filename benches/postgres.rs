@@ -169,7 +169,11 @@ impl Tables {
         let schema = format!("bench {} {}", std::process::id(), data.articles.len());
         let schema = format!("{schema} {}", urls.len());
         let builder = Corpus::builder().shards(urls.to_vec()).schema(&schema);
-        let builder = builder.build_memory(BUILD_MEMORY);
+        let mut builder = builder.build_memory(BUILD_MEMORY);
+        if urls.len() > 1 {
+            // The servers share the cores of the machine.
+            builder = builder.build_workers(0);
+        }
         let graph = IndexChoice::Hnsw(HnswParams::default());
         let load = loaded(&builder, &data.articles)?;
         let passages = data.articles.len();

@@ -10,6 +10,7 @@ use std::{cell::LazyCell, hint::black_box};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use passim::{Chunker, Mode, Query, Retriever, Weights};
 use passim_testkit::corpus;
+use rayon::ThreadPoolBuilder;
 
 use support::datasets::{DataSet, Source};
 use support::extent::sizes;
@@ -36,6 +37,12 @@ fn vector_search(criterion: &mut Criterion) {
         group.bench_function(name("exact".to_owned()), |bencher| {
             let way = Way::exact(&indexes);
             bencher.iter(|| way.answers(black_box(&data.queries)));
+        });
+        // On one thread, so that only the shared reading of codes makes the difference.
+        let one_thread = ThreadPoolBuilder::new().num_threads(1).build().expect("a thread");
+        group.bench_function(name("exact, together".to_owned()), |bencher| {
+            let indexes = &*indexes;
+            bencher.iter(|| one_thread.install(|| indexes.truth(black_box(&data.queries))));
         });
         for ef_search in LADDER {
             group.bench_function(name(format!("hnsw ef {ef_search}")), |bencher| {

@@ -31,6 +31,7 @@ fn index(len: usize) -> TempDir {
     let mut retriever = Retriever::create(folder.path()).expect("an empty folder");
     retriever.add(articles(1, 0, len)).expect("articles with keys");
     retriever.commit().expect("a disk with room");
+    retriever.wait_for_merges().expect("a disk with room");
     folder
 }
 
@@ -119,6 +120,7 @@ fn search_after_commits(criterion: &mut Criterion) {
             retriever.add(some.iter().cloned()).expect("articles with keys");
             retriever.commit().expect("a disk with room");
         }
+        retriever.wait_for_merges().expect("a disk with room");
         folder
     });
     let name = |commits| BenchmarkId::new(format!("{len} articles"), commits);

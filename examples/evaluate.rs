@@ -283,6 +283,7 @@ impl<'m> Corpus<'m> {
         let start = Instant::now();
         retriever.add(articles)?;
         retriever.commit()?;
+        retriever.wait_for_merges()?;
         let index_seconds = start.elapsed().as_secs_f64();
         bar.finish_and_clear();
         Ok(Self { retriever, model, documents, index_seconds })

@@ -2,6 +2,8 @@
 //!
 //! `cargo run --release --example explore -- OUT.html`
 
+#[path = "explore/alignment.rs"]
+mod alignment;
 #[path = "explore/answer.rs"]
 mod answer;
 #[path = "explore/atlas.rs"]
@@ -138,6 +140,7 @@ fn opened(args: &Args) -> Result<(Searcher, Vec<Asked>), Failure> {
             let mut retriever = builder.progress(bar::advance(&bar)).in_memory()?;
             retriever.add(judged::corpus(set)?)?;
             retriever.commit()?;
+            retriever.wait_for_merges()?;
             bar.finish_and_clear();
             checked(retriever.searcher(), questions)
         }

@@ -52,6 +52,8 @@ fn update(articles: &Path, index: &Path) -> Result<(), Failure> {
         retriever.commit()?;
         upserted
     };
+    // Dropping the retriever would end the merges that follow a commit.
+    retriever.wait_for_merges()?;
     bar.finish_and_clear();
     show(&synced, &retriever);
     Ok(())

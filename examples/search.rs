@@ -169,6 +169,8 @@ fn indexed(args: &Args) -> Result<Retriever, Failure> {
             retriever.commit()?;
             upserted
         };
+        // The graph is built after the commit; a later run would start it again.
+        retriever.wait_for_merges()?;
         bar.finish_and_clear();
         eprintln!(
             "{} added, {} changed, {} removed, {} unchanged; {} passages embedded in {:.2} s",

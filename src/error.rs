@@ -460,6 +460,20 @@ pub enum Error {
     #[error("a commit panicked")]
     CommitPanic(#[source] Cause),
 
+    /// A [merge in the background](crate::RetrieverBuilder::merge_threads) failed since the last call
+    /// that reported it. This call did nothing. The corpus is unharmed; searches of segments that were
+    /// not merged take longer. Kind: [`ErrorKind::Unavailable`].
+    #[error(
+        "a merge in the background failed: remove the cause that follows; the next commit or \
+         `wait_for_merges` repeats it"
+    )]
+    BackgroundMerge(#[source] Arc<Error>),
+
+    /// The progress callback, or the crate itself, panicked during a merge in the background. The
+    /// corpus is unharmed. Kind: [`ErrorKind::Bug`].
+    #[error("a merge in the background panicked")]
+    MergePanic(#[source] Cause),
+
     /// A [shared retriever](crate::SharedRetriever) was closed. Kind: [`ErrorKind::Conflict`].
     #[error("the retriever is closed: open the index again")]
     Closed,

@@ -83,7 +83,8 @@
 //!
 //! # Limits
 //!
-//! - Uncommitted articles are in memory, and so are the segments that a commit merges. Committed
+//! - Uncommitted articles are in memory, and so are segments while they are
+//!   merged. Committed
 //!   segments are mapped from their files, which no other program may change or truncate.
 //! - Big-endian CPUs are not supported.
 //! - From [`IndexChoice::GRAPH_FROM`] passages on, a search may miss some of the closest passages
@@ -166,8 +167,9 @@ pub use retriever::{
 // Questions and answers.
 pub use lexical::LexicalPlan;
 pub use search::{
-    Context, Excerpt, Explanation, Filter, Highlights, Hit, Hits, Mode, Query, QueryPlan, Reranked,
-    Sentence, ShardPlan, Timings, Weights, WordContribution, WordMatch,
+    Citation, CitationMarkers, Context, ContextOptions, Excerpt, Explanation, Filter, Highlights,
+    Hit, Hits, Mode, Query, QueryPlan, Reranked, Sentence, ShardPlan, Timings, Weights,
+    WordContribution, WordMatch,
 };
 
 // Long operations and errors.

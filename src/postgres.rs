@@ -50,9 +50,9 @@ use std::{fmt, sync::Arc};
 use tracing::instrument;
 
 use crate::{
-    Article, Chunker, Embedder, EmbeddingCache, Hits, IndexChoice, Progress, Query, Reranker,
-    Result,
+    Article, Chunker, Embedder, EmbeddingCache, Hits, IndexChoice, Query, Reranker, Result,
     search::query_models::{QueryModels, ViewRequest},
+    work::ProgressCallback,
 };
 use connection::Params;
 use corpus_settings::CorpusRules;
@@ -81,9 +81,6 @@ pub struct Corpus {
     parts: Arc<CorpusParts>,
 }
 
-/// Called while articles are embedded.
-type ProgressCallback = dyn Fn(Progress) + Send + Sync;
-
 /// What the clones of a corpus share.
 struct CorpusParts {
     schema: Schema,
@@ -93,13 +90,15 @@ struct CorpusParts {
     chunker: Chunker,
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
-    progress: Option<Arc<ProgressCallback>>,
+    progress: Option<ProgressCallback>,
     /// By which this build analyzes words.
     rules: CorpusRules,
     statistics: StatisticsCache,
     index: IndexChoice,
     /// Memory in which a server builds a graph, in bytes; `None` for the server's setting.
     build_memory: Option<usize>,
+    /// Number of parallel workers of the build; `None` for the server's setting.
+    build_workers: Option<usize>,
 }
 
 impl fmt::Debug for Corpus {

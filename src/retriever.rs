@@ -1,16 +1,22 @@
 //! The retriever: chunks, embeds, indexes and searches articles.
 
+mod background_merges;
 mod backup;
 mod commit;
 mod commit_schedule;
+mod committed_corpus;
+mod follow_merges;
 mod graph_calibration;
 mod ingest;
+mod merge_queue;
 mod merge_segments;
+mod merge_thread;
 mod rebuild;
 mod retriever_builder;
 mod retriever_settings;
 mod searcher;
 mod shared_retriever;
+mod started_commit;
 mod stats;
 mod sync;
 mod verify_model;
@@ -18,15 +24,17 @@ mod verify_model;
 use std::{fmt, path::Path, sync::Arc};
 
 use crate::{
-    Article, Cancel, Chunker, Context, EmbeddedArticle, Embedder, EmbeddingCache, Excerpt,
-    Highlights, Hit, Hits, IndexChoice, Progress, Query, Result,
+    Article, Cancel, Chunker, Context, ContextOptions, EmbeddedArticle, Embedder, EmbeddingCache,
+    Excerpt, Highlights, Hit, Hits, IndexChoice, Query, Result,
     store::{
-        self, Store,
+        self,
         segment::{LiveSegment, find_article},
     },
-    work::WorkMonitor,
+    work::{ProgressCallback, WorkMonitor},
 };
-use searcher::LatestSnapshot;
+use background_merges::BackgroundMerges;
+use committed_corpus::CommittedCorpus;
+use searcher::Snapshot;
 
 pub use backup::BackupReport;
 pub use commit_schedule::CommitSchedule;
@@ -43,7 +51,14 @@ pub use stats::{SegmentStats, Stats, VerifyReport};
 /// searches also find uncommitted articles. Searchers find the last commit:
 /// [`searcher`](Self::searcher) returns one for another thread, [`Searcher::open`] opens one in
 /// another process. [`into_shared`](Self::into_shared) lets many threads change and search it.
-/// Dropping a retriever discards uncommitted changes.
+///
+/// A commit does not wait for the graphs of large segments: a thread merges segments and builds their
+/// graphs in the [background](RetrieverBuilder::merge_threads), and publishes them when they are
+/// ready. They change no article and no [generation](Searcher::generation).
+///
+/// Dropping a retriever discards uncommitted changes and ends a running merge. Call
+/// [`wait_for_merges`](Self::wait_for_merges) before, unless the next retriever of the index is to
+/// finish it.
 ///
 /// # Examples
 ///
@@ -78,18 +93,22 @@ pub use stats::{SegmentStats, Stats, VerifyReport};
 /// # Ok::<(), passim::Error>(())
 /// ```
 pub struct Retriever {
+    /// Declared first: its thread ends before the lock is released.
+    merges: BackgroundMerges,
     /// The corpus with uncommitted changes.
     searcher: Searcher,
-    /// Number of leading segments that belong to the last commit.
+    /// The last commit, or a later form of it, that the changes were made to.
+    base: Arc<Snapshot>,
+    /// Number of leading segments that belong to `base`.
     committed: usize,
-    /// The last commit.
-    published: Arc<LatestSnapshot>,
-    /// Declared before `store`: the cache closes before the lock is released to the next writer.
+    /// Declared before `corpus`: the cache closes before the lock is released to the next writer.
     settings: Settings,
-    /// `None` in memory.
-    store: Option<Store>,
+    /// The last commit.
+    corpus: Arc<CommittedCorpus>,
     /// Whether there are uncommitted changes.
     changed: bool,
+    /// Whether a commit was started and has not ended.
+    is_committing: bool,
 }
 
 /// The settings of a built retriever.
@@ -97,7 +116,7 @@ struct Settings {
     chunker: Chunker,
     index: IndexChoice,
     checkpoint: usize,
-    progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
+    progress: Option<ProgressCallback>,
     cancel: Cancel,
     /// Vectors of added passages; a file if the index is in a folder.
     cache: Option<EmbeddingCache>,
@@ -115,7 +134,7 @@ impl fmt::Debug for Retriever {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Retriever")
             .field("searcher", &self.searcher)
-            .field("store", &self.store)
+            .field("corpus", &self.corpus)
             .field("chunker", &self.settings.chunker)
             .field("index", &self.settings.index)
             .finish_non_exhaustive()
@@ -190,17 +209,16 @@ impl Retriever {
     ///
     /// [`Error::Corrupt`](crate::Error::Corrupt) if a file of the index is damaged.
     pub fn remove(&mut self, key: &str) -> Result<bool> {
+        self.follow_merges()?;
         let Some(place) = find_article(self.segments(), key)? else { return Ok(false) };
         self.segments_mut()[place.segment].remove(place.number)?;
         self.changed = true;
         Ok(true)
     }
 
-    /// Discards all changes since the last commit.
+    /// Discards all changes since the last commit. Merges in the background go on.
     pub fn rollback(&mut self) {
-        self.searcher.snapshot = self.published.get();
-        self.committed = self.segments().len();
-        self.changed = false;
+        self.continue_from(self.corpus.latest().get());
     }
 
     /// Returns the best passages for `query`; see [`Searcher::search`].
@@ -209,7 +227,7 @@ impl Retriever {
     ///
     /// As [`Searcher::search`].
     pub fn search(&self, query: impl Into<Query>) -> Result<Hits> {
-        self.searcher.search(query)
+        self.current().search(query)
     }
 
     /// Returns the hits of each query, searched in parallel; see [`Searcher::search_many`].
@@ -218,7 +236,7 @@ impl Retriever {
     ///
     /// As [`Searcher::search_many`].
     pub fn search_many<Q: Clone + Into<Query>>(&self, queries: &[Q]) -> Result<Vec<Hits>> {
-        self.searcher.search_many(queries)
+        self.current().search_many(queries)
     }
 
     /// Returns articles similar to the article of this key; see [`Searcher::related`].
@@ -227,7 +245,7 @@ impl Retriever {
     ///
     /// As [`Searcher::related`].
     pub fn related(&self, key: &str, k: usize) -> Result<Option<Hits>> {
-        self.searcher.related(key, k)
+        self.current().related(key, k)
     }
 
     /// Returns the sentences and words of a hit that match the question; see
@@ -237,7 +255,20 @@ impl Retriever {
     ///
     /// As [`Searcher::highlights`].
     pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
-        self.searcher.highlights(query, hit)
+        self.current().highlights(query, hit)
+    }
+
+    /// Returns the highlights of each hit; see [`Searcher::highlights_many`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::highlights`].
+    pub fn highlights_many(
+        &self,
+        query: impl Into<Query>,
+        hits: &[Hit],
+    ) -> Result<Vec<Highlights>> {
+        self.searcher.highlights_many(query, hits)
     }
 
     /// Returns hits with their neighboring passages; see [`Searcher::excerpts`].
@@ -246,7 +277,7 @@ impl Retriever {
     ///
     /// As [`Searcher::excerpts`].
     pub fn excerpts(&self, hits: &[Hit], around: usize) -> Result<Vec<Excerpt>> {
-        self.searcher.excerpts(hits, around)
+        self.current().excerpts(hits, around)
     }
 
     /// Returns hits as numbered context for a language model; see [`Searcher::context`].
@@ -255,14 +286,28 @@ impl Retriever {
     ///
     /// As [`Searcher::context`].
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
-        self.searcher.context(hits, budget)
+        self.current().context(hits, budget)
+    }
+
+    /// Returns hits as numbered context for a language model; see [`Searcher::context_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::context_with`].
+    pub fn context_with(&self, hits: &[Hit], options: &ContextOptions<'_>) -> Result<Context> {
+        self.searcher.context_with(hits, options)
     }
 
     /// Returns a searcher of the last commit, for another thread. It keeps this state until
     /// [`reload`](Searcher::reload).
     #[must_use]
     pub fn searcher(&self) -> Searcher {
-        Searcher { snapshot: self.published.get(), ..self.searcher.clone() }
+        Searcher { snapshot: self.corpus.latest().get(), ..self.searcher.clone() }
+    }
+
+    /// A searcher of the corpus with uncommitted changes. Without any, it has the last merges.
+    fn current(&self) -> Searcher {
+        if self.changed { self.searcher.clone() } else { self.searcher() }
     }
 
     /// Returns the model that the corpus is embedded with.
@@ -342,7 +387,8 @@ mod tests {
     use crate::{Error, HnswParams, Phase, embed::WordSums};
 
     fn retriever(index: IndexChoice) -> Retriever {
-        Retriever::builder().embedder(WordSums::default()).index(index).in_memory().unwrap()
+        let builder = Retriever::builder().embedder(WordSums::default()).index(index);
+        builder.merge_threads(0).in_memory().unwrap()
     }
 
     fn articles(keys: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
@@ -402,6 +448,7 @@ mod tests {
             .embedder(WordSums::default())
             .index(IndexChoice::Hnsw(HnswParams::default()))
             .cancel(&cancel)
+            .merge_threads(0)
             .progress(move |progress| {
                 if progress.done == progress.total {
                     cancel_at_end.cancel();
@@ -428,6 +475,7 @@ mod tests {
         let embedding: Vec<_> = reports.lock().unwrap().drain(..).collect();
         assert!(embedding.iter().all(|progress| progress.phase == Phase::Embed));
         retriever.commit().unwrap();
+        retriever.wait_for_merges().unwrap();
         let building = reports.lock().unwrap();
         for progress in building.iter() {
             // 200 of the 600 texts differ; the graph has one node for equal vectors.

@@ -4,8 +4,11 @@
 //! [`view::View`], which a store implements.
 
 mod after_search;
+mod best_sentences;
 mod candidates;
+mod citation_markers;
 mod context;
+mod context_options;
 mod diversify;
 mod excerpts;
 mod explain;
@@ -34,7 +37,9 @@ pub(crate) mod view_laws;
 mod weights;
 mod word_match;
 
-pub use context::Context;
+pub use citation_markers::CitationMarkers;
+pub use context::{Citation, Context};
+pub use context_options::ContextOptions;
 pub use excerpts::Excerpt;
 pub(crate) use excerpts::HitArticles;
 pub use explanation::{Explanation, Reranked, WordContribution};

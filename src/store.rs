@@ -12,6 +12,7 @@ mod folder;
 mod generation;
 mod local_view;
 mod manifest;
+mod reserved_file;
 pub(crate) mod segment;
 mod sorted_articles;
 #[cfg(test)]
@@ -44,6 +45,7 @@ pub(crate) use generation::{
 };
 pub(crate) use local_view::LocalView;
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
+pub(crate) use reserved_file::ReservedFile;
 pub(crate) use sorted_articles::SortedArticles;
 
 /// An index that is open for writing.
@@ -62,6 +64,8 @@ pub(crate) struct Store {
     needs_fsync: bool,
     /// Files of segments that no generation names yet.
     staged: Vec<FileId>,
+    /// Numbers of files that are written while the store publishes others.
+    reserved: Vec<u64>,
 }
 
 /// A store with the generation that it was opened at.
@@ -114,6 +118,7 @@ impl Store {
             next_number,
             needs_fsync: false,
             staged: Vec::new(),
+            reserved: Vec::new(),
         };
         store.publish(manifest, &[], None)?.durable?;
         Ok(store)
@@ -139,6 +144,7 @@ impl Store {
             next_number,
             needs_fsync: true,
             staged: Vec::new(),
+            reserved: Vec::new(),
         };
         // The previous writer may have ended between the rename and the fsync.
         store.make_durable()?;
@@ -206,6 +212,24 @@ impl Store {
         // After a failed fsync a power cut can restore the previous generation, which needs its files.
         if !self.needs_fsync {
             _ = self.remove_strays();
+        }
+    }
+
+    /// Reserves the number of a segment file, which another thread may write meanwhile. No commit
+    /// removes the file before its number is [released](Self::release).
+    pub(crate) fn reserve_file(&mut self) -> ReservedFile {
+        let number = self.take_number();
+        self.reserved.push(number);
+        ReservedFile::new(self.folder.clone(), number)
+    }
+
+    /// Ends the reservation of `file`, and removes it unless the last generation names it.
+    pub(crate) fn release(&mut self, file: &ReservedFile) {
+        self.reserved.retain(|number| *number != file.number());
+        let mut named = self.manifest.segments.iter();
+        if !named.any(|entry| entry.file.number == file.number()) {
+            // A file that cannot be removed now is removed by the next commit.
+            _ = self.folder.remove(&file.name());
         }
     }
 
@@ -300,9 +324,7 @@ impl Store {
             let file = segment
                 .sealed()
                 .with_sections(|sections| self.write_file(Kind::Segment, sections, written))?;
-            let map = self.folder.map(&file.name)?;
-            let map = map.ok_or_else(|| missing(&self.folder, &file.name))?;
-            stored = segment.moved_to(Arc::new(Segment::open(map)?));
+            stored = segment.moved_to(Arc::new(open_written(&self.folder, &file.name)?));
         }
         if stored.removed() > 0 && stored.removals_file().is_none() {
             let removed = stored.removed_articles();
@@ -340,12 +362,17 @@ impl Store {
         sections: &[Section],
         written: &mut Vec<String>,
     ) -> Result<WrittenFile> {
-        let number = self.next_number;
-        self.next_number += 1;
+        let number = self.take_number();
         let name = FileNumber { kind, number }.name();
         let id = self.folder.write(&name, kind, number, sections)?;
         written.push(name.clone());
         Ok(WrittenFile { name, id })
+    }
+
+    fn take_number(&mut self) -> u64 {
+        let number = self.next_number;
+        self.next_number += 1;
+        number
     }
 
     /// Fsyncs the folder, so that the last generation survives a power cut, and removes the files
@@ -364,7 +391,9 @@ impl Store {
     fn remove_strays(&self) -> Result<()> {
         let listed: Vec<_> = self.manifest.files().map(ListedFile::file_number).collect();
         for name in self.folder.names()? {
-            let is_stray = FileNumber::parse(&name).is_some_and(|file| !listed.contains(&file));
+            let is_stray = FileNumber::parse(&name).is_some_and(|file| {
+                !listed.contains(&file) && !self.reserved.contains(&file.number)
+            });
             // The cache is not rewritten during a commit, so its replacement is a leftover.
             if is_stray || name == CACHE_NEW {
                 self.folder.remove(&name).map_err(Error::write(&self.folder.path_of(&name)))?;
@@ -372,6 +401,12 @@ impl Store {
         }
         Ok(())
     }
+}
+
+/// Opens the segment in the file `name`, which was just written.
+fn open_written(folder: &Folder, name: &str) -> Result<Segment> {
+    let map = folder.map(name)?;
+    Segment::open(map.ok_or_else(|| missing(folder, name))?)
 }
 
 /// Returns a file number that is not in use. An unfinished commit may have left files with

@@ -4,6 +4,7 @@ mod adjacency;
 mod beam;
 mod build;
 mod calibrate;
+mod coded_points;
 mod exact;
 mod graph;
 mod hierarchy;
@@ -94,14 +95,14 @@ pub trait VectorIndex: sealed::Sealed + Send + Sync {
     }
 
     /// Returns the neighbors of each of `queries`, in their order; searches in parallel on the
-    /// threads of the current `rayon` pool.
+    /// threads of the current `rayon` pool. Searches that compare every vector share its reading from
+    /// memory.
     ///
     /// # Errors
     ///
     /// As [`search`](Self::search), for the first query that fails.
     fn search_many(&self, queries: &Vectors, params: &SearchParams) -> Result<Vec<Neighbors>> {
-        let rows = (0..queries.len()).into_par_iter();
-        rows.map(|row| self.search(queries.row(row), params)).collect()
+        search_each(self, queries, params)
     }
 
     /// Whether the index has no vectors.
@@ -232,6 +233,16 @@ impl Neighbor {
 pub(crate) fn similarity(a: &[f32], b: &[f32]) -> f32 {
     // Rounding can push the dot product of equal unit vectors just above 1.
     kernel::dot(a, b).clamp(-1.0, 1.0)
+}
+
+/// Searches for each of `queries` alone, in parallel.
+fn search_each<I: VectorIndex + ?Sized>(
+    index: &I,
+    queries: &Vectors,
+    params: &SearchParams,
+) -> Result<Vec<Neighbors>> {
+    let rows = (0..queries.len()).into_par_iter();
+    rows.map(|row| index.search(queries.row(row), params)).collect()
 }
 
 /// Validates the arguments of a search and returns the query as a unit vector.

@@ -48,6 +48,9 @@ pub struct Progress {
     pub tokens: usize,
 }
 
+/// Progress callback that threads share.
+pub(crate) type ProgressCallback = Arc<dyn Fn(Progress) + Send + Sync>;
+
 /// Progress callback and cancellation handle of a long operation.
 #[derive(Clone, Copy)]
 pub(crate) struct WorkMonitor<'a> {

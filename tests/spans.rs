@@ -89,6 +89,7 @@ fn long_stages_emit_spans_with_counts() {
     let mut retriever = Retriever::builder()
         .embedder(FakeEmbedder::new(16))
         .index(IndexChoice::Hnsw(params))
+        .merge_threads(0)
         .in_memory()
         .unwrap();
     let articles = (0..30).map(|n| Article::new(format!("{n}"), format!("Moor {n} in Wort {n}.")));

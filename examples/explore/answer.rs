@@ -32,11 +32,12 @@ impl<'a> Answer<'a> {
         let query = &asked.judged.query;
         let hits = searcher.search(query.clone().k(k).explain())?;
         let grades = &asked.judged.grades;
-        let shown = |hit: &Hit| {
+        let highlights = searcher.highlights_many(query.clone(), &hits)?;
+        let shown = |(hit, highlights): (&Hit, Highlights)| {
             let grade = grades.get(&hit.article).copied().unwrap_or_default();
             Ok(Shown {
                 excerpt: excerpt(searcher, hit)?,
-                highlights: searcher.highlights(query.clone(), hit)?,
+                highlights,
                 grade: (!grades.is_empty()).then_some(grade),
                 number: map.number(hit),
                 hit: hit.clone(),
@@ -49,7 +50,7 @@ impl<'a> Answer<'a> {
         missed.sort_unstable();
         Ok(Self {
             asked,
-            hits: hits.iter().map(shown).collect::<Result<_, Failure>>()?,
+            hits: hits.iter().zip(highlights).map(shown).collect::<Result<_, Failure>>()?,
             place: map.place(vectors.row(0)),
             missed,
         })

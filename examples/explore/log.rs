@@ -4,6 +4,7 @@ use maud::{Markup, html};
 use passim::{Explanation, Hit};
 
 use super::{
+    alignment::alignment,
     answer::{Answer, Shown},
     text::{grouped, in_article, name},
 };
@@ -48,7 +49,9 @@ fn key() -> Markup {
             span.s.best style="--near:.6" { "the closest one" }
             " with a bar before it, and "
             mark { "words" }
-            " of the question in any inflected form."
+            " of the question in any inflected form, or that answer one by their meaning. Above the text, "
+            span.pair style="--near:.7" { span { "arc" } span { "Bogen" } small { "0.70" } }
+            " is a word of the question, the word that answers it, and their similarity."
         }
     }
 }
@@ -109,7 +112,7 @@ fn hit(rank: usize, shown: &Shown) -> Markup {
                 div { dt { "score" } dd { (format!("{score:.3}")) } }
                 @if let Some(why) = shown.explanation() { (matched(why)) }
             }
-            (in_article(shown))
+            div.cited { (alignment(shown)) (in_article(shown)) }
         }
     }
 }

@@ -5,7 +5,10 @@ use std::ops::Range;
 use maud::{Markup, html};
 use passim::{Hit, Sentence};
 
-use super::answer::Shown;
+use super::{
+    alignment::{Marked, marked_words},
+    answer::Shown,
+};
 
 /// Characters shown before and after a passage.
 const SURROUNDING_CHARS: usize = 240;
@@ -52,7 +55,7 @@ fn near(sentence: &Sentence) -> String {
     format!("{:.2}", sentence.similarity.clamp(0.0, 1.0))
 }
 
-/// Renders a part of the hit with the words of the question marked.
+/// Renders a part of the hit with the words of the question, and the words that answer them, marked.
 fn marked(shown: &Shown, part: Range<usize>) -> Markup {
     let text = |range: Range<usize>| {
         let start = shown.hit.range.start;
@@ -60,14 +63,18 @@ fn marked(shown: &Shown, part: Range<usize>) -> Markup {
     };
     let mut rest = part.start;
     let mut parts = Vec::new();
-    for word in &shown.highlights.words {
+    for Marked { range: word, title } in marked_words(shown) {
         if word.start >= rest && word.end <= part.end {
-            parts.push((text(rest..word.start), text(word.clone())));
+            let title = Some(title).filter(|title| !title.is_empty());
+            parts.push(html! {
+                (text(rest..word.start))
+                mark title=[title] { (text(word.clone())) }
+            });
             rest = word.end;
         }
     }
     html! {
-        @for (between, word) in parts { (between) mark { (word) } }
+        @for part in &parts { (part) }
         (text(rest..part.end))
     }
 }

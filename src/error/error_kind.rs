@@ -76,6 +76,7 @@ impl Error {
             | Self::TimedOut
             | Self::Threads(_)
             | Self::BackgroundCommit(_)
+            | Self::BackgroundMerge(_)
             | Self::Write { .. }
             | Self::Certificates { .. }
             | Self::Shard { .. } => Unavailable,
@@ -83,7 +84,8 @@ impl Error {
             Self::VectorCount { .. }
             | Self::ModelDimension { .. }
             | Self::ModelServerAnswer { .. }
-            | Self::CommitPanic(_) => Bug,
+            | Self::CommitPanic(_)
+            | Self::MergePanic(_) => Bug,
             // All others. A test holds every variant to the kind that it documents.
             _ => InvalidInput,
         }
@@ -197,6 +199,7 @@ mod tests {
             Error::TimedOut,
             Error::Threads(cause()),
             Error::BackgroundCommit(Error::Cancelled.into()),
+            Error::BackgroundMerge(Error::Cancelled.into()),
             Error::Read { path: "a".into(), source: io::ErrorKind::PermissionDenied.into() },
             Error::Write { path: "a".into(), source: io::ErrorKind::NotFound.into() },
             Error::Certificates { source: cause() },
@@ -228,6 +231,7 @@ mod tests {
                     Error::ModelDimension { expected: 2, got: 1 },
                     Error::ModelServerAnswer { server: String::new(), source: cause() },
                     Error::CommitPanic(cause()),
+                    Error::MergePanic(cause()),
                 ],
             ),
         ]

@@ -89,6 +89,7 @@ pub(crate) enum Tag {
     Points = 70,
     PointsOfRows = 71,
     DuplicateRows = 72,
+    DistinctRows = 73,
     Links = 80,
     LinkCounts = 81,
     LayerPoints = 82,

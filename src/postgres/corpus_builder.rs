@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use super::{
-    Corpus, CorpusParts, ProgressCallback,
+    Corpus, CorpusParts,
     connection::{Access, BEGIN_WRITE, Connection, Params, RootCertificates},
     corpus_change::CorpusTotals,
     corpus_settings::CorpusSettings,
@@ -16,7 +16,7 @@ use super::{
 };
 use crate::{
     Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
-    StaticEmbedder,
+    StaticEmbedder, work::ProgressCallback,
 };
 
 /// Maximum number of connections to a server that one corpus opens by default.
@@ -52,9 +52,10 @@ pub struct CorpusBuilder {
     embed_threads: Option<usize>,
     cache: Option<EmbeddingCache>,
     pub(super) settings: ConnectionSettings,
-    progress: Option<Arc<ProgressCallback>>,
+    progress: Option<ProgressCallback>,
     index: IndexChoice,
     build_memory: Option<usize>,
+    build_workers: Option<usize>,
     statistics_age: Duration,
 }
 
@@ -77,6 +78,7 @@ impl Default for CorpusBuilder {
             progress: None,
             index: IndexChoice::default(),
             build_memory: None,
+            build_workers: None,
             statistics_age: Duration::ZERO,
         }
     }
@@ -218,6 +220,14 @@ impl CorpusBuilder {
         self
     }
 
+    /// Sets the number of parallel workers with which a server builds a graph, besides the process of
+    /// the connection (`max_parallel_maintenance_workers`), up to 1,024. The default is the server's
+    /// setting. Where several shards share the cores of a machine, 0 is faster.
+    pub fn build_workers(mut self, workers: usize) -> Self {
+        self.build_workers = Some(workers);
+        self
+    }
+
     /// Lets searches of this corpus share statistics that are up to this old: the numbers of passages
     /// and words, how many passages have a word, the means of the vectors, and whether there are
     /// graphs. The default is zero: each search reads those of its own state.
@@ -338,7 +348,7 @@ impl CorpusBuilder {
         settings: &CorpusSettings,
     ) -> Result<Corpus> {
         let Self { reranker, embed_threads, cache, progress, .. } = self;
-        let Self { index, build_memory, statistics_age, .. } = self;
+        let Self { index, build_memory, build_workers, statistics_age, .. } = self;
         let parts = CorpusParts {
             schema,
             shards,
@@ -352,6 +362,7 @@ impl CorpusBuilder {
             statistics: StatisticsCache::new(statistics_age),
             index,
             build_memory,
+            build_workers,
         };
         Ok(Corpus { parts: Arc::new(parts) })
     }
@@ -367,6 +378,9 @@ impl CorpusBuilder {
         if let Some(bytes) = self.build_memory {
             let allowed = "1 MiB to 1 TiB, in bytes";
             Error::check_setting("build_memory", bytes, 1 << 20..=1 << 40, allowed)?;
+        }
+        if let Some(workers) = self.build_workers {
+            Error::check_setting("build_workers", workers, 0..=1_024, "0 to 1024")?;
         }
         match self.index {
             IndexChoice::Hnsw(params) | IndexChoice::Auto(params) => {

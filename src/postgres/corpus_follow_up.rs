@@ -4,7 +4,7 @@ use super::Corpus;
 #[cfg(doc)]
 use crate::Error;
 use crate::{
-    Context, Excerpt, Highlights, Hit, Hits, Query, Result,
+    Context, ContextOptions, Excerpt, Highlights, Hit, Hits, Query, Result,
     search::{HitArticles, query_models::ViewRequest},
 };
 
@@ -30,7 +30,21 @@ impl Corpus {
     /// The errors of [`search`](Self::search) for the query's settings, vector and text, and those
     /// of the embedder.
     pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
-        self.models().highlights(&query.into(), hit)
+        Ok(self.highlights_many(query, std::slice::from_ref(hit))?.remove(0))
+    }
+
+    /// Returns the [highlights](Self::highlights) of each of `hits`. Their sentences are embedded
+    /// together.
+    ///
+    /// # Errors
+    ///
+    /// As [`highlights`](Self::highlights).
+    pub fn highlights_many(
+        &self,
+        query: impl Into<Query>,
+        hits: &[Hit],
+    ) -> Result<Vec<Highlights>> {
+        self.models().highlights(&query.into(), hits)
     }
 
     /// Returns each of `hits` with `around` passages before and after it in its article, as
@@ -54,6 +68,16 @@ impl Corpus {
     /// The errors of [`excerpts`](Self::excerpts), and [`Error::Embed`] if tokens cannot be
     /// counted.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
-        self.with_view(ViewRequest::default(), |view| self.models().context(view, hits, budget))
+        self.context_with(hits, &ContextOptions::new(budget))
+    }
+
+    /// Packs `hits`, best first, by `options`, as
+    /// [`Searcher::context_with`](crate::Searcher::context_with) does.
+    ///
+    /// # Errors
+    ///
+    /// As [`context`](Self::context), and the errors of the question and of the token counter.
+    pub fn context_with(&self, hits: &[Hit], options: &ContextOptions<'_>) -> Result<Context> {
+        self.with_view(ViewRequest::default(), |view| self.models().context(view, hits, options))
     }
 }

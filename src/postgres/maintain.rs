@@ -17,6 +17,8 @@ use super::{
 use crate::Error;
 use crate::{HnswParams, IndexChoice, Result};
 
+const WORKERS: &str = "max_parallel_maintenance_workers";
+
 /// Report of [`Corpus::maintain`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -87,9 +89,12 @@ impl Corpus {
         }
         match work {
             GraphWork::Build(params) => {
-                let memory = self.parts.build_memory;
-                connection.with_build_memory(memory, |connection| {
-                    graph_index::create(connection, schema, params, dim, Build::Concurrently)
+                let kibibytes = self.parts.build_memory.map(|bytes| bytes / 1_024);
+                let workers = self.parts.build_workers;
+                connection.with_setting("maintenance_work_mem", kibibytes, |connection| {
+                    connection.with_setting(WORKERS, workers, |connection| {
+                        graph_index::create(connection, schema, params, dim, Build::Concurrently)
+                    })
                 })?;
             }
             GraphWork::Drop | GraphWork::Nothing => {}

@@ -5,13 +5,10 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use super::{
+    committed_corpus::{CommittedSettings, LockedPublisher, NextSnapshot, PublishedSnapshot},
     merge_segments::{MergePlan, MergedSegment},
-    searcher::Snapshot,
 };
-use crate::{
-    IndexChoice, Result, Retriever,
-    store::{Manifest, segment::LiveSegment},
-};
+use crate::{IndexChoice, Result, Retriever, store::segment::LiveSegment};
 
 /// A segment with its index.
 struct IndexedSegment {
@@ -19,17 +16,15 @@ struct IndexedSegment {
     is_new: bool,
 }
 
-/// A generation that others can read.
-struct PublishedGeneration {
-    snapshot: Snapshot,
-    /// Outcome of the last fsync. After an error a power cut can lose the generation.
-    durable: Result<()>,
-}
-
 impl Retriever {
-    /// Commits all changes as the next generation: merges small segments, builds graphs, writes
-    /// new files and publishes them. Returns the number of the generation; it stays the same if
-    /// nothing changed and no segment needs merging.
+    /// Commits all changes as the next generation: writes new files, publishes them, and starts the
+    /// merges that follow. Returns the number of the generation; it stays the same if nothing changed.
+    ///
+    /// A commit writes little more than the changes. Merging segments and building their graphs is
+    /// left to the background; [`wait_for_merges`](Self::wait_for_merges) waits for it. Meanwhile
+    /// searches compare all passages that wait for a graph. Merges change no article, so they
+    /// leave the number of the generation as it is. With
+    /// [`merge_threads(0)`](crate::RetrieverBuilder::merge_threads) the commit merges, too.
     ///
     /// A commit is atomic: after an error nothing is committed, and the changes remain for the next
     /// commit. The exception is a failed fsync of the folder, the last step: others see the new
@@ -37,6 +32,8 @@ impl Retriever {
     ///
     /// # Errors
     ///
+    /// - [`Error::BackgroundMerge`](crate::Error::BackgroundMerge) if a merge failed since the last
+    ///   call that reported it. The next call commits.
     /// - [`Error::Write`](crate::Error::Write) or [`Error::Read`](crate::Error::Read) if the
     ///   folder cannot be written or read.
     /// - [`Error::Corrupt`](crate::Error::Corrupt) if a segment to merge is damaged.
@@ -45,15 +42,37 @@ impl Retriever {
     /// - [`Error::TooLarge`](crate::Error::TooLarge) if there are more passages than an index can
     ///   hold.
     /// - [`Error::Cancelled`](crate::Error::Cancelled).
+    pub fn commit(&mut self) -> Result<u64> {
+        self.merges.queue().take_failure()?;
+        self.commit_changes()
+    }
+
+    /// Commits, even if a merge failed.
     #[instrument(
+        name = "commit",
         level = "debug",
         skip_all,
         fields(passages = self.passages(), segments = self.segments().len())
     )]
-    pub fn commit(&mut self) -> Result<u64> {
+    pub(super) fn commit_changes(&mut self) -> Result<u64> {
+        if !self.merges.are_on() {
+            return self.commit_merged();
+        }
+        if let Some(commit) = self.begin_commit()? {
+            let published = commit.publish();
+            return self.end_commit(commit, published);
+        }
+        let generation = self.retry_fsync()?;
+        self.start_merges();
+        Ok(generation)
+    }
+
+    /// Commits, and merges as the policy requires.
+    pub(super) fn commit_merged(&mut self) -> Result<u64> {
         let plan = MergePlan::for_commit(self.segments(), self.settings.index);
         if self.changed || !plan.keeps_all(self.segments()) {
-            self.publish(plan, self.settings.index)
+            let corpus = Arc::clone(&self.corpus);
+            self.publish(corpus.lock(), plan, self.settings.index)
         } else {
             self.retry_fsync()
         }
@@ -61,6 +80,8 @@ impl Retriever {
 
     /// Commits all live articles in one segment, the smallest and fastest form of the corpus.
     /// Returns the number of the generation.
+    ///
+    /// It waits for its merge, which replaces those in the background.
     ///
     /// # Errors
     ///
@@ -71,33 +92,57 @@ impl Retriever {
         fields(passages = self.passages(), segments = self.segments().len())
     )]
     pub fn compact(&mut self) -> Result<u64> {
-        match MergePlan::for_compaction(self.segments(), self.settings.index) {
-            Some(plan) => self.publish(plan, self.settings.index),
-            None => self.commit(),
+        self.merges.stop();
+        self.follow_merges()?;
+        let generation = match MergePlan::for_compaction(self.segments(), self.settings.index) {
+            Some(plan) => {
+                let corpus = Arc::clone(&self.corpus);
+                self.publish(corpus.lock(), plan, self.settings.index)
+            }
+            None => self.commit_changes(),
+        };
+        if generation.is_ok() {
+            self.merges.queue().forget_failures();
         }
+        generation
     }
 
-    /// Commits without building graphs, since the commit at the end of a sync builds them once.
+    /// Commits without building graphs and without starting merges, since the commit at the end of a
+    /// sync starts them once.
     pub(super) fn commit_checkpoint(&mut self) -> Result<()> {
-        let plan = MergePlan::for_checkpoint(self.segments(), self.settings.checkpoint);
-        self.publish(plan, IndexChoice::Exact).map(drop)
+        let corpus = Arc::clone(&self.corpus);
+        let publisher = corpus.lock();
+        self.follow_merges()?;
+        let checkpoint = self.settings.checkpoint;
+        let plan = MergePlan::for_checkpoint(self.segments(), checkpoint, publisher.merging());
+        self.publish(publisher, plan, IndexChoice::Exact).map(drop)
     }
 
     /// Publishes the segments of `plan` as the next generation. New segments are indexed as
     /// `index` chooses.
-    fn publish(&mut self, plan: MergePlan, index: IndexChoice) -> Result<u64> {
-        let merged = self.merge(plan)?;
+    fn publish(
+        &mut self,
+        mut publisher: LockedPublisher,
+        plan: MergePlan,
+        index: IndexChoice,
+    ) -> Result<u64> {
+        let merged = plan.merge(self.embedder().dim(), self.settings.monitor())?;
         let indexed = self.build_graphs(merged, index)?;
         let segments = self.calibrate_new(indexed)?;
-        let published = self.write(segments)?;
-        self.remember(published)
+        let PublishedSnapshot { snapshot, durable } = publisher.publish(NextSnapshot {
+            generation: self.base.generation + 1,
+            segments,
+            questions: self.searcher.snapshot.questions.clone(),
+            settings: Some(self.committed_settings()),
+        })?;
+        let generation = snapshot.generation;
+        self.continue_from(snapshot);
+        durable.map(|()| generation)
     }
 
     /// Returns the segments of `plan`, the new ones without a graph.
     pub(super) fn merge_without_graphs(&self, plan: MergePlan) -> Result<Vec<LiveSegment>> {
-        let merged = self.merge(plan)?;
-        let indexed = self.build_graphs(merged, IndexChoice::Exact)?;
-        Ok(indexed.into_iter().map(|indexed| indexed.segment).collect())
+        plan.merge_without_graphs(self.embedder().dim(), self.settings.monitor())
     }
 
     /// Indexes the vectors of the new segments.
@@ -128,48 +173,14 @@ impl Retriever {
         calibrated.collect()
     }
 
-    /// Writes the files of the next generation and publishes them; in memory there are none.
-    #[instrument(level = "debug", skip_all, fields(segments = segments.len()))]
-    fn write(&mut self, segments: Vec<LiveSegment>) -> Result<PublishedGeneration> {
-        let generation = self.published.get().generation + 1;
-        let questions = self.searcher.snapshot.questions.clone();
-        let Some(store) = &mut self.store else {
-            let snapshot = Snapshot { generation, segments, questions, ..Snapshot::default() };
-            return Ok(PublishedGeneration { snapshot, durable: Ok(()) });
-        };
-        let manifest = Manifest {
-            generation,
-            chunker: self.settings.chunker.clone(),
-            index: self.settings.index,
-            ..store.manifest().clone()
-        };
-        let published = store.publish(manifest, &segments, questions.as_deref())?;
-        let segments = published.segments;
-        let snapshot = Snapshot {
-            generation,
-            manifest: store.id(),
-            segments,
-            bytes_on_disk: store.bytes(),
-            questions,
-        };
-        Ok(PublishedGeneration { snapshot, durable: published.durable })
-    }
-
-    /// Continues from the published generation, and hands it to searchers that reload.
-    fn remember(&mut self, published: PublishedGeneration) -> Result<u64> {
-        let snapshot = Arc::new(published.snapshot);
-        let generation = snapshot.generation;
-        self.published.set(Arc::clone(&snapshot));
-        self.committed = snapshot.segments.len();
-        self.searcher.snapshot = snapshot;
-        self.changed = false;
-        published.durable.map(|()| generation)
+    pub(super) fn committed_settings(&self) -> CommittedSettings {
+        CommittedSettings { chunker: self.settings.chunker.clone(), index: self.settings.index }
     }
 
     /// Repeats the fsync of a generation whose fsync failed when it was published.
-    fn retry_fsync(&mut self) -> Result<u64> {
-        if let Some(store) = self.store.as_mut().filter(|store| store.needs_fsync()) {
-            store.make_durable()?;
+    pub(super) fn retry_fsync(&mut self) -> Result<u64> {
+        if self.corpus.needs_fsync() {
+            self.corpus.lock().retry_fsync()?;
         }
         Ok(self.searcher.generation())
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use tracing::instrument;
 
-use super::ingest::EmbeddedBatch;
+use super::{ingest::EmbeddedBatch, searcher::Snapshot};
 use crate::{
     CalibrationStep, EmbedReport, Error, Result, Retriever, Role, SearchParams, Shortfall,
     store::{Questions, segment::LiveSegment},
@@ -59,10 +59,11 @@ impl Retriever {
     /// questions, .99 takes 268. [`Calibration`](crate::Calibration) documents what is proven. A corpus without a
     /// graph is searched exactly, so one question suffices.
     ///
-    /// [`commit`](Self::commit) builds graphs, so calibrate after it. The next commit stores the
-    /// calibration and the vectors of the questions. A later commit that builds a graph also
-    /// calibrates it; [`calibration`](Self::calibration) returns the outcome. Removing articles
-    /// leaves the calibration of a graph unchanged until the graph is built again.
+    /// The graphs are those of the last commit, so calibrate after it; the call
+    /// [waits](Self::wait_for_merges) for those that are being built. The next commit stores the
+    /// calibration and the vectors of the questions. Graphs that are built later are calibrated
+    /// before they are published; [`calibration`](Self::calibration) returns the outcome. Removing
+    /// articles leaves the calibration of a graph unchanged until the graph is built again.
     ///
     /// # Errors
     ///
@@ -94,6 +95,16 @@ impl Retriever {
         target_recall: f32,
         questions: &[impl AsRef<str>],
     ) -> Result<CalibrationReport> {
+        self.wait_for_merges()?;
+        self.calibrate_present(target_recall, questions)
+    }
+
+    /// Calibrates the graphs that there are now.
+    pub(super) fn calibrate_present(
+        &mut self,
+        target_recall: f32,
+        questions: &[impl AsRef<str>],
+    ) -> Result<CalibrationReport> {
         Error::check_fraction("target_recall", target_recall)?;
         Error::check_setting("questions", questions.len(), 1.., "1 or more")?;
         let texts: Vec<&str> = questions.iter().map(AsRef::as_ref).collect();
@@ -103,10 +114,11 @@ impl Retriever {
         let EmbeddedBatch { vectors, .. } =
             self.embed(Role::Query, &texts, EmbedReport::default())?;
         let questions = Arc::new(Questions { target_recall, vectors });
+        self.follow_merges()?;
         let segments = self.segments().iter();
         let calibrated = segments.map(|segment| self.calibrated(segment.clone(), &questions));
         *self.segments_mut() = calibrated.collect::<Result<_>>()?;
-        let report = self.report(&questions);
+        let report = report(self.segments(), &questions);
         Arc::make_mut(&mut self.searcher.snapshot).questions = Some(questions);
         self.changed = true;
         Ok(report)
@@ -116,7 +128,8 @@ impl Retriever {
     /// `None` before the first calibration.
     #[must_use]
     pub fn calibration(&self) -> Option<CalibrationReport> {
-        self.searcher.snapshot.questions.as_ref().map(|questions| self.report(questions))
+        let Snapshot { segments, questions, .. } = &*self.current().snapshot;
+        questions.as_ref().map(|questions| report(segments, questions))
     }
 
     /// Measures the recall of the graph of `segment`, if there is one, on `questions`.
@@ -128,19 +141,20 @@ impl Retriever {
         segment.calibrate(Self::CALIBRATED_K, &questions.vectors, &self.settings.cancel)?;
         Ok(segment)
     }
+}
 
-    fn report(&self, questions: &Questions) -> CalibrationReport {
-        let target_recall = questions.target_recall;
-        let k = SearchParams::default().k;
-        let graph = |segment: &LiveSegment| {
-            let calibration = segment.calibration()?;
-            Some(GraphCalibration {
-                passages: segment.passages(),
-                outcome: calibration.reach(target_recall, k),
-                ladder: calibration.steps(k),
-            })
-        };
-        let graphs = self.segments().iter().filter_map(graph).collect();
-        CalibrationReport { target_recall, k, questions: questions.vectors.len(), graphs }
-    }
+/// Reports whether the graphs of `segments` reach the recall of `questions`.
+fn report(segments: &[LiveSegment], questions: &Questions) -> CalibrationReport {
+    let target_recall = questions.target_recall;
+    let k = SearchParams::default().k;
+    let graph = |segment: &LiveSegment| {
+        let calibration = segment.calibration()?;
+        Some(GraphCalibration {
+            passages: segment.passages(),
+            outcome: calibration.reach(target_recall, k),
+            ladder: calibration.steps(k),
+        })
+    };
+    let graphs = segments.iter().filter_map(graph).collect();
+    CalibrationReport { target_recall, k, questions: questions.vectors.len(), graphs }
 }

@@ -144,6 +144,7 @@ impl Retriever {
         embedded_before: EmbedReport,
     ) -> Result<IngestReport> {
         check_articles(&articles)?;
+        self.follow_merges()?;
         let articles = last_of_each_key(articles);
         let selection = self.select(articles, on_existing)?;
         let unchanged = selection.unchanged;

@@ -4,13 +4,18 @@
 //! merges must be rare. Each segment is therefore kept several times as large as all later ones
 //! together, which bounds their number by about log n. The larger this factor, the more often a
 //! growing corpus merges its largest segment.
+//!
+//! With background merges, commits join only segments so small that copying them costs less than the
+//! fsync of a file. The thread of background merges follows the policy for all others.
+
+use std::sync::Arc;
 
 use tracing::instrument;
 
 use crate::{
-    HnswParams, IndexChoice, Result, Retriever, Vectors,
+    HnswParams, IndexChoice, Result, Vectors,
     lexical::MergedRow,
-    store::segment::{LiveSegment, SegmentBuilder, SegmentPieces, SegmentWords},
+    store::segment::{LiveSegment, Segment, SegmentBuilder, SegmentPieces, SegmentWords},
     vector::VectorRow,
     work::WorkMonitor,
 };
@@ -29,6 +34,12 @@ const MAX_REMOVED_DIVISOR: usize = 3;
 /// Minimum number of small segments that a checkpoint merges. A segment is small if it has less
 /// than this many checkpoints of live passages and articles.
 const MIN_SMALL: usize = 8;
+/// Minimum number of segments that become one without a graph in the background or in a commit before
+/// it. Fewer cost a search little, and each merge writes their passages again.
+const MIN_JOINED: usize = 8;
+/// Maximum size of a segment that a write or a commit joins, in live passages and articles, if
+/// merges run in the background. Copying so many takes about as long as the fsync of a file.
+const MAX_JOINED: usize = 1_024;
 
 /// The segments of the next generation, in order.
 pub(super) struct MergePlan(Vec<PlannedSegment>);
@@ -87,6 +98,12 @@ impl SegmentSize {
         self.live.div_ceil(factor) <= later
     }
 
+    /// As [`is_small_beside`](Self::is_small_beside), if the merged segment has no graph. Its
+    /// passages are compared one by one, in one segment or in two.
+    fn is_small_without_graph(self, later: usize) -> bool {
+        self.live.div_ceil(MIN_FACTOR) <= later
+    }
+
     /// Whether the segment must be rebuilt even if nothing is merged with it.
     fn is_stale(self, index: IndexChoice) -> bool {
         let lacks_graph = index.builds_graph(self.passages) && self.graph.is_none();
@@ -110,6 +127,31 @@ fn first_to_merge(sizes: &[SegmentSize]) -> usize {
     first
 }
 
+/// Returns the position of the first segment that becomes one with all later ones in the background.
+/// `sizes.len()` if there is none.
+fn first_to_merge_later(sizes: &[SegmentSize], index: IndexChoice) -> usize {
+    let first = first_to_merge(sizes);
+    let passages: usize = sizes[first..].iter().map(|size| size.passages).sum();
+    if index.builds_graph(passages) { first } else { first_to_join(sizes) }
+}
+
+/// Returns the position of the first segment that becomes one without a graph with all later ones.
+/// `sizes.len()` if there is none.
+fn first_to_join(sizes: &[SegmentSize]) -> usize {
+    let mut later = 0;
+    let mut first = sizes.len();
+    for (position, size) in sizes.iter().enumerate().rev() {
+        if size.graph.is_some() {
+            break;
+        }
+        if later > 0 && size.is_small_without_graph(later) {
+            first = position;
+        }
+        later += size.live;
+    }
+    if sizes.len() - first < MIN_JOINED { sizes.len() } else { first }
+}
+
 /// Returns the segments with live articles.
 fn non_empty(segments: &[LiveSegment]) -> Vec<LiveSegment> {
     segments.iter().filter(|segment| segment.articles() > 0).cloned().collect()
@@ -118,6 +160,20 @@ fn non_empty(segments: &[LiveSegment]) -> Vec<LiveSegment> {
 impl MergePlan {
     /// Plans few segments, each with the index that `index` chooses.
     pub(super) fn for_commit(segments: &[LiveSegment], index: IndexChoice) -> Self {
+        Self::by_policy(segments, index, first_to_merge)
+    }
+
+    /// Plans few segments, each with the index that `index` chooses, of those that commits left
+    /// apart.
+    pub(super) fn for_background(segments: &[LiveSegment], index: IndexChoice) -> Self {
+        Self::by_policy(segments, index, |sizes| first_to_merge_later(sizes, index))
+    }
+
+    fn by_policy(
+        segments: &[LiveSegment],
+        index: IndexChoice,
+        first_to_merge: impl Fn(&[SegmentSize]) -> usize,
+    ) -> Self {
         let segments = non_empty(segments);
         let sizes: Vec<SegmentSize> = segments.iter().map(SegmentSize::of).collect();
         let first = first_to_merge(&sizes);
@@ -132,6 +188,31 @@ impl MergePlan {
         }
         planned.extend(Self::rebuilt(&segments[first..]));
         Self(planned)
+    }
+
+    /// Returns the segments of the merge with the fewest passages; `None` if all segments are kept.
+    pub(super) fn into_smallest_merge(self) -> Option<Vec<LiveSegment>> {
+        let merges = self.0.into_iter().filter_map(|planned| match planned {
+            PlannedSegment::Keep(_) => None,
+            PlannedSegment::Rebuild(segments) => Some(segments),
+        });
+        merges.min_by_key(|segments| segments.iter().map(LiveSegment::passages).sum::<usize>())
+    }
+
+    /// Plans to keep the segments, except that small ones at the end, which are not being merged,
+    /// may become one.
+    pub(super) fn for_small_commit(segments: &[LiveSegment], merging: &[Arc<Segment>]) -> Self {
+        let FreeSegments { segments, first_free } = FreeSegments::of(segments, merging);
+        let sizes: Vec<SegmentSize> = segments[first_free..].iter().map(SegmentSize::of).collect();
+        let mut live = 0;
+        let is_small = |size: &&SegmentSize| {
+            live += size.live;
+            live <= MAX_JOINED
+        };
+        let small = sizes.iter().rev().take_while(is_small).count();
+        let sizes = &sizes[sizes.len() - small..];
+        let joined = sizes.len() - first_to_join(sizes);
+        Self::join_last(&segments, joined)
     }
 
     /// Plans one segment without removed articles; `None` if the corpus is one already.
@@ -152,25 +233,32 @@ impl MergePlan {
     }
 
     /// Plans to keep the segments, except that many small ones at the end become one. Finding an
-    /// article by its key visits every segment.
-    pub(super) fn for_checkpoint(segments: &[LiveSegment], checkpoint: usize) -> Self {
-        let segments = non_empty(segments);
+    /// article by its key visits every segment. Those of `merging` are kept apart.
+    pub(super) fn for_checkpoint(
+        segments: &[LiveSegment],
+        checkpoint: usize,
+        merging: &[Arc<Segment>],
+    ) -> Self {
+        let FreeSegments { segments, first_free } = FreeSegments::of(segments, merging);
         let is_small = |segment: &&LiveSegment| {
             let live = SegmentSize::of(segment).live;
             !segment.sealed().has_graph() && live / MIN_SMALL < checkpoint
         };
-        let small = segments.iter().rev().take_while(is_small).count();
+        let small = segments[first_free..].iter().rev().take_while(is_small).count();
         let joined = if small < MIN_SMALL { 0 } else { small };
         Self::join_last(&segments, joined)
     }
 
     /// Plans to keep the segments, of which the first `committed` are committed. Trailing uncommitted
-    /// segments become one if the first of them is not larger than all later ones together.
+    /// segments become one if the first of them is not larger than all later ones together, up to
+    /// a size that a write does not wait for.
     pub(super) fn for_uncommitted(segments: &[LiveSegment], committed: usize) -> Self {
         let mut joined = 0;
         let mut passages = 0;
         for segment in segments[committed..].iter().rev() {
-            if joined > 0 && segment.passages() > passages {
+            let is_larger = segment.passages() > passages;
+            let is_too_much = passages + segment.passages() > MAX_JOINED;
+            if joined > 0 && (is_larger || is_too_much) {
                 break;
             }
             joined += 1;
@@ -191,10 +279,56 @@ impl MergePlan {
         (!segments.is_empty()).then(|| PlannedSegment::Rebuild(segments.to_vec()))
     }
 
+    /// Copies the live articles of the segments that the plan rebuilds, whose vectors have `dim`
+    /// values.
+    pub(super) fn merge(self, dim: usize, monitor: WorkMonitor) -> Result<Vec<MergedSegment>> {
+        let merged = self.0.into_iter().map(|planned| match planned {
+            PlannedSegment::Keep(segment) => Ok(MergedSegment::Kept(segment)),
+            PlannedSegment::Rebuild(segments) => {
+                let unindexed = UnindexedSegment::merge(&segments, dim, monitor)?;
+                Ok(MergedSegment::New(Box::new(unindexed)))
+            }
+        });
+        merged.collect()
+    }
+
+    /// As [`merge`](Self::merge); the new segments get no graph.
+    pub(super) fn merge_without_graphs(
+        self,
+        dim: usize,
+        monitor: WorkMonitor,
+    ) -> Result<Vec<LiveSegment>> {
+        let merged = self.merge(dim, monitor)?;
+        let sealed = merged.into_iter().map(|merged| match merged {
+            MergedSegment::Kept(segment) => Ok(segment),
+            MergedSegment::New(unindexed) => unindexed.seal(IndexChoice::Exact, monitor),
+        });
+        sealed.collect()
+    }
+
     /// Whether the plan leaves `segments`, which it was made for, as they are.
     pub(super) fn keeps_all(&self, segments: &[LiveSegment]) -> bool {
         let is_kept = |planned: &PlannedSegment| matches!(planned, PlannedSegment::Keep(_));
         self.0.len() == segments.len() && self.0.iter().all(is_kept)
+    }
+}
+
+/// Segments with live articles, and those that are being merged.
+struct FreeSegments {
+    segments: Vec<LiveSegment>,
+    /// Position after the last segment that is being merged.
+    first_free: usize,
+}
+
+impl FreeSegments {
+    fn of(segments: &[LiveSegment], merging: &[Arc<Segment>]) -> Self {
+        let is_merging = |segment: &LiveSegment| {
+            merging.iter().any(|merging| Arc::ptr_eq(merging, segment.sealed()))
+        };
+        let kept = segments.iter().filter(|segment| segment.articles() > 0 || is_merging(segment));
+        let segments: Vec<LiveSegment> = kept.cloned().collect();
+        let first_free = segments.iter().rposition(is_merging).map_or(0, |last| last + 1);
+        Self { segments, first_free }
     }
 }
 
@@ -210,16 +344,22 @@ impl UnindexedSegment {
             passages = segments.iter().map(LiveSegment::passages).sum::<usize>()
         )
     )]
-    fn merge(segments: &[LiveSegment], dim: usize) -> Result<Self> {
+    pub(super) fn merge(
+        segments: &[LiveSegment],
+        dim: usize,
+        monitor: WorkMonitor,
+    ) -> Result<Self> {
         let mut builder = SegmentBuilder::default();
-        let rows = copy_by_key(segments, &mut builder)?;
+        let rows = copy_by_key(segments, &mut builder, monitor)?;
         debug_assert!(!builder.is_empty(), "a merged segment has live articles");
         let vector = |from: &MergedRow| VectorRow {
             vectors: segments[from.part as usize].sealed().vectors(),
             row: from.row,
         };
         let vectors = Vectors::gather(dim, rows.iter().map(vector))?;
+        monitor.check()?;
         let words = SegmentWords::merge(segments, &rows)?;
+        monitor.check()?;
         let pieces = SegmentPieces::merge(segments, &rows)?;
         Ok(Self { builder, vectors, words, pieces })
     }
@@ -229,21 +369,6 @@ impl UnindexedSegment {
         let Self { builder, vectors, words, pieces } = self;
         let segment = builder.seal(vectors, words, pieces, index, monitor)?;
         Ok(LiveSegment::all(segment.into()))
-    }
-}
-
-impl Retriever {
-    /// Copies the live articles of the segments that `plan` rebuilds.
-    pub(super) fn merge(&self, plan: MergePlan) -> Result<Vec<MergedSegment>> {
-        let dim = self.embedder().dim();
-        let merged = plan.0.into_iter().map(|planned| match planned {
-            PlannedSegment::Keep(segment) => Ok(MergedSegment::Kept(segment)),
-            PlannedSegment::Rebuild(segments) => {
-                let unindexed = UnindexedSegment::merge(&segments, dim)?;
-                Ok(MergedSegment::New(Box::new(unindexed)))
-            }
-        });
-        merged.collect()
     }
 }
 
@@ -257,7 +382,11 @@ struct MergedArticle<'s> {
 
 /// Copies the live articles of `segments` into `builder` in the order of their keys, and returns
 /// the rows of their passages.
-fn copy_by_key(segments: &[LiveSegment], builder: &mut SegmentBuilder) -> Result<Vec<MergedRow>> {
+fn copy_by_key(
+    segments: &[LiveSegment],
+    builder: &mut SegmentBuilder,
+    monitor: WorkMonitor,
+) -> Result<Vec<MergedRow>> {
     let mut articles = Vec::new();
     for (part, segment) in (0..).zip(segments) {
         segment.sealed().advise_sequential();
@@ -268,6 +397,7 @@ fn copy_by_key(segments: &[LiveSegment], builder: &mut SegmentBuilder) -> Result
     articles.sort_unstable();
     let mut merged = Vec::new();
     for MergedArticle { part, number, .. } in articles {
+        monitor.check()?;
         let segment = segments[part as usize].sealed();
         builder.copy(segment, number)?;
         merged.extend(segment.rows_of(number)?.map(|row| MergedRow { part, row }));

@@ -88,7 +88,7 @@ impl RetrieverBuilder {
         let mut retriever = self.retriever(embedder, Some(store), empty)?;
         let rebuilt = retriever.replace_all(&generation.segments);
         if rebuilt.is_err() {
-            retriever.staging_store().discard_staged();
+            retriever.in_store(Store::discard_staged);
         }
         rebuilt.map(|()| retriever)
     }
@@ -117,21 +117,23 @@ impl Retriever {
         }
         // The generation has another model even if it has no article.
         self.changed = true;
-        self.commit().map(drop)
+        // The graphs are built before the new index replaces the old one.
+        self.commit_merged().map(drop)
     }
 
     /// Writes the new segments to files, which no generation names yet.
     fn stage_segments(&mut self) -> Result<()> {
-        let plan = MergePlan::for_checkpoint(self.segments(), self.settings.checkpoint);
+        let plan = MergePlan::for_checkpoint(self.segments(), self.settings.checkpoint, &[]);
         let merged = self.merge_without_graphs(plan)?;
-        let staged = self.staging_store().stage(&merged)?;
+        let staged = self.in_store(|store| store.stage(&merged))?;
         // Segments in files are not merged before the next checkpoint.
         self.committed = staged.len();
         *self.segments_mut() = staged;
         Ok(())
     }
 
-    fn staging_store(&mut self) -> &mut Store {
-        self.store.as_mut().expect("only an index in a folder is rebuilt")
+    fn in_store<T>(&self, action: impl FnOnce(&mut Store) -> T) -> T {
+        let mut publisher = self.corpus.lock();
+        action(publisher.store().expect("only an index in a folder is rebuilt"))
     }
 }

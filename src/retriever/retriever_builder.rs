@@ -1,17 +1,20 @@
 //! Settings of a retriever, which are checked before any work.
 
-use std::{fmt, path::Path, sync::Arc};
+use std::{fmt, path::Path, sync::Arc, thread};
 
 use super::{
     Settings,
+    background_merges::BackgroundMerges,
+    committed_corpus::CommittedCorpus,
     retriever_settings::RetrieverSettings,
-    searcher::{LatestSnapshot, Snapshot, SnapshotSource},
+    searcher::{Snapshot, SnapshotSource},
     verify_model::{check_probes, probes},
 };
 use crate::{
     Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
     Retriever, Searcher, StaticEmbedder,
     store::{self, Manifest, OpenedStore, Probe, Store},
+    work::ProgressCallback,
 };
 
 /// Settings of a [`Retriever`] or [`Searcher`], which are checked when it is created or opened.
@@ -33,7 +36,7 @@ pub struct RetrieverBuilder {
     embedder: Option<Arc<dyn Embedder>>,
     reranker: Option<Arc<dyn Reranker>>,
     settings: RetrieverSettings,
-    progress: Option<Box<dyn Fn(Progress) + Send + Sync>>,
+    progress: Option<ProgressCallback>,
     cancel: Cancel,
     /// Takes the place of the cache of the settings.
     shared_cache: Option<EmbeddingCache>,
@@ -109,6 +112,19 @@ impl RetrieverBuilder {
         self
     }
 
+    /// Sets the number of threads that merge segments and build graphs in the background, up to
+    /// 1,024. The default is half of the available ones, at least 1 and at most 4. With 0, commits merge before they
+    /// publish, on the current `rayon` pool.
+    ///
+    /// Many passages that are added at once, such as those of a first import, are indexed fastest
+    /// with 0 or by a final [`Retriever::wait_for_merges`]. Graphs do not depend on the number of
+    /// threads.
+    #[must_use]
+    pub fn merge_threads(mut self, threads: usize) -> Self {
+        self.settings.merge_threads = Some(threads);
+        self
+    }
+
     /// Sets whether to verify the vectors of the model. The default is `false`.
     ///
     /// If `true`, creating an index embeds three texts and stores their vectors. Opening it with
@@ -124,11 +140,12 @@ impl RetrieverBuilder {
     /// Calls `progress` during long operations; [`Progress::phase`] names the operation.
     ///
     /// While articles are embedded, it is called after every batch, from the thread that embedded
-    /// the batch. While [`Retriever::commit`] builds a graph, it is called at least once per 4,096
-    /// vectors.
+    /// the batch. While a graph is built, it is called at least once per 4,096 vectors, from the
+    /// thread of [background merges](Self::merge_threads) or the one that commits. The callback must
+    /// not wait for the retriever: compacting and dropping it wait for the callback.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
-        self.progress = Some(Box::new(progress));
+        self.progress = Some(Arc::new(progress));
         self
     }
 
@@ -136,7 +153,8 @@ impl RetrieverBuilder {
     /// [rebuilding](Self::rebuild) with [`Error::Cancelled`].
     ///
     /// It is checked between batches of texts, between vectors of a graph and between questions of
-    /// a calibration. These operations fail until the handle is [reset](Cancel::reset).
+    /// a calibration. These operations fail until the handle is [reset](Cancel::reset). It ends
+    /// [waiting](Retriever::wait_for_merges) for background merges, but not the merges.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();
@@ -314,21 +332,24 @@ impl RetrieverBuilder {
     ) -> Result<Retriever> {
         let cache = self.cache_in(store.as_ref())?;
         let Self { settings, progress, cancel, reranker, .. } = self;
-        let RetrieverSettings { embed_threads, checkpoint, .. } = settings;
+        let RetrieverSettings { embed_threads, checkpoint, merge_threads, .. } = settings;
+        let merges = BackgroundMerges::new(merge_threads.unwrap_or_else(default_threads));
         let stored = store.as_ref().map(Store::manifest);
         let chunker =
             settings.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
         let index = settings.index.or_else(|| Some(stored?.index)).unwrap_or_default();
         let snapshot = Arc::new(snapshot);
-        let published = Arc::new(LatestSnapshot::default());
-        published.set(Arc::clone(&snapshot));
-        let source = match &store {
-            Some(store) => SnapshotSource::Folder(store.path().to_owned()),
-            None => SnapshotSource::Writer(Arc::clone(&published)),
+        let folder = store.as_ref().map(|store| store.path().to_owned());
+        let corpus = Arc::new(CommittedCorpus::new(store, Arc::clone(&snapshot)));
+        let source = match folder {
+            Some(folder) => SnapshotSource::Folder(folder),
+            None => SnapshotSource::Writer(Arc::clone(corpus.latest())),
         };
         let for_questions = cache.as_ref().map(EmbeddingCache::without_file);
         Ok(Retriever {
+            merges,
             committed: snapshot.segments.len(),
+            base: Arc::clone(&snapshot),
             searcher: Searcher {
                 embedder,
                 snapshot,
@@ -337,10 +358,10 @@ impl RetrieverBuilder {
                 reranker,
                 cache: for_questions,
             },
-            published,
             settings: Settings { chunker, index, checkpoint, progress, cancel, cache },
-            store,
+            corpus,
             changed: false,
+            is_committing: false,
         })
     }
 
@@ -355,6 +376,16 @@ impl RetrieverBuilder {
             None => Ok(Some(EmbeddingCache::in_memory(bytes))),
         }
     }
+}
+
+/// Maximum of the default number of merge threads: more gain little, since the copies of a merge run on
+/// one.
+const MAX_DEFAULT_THREADS: usize = 4;
+
+/// The default number of merge threads.
+fn default_threads() -> usize {
+    let available = thread::available_parallelism().map_or(1, usize::from);
+    (available / 2).clamp(1, MAX_DEFAULT_THREADS)
 }
 
 impl Searcher {

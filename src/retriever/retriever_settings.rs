@@ -12,7 +12,8 @@ use crate::{Chunker, Error, IndexChoice, Result, format::settings_text::json_tex
 /// {
 ///   "chunker": {"max_tokens": 200, "overlap_sentences": 0, "context": true},
 ///   "index": {"auto": {"m": 24, "ef_construction": 200}},
-///   "embed_threads": 4, "checkpoint": 4096, "verify_model": false, "embedding_cache": 1073741824
+///   "embed_threads": 4, "checkpoint": 4096, "merge_threads": 2, "verify_model": false,
+///   "embedding_cache": 1073741824
 /// }
 /// ```
 ///
@@ -44,6 +45,9 @@ pub struct RetrieverSettings {
     pub embed_threads: Option<usize>,
     /// See [`RetrieverBuilder::checkpoint`](crate::RetrieverBuilder::checkpoint).
     pub checkpoint: usize,
+    /// See [`RetrieverBuilder::merge_threads`](crate::RetrieverBuilder::merge_threads).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub merge_threads: Option<usize>,
     /// See [`RetrieverBuilder::verify_model`](crate::RetrieverBuilder::verify_model).
     pub verify_model: bool,
     /// See [`RetrieverBuilder::embedding_cache`](crate::RetrieverBuilder::embedding_cache).
@@ -58,6 +62,7 @@ impl Default for RetrieverSettings {
             index: None,
             embed_threads: None,
             checkpoint: 4_096,
+            merge_threads: None,
             verify_model: false,
             embedding_cache: None,
         }
@@ -71,6 +76,8 @@ impl RetrieverSettings {
         self.chunker.iter().try_for_each(Chunker::check)?;
         self.index.into_iter().try_for_each(IndexChoice::check)?;
         Error::check_setting("checkpoint", self.checkpoint, 1.., "1 or more")?;
+        let merge_threads = self.merge_threads.unwrap_or_default();
+        Error::check_setting("merge_threads", merge_threads, 0..=1_024, "0 to 1024")?;
         Error::check_setting("embed_threads", self.embed_threads.unwrap_or(1), 1.., "1 or more")
     }
 }

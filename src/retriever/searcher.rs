@@ -51,6 +51,9 @@ impl fmt::Debug for Searcher {
 impl Searcher {
     /// Loads the last committed generation. Returns `false` if the searcher already has it.
     ///
+    /// It also loads the graphs that were built in the background since the commit. The generation
+    /// is then the same, and so are its articles: hits of an earlier search stay valid.
+    ///
     /// # Errors
     ///
     /// The errors of [`RetrieverBuilder::open_searcher`](crate::RetrieverBuilder::open_searcher), for
@@ -76,7 +79,8 @@ impl Searcher {
         Ok(moved)
     }
 
-    /// The number of the generation that it answers from: how many commits there were.
+    /// The number of the generation that it answers from: how many commits there were. Searchers of
+    /// one generation have the same articles, whether or not merges in the background have ended.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.snapshot.generation
@@ -96,8 +100,6 @@ impl Searcher {
     /// - [`Error::Choice`] for a minimum similarity in the mode
     ///   [`Mode::Lexical`](crate::Mode::Lexical).
     /// - [`Error::Dimension`] or [`Error::InvalidVector`] for an invalid [vector](Query::vector).
-    /// - [`Error::NotCalibrated`] if the query requests a recall and a graph is not
-    ///   [calibrated](crate::Retriever::calibrate).
     /// - [`Error::Filter`] or [`Error::FilterType`] for an invalid [filter](Query::filter).
     /// - [`Error::NoWords`] if a [required](Query::require) or [excluded](Query::exclude) text has no
     ///   word.

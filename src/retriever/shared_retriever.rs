@@ -11,12 +11,10 @@ use std::{
 
 use tracing::instrument;
 
-use super::searcher::LatestSnapshot;
+use super::{merge_queue::MergeQueue, searcher::LatestSnapshot};
 use crate::{
-    AddReport, Article, CalibrationReport, Chunker, CommitSchedule, EmbeddedArticle, Error, Result,
-    Retriever, Searcher, SyncReport,
-    store::{Store, segment::LiveSegment},
-    work::panic_message,
+    AddReport, Article, CalibrationReport, Cancel, Chunker, CommitSchedule, EmbeddedArticle, Error,
+    Result, Retriever, Searcher, SyncReport, store::segment::LiveSegment, work::panic_message,
 };
 use scheduled_writer::ScheduledWriter;
 
@@ -28,8 +26,11 @@ use scheduled_writer::ScheduledWriter;
 /// - **Reads never wait for writes.** They answer from the last commit, and never see an uncommitted
 ///   change or a part of an article. Each call reads the newest commit;
 ///   [`searcher`](Self::searcher) returns one state for several calls.
-/// - **Writes run one at a time**, in the order of their calls. A write waits for earlier writes and
-///   for a running commit.
+/// - **Writes run one at a time**, in the order of their calls. A write waits for earlier writes, but
+///   not while a commit writes its files: it then belongs to the next commit.
+/// - **Merges and graphs** are made in the [background](crate::RetrieverBuilder::merge_threads), so
+///   neither writes nor commits wait for them. [`wait_for_merges`](Self::wait_for_merges) does. With
+///   `merge_threads(0)` writes wait for commits, and commits build graphs.
 /// - **Commits** make all changes visible and durable at once, those of all threads. They start on
 ///   [demand](Self::commit) and by the [`CommitSchedule`], in a background thread.
 ///
@@ -40,6 +41,10 @@ use scheduled_writer::ScheduledWriter;
 /// generation. The exception is a failed fsync of the folder, as with [`Retriever::commit`]: reads
 /// see the new generation, and the next commit repeats the fsync.
 ///
+/// A failed merge leaves the corpus as it is and stops no write. [`wait_for_merges`](Self::wait_for_merges)
+/// or the next [`commit`](Self::commit) returns [`Error::BackgroundMerge`] once; commits by the
+/// schedule go on, and start the merge again at growing intervals.
+///
 /// If a commit in the background fails, it is repeated at growing intervals of at most a minute.
 /// Meanwhile all writes return [`Error::BackgroundCommit`] with its cause and do nothing, so
 /// uncommitted changes do not fill the memory. [`commit`](Self::commit) repeats the commit at once,
@@ -47,8 +52,9 @@ use scheduled_writer::ScheduledWriter;
 ///
 /// # Shutdown
 ///
-/// [`close`](Self::close) commits all changes, ends the background thread and releases the lock of
-/// the folder, whether or not there are clones. Dropping the last clone does the same, but can only
+/// [`close`](Self::close) commits all changes, ends the background threads and releases the lock of
+/// the folder, whether or not there are clones. A merge that runs is given up, and the next retriever
+/// of the index starts it again; call [`wait_for_merges`](Self::wait_for_merges) before to finish it. Dropping the last clone does the same, but can only
 /// log a failure, by `tracing` at the level `error`; the uncommitted changes are then lost. A clone
 /// that the embedder or the progress callback of the retriever owns is never dropped before `close`.
 ///
@@ -95,6 +101,9 @@ struct SharedParts {
     writer: Arc<ScheduledWriter>,
     /// The last commit.
     latest: Arc<LatestSnapshot>,
+    merge_queue: Arc<MergeQueue>,
+    /// The handle that ends waiting for merges.
+    cancel: Cancel,
     /// A searcher of an empty corpus, whose models answer queries.
     empty_searcher: Searcher,
     chunker: Chunker,
@@ -123,20 +132,30 @@ impl Retriever {
     /// - [`Error::Threads`] if the background thread cannot be started.
     pub fn into_shared(self, schedule: CommitSchedule) -> Result<SharedRetriever> {
         schedule.check()?;
-        let latest = Arc::clone(&self.published);
+        let latest = Arc::clone(self.corpus.latest());
+        let merge_queue = Arc::clone(self.merges.queue());
+        let cancel = self.cancel_handle().clone();
         // The searcher must not keep a generation, whose files would stay mapped.
         let empty_searcher = Searcher { snapshot: Arc::default(), ..self.searcher.clone() };
         let chunker = self.settings.chunker.clone();
         let writer = Arc::new(ScheduledWriter::new(self, schedule));
         let background = if schedule.is_on_demand() { None } else { Some(start(&writer)?) };
         let background = Mutex::new(background);
-        let parts = SharedParts { writer, latest, empty_searcher, chunker, background };
+        let parts = SharedParts {
+            writer,
+            latest,
+            merge_queue,
+            cancel,
+            empty_searcher,
+            chunker,
+            background,
+        };
         Ok(SharedRetriever { parts: Arc::new(parts) })
     }
 
     /// Whether a commit would do more than merge segments.
     fn needs_commit(&self) -> bool {
-        self.changed || self.store.as_ref().is_some_and(Store::needs_fsync)
+        self.changed || self.is_committing || self.corpus.needs_fsync()
     }
 
     /// Returns the number of passages that were added or removed since the last commit.
@@ -145,7 +164,7 @@ impl Retriever {
         let passages = |segments: &[LiveSegment]| -> usize {
             segments.iter().map(LiveSegment::passages).sum()
         };
-        let removed = passages(&self.published.get().segments) - passages(committed);
+        let removed = passages(&self.base.segments) - passages(committed);
         passages(added) + removed
     }
 }
@@ -228,7 +247,7 @@ impl SharedRetriever {
     /// As [`add`](Self::add) and [`commit`](Self::commit).
     #[instrument(level = "debug", skip_all)]
     pub fn sync(&self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
-        self.parts.writer.write(|retriever| retriever.sync(articles))
+        self.parts.writer.write_alone(|retriever| retriever.sync(articles))
     }
 
     /// Removes the article of this key; returns `false` if there is none. Reads find it until the
@@ -249,7 +268,8 @@ impl SharedRetriever {
     /// - As [`Retriever::commit`]. The changes remain for the next commit.
     /// - [`Error::Closed`] after [`close`](Self::close).
     pub fn commit(&self) -> Result<u64> {
-        self.parts.writer.run(Retriever::commit)
+        self.parts.merge_queue.take_failure()?;
+        self.parts.writer.commit()
     }
 
     /// Discards the changes of all threads since the last commit.
@@ -258,7 +278,7 @@ impl SharedRetriever {
     ///
     /// [`Error::Closed`] after [`close`](Self::close).
     pub fn rollback(&self) -> Result<()> {
-        self.parts.writer.run(|retriever| {
+        self.parts.writer.run_alone(|retriever| {
             retriever.rollback();
             Ok(())
         })
@@ -271,12 +291,31 @@ impl SharedRetriever {
     ///
     /// As [`commit`](Self::commit).
     pub fn compact(&self) -> Result<u64> {
-        self.parts.writer.run(Retriever::compact)
+        self.parts.writer.run_alone(Retriever::compact)
     }
 
-    /// Commits, measures the recall of the graphs as [`Retriever::calibrate`] does, and commits the
-    /// calibration. Queries can then request a [recall](crate::Query::recall). Writes wait meanwhile;
-    /// reads do not.
+    /// Waits until the segments of the last commit are merged and their graphs are built, as
+    /// [`Retriever::wait_for_merges`] does. Writes and commits of other threads run meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// - As [`Retriever::wait_for_merges`].
+    /// - [`Error::Closed`] after [`close`](Self::close), which ends merges.
+    #[instrument(level = "debug", skip_all)]
+    pub fn wait_for_merges(&self) -> Result<()> {
+        let SharedParts { writer, merge_queue, cancel, .. } = &*self.parts;
+        merge_queue.take_failure()?;
+        while let Some(request) = writer.run(|retriever| Ok(retriever.request_merges()))? {
+            if merge_queue.wait(request, cancel)? {
+                break;
+            }
+        }
+        writer.run(Retriever::follow_merges)
+    }
+
+    /// Commits, waits for merges in the background, measures the recall of the graphs as
+    /// [`Retriever::calibrate`] does, and commits the calibration. Queries can then request a
+    /// [recall](crate::Query::recall). Writes wait while the recall is measured; reads do not.
     ///
     /// # Errors
     ///
@@ -287,16 +326,17 @@ impl SharedRetriever {
         target_recall: f32,
         questions: &[impl AsRef<str>],
     ) -> Result<CalibrationReport> {
-        self.parts.writer.run(|retriever| {
-            retriever.commit()?;
-            let report = retriever.calibrate(target_recall, questions)?;
-            retriever.commit()?;
+        self.commit()?;
+        self.wait_for_merges()?;
+        self.parts.writer.run_alone(|retriever| {
+            let report = retriever.calibrate_present(target_recall, questions)?;
+            retriever.commit_changes()?;
             Ok(report)
         })
     }
 
-    /// Commits the changes of all threads, ends the background thread and releases the lock of the
-    /// folder. Returns the number of the last generation.
+    /// Commits the changes of all threads, ends the background threads and releases the lock of the
+    /// folder. A merge that runs is given up. Returns the number of the last generation.
     ///
     /// It waits for writes that were called before. Later writes, of all clones, return
     /// [`Error::Closed`]; reads still answer from the last commit. Closing again does nothing.

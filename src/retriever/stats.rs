@@ -131,7 +131,8 @@ impl Retriever {
     /// [`mixed_metadata`](Stats::mixed_metadata); [`verify`](Self::verify) reports them.
     #[must_use]
     pub fn stats(&self) -> Stats {
-        Stats::of(&self.searcher.snapshot, self.committed)
+        let snapshot = self.current().snapshot;
+        Stats::of(&snapshot, if self.changed { self.committed } else { snapshot.segments.len() })
     }
 
     /// Compares every byte of the last commit with its checksum, decodes every article and
@@ -147,8 +148,10 @@ impl Retriever {
         fields(passages = self.passages(), segments = self.segments().len())
     )]
     pub fn verify(&self) -> Result<VerifyReport> {
-        let report = VerifyReport::of(self.segments())?;
-        let Some(store) = &self.store else { return Ok(report) };
+        let report = VerifyReport::of(&self.current().snapshot.segments)?;
+        // No merge is published while the files are read.
+        let mut publisher = self.corpus.lock();
+        let Some(store) = publisher.store() else { return Ok(report) };
         Ok(report.with_files(store::verify(store.path(), store.id())?))
     }
 }

@@ -32,7 +32,8 @@ impl Retriever {
     /// that were uncommitted before the call are committed with it.
     ///
     /// If several articles have one key, the last one counts, but all of them may be embedded.
-    /// To keep articles that are not given, use [`upsert`](Self::upsert) and
+    /// Graphs are built after the last commit, in the background: see
+    /// [`wait_for_merges`](Self::wait_for_merges). To keep articles that are not given, use [`upsert`](Self::upsert) and
     /// [`commit`](Self::commit).
     ///
     /// # Errors
@@ -56,6 +57,7 @@ impl Retriever {
     #[instrument(level = "debug", skip_all, fields(report = field::Empty))]
     pub fn sync(&mut self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         let started = Instant::now();
+        self.merges.queue().take_failure()?;
         let mut run = SyncRun::default();
         let mut articles = articles.into_iter().map(Ok).fuse();
         loop {
@@ -67,7 +69,7 @@ impl Retriever {
         }
         let SyncRun { mut report, given, .. } = run;
         report.removed = self.remove_all_but(&given)?;
-        self.commit()?;
+        self.commit_changes()?;
         report.seconds = started.elapsed().as_secs_f64();
         Span::current().record("report", field::debug(&report));
         Ok(report)
@@ -92,6 +94,7 @@ impl Retriever {
 
     /// Removes the articles that were not `given`; returns their number.
     fn remove_all_but(&mut self, given: &GivenArticles) -> Result<usize> {
+        self.follow_merges()?;
         let mut removed = 0;
         let mut segments = self.segments().to_vec();
         for segment in &mut segments {

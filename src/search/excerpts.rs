@@ -22,7 +22,8 @@ pub struct Excerpt {
     pub text: String,
     /// The highest score of its hits.
     pub score: f32,
-    /// Byte ranges of its hits in the article's text, ascending.
+    /// Byte ranges of its hits in the article's text, ascending. An excerpt of sentences lies within
+    /// its hit.
     pub hits: Vec<Range<usize>>,
 }
 

@@ -2,10 +2,14 @@
 
 use std::fmt;
 
-use super::excerpts::Excerpt;
+use super::{
+    citation_markers::{CitationMarkers, is_invisible},
+    excerpts::Excerpt,
+};
 
 /// Writes an excerpt with its number, from 1: a source line `[1] Title (key)`, then the text.
 pub(super) struct NumberedExcerpt<'e> {
+    pub(super) markers: &'e CitationMarkers,
     pub(super) number: usize,
     pub(super) excerpt: &'e Excerpt,
 }
@@ -13,16 +17,30 @@ pub(super) struct NumberedExcerpt<'e> {
 impl fmt::Display for NumberedExcerpt<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Excerpt { article, title, text, .. } = self.excerpt;
-        let number = self.number;
-        f.write_str(if number == 1 { "" } else { "\n" })?;
+        f.write_str(if self.number == 1 { "" } else { "\n" })?;
+        let marker = self.markers.marker(self.number);
         let key = one_line(article);
         match title {
-            Some(title) => writeln!(f, "[{number}] {} ({key})", one_line(title))?,
-            None => writeln!(f, "[{number}] {key}")?,
+            Some(title) => writeln!(f, "{marker} {} ({key})", one_line(title))?,
+            None => writeln!(f, "{marker} {key}")?,
         }
         let text = text.trim_end();
-        text.split_inclusive(is_line_break).try_for_each(|line| write_line(f, line))?;
+        text.split_inclusive(is_line_break).try_for_each(|line| self.write_line(f, line))?;
         f.write_str("\n")
+    }
+}
+
+impl NumberedExcerpt<'_> {
+    /// Writes `line`, with a backslash before what could pass for the marker of a source.
+    ///
+    /// A line that has such backslashes gets one more, so that removing one restores every line.
+    fn write_line(&self, f: &mut fmt::Formatter<'_>, line: &str) -> fmt::Result {
+        let visible = line.trim_start_matches(is_invisible);
+        if self.markers.is_at_start_of(visible.trim_start_matches('\\')) {
+            let indent = &line[..line.len() - visible.len()];
+            return write!(f, "{indent}\\{visible}");
+        }
+        f.write_str(line)
     }
 }
 
@@ -35,49 +53,6 @@ fn one_line(text: &str) -> String {
 /// Whether a reader may take the text after `c` for a new line.
 fn is_line_break(c: char) -> bool {
     matches!(c, '\n' | '\r' | '\u{b}' | '\u{c}' | '\u{85}' | '\u{2028}' | '\u{2029}')
-}
-
-/// Writes `line`, with a backslash before what could pass for the number of a source.
-///
-/// A line that has such backslashes gets one more, so that removing one restores every line.
-fn write_line(f: &mut fmt::Formatter<'_>, line: &str) -> fmt::Result {
-    let visible = line.trim_start_matches(is_invisible);
-    if is_source_number(visible.trim_start_matches('\\')) {
-        let indent = &line[..line.len() - visible.len()];
-        return write!(f, "{indent}\\{visible}");
-    }
-    f.write_str(line)
-}
-
-/// Whether a reader may overlook `c` at the start of a line or in a number.
-fn is_invisible(c: char) -> bool {
-    c.is_whitespace()
-        || c.is_control()
-        || matches!(
-            c,
-            '\u{ad}'
-                | '\u{34f}'
-                | '\u{61c}'
-                | '\u{115f}'..='\u{1160}'
-                | '\u{180b}'..='\u{180f}'
-                | '\u{200b}'..='\u{200f}'
-                | '\u{202a}'..='\u{202e}'
-                | '\u{2060}'..='\u{206f}'
-                | '\u{2800}'
-                | '\u{3164}'
-                | '\u{fe00}'..='\u{fe0f}'
-                | '\u{feff}'
-                | '\u{ffa0}'
-                | '\u{e0000}'..='\u{e0fff}'
-        )
-}
-
-/// Whether `text` starts with what looks like a number in brackets.
-fn is_source_number(text: &str) -> bool {
-    let Some(rest) = text.strip_prefix('[') else { return false };
-    let after = rest.trim_start_matches(|c: char| c.is_numeric() || is_invisible(c));
-    let number = &rest[..rest.len() - after.len()];
-    number.contains(char::is_numeric) && after.starts_with(']')
 }
 
 #[cfg(test)]
@@ -94,20 +69,27 @@ mod tests {
 
     fn written(excerpts: &[Excerpt]) -> String {
         let numbered = (1..).zip(excerpts);
-        numbered.map(|(number, excerpt)| NumberedExcerpt { number, excerpt }.to_string()).collect()
+        let written = numbered.map(|(number, excerpt)| {
+            NumberedExcerpt { markers: &CitationMarkers::default(), number, excerpt }.to_string()
+        });
+        written.collect()
+    }
+
+    fn is_source(text: &str) -> bool {
+        CitationMarkers::default().is_at_start_of(text)
     }
 
     /// Reads the texts of a context: source lines start with a bracket.
     fn read(context: &str) -> Vec<String> {
         let mut texts: Vec<String> = Vec::new();
         for line in context.split_inclusive(is_line_break) {
-            if is_source_number(line.trim_start_matches(is_invisible)) {
+            if is_source(line.trim_start_matches(is_invisible)) {
                 texts.push(String::new());
                 continue;
             }
             let visible = line.trim_start_matches(is_invisible);
             let indent = &line[..line.len() - visible.len()];
-            let is_escaped = is_source_number(visible.trim_start_matches('\\'));
+            let is_escaped = is_source(visible.trim_start_matches('\\'));
             let restored = if is_escaped { &visible[1..] } else { visible };
             texts.last_mut().unwrap().extend([indent, restored]);
         }

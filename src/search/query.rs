@@ -263,8 +263,8 @@ impl Query {
     ///
     /// Each graph is traversed with the `ef_search` that
     /// [`Retriever::calibrate`](crate::Retriever::calibrate) proved to reach the recall without a
-    /// [filter](Self::filter). Without such an `ef_search` the query is compared with every passage,
-    /// and the [plan](crate::Hits::plan) reports the reason.
+    /// [filter](Self::filter). Without such an `ef_search`, and before the first calibration, the query
+    /// is compared with every passage, and the [plan](crate::Hits::plan) reports the reason.
     #[must_use]
     pub fn recall(mut self, target: f32) -> Self {
         self.effort = SearchEffort::Recall(target);

@@ -129,7 +129,7 @@ impl Rehearsal {
         assert!(self.states.contains(&observed), "step {step}: {observed:?}");
         assert_eq!(observed, Observed::by(&writer.searcher()), "the writer's published state");
         if let Err(error) = &outcome {
-            assert!(matches!(error, Error::Write { .. }), "{error}");
+            assert!(is_write_error(error), "{error}");
             (self.scenario.commit)(&mut writer).unwrap();
         } else {
             assert_eq!(observed, *self.last(), "step {step}");
@@ -173,6 +173,14 @@ impl Rehearsal {
         assert!(writer.verify().unwrap().is_sound());
         assert_eq!(file_names(folder), expected_file_names(folder));
         Observed::by(&writer.searcher())
+    }
+}
+
+/// Whether a file could not be written, in a commit or in the background.
+fn is_write_error(error: &Error) -> bool {
+    match error {
+        Error::BackgroundMerge(cause) => matches!(**cause, Error::Write { .. }),
+        error => matches!(error, Error::Write { .. }),
     }
 }
 
@@ -255,6 +263,11 @@ fn check(scenario: &'static Scenario) {
 #[test]
 fn merging_survives_each_failing_step() {
     check(&scenarios::MERGE);
+}
+
+#[test]
+fn background_merges_survive_each_failing_step() {
+    check(&scenarios::BACKGROUND_MERGE);
 }
 
 #[test]

@@ -2,7 +2,6 @@
 
 mod calibration_record;
 
-use rayon::prelude::*;
 use serde::Serialize;
 use tracing::instrument;
 
@@ -292,13 +291,12 @@ fn search_all(
     queries: &Vectors,
     params: &SearchParams,
 ) -> Result<Vec<Vec<Neighbor>>> {
-    let answer = |row| {
-        params.cancel.map_or(Ok(()), Cancel::check)?;
-        let found = index.search(queries.row(row), params)?;
+    params.cancel.map_or(Ok(()), Cancel::check)?;
+    let answers = index.search_many(queries, params)?.into_iter().map(|found| {
         // The recall of an interrupted search is not that of the graph.
         if found.plan.complete { Ok(found.neighbors) } else { Err(Error::Cancelled) }
-    };
-    (0..queries.len()).into_par_iter().map(answer).collect()
+    });
+    answers.collect()
 }
 
 /// Returns the mean recall@1 to recall@k of the queries.

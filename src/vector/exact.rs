@@ -53,6 +53,11 @@ impl ExactIndex {
         &self.vectors
     }
 
+    fn scan(&self) -> Scan<'_, impl Fn(u32) -> u32> {
+        let Self { vectors, codes, rows } = self;
+        Scan { vectors, codes: codes.view(), code_of: |row| row, rows: *rows }
+    }
+
     /// Opens the index of `vectors`, whose codes are in `sections`.
     pub(super) fn in_sections(
         sections: &Sections,
@@ -75,12 +80,17 @@ impl VectorIndex for ExactIndex {
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         let query = checked(query, &self.vectors, params)?;
-        let reason = match params.effort {
-            SearchEffort::Exact => ScanReason::Requested,
-            SearchEffort::Ef(_) | SearchEffort::Recall(_) => ScanReason::NoGraph,
-        };
-        let Self { vectors, codes, rows } = self;
-        let scan = Scan { vectors, codes: codes.view(), code_of: |row| row, rows: *rows };
-        scan.run(&query, params, reason)
+        self.scan().run(&query, params, reason(params), &[])
+    }
+
+    fn search_many(&self, queries: &Vectors, params: &SearchParams) -> Result<Vec<Neighbors>> {
+        self.scan().run_each(queries, params, reason(params))
+    }
+}
+
+fn reason(params: &SearchParams) -> ScanReason {
+    match params.effort {
+        SearchEffort::Exact => ScanReason::Requested,
+        SearchEffort::Ef(_) | SearchEffort::Recall(_) => ScanReason::NoGraph,
     }
 }

@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use tracing::instrument;
 
 use super::{
-    Calibration, IndexPlan, Neighbors, RankedRow, Route, RowSet, ScanReason, SearchParams, TopK,
-    VectorIndex,
+    Calibration, IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, TopK, VectorIndex,
     beam::{Beam, End, MIN_EF, Restriction, Traversal},
     build::link_all,
     calibrate::requested_route,
     checked,
+    coded_points::CodedPoints,
     graph::Graph,
     hierarchy::over_sample,
     kernel,
@@ -21,7 +21,7 @@ use super::{
     repair::repair,
     row_count,
     scan::Scan,
-    similarity,
+    search_each,
     space::Space,
 };
 use crate::{
@@ -66,7 +66,7 @@ impl HnswParams {
 /// A hierarchical navigable small world graph.
 ///
 /// The same vectors give the same graph, for any number of threads that build it.
-/// Equal vectors share one point of the graph. After the build, a repair searches for every
+/// Equal vectors share one point of the graph, as do vectors of equal codes. After the build, a repair searches for every
 /// vector and links a vector that is not found from the point where its search ended. So every
 /// vector is found by its own query.
 ///
@@ -108,13 +108,6 @@ pub struct HnswIndex {
     pub(super) calibration: Option<Calibration>,
     pub(super) beams: ScratchPool<Beam>,
 }
-
-/// One in this many points is in the sample that the upper layers are built over.
-const SAMPLE_RATIO: u32 = 64;
-/// Maximum size of the sample: a single thread links it.
-const MAX_SAMPLE: u32 = 1 << 14;
-/// Minimum size of the sample, if there are as many points.
-const MIN_SAMPLE: u32 = 256;
 
 impl HnswIndex {
     /// Builds the graph over `vectors` on the threads of the current `rayon` pool.
@@ -177,13 +170,7 @@ impl HnswIndex {
     ) -> Result<Self> {
         params.check()?;
         let rows = row_count(&vectors)?;
-        let points = Points::shuffled(&vectors, rows);
-        let codes = Quantized::of(vectors.dim(), points.rows.len(), |point| {
-            vectors.row(points.rows[point] as usize)
-        });
-        let sample = (points.len() / SAMPLE_RATIO).clamp(MIN_SAMPLE, MAX_SAMPLE).min(points.len());
-        let is_discriminative = codes.view().is_discriminative(sample);
-        let precision = if is_discriminative { Precision::Quantized } else { Precision::Full };
+        let CodedPoints { points, codes, precision, sample } = CodedPoints::of(&vectors, rows);
         let space = PointSpace::new(precision, &vectors, &points, &codes);
         let upper = over_sample(&space, sample, params, monitor)?;
         let graph = link_all(&space, upper, params, monitor)?;
@@ -238,15 +225,14 @@ impl HnswIndex {
         Route::Graph { ef_search: ef }
     }
 
-    fn scan(&self, query: &[f32], params: &SearchParams, reason: ScanReason) -> Result<Neighbors> {
+    fn scan(&self) -> Scan<'_, impl Fn(u32) -> u32 + Sync> {
         let points = self.points.view();
-        let scan = Scan {
+        Scan {
             vectors: &self.vectors,
             codes: self.codes.view(),
-            code_of: |row| points.of_row(row),
+            code_of: move |row| points.of_row(row),
             rows: self.rows,
-        };
-        scan.run(query, params, reason)
+        }
     }
 
     /// Searches the graph, or gives up and returns the reason for a scan.
@@ -274,14 +260,14 @@ impl HnswIndex {
                     beam.search_allowed(&traversal, &restriction, is_interrupted)
                 }
             };
-            if end == End::OverBudget {
-                return Ok(GraphOutcome::GivenUp(ScanReason::BudgetSpent));
-            }
             let candidates = self.rescore_candidates(&traversal, beam);
             let RescoreOutcome { closest, rescored } = self.rescore(unit, params, &candidates)?;
-            let complete = end == End::Complete;
-            if complete && closest.len() < params.k {
-                return Ok(GraphOutcome::GivenUp(ScanReason::TooFewFound));
+            let is_short = end == End::Complete && closest.len() < params.k;
+            let neighbors = Neighbor::sorted(closest);
+            if end == End::OverBudget || is_short {
+                let reason =
+                    if is_short { ScanReason::TooFewFound } else { ScanReason::BudgetSpent };
+                return Ok(GraphOutcome::GivenUp { reason, known: neighbors });
             }
             let plan = IndexPlan {
                 route: Route::Graph { ef_search: ef },
@@ -289,9 +275,9 @@ impl HnswIndex {
                 allowed: self.allowed(params),
                 compared: beam.compared(),
                 rescored,
-                complete,
+                complete: end == End::Complete,
             };
-            Ok(GraphOutcome::Found(Neighbors { neighbors: Neighbor::sorted(closest), plan }))
+            Ok(GraphOutcome::Found(Neighbors { neighbors, plan }))
         })
     }
 
@@ -322,9 +308,10 @@ impl HnswIndex {
         candidates: &[RescoreCandidate],
     ) -> Result<RescoreOutcome> {
         let points = self.points.view();
-        let row_of = |point: u32| points.rows[point as usize] as usize;
+        let is_allowed = |row: u32| params.allowed.is_none_or(|allowed| allowed.contains(row));
         for candidate in candidates.iter().take(params.k) {
-            kernel::prefetch(self.vectors.row(row_of(candidate.point)));
+            let first = points.rows[candidate.point as usize];
+            kernel::prefetch(self.vectors.row(first as usize));
         }
         let mut closest = TopK::new(params.k);
         let mut rescored = 0;
@@ -332,13 +319,19 @@ impl HnswIndex {
             if candidate.upper_bound < closest.floor() {
                 continue;
             }
-            let vector = self.vectors.checked_row(row_of(candidate.point))?;
-            let similarity = similarity(unit, vector);
+            let compare = |row| Neighbor::of(unit, &self.vectors, row);
+            let first = compare(points.rows[candidate.point as usize])?;
             rescored += 1;
             for row in points.rows_of(candidate.point) {
-                if params.allowed.is_none_or(|allowed| allowed.contains(row)) {
-                    closest.offer(RankedRow { row, score: similarity });
+                if !is_allowed(row) {
+                    continue;
                 }
+                let mut neighbor = Neighbor { row, ..first };
+                if points.is_distinct(row) {
+                    neighbor = compare(row)?;
+                    rescored += 1;
+                }
+                closest.offer(neighbor.ranked());
             }
         }
         Ok(RescoreOutcome { closest, rescored })
@@ -348,8 +341,11 @@ impl HnswIndex {
 /// Result of a graph search.
 enum GraphOutcome {
     Found(Neighbors),
-    /// A scan must follow.
-    GivenUp(ScanReason),
+    /// A scan must follow; `known` holds the neighbors found so far.
+    GivenUp {
+        reason: ScanReason,
+        known: Vec<Neighbor>,
+    },
 }
 
 /// A point to be compared in full precision.
@@ -362,7 +358,7 @@ struct RescoreCandidate {
 /// Result of comparing candidates in full precision.
 struct RescoreOutcome {
     closest: TopK,
-    /// Number of points compared.
+    /// Number of vectors compared.
     rescored: usize,
 }
 
@@ -380,11 +376,24 @@ impl VectorIndex for HnswIndex {
         let requested = requested_route(params, self.calibration.as_ref())?;
         let ef_search = match self.choose_route(requested, params) {
             Route::Graph { ef_search } => ef_search,
-            Route::Scan(reason) => return self.scan(&query, params, reason),
+            Route::Scan(reason) => return self.scan().run(&query, params, reason, &[]),
         };
         match self.search_graph(&query, params, ef_search)? {
             GraphOutcome::Found(found) => Ok(found),
-            GraphOutcome::GivenUp(reason) => self.scan(&query, params, reason),
+            GraphOutcome::GivenUp { reason, known } => {
+                self.scan().run(&query, params, reason, &known)
+            }
+        }
+    }
+
+    fn search_many(&self, queries: &Vectors, params: &SearchParams) -> Result<Vec<Neighbors>> {
+        if queries.is_empty() {
+            return Ok(Vec::new());
+        }
+        params.effort.check()?;
+        match self.choose_route(requested_route(params, self.calibration.as_ref())?, params) {
+            Route::Graph { .. } => search_each(self, queries, params),
+            Route::Scan(reason) => self.scan().run_each(queries, params, reason),
         }
     }
 }

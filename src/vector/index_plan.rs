@@ -68,6 +68,9 @@ pub enum ScanReason {
     TooFewFound,
     /// The calibration has no `ef_search` that reaches the requested recall.
     RecallOutOfReach,
+    /// A recall is requested, and the graph of the corpus is not
+    /// [calibrated](crate::Retriever::calibrate).
+    NotCalibrated,
 }
 
 impl fmt::Display for IndexPlan {
@@ -101,6 +104,7 @@ impl fmt::Display for ScanReason {
             Self::BudgetSpent => "the graph search compared too many vectors",
             Self::TooFewFound => "the graph search found too few allowed vectors",
             Self::RecallOutOfReach => "no ef_search is known to reach the requested recall",
+            Self::NotCalibrated => "the graph is not calibrated for a recall",
         })
     }
 }

@@ -53,10 +53,11 @@ pub(crate) enum SegmentIndex {
 }
 
 const CODES: [Tag; 3] = [Tag::Codes, Tag::CodeNorms, Tag::QuantizationErrors];
-const GRAPH: [Tag; 10] = [
+const GRAPH: [Tag; 11] = [
     Tag::Points,
     Tag::PointsOfRows,
     Tag::DuplicateRows,
+    Tag::DistinctRows,
     Tag::Links,
     Tag::LinkCounts,
     Tag::LayerPoints,
@@ -150,6 +151,10 @@ impl VectorIndex for SegmentIndex {
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         self.as_index().search(query, params)
+    }
+
+    fn search_many(&self, queries: &Vectors, params: &SearchParams) -> Result<Vec<Neighbors>> {
+        self.as_index().search_many(queries, params)
     }
 }
 

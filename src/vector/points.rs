@@ -1,4 +1,4 @@
-//! Points of a graph: the distinct vectors, in the order in which the graph numbers them.
+//! Points of a graph: the distinct vectors or codes, in the order in which the graph numbers them.
 
 use rustc_hash::FxHashMap;
 use xxhash_rust::xxh3::xxh3_64;
@@ -15,13 +15,16 @@ use crate::{
 
 /// Mapping between points and rows.
 ///
-/// Equal vectors share a point. As separate points, they would link only to each other.
+/// Equal vectors share a point, and so do vectors of equal codes, if a search compares codes. As
+/// separate points, they would link only to each other.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Points {
     /// First row of every point.
     pub(super) rows: Column<u32>,
     /// Pairs of a point and a further row of it, ascending.
     duplicates: Column<[u32; 2]>,
+    /// Those further rows whose vector differs from that of the first row of their point, ascending.
+    distinct: Column<u32>,
     /// Point of every row.
     of_rows: Column<u32>,
 }
@@ -32,6 +35,7 @@ pub(super) struct PointsView<'a> {
     /// First row of every point.
     pub(super) rows: &'a [u32],
     duplicates: &'a [[u32; 2]],
+    distinct: &'a [u32],
     of_rows: &'a [u32],
 }
 
@@ -77,18 +81,43 @@ impl Points {
             }
         }
         duplicates.sort_unstable();
-        Self { rows: firsts.into(), duplicates: duplicates.into(), of_rows: of_rows.into() }
+        Self {
+            rows: firsts.into(),
+            duplicates: duplicates.into(),
+            distinct: Column::default(),
+            of_rows: of_rows.into(),
+        }
+    }
+
+    /// Joins the points of distinct vectors that have equal codes, `codes(point)`; the order remains.
+    pub(super) fn joined<'c>(&self, codes: impl Fn(u32) -> &'c [u8]) -> Self {
+        let mut firsts: FxHashMap<&[u8], u32> = FxHashMap::default();
+        for (point, row) in (0..).zip(&*self.rows) {
+            firsts.entry(codes(point)).and_modify(|first| *first = *row.min(first)).or_insert(*row);
+        }
+        let firsts: Vec<u32> = (0..self.len()).map(|point| firsts[codes(point)]).collect();
+        let is_first = |(first, row): &(&u32, &u32)| first == row;
+        let kept = firsts.iter().zip(&*self.rows).filter(is_first).map(|(_, row)| *row);
+        let first_of: Vec<u32> = self.of_rows.iter().map(|point| firsts[*point as usize]).collect();
+        let is_distinct = |row: &u32| {
+            let before = self.of_rows[*row as usize];
+            self.of_rows[first_of[*row as usize] as usize] != before
+        };
+        let distinct = (0..to_row(first_of.len())).filter(is_distinct).collect();
+        Self { distinct, ..Self::numbered(kept.collect(), &first_of) }
     }
 
     /// Renumbers the points: `order[i]` becomes `i`.
     pub(super) fn reordered(&self, order: &[u32]) -> Self {
         let first = |point: &u32| self.rows[*point as usize];
         let first_of: Vec<u32> = self.of_rows.iter().map(first).collect();
-        Self::numbered(order.iter().map(first).collect(), &first_of)
+        let distinct = self.distinct.clone();
+        Self { distinct, ..Self::numbered(order.iter().map(first).collect(), &first_of) }
     }
 
     pub(super) fn view(&self) -> PointsView<'_> {
-        PointsView { rows: &self.rows, duplicates: &self.duplicates, of_rows: &self.of_rows }
+        let Self { rows, duplicates, distinct, of_rows } = self;
+        PointsView { rows, duplicates, distinct, of_rows }
     }
 
     /// Number of points.
@@ -98,15 +127,17 @@ impl Points {
 
     /// Bytes in memory.
     pub(super) fn bytes(&self) -> usize {
-        size_of_val(&*self.rows) + size_of_val(&*self.of_rows) + size_of_val(&*self.duplicates)
+        let PointsView { rows, duplicates, distinct, of_rows } = self.view();
+        size_of_val(rows) + size_of_val(duplicates) + size_of_val(distinct) + size_of_val(of_rows)
     }
 
     /// Sections of the points.
-    pub(super) fn sections(&self) -> [Section<'_>; 3] {
+    pub(super) fn sections(&self) -> [Section<'_>; 4] {
         [
             Section::new(Tag::Points, self.rows.as_bytes()),
             Section::new(Tag::PointsOfRows, self.of_rows.as_bytes()),
             Section::new(Tag::DuplicateRows, self.duplicates.as_bytes()),
+            Section::new(Tag::DistinctRows, self.distinct.as_bytes()),
         ]
     }
 
@@ -115,6 +146,7 @@ impl Points {
         let points = Self {
             rows: sections.column(Tag::Points)?,
             duplicates: sections.column(Tag::DuplicateRows)?,
+            distinct: sections.optional_column(Tag::DistinctRows)?,
             of_rows: sections.column(Tag::PointsOfRows)?,
         };
         let counted = points.rows.len().checked_add(points.duplicates.len()) == Some(rows);
@@ -125,7 +157,7 @@ impl Points {
 
     /// Checks every stored number that is used as an index, and that each row has one point.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
-        let PointsView { rows, duplicates, of_rows } = self.view();
+        let PointsView { rows, duplicates, distinct, of_rows } = self.view();
         require_below(rows, of_rows.len(), "a point has a row that does not exist")?;
         require_below(of_rows, rows.len(), "a row has a point that does not exist")?;
         require(duplicates.is_sorted_by(|a, b| a < b), "duplicate rows are not in order")?;
@@ -135,7 +167,9 @@ impl Points {
         let duplicates = duplicates.iter().all(|[point, row]| {
             is_of(*point, *row) && rows.get(*point as usize).is_some_and(|first| first < row)
         });
-        require(firsts && duplicates, "a row does not belong to its point")
+        require(firsts && duplicates, "a row does not belong to its point")?;
+        require(distinct.is_sorted_by(|a, b| a < b), "rows of distinct vectors are not in order")?;
+        require_below(distinct, of_rows.len(), "a distinct vector has a row that does not exist")
     }
 }
 
@@ -149,6 +183,11 @@ impl<'a> PointsView<'a> {
     pub(super) fn rows_of(self, point: u32) -> impl Iterator<Item = u32> + use<'a> {
         let first = self.rows[point as usize];
         std::iter::once(first).chain(self.duplicates_of(point).iter().map(|[_, row]| *row))
+    }
+
+    /// Whether the vector of `row` differs from that of the first row of its point.
+    pub(super) fn is_distinct(self, row: u32) -> bool {
+        self.distinct.binary_search(&row).is_ok()
     }
 
     fn duplicates_of(self, point: u32) -> &'a [[u32; 2]] {

@@ -5,6 +5,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::{
     kernel::{self, BLOCK, CodeBlock},
+    points::Points,
     space::Space,
     to_row,
 };
@@ -102,6 +103,19 @@ impl Quantized {
         }
     }
 
+    /// Returns the codes of `joined`, the points of equal codes among `points`, with the largest error
+    /// of each.
+    pub(super) fn joined(&self, points: &Points, joined: &Points) -> Self {
+        let firsts: Vec<u32> = joined.rows.iter().map(|row| points.view().of_row(*row)).collect();
+        let mut codes = self.select(&firsts);
+        let errors = codes.quantization_errors.to_mut();
+        for (row, error) in points.rows.iter().zip(&*self.quantization_errors) {
+            let largest = &mut errors[joined.view().of_row(*row) as usize];
+            *largest = largest.max(*error);
+        }
+        codes
+    }
+
     /// Adds all codes to `hash`.
     pub(super) fn hash(&self, hash: &mut Xxh3) {
         self.blocks.iter().for_each(|block| hash.update(&block.0));
@@ -182,6 +196,11 @@ impl<'a> QuantizedView<'a> {
         };
         let lost = probes.par_iter().filter(is_lost).count();
         lost * LOST_RATIO <= probes.len()
+    }
+
+    /// Returns the codes of `row` as bytes. Norms and directions are functions of them.
+    pub(super) fn bytes_of(&self, row: u32) -> &'a [u8] {
+        bytemuck::cast_slice(self.row(row))
     }
 
     fn row(&self, row: u32) -> &'a [CodeBlock<u8>] {

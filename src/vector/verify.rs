@@ -19,7 +19,7 @@ use crate::{HnswIndex, Neighbor, SearchEffort, SearchParams, VectorIndex};
 pub struct GraphReport {
     /// Vectors in the index.
     pub vectors: usize,
-    /// Points of the graph: distinct vectors.
+    /// Points of the graph: distinct vectors, or distinct codes if [`quantized`](Self::quantized).
     pub points: usize,
     /// Points per layer, the lowest layer first.
     pub layers: Vec<usize>,

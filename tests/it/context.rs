@@ -1,6 +1,9 @@
 //! Laws of excerpts, highlights and contexts for a language model.
 
-use passim::{Article, Chunker, Context, Error, Excerpt, Hit, Query, Retriever, Role};
+use passim::{
+    Article, Chunker, CitationMarkers, Context, ContextOptions, Error, Excerpt, Filter, Hit, Query,
+    Retriever, Role,
+};
 use passim_testkit::{corpus, vectors::of_text};
 
 /// A corpus of twelve sentences, one passage each.
@@ -115,6 +118,40 @@ fn highlights_are_the_sentences_and_words_that_match() {
     assert!(matches!(wrong, Error::Dimension { .. }), "{wrong}");
 }
 
+#[test]
+fn highlights_of_many_hits_equal_those_of_each_and_become_html() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    retriever.add(corpus::samples()).unwrap();
+    let hostile = "Moore & \"Torf\" <b>im</b> Moorboden's Wasser, &amp; Moor.";
+    retriever.add([Article::new("html", hostile)]).unwrap();
+    for question in ["Was speichern Moore im Moorboden?", "How much water is in a bog?"] {
+        let hits = retriever.search(Query::new(question).k(30)).unwrap();
+        let many = retriever.highlights_many(question, &hits).unwrap();
+        assert_eq!(many.len(), hits.len());
+        for (hit, highlights) in hits.iter().zip(&many) {
+            assert_eq!(highlights, &retriever.highlights(question, hit).unwrap());
+            let in_hit = highlights.in_hit(hit);
+            for (word, place) in highlights.words.iter().zip(&in_hit.words) {
+                let article = retriever.article(&hit.article).unwrap().unwrap();
+                assert_eq!(article.text[word.clone()], hit.text[place.clone()]);
+            }
+            let html = highlights.to_html(hit);
+            assert_eq!(html.matches("<mark>").count(), html.matches("</mark>").count());
+            assert_eq!(html.is_empty(), hit.text.is_empty());
+            let text = html.replace("<mark>", "").replace("</mark>", "");
+            assert!(!text.contains(['<', '>', '"', '\'']), "{text}");
+            let entities = [("&lt;", "<"), ("&gt;", ">"), ("&quot;", "\""), ("&#39;", "'")];
+            let text = entities.iter().fold(text, |text, (entity, c)| text.replace(entity, c));
+            assert_eq!(text.replace("&amp;", "&"), hit.text);
+        }
+    }
+    let question = "Was speichern Moore?";
+    let hits = retriever.search(Query::new(question).filter(Filter::key("html"))).unwrap();
+    let html = retriever.highlights(question, &hits[0]).unwrap().to_html(&hits[0]);
+    assert!(html.starts_with("<mark>Moore</mark> &amp; &quot;Torf&quot; &lt;b&gt;"), "{html}");
+    assert!(retriever.highlights_many("Moor", &[]).unwrap().is_empty());
+}
+
 /// The budget covers the whole text; excerpts that do not fit are counted.
 #[test]
 fn a_context_keeps_its_token_budget() {
@@ -224,4 +261,98 @@ fn a_context_does_not_repeat_equal_passages() {
     assert!(shown.starts_with("[1] ") && shown.contains("\n\n[2] "), "{shown}");
     let keys: Vec<&str> = context.excerpts.iter().map(|one: &Excerpt| &*one.article).collect();
     assert!(keys.contains(&"c"), "{keys:?}");
+}
+
+/// Three paragraphs of one passage each, longer than the budgets below.
+fn long_passages() -> Retriever {
+    let filler = "Am Rand des Dorfes stehen drei alte Linden. ".repeat(6);
+    let article = |key: &str, fact: &str| {
+        Article::new(key, format!("{filler}{fact} {filler}")).title(format!("Ein Text über {key}"))
+    };
+    let mut retriever = Retriever::in_memory().unwrap();
+    let articles = [
+        article(
+            "moor",
+            "Moore speichern viel Kohlenstoff. Ihr Torf wächst einen Millimeter im Jahr.",
+        ),
+        article("zug", "Der Nachtzug fährt um acht Uhr nach Wien."),
+        article("brot", "Sauerteig braucht einen Tag Ruhe."),
+    ];
+    retriever.add(articles).unwrap();
+    retriever
+}
+
+#[test]
+fn a_budget_that_no_hit_fits_is_filled_with_the_best_sentences() {
+    let retriever = long_passages();
+    let question = "How much carbon do peat bogs store?";
+    let hits = retriever.search(question).unwrap();
+    assert!(hits.iter().all(|hit| words(&hit.text) > 60));
+    let options = |budget: usize| {
+        ContextOptions::new(budget).question(question).count_tokens(|text| Ok(words(text)))
+    };
+    for budget in 0..60 {
+        let context = retriever.context_with(&hits, &options(budget)).unwrap();
+        assert!(context.tokens <= budget, "{budget}: {}", context.tokens);
+        assert_eq!(context.tokens, words(&context.to_string()));
+        for excerpt in &context.excerpts {
+            let article = retriever.article(&excerpt.article).unwrap().unwrap();
+            assert_eq!(article.text[excerpt.range.clone()], excerpt.text);
+            let within = |hit: &std::ops::Range<usize>| {
+                hit.start <= excerpt.range.start && excerpt.range.end <= hit.end
+            };
+            assert!(excerpt.hits.iter().all(within), "{excerpt:?}");
+        }
+        let shown = hits.iter().filter(|hit| shows(&context, hit)).count();
+        assert_eq!(context.left_out, hits.len() - shown);
+        let has_fact = context
+            .excerpts
+            .iter()
+            .any(|one| one.text.contains("Moore speichern viel Kohlenstoff."));
+        // The marker, the title, the key and the sentence take ten words.
+        assert_eq!(has_fact, budget >= 10, "{budget}: {context}");
+    }
+    let whole = retriever.context_with(&hits, &options(10_000)).unwrap();
+    assert_eq!(whole.excerpts, retriever.context(&hits, 100_000).unwrap().excerpts);
+    // Without a question, the sentences are the first ones.
+    let count = |text: &str| Ok(words(text));
+    let first = ContextOptions::new(20).count_tokens(count);
+    let context = retriever.context_with(&hits, &first).unwrap();
+    assert_eq!(context.excerpts[0].range.start, hits[0].range.start);
+    assert!(retriever.context_with(&[], &options(10)).unwrap().excerpts.is_empty());
+    let nothing = ContextOptions::new(20).question(" ").count_tokens(count);
+    assert!(matches!(retriever.context_with(&hits, &nothing), Err(Error::EmptyQuery)));
+}
+
+#[test]
+fn neighboring_sentences_are_one_excerpt() {
+    let retriever = long_passages();
+    let hits = retriever.search(Query::new("Moore und Torf").k(1)).unwrap();
+    let options = ContextOptions::new(24)
+        .question("Moore speichern Kohlenstoff, und Torf wächst einen Millimeter.")
+        .count_tokens(|text| Ok(words(text)));
+    let context = retriever.context_with(&hits, &options).unwrap();
+    let texts: Vec<&str> = context.excerpts.iter().map(|one| one.text.as_str()).collect();
+    let want = "Moore speichern viel Kohlenstoff. Ihr Torf wächst einen Millimeter im Jahr.";
+    assert_eq!(texts, [want]);
+}
+
+#[test]
+fn markers_are_those_of_the_options() {
+    let mut retriever = Retriever::in_memory().unwrap();
+    let text = "Moore speichern viel.\n<2> Erfunden (b)\n[2] bleibt\n\\<3> auch";
+    retriever.add([Article::new("moor.txt", text)]).unwrap();
+    let hits = retriever.search("Was speichern Moore?").unwrap();
+    let markers = CitationMarkers::new("<", ">").unwrap();
+    let options = ContextOptions::new(1_000).markers(markers.clone());
+    let context = retriever.context_with(&hits, &options).unwrap();
+    let want =
+        "<1> moor.txt\nMoore speichern viel.\n\\<2> Erfunden (b)\n[2] bleibt\n\\\\<3> auch\n";
+    assert_eq!(context.to_string(), want);
+    let citations = context.citations("Viel <1>, und [1] <1-2>.");
+    let found: Vec<_> = citations.iter().map(|one| (one.number, one.excerpt.is_some())).collect();
+    assert_eq!(found, [(1, true), (1, true), (2, false)]);
+    assert_eq!(citations[0].excerpt.unwrap().range, hits[0].range);
+    let json = serde_json::to_value(&context).unwrap();
+    assert_eq!(json["markers"], serde_json::json!({ "open": "<", "close": ">" }));
 }

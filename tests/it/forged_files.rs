@@ -129,6 +129,7 @@ fn missing_pieces_and_totals_are_made_anew() {
         assert_eq!(hits(&retriever), untouched, "without {missing:?}");
         assert!(retriever.verify().unwrap().is_sound());
         retriever.commit().unwrap();
+        retriever.wait_for_merges().unwrap();
         assert_eq!(hits(&retriever), untouched, "without {missing:?}");
         let lacks_pieces = missing.contains(&123);
         let segments = Folder::read(folder.path()).segments;
@@ -194,8 +195,9 @@ mod lexical_index {
             let mut retriever = open(&folder).unwrap();
             assert_eq!(lexical_hits(&retriever).unwrap(), untouched);
             assert!(retriever.verify().unwrap().is_sound());
-            // A commit without changes writes the new lexical index.
+            // A commit without changes starts a merge, which writes the new lexical index.
             let generation = retriever.commit().unwrap();
+            retriever.wait_for_merges().unwrap();
             assert_eq!(lexical_hits(&retriever).unwrap(), untouched);
             drop(retriever);
             let mut retriever = open(&folder).unwrap();

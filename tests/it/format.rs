@@ -45,8 +45,8 @@ fn indexes_of_the_bundled_model_are_readable() {
     let questions = ["Was speichern Moore?", "Why might Meta stop releasing open models?"];
     for index in [IndexChoice::default(), IndexChoice::Hnsw(HnswParams::default())] {
         let folder = tempfile::tempdir().unwrap();
-        let mut retriever =
-            Retriever::builder().verify_model(true).index(index).create(folder.path()).unwrap();
+        let builder = Retriever::builder().verify_model(true).index(index).merge_threads(0);
+        let mut retriever = builder.create(folder.path()).unwrap();
         retriever.add(corpus::samples()).unwrap();
         retriever.commit().unwrap();
         retriever.remove("moorschutz.md").unwrap();

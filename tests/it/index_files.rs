@@ -34,6 +34,7 @@ fn data() -> Vec<Vectors> {
         spread(1, 16, 700),
         clustered(2, 16, 3, 200, 1e-4),
         Vectors::concat(16, [&copies, &spread(5, 16, 300)]).unwrap(),
+        Vectors::concat(16, [&clustered(7, 16, 2, 60, 1e-6), &spread(8, 16, 300)]).unwrap(),
         spread(6, 16, 1),
         Vectors::empty(16),
     ]

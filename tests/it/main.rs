@@ -3,6 +3,7 @@
 //! Tests that need a process, an allocator, a network fixture or a model of their own are crates
 //! beside this one; CONTRIBUTING.md says where a new test goes.
 
+mod background_merges;
 mod backup;
 mod bundled_model;
 mod calibration;

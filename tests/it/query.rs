@@ -197,7 +197,7 @@ fn related_articles_are_the_closest_without_the_article() {
 #[test]
 fn the_plan_reports_every_stage_of_a_query() {
     let (mut retriever, _) = sixty_articles();
-    retriever.commit().unwrap();
+    retriever.compact().unwrap();
     retriever.add([Article::new("z", "Moore speichern Kohlenstoff.")]).unwrap();
     for mode in MODES {
         let filter = Filter::key_prefix("1").or(Filter::key("z"));

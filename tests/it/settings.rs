@@ -175,6 +175,7 @@ proptest! {
         settings.chunker = Some(chunker.clone());
         settings.index = Some(index);
         settings.embed_threads = threads;
+        settings.merge_threads = threads.map(|threads| threads % 1_025);
         settings.embedding_cache = cache;
         is_read_as_written(&chunker);
         is_read_as_written(&params);

@@ -301,6 +301,7 @@ fn a_panic_of_the_progress_callback_is_an_error() {
     let panics = |phase| assert_ne!(phase, Phase::BuildGraph, "a panic of the test");
     let retriever = builder()
         .index(IndexChoice::Hnsw(HnswParams::default()))
+        .merge_threads(0)
         .progress(move |progress| panics(progress.phase))
         .in_memory()
         .unwrap();

@@ -30,7 +30,8 @@ fn a_reopened_index_gives_the_same_answers() {
     let folder = tempfile::tempdir().unwrap();
     for index in [IndexChoice::Exact, IndexChoice::Hnsw(HnswParams { m: 8, ef_construction: 40 })] {
         let path = folder.path().join(format!("{index:?}").replace(' ', ""));
-        let mut retriever = Retriever::builder().index(index).create(&path).unwrap();
+        let mut retriever =
+            Retriever::builder().index(index).merge_threads(0).create(&path).unwrap();
         retriever.add(corpus::samples()).unwrap();
         retriever.commit().unwrap();
         retriever.remove("moorschutz.md").unwrap();
@@ -168,7 +169,7 @@ fn compact_rebuilds_a_graph_with_other_parameters() {
     let folder = tempfile::tempdir().unwrap();
     let index =
         |m| Retriever::builder().index(IndexChoice::Hnsw(HnswParams { m, ef_construction: 40 }));
-    let mut retriever = index(4).create(folder.path()).unwrap();
+    let mut retriever = index(4).merge_threads(0).create(folder.path()).unwrap();
     retriever.sync(corpus::samples()).unwrap();
     drop(retriever);
     let mut retriever = index(16).open(folder.path()).unwrap();
@@ -253,7 +254,7 @@ fn a_damaged_article_can_be_replaced() {
 
 #[test]
 fn commits_of_articles_without_text_are_merged() {
-    let mut retriever = Retriever::in_memory().unwrap();
+    let mut retriever = Retriever::builder().merge_threads(0).in_memory().unwrap();
     for at in 0..50 {
         retriever.add([Article::new(at.to_string(), " ")]).unwrap();
         retriever.commit().unwrap();
@@ -265,7 +266,8 @@ fn commits_of_articles_without_text_are_merged() {
 #[test]
 fn many_commits_leave_few_segments() {
     let folder = tempfile::tempdir().unwrap();
-    let mut retriever = Retriever::create(folder.path()).unwrap();
+    let builder = Retriever::builder().merge_threads(0);
+    let mut retriever = builder.create(folder.path()).unwrap();
     let texts = corpus::texts(9, 300, 30);
     for (at, texts) in texts.chunks(3).enumerate() {
         let articles = texts.iter().enumerate();

@@ -85,7 +85,7 @@ fn a_cancelled_sync_resumes_at_its_last_checkpoint() {
         .unwrap();
     assert!(matches!(retriever.sync(articles()), Err(Error::Cancelled)));
     drop(retriever);
-    let mut retriever = Retriever::open(folder.path()).unwrap();
+    let mut retriever = Retriever::builder().merge_threads(0).open(folder.path()).unwrap();
     let kept = retriever.articles();
     assert!((200..600).contains(&kept), "{kept}");
     let rest = retriever.sync(articles()).unwrap();
@@ -100,7 +100,7 @@ fn sync_leaves_nothing_for_the_next_commit() {
     let index = IndexChoice::Hnsw(HnswParams { m: 8, ef_construction: 40 });
     for len in [40, 256, 512, 5_000] {
         let folder = tempfile::tempdir().unwrap();
-        let builder = Retriever::builder().index(index).checkpoint(20);
+        let builder = Retriever::builder().index(index).checkpoint(20).merge_threads(0);
         let mut retriever = builder.create(folder.path()).unwrap();
         retriever.sync(corpus::articles(4, len, 30)).unwrap();
         let stats = retriever.stats();

@@ -127,6 +127,55 @@ fn leading_duplicates_hide_no_vector() {
     assert!(rows.into_iter().eq(0..500), "duplicates come first, by row");
 }
 
+/// Vectors that differ by rounding, as those of one text in several batches of a model do, have equal
+/// codes.
+#[test]
+fn vectors_of_equal_codes_are_one_point_and_told_apart() {
+    let near = clustered(16, 32, 4, 200, 1e-6);
+    let others = spread(17, 32, 1_500);
+    let (hnsw, exact, vectors) = both(Vectors::concat(32, [&near, &others, &near]).unwrap());
+    let report = hnsw.verify();
+    assert!(report.quantized);
+    // A value on the border of two codes divides a cluster.
+    assert!((1_504..1_600).contains(&report.points), "{report:?}");
+    assert_eq!(report.always_compared, 0, "{report:?}");
+    assert_all_find_themselves(&hnsw, &vectors, 16);
+    let mut allowed = RowSet::none(3_100);
+    (0..3_100).step_by(2).for_each(|row| _ = allowed.insert(row));
+    for query in near.rows().step_by(7) {
+        for allowed in [None, Some(&allowed)] {
+            let params = SearchParams { allowed, ..at(30, 64) };
+            assert_eq!(neighbors(&hnsw, query, &params), neighbors(&exact, query, &params));
+        }
+    }
+}
+
+#[test]
+fn searches_of_many_queries_equal_those_of_each() {
+    let (mut hnsw, exact, _) = both(clustered(18, 32, 30, 100, 0.8));
+    let queries = clustered(19, 32, 30, 3, 0.8);
+    hnsw.calibrate(10, &queries).unwrap();
+    let mut few = RowSet::none(3_000);
+    (0..3_000).step_by(50).for_each(|row| _ = few.insert(row));
+    let efforts = [SearchEffort::Ef(40), SearchEffort::Exact, SearchEffort::Recall(0.9)];
+    for index in [&hnsw as &dyn VectorIndex, &exact] {
+        for effort in efforts {
+            for allowed in [None, Some(&few)] {
+                let params = SearchParams { effort, allowed, ..SearchParams::default() };
+                let each: Vec<_> =
+                    queries.rows().map(|query| index.search(query, &params).unwrap()).collect();
+                assert_eq!(index.search_many(&queries, &params).unwrap(), each);
+            }
+        }
+        let none = SearchParams { k: 0, ..SearchParams::default() };
+        assert!(matches!(index.search_many(&queries, &none), Err(Error::Setting { .. })));
+        assert!(index.search_many(&Vectors::empty(32), &none).unwrap().is_empty());
+        let other = spread(20, 31, 2);
+        let error = index.search_many(&other, &SearchParams::default()).unwrap_err();
+        assert!(matches!(error, Error::Dimension { .. }), "{error}");
+    }
+}
+
 #[test]
 fn equal_vectors_are_all_found() {
     let one = Vectors::normalized(8, vec![1.0; 8]).unwrap();

@@ -58,7 +58,7 @@ pub enum Found {
 }
 
 pub fn builder(index: IndexChoice) -> RetrieverBuilder {
-    Retriever::builder().embedder(FakeEmbedder::new(8)).index(index)
+    Retriever::builder().embedder(FakeEmbedder::new(8)).index(index).merge_threads(0)
 }
 
 fn open(path: &Path) -> Result<Retriever> {

@@ -48,6 +48,8 @@ fn write(
     let builder = bar.follow(builder.settings(&options.settings));
     let mut retriever = builder.open_or_create(&options.index)?;
     let report = change(&mut retriever, &input)?;
+    // The program ends soon, and with it the merges.
+    retriever.wait_for_merges()?;
     drop(bar);
     for key in &report.empty {
         warn(&format!("article `{key}` has no text"));

@@ -26,18 +26,17 @@ impl Connection {
         done.and_then(|done| unlocked.map(|_| done))
     }
 
-    /// Runs `work` with this much memory, in bytes, for each index that it builds; `None` for the
-    /// server's setting.
-    pub(in crate::postgres) fn with_build_memory<T>(
+    /// Runs `work` with this value of a server's setting; with `None`, the server's own.
+    pub(in crate::postgres) fn with_setting<T>(
         &mut self,
-        bytes: Option<usize>,
+        name: &'static str,
+        value: Option<usize>,
         work: impl FnOnce(&mut Self) -> Result<T>,
     ) -> Result<T> {
-        let Some(bytes) = bytes else { return work(self) };
-        let kibibytes = bytes / 1_024;
-        self.run(&format!("SET maintenance_work_mem = {kibibytes}"))?;
+        let Some(value) = value else { return work(self) };
+        self.run(&format!("SET {name} = {value}"))?;
         let done = self.unshared(work);
-        let reset = self.run("RESET maintenance_work_mem");
+        let reset = self.run(&format!("RESET {name}"));
         done.and_then(|done| reset.map(|()| done))
     }
 

@@ -3,7 +3,9 @@
 use super::Searcher;
 #[cfg(doc)]
 use crate::Error;
-use crate::{Context, Excerpt, Highlights, Hit, Hits, Query, Result, search::HitArticles};
+use crate::{
+    Context, ContextOptions, Excerpt, Highlights, Hit, Hits, Query, Result, search::HitArticles,
+};
 
 impl Searcher {
     /// Returns the `k` articles closest in meaning to the article with this key, each by its best
@@ -62,7 +64,21 @@ impl Searcher {
     /// # Ok::<(), passim::Error>(())
     /// ```
     pub fn highlights(&self, query: impl Into<Query>, hit: &Hit) -> Result<Highlights> {
-        self.models().highlights(&query.into(), hit)
+        Ok(self.highlights_many(query, std::slice::from_ref(hit))?.remove(0))
+    }
+
+    /// Returns the [highlights](Self::highlights) of each of `hits`. Their sentences are embedded
+    /// together, which is faster than hit by hit.
+    ///
+    /// # Errors
+    ///
+    /// As [`highlights`](Self::highlights).
+    pub fn highlights_many(
+        &self,
+        query: impl Into<Query>,
+        hits: &[Hit],
+    ) -> Result<Vec<Highlights>> {
+        self.models().highlights(&query.into(), hits)
     }
 
     /// Returns each of `hits` with `around` passages before and after it in its article.
@@ -80,14 +96,27 @@ impl Searcher {
     /// Packs `hits`, best first, into `budget` tokens of the corpus's model.
     ///
     /// A hit is left out if the context exceeds the budget with it, or if its words repeat an
-    /// earlier hit. Hits that touch are merged into one excerpt. For another token count, or for
-    /// passages around the hits, use [`Context::pack`] and [`excerpts`](Self::excerpts).
+    /// earlier hit. Hits that touch are merged into one excerpt. If no hit fits, the first sentences
+    /// that fit are taken. [`context_with`](Self::context_with) takes those closest to a question, and
+    /// has more options. For passages around the hits, use [`Context::pack`] and
+    /// [`excerpts`](Self::excerpts).
     ///
     /// # Errors
     ///
     /// The errors of [`excerpts`](Self::excerpts), and [`Error::Embed`] if tokens cannot be
     /// counted.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
-        self.models().context(&self.view(), hits, budget)
+        self.context_with(hits, &ContextOptions::new(budget))
+    }
+
+    /// Packs `hits`, best first, as [`context`](Self::context) does, by `options`: with a question,
+    /// other citation markers or another token count.
+    ///
+    /// # Errors
+    ///
+    /// As [`context`](Self::context), and the errors of the question, as of
+    /// [`highlights`](Self::highlights), and of the token counter.
+    pub fn context_with(&self, hits: &[Hit], options: &ContextOptions<'_>) -> Result<Context> {
+        self.models().context(&self.view(), hits, options)
     }
 }

@@ -6,8 +6,8 @@ use tracing::instrument;
 
 use super::SharedRetriever;
 use crate::{
-    Article, BackupReport, Chunker, Context, Embedder, Excerpt, Highlights, Hit, Hits, Query,
-    Result, Searcher, Stats, VerifyReport, retriever::searcher::SnapshotSource, store,
+    Article, BackupReport, Chunker, Context, ContextOptions, Embedder, Excerpt, Highlights, Hit,
+    Hits, Query, Result, Searcher, Stats, VerifyReport, retriever::searcher::SnapshotSource, store,
 };
 #[cfg(doc)]
 use crate::{Error, Retriever};
@@ -64,6 +64,19 @@ impl SharedRetriever {
         self.searcher().highlights(query, hit)
     }
 
+    /// Returns the highlights of each hit; see [`Searcher::highlights_many`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::highlights`].
+    pub fn highlights_many(
+        &self,
+        query: impl Into<Query>,
+        hits: &[Hit],
+    ) -> Result<Vec<Highlights>> {
+        self.searcher().highlights_many(query, hits)
+    }
+
     /// Returns hits with their neighboring passages; see [`Searcher::excerpts`].
     ///
     /// # Errors
@@ -81,6 +94,15 @@ impl SharedRetriever {
     /// The errors of [`excerpts`](Self::excerpts), and [`Error::Embed`] if tokens cannot be counted.
     pub fn context(&self, hits: &[Hit], budget: usize) -> Result<Context> {
         self.searcher().context(hits, budget)
+    }
+
+    /// Returns hits as numbered context for a language model; see [`Searcher::context_with`].
+    ///
+    /// # Errors
+    ///
+    /// As [`context`](Self::context), and the errors of the question and of the token counter.
+    pub fn context_with(&self, hits: &[Hit], options: &ContextOptions<'_>) -> Result<Context> {
+        self.searcher().context_with(hits, options)
     }
 
     /// Returns the article of this key.

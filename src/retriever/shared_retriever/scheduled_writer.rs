@@ -16,6 +16,8 @@ use crate::{
 /// The state is written only by the thread that holds the retriever. The background thread waits for
 /// the state, so writes do not disturb it.
 pub(super) struct ScheduledWriter {
+    /// Locked, before the retriever, by what no commit may run beside.
+    commits: FairMutex<()>,
     /// `None` once it is closed.
     retriever: FairMutex<Option<Retriever>>,
     schedule: CommitSchedule,
@@ -53,6 +55,7 @@ impl ScheduledWriter {
     pub(super) fn new(retriever: Retriever, schedule: CommitSchedule) -> Self {
         let state = CommitState { pending: pending(&retriever, None), ..CommitState::default() };
         Self {
+            commits: FairMutex::new(()),
             retriever: FairMutex::new(Some(retriever)),
             schedule,
             state: Mutex::new(state),
@@ -60,7 +63,7 @@ impl ScheduledWriter {
         }
     }
 
-    /// Runs `change` once no other change or commit runs.
+    /// Runs `change` once no other change runs. A commit may write its files meanwhile.
     ///
     /// # Errors
     ///
@@ -76,7 +79,33 @@ impl ScheduledWriter {
         })
     }
 
+    /// As [`write`](Self::write), once no commit runs.
+    ///
+    /// # Errors
+    ///
+    /// As `write`.
+    pub(super) fn write_alone<T>(
+        &self,
+        change: impl FnOnce(&mut Retriever) -> Result<T>,
+    ) -> Result<T> {
+        let _turn = self.commits.lock();
+        self.write(change)
+    }
+
     /// Runs `action` once no other change or commit runs, even after a failed commit.
+    ///
+    /// # Errors
+    ///
+    /// As [`run`](Self::run).
+    pub(super) fn run_alone<T>(
+        &self,
+        action: impl FnOnce(&mut Retriever) -> Result<T>,
+    ) -> Result<T> {
+        let _turn = self.commits.lock();
+        self.run(action)
+    }
+
+    /// Runs `action` once no other change runs, even after a failed commit.
     ///
     /// # Errors
     ///
@@ -90,6 +119,35 @@ impl ScheduledWriter {
         outcome.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
+    /// Commits all changes once no other commit runs. Changes wait while it starts and ends, but not
+    /// while it writes files, unless commits merge segments.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Closed`] after [`close`](Self::close), or the error of the commit.
+    pub(super) fn commit(&self) -> Result<u64> {
+        let _turn = self.commits.lock();
+        let commit = {
+            let mut open = self.retriever.lock();
+            let retriever = open.as_mut().ok_or(Error::Closed)?;
+            let Some(commit) = retriever.begin_commit()? else {
+                let committed = commit_without_panic(retriever);
+                self.note_changes(retriever);
+                return committed;
+            };
+            // Later changes are pending since now.
+            self.state().pending = None;
+            self.note_changes(retriever);
+            commit
+        };
+        let published = commit.publish();
+        let mut open = self.retriever.lock();
+        let retriever = open.as_mut().expect("closing waits for commits");
+        let committed = retriever.end_commit(commit, published);
+        self.note_changes(retriever);
+        committed
+    }
+
     /// Commits all changes and drops the retriever, which releases the lock of its folder. Does
     /// nothing if it is closed.
     ///
@@ -97,6 +155,7 @@ impl ScheduledWriter {
     ///
     /// The error of the commit. The writer then stays open, and keeps the changes.
     pub(super) fn close(&self) -> Result<()> {
+        let _turn = self.commits.lock();
         let mut open = self.retriever.lock();
         if let Some(retriever) = open.as_mut() {
             let committed = commit_without_panic(retriever);
@@ -110,6 +169,7 @@ impl ScheduledWriter {
 
     /// Drops the retriever with its uncommitted changes.
     pub(super) fn discard(&self) {
+        let _turn = self.commits.lock();
         *self.retriever.lock() = None;
         self.end();
     }
@@ -123,12 +183,10 @@ impl ScheduledWriter {
     /// Commits by the schedule until the writer is closed. The work of the background thread.
     pub(super) fn commit_by_schedule(&self) {
         while self.wait_until_due() {
-            let mut open = self.retriever.lock();
-            let Some(retriever) = open.as_mut() else { return };
-            let committed = commit_without_panic(retriever);
-            self.note_changes(retriever);
-            if let Err(error) = committed {
-                self.note_failure(error);
+            match self.commit() {
+                Ok(_) => {}
+                Err(Error::Closed) => return,
+                Err(error) => self.note_failure(error),
             }
         }
     }
@@ -199,7 +257,7 @@ fn pending(retriever: &Retriever, before: Option<PendingChanges>) -> Option<Pend
 ///
 /// A commit calls the callback before it writes files, and changes the retriever after it has written
 /// them, so a panic leaves the changes for the next commit.
-fn commit_without_panic(retriever: &mut Retriever) -> Result<()> {
-    let committed = catch_unwind(AssertUnwindSafe(|| retriever.commit().map(drop)));
+fn commit_without_panic(retriever: &mut Retriever) -> Result<u64> {
+    let committed = catch_unwind(AssertUnwindSafe(|| retriever.commit_changes()));
     committed.unwrap_or_else(|panic| Err(Error::CommitPanic(panic_message(&*panic).into())))
 }

@@ -7,9 +7,9 @@ use std::{
 
 use super::Segment;
 use crate::{
-    Calibration, Cancel, Filter, Neighbors, Result, RowSet, SearchParams, Vectors,
-    format::sections::FileId, lexical::LiveIndex, search::language_totals::LanguageTotals,
-    vector::to_row,
+    Calibration, Cancel, Filter, Neighbors, Result, Route, RowSet, ScanReason, SearchEffort,
+    SearchParams, Vectors, format::sections::FileId, lexical::LiveIndex,
+    search::language_totals::LanguageTotals, vector::to_row,
 };
 
 /// A segment without the articles removed from it.
@@ -123,6 +123,14 @@ impl LiveSegment {
         self.removals = Some(file);
     }
 
+    /// Records the file of removed articles of `earlier`, an earlier state of this segment, if no
+    /// article was removed since.
+    pub(crate) fn share_removals_file(&mut self, earlier: &Self) {
+        if self.articles() == earlier.articles() {
+            self.removals = earlier.removals;
+        }
+    }
+
     /// The live articles.
     pub(super) fn live_articles(&self) -> &RowSet {
         &self.articles
@@ -162,8 +170,24 @@ impl LiveSegment {
         params: &SearchParams,
         allowed: Option<&RowSet>,
     ) -> Result<Neighbors> {
-        let calibration = self.calibration();
-        self.segment.search(query, &SearchParams { allowed, calibration, ..*params })
+        let params = SearchParams { allowed, calibration: self.calibration(), ..*params };
+        let asks_recall = matches!(params.effort, SearchEffort::Recall(_));
+        if asks_recall && self.segment.has_graph() && self.calibration.is_none() {
+            return self.closest_uncalibrated(query, &params);
+        }
+        self.segment.search(query, &params)
+    }
+
+    /// Reaches any recall by comparing all rows. A graph is published in the background, so an error
+    /// would begin at a moment that no caller knows.
+    fn closest_uncalibrated(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
+        params.effort.check()?;
+        let exact = SearchParams { effort: SearchEffort::Exact, ..*params };
+        let mut found = self.segment.search(query, &exact)?;
+        if found.plan.route == Route::Scan(ScanReason::Requested) {
+            found.plan.route = Route::Scan(ScanReason::NotCalibrated);
+        }
+        Ok(found)
     }
 
     /// The lexical index with its removed rows.

@@ -19,6 +19,8 @@ pub(super) struct Scenario {
     pub(super) change: fn(&mut Retriever) -> Result<()>,
     /// Commits once or several times; repeated after an error.
     pub(super) commit: fn(&mut Retriever) -> Result<()>,
+    /// Number of threads that merge in the background.
+    merge_threads: usize,
     /// The changes of each commit, in order, if no step fails.
     pub(super) commits: &'static [fn(&mut Retriever) -> Result<()>],
 }
@@ -28,15 +30,27 @@ const GRAPH: IndexChoice = IndexChoice::Hnsw(HnswParams { m: 4, ef_construction:
 pub(super) static MERGE: Scenario = Scenario {
     name: "merges segments, removes articles, calibrates graphs",
     index: GRAPH,
+    merge_threads: 0,
     prepare: three_segments,
     change: changes_of_all_kinds,
     commit,
     commits: &[changes_of_all_kinds],
 };
 
+pub(super) static BACKGROUND_MERGE: Scenario = Scenario {
+    name: "commits, then merges segments and builds their graph in the background",
+    index: GRAPH,
+    merge_threads: 1,
+    prepare: |retriever| three_segments(retriever).and_then(|()| retriever.wait_for_merges()),
+    change: changes_of_all_kinds,
+    commit: |retriever| retriever.commit().and_then(|_| retriever.wait_for_merges()),
+    commits: &[changes_of_all_kinds],
+};
+
 pub(super) static REMOVAL: Scenario = Scenario {
     name: "removes one article, writes no segment",
     index: IndexChoice::Exact,
+    merge_threads: 0,
     prepare: three_segments,
     change: |retriever| retriever.remove("7").map(|_| ()),
     commit,
@@ -46,6 +60,7 @@ pub(super) static REMOVAL: Scenario = Scenario {
 pub(super) static COMPACTION: Scenario = Scenario {
     name: "compacts all segments",
     index: GRAPH,
+    merge_threads: 0,
     prepare: three_segments,
     change: changes_of_all_kinds,
     commit: |retriever| retriever.compact().map(|_| ()),
@@ -55,6 +70,7 @@ pub(super) static COMPACTION: Scenario = Scenario {
 pub(super) static SYNC: Scenario = Scenario {
     name: "syncs with two commits",
     index: GRAPH,
+    merge_threads: 0,
     prepare: three_segments,
     change: |_| Ok(()),
     commit: |retriever| retriever.sync(synced_articles()).map(|_| ()),
@@ -67,6 +83,7 @@ pub(super) static SYNC: Scenario = Scenario {
 pub(super) static EMPTYING: Scenario = Scenario {
     name: "removes all articles",
     index: IndexChoice::Exact,
+    merge_threads: 0,
     prepare: three_segments,
     change: |_| Ok(()),
     commit: |retriever| retriever.sync([]).map(|_| ()),
@@ -78,6 +95,7 @@ pub(super) static EMPTYING: Scenario = Scenario {
 pub(super) static FIRST: Scenario = Scenario {
     name: "commits for the first time",
     index: GRAPH,
+    merge_threads: 0,
     prepare: |_| Ok(()),
     change: |retriever| retriever.add(articles(0..40)).map(|_| ()),
     commit,
@@ -86,8 +104,9 @@ pub(super) static FIRST: Scenario = Scenario {
 
 impl Scenario {
     pub(super) fn builder(&self) -> RetrieverBuilder {
+        let builder = Retriever::builder().embedder(WordSums::default()).index(self.index);
         // A sync reaches this checkpoint after its first batch, so it commits twice.
-        Retriever::builder().embedder(WordSums::default()).index(self.index).checkpoint(20)
+        builder.merge_threads(self.merge_threads).checkpoint(20)
     }
 
     /// Brings an empty corpus to the state that the scenario starts from.

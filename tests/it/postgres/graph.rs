@@ -33,7 +33,7 @@ fn articles(number: usize) -> Vec<Article> {
 fn builder(shards: &[String]) -> CorpusBuilder {
     let index = IndexChoice::Hnsw(HnswParams { m: 16, ef_construction: 64 });
     let builder = Corpus::builder().shards(shards.to_vec()).schema(unused_schema());
-    builder.chunker(chunker()).index(index).build_memory(64 << 20)
+    builder.chunker(chunker()).index(index).build_memory(64 << 20).build_workers(0)
 }
 
 fn routes(corpus: &Corpus, query: Query) -> Vec<Route> {
@@ -130,6 +130,9 @@ fn settings_that_pgvector_refuses_are_errors() {
         let error = builder(&["postgresql://a@b/c".to_owned()]).index(index).open().unwrap_err();
         assert!(matches!(error, Error::Setting { .. }), "{error}");
     }
-    let error = builder(&["postgresql://a@b/c".to_owned()]).build_memory(1_000).open().unwrap_err();
-    assert!(matches!(error, Error::Setting { .. }), "{error}");
+    let set = || builder(&["postgresql://a@b/c".to_owned()]);
+    for builder in [set().build_memory(1_000), set().build_workers(1_025)] {
+        let error = builder.open().unwrap_err();
+        assert!(matches!(error, Error::Setting { .. }), "{error}");
+    }
 }

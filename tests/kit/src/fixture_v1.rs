@@ -32,7 +32,7 @@ pub const QUESTIONS: [&str; 4] = [
 pub fn builder() -> RetrieverBuilder {
     let chunker = Chunker::default().max_tokens(24).overlap_sentences(1);
     let builder = Retriever::builder().embedder(FakeEmbedder::of_version_1()).chunker(chunker);
-    builder.embed_threads(1).verify_model(true)
+    builder.embed_threads(1).verify_model(true).merge_threads(0)
 }
 
 /// Writes the index: a segment with a graph, articles of which are removed, and an exact one.

@@ -162,6 +162,16 @@ impl IndexState {
         after
     }
 
+    /// The state after `edits`, which are not committed.
+    #[must_use]
+    pub fn with(&self, edits: &[Edit]) -> Self {
+        let mut changed = self.clone();
+        for edit in edits {
+            changed.apply(edit);
+        }
+        changed
+    }
+
     /// The state at `generation`, which must not be an earlier one.
     #[must_use]
     pub fn at(mut self, seed: u64, generation: u64) -> Self {
@@ -169,6 +179,21 @@ impl IndexState {
             self = self.after(&self.round(seed));
         }
         self
+    }
+
+    /// Compares the articles of `retriever`, committed or not, and its hits of all words with this
+    /// state.
+    pub fn check_uncommitted(&self, retriever: &Retriever) -> Result<()> {
+        let articles = retriever.iter_articles().collect::<Result<Vec<_>>>()?;
+        let right = self.entries.values().map(|entry| &entry.article);
+        assert!(articles.iter().eq(right), "after {}: {articles:?}", self.generation);
+        let query = Query::new(WORDS.join(" ")).mode(Mode::Dense).k(KEYS).exact();
+        let hits = retriever.search(query)?;
+        let mut found: Vec<_> = hits.iter().map(|hit| hit.article.as_str()).collect();
+        found.sort_unstable();
+        let with_text = self.entries.iter().filter(|(_, entry)| entry.vector.is_some());
+        assert!(found.iter().eq(with_text.map(|(key, _)| key)), "{found:?}");
+        Ok(())
     }
 
     /// Compares the answers of `searcher` with this state; returns the number of answers.

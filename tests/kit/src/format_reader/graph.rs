@@ -45,6 +45,8 @@ pub struct Graph {
     pub first_rows: Vec<usize>,
     /// The point of each row.
     pub points_of_rows: Vec<usize>,
+    /// The rows whose vector is not that of the first row of their point.
+    pub distinct_rows: Vec<usize>,
     /// Per point the points that it is linked with, on layer 0.
     pub links: Vec<Vec<usize>>,
     /// The layers from 1 on.
@@ -70,6 +72,7 @@ impl Graph {
             layers: layers(file, &record.layers),
             always_compared: numbers(&file.u32s(86)),
             first_rows: numbers(&file.u32s(70)),
+            distinct_rows: if file.tags().contains(&73) { numbers(&file.u32s(73)) } else { vec![] },
             m: record.m,
             ef_construction: record.ef_construction,
             quantized: record.quantized,
@@ -109,6 +112,15 @@ impl Graph {
         }
         assert!(self.always_compared.is_sorted_by(|a, b| a < b));
         assert!(self.always_compared.iter().all(|point| *point < points));
+    }
+
+    /// Checks which vectors are equal to that of the first row of their point.
+    pub fn check_distinct(&self, vectors: &[Vec<f32>]) {
+        let first_of = |row: usize| self.first_rows[self.points_of_rows[row]];
+        let rows = 0..vectors.len();
+        let distinct: Vec<_> =
+            rows.filter(|row| vectors[*row] != vectors[first_of(*row)]).collect();
+        assert_eq!(self.distinct_rows, distinct);
     }
 
     /// The point where a search starts: the first one of the highest layer.

@@ -109,6 +109,8 @@ impl Segment {
         let has_lexical = found.pop_if(|tag| *tag == 110).is_some();
         // Only segments of Markdown have table headers, or lists of articles without passages.
         found.retain(|tag| *tag != 42 && *tag != 43);
+        // Files of earlier versions lack it.
+        found.retain(|tag| *tag != 73);
         let has_totals = found.contains(&52);
         found.retain(|tag| *tag != 52);
         let lexical = has_lexical.then(|| Lexical::read(file.section(110), passages)).flatten();
@@ -128,6 +130,9 @@ impl Segment {
             pieces,
         };
         segment.check_order(&file.u32s(13));
+        if let Some(graph) = &segment.graph {
+            graph.check_distinct(&segment.vectors);
+        }
         if has_totals {
             segment.check_totals(file.section(52));
         }

@@ -1,0 +1,196 @@
+//! The work of the thread of background merges: copies committed segments into one, builds its graph
+//! and publishes it in their place.
+
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use rayon::ThreadPoolBuilder;
+use tracing::instrument;
+
+use super::{
+    committed_corpus::{CommittedCorpus, LockedPublisher, NextSnapshot},
+    follow_merges::{is_same, remove_in_copies, same_segment},
+    merge_queue::MergeQueue,
+    merge_segments::{MergePlan, UnindexedSegment},
+    searcher::Snapshot,
+};
+use crate::{
+    Error, IndexChoice, Result, Retriever,
+    store::{Questions, ReservedFile, Store, segment::LiveSegment},
+    work::{ProgressCallback, WorkMonitor, panic_message},
+};
+
+/// What the thread needs.
+pub(super) struct MergeThread {
+    pub(super) corpus: Arc<CommittedCorpus>,
+    pub(super) queue: Arc<MergeQueue>,
+    pub(super) threads: usize,
+    pub(super) index: IndexChoice,
+    pub(super) dim: usize,
+    pub(super) progress: Option<ProgressCallback>,
+}
+
+/// Segments that become one. Until it is dropped, commits keep them apart, and leave the file of the
+/// new segment alone.
+struct ClaimedMerge<'c> {
+    corpus: &'c CommittedCorpus,
+    /// The segments as they were when they were claimed.
+    inputs: Vec<LiveSegment>,
+    /// `None` in memory.
+    file: Option<ReservedFile>,
+}
+
+/// The segment that replaces the inputs of a merge.
+struct FinishedMerge {
+    segment: LiveSegment,
+    /// The questions that its graph was calibrated with.
+    questions: Option<Arc<Questions>>,
+}
+
+impl fmt::Debug for MergeThread {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MergeThread").field("threads", &self.threads).finish_non_exhaustive()
+    }
+}
+
+impl MergeThread {
+    /// Merges until no merge is due, one fails, or the queue is cancelled.
+    pub(super) fn run(self) {
+        loop {
+            let request = self.queue.last_request();
+            // A panic, such as one of the progress callback, leaves the published corpus as it was.
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.merge_next()));
+            let outcome = outcome
+                .unwrap_or_else(|panic| Err(Error::MergePanic(panic_message(&*panic).into())));
+            match outcome {
+                Ok(true) => self.queue.note_success(),
+                Ok(false) if self.queue.answer(request) => return,
+                Ok(false) => {}
+                Err(Error::Cancelled) => return self.queue.stop(),
+                Err(error) => {
+                    tracing::warn!(%error, "a merge in the background failed");
+                    return self.queue.fail(error);
+                }
+            }
+        }
+    }
+
+    /// Whether the last commit needs a merge.
+    pub(super) fn is_due(&self) -> bool {
+        self.next_inputs(&self.corpus.latest().get()).is_some()
+    }
+
+    /// Does one merge; returns `false` if none is due.
+    fn merge_next(&self) -> Result<bool> {
+        self.queue.cancel().check()?;
+        let Some(merge) = self.claim() else { return Ok(false) };
+        let pool = ThreadPoolBuilder::new()
+            .num_threads(self.threads)
+            .thread_name(|number| format!("passim-merge-{number}"))
+            .build()
+            .map_err(|error| Error::Threads(error.into()))?;
+        pool.install(|| self.finish(&merge).and_then(|finished| self.publish(&merge, finished)))?;
+        Ok(true)
+    }
+
+    fn next_inputs(&self, snapshot: &Snapshot) -> Option<Vec<LiveSegment>> {
+        MergePlan::for_background(&snapshot.segments, self.index).into_smallest_merge()
+    }
+
+    /// Chooses the next merge; `None` if none is due.
+    fn claim(&self) -> Option<ClaimedMerge<'_>> {
+        let mut publisher = self.corpus.lock();
+        let inputs = self.next_inputs(&self.corpus.latest().get())?;
+        publisher.set_merging(inputs.iter().map(|input| Arc::clone(input.sealed())).collect());
+        let file = publisher.store().map(Store::reserve_file);
+        Some(ClaimedMerge { corpus: &self.corpus, inputs, file })
+    }
+
+    /// Copies the inputs, builds and calibrates the graph, and writes the file.
+    #[instrument(name = "background_merge", level = "debug", skip_all)]
+    fn finish(&self, merge: &ClaimedMerge) -> Result<FinishedMerge> {
+        let copied = UnindexedSegment::merge(&merge.inputs, self.dim, self.monitor())?;
+        let segment = copied.seal(self.index, self.monitor())?;
+        let questions = self.corpus.latest().get().questions.clone();
+        let segment = self.calibrated(segment, questions.as_deref())?;
+        self.queue.cancel().check()?;
+        let segment = match &merge.file {
+            Some(file) => file.write(&segment)?,
+            None => segment,
+        };
+        Ok(FinishedMerge { segment, questions })
+    }
+
+    /// Publishes the finished merge with the removals since it was claimed.
+    fn publish(&self, merge: &ClaimedMerge, finished: FinishedMerge) -> Result<()> {
+        let mut finished = finished;
+        loop {
+            let publisher = self.corpus.lock();
+            let latest = self.corpus.latest().get();
+            if is_same(latest.questions.as_ref(), finished.questions.as_ref()) {
+                return publish_locked(publisher, &latest, merge, finished.segment);
+            }
+            // No commit waits while the graph is calibrated with the new questions.
+            drop(publisher);
+            finished.questions.clone_from(&latest.questions);
+            finished.segment = self.calibrated(finished.segment, finished.questions.as_deref())?;
+        }
+    }
+
+    /// Calibrates the graph of `segment`, if there is one and the corpus is calibrated.
+    fn calibrated(
+        &self,
+        mut segment: LiveSegment,
+        questions: Option<&Questions>,
+    ) -> Result<LiveSegment> {
+        if let Some(Questions { vectors, .. }) = questions {
+            segment.calibrate(Retriever::CALIBRATED_K, vectors, self.queue.cancel())?;
+        }
+        Ok(segment)
+    }
+
+    fn monitor(&self) -> WorkMonitor<'_> {
+        let progress = self.progress.as_deref().map(|progress| progress as &(dyn Fn(_) + Sync));
+        WorkMonitor::new(self.queue.cancel(), progress)
+    }
+}
+
+impl Drop for ClaimedMerge<'_> {
+    fn drop(&mut self) {
+        let mut publisher = self.corpus.lock();
+        publisher.set_merging(Vec::new());
+        if let (Some(file), Some(store)) = (&self.file, publisher.store()) {
+            store.release(file);
+        }
+    }
+}
+
+/// Publishes `latest` with `merged` in the place of the inputs of `merge`.
+fn publish_locked(
+    mut publisher: LockedPublisher,
+    latest: &Snapshot,
+    merge: &ClaimedMerge,
+    mut merged: LiveSegment,
+) -> Result<()> {
+    for input in &merge.inputs {
+        let now = same_segment(&latest.segments, input);
+        let now = now.expect("a commit keeps the segments that are merged");
+        remove_in_copies(std::slice::from_mut(&mut merged), input, now)?;
+    }
+    let is_input = |segment: &LiveSegment| same_segment(&merge.inputs, segment).is_some();
+    let position = latest.segments.iter().position(is_input).expect("a merge has an input");
+    let mut segments = latest.segments.clone();
+    segments[position] = merged;
+    segments.retain(|segment| segment.articles() > 0 && !is_input(segment));
+    let next = NextSnapshot {
+        // The content is that of the last commit.
+        generation: latest.generation,
+        segments,
+        questions: latest.questions.clone(),
+        settings: None,
+    };
+    publisher.publish(next)?.durable
+}

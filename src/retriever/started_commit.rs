@@ -1,0 +1,106 @@
+//! A commit beside background merges, in three steps, of which only the first and the last need the
+//! retriever: a shared retriever adds articles while files are written.
+
+use std::{
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+
+use super::{
+    committed_corpus::{CommittedCorpus, CommittedSettings, NextSnapshot, PublishedSnapshot},
+    follow_merges::carry_over,
+    merge_segments::MergePlan,
+    searcher::Snapshot,
+};
+use crate::{
+    Cancel, Error, Result, Retriever,
+    work::{WorkMonitor, panic_message},
+};
+
+/// The changes that a commit publishes.
+pub(super) struct StartedCommit {
+    corpus: Arc<CommittedCorpus>,
+    /// The corpus with the changes.
+    changed: Arc<Snapshot>,
+    /// What the changes were made to.
+    base: Arc<Snapshot>,
+    /// Number of leading segments of `changed` that belong to `base`.
+    committed: usize,
+    settings: CommittedSettings,
+    dim: usize,
+    cancel: Cancel,
+}
+
+impl StartedCommit {
+    /// Joins small segments, writes and publishes. Changes of the retriever since the commit was
+    /// started are no part of it. A panic is an error, so that the commit can be ended.
+    pub(super) fn publish(&self) -> Result<PublishedSnapshot> {
+        let published = catch_unwind(AssertUnwindSafe(|| self.try_publish()));
+        published.unwrap_or_else(|panic| Err(Error::CommitPanic(panic_message(&*panic).into())))
+    }
+
+    fn try_publish(&self) -> Result<PublishedSnapshot> {
+        let mut publisher = self.corpus.lock();
+        let latest = self.corpus.latest().get();
+        let (committed, added) = self.changed.segments.split_at(self.committed);
+        let mut segments = carry_over(&self.base, committed, &latest)?;
+        segments.extend_from_slice(added);
+        let plan = MergePlan::for_small_commit(&segments, publisher.merging());
+        let monitor = WorkMonitor::new(&self.cancel, None);
+        publisher.publish(NextSnapshot {
+            generation: latest.generation + 1,
+            segments: plan.merge_without_graphs(self.dim, monitor)?,
+            questions: self.changed.questions.clone(),
+            settings: Some(self.settings.clone()),
+        })
+    }
+}
+
+impl Retriever {
+    /// Starts a commit of all changes; `None` if commits merge, or if nothing changed.
+    ///
+    /// Until [`end_commit`](Self::end_commit), articles can be added and removed, and nothing else.
+    pub(super) fn begin_commit(&mut self) -> Result<Option<StartedCommit>> {
+        if !self.merges.are_on() || !self.changed {
+            return Ok(None);
+        }
+        self.follow_merges()?;
+        let changed = Arc::clone(&self.searcher.snapshot);
+        let commit = StartedCommit {
+            corpus: Arc::clone(&self.corpus),
+            base: std::mem::replace(&mut self.base, Arc::clone(&changed)),
+            committed: std::mem::replace(&mut self.committed, changed.segments.len()),
+            changed,
+            settings: self.committed_settings(),
+            dim: self.embedder().dim(),
+            cancel: self.settings.cancel.clone(),
+        };
+        self.changed = false;
+        self.is_committing = true;
+        Ok(Some(commit))
+    }
+
+    /// Continues from the published snapshot with the changes since the commit was started, and
+    /// starts merges. After an error the changes of the commit are uncommitted again.
+    pub(super) fn end_commit(
+        &mut self,
+        commit: StartedCommit,
+        published: Result<PublishedSnapshot>,
+    ) -> Result<u64> {
+        self.is_committing = false;
+        match published {
+            Ok(PublishedSnapshot { snapshot, durable }) => {
+                self.follow_merges()?;
+                durable?;
+                self.start_merges();
+                Ok(snapshot.generation)
+            }
+            Err(error) => {
+                self.base = commit.base;
+                self.committed = commit.committed;
+                self.changed = true;
+                Err(error)
+            }
+        }
+    }
+}
