@@ -16,6 +16,7 @@ mod corpus_builder;
 mod corpus_change;
 mod corpus_follow_up;
 mod corpus_ingest;
+mod corpus_select;
 mod corpus_settings;
 mod corpus_size;
 mod corpus_sync;

@@ -15,6 +15,7 @@ mod rebuild;
 mod retriever_builder;
 mod retriever_settings;
 mod searcher;
+mod select_articles;
 mod shared_retriever;
 mod started_commit;
 mod stats;

@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeSet, ops::Bound};
 
 use super::{article_values::INDEXED_CHARS, connection::Params};
 use crate::{
-    Error, Filter, Result, Value,
+    Filter, Result, Value,
     lexical::{WordConditions, term_hash},
     search::filter::{Expression, Scalar, Test, ValueKind},
 };
@@ -41,7 +41,9 @@ impl AllowedPassages {
     /// [`Error::Filter`] if the filter has a closure.
     pub(super) fn new(filter: Option<&Filter>, words: &WordConditions) -> Result<Self> {
         if let Some(filter) = filter {
-            refuse_closures(filter.expression())?;
+            filter.expression().refuse_closures(
+                "a database cannot call it; use conditions on metadata, language or key",
+            )?;
         }
         Ok(Self { filter: filter.cloned(), words: words.clone(), by_shard: Vec::new() })
     }
@@ -64,20 +66,6 @@ impl AllowedPassages {
             parts.push(format!("NOT terms && {}", params.int8s(hashes(&self.words.excluded))));
         }
         parts.join(" AND ")
-    }
-}
-
-fn refuse_closures(expression: &Expression) -> Result<()> {
-    match expression {
-        Expression::Custom(_) => Err(Error::Filter {
-            condition: expression.to_string(),
-            reason: "a database cannot call it; use conditions on metadata, language or key",
-        }),
-        Expression::Not(part) => refuse_closures(part),
-        Expression::All(parts) | Expression::Any(parts) => {
-            parts.iter().try_for_each(refuse_closures)
-        }
-        _ => Ok(()),
     }
 }
 

@@ -214,10 +214,22 @@ pub(super) fn remove(
     keys: &[String],
     removed: &mut BTreeSet<String>,
 ) -> Result<()> {
+    remove_selected(connection, target, |_| Ok(keys.to_vec()), removed).map(drop)
+}
+
+/// Removes the articles whose keys `select` returns in the same transaction; adds those that there were
+/// to `removed`. Returns whether there were any.
+pub(super) fn remove_selected(
+    connection: &mut Connection,
+    target: WriteTarget,
+    select: impl FnOnce(&mut Connection) -> Result<Vec<String>>,
+    removed: &mut BTreeSet<String>,
+) -> Result<bool> {
     let schema = target.schema;
     let is_changed = connection.transact(|connection| {
         target.start(connection)?;
-        let deleted = delete_articles(connection, schema, keys)?;
+        let keys = select(connection)?;
+        let deleted = delete_articles(connection, schema, &keys)?;
         if deleted.is_empty() {
             return Ok(false);
         }
@@ -232,7 +244,7 @@ pub(super) fn remove(
     if is_changed {
         fold_or_warn(connection, schema);
     }
-    Ok(())
+    Ok(is_changed)
 }
 
 /// Deletes the rows of articles; returns the keys of those that there were.

@@ -127,7 +127,7 @@ impl<'c> SqlView<'c> {
 
     /// Checks that the values that `filter` compares are of the stored kinds, by one statement a shard
     /// if they are.
-    fn check_types(&self, filter: &Filter) -> Result<()> {
+    pub(super) fn check_types(&self, filter: &Filter) -> Result<()> {
         let mut asked = BTreeSet::new();
         filter.expression().asked(&mut |name, kind| {
             asked.insert((name.to_owned(), kind));

@@ -155,7 +155,7 @@ impl Searcher {
     }
 
     /// The corpus as the search reads it.
-    fn view(&self) -> LocalView<'_> {
+    pub(super) fn view(&self) -> LocalView<'_> {
         LocalView { segments: &self.snapshot.segments, dim: self.embedder.dim() }
     }
 

@@ -14,7 +14,8 @@ use tracing::instrument;
 use super::{merge_queue::MergeQueue, searcher::LatestSnapshot};
 use crate::{
     AddReport, Article, CalibrationReport, Cancel, Chunker, CommitSchedule, EmbeddedArticle, Error,
-    Result, Retriever, Searcher, SyncReport, store::segment::LiveSegment, work::panic_message,
+    Filter, Result, Retriever, Searcher, SyncReport, store::segment::LiveSegment,
+    work::panic_message,
 };
 use scheduled_writer::ScheduledWriter;
 
@@ -263,6 +264,17 @@ impl SharedRetriever {
     /// As [`add`](Self::add), of [`Retriever::remove`].
     pub fn remove(&self, key: &str) -> Result<bool> {
         self.parts.writer.write(|retriever| retriever.remove(key))
+    }
+
+    /// Removes the articles that `filter` matches; returns their number. Reads find them until the next
+    /// commit.
+    ///
+    /// # Errors
+    ///
+    /// As [`add`](Self::add), of [`Retriever::remove_where`].
+    #[instrument(level = "debug", skip_all)]
+    pub fn remove_where(&self, filter: &Filter) -> Result<usize> {
+        self.parts.writer.write(|retriever| retriever.remove_where(filter))
     }
 
     /// Commits the changes of all threads, and returns the number of the generation; see

@@ -107,10 +107,7 @@ impl Retriever {
                 }
             }
         }
-        if removed > 0 {
-            *self.segments_mut() = segments;
-            self.changed = true;
-        }
+        self.replace_after_removal(segments, removed);
         Ok(removed)
     }
 }

@@ -216,7 +216,7 @@ impl Filter {
             Expression::All(parts) => Ok(parts),
             other => Err(other),
         });
-        Self::nested(Expression::All(flat.parts), flat.depth)
+        Self::joined(flat, Expression::All)
     }
 
     /// Allows what one of `filters` allows; nothing without `filters`.
@@ -225,7 +225,7 @@ impl Filter {
             Expression::Any(parts) => Ok(parts),
             other => Err(other),
         });
-        Self::nested(Expression::Any(flat.parts), flat.depth)
+        Self::joined(flat, Expression::Any)
     }
 
     /// Allows what this filter and `other` both allow.
@@ -238,6 +238,18 @@ impl Filter {
     #[must_use]
     pub fn or(self, other: Self) -> Self {
         Self::any([self, other])
+    }
+
+    /// Joins the parts by `join`; a single part stays alone, so equal filters have one form.
+    fn joined(flat: Flattened, join: fn(Vec<Expression>) -> Expression) -> Self {
+        let Flattened { mut parts, depth } = flat;
+        match parts.pop() {
+            Some(only) if parts.is_empty() => Self { expression: only, depth: depth - 1 },
+            last => {
+                parts.extend(last);
+                Self::nested(join(parts), depth)
+            }
+        }
     }
 
     fn metadata(name: impl Into<String>, test: Test) -> Self {
@@ -261,6 +273,16 @@ impl Filter {
     /// Returns an error for NaN, for invalid ranges, and for a filter that is too deep.
     pub(crate) fn check(&self) -> Result<()> {
         self.expression.check()
+    }
+
+    /// Checks a filter that selects articles.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Filter`] if a value is invalid, or if it has a closure.
+    pub(crate) fn check_for_articles(&self) -> Result<()> {
+        self.check()?;
+        self.expression.refuse_closures("a closure decides on passages, and articles are selected")
     }
 }
 

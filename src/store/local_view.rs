@@ -62,6 +62,18 @@ impl<'s> LocalView<'s> {
         Ok(place.map(|place| (&self.segments[place.segment], place.number)))
     }
 
+    /// Returns the live articles that `filter` matches, by segment.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Filter`] if it is invalid or has a closure, [`Error::FilterType`] if no article has
+    /// values of the kind that it compares with, [`Error::Corrupt`] if a segment is damaged.
+    pub(crate) fn matching_articles(&self, filter: &Filter) -> Result<Vec<RowSet>> {
+        filter.check_for_articles()?;
+        self.check_types(filter)?;
+        self.segments.iter().map(|segment| segment.matching_articles(filter)).collect()
+    }
+
     /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
     fn check_types(&self, filter: &Filter) -> Result<()> {
         let checked = filter.expression().check_types(|name, kind| self.holds(name, kind));

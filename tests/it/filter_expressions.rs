@@ -64,6 +64,7 @@ fn kinds(retriever: &Retriever) -> BTreeSet<(String, u8)> {
 /// Asserts that a search with `oracle` returns the passages of the articles that it is true of.
 fn assert_filters_by(retriever: &Retriever, oracle: &OracleFilter) {
     let hits = retriever.search(query().filter(oracle.filter()));
+    let keys = retriever.keys_where(&oracle.filter());
     let kinds = kinds(retriever);
     let is_unlike_stored = |(name, compared): &(&str, u8)| {
         let mut stored = kinds.iter().filter(|(known, _)| known == name).peekable();
@@ -71,23 +72,52 @@ fn assert_filters_by(retriever: &Retriever, oracle: &OracleFilter) {
     };
     if oracle.has_inverted_range() {
         assert!(matches!(hits, Err(Error::Filter { .. })), "{oracle:?}: {hits:?}");
+        assert!(matches!(keys, Err(Error::Filter { .. })), "{oracle:?}: {keys:?}");
         return;
     }
     if oracle.compared_kinds().iter().any(is_unlike_stored) {
         assert!(matches!(hits, Err(Error::FilterType { .. })), "{oracle:?}: {hits:?}");
+        assert!(keys.is_err(), "{oracle:?}: {keys:?}");
         return;
     }
     let hits = hits.unwrap();
     let places: BTreeSet<_> = hits.iter().map(|hit| (&*hit.article, hit.range.start)).collect();
     assert_eq!(places.len(), hits.len());
+    if oracle.has_closure() {
+        assert!(matches!(keys, Err(Error::Filter { .. })), "{oracle:?}: {keys:?}");
+    }
     let mut total = 0;
     for (head, passages) in heads(retriever) {
+        if let Ok(keys) = &keys {
+            let is_selected = keys.binary_search(&head.key).is_ok();
+            assert_eq!(is_selected, oracle.is_true_of(&head), "{} of {head:?}", oracle.filter());
+        }
         let found = hits.iter().filter(|hit| hit.article == head.key).count();
         let wanted = if oracle.is_true_of(&head) { passages } else { 0 };
         assert_eq!(found, wanted, "{} of {head:?}", oracle.filter());
         total += found;
     }
     assert_eq!(total, hits.len());
+}
+
+/// Asserts that `remove_where` removes the articles that `keys_where` returns, or none on an error.
+fn assert_removes_by(retriever: &mut Retriever, oracle: &OracleFilter) {
+    let all = |retriever: &Retriever| -> BTreeSet<String> {
+        retriever.keys().map(|key| key.unwrap().to_owned()).collect()
+    };
+    let mut left = all(retriever);
+    match retriever.keys_where(&oracle.filter()) {
+        Ok(keys) => {
+            assert!(keys.is_sorted_by(|a, b| a < b));
+            assert_eq!(retriever.remove_where(&oracle.filter()).unwrap(), keys.len());
+            assert!(keys.iter().all(|key| left.remove(key)));
+            // No article may be left with values of the compared kind, which is an error.
+            let found = retriever.keys_where(&oracle.filter());
+            assert!(found.is_err() || found.is_ok_and(|keys| keys.is_empty()));
+        }
+        Err(_) => assert!(retriever.remove_where(&oracle.filter()).is_err()),
+    }
+    assert_eq!(all(retriever), left);
 }
 
 proptest! {
@@ -112,6 +142,9 @@ proptest! {
         }
         for oracle in &expressions {
             assert_filters_by(&retriever, oracle);
+        }
+        for oracle in &expressions {
+            assert_removes_by(&mut retriever, oracle);
         }
     }
 }

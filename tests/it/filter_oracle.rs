@@ -92,6 +92,15 @@ impl OracleFilter {
     }
 
     /// Whether a range ends before it starts.
+    pub fn has_closure(&self) -> bool {
+        match self {
+            Self::EvenKey => true,
+            Self::Not(part) => part.has_closure(),
+            Self::All(parts) | Self::Any(parts) => parts.iter().any(Self::has_closure),
+            _ => false,
+        }
+    }
+
     pub fn has_inverted_range(&self) -> bool {
         match self {
             Self::Range(_, from, to) => match (bounding(from), bounding(to)) {

@@ -16,6 +16,7 @@ pub(crate) mod outages;
 mod refusals;
 mod repetitions;
 mod rights;
+mod selecting;
 mod standby;
 mod statistics;
 mod upgrade;

@@ -6,8 +6,9 @@ use tracing::instrument;
 
 use super::SharedRetriever;
 use crate::{
-    Article, BackupReport, Chunker, Context, ContextOptions, Embedder, Excerpt, Highlights, Hit,
-    Hits, Query, Result, Searcher, Stats, VerifyReport, retriever::searcher::SnapshotSource, store,
+    Article, BackupReport, Chunker, Context, ContextOptions, Embedder, Excerpt, Filter, Highlights,
+    Hit, Hits, Query, Result, Searcher, Stats, VerifyReport, retriever::searcher::SnapshotSource,
+    store,
 };
 #[cfg(doc)]
 use crate::{Error, Retriever};
@@ -121,6 +122,15 @@ impl SharedRetriever {
     /// [`Error::Corrupt`] if a file of the index is damaged.
     pub fn keys(&self) -> Result<Vec<String>> {
         self.searcher().keys().map(|key| key.map(str::to_owned)).collect()
+    }
+
+    /// Returns the keys of the articles that `filter` matches; see [`Searcher::keys_where`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Searcher::keys_where`].
+    pub fn keys_where(&self, filter: &Filter) -> Result<Vec<String>> {
+        self.searcher().keys_where(filter)
     }
 
     /// Returns the sizes of the last commit; see [`Retriever::stats`].

@@ -82,6 +82,26 @@ impl Expression {
         })
     }
 
+    /// Checks that no part is a closure, for the `reason` that the error gives.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Filter`] if one is.
+    pub(crate) fn refuse_closures(&self, reason: &'static str) -> Result<()> {
+        match self {
+            Self::Custom(_) => Err(Error::Filter { condition: self.to_string(), reason }),
+            Self::Not(part) => part.refuse_closures(reason),
+            Self::All(parts) | Self::Any(parts) => {
+                parts.iter().try_for_each(|part| part.refuse_closures(reason))
+            }
+            Self::Metadata { .. }
+            | Self::Language(_)
+            | Self::Key(_)
+            | Self::KeyPrefix(_)
+            | Self::TooDeep => Ok(()),
+        }
+    }
+
     /// Calls `each` with every metadata name of a test and every kind of value it is compared with.
     pub(crate) fn asked(&self, each: &mut impl FnMut(&str, ValueKind) -> Result<()>) -> Result<()> {
         match self {

@@ -35,6 +35,14 @@ impl LiveSegment {
         }
     }
 
+    /// The live articles that `filter`, which has no closure, matches.
+    pub(crate) fn matching_articles(&self, filter: &Filter) -> Result<RowSet> {
+        match self.sealed().resolve(filter.expression(), self.live_articles())? {
+            Resolved::Articles(articles) => Ok(articles),
+            _ => unreachable!("only closures decide on passages"),
+        }
+    }
+
     /// Whether a live article has a value of this name and kind.
     pub(crate) fn holds(&self, name: &str, kind: ValueKind) -> Result<bool> {
         let column = self.sealed().cached_heads()?.column(name);

@@ -20,7 +20,7 @@ const QUESTIONS: [&str; 7] = [
 ];
 
 /// Conditions on every kind of value, and on keys and languages.
-fn filters() -> Vec<Filter> {
+pub fn filters() -> Vec<Filter> {
     let day = |day| Date::new(2025, 3, day).unwrap();
     let time = |text: &str| text.parse::<Timestamp>().unwrap();
     vec![
