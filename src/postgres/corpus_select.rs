@@ -26,7 +26,7 @@ const ARTICLES: &str = "SELECT article FROM {s}.articles AS passages (article) W
 
 impl Corpus {
     /// Returns the keys of the articles that `filter` matches, in ascending order of their bytes.
-    /// Articles without passages count, too.
+    /// Articles without passages are included.
     ///
     /// # Errors
     ///

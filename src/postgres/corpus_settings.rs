@@ -54,7 +54,7 @@ impl CorpusRules {
     pub(super) const COLUMNS: &str =
         "s.corpus, s.schema_version, s.chunker, s.analysis, s.pieces, s.words_ready";
 
-    /// Those of this build, for the corpus of this identity with `chunker`.
+    /// Returns the rules of this build for the corpus of this identity with `chunker`.
     fn of_build(corpus: &str, chunker: &Chunker) -> Result<Self> {
         Ok(Self {
             corpus: xxh3_128(corpus.as_bytes()),

@@ -8,7 +8,7 @@ use crate::{Filter, Result, Retriever, Searcher, store::segment::LiveSegment};
 
 impl Searcher {
     /// Returns the keys of the articles that `filter` matches, in ascending order of their bytes.
-    /// Articles without passages count, too.
+    /// Articles without passages are included.
     ///
     /// # Errors
     ///

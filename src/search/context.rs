@@ -89,7 +89,7 @@ impl Context {
     /// Returns the citations in `answer`, a text of a language model that has read this context, in
     /// their order.
     ///
-    /// A marker can have several numbers: `[1, 3]` and `[1-3]`. What else is in brackets is no
+    /// A marker can have several numbers: `[1, 3]` and `[1-3]`. Other text in brackets is no
     /// citation.
     ///
     /// # Examples

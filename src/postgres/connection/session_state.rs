@@ -1,4 +1,4 @@
-//! What holds for a session, beyond a transaction: locks and settings.
+//! Locks and settings of a session, which outlast a transaction.
 
 use super::{Connection, Params};
 use crate::{Error, Result, postgres::schema::Schema};
