@@ -227,7 +227,9 @@ impl Store {
     pub(crate) fn release(&mut self, file: &ReservedFile) {
         self.reserved.retain(|number| *number != file.number());
         let mut named = self.manifest.segments.iter();
-        if !named.any(|entry| entry.file.number == file.number()) {
+        let is_named = named.any(|entry| entry.file.number == file.number());
+        // After a failed fsync, a power cut could bring back a manifest that names it.
+        if !is_named && !self.needs_fsync {
             // A file that cannot be removed now is removed by the next commit.
             _ = self.folder.remove(&file.name());
         }

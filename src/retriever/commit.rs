@@ -93,18 +93,24 @@ impl Retriever {
     )]
     pub fn compact(&mut self) -> Result<u64> {
         self.merges.stop();
+        let generation = self.compact_alone();
+        match generation {
+            Ok(_) => self.merges.queue().forget_failures(),
+            Err(_) => self.start_merges(),
+        }
+        generation
+    }
+
+    /// Compacts while no merge runs.
+    fn compact_alone(&mut self) -> Result<u64> {
         self.follow_merges()?;
-        let generation = match MergePlan::for_compaction(self.segments(), self.settings.index) {
+        match MergePlan::for_compaction(self.segments(), self.settings.index) {
             Some(plan) => {
                 let corpus = Arc::clone(&self.corpus);
                 self.publish(corpus.lock(), plan, self.settings.index)
             }
             None => self.commit_changes(),
-        };
-        if generation.is_ok() {
-            self.merges.queue().forget_failures();
         }
-        generation
     }
 
     /// Commits without building graphs and without starting merges, since the commit at the end of a

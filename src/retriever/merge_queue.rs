@@ -26,9 +26,18 @@ struct QueueState {
     is_running: bool,
     /// The failure of a merge, until a caller takes it.
     failure: Option<Arc<Error>>,
+    /// The requests that the last failure answered, until no merge is left.
+    failed: Option<FailedRequests>,
     /// Number of failures in a row.
     failures: u32,
     retry_at: Option<Instant>,
+}
+
+/// The failure that answered the requests up to one.
+#[derive(Debug)]
+struct FailedRequests {
+    last: u64,
+    cause: Arc<Error>,
 }
 
 /// Number of a request for merges.
@@ -78,14 +87,9 @@ impl MergeQueue {
         let mut state = self.state();
         state.answered = request.0;
         state.is_running = state.requested != request.0;
+        (state.failed, state.failures, state.retry_at) = (None, 0, None);
         self.changed.notify_all();
         !state.is_running
-    }
-
-    /// Notes that a merge succeeded.
-    pub(super) fn note_success(&self) {
-        let mut state = self.state();
-        (state.failures, state.retry_at) = (0, None);
     }
 
     /// Notes that the thread ends because a merge failed.
@@ -94,7 +98,9 @@ impl MergeQueue {
         let delay = MIN_RETRY.saturating_mul(1 << state.failures.min(16)).min(MAX_RETRY);
         state.retry_at = Some(Instant::now() + delay);
         state.failures = state.failures.saturating_add(1);
-        state.failure = Some(Arc::new(error));
+        let cause = Arc::new(error);
+        state.failed = Some(FailedRequests { last: state.requested, cause: Arc::clone(&cause) });
+        state.failure = Some(cause);
         state.answered = state.requested;
         state.is_running = false;
         self.changed.notify_all();
@@ -109,7 +115,8 @@ impl MergeQueue {
     /// Forgets earlier failures, once their segments are replaced.
     pub(super) fn forget_failures(&self) {
         let mut state = self.state();
-        (state.failure, state.failures, state.retry_at) = (None, 0, None);
+        (state.failure, state.failed) = (None, None);
+        (state.failures, state.retry_at) = (0, None);
     }
 
     /// Returns the failure of a merge that no caller has taken yet.
@@ -126,7 +133,7 @@ impl MergeQueue {
     ///
     /// # Errors
     ///
-    /// - [`Error::BackgroundMerge`] if a merge failed.
+    /// - [`Error::BackgroundMerge`] if a merge failed, also if another caller has taken the failure.
     /// - [`Error::Cancelled`] by `cancel`; the merges go on.
     pub(super) fn wait(&self, request: MergeRequest, cancel: &Cancel) -> Result<bool> {
         let mut state = self.state();
@@ -135,13 +142,54 @@ impl MergeQueue {
             let waited = self.changed.wait_timeout(state, CHECK_INTERVAL);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
-        let is_answered = state.answered >= request.0;
-        drop(state);
-        self.take_failure().map(|()| is_answered)
+        match &state.failed {
+            Some(failed) if request.0 <= failed.last => {
+                let cause = Arc::clone(&failed.cause);
+                state.failure = None;
+                Err(Error::BackgroundMerge(cause))
+            }
+            _ => Ok(state.answered >= request.0),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, QueueState> {
         // No code under this lock panics.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_reaches_every_caller_that_waits_for_it() {
+        let queue = MergeQueue::default();
+        let cancel = Cancel::new();
+        let failed = |outcome: Result<bool>| matches!(outcome, Err(Error::BackgroundMerge(_)));
+        let (request, is_first) = queue.request();
+        assert!(is_first);
+        queue.fail(Error::Cancelled);
+        assert!(queue.take_failure().is_err());
+        assert!(queue.take_failure().is_ok(), "a commit reports it once");
+        assert!(failed(queue.wait(request, &cancel)) && failed(queue.wait(request, &cancel)));
+        let (next, is_first) = queue.request();
+        assert!(is_first && queue.answer(queue.last_request()));
+        assert!(queue.wait(next, &cancel).unwrap() && queue.wait(request, &cancel).unwrap());
+    }
+
+    #[test]
+    fn pauses_grow_until_no_merge_is_left() {
+        let queue = MergeQueue::default();
+        let pause = || {
+            queue.fail(Error::Cancelled);
+            let retry_at = queue.state().retry_at.unwrap();
+            retry_at.saturating_duration_since(Instant::now())
+        };
+        let [first, second] = [pause(), pause()];
+        assert!(first <= MIN_RETRY && second > MIN_RETRY, "{first:?} {second:?}");
+        queue.request();
+        assert!(queue.answer(queue.last_request()) && !queue.is_pausing());
+        assert!(pause() <= MIN_RETRY);
     }
 }

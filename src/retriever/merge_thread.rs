@@ -67,9 +67,8 @@ impl MergeThread {
             let outcome = outcome
                 .unwrap_or_else(|panic| Err(Error::MergePanic(panic_message(&*panic).into())));
             match outcome {
-                Ok(true) => self.queue.note_success(),
                 Ok(false) if self.queue.answer(request) => return,
-                Ok(false) => {}
+                Ok(_) => {}
                 Err(Error::Cancelled) => return self.queue.stop(),
                 Err(error) => {
                     tracing::warn!(%error, "a merge in the background failed");

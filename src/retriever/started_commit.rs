@@ -69,14 +69,17 @@ impl Retriever {
             return Ok(None);
         }
         self.follow_merges()?;
+        // The model may panic, so it is asked before anything changes.
+        let dim = self.embedder().dim();
+        let settings = self.committed_settings();
         let changed = Arc::clone(&self.searcher.snapshot);
         let commit = StartedCommit {
             corpus: Arc::clone(&self.corpus),
             base: std::mem::replace(&mut self.base, Arc::clone(&changed)),
             committed: std::mem::replace(&mut self.committed, changed.segments.len()),
             changed,
-            settings: self.committed_settings(),
-            dim: self.embedder().dim(),
+            settings,
+            dim,
             cancel: self.settings.cancel.clone(),
         };
         self.changed = false;

@@ -272,10 +272,10 @@ fn a_failed_merge_is_reported_once_and_repeated() {
     assert!(is_panic(retriever.wait_for_merges().unwrap_err()), "a call repeats the merge");
 
     retriever.add(articles(40..50)).unwrap();
+    fails.store(false, Relaxed);
     assert_eq!(retriever.commit().unwrap(), 2, "the failure was reported");
     assert!(retriever.verify().unwrap().is_sound());
     assert_eq!(retriever.articles(), 50);
-    fails.store(false, Relaxed);
     retriever.wait_for_merges().unwrap();
     assert!(has_graph(&retriever));
 }

@@ -127,10 +127,15 @@ impl ScheduledWriter {
     /// [`Error::Closed`] after [`close`](Self::close), or the error of the commit.
     pub(super) fn commit(&self) -> Result<u64> {
         let _turn = self.commits.lock();
+        self.commit_in_turn()
+    }
+
+    /// As [`commit`](Self::commit), by the caller that has locked `commits`.
+    fn commit_in_turn(&self) -> Result<u64> {
         let commit = {
             let mut open = self.retriever.lock();
             let retriever = open.as_mut().ok_or(Error::Closed)?;
-            let Some(commit) = retriever.begin_commit()? else {
+            let Some(commit) = without_panic(|| retriever.begin_commit())? else {
                 let committed = commit_without_panic(retriever);
                 self.note_changes(retriever);
                 return committed;
@@ -183,7 +188,9 @@ impl ScheduledWriter {
     /// Commits by the schedule until the writer is closed. The work of the background thread.
     pub(super) fn commit_by_schedule(&self) {
         while self.wait_until_due() {
-            match self.commit() {
+            // No later commit can succeed before the failure of this one is noted.
+            let _turn = self.commits.lock();
+            match self.commit_in_turn() {
                 Ok(_) => {}
                 Err(Error::Closed) => return,
                 Err(error) => self.note_failure(error),
@@ -253,11 +260,15 @@ fn pending(retriever: &Retriever, before: Option<PendingChanges>) -> Option<Pend
     retriever.needs_commit().then_some(PendingChanges { since, passages })
 }
 
-/// Commits, and returns a panic, such as one of the progress callback, as an error.
-///
-/// A commit calls the callback before it writes files, and changes the retriever after it has written
-/// them, so a panic leaves the changes for the next commit.
 fn commit_without_panic(retriever: &mut Retriever) -> Result<u64> {
-    let committed = catch_unwind(AssertUnwindSafe(|| retriever.commit_changes()));
-    committed.unwrap_or_else(|panic| Err(Error::CommitPanic(panic_message(&*panic).into())))
+    without_panic(|| retriever.commit_changes())
+}
+
+/// Runs a step of a commit, and returns a panic, such as one of the progress callback, as an error.
+///
+/// Code of the user runs before the retriever changes, so a panic leaves the changes for the next
+/// commit.
+fn without_panic<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(step));
+    done.unwrap_or_else(|panic| Err(Error::CommitPanic(panic_message(&*panic).into())))
 }
