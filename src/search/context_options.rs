@@ -22,8 +22,8 @@ pub(super) type TokenCounter<'c> = dyn Fn(&str) -> Result<usize> + 'c;
 /// let question = "What do peat bogs store?";
 /// let hits = retriever.search(question)?;
 ///
-/// // The passage takes more than 11 words, so its best sentence is taken.
-/// let options = ContextOptions::new(11)
+/// // The passage takes more than 9 words, so its best sentence is taken.
+/// let options = ContextOptions::new(9)
 ///     .question(question)
 ///     .markers(CitationMarkers::new("<", ">")?)
 ///     .count_tokens(|text| Ok(text.split_whitespace().count()));
