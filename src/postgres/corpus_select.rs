@@ -5,11 +5,11 @@ use std::collections::BTreeSet;
 use tracing::instrument;
 
 use super::{
-    Corpus, CorpusParts,
+    Corpus,
     connection::{Connection, Params},
     filter_condition::AllowedPassages,
     schema::Schema,
-    shard_writer,
+    shard_writer::{REMOVED_AT_ONCE, remove_selected},
 };
 #[cfg(doc)]
 use crate::Error;
@@ -17,9 +17,6 @@ use crate::{
     Filter, Result, lexical::WordConditions, search::query_models::ViewRequest,
     work::parallel::parallel_map,
 };
-
-/// Number of articles that one transaction removes.
-const REMOVED_AT_ONCE: usize = 256;
 
 /// Conditions stand on passages. An article has their columns `article`, its key, and `language`.
 const ARTICLES: &str = "SELECT article FROM {s}.articles AS passages (article) WHERE {condition}";
@@ -57,21 +54,25 @@ impl Corpus {
     pub fn remove_where(&self, filter: &Filter) -> Result<usize> {
         let selected = selected(filter)?;
         self.with_view(ViewRequest::default(), |view| view.check_types(filter))?;
-        let CorpusParts { schema, shards, .. } = &*self.parts;
+        let schema = &self.parts.schema;
         let limit = format!(" ORDER BY article LIMIT {REMOVED_AT_ONCE} FOR UPDATE");
+        self.remove_from_each(|connection, removed| {
+            let select = |connection: &mut Connection| keys(connection, schema, &selected, &limit);
+            while remove_selected(connection, self.target(), select, removed)? {}
+            Ok(())
+        })
+    }
+
+    /// Runs `remove`, which adds the keys of removed articles to its set, on each shard at the same
+    /// time; returns the number of articles. A repeated attempt counts each of them once.
+    pub(super) fn remove_from_each(
+        &self,
+        remove: impl Fn(&mut Connection, &mut BTreeSet<String>) -> Result<()> + Sync,
+    ) -> Result<usize> {
+        let shards = &self.parts.shards;
         let removed = parallel_map(shards.len(), shards.len(), |shard| {
             let mut removed = BTreeSet::new();
-            shards.write(shard, |connection| {
-                let select =
-                    |connection: &mut Connection| keys(connection, schema, &selected, &limit);
-                while shard_writer::remove_selected(
-                    connection,
-                    self.target(),
-                    select,
-                    &mut removed,
-                )? {}
-                Ok(())
-            })?;
+            shards.write(shard, |connection| remove(connection, &mut removed))?;
             Ok(removed.len())
         });
         Ok(self.written(removed)?.iter().sum())

@@ -1,23 +1,19 @@
 //! Synchronization of a corpus with a set of articles.
 
-use std::{collections::BTreeSet, time::Instant};
+use std::time::Instant;
 
 use tracing::instrument;
 
 use super::{
-    Corpus, CorpusParts,
+    Corpus,
     connection::{Connection, Params},
     schema::Schema,
-    shard_writer,
+    shard_writer::{self, REMOVED_AT_ONCE},
 };
 use crate::{
     Article, EmbedReport, Result, SyncReport,
     text::{GivenArticles, key_hashes, next_batch},
-    work::parallel::parallel_map,
 };
-
-/// Number of articles that one transaction removes.
-const REMOVED_AT_ONCE: usize = 256;
 
 impl Corpus {
     /// Makes the corpus equal to `articles`: adds new articles, replaces changed ones, removes all
@@ -57,19 +53,14 @@ impl Corpus {
 
     /// Removes the articles that were not `given`; returns their number.
     fn remove_all_but(&self, given: &GivenArticles) -> Result<usize> {
-        let CorpusParts { schema, shards, .. } = &*self.parts;
+        let schema = &self.parts.schema;
         // A standby may lack the newest writes, so the server that accepts them is asked.
-        let removed = parallel_map(shards.len(), shards.len(), |shard| {
-            let mut removed = BTreeSet::new();
-            shards.write(shard, |connection| {
-                for keys in keys_but(connection, schema, given)?.chunks(REMOVED_AT_ONCE) {
-                    shard_writer::remove(connection, self.target(), keys, &mut removed)?;
-                }
-                Ok(())
-            })?;
-            Ok(removed.len())
-        });
-        Ok(self.written(removed)?.iter().sum())
+        self.remove_from_each(|connection, removed| {
+            for keys in keys_but(connection, schema, given)?.chunks(REMOVED_AT_ONCE) {
+                shard_writer::remove(connection, self.target(), keys, removed)?;
+            }
+            Ok(())
+        })
     }
 }
 

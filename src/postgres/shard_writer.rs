@@ -19,6 +19,8 @@ use super::{
 };
 use crate::{Result, text::ContentHash};
 
+/// Number of articles that one transaction removes.
+pub(super) const REMOVED_AT_ONCE: usize = 256;
 /// Maximum number of rows of one statement.
 pub(super) const ROWS_AT_ONCE: usize = 256;
 /// Approximate maximum number of bytes of one statement; a row may exceed it.

@@ -31,12 +31,20 @@ pub(super) struct StartedCommit {
     cancel: Cancel,
 }
 
+/// Runs a step of a commit, and returns a panic, such as one of the progress callback, as an error.
+///
+/// Code of the user runs before the retriever changes, so a panic leaves the changes for the next
+/// commit.
+pub(super) fn without_panic<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
+    let done = catch_unwind(AssertUnwindSafe(step));
+    done.unwrap_or_else(|panic| Err(Error::CommitPanic(panic_message(&*panic).into())))
+}
+
 impl StartedCommit {
     /// Joins small segments, writes and publishes. Changes of the retriever since the commit was
     /// started are no part of it. A panic is an error, so that the commit can be ended.
     pub(super) fn publish(&self) -> Result<PublishedSnapshot> {
-        let published = catch_unwind(AssertUnwindSafe(|| self.try_publish()));
-        published.unwrap_or_else(|panic| Err(Error::CommitPanic(panic_message(&*panic).into())))
+        without_panic(|| self.try_publish())
     }
 
     fn try_publish(&self) -> Result<PublishedSnapshot> {

@@ -7,8 +7,8 @@ use std::{
 };
 
 use crate::{
-    CommitSchedule, Error, Result, Retriever,
-    work::{FairMutex, panic_message},
+    CommitSchedule, Error, Result, Retriever, retriever::started_commit::without_panic,
+    work::FairMutex,
 };
 
 /// A retriever that several threads change, one after the other, and the state of its commits.
@@ -136,7 +136,7 @@ impl ScheduledWriter {
             let mut open = self.retriever.lock();
             let retriever = open.as_mut().ok_or(Error::Closed)?;
             let Some(commit) = without_panic(|| retriever.begin_commit())? else {
-                let committed = commit_without_panic(retriever);
+                let committed = without_panic(|| retriever.commit_changes());
                 self.note_changes(retriever);
                 return committed;
             };
@@ -163,7 +163,7 @@ impl ScheduledWriter {
         let _turn = self.commits.lock();
         let mut open = self.retriever.lock();
         if let Some(retriever) = open.as_mut() {
-            let committed = commit_without_panic(retriever);
+            let committed = without_panic(|| retriever.commit_changes());
             self.note_changes(retriever);
             committed?;
         }
@@ -258,17 +258,4 @@ fn pending(retriever: &Retriever, before: Option<PendingChanges>) -> Option<Pend
     let since = before.map_or_else(Instant::now, |pending| pending.since);
     let passages = retriever.uncommitted_passages();
     retriever.needs_commit().then_some(PendingChanges { since, passages })
-}
-
-fn commit_without_panic(retriever: &mut Retriever) -> Result<u64> {
-    without_panic(|| retriever.commit_changes())
-}
-
-/// Runs a step of a commit, and returns a panic, such as one of the progress callback, as an error.
-///
-/// Code of the user runs before the retriever changes, so a panic leaves the changes for the next
-/// commit.
-fn without_panic<T>(step: impl FnOnce() -> Result<T>) -> Result<T> {
-    let done = catch_unwind(AssertUnwindSafe(step));
-    done.unwrap_or_else(|panic| Err(Error::CommitPanic(panic_message(&*panic).into())))
 }
