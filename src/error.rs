@@ -486,14 +486,36 @@ pub enum Error {
     },
 
     /// A folder holds no index. Kind: [`ErrorKind::NotFound`].
-    #[error("there is no index in {path}: make one with `Retriever::create`")]
+    #[error("there is no index in {path}: create one")]
     NoIndex {
         /// The folder.
         path: PathBuf,
     },
 
+    /// A folder holds an index of another kind, such as a
+    /// [`VectorStore`](crate::VectorStore) where a corpus is expected. Kind:
+    /// [`ErrorKind::InvalidInput`].
+    #[error("{path} holds {found}: open it with `{opened_by}`")]
+    OtherIndex {
+        /// The folder.
+        path: PathBuf,
+        /// The kind of index that it holds.
+        found: &'static str,
+        /// The function that opens it.
+        opened_by: &'static str,
+    },
+
+    /// Ids and vectors differ in number. Kind: [`ErrorKind::InvalidInput`].
+    #[error("{ids} ids and {vectors} vectors were given: give each vector one id")]
+    IdCount {
+        /// Number of ids.
+        ids: usize,
+        /// Number of vectors.
+        vectors: usize,
+    },
+
     /// A folder already holds an index. Kind: [`ErrorKind::Conflict`].
-    #[error("there is an index in {path}: open it with `Retriever::open`")]
+    #[error("there is an index in {path}: open it, or choose another folder")]
     IndexExists {
         /// The folder.
         path: PathBuf,

@@ -6,22 +6,23 @@
 //! generation complete.
 
 mod calibration_file;
+mod contents;
 mod copied_generation;
+mod corpus_contents;
 mod file_names;
 mod folder;
 mod generation;
+mod index_choice_record;
 mod local_view;
 mod manifest;
 mod reserved_file;
 pub(crate) mod segment;
 mod sorted_articles;
+mod stored_segment;
 #[cfg(test)]
 mod tests;
 
-use std::{
-    path::{Path, PathBuf},
-    sync::Arc,
-};
+use std::path::{Path, PathBuf};
 
 use crate::{
     Embedder, Error, Result,
@@ -31,7 +32,8 @@ use crate::{
         sections::{FileId, Kind, Section, Tag, header},
     },
 };
-use segment::{LiveSegment, Segment};
+use contents::Contents;
+use segment::LiveSegment;
 
 use file_names::{CACHE, CACHE_NEW, FileNumber, LOCK, MANIFEST};
 use folder::Folder;
@@ -40,21 +42,23 @@ use manifest::{ListedFile, MAX_NUMBER};
 
 pub(crate) use calibration_file::Questions;
 pub(crate) use copied_generation::{CopiedFiles, copy_generation};
+pub(crate) use corpus_contents::{CorpusContents, Probe};
 pub(crate) use generation::{
     Generation, VerifiedFiles, exists, read, read_newer, verify, verify_last,
 };
 pub(crate) use local_view::LocalView;
-pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
+pub(crate) use manifest::{Manifest, SegmentEntry};
 pub(crate) use reserved_file::ReservedFile;
 pub(crate) use sorted_articles::SortedArticles;
+pub(crate) use stored_segment::StoredSegment;
 
 /// An index that is open for writing.
 #[derive(Debug)]
-pub(crate) struct Store {
+pub(crate) struct Store<S: StoredSegment = LiveSegment> {
     folder: Folder,
     /// Allows the index one writer.
     _lock: LockedFile,
-    manifest: Manifest,
+    manifest: Manifest<S::Contents>,
     /// Identity of the manifest file; `None` until the empty index is published.
     id: Option<FileId>,
     /// Number of the next file. It exceeds that of the manifest if a commit failed after it wrote
@@ -69,25 +73,25 @@ pub(crate) struct Store {
 }
 
 /// A store with the generation that it was opened at.
-pub(crate) struct OpenedStore {
-    pub(crate) store: Store,
-    pub(crate) generation: Generation,
+pub(crate) struct OpenedStore<S: StoredSegment = LiveSegment> {
+    pub(crate) store: Store<S>,
+    pub(crate) generation: Generation<S>,
 }
 
 /// A published generation.
-pub(crate) struct Published {
+pub(crate) struct Published<S = LiveSegment> {
     /// The segments, all stored in files.
-    pub(crate) segments: Vec<LiveSegment>,
+    pub(crate) segments: Vec<S>,
     /// Outcome of the last fsync. After an error a power cut can lose the generation.
     pub(crate) durable: Result<()>,
 }
 
 /// A generation whose files are written and fsynced.
-struct Prepared {
-    manifest: Manifest,
+struct Prepared<S: StoredSegment> {
+    manifest: Manifest<S::Contents>,
     /// Identity of the manifest file.
     id: FileId,
-    segments: Vec<LiveSegment>,
+    segments: Vec<S>,
 }
 
 struct WrittenFile {
@@ -95,17 +99,20 @@ struct WrittenFile {
     id: FileId,
 }
 
-impl Store {
+impl<S: StoredSegment> Store<S> {
     /// Creates an empty index in the folder at `path`.
-    pub(crate) fn create(path: &Path, manifest: Manifest) -> Result<Self> {
+    pub(crate) fn create(path: &Path, manifest: Manifest<S::Contents>) -> Result<Self> {
         let folder = Folder::create(path)?;
         let lock = take_lock(path)?;
         let names = folder.names()?;
         if names.iter().any(|name| name == MANIFEST) {
-            return Err(Error::IndexExists { path: path.to_owned() });
+            return Err(match read_manifest::<S::Contents>(&folder) {
+                Err(other @ Error::OtherIndex { .. }) => other,
+                _ => Error::IndexExists { path: path.to_owned() },
+            });
         }
         let mut files = names.iter().filter_map(|name| FileNumber::parse(name));
-        if files.any(|file| file.kind == Kind::Segment) {
+        if files.any(|file| matches!(file.kind, Kind::Segment | Kind::VectorSegment)) {
             let fault = "the folder holds segments, but no manifest";
             return Err(Error::Corrupt { origin: path.display().to_string(), fault });
         }
@@ -125,10 +132,10 @@ impl Store {
     }
 
     /// Opens the index in the folder at `path`, and removes files that no generation names.
-    pub(crate) fn open(path: &Path) -> Result<OpenedStore> {
+    pub(crate) fn open(path: &Path) -> Result<OpenedStore<S>> {
         let folder = Folder::at(path)?;
         // Taking the lock creates a file, so the folder must hold an index.
-        if read_manifest(&folder)?.is_none() {
+        if read_manifest::<S::Contents>(&folder)?.is_none() {
             return Err(Error::NoIndex { path: path.to_owned() });
         }
         let lock = take_lock(path)?;
@@ -173,7 +180,7 @@ impl Store {
     }
 
     /// The manifest of the last generation.
-    pub(crate) fn manifest(&self) -> &Manifest {
+    pub(crate) fn manifest(&self) -> &Manifest<S::Contents> {
         &self.manifest
     }
 
@@ -182,24 +189,17 @@ impl Store {
         self.needs_fsync
     }
 
-    /// Sets the model of later generations, which have the vectors of `embedder`.
-    pub(crate) fn set_model(&mut self, embedder: &dyn Embedder, probes: Vec<Probe>) {
-        self.manifest.model = embedder.identity().clone();
-        self.manifest.dim = embedder.dim();
-        self.manifest.probes = probes;
-    }
-
     /// Writes the files of `segments` that do not exist yet, for a later generation, and removes
     /// files that were staged before for other segments.
-    pub(crate) fn stage(&mut self, segments: &[LiveSegment]) -> Result<Vec<LiveSegment>> {
+    pub(crate) fn stage(&mut self, segments: &[S]) -> Result<Vec<S>> {
         let mut written = Vec::new();
         let stored = segments.iter().map(|segment| self.write_segment(segment, &mut written));
-        let stored: Vec<LiveSegment> = stored.collect::<Result<_>>()?;
-        let files = stored.iter().filter_map(|segment| segment.sealed().id()).collect();
+        let stored: Vec<S> = stored.collect::<Result<_>>()?;
+        let files = stored.iter().filter_map(StoredSegment::file_id).collect();
         let earlier = std::mem::replace(&mut self.staged, files);
         for file in earlier.iter().filter(|file| !self.staged.contains(file)) {
             // A file that cannot be removed now is removed by the next commit.
-            let number = FileNumber { kind: Kind::Segment, number: file.number };
+            let number = FileNumber { kind: S::Contents::SEGMENT, number: file.number };
             _ = self.folder.remove(&number.name());
         }
         Ok(stored)
@@ -215,33 +215,13 @@ impl Store {
         }
     }
 
-    /// Reserves the number of a segment file, which another thread may write meanwhile. No commit
-    /// removes the file before its number is [released](Self::release).
-    pub(crate) fn reserve_file(&mut self) -> ReservedFile {
-        let number = self.take_number();
-        self.reserved.push(number);
-        ReservedFile::new(self.folder.clone(), number)
-    }
-
-    /// Ends the reservation of `file`, and removes it unless the last generation names it.
-    pub(crate) fn release(&mut self, file: &ReservedFile) {
-        self.reserved.retain(|number| *number != file.number());
-        let mut named = self.manifest.segments.iter();
-        let is_named = named.any(|entry| entry.file.number == file.number());
-        // After a failed fsync, a power cut could bring back a manifest that names it.
-        if !is_named && !self.needs_fsync {
-            // A file that cannot be removed now is removed by the next commit.
-            _ = self.folder.remove(&file.name());
-        }
-    }
-
     /// Publishes a generation of `segments`. After an error the previous generation remains.
     pub(crate) fn publish(
         &mut self,
-        manifest: Manifest,
-        segments: &[LiveSegment],
+        manifest: Manifest<S::Contents>,
+        segments: &[S],
         questions: Option<&Questions>,
-    ) -> Result<Published> {
+    ) -> Result<Published<S>> {
         let mut written = Vec::new();
         let prepared = self.prepare(manifest, segments, questions, &mut written);
         let renamed = prepared.and_then(|prepared| self.rename(&prepared).map(|()| prepared));
@@ -264,13 +244,13 @@ impl Store {
     }
 
     /// Replaces the manifest of the index by the prepared one.
-    fn rename(&self, prepared: &Prepared) -> Result<()> {
+    fn rename(&self, prepared: &Prepared<S>) -> Result<()> {
         if self.current_id()? != self.id {
             // Another writer ignored the lock, as on a network drive without locks.
             return Err(Error::Locked { path: self.folder.path().to_owned() });
         }
         let number = prepared.manifest.generation;
-        let name = FileNumber { kind: Kind::Manifest, number }.name();
+        let name = FileNumber { kind: S::Contents::MANIFEST, number }.name();
         match self.folder.rename(&name, MANIFEST) {
             // Some systems report an error although they renamed the file.
             Err(_) if self.current_id().is_ok_and(|id| id == Some(prepared.id)) => Ok(()),
@@ -280,36 +260,37 @@ impl Store {
 
     /// Identity of the manifest that is in the folder now.
     fn current_id(&self) -> Result<Option<FileId>> {
-        Ok(read_manifest(&self.folder)?.map(|stored| stored.id()))
+        Ok(read_manifest::<S::Contents>(&self.folder)?.map(|stored| stored.id()))
     }
 
     /// Writes and fsyncs all files of a generation, the manifest under a temporary name.
     fn prepare(
         &mut self,
-        manifest: Manifest,
-        segments: &[LiveSegment],
+        manifest: Manifest<S::Contents>,
+        segments: &[S],
         questions: Option<&Questions>,
         written: &mut Vec<String>,
-    ) -> Result<Prepared> {
+    ) -> Result<Prepared<S>> {
         let in_files = segments.iter().map(|segment| self.write_segment(segment, written));
-        let segments: Vec<LiveSegment> = in_files.collect::<Result<_>>()?;
+        let segments: Vec<S> = in_files.collect::<Result<_>>()?;
         let calibration = match questions {
             Some(questions) => Some(self.write_calibration(questions, &segments, written)?),
             None => None,
         };
-        let entry = |segment: &LiveSegment| SegmentEntry {
-            file: segment.sealed().id().expect("`write_segment` returns segments in files"),
+        let entry = |segment: &S| SegmentEntry {
+            file: segment.file_id().expect("`write_segment` returns segments in files"),
             removals: segment.removals_file(),
         };
         let entries = segments.iter().map(entry).collect();
         let next_number = self.next_number;
         let manifest = Manifest { segments: entries, calibration, next_number, ..manifest };
         let record = manifest.encode()?;
-        let name = FileNumber { kind: Kind::Manifest, number: manifest.generation }.name();
+        let name = FileNumber { kind: S::Contents::MANIFEST, number: manifest.generation }.name();
         // The file exists if an earlier attempt could not rename it.
         _ = self.folder.remove(&name);
         let sections = [Section::new(Tag::Record, &record)];
-        let id = self.folder.write(&name, Kind::Manifest, manifest.generation, &sections)?;
+        let kind = S::Contents::MANIFEST;
+        let id = self.folder.write(&name, kind, manifest.generation, &sections)?;
         written.push(name);
         self.folder.fsync()?;
         Ok(Prepared { manifest, id, segments })
@@ -318,18 +299,18 @@ impl Store {
     /// Writes the files of `segment` and of its removals that do not exist yet.
     fn write_segment(
         &mut self,
-        segment: &LiveSegment,
+        segment: &S,
         written: &mut Vec<String>,
-    ) -> Result<LiveSegment> {
+    ) -> Result<S> {
         let mut stored = segment.clone();
-        if segment.sealed().id().is_none() {
-            let file = segment
-                .sealed()
-                .with_sections(|sections| self.write_file(Kind::Segment, sections, written))?;
-            stored = segment.moved_to(Arc::new(open_written(&self.folder, &file.name)?));
+        if segment.file_id().is_none() {
+            let kind = S::Contents::SEGMENT;
+            let file =
+                segment.with_sections(|sections| self.write_file(kind, sections, written))?;
+            stored = segment.moved_to(&open_written(&self.folder, &file.name)?);
         }
-        if stored.removed() > 0 && stored.removals_file().is_none() {
-            let removed = stored.removed_articles();
+        let removed = stored.removed_items();
+        if !removed.is_empty() && stored.removals_file().is_none() {
             let section = Section::new(Tag::Removed, bytemuck::cast_slice(&removed));
             let file = self.write_file(Kind::Removals, &[section], written)?;
             stored.set_removals_file(file.id);
@@ -341,7 +322,7 @@ impl Store {
     fn write_calibration(
         &mut self,
         questions: &Questions,
-        segments: &[LiveSegment],
+        segments: &[S],
         written: &mut Vec<String>,
     ) -> Result<FileId> {
         let record = calibration_file::encode(questions, segments)?;
@@ -405,15 +386,44 @@ impl Store {
     }
 }
 
+impl Store {
+    /// Sets the model of later generations, which have the vectors of `embedder`.
+    pub(crate) fn set_model(&mut self, embedder: &dyn Embedder, probes: Vec<Probe>) {
+        self.manifest.contents.model = embedder.identity().clone();
+        self.manifest.contents.dim = embedder.dim();
+        self.manifest.contents.probes = probes;
+    }
+
+    /// Reserves the number of a segment file, which another thread may write meanwhile. No commit
+    /// removes the file before its number is [released](Self::release).
+    pub(crate) fn reserve_file(&mut self) -> ReservedFile {
+        let number = self.take_number();
+        self.reserved.push(number);
+        ReservedFile::new(self.folder.clone(), number)
+    }
+
+    /// Ends the reservation of `file`, and removes it unless the last generation names it.
+    pub(crate) fn release(&mut self, file: &ReservedFile) {
+        self.reserved.retain(|number| *number != file.number());
+        let mut named = self.manifest.segments.iter();
+        let is_named = named.any(|entry| entry.file.number == file.number());
+        // After a failed fsync, a power cut could bring back a manifest that names it.
+        if !is_named && !self.needs_fsync {
+            // A file that cannot be removed now is removed by the next commit.
+            _ = self.folder.remove(&file.name());
+        }
+    }
+}
+
 /// Opens the segment in the file `name`, which was just written.
-fn open_written(folder: &Folder, name: &str) -> Result<Segment> {
+fn open_written<S: StoredSegment>(folder: &Folder, name: &str) -> Result<S> {
     let map = folder.map(name)?;
-    Segment::open(map.ok_or_else(|| missing(folder, name))?)
+    S::open(map.ok_or_else(|| missing(folder, name))?)
 }
 
 /// Returns a file number that is not in use. An unfinished commit may have left files with
 /// higher numbers than `manifest` knows.
-fn next_number(manifest: &Manifest, names: &[String]) -> u64 {
+fn next_number<C>(manifest: &Manifest<C>, names: &[String]) -> u64 {
     let numbers = names.iter().filter_map(|name| FileNumber::parse(name)).map(|file| file.number);
     let used = numbers.filter(|number| *number < MAX_NUMBER);
     used.map(|number| number + 1).fold(manifest.next_number, u64::max)

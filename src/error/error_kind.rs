@@ -142,6 +142,8 @@ mod tests {
             Error::ModelServerUrl { reason: "has no host" },
             status(401),
             Error::NotInFolder,
+            Error::OtherIndex { path: "a".into(), found: "", opened_by: "" },
+            Error::IdCount { ids: 2, vectors: 1 },
             Error::QueryTooLong { tokens: 2, limit: 1 },
             Error::NotUtf8 { path: "a".into(), at: 0, likely: None },
             Error::NotText { path: "a".into(), at: 0 },

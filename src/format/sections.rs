@@ -58,6 +58,10 @@ pub(crate) enum Kind {
     Calibration = 4,
     /// An index over vectors alone.
     VectorIndex = 5,
+    /// Files of one generation of a vector store.
+    VectorManifest = 6,
+    /// Vectors with their ids and their index.
+    VectorSegment = 7,
 }
 
 /// Content of a section. The numbers are part of the format.
@@ -221,6 +225,8 @@ pub(crate) fn short_sum(pieces: &[&[u8]]) -> u32 {
 #[derive(Clone, Debug)]
 pub(crate) struct Sections {
     file: Arc<MappedFile>,
+    /// Number of the [`Kind`], which can be an unknown one.
+    kind: u32,
     id: FileId,
     table: Vec<TableEntry>,
 }
@@ -241,6 +247,17 @@ impl Sections {
     /// [`DecodeError`] if they are damaged, of another version, or not of this `kind`, or if the
     /// length of the file is not the recorded one.
     pub(crate) fn open(file: MappedFile, kind: Kind) -> Result<Self, DecodeError> {
+        let sections = Self::open_any(file)?;
+        require(sections.is_of(kind), "the file is an index file of another kind")?;
+        Ok(sections)
+    }
+
+    /// Reads header and table of `file`, which can be of any kind.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), apart from the kind.
+    pub(crate) fn open_any(file: MappedFile) -> Result<Self, DecodeError> {
         SIGNATURE.check(&file, HEADER_LEN)?;
         let header = &file[..HEADER_LEN];
         let length = u64_at(header, LENGTH_AT);
@@ -253,11 +270,15 @@ impl Sections {
         let is_intact = checksum == checksum_of(&header[..CHECKSUM_AT], table);
         require(is_intact, "the checksum of the header does not match")?;
         require(is_zero(&header[RESERVED]), "the reserved bytes of the header are not zero")?;
-        let is_of_kind = u32_at(header, KIND_AT) == kind as u32;
-        require(is_of_kind, "the file is an index file of another kind")?;
+        let kind = u32_at(header, KIND_AT);
         let id = FileId { number: u64_at(header, FILE_NUMBER_AT), length, checksum };
         let table = read_table(table, file.len())?;
-        Ok(Self { file: Arc::new(file), id, table })
+        Ok(Self { file: Arc::new(file), kind, id, table })
+    }
+
+    /// Returns whether the file is of this `kind`.
+    pub(crate) fn is_of(&self, kind: Kind) -> bool {
+        self.kind == kind as u32
     }
 
     /// Returns the identity of the file.

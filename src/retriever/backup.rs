@@ -6,7 +6,10 @@ use serde::Serialize;
 use tracing::instrument;
 
 use super::searcher::SnapshotSource;
-use crate::{Error, Result, Retriever, Searcher, store};
+use crate::{
+    Error, Result, Retriever, Searcher,
+    store::{self, CorpusContents},
+};
 
 /// Report of [`Retriever::backup`] and [`Searcher::backup`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -74,7 +77,7 @@ impl Searcher {
     #[instrument(level = "debug", skip_all)]
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {
         let SnapshotSource::Folder(folder) = &self.source else { return Err(Error::NotInFolder) };
-        let copied = store::copy_generation(folder, path.as_ref())?;
+        let copied = store::copy_generation::<CorpusContents>(folder, path.as_ref())?;
         let store::CopiedFiles { generation, files, bytes } = copied;
         Ok(BackupReport { generation, files, bytes })
     }

@@ -122,7 +122,8 @@ impl Publisher {
         };
         let mut manifest = Manifest { generation, ..store.manifest().clone() };
         if let Some(CommittedSettings { chunker, index }) = settings {
-            manifest = Manifest { chunker, index, ..manifest };
+            manifest.contents.chunker = chunker;
+            manifest.contents.index = index;
         }
         let Published { segments, durable } =
             store.publish(manifest, &segments, questions.as_deref())?;

@@ -8,7 +8,7 @@ use tracing::instrument;
 use super::{ingest::EmbeddedBatch, searcher::Snapshot};
 use crate::{
     CalibrationStep, EmbedReport, Error, Result, Retriever, Role, SearchParams, Shortfall,
-    store::{Questions, segment::LiveSegment},
+    store::{Questions, StoredSegment, segment::LiveSegment},
 };
 
 /// Whether and how the graphs of a corpus reach a recall.

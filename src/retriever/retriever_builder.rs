@@ -13,7 +13,7 @@ use super::{
 use crate::{
     Cancel, Chunker, Embedder, EmbeddingCache, Error, IndexChoice, Progress, Reranker, Result,
     Retriever, Searcher, StaticEmbedder,
-    store::{self, Manifest, OpenedStore, Probe, Store},
+    store::{self, CorpusContents, Manifest, OpenedStore, Probe, Store},
     work::ProgressCallback,
 };
 
@@ -235,18 +235,14 @@ impl RetrieverBuilder {
     /// - The errors of [`EmbeddingCache::open`] and of the embedder.
     pub fn create(self, path: impl AsRef<Path>) -> Result<Retriever> {
         let embedder = self.checked_embedder()?;
-        let manifest = Manifest {
-            generation: 0,
-            next_number: 1,
+        let contents = CorpusContents {
             model: embedder.identity().clone(),
             dim: embedder.dim(),
             chunker: self.settings.chunker.clone().unwrap_or_default(),
             index: self.settings.index.unwrap_or_default(),
             probes: self.probes(&*embedder)?,
-            segments: Vec::new(),
-            calibration: None,
         };
-        let store = Store::create(path.as_ref(), manifest)?;
+        let store = Store::create(path.as_ref(), Manifest::empty(contents))?;
         let snapshot =
             Snapshot { manifest: store.id(), bytes_on_disk: store.bytes(), ..Snapshot::default() };
         self.retriever(embedder, Some(store), snapshot)
@@ -272,7 +268,7 @@ impl RetrieverBuilder {
     pub fn open(self, path: impl AsRef<Path>) -> Result<Retriever> {
         let embedder = self.checked_embedder()?;
         let OpenedStore { store, generation } = Store::open(path.as_ref())?;
-        self.check_model(&*embedder, &generation.manifest)?;
+        self.check_model(&*embedder, &generation.manifest.contents)?;
         let snapshot = generation.into();
         self.retriever(embedder, Some(store), snapshot)
     }
@@ -300,7 +296,7 @@ impl RetrieverBuilder {
         // An absolute path remains valid if the process changes its working folder.
         let path = std::path::absolute(path).map_err(Error::read(path))?;
         let generation = store::read(&path)?;
-        self.check_model(&*embedder, &generation.manifest)?;
+        self.check_model(&*embedder, &generation.manifest.contents)?;
         let snapshot = Arc::new(generation.into());
         let embed_threads = self.settings.embed_threads;
         let cache = self.cache_in(None)?.map(|cache| cache.without_file());
@@ -323,9 +319,9 @@ impl RetrieverBuilder {
     }
 
     /// Checks that `embedder` is the model that created the index.
-    fn check_model(&self, embedder: &dyn Embedder, manifest: &Manifest) -> Result<()> {
-        manifest.check_model(embedder)?;
-        if self.settings.verify_model { check_probes(embedder, &manifest.probes) } else { Ok(()) }
+    fn check_model(&self, embedder: &dyn Embedder, contents: &CorpusContents) -> Result<()> {
+        contents.check_model(embedder)?;
+        if self.settings.verify_model { check_probes(embedder, &contents.probes) } else { Ok(()) }
     }
 
     /// Returns the retriever of `store`, whose corpus is `snapshot`; in memory without a store.
@@ -339,7 +335,7 @@ impl RetrieverBuilder {
         let Self { settings, progress, cancel, reranker, .. } = self;
         let RetrieverSettings { embed_threads, checkpoint, merge_threads, .. } = settings;
         let merges = BackgroundMerges::new(merge_threads);
-        let stored = store.as_ref().map(Store::manifest);
+        let stored = store.as_ref().map(|store| &store.manifest().contents);
         let chunker =
             settings.chunker.or_else(|| Some(stored?.chunker.clone())).unwrap_or_default();
         let index = settings.index.or_else(|| Some(stored?.index)).unwrap_or_default();

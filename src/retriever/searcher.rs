@@ -71,7 +71,7 @@ impl Searcher {
                 let Snapshot { manifest, segments, .. } = &*self.snapshot;
                 let newer = store::read_newer(path, *manifest, segments)?;
                 let checked = |generation: Generation| {
-                    generation.manifest.check_model(&*self.embedder)?;
+                    generation.manifest.contents.check_model(&*self.embedder)?;
                     Ok(Arc::new(generation.into()))
                 };
                 newer.map(checked).transpose()?

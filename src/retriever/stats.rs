@@ -9,7 +9,7 @@ use super::searcher::Snapshot;
 use crate::{
     Error, GraphReport, Result, Retriever,
     search::filter::ValueKind,
-    store::{self, SortedArticles, VerifiedFiles, segment::LiveSegment},
+    store::{self, CorpusContents, SortedArticles, VerifiedFiles, segment::LiveSegment},
 };
 
 /// Sizes of a corpus.
@@ -152,7 +152,7 @@ impl Retriever {
         // No merge is published while the files are read.
         let mut publisher = self.corpus.lock();
         let Some(store) = publisher.store() else { return Ok(report) };
-        Ok(report.with_files(store::verify(store.path(), store.id())?))
+        Ok(report.with_files(store::verify::<CorpusContents>(store.path(), store.id())?))
     }
 }
 

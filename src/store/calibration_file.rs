@@ -4,7 +4,7 @@ use std::{collections::HashMap, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::segment::LiveSegment;
+use super::stored_segment::StoredSegment;
 use crate::{
     Calibration, Result, Vectors,
     format::{
@@ -38,10 +38,13 @@ struct GraphCalibrationRecord {
 }
 
 /// Encodes the record of `questions` and the calibrations of `segments`, which are in files.
-pub(super) fn encode(questions: &Questions, segments: &[LiveSegment]) -> Result<Vec<u8>> {
-    let measured = |segment: &LiveSegment| {
+pub(super) fn encode<S: StoredSegment>(
+    questions: &Questions,
+    segments: &[S],
+) -> Result<Vec<u8>> {
+    let measured = |segment: &S| {
         let calibration = segment.calibration()?.into();
-        let file = segment.sealed().id().expect("a segment is written before its calibration");
+        let file = segment.file_id().expect("a segment is written before its calibration");
         Some(GraphCalibrationRecord { segment: file.number, calibration })
     };
     let record = CalibrationFileRecord {

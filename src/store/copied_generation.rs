@@ -3,6 +3,8 @@
 use std::path::Path;
 
 use super::{
+    Manifest,
+    contents::Contents,
     decode_error_in,
     file_names::{FileNumber, LOCK, MANIFEST},
     folder::Folder,
@@ -39,16 +41,16 @@ struct PinnedFile {
 /// does not exist.
 ///
 /// Bytes are copied, not linked, because a link would share its damage with the original.
-pub(crate) fn copy_generation(source: &Path, target: &Path) -> Result<CopiedFiles> {
+pub(crate) fn copy_generation<C: Contents>(source: &Path, target: &Path) -> Result<CopiedFiles> {
     let source = Folder::at(source)?;
-    let pinned = PinnedGeneration::open(&source)?;
+    let pinned = PinnedGeneration::open::<C>(&source)?;
     pinned.check(&source)?;
     let target = Folder::create(target)?;
     require_empty(&target)?;
     // Another backup to this folder, or a writer that creates an index there, has to wait.
     let _lock = take_lock(target.path())?;
     require_empty(&target)?;
-    pinned.copy_to(&target)?;
+    pinned.copy_to::<C>(&target)?;
     Ok(CopiedFiles {
         generation: pinned.generation,
         files: pinned.files.len() + 1,
@@ -65,8 +67,8 @@ fn require_empty(folder: &Folder) -> Result<()> {
 }
 
 impl PinnedGeneration {
-    fn open(folder: &Folder) -> Result<Self> {
-        let last = last_generation(folder, |manifest| {
+    fn open<C: Contents>(folder: &Folder) -> Result<Self> {
+        let last = last_generation(folder, |manifest: &Manifest<C>| {
             let files = manifest.files().map(|file| {
                 let sections = open_listed(folder, file)?;
                 Ok(PinnedFile { name: file.file_number().name(), sections })
@@ -91,13 +93,13 @@ impl PinnedGeneration {
 
     /// Copies all files, and publishes the copy by the rename of its manifest. After an error before
     /// the rename the new files are removed.
-    fn copy_to(&self, target: &Folder) -> Result<()> {
+    fn copy_to<C: Contents>(&self, target: &Folder) -> Result<()> {
         let mut written = Vec::new();
         let new_manifest = FileNumber { kind: Kind::Manifest, number: self.generation }.name();
         let copied = self.copy_files(target, &new_manifest, &mut written);
         let renamed = copied.and_then(|()| target.rename(&new_manifest, MANIFEST));
         // Some systems report an error although they renamed the file.
-        if renamed.is_err() && !self.is_published_in(target) {
+        if renamed.is_err() && !self.is_published_in::<C>(target) {
             for name in written {
                 // Without a manifest, no file that remains can be taken for a part of an index.
                 _ = target.remove(name);
@@ -108,8 +110,8 @@ impl PinnedGeneration {
     }
 
     /// Whether the manifest in `target` is that of this generation.
-    fn is_published_in(&self, target: &Folder) -> bool {
-        let stored = read_manifest(target).ok().flatten();
+    fn is_published_in<C: Contents>(&self, target: &Folder) -> bool {
+        let stored = read_manifest::<C>(target).ok().flatten();
         stored.is_some_and(|stored| stored.id() == self.manifest.id())
     }
 

@@ -23,12 +23,13 @@ impl FileNumber {
     pub(super) fn name(self) -> String {
         let number = self.number;
         match self.kind {
-            Kind::Manifest => format!("manifest-{number}.new"),
+            Kind::Manifest | Kind::VectorManifest => format!("manifest-{number}.new"),
             Kind::Segment => format!("segment-{number}.passim"),
             Kind::Removals => format!("removals-{number}.passim"),
             Kind::Calibration => format!("calibration-{number}.passim"),
+            Kind::VectorSegment => format!("vectors-{number}.passim"),
             // No manifest names such a file; its user does.
-            Kind::VectorIndex => format!("vectors-{number}.passim"),
+            Kind::VectorIndex => format!("index-{number}.passim"),
         }
     }
 
@@ -41,6 +42,7 @@ impl FileNumber {
             "segment" => Kind::Segment,
             "removals" => Kind::Removals,
             "calibration" => Kind::Calibration,
+            "vectors" => Kind::VectorSegment,
             _ => return None,
         };
         let parsed = Self { kind, number };

@@ -3,11 +3,14 @@
 use std::{collections::HashMap, path::Path, sync::Arc};
 
 use super::{
-    Manifest, Questions, calibration_file, decode_error_in,
+    Manifest, Questions, calibration_file,
+    contents::{Contents, other_contents},
+    decode_error_in,
     file_names::{FileNumber, MANIFEST},
     folder::Folder,
     manifest::ListedFile,
-    segment::{LiveSegment, Segment},
+    segment::LiveSegment,
+    stored_segment::StoredSegment,
 };
 use crate::{
     Error, Result,
@@ -20,15 +23,15 @@ use crate::{
 };
 
 /// A generation with its segments.
-pub(crate) struct Generation {
+pub(crate) struct Generation<S: StoredSegment = LiveSegment> {
     /// Identity of the manifest file.
     pub(crate) id: FileId,
-    pub(crate) manifest: Manifest,
-    pub(crate) segments: Vec<LiveSegment>,
+    pub(crate) manifest: Manifest<S::Contents>,
+    pub(crate) segments: Vec<S>,
     pub(crate) questions: Option<Arc<Questions>>,
 }
 
-impl Generation {
+impl<S: StoredSegment> Generation<S> {
     /// Total length of its files in bytes.
     pub(crate) fn bytes(&self) -> u64 {
         self.manifest.bytes() + self.id.length
@@ -54,19 +57,19 @@ pub(crate) fn exists(path: &Path) -> Result<bool> {
 }
 
 /// Reads the last generation in the folder at `path`, while a writer may publish another.
-pub(crate) fn read(path: &Path) -> Result<Generation> {
+pub(crate) fn read<S: StoredSegment>(path: &Path) -> Result<Generation<S>> {
     read_folder(&Folder::at(path)?, &[])
 }
 
 /// Reads the last generation in the folder at `path`; `None` if its manifest is the file `known`.
 /// Segments among `segments` are reused.
-pub(crate) fn read_newer(
+pub(crate) fn read_newer<S: StoredSegment>(
     path: &Path,
     known: Option<FileId>,
-    segments: &[LiveSegment],
-) -> Result<Option<Generation>> {
+    segments: &[S],
+) -> Result<Option<Generation<S>>> {
     let folder = Folder::at(path)?;
-    let current = existing_manifest(&folder)?;
+    let current = existing_manifest::<S::Contents>(&folder)?;
     if Some(current.id()) == known { Ok(None) } else { read_folder(&folder, segments).map(Some) }
 }
 
@@ -79,22 +82,22 @@ pub(crate) struct VerifiedFiles {
 
 /// Opens the files of the generation `id` again from the folder at `path`, and checks every byte.
 /// No writer may publish another generation meanwhile.
-pub(crate) fn verify(path: &Path, id: Option<FileId>) -> Result<VerifiedFiles> {
+pub(crate) fn verify<C: Contents>(path: &Path, id: Option<FileId>) -> Result<VerifiedFiles> {
     let folder = Folder::at(path)?;
-    if read_manifest(&folder)?.is_some_and(|current| Some(current.id()) != id) {
+    if read_manifest::<C>(&folder)?.is_some_and(|current| Some(current.id()) != id) {
         let fault =
             DecodeError::Corrupt("the manifest is not the one that the writer published last");
         return Err(decode_error_in(&folder, MANIFEST, fault));
     }
-    verify_last(path)
+    verify_last::<C>(path)
 }
 
 /// Opens the files of the last generation again from the folder at `path`, while a writer may
 /// publish another, and checks every byte.
-pub(crate) fn verify_last(path: &Path) -> Result<VerifiedFiles> {
+pub(crate) fn verify_last<C: Contents>(path: &Path) -> Result<VerifiedFiles> {
     let folder = Folder::at(path)?;
     // All files are opened before one is read, so that a writer may remove them.
-    let open = |manifest: &Manifest| -> Result<Vec<Sections>, OpenError> {
+    let open = |manifest: &Manifest<C>| -> Result<Vec<Sections>, OpenError> {
         manifest.files().map(|file| open_listed(&folder, file)).collect()
     };
     let last = last_generation(&folder, open)?;
@@ -110,9 +113,9 @@ pub(crate) fn verify_last(path: &Path) -> Result<VerifiedFiles> {
 const ATTEMPTS: usize = 100;
 
 /// Reads the last generation in `folder`; segments among `known` are reused.
-pub(super) fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Generation> {
-    let known = known.iter().filter_map(|live| Some((live.sealed().id()?, live.sealed())));
-    let known: HashMap<FileId, &Arc<Segment>> = known.collect();
+pub(super) fn read_folder<S: StoredSegment>(folder: &Folder, known: &[S]) -> Result<Generation<S>> {
+    let known = known.iter().filter_map(|segment| Some((segment.file_id()?, segment)));
+    let known: HashMap<FileId, &S> = known.collect();
     let last = last_generation(folder, |manifest| open_all(folder, manifest, &known))?;
     let id = last.manifest.id();
     let OpenedFiles { segments, questions } = last.opened;
@@ -120,16 +123,16 @@ pub(super) fn read_folder(folder: &Folder, known: &[LiveSegment]) -> Result<Gene
 }
 
 /// The last manifest with the files that it names.
-pub(super) struct LastGeneration<T> {
-    pub(super) manifest: StoredManifest,
+pub(super) struct LastGeneration<C, T> {
+    pub(super) manifest: StoredManifest<C>,
     pub(super) opened: T,
 }
 
 /// Opens the files that the last manifest in `folder` names, while a writer may publish another.
-pub(super) fn last_generation<T>(
+pub(super) fn last_generation<C: Contents, T>(
     folder: &Folder,
-    open: impl Fn(&Manifest) -> Result<T, OpenError>,
-) -> Result<LastGeneration<T>> {
+    open: impl Fn(&Manifest<C>) -> Result<T, OpenError>,
+) -> Result<LastGeneration<C, T>> {
     let mut current = existing_manifest(folder)?;
     let mut attempts = 0;
     loop {
@@ -149,55 +152,59 @@ pub(super) fn last_generation<T>(
 }
 
 /// A manifest and its file.
-pub(super) struct StoredManifest {
+pub(super) struct StoredManifest<C> {
     pub(super) sections: Sections,
-    pub(super) manifest: Manifest,
+    pub(super) manifest: Manifest<C>,
 }
 
-impl StoredManifest {
+impl<C> StoredManifest<C> {
     /// Identity of the manifest file.
     pub(super) fn id(&self) -> FileId {
         self.sections.id()
     }
 }
 
-fn existing_manifest(folder: &Folder) -> Result<StoredManifest> {
+fn existing_manifest<C: Contents>(folder: &Folder) -> Result<StoredManifest<C>> {
     let manifest = read_manifest(folder)?;
     manifest.ok_or_else(|| Error::NoIndex { path: folder.path().to_owned() })
 }
 
 /// Reads the manifest in `folder`; `None` if there is none.
-pub(super) fn read_manifest(folder: &Folder) -> Result<Option<StoredManifest>> {
+///
+/// # Errors
+///
+/// [`Error::OtherIndex`] if it is the manifest of an index with other contents.
+pub(super) fn read_manifest<C: Contents>(folder: &Folder) -> Result<Option<StoredManifest<C>>> {
     let Some(map) = folder.map(MANIFEST)? else { return Ok(None) };
-    let read = decode_manifest(map).map_err(|error| decode_error_in(folder, MANIFEST, error));
-    read.map(Some)
-}
-
-fn decode_manifest(map: MappedFile) -> Result<StoredManifest, DecodeError> {
-    let sections = Sections::open(map, Kind::Manifest)?;
-    let manifest = Manifest::read(&sections)?;
-    Ok(StoredManifest { sections, manifest })
+    let in_folder = |error| decode_error_in(folder, MANIFEST, error);
+    let sections = Sections::open_any(map).map_err(in_folder)?;
+    if let Some(error) = other_contents::<C>(&sections, folder.path()) {
+        return Err(error);
+    }
+    require(sections.is_of(C::MANIFEST), "the file is an index file of another kind")
+        .map_err(in_folder)?;
+    let manifest = Manifest::read(&sections).map_err(in_folder)?;
+    Ok(Some(StoredManifest { sections, manifest }))
 }
 
 /// Content of the files that a manifest names.
-struct OpenedFiles {
-    segments: Vec<LiveSegment>,
+struct OpenedFiles<S> {
+    segments: Vec<S>,
     questions: Option<Arc<Questions>>,
 }
 
 /// Opens the files that `manifest` names.
-fn open_all(
+fn open_all<S: StoredSegment>(
     folder: &Folder,
-    manifest: &Manifest,
-    known: &HashMap<FileId, &Arc<Segment>>,
-) -> Result<OpenedFiles, OpenError> {
+    manifest: &Manifest<S::Contents>,
+    known: &HashMap<FileId, &S>,
+) -> Result<OpenedFiles<S>, OpenError> {
     let mut segments = Vec::with_capacity(manifest.segments.len());
     for entry in &manifest.segments {
-        let segment = match known.get(&entry.file) {
-            Some(segment) => Arc::clone(segment),
-            None => Arc::new(open_segment(folder, entry.file, manifest.dim)?),
+        let mut segment = match known.get(&entry.file) {
+            Some(segment) => segment.with_all_items(),
+            None => open_segment(folder, entry.file, manifest.contents.dim())?,
         };
-        let mut segment = LiveSegment::all(segment);
         if let Some(id) = entry.removals {
             let file = ListedFile { kind: Kind::Removals, id };
             remove_all(&mut segment, &open_file(folder, file)?)?;
@@ -209,10 +216,10 @@ fn open_all(
     };
     let sections = open_file(folder, ListedFile { kind: Kind::Calibration, id })?;
     let in_file = |error: DecodeError| error.in_file(sections.file().path().display());
-    let calibration = calibration_file::read(&sections, manifest.dim).map_err(in_file)?;
+    let calibration = calibration_file::read(&sections, manifest.contents.dim()).map_err(in_file)?;
     let mut graphs = calibration.graphs;
     for segment in &mut segments {
-        let file = segment.sealed().id().expect("an opened segment has a file");
+        let file = segment.file_id().expect("an opened segment has a file");
         segment.set_calibration(graphs.remove(&file.number));
     }
     require(graphs.is_empty(), "a calibration is of a segment that the manifest does not name")
@@ -220,11 +227,11 @@ fn open_all(
     Ok(OpenedFiles { segments, questions: Some(calibration.questions) })
 }
 
-fn open_segment(folder: &Folder, id: FileId, dim: usize) -> Result<Segment, OpenError> {
-    let name = FileNumber { kind: Kind::Segment, number: id.number }.name();
+fn open_segment<S: StoredSegment>(folder: &Folder, id: FileId, dim: usize) -> Result<S, OpenError> {
+    let name = FileNumber { kind: S::Contents::SEGMENT, number: id.number }.name();
     let Some(map) = folder.map(&name)? else { return Err(OpenError::Missing(name)) };
-    let segment = Segment::open(map)?;
-    let is_listed = segment.id() == Some(id) && segment.dim() == dim;
+    let segment = S::open(map)?;
+    let is_listed = segment.file_id() == Some(id) && segment.dim() == dim;
     require(is_listed, NOT_LISTED).map_err(|error| decode_error_in(folder, &name, error))?;
     Ok(segment)
 }
@@ -253,15 +260,15 @@ fn decode_listed(map: MappedFile, file: ListedFile) -> Result<Sections, DecodeEr
 /// Failure of a file whose id or dimension is not that of the manifest.
 const NOT_LISTED: &str = "the file is not the one that the manifest names";
 
-/// Removes the articles that `sections`, a file of removals, lists from `segment`.
-fn remove_all(segment: &mut LiveSegment, sections: &Sections) -> Result<()> {
+/// Removes the items that `sections`, a file of removals, lists from `segment`.
+fn remove_all<S: StoredSegment>(segment: &mut S, sections: &Sections) -> Result<()> {
     let in_file = |error: DecodeError| error.in_file(sections.file().path().display());
     let removed = sections.column::<u32>(Tag::Removed).map_err(in_file)?;
-    let articles = to_row(segment.sealed().articles());
+    let items = to_row(segment.items());
     let exist =
-        removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < articles);
-    require(exist, "the removals name an article that the segment lacks").map_err(in_file)?;
-    removed.iter().try_for_each(|article| segment.remove(*article))?;
+        removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < items);
+    require(exist, "the removals name an item that the segment lacks").map_err(in_file)?;
+    removed.iter().try_for_each(|number| segment.remove_item(*number))?;
     segment.set_removals_file(sections.id());
     Ok(())
 }

@@ -1,11 +1,10 @@
-//! The manifest: the files and settings of a generation.
+//! The manifest: the files and the contents of a generation.
 
 use serde::{Deserialize, Serialize};
 
-use super::file_names::FileNumber;
+use super::{contents::Contents, corpus_contents::CorpusContents, file_names::FileNumber};
 use crate::{
-    Chunker, Embedder, HnswParams, IndexChoice, ModelIdentity, Result,
-    embed::check_model,
+    Result,
     format::{
         codec,
         decode_error::{DecodeError, require},
@@ -13,27 +12,17 @@ use crate::{
     },
 };
 
-/// A generation: its files, its model, and the settings for new articles.
+/// A generation: its contents and its files.
 #[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Manifest {
+pub(crate) struct Manifest<C = CorpusContents> {
     /// Number of commits; 0 for the empty index.
     pub(crate) generation: u64,
     /// Number of the next file to write.
     pub(crate) next_number: u64,
-    pub(crate) model: ModelIdentity,
-    pub(crate) dim: usize,
-    pub(crate) chunker: Chunker,
-    pub(crate) index: IndexChoice,
-    pub(crate) probes: Vec<Probe>,
+    /// What the index holds, and its settings.
+    pub(crate) contents: C,
     pub(crate) segments: Vec<SegmentEntry>,
     pub(crate) calibration: Option<FileId>,
-}
-
-/// A text with its vector by the model that created the index.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Probe {
-    pub(crate) text: String,
-    pub(crate) vector: Vec<f32>,
 }
 
 /// A segment of a generation.
@@ -60,52 +49,29 @@ impl ListedFile {
 /// Bound of generation and file numbers, so that the next number always fits a `u64`.
 pub(super) const MAX_NUMBER: u64 = 1 << 63;
 
+/// The record of a manifest, with the record `R` of its contents.
 #[derive(Serialize, Deserialize)]
-struct ManifestRecord<'a> {
+struct ManifestRecord<R> {
     generation: u64,
     next_number: u64,
-    model_name: &'a str,
-    model_hash: u128,
-    dim: u64,
-    max_tokens: u64,
-    overlap_sentences: u64,
-    context: bool,
-    index: IndexChoiceRecord,
-    #[serde(borrow, deserialize_with = "codec::list")]
-    probes: Vec<ProbeRecord<'a>>,
+    contents: R,
     #[serde(deserialize_with = "codec::list")]
     segments: Vec<SegmentEntry>,
     calibration: Option<FileId>,
 }
 
-#[derive(Serialize, Deserialize)]
-struct ProbeRecord<'a> {
-    text: &'a str,
-    #[serde(deserialize_with = "codec::list")]
-    vector: Vec<f32>,
-}
+impl<C: Contents> Manifest<C> {
+    /// The empty generation, before the first commit.
+    pub(crate) fn empty(contents: C) -> Self {
+        Self { generation: 0, next_number: 1, contents, segments: Vec::new(), calibration: None }
+    }
 
-#[derive(Serialize, Deserialize)]
-enum IndexChoiceRecord {
-    Exact,
-    Hnsw { m: u64, ef_construction: u64 },
-    Auto { m: u64, ef_construction: u64 },
-}
-
-impl Manifest {
     /// Encodes the record.
     pub(super) fn encode(&self) -> Result<Vec<u8>> {
         let record = ManifestRecord {
             generation: self.generation,
             next_number: self.next_number,
-            model_name: &self.model.name,
-            model_hash: self.model.hash,
-            dim: self.dim as u64,
-            max_tokens: self.chunker.budget() as u64,
-            overlap_sentences: self.chunker.overlap() as u64,
-            context: self.chunker.has_context(),
-            index: self.index.into(),
-            probes: self.probes.iter().map(ProbeRecord::new).collect(),
+            contents: self.contents.record(),
             segments: self.segments.clone(),
             calibration: self.calibration,
         };
@@ -115,12 +81,18 @@ impl Manifest {
     /// Reads a manifest file and checks every byte.
     pub(super) fn read(sections: &Sections) -> Result<Self, DecodeError> {
         sections.check_all()?;
-        let record: Option<ManifestRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
-        let manifest = record.and_then(ManifestRecord::checked);
+        let record = codec::decode(sections.checked_bytes(Tag::Record)?);
+        let manifest = record.and_then(Self::of_record);
         let manifest =
             manifest.ok_or(DecodeError::Corrupt("the record of the manifest cannot be decoded"))?;
         manifest.check_numbers(sections.id().number)?;
         Ok(manifest)
+    }
+
+    fn of_record(record: ManifestRecord<C::Record<'_>>) -> Option<Self> {
+        let ManifestRecord { generation, next_number, contents, segments, calibration } = record;
+        let contents = C::checked(contents)?;
+        Some(Self { generation, next_number, contents, segments, calibration })
     }
 
     /// Checks that no arithmetic on generation, file numbers and lengths can overflow, and that
@@ -138,11 +110,6 @@ impl Manifest {
         require(self.checked_bytes().is_some(), "the lengths of the files exceed 2^64 bytes")
     }
 
-    /// Checks that `embedder` is the model that created the index.
-    pub(crate) fn check_model(&self, embedder: &dyn Embedder) -> Result<()> {
-        check_model(embedder, &self.model, self.dim)
-    }
-
     /// Total length of the files of this generation, without the manifest.
     pub(super) fn bytes(&self) -> u64 {
         self.checked_bytes().expect("`read` checked the sum of the lengths")
@@ -155,71 +122,10 @@ impl Manifest {
     /// The files of this generation, without the manifest.
     pub(super) fn files(&self) -> impl Iterator<Item = ListedFile> {
         let file = |kind| move |id| ListedFile { kind, id };
-        let segments = self.segments.iter().map(|entry| entry.file).map(file(Kind::Segment));
+        let segments = self.segments.iter().map(|entry| entry.file).map(file(C::SEGMENT));
         let removals = self.segments.iter().filter_map(|entry| entry.removals);
         let removals = removals.map(file(Kind::Removals));
         let calibration = self.calibration.into_iter().map(file(Kind::Calibration));
         segments.chain(removals).chain(calibration)
-    }
-}
-
-impl<'a> ProbeRecord<'a> {
-    fn new(probe: &'a Probe) -> Self {
-        Self { text: &probe.text, vector: probe.vector.clone() }
-    }
-}
-
-impl ManifestRecord<'_> {
-    fn checked(self) -> Option<Manifest> {
-        let chunker = Chunker::default()
-            .max_tokens(usize::try_from(self.max_tokens).ok()?)
-            .overlap_sentences(usize::try_from(self.overlap_sentences).ok()?)
-            .context(self.context);
-        chunker.check().ok()?;
-        let index = self.index.checked()?;
-        let dim = usize::try_from(self.dim).ok()?;
-        let have_dim = self.probes.iter().all(|probe| probe.vector.len() == dim);
-        let probe =
-            |probe: ProbeRecord| Probe { text: probe.text.to_owned(), vector: probe.vector };
-        have_dim.then_some(Manifest {
-            generation: self.generation,
-            next_number: self.next_number,
-            model: ModelIdentity { name: self.model_name.to_owned(), hash: self.model_hash },
-            dim,
-            chunker,
-            index,
-            probes: self.probes.into_iter().map(probe).collect(),
-            segments: self.segments,
-            calibration: self.calibration,
-        })
-    }
-}
-
-impl From<IndexChoice> for IndexChoiceRecord {
-    fn from(choice: IndexChoice) -> Self {
-        match choice {
-            IndexChoice::Exact => Self::Exact,
-            IndexChoice::Hnsw(HnswParams { m, ef_construction }) => {
-                Self::Hnsw { m: m as u64, ef_construction: ef_construction as u64 }
-            }
-            IndexChoice::Auto(HnswParams { m, ef_construction }) => {
-                Self::Auto { m: m as u64, ef_construction: ef_construction as u64 }
-            }
-        }
-    }
-}
-
-impl IndexChoiceRecord {
-    fn checked(self) -> Option<IndexChoice> {
-        let params = |m: u64, ef_construction: u64| {
-            let ef_construction = usize::try_from(ef_construction).ok()?;
-            Some(HnswParams { m: usize::try_from(m).ok()?, ef_construction })
-        };
-        let choice = match self {
-            Self::Exact => IndexChoice::Exact,
-            Self::Hnsw { m, ef_construction } => IndexChoice::Hnsw(params(m, ef_construction)?),
-            Self::Auto { m, ef_construction } => IndexChoice::Auto(params(m, ef_construction)?),
-        };
-        choice.check().ok().map(|()| choice)
     }
 }

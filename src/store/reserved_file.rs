@@ -1,8 +1,9 @@
 //! A segment file that is written while the store publishes generations without it.
 
-use std::sync::Arc;
-
-use super::{file_names::FileNumber, folder::Folder, open_written, segment::LiveSegment};
+use super::{
+    file_names::FileNumber, folder::Folder, open_written, segment::LiveSegment,
+    stored_segment::StoredSegment,
+};
 use crate::{Result, format::sections::Kind};
 
 /// The number of a segment file that no generation names yet.
@@ -32,6 +33,6 @@ impl ReservedFile {
             self.folder.write(&name, Kind::Segment, self.number, sections)
         });
         written?;
-        Ok(segment.moved_to(Arc::new(open_written(&self.folder, &name)?)))
+        Ok(segment.moved_to(&open_written(&self.folder, &name)?))
     }
 }

@@ -26,8 +26,7 @@ use std::{
 };
 
 use crate::{
-    Article, Error, HnswIndex, HnswParams, Neighbors, Passage, Result, SearchParams, VectorIndex,
-    Vectors,
+    Article, Error, HnswIndex, HnswParams, Passage, Result, VectorIndex, Vectors,
     format::{
         codec,
         column::{Column, MappedFile},
@@ -297,12 +296,6 @@ impl Segment {
     /// The text and heading of the passage in `row`, of article `number`, checked by their checksum.
     fn passage_text(&self, row: u32, number: u32) -> Result<PassageText> {
         self.columns.get()?.passage_text(row, number).ok_or_else(|| self.damaged(number))
-    }
-
-    fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
-        // A hit is read from the columns: their damage shows before the search.
-        self.columns.get()?;
-        self.index.get()?.search(query, params)
     }
 
     /// The error of an article whose stored bytes do not match their checksums.

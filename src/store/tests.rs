@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
+    LiveSegment,
     file_names::{LOCK, MANIFEST},
     folder::{
         FolderStep,
@@ -212,7 +213,7 @@ fn file_names(folder: &Path) -> Vec<String> {
 
 /// The manifest, the files that it names, and the lock.
 fn expected_file_names(folder: &Path) -> Vec<String> {
-    let manifest = read(folder).unwrap().manifest;
+    let manifest = read::<LiveSegment>(folder).unwrap().manifest;
     let files = manifest.files().map(|file| file.file_number().name());
     let mut names: Vec<_> = files.chain([LOCK.to_owned(), MANIFEST.to_owned()]).collect();
     names.sort();

@@ -16,7 +16,8 @@ use super::{
     row_count, to_u32,
 };
 use crate::{
-    ExactIndex, HnswIndex, HnswParams, Neighbors, Result, SearchParams, VectorIndex, Vectors,
+    Calibration, Cancel, ExactIndex, HnswIndex, HnswParams, Neighbors, Result, Route, RowSet,
+    ScanReason, SearchEffort, SearchParams, VectorIndex, Vectors,
     format::{
         decode_error::{DecodeError, require},
         lazy_checked::Check,
@@ -106,6 +107,46 @@ impl SegmentIndex {
                 Self::Graph(Box::new(HnswIndex::in_sections(record, sections, vectors)?))
             }
         })
+    }
+
+    /// Returns the neighbors of `query` among the rows `allowed`, all if `None`, closest first. A
+    /// recall is reached by `calibration`, that of the graph, or by comparing all rows without one.
+    ///
+    /// A graph can be built at a moment that no caller knows, so an uncalibrated one is no error.
+    pub(crate) fn search_calibrated(
+        &self,
+        query: &[f32],
+        params: &SearchParams,
+        allowed: Option<&RowSet>,
+        calibration: Option<&Calibration>,
+    ) -> Result<Neighbors> {
+        let params = SearchParams { allowed, calibration, ..*params };
+        let asks_recall = matches!(params.effort, SearchEffort::Recall(_));
+        if !asks_recall || self.graph().is_none() || calibration.is_some() {
+            return self.search(query, &params);
+        }
+        params.effort.check()?;
+        let exact = SearchParams { effort: SearchEffort::Exact, ..params };
+        let mut found = self.search(query, &exact)?;
+        if found.plan.route == Route::Scan(ScanReason::Requested) {
+            found.plan.route = Route::Scan(ScanReason::NotCalibrated);
+        }
+        Ok(found)
+    }
+
+    /// Measures the recall of the graph, if there is one, of up to `k` neighbors of `queries` among
+    /// the rows `live`, all if `None`.
+    pub(crate) fn measure(
+        &self,
+        k: usize,
+        queries: &Vectors,
+        live: Option<&RowSet>,
+        cancel: &Cancel,
+    ) -> Result<Option<Calibration>> {
+        let Some(graph) = self.graph() else { return Ok(None) };
+        let params =
+            SearchParams { k, allowed: live, cancel: Some(cancel), ..SearchParams::default() };
+        Calibration::measure(graph, queries, &params).map(Some)
     }
 
     fn as_index(&self) -> &dyn VectorIndex {

@@ -152,7 +152,7 @@ impl SharedRetriever {
         let searcher = self.searcher();
         let report = VerifyReport::of(&searcher.snapshot.segments)?;
         let SnapshotSource::Folder(folder) = &searcher.source else { return Ok(report) };
-        Ok(report.with_files(store::verify_last(folder)?))
+        Ok(report.with_files(store::verify_last::<store::CorpusContents>(folder)?))
     }
 
     /// Copies the last commit to the folder at `path`; see [`Retriever::backup`]. Writes go on

@@ -7,9 +7,15 @@ use std::{
 
 use super::Segment;
 use crate::{
-    Calibration, Cancel, Filter, Neighbors, Result, Route, RowSet, ScanReason, SearchEffort,
-    SearchParams, Vectors, format::sections::FileId, lexical::LiveIndex,
-    search::language_totals::LanguageTotals, vector::to_row,
+    Calibration, Cancel, Filter, Neighbors, Result, RowSet, SearchParams, Vectors,
+    format::{
+        column::MappedFile,
+        sections::{FileId, Section},
+    },
+    lexical::LiveIndex,
+    search::language_totals::LanguageTotals,
+    store::{corpus_contents::CorpusContents, stored_segment::StoredSegment},
+    vector::to_row,
 };
 
 /// A segment without the articles removed from it.
@@ -87,11 +93,6 @@ impl LiveSegment {
         &self.segment
     }
 
-    /// The same live articles in `segment`, a copy of the present segment.
-    pub(crate) fn moved_to(&self, segment: Arc<Segment>) -> Self {
-        Self { segment, ..self.clone() }
-    }
-
     /// Number of live articles.
     pub(crate) fn articles(&self) -> usize {
         self.articles.len()
@@ -105,22 +106,6 @@ impl LiveSegment {
     /// Number of articles that were removed.
     pub(crate) fn removed(&self) -> usize {
         self.segment.articles() - self.articles()
-    }
-
-    /// The articles that were removed, in ascending order.
-    pub(crate) fn removed_articles(&self) -> Vec<u32> {
-        let all = 0..to_row(self.segment.articles());
-        all.filter(|number| !self.articles.contains(*number)).collect()
-    }
-
-    /// The file that lists all removed articles.
-    pub(crate) fn removals_file(&self) -> Option<FileId> {
-        self.removals
-    }
-
-    /// Records that `file` lists all removed articles.
-    pub(crate) fn set_removals_file(&mut self, file: FileId) {
-        self.removals = Some(file);
     }
 
     /// Records the file of removed articles of `earlier`, an earlier state of this segment, if no
@@ -170,24 +155,10 @@ impl LiveSegment {
         params: &SearchParams,
         allowed: Option<&RowSet>,
     ) -> Result<Neighbors> {
-        let params = SearchParams { allowed, calibration: self.calibration(), ..*params };
-        let asks_recall = matches!(params.effort, SearchEffort::Recall(_));
-        if asks_recall && self.segment.has_graph() && self.calibration.is_none() {
-            return self.closest_uncalibrated(query, &params);
-        }
-        self.segment.search(query, &params)
-    }
-
-    /// Reaches any recall by comparing all rows. A graph is published in the background, so an error
-    /// would begin at a moment that no caller knows.
-    fn closest_uncalibrated(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
-        params.effort.check()?;
-        let exact = SearchParams { effort: SearchEffort::Exact, ..*params };
-        let mut found = self.segment.search(query, &exact)?;
-        if found.plan.route == Route::Scan(ScanReason::Requested) {
-            found.plan.route = Route::Scan(ScanReason::NotCalibrated);
-        }
-        Ok(found)
+        // A hit is read from the columns: their damage shows before the search.
+        self.segment.columns.get()?;
+        let index = self.segment.index.get()?;
+        index.search_calibrated(query, params, allowed, self.calibration())
     }
 
     /// The lexical index with its removed rows.
@@ -221,27 +192,11 @@ impl LiveSegment {
         (!all_live).then_some(&*self.passages)
     }
 
-    /// The calibration of the graph, if it was calibrated.
-    pub(crate) fn calibration(&self) -> Option<&Calibration> {
-        self.calibration.as_deref()
-    }
-
-    /// Replaces the calibration of the graph.
-    pub(crate) fn set_calibration(&mut self, calibration: Option<Calibration>) {
-        self.calibration = calibration.map(Arc::new);
-    }
-
     /// Calibrates the graph, if there is one, by its recall of up to `k` live neighbors of
     /// `queries`.
     pub(crate) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
-        if let Some(graph) = self.segment.index.get()?.graph() {
-            let params = SearchParams {
-                k,
-                allowed: self.live_rows(),
-                cancel: Some(cancel),
-                ..SearchParams::default()
-            };
-            let measured = Calibration::measure(graph, queries, &params)?;
+        let index = self.segment.index.get()?;
+        if let Some(measured) = index.measure(k, queries, self.live_rows(), cancel)? {
             self.calibration = Some(Arc::new(measured));
         }
         Ok(())
@@ -250,5 +205,62 @@ impl LiveSegment {
     /// The vector of `row`, checked by its checksum.
     pub(crate) fn vector(&self, row: u32) -> Result<&[f32]> {
         self.segment.vectors().checked_row(row as usize)
+    }
+}
+
+impl StoredSegment for LiveSegment {
+    type Contents = CorpusContents;
+
+    fn open(map: MappedFile) -> Result<Self> {
+        Ok(Self::all(Arc::new(Segment::open(map)?)))
+    }
+
+    fn with_all_items(&self) -> Self {
+        Self::all(Arc::clone(&self.segment))
+    }
+
+    fn moved_to(&self, copy: &Self) -> Self {
+        Self { segment: Arc::clone(&copy.segment), ..self.clone() }
+    }
+
+    fn file_id(&self) -> Option<FileId> {
+        self.segment.id()
+    }
+
+    fn dim(&self) -> usize {
+        self.segment.dim()
+    }
+
+    fn with_sections<T>(&self, write: impl FnOnce(&[Section]) -> Result<T>) -> Result<T> {
+        self.segment.with_sections(write)
+    }
+
+    fn items(&self) -> usize {
+        self.segment.articles()
+    }
+
+    fn removed_items(&self) -> Vec<u32> {
+        let all = 0..to_row(self.segment.articles());
+        all.filter(|number| !self.articles.contains(*number)).collect()
+    }
+
+    fn remove_item(&mut self, number: u32) -> Result<()> {
+        self.remove(number)
+    }
+
+    fn removals_file(&self) -> Option<FileId> {
+        self.removals
+    }
+
+    fn set_removals_file(&mut self, file: FileId) {
+        self.removals = Some(file);
+    }
+
+    fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_deref()
+    }
+
+    fn set_calibration(&mut self, calibration: Option<Calibration>) {
+        self.calibration = calibration.map(Arc::new);
     }
 }
