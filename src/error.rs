@@ -441,7 +441,7 @@ pub enum Error {
     },
 
     /// The index has another writer, in any process. Kind: [`ErrorKind::Conflict`].
-    #[error("the index in {path} has another writer: wait, or read with `Searcher::open`")]
+    #[error("the index in {path} has another writer: wait, or open it for reading alone")]
     Locked {
         /// Folder of the index.
         path: PathBuf,
@@ -529,9 +529,9 @@ pub enum Error {
         path: PathBuf,
     },
 
-    /// A corpus in memory has no files to [back up](crate::Retriever::backup). Kind:
+    /// An index in memory has no files to [back up](crate::Retriever::backup). Kind:
     /// [`ErrorKind::InvalidInput`].
-    #[error("the corpus is in memory and has no files: back up one that is in a folder")]
+    #[error("the index is in memory and has no files: back up one that is in a folder")]
     NotInFolder,
 
     /// A model's vectors have changed since the index was built. Kind: [`ErrorKind::Conflict`].

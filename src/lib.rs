@@ -40,6 +40,7 @@
 //! | articles and passages | [`Article`], [`Markup`], [`Passage`], [`Chunker`], [`EmbeddedArticle`], [`read_articles`], [`sentences()`] |
 //! | models | [`Embedder`], [`StaticEmbedder`], [`EmbedStage`], [`EmbeddingCache`], [`Reranker`] |
 //! | vectors | [`Vectors`], [`ExactIndex`], [`HnswIndex`], [`VectorIndex`], [`RowSet`] |
+//! | vectors with ids | [`VectorStore`], [`VectorReader`], [`IdSearchParams`], [`IdFilter`] |
 //! | corpus | [`Retriever`], [`RetrieverBuilder`], [`Searcher`], [`SharedRetriever`] |
 //! | questions and answers | [`Query`], [`Filter`], [`Hits`], [`Hit`], [`Explanation`], [`Highlights`], [`Context`] |
 //! | quality | [`eval`] |
@@ -59,7 +60,7 @@
 //! | `k`, `ef_search` or recall, exact search, limits | [`Query`] |
 //! | metadata, language, keys, closures | [`Filter`], [`Query::filter`] |
 //! | commits in the background | [`CommitSchedule`] |
-//! | calibration of the recall | [`Retriever::calibrate`], [`HnswIndex::calibrate`] |
+//! | calibration of the recall | [`Retriever::calibrate`], [`VectorStore::calibrate`], [`HnswIndex::calibrate`] |
 //!
 //! [`Query`], [`Filter`], [`Weights`], [`Mode`], [`Language`], [`Chunker`], [`IndexChoice`],
 //! [`HnswParams`], [`CommitSchedule`] and [`RetrieverSettings`] are also data: `serde` reads and
@@ -167,8 +168,15 @@ pub use vector::{
 
 // A corpus.
 pub use retriever::{
-    BackupReport, CalibrationReport, CommitSchedule, GraphCalibration, Retriever, RetrieverBuilder,
-    RetrieverSettings, Searcher, SegmentStats, SharedRetriever, Stats, VerifyReport,
+    CommitSchedule, Retriever, RetrieverBuilder, RetrieverSettings, Searcher, SegmentStats,
+    SharedRetriever, Stats, VerifyReport,
+};
+pub use store::{BackupReport, CalibrationReport, GraphCalibration};
+
+// Vectors with ids, without articles.
+pub use store::{
+    IdFilter, IdNeighbor, IdNeighbors, IdSearchParams, VectorReader, VectorStore,
+    VectorStoreBuilder, VectorVerifyReport,
 };
 
 // Questions and answers.

@@ -38,9 +38,7 @@ use background_merges::BackgroundMerges;
 use committed_corpus::CommittedCorpus;
 use searcher::Snapshot;
 
-pub use backup::BackupReport;
 pub use commit_schedule::CommitSchedule;
-pub use graph_calibration::{CalibrationReport, GraphCalibration};
 pub use retriever_builder::RetrieverBuilder;
 pub use retriever_settings::RetrieverSettings;
 pub use searcher::Searcher;

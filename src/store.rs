@@ -6,26 +6,30 @@
 //! generation complete.
 
 mod calibration_file;
+mod calibration_report;
 mod contents;
 mod copied_generation;
 mod corpus_contents;
+mod corpus_store;
 mod file_names;
 mod folder;
 mod generation;
 mod index_choice_record;
 mod local_view;
 mod manifest;
+pub(crate) mod merge_policy;
 mod reserved_file;
 pub(crate) mod segment;
 mod sorted_articles;
 mod stored_segment;
 #[cfg(test)]
 mod tests;
+mod vector_store;
 
 use std::path::{Path, PathBuf};
 
 use crate::{
-    Embedder, Error, Result,
+    Error, Result,
     format::{
         decode_error::DecodeError,
         locked_file::LockedFile,
@@ -41,7 +45,9 @@ use generation::{missing, read_folder, read_manifest};
 use manifest::{ListedFile, MAX_NUMBER};
 
 pub(crate) use calibration_file::Questions;
-pub(crate) use copied_generation::{CopiedFiles, copy_generation};
+pub use calibration_report::{CalibrationReport, GraphCalibration};
+pub use copied_generation::BackupReport;
+pub(crate) use copied_generation::copy_generation;
 pub(crate) use corpus_contents::{CorpusContents, Probe};
 pub(crate) use generation::{
     Generation, VerifiedFiles, exists, read, read_newer, verify, verify_last,
@@ -51,6 +57,10 @@ pub(crate) use manifest::{Manifest, SegmentEntry};
 pub(crate) use reserved_file::ReservedFile;
 pub(crate) use sorted_articles::SortedArticles;
 pub(crate) use stored_segment::StoredSegment;
+pub use vector_store::{
+    IdFilter, IdNeighbor, IdNeighbors, IdSearchParams, VectorReader, VectorStore,
+    VectorStoreBuilder, VectorVerifyReport,
+};
 
 /// An index that is open for writing.
 #[derive(Debug)]
@@ -189,32 +199,6 @@ impl<S: StoredSegment> Store<S> {
         self.needs_fsync
     }
 
-    /// Writes the files of `segments` that do not exist yet, for a later generation, and removes
-    /// files that were staged before for other segments.
-    pub(crate) fn stage(&mut self, segments: &[S]) -> Result<Vec<S>> {
-        let mut written = Vec::new();
-        let stored = segments.iter().map(|segment| self.write_segment(segment, &mut written));
-        let stored: Vec<S> = stored.collect::<Result<_>>()?;
-        let files = stored.iter().filter_map(StoredSegment::file_id).collect();
-        let earlier = std::mem::replace(&mut self.staged, files);
-        for file in earlier.iter().filter(|file| !self.staged.contains(file)) {
-            // A file that cannot be removed now is removed by the next commit.
-            let number = FileNumber { kind: S::Contents::SEGMENT, number: file.number };
-            _ = self.folder.remove(&number.name());
-        }
-        Ok(stored)
-    }
-
-    /// Removes the files that no generation names, if they cannot be those of one. The next writer
-    /// removes what remains.
-    pub(crate) fn discard_staged(&mut self) {
-        self.staged.clear();
-        // After a failed fsync a power cut can restore the previous generation, which needs its files.
-        if !self.needs_fsync {
-            _ = self.remove_strays();
-        }
-    }
-
     /// Publishes a generation of `segments`. After an error the previous generation remains.
     pub(crate) fn publish(
         &mut self,
@@ -297,11 +281,7 @@ impl<S: StoredSegment> Store<S> {
     }
 
     /// Writes the files of `segment` and of its removals that do not exist yet.
-    fn write_segment(
-        &mut self,
-        segment: &S,
-        written: &mut Vec<String>,
-    ) -> Result<S> {
+    fn write_segment(&mut self, segment: &S, written: &mut Vec<String>) -> Result<S> {
         let mut stored = segment.clone();
         if segment.file_id().is_none() {
             let kind = S::Contents::SEGMENT;
@@ -383,35 +363,6 @@ impl<S: StoredSegment> Store<S> {
             }
         }
         Ok(())
-    }
-}
-
-impl Store {
-    /// Sets the model of later generations, which have the vectors of `embedder`.
-    pub(crate) fn set_model(&mut self, embedder: &dyn Embedder, probes: Vec<Probe>) {
-        self.manifest.contents.model = embedder.identity().clone();
-        self.manifest.contents.dim = embedder.dim();
-        self.manifest.contents.probes = probes;
-    }
-
-    /// Reserves the number of a segment file, which another thread may write meanwhile. No commit
-    /// removes the file before its number is [released](Self::release).
-    pub(crate) fn reserve_file(&mut self) -> ReservedFile {
-        let number = self.take_number();
-        self.reserved.push(number);
-        ReservedFile::new(self.folder.clone(), number)
-    }
-
-    /// Ends the reservation of `file`, and removes it unless the last generation names it.
-    pub(crate) fn release(&mut self, file: &ReservedFile) {
-        self.reserved.retain(|number| *number != file.number());
-        let mut named = self.manifest.segments.iter();
-        let is_named = named.any(|entry| entry.file.number == file.number());
-        // After a failed fsync, a power cut could bring back a manifest that names it.
-        if !is_named && !self.needs_fsync {
-            // A file that cannot be removed now is removed by the next commit.
-            _ = self.folder.remove(&file.name());
-        }
     }
 }
 

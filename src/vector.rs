@@ -40,7 +40,7 @@ pub use exact::ExactIndex;
 pub use hnsw::{HnswIndex, HnswParams};
 pub use index_choice::IndexChoice;
 pub use index_plan::{IndexPlan, Neighbors, Route, ScanReason};
-pub(crate) use persist::{IndexRecord, SegmentIndex};
+pub(crate) use persist::{IndexRecord, SegmentIndex, open_vectors};
 use precision::Precision;
 pub use row_set::RowSet;
 pub(crate) use row_set::{to_row, to_u32};
@@ -53,7 +53,8 @@ pub use verify::GraphReport;
 ///
 /// An index numbers its vectors by row, from 0. It is immutable, so any number of threads can
 /// search it. A [`Retriever`](crate::Retriever) builds its indexes according to its
-/// [`IndexChoice`].
+/// [`IndexChoice`]. A [`VectorStore`](crate::VectorStore) keeps vectors that change, with ids of
+/// your own.
 ///
 /// The trait is sealed: only [`ExactIndex`] and [`HnswIndex`] implement it, so it can get methods
 /// without breaking a program.
@@ -264,7 +265,7 @@ fn checked(query: &[f32], vectors: &Vectors, params: &SearchParams) -> Result<Ve
 /// Maximum number of vectors in one index: a graph search packs a flag into the row number.
 const MAX_ROWS: usize = 1 << 31;
 /// Maximum dimension: up to it, dot products of codes are exact in `i32`.
-const MAX_DIMENSIONS: usize = 1 << 16;
+pub(crate) const MAX_DIMENSIONS: usize = 1 << 16;
 
 /// Returns the number of rows, after checking the limits of an index.
 fn row_count(vectors: &Vectors) -> Result<u32> {

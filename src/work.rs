@@ -4,6 +4,7 @@
 pub(crate) mod backoff;
 mod fair_mutex;
 mod interrupt;
+mod latest;
 mod model_call;
 pub(crate) mod parallel;
 mod scratch_pool;
@@ -15,6 +16,7 @@ use std::sync::{
 
 pub(crate) use fair_mutex::FairMutex;
 pub use interrupt::{Interrupt, InterruptReason};
+pub(crate) use latest::Latest;
 pub(crate) use model_call::{call_model, panic_message};
 
 use crate::{Error, Result};

@@ -12,7 +12,7 @@ use std::{
 use passim::{
     Cancel, Chunker, EmbedReport, Embedder, EmbeddingCache, Error, ExactIndex, Filter, Hits,
     HnswIndex, Query, Reranker, Retriever, Searcher, SharedRetriever, StaticEmbedder, VectorIndex,
-    Vectors,
+    VectorReader, VectorStore, Vectors,
 };
 
 /// The rooms in the order of the data: each imports only those before it. The ground floor is
@@ -295,6 +295,8 @@ fn public_types_cross_threads() {
     crosses::<ExactIndex>();
     crosses::<HnswIndex>();
     crosses::<Vectors>();
+    crosses::<VectorStore>();
+    crosses::<VectorReader>();
     crosses::<Chunker>();
     crosses::<Query>();
     crosses::<Filter>();
@@ -314,6 +316,9 @@ fn types_that_block_say_how_to_call_them() {
         "retriever/retriever_builder.rs",
         "retriever/searcher.rs",
         "retriever/shared_retriever.rs",
+        "store/vector_store.rs",
+        "store/vector_store/vector_reader.rs",
+        "store/vector_store/vector_store_builder.rs",
         "text/article_reader.rs",
         "vector.rs",
     ] {

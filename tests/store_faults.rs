@@ -11,7 +11,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use passim::{Article, Error, Retriever};
+use passim::{
+    Article, Error, HnswParams, IdSearchParams, IndexChoice, Retriever, VectorReader, VectorStore,
+    Vectors,
+};
 
 use passim_testkit::{
     Seeded,
@@ -30,6 +33,7 @@ fn in_child() {
     let Some(Task { name, folder }) = child::task() else { return };
     match name.as_str() {
         "commit until killed" => commit_until_killed(&folder),
+        "commit vectors until killed" => commit_vectors_until_killed(&folder),
         "hold the lock" => {
             let _writer = builder().open(&folder).unwrap();
             report("held");
@@ -78,6 +82,46 @@ fn commit_until_killed(folder: &Path) {
     }
 }
 
+/// Commits generations of a vector store. Generation `g` has the ids below `g % 50 + 20`, all with the
+/// vector of `g`; each ninth one is compacted.
+fn commit_vectors_until_killed(folder: &Path) {
+    let graph = IndexChoice::Hnsw(HnswParams { m: 4, ef_construction: 12 });
+    let mut writer = VectorStore::builder().index(graph).open_or_create(folder, 2).unwrap();
+    loop {
+        let generation = writer.generation() + 1;
+        let present = ids_of(generation);
+        let absent: Vec<u64> =
+            writer.ids().unwrap().into_iter().filter(|id| !present.contains(id)).collect();
+        let values = vector_of(generation).repeat(present.len());
+        writer.add(&present, Vectors::normalized(2, values).unwrap()).unwrap();
+        writer.remove(&absent).unwrap();
+        report("begins");
+        let committed =
+            if generation.is_multiple_of(9) { writer.compact() } else { writer.commit() }.unwrap();
+        report(&committed.to_string());
+    }
+}
+
+fn ids_of(generation: u64) -> Vec<u64> {
+    if generation == 0 { Vec::new() } else { (0..generation % 50 + 20).collect() }
+}
+
+fn vector_of(generation: u64) -> [f32; 2] {
+    let angle = f32::from(u16::try_from(generation % 600).unwrap()) / 100.0;
+    [angle.cos(), angle.sin()]
+}
+
+/// Checks all that `reader` finds, and returns its generation.
+fn check_vectors(reader: &VectorReader) -> u64 {
+    let generation = reader.generation();
+    assert_eq!(reader.ids().unwrap(), ids_of(generation));
+    let params = IdSearchParams { k: 100, ..IdSearchParams::default() };
+    let found = reader.search(&vector_of(generation), &params).unwrap().neighbors;
+    assert_eq!(found.len(), reader.len());
+    assert!(found.iter().all(|neighbor| neighbor.similarity > 0.999_99));
+    generation
+}
+
 fn names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
@@ -112,10 +156,15 @@ struct KilledWriter {
     in_commit: bool,
 }
 
-/// Lets a writer commit a few times and kills it during a commit. `commit_time` is the mean time of
-/// a commit, which is updated.
-fn kill_writer(folder: &Path, random: &mut Seeded, commit_time: &mut Duration) -> KilledWriter {
-    let mut command = child::command(&[], "commit until killed", folder);
+/// Lets the writer of `task` commit a few times and kills it during a commit. `commit_time` is the
+/// mean time of a commit, which is updated.
+fn kill_writer(
+    task: &str,
+    folder: &Path,
+    random: &mut Seeded,
+    commit_time: &mut Duration,
+) -> KilledWriter {
+    let mut command = child::command(&[], task, folder);
     let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
     let mut reported = None;
@@ -156,7 +205,8 @@ fn a_killed_writer_leaves_its_last_commit() {
     let mut commit_time = Duration::from_millis(10);
     let mut files = 0;
     while count.in_commits < KILLS {
-        let killed = kill_writer(folder.path(), &mut random, &mut commit_time);
+        let task = "commit until killed";
+        let killed = kill_writer(task, folder.path(), &mut random, &mut commit_time);
         let reported = killed.reported.unwrap_or(state.generation);
         let files_left = names(folder.path()).len();
         let reader = builder().open_searcher(folder.path()).unwrap();
@@ -175,6 +225,36 @@ fn a_killed_writer_leaves_its_last_commit() {
     count.commits = state.generation;
     println!("{count:?}, {files} files at the end");
     assert!(count.after_publishing > 0 && count.with_leftovers > 0, "at all points: {count:?}");
+}
+
+/// Number of commits during which a writer of vectors is killed.
+const VECTOR_KILLS: usize = 60;
+
+#[test]
+fn a_killed_writer_of_vectors_leaves_its_last_commit() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(VectorStore::create(folder.path(), 2).unwrap());
+    // This process reads beside the writer, which is another one.
+    let mut beside = VectorReader::open(folder.path()).unwrap();
+    let mut random = Seeded(11);
+    let mut last = 0;
+    let mut commit_time = Duration::from_millis(5);
+    for _ in 0..VECTOR_KILLS {
+        let task = "commit vectors until killed";
+        let killed = kill_writer(task, folder.path(), &mut random, &mut commit_time);
+        let reported = killed.reported.unwrap_or(last);
+        last = check_vectors(&VectorReader::open(folder.path()).unwrap());
+        let is_published = killed.in_commit && last == reported + 1;
+        assert!(last == reported || is_published, "{last}, reported was {reported}");
+        beside.reload().unwrap();
+        assert_eq!(check_vectors(&beside), last);
+        let writer = VectorStore::open(folder.path()).unwrap();
+        let report = writer.verify().unwrap();
+        assert!(report.is_sound(), "{report:?}");
+        assert_eq!(names(folder.path()).len(), report.files + 1, "{:?}", names(folder.path()));
+    }
+    println!("{VECTOR_KILLS} writers of vectors killed, {last} commits");
+    assert!(last > 60);
 }
 
 #[test]

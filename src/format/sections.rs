@@ -108,6 +108,7 @@ pub(crate) enum Tag {
     PieceEnds = 121,
     PieceSums = 122,
     PieceFingerprint = 123,
+    Ids = 130,
 }
 
 /// Identity of a file. Two files of the same name differ in their checksums.

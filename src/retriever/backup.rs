@@ -2,26 +2,13 @@
 
 use std::path::Path;
 
-use serde::Serialize;
 use tracing::instrument;
 
 use super::searcher::SnapshotSource;
 use crate::{
-    Error, Result, Retriever, Searcher,
+    BackupReport, Error, Result, Retriever, Searcher,
     store::{self, CorpusContents},
 };
-
-/// Report of [`Retriever::backup`] and [`Searcher::backup`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct BackupReport {
-    /// Number of the commit that was copied.
-    pub generation: u64,
-    /// Number of files in the copy.
-    pub files: usize,
-    /// Total length of these files in bytes.
-    pub bytes: u64,
-}
 
 impl Retriever {
     /// Copies the last commit to the folder at `path`, which is empty or does not exist.
@@ -77,8 +64,6 @@ impl Searcher {
     #[instrument(level = "debug", skip_all)]
     pub fn backup(&self, path: impl AsRef<Path>) -> Result<BackupReport> {
         let SnapshotSource::Folder(folder) = &self.source else { return Err(Error::NotInFolder) };
-        let copied = store::copy_generation::<CorpusContents>(folder, path.as_ref())?;
-        let store::CopiedFiles { generation, files, bytes } = copied;
-        Ok(BackupReport { generation, files, bytes })
+        store::copy_generation::<CorpusContents>(folder, path.as_ref())
     }
 }

@@ -10,19 +10,20 @@ use std::{
 
 use tracing::instrument;
 
-use super::searcher::{LatestSnapshot, Snapshot};
+use super::searcher::Snapshot;
 use crate::{
     Chunker, IndexChoice, Result,
     store::{
         Manifest, Published, Questions, Store,
         segment::{LiveSegment, Segment},
     },
+    work::Latest,
 };
 
 /// The last commit, and the store that publishes the next one.
 #[derive(Debug)]
 pub(super) struct CommittedCorpus {
-    latest: Arc<LatestSnapshot>,
+    latest: Arc<Latest<Snapshot>>,
     publisher: Mutex<Publisher>,
     /// Whether a power cut may lose the last commit. It is kept outside of the mutex, so that no
     /// write waits for a publication.
@@ -71,15 +72,14 @@ pub(super) struct PublishedSnapshot {
 impl CommittedCorpus {
     /// The corpus of `store`, which holds `snapshot`; in memory without a store.
     pub(super) fn new(store: Option<Store>, snapshot: Arc<Snapshot>) -> Self {
-        let latest = Arc::new(LatestSnapshot::default());
-        latest.set(snapshot);
+        let latest = Arc::new(Latest::new(snapshot));
         let needs_fsync = AtomicBool::new(store.as_ref().is_some_and(Store::needs_fsync));
         let publisher = Mutex::new(Publisher { store, merging: Vec::new() });
         Self { latest, publisher, needs_fsync }
     }
 
     /// The last commit, as searchers share it.
-    pub(super) fn latest(&self) -> &Arc<LatestSnapshot> {
+    pub(super) fn latest(&self) -> &Arc<Latest<Snapshot>> {
         &self.latest
     }
 

@@ -2,49 +2,13 @@
 
 use std::sync::Arc;
 
-use serde::Serialize;
 use tracing::instrument;
 
 use super::{ingest::EmbeddedBatch, searcher::Snapshot};
 use crate::{
-    CalibrationStep, EmbedReport, Error, Result, Retriever, Role, SearchParams, Shortfall,
-    store::{Questions, StoredSegment, segment::LiveSegment},
+    CalibrationReport, EmbedReport, Error, Result, Retriever, Role,
+    store::{Questions, segment::LiveSegment},
 };
-
-/// Whether and how the graphs of a corpus reach a recall.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct CalibrationReport {
-    /// The requested recall, `0.0 < target_recall <= 1.0`.
-    pub target_recall: f32,
-    /// Number of neighbors per question that the figures refer to: the default `k` of a query.
-    pub k: usize,
-    /// Number of questions that the recall was measured on.
-    pub questions: usize,
-    /// The graphs of the corpus. Segments without a graph are always searched exactly.
-    pub graphs: Vec<GraphCalibration>,
-}
-
-/// Whether and how one graph of a corpus reaches a recall.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct GraphCalibration {
-    /// Number of live passages in the graph.
-    pub passages: usize,
-    /// The smallest `ef_search` that is proven to reach the recall. Without one, queries by this
-    /// recall compare every passage, and the shortfall names the reason and the remedy.
-    pub outcome: Result<CalibrationStep, Shortfall>,
-    /// The measured recall of each `ef_search`, in ascending order.
-    pub ladder: Vec<CalibrationStep>,
-}
-
-impl CalibrationReport {
-    /// Returns whether every graph is proven to reach the recall; `true` without a graph.
-    #[must_use]
-    pub fn is_reached(&self) -> bool {
-        self.graphs.iter().all(|graph| graph.outcome.is_ok())
-    }
-}
 
 impl Retriever {
     /// Maximum number of hits for which graphs are calibrated. A query by recall for more hits
@@ -118,7 +82,7 @@ impl Retriever {
         let segments = self.segments().iter();
         let calibrated = segments.map(|segment| self.calibrated(segment.clone(), &questions));
         *self.segments_mut() = calibrated.collect::<Result<_>>()?;
-        let report = report(self.segments(), &questions);
+        let report = CalibrationReport::of(self.segments(), &questions);
         Arc::make_mut(&mut self.searcher.snapshot).questions = Some(questions);
         self.changed = true;
         Ok(report)
@@ -129,7 +93,7 @@ impl Retriever {
     #[must_use]
     pub fn calibration(&self) -> Option<CalibrationReport> {
         let Snapshot { segments, questions, .. } = &*self.current().snapshot;
-        questions.as_ref().map(|questions| report(segments, questions))
+        questions.as_ref().map(|questions| CalibrationReport::of(segments, questions))
     }
 
     /// Measures the recall of the graph of `segment`, if there is one, on `questions`.
@@ -141,20 +105,4 @@ impl Retriever {
         segment.calibrate(Self::CALIBRATED_K, &questions.vectors, &self.settings.cancel)?;
         Ok(segment)
     }
-}
-
-/// Reports whether the graphs of `segments` reach the recall of `questions`.
-fn report(segments: &[LiveSegment], questions: &Questions) -> CalibrationReport {
-    let target_recall = questions.target_recall;
-    let k = SearchParams::default().k;
-    let graph = |segment: &LiveSegment| {
-        let calibration = segment.calibration()?;
-        Some(GraphCalibration {
-            passages: segment.passages(),
-            outcome: calibration.reach(target_recall, k),
-            ladder: calibration.steps(k),
-        })
-    };
-    let graphs = segments.iter().filter_map(graph).collect();
-    CalibrationReport { target_recall, k, questions: questions.vectors.len(), graphs }
 }

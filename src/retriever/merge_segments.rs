@@ -1,9 +1,4 @@
-//! The merge policy: which segments of a corpus become one.
-//!
-//! A search visits every segment, so there must be few of them. A merge indexes passages again, so
-//! merges must be rare. Each segment is therefore kept several times as large as all later ones
-//! together, which bounds their number by about log n. The larger this factor, the more often a
-//! growing corpus merges its largest segment.
+//! Merges of segments of a corpus, by the policy of `store/merge_policy.rs`.
 //!
 //! With background merges, commits join only segments so small that copying them costs less than the
 //! fsync of a file. The thread of background merges follows the policy for all others.
@@ -12,32 +7,20 @@ use std::sync::Arc;
 
 use super::unindexed_segment::UnindexedSegment;
 use crate::{
-    HnswParams, IndexChoice, Result,
-    store::segment::{LiveSegment, Segment},
+    IndexChoice, Result,
+    store::{
+        merge_policy::{
+            MAX_JOINED, PlannedRange, SegmentSize, first_to_join, first_to_merge,
+            first_to_merge_later, plan_ranges, uncommitted_to_join,
+        },
+        segment::{LiveSegment, Segment},
+    },
     work::WorkMonitor,
 };
 
-/// Minimum size of a segment, as a multiple of all later ones together.
-const MIN_FACTOR: usize = 2;
-/// Maximum of that multiple. With it, all but a few hundred of ten thousand passages are in one
-/// graph, and comparing those few hundred costs a fraction of a graph search.
-const MAX_FACTOR: usize = 16;
-/// The multiple is this number divided by the size of the segment, within the bounds above. Large
-/// graphs take long to build, so they are rebuilt more rarely.
-const FACTOR_TIMES_SIZE: usize = 1 << 19;
-/// A segment is rebuilt once more than `1 / MAX_REMOVED_DIVISOR` of its passages and articles are
-/// removed.
-const MAX_REMOVED_DIVISOR: usize = 3;
 /// Minimum number of small segments that a checkpoint merges. A segment is small if it has less
 /// than this many checkpoints of live passages and articles.
 const MIN_SMALL: usize = 8;
-/// Minimum number of segments that become one without a graph in the background or in a commit before
-/// it. Fewer cost a search little, and each merge writes their passages again.
-const MIN_JOINED: usize = 8;
-/// Maximum size of a segment that a write joins, or a commit beside background merges, in live passages
-/// and articles. Copying so many takes about as long as the fsync of a file.
-const MAX_JOINED: usize = 1_024;
-
 /// The segments of the next generation, in order.
 pub(super) struct MergePlan(Vec<PlannedSegment>);
 
@@ -53,92 +36,24 @@ pub(super) enum MergedSegment {
     New(Box<UnindexedSegment>),
 }
 
-/// The properties of a segment that the policy depends on.
-#[derive(Clone, Copy, Debug)]
-struct SegmentSize {
-    /// Live passages and live articles. Articles count so that those without text are merged.
-    live: usize,
-    /// All passages and articles, including removed ones.
-    all: usize,
-    /// Live passages.
-    passages: usize,
-    /// Parameters of the graph; `None` without one.
-    graph: Option<HnswParams>,
-    /// Whether words and pieces have the current version and fingerprint.
-    is_current: bool,
-}
-
-impl SegmentSize {
-    fn of(segment: &LiveSegment) -> Self {
-        let sealed = segment.sealed();
-        Self {
-            live: segment.passages() + segment.articles(),
-            all: sealed.len() as usize + sealed.articles(),
-            passages: segment.passages(),
-            graph: sealed.graph_params(),
-            is_current: sealed.is_current(),
-        }
-    }
-
-    /// Whether the segment, which has live articles, is too small to stay apart from `later`
-    /// passages and articles after it.
-    fn is_small_beside(self, later: usize) -> bool {
-        let factor = (FACTOR_TIMES_SIZE / self.live).clamp(MIN_FACTOR, MAX_FACTOR);
-        self.live.div_ceil(factor) <= later
-    }
-
-    /// As [`is_small_beside`](Self::is_small_beside), if the merged segment has no graph. Its
-    /// passages are compared one by one, in one segment or in two.
-    fn is_small_without_graph(self, later: usize) -> bool {
-        self.live.div_ceil(MIN_FACTOR) <= later
-    }
-
-    /// Whether the segment must be rebuilt even if nothing is merged with it.
-    fn is_stale(self, index: IndexChoice) -> bool {
-        let lacks_graph = index.builds_graph(self.passages) && self.graph.is_none();
-        let has_needless_graph = index == IndexChoice::Exact && self.graph.is_some();
-        let is_outdated = lacks_graph || has_needless_graph || !self.is_current;
-        is_outdated || (self.all - self.live) * MAX_REMOVED_DIVISOR > self.all
+/// Returns the size of `segment` by which the policy decides.
+fn size_of(segment: &LiveSegment) -> SegmentSize {
+    let sealed = segment.sealed();
+    SegmentSize {
+        live: segment.passages() + segment.articles(),
+        all: sealed.len() as usize + sealed.articles(),
+        vectors: segment.passages(),
+        graph: sealed.graph_params(),
+        is_current: sealed.is_current(),
     }
 }
 
-/// Returns the position of the first segment that is too small compared with all later ones; it and
-/// all later ones are merged. `sizes.len()` if there is none.
-fn first_to_merge(sizes: &[SegmentSize]) -> usize {
-    let mut later = 0;
-    let mut first = sizes.len();
-    for (position, size) in sizes.iter().enumerate().rev() {
-        if later > 0 && size.is_small_beside(later) {
-            first = position;
-        }
-        later += size.live;
+/// Applies the decision `range` to `segments`.
+fn planned(segments: &[LiveSegment], range: PlannedRange) -> PlannedSegment {
+    match range {
+        PlannedRange::Keep(position) => PlannedSegment::Keep(segments[position].clone()),
+        PlannedRange::Rebuild(range) => PlannedSegment::Rebuild(segments[range].to_vec()),
     }
-    first
-}
-
-/// Returns the position of the first segment that becomes one with all later ones in the background.
-/// `sizes.len()` if there is none.
-fn first_to_merge_later(sizes: &[SegmentSize], index: IndexChoice) -> usize {
-    let first = first_to_merge(sizes);
-    let passages: usize = sizes[first..].iter().map(|size| size.passages).sum();
-    if index.builds_graph(passages) { first } else { first_to_join(sizes) }
-}
-
-/// Returns the position of the first segment that becomes one without a graph with all later ones.
-/// `sizes.len()` if there is none.
-fn first_to_join(sizes: &[SegmentSize]) -> usize {
-    let mut later = 0;
-    let mut first = sizes.len();
-    for (position, size) in sizes.iter().enumerate().rev() {
-        if size.graph.is_some() {
-            break;
-        }
-        if later > 0 && size.is_small_without_graph(later) {
-            first = position;
-        }
-        later += size.live;
-    }
-    if sizes.len() - first < MIN_JOINED { sizes.len() } else { first }
 }
 
 /// Returns the segments with live articles.
@@ -164,19 +79,10 @@ impl MergePlan {
         first_to_merge: impl Fn(&[SegmentSize]) -> usize,
     ) -> Self {
         let segments = non_empty(segments);
-        let sizes: Vec<SegmentSize> = segments.iter().map(SegmentSize::of).collect();
+        let sizes: Vec<SegmentSize> = segments.iter().map(size_of).collect();
         let first = first_to_merge(&sizes);
-        let mut planned = Vec::with_capacity(first + 1);
-        for (segment, size) in segments[..first].iter().zip(&sizes) {
-            let segment = segment.clone();
-            planned.push(if size.is_stale(index) {
-                PlannedSegment::Rebuild(vec![segment])
-            } else {
-                PlannedSegment::Keep(segment)
-            });
-        }
-        planned.extend(Self::rebuilt(&segments[first..]));
-        Self(planned)
+        let ranges = plan_ranges(&sizes, index, first).into_iter();
+        Self(ranges.map(|range| planned(&segments, range)).collect())
     }
 
     /// Returns the segments of the merge with the fewest passages; `None` if all segments are kept.
@@ -192,7 +98,7 @@ impl MergePlan {
     /// may become one.
     pub(super) fn for_small_commit(segments: &[LiveSegment], merging: &[Arc<Segment>]) -> Self {
         let FreeSegments { segments, first_free } = FreeSegments::of(segments, merging);
-        let sizes: Vec<SegmentSize> = segments[first_free..].iter().map(SegmentSize::of).collect();
+        let sizes: Vec<SegmentSize> = segments[first_free..].iter().map(size_of).collect();
         let mut live = 0;
         let is_small = |size: &&SegmentSize| {
             live += size.live;
@@ -210,9 +116,9 @@ impl MergePlan {
         let is_compact = match present.as_slice() {
             [] => segments.is_empty(),
             [segment] => {
-                let size = SegmentSize::of(segment);
+                let size = size_of(segment);
                 segment.removed() == 0
-                    && index.graph_params(size.passages) == size.graph
+                    && index.graph_params(size.vectors) == size.graph
                     && segment.sealed().has_readable_words()
             }
             _ => false,
@@ -230,7 +136,7 @@ impl MergePlan {
     ) -> Self {
         let FreeSegments { segments, first_free } = FreeSegments::of(segments, merging);
         let is_small = |segment: &&LiveSegment| {
-            let live = SegmentSize::of(segment).live;
+            let live = size_of(segment).live;
             !segment.sealed().has_graph() && live / MIN_SMALL < checkpoint
         };
         let small = segments[first_free..].iter().rev().take_while(is_small).count();
@@ -242,18 +148,8 @@ impl MergePlan {
     /// segments become one if the first of them is not larger than all later ones together, up to
     /// a size that a write does not wait for.
     pub(super) fn for_uncommitted(segments: &[LiveSegment], committed: usize) -> Self {
-        let mut joined = 0;
-        let mut passages = 0;
-        for segment in segments[committed..].iter().rev() {
-            let is_larger = segment.passages() > passages;
-            let is_too_much = passages + segment.passages() > MAX_JOINED;
-            if joined > 0 && (is_larger || is_too_much) {
-                break;
-            }
-            joined += 1;
-            passages += segment.passages();
-        }
-        Self::join_last(segments, if joined > 1 { joined } else { 0 })
+        let sizes = segments[committed..].iter().map(LiveSegment::passages);
+        Self::join_last(segments, uncommitted_to_join(sizes))
     }
 
     /// Plans to keep the segments, except that the last `joined` ones become one.
@@ -318,61 +214,5 @@ impl FreeSegments {
         let segments: Vec<LiveSegment> = kept.cloned().collect();
         let first_free = segments.iter().rposition(is_merging).map_or(0, |last| last + 1);
         Self { segments, first_free }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use proptest::prelude::*;
-
-    use super::*;
-
-    fn size(live: usize) -> SegmentSize {
-        SegmentSize { live, all: live, passages: live, graph: None, is_current: true }
-    }
-
-    fn live(sizes: &[SegmentSize]) -> usize {
-        sizes.iter().map(|size| size.live).sum()
-    }
-
-    proptest! {
-        /// Small commits beside a merge leave few segments, whatever their sizes are.
-        #[test]
-        fn joined_segments_are_few(added in prop::collection::vec(1_usize..300, 1..300)) {
-            let mut sizes: Vec<SegmentSize> = Vec::new();
-            for new in &added {
-                sizes.push(size(*new));
-                let first = first_to_join(&sizes);
-                let joined = live(&sizes[first..]);
-                sizes.truncate(first);
-                if joined > 0 {
-                    sizes.push(size(joined));
-                }
-            }
-            prop_assert_eq!(live(&sizes), added.iter().sum::<usize>());
-            prop_assert!(sizes.len() < 2 * MIN_JOINED + 8, "{:?}", sizes);
-        }
-
-        /// Commits of any sizes leave each segment several times as large as all later ones
-        /// together, and lose nothing.
-        #[test]
-        fn commits_leave_few_segments(added in prop::collection::vec(1_usize..60_000, 1..200)) {
-            let mut sizes: Vec<SegmentSize> = Vec::new();
-            for new in &added {
-                sizes.push(size(*new));
-                let first = first_to_merge(&sizes);
-                let merged = live(&sizes[first..]);
-                sizes.truncate(first);
-                if merged > 0 {
-                    sizes.push(size(merged));
-                }
-                for position in 1..sizes.len() {
-                    let later = live(&sizes[position..]);
-                    prop_assert!(!sizes[position - 1].is_small_beside(later), "{:?}", sizes);
-                }
-            }
-            prop_assert_eq!(live(&sizes), added.iter().sum::<usize>());
-            prop_assert!(sizes.len() < 16);
-        }
     }
 }

@@ -20,7 +20,7 @@ use crate::{
     },
 };
 
-pub(crate) use snapshot::{LatestSnapshot, Snapshot, SnapshotSource};
+pub(crate) use snapshot::{Snapshot, SnapshotSource};
 
 /// A corpus as it was at one commit; cheap to clone.
 ///

@@ -11,11 +11,12 @@ use std::{
 
 use tracing::instrument;
 
-use super::{merge_queue::MergeQueue, searcher::LatestSnapshot};
+use super::{merge_queue::MergeQueue, searcher::Snapshot};
 use crate::{
     AddReport, Article, CalibrationReport, Cancel, Chunker, CommitSchedule, EmbeddedArticle, Error,
-    Filter, Result, Retriever, Searcher, SyncReport, store::segment::LiveSegment,
-    work::panic_message,
+    Filter, Result, Retriever, Searcher, SyncReport,
+    store::segment::LiveSegment,
+    work::{Latest, panic_message},
 };
 use scheduled_writer::ScheduledWriter;
 
@@ -106,7 +107,7 @@ pub struct SharedRetriever {
 struct SharedParts {
     writer: Arc<ScheduledWriter>,
     /// The last commit.
-    latest: Arc<LatestSnapshot>,
+    latest: Arc<Latest<Snapshot>>,
     merge_queue: Arc<MergeQueue>,
     /// The handle that ends waiting for merges.
     cancel: Cancel,

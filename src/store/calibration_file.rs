@@ -38,10 +38,7 @@ struct GraphCalibrationRecord {
 }
 
 /// Encodes the record of `questions` and the calibrations of `segments`, which are in files.
-pub(super) fn encode<S: StoredSegment>(
-    questions: &Questions,
-    segments: &[S],
-) -> Result<Vec<u8>> {
+pub(super) fn encode<S: StoredSegment>(questions: &Questions, segments: &[S]) -> Result<Vec<u8>> {
     let measured = |segment: &S| {
         let calibration = segment.calibration()?.into();
         let file = segment.file_id().expect("a segment is written before its calibration");

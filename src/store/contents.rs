@@ -1,4 +1,4 @@
-//! What an index in a folder holds: the part of its manifest that depends on the kind of index.
+//! The contents of an index in a folder: the part of its manifest that depends on the kind of index.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use crate::{
     format::sections::{Kind, Sections},
 };
 
-/// Contents of an index: what its segments hold, and its settings.
+/// Contents of an index: the kind of its segments, and its settings.
 pub(crate) trait Contents: Clone {
     /// Kind of the file of the manifest, by which folders of different contents differ.
     const MANIFEST: Kind;

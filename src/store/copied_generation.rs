@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use serde::Serialize;
+
 use super::{
     Manifest,
     contents::Contents,
@@ -16,12 +18,16 @@ use crate::{
     format::sections::{Kind, Sections},
 };
 
-/// Files that were copied.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct CopiedFiles {
-    pub(crate) generation: u64,
-    pub(crate) files: usize,
-    pub(crate) bytes: u64,
+/// Report of a backup, such as [`Retriever::backup`](crate::Retriever::backup).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BackupReport {
+    /// Number of the commit that was copied.
+    pub generation: u64,
+    /// Number of files in the copy.
+    pub files: usize,
+    /// Total length of these files in bytes.
+    pub bytes: u64,
 }
 
 /// Open files of one generation. A writer can remove them, but their bytes stay readable.
@@ -41,7 +47,7 @@ struct PinnedFile {
 /// does not exist.
 ///
 /// Bytes are copied, not linked, because a link would share its damage with the original.
-pub(crate) fn copy_generation<C: Contents>(source: &Path, target: &Path) -> Result<CopiedFiles> {
+pub(crate) fn copy_generation<C: Contents>(source: &Path, target: &Path) -> Result<BackupReport> {
     let source = Folder::at(source)?;
     let pinned = PinnedGeneration::open::<C>(&source)?;
     pinned.check(&source)?;
@@ -51,7 +57,7 @@ pub(crate) fn copy_generation<C: Contents>(source: &Path, target: &Path) -> Resu
     let _lock = take_lock(target.path())?;
     require_empty(&target)?;
     pinned.copy_to::<C>(&target)?;
-    Ok(CopiedFiles {
+    Ok(BackupReport {
         generation: pinned.generation,
         files: pinned.files.len() + 1,
         bytes: pinned.all().map(|sections| sections.id().length).sum(),

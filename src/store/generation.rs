@@ -216,7 +216,8 @@ fn open_all<S: StoredSegment>(
     };
     let sections = open_file(folder, ListedFile { kind: Kind::Calibration, id })?;
     let in_file = |error: DecodeError| error.in_file(sections.file().path().display());
-    let calibration = calibration_file::read(&sections, manifest.contents.dim()).map_err(in_file)?;
+    let calibration =
+        calibration_file::read(&sections, manifest.contents.dim()).map_err(in_file)?;
     let mut graphs = calibration.graphs;
     for segment in &mut segments {
         let file = segment.file_id().expect("an opened segment has a file");

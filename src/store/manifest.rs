@@ -19,7 +19,7 @@ pub(crate) struct Manifest<C = CorpusContents> {
     pub(crate) generation: u64,
     /// Number of the next file to write.
     pub(crate) next_number: u64,
-    /// What the index holds, and its settings.
+    /// The kind of index, and its settings.
     pub(crate) contents: C,
     pub(crate) segments: Vec<SegmentEntry>,
     pub(crate) calibration: Option<FileId>,

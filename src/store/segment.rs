@@ -40,7 +40,7 @@ use crate::{
         view::{PassagePlace, StoredPassage},
     },
     text::ContentHash,
-    vector::SegmentIndex,
+    vector::{SegmentIndex, open_vectors},
 };
 
 use article_columns::{ArticleColumns, PassageText};
@@ -330,14 +330,4 @@ fn fits(recorded: u64, len: usize) -> Result<u32, DecodeError> {
     len.ok_or(DecodeError::Corrupt(
         "the record counts other articles or passages than the columns hold",
     ))
-}
-
-fn open_vectors(sections: &Sections, dim: u64) -> Result<Vectors, DecodeError> {
-    let values = sections.column(Tag::Vectors)?;
-    let checksums = sections.column(Tag::VectorSums)?;
-    let dim = usize::try_from(dim).ok().filter(|dim| *dim > 0);
-    let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, checksums));
-    let place = sections.byte_range(Tag::Vectors)?;
-    sections.file().advise_random(place.start, place.len());
-    vectors.ok_or(DecodeError::Corrupt("the vectors do not fill whole rows"))
 }

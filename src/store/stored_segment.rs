@@ -39,6 +39,9 @@ pub(crate) trait StoredSegment: Clone {
     /// Number of items, live or not.
     fn items(&self) -> usize;
 
+    /// Number of live vectors.
+    fn live_vectors(&self) -> usize;
+
     /// The items that were removed, in ascending order.
     fn removed_items(&self) -> Vec<u32>;
 

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use xxhash_rust::xxh3::xxh3_64;
 
 use super::{
-    LiveSegment,
+    LiveSegment, StoredSegment,
     file_names::{LOCK, MANIFEST},
     folder::{
         FolderStep,
@@ -199,11 +199,11 @@ fn expected_states(scenario: &Scenario) -> Vec<Observed> {
 }
 
 /// A folder in memory if the system has one, since fsync costs nothing there.
-fn temporary_folder() -> TempDir {
+pub(in crate::store) fn temporary_folder() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn file_names(folder: &Path) -> Vec<String> {
+pub(in crate::store) fn file_names(folder: &Path) -> Vec<String> {
     let entries = fs::read_dir(folder).unwrap();
     let mut names: Vec<_> =
         entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
@@ -211,9 +211,14 @@ fn file_names(folder: &Path) -> Vec<String> {
     names
 }
 
-/// The manifest, the files that it names, and the lock.
+/// The files of an index of articles; see [`names_of_generation`].
 fn expected_file_names(folder: &Path) -> Vec<String> {
-    let manifest = read::<LiveSegment>(folder).unwrap().manifest;
+    names_of_generation::<LiveSegment>(folder)
+}
+
+/// The manifest, the files that it names, and the lock.
+pub(in crate::store) fn names_of_generation<S: StoredSegment>(folder: &Path) -> Vec<String> {
+    let manifest = read::<S>(folder).unwrap().manifest;
     let files = manifest.files().map(|file| file.file_number().name());
     let mut names: Vec<_> = files.chain([LOCK.to_owned(), MANIFEST.to_owned()]).collect();
     names.sort();
@@ -221,11 +226,11 @@ fn expected_file_names(folder: &Path) -> Vec<String> {
 }
 
 /// Number of patterns by which a power cut loses changes of a folder.
-const LOSS_PATTERNS: usize = 6;
+pub(in crate::store) const LOSS_PATTERNS: usize = 6;
 
 /// Returns which changes are lost: none, all, all but removals, all but renames, or, in the last
 /// two patterns, pseudo-random ones that depend on `seed`.
-fn loss(pattern: usize, seed: usize) -> impl FnMut(&FolderChange) -> bool {
+pub(in crate::store) fn loss(pattern: usize, seed: usize) -> impl FnMut(&FolderChange) -> bool {
     let mut count = seed * LOSS_PATTERNS + pattern;
     move |change| {
         count += LOSS_PATTERNS << 32;

@@ -1,4 +1,4 @@
-//! Choice of the index of a corpus.
+//! Choice of the index of a corpus or a vector store.
 
 use std::{fmt, str::FromStr, sync::Arc};
 
@@ -11,7 +11,8 @@ use crate::{
     work::WorkMonitor,
 };
 
-/// Index that a [`Retriever`](crate::Retriever) builds over its passages.
+/// Index that a [`Retriever`](crate::Retriever) builds over its passages, or a
+/// [`VectorStore`](crate::VectorStore) over its vectors.
 ///
 /// In JSON it is `"exact"`, `{"hnsw": {"m": 24, "ef_construction": 200}}` or `{"auto": {…}}`, where
 /// parameters may be left out. `FromStr` also reads `exact`, `hnsw` and `auto` without parameters.
@@ -30,11 +31,11 @@ use crate::{
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum IndexChoice {
-    /// No graph: compare the query with every passage.
+    /// No graph: compare the query with every vector.
     Exact,
-    /// A graph, for any number of passages.
+    /// A graph, for any number of vectors.
     Hnsw(HnswParams),
-    /// A graph from [`IndexChoice::GRAPH_FROM`] passages on, where it is faster.
+    /// A graph from [`IndexChoice::GRAPH_FROM`] vectors on, where it is faster.
     Auto(HnswParams),
 }
 

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CalibrationRecord, IndexRecord, SegmentIndex};
+use super::{CalibrationRecord, IndexRecord, SegmentIndex, open_vectors};
 use crate::{
     Calibration, Error, ExactIndex, HnswIndex, Result, Vectors,
     format::{
@@ -176,13 +176,7 @@ fn decode(map: MappedFile) -> Result<OpenedIndex, DecodeError> {
     let sections = Sections::open(map, Kind::VectorIndex)?;
     let record: Option<IndexFileRecord> = codec::decode(sections.checked_bytes(Tag::Record)?);
     let record = record.ok_or(DecodeError::Corrupt("the record of the index cannot be decoded"))?;
-    let values = sections.column(Tag::Vectors)?;
-    let sums = sections.column(Tag::VectorSums)?;
-    let dim = usize::try_from(record.dim).ok();
-    let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, sums));
-    let vectors = vectors.ok_or(DecodeError::Corrupt("the vectors do not fill whole rows"))?;
-    let place = sections.byte_range(Tag::Vectors)?;
-    sections.file().advise_random(place.start, place.len());
+    let vectors = open_vectors(&sections, record.dim)?;
     let index = SegmentIndex::open(&record.index, &sections, Arc::new(vectors))?;
     index.check(&sections)?;
     let calibration = record.calibration.map(CalibrationRecord::checked).transpose()?;

@@ -68,8 +68,8 @@ pub enum ScanReason {
     TooFewFound,
     /// The calibration has no `ef_search` that reaches the requested recall.
     RecallOutOfReach,
-    /// A recall is requested, and the graph of the corpus is not
-    /// [calibrated](crate::Retriever::calibrate).
+    /// A recall is requested, and the graph of the corpus or the
+    /// [`VectorStore`](crate::VectorStore) is not [calibrated](crate::Retriever::calibrate).
     NotCalibrated,
 }
 

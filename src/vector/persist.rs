@@ -109,29 +109,41 @@ impl SegmentIndex {
         })
     }
 
-    /// Returns the neighbors of `query` among the rows `allowed`, all if `None`, closest first. A
-    /// recall is reached by `calibration`, that of the graph, or by comparing all rows without one.
+    /// Returns the neighbors of `query`. A recall is reached by the calibration of `params`, or by
+    /// comparing all rows without one.
     ///
     /// A graph can be built at a moment that no caller knows, so an uncalibrated one is no error.
     pub(crate) fn search_calibrated(
         &self,
         query: &[f32],
         params: &SearchParams,
-        allowed: Option<&RowSet>,
-        calibration: Option<&Calibration>,
     ) -> Result<Neighbors> {
-        let params = SearchParams { allowed, calibration, ..*params };
-        let asks_recall = matches!(params.effort, SearchEffort::Recall(_));
-        if !asks_recall || self.graph().is_none() || calibration.is_some() {
-            return self.search(query, &params);
+        if self.is_calibrated_for(params) {
+            return self.search(query, params);
         }
         params.effort.check()?;
-        let exact = SearchParams { effort: SearchEffort::Exact, ..params };
-        let mut found = self.search(query, &exact)?;
-        if found.plan.route == Route::Scan(ScanReason::Requested) {
-            found.plan.route = Route::Scan(ScanReason::NotCalibrated);
+        let exact = SearchParams { effort: SearchEffort::Exact, ..*params };
+        Ok(not_calibrated(self.search(query, &exact)?))
+    }
+
+    /// As [`search_calibrated`](Self::search_calibrated), for each of `queries`.
+    pub(crate) fn search_many_calibrated(
+        &self,
+        queries: &Vectors,
+        params: &SearchParams,
+    ) -> Result<Vec<Neighbors>> {
+        if self.is_calibrated_for(params) {
+            return self.search_many(queries, params);
         }
-        Ok(found)
+        params.effort.check()?;
+        let exact = SearchParams { effort: SearchEffort::Exact, ..*params };
+        Ok(self.search_many(queries, &exact)?.into_iter().map(not_calibrated).collect())
+    }
+
+    /// Whether the effort of `params` needs no calibration that is missing.
+    fn is_calibrated_for(&self, params: &SearchParams) -> bool {
+        let asks_recall = matches!(params.effort, SearchEffort::Recall(_));
+        !asks_recall || self.graph().is_none() || params.calibration.is_some()
     }
 
     /// Measures the recall of the graph, if there is one, of up to `k` neighbors of `queries` among
@@ -155,6 +167,14 @@ impl SegmentIndex {
             Self::Graph(index) => &**index,
         }
     }
+}
+
+/// Gives the reason of a scan that was requested because the graph is not calibrated.
+fn not_calibrated(mut found: Neighbors) -> Neighbors {
+    if found.plan.route == Route::Scan(ScanReason::Requested) {
+        found.plan.route = Route::Scan(ScanReason::NotCalibrated);
+    }
+    found
 }
 
 impl Check for SegmentIndex {
@@ -277,6 +297,17 @@ impl HnswIndex {
             "a point that is always compared does not exist",
         )
     }
+}
+
+/// Opens the vectors of `dim` values in `sections`; each is checked when it is read.
+pub(crate) fn open_vectors(sections: &Sections, dim: u64) -> Result<Vectors, DecodeError> {
+    let values = sections.column(Tag::Vectors)?;
+    let checksums = sections.column(Tag::VectorSums)?;
+    let dim = usize::try_from(dim).ok().filter(|dim| *dim > 0);
+    let vectors = dim.and_then(|dim| Vectors::in_file(dim, values, checksums));
+    let place = sections.byte_range(Tag::Vectors)?;
+    sections.file().advise_random(place.start, place.len());
+    vectors.ok_or(DecodeError::Corrupt("the vectors do not fill whole rows"))
 }
 
 /// [`row_count`] of stored vectors.

@@ -333,7 +333,7 @@ pub(crate) fn is_unit(row: &[f32]) -> bool {
 pub(crate) type QueryView<'q> = ArrayView1<'q, f32>;
 
 /// The values of `query`, copied only if they are not contiguous.
-pub(super) fn contiguous<'q>(query: &QueryView<'q>) -> Cow<'q, [f32]> {
+pub(crate) fn contiguous<'q>(query: &QueryView<'q>) -> Cow<'q, [f32]> {
     match query.to_slice() {
         Some(values) => Cow::Borrowed(values),
         None => Cow::Owned(query.to_vec()),

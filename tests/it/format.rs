@@ -6,7 +6,7 @@ use std::{fs, path::Path, sync::Arc};
 
 use passim::{
     Article, Chunker, Embedder, ExactIndex, HnswIndex, HnswParams, IndexChoice, Mode, Query,
-    Retriever, Role, StaticEmbedder, Vectors,
+    Retriever, Role, StaticEmbedder, VectorStore, Vectors,
 };
 use passim_testkit::{
     FakeEmbedder, Seeded, corpus, fixture_v1 as v1,
@@ -16,6 +16,7 @@ use passim_testkit::{
         graph::Graph,
         lexical::{Lexical, Norm, Posting},
         vector_index::VectorIndexFile,
+        vector_store::VectorFolder,
     },
     vectors::{clustered, of_text},
 };
@@ -256,4 +257,37 @@ fn the_document_is_enough_to_read_a_vector_index() {
     let measured = calibration.steps(5);
     let measured: Vec<_> = measured.iter().map(|step| (step.ef_search, step.recall)).collect();
     assert_eq!(stored, measured);
+}
+
+#[test]
+fn the_document_is_enough_to_read_a_vector_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let params = HnswParams { m: 4, ef_construction: 20 };
+    let index = IndexChoice::Hnsw(params);
+    let all = clustered(1, 20, 8, 40, 0.5);
+    let mut store = VectorStore::builder().index(index).create(folder.path(), 20).unwrap();
+    // Ids that a signed or a shorter number would not hold, in another order than the vectors.
+    let ids: Vec<u64> = (0..320).map(|at| u64::MAX - at * at).collect();
+    store.add(&ids, all.clone()).unwrap();
+    store.commit().unwrap();
+    store.calibrate(0.5, &clustered(2, 20, 8, 4, 0.5)).unwrap();
+    store.remove(&ids[7..9]).unwrap();
+    store.add(&[5], all.select(&[5])).unwrap();
+    store.commit().unwrap();
+
+    let read = VectorFolder::read(folder.path());
+    assert_eq!((read.generation, read.dim, read.index), (2, 20, index));
+    let [first, second] = &read.segments[..] else { panic!("{:?}", read.segments) };
+    assert_eq!(first.removed, [ids[8], ids[7]]);
+    assert!(first.graph.is_some());
+    assert!(second.live.keys().eq([&5]) && second.removed.is_empty());
+    let found = first.live.iter().chain(&second.live);
+    for (id, vector) in found.clone() {
+        assert_eq!(store.get(*id).unwrap(), Some(vector.as_slice()));
+    }
+    assert_eq!(found.count(), store.len());
+    let stored = read.calibration.unwrap();
+    assert_eq!((stored.questions.len(), stored.graphs.len()), (32, 2));
+    let names = Folder::listed(folder.path());
+    assert!(names.iter().filter(|name| *name != "lock").eq(&read.names), "{names:?}");
 }

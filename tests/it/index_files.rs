@@ -14,7 +14,12 @@ use passim::{
     Cancel, Error, ErrorKind, ExactIndex, HnswIndex, HnswParams, Neighbors, Phase, Retriever,
     Route, RowSet, SearchEffort, SearchParams, VectorIndex, Vectors,
 };
-use passim_testkit::vectors::{clustered, spread};
+use passim_testkit::{
+    crafted_file::{CraftedFile, Kind, seal},
+    segment_checksums::fix_vector_checksums,
+    vectors::{clustered, spread},
+};
+use proptest::prelude::*;
 
 const PARAMS: HnswParams = HnswParams { m: 4, ef_construction: 20 };
 
@@ -220,6 +225,45 @@ fn is_content(bytes: &[u8], at: usize) -> bool {
         (start..start + len).contains(&at)
     };
     at < table.end || table.step_by(32).any(within)
+}
+
+proptest! {
+    /// Files with any bytes changed and all checksums corrected open and search without a panic.
+    #[test]
+    fn forged_index_files_never_panic(
+        has_graph: bool,
+        changes in prop::collection::vec((any::<u32>(), any::<u8>()), 1..6),
+    ) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("index");
+        let vectors = spread(1, 16, 60);
+        if has_graph { graph(&vectors).save(&path) } else { exact(&vectors).save(&path) }.unwrap();
+        let mut bytes = fs::read(&path).unwrap();
+        for (place, byte) in changes {
+            let place = place as usize % bytes.len();
+            bytes[place] = byte;
+        }
+        let mut crafted = CraftedFile::of(&bytes);
+        fix_vector_checksums(&mut crafted, 0);
+        let resealed = crafted.bytes(Kind::VectorIndex, 0).0;
+        seal(&mut bytes);
+        for forged in [bytes, resealed] {
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, &forged).unwrap();
+            let opened = ExactIndex::open(&path).map(|index| Box::new(index) as Box<dyn VectorIndex>);
+            let opened = opened.or_else(|_| {
+                HnswIndex::open(&path).map(|index| Box::new(index) as Box<dyn VectorIndex>)
+            });
+            let answers = opened.map_or_else(|error| vec![Err(error)], |index| {
+                // The dimension can be forged.
+                if index.dim() == 16 { answers(&*index, &vectors) } else { Vec::new() }
+            });
+            for error in answers.into_iter().filter_map(Result::err) {
+                let is_typed = matches!(error, Error::Corrupt { .. } | Error::Version { .. });
+                prop_assert!(is_typed, "{error:?}");
+            }
+        }
+    }
 }
 
 #[test]

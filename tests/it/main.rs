@@ -37,6 +37,7 @@ mod shared_retriever;
 mod store;
 mod sync;
 mod vector_index;
+mod vector_store;
 mod word_conditions;
 mod words;
 

@@ -8,7 +8,7 @@ use passim_testkit::{
 use crate::sample::{MANIFEST, Sample};
 
 /// Numbers that are wrong as a count, a length or an offset.
-const NUMBERS: [u64; 7] = [0, 3, 300, 15 << 20, 1 << 31, 1 << 60, u64::MAX];
+pub const NUMBERS: [u64; 7] = [0, 3, 300, 15 << 20, 1 << 31, 1 << 60, u64::MAX];
 
 /// Whether an index is refused whose file `name` has `bytes`, and whose manifest names that file.
 fn is_refused(sample: &Sample, name: &str, bytes: &[u8], what: &str) -> bool {
@@ -95,7 +95,7 @@ fn forged_records_cause_only_typed_errors() {
 }
 
 /// Forged contents of a section, with their names.
-fn forgeries(section: &[u8], random: &mut Seeded) -> Vec<(&'static str, Vec<u8>)> {
+pub fn forgeries(section: &[u8], random: &mut Seeded) -> Vec<(&'static str, Vec<u8>)> {
     let len = section.len();
     let mut others = vec![
         ("empty", Vec::new()),

@@ -5,6 +5,8 @@
 
 mod forged;
 mod sample;
+mod vector_sample;
+mod vector_store;
 
 use std::{
     collections::BTreeMap,

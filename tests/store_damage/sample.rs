@@ -74,11 +74,11 @@ fn article(key: usize, random: &mut Seeded) -> Article {
 }
 
 /// A temporary folder in memory, if the system has one: an fsync there costs nothing.
-fn in_memory() -> TempDir {
+pub fn in_memory() -> TempDir {
     tempfile::tempdir_in("/dev/shm").or_else(|_| tempfile::tempdir()).unwrap()
 }
 
-fn read(folder: &Path) -> Files {
+pub fn read(folder: &Path) -> Files {
     let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
     let files = entries
         .map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap()));
@@ -114,7 +114,7 @@ impl Answers {
     }
 }
 
-fn is_right<T: PartialEq + std::fmt::Debug>(answer: &Result<T>, right: &Result<T>) -> bool {
+pub fn is_right<T: PartialEq + std::fmt::Debug>(answer: &Result<T>, right: &Result<T>) -> bool {
     match answer {
         Ok(answer) => {
             assert_eq!(answer, right.as_ref().unwrap(), "another answer");
@@ -127,8 +127,19 @@ fn is_right<T: PartialEq + std::fmt::Debug>(answer: &Result<T>, right: &Result<T
     }
 }
 
-fn is_damage(error: &Error) -> bool {
+pub fn is_damage(error: &Error) -> bool {
     matches!(error, Error::Corrupt { .. } | Error::Version { .. })
+}
+
+/// Runs `work` on the index in `folder`; it must neither panic nor allocate much more than the size
+/// of the files.
+pub fn bounded<T>(folder: &Path, what: &str, work: impl FnOnce() -> T) -> T {
+    let (outcome, peak) = peak_growth(|| catch_unwind(AssertUnwindSafe(work)));
+    let bytes: u64 =
+        fs::read_dir(folder).unwrap().map(|one| one.unwrap().metadata().unwrap().len()).sum();
+    let allowed = usize::try_from(bytes).unwrap() + SPARE_BYTES;
+    assert!(peak <= allowed, "{what}: {peak} bytes of memory for {bytes} of files");
+    outcome.unwrap_or_else(|_| panic!("{what}: a panic, printed above"))
 }
 
 impl Sample {
@@ -204,7 +215,7 @@ impl Sample {
 
     /// Reads the whole index; every answer is right or an error that reports damage.
     pub fn examine(&self, what: &str) -> Found {
-        self.bounded(what, || {
+        bounded(self.path(), what, || {
             let reading = self.read();
             let verified = open(self.path()).and_then(|writer| writer.verify().map(drop));
             let verified = is_right(&verified, &Ok(()));
@@ -229,18 +240,6 @@ impl Sample {
         }
     }
 
-    /// Runs `work`, which must neither panic nor allocate much more than the size of the files.
-    fn bounded<T>(&self, what: &str, work: impl FnOnce() -> T) -> T {
-        let (outcome, peak) = peak_growth(|| catch_unwind(AssertUnwindSafe(work)));
-        let bytes: u64 = fs::read_dir(self.path())
-            .unwrap()
-            .map(|one| one.unwrap().metadata().unwrap().len())
-            .sum();
-        let allowed = usize::try_from(bytes).unwrap() + SPARE_BYTES;
-        assert!(peak <= allowed, "{what}: {peak} bytes of memory for {bytes} of files");
-        outcome.unwrap_or_else(|_| panic!("{what}: a panic, printed above"))
-    }
-
     /// Writes `bytes` to the file `name` and its new id to the manifest.
     pub fn write_and_name(&self, name: &str, bytes: &[u8]) {
         self.write(name, bytes);
@@ -256,7 +255,7 @@ impl Sample {
     /// Uses an index with forged files in every way: errors must be typed. Returns whether one
     /// occurred.
     pub fn is_refused(&self, what: &str) -> bool {
-        let outcome = self.bounded(what, || -> Result<()> {
+        let outcome = bounded(self.path(), what, || -> Result<()> {
             let searcher = builder(IndexChoice::Exact).open_searcher(self.path())?;
             let answers = Answers::of(&searcher);
             let mut writer = open(self.path())?;

@@ -1,13 +1,11 @@
 //! Generations of a corpus, shared between its writer and its searchers.
 
-use std::{
-    path::PathBuf,
-    sync::{Arc, PoisonError, RwLock},
-};
+use std::{path::PathBuf, sync::Arc};
 
 use crate::{
     format::sections::FileId,
     store::{Generation, Questions, segment::LiveSegment},
+    work::Latest,
 };
 
 /// A state of a corpus: a published generation or, in a [`Retriever`](crate::Retriever), one with
@@ -28,14 +26,10 @@ pub(crate) struct Snapshot {
 #[derive(Clone, Debug)]
 pub(crate) enum SnapshotSource {
     /// The writer of a corpus in memory.
-    Writer(Arc<LatestSnapshot>),
+    Writer(Arc<Latest<Snapshot>>),
     /// The folder that a writer publishes generations in, in this process or another.
     Folder(PathBuf),
 }
-
-/// The last generation that a writer published.
-#[derive(Debug, Default)]
-pub(crate) struct LatestSnapshot(RwLock<Arc<Snapshot>>);
 
 impl From<Generation> for Snapshot {
     fn from(generation: Generation) -> Self {
@@ -43,19 +37,5 @@ impl From<Generation> for Snapshot {
         let Generation { id, manifest, segments, questions } = generation;
         let generation = manifest.generation;
         Self { generation, manifest: Some(id), segments, bytes_on_disk, questions }
-    }
-}
-
-impl LatestSnapshot {
-    pub(crate) fn get(&self) -> Arc<Snapshot> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    pub(crate) fn set(&self, snapshot: Arc<Snapshot>) {
-        let mut latest = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let previous = std::mem::replace(&mut *latest, snapshot);
-        drop(latest);
-        // Readers do not wait while the files of the previous generation are unmapped.
-        drop(previous);
     }
 }

@@ -158,7 +158,8 @@ impl LiveSegment {
         // A hit is read from the columns: their damage shows before the search.
         self.segment.columns.get()?;
         let index = self.segment.index.get()?;
-        index.search_calibrated(query, params, allowed, self.calibration())
+        let params = SearchParams { allowed, calibration: self.calibration(), ..*params };
+        index.search_calibrated(query, &params)
     }
 
     /// The lexical index with its removed rows.
@@ -237,6 +238,10 @@ impl StoredSegment for LiveSegment {
 
     fn items(&self) -> usize {
         self.segment.articles()
+    }
+
+    fn live_vectors(&self) -> usize {
+        self.passages()
     }
 
     fn removed_items(&self) -> Vec<u32> {

@@ -13,6 +13,9 @@ pub enum Kind {
     Segment = 2,
     Removals = 3,
     Calibration = 4,
+    VectorIndex = 5,
+    VectorManifest = 6,
+    VectorSegment = 7,
 }
 
 const HEADER: usize = 64;

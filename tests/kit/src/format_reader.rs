@@ -8,6 +8,7 @@ pub mod graph;
 pub mod lexical;
 pub mod segment;
 pub mod vector_index;
+pub mod vector_store;
 
 use std::{
     fs,

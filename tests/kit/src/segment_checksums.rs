@@ -1,4 +1,4 @@
-//! The checksums inside a segment.
+//! The checksums inside a segment or a file of vectors.
 
 use xxhash_rust::xxh3::xxh3_64;
 
@@ -12,10 +12,15 @@ pub fn fix_checksums(segment: &mut CraftedFile) {
         segment.replace(tag + 2, checksums);
     }
     fix_passage_checksums(segment);
-    let dim = number(segment.section(1), 16, 8).clamp(1, 1 << 20);
-    let rows = segment.section(50).chunks_exact(dim * 4);
+    fix_vector_checksums(segment, 16);
+}
+
+/// Corrects the checksums of the vectors of a file whose record has their dimension at `dim_at`.
+pub fn fix_vector_checksums(file: &mut CraftedFile, dim_at: usize) {
+    let dim = number(file.section(1), dim_at, 8).clamp(1, 1 << 20);
+    let rows = file.section(50).chunks_exact(dim * 4);
     let checksums = rows.flat_map(checksum).collect();
-    segment.replace(51, checksums);
+    file.replace(51, checksums);
 }
 
 /// The byte strings in section `tag`; those that are missing are empty.
