@@ -54,3 +54,47 @@ fn farthest(similarities: &[f32], points: &[u32]) -> u32 {
     let scored = scored.map(|(similarity, point)| ScoredPoint::new(*similarity, *point));
     scored.max().expect("points to divide").point()
 }
+
+#[cfg(test)]
+mod tests {
+    use xxhash_rust::xxh3::xxh3_64;
+
+    use super::*;
+    use crate::{Vectors, vector::space::FullPrecision};
+
+    const CLUSTERS: u32 = 8;
+    const POINTS: u32 = 512;
+
+    /// Vectors close to one of the axes: point `i` to axis `i % CLUSTERS`.
+    fn clustered() -> Vectors {
+        let value = |at: u32| {
+            let axis = f32::from(u8::from(at % CLUSTERS == at / CLUSTERS % CLUSTERS));
+            let noise = f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) / 4_096.0;
+            axis + noise
+        };
+        Vectors::normalized(CLUSTERS as usize, (0..POINTS * CLUSTERS).map(value).collect()).unwrap()
+    }
+
+    #[test]
+    fn points_of_a_cluster_follow_each_other() {
+        let vectors = clustered();
+        let rows: Vec<u32> = (0..POINTS).collect();
+        let mut sorted = rows.clone();
+        sort_by_locality(&FullPrecision::new(&vectors, &rows), &mut sorted);
+
+        let changes = sorted.windows(2).filter(|pair| pair[0] % CLUSTERS != pair[1] % CLUSTERS);
+        assert_eq!(changes.count(), CLUSTERS as usize - 1);
+        sorted.sort_unstable();
+        assert_eq!(sorted, rows);
+    }
+
+    #[test]
+    fn equal_points_are_divided_as_well() {
+        let vectors = Vectors::normalized(2, vec![1.0; 2 * POINTS as usize]).unwrap();
+        let rows: Vec<u32> = (0..POINTS).collect();
+        let mut sorted = rows.clone();
+        sort_by_locality(&FullPrecision::new(&vectors, &rows), &mut sorted);
+        sorted.sort_unstable();
+        assert_eq!(sorted, rows);
+    }
+}
