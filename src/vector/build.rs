@@ -70,12 +70,17 @@ fn batches(mut linked: u32, points: u32) -> impl Iterator<Item = Range<u32>> {
 /// are, then those of each batch by locality.
 ///
 /// Points linked one after the other then compare mostly the same points, which are in the cache.
-pub(super) fn linking_order<S: Space>(space: &S, linked: u32) -> Vec<u32> {
+pub(super) fn linking_order<S: Space>(
+    space: &S,
+    linked: u32,
+    monitor: WorkMonitor,
+) -> Result<Vec<u32>> {
     let mut order: Vec<u32> = (0..space.len()).collect();
     for batch in batches(linked, space.len()) {
+        monitor.check()?;
         sort_by_locality(space, &mut order[batch.start as usize..batch.end as usize]);
     }
-    order
+    Ok(order)
 }
 
 /// A link from a point of an earlier batch to a new point.

@@ -171,7 +171,8 @@ impl HnswIndex {
         params.check()?;
         let rows = row_count(&vectors)?;
         let CodedPoints { points, codes, precision, sample } = CodedPoints::of(&vectors, rows);
-        let order = linking_order(&PointSpace::new(precision, &vectors, &points, &codes), sample);
+        let space = PointSpace::new(precision, &vectors, &points, &codes);
+        let order = linking_order(&space, sample, monitor)?;
         let points = points.reordered(&order);
         let codes = codes.select(&order);
         let space = PointSpace::new(precision, &vectors, &points, &codes);
