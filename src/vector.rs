@@ -13,6 +13,7 @@ mod index_choice;
 mod index_file;
 mod index_plan;
 pub(crate) mod kernel;
+mod locality;
 mod persist;
 mod points;
 mod precision;

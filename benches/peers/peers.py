@@ -26,7 +26,8 @@ YARDSTICK = "hnswlib"
 RUST = [OURS, "hnsw_rs"]
 PACKAGES = {"faiss": "faiss-cpu", "svs": "scalable-vs"}
 M, EF_CONSTRUCTION, K = 16, 200, 10
-LADDER = [10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384]
+QUERY_BLOCK = 100
+LADDER = [10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024]
 TARGETS = [0.95, 0.99]
 THREADS = [1, 2]
 
@@ -54,6 +55,18 @@ def seeded_clusters(seed: int = 7) -> tuple[np.ndarray, np.ndarray]:
     return rows[queries:], rows[:queries]
 
 
+def embedded(text: Path, count: int, folder: Path) -> tuple[np.ndarray, np.ndarray]:
+    """The first `count` lines of `text`, and the first words of its last ones."""
+    files = [folder / "text.base.f32", folder / "text.queries.f32"]
+    command = [str(folder / "cargo/release/passim-peers"), "embed", str(text), str(count)]
+    answer = subprocess.run([*command, *map(str, files)], check=True, stdout=subprocess.PIPE)
+    shape = json.loads(answer.stdout)
+    if shape["count"] < count:
+        sys.exit(f"{text} has {shape['count']} lines for the index, fewer than {count}")
+    base, queries = (np.fromfile(file, "<f4").reshape(-1, shape["dim"]) for file in files)
+    return base, queries
+
+
 @dataclass
 class Data:
     """What all libraries are given: files of `f32` rows; and what they should find."""
@@ -64,26 +77,36 @@ class Data:
     folder: Path
 
     def __post_init__(self) -> None:
-        import svs
+        blocks = np.array_split(self.queries, max(1, len(self.queries) // QUERY_BLOCK))
+        self.tenth = np.concatenate([self.tenth_of(block) for block in blocks])
 
+    def tenth_of(self, queries: np.ndarray) -> np.ndarray:
+        return np.partition(queries @ self.base.T, -K, axis=1)[:, -K:][:, :1]
+
+    def write(self, names: list[str]) -> None:
+        """Writes the files that the libraries `names` read."""
         self.base.tofile(self.folder / "base.f32")
         self.queries.tofile(self.folder / "queries.f32")
-        # LVQ compresses vectors from a file of SVS's own format alone.
-        vecs = str(self.folder / "base.fvecs")
-        svs.write_vecs(self.base, vecs)
-        svs.convert_vecs_to_svs(vecs, str(self.folder / "base.svs"))
-        self.similarities = self.queries @ self.base.T
-        self.tenth = -np.partition(-self.similarities, K - 1, axis=1)[:, K - 1 : K]
+        if any(name.startswith("svs") for name in names):
+            import svs
+
+            # LVQ compresses vectors from a file of SVS's own format alone.
+            vecs = str(self.folder / "base.fvecs")
+            svs.write_vecs(self.base, vecs)
+            svs.convert_vecs_to_svs(vecs, str(self.folder / "base.svs"))
 
     def recall(self, ids: list[list[int]]) -> float:
         """Recall@10; a row as similar as the tenth counts, since vectors may be equal."""
         found = np.sort([row + [-1] * (K - len(row)) for row in ids], axis=1)
         is_new = np.diff(found, axis=1, prepend=-1) > 0
-        near = np.take_along_axis(self.similarities, found.clip(0), axis=1) >= self.tenth - 1e-6
-        return float((is_new & near).mean())
+        rows = zip(self.queries, found.clip(0), strict=True)
+        similarities = np.stack([self.base[ids] @ query for query, ids in rows])
+        return float((is_new & (similarities >= self.tenth - 1e-6)).mean())
 
     @classmethod
-    def load(cls, source: Path | None, folder: Path) -> "Data":
+    def load(cls, source: Path | None, text: Path | None, count: int, folder: Path) -> "Data":
+        if text is not None:
+            return cls("lines of text, bundled model", *embedded(text, count, folder), folder)
         if source is None:
             return cls("seeded clusters", *seeded_clusters(), folder)
         base, queries = (read_halves(source / f"minilm.{part}.f16") for part in ("base", "query"))
@@ -261,13 +284,16 @@ def write(out: Path, title: str, lines: list[dict[str, str]], figures: dict[str,
 def main() -> None:
     parser = argparse.ArgumentParser(prog="run", description=__doc__)
     parser.add_argument("data", type=Path, nargs="?", metavar="DATA_DIR")
+    parser.add_argument("--text", type=Path, help="embed its lines instead")
+    parser.add_argument("--count", type=int, default=100_000, help="lines of the text to index")
     parser.add_argument("--builds", type=int, default=3, help="builds of each, by turns")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of searches")
     parser.add_argument("--only", help="libraries, with commas between")
     parser.add_argument("--out", type=Path, required=True, help=argparse.SUPPRESS)
     options = parser.parse_args()
     names = options.only.split(",") if options.only else [*RUST, *LIBRARIES]
-    data = Data.load(options.data, options.out)
+    data = Data.load(options.data, options.text, options.count, options.out)
+    data.write(names)
     kept = build_all(names, data, options.out, options.builds)
     if not kept:
         sys.exit("nothing was measured")

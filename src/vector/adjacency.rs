@@ -88,12 +88,13 @@ impl Links {
         self.counts.to_mut()[point as usize] = count;
     }
 
-    /// Adds links. In a full list they replace the last links, at most half of the list.
+    /// Adds links before the others. In a full list the last links give way, at most half of the
+    /// list, so that links added earlier remain.
     pub(super) fn add(&mut self, from: u32, added: &[u32]) {
         let added = &added[..added.len().min(self.max_degree.div_ceil(2))];
         let links = self.view().of(from);
         let kept = links.len().min(self.max_degree - added.len());
-        let links = [&links[..kept], added].concat();
+        let links = [added, &links[..kept]].concat();
         self.set(from, &links);
     }
 
@@ -181,4 +182,18 @@ pub(super) fn require_below(
     // The compiler vectorizes the search for the maximum, but not one that can stop early.
     let largest = numbers.iter().fold(0, |largest, number| largest.max(*number));
     require(numbers.is_empty() || (largest as usize) < bound, fault)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn added_links_outlast_those_of_the_full_list() {
+        let mut links = Links::new([&[1, 2, 3, 4][..]; 1].into_iter());
+        for added in [5, 6, 7] {
+            links.add(0, &[added]);
+        }
+        assert_eq!(links.view().of(0), [7, 6, 5, 1]);
+    }
 }

@@ -1,7 +1,7 @@
 //! Construction of the lowest layer, in batches: the graph does not depend on the number of
 //! threads.
 
-use std::ops::Range;
+use std::{iter, ops::Range};
 
 use rayon::prelude::*;
 
@@ -10,6 +10,7 @@ use super::{
     adjacency::{Links, LinksView},
     beam::{Beam, ScoredPoint, Traversal},
     graph::{Graph, UpperLayers},
+    locality::sort_by_locality,
     space::Space,
 };
 use crate::{
@@ -50,12 +51,36 @@ pub(super) fn link_all<S: Space>(
     monitor.report_linked(linked as usize, space.len() as usize);
     let beams = ScratchPool::default();
     let builder = BaseLayerBuilder { space, upper: &upper, params, monitor, beams };
-    while linked < space.len() {
-        let batch = linked..space.len().min(linked + (linked / BATCH_RATIO).max(MIN_BATCH));
-        linked = batch.end;
+    for batch in batches(linked, space.len()) {
         builder.link(&mut links, batch)?;
     }
     Ok(Graph { upper, base: links })
+}
+
+/// The batches of the points from `linked` to `points`.
+fn batches(mut linked: u32, points: u32) -> impl Iterator<Item = Range<u32>> {
+    iter::from_fn(move || {
+        let batch = linked..points.min(linked + (linked / BATCH_RATIO).max(MIN_BATCH));
+        linked = batch.end;
+        (!batch.is_empty()).then_some(batch)
+    })
+}
+
+/// Returns the points in the order in which [`link_all`] is to link them: the first `linked` as they
+/// are, then those of each batch by locality.
+///
+/// Points linked one after the other then compare mostly the same points, which are in the cache.
+pub(super) fn linking_order<S: Space>(
+    space: &S,
+    linked: u32,
+    monitor: WorkMonitor,
+) -> Result<Vec<u32>> {
+    let mut order: Vec<u32> = (0..space.len()).collect();
+    for batch in batches(linked, space.len()) {
+        monitor.check()?;
+        sort_by_locality(space, &mut order[batch.start as usize..batch.end as usize]);
+    }
+    Ok(order)
 }
 
 /// A link from a point of an earlier batch to a new point.

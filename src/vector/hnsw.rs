@@ -8,7 +8,7 @@ use tracing::instrument;
 use super::{
     Calibration, IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, TopK, VectorIndex,
     beam::{Beam, End, MIN_EF, Restriction, Traversal},
-    build::link_all,
+    build::{link_all, linking_order},
     calibrate::requested_route,
     checked,
     coded_points::CodedPoints,
@@ -171,6 +171,10 @@ impl HnswIndex {
         params.check()?;
         let rows = row_count(&vectors)?;
         let CodedPoints { points, codes, precision, sample } = CodedPoints::of(&vectors, rows);
+        let space = PointSpace::new(precision, &vectors, &points, &codes);
+        let order = linking_order(&space, sample, monitor)?;
+        let points = points.reordered(&order);
+        let codes = codes.select(&order);
         let space = PointSpace::new(precision, &vectors, &points, &codes);
         let upper = over_sample(&space, sample, params, monitor)?;
         let graph = link_all(&space, upper, params, monitor)?;

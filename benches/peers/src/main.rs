@@ -1,10 +1,14 @@
 //! Builds and searches one Rust index, as commands on standard input request.
 //!
+//! `passim-peers embed TEXT COUNT BASE QUERIES` writes the vectors of lines of text to two files.
+//!
 //! `passim-peers LIBRARY BASE QUERIES DIM`, where the files hold unit rows of
 //! little-endian `f32`. The first line out is `{}`: ready. Then each line in has one line out:
 //!
 //! - `build THREADS M EF_CONSTRUCTION`: `{"cpu": seconds, "wall": seconds}`
 //! - `round EF K`: `{"cpu": seconds, "ids": rows found for each query}`
+
+mod embed;
 
 use std::{
     env,
@@ -25,10 +29,17 @@ type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 fn main() -> Result<()> {
     let arguments: Vec<String> = env::args().skip(1).collect();
-    let [library, base, queries, dim] = arguments.as_slice() else {
-        return Err("expected LIBRARY BASE QUERIES DIM".into());
-    };
-    let dim = dim.parse()?;
+    match arguments.iter().map(String::as_str).collect::<Vec<_>>().as_slice() {
+        ["embed", text, count, base, queries] => {
+            println!("{}", embed::embed_lines(text, count.parse()?, base, queries)?);
+            Ok(())
+        }
+        [library, base, queries, dim] => answer_requests(library, base, queries, dim.parse()?),
+        _ => Err("expected embed TEXT COUNT BASE QUERIES, or LIBRARY BASE QUERIES DIM".into()),
+    }
+}
+
+fn answer_requests(library: &str, base: &str, queries: &str, dim: usize) -> Result<()> {
     let queries = read_rows(queries)?;
     let mut index = None;
     println!("{{}}");
