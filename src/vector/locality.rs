@@ -83,7 +83,8 @@ mod tests {
         sort_by_locality(&FullPrecision::new(&vectors, &rows), &mut sorted);
 
         let changes = sorted.windows(2).filter(|pair| pair[0] % CLUSTERS != pair[1] % CLUSTERS);
-        assert_eq!(changes.count(), CLUSTERS as usize - 1);
+        // In shuffled order seven of eight points follow one of another cluster.
+        assert!(changes.count() < POINTS as usize / 16);
         sorted.sort_unstable();
         assert_eq!(sorted, rows);
     }
