@@ -28,6 +28,14 @@ impl Date {
         self.0.duration_since(civil::date(1970, 1, 1)).as_secs()
     }
 
+    /// Returns the date whose first instant in UTC is `seconds` after 1970-01-01T00:00:00Z; `None` if
+    /// there is none.
+    pub(crate) fn starting_at(seconds: i64) -> Option<Self> {
+        let instant = jiff::Timestamp::from_second(seconds).ok()?;
+        let date = Self(jiff::tz::TimeZone::UTC.to_datetime(instant).date());
+        (date.unix_seconds() == seconds).then_some(date)
+    }
+
     pub(crate) fn year(self) -> i16 {
         self.0.year()
     }
@@ -102,7 +110,10 @@ mod tests {
             ("0000-01-01", -62_167_219_200),
             ("9999-12-31", 253_402_214_400),
         ] {
-            assert_eq!(date.parse::<Date>().unwrap().unix_seconds(), seconds, "{date}");
+            let date: Date = date.parse().unwrap();
+            assert_eq!(date.unix_seconds(), seconds, "{date}");
+            assert_eq!(Date::starting_at(seconds), Some(date));
+            assert_eq!(Date::starting_at(seconds + 1), None);
         }
     }
 }
