@@ -31,9 +31,10 @@ impl Date {
     /// Returns the date whose first instant in UTC is `seconds` after 1970-01-01T00:00:00Z; `None` if
     /// there is none.
     pub(crate) fn starting_at(seconds: i64) -> Option<Self> {
-        let instant = jiff::Timestamp::from_second(seconds).ok()?;
-        let date = Self(jiff::tz::TimeZone::UTC.to_datetime(instant).date());
-        (date.unix_seconds() == seconds).then_some(date)
+        let days = i32::try_from(seconds / 86_400).ok().filter(|_| seconds % 86_400 == 0)?;
+        let span = jiff::Span::new().try_days(days).ok()?;
+        let date = civil::date(1970, 1, 1).checked_add(span).ok()?;
+        (0..=9999).contains(&date.year()).then_some(Self(date))
     }
 
     pub(crate) fn year(self) -> i16 {
@@ -99,6 +100,13 @@ mod tests {
         for date in [Date::new(0, 1, 1), Date::new(9999, 12, 31), Date::new(812, 3, 4)] {
             let date = date.unwrap();
             assert_eq!(date.to_string().parse::<Date>().unwrap(), date);
+        }
+    }
+
+    #[test]
+    fn other_years_have_no_date() {
+        for seconds in [-62_167_305_600, 253_402_300_800, i64::MIN, i64::MAX, 86_400 << 32] {
+            assert_eq!(Date::starting_at(seconds), None, "{seconds}");
         }
     }
 

@@ -19,7 +19,8 @@ pub struct Hit {
     /// Score by which hits are ranked; higher is better. It is the score of the
     /// [reranker](crate::Query::rerank) if the hit was reranked. Otherwise the
     /// [mode](crate::Mode) determines it: similarity, BM25, or how much better than the mean passage
-    /// it answers, in units of cosine (about 0 to 1; below 0 for passages that do not answer).
+    /// it answers, in units of cosine (about 0 to 1; below 0 for passages that do not answer);
+    /// [recency](crate::Query::recency) adds its part.
     ///
     /// Hits after the first fifty or more may have higher scores than hits before them: what only a
     /// wider search finds comes after all that a narrower one found.

@@ -244,8 +244,10 @@ fn the_documented_json_is_read() {
         .min_similarity(0.2)
         .min_score(0.1)
         .per_article(1)
+        .group_by_article(3)
         .dedup(0.95)
         .mmr(0.3)
+        .recency(Recency::new("published", Duration::from_hours(7 * 24), 0.1))
         .rerank(50)
         .explain();
     assert_eq!(format!("{query:?}"), format!("{wanted:?}"));

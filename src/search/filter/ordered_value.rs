@@ -206,9 +206,12 @@ impl<'k> Scalar<&'k str> {
             ValueKind::Time => {
                 let (seconds, nanoseconds) = value.split_at_checked(16)?;
                 let seconds = from_ordered(seconds)?;
+                let nanoseconds = Some(nanoseconds).filter(|digits| digits.len() == 8)?;
                 let nanoseconds = u32::from_str_radix(nanoseconds, 16).ok()?;
-                Timestamp::from_unix(seconds, nanoseconds).ok()?;
-                Some(Self::Time(Instant { seconds, nanoseconds }))
+                let instant = Instant { seconds, nanoseconds };
+                let is_time = instant.starting_date().is_some()
+                    || Timestamp::from_unix(seconds, nanoseconds).is_ok();
+                is_time.then_some(Self::Time(instant))
             }
         }
     }
@@ -217,6 +220,7 @@ impl<'k> Scalar<&'k str> {
 /// Returns the number that a sort key writes as hexadecimal digits.
 #[cfg(feature = "postgres")]
 fn from_ordered(digits: &str) -> Option<i64> {
+    let digits = Some(digits).filter(|digits| digits.len() == 16)?;
     let ordered = u64::from_str_radix(digits, 16).ok()?;
     Some((ordered ^ (1 << 63)).cast_signed())
 }
@@ -247,11 +251,12 @@ impl Instant {
     }
 
     fn to_value(self, are_dates: bool) -> Value {
-        if let Some(date) = self.starting_date().filter(|_| are_dates) {
-            return Value::Date(date);
+        let timestamp = Timestamp::from_unix(self.seconds, self.nanoseconds).map(Value::Timestamp);
+        match self.starting_date() {
+            // The last date is after the last timestamp.
+            Some(date) if are_dates || timestamp.is_err() => Value::Date(date),
+            _ => timestamp.expect("an instant is made of a date or of a timestamp"),
         }
-        let timestamp = Timestamp::from_unix(self.seconds, self.nanoseconds);
-        Value::Timestamp(timestamp.expect("made of a date or a timestamp"))
     }
 
     /// The last nanosecond of `date`.
@@ -373,6 +378,8 @@ mod tests {
         let mut values: Vec<Value> = numbers.into_iter().map(Value::from).collect();
         values.extend(whole.map(Value::from));
         values.extend([true.into(), false.into(), u64::MAX.into(), f64::NAN.into(), "".into()]);
+        values
+            .extend([Date::new(9999, 12, 31).unwrap().into(), Date::new(0, 1, 1).unwrap().into()]);
         values.extend([before, day.into(), "ä".into(), "zebra".into(), "Zebra".into()]);
         for a in &values {
             for b in &values {
@@ -432,6 +439,9 @@ mod tests {
         let midnight = Scalar::first(&day).map(|text| Cow::Borrowed(*text));
         assert!(midnight.may_be_date());
         assert_eq!(midnight.to_value(false), at("2024-02-29T00:00:00Z"));
+        let last_day = Value::Date(Date::new(9999, 12, 31).unwrap());
+        let last = Scalar::first(&last_day).map(|text| Cow::Borrowed(*text));
+        assert_eq!(last.to_value(false), last_day);
         let nan = Scalar::NotANumber::<Cow<str>>.to_value(true);
         assert!(matches!(nan, Value::Float(float) if float.is_nan()));
     }
