@@ -152,7 +152,7 @@ pub struct Query {
     pub partial: bool,
     /// Minimum [similarity](crate::Hit::similarity) of a hit, in `-1.0..=1.0`.
     pub min_similarity: Option<f32>,
-    /// Minimum [score](crate::Hit::score) of a hit, before reranking.
+    /// Minimum [score](crate::Hit::score) of a hit, without recency and before reranking.
     pub min_score: Option<f32>,
     /// Maximum number of hits of one article, `>= 1`.
     pub per_article: Option<usize>,
@@ -296,7 +296,8 @@ impl Query {
         self
     }
 
-    /// Leaves out passages whose [score](crate::Hit::score), before reranking, is below `minimum`.
+    /// Leaves out passages whose [score](crate::Hit::score), without [recency](Self::recency) and
+    /// before reranking, is below `minimum`.
     ///
     /// Scores are in units of cosine in the modes hybrid and dense, and of BM25 in mode lexical. A
     /// question without a good answer then has no hits.

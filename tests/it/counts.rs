@@ -48,7 +48,9 @@ fn assert_counts(retriever: &Retriever, query: &Query, name: &str, matching: &[A
         let values = article.metadata.get(name).map_or(&[][..], items);
         let forms: BTreeSet<String> = values.iter().map(form).collect();
         without += usize::from(forms.is_empty());
-        forms.into_iter().for_each(|form| *expected.entry(form).or_default() += 1);
+        for form in forms {
+            *expected.entry(form).or_default() += 1;
+        }
     }
     let counts = retriever.count_values(query, name, usize::MAX).unwrap();
     assert_eq!((counts.articles, counts.without), (matching.len(), without), "{name}");

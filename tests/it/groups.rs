@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use passim::{
-    Article, Cancel, Chunker, Error, Filter, Interrupt, ModelIdentity, Query, Reranker, Result,
-    Retriever,
+    Article, Cancel, Chunker, Error, Filter, HitGroup, Interrupt, ModelIdentity, Query, Reranker,
+    Result, Retriever,
 };
 use passim_testkit::corpus;
 
@@ -17,10 +17,9 @@ fn one_long_article(reranker: Option<Lengths>) -> Retriever {
         builder = builder.reranker(reranker);
     }
     let mut retriever = builder.in_memory().unwrap();
-    let sentences = |count: usize| -> String {
-        (0..count).map(|at| format!("Moore speichern Kohlenstoff im Jahr {at}.\n\n")).collect()
-    };
-    let long = Article::new("lang", sentences(900));
+    let sentence = |at: usize| format!("Moore speichern Kohlenstoff im Jahr {at}.");
+    let sentences: Vec<String> = (0..900).map(sentence).collect();
+    let long = Article::new("lang", sentences.join("\n\n"));
     let short = (0..30).map(|at| {
         let text = format!("Fische {at} schwimmen im See.\n\n{}", corpus::texts(at, 1, 20)[0]);
         Article::new(format!("kurz/{at:02}"), text)
@@ -73,7 +72,7 @@ fn groups_are_in_the_order_of_their_best_hits() {
             let groups = groups.by_article();
             let mut seen = BTreeSet::new();
             let best = ungrouped.iter().filter(|hit| seen.insert(&hit.article));
-            assert!(groups.iter().map(|group| group.best()).eq(best.take(groups.len())));
+            assert!(groups.iter().map(HitGroup::best).eq(best.take(groups.len())));
             for group in &groups {
                 assert!(group.hits.iter().all(|hit| hit.article == group.article));
                 assert!(group.hits.is_sorted_by(|a, b| a.score >= b.score));

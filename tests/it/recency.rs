@@ -1,5 +1,7 @@
 //! Laws of recency as a part of the score.
 
+#![allow(clippy::float_cmp, reason = "equal scores have equal bits")]
+
 use std::time::Duration;
 
 use passim::{

@@ -7,7 +7,7 @@ use std::{
 
 use super::{Laws, QUESTIONS, answer};
 use crate::{
-    Date, Error, Filter, Hit, Metadata, Mode, Query, Recency, Result, Value, ValueCount,
+    Date, Error, Filter, Hit, HitGroup, Metadata, Mode, Query, Recency, Result, Value, ValueCount,
     search::{
         match_count::count_matches, recency::RecencyScale, value_counts::count_values, view::View,
     },
@@ -84,7 +84,7 @@ impl<V: View> Laws<'_, V> {
         let groups = all.by_article();
         // With `dedup`, the second hit of one article can repeat that of another one.
         if query.dedup.is_none() {
-            let found: Vec<&Hit> = groups.iter().map(|group| group.best()).collect();
+            let found: Vec<&Hit> = groups.iter().map(HitGroup::best).collect();
             assert_eq!(found, best, "{query:?}");
         }
         assert!(groups.iter().all(|group| group.hits.len() <= 2));
