@@ -23,7 +23,7 @@ use crate::Result;
 ///     Retriever::builder().chunker(Chunker::default().max_tokens(8)).in_memory()?;
 /// retriever.add([
 ///     Article::new("moor", "Moore speichern Kohlenstoff.\n\nMoore speichern Wasser.\n\nMoore wachsen."),
-///     Article::new("torf", "Torf entsteht im Moor."),
+///     Article::new("brot", "Ein Sauerteig braucht Zeit."),
 /// ])?;
 /// let hits = retriever.search(Query::new("Was speichert ein Moor?").k(2).group_by_article(2))?;
 /// let groups = hits.by_article();
