@@ -183,8 +183,8 @@ pub use store::{
 pub use lexical::LexicalPlan;
 pub use search::{
     Citation, CitationMarkers, Context, ContextOptions, Excerpt, Explanation, Filter, Highlights,
-    Hit, Hits, Mode, Query, QueryPlan, Reranked, Sentence, ShardPlan, Timings, Weights,
-    WordContribution, WordMatch,
+    Hit, HitGroup, Hits, MatchCount, Mode, Query, QueryPlan, Recency, Reranked, Sentence,
+    ShardPlan, Timings, ValueCount, ValueCounts, Weights, WordContribution, WordMatch,
 };
 
 // Long operations and errors.

@@ -5,6 +5,7 @@ mod backup;
 mod commit;
 mod commit_schedule;
 mod committed_corpus;
+mod count_matches;
 mod follow_merges;
 mod graph_calibration;
 mod ingest;

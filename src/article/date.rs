@@ -28,6 +28,15 @@ impl Date {
         self.0.duration_since(civil::date(1970, 1, 1)).as_secs()
     }
 
+    /// Returns the date whose first instant in UTC is `seconds` after 1970-01-01T00:00:00Z; `None` if
+    /// there is none.
+    pub(crate) fn starting_at(seconds: i64) -> Option<Self> {
+        let days = i32::try_from(seconds / 86_400).ok().filter(|_| seconds % 86_400 == 0)?;
+        let span = jiff::Span::new().try_days(days).ok()?;
+        let date = civil::date(1970, 1, 1).checked_add(span).ok()?;
+        (0..=9999).contains(&date.year()).then_some(Self(date))
+    }
+
     pub(crate) fn year(self) -> i16 {
         self.0.year()
     }
@@ -95,6 +104,13 @@ mod tests {
     }
 
     #[test]
+    fn other_years_have_no_date() {
+        for seconds in [-62_167_305_600, 253_402_300_800, i64::MIN, i64::MAX, 86_400 << 32] {
+            assert_eq!(Date::starting_at(seconds), None, "{seconds}");
+        }
+    }
+
+    #[test]
     fn a_date_starts_at_midnight_in_utc() {
         for (date, seconds) in [
             ("1970-01-01", 0),
@@ -102,7 +118,10 @@ mod tests {
             ("0000-01-01", -62_167_219_200),
             ("9999-12-31", 253_402_214_400),
         ] {
-            assert_eq!(date.parse::<Date>().unwrap().unix_seconds(), seconds, "{date}");
+            let date: Date = date.parse().unwrap();
+            assert_eq!(date.unix_seconds(), seconds, "{date}");
+            assert_eq!(Date::starting_at(seconds), Some(date));
+            assert_eq!(Date::starting_at(seconds + 1), None);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    Analyzer, LexicalIndex, dictionary::TermEntry, postings::END, query_terms::terms_of_words,
-    term_group::TermGroupCursor,
+    Analyzer, LexicalIndex, QueryTerms, dictionary::TermEntry, postings::END,
+    query_terms::terms_of_words, term_group::TermGroupCursor,
 };
 use crate::RowSet;
 
@@ -42,6 +42,16 @@ impl LexicalIndex {
         let mut rows = self.rows_with_all(&conditions.required);
         for entry in self.entries(&conditions.excluded) {
             self.cursor(&entry).read_to(END, |posting| _ = rows.remove(posting.row));
+        }
+        rows
+    }
+
+    /// Returns the rows with a term of `question`.
+    pub(crate) fn rows_with_any(&self, question: &QueryTerms) -> RowSet {
+        let mut rows = RowSet::none(self.len());
+        let terms = question.groups().iter().flat_map(|group| self.entries(&group.terms));
+        for entry in terms {
+            self.cursor(&entry).read_to(END, |posting| _ = rows.insert(posting.row));
         }
         rows
     }

@@ -33,7 +33,7 @@ impl Corpus {
     pub fn keys_where(&self, filter: &Filter) -> Result<Vec<String>> {
         let selected = selected(filter)?;
         let mut keys = self.with_view(ViewRequest::default(), |view| {
-            view.check_types(filter)?;
+            view.check_kinds(filter)?;
             let by_shard = view
                 .snapshots
                 .on_each(|_, connection| keys(connection, &self.parts.schema, &selected, ""))?;
@@ -53,7 +53,7 @@ impl Corpus {
     #[instrument(level = "debug", skip_all)]
     pub fn remove_where(&self, filter: &Filter) -> Result<usize> {
         let selected = selected(filter)?;
-        self.with_view(ViewRequest::default(), |view| view.check_types(filter))?;
+        self.with_view(ViewRequest::default(), |view| view.check_kinds(filter))?;
         let schema = &self.parts.schema;
         let limit = format!(" ORDER BY article LIMIT {REMOVED_AT_ONCE} FOR UPDATE");
         self.remove_from_each(|connection, removed| {

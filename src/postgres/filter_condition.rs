@@ -231,8 +231,18 @@ fn some_value<'p>(name: &'p str, condition: &str, params: &mut Params<'p>) -> St
     )
 }
 
+/// Returns the condition that the article whose key is `article` has a value of `name`.
+pub(super) fn some_value_of<'p>(article: &str, name: &'p str, params: &mut Params<'p>) -> String {
+    // No stored text has a zero byte, and the server takes none.
+    if name.contains('\0') {
+        return "false".to_owned();
+    }
+    let named = has_name(name, params);
+    format!("EXISTS (SELECT FROM {{s}}.article_values v WHERE v.article = {article} AND {named})")
+}
+
 /// Returns the condition that a row `v` has this name.
-fn has_name<'p>(name: impl Into<Cow<'p, str>>, params: &mut Params<'p>) -> String {
+pub(super) fn has_name<'p>(name: impl Into<Cow<'p, str>>, params: &mut Params<'p>) -> String {
     let name = params.text(name);
     format!("left(v.name, {INDEXED_CHARS}) = left({name}, {INDEXED_CHARS}) AND v.name = {name}")
 }

@@ -31,13 +31,14 @@ use crate::{
         term_hash,
     },
     search::{
-        filter::ValueKind,
+        filter::{Instant, ValueKind},
         language_totals::LanguageTotals,
         late::PieceList,
+        match_count::MatchCount,
         query_models::ViewRequest,
         view::{
-            ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
-            StoredArticle, StoredPassage, View,
+            ArmRequest, ArticleId, ArticlesByValue, Candidate, Candidates, Matching, PassageId,
+            PassagePlace, Question, StoredArticle, StoredPassage, View,
         },
     },
     vector,
@@ -127,7 +128,7 @@ impl<'c> SqlView<'c> {
 
     /// Checks that the values that `filter` compares are of the stored kinds, by one statement a shard
     /// if they are.
-    pub(super) fn check_types(&self, filter: &Filter) -> Result<()> {
+    pub(super) fn check_kinds(&self, filter: &Filter) -> Result<()> {
         let mut asked = BTreeSet::new();
         filter.expression().asked(&mut |name, kind| {
             asked.insert((name.to_owned(), kind));
@@ -199,10 +200,14 @@ impl View for SqlView<'_> {
     fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed> {
         let mut allowed = AllowedPassages::new(filter, words)?;
         if let Some(filter) = filter {
-            self.check_types(filter)?;
+            self.check_kinds(filter)?;
         }
         allowed.by_shard = self.count(&allowed)?;
         Ok(allowed)
+    }
+
+    fn check_types(&self, filter: &Filter) -> Result<()> {
+        self.check_kinds(filter)
     }
 
     fn allowed_passages(&self, allowed: &Self::Allowed) -> usize {
@@ -283,6 +288,10 @@ impl View for SqlView<'_> {
         Ok(ids.iter().map(|id| rows.article(*id)).collect())
     }
 
+    fn latest_times(&self, name: &str, ids: &[PassageId]) -> Result<Vec<Option<Instant>>> {
+        self.latest_times_of(name, ids)
+    }
+
     fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>> {
         let rows = self.rows();
         Ok(ids.iter().map(|id| Cow::Owned(rows.get(*id).vector.clone())).collect())
@@ -302,6 +311,18 @@ impl View for SqlView<'_> {
         Ok(ids.iter().map(|id| rows.get(*id).words.contributions(&groups)).collect())
     }
 
+    fn count(&self, matching: &Matching<'_, Self::Allowed>) -> Result<MatchCount> {
+        self.count_matching(matching)
+    }
+
+    fn count_values(
+        &self,
+        name: &str,
+        matching: &Matching<'_, Self::Allowed>,
+    ) -> Result<ArticlesByValue<'_>> {
+        self.count_by_value(name, matching)
+    }
+
     fn article(&self, key: &str) -> Result<Option<StoredArticle>> {
         self.read_article(key)
     }
@@ -312,6 +333,6 @@ impl View for SqlView<'_> {
 }
 
 /// Returns a count that a shard stores.
-fn to_count(count: i64) -> Result<usize> {
+pub(super) fn to_count(count: i64) -> Result<usize> {
     usize::try_from(count).map_err(|_| damaged("a count is negative"))
 }

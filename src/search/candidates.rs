@@ -8,6 +8,7 @@ use super::{
     fusion::Fusion,
     identifier_matches::IdentifierMatches,
     late::{LateConstants, LateQuestion},
+    recency::RecencyScale,
     view::{ArmRequest, Candidate, Candidates, PassageId, Question, Ranks, View, ids_of, rank},
 };
 use crate::{Query, QueryPlan, Result, lexical::WeightedTerms};
@@ -61,6 +62,7 @@ impl Ranking {
 pub(super) struct Tiers<'s, V> {
     view: &'s V,
     query: &'s Query,
+    recency: Option<&'s RecencyScale>,
     /// The candidates of earlier tiers.
     seen: FxHashSet<PassageId>,
     /// Set by the first tier.
@@ -70,8 +72,8 @@ pub(super) struct Tiers<'s, V> {
 }
 
 impl<'s, V: View> Tiers<'s, V> {
-    pub(super) fn new(query: &'s Query, view: &'s V) -> Self {
-        Self { view, query, seen: FxHashSet::default(), fusion: None, late: None }
+    pub(super) fn new(query: &'s Query, view: &'s V, recency: Option<&'s RecencyScale>) -> Self {
+        Self { view, query, recency, seen: FxHashSet::default(), fusion: None, late: None }
     }
 
     /// Ranks the `request.k` closest passages that no earlier tier has and that reach the minimum
@@ -84,7 +86,14 @@ impl<'s, V: View> Tiers<'s, V> {
     ) -> Result<Ranking> {
         let mut ranking = self.nearest(vector, request, plan)?;
         self.retain_new(&mut ranking.found);
-        Ok(ranking.retain_similar(self.query.min_similarity).retain_scored(self.query.min_score))
+        let ranking = ranking.retain_similar(self.query.min_similarity);
+        let ranking = ranking.retain_scored(self.query.min_score);
+        let Some(recency) = self.recency else { return Ok(ranking) };
+        let start = Instant::now();
+        let spread = self.view.language_totals()?.means(vector).spread();
+        let ranking = self.prefer_recent(ranking, recency, spread)?;
+        plan.timings.rank += start.elapsed();
+        Ok(ranking)
     }
 
     /// Ranks the `request.k` passages with the highest BM25 that no earlier tier has.
@@ -96,7 +105,12 @@ impl<'s, V: View> Tiers<'s, V> {
     ) -> Result<Ranking> {
         let mut ranking = self.matching(terms, request, plan)?;
         self.retain_new(&mut ranking.found);
-        Ok(ranking.retain_scored(self.query.min_score))
+        let ranking = ranking.retain_scored(self.query.min_score);
+        let Some(recency) = self.recency else { return Ok(ranking) };
+        let start = Instant::now();
+        let ranking = self.prefer_recent(ranking, recency, terms.max_bm25())?;
+        plan.timings.rank += start.elapsed();
+        Ok(ranking)
     }
 
     /// Ranks the `request.k` best passages of each arm that no earlier tier has and that reach the
@@ -127,13 +141,29 @@ impl<'s, V: View> Tiers<'s, V> {
             None => self.fusion.insert(Fusion::new(self.view, &question, &found)?),
         };
         fusion.score(self.query.weights, &mut found);
+        let spread = fusion.spread();
         // Every passage has a vector, so the lexical arm adds nothing once the dense arm is exhausted.
         let fused = Ranking { found, is_exhausted: dense.is_exhausted };
         let fused = fused.retain_similar(self.query.min_similarity);
-        let fused = fused.retain_scored(self.query.min_score);
+        let mut fused = fused.retain_scored(self.query.min_score);
+        if let Some(recency) = self.recency {
+            recency.add_to(&mut fused.found, spread, self.view)?;
+        }
         let found = rank(self.view, fused.found, usize::MAX)?;
         plan.timings.rank += start.elapsed();
         Ok(Ranking { found, ..fused })
+    }
+
+    /// Adds the part of recency, in multiples of `unit`, and ranks again.
+    fn prefer_recent(
+        &self,
+        mut ranking: Ranking,
+        recency: &RecencyScale,
+        unit: f32,
+    ) -> Result<Ranking> {
+        recency.add_to(&mut ranking.found, unit, self.view)?;
+        let found = rank(self.view, ranking.found, usize::MAX)?;
+        Ok(Ranking { found, ..ranking })
     }
 
     /// Adds the passages with identifiers of the question, with the scores of these.

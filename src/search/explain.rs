@@ -60,6 +60,8 @@ fn explain_scores(candidate: &Candidate) -> Explanation {
         late: candidate.late,
         identifiers: candidate.spread.map(|_| candidate.identifiers),
         noise_penalty: candidate.noise_penalty,
+        freshness: candidate.freshness,
+        recency: candidate.freshness.map(|_| candidate.recency),
         lexical_rank: candidate.ranks.lexical.map(|rank| rank + 1),
         retrieved: candidate.score,
         ..Explanation::default()

@@ -39,6 +39,12 @@ pub struct Explanation {
     /// What is subtracted from the score of a passage of web addresses or digits, if the question has
     /// neither; 0 for others.
     pub noise_penalty: f32,
+    /// Freshness of the article, in `0.0..=1.0`; `None` without [recency](crate::Query::recency).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freshness: Option<f32>,
+    /// What recency adds to the score; `None` without recency.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recency: Option<f32>,
     /// The words of the passage that answer words of the question; empty without late interaction.
     pub matches: Vec<WordMatch>,
     /// Contributions to BM25 of each word of the question and each part of a compound.
@@ -102,6 +108,9 @@ impl fmt::Display for Explanation {
         }
         if self.noise_penalty > 0.0 {
             write!(f, "; noise -{:.1}", self.noise_penalty)?;
+        }
+        if let (Some(recency), Some(freshness)) = (self.recency, self.freshness) {
+            write!(f, "; recency {recency:+.3} (freshness {freshness:.2})")?;
         }
         if let Some(Reranked { rank_before, score }) = self.reranked {
             write!(f, "; reranked {score:.3} from rank {rank_before}")?;

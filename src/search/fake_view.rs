@@ -8,17 +8,21 @@
 
 mod filter_definition;
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use filter_definition::is_true;
 
 use super::{
-    filter::{Scalar, ValueKind},
+    filter::{Instant, Scalar, ValueKind},
     language_totals::LanguageTotals,
     late::PieceList,
+    match_count::MatchCount,
     view::{
-        ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
-        StoredArticle, StoredPassage, View, rank,
+        ArmRequest, ArticleId, ArticlesByValue, Candidate, Candidates, CountedValue, Matching,
+        PassageId, PassagePlace, Question, StoredArticle, StoredPassage, View, rank,
     },
 };
 use crate::{
@@ -141,6 +145,18 @@ impl FakeView {
         Ok(BestPassages { found: rank(self, scored, request.k)?, is_exhausted })
     }
 
+    /// Returns the passages of `matching`, each as the position of its article.
+    fn matches(&self, matching: &Matching<'_, Vec<bool>>) -> Vec<usize> {
+        let allowed = self.passages.iter().zip(matching.allowed).filter(|(_, allowed)| **allowed);
+        let has_word = |passage: &FakePassage| {
+            let is_in =
+                |group: &Group| group.terms.iter().any(|term| passage.tfs.contains_key(term));
+            matching.question.is_none_or(|question| question.groups().iter().any(is_in))
+        };
+        let matches = allowed.filter(|(passage, _)| has_word(passage));
+        matches.map(|(passage, _)| passage.article).collect()
+    }
+
     /// Returns the mean length of a passage in terms.
     fn mean_length(&self) -> f64 {
         let terms: u32 = self.passages.iter().map(|passage| passage.length).sum();
@@ -191,7 +207,7 @@ impl FakeView {
     }
 
     /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
-    fn check_types(&self, filter: &Filter) -> Result<()> {
+    fn check_kinds(&self, filter: &Filter) -> Result<()> {
         filter.expression().asked(&mut |name, asked| {
             let values = self.articles.iter().filter_map(|stored| stored.head.metadata.get(name));
             let items = values.flat_map(Value::items);
@@ -226,7 +242,7 @@ impl View for FakeView {
 
     fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Vec<bool>> {
         if let Some(filter) = filter {
-            self.check_types(filter)?;
+            self.check_kinds(filter)?;
         }
         let is_allowed = |passage: &FakePassage| {
             let stored = &self.articles[passage.article];
@@ -239,6 +255,10 @@ impl View for FakeView {
                 && !words.excluded.iter().any(has)
         };
         Ok(self.passages.iter().map(is_allowed).collect())
+    }
+
+    fn check_types(&self, filter: &Filter) -> Result<()> {
+        self.check_kinds(filter)
     }
 
     fn allowed_passages(&self, allowed: &Vec<bool>) -> usize {
@@ -318,6 +338,15 @@ impl View for FakeView {
         Ok(ids.iter().map(|id| ArticleId(self.passage(*id).article as u64)).collect())
     }
 
+    fn latest_times(&self, name: &str, ids: &[PassageId]) -> Result<Vec<Option<Instant>>> {
+        let latest = |id: &PassageId| {
+            let head = &self.articles[self.passage(*id).article].head;
+            let items = head.metadata.get(name).map_or(&[][..], Value::items);
+            items.iter().filter_map(|item| Scalar::first(item).time()).max()
+        };
+        Ok(ids.iter().map(latest).collect())
+    }
+
     fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>> {
         Ok(ids.iter().map(|id| Cow::Borrowed(&*self.passage(*id).vector)).collect())
     }
@@ -351,6 +380,34 @@ impl View for FakeView {
     ) -> Result<Vec<Vec<TermContribution>>> {
         let of_passage = |id: &PassageId| self.contributions_to(self.passage(*id), terms).collect();
         Ok(ids.iter().map(of_passage).collect())
+    }
+
+    fn count(&self, matching: &Matching<'_, Vec<bool>>) -> Result<MatchCount> {
+        let passages = self.matches(matching);
+        let articles: BTreeSet<_> = passages.iter().collect();
+        let (passages, articles) = (passages.len(), articles.len());
+        Ok(MatchCount { passages, articles, is_exact: false })
+    }
+
+    fn count_values(
+        &self,
+        name: &str,
+        matching: &Matching<'_, Vec<bool>>,
+    ) -> Result<ArticlesByValue<'_>> {
+        let articles: BTreeSet<usize> = self.matches(matching).into_iter().collect();
+        let mut counts = BTreeMap::new();
+        let mut without = 0;
+        for article in &articles {
+            let value = self.articles[*article].head.metadata.get(name);
+            let items = value.map_or(&[][..], Value::items);
+            let distinct: BTreeSet<_> = items.iter().map(Scalar::first).collect();
+            without += usize::from(distinct.is_empty());
+            for value in distinct {
+                *counts.entry(value).or_insert(0) += 1;
+            }
+        }
+        let values = counts.into_iter().map(|(value, count)| CountedValue::new(value, count));
+        Ok(ArticlesByValue { values: values.collect(), articles: articles.len(), without })
     }
 
     fn article(&self, key: &str) -> Result<Option<StoredArticle>> {

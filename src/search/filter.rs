@@ -15,7 +15,7 @@ use crate::{ArticleHead, Language, Passage, Result, Value};
 
 pub(crate) use expression::{Closure, Expression, Test};
 pub(super) use filter_form::FilterForm;
-pub(crate) use ordered_value::{Scalar, ValueKind};
+pub(crate) use ordered_value::{Instant, Scalar, ValueKind};
 
 /// A condition on the metadata, language or key of an article, or a closure over a passage.
 ///

@@ -51,6 +51,11 @@ impl Fusion {
         })
     }
 
+    /// Returns the factor of all parts but the similarity.
+    pub(super) fn spread(&self) -> f32 {
+        self.means.spread()
+    }
+
     /// Sets the scores of `candidates`, whose parts are known.
     pub(super) fn score(&self, weights: Weights, candidates: &mut [Candidate]) {
         for candidate in candidates {

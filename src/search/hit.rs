@@ -4,6 +4,7 @@ use std::ops::{Deref, Range};
 
 use serde::{Deserialize, Serialize};
 
+use super::hit_groups::{HitGroup, by_article};
 use crate::{
     Explanation, Language, Markup, Metadata, QueryPlan,
     article::{self, ShownContext},
@@ -18,7 +19,8 @@ pub struct Hit {
     /// Score by which hits are ranked; higher is better. It is the score of the
     /// [reranker](crate::Query::rerank) if the hit was reranked. Otherwise the
     /// [mode](crate::Mode) determines it: similarity, BM25, or how much better than the mean passage
-    /// it answers, in units of cosine (about 0 to 1; below 0 for passages that do not answer).
+    /// it answers, in units of cosine (about 0 to 1; below 0 for passages that do not answer);
+    /// [recency](crate::Query::recency) adds its part.
     ///
     /// Hits after the first fifty or more may have higher scores than hits before them: what only a
     /// wider search finds comes after all that a narrower one found.
@@ -78,7 +80,8 @@ impl Hit {
 
 /// The hits of one query, highest [score](Hit::score) first. Hits with equal scores are ordered by
 /// the bytes of the article's key, then by their position in the article. With
-/// [`mmr`](crate::Query::mmr), hits are in the order of choice.
+/// [`mmr`](crate::Query::mmr), hits are in the order of choice; with
+/// [`group_by_article`](crate::Query::group_by_article), the hits of an article follow its best one.
 ///
 /// A search without hits returns an empty list. Comparing two lists compares their hits, not their
 /// plans.
@@ -101,6 +104,14 @@ impl Hits {
     #[must_use]
     pub fn plan(&self) -> &QueryPlan {
         &self.plan
+    }
+
+    /// Returns the hits grouped by article, in the order of the best hit of each. With
+    /// [`Query::group_by_article`](crate::Query::group_by_article), there are `k` groups whenever `k`
+    /// articles have a hit.
+    #[must_use]
+    pub fn by_article(&self) -> Vec<HitGroup<'_>> {
+        by_article(&self.found)
     }
 
     /// Returns whether the search was completed. If not, better passages may be missing, or the hits

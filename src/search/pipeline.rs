@@ -6,14 +6,18 @@ use std::{
     time::{Duration, Instant},
 };
 
+use rustc_hash::FxHashMap;
+
 use super::{
     candidates::{FIRST_POOL, GROWTH, Ranking, Tiers},
     diversify::{Mmr, diversify},
     explain::{ExplainedQuestion, explain},
+    hit_groups::{group_candidates, groups_of},
     late::LateQuestion,
     post_filter::PostFilter,
+    recency::RecencyScale,
     text_conditions::{PhraseCheck, TextConditions},
-    view::{ArmRequest, Candidate, Question, View, ids_of},
+    view::{ArmRequest, Candidate, PassageId, Question, View, ids_of},
 };
 use crate::{
     Hit, Hits, Interrupt, Mode, Query, QueryPlan, Result,
@@ -42,7 +46,8 @@ pub(crate) fn retrieve<V: View>(
     let vector = query_vector(view, question, query, &mut plan)?;
     let terms = gather_statistics(view, query, &mut plan)?;
     let late = late_question(query, &mut plan)?;
-    let search = Search { query, view, allowed, vector, terms, late, interrupt };
+    let recency = RecencyScale::of(query, view)?;
+    let search = Search { query, view, allowed, vector, terms, late, recency, interrupt };
     let tiers = search.find_enough(phrases, &mut plan)?;
     let chosen = search.choose(&tiers, &mut plan)?;
     let found = search.fetch(search.page(&chosen), &mut plan)?;
@@ -124,6 +129,8 @@ struct Search<'s, V: View> {
     terms: Option<WeightedTerms>,
     /// `None` without late interaction.
     late: Option<LateQuestion>,
+    /// `None` if recency changes no score.
+    recency: Option<RecencyScale>,
     interrupt: Interrupt<'s>,
 }
 
@@ -142,7 +149,7 @@ impl<V: View> Search<'_, V> {
             effort: self.query.effort,
             interrupt: self.interrupt,
         };
-        let mut tiers = Tiers::new(self.query, self.view);
+        let mut tiers = Tiers::new(self.query, self.view, self.recency.as_ref());
         let mut filter = PostFilter::new(self.query, self.view, phrases, self.interrupt);
         let mut kept: Vec<Vec<Candidate>> = Vec::new();
         let mut missing = self.wanted();
@@ -150,11 +157,15 @@ impl<V: View> Search<'_, V> {
             plan.candidates = request.k;
             let Ranking { found, is_exhausted } = self.candidates(&request, &mut tiers, plan)?;
             let start = Instant::now();
-            // Diversification chooses from the whole tier.
-            let limit = self.query.mmr.map_or(missing, |_| found.len());
-            let tier = filter.keep(found, limit)?;
+            // Diversification chooses from the whole tier, and groups have hits of the whole tier.
+            let needs_tier = self.query.mmr.is_some() || self.query.group_by_article.is_some();
+            let limit = if needs_tier { found.len() } else { missing };
+            let mut tier = filter.keep(found, limit)?;
+            if self.query.group_by_article.is_some() {
+                tier.found = group_candidates(self.view, tier.found)?;
+            }
             plan.timings.rank += start.elapsed();
-            missing = missing.saturating_sub(tier.found.len());
+            missing = missing.saturating_sub(groups_of(&tier.found).count());
             kept.push(tier.found);
             let is_short = missing > 0 && (tier.is_interrupted || !is_exhausted);
             if !is_short || request.interrupt.is_due() {
@@ -189,7 +200,13 @@ impl<V: View> Search<'_, V> {
         let Some(weight) = self.query.mmr else { return Ok(tiers.concat()) };
         let start = Instant::now();
         let mmr = Mmr { weight, scale: self.score_scale(tiers) };
-        let chosen = diversify(tiers, mmr, self.wanted(), self.view)?;
+        let best = tiers.iter().map(|tier| groups_of(tier).map(|group| group[0]).collect());
+        let best: Vec<Vec<Candidate>> = best.collect();
+        let chosen = diversify(&best, mmr, self.wanted(), self.view)?;
+        let groups = tiers.iter().flat_map(|tier| groups_of(tier));
+        let groups: FxHashMap<PassageId, &[Candidate]> =
+            groups.map(|group| (group[0].id, group)).collect();
+        let chosen = chosen.iter().flat_map(|best| groups[&best.id]).copied().collect();
         plan.timings.rank += start.elapsed();
         Ok(chosen)
     }
@@ -215,11 +232,16 @@ impl<V: View> Search<'_, V> {
     /// Returns the candidates that leave the pipeline. A reranker orders the first ones, so none of
     /// them is skipped before.
     fn page<'c>(&self, chosen: &'c [Candidate]) -> &'c [Candidate] {
-        let skipped = self.query.rerank.map_or(self.query.offset, |_| 0);
-        chosen.get(skipped..).unwrap_or_default()
+        if self.query.rerank.is_some() {
+            return chosen;
+        }
+        let lengths = |groups: usize| groups_of(chosen).take(groups).map(<[Candidate]>::len).sum();
+        let start: usize = lengths(self.query.offset);
+        let end: usize = lengths(self.wanted());
+        &chosen[start..end]
     }
 
-    /// Returns the number of candidates that are ranked.
+    /// Returns the number of groups that are ranked; without grouping, each candidate is one.
     fn wanted(&self) -> usize {
         let last = self.query.offset.saturating_add(self.query.k);
         self.query.rerank.map_or(last, |rerank| rerank.max(last))
@@ -229,8 +251,11 @@ impl<V: View> Search<'_, V> {
     ///
     /// If one arm ranks alone, a larger pool does not change the order.
     fn first_pool(&self) -> usize {
-        let is_hybrid = self.query.mode == Mode::Hybrid;
-        if is_hybrid || self.query.mmr.is_some() { FIRST_POOL } else { self.wanted() }
+        let ranks_tier = self.query.mode == Mode::Hybrid
+            || self.query.mmr.is_some()
+            || self.query.group_by_article.is_some()
+            || self.recency.is_some();
+        if ranks_tier { FIRST_POOL } else { self.wanted() }
     }
 
     /// Returns the score that weighs as much as a similarity of 1: 1 if the mode compares vectors,

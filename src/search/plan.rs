@@ -22,7 +22,7 @@ pub struct QueryPlan {
     /// them. Phrases are checked later; of a required one the words count here.
     pub allowed: usize,
     /// Number of candidates requested from each arm. It exceeds the number of hits if limits
-    /// dropped candidates, or in hybrid mode.
+    /// dropped candidates, in hybrid mode, and with groups, recency or diversity.
     pub candidates: usize,
     /// Plan of the vector search in each segment; empty if no vectors were searched.
     pub dense: Vec<IndexPlan>,

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::{
     candidates::FIRST_POOL,
@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{Interrupt, Query, Result, vector};
 
-/// Filters a ranking by the phrases of a query, `Query::per_article` and `Query::dedup`, best
+/// Filters a ranking by the phrases of a query, its limit per article and `Query::dedup`, best
 /// passage first.
 pub(super) struct PostFilter<'q, V> {
     query: &'q Query,
@@ -20,6 +20,8 @@ pub(super) struct PostFilter<'q, V> {
     /// `None` without phrases.
     phrases: Option<PhraseCheck>,
     kept_of_article: FxHashMap<ArticleId, usize>,
+    /// Articles of earlier tiers, to whose groups nothing is added; empty without groups.
+    closed: FxHashSet<ArticleId>,
     /// Vectors of the kept passages; empty without `Query::dedup`.
     kept_vectors: Vec<Cow<'q, [f32]>>,
 }
@@ -38,8 +40,15 @@ impl<'q, V: View> PostFilter<'q, V> {
         phrases: Option<PhraseCheck>,
         interrupt: Interrupt<'q>,
     ) -> Self {
-        let kept_of_article = FxHashMap::default();
-        Self { query, view, interrupt, phrases, kept_of_article, kept_vectors: Vec::new() }
+        Self {
+            query,
+            view,
+            interrupt,
+            phrases,
+            kept_of_article: FxHashMap::default(),
+            closed: FxHashSet::default(),
+            kept_vectors: Vec::new(),
+        }
     }
 
     /// Keeps the first `wanted` of `tier` that meet the phrases, repeat no kept passage and exceed no
@@ -51,6 +60,7 @@ impl<'q, V: View> PostFilter<'q, V> {
             kept.found.truncate(wanted);
             return Ok(kept);
         }
+        self.close_groups();
         // Most passages are kept, so a batch of this size is rarely too large.
         for batch in tier.chunks(wanted.clamp(1, FIRST_POOL)) {
             if kept.found.len() >= wanted {
@@ -70,8 +80,16 @@ impl<'q, V: View> PostFilter<'q, V> {
 
     /// Whether it keeps every candidate.
     fn is_trivial(&self) -> bool {
-        let Query { per_article, dedup, .. } = self.query;
-        self.phrases.is_none() && per_article.is_none() && dedup.is_none()
+        let has_limit = self.query.article_limit().is_some() || self.query.dedup.is_some();
+        self.phrases.is_none() && !has_limit
+    }
+
+    /// Ends the groups of earlier tiers, so that they do not depend on the number of tiers.
+    fn close_groups(&mut self) {
+        if self.query.group_by_article.is_some() {
+            let kept = self.kept_of_article.iter().filter(|(_, kept)| **kept > 0);
+            self.closed.extend(kept.map(|(article, _)| *article));
+        }
     }
 
     /// Returns the candidates of `batch` that meet the phrases.
@@ -88,7 +106,7 @@ impl<'q, V: View> PostFilter<'q, V> {
     /// Returns the candidates of `batch` that repeat no kept passage and exceed no limit of their
     /// article.
     fn within_limits(&mut self, mut batch: Vec<Candidate>) -> Result<Vec<Candidate>> {
-        if self.query.per_article.is_none() && self.query.dedup.is_none() {
+        if self.query.article_limit().is_none() && self.query.dedup.is_none() {
             return Ok(batch);
         }
         let ids = ids_of(&batch);
@@ -109,7 +127,8 @@ impl<'q, V: View> PostFilter<'q, V> {
     /// Records a passage as kept, unless a limit excludes it.
     fn try_keep(&mut self, article: ArticleId, vector: Option<Cow<'q, [f32]>>) -> bool {
         let kept = self.kept_of_article.entry(article).or_insert(0);
-        if self.query.per_article.is_some_and(|limit| *kept >= limit) {
+        let is_full = self.query.article_limit().is_some_and(|limit| *kept >= limit);
+        if is_full || self.closed.contains(&article) {
             return false;
         }
         if let (Some(threshold), Some(vector)) = (self.query.dedup, vector) {

@@ -1,13 +1,14 @@
 //! Queries and their settings.
 
 mod conditions;
+mod query_checks;
 mod query_form;
 
 use std::{fmt, str::FromStr, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use super::weights::Weights;
+use super::{recency::Recency, weights::Weights};
 use crate::{
     Cancel, Error, Filter, Result, SearchEffort, SearchParams, vector::vectors::unit_query,
 };
@@ -103,7 +104,9 @@ impl FromStr for Mode {
 ///   "filter": {"all": [{"language": "de"}, {"name": "year", "gte": 2020}]},
 ///   "require": ["Wien"], "require_phrase": [], "exclude": [], "exclude_phrase": [],
 ///   "ef_search": 128, "time_limit_ms": 200, "partial": false,
-///   "min_similarity": 0.2, "min_score": 0.1, "per_article": 1, "dedup": 0.95, "mmr": 0.3,
+///   "min_similarity": 0.2, "min_score": 0.1, "per_article": 1, "group_by_article": 3,
+///   "dedup": 0.95, "mmr": 0.3,
+///   "recency": {"name": "published", "half_life_ms": 604800000, "weight": 0.1},
 ///   "rerank": 50, "explain": true
 /// }
 /// ```
@@ -149,14 +152,18 @@ pub struct Query {
     pub partial: bool,
     /// Minimum [similarity](crate::Hit::similarity) of a hit, in `-1.0..=1.0`.
     pub min_similarity: Option<f32>,
-    /// Minimum [score](crate::Hit::score) of a hit, before reranking.
+    /// Minimum [score](crate::Hit::score) of a hit, without recency and before reranking.
     pub min_score: Option<f32>,
     /// Maximum number of hits of one article, `>= 1`.
     pub per_article: Option<usize>,
+    /// Maximum number of hits of each group, if hits are grouped by article, `>= 1`.
+    pub group_by_article: Option<usize>,
     /// Minimum similarity at which a passage repeats a better hit, `0.0 < dedup <= 1.0`.
     pub dedup: Option<f32>,
     /// Weight of diversity against the score, in `0.0..=1.0`.
     pub mmr: Option<f32>,
+    /// Preference for recent articles.
+    pub recency: Option<Recency>,
     /// Number of passages that the reranker scores, `>= 1`; `None` for no reranking.
     pub rerank: Option<usize>,
     /// Whether each hit has an explanation of its score.
@@ -191,8 +198,10 @@ impl Query {
             min_similarity: None,
             min_score: None,
             per_article: None,
+            group_by_article: None,
             dedup: None,
             mmr: None,
+            recency: None,
             rerank: None,
             explain: false,
             filter: None,
@@ -287,7 +296,8 @@ impl Query {
         self
     }
 
-    /// Leaves out passages whose [score](crate::Hit::score), before reranking, is below `minimum`.
+    /// Leaves out passages whose [score](crate::Hit::score), without [recency](Self::recency) and
+    /// before reranking, is below `minimum`.
     ///
     /// Scores are in units of cosine in the modes hybrid and dense, and of BM25 in mode lexical. A
     /// question without a good answer then has no hits.
@@ -304,6 +314,23 @@ impl Query {
     #[must_use]
     pub fn per_article(mut self, maximum: usize) -> Self {
         self.per_article = Some(maximum);
+        self
+    }
+
+    /// Groups the hits by article: [`k`](Self::k) and the [offset](Self::offset) count articles, and
+    /// each has at most `maximum` hits, `>= 1`, which follow its best one. The search returns `k`
+    /// articles whenever `k` exist. [`Hits::by_article`](crate::Hits::by_article) returns the groups.
+    ///
+    /// Articles are ordered by their best hits, as without grouping. The other hits of an article are
+    /// those that the search finds beside the best one: among the 50 best passages of each arm, for the
+    /// first articles. Passages that are much worse are left out.
+    ///
+    /// With [`mmr`](Self::mmr), articles are chosen by their best hits. With
+    /// [`rerank`](Self::rerank), the passages are scored in the order of the groups, and the best
+    /// scores order the groups.
+    #[must_use]
+    pub fn group_by_article(mut self, maximum: usize) -> Self {
+        self.group_by_article = Some(maximum);
         self
     }
 
@@ -331,6 +358,21 @@ impl Query {
     #[must_use]
     pub fn mmr(mut self, weight: f32) -> Self {
         self.mmr = Some(weight);
+        self
+    }
+
+    /// Prefers recent articles, as [`Recency`] describes.
+    ///
+    /// The first search with it reads the metadata of all articles, as the first
+    /// [filter](Self::filter) does.
+    ///
+    /// # Errors
+    ///
+    /// The search returns [`Error::FilterType`] if articles have values of the name, but none is a
+    /// date or a timestamp.
+    #[must_use]
+    pub fn recency(mut self, recency: Recency) -> Self {
+        self.recency = Some(recency);
         self
     }
 
@@ -384,20 +426,12 @@ impl Query {
         self
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
-        Error::check_setting("k", self.k, 1.., "1 or more")?;
-        if let Some(rerank) = self.rerank {
-            Error::check_setting("rerank", rerank, 1.., "1 or more")?;
+    /// Returns the maximum number of hits of one article.
+    pub(super) fn article_limit(&self) -> Option<usize> {
+        match (self.per_article, self.group_by_article) {
+            (Some(hits), Some(group)) => Some(hits.min(group)),
+            (hits, group) => hits.or(group),
         }
-        if let Some(per_article) = self.per_article {
-            Error::check_setting("per_article", per_article, 1.., "1 or more")?;
-        }
-        self.check_fractions()?;
-        self.weights.check()?;
-        self.effort.check()?;
-        self.check_conditions()?;
-        let needs_text = self.mode != Mode::Dense || self.vector.is_none() || self.rerank.is_some();
-        if needs_text && self.text.trim().is_empty() { Err(Error::EmptyQuery) } else { Ok(()) }
     }
 
     /// Returns the vector of the query, scaled to length 1; `None` if the query has none.
@@ -408,34 +442,6 @@ impl Query {
     /// Whether the search needs the vector of the text.
     pub(crate) fn needs_embedding(&self) -> bool {
         self.mode.compares_vectors() && self.vector.is_none()
-    }
-
-    fn check_fractions(&self) -> Result<()> {
-        self.check_min_similarity()?;
-        if let Some(got) = self.min_score.filter(|score| !score.is_finite()) {
-            return Err(Error::Fraction { name: "min_score", got, allowed: "any number" });
-        }
-        if let Some(dedup) = self.dedup {
-            Error::check_fraction("dedup", dedup)?;
-        }
-        match self.mmr {
-            Some(got) if !(0.0..=1.0).contains(&got) => {
-                Err(Error::Fraction { name: "mmr", got, allowed: "0 to 1" })
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn check_min_similarity(&self) -> Result<()> {
-        let Some(got) = self.min_similarity else { return Ok(()) };
-        let name = "min_similarity";
-        if !(-1.0..=1.0).contains(&got) {
-            return Err(Error::Fraction { name, got, allowed: "-1 to 1" });
-        }
-        if self.mode.compares_vectors() {
-            return Ok(());
-        }
-        Err(Error::Choice { name, got: "set", allowed: "unset in mode `lexical`" })
     }
 }
 

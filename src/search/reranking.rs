@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{
     explanation::Reranked,
     hit::{Hit, Hits},
+    hit_groups::page_of_groups,
     query::Query,
 };
 use crate::{Error, Interrupt, Reranker, Result};
@@ -30,9 +31,15 @@ pub(crate) fn rerank(
             Err(error) => return Err(error),
         }
         hits.plan.timings.rerank = start.elapsed();
+        if query.group_by_article.is_some() {
+            hits.found = page_of_groups(hits.found, query);
+            return Ok(hits);
+        }
         hits.found.drain(..query.offset.min(hits.found.len()));
     }
-    hits.found.truncate(query.k);
+    if query.group_by_article.is_none() {
+        hits.found.truncate(query.k);
+    }
     Ok(hits)
 }
 

@@ -7,7 +7,12 @@
 
 use std::{borrow::Cow, ops::Range};
 
-use super::{language_totals::LanguageTotals, late::PieceList};
+use super::{
+    filter::{Instant, Scalar},
+    language_totals::LanguageTotals,
+    late::PieceList,
+    match_count::MatchCount,
+};
 use crate::{
     Article, Filter, Hit, IndexPlan, Interrupt, Language, LexicalPlan, Markup, Metadata, Passage,
     Result, SearchEffort,
@@ -43,6 +48,13 @@ pub(crate) trait View: Sync {
     /// [`Error::FilterType`](crate::Error::FilterType) if a name has stored values, but none of the
     /// type that the filter compares.
     fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed>;
+
+    /// Checks that the values that `filter` compares are of the stored kinds.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FilterType`](crate::Error::FilterType) as of [`allowed`](Self::allowed).
+    fn check_types(&self, filter: &Filter) -> Result<()>;
 
     /// Number of passages that `allowed` holds.
     fn allowed_passages(&self, allowed: &Self::Allowed) -> usize;
@@ -81,6 +93,10 @@ pub(crate) trait View: Sync {
     /// Returns the articles of `ids`.
     fn articles(&self, ids: &[PassageId]) -> Result<Vec<ArticleId>>;
 
+    /// Returns the latest time that the article of each of `ids` has under `name`; `None` if it has
+    /// none.
+    fn latest_times(&self, name: &str, ids: &[PassageId]) -> Result<Vec<Option<Instant>>>;
+
     /// Returns the unit vectors of `ids`.
     fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>>;
 
@@ -93,6 +109,16 @@ pub(crate) trait View: Sync {
         terms: &WeightedTerms,
         ids: &[PassageId],
     ) -> Result<Vec<Vec<TermContribution>>>;
+
+    /// Counts the passages of `matching` and their articles; whether that is exact is for the caller.
+    fn count(&self, matching: &Matching<'_, Self::Allowed>) -> Result<MatchCount>;
+
+    /// Counts the articles of `matching` by their values of `name`.
+    fn count_values(
+        &self,
+        name: &str,
+        matching: &Matching<'_, Self::Allowed>,
+    ) -> Result<ArticlesByValue<'_>>;
 
     /// Reads the article with this key and its passages.
     fn article(&self, key: &str) -> Result<Option<StoredArticle>>;
@@ -107,6 +133,32 @@ pub(crate) struct ArmRequest<'q, A> {
     pub(crate) allowed: &'q A,
     pub(crate) effort: SearchEffort,
     pub(crate) interrupt: Interrupt<'q>,
+}
+
+/// The passages that a query matches: those that are allowed and have a word of the question.
+pub(crate) struct Matching<'q, A> {
+    pub(crate) allowed: &'q A,
+    /// `None` if a passage needs no word of the question.
+    pub(crate) question: Option<&'q QueryTerms>,
+    pub(crate) interrupt: Interrupt<'q>,
+}
+
+/// Numbers of matching articles.
+#[derive(Debug, Default)]
+pub(crate) struct ArticlesByValue<'v> {
+    /// Each value of a name once, ascending.
+    pub(crate) values: Vec<CountedValue<'v>>,
+    /// All matching articles.
+    pub(crate) articles: usize,
+    /// Those without a value of the name.
+    pub(crate) without: usize,
+}
+
+/// A value with the number of articles that have it, `>= 1`.
+#[derive(Debug)]
+pub(crate) struct CountedValue<'v> {
+    pub(crate) value: Scalar<Cow<'v, str>>,
+    pub(crate) articles: usize,
 }
 
 /// A question in the form of both arms.
@@ -157,7 +209,13 @@ pub(crate) struct Candidate {
     pub(crate) spread: Option<f32>,
     /// Mean lexical share that fusion subtracts; `None` if one arm alone ranks.
     pub(crate) baseline: Option<f32>,
+    /// Freshness of the article; `None` without recency.
+    pub(crate) freshness: Option<f32>,
+    /// What recency adds to the score.
+    pub(crate) recency: f32,
     pub(crate) ranks: Ranks,
+    /// The article, if the query groups by articles.
+    pub(crate) group: Option<ArticleId>,
 }
 
 /// Ranks in the arms, from 0; `None` where an arm did not find the passage.
@@ -193,7 +251,10 @@ impl Candidate {
             mean: None,
             spread: None,
             baseline: None,
+            freshness: None,
+            recency: 0.0,
             ranks: Ranks::default(),
+            group: None,
         }
     }
 

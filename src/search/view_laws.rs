@@ -1,10 +1,13 @@
 //! The laws that every store obeys: [`check`] asserts them for a view of given articles.
 
 mod defined_conditions;
+mod result_laws;
 
 use std::cmp::Ordering;
 
 use defined_conditions::{DefinedFilter, DefinedWords, filters, word_conditions};
+
+use result_laws::recency;
 
 use super::{
     candidates::FIRST_POOL,
@@ -14,7 +17,7 @@ use super::{
 };
 use crate::{
     Article, Cancel, Chunker, Date, Embedder, Error, Explanation, Filter, Hit, Hits, Interrupt,
-    Language, Mode, Query, Result, Role, SearchEffort, StaticEmbedder,
+    Language, Mode, Query, Result, Role, SearchEffort, StaticEmbedder, Timestamp, Value,
     lexical::{Analyzer, CorpusStats, QueryTerms, WordConditions, detect},
 };
 
@@ -77,8 +80,25 @@ fn article(number: usize) -> Article {
     let article = Article::new(format!("{topic}/{number}"), text)
         .metadata("topic", topic)
         .metadata("number", i64::try_from(number).expect("a small number"))
-        .metadata("day", Date::new(2026, 3, day).expect("a date"));
+        .metadata("day", Date::new(2026, 3, day).expect("a date"))
+        .metadata("mixed", mixed(number));
     if number.is_multiple_of(4) { article.title(format!("Titel {}", number % 8)) } else { article }
+}
+
+/// Values of several types, some of which are equal.
+fn mixed(number: usize) -> Value {
+    let midnight = Date::new(2026, 3, 1).expect("a date");
+    let instant = |text: &str| text.parse::<Timestamp>().expect("a timestamp");
+    match number % 8 {
+        0 => Value::from(3),
+        1 => Value::from(3.0),
+        2 => vec![Value::from("a"), Value::from(3), Value::from("a")].into(),
+        3 => midnight.into(),
+        4 => vec![Value::from(instant("2026-03-01T00:00:00Z")), Value::from(2.5)].into(),
+        5 => instant("2026-03-01T07:30:00.5Z").into(),
+        6 => vec![Value::from(true), Value::from(u64::MAX), Value::from(-1)].into(),
+        _ => "ä\"".into(),
+    }
 }
 
 /// Asserts that `view` is a view of `articles` that obeys the laws.
@@ -88,6 +108,10 @@ pub(crate) fn check<V: View>(view: &V, articles: &[Article]) -> Result<()> {
     laws.filters_allow_what_they_define()?;
     laws.a_filter_of_another_type_is_an_error();
     laws.words_allow_what_the_texts_have()?;
+    laws.counts_are_those_of_the_hits()?;
+    laws.groups_are_those_of_the_ungrouped_list()?;
+    laws.recency_adds_its_part_to_the_score()?;
+    laws.without_weight_recency_changes_nothing()?;
     laws.phrases_are_found_if_they_exist()?;
     laws.k_hits_are_found_if_k_exist()?;
     laws.ties_follow_key_and_passage_number()?;
@@ -254,8 +278,9 @@ impl<V: View> Laws<'_, V> {
 
     fn ties_follow_key_and_passage_number(&self) -> Result<()> {
         let mut ties = 0;
-        // With `mmr`, hits are in the order of choice.
-        for query in self.queries().into_iter().filter(|query| query.mmr.is_none()) {
+        // With `mmr`, hits are in the order of choice; with groups, in the order of these.
+        let ranked = |query: &Query| query.mmr.is_none() && query.group_by_article.is_none();
+        for query in self.queries().into_iter().filter(ranked) {
             let hits = answer(self.view, &query)?;
             for (before, pair) in (1..).zip(hits.windows(2)) {
                 let [first, second] = pair else { unreachable!("windows of two") };
@@ -380,6 +405,10 @@ impl<V: View> Laws<'_, V> {
                 queries.push(query.clone().k(8).per_article(1));
                 queries.push(query.clone().k(8).dedup(0.999));
                 queries.push(query.clone().k(6).mmr(0.4));
+                queries.push(query.clone().k(5).group_by_article(2).explain());
+                queries.push(query.clone().k(5).group_by_article(3).mmr(0.4).dedup(0.999));
+                queries.push(query.clone().k(60).recency(recency()).explain());
+                queries.push(query.clone().k(6).group_by_article(2).recency(recency()).mmr(0.2));
                 for DefinedFilter { filter, .. } in self.filters() {
                     queries.push(query.clone().k(10).filter(filter));
                 }
@@ -452,6 +481,8 @@ fn are_close(found: Option<f32>, defined: Option<f32>) -> bool {
 
 fn assert_same_explanation(found: &Explanation, defined: &Explanation) {
     assert_eq!(found.dense_rank, defined.dense_rank);
+    assert_eq!(found.freshness, defined.freshness);
+    assert!(are_close(found.recency, defined.recency), "{found} {defined}");
     assert!(are_close(found.max_bm25, defined.max_bm25), "{found} {defined}");
     assert!(are_close(found.baseline_share, defined.baseline_share), "{found} {defined}");
     assert_eq!(found.words.len(), defined.words.len());

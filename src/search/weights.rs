@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::{Error, Result, format::settings_text::json_text};
 
 /// Maximum weight, far above any use, so that scores stay finite.
-const MAX_WEIGHT: f32 = 1000.0;
+pub(super) const MAX_WEIGHT: f32 = 1000.0;
 
 /// Weights of words, late interaction and identifiers in the score of
 /// [`Mode::Hybrid`](crate::Mode::Hybrid).

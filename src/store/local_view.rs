@@ -8,12 +8,14 @@ use crate::{
     embed::PieceRows,
     lexical::{CorpusStats, QueryTerms, TermContribution, WeightedTerms, WordConditions},
     search::{
-        filter::ValueKind,
+        filter::{Instant, ValueKind},
         language_totals::LanguageTotals,
         late::PieceList,
+        match_count::MatchCount,
+        value_counts::merge_counts,
         view::{
-            ArmRequest, ArticleId, Candidate, Candidates, PassageId, PassagePlace, Question,
-            StoredArticle, StoredPassage, View, rank,
+            ArmRequest, ArticleId, ArticlesByValue, Candidate, Candidates, Matching, PassageId,
+            PassagePlace, Question, StoredArticle, StoredPassage, View, rank,
         },
     },
     vector,
@@ -70,12 +72,12 @@ impl<'s> LocalView<'s> {
     /// values of the kind that it compares with, [`Error::Corrupt`] if a segment is damaged.
     pub(crate) fn matching_articles(&self, filter: &Filter) -> Result<Vec<RowSet>> {
         filter.check_for_articles()?;
-        self.check_types(filter)?;
+        self.check_kinds(filter)?;
         self.segments.iter().map(|segment| segment.matching_articles(filter)).collect()
     }
 
     /// Returns an error if a name has stored values, but none of the kind that `filter` compares.
-    fn check_types(&self, filter: &Filter) -> Result<()> {
+    fn check_kinds(&self, filter: &Filter) -> Result<()> {
         let checked = filter.expression().check_types(|name, kind| self.holds(name, kind));
         if let Err(Error::FilterType { .. }) = checked {
             // A damaged segment could hold the missing kind: report the damage instead.
@@ -115,13 +117,17 @@ impl View for LocalView<'_> {
 
     fn allowed(&self, filter: Option<&Filter>, words: &WordConditions) -> Result<Self::Allowed> {
         if let Some(filter) = filter {
-            self.check_types(filter)?;
+            self.check_kinds(filter)?;
         }
         let allowed = |segment: &LiveSegment| {
             let allowed = segment.allowed_by(filter)?;
             if words.is_empty() { Ok(allowed) } else { segment.meeting(words, allowed).map(Some) }
         };
         self.segments.iter().map(allowed).collect()
+    }
+
+    fn check_types(&self, filter: &Filter) -> Result<()> {
+        self.check_kinds(filter)
     }
 
     fn allowed_passages(&self, allowed: &Self::Allowed) -> usize {
@@ -230,6 +236,14 @@ impl View for LocalView<'_> {
         ids.iter().map(article).collect()
     }
 
+    fn latest_times(&self, name: &str, ids: &[PassageId]) -> Result<Vec<Option<Instant>>> {
+        let latest = |id: &PassageId| {
+            let (segment, row) = self.locate(*id);
+            segment.sealed().latest_time(name, row)
+        };
+        ids.iter().map(latest).collect()
+    }
+
     fn vectors(&self, ids: &[PassageId]) -> Result<Vec<Cow<'_, [f32]>>> {
         let vector = |id: &PassageId| {
             let (segment, row) = self.locate(*id);
@@ -256,6 +270,32 @@ impl View for LocalView<'_> {
             Ok(segment.lexical()?.explain(terms, row))
         };
         ids.iter().map(of_passage).collect()
+    }
+
+    fn count(&self, matching: &Matching<'_, Self::Allowed>) -> Result<MatchCount> {
+        let mut count = MatchCount::default();
+        for (segment, allowed) in self.segments.iter().zip(matching.allowed) {
+            matching.interrupt.check()?;
+            let rows = segment.matching_rows(allowed.as_deref(), matching.question)?;
+            count.passages += rows.len();
+            count.articles += segment.articles_of(&rows)?.len();
+        }
+        Ok(count)
+    }
+
+    fn count_values(
+        &self,
+        name: &str,
+        matching: &Matching<'_, Self::Allowed>,
+    ) -> Result<ArticlesByValue<'_>> {
+        let mut counted = ArticlesByValue::default();
+        for (segment, allowed) in self.segments.iter().zip(matching.allowed) {
+            matching.interrupt.check()?;
+            let rows = segment.matching_rows(allowed.as_deref(), matching.question)?;
+            segment.add_values(name, &segment.articles_of(&rows)?, &mut counted)?;
+        }
+        counted.values = merge_counts(counted.values);
+        Ok(counted)
     }
 
     fn article(&self, key: &str) -> Result<Option<StoredArticle>> {

@@ -11,6 +11,7 @@ mod filter_rows;
 mod first_rows;
 mod integrity;
 mod live_segment;
+mod matching_rows;
 mod passage_row;
 mod segment_builder;
 mod segment_pieces;

@@ -5,6 +5,7 @@
 
 mod articles;
 mod copying;
+mod counting;
 #[cfg(feature = "postgres-tls")]
 mod encryption;
 mod equality;

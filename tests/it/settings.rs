@@ -4,7 +4,7 @@ use std::{error::Error as _, fmt::Debug, ops::Bound, str::FromStr, time::Duratio
 
 use passim::{
     Chunker, CommitSchedule, Date, Error, Filter, HnswParams, IndexChoice, Language, Mode, Query,
-    RetrieverSettings, SearchEffort, Timestamp, Value, Weights,
+    Recency, RetrieverSettings, SearchEffort, Timestamp, Value, Weights,
 };
 use proptest::{collection::vec, option, prelude::*, sample::select};
 use serde::{Serialize, de::DeserializeOwned};
@@ -84,6 +84,19 @@ fn fraction() -> impl Strategy<Value = Option<f32>> {
     option::of(any::<f32>().prop_filter("finite", |number| number.is_finite()))
 }
 
+fn recencies() -> impl Strategy<Value = Recency> {
+    let now = option::of((0_i64..4_000_000_000, 0_u32..1_000_000_000));
+    (names(), any::<u64>(), 0_f32..2e3, now).prop_map(|(name, half_life, weight, now)| {
+        let recency = Recency::new(name, Duration::from_millis(half_life), weight);
+        match now {
+            Some((seconds, nanoseconds)) => {
+                recency.now(Timestamp::from_unix(seconds, nanoseconds).unwrap())
+            }
+            None => recency,
+        }
+    })
+}
+
 prop_compose! {
     fn queries()(
         (text, vector, k, offset) in (".{0,9}", option::of(vec(-9e9_f32..9e9, 0..4)), any::<usize>(), any::<usize>()),
@@ -92,6 +105,7 @@ prop_compose! {
         (effort, limit) in (efforts(), option::of(any::<u64>())),
         (min_similarity, min_score, dedup, mmr) in (fraction(), fraction(), fraction(), fraction()),
         (per_article, rerank, partial, explain) in (any::<Option<usize>>(), any::<Option<usize>>(), any::<bool>(), any::<bool>()),
+        (group_by_article, recency) in (any::<Option<usize>>(), option::of(recencies())),
         filter in option::of(filters()),
         words in vec(vec(".{0,5}", 0..3), 4),
     ) -> Query {
@@ -104,6 +118,7 @@ prop_compose! {
         (query.dedup, query.mmr) = (dedup, mmr);
         (query.per_article, query.rerank) = (per_article, rerank);
         (query.partial, query.explain) = (partial, explain);
+        (query.group_by_article, query.recency) = (group_by_article, recency);
         query.filter = filter;
         [query.required, query.required_phrases, query.excluded, query.excluded_phrases] =
             words.try_into().unwrap();
@@ -229,8 +244,10 @@ fn the_documented_json_is_read() {
         .min_similarity(0.2)
         .min_score(0.1)
         .per_article(1)
+        .group_by_article(3)
         .dedup(0.95)
         .mmr(0.3)
+        .recency(Recency::new("published", Duration::from_hours(7 * 24), 0.1))
         .rerank(50)
         .explain();
     assert_eq!(format!("{query:?}"), format!("{wanted:?}"));

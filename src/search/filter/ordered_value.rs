@@ -1,6 +1,6 @@
 //! A total order of metadata values, for sorted columns.
 
-use std::mem;
+use std::{borrow::Cow, mem};
 
 use crate::{Date, Timestamp, Value};
 
@@ -90,6 +90,11 @@ impl<T> Scalar<T> {
         }
     }
 
+    /// Returns the instant, if the value is a time.
+    pub(crate) fn time(&self) -> Option<Instant> {
+        if let Self::Time(instant) = self { Some(*instant) } else { None }
+    }
+
     /// Whether the values have comparable types.
     pub(crate) fn compares_with(&self, other: &Self) -> bool {
         mem::discriminant(self) == mem::discriminant(other)
@@ -136,6 +141,27 @@ impl<'v> Scalar<&'v str> {
     }
 }
 
+impl Scalar<Cow<'_, str>> {
+    /// Whether it is no time, or the first instant of a day in UTC.
+    pub(crate) fn may_be_date(&self) -> bool {
+        match self {
+            Self::Time(instant) => instant.starting_date().is_some(),
+            Self::Truth(_) | Self::Number(_) | Self::NotANumber | Self::Text(_) => true,
+        }
+    }
+
+    /// Returns a value that equals it in filters. A time is a date if `are_dates` and it can be one.
+    pub(crate) fn to_value(&self, are_dates: bool) -> Value {
+        match self {
+            Self::Truth(value) => Value::Bool(*value),
+            Self::Number(number) => number.to_value(),
+            Self::NotANumber => Value::Float(f64::NAN),
+            Self::Time(instant) => instant.to_value(are_dates),
+            Self::Text(text) => Value::String(text.clone().into_owned()),
+        }
+    }
+}
+
 #[cfg(feature = "postgres")]
 impl Scalar<&str> {
     /// Returns a text whose bytes are ordered like the values: the letter of the kind, a colon, and
@@ -158,17 +184,79 @@ impl Scalar<&str> {
     }
 }
 
+#[cfg(feature = "postgres")]
+impl<'k> Scalar<&'k str> {
+    /// Returns the value with this [sort key](Self::sort_key); `None` if there is none.
+    pub(crate) fn of_sort_key(key: &'k str) -> Option<Self> {
+        let (letter, value) = key.split_once(':')?;
+        let kind = ValueKind::ALL.into_iter().find(|kind| letter == kind.letter().to_string())?;
+        match kind {
+            ValueKind::Text => Some(Self::Text(value)),
+            ValueKind::Truth => match value {
+                "0" => Some(Self::Truth(false)),
+                "1" => Some(Self::Truth(true)),
+                _ => None,
+            },
+            ValueKind::Number if value == NOT_A_NUMBER.to_string() => Some(Self::NotANumber),
+            ValueKind::Number => {
+                let (rounded, rest) = value.split_at_checked(16)?;
+                let (rounded, rest) = (from_ordered(rounded)?, from_ordered(rest)?);
+                Some(Self::Number(Number { rounded, rest }))
+            }
+            ValueKind::Time => {
+                let (seconds, nanoseconds) = value.split_at_checked(16)?;
+                let seconds = from_ordered(seconds)?;
+                let nanoseconds = Some(nanoseconds).filter(|digits| digits.len() == 8)?;
+                let nanoseconds = u32::from_str_radix(nanoseconds, 16).ok()?;
+                let instant = Instant { seconds, nanoseconds };
+                let is_time = instant.starting_date().is_some()
+                    || Timestamp::from_unix(seconds, nanoseconds).is_ok();
+                is_time.then_some(Self::Time(instant))
+            }
+        }
+    }
+}
+
+/// Returns the number that a sort key writes as hexadecimal digits.
+#[cfg(feature = "postgres")]
+fn from_ordered(digits: &str) -> Option<i64> {
+    let digits = Some(digits).filter(|digits| digits.len() == 16)?;
+    let ordered = u64::from_str_radix(digits, 16).ok()?;
+    Some((ordered ^ (1 << 63)).cast_signed())
+}
+
 /// Sorts after every number.
 #[cfg(feature = "postgres")]
 const NOT_A_NUMBER: char = '~';
 
 impl Instant {
-    fn of(timestamp: Timestamp) -> Self {
+    pub(crate) fn of(timestamp: Timestamp) -> Self {
         Self { seconds: timestamp.unix_seconds(), nanoseconds: timestamp.subsec_nanoseconds() }
     }
 
     fn start_of(date: Date) -> Self {
         Self { seconds: date.unix_seconds(), nanoseconds: 0 }
+    }
+
+    /// Returns the seconds from `earlier` to this instant; negative if that is later.
+    #[expect(clippy::cast_precision_loss, reason = "exact for seconds of the years 0 to 9999")]
+    pub(crate) fn seconds_since(self, earlier: Self) -> f64 {
+        let nanoseconds = f64::from(self.nanoseconds) - f64::from(earlier.nanoseconds);
+        (self.seconds - earlier.seconds) as f64 + nanoseconds * 1e-9
+    }
+
+    /// The date whose first instant it is.
+    fn starting_date(self) -> Option<Date> {
+        if self.nanoseconds == 0 { Date::starting_at(self.seconds) } else { None }
+    }
+
+    fn to_value(self, are_dates: bool) -> Value {
+        let timestamp = Timestamp::from_unix(self.seconds, self.nanoseconds).map(Value::Timestamp);
+        match self.starting_date() {
+            // The last date is after the last timestamp.
+            Some(date) if are_dates || timestamp.is_err() => Value::Date(date),
+            _ => timestamp.expect("an instant is made of a date or of a timestamp"),
+        }
     }
 
     /// The last nanosecond of `date`.
@@ -185,6 +273,21 @@ impl Number {
         let rounded = value as f64;
         let rest = value - rounded as i128;
         Self { rest: rest as i64, ..Self::float(rounded) }
+    }
+
+    /// Returns an integer if the number is one within its range.
+    #[expect(clippy::cast_possible_truncation, reason = "a whole float of at most 2^64")]
+    fn to_value(self) -> Value {
+        let bits = if self.rounded < 0 { self.rounded ^ i64::MAX } else { self.rounded };
+        let float = f64::from_bits(bits.cast_unsigned());
+        if float.fract() != 0.0 || float.abs() > 2_f64.powi(64) {
+            return Value::Float(float);
+        }
+        let whole = float as i128 + i128::from(self.rest);
+        let integer = i64::try_from(whole).map(Value::Integer);
+        integer
+            .or_else(|_| u64::try_from(whole).map(Value::Unsigned))
+            .unwrap_or(Value::Float(float))
     }
 
     /// Returns `value`, which is not NaN, as a number.
@@ -275,6 +378,8 @@ mod tests {
         let mut values: Vec<Value> = numbers.into_iter().map(Value::from).collect();
         values.extend(whole.map(Value::from));
         values.extend([true.into(), false.into(), u64::MAX.into(), f64::NAN.into(), "".into()]);
+        values
+            .extend([Date::new(9999, 12, 31).unwrap().into(), Date::new(0, 1, 1).unwrap().into()]);
         values.extend([before, day.into(), "ä".into(), "zebra".into(), "Zebra".into()]);
         for a in &values {
             for b in &values {
@@ -282,8 +387,20 @@ mod tests {
                 assert_eq!(first.sort_key().cmp(&second.sort_key()), key_order(first, second));
             }
             let scalar = Scalar::first(a);
+            assert_eq!(Scalar::of_sort_key(&scalar.sort_key()), Some(scalar));
             let is_in_range = scalar.sort_key() < scalar.kind().end_of_keys();
             assert_eq!(is_in_range, scalar != Scalar::NotANumber, "{a}");
+        }
+    }
+
+    #[cfg(feature = "postgres")]
+    #[test]
+    fn other_texts_are_no_sort_keys() {
+        let time =
+            Scalar::first(&"2024-02-29T10:00:00Z".parse::<Timestamp>().unwrap().into()).sort_key();
+        let late = format!("t:{}00000000", "f".repeat(16));
+        for key in ["", "x:1", "b:2", "n:12", "n:", "t:ä", &time[..20], &late, "s", "bb:1"] {
+            assert_eq!(Scalar::of_sort_key(key), None, "{key}");
         }
     }
 
@@ -291,6 +408,42 @@ mod tests {
     #[cfg(feature = "postgres")]
     fn key_order(a: Scalar<&str>, b: Scalar<&str>) -> Ordering {
         a.kind().letter().cmp(&b.kind().letter()).then(a.cmp(&b))
+    }
+
+    #[test]
+    fn a_scalar_becomes_a_value_that_equals_it() {
+        let day = Date::new(2024, 2, 29).unwrap();
+        let at = |text: &str| Value::Timestamp(text.parse().unwrap());
+        let before_1970 = at("1969-12-31T23:59:59.8Z");
+        for (stored, returned) in [
+            (true.into(), Value::Bool(true)),
+            (3.0.into(), Value::Integer(3)),
+            ((-0.0).into(), Value::Integer(0)),
+            (2.5.into(), Value::Float(2.5)),
+            ((-2.5).into(), Value::Float(-2.5)),
+            (1e300.into(), Value::Float(1e300)),
+            (2_f64.powi(64).into(), Value::Float(2_f64.powi(64))),
+            (f64::NEG_INFINITY.into(), Value::Float(f64::NEG_INFINITY)),
+            (i64::MIN.into(), Value::Integer(i64::MIN)),
+            ((i64::MAX - 1).into(), Value::Integer(i64::MAX - 1)),
+            (u64::MAX.into(), Value::Unsigned(u64::MAX)),
+            (day.into(), Value::Date(day)),
+            (at("2024-02-29T00:00:00Z"), Value::Date(day)),
+            (before_1970.clone(), before_1970),
+            ("ä".into(), Value::from("ä")),
+        ] {
+            let scalar = scalar(stored).map(|text| Cow::Owned(text.clone()));
+            assert_eq!(scalar.to_value(true), returned);
+        }
+        let day = Value::Date(day);
+        let midnight = Scalar::first(&day).map(|text| Cow::Borrowed(*text));
+        assert!(midnight.may_be_date());
+        assert_eq!(midnight.to_value(false), at("2024-02-29T00:00:00Z"));
+        let last_day = Value::Date(Date::new(9999, 12, 31).unwrap());
+        let last = Scalar::first(&last_day).map(|text| Cow::Borrowed(*text));
+        assert_eq!(last.to_value(false), last_day);
+        let nan = Scalar::NotANumber::<Cow<str>>.to_value(true);
+        assert!(matches!(nan, Value::Float(float) if float.is_nan()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 
 use super::{Mode, Query};
 use crate::{
-    Error, Result, SearchEffort, Weights,
+    Error, Recency, Result, SearchEffort, Weights,
     format::settings_text::{milliseconds, read_settings, write_settings},
     search::filter::FilterForm,
 };
@@ -43,9 +43,13 @@ struct QueryForm {
     #[serde(skip_serializing_if = "Option::is_none")]
     per_article: Option<usize>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    group_by_article: Option<usize>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     dedup: Option<f32>,
     #[serde(skip_serializing_if = "Option::is_none")]
     mmr: Option<f32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recency: Option<Recency>,
     #[serde(skip_serializing_if = "Option::is_none")]
     rerank: Option<usize>,
     #[serde(skip_serializing_if = "is_default")]
@@ -88,8 +92,10 @@ impl Default for QueryForm {
             min_similarity: None,
             min_score: None,
             per_article: None,
+            group_by_article: None,
             dedup: None,
             mmr: None,
+            recency: None,
             rerank: None,
             explain: false,
             filter: None,
@@ -130,8 +136,10 @@ impl QueryForm {
             min_similarity: query.min_similarity,
             min_score: query.min_score,
             per_article: query.per_article,
+            group_by_article: query.group_by_article,
             dedup: query.dedup,
             mmr: query.mmr,
+            recency: query.recency,
             rerank: query.rerank,
             explain: query.explain,
             filter: query.filter.as_ref().map(FilterForm::of).transpose()?,
@@ -198,8 +206,10 @@ impl QueryForm {
             min_similarity: self.min_similarity,
             min_score: self.min_score,
             per_article: self.per_article,
+            group_by_article: self.group_by_article,
             dedup: self.dedup,
             mmr: self.mmr,
+            recency: self.recency,
             rerank: self.rerank,
             explain: self.explain,
             filter: self.filter.map(FilterForm::filter).transpose()?,

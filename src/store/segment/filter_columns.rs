@@ -10,7 +10,10 @@ use super::{LiveSegment, Segment};
 use crate::{
     ArticleHead, Language, Result, RowSet, Value,
     format::head_record::StoredHead,
-    search::filter::{Scalar, Test, ValueKind},
+    search::{
+        filter::{Instant, Scalar, Test, ValueKind},
+        view::CountedValue,
+    },
     vector::to_row,
 };
 
@@ -56,6 +59,13 @@ impl Segment {
     /// The head of article `number`.
     pub(super) fn cached_head(&self, number: u32) -> Result<&ArticleHead> {
         self.cached_heads()?.head(number).ok_or_else(|| self.damaged(number))
+    }
+
+    /// The latest time that the article of `row` has under `name`.
+    pub(crate) fn latest_time(&self, name: &str, row: u32) -> Result<Option<Instant>> {
+        let head = self.cached_head(self.article_of(row)?)?;
+        let items = head.metadata.get(name).map_or(&[][..], Value::items);
+        Ok(items.iter().filter_map(|item| Scalar::first(item).time()).max())
     }
 
     fn article_head(&self, number: u32) -> Result<ArticleHead> {
@@ -159,6 +169,23 @@ impl ValueColumn {
             Test::Range(from, to) => found.insert_all(self.with(self.between(from, to))),
             Test::Prefix(prefix) => found.insert_all(self.with(self.starting_with(prefix))),
         }
+    }
+
+    /// Counts the `articles` that have each value, and returns the values that one has, ascending.
+    pub(super) fn counts(&self, articles: &RowSet) -> impl Iterator<Item = CountedValue<'_>> {
+        self.values.iter().enumerate().filter_map(|(number, value)| {
+            let with = self.with(number..number + 1).iter();
+            let count = with.filter(|article| articles.contains(**article)).count();
+            (count > 0).then(|| CountedValue::new(borrowed(value), count))
+        })
+    }
+
+    /// Returns how many of `articles` have a value.
+    pub(super) fn len_among(&self, articles: &RowSet) -> usize {
+        let mut with = RowSet::none(articles.bound());
+        with.insert_all(&self.articles);
+        with.intersect_with(articles);
+        with.len()
     }
 
     /// Whether one of `articles` has a value of `kind`.

@@ -121,6 +121,11 @@ impl LiveSegment {
         &self.articles
     }
 
+    /// The live passages.
+    pub(super) fn live_passages(&self) -> &RowSet {
+        &self.passages
+    }
+
     /// The numbers of the live articles.
     pub(crate) fn live(&self) -> impl Iterator<Item = u32> {
         self.articles.iter()

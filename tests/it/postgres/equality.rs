@@ -1,8 +1,8 @@
 //! Queries of all kinds, and equality of their answers.
 
-use std::ops::Bound;
+use std::{ops::Bound, time::Duration};
 
-use passim::{Date, Explanation, Filter, Hit, Hits, Language, Mode, Query, Timestamp};
+use passim::{Date, Explanation, Filter, Hit, Hits, Language, Mode, Query, Recency, Timestamp};
 
 use crate::sample_corpus::MODES;
 
@@ -59,6 +59,11 @@ pub fn filters() -> Vec<Filter> {
     ]
 }
 
+fn recency(name: &str) -> Recency {
+    let now = "2025-03-20T00:00:00Z".parse().unwrap();
+    Recency::new(name, Duration::from_hours(72), 0.4).now(now)
+}
+
 /// Queries of all modes with every setting.
 pub fn queries() -> Vec<Query> {
     let mut queries = Vec::new();
@@ -71,6 +76,10 @@ pub fn queries() -> Vec<Query> {
             queries.push(query.clone().k(8).per_article(1));
             queries.push(query.clone().k(8).dedup(0.99));
             queries.push(query.clone().k(6).mmr(0.5));
+            queries.push(query.clone().k(5).group_by_article(2).offset(1));
+            queries.push(query.clone().k(40).recency(recency("published")).explain());
+            queries.push(query.clone().k(5).recency(recency("seen")).group_by_article(2).mmr(0.2));
+            queries.push(query.clone().k(5).recency(recency("none\0")));
             queries.push(query.clone().require("Torf"));
             let either = Filter::key_prefix("de/").or(Filter::equals("topic", "work"));
             queries.push(query.clone().filter(either.clone()).require("Torf").k(200));
@@ -122,6 +131,8 @@ fn assert_same(found: &Hit, local: &Hit, query: &Query) {
 }
 
 fn assert_same_explanation(found: &Explanation, local: &Explanation) {
+    assert_eq!(found.freshness, local.freshness);
+    assert!(are_close(found.recency, local.recency), "{found} {local}");
     assert_eq!((found.dense_rank, found.lexical_rank), (local.dense_rank, local.lexical_rank));
     assert!(are_close(found.max_bm25, local.max_bm25), "{found} {local}");
     assert!(are_close(found.baseline_share, local.baseline_share), "{found} {local}");
