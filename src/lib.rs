@@ -130,8 +130,8 @@ mod work;
 pub use article::{Article, ArticleHead, Date, Markup, Metadata, Passage, Timestamp, Value};
 pub use language::{Language, LanguageCode};
 pub use text::{
-    AddReport, ArticleFiles, ArticleReader, Chunker, EmbeddedArticle, ReadReport, Sentences,
-    SyncReport, markdown_sentences, read_articles, sentences,
+    AddReport, ArticleFiles, ArticleReader, Chunker, EmbeddedArticle, FilesReport, ReadReport,
+    Sentences, SyncReport, UnreadSource, markdown_sentences, read_articles, sentences,
 };
 
 // Models.

@@ -5,6 +5,7 @@ mod backup;
 mod commit;
 mod commit_schedule;
 mod committed_corpus;
+mod folder_run;
 mod follow_merges;
 mod graph_calibration;
 mod ingest;
@@ -20,6 +21,7 @@ mod shared_retriever;
 mod started_commit;
 mod stats;
 mod sync;
+mod sync_folder;
 mod unindexed_segment;
 mod verify_model;
 

@@ -15,6 +15,7 @@ mod manifest;
 mod reserved_file;
 pub(crate) mod segment;
 mod sorted_articles;
+mod stamp_file;
 #[cfg(test)]
 mod tests;
 
@@ -47,6 +48,7 @@ pub(crate) use local_view::LocalView;
 pub(crate) use manifest::{Manifest, Probe, SegmentEntry};
 pub(crate) use reserved_file::ReservedFile;
 pub(crate) use sorted_articles::SortedArticles;
+pub(crate) use stamp_file::{FileRecord, FolderStamps, RecordedArticle};
 
 /// An index that is open for writing.
 #[derive(Debug)]

@@ -58,6 +58,8 @@ pub(crate) enum Kind {
     Calibration = 4,
     /// An index over vectors alone.
     VectorIndex = 5,
+    /// Files that a sync of a folder read.
+    FileStamps = 6,
 }
 
 /// Content of a section. The numbers are part of the format.
@@ -104,6 +106,11 @@ pub(crate) enum Tag {
     PieceEnds = 121,
     PieceSums = 122,
     PieceFingerprint = 123,
+    FileNames = 130,
+    FileNameEnds = 131,
+    FileStamps = 132,
+    FileKeys = 133,
+    FileKeyEnds = 134,
 }
 
 /// Identity of a file. Two files of the same name differ in their checksums.

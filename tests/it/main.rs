@@ -14,6 +14,7 @@ mod corpus_calibration;
 mod embedding;
 mod filter_expressions;
 mod filter_oracle;
+mod folder_sync;
 mod forged_files;
 mod format;
 mod identifiers;
