@@ -214,3 +214,60 @@ fn recorded(articles: BTreeMap<String, ContentHash>) -> Vec<RecordedArticle> {
     let article = |(key, content)| RecordedArticle { key, content };
     articles.into_iter().map(article).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io;
+
+    use super::*;
+
+    fn record(keys: &[&str], is_complete: bool) -> FileRecord {
+        let article = |key: &&str| RecordedArticle { key: (*key).to_owned(), content: [1, 2] };
+        FileRecord { stamp: None, is_complete, articles: keys.iter().map(article).collect() }
+    }
+
+    fn run(files: &[(&str, FileRecord)], is_finished: bool) -> FolderRun {
+        let files = files
+            .iter()
+            .map(|(name, record)| (name.replace('/', &MAIN_SEPARATOR.to_string()), record.clone()));
+        let stamps = FolderStamps { fingerprint: [0; 2], files: files.collect(), is_finished };
+        FolderRun::new(String::new(), stamps, [0; 2])
+    }
+
+    /// The keys that are kept for the path `name`, which cannot be listed.
+    fn kept(run: &mut FolderRun, name: Option<&str>) -> Option<Vec<String>> {
+        let path = PathBuf::from(name.unwrap_or("?"));
+        let error = Error::read(&path)(io::Error::other("refused"));
+        let name = name.map(|name| name.replace('/', &MAIN_SEPARATOR.to_string()));
+        run.keep_below(UnreadEntry { path, name, error, is_root: false });
+        run.sync.report.unread.pop().expect("a source was added").keys
+    }
+
+    #[test]
+    fn a_folder_keeps_the_articles_of_its_records() {
+        let files = [
+            ("/a", record(&["other"], true)),
+            ("/a/b", record(&["itself"], true)),
+            ("/a/b-c/d.txt", record(&["beside"], true)),
+            ("/a/b/c.txt", record(&["c"], true)),
+            ("/a/b/d/e.jsonl", record(&["1", "2"], true)),
+            ("/a/bc.txt", record(&["after"], true)),
+        ];
+        let mut started = run(&files, true);
+        let keys = kept(&mut started, Some("/a/b")).expect("all records are complete");
+        assert_eq!(keys, ["itself", "c", "1", "2"]);
+        let below: Vec<_> = started.after.files.into_keys().collect();
+        assert_eq!(below.len(), 3, "the records are those of the next sync, too: {below:?}");
+        assert_eq!(started.before.len(), 3);
+    }
+
+    #[test]
+    fn a_folder_without_complete_records_keeps_everything() {
+        let files = [("/a/b.txt", record(&["b"], true)), ("/a/c.jsonl", record(&["1"], false))];
+        assert_eq!(kept(&mut run(&files, true), Some("/a")), None);
+        assert_eq!(kept(&mut run(&files[..1], true), Some("/a")).expect("complete"), ["b"]);
+        assert_eq!(kept(&mut run(&files[..1], false), Some("/a")), None, "that sync did not end");
+        assert_eq!(kept(&mut run(&files, true), Some("/other")), None);
+        assert_eq!(kept(&mut run(&files, true), None), None);
+    }
+}

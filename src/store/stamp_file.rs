@@ -256,7 +256,7 @@ mod tests {
     }
 
     /// Writes `stamps` to a file, with `damage` to its bytes, and reads it.
-    fn reread(stamps: &FolderStamps, damage: impl Fn(&mut Vec<u8>)) -> Option<FolderStamps> {
+    fn reread(stamps: &FolderStamps, damage: impl FnOnce(&mut Vec<u8>)) -> Option<FolderStamps> {
         let temporary = tempfile::tempdir().unwrap();
         let folder = Folder::at(temporary.path()).unwrap();
         let sections = StampSections::of(stamps, "p/").unwrap();

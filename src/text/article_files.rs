@@ -113,7 +113,7 @@ pub(crate) struct UnreadEntry {
     /// Its path without links; `None` if it is not UTF-8.
     pub(crate) name: Option<String>,
     pub(crate) error: Error,
-    is_root: bool,
+    pub(crate) is_root: bool,
 }
 
 impl fmt::Debug for ArticleFiles {
