@@ -27,8 +27,9 @@
 //! # Ok::<(), passim::Error>(())
 //! ```
 //!
-//! [`Retriever::open_or_create`] keeps the corpus in a folder. [`Retriever::sync`] brings it up to
-//! date and embeds only what changed. [`Searcher::open`] searches it from other processes.
+//! [`Retriever::open_or_create`] keeps the corpus in a folder. [`Retriever::sync_folder`] brings it up
+//! to date with files, reads only changed ones and embeds only what changed; [`Retriever::sync`] does
+//! so with articles of other origin. [`Searcher::open`] searches it from other processes.
 //! [`SharedRetriever`] lets the threads of a service change and search it at once.
 //!
 //! The [guides](guide) show whole tasks, from the first search to a service and its operation.

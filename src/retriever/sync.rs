@@ -33,8 +33,9 @@ impl Retriever {
     ///
     /// If several articles have one key, the last one counts, but all of them may be embedded.
     /// Graphs are built after the last commit, in the background: see
-    /// [`wait_for_merges`](Self::wait_for_merges). To keep articles that are not given, use [`upsert`](Self::upsert) and
-    /// [`commit`](Self::commit).
+    /// [`wait_for_merges`](Self::wait_for_merges). To keep articles that are not given, use
+    /// [`upsert`](Self::upsert) and [`commit`](Self::commit). [`try_sync`](Self::try_sync) takes errors
+    /// as well, and [`sync_folder`](Self::sync_folder) reads the articles from files.
     ///
     /// # Errors
     ///

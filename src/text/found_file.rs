@@ -177,7 +177,9 @@ impl FoundFile {
         let mut file = File::open(&self.path).map_err(in_file())?;
         let metadata = file.metadata().map_err(in_file())?;
         let mut stamp = StampBuilder::new(&metadata);
-        let mut bytes = Vec::new();
+        let length = usize::try_from(metadata.len().min(MAX_FILE)).unwrap_or(0);
+        // One more byte, so that the end is found without growing.
+        let mut bytes = Vec::with_capacity(length + 1);
         // A file can grow while it is read, and some special files have no length.
         file.by_ref().take(MAX_FILE + 1).read_to_end(&mut bytes).map_err(in_file())?;
         if bytes.len() as u64 > MAX_FILE {
