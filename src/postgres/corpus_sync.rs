@@ -65,7 +65,9 @@ impl Corpus {
             given.add(keys);
         }
         report.unread = items.into_unread();
-        report.unread.iter().for_each(|source| given.keep(source));
+        for source in &report.unread {
+            given.keep(source);
+        }
         report.removed = self.remove_all_but(&given)?;
         if !report.unread.is_empty() {
             report.kept = self.count_kept(&given)?;

@@ -93,11 +93,6 @@ impl FolderRun {
         self.before.remove(file.name()?)
     }
 
-    /// Drops the record of a file that is gone.
-    pub(super) fn drop_record(&mut self, record: Option<FileRecord>) {
-        self.is_outdated |= record.is_some();
-    }
-
     /// Takes the articles of an unchanged `file`, which are those of `record`.
     pub(super) fn take_unchanged(&mut self, file: &FoundFile, record: FileRecord) {
         for article in &record.articles {
@@ -217,7 +212,7 @@ fn recorded(articles: BTreeMap<String, ContentHash>) -> Vec<RecordedArticle> {
 
 #[cfg(test)]
 mod tests {
-    use std::io;
+    use std::{io, path::MAIN_SEPARATOR_STR};
 
     use super::*;
 
@@ -229,7 +224,7 @@ mod tests {
     fn run(files: &[(&str, FileRecord)], is_finished: bool) -> FolderRun {
         let files = files
             .iter()
-            .map(|(name, record)| (name.replace('/', &MAIN_SEPARATOR.to_string()), record.clone()));
+            .map(|(name, record)| (name.replace('/', MAIN_SEPARATOR_STR), record.clone()));
         let stamps = FolderStamps { fingerprint: [0; 2], files: files.collect(), is_finished };
         FolderRun::new(String::new(), stamps, [0; 2])
     }
@@ -238,7 +233,7 @@ mod tests {
     fn kept(run: &mut FolderRun, name: Option<&str>) -> Option<Vec<String>> {
         let path = PathBuf::from(name.unwrap_or("?"));
         let error = Error::read(&path)(io::Error::other("refused"));
-        let name = name.map(|name| name.replace('/', &MAIN_SEPARATOR.to_string()));
+        let name = name.map(|name| name.replace('/', MAIN_SEPARATOR_STR));
         run.keep_below(UnreadEntry { path, name, error, is_root: false });
         run.sync.report.unread.pop().expect("a source was added").keys
     }

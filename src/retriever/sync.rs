@@ -109,7 +109,9 @@ impl Retriever {
             run.given.add(keys);
         }
         run.report.unread = items.into_unread();
-        run.report.unread.iter().for_each(|source| run.given.keep(source));
+        for source in &run.report.unread {
+            run.given.keep(source);
+        }
         self.remove_not_given(&mut run, "")?;
         self.commit_changes()?;
         let mut report = run.report;

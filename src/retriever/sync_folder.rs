@@ -106,7 +106,9 @@ impl Retriever {
             self.settings.monitor().report_read(taken + 1, found.len());
         }
         self.store_batch(&mut run)?;
-        unread.into_iter().for_each(|entry| run.keep_below(entry));
+        for entry in unread {
+            run.keep_below(entry);
+        }
         self.end_folder(run, started)
     }
 
@@ -139,7 +141,7 @@ impl Retriever {
             }
             // A link to a folder, a special file, or a file that was removed since it was found.
             _ => {
-                run.drop_record(record);
+                run.is_outdated |= record.is_some();
                 return Ok(());
             }
         };

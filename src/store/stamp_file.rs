@@ -297,9 +297,9 @@ mod tests {
             |sections| sections.names[4] = 0xff,
             |sections| sections.name_ends[0] = u64::MAX,
             |sections| sections.key_ends[1] = 1,
-            |sections| drop(sections.key_ends.pop()),
-            |sections| drop(sections.contents.pop()),
-            |sections| drop(sections.files.pop()),
+            |sections| _ = sections.key_ends.pop(),
+            |sections| _ = sections.contents.pop(),
+            |sections| _ = sections.files.pop(),
             |sections| sections.files[5] = 99,
         ];
         for (number, spoil) in spoils.iter().enumerate() {

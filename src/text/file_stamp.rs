@@ -122,7 +122,7 @@ mod tests {
         assert_eq!((new.state, old.state.map(|state| state.length)), (None, Some(5)));
         assert!(new.hash == old.hash && old.hash != other.hash);
         let future = File::options().write(true).open(&file).unwrap();
-        future.set_modified(SystemTime::now() + Duration::from_secs(3_600)).unwrap();
+        future.set_modified(SystemTime::now() + Duration::from_hours(1)).unwrap();
         let metadata = fs::metadata(&file).unwrap();
         assert_eq!(StampBuilder::new(&metadata).finish(&metadata).state, None, "not yet");
     }

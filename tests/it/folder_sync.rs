@@ -30,7 +30,9 @@ impl Workplace {
     /// A workplace with these files, which are an hour old.
     fn with(files: &[(&str, &str)]) -> Self {
         let workplace = Self::new();
-        files.iter().for_each(|(name, text)| workplace.write(name, text));
+        for (name, text) in files {
+            workplace.write(name, text);
+        }
         workplace
     }
 

@@ -38,7 +38,9 @@ pub(crate) fn sync(options: &WriteOptions) -> Result<(), CommandFailure> {
     for key in &report.files.duplicate_keys {
         warn(&format!("several articles are called `{key}`: the last one counts"));
     }
-    report.unread.iter().flat_map(|source| &source.errors).for_each(|error| show_message(error));
+    for error in report.unread.iter().flat_map(|source| &source.errors) {
+        show_message(error);
+    }
     if report.unread.iter().any(|source| source.keys.is_none()) {
         warn("nothing is removed, because the articles of some files are not known");
     }

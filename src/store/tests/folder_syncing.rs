@@ -89,7 +89,9 @@ impl ChangedFiles {
 }
 
 fn write(folder: &Path, files: &[(&str, &str)]) {
-    files.iter().for_each(|(name, text)| fs::write(folder.join(name), text).unwrap());
+    for (name, text) in files {
+        fs::write(folder.join(name), text).unwrap();
+    }
 }
 
 fn by_key(articles: impl IntoIterator<Item = Article>) -> Articles {

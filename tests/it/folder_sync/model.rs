@@ -3,6 +3,7 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
+    path::Path,
 };
 
 use passim::{Article, ArticleFiles, Retriever};
@@ -44,7 +45,7 @@ struct Model {
 impl Model {
     fn body(&self, name: &str, random: &mut Seeded) -> Body {
         let text = ["alpha", "beta", "gamma", "Delta ü"][random.below(4)];
-        if !name.ends_with(".jsonl") {
+        if !has_lines(name) {
             let is_readable = random.below(5) > 0;
             let bytes = if is_readable { text.as_bytes().to_vec() } else { b"\xff\xff".to_vec() };
             let keys = is_readable.then(|| format!("{}{name}", self.prefix));
@@ -128,7 +129,7 @@ impl Model {
                 *known = Known { keys: body.keys.clone(), is_complete: true };
                 continue;
             }
-            if !name.ends_with(".jsonl") {
+            if !has_lines(name) {
                 known.is_complete = true;
                 known.keys.insert(format!("{}{name}", self.prefix));
             }
@@ -149,13 +150,20 @@ impl Model {
     }
 }
 
+/// Whether each line of the file has an article.
+fn has_lines(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "jsonl")
+}
+
 fn run(seed: u64) {
     let mut random = Seeded(seed);
     let workplace = Workplace::new();
     let is_stored = seed.is_multiple_of(4);
-    let open = || match is_stored {
-        true => builder().checkpoint(2).open_or_create(workplace.index()).unwrap(),
-        false => builder().in_memory().unwrap(),
+    let open = || {
+        let builder = builder().checkpoint(2);
+        let opened =
+            if is_stored { builder.open_or_create(workplace.index()) } else { builder.in_memory() };
+        opened.unwrap()
     };
     let mut retriever = open();
     let prefix = ["", "p/"][random.below(2)];
