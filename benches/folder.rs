@@ -4,6 +4,7 @@
 //! ```sh
 //! cargo bench --bench folder                          # 1,000, 10,000 and 100,000
 //! cargo bench --bench folder -- --sizes 1000,1000000  # these
+//! cargo bench --bench folder -- --files 10000         # syncs of a folder of so many files
 //! ```
 //!
 //! Articles have one passage each: seeded mixtures of the sample articles, or with
@@ -16,9 +17,10 @@ mod support;
 use std::{
     env,
     error::Error,
+    fs::{self, File},
     path::Path,
     process::{Command, Stdio},
-    time::Instant,
+    time::{Duration, Instant, SystemTime},
 };
 
 use passim::{Mode, Query, Retriever, Searcher};
@@ -53,6 +55,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         println!("{}", opened(Path::new(&folder))?.join(","));
         return Ok(());
     }
+    if let Some(files) = option("--files") {
+        println!("{}", synced_files(files.parse()?)?);
+        return Ok(());
+    }
     let mut table = Table::new(&COLUMNS);
     for size in chosen(&SIZES)? {
         match row(size)? {
@@ -62,6 +68,37 @@ fn main() -> Result<(), Box<dyn Error>> {
     }
     println!("{table}\n{}", table.write_csv("folder.csv")?.display());
     Ok(())
+}
+
+/// Measures syncs of a folder of `count` files with one passage each: of new files, of unchanged
+/// ones, and of files that only have another modification time.
+fn synced_files(count: usize) -> Result<Table, Box<dyn Error>> {
+    let folder = tempfile::tempdir()?;
+    let files = folder.path().join("files");
+    fs::create_dir(&files)?;
+    let texts = corpus::texts(1, count, 40);
+    let paths: Vec<_> = (0..count).map(|number| files.join(format!("{number}.txt"))).collect();
+    let set_age = |seconds| -> std::io::Result<()> {
+        let time = SystemTime::now() - Duration::from_secs(seconds);
+        paths.iter().try_for_each(|path| File::options().write(true).open(path)?.set_modified(time))
+    };
+    for (path, text) in paths.iter().zip(&texts) {
+        fs::write(path, text)?;
+    }
+    let mut retriever = Retriever::create(folder.path().join("index"))?;
+    let mut table = Table::new(&["files", "sync", "skipped", "hashed", "parsed", "ms"]);
+    for (name, age) in [("new", Some(7_200)), ("unchanged", None), ("touched", Some(3_600))] {
+        age.map_or(Ok(()), set_age)?;
+        let started = Instant::now();
+        let report = retriever.sync_folder(&files)?;
+        let time = format!("{:.0}", milliseconds(started));
+        let files = report.files;
+        let counts = [files.skipped, files.hashed, files.parsed].map(|count| count.to_string());
+        let row = [count.to_string(), name.to_owned()].into_iter().chain(counts).chain([time]);
+        table.push(row.collect());
+        retriever.wait_for_merges()?;
+    }
+    Ok(table)
 }
 
 /// Builds an index of `size` passages and measures it; `None` if the text is too short.

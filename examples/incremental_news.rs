@@ -1,4 +1,4 @@
-//! Keeps an index in sync with a changing folder of articles and embeds only new passages.
+//! Keeps an index in sync with a changing folder: reads only changed files, embeds only new passages.
 //!
 //! Run `cargo run --release --example incremental_news -- ARTICLES_DIR INDEX_DIR` twice, with a
 //! change in between. Without arguments it syncs the sample articles, changes, adds and removes
@@ -11,8 +11,8 @@ mod outcome;
 
 use std::{env, fs, path::Path, process::ExitCode};
 
-use outcome::{Failure, exit_code, report};
-use passim::{Article, Retriever, SyncReport, read_articles};
+use outcome::{Failure, exit_code};
+use passim::{Retriever, SyncReport};
 
 const SAMPLES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/examples/articles");
 
@@ -31,27 +31,10 @@ fn run() -> Result<(), Failure> {
 
 /// Syncs the index with the folder of articles.
 fn update(articles: &Path, index: &Path) -> Result<(), Failure> {
-    let mut read: Vec<Article> = Vec::new();
-    let mut unread = 0;
-    for article in read_articles(articles) {
-        match article {
-            Ok(article) => read.push(article),
-            Err(error) => {
-                report(&error);
-                unread += 1;
-            }
-        }
-    }
     let bar = bar::bar();
     let mut retriever = Retriever::builder().progress(bar::advance(&bar)).open_or_create(index)?;
-    let synced = if unread == 0 {
-        retriever.sync(read)?
-    } else {
-        // An unreadable article still exists, so nothing is removed.
-        let upserted = retriever.upsert(read)?;
-        retriever.commit()?;
-        upserted
-    };
+    // Opens only files whose length or times changed, and keeps the articles of unreadable ones.
+    let synced = retriever.sync_folder(articles)?;
     // Dropping the retriever would end the merges that follow a commit.
     retriever.wait_for_merges()?;
     bar.finish_and_clear();
@@ -61,6 +44,11 @@ fn update(articles: &Path, index: &Path) -> Result<(), Failure> {
 
 fn show(synced: &SyncReport, retriever: &Retriever) {
     let SyncReport { added, changed, removed, unchanged, embedded, reused, seconds, .. } = synced;
+    for error in synced.unread.iter().flat_map(|source| &source.errors) {
+        eprintln!("kept: {error}");
+    }
+    let files = &synced.files;
+    println!("{} files: {} opened", files.found, files.hashed + files.parsed);
     println!("{added} added, {changed} changed, {removed} removed, {unchanged} unchanged");
     println!("{embedded} passages embedded, {reused} reused, {seconds:.3} s");
     let stats = retriever.stats();

@@ -14,7 +14,7 @@ use std::{path::PathBuf, process::ExitCode};
 
 use lexopt::prelude::*;
 use outcome::{Failure, exit_code};
-use passim::{Article, Query, postgres::Corpus, read_articles};
+use passim::{Query, postgres::Corpus, read_articles};
 
 const USAGE: &str = "\
 postgres_search --shard URL [--shard URL]... [--schema NAME] [--articles DIR_OR_FILE]
@@ -74,9 +74,11 @@ fn run(args: Args) -> Result<(), Failure> {
     let corpus = builder.open_or_create()?;
     let is_new = corpus.stats()?.articles == 0;
     if let Some(source) = args.articles.or_else(|| is_new.then(|| SAMPLES.into())) {
-        // An article that cannot be read still exists, so the corpus is changed only if all are.
-        let articles: Vec<Article> = read_articles(source).collect::<Result<_, _>>()?;
-        let report = corpus.sync(articles)?;
+        // An article that cannot be read still exists, so a sync with errors removes nothing.
+        let report = corpus.try_sync(read_articles(source))?;
+        for error in report.unread.iter().flat_map(|source| &source.errors) {
+            eprintln!("{error}");
+        }
         println!(
             "{} added, {} changed, {} removed, {} unchanged in {:.2} s",
             report.added, report.changed, report.removed, report.unchanged, report.seconds

@@ -27,8 +27,9 @@
 //! # Ok::<(), passim::Error>(())
 //! ```
 //!
-//! [`Retriever::open_or_create`] keeps the corpus in a folder. [`Retriever::sync`] brings it up to
-//! date and embeds only what changed. [`Searcher::open`] searches it from other processes.
+//! [`Retriever::open_or_create`] keeps the corpus in a folder. [`Retriever::sync_folder`] brings it up
+//! to date with files, reads only changed ones and embeds only what changed; [`Retriever::sync`] does
+//! so with articles of other origin. [`Searcher::open`] searches it from other processes.
 //! [`SharedRetriever`] lets the threads of a service change and search it at once.
 //!
 //! The [guides](guide) show whole tasks, from the first search to a service and its operation.
@@ -131,8 +132,8 @@ mod work;
 pub use article::{Article, ArticleHead, Date, Markup, Metadata, Passage, Timestamp, Value};
 pub use language::{Language, LanguageCode};
 pub use text::{
-    AddReport, ArticleFiles, ArticleReader, Chunker, EmbeddedArticle, ReadReport, Sentences,
-    SyncReport, markdown_sentences, read_articles, sentences,
+    AddReport, ArticleFiles, ArticleReader, Chunker, EmbeddedArticle, FilesReport, ReadReport,
+    Sentences, SyncReport, UnreadSource, markdown_sentences, read_articles, sentences,
 };
 
 // Models.

@@ -6,6 +6,7 @@ mod commit;
 mod commit_schedule;
 mod committed_corpus;
 mod count_matches;
+mod folder_run;
 mod follow_merges;
 mod graph_calibration;
 mod ingest;
@@ -21,6 +22,7 @@ mod shared_retriever;
 mod started_commit;
 mod stats;
 mod sync;
+mod sync_folder;
 mod unindexed_segment;
 mod verify_model;
 

@@ -21,6 +21,7 @@ pub(crate) mod merge_policy;
 mod reserved_file;
 pub(crate) mod segment;
 mod sorted_articles;
+mod stamp_file;
 mod stored_segment;
 #[cfg(test)]
 mod tests;
@@ -56,6 +57,7 @@ pub(crate) use local_view::LocalView;
 pub(crate) use manifest::{Manifest, SegmentEntry};
 pub(crate) use reserved_file::ReservedFile;
 pub(crate) use sorted_articles::SortedArticles;
+pub(crate) use stamp_file::{FileRecord, FolderStamps, RecordedArticle};
 pub(crate) use stored_segment::StoredSegment;
 pub use vector_store::{
     IdFilter, IdNeighbor, IdNeighbors, IdSearchParams, VectorReader, VectorStore,

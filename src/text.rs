@@ -8,7 +8,9 @@ mod char_class;
 mod embedded_article;
 mod enclosure;
 mod file_encoding;
+mod file_stamp;
 mod following_text;
+mod found_file;
 mod front_matter;
 mod guess_language;
 #[cfg(feature = "html")]
@@ -29,11 +31,13 @@ mod preceding_token;
 mod quotation;
 mod sentence;
 mod sentence_boundary;
+mod sync_items;
 mod text_block;
 mod text_files;
 mod unicode;
 mod unique_json;
 mod unit;
+mod unread_source;
 mod word_class;
 mod yaml;
 
@@ -41,25 +45,34 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Article, Embedder, Error, Passage, Result, format::settings_text::json_text};
 
-pub(crate) use article_batches::{GivenArticles, key_hashes, next_batch};
+pub(crate) use article_batches::{
+    ArticleBatch, GivenArticles, NotGiven, key_hash, key_hashes, next_batch,
+};
 pub use article_files::{ArticleFiles, read_articles};
+pub(crate) use article_files::{FoundFiles, UnreadEntry};
+pub(crate) use article_reader::ReadArticle;
 pub use article_reader::{ArticleReader, ReadReport};
 pub use embedded_article::EmbeddedArticle;
 pub(crate) use embedded_article::check_dimension;
 pub(crate) use file_encoding::read_text;
+pub(crate) use file_stamp::{FileStamp, FileState};
+pub(crate) use found_file::{FoundFile, is_gone};
 pub(crate) use guess_language::guess as guess_language;
 pub(crate) use incoming_articles::{
     ContentHash, check_articles, content_hash, embedded_content_hash, last_embedded_of_each_key,
     last_of_each_key,
 };
 pub(crate) use ingest_report::IngestReport;
-pub use ingest_report::{AddReport, SyncReport};
+pub use ingest_report::{AddReport, FilesReport, SyncReport};
 use passage_builder::PassageBuilder;
 use passage_context::ContextBuilder;
 pub(crate) use quotation::outside_quotations;
 pub(crate) use sentence::sentences_of;
 pub use sentence::{Sentences, markdown_sentences, sentences};
+pub(crate) use sync_items::SyncItems;
 use unit::UnitList;
+pub use unread_source::UnreadSource;
+pub(crate) use unread_source::with_causes;
 
 /// Splits articles into passages.
 ///

@@ -27,6 +27,10 @@ pub(crate) use scratch_pool::ScratchPool;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Phase {
+    /// Taking the articles of a [sync](crate::Retriever::sync), or the files of
+    /// [`sync_folder`](crate::Retriever::sync_folder). It is reported if their number is known from the
+    /// start, and the other phases are reported in between.
+    Read,
     /// Embedding texts.
     Embed,
     /// Adding vectors to a graph.
@@ -41,12 +45,12 @@ pub enum Phase {
 pub struct Progress {
     /// Phase that the numbers refer to.
     pub phase: Phase,
-    /// Number of texts embedded, or of vectors added, so far.
+    /// Number of articles or files taken, of texts embedded, or of vectors added, so far.
     pub done: usize,
-    /// Number of texts to embed, or of vectors to add. During a [sync](crate::Retriever::sync) it
-    /// grows as articles are read.
+    /// Number of articles or files to take, of texts to embed, or of vectors to add. During a
+    /// [sync](crate::Retriever::sync) the number of texts grows as articles are taken.
     pub total: usize,
-    /// Number of tokens embedded so far; 0 in [`Phase::BuildGraph`].
+    /// Number of tokens embedded so far; 0 in other phases than [`Phase::Embed`].
     pub tokens: usize,
 }
 
@@ -72,6 +76,13 @@ impl<'a> WorkMonitor<'a> {
     /// [`Error::Cancelled`] if it is.
     pub(crate) fn check(self) -> Result<()> {
         self.cancel.check()
+    }
+
+    /// Reports that `done` of `total` articles or files were taken.
+    pub(crate) fn report_read(self, done: usize, total: usize) {
+        if let Some(progress) = self.progress {
+            progress(Progress { phase: Phase::Read, done, total, tokens: 0 });
+        }
     }
 
     /// Reports that the graph holds `done` of `total` vectors.

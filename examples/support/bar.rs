@@ -13,6 +13,10 @@ pub fn bar() -> ProgressBar {
 pub fn advance(bar: &ProgressBar) -> impl Fn(Progress) + Send + Sync + use<> {
     let bar = bar.clone();
     move |progress: Progress| {
+        // The bar counts passages, not the files that they come from.
+        if progress.phase == Phase::Read {
+            return;
+        }
         bar.set_message(match progress.phase {
             Phase::BuildGraph => "building graph",
             _ => "embedding",

@@ -62,6 +62,8 @@ pub(crate) enum Kind {
     VectorManifest = 6,
     /// Vectors with their ids and their index.
     VectorSegment = 7,
+    /// Files that a sync of a folder read.
+    FileStamps = 8,
 }
 
 /// Content of a section. The numbers are part of the format.
@@ -109,6 +111,11 @@ pub(crate) enum Tag {
     PieceSums = 122,
     PieceFingerprint = 123,
     Ids = 130,
+    FileNames = 140,
+    FileNameEnds = 141,
+    FileStamps = 142,
+    FileKeys = 143,
+    FileKeyEnds = 144,
 }
 
 /// Identity of a file. Two files of the same name differ in their checksums.

@@ -177,7 +177,7 @@ impl CorpusBuilder {
     }
 
     /// Calls `progress` while articles are embedded, after every batch, from the thread that embedded
-    /// it. The calls of all clones of the corpus use it.
+    /// it, and while a sync takes articles whose number is known. The calls of all clones of the corpus use it.
     pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(progress));
         self

@@ -1,6 +1,7 @@
 //! The committed corpus, which the writer and the thread of background merges publish in turn.
 
 use std::{
+    collections::BTreeMap,
     ops::{Deref, DerefMut},
     sync::{
         Arc, Mutex, MutexGuard, PoisonError,
@@ -14,7 +15,7 @@ use super::searcher::Snapshot;
 use crate::{
     Chunker, IndexChoice, Result,
     store::{
-        Manifest, Published, Questions, Store,
+        FolderStamps, Manifest, Published, Questions, Store,
         segment::{LiveSegment, Segment},
     },
     work::Latest,
@@ -38,6 +39,8 @@ pub(super) struct Publisher {
     store: Option<Store>,
     /// Segments that the thread of background merges copies. A commit keeps them apart.
     merging: Vec<Arc<Segment>>,
+    /// The stamps of files of a corpus in memory, by the key prefix of their sync.
+    stamps: BTreeMap<String, FolderStamps>,
 }
 
 /// The publisher, locked.
@@ -74,7 +77,8 @@ impl CommittedCorpus {
     pub(super) fn new(store: Option<Store>, snapshot: Arc<Snapshot>) -> Self {
         let latest = Arc::new(Latest::new(snapshot));
         let needs_fsync = AtomicBool::new(store.as_ref().is_some_and(Store::needs_fsync));
-        let publisher = Mutex::new(Publisher { store, merging: Vec::new() });
+        let publisher =
+            Mutex::new(Publisher { store, merging: Vec::new(), stamps: BTreeMap::new() });
         Self { latest, publisher, needs_fsync }
     }
 
@@ -110,6 +114,34 @@ impl Publisher {
     /// Sets the segments that are copied in the background.
     pub(super) fn set_merging(&mut self, segments: Vec<Arc<Segment>>) {
         self.merging = segments;
+    }
+
+    /// Returns the stamps of the syncs with `key_prefix`, as [`Store::file_stamps`] does.
+    pub(super) fn file_stamps(&self, key_prefix: &str) -> FolderStamps {
+        match &self.store {
+            Some(store) => store.file_stamps(key_prefix),
+            None => self.stamps.get(key_prefix).cloned().unwrap_or_default(),
+        }
+    }
+
+    /// Notes that a sync with `key_prefix` commits, as [`Store::begin_file_stamps`] does.
+    pub(super) fn begin_file_stamps(&mut self, key_prefix: &str) -> Result<()> {
+        if let Some(store) = &self.store {
+            return store.begin_file_stamps(key_prefix);
+        }
+        if let Some(stamps) = self.stamps.get_mut(key_prefix) {
+            stamps.is_finished = false;
+        }
+        Ok(())
+    }
+
+    /// Replaces the stamps of the syncs with `key_prefix`, as [`Store::set_file_stamps`] does.
+    pub(super) fn set_file_stamps(&mut self, key_prefix: &str, stamps: FolderStamps) -> Result<()> {
+        if let Some(store) = &self.store {
+            return store.set_file_stamps(key_prefix, &stamps);
+        }
+        self.stamps.insert(key_prefix.to_owned(), stamps);
+        Ok(())
     }
 
     /// Writes the files of the next snapshot and renames the manifest; in memory there are none.

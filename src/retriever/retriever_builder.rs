@@ -144,8 +144,9 @@ impl RetrieverBuilder {
 
     /// Calls `progress` during long operations; [`Progress::phase`] names the operation.
     ///
-    /// While articles are embedded, it is called after every batch, from the thread that embedded
-    /// the batch. While a graph is built, it is called at least once per 4,096 vectors, from the
+    /// While a sync takes articles or files whose number is known, it is called from the thread of
+    /// the sync. While articles are embedded, it is called after every batch, from the thread that
+    /// embedded the batch. While a graph is built, it is called at least once per 4,096 vectors, from the
     /// thread of [background merges](Self::merge_threads) or the one that commits. The callback must
     /// not wait for the retriever: compacting and dropping it wait for the callback.
     #[must_use]
@@ -157,9 +158,9 @@ impl RetrieverBuilder {
     /// Sets the handle that ends adding, committing, calibrating and
     /// [rebuilding](Self::rebuild) with [`Error::Cancelled`].
     ///
-    /// It is checked between batches of texts, between vectors of a graph and between questions of
-    /// a calibration. These operations fail until the handle is [reset](Cancel::reset). It ends
-    /// [waiting](Retriever::wait_for_merges) for background merges, but not the merges.
+    /// It is checked between files, between batches of texts, between vectors of a graph and between
+    /// questions of a calibration. These operations fail until the handle is
+    /// [reset](Cancel::reset). It ends [waiting](Retriever::wait_for_merges) for background merges, but not the merges.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();

@@ -13,8 +13,8 @@ use tracing::instrument;
 
 use super::{merge_queue::MergeQueue, searcher::Snapshot};
 use crate::{
-    AddReport, Article, CalibrationReport, Cancel, Chunker, CommitSchedule, EmbeddedArticle, Error,
-    Filter, Result, Retriever, Searcher, SyncReport,
+    AddReport, Article, ArticleFiles, CalibrationReport, Cancel, Chunker, CommitSchedule,
+    EmbeddedArticle, Error, Filter, Result, Retriever, Searcher, SyncReport, UnreadSource,
     store::segment::LiveSegment,
     work::{Latest, panic_message},
 };
@@ -255,6 +255,33 @@ impl SharedRetriever {
     #[instrument(level = "debug", skip_all)]
     pub fn sync(&self, articles: impl IntoIterator<Item = Article>) -> Result<SyncReport> {
         self.parts.writer.write_alone(|retriever| retriever.sync(articles))
+    }
+
+    /// Makes the corpus equal to `articles` and commits, but keeps what could not be read, as
+    /// [`Retriever::try_sync`] does. It is one write, as [`sync`](Self::sync) is.
+    ///
+    /// # Errors
+    ///
+    /// As [`sync`](Self::sync).
+    #[instrument(level = "debug", skip_all)]
+    pub fn try_sync<E: Into<UnreadSource>>(
+        &self,
+        articles: impl IntoIterator<Item = Result<Article, E>>,
+    ) -> Result<SyncReport> {
+        self.parts.writer.write_alone(|retriever| retriever.try_sync(articles))
+    }
+
+    /// Makes the corpus equal to the files of a folder and commits, as [`Retriever::sync_folder`]
+    /// does. Only changed files are read. It is one write, as [`sync`](Self::sync) is.
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::BackgroundCommit`] if the last commit in the background failed.
+    /// - [`Error::Closed`] after [`close`](Self::close).
+    /// - As [`Retriever::sync_folder`].
+    #[instrument(level = "debug", skip_all)]
+    pub fn sync_folder(&self, files: impl Into<ArticleFiles>) -> Result<SyncReport> {
+        self.parts.writer.write_alone(|retriever| retriever.sync_folder(files))
     }
 
     /// Removes the article of this key; returns `false` if there is none. Reads find it until the

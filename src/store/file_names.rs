@@ -11,6 +11,21 @@ pub(super) const CACHE: &str = "embeddings.cache";
 /// Embedding cache while it is rewritten.
 pub(super) const CACHE_NEW: &str = "embeddings.cache.new";
 
+/// Name of the stamps of the sync of folders `id`. No manifest names it, and no commit removes it.
+pub(super) fn stamp_file(id: u64) -> String {
+    format!("stamps-{id:016x}.passim")
+}
+
+/// Name of these stamps from before a sync commits until they are replaced.
+pub(super) fn stamp_file_unfinished(id: u64) -> String {
+    format!("stamps-{id:016x}.old")
+}
+
+/// Name of these stamps while they are written.
+pub(super) fn stamp_file_new(id: u64) -> String {
+    format!("stamps-{id:016x}.new")
+}
+
 /// Kind and number of a file, which determine its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct FileNumber {
@@ -30,6 +45,7 @@ impl FileNumber {
             Kind::VectorSegment => format!("vectors-{number}.passim"),
             // No manifest names such a file; its user does.
             Kind::VectorIndex => format!("index-{number}.passim"),
+            Kind::FileStamps => stamp_file(number),
         }
     }
 

@@ -1,6 +1,7 @@
 //! Makes every step of every kind of commit fail: once, or with all later steps before a power cut.
 
 mod copying;
+mod folder_syncing;
 mod rebuilding;
 mod scenarios;
 mod sharing;

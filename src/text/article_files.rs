@@ -1,23 +1,18 @@
 //! Reads articles from plain text, Markdown, HTML and JSON Lines files.
 
 use std::{
-    fs::{self, File},
-    io::{self, BufRead, BufReader},
-    iter,
+    fmt, fs, io, iter,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use walkdir::{DirEntry, WalkDir};
 
-#[cfg(feature = "html")]
-use super::html_file::html_article;
 use super::{
-    article_reader::{ArticleReader, ReadArticle, ReadIter, one},
-    file_encoding::{FileText, file_text},
-    json_lines,
-    text_files::{markdown_article, plain_article},
+    article_reader::{ArticleReader, ReadIter, one},
+    found_file::{FileFormat, FoundFile, ReadSettings},
 };
-use crate::{Article, Error, Result};
+use crate::{Error, Result};
 
 /// Reads the articles of the file `path`, or of all files below the folder `path`, sorted by name.
 ///
@@ -59,6 +54,8 @@ use crate::{Article, Error, Result};
 /// - [`Error::Json`] with the line number.
 /// - [`Error::NotText`] if a file has a zero byte or many control characters, as binary files do.
 /// - [`Error::FrontMatter`] if the metadata above a Markdown text is invalid.
+/// - [`Error::ArticleTooLarge`] if a file that is one article has more than twice
+///   [`Article::MAX_BYTES`](crate::Article::MAX_BYTES).
 /// - [`Error::FileKind`] if `path` is a file of another type.
 ///
 /// # Examples
@@ -91,10 +88,49 @@ pub fn read_articles(path: impl AsRef<Path>) -> ArticleReader {
 /// assert_eq!(article.metadata[ArticleFiles::ENCODING], Value::from("windows-1252"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ArticleFiles {
-    root: PathBuf,
-    decode: bool,
+    roots: Vec<PathBuf>,
+    settings: ReadSettings,
+    recursive: bool,
+    filter: Option<PathFilter>,
+}
+
+type PathFilter = Arc<dyn Fn(&Path) -> bool + Send + Sync>;
+
+/// Files that were found, and what could not be listed.
+#[derive(Debug, Default)]
+pub(crate) struct FoundFiles {
+    /// In the order in which they are read.
+    pub(crate) files: Vec<FoundFile>,
+    pub(crate) unread: Vec<UnreadEntry>,
+}
+
+/// A file or folder that could not be read.
+#[derive(Debug)]
+pub(crate) struct UnreadEntry {
+    pub(crate) path: PathBuf,
+    /// Its path without links; `None` if it is not UTF-8.
+    pub(crate) name: Option<String>,
+    pub(crate) error: Error,
+    pub(crate) is_root: bool,
+}
+
+impl fmt::Debug for ArticleFiles {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ArticleFiles")
+            .field("roots", &self.roots)
+            .field("settings", &self.settings)
+            .field("recursive", &self.recursive)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Selects the file or folder at a path, with the default settings.
+impl<P: AsRef<Path>> From<P> for ArticleFiles {
+    fn from(path: P) -> Self {
+        Self::new(path)
+    }
 }
 
 impl ArticleFiles {
@@ -103,7 +139,20 @@ impl ArticleFiles {
 
     /// Selects the file `path`, or all files below the folder `path`.
     pub fn new(path: impl AsRef<Path>) -> Self {
-        Self { root: path.as_ref().to_owned(), decode: false }
+        Self {
+            roots: vec![path.as_ref().to_owned()],
+            settings: ReadSettings { decode: false, key_prefix: "".into() },
+            recursive: true,
+            filter: None,
+        }
+    }
+
+    /// Selects another file, or all files below another folder, after those selected before. The
+    /// key of an article is its path below its own folder.
+    #[must_use]
+    pub fn also(mut self, path: impl AsRef<Path>) -> Self {
+        self.roots.push(path.as_ref().to_owned());
+        self
     }
 
     /// Sets whether text files in UTF-16 and Windows-1252 are decoded; default `false`, which makes
@@ -113,142 +162,181 @@ impl ArticleFiles {
     /// metadata names the encoding under [`ENCODING`](Self::ENCODING). JSON Lines must be UTF-8.
     #[must_use]
     pub fn decode(mut self, decode: bool) -> Self {
-        self.decode = decode;
+        self.settings.decode = decode;
+        self
+    }
+
+    /// Sets a text that the key of each article begins with, such as `docs/`; default empty.
+    ///
+    /// It also precedes the `id` or `key` of a line of JSON.
+    #[must_use]
+    pub fn key_prefix(mut self, prefix: &str) -> Self {
+        self.settings.key_prefix = prefix.into();
+        self
+    }
+
+    /// Sets whether folders below a selected folder are read; default `true`.
+    #[must_use]
+    pub fn recursive(mut self, recursive: bool) -> Self {
+        self.recursive = recursive;
+        self
+    }
+
+    /// Reads only the files and folders for which `is_read` returns `true`. It gets the path below
+    /// the selected folder. A folder for which it returns `false` is not entered, so nothing below
+    /// it is read.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use passim::ArticleFiles;
+    ///
+    /// let files = ArticleFiles::new("examples/articles").filter(|path| !path.ends_with("lost+found"));
+    /// assert_eq!(files.read().count(), 20);
+    /// ```
+    #[must_use]
+    pub fn filter(mut self, is_read: impl Fn(&Path) -> bool + Send + Sync + 'static) -> Self {
+        self.filter = Some(Arc::new(is_read));
         self
     }
 
     /// Reads the articles, as [`read_articles`] does, with the same errors.
     #[must_use]
     pub fn read(self) -> ArticleReader {
-        let files = WalkDir::new(&self.root).sort_by_file_name().into_iter();
-        let shown = files.filter_entry(|entry| entry.depth() == 0 || !is_hidden(entry));
-        ArticleReader::new(shown.flat_map(move |entry| match entry {
-            Ok(entry) => self.read_entry(&entry),
-            Err(error) => {
-                let path = error.path().unwrap_or(&self.root).to_owned();
-                let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
-                one(Err(Error::Read { path, source }))
-            }
+        let entries = self.roots.clone().into_iter().flat_map(move |root| self.walk(root));
+        ArticleReader::new(entries.flat_map(|entry| match entry {
+            Ok(file) => read_found(file),
+            Err(unread) => one(Err(unread.error)),
         }))
     }
 
-    /// Reads the articles of one entry below the root, or of the root itself.
-    fn read_entry(&self, entry: &DirEntry) -> ReadIter {
-        let path = entry.path();
-        let is_root = entry.depth() == 0;
-        let format = FileFormat::of(path);
-        if format.is_none() && !is_root {
-            return Box::new(iter::empty());
+    /// Lists the files without opening them, and what could not be listed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Read`] or [`Error::FileKind`] if one of the selected paths itself cannot be read.
+    pub(crate) fn find(&self) -> Result<FoundFiles> {
+        let mut found = FoundFiles::default();
+        for entry in self.roots.iter().flat_map(|root| self.walk(root.clone())) {
+            match entry {
+                Ok(file) => found.files.push(file),
+                Err(UnreadEntry { error, is_root: true, .. }) => return Err(error),
+                Err(unread) => found.unread.push(unread),
+            }
         }
+        Ok(found)
+    }
+
+    pub(crate) fn prefix(&self) -> &str {
+        &self.settings.key_prefix
+    }
+
+    /// Whether text files in other encodings are decoded.
+    pub(crate) fn decodes(&self) -> bool {
+        self.settings.decode
+    }
+
+    /// Lists the files below `root`, or `root` itself, in the order of their names.
+    fn walk(&self, root: PathBuf) -> impl Iterator<Item = Result<FoundFile, UnreadEntry>> + use<> {
+        let max_depth = if self.recursive { usize::MAX } else { 1 };
+        let files = WalkDir::new(&root).sort_by_file_name().max_depth(max_depth).into_iter();
+        let filter = self.filter.clone();
+        let start = root.clone();
+        let shown = files.filter_entry(move |entry| {
+            let is_allowed = |filter: &PathFilter| filter(below(&start, entry.path()));
+            entry.depth() == 0 || !is_hidden(entry) && filter.as_ref().is_none_or(is_allowed)
+        });
+        let walk =
+            Walk { canonical: fs::canonicalize(&root).ok(), root, settings: self.settings.clone() };
+        shown.filter_map(move |entry| walk.entry(entry))
+    }
+}
+
+/// Turns the entries below a root into files.
+struct Walk {
+    root: PathBuf,
+    /// The root without links; `None` if it does not exist.
+    canonical: Option<PathBuf>,
+    settings: ReadSettings,
+}
+
+impl Walk {
+    fn entry(&self, entry: walkdir::Result<DirEntry>) -> Option<Result<FoundFile, UnreadEntry>> {
+        let entry = match entry {
+            Ok(entry) => entry,
+            Err(error) => {
+                let path = error.path().unwrap_or(&self.root).to_owned();
+                let is_root = error.depth() == 0;
+                let source = error.into_io_error().unwrap_or_else(|| io::ErrorKind::Other.into());
+                let error = Error::Read { path: path.clone(), source };
+                return Some(Err(self.unread(error, path, is_root)));
+            }
+        };
+        let path = entry.path();
+        if entry.depth() == 0 {
+            return self.root_entry(path);
+        }
+        if entry.file_type().is_dir() {
+            return None;
+        }
+        let format = FileFormat::of(path)?;
+        let name = self.name(path);
+        let below = below(&self.root, path);
+        Some(Ok(FoundFile::new(path, below, name, format, &self.settings)))
+    }
+
+    /// The file that the root is; `None` if it is a folder.
+    fn root_entry(&self, path: &Path) -> Option<Result<FoundFile, UnreadEntry>> {
+        let unread = |error| Some(Err(self.unread(error, path.to_owned(), true)));
         match fs::metadata(path) {
-            Ok(found) if found.is_file() => self.read_file(path, format),
-            Ok(found) if found.is_dir() || !is_root => Box::new(iter::empty()),
+            Ok(found) if found.is_dir() => None,
+            Ok(found) if found.is_file() => {
+                let Some(format) = FileFormat::of(path) else {
+                    return unread(Error::FileKind { path: path.to_owned() });
+                };
+                let below = path.file_name().map_or(path, Path::new);
+                let name = self.name(path);
+                Some(Ok(FoundFile::new(path, below, name, format, &self.settings)))
+            }
             // Opening a pipe would block until a writer appears.
             Ok(_) => {
                 let kind = io::ErrorKind::InvalidInput;
                 let source = io::Error::new(kind, "neither a file nor a folder");
-                one(Err(Error::Read { path: path.to_owned(), source }))
+                unread(Error::Read { path: path.to_owned(), source })
             }
-            Err(source) => one(Err(Error::Read { path: path.to_owned(), source })),
+            Err(source) => unread(Error::Read { path: path.to_owned(), source }),
         }
     }
 
-    fn read_file(&self, path: &Path, format: Option<FileFormat>) -> ReadIter {
-        match format {
-            Some(FileFormat::JsonLines) => read_lines(path),
-            Some(format) => one(self.read_whole(path, format)),
-            None => one(Err(Error::FileKind { path: path.to_owned() })),
-        }
+    fn unread(&self, error: Error, path: PathBuf, is_root: bool) -> UnreadEntry {
+        let name = self.name(&path);
+        UnreadEntry { path, name, error, is_root }
     }
 
-    /// Reads the file `path`, which is one article.
-    fn read_whole(&self, path: &Path, format: FileFormat) -> Result<Article> {
-        let bytes = fs::read(path).map_err(Error::read(path))?;
-        let FileText { text, decoded_from } = file_text(path, bytes, self.decode)?;
-        let key = self.key(path);
-        let mut article = match format {
-            FileFormat::Markdown => markdown_article(path, key, text)?,
-            #[cfg(feature = "html")]
-            FileFormat::Html => html_article(key, &text),
-            _ => plain_article(key, text),
-        };
-        if let Some(encoding) = decoded_from {
-            article.metadata.insert(Self::ENCODING.to_owned(), encoding.into());
-        }
-        Ok(article)
+    /// The path of `path`, which is the root or below it, without links.
+    fn name(&self, path: &Path) -> Option<String> {
+        let mut name = self.canonical.clone()?;
+        name.extend(path.strip_prefix(&self.root).ok()?);
+        name.into_os_string().into_string().ok()
     }
+}
 
-    /// Returns the path below the root with `/` as separator, or the name of the root file.
-    fn key(&self, path: &Path) -> String {
-        let below = path.strip_prefix(&self.root).ok().filter(|below| below.file_name().is_some());
-        let below = below.or_else(|| path.file_name().map(Path::new)).unwrap_or(path);
-        let parts: Vec<_> = below.iter().map(|part| part.to_string_lossy()).collect();
-        parts.join("/")
-    }
+/// The path of `path` below `root`.
+fn below<'p>(root: &Path, path: &'p Path) -> &'p Path {
+    path.strip_prefix(root).unwrap_or(path)
 }
 
 fn is_hidden(entry: &DirEntry) -> bool {
     entry.file_name().as_encoded_bytes().starts_with(b".")
 }
 
-/// File format, determined by the extension.
-#[derive(Clone, Copy)]
-enum FileFormat {
-    Plain,
-    Markdown,
-    JsonLines,
-    #[cfg(feature = "html")]
-    Html,
-}
-
-impl FileFormat {
-    fn of(path: &Path) -> Option<Self> {
-        match path.extension()?.to_ascii_lowercase().to_str()? {
-            "txt" => Some(Self::Plain),
-            "md" | "markdown" => Some(Self::Markdown),
-            "jsonl" => Some(Self::JsonLines),
-            #[cfg(feature = "html")]
-            "html" | "htm" => Some(Self::Html),
-            _ => None,
-        }
+/// Reads the articles of a file; none if it is special or a link to a folder.
+fn read_found(file: FoundFile) -> ReadIter {
+    match fs::metadata(file.path()) {
+        Ok(found) if found.is_file() => file.into_articles(),
+        Ok(_) => Box::new(iter::empty()),
+        Err(source) => one(Err(Error::Read { path: file.path().to_owned(), source })),
     }
-}
-
-fn read_lines(path: &Path) -> ReadIter {
-    let path = path.to_owned();
-    let file = match File::open(&path) {
-        Ok(file) => BufReader::new(file),
-        Err(source) => return one(Err(Error::Read { path, source })),
-    };
-    let mut offset = 0;
-    let lines = file.split(b'\n').zip(1..).map(move |(bytes, line)| {
-        let bytes = bytes.map_err(Error::read(&path))?;
-        let start = offset;
-        offset += bytes.len() + 1;
-        read_line(&path, line, start, bytes)
-    });
-    Box::new(lines.filter_map(Result::transpose))
-}
-
-/// Parses line number `line` of `path`, which starts at byte `start`; `None` if it is blank.
-fn read_line(
-    path: &Path,
-    line: usize,
-    start: usize,
-    bytes: Vec<u8>,
-) -> Result<Option<ReadArticle>> {
-    let read = file_text(path, bytes, false).map_err(|error| match error {
-        Error::NotUtf8 { path, at, likely } => Error::NotUtf8 { path, at: start + at, likely },
-        Error::NotText { path, at } => Error::NotText { path, at: start + at },
-        other => other,
-    })?;
-    let text = read.text;
-    if text.trim().is_empty() {
-        return Ok(None);
-    }
-    let parsed = json_lines::parse(text.trim_start_matches('\u{feff}'));
-    let parsed = parsed.map(Some);
-    parsed.map_err(|source| Error::Json { path: PathBuf::from(path), line, source })
 }
 
 #[cfg(test)]

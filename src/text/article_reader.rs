@@ -45,10 +45,10 @@ pub struct ReadReport {
 
 /// An article as it was read.
 #[derive(Debug, PartialEq)]
-pub(super) struct ReadArticle {
-    pub(super) article: Article,
+pub(crate) struct ReadArticle {
+    pub(crate) article: Article,
     /// Fields of its line of JSON that have no meaning, in the order of their names.
-    pub(super) unknown_fields: Vec<String>,
+    pub(crate) unknown_fields: Vec<String>,
 }
 
 pub(super) type ReadIter = Box<dyn Iterator<Item = Result<ReadArticle>>>;

@@ -1,7 +1,10 @@
 //! Reports of adding articles.
 
+use std::collections::BTreeMap;
+
 use serde::Serialize;
 
+use super::UnreadSource;
 use crate::EmbedReport;
 
 /// Report of [`Retriever::add`](crate::Retriever::add) and
@@ -47,6 +50,8 @@ pub(crate) struct IngestReport {
 }
 
 /// Report of [`Retriever::sync`](crate::Retriever::sync),
+/// [`Retriever::try_sync`](crate::Retriever::try_sync),
+/// [`Retriever::sync_folder`](crate::Retriever::sync_folder),
 /// [`Retriever::upsert`](crate::Retriever::upsert) and
 /// [`Retriever::upsert_embedded`](crate::Retriever::upsert_embedded).
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
@@ -58,6 +63,9 @@ pub struct SyncReport {
     pub changed: usize,
     /// Articles removed, because the given ones do not include their key.
     pub removed: usize,
+    /// Articles that were not given and are kept, because their source
+    /// [could not be read](Self::unread).
+    pub kept: usize,
     /// Articles whose content is unchanged.
     pub unchanged: usize,
     /// Keys of added or changed articles without text, which are stored but have no passages.
@@ -75,8 +83,45 @@ pub struct SyncReport {
     pub truncated: usize,
     /// Passages over the embedder's limit that it embedded in pieces.
     pub split: usize,
+    /// Sources that could not be read, in the order in which they were given or of their paths.
+    pub unread: Vec<UnreadSource>,
+    /// Files of [`Retriever::sync_folder`](crate::Retriever::sync_folder).
+    pub files: FilesReport,
     /// Wall time in seconds.
     pub seconds: f64,
+}
+
+/// Files of a [`Retriever::sync_folder`](crate::Retriever::sync_folder), a part of its report.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FilesReport {
+    /// Files found.
+    pub found: usize,
+    /// Files that were not opened, because their length and times are unchanged.
+    pub skipped: usize,
+    /// Files that were read but not parsed, because their hash is unchanged.
+    pub hashed: usize,
+    /// Files that were parsed, or could not be.
+    pub parsed: usize,
+    /// Keys that several articles have, as far as the sync met them, in ascending order. The last
+    /// article counts.
+    pub duplicate_keys: Vec<String>,
+    /// Fields of parsed JSON Lines that have no meaning and were left out, with the number of lines
+    /// that have them.
+    pub unknown_fields: BTreeMap<String, usize>,
+}
+
+impl FilesReport {
+    pub(crate) fn count_unknown(&mut self, fields: Vec<String>) {
+        for name in fields {
+            *self.unknown_fields.entry(name).or_default() += 1;
+        }
+    }
+
+    pub(crate) fn sort_keys(&mut self) {
+        self.duplicate_keys.sort_unstable();
+        self.duplicate_keys.dedup();
+    }
 }
 
 impl SyncReport {

@@ -62,40 +62,33 @@ mod tests {
     use super::*;
     use crate::{Vectors, vector::space::FullPrecision};
 
-    const CLUSTERS: u32 = 8;
-    const POINTS: u32 = 512;
+    const POINTS: u16 = 512;
 
-    /// Vectors close to one of the axes: point `i` to axis `i % CLUSTERS`.
-    fn clustered() -> Vectors {
-        let value = |at: u32| {
-            let axis = f32::from(u8::from(at % CLUSTERS == at / CLUSTERS % CLUSTERS));
-            let noise = f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) / 4_096.0;
-            axis + noise
-        };
-        Vectors::normalized(CLUSTERS as usize, (0..POINTS * CLUSTERS).map(value).collect()).unwrap()
+    fn sorted(vectors: &Vectors) -> Vec<u32> {
+        let rows: Vec<u32> = (0..u32::from(POINTS)).collect();
+        let mut sorted = rows.clone();
+        sort_by_locality(&FullPrecision::new(vectors, &rows), &mut sorted);
+        let mut points = sorted.clone();
+        points.sort_unstable();
+        assert_eq!(points, rows, "no point is lost");
+        sorted
     }
 
     #[test]
-    fn points_of_a_cluster_follow_each_other() {
-        let vectors = clustered();
-        let rows: Vec<u32> = (0..POINTS).collect();
-        let mut sorted = rows.clone();
-        sort_by_locality(&FullPrecision::new(&vectors, &rows), &mut sorted);
-
-        let changes = sorted.windows(2).filter(|pair| pair[0] % CLUSTERS != pair[1] % CLUSTERS);
-        // In shuffled order seven of eight points follow one of another cluster.
-        assert!(changes.count() < POINTS as usize / 16);
-        sorted.sort_unstable();
-        assert_eq!(sorted, rows);
+    fn close_points_follow_each_other() {
+        // Half a circle in shuffled order: two points taken at random are 60 degrees apart.
+        let angle =
+            |row: u32| f32::from(xxh3_64(&row.to_le_bytes()).to_le_bytes()[0]).to_radians() * 0.7;
+        let values = (0..u32::from(POINTS)).flat_map(|row| [angle(row).cos(), angle(row).sin()]);
+        let vectors = Vectors::normalized(2, values.collect()).unwrap();
+        let sorted = sorted(&vectors);
+        let steps = sorted.windows(2).map(|pair| (angle(pair[0]) - angle(pair[1])).abs());
+        let mean = steps.sum::<f32>().to_degrees() / f32::from(POINTS);
+        assert!(mean < 4.0, "{mean} degrees");
     }
 
     #[test]
     fn equal_points_are_divided_as_well() {
-        let vectors = Vectors::normalized(2, vec![1.0; 2 * POINTS as usize]).unwrap();
-        let rows: Vec<u32> = (0..POINTS).collect();
-        let mut sorted = rows.clone();
-        sort_by_locality(&FullPrecision::new(&vectors, &rows), &mut sorted);
-        sorted.sort_unstable();
-        assert_eq!(sorted, rows);
+        sorted(&Vectors::normalized(2, vec![1.0; 2 * usize::from(POINTS)]).unwrap());
     }
 }

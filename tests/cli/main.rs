@@ -8,6 +8,7 @@ use std::{
     io::Write,
     path::{Path, PathBuf},
     process::{Command, Output, Stdio},
+    time::{Duration, SystemTime},
 };
 
 use serde_json::Value;
@@ -250,19 +251,52 @@ fn exit_codes_tell_failures_apart() {
     }
     assert_eq!(code(&run(&["search", "--index", "nowhere", "x"])), 3);
     assert_eq!(code(&run(&["sync", "--index", "i", "nowhere"])), 3);
+    assert!(!workplace.path("i").exists(), "no index of nothing");
 }
 
 #[test]
-fn an_article_that_cannot_be_read_is_skipped() {
+fn sync_keeps_an_article_that_cannot_be_read() {
     let workplace = Workplace::new();
+    workplace.write("lines.jsonl", r#"{"id": "a", "text": "alpha"}"#);
     workplace.run("sync", &[]);
     workplace.write("moor.txt", b"W\xE4lder");
+    fs::remove_file(workplace.path("articles/en/train.txt")).unwrap();
     let output = workplace.run("sync", &["--json"]);
     assert_eq!(code(&output), 7, "{}", stderr(&output));
     assert!(stderr(&output).contains("windows-1252"), "{}", stderr(&output));
-    assert!(stderr(&output).contains("nothing is removed"), "{}", stderr(&output));
     let report: Value = serde_json::from_str(stdout(&output)).unwrap();
-    assert_eq!((&report["removed"], &report["unchanged"]), (&0.into(), &1.into()));
+    assert_eq!((&report["removed"], &report["kept"]), (&1.into(), &1.into()));
+    assert_eq!(report["unread"][0]["keys"][0], "moor.txt");
+
+    // No earlier sync knows the articles of this file.
+    workplace.write("new.jsonl", "{");
+    fs::remove_file(workplace.path("articles/lines.jsonl")).unwrap();
+    let output = workplace.run("sync", &[]);
+    assert_eq!(code(&output), 7, "{}", stderr(&output));
+    assert!(stderr(&output).contains("nothing is removed"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("0 removed, 2 kept"), "{}", stderr(&output));
+    assert!(stderr(&output).contains("articles not read: 2"), "{}", stderr(&output));
+}
+
+#[test]
+fn sync_reads_only_changed_files() {
+    let workplace = Workplace::new();
+    let old = SystemTime::now() - Duration::from_mins(1);
+    for name in ["moor.txt", "en/train.txt"] {
+        let path = workplace.path("articles").join(name);
+        fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
+    }
+    workplace.run("sync", &[]);
+    let report = &objects(&workplace.run("sync", &["--json"]))[0];
+    assert_eq!((&report["files"]["skipped"], &report["unchanged"]), (&2.into(), &2.into()));
+    // Several folders are one set of articles, of which the last one of a key counts.
+    fs::create_dir(workplace.path("more")).unwrap();
+    fs::write(workplace.path("more/moor.txt"), "Torf.").unwrap();
+    let output = workplace.run("sync", &["--json", "more"]);
+    assert!(stderr(&output).contains("`moor.txt`: the last one counts"), "{}", stderr(&output));
+    let report = &objects(&output)[0];
+    assert_eq!((&report["changed"], &report["removed"]), (&1.into(), &0.into()));
+    assert_eq!(code(&workplace.run("sync", &["missing"])), 3);
 }
 
 #[cfg(target_os = "linux")]

@@ -15,6 +15,7 @@ mod counts;
 mod embedding;
 mod filter_expressions;
 mod filter_oracle;
+mod folder_sync;
 mod forged_files;
 mod format;
 mod groups;

@@ -15,7 +15,7 @@ Exit codes:
   4  the index was made with another model or version, or another program writes to it
   5  a model, a server or a disk did not do its work
   6  a file of the index is damaged, or a graph misses passages
-  7  done, but for some articles or questions that could not be read
+  7  done, but for some articles or questions that could not be read; `sync` keeps such articles
 
 Results go to standard output, everything else to standard error. Colours are used on terminals
 alone; NO_COLOR turns them off.";
@@ -32,7 +32,10 @@ pub(crate) struct CommandLine {
 pub(crate) enum Command {
     /// Add articles to an index, which is created if missing; articles of the same key are replaced
     Index(WriteOptions),
-    /// Make an index equal to articles: add, replace and remove; only changes are embedded
+    /// Make an index equal to articles: add, replace and remove; only changed files are read
+    ///
+    /// An article that cannot be read stays in the index as it is, and the exit code is 7. If it is
+    /// not known which articles of the index a file or folder has, nothing is removed.
     Sync(WriteOptions),
     /// Answer questions with passages of an index or of articles
     Search(SearchOptions),

@@ -105,7 +105,8 @@ pub(crate) fn note(line: &str) {
     _ = io::Write::write_fmt(&mut stderr(), format_args!("{line}\n"));
 }
 
-fn show_message(message: &str) {
+/// Writes the message of an error to standard error.
+pub(crate) fn show_message(message: &str) {
     let red = AnsiColor::Red.on_default().bold();
     note(&format!("{red}error:{red:#} {message}"));
 }

@@ -1,53 +1,65 @@
 //! The commands `index`, `sync` and `verify`.
 
-use std::io::Write;
+use std::{fs, io::Write};
 
 use anstream::stdout;
-use passim::{Retriever, SyncReport};
+use passim::{ArticleFiles, Error, Retriever, SyncReport};
 use serde_json::json;
 
 use crate::{
     articles_input::ArticlesInput,
     command_line::{VerifyOptions, WriteOptions},
-    failure::{CommandFailure, note, warn},
+    failure::{CommandFailure, note, show_message, warn},
     models::embedder,
     progress_bar::Bar,
 };
 
 /// Adds and replaces articles.
 pub(crate) fn index(options: &WriteOptions) -> Result<(), CommandFailure> {
-    write(options, |retriever, input| {
+    let input = ArticlesInput::read(&options.articles)?;
+    write(options, |retriever| {
         let report = retriever.upsert(input.articles.iter().cloned())?;
         retriever.commit()?;
         Ok(report)
-    })
+    })?;
+    input.check_all_read()
 }
 
-/// Makes the index equal to the articles. If some could not be read, nothing is removed, since they
-/// still exist.
+/// Makes the index equal to the articles. What could not be read is kept.
 pub(crate) fn sync(options: &WriteOptions) -> Result<(), CommandFailure> {
-    write(options, |retriever, input| {
-        if input.unread == 0 {
-            return retriever.sync(input.articles.iter().cloned());
-        }
-        warn("nothing is removed, because some articles could not be read");
-        let report = retriever.upsert(input.articles.iter().cloned())?;
-        retriever.commit()?;
-        Ok(report)
-    })
+    let mut files: Option<ArticleFiles> = None;
+    for path in &options.articles {
+        // A source that is missing creates no index.
+        fs::metadata(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        files = Some(files.map_or_else(|| path.into(), |files| files.also(path)));
+    }
+    let files = files.expect("at least one path is required");
+    let report = write(options, |retriever| retriever.sync_folder(files))?;
+    for key in &report.files.duplicate_keys {
+        warn(&format!("several articles are called `{key}`: the last one counts"));
+    }
+    for error in report.unread.iter().flat_map(|source| &source.errors) {
+        show_message(error);
+    }
+    if report.unread.iter().any(|source| source.keys.is_none()) {
+        warn("nothing is removed, because the articles of some files are not known");
+    }
+    match report.unread.iter().map(|source| source.errors.len()).sum() {
+        0 => Ok(()),
+        count => Err(CommandFailure::Unread { count, what: "articles" }),
+    }
 }
 
-/// Opens the index, reads the articles, changes the index by `change` and reports.
+/// Opens the index, changes it by `change` and reports.
 fn write(
     options: &WriteOptions,
-    change: impl FnOnce(&mut Retriever, &ArticlesInput) -> passim::Result<SyncReport>,
-) -> Result<(), CommandFailure> {
-    let input = ArticlesInput::read(&options.articles)?;
+    change: impl FnOnce(&mut Retriever) -> passim::Result<SyncReport>,
+) -> Result<SyncReport, CommandFailure> {
     let bar = Bar::new();
     let builder = Retriever::builder().embedder(embedder(&options.model)?);
     let builder = bar.follow(builder.settings(&options.settings));
     let mut retriever = builder.open_or_create(&options.index)?;
-    let report = change(&mut retriever, &input)?;
+    let report = change(&mut retriever)?;
     // The program ends soon, and with it the merges.
     retriever.wait_for_merges()?;
     drop(bar);
@@ -57,14 +69,14 @@ fn write(
     if options.json {
         writeln!(stdout(), "{}", serde_json::to_string(&report)?)?;
     } else {
-        let SyncReport { added, changed, removed, unchanged, embedded, seconds, .. } = report;
+        let SyncReport { added, changed, removed, kept, unchanged, embedded, seconds, .. } = report;
         note(&format!(
-            "{added} added, {changed} changed, {removed} removed, {unchanged} unchanged; {embedded} \
-             passages embedded in {seconds:.2} s"
+            "{added} added, {changed} changed, {removed} removed, {kept} kept, {unchanged} \
+             unchanged; {embedded} passages embedded in {seconds:.2} s"
         ));
         note(&format!("{} articles, {} passages", retriever.articles(), retriever.passages()));
     }
-    input.check_all_read()
+    Ok(report)
 }
 
 /// Verifies an index.

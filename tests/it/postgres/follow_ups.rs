@@ -1,6 +1,6 @@
 //! What follows a search, and synchronization, equal the local store.
 
-use passim::{Article, Error, Query};
+use passim::{Article, Error, Query, UnreadSource};
 
 use super::{Pair, articles::articles, empty, servers};
 
@@ -78,6 +78,25 @@ fn sync_makes_the_corpus_equal_to_the_articles() {
     let removed = pair.corpus.sync([]).unwrap().removed;
     assert_eq!(removed, later.len());
     assert!(pair.corpus.keys().unwrap().is_empty());
+    pair.corpus.verify().unwrap();
+}
+
+#[test]
+fn try_sync_keeps_what_could_not_be_read() {
+    let Some(servers) = servers() else { return };
+    let mut pair = Pair::new(&servers[..2]);
+    let all = articles();
+    pair.corpus.sync(all.clone()).unwrap();
+    pair.local.sync(all.clone()).unwrap();
+    let unread = UnreadSource::articles([&*all[0].key, &*all[1].key, "unknown"], "gone");
+    let items = || [Ok(all[1].clone()), Err(unread.clone()), Ok(all[2].clone())];
+    let report = pair.corpus.try_sync(items()).unwrap();
+    assert_eq!((report.unchanged, report.kept, report.removed), (2, 1, all.len() - 3));
+    assert_eq!(report.unread, pair.local.try_sync(items()).unwrap().unread);
+    pair.assert_equal();
+    // An error without keys can be that of any article.
+    let report = pair.corpus.try_sync([Ok(all[5].clone()), Err(Error::Cancelled)]).unwrap();
+    assert_eq!((report.added, report.kept, report.removed), (1, 3, 0));
     pair.corpus.verify().unwrap();
 }
 

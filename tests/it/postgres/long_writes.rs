@@ -71,6 +71,10 @@ fn progress_counts_the_passages_of_a_sync() {
         (0..3_000).map(|number| Article::new(format!("{number}"), format!("Tor {number}")));
     let report = corpus.sync(articles).unwrap();
     let reported = reported.lock().unwrap();
+    let (taken, reported): (Vec<Progress>, Vec<Progress>) =
+        reported.iter().partition(|progress| progress.phase == Phase::Read);
+    assert!(taken.iter().all(|progress| progress.total == 3_000));
+    assert_eq!((taken[0].done, taken.last().unwrap().done), (0, 3_000));
     assert!(reported.iter().all(|progress| progress.phase == Phase::Embed));
     assert!(reported.is_sorted_by_key(|progress| progress.done));
     assert!(reported.is_sorted_by_key(|progress| progress.total));
