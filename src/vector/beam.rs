@@ -257,6 +257,9 @@ impl Beam {
     /// Compares the query with the points visited after the first `compared`.
     fn compare_since<S: Space>(&mut self, compared: usize, traversal: &Traversal<S>) {
         let points = self.visited.since(compared);
+        for point in points {
+            traversal.space.prefetch(*point);
+        }
         traversal.space.similarities(traversal.query, points, &mut self.similarities);
         self.fresh.clear();
         let pairs = points.iter().zip(&self.similarities);

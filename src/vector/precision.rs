@@ -70,6 +70,13 @@ impl Space for PointSpace<'_> {
         }
     }
 
+    fn prefetch(&self, point: u32) {
+        match self {
+            Self::Quantized(space) => space.prefetch(point),
+            Self::Full(space) => space.prefetch(point),
+        }
+    }
+
     fn similarities(&self, query: &PointQuery, points: &[u32], similarities: &mut Vec<f32>) {
         match self {
             Self::Quantized(space) => space.similarities(&query.quantized, points, similarities),

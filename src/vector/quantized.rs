@@ -203,14 +203,6 @@ impl<'a> QuantizedView<'a> {
         bytemuck::cast_slice(self.row(row))
     }
 
-    /// Prefetches what a comparison with `rows` reads.
-    fn prefetch(&self, rows: Option<&[u32]>) {
-        for row in rows.into_iter().flatten() {
-            kernel::prefetch(self.row(*row));
-            kernel::prefetch(&self.inverse_norms[*row as usize..][..1]);
-        }
-    }
-
     fn row(&self, row: u32) -> &'a [CodeBlock<u8>] {
         let width = self.shape.width;
         &self.blocks[row as usize * width..][..width]
@@ -242,6 +234,11 @@ impl Space for QuantizedView<'_> {
         query.load(self.row(point));
     }
 
+    fn prefetch(&self, point: u32) {
+        kernel::prefetch(self.row(point));
+        kernel::prefetch(&self.inverse_norms[point as usize..][..1]);
+    }
+
     fn likely_error(&self, query: &QuantizedQuery, point: u32) -> f32 {
         let Shape { likely, rounding, .. } = self.shape;
         likely * (query.quantization_error + self.quantization_errors[point as usize]) + rounding
@@ -249,11 +246,9 @@ impl Space for QuantizedView<'_> {
 
     fn similarities(&self, query: &QuantizedQuery, points: &[u32], similarities: &mut Vec<f32>) {
         similarities.clear();
-        let mut ahead = points.chunks(POINTS_AT_ONCE);
-        self.prefetch(ahead.next());
-        for points in points.chunks(POINTS_AT_ONCE) {
-            self.prefetch(ahead.next());
-            let dots = &mut [0; POINTS_AT_ONCE][..points.len()];
+        let mut dots = [0; BLOCK];
+        for points in points.chunks(dots.len()) {
+            let dots = &mut dots[..points.len()];
             kernel::code_dots(&query.blocks, self.blocks, points, dots);
             similarities.extend(points.iter().zip(dots).map(|(point, dot)| {
                 cosine(*dot - query.bias, query.inverse_norm, self.inverse_norms[*point as usize])
@@ -262,9 +257,6 @@ impl Space for QuantizedView<'_> {
     }
 }
 
-/// Points compared while the codes of as many others are on their way to the cache. With more, the
-/// CPU waits for room in its queue of cache lines.
-const POINTS_AT_ONCE: usize = 8;
 /// Standard deviations of an error that a search allows for.
 const ERROR_DEVIATIONS: f32 = 3.0;
 /// Rows of the sample whose nearest neighbor is searched for.

@@ -24,6 +24,9 @@ pub(super) trait Space: Sync {
     /// Sets `query` to point `point`, reusing its allocation.
     fn load(&self, point: u32, query: &mut Self::Query);
 
+    /// Prefetches the values of `point` into the cache.
+    fn prefetch(&self, point: u32);
+
     /// Replaces the content of `similarities` by those of `query` and `points`, in their order.
     fn similarities(&self, query: &Self::Query, points: &[u32], similarities: &mut Vec<f32>);
 
@@ -39,9 +42,6 @@ pub(super) trait Space: Sync {
     }
 }
 
-/// Points whose vectors are prefetched before they are compared.
-const POINTS_AHEAD: usize = 4;
-
 /// Points compared in full precision.
 #[derive(Clone, Copy)]
 pub(super) struct FullPrecision<'a> {
@@ -55,10 +55,6 @@ impl<'a> FullPrecision<'a> {
     /// The points whose vectors are `rows` of `vectors`.
     pub(super) fn new(vectors: &'a Vectors, rows: &'a [u32]) -> Self {
         Self { dim: vectors.dim(), values: vectors.as_slice(), rows }
-    }
-
-    fn prefetch(&self, point: u32) {
-        kernel::prefetch(self.vector(point));
     }
 
     fn vector(&self, point: u32) -> &'a [f32] {
@@ -82,14 +78,13 @@ impl Space for FullPrecision<'_> {
         query.extend_from_slice(self.vector(point));
     }
 
+    fn prefetch(&self, point: u32) {
+        kernel::prefetch(self.vector(point));
+    }
+
     fn similarities(&self, query: &Vec<f32>, points: &[u32], similarities: &mut Vec<f32>) {
-        let mut ahead = points.iter().skip(POINTS_AHEAD);
-        points.iter().take(POINTS_AHEAD).for_each(|point| self.prefetch(*point));
         similarities.clear();
-        similarities.extend(points.iter().map(|point| {
-            ahead.next().into_iter().for_each(|point| self.prefetch(*point));
-            kernel::dot(query, self.vector(*point))
-        }));
+        similarities.extend(points.iter().map(|point| kernel::dot(query, self.vector(*point))));
     }
 
     fn likely_error(&self, _: &Vec<f32>, _: u32) -> f32 {
