@@ -1,4 +1,4 @@
-//! Storage of a corpus: segments, in memory or in files, and the folder whose manifest names the
+//! Storage of a corpus or of vectors: segments, in memory or in files, and the folder whose manifest names the
 //! files of the last generation.
 //!
 //! `docs/FORMAT.md` specifies the files. A writer publishes a generation by renaming its manifest
@@ -291,8 +291,11 @@ impl<S: StoredSegment> Store<S> {
                 segment.with_sections(|sections| self.write_file(kind, sections, written))?;
             stored = segment.moved_to(&open_written(&self.folder, &file.name)?);
         }
+        if stored.removals_file().is_some() {
+            return Ok(stored);
+        }
         let removed = stored.removed_items();
-        if !removed.is_empty() && stored.removals_file().is_none() {
+        if !removed.is_empty() {
             let section = Section::new(Tag::Removed, bytemuck::cast_slice(&removed));
             let file = self.write_file(Kind::Removals, &[section], written)?;
             stored.set_removals_file(file.id);
@@ -355,12 +358,19 @@ impl<S: StoredSegment> Store<S> {
     /// that another process reads; the next commit tries again.
     fn remove_strays(&self) -> Result<()> {
         let listed: Vec<_> = self.manifest.files().map(ListedFile::file_number).collect();
+        // The segments and the cache of another kind of index are files of the user here.
+        let is_own = |kind: Kind| match kind {
+            Kind::Segment | Kind::VectorSegment => kind == S::Contents::SEGMENT,
+            _ => true,
+        };
         for name in self.folder.names()? {
             let is_stray = FileNumber::parse(&name).is_some_and(|file| {
-                !listed.contains(&file) && !self.reserved.contains(&file.number)
+                is_own(file.kind)
+                    && !listed.contains(&file)
+                    && !self.reserved.contains(&file.number)
             });
             // The cache is not rewritten during a commit, so its replacement is a leftover.
-            if is_stray || name == CACHE_NEW {
+            if is_stray || (name == CACHE_NEW && is_own(Kind::Segment)) {
                 self.folder.remove(&name).map_err(Error::write(&self.folder.path_of(&name)))?;
             }
         }

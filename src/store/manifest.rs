@@ -29,7 +29,7 @@ pub(crate) struct Manifest<C = CorpusContents> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SegmentEntry {
     pub(crate) file: FileId,
-    /// File that lists the removed articles; `None` if there are none.
+    /// File that lists the removed articles or vectors; `None` if there are none.
     pub(crate) removals: Option<FileId>,
 }
 

@@ -169,6 +169,7 @@ impl VectorStore {
         for place in replaced.iter().filter(|place| place.segment >= self.committed) {
             uncommitted[place.segment - self.committed].remove_row(place.row);
         }
+        uncommitted.retain(|segment| segment.len() > 0);
         uncommitted.push(LiveVectors::all(Arc::new(added)));
         self.join(&mut uncommitted)?;
         let committed = self.committed;

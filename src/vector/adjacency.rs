@@ -88,13 +88,17 @@ impl Links {
         self.counts.to_mut()[point as usize] = count;
     }
 
-    /// Adds links before the others. In a full list the last links give way, at most half of the
-    /// list, so that links added earlier remain.
+    /// Adds links after the first half of a full list; its last links give way. So the first half
+    /// always remains, and links added earlier give way last.
     pub(super) fn add(&mut self, from: u32, added: &[u32]) {
-        let added = &added[..added.len().min(self.max_degree.div_ceil(2))];
         let links = self.view().of(from);
-        let kept = links.len().min(self.max_degree - added.len());
-        let links = [added, &links[..kept]].concat();
+        let (first, rest) = links.split_at(links.len().min(self.max_degree / 2));
+        let mut links = first.to_vec();
+        for link in added.iter().chain(rest) {
+            if links.len() < self.max_degree && !links.contains(link) {
+                links.push(*link);
+            }
+        }
         self.set(from, &links);
     }
 
@@ -189,11 +193,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn added_links_outlast_those_of_the_full_list() {
-        let mut links = Links::new([&[1, 2, 3, 4][..]; 1].into_iter());
-        for added in [5, 6, 7] {
+    fn added_links_outlast_the_second_half_of_a_list() {
+        let mut links = Links::new([&[1, 2, 3, 4, 5, 6][..]; 1].into_iter());
+        for added in [7, 8] {
             links.add(0, &[added]);
         }
-        assert_eq!(links.view().of(0), [7, 6, 5, 1]);
+        assert_eq!(links.view().of(0), [1, 2, 3, 8, 7, 4]);
+        for _ in 0..24 {
+            links.add(0, &[9, 8, 2]);
+        }
+        assert_eq!(links.view().of(0), [1, 2, 3, 9, 8, 7]);
+        links.add(0, &[10, 11, 12, 13]);
+        assert_eq!(links.view().of(0), [1, 2, 3, 10, 11, 12]);
     }
 }

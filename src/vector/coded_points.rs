@@ -1,6 +1,10 @@
 //! The points of a graph to build, with their codes and the precision that suits them.
 
-use super::{points::Points, precision::Precision, quantized::Quantized};
+use super::{
+    points::Points,
+    precision::{PointSpace, Precision},
+    quantized::Quantized,
+};
 use crate::Vectors;
 
 /// One in this many points is in the sample that the upper layers are built over.
@@ -39,6 +43,18 @@ impl CodedPoints {
             Precision::Quantized => Self::in_precision(Precision::Quantized, joined, joined_codes),
             Precision::Full => Self::in_precision(Precision::Full, distinct, codes),
         }
+    }
+
+    /// The points in the precision that suits them.
+    pub(super) fn space<'a>(&'a self, vectors: &'a Vectors) -> PointSpace<'a> {
+        PointSpace::new(self.precision, vectors, &self.points, &self.codes)
+    }
+
+    /// Renumbers the points: `order[i]` becomes `i`. Not more than two copies of the codes are in
+    /// memory at once.
+    pub(super) fn reordered(self, order: &[u32]) -> Self {
+        let Self { points, codes, precision, sample } = self;
+        Self { points: points.reordered(order), codes: codes.select(order), precision, sample }
     }
 
     fn in_precision(precision: Precision, points: Points, codes: Quantized) -> Self {

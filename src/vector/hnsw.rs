@@ -170,20 +170,17 @@ impl HnswIndex {
     ) -> Result<Self> {
         params.check()?;
         let rows = row_count(&vectors)?;
-        let CodedPoints { points, codes, precision, sample } = CodedPoints::of(&vectors, rows);
-        let space = PointSpace::new(precision, &vectors, &points, &codes);
-        let order = linking_order(&space, sample, monitor)?;
-        let points = points.reordered(&order);
-        let codes = codes.select(&order);
-        let space = PointSpace::new(precision, &vectors, &points, &codes);
-        let upper = over_sample(&space, sample, params, monitor)?;
+        let coded = CodedPoints::of(&vectors, rows);
+        let order = linking_order(&coded.space(&vectors), coded.sample, monitor)?;
+        let coded = coded.reordered(&order);
+        let space = coded.space(&vectors);
+        let upper = over_sample(&space, coded.sample, params, monitor)?;
         let graph = link_all(&space, upper, params, monitor)?;
         let order = graph.by_breadth();
         let mut graph = graph.reordered(&order);
-        let points = points.reordered(&order);
-        let codes = codes.select(&order);
-        let space = PointSpace::new(precision, &vectors, &points, &codes);
-        let always_compared = repair(&mut graph, &space, monitor)?;
+        let coded = coded.reordered(&order);
+        let always_compared = repair(&mut graph, &coded.space(&vectors), monitor)?;
+        let CodedPoints { points, codes, precision, .. } = coded;
         Ok(Self {
             vectors,
             rows,

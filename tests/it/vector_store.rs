@@ -14,9 +14,9 @@ use std::{
 
 use ndarray::{Array2, s};
 use passim::{
-    Cancel, Error, ErrorKind, ExactIndex, HnswParams, IdFilter, IdNeighbor, IdSearchParams,
-    IndexChoice, Phase, Retriever, Route, RowSet, ScanReason, SearchEffort, SearchParams,
-    VectorIndex, VectorReader, VectorStore, VectorStoreBuilder, Vectors,
+    Article, Cancel, Error, ErrorKind, ExactIndex, HnswParams, IdFilter, IdNeighbor,
+    IdSearchParams, IndexChoice, Phase, Retriever, Route, RowSet, ScanReason, SearchEffort,
+    SearchParams, VectorIndex, VectorReader, VectorStore, VectorStoreBuilder, Vectors,
 };
 use passim_testkit::{
     Seeded,
@@ -389,6 +389,25 @@ fn folders_of_other_kinds_are_refused_by_name() {
     for path in [&empty, &temp.path().join("absent")] {
         assert!(matches!(VectorStore::open(path), Err(Error::NoIndex { .. })));
         assert!(matches!(VectorReader::open(path), Err(Error::NoIndex { .. })));
+    }
+}
+
+#[test]
+fn files_with_names_of_another_kind_remain() {
+    let temp = tempfile::tempdir().unwrap();
+    let [corpus, vectors] = ["corpus", "vectors"].map(|name| temp.path().join(name));
+    let mut articles = Retriever::create(&corpus).unwrap();
+    let mut store = VectorStore::create(&vectors, 2).unwrap();
+    let index = ExactIndex::new(Arc::new(Vectors::normalized(2, vec![1.0, 0.0]).unwrap())).unwrap();
+    let others = [corpus.join("vectors-1.passim"), vectors.join("segment-1.passim")];
+    others.iter().for_each(|path| index.save(path).unwrap());
+
+    articles.add([Article::new("moor", "Moore speichern Wasser.")]).unwrap();
+    articles.commit().unwrap();
+    store.add(&[7], Vectors::normalized(2, vec![0.0, 1.0]).unwrap()).unwrap();
+    store.commit().unwrap();
+    for path in others {
+        ExactIndex::open(&path).unwrap();
     }
 }
 

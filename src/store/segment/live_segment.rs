@@ -251,6 +251,9 @@ impl StoredSegment for LiveSegment {
 
     fn removed_items(&self) -> Vec<u32> {
         let all = 0..to_row(self.segment.articles());
+        if self.articles.len() == all.len() {
+            return Vec::new();
+        }
         all.filter(|number| !self.articles.contains(*number)).collect()
     }
 

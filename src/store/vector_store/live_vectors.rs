@@ -4,7 +4,7 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::{id_search::IdFilter, vector_contents::VectorContents, vector_segment::VectorSegment};
 use crate::{
-    Calibration, Cancel, IndexChoice, Result, RowSet, Vectors,
+    Calibration, Cancel, Error, IndexChoice, Result, RowSet, Vectors,
     format::{
         column::MappedFile,
         sections::{FileId, Section},
@@ -57,6 +57,10 @@ impl LiveVectors {
             merged.extend(segment.live.iter().map(row));
         }
         merged.sort_unstable();
+        if !merged.is_sorted_by(|a, b| a.id < b.id) {
+            let fault = "an id has more than one vector";
+            return Err(Error::Corrupt { origin: "the store".to_owned(), fault });
+        }
         monitor.check()?;
         let row = |from: &MergedVector| VectorRow {
             vectors: segments[from.part].segment.vectors(),
@@ -186,6 +190,9 @@ impl StoredSegment for LiveVectors {
     }
 
     fn removed_items(&self) -> Vec<u32> {
+        if self.live_rows().is_none() {
+            return Vec::new();
+        }
         (0..self.segment.len()).filter(|row| !self.live.contains(*row)).collect()
     }
 

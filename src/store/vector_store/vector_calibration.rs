@@ -20,7 +20,9 @@ impl VectorStore {
     /// 0.98 takes at least 133 queries, 0.99 takes 268;
     /// [`Calibration`](crate::Calibration) documents what is proven. The graphs are those of the last
     /// commit, so calibrate after it. The next commit stores the calibration and the queries, and
-    /// calibrates each graph that it or a later one builds.
+    /// calibrates each graph that it or a later one builds. Removing vectors leaves the calibration
+    /// of a graph unchanged until the graph is built again. The proof holds for searches without a
+    /// filter.
     ///
     /// # Errors
     ///

@@ -49,7 +49,8 @@ impl fmt::Debug for VectorStoreBuilder {
 impl VectorStoreBuilder {
     /// Sets how segments are indexed; by default a graph from
     /// [`IndexChoice::GRAPH_FROM`] vectors on. A store in a folder keeps the choice of the last
-    /// commit; another one holds for segments that are merged from then on.
+    /// commit. After another choice, the next commit builds the graphs that are missing and drops
+    /// those that are not needed; other parameters hold for segments that are merged later.
     #[must_use]
     pub fn index(self, index: IndexChoice) -> Self {
         Self { index: Some(index), ..self }
