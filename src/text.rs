@@ -56,7 +56,7 @@ pub use embedded_article::EmbeddedArticle;
 pub(crate) use embedded_article::check_dimension;
 pub(crate) use file_encoding::read_text;
 pub(crate) use file_stamp::{FileStamp, FileState};
-pub(crate) use found_file::{FoundFile, is_gone};
+pub(crate) use found_file::FoundFile;
 pub(crate) use guess_language::guess as guess_language;
 pub(crate) use incoming_articles::{
     ContentHash, check_articles, content_hash, embedded_content_hash, last_embedded_of_each_key,

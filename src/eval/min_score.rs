@@ -28,7 +28,7 @@ struct FirstHit {
 ///
 /// Also give questions without an answer in the corpus, with no grades or with grades of 0. Their
 /// first hits are those that the minimum should leave out. Each question is searched without its
-/// `min_score`, `offset` and `rerank`. The score holds for one model, mode, weights and kind of
+/// `min_score`, `offset`, `recency` and `rerank`. The score holds for one model, mode, weights and kind of
 /// corpus. `None` if no first hit is relevant.
 ///
 /// # Errors
@@ -82,7 +82,7 @@ pub fn propose_min_score(
 
 /// Returns the query for the first hit of `query`, whose score a minimum is compared with.
 fn first_hit_of(query: &Query) -> Query {
-    Query { min_score: None, rerank: None, ..query.clone() }.k(1).offset(0)
+    Query { min_score: None, recency: None, rerank: None, ..query.clone() }.k(1).offset(0)
 }
 
 fn propose(hits: &[FirstHit], keep: f64) -> Option<MinScore> {

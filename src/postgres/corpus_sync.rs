@@ -49,7 +49,7 @@ impl Corpus {
         let mut report = SyncReport::default();
         let mut given = GivenArticles::default();
         let mut embedded = EmbedReport::default();
-        let mut items = SyncItems::new(articles.into_iter());
+        let mut items = SyncItems::new(articles.into_iter(), self.parts.shards.write_interrupt());
         items.report(|done, total| self.report_read(done, total));
         loop {
             let batch = next_batch(&mut items)?;

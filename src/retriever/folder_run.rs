@@ -18,6 +18,8 @@ pub(super) struct FolderRun {
     pub(super) sync: SyncRun,
     /// Articles that were read and not yet stored.
     pub(super) batch: ArticleBatch,
+    /// Articles of files that cannot be read now, with the content that was read last.
+    pub(super) kept: BTreeMap<String, ContentHash>,
     /// Records of earlier syncs that were not taken yet.
     before: BTreeMap<String, FileRecord>,
     /// Records of this sync.
@@ -76,10 +78,11 @@ impl FolderRun {
             key_prefix,
             sync: SyncRun::default(),
             batch: ArticleBatch::new(),
+            kept: BTreeMap::new(),
             before,
             after,
-            is_outdated: stored != fingerprint,
-            is_begun: !is_finished,
+            is_outdated: stored != fingerprint || !is_finished,
+            is_begun: false,
         }
     }
 
@@ -112,9 +115,9 @@ impl FolderRun {
         &mut self,
         article: Article,
         content: ContentHash,
+        is_hidden: bool,
         file: &mut FileContent,
     ) {
-        let is_hidden = self.sync.given.contains(&article.key);
         let earlier = file.articles.insert(article.key.clone(), content);
         if is_hidden || earlier.is_some() {
             self.sync.report.files.duplicate_keys.push(article.key.clone());
@@ -151,6 +154,12 @@ impl FolderRun {
         let single = file.single_key().map(str::to_owned);
         kept.extend(invalid.into_iter().chain(single).map(|key| (key, UNREAD)));
         kept.extend(earlier.into_iter().map(|article| (article.key, article.content)));
+        let is_unread_now = |(key, _): &(&String, _)| !articles.contains_key(*key);
+        let hiding = kept.iter().filter(is_unread_now);
+        for (key, content) in hiding {
+            // The last of several files counts, and files are taken last to first.
+            self.kept.entry(key.clone()).or_insert(*content);
+        }
         self.give(&articles);
         let keys = kept.keys().filter(|key| !articles.contains_key(*key)).cloned().collect();
         self.keep(file.path().to_owned(), keys, is_complete, errors);

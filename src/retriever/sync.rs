@@ -6,7 +6,7 @@ use tracing::{Span, field, instrument};
 
 use super::ingest::OnExisting;
 use crate::{
-    Article, EmbedReport, Result, Retriever, SyncReport, UnreadSource,
+    Article, EmbedReport, Interrupt, Result, Retriever, SyncReport, UnreadSource,
     text::{GivenArticles, NotGiven, SyncItems, key_hashes, next_batch},
 };
 
@@ -96,7 +96,9 @@ impl Retriever {
         let started = Instant::now();
         self.merges.queue().take_failure()?;
         let mut run = SyncRun::default();
-        let mut items = SyncItems::new(articles.into_iter());
+        let cancel = self.settings.cancel.clone();
+        let interrupt = Interrupt::new(None, Some(&cancel));
+        let mut items = SyncItems::new(articles.into_iter(), interrupt);
         items.report(|done, total| self.settings.monitor().report_read(done, total));
         loop {
             let batch = next_batch(&mut items)?;

@@ -12,7 +12,7 @@ use crate::{
         FileRecord,
         segment::{ArticleDigest, find_article},
     },
-    text::{ContentHash, FileState, FoundFile, FoundFiles, ReadArticle, check_articles, is_gone},
+    text::{ContentHash, FileState, FoundFile, FoundFiles, ReadArticle, check_articles},
 };
 
 impl Retriever {
@@ -28,8 +28,8 @@ impl Retriever {
     /// **Unchanged files.** The index records the length, the times and a hash of each file. A file
     /// with the recorded length and times is not opened. If they differ and the hash is equal, the
     /// file is not parsed. In both cases the corpus must have the recorded articles with their
-    /// content, so changes by other methods are undone. All files are parsed again after an update
-    /// of this crate, with another [chunker](crate::RetrieverBuilder::chunker), and if the record is
+    /// content, so changes by other methods are undone. All files are parsed again after another
+    /// release of this crate, with another [chunker](crate::RetrieverBuilder::chunker), and if the record is
     /// lost or damaged; their unchanged articles are not embedded again.
     ///
     /// A change that leaves the length and all times of a file as they were is not noticed. On Unix
@@ -41,8 +41,10 @@ impl Retriever {
     /// **Unreadable files.** A file or folder that cannot be read, or a line of it, does not end the
     /// call. The articles that it had when it was last read stay as they are, and the report lists
     /// the [errors](SyncReport::unread). If the record does not tell which articles those are, no
-    /// article is removed. That is so for JSON Lines and folders at the first call, and after a call
-    /// that an error or a crash ended.
+    /// article is removed. That is so for JSON Lines and folders that were never read without an
+    /// error, and after a call that an error or a crash ended. [`ArticleFiles::filter`] leaves out
+    /// what can never be read. A folder that cannot be listed keeps its articles, unless another file
+    /// has articles of the same keys.
     ///
     /// **Commits** are those of [`sync`](Self::sync), and so are progress and cancellation.
     /// [`Phase::Read`](crate::Phase::Read) counts files, whose number is known from the start. Cancel
@@ -134,13 +136,14 @@ impl Retriever {
         let record = run.take_record(file);
         let metadata = match fs::metadata(file.path()) {
             Ok(metadata) if metadata.is_file() => metadata,
-            Err(source) if !is_gone(file.path()) => {
+            // Also if the file is gone: the next sync does not find it, and removes its articles.
+            Err(source) => {
                 let error = Error::Read { path: file.path().to_owned(), source };
                 run.keep_file(file, record, FileContent::of_error(&error));
                 return Ok(());
             }
-            // A link to a folder, a special file, or a file that was removed since it was found.
-            _ => {
+            // A link to a folder, or a special file.
+            Ok(_) => {
                 run.is_outdated |= record.is_some();
                 return Ok(());
             }
@@ -183,12 +186,22 @@ impl Retriever {
     /// Whether the corpus has the articles of `record`, but for those that later files hide.
     fn has_articles(&self, record: &FileRecord, run: &FolderRun) -> Result<bool> {
         for article in &record.articles {
-            let is_hidden = run.sync.given.contains(&article.key);
-            if !is_hidden && self.stored_content(&article.key)? != Some(article.content) {
+            let is_stored = self.stored_content(&article.key)? == Some(article.content);
+            if !is_stored && !self.is_hidden(&article.key, run)? {
                 return Ok(false);
             }
         }
         Ok(true)
+    }
+
+    /// Whether a later file hides the articles of this key: it has one itself, or it cannot be read
+    /// and the corpus still has its article.
+    fn is_hidden(&self, key: &str, run: &FolderRun) -> Result<bool> {
+        if run.sync.given.contains(key) {
+            return Ok(true);
+        }
+        let Some(kept) = run.kept.get(key) else { return Ok(false) };
+        Ok(self.stored_content(key)? == Some(*kept))
     }
 
     /// Hash of the content of the article `key`; `None` if there is no such article.
@@ -231,7 +244,10 @@ impl Retriever {
         };
         run.sync.report.files.count_unknown(unknown_fields);
         match self.checked_content(&article) {
-            Ok(hash) => run.take_article(article, hash, content),
+            Ok(hash) => {
+                let is_hidden = self.is_hidden(&article.key, run)?;
+                run.take_article(article, hash, is_hidden, content);
+            }
             Err(error) => content.add_invalid(article.key, &error),
         }
         if run.batch.is_full() { self.store_batch(run) } else { Ok(()) }

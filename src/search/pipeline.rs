@@ -165,9 +165,9 @@ impl<V: View> Search<'_, V> {
                 tier.found = group_candidates(self.view, tier.found)?;
             }
             plan.timings.rank += start.elapsed();
-            missing = missing.saturating_sub(groups_of(&tier.found).count());
+            missing = missing.saturating_sub(tier.found.len());
             kept.push(tier.found);
-            let is_short = missing > 0 && (tier.is_interrupted || !is_exhausted);
+            let is_short = !self.is_enough(&kept) && (tier.is_interrupted || !is_exhausted);
             if !is_short || request.interrupt.is_due() {
                 let is_complete = !is_short && !tier.is_interrupted && plan.is_searched_whole();
                 plan.interrupted = (!is_complete).then(|| self.interrupt.reason());
@@ -175,6 +175,13 @@ impl<V: View> Search<'_, V> {
             }
             request.k = request.k.saturating_mul(GROWTH);
         }
+    }
+
+    /// Whether there are as many groups as the query asks for, and as many candidates as it reranks.
+    fn is_enough(&self, tiers: &[Vec<Candidate>]) -> bool {
+        let groups: usize = tiers.iter().map(|tier| groups_of(tier).count()).sum();
+        let candidates: usize = tiers.iter().map(Vec::len).sum();
+        groups >= self.last_group() && candidates >= self.query.rerank.unwrap_or(0)
     }
 
     /// Ranks the next tier by the mode of the query.
@@ -237,14 +244,19 @@ impl<V: View> Search<'_, V> {
         }
         let lengths = |groups: usize| groups_of(chosen).take(groups).map(<[Candidate]>::len).sum();
         let start: usize = lengths(self.query.offset);
-        let end: usize = lengths(self.wanted());
+        let end: usize = lengths(self.last_group());
         &chosen[start..end]
     }
 
-    /// Returns the number of groups that are ranked; without grouping, each candidate is one.
+    /// Returns the number of groups up to the last one of the page; without grouping, each candidate
+    /// is one.
+    fn last_group(&self) -> usize {
+        self.query.offset.saturating_add(self.query.k)
+    }
+
+    /// Returns the maximum number of groups that are ranked.
     fn wanted(&self) -> usize {
-        let last = self.query.offset.saturating_add(self.query.k);
-        self.query.rerank.map_or(last, |rerank| rerank.max(last))
+        self.last_group().max(self.query.rerank.unwrap_or(0))
     }
 
     /// Returns the number of passages that each arm finds for the first tier.

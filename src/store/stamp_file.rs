@@ -58,7 +58,7 @@ struct StampFileRecord<'a> {
     fingerprint: [u64; 2],
 }
 
-/// Numbers per file in section 132.
+/// Numbers per file in section 142.
 const FILE_VALUES: usize = 7;
 // Bits of the last of these numbers.
 const HAS_STAMP: u64 = 1;

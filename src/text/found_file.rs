@@ -1,7 +1,7 @@
 //! A file of articles: its format, the keys of its articles, and how it is read.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, BufRead, BufReader, Read},
     path::{Path, PathBuf},
     sync::Arc,
@@ -279,9 +279,4 @@ impl Iterator for JsonLinesReader {
         }
         None
     }
-}
-
-/// Whether the file or link at `path` no longer exists.
-pub(crate) fn is_gone(path: &Path) -> bool {
-    fs::symlink_metadata(path).is_err_and(|error| error.kind() == io::ErrorKind::NotFound)
 }

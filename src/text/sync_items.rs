@@ -3,22 +3,24 @@
 use std::iter::Fuse;
 
 use super::UnreadSource;
-use crate::{Article, Result};
+use crate::{Article, Interrupt, Result};
 
 /// Iterates over the articles of a sync, and sets errors aside.
-pub(crate) struct SyncItems<I: Iterator> {
+pub(crate) struct SyncItems<'c, I: Iterator> {
     items: Fuse<I>,
     /// Number of items, if it was known from the start.
     total: Option<usize>,
     taken: usize,
     unread: Vec<UnreadSource>,
+    /// Ends an iterator that repeats its error for ever.
+    interrupt: Interrupt<'c>,
 }
 
-impl<I: Iterator> SyncItems<I> {
-    pub(crate) fn new(items: I) -> Self {
+impl<'c, I: Iterator> SyncItems<'c, I> {
+    pub(crate) fn new(items: I, interrupt: Interrupt<'c>) -> Self {
         let (at_least, at_most) = items.size_hint();
         let total = at_most.filter(|at_most| *at_most == at_least);
-        Self { items: items.fuse(), total, taken: 0, unread: Vec::new() }
+        Self { items: items.fuse(), total, taken: 0, unread: Vec::new(), interrupt }
     }
 
     /// Calls `report` with the number of items taken and their total, if that is known.
@@ -34,7 +36,7 @@ impl<I: Iterator> SyncItems<I> {
     }
 }
 
-impl<I, E> Iterator for SyncItems<I>
+impl<I, E> Iterator for SyncItems<'_, I>
 where
     I: Iterator<Item = Result<Article, E>>,
     E: Into<UnreadSource>,
@@ -48,6 +50,9 @@ where
             match item {
                 Ok(article) => return Some(Ok(article)),
                 Err(error) => self.unread.push(error.into()),
+            }
+            if let Err(interrupted) = self.interrupt.check() {
+                return Some(Err(interrupted));
             }
         }
     }

@@ -31,7 +31,7 @@ use serde::Serialize;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnreadSource {
-    /// The file or folder; `None` if the source is none.
+    /// The file or folder; `None` if it is none, or not known.
     pub path: Option<PathBuf>,
     /// Keys of the articles that the source may have; `None` if they are unknown.
     pub keys: Option<Vec<String>>,

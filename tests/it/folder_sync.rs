@@ -503,6 +503,22 @@ fn try_sync_keeps_what_could_not_be_read() {
 }
 
 #[test]
+fn a_sync_of_endless_errors_can_be_cancelled() {
+    let cancel = Cancel::new();
+    let mut retriever = builder().cancel(&cancel).in_memory().unwrap();
+    let mut read = 0;
+    let items = std::iter::from_fn(|| {
+        read += 1;
+        if read == 100 {
+            cancel.cancel();
+        }
+        Some(Err::<Article, _>(UnreadSource::article("a", "the disk is gone")))
+    });
+    assert!(matches!(retriever.try_sync(items), Err(Error::Cancelled)));
+    assert_eq!(read, 100);
+}
+
+#[test]
 fn a_shared_retriever_syncs_folders() {
     let workplace = Workplace::with(&[("a.txt", "alpha"), ("c.jsonl", LINES)]);
     let retriever = builder().create(workplace.index()).unwrap();

@@ -118,6 +118,9 @@ fn a_reranker_orders_groups_by_their_best_scores() {
         let page = retriever.search(query.clone().k(k).offset(offset).rerank(1_000)).unwrap();
         assert!(page.by_article().iter().eq(groups.iter().skip(offset).take(k)));
     }
+    // More passages are reranked than there are articles: that takes no search of all passages.
+    let deep = retriever.search(query.clone().k(4).rerank(40)).unwrap();
+    assert!(deep.plan().candidates < 500, "{}", deep.plan().candidates);
     // The reranker scores the first passages alone.
     let few = retriever.search(query.clone().k(6).rerank(3)).unwrap();
     assert_eq!(few.by_article().len(), 6);

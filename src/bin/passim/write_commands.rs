@@ -1,6 +1,6 @@
 //! The commands `index`, `sync` and `verify`.
 
-use std::{fs, io::Write};
+use std::{fs, io::Write, path::Path};
 
 use anstream::stdout;
 use passim::{ArticleFiles, Error, Retriever, SyncReport};
@@ -25,12 +25,20 @@ pub(crate) fn index(options: &WriteOptions) -> Result<(), CommandFailure> {
     input.check_all_read()
 }
 
+/// Refuses a source that cannot be read at all, before an index is created for it.
+fn check_source(path: &Path) -> Result<(), CommandFailure> {
+    let unread = |source| Error::Read { path: path.to_owned(), source };
+    if fs::metadata(path).map_err(unread)?.is_dir() {
+        fs::read_dir(path).map_err(unread)?;
+    }
+    Ok(())
+}
+
 /// Makes the index equal to the articles. What could not be read is kept.
 pub(crate) fn sync(options: &WriteOptions) -> Result<(), CommandFailure> {
     let mut files: Option<ArticleFiles> = None;
     for path in &options.articles {
-        // A source that is missing creates no index.
-        fs::metadata(path).map_err(|source| Error::Read { path: path.clone(), source })?;
+        check_source(path)?;
         files = Some(files.map_or_else(|| path.into(), |files| files.also(path)));
     }
     let files = files.expect("at least one path is required");

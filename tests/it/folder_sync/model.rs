@@ -21,15 +21,14 @@ const LINE_KEYS: [&str; 5] = ["1", "2", "3", "a.txt", "sub/e.txt"];
 #[derive(Clone, Debug)]
 struct Body {
     bytes: Vec<u8>,
-    /// Keys of the articles that can be read.
-    keys: BTreeSet<String>,
     is_readable: bool,
 }
 
 /// The articles that a file may have, as far as the syncs before tell.
 #[derive(Clone, Debug, Default)]
 struct Known {
-    keys: BTreeSet<String>,
+    /// The articles as they were read last; `None` if one was never read.
+    articles: BTreeMap<String, Option<Article>>,
     is_complete: bool,
 }
 
@@ -43,22 +42,20 @@ struct Model {
 }
 
 impl Model {
-    fn body(&self, name: &str, random: &mut Seeded) -> Body {
+    fn body(name: &str, random: &mut Seeded) -> Body {
         let text = ["alpha", "beta", "gamma", "Delta ü"][random.below(4)];
         if !has_lines(name) {
             let is_readable = random.below(5) > 0;
             let bytes = if is_readable { text.as_bytes().to_vec() } else { b"\xff\xff".to_vec() };
-            let keys = is_readable.then(|| format!("{}{name}", self.prefix));
-            return Body { bytes, keys: keys.into_iter().collect(), is_readable };
+            return Body { bytes, is_readable };
         }
-        let mut body = Body { bytes: Vec::new(), keys: BTreeSet::new(), is_readable: true };
+        let mut body = Body { bytes: Vec::new(), is_readable: true };
         for _ in 0..random.below(4) {
             let key = LINE_KEYS[random.below(LINE_KEYS.len())];
             if random.below(8) == 0 {
                 body.is_readable = false;
                 body.bytes.extend(b"{\"id\": \"broken\n");
             } else {
-                body.keys.insert(format!("{}{key}", self.prefix));
                 let line =
                     format!("{{\"id\": \"{key}\", \"text\": \"{text} {}\"}}\n", random.below(3));
                 body.bytes.extend(line.bytes());
@@ -78,7 +75,7 @@ impl Model {
             }
             1 if self.files.contains_key(name) => set_age(&path, random.below(4_000) as u64),
             _ => {
-                let body = self.body(name, random);
+                let body = Self::body(name, random);
                 fs::write(&path, &body.bytes).unwrap();
                 if random.below(3) > 0 {
                     self.age += 1;
@@ -118,30 +115,58 @@ impl Model {
         }
     }
 
+    /// The articles of the file `name` that can be read.
+    fn read(&self, workplace: &Workplace, name: &str) -> BTreeMap<String, Article> {
+        let files = ArticleFiles::new(workplace.path(name)).key_prefix(self.prefix);
+        let named = |mut article: Article| {
+            if !has_lines(name) {
+                article.key = format!("{}{name}", self.prefix);
+            }
+            (article.key.clone(), article)
+        };
+        files.read().filter_map(Result::ok).map(named).collect()
+    }
+
     /// The corpus that a sync of the files must leave.
-    fn sync(&mut self, files: &ArticleFiles) {
-        let mut kept = BTreeSet::new();
+    fn sync(&mut self, workplace: &Workplace) {
+        let mut given = BTreeSet::new();
+        let mut fresh = BTreeMap::new();
+        let mut kept: BTreeMap<String, Option<Article>> = BTreeMap::new();
         let mut keeps_all = false;
         self.known.retain(|name, _| self.files.contains_key(name));
-        for (name, body) in &self.files {
+        // Later files hide earlier ones, also if they cannot be read and the corpus has their articles.
+        for (name, body) in self.files.iter().rev() {
+            let own = self.read(workplace, name);
+            for (key, article) in &own {
+                let stored = self.corpus.get(key);
+                let is_kept = kept.get(key).is_some_and(|kept| kept.as_ref() == stored);
+                if !given.contains(key) && !(stored.is_some() && is_kept) {
+                    fresh.insert(key.clone(), article.clone());
+                }
+            }
             let known = self.known.entry(name).or_default();
+            let read = own.iter().map(|(key, article)| (key.clone(), Some(article.clone())));
             if body.is_readable {
-                *known = Known { keys: body.keys.clone(), is_complete: true };
-                continue;
+                *known = Known { articles: read.collect(), is_complete: true };
+            } else {
+                if !has_lines(name) {
+                    known.is_complete = true;
+                    known.articles.entry(format!("{}{name}", self.prefix)).or_default();
+                }
+                for (key, article) in &known.articles {
+                    if !own.contains_key(key) {
+                        kept.entry(key.clone()).or_insert_with(|| article.clone());
+                    }
+                }
+                known.articles.extend(read);
+                keeps_all |= !known.is_complete;
             }
-            if !has_lines(name) {
-                known.is_complete = true;
-                known.keys.insert(format!("{}{name}", self.prefix));
-            }
-            kept.extend(known.keys.iter().cloned());
-            known.keys.extend(body.keys.iter().cloned());
-            keeps_all |= !known.is_complete;
+            given.extend(own.into_keys());
         }
-        let read = files.clone().read().filter_map(Result::ok);
-        let fresh: BTreeMap<String, Article> =
-            read.map(|article| (article.key.clone(), article)).collect();
         let prefix = self.prefix;
-        self.corpus.retain(|key, _| !key.starts_with(prefix) || keeps_all || kept.contains(key));
+        self.corpus.retain(|key, _| {
+            !key.starts_with(prefix) || keeps_all || kept.contains_key(key) || given.contains(key)
+        });
         self.corpus.extend(fresh);
     }
 
@@ -191,7 +216,7 @@ fn run(seed: u64) {
             }
             retriever = open();
         }
-        model.sync(&files);
+        model.sync(&workplace);
         let report = retriever.sync_folder(files.clone()).unwrap();
         assert_eq!(contents(&retriever), model.corpus, "seed {seed}, step {step}: {report:?}");
         assert_eq!(report.files.found, model.files.len(), "seed {seed}, step {step}");
