@@ -400,7 +400,9 @@ fn files_with_names_of_another_kind_remain() {
     let mut store = VectorStore::create(&vectors, 2).unwrap();
     let index = ExactIndex::new(Arc::new(Vectors::normalized(2, vec![1.0, 0.0]).unwrap())).unwrap();
     let others = [corpus.join("vectors-1.passim"), vectors.join("segment-1.passim")];
-    others.iter().for_each(|path| index.save(path).unwrap());
+    for path in &others {
+        index.save(path).unwrap();
+    }
 
     articles.add([Article::new("moor", "Moore speichern Wasser.")]).unwrap();
     articles.commit().unwrap();

@@ -140,7 +140,8 @@ impl Model {
             for (key, article) in &own {
                 let stored = self.corpus.get(key);
                 let is_kept = kept.get(key).is_some_and(|kept| kept.as_ref() == stored);
-                if !given.contains(key) && !(stored.is_some() && is_kept) {
+                let is_hidden = given.contains(key) || (stored.is_some() && is_kept);
+                if !is_hidden {
                     fresh.insert(key.clone(), article.clone());
                 }
             }
