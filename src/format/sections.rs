@@ -92,6 +92,8 @@ pub(crate) enum Tag {
     Codes = 60,
     CodeNorms = 61,
     QuantizationErrors = 62,
+    CoarseCodes = 63,
+    CoarseCodeNorms = 64,
     Points = 70,
     PointsOfRows = 71,
     DuplicateRows = 72,

@@ -1,6 +1,7 @@
 //! The points of a graph to build, with their codes and the precision that suits them.
 
 use super::{
+    coarse_codes::CoarseCodes,
     points::Points,
     precision::{PointSpace, Precision},
     quantized::Quantized,
@@ -18,6 +19,8 @@ const MIN_SAMPLE: u32 = 256;
 pub(super) struct CodedPoints {
     pub(super) points: Points,
     pub(super) codes: Quantized,
+    /// Empty if `precision` is not [`Precision::Coarse`].
+    pub(super) coarse: CoarseCodes,
     pub(super) precision: Precision,
     /// The points below it are the sample that the upper layers are built over.
     pub(super) sample: u32,
@@ -32,40 +35,55 @@ impl CodedPoints {
         });
         let joined = distinct.joined(|point| codes.view().bytes_of(point));
         if joined.len() == distinct.len() {
-            return Self::in_precision(
-                Precision::of(&codes, sample_of(&distinct)),
-                distinct,
-                codes,
-            );
+            return Self::in_best_precision(distinct, codes);
         }
         let joined_codes = codes.joined(&distinct, &joined);
-        match Precision::of(&joined_codes, sample_of(&joined)) {
-            Precision::Quantized => Self::in_precision(Precision::Quantized, joined, joined_codes),
-            Precision::Full => Self::in_precision(Precision::Full, distinct, codes),
+        let joined = Self::in_best_precision(joined, joined_codes);
+        // In full precision, vectors of equal codes are not equal.
+        if joined.precision == Precision::Full {
+            Self::in_full_precision(distinct, codes)
+        } else {
+            joined
         }
     }
 
     /// The points in the precision that suits them.
     pub(super) fn space<'a>(&'a self, vectors: &'a Vectors) -> PointSpace<'a> {
-        PointSpace::new(self.precision, vectors, &self.points, &self.codes)
+        PointSpace::new(self.precision, vectors, &self.points, &self.codes, &self.coarse)
     }
 
     /// Renumbers the points: `order[i]` becomes `i`. Not more than two copies of the codes are in
     /// memory at once.
     pub(super) fn reordered(self, order: &[u32]) -> Self {
-        let Self { points, codes, precision, sample } = self;
-        Self { points: points.reordered(order), codes: codes.select(order), precision, sample }
+        let Self { points, codes, coarse, precision, sample } = self;
+        drop(coarse);
+        let codes = codes.select(order);
+        let coarse = match precision {
+            Precision::Coarse => CoarseCodes::of(&codes),
+            Precision::Quantized | Precision::Full => CoarseCodes::default(),
+        };
+        Self { points: points.reordered(order), codes, coarse, precision, sample }
     }
 
-    fn in_precision(precision: Precision, points: Points, codes: Quantized) -> Self {
-        Self { sample: sample_of(&points), points, codes, precision }
+    /// The points in the lowest precision that discriminates close ones.
+    fn in_best_precision(points: Points, codes: Quantized) -> Self {
+        let sample = sample_of(&points);
+        if !codes.view().is_discriminative(sample) {
+            return Self::in_full_precision(points, codes);
+        }
+        let coarse = CoarseCodes::of(&codes);
+        let has_coarse =
+            coarse.is_smaller_than(&codes) && coarse.view(codes.view()).is_discriminative(sample);
+        if has_coarse {
+            return Self { points, codes, coarse, precision: Precision::Coarse, sample };
+        }
+        let coarse = CoarseCodes::default();
+        Self { points, codes, coarse, precision: Precision::Quantized, sample }
     }
-}
 
-impl Precision {
-    /// The precision for `codes`, of which those below `sample` are a random sample.
-    fn of(codes: &Quantized, sample: u32) -> Self {
-        if codes.view().is_discriminative(sample) { Self::Quantized } else { Self::Full }
+    fn in_full_precision(points: Points, codes: Quantized) -> Self {
+        let sample = sample_of(&points);
+        Self { points, codes, coarse: CoarseCodes::default(), precision: Precision::Full, sample }
     }
 }
 

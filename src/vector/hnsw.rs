@@ -11,6 +11,7 @@ use super::{
     build::{link_all, linking_order},
     calibrate::requested_route,
     checked,
+    coarse_codes::CoarseCodes,
     coded_points::CodedPoints,
     graph::Graph,
     hierarchy::over_sample,
@@ -71,9 +72,10 @@ impl HnswParams {
 /// vector is found by its own query.
 ///
 /// A search visits a small part of the graph and may miss neighbors, fewer with a
-/// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). It compares vectors in eight bits per
-/// value, then the closest in full precision. If eight bits do not discriminate the vectors, it
-/// compares in full precision only. If few rows are allowed, it compares all of them.
+/// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). It compares vectors in four bits per
+/// value, the `ef_search` candidates in eight bits, then the closest in full precision. If four bits do
+/// not discriminate the vectors, it compares in eight bits, then in full precision, or in full
+/// precision only. If few rows are allowed, it compares all of them.
 ///
 /// # Examples
 ///
@@ -99,6 +101,8 @@ pub struct HnswIndex {
     pub(super) rows: u32,
     pub(super) points: Points,
     pub(super) codes: Quantized,
+    /// Empty unless `precision` is [`Precision::Coarse`].
+    pub(super) coarse: CoarseCodes,
     pub(super) precision: Precision,
     pub(super) graph: Graph,
     /// Points that repair could not make findable along the links, ascending. Every query is
@@ -180,12 +184,13 @@ impl HnswIndex {
         let mut graph = graph.reordered(&order);
         let coded = coded.reordered(&order);
         let always_compared = repair(&mut graph, &coded.space(&vectors), monitor)?;
-        let CodedPoints { points, codes, precision, .. } = coded;
+        let CodedPoints { points, codes, coarse, precision, .. } = coded;
         Ok(Self {
             vectors,
             rows,
             points,
             codes,
+            coarse,
             precision,
             graph,
             always_compared: always_compared.into(),
@@ -196,7 +201,8 @@ impl HnswIndex {
     }
 
     fn space(&self) -> PointSpace<'_> {
-        PointSpace::new(self.precision, &self.vectors, &self.points, &self.codes)
+        let Self { precision, vectors, points, codes, coarse, .. } = self;
+        PointSpace::new(*precision, vectors, points, codes, coarse)
     }
 
     /// Number of rows that `params` allow.
@@ -289,7 +295,9 @@ impl HnswIndex {
         beam: &Beam,
     ) -> Vec<RescoreCandidate> {
         let always_compared = &*self.always_compared;
-        let found = beam.found().iter().map(|found| RescoreCandidate {
+        let mut found = beam.found().to_vec();
+        traversal.space.refine(traversal.query, &mut found);
+        let found = found.into_iter().map(|found| RescoreCandidate {
             point: found.point(),
             upper_bound: found.similarity()
                 + traversal.space.likely_error(traversal.query, found.point()),

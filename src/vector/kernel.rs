@@ -73,6 +73,37 @@ pub(crate) fn code_dots(
     scalar::code_dots(query, codes, rows, dots);
 }
 
+/// Writes the dot product of `query` and each of `rows` of coarse `codes` to `dots`, in their order.
+///
+/// Each block of a row has the codes of two blocks of the query: those of the first in the lower
+/// four bits of its bytes, those of the second in the upper four. The second block of the last pair
+/// may be missing in the query. The sums are exact up to 2^16 codes per row.
+///
+/// # Panics
+///
+/// If a row is not in `codes`, or if the lengths of `dots` and `rows` differ.
+pub(crate) fn coarse_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    assert_eq!(rows.len(), dots.len(), "one dot product per row");
+    #[cfg(target_arch = "x86_64")]
+    {
+        if cpu_has!("avx512vnni", "avx512bw") {
+            // SAFETY: AVX-512 VNNI and BW were detected on the line above; a CPU that
+            // has them has AVX-512 F and AVX2.
+            return unsafe { avx512::coarse_dots(query, codes, rows, dots) };
+        }
+        if cpu_has!("avx2") {
+            // SAFETY: the feature was detected on the line above.
+            return unsafe { avx2::coarse_dots(query, codes, rows, dots) };
+        }
+    }
+    scalar::coarse_dots(query, codes, rows, dots);
+}
+
 /// Rows per pass of a kernel: they share the loads of the query.
 const ROWS_AT_ONCE: usize = 4;
 
@@ -160,19 +191,42 @@ mod tests {
 
     type CodeDots = fn(&[CodeBlock<i8>], &[CodeBlock<u8>], &[u32], &mut [i32]);
 
+    /// Kernels of codes, and of coarse codes.
+    struct Implementation {
+        name: &'static str,
+        code_dots: CodeDots,
+        coarse_dots: CodeDots,
+    }
+
     /// The implementations that this CPU supports.
-    fn implementations() -> Vec<(&'static str, CodeDots)> {
-        let mut all: Vec<(&str, CodeDots)> =
-            vec![("chosen", code_dots), ("scalar", scalar::code_dots)];
+    fn implementations() -> Vec<Implementation> {
+        let mut all = vec![
+            Implementation { name: "chosen", code_dots, coarse_dots },
+            Implementation {
+                name: "scalar",
+                code_dots: scalar::code_dots,
+                coarse_dots: scalar::coarse_dots,
+            },
+        ];
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx2") {
-            // SAFETY: the feature was detected on the line above.
-            all.push(("avx2", |q, c, r, d| unsafe { avx2::code_dots(q, c, r, d) }));
+            all.push(Implementation {
+                name: "avx2",
+                // SAFETY: the feature was detected above.
+                code_dots: |q, c, r, d| unsafe { avx2::code_dots(q, c, r, d) },
+                // SAFETY: the feature was detected above.
+                coarse_dots: |q, c, r, d| unsafe { avx2::coarse_dots(q, c, r, d) },
+            });
         }
         #[cfg(target_arch = "x86_64")]
         if is_x86_feature_detected!("avx512vnni") && is_x86_feature_detected!("avx512bw") {
-            // SAFETY: the features were detected on the line above.
-            all.push(("avx512", |q, c, r, d| unsafe { avx512::code_dots(q, c, r, d) }));
+            all.push(Implementation {
+                name: "avx512",
+                // SAFETY: the features were detected above.
+                code_dots: |q, c, r, d| unsafe { avx512::code_dots(q, c, r, d) },
+                // SAFETY: the features were detected above.
+                coarse_dots: |q, c, r, d| unsafe { avx512::coarse_dots(q, c, r, d) },
+            });
         }
         all
     }
@@ -189,10 +243,32 @@ mod tests {
     fn assert_code_dots(query: &[i8], codes: &[Vec<u8>], rows: &[u32]) {
         let want = code_dots_of(query, codes, rows);
         let query: Vec<CodeBlock<i8>> = blocks(query, 0).collect();
-        let codes: Vec<CodeBlock<u8>> = codes.iter().flat_map(|row| blocks(row, 128)).collect();
-        for (name, code_dots) in implementations() {
+        let blocks: Vec<CodeBlock<u8>> = codes.iter().flat_map(|row| blocks(row, 128)).collect();
+        for Implementation { name, code_dots, .. } in implementations() {
             let mut got = vec![7; rows.len()];
-            code_dots(&query, &codes, rows, &mut got);
+            code_dots(&query, &blocks, rows, &mut got);
+            assert_eq!(got, want, "{name}");
+        }
+    }
+
+    /// Compares the dot products of the upper four bits of `codes` with those of the reference.
+    fn assert_coarse_dots(query: &[i8], codes: &[Vec<u8>], rows: &[u32]) {
+        let upper = |row: &Vec<u8>| row.iter().map(|code| code / 16).collect();
+        let codes: Vec<Vec<u8>> = codes.iter().map(upper).collect();
+        let want = code_dots_of(query, &codes, rows);
+        let query: Vec<CodeBlock<i8>> = blocks(query, 0).collect();
+        let packed = |row: &Vec<u8>| {
+            let blocks: Vec<CodeBlock<u8>> = blocks(row, 9).collect();
+            let pairs = blocks.chunks(2).map(|pair| {
+                let second = pair.get(1).map_or([9; BLOCK], |second| second.0);
+                CodeBlock(std::array::from_fn(|at| pair[0].0[at] | second[at] << 4))
+            });
+            pairs.collect::<Vec<_>>()
+        };
+        let codes: Vec<CodeBlock<u8>> = codes.iter().flat_map(packed).collect();
+        for Implementation { name, coarse_dots, .. } in implementations() {
+            let mut got = vec![7; rows.len()];
+            coarse_dots(&query, &codes, rows, &mut got);
             assert_eq!(got, want, "{name}");
         }
     }
@@ -204,7 +280,9 @@ mod tests {
             let codes: Vec<Vec<u8>> =
                 (0..5).map(|r| (0..len).map(|i| code(i + r)).collect()).collect();
             let query: Vec<i8> = (0..len).map(|i| code(i + 3).cast_signed().max(-127)).collect();
-            assert_code_dots(&query, &codes, &[4, 0, 1, 1, 2, 3][..len % 7]);
+            let rows = &[4, 0, 1, 1, 2, 3][..len % 7];
+            assert_code_dots(&query, &codes, rows);
+            assert_coarse_dots(&query, &codes, rows);
         }
     }
 
@@ -212,8 +290,11 @@ mod tests {
     fn largest_code_sums_are_exact() {
         let query = vec![127_i8; 1 << 16];
         let row = vec![255_u8; 1 << 16];
-        assert_code_dots(&query, std::slice::from_ref(&row), &[0]);
-        assert_code_dots(&query.iter().map(|x| -x).collect::<Vec<_>>(), &[row], &[0]);
+        let negative: Vec<i8> = query.iter().map(|x| -x).collect();
+        for query in [query, negative] {
+            assert_code_dots(&query, std::slice::from_ref(&row), &[0]);
+            assert_coarse_dots(&query, std::slice::from_ref(&row), &[0]);
+        }
     }
 
     #[test]
@@ -221,6 +302,13 @@ mod tests {
     fn missing_row_panics() {
         let query = [CodeBlock([1_i8; 64])];
         code_dots(&query, &[CodeBlock([1_u8; 64]); 2], &[0, 2], &mut [0; 2]);
+    }
+
+    #[test]
+    #[should_panic(expected = "out of range")]
+    fn missing_coarse_row_panics() {
+        let query = [CodeBlock([1_i8; 64]); 3];
+        coarse_dots(&query, &[CodeBlock([1_u8; 64]); 3], &[0, 1], &mut [0; 2]);
     }
 
     proptest! {
@@ -232,6 +320,7 @@ mod tests {
             let rows: Vec<u32> = picks.iter().map(|pick| u32::try_from(pick.index(codes.len())).unwrap()).collect();
             let query: Vec<i8> = codes[0].iter().map(|code| code.cast_signed()).collect();
             assert_code_dots(&query, &codes, &rows);
+            assert_coarse_dots(&query, &codes, &rows);
         }
 
         #[test]

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{DEGREE_FITS, Links, require_below},
+    coarse_codes::CoarseCodes,
     graph::{Graph, LayerRecord, UpperLayers},
     points::Points,
     precision::Precision,
@@ -54,7 +55,9 @@ pub(crate) enum SegmentIndex {
 }
 
 const CODES: [Tag; 3] = [Tag::Codes, Tag::CodeNorms, Tag::QuantizationErrors];
-const GRAPH: [Tag; 11] = [
+const GRAPH: [Tag; 13] = [
+    Tag::CoarseCodes,
+    Tag::CoarseCodeNorms,
     Tag::Points,
     Tag::PointsOfRows,
     Tag::DuplicateRows,
@@ -232,7 +235,7 @@ impl HnswIndex {
                 self.params.ef_construction,
                 "`ef_construction` is at most 2^16",
             ),
-            quantized: self.precision == Precision::Quantized,
+            quantized: self.precision != Precision::Full,
             max_degree: to_u32(self.graph.base.view().max_degree(), DEGREE_FITS),
             layers: self.graph.upper.records(),
         }
@@ -245,7 +248,7 @@ impl HnswIndex {
             Section::new(Tag::LinkCounts, base.counts().as_bytes()),
         ];
         let always_compared = [Section::new(Tag::AlwaysCompared, self.always_compared.as_bytes())];
-        let codes = self.codes.sections().into_iter();
+        let codes = self.codes.sections().into_iter().chain(self.coarse.sections());
         let points = self.points.sections();
         codes.chain(points).chain(links).chain(upper.sections()).chain(always_compared).collect()
     }
@@ -261,6 +264,12 @@ impl HnswIndex {
         let rows = stored_rows(&vectors)?;
         let points = Points::open(vectors.len(), sections)?;
         let codes = Quantized::open(vectors.dim(), points.rows.len(), sections)?;
+        let coarse = CoarseCodes::open(codes.view(), sections)?;
+        let precision = match (record.quantized, coarse.is_empty()) {
+            (false, _) => Precision::Full,
+            (true, true) => Precision::Quantized,
+            (true, false) => Precision::Coarse,
+        };
         let counts = sections.column(Tag::LinkCounts)?;
         let base = Links::stored(record.max_degree as usize, counts, sections.column(Tag::Links)?)?;
         require(
@@ -273,7 +282,8 @@ impl HnswIndex {
             rows,
             points,
             codes,
-            precision: if record.quantized { Precision::Quantized } else { Precision::Full },
+            coarse,
+            precision,
             graph: Graph { upper, base },
             always_compared: sections.column(Tag::AlwaysCompared)?,
             params,
@@ -285,6 +295,7 @@ impl HnswIndex {
     /// Checks every stored number that is used as an index.
     fn check(&self) -> Result<(), DecodeError> {
         self.codes.check()?;
+        self.coarse.check()?;
         self.points.check()?;
         self.graph.check()?;
         require(

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
+    discrimination::is_discriminative,
     kernel::{self, BLOCK, CodeBlock},
     points::Points,
     space::Space,
@@ -67,10 +68,10 @@ pub(super) struct QuantizedView<'a> {
 /// A query quantized to eight bits per value.
 #[derive(Debug, Default)]
 pub(super) struct QuantizedQuery {
-    blocks: Vec<CodeBlock<i8>>,
+    pub(super) blocks: Vec<CodeBlock<i8>>,
     /// Share of a dot product that comes from the 128 added to every code of a row.
-    bias: i32,
-    inverse_norm: f32,
+    pub(super) bias: i32,
+    pub(super) inverse_norm: f32,
     quantization_error: f32,
 }
 
@@ -176,26 +177,20 @@ impl<'a> QuantizedView<'a> {
         query.quantization_error + self.quantization_errors[row as usize] + self.shape.rounding
     }
 
-    /// Whether codes discriminate close rows, estimated on the rows below `sample`. These must be a
-    /// random sample.
-    ///
-    /// The nearest neighbor of a row within the sample is about as far as its `len / sample`-th
-    /// neighbor among all rows. If this distance is only a few quantization errors, the order of the
-    /// closest neighbors is noise.
+    /// Whether the codes discriminate close rows, estimated on the rows below `sample`. These must be
+    /// a random sample.
     pub(super) fn is_discriminative(&self, sample: u32) -> bool {
-        let all: Vec<u32> = (0..sample).collect();
-        let probes = &all[..all.len().min(PROBES)];
-        let is_lost = |probe: &&u32| {
-            let mut similarities = Vec::with_capacity(all.len());
-            self.similarities(&self.point(**probe), &all, &mut similarities);
-            similarities[**probe as usize] = -1.0;
-            let nearest =
-                similarities.iter().fold(-1.0_f32, |max, similarity| max.max(*similarity));
-            let distance = (2.0 - 2.0 * nearest).max(0.0).sqrt();
-            distance < MIN_DISTANCE * self.quantization_errors[**probe as usize]
-        };
-        let lost = probes.par_iter().filter(is_lost).count();
-        lost * LOST_RATIO <= probes.len()
+        is_discriminative(self, sample, |probe| self.quantization_error(probe))
+    }
+
+    /// Distance of the vector of `row` from the unit vector in the direction of its codes.
+    pub(super) fn quantization_error(&self, row: u32) -> f32 {
+        self.quantization_errors[row as usize]
+    }
+
+    /// Blocks per row.
+    pub(super) fn width(&self) -> usize {
+        self.shape.width
     }
 
     /// Returns the codes of `row` as bytes. Norms and directions are functions of them.
@@ -203,7 +198,7 @@ impl<'a> QuantizedView<'a> {
         bytemuck::cast_slice(self.row(row))
     }
 
-    fn row(&self, row: u32) -> &'a [CodeBlock<u8>] {
+    pub(super) fn row(&self, row: u32) -> &'a [CodeBlock<u8>] {
         let width = self.shape.width;
         &self.blocks[row as usize * width..][..width]
     }
@@ -259,12 +254,6 @@ impl Space for QuantizedView<'_> {
 
 /// Standard deviations of an error that a search allows for.
 const ERROR_DEVIATIONS: f32 = 3.0;
-/// Rows of the sample whose nearest neighbor is searched for.
-const PROBES: usize = 256;
-/// Codes are discriminative if at most one in this many probes is lost.
-const LOST_RATIO: usize = 16;
-/// A probe is lost if its nearest neighbor is closer than this many quantization errors.
-const MIN_DISTANCE: f32 = 4.0;
 
 impl QuantizedQuery {
     /// Sets the query to the codes of `row`.
@@ -285,12 +274,12 @@ impl QuantizedQuery {
     clippy::cast_precision_loss,
     reason = "its rounding error is far below the quantization error"
 )]
-fn cosine(dot: i32, inverse_norm: f32, other: f32) -> f32 {
+pub(super) fn cosine(dot: i32, inverse_norm: f32, other: f32) -> f32 {
     dot as f32 * inverse_norm * other
 }
 
 /// Added to stored codes: the kernels multiply unsigned bytes by signed ones.
-const BIAS: u8 = 128;
+pub(super) const BIAS: u8 = 128;
 /// The largest code, which the largest value of a vector maps to.
 const LARGEST: f32 = 127.0;
 

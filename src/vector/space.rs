@@ -1,6 +1,6 @@
 //! Spaces: similarities between a query and the points of a graph.
 
-use super::kernel;
+use super::{beam::ScoredPoint, kernel};
 use crate::Vectors;
 
 /// Points, numbered from 0, that a query can be compared with.
@@ -30,7 +30,11 @@ pub(super) trait Space: Sync {
     /// Replaces the content of `similarities` by those of `query` and `points`, in their order.
     fn similarities(&self, query: &Self::Query, points: &[u32], similarities: &mut Vec<f32>);
 
-    /// Bound that the error of [`similarities`](Self::similarities) rarely exceeds, compared with full
+    /// Compares `found` again, if the space has points in a higher precision than that of
+    /// [`similarities`](Self::similarities), and sorts it: closest first.
+    fn refine(&self, _: &Self::Query, _: &mut Vec<ScoredPoint>) {}
+
+    /// Bound that the error of [refined](Self::refine) similarities rarely exceeds, compared with full
     /// precision.
     fn likely_error(&self, query: &Self::Query, point: u32) -> f32;
 

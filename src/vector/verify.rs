@@ -5,7 +5,6 @@ use serde::Serialize;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::{
-    Precision,
     adjacency::{DEGREE_FITS, LinksView},
     beam::MIN_EF,
     graph::Graph,
@@ -19,7 +18,8 @@ use crate::{HnswIndex, Neighbor, SearchEffort, SearchParams, VectorIndex};
 pub struct GraphReport {
     /// Vectors in the index.
     pub vectors: usize,
-    /// Points of the graph: distinct vectors, or distinct codes if [`quantized`](Self::quantized).
+    /// Points of the graph: distinct vectors, or distinct codes of eight bits per value if
+    /// [`bits_per_value`](Self::bits_per_value) is below 32.
     pub points: usize,
     /// Points per layer, the lowest layer first.
     pub layers: Vec<usize>,
@@ -33,9 +33,9 @@ pub struct GraphReport {
     pub always_compared: usize,
     /// Vectors whose own query, with `ef_search` 16, finds neither them nor an equal vector.
     pub self_misses: usize,
-    /// Whether searches compare quantized vectors, eight bits per value. False if the vectors are
-    /// so close together that quantization does not discriminate them.
-    pub quantized: bool,
+    /// Bits per value in which searches compare vectors: 4, or 8 or 32 if the vectors are so close
+    /// together that fewer do not discriminate them. Vectors of up to 64 values have 8 or 32.
+    pub bits_per_value: u32,
     /// Bytes in memory of codes, links and point numbers, without the vectors.
     pub bytes: usize,
     /// Hash of the graph and its codes: equal for two builds of the same vectors.
@@ -71,8 +71,11 @@ impl HnswIndex {
             unreachable: base.len() - reachable(&self.graph),
             always_compared: self.always_compared.len(),
             self_misses: (0..self.rows).into_par_iter().filter(|row| !self.finds(*row)).count(),
-            quantized: self.precision == Precision::Quantized,
-            bytes: self.codes.bytes() + self.graph.bytes() + self.points.bytes(),
+            bits_per_value: self.precision.bits(),
+            bytes: self.codes.bytes()
+                + self.coarse.bytes()
+                + self.graph.bytes()
+                + self.points.bytes(),
             fingerprint: self.fingerprint(),
         }
     }

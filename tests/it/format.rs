@@ -229,10 +229,12 @@ fn check_vectors(read: &VectorIndexFile, vectors: &Vectors) {
 
 #[test]
 fn the_document_is_enough_to_read_a_vector_index() {
+    /// Three blocks of codes, which have coarse codes.
+    const DIM: usize = 150;
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
-    let distinct = clustered(1, 20, 8, 80, 0.5);
-    let vectors = Arc::new(Vectors::concat(20, [&distinct, &distinct.select(&[3, 9])]).unwrap());
+    let distinct = clustered(1, DIM, 8, 80, 0.5);
+    let vectors = Arc::new(Vectors::concat(DIM, [&distinct, &distinct.select(&[3, 9])]).unwrap());
     ExactIndex::new(Arc::clone(&vectors)).unwrap().save(&path).unwrap();
     let read = VectorIndexFile::read(&path);
     assert!(read.graph.is_none() && read.calibration.is_none());
@@ -241,13 +243,14 @@ fn the_document_is_enough_to_read_a_vector_index() {
 
     let params = HnswParams { m: 4, ef_construction: 20 };
     let mut index = HnswIndex::build(Arc::clone(&vectors), params).unwrap();
-    let calibration = index.calibrate(5, &clustered(2, 20, 8, 4, 0.5)).unwrap();
+    let calibration = index.calibrate(5, &clustered(2, DIM, 8, 4, 0.5)).unwrap();
     index.save(&path).unwrap();
     let read = VectorIndexFile::read(&path);
     check_vectors(&read, &vectors);
     let graph = read.graph.as_ref().unwrap();
     let report = index.verify();
-    assert_eq!((graph.m, graph.ef_construction, graph.quantized), (4, 20, report.quantized));
+    assert_eq!(report.bits_per_value, 4);
+    assert_eq!((graph.m, graph.ef_construction, graph.quantized), (4, 20, true));
     assert_eq!(graph.first_rows.len(), distinct.len());
     assert_eq!(graph.links.iter().map(Vec::len).sum::<usize>(), report.links);
     let stored = read.calibration.unwrap();

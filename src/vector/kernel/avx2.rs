@@ -1,9 +1,11 @@
 //! AVX2: eight values or sixteen codes per instruction.
 
 use std::arch::x86_64::{
-    __m128i, __m256i, _mm_load_si128, _mm256_add_epi32, _mm256_add_ps, _mm256_cvtepi8_epi16,
-    _mm256_cvtepu8_epi16, _mm256_fmadd_ps, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_setzero_ps,
-    _mm256_setzero_si256, _mm256_storeu_ps, _mm256_storeu_si256,
+    __m128i, __m256i, _mm_load_si128, _mm256_add_epi16, _mm256_add_epi32, _mm256_add_ps,
+    _mm256_and_si256, _mm256_cvtepi8_epi16, _mm256_cvtepu8_epi16, _mm256_fmadd_ps,
+    _mm256_load_si256, _mm256_loadu_ps, _mm256_madd_epi16, _mm256_maddubs_epi16, _mm256_set1_epi8,
+    _mm256_set1_epi16, _mm256_setzero_ps, _mm256_setzero_si256, _mm256_srli_epi16,
+    _mm256_storeu_ps, _mm256_storeu_si256,
 };
 
 use super::{CodeBlock, in_fours, scalar};
@@ -60,6 +62,56 @@ fn four(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
         }
     }
     sums.map(|sum| total(sum))
+}
+
+/// See [`coarse_dots`](super::coarse_dots).
+#[target_feature(enable = "avx2")]
+pub(super) fn coarse_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    in_fours(query.len().div_ceil(2), codes, rows, dots, |rows| four_coarse(query, rows));
+}
+
+/// Dot product of `query` with each of four coarse rows of half as many blocks.
+///
+/// Codes are at most 15, so the sum of four products fits into the 16 bits of `_mm256_maddubs_epi16`.
+#[target_feature(enable = "avx2")]
+fn four_coarse(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
+    let four_bits = _mm256_set1_epi8(0xF);
+    let ones = _mm256_set1_epi16(1);
+    let mut sums = [_mm256_setzero_si256(); 4];
+    for (at, pair) in query.chunks(2).enumerate() {
+        for part in 0..2 {
+            let first = half(&pair[0], part);
+            let second =
+                pair.get(1).map_or_else(|| _mm256_setzero_si256(), |block| half(block, part));
+            for (sum, row) in sums.iter_mut().zip(rows) {
+                let codes = half(&row[at], part);
+                let lower = _mm256_and_si256(codes, four_bits);
+                let upper = _mm256_and_si256(_mm256_srli_epi16::<4>(codes), four_bits);
+                let products = _mm256_add_epi16(
+                    _mm256_maddubs_epi16(lower, first),
+                    _mm256_maddubs_epi16(upper, second),
+                );
+                *sum = _mm256_add_epi32(*sum, _mm256_madd_epi16(products, ones));
+            }
+        }
+    }
+    sums.map(|sum| total(sum))
+}
+
+/// Bytes `32 * part..32 * (part + 1)` of a block.
+#[target_feature(enable = "avx2")]
+fn half<T>(block: &CodeBlock<T>, part: usize) -> __m256i {
+    const { assert!(size_of::<CodeBlock<T>>() == 64) };
+    assert!(part < 2, "a block has two halves");
+    let start = std::ptr::from_ref(block).cast::<__m256i>();
+    // SAFETY: a block is 64 bytes, aligned to 64, and `part < 2`: the load reads 32 bytes of it,
+    // aligned to 32.
+    unsafe { _mm256_load_si256(start.add(part)) }
 }
 
 /// Bytes `16 * part..16 * (part + 1)` of a block.

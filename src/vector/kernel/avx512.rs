@@ -2,9 +2,10 @@
 
 use std::arch::x86_64::{
     __m512i, _mm_add_epi32, _mm_storeu_si128, _mm256_add_epi32, _mm256_castsi256_si128,
-    _mm256_extracti128_si256, _mm512_add_epi32, _mm512_castsi512_si256, _mm512_dpbusd_epi32,
-    _mm512_extracti64x4_epi64, _mm512_load_si512, _mm512_setzero_si512, _mm512_unpackhi_epi32,
-    _mm512_unpackhi_epi64, _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
+    _mm256_extracti128_si256, _mm512_add_epi32, _mm512_and_si512, _mm512_castsi512_si256,
+    _mm512_dpbusd_epi32, _mm512_extracti64x4_epi64, _mm512_load_si512, _mm512_set1_epi8,
+    _mm512_setzero_si512, _mm512_srli_epi16, _mm512_unpackhi_epi32, _mm512_unpackhi_epi64,
+    _mm512_unpacklo_epi32, _mm512_unpacklo_epi64,
 };
 
 use super::{CodeBlock, in_fours};
@@ -28,6 +29,36 @@ fn four(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
         let codes = load(block);
         for (sum, row) in sums.iter_mut().zip(rows) {
             *sum = _mm512_dpbusd_epi32(*sum, load(&row[at]), codes);
+        }
+    }
+    totals(sums)
+}
+
+/// See [`coarse_dots`](super::coarse_dots).
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
+pub(super) fn coarse_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    in_fours(query.len().div_ceil(2), codes, rows, dots, |rows| four_coarse(query, rows));
+}
+
+/// Dot product of `query` with each of four coarse rows of half as many blocks.
+#[target_feature(enable = "avx2,avx512f,avx512bw,avx512vnni")]
+fn four_coarse(query: &[CodeBlock<i8>], rows: [&[CodeBlock<u8>]; 4]) -> [i32; 4] {
+    let four_bits = _mm512_set1_epi8(0xF);
+    let mut sums = [_mm512_setzero_si512(); 4];
+    for (at, pair) in query.chunks(2).enumerate() {
+        let first = load(&pair[0]);
+        let second = pair.get(1).map_or_else(|| _mm512_setzero_si512(), |second| load(second));
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            let codes = load(&row[at]);
+            let lower = _mm512_and_si512(codes, four_bits);
+            let upper = _mm512_and_si512(_mm512_srli_epi16::<4>(codes), four_bits);
+            *sum = _mm512_dpbusd_epi32(*sum, lower, first);
+            *sum = _mm512_dpbusd_epi32(*sum, upper, second);
         }
     }
     totals(sums)

@@ -53,3 +53,31 @@ fn code_dot(query: &[WideBlock], row: &[CodeBlock<u8>]) -> i32 {
     }
     sums.iter().sum()
 }
+
+/// See [`coarse_dots`](super::coarse_dots).
+pub(super) fn coarse_dots(
+    query: &[CodeBlock<i8>],
+    codes: &[CodeBlock<u8>],
+    rows: &[u32],
+    dots: &mut [i32],
+) {
+    let mut query: Vec<WideBlock> = query.iter().map(|block| block.0.map(i16::from)).collect();
+    if query.len() % 2 == 1 {
+        query.push([0; BLOCK]);
+    }
+    let (pairs, _) = query.as_chunks::<2>();
+    in_fours(pairs.len(), codes, rows, dots, |rows| rows.map(|row| coarse_dot(pairs, row)));
+}
+
+/// Dot product of pairs of blocks of the query and a coarse row of as many blocks.
+fn coarse_dot(query: &[[WideBlock; 2]], row: &[CodeBlock<u8>]) -> i32 {
+    let mut sums = [0; BLOCK];
+    for ([first, second], row) in query.iter().zip(row) {
+        for (lane, sum) in sums.iter_mut().enumerate() {
+            let [lower, upper] = [row.0[lane] & 0xF, row.0[lane] >> 4].map(i16::from);
+            // At most 2 * 128 * 15, which fits into 16 bits.
+            *sum += i32::from(first[lane] * lower + second[lane] * upper);
+        }
+    }
+    sums.iter().sum()
+}

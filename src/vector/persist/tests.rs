@@ -17,7 +17,8 @@ use crate::{
     work::WorkMonitor,
 };
 
-const DIM: usize = 20;
+/// Two blocks of codes, which have coarse codes.
+const DIM: usize = 70;
 
 /// `len` vectors with noise of the amplitude `apart`, each repeated `copies` times.
 fn vectors(len: usize, apart: f32, copies: usize) -> Vectors {
@@ -50,6 +51,7 @@ static CASES: LazyLock<Vec<Case>> = LazyLock::new(|| {
         (Vectors::empty(DIM), IndexChoice::Exact),
         (Vectors::empty(DIM), graph),
         (Vectors::concat(DIM, of_equal_codes).unwrap(), graph),
+        (vectors(600, 0.1, 1), graph),
     ];
     let case = |(vectors, choice): (Vectors, IndexChoice)| {
         let vectors = Arc::new(vectors);
@@ -136,21 +138,22 @@ fn is_damage(error: &Error) -> bool {
 }
 
 #[test]
-fn cases_cover_both_precisions_and_both_routes() {
+fn cases_cover_all_precisions_and_both_routes() {
     let reports = CASES.iter().filter_map(|case| case.index.graph()).map(HnswIndex::verify);
     let reports: Vec<_> = reports.collect();
-    let seen = reports.iter().map(|one| (one.vectors, one.points, one.quantized));
+    let seen = reports.iter().map(|one| (one.vectors, one.points, one.bits_per_value));
     let want = [
-        (600, 600, true),
-        (600, 200, true),
-        (600, 600, false),
-        (600, 600, false),
-        (1, 1, true),
-        (0, 0, true),
-        (600, 561, true),
+        (600, 600, 4),
+        (600, 200, 4),
+        (600, 600, 32),
+        (600, 600, 32),
+        (1, 1, 4),
+        (0, 0, 8),
+        (600, 561, 4),
+        (600, 600, 8),
     ];
     assert!(seen.eq(want), "{reports:?}");
-    assert!(reports[0].always_compared == 0 && reports[3].always_compared > 0, "{reports:?}");
+    assert!(reports[1].always_compared == 0 && reports[3].always_compared > 0, "{reports:?}");
     let answers = answers(&CASES[1].index, CASES[1].queries());
     let ways = answers.iter().map(|answer| answer.as_ref().unwrap().plan.route);
     let want = [16, 16, 96].map(|ef_search| Route::Graph { ef_search });
@@ -178,8 +181,9 @@ fn a_missing_section_is_refused() {
     for case in &*CASES {
         for missing in 0..case.parts().len() {
             let mut parts = case.parts();
-            // Files of earlier versions lack this section.
-            if parts.remove(missing).0 == Tag::DistinctRows {
+            // Files of earlier versions lack these sections.
+            let optional = [Tag::DistinctRows, Tag::CoarseCodes, Tag::CoarseCodeNorms];
+            if optional.contains(&parts.remove(missing).0) {
                 continue;
             }
             assert!(opened(&file(&parts), &case.index.record()).is_err());
@@ -313,7 +317,7 @@ proptest! {
         let in_vectors = place.contains(&at.index(sound.len()));
         let is_padding = opened.sections.check_all() == Err(DecodeError::Corrupt("the bytes between two sections are not zero"));
         prop_assert!(in_vectors || is_padding);
-        prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.precision == Precision::Quantized));
+        prop_assert!(!in_vectors || case.index.graph().is_none_or(|graph| graph.precision != Precision::Full));
         let right = answers(&case.index, case.queries());
         for (got, right) in answers(&opened.index, case.queries()).into_iter().zip(right) {
             match got {

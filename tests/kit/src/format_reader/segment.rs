@@ -109,8 +109,8 @@ impl Segment {
         let has_lexical = found.pop_if(|tag| *tag == 110).is_some();
         // Only segments of Markdown have table headers, or lists of articles without passages.
         found.retain(|tag| *tag != 42 && *tag != 43);
-        // Files of earlier versions lack it.
-        found.retain(|tag| *tag != 73);
+        // Files of earlier versions lack them.
+        found.retain(|tag| ![63, 64, 73].contains(tag));
         let has_totals = found.contains(&52);
         found.retain(|tag| *tag != 52);
         let lexical = has_lexical.then(|| Lexical::read(file.section(110), passages)).flatten();
@@ -351,10 +351,33 @@ pub(super) fn codes_of(file: &File, points: usize, dim: usize) -> Vec<PointCode>
     let errors = file.f32s(62);
     let codes: Vec<&[u8]> = file.section(60).chunks(dim.next_multiple_of(64)).collect();
     assert_eq!([codes.len(), norms.len(), errors.len()], [points; 3]);
+    if file.tags().contains(&63) && !file.section(63).is_empty() {
+        check_coarse_codes(file, &codes);
+    }
     let code = |at: usize| PointCode {
         bytes: codes[at].to_vec(),
         inverse_norm: norms[at],
         quantization_error: errors[at],
     };
     (0..points).map(code).collect()
+}
+
+/// Checks that the coarse codes are the upper four bits of `codes`, rounded.
+fn check_coarse_codes(file: &File, codes: &[&[u8]]) {
+    let norms = file.f32s(64);
+    let width = codes[0].len().next_multiple_of(128) / 2;
+    let coarse: Vec<&[u8]> = file.section(63).chunks(width).collect();
+    assert_eq!([coarse.len(), norms.len()], [codes.len(); 2]);
+    for ((coarse, norm), codes) in coarse.iter().zip(norms).zip(codes) {
+        let pairs = coarse.chunks(64).flat_map(|block| {
+            let upper = block.iter().map(|byte| byte >> 4);
+            block.iter().map(|byte| byte & 15).chain(upper)
+        });
+        let read: Vec<i32> = pairs.map(|code| i32::from(code) - 8).collect();
+        let rounded = codes.iter().map(|code| ((i32::from(*code) + 8) / 16 - 8).min(7));
+        let filling = std::iter::repeat_n(0, read.len() - codes.len());
+        assert!(read.iter().copied().eq(rounded.chain(filling)));
+        let squares: i32 = read.iter().map(|code| code * code).sum();
+        assert!((f64::from(norm) * f64::from(squares).sqrt() - 1.0).abs() < 1e-6);
+    }
 }

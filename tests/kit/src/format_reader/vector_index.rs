@@ -61,7 +61,7 @@ impl VectorIndexFile {
         let IndexRecord { dim, graph, calibration } = file.record(IndexRecord::read);
         let mut tags = vec![1, 50, 51, 60, 61, 62];
         if graph.is_some() {
-            tags.extend([70, 71, 72, 73, 80, 81, 82, 83, 84, 85, 86]);
+            tags.extend([63, 64, 70, 71, 72, 73, 80, 81, 82, 83, 84, 85, 86]);
         }
         assert_eq!(file.tags(), tags);
         let rows = file.section(51).len() / 4;

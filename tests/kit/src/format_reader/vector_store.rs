@@ -108,7 +108,7 @@ impl StoredVectors {
         });
         let mut tags = vec![1, 50, 51, 60, 61, 62];
         if record.is_some() {
-            tags.extend([70, 71, 72, 73, 80, 81, 82, 83, 84, 85, 86]);
+            tags.extend([63, 64, 70, 71, 72, 73, 80, 81, 82, 83, 84, 85, 86]);
         }
         tags.push(130);
         assert_eq!(file.tags(), tags);
