@@ -172,7 +172,7 @@ pub use retriever::{
     CommitSchedule, Retriever, RetrieverBuilder, RetrieverSettings, Searcher, SegmentStats,
     SharedRetriever, Stats, VerifyReport,
 };
-pub use store::{BackupReport, CalibrationReport, GraphCalibration};
+pub use store::{BackupReport, CalibrationReport, FilterCalibration, GraphCalibration};
 
 // Vectors with ids, without articles.
 pub use store::{

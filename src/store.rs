@@ -5,6 +5,7 @@
 //! after all files that it names are fsynced. A crash therefore leaves either the old or the new
 //! generation complete.
 
+pub(crate) mod calibrate_segments;
 mod calibration_file;
 mod calibration_report;
 mod contents;
@@ -46,7 +47,7 @@ use generation::{missing, read_folder, read_manifest};
 use manifest::{ListedFile, MAX_NUMBER};
 
 pub(crate) use calibration_file::Questions;
-pub use calibration_report::{CalibrationReport, GraphCalibration};
+pub use calibration_report::{CalibrationReport, FilterCalibration, GraphCalibration};
 pub use copied_generation::BackupReport;
 pub(crate) use copied_generation::copy_generation;
 pub(crate) use corpus_contents::{CorpusContents, Probe};
@@ -310,9 +311,10 @@ impl<S: StoredSegment> Store<S> {
         segments: &[S],
         written: &mut Vec<String>,
     ) -> Result<FileId> {
-        let record = calibration_file::encode(questions, segments)?;
+        let encoded = calibration_file::encode(questions, segments)?;
         let values = bytemuck::cast_slice(questions.vectors.as_slice());
-        let sections = [Section::new(Tag::Record, &record), Section::new(Tag::Questions, values)];
+        let [record, filtered] = encoded.sections();
+        let sections = [record, Section::new(Tag::Questions, values), filtered];
         if let Some(last) = self.manifest.calibration {
             // Equal checksums mean that the last generation has a file with these bytes.
             let (_, id) = header(Kind::Calibration, last.number, &sections);

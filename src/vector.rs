@@ -9,6 +9,7 @@ mod coded_points;
 mod discrimination;
 mod exact;
 mod graph;
+mod graph_build;
 mod hierarchy;
 mod hnsw;
 mod index_choice;
@@ -37,8 +38,8 @@ use serde::{Deserialize, Serialize};
 use crate::{Cancel, Error, Interrupt, Result};
 use vectors::{QueryView, contiguous, unit_query};
 
-pub(crate) use calibrate::CalibrationRecord;
 pub use calibrate::{Calibration, CalibrationStep, Shortfall};
+pub(crate) use calibrate::{CalibrationRecord, FilterShare, FilteredRecords, MeasuredPart};
 pub use exact::ExactIndex;
 pub use hnsw::{HnswIndex, HnswParams};
 pub use index_choice::IndexChoice;
@@ -167,7 +168,8 @@ pub enum SearchEffort {
     /// The smallest `ef` that reaches this recall, in `0.0..=1.0` without 0, by a [`Calibration`].
     ///
     /// If the calibration has no such `ef`, the query is compared with every vector. The recall
-    /// holds for searches among the rows that the calibration was measured on.
+    /// holds for searches among the rows that the calibration was measured on, and for random
+    /// [filters](Calibration#filters) of the measured shares.
     Recall(f32),
 }
 

@@ -29,7 +29,6 @@ M, EF_CONSTRUCTION, K = 16, 200, 10
 QUERY_BLOCK = 100
 LADDER = [10, 12, 16, 20, 24, 32, 40, 48, 64, 80, 96, 128, 160, 192, 256, 384, 512, 768, 1024]
 TARGETS = [0.95, 0.99]
-THREADS = [1, 2]
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -159,12 +158,14 @@ class Worker:
 class Figures:
     """What was measured of one library: builds by threads, and rounds by `ef`."""
 
-    builds: dict[int, list[dict[str, float]]] = field(default_factory=dict)
+    builds: dict[int, list[dict[str, float]]]
     recalls: dict[int, float] = field(default_factory=dict)
     seconds: dict[int, list[float]] = field(default_factory=dict)
 
-    def build(self, threads: int, measure: str) -> float:
-        return statistics.median(took[measure] for took in self.builds[threads])
+    def build(self, measure: str, threads: int | None = None) -> float:
+        """The median of the builds, by default with the first number of threads."""
+        took = self.builds[next(iter(self.builds)) if threads is None else threads]
+        return statistics.median(one[measure] for one in took)
 
     def curve(self) -> list[tuple[int, float, float]]:
         """`ef`, recall, and queries per CPU second (median of rounds), by rising `ef`."""
@@ -184,12 +185,14 @@ class Figures:
         return None
 
 
-def build_all(names: list[str], data: Data, out: Path, builds: int) -> dict[Worker, Figures]:
-    """Builds by turns; the last one of one thread stays, to be searched. A library whose
-    process ends is left out: some do not run on every processor."""
+def build_all(
+    names: list[str], data: Data, out: Path, builds: int, threads_of_builds: list[int]
+) -> dict[Worker, Figures]:
+    """Builds by turns; the last one of the first number of threads stays, to be searched. A
+    library whose process ends is left out: some do not run on every processor."""
     kept: dict[str, Worker] = {}
-    figures = {name: Figures({threads: [] for threads in THREADS}) for name in names}
-    for turn, name, threads in itertools.product(range(builds), names, THREADS):
+    figures = {name: Figures({threads: [] for threads in threads_of_builds}) for name in names}
+    for turn, name, threads in itertools.product(range(builds), names, threads_of_builds):
         if name not in figures:
             continue
         try:
@@ -201,7 +204,7 @@ def build_all(names: list[str], data: Data, out: Path, builds: int) -> dict[Work
             continue
         print(f"build {turn + 1}: {name}, {threads} threads: {took}", file=sys.stderr)
         figures[name].builds[threads].append(took)
-        if turn + 1 == builds and threads == 1:
+        if turn + 1 == builds and threads == threads_of_builds[0]:
             kept[name] = worker
         else:
             worker.close()
@@ -243,18 +246,19 @@ def table(figures: dict[str, Figures], rows: int) -> list[dict[str, str]]:
     ours, yardstick = figures.get(OURS), figures.get(YARDSTICK)
     lines = []
     for name, one in figures.items():
-        cpu = one.build(1, "cpu")
+        cpu = one.build("cpu")
         line = {"library": f"{name} {version(name)}", "build CPU s": shown(cpu, 1)}
-        to = yardstick.build(1, "cpu") if yardstick else None
+        to = yardstick.build("cpu") if yardstick else None
         line[f"/ {YARDSTICK}"] = shown(ratio(cpu, to), 2)
-        line["wall s, 1 / 2 threads"] = " / ".join(shown(one.build(n, "wall"), 1) for n in THREADS)
+        walls = [shown(one.build("wall", threads), 1) for threads in one.builds]
+        line[f"wall s, {' / '.join(map(str, one.builds))} threads"] = " / ".join(walls)
         for target in TARGETS:
             speed = one.speed_at(target)
             line[f"queries/s at {target}"] = shown(speed)
             faster = ratio(ours.speed_at(target), speed) if ours else None
             line[f"{OURS} / it at {target}"] = shown(faster, 2)
         for measure in ("held", "peak"):
-            line[f"bytes/vector, {measure}"] = shown(one.build(1, measure) / rows)
+            line[f"bytes/vector, {measure}"] = shown(one.build(measure) / rows)
         lines.append(line)
     return lines
 
@@ -287,6 +291,7 @@ def main() -> None:
     parser.add_argument("--text", type=Path, help="embed its lines instead")
     parser.add_argument("--count", type=int, default=100_000, help="lines of the text to index")
     parser.add_argument("--builds", type=int, default=3, help="builds of each, by turns")
+    parser.add_argument("--threads", default="1,2", help="numbers of threads of builds, each")
     parser.add_argument("--rounds", type=int, default=7, help="rounds of searches")
     parser.add_argument("--only", help="libraries, with commas between")
     parser.add_argument("--out", type=Path, required=True, help=argparse.SUPPRESS)
@@ -294,14 +299,16 @@ def main() -> None:
     names = options.only.split(",") if options.only else [*RUST, *LIBRARIES]
     data = Data.load(options.data, options.text, options.count, options.out)
     data.write(names)
-    kept = build_all(names, data, options.out, options.builds)
+    threads = [int(number) for number in options.threads.split(",")]
+    kept = build_all(names, data, options.out, options.builds, threads)
     if not kept:
         sys.exit("nothing was measured")
     search_all(kept, data, options.rounds)
     figures = {worker.library: one for worker, one in kept.items()}
     count, dim = data.base.shape
     title = f"{data.title}: {count:,} x {dim}, {len(data.queries):,} queries, recall@{K}; "
-    title += f"median of {options.builds} builds and {options.rounds} rounds, one thread."
+    title += f"median of {options.builds} builds and {options.rounds} rounds. Build CPU time and "
+    title += f"memory with {threads[0]} threads, searches with one."
     if missing := [name for name in names if name not in figures]:
         title += f" Not measured, since they failed: {', '.join(missing)}."
     write(options.out, title, table(figures, count), figures)

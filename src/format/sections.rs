@@ -6,10 +6,11 @@
 use std::{ops::Range, path, sync::Arc};
 
 use bytemuck::Pod;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use xxhash_rust::xxh3::{Xxh3Default, xxh3_64};
 
 use super::{
+    codec,
     column::{Column, MappedFile},
     decode_error::{DecodeError, require, u32_at, u64_at},
     file_signature::FileSignature,
@@ -107,6 +108,7 @@ pub(crate) enum Tag {
     AlwaysCompared = 86,
     Removed = 90,
     Questions = 100,
+    FilteredRecalls = 101,
     Lexical = 110,
     Pieces = 120,
     PieceEnds = 121,
@@ -327,6 +329,22 @@ impl Sections {
             Ok(_) => self.column(tag),
             Err(_) => Ok(Column::default()),
         }
+    }
+
+    /// Returns the record of a section that a file may lack; the default if it is missing.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError::Corrupt`] if its checksum does not match, or if it cannot be decoded.
+    pub(crate) fn optional_record<T: DeserializeOwned + Default>(
+        &self,
+        tag: Tag,
+    ) -> Result<T, DecodeError> {
+        if self.entry(tag).is_err() {
+            return Ok(T::default());
+        }
+        let record = codec::decode(self.checked_bytes(tag)?);
+        record.ok_or(DecodeError::Corrupt("a record cannot be decoded"))
     }
 
     /// Checks the checksum of a section and returns its bytes.

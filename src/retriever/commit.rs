@@ -8,13 +8,10 @@ use super::{
     committed_corpus::{CommittedSettings, LockedPublisher, NextSnapshot, PublishedSnapshot},
     merge_segments::{MergePlan, MergedSegment},
 };
-use crate::{IndexChoice, Result, Retriever, store::segment::LiveSegment};
-
-/// A segment with its index.
-struct IndexedSegment {
-    segment: LiveSegment,
-    is_new: bool,
-}
+use crate::{
+    IndexChoice, Result, Retriever,
+    store::{calibrate_segments::calibrate_new, segment::LiveSegment},
+};
 
 impl Retriever {
     /// Commits all changes as the next generation: writes new files, publishes them, and starts the
@@ -133,8 +130,9 @@ impl Retriever {
         index: IndexChoice,
     ) -> Result<u64> {
         let merged = plan.merge(self.embedder().dim(), self.settings.monitor())?;
-        let indexed = self.build_graphs(merged, index)?;
-        let segments = self.calibrate_new(indexed)?;
+        let mut segments = self.build_graphs(merged, index)?;
+        let questions = self.searcher.snapshot.questions.as_deref();
+        calibrate_new(&mut segments, Self::CALIBRATED_K, questions, &self.settings.cancel)?;
         let PublishedSnapshot { snapshot, durable } = publisher.publish(NextSnapshot {
             generation: self.base.generation + 1,
             segments,
@@ -156,27 +154,12 @@ impl Retriever {
         &self,
         merged: Vec<MergedSegment>,
         index: IndexChoice,
-    ) -> Result<Vec<IndexedSegment>> {
+    ) -> Result<Vec<LiveSegment>> {
         let indexed = merged.into_iter().map(|merged| match merged {
-            MergedSegment::Kept(segment) => Ok(IndexedSegment { segment, is_new: false }),
-            MergedSegment::New(unindexed) => {
-                let segment = unindexed.seal(index, self.settings.monitor())?;
-                Ok(IndexedSegment { segment, is_new: true })
-            }
+            MergedSegment::Kept(segment) => Ok(segment),
+            MergedSegment::New(unindexed) => unindexed.seal(index, self.settings.monitor()),
         });
         indexed.collect()
-    }
-
-    /// Calibrates the graphs of the new segments, if the corpus is calibrated.
-    fn calibrate_new(&self, indexed: Vec<IndexedSegment>) -> Result<Vec<LiveSegment>> {
-        let questions = self.searcher.snapshot.questions.as_deref();
-        let calibrated = indexed.into_iter().map(|IndexedSegment { segment, is_new }| {
-            match questions.filter(|_| is_new) {
-                Some(questions) => self.calibrated(segment, questions),
-                None => Ok(segment),
-            }
-        });
-        calibrated.collect()
     }
 
     pub(super) fn committed_settings(&self) -> CommittedSettings {

@@ -6,7 +6,8 @@ use super::searcher::Snapshot;
 use crate::{
     Cancel, Result, Retriever,
     store::{
-        Questions,
+        Questions, StoredSegment,
+        calibrate_segments::calibrate_all,
         segment::{LiveSegment, find_article},
     },
 };
@@ -62,10 +63,8 @@ impl Retriever {
         let (committed, added) = self.segments().split_at(self.committed);
         let mut segments = carry_over(&self.base, committed, &latest)?;
         let questions = self.searcher.snapshot.questions.clone();
-        if !is_same(questions.as_ref(), latest.questions.as_ref()) {
-            let cancel = &self.settings.cancel;
-            recalibrate(&mut segments, committed, questions.as_deref(), cancel)?;
-        }
+        let cancel = &self.settings.cancel;
+        calibrate_carried(&mut segments, committed, questions.as_ref(), &latest, cancel)?;
         segments.extend_from_slice(added);
         self.committed = latest.segments.len();
         self.searcher.snapshot =
@@ -122,15 +121,28 @@ enum Carried {
     Copy(usize),
 }
 
-/// Calibrates the graphs of `segments` that are not among the `changed` ones with uncommitted
-/// `questions`, with which those were calibrated.
-pub(super) fn recalibrate(
+/// Gives the graphs of `segments` their calibration for `questions`: that of `latest`, if it has the
+/// same questions. Graphs that are not among the `changed` ones were not calibrated with
+/// uncommitted questions: then all are measured.
+pub(super) fn calibrate_carried(
     segments: &mut [LiveSegment],
     changed: &[LiveSegment],
-    questions: Option<&Questions>,
+    questions: Option<&Arc<Questions>>,
+    latest: &Snapshot,
     cancel: &Cancel,
 ) -> Result<()> {
-    let Some(Questions { vectors, .. }) = questions else { return Ok(()) };
-    let mut copies = segments.iter_mut().filter(|segment| same_segment(changed, segment).is_none());
-    copies.try_for_each(|copy| copy.calibrate(Retriever::CALIBRATED_K, vectors, cancel))
+    if is_same(questions, latest.questions.as_ref()) {
+        for (segment, committed) in segments.iter_mut().zip(&latest.segments) {
+            segment.set_calibration(committed.calibration().cloned());
+        }
+        return Ok(());
+    }
+    let is_copy =
+        |segment: &LiveSegment| segment.has_graph() && same_segment(changed, segment).is_none();
+    match questions {
+        Some(questions) if segments.iter().any(is_copy) => {
+            calibrate_all(segments, Retriever::CALIBRATED_K, questions, cancel)
+        }
+        _ => Ok(()),
+    }
 }

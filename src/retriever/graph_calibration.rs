@@ -7,7 +7,7 @@ use tracing::instrument;
 use super::{ingest::EmbeddedBatch, searcher::Snapshot};
 use crate::{
     CalibrationReport, EmbedReport, Error, Result, Retriever, Role,
-    store::{Questions, segment::LiveSegment},
+    store::{Questions, calibrate_segments::calibrate_all},
 };
 
 impl Retriever {
@@ -24,10 +24,11 @@ impl Retriever {
     /// graph is searched exactly, so one question suffices.
     ///
     /// The graphs are those of the last commit, so calibrate after it; the call
-    /// [waits](Self::wait_for_merges) for those that are being built. The next commit stores the
-    /// calibration and the vectors of the questions. Graphs that are built later are calibrated
-    /// before they are published; [`calibration`](Self::calibration) returns the outcome. Removing
-    /// articles leaves the calibration of a graph unchanged until the graph is built again.
+    /// [waits](Self::wait_for_merges) for those that are being built. The recall is that of the merged
+    /// result of all segments, and is also measured for [filters](crate::Calibration#filters). The
+    /// next commit stores the calibration and the vectors of the questions. All graphs are measured
+    /// again before one that is built later is published; [`calibration`](Self::calibration) returns
+    /// the outcome. Adding or removing articles leaves the calibration unchanged until then.
     ///
     /// # Errors
     ///
@@ -79,9 +80,9 @@ impl Retriever {
             self.embed(Role::Query, &texts, EmbedReport::default())?;
         let questions = Arc::new(Questions { target_recall, vectors });
         self.follow_merges()?;
-        let segments = self.segments().iter();
-        let calibrated = segments.map(|segment| self.calibrated(segment.clone(), &questions));
-        *self.segments_mut() = calibrated.collect::<Result<_>>()?;
+        let mut segments = self.segments().to_vec();
+        calibrate_all(&mut segments, Self::CALIBRATED_K, &questions, &self.settings.cancel)?;
+        *self.segments_mut() = segments;
         let report = CalibrationReport::of(self.segments(), &questions);
         Arc::make_mut(&mut self.searcher.snapshot).questions = Some(questions);
         self.changed = true;
@@ -94,15 +95,5 @@ impl Retriever {
     pub fn calibration(&self) -> Option<CalibrationReport> {
         let Snapshot { segments, questions, .. } = &*self.current().snapshot;
         questions.as_ref().map(|questions| CalibrationReport::of(segments, questions))
-    }
-
-    /// Measures the recall of the graph of `segment`, if there is one, on `questions`.
-    pub(super) fn calibrated(
-        &self,
-        mut segment: LiveSegment,
-        questions: &Questions,
-    ) -> Result<LiveSegment> {
-        segment.calibrate(Self::CALIBRATED_K, &questions.vectors, &self.settings.cancel)?;
-        Ok(segment)
     }
 }

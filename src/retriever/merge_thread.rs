@@ -20,7 +20,11 @@ use super::{
 };
 use crate::{
     Error, IndexChoice, Result, Retriever,
-    store::{Questions, ReservedFile, Store, segment::LiveSegment},
+    store::{
+        Questions, ReservedFile, Store, StoredSegment,
+        calibrate_segments::{calibrate_all, share_calibration},
+        segment::LiveSegment,
+    },
     work::{ProgressCallback, WorkMonitor, panic_message},
 };
 
@@ -44,10 +48,16 @@ struct ClaimedMerge<'c> {
     file: Option<ReservedFile>,
 }
 
+impl ClaimedMerge<'_> {
+    fn has_input(&self, segment: &LiveSegment) -> bool {
+        same_segment(&self.inputs, segment).is_some()
+    }
+}
+
 /// The segment that replaces the inputs of a merge.
 struct FinishedMerge {
     segment: LiveSegment,
-    /// The questions that its graph was calibrated with.
+    /// The questions that the graphs were calibrated with, if it has one.
     questions: Option<Arc<Questions>>,
 }
 
@@ -114,14 +124,14 @@ impl MergeThread {
     fn finish(&self, merge: &ClaimedMerge) -> Result<FinishedMerge> {
         let copied = UnindexedSegment::merge(&merge.inputs, self.dim, self.monitor())?;
         let segment = copied.seal(self.index, self.monitor())?;
-        let questions = self.corpus.latest().get().questions.clone();
-        let segment = self.calibrated(segment, questions.as_deref())?;
+        let latest = self.corpus.latest().get();
+        let segment = self.calibrated(segment, merge, &latest)?;
         self.queue.cancel().check()?;
         let segment = match &merge.file {
             Some(file) => file.write(&segment)?,
             None => segment,
         };
-        Ok(FinishedMerge { segment, questions })
+        Ok(FinishedMerge { segment, questions: latest.questions.clone() })
     }
 
     /// Publishes the finished merge with the removals since it was claimed.
@@ -135,21 +145,27 @@ impl MergeThread {
             }
             // No commit waits while the graph is calibrated with the new questions.
             drop(publisher);
+            finished.segment = self.calibrated(finished.segment, merge, &latest)?;
             finished.questions.clone_from(&latest.questions);
-            finished.segment = self.calibrated(finished.segment, finished.questions.as_deref())?;
         }
     }
 
-    /// Calibrates the graph of `segment`, if there is one and the corpus is calibrated.
+    /// Calibrates the graph of `segment`, which replaces the inputs of `merge` in `latest`, if there
+    /// is one and the corpus is calibrated.
     fn calibrated(
         &self,
-        mut segment: LiveSegment,
-        questions: Option<&Questions>,
+        segment: LiveSegment,
+        merge: &ClaimedMerge,
+        latest: &Snapshot,
     ) -> Result<LiveSegment> {
-        if let Some(Questions { vectors, .. }) = questions {
-            segment.calibrate(Retriever::CALIBRATED_K, vectors, self.queue.cancel())?;
-        }
-        Ok(segment)
+        let Some(questions) = latest.questions.as_deref().filter(|_| segment.has_graph()) else {
+            return Ok(segment);
+        };
+        let others = latest.segments.iter().filter(|other| !merge.has_input(other));
+        let mut segments: Vec<LiveSegment> = others.cloned().chain([segment]).collect();
+        let cancel = self.queue.cancel();
+        calibrate_all(&mut segments, Retriever::CALIBRATED_K, questions, cancel)?;
+        Ok(segments.pop().expect("the merged segment is the last one"))
     }
 
     fn monitor(&self) -> WorkMonitor<'_> {
@@ -180,9 +196,12 @@ fn publish_locked(
         let now = now.expect("a commit keeps the segments that are merged");
         remove_in_copies(std::slice::from_mut(&mut merged), input, now)?;
     }
-    let is_input = |segment: &LiveSegment| same_segment(&merge.inputs, segment).is_some();
+    let is_input = |segment: &LiveSegment| merge.has_input(segment);
     let position = latest.segments.iter().position(is_input).expect("a merge has an input");
     let mut segments = latest.segments.clone();
+    if let Some(calibration) = merged.calibration() {
+        share_calibration(&mut segments, calibration);
+    }
     segments[position] = merged;
     segments.retain(|segment| segment.articles() > 0 && !is_input(segment));
     let next = NextSnapshot {

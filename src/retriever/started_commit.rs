@@ -8,7 +8,7 @@ use std::{
 
 use super::{
     committed_corpus::{CommittedCorpus, CommittedSettings, NextSnapshot, PublishedSnapshot},
-    follow_merges::{carry_over, is_same, recalibrate},
+    follow_merges::{calibrate_carried, carry_over},
     merge_segments::MergePlan,
     searcher::Snapshot,
 };
@@ -52,17 +52,15 @@ impl StartedCommit {
         let latest = self.corpus.latest().get();
         let (committed, added) = self.changed.segments.split_at(self.committed);
         let mut segments = carry_over(&self.base, committed, &latest)?;
-        let questions = &self.changed.questions;
-        if !is_same(questions.as_ref(), latest.questions.as_ref()) {
-            recalibrate(&mut segments, committed, questions.as_deref(), &self.cancel)?;
-        }
+        let questions = self.changed.questions.as_ref();
+        calibrate_carried(&mut segments, committed, questions, &latest, &self.cancel)?;
         segments.extend_from_slice(added);
         let plan = MergePlan::for_small_commit(&segments, publisher.merging());
         let monitor = WorkMonitor::new(&self.cancel, None);
         publisher.publish(NextSnapshot {
             generation: latest.generation + 1,
             segments: plan.merge_without_graphs(self.dim, monitor)?,
-            questions: questions.clone(),
+            questions: questions.cloned(),
             settings: Some(self.settings.clone()),
         })
     }

@@ -10,9 +10,9 @@ use crate::{
     format::{
         codec,
         decode_error::{DecodeError, require},
-        sections::{Sections, Tag},
+        sections::{Section, Sections, Tag},
     },
-    vector::CalibrationRecord,
+    vector::{CalibrationRecord, FilteredRecords},
 };
 
 /// Questions on which the recall of graphs is measured.
@@ -37,19 +37,48 @@ struct GraphCalibrationRecord {
     calibration: CalibrationRecord,
 }
 
-/// Encodes the record of `questions` and the calibrations of `segments`, which are in files.
-pub(super) fn encode<S: StoredSegment>(questions: &Questions, segments: &[S]) -> Result<Vec<u8>> {
+/// Recalls of filtered searches of each graph, in the order of the record.
+#[derive(Default, Serialize, Deserialize)]
+struct FilteredGraphs(#[serde(deserialize_with = "codec::list")] Vec<FilteredRecords>);
+
+/// Encoded calibration of an index.
+pub(super) struct EncodedCalibration {
+    record: Vec<u8>,
+    filtered: Vec<u8>,
+}
+
+impl EncodedCalibration {
+    /// The sections of the file, without the vectors of the questions.
+    pub(super) fn sections(&self) -> [Section<'_>; 2] {
+        [
+            Section::new(Tag::Record, &self.record),
+            Section::new(Tag::FilteredRecalls, &self.filtered),
+        ]
+    }
+}
+
+/// Encodes `questions` and the calibrations of `segments`, which are in files.
+pub(super) fn encode<S: StoredSegment>(
+    questions: &Questions,
+    segments: &[S],
+) -> Result<EncodedCalibration> {
     let measured = |segment: &S| {
-        let calibration = segment.calibration()?.into();
+        let calibration = segment.calibration()?.as_ref().into();
         let file = segment.file_id().expect("a segment is written before its calibration");
         Some(GraphCalibrationRecord { segment: file.number, calibration })
     };
+    let filtered =
+        segments.iter().filter_map(|segment| Some(segment.calibration()?.as_ref().into()));
+    let filtered = FilteredGraphs(filtered.collect());
     let record = CalibrationFileRecord {
         target_recall: questions.target_recall,
         dim: questions.vectors.dim() as u64,
         graphs: segments.iter().filter_map(measured).collect(),
     };
-    codec::encode(&record, "bytes in the calibration of an index")
+    Ok(EncodedCalibration {
+        record: codec::encode(&record, "bytes in the calibration of an index")?,
+        filtered: codec::encode(&filtered, "bytes in the recalls of filtered searches")?,
+    })
 }
 
 /// Content of a calibration file.
@@ -71,7 +100,19 @@ pub(super) fn read(sections: &Sections, dim: usize) -> Result<CalibrationFile, D
     let vectors = Vectors::stored(dim, values.to_vec());
     let vectors =
         vectors.ok_or(DecodeError::Corrupt("the vector of a question does not have length 1"))?;
-    let checked = graphs.into_iter().map(|graph| Ok((graph.segment, graph.calibration.checked()?)));
+    let FilteredGraphs(mut filtered) = sections.optional_record(Tag::FilteredRecalls)?;
+    // Files of earlier versions have none.
+    if filtered.is_empty() {
+        filtered.resize_with(graphs.len(), FilteredRecords::default);
+    }
+    require(
+        filtered.len() == graphs.len(),
+        "the filtered recalls are of another number of graphs",
+    )?;
+    let checked = graphs
+        .into_iter()
+        .zip(filtered)
+        .map(|(graph, filtered)| Ok((graph.segment, graph.calibration.checked(filtered)?)));
     let graphs = checked.collect::<Result<_, DecodeError>>()?;
     Ok(CalibrationFile { questions: Arc::new(Questions { target_recall, vectors }), graphs })
 }

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::{Questions, StoredSegment};
-use crate::{CalibrationStep, Result, SearchParams, Shortfall};
+use crate::{Calibration, CalibrationStep, Result, SearchParams, Shortfall};
 
 /// Whether and how the graphs of an index reach a recall.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -20,6 +20,9 @@ pub struct CalibrationReport {
 }
 
 /// Whether and how one graph of an index reaches a recall.
+///
+/// The recall is that of the merged result of all segments, so graphs that were measured together
+/// have the same outcome.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct GraphCalibration {
@@ -30,10 +33,23 @@ pub struct GraphCalibration {
     pub outcome: Result<CalibrationStep, Shortfall>,
     /// The measured recall of each `ef_search`, in ascending order.
     pub ladder: Vec<CalibrationStep>,
+    /// The outcomes for random filters, by descending share.
+    pub filters: Vec<FilterCalibration>,
+}
+
+/// Whether and how searches with a filter reach a recall.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FilterCalibration {
+    /// Share of the passages that the filter allows, in `0.0..1.0`.
+    pub share: f64,
+    /// As that of [`GraphCalibration`].
+    pub outcome: Result<CalibrationStep, Shortfall>,
 }
 
 impl CalibrationReport {
-    /// Returns whether every graph is proven to reach the recall; `true` without a graph.
+    /// Returns whether every graph is proven to reach the recall without a filter; `true` without a
+    /// graph.
     #[must_use]
     pub fn is_reached(&self) -> bool {
         self.graphs.iter().all(|graph| graph.outcome.is_ok())
@@ -45,10 +61,15 @@ impl CalibrationReport {
         let k = SearchParams::default().k;
         let graph = |segment: &S| {
             let calibration = segment.calibration()?;
+            let filter = |share| FilterCalibration {
+                share,
+                outcome: calibration.reach_filtered(share, target_recall, k),
+            };
             Some(GraphCalibration {
                 passages: segment.live_vectors(),
                 outcome: calibration.reach(target_recall, k),
                 ladder: calibration.steps(k),
+                filters: Calibration::FILTER_SHARES.map(filter).into(),
             })
         };
         let graphs = segments.iter().filter_map(graph).collect();

@@ -221,7 +221,7 @@ fn open_all<S: StoredSegment>(
     let mut graphs = calibration.graphs;
     for segment in &mut segments {
         let file = segment.file_id().expect("an opened segment has a file");
-        segment.set_calibration(graphs.remove(&file.number));
+        segment.set_calibration(graphs.remove(&file.number).map(Arc::new));
     }
     require(graphs.is_empty(), "a calibration is of a segment that the manifest does not name")
         .map_err(in_file)?;

@@ -18,7 +18,7 @@ use crate::{
             PassagePlace, Question, StoredArticle, StoredPassage, View, rank,
         },
     },
-    vector,
+    vector::{self, FilterShare},
 };
 
 /// The segments of one generation; rows of all segments have the dimension `dim`.
@@ -163,10 +163,11 @@ impl View for LocalView<'_> {
             cancel: request.interrupt.cancel(),
             ..SearchParams::default()
         };
+        let share = FilterShare::of(self.allowed_passages(request.allowed), self.passages());
         let mut found = Vec::new();
         let mut plans = Vec::with_capacity(self.segments.len());
         for ((position, segment), allowed) in (0..).zip(self.segments).zip(request.allowed) {
-            let closest = segment.closest(vector, &params, allowed.as_deref())?;
+            let closest = segment.closest(vector, &params, allowed.as_deref(), share)?;
             let neighbors = closest.neighbors.into_iter();
             found.extend(neighbors.map(|neighbor| {
                 let id = SegmentRow { segment: position, row: neighbor.row }.into();

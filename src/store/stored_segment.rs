@@ -1,5 +1,7 @@
 //! The segments that a store keeps in files, of any kind of index.
 
+use std::sync::Arc;
+
 use super::contents::Contents;
 use crate::{
     Calibration, Result,
@@ -7,6 +9,7 @@ use crate::{
         column::MappedFile,
         sections::{FileId, Section},
     },
+    vector::MeasuredPart,
 };
 
 /// A segment with the set of its live items: articles of a corpus, or vectors of a vector store.
@@ -54,9 +57,15 @@ pub(crate) trait StoredSegment: Clone {
     /// Records that `file` lists all removed items.
     fn set_removals_file(&mut self, file: FileId);
 
+    /// Whether the index of the segment is a graph.
+    fn has_graph(&self) -> bool;
+
+    /// The index with the live rows, of which the recall is measured.
+    fn measured_part(&self) -> Result<MeasuredPart<'_>>;
+
     /// The calibration of the graph, if it was calibrated.
-    fn calibration(&self) -> Option<&Calibration>;
+    fn calibration(&self) -> Option<&Arc<Calibration>>;
 
     /// Replaces the calibration of the graph.
-    fn set_calibration(&mut self, calibration: Option<Calibration>);
+    fn set_calibration(&mut self, calibration: Option<Arc<Calibration>>);
 }

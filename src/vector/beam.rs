@@ -182,6 +182,8 @@ pub(super) struct Beam {
     fresh: Vec<ScoredPoint>,
     /// Points to expand in a restricted search, which also follows links of other points.
     frontier: BinaryHeap<Reverse<ScoredPoint>>,
+    /// Points expanded by a search without a restriction.
+    expanded: Vec<u32>,
 }
 
 impl Beam {
@@ -193,6 +195,12 @@ impl Beam {
     /// The points found, closest first.
     pub(super) fn found(&self) -> &[ScoredPoint] {
         &self.list.candidates
+    }
+
+    /// The points whose links an unrestricted search followed. With the same links of these points, it
+    /// takes the same course.
+    pub(super) fn expanded(&self) -> &[u32] {
+        &self.expanded
     }
 
     /// Finds the at most `ef` points nearest to the query.
@@ -252,6 +260,7 @@ impl Beam {
         self.list.reset(ef);
         self.visited.reset(points);
         self.frontier.clear();
+        self.expanded.clear();
     }
 
     /// Compares the query with the points visited after the first `compared`.
@@ -290,13 +299,18 @@ impl Beam {
     /// Visits the neighbors of the closest candidates; false if all candidates are expanded.
     fn expand_list(&mut self, links: LinksView) -> bool {
         let Some(next) = self.list.expand() else { return false };
-        self.visited.add(links.of(next));
+        self.visit_neighbors(links, next);
         for _ in 1..EXPANDED_AT_ONCE {
             if let Some(next) = self.list.expand_second() {
-                self.visited.add(links.of(next));
+                self.visit_neighbors(links, next);
             }
         }
         true
+    }
+
+    fn visit_neighbors(&mut self, links: LinksView, point: u32) {
+        self.expanded.push(point);
+        self.visited.add(links.of(point));
     }
 
     /// Visits the neighbors of the closest point of the frontier; false if that point is too far or

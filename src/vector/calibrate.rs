@@ -1,20 +1,17 @@
 //! Calibration: finds the `ef_search` that reaches a recall, with a statistical guarantee.
 
 mod calibration_record;
+mod measurement;
 
 use serde::Serialize;
-use tracing::instrument;
 
-use super::{
-    beam::MIN_EF,
-    wilson::{as_f64, lower_bound, queries_needed},
-};
+use super::wilson::{as_f64, lower_bound, queries_needed};
 use crate::{
-    Cancel, Error, HnswIndex, Neighbor, Result, Route, RowSet, ScanReason, SearchEffort,
-    SearchParams, VectorIndex, Vectors,
+    Cancel, Error, HnswIndex, Result, Route, ScanReason, SearchEffort, SearchParams, Vectors,
 };
 
-pub(crate) use calibration_record::CalibrationRecord;
+pub(crate) use calibration_record::{CalibrationRecord, FilteredRecords};
+pub(crate) use measurement::MeasuredPart;
 
 /// Recall of a graph for a ladder of `ef_search`, measured on queries. A search with
 /// [`SearchEffort::Recall`] selects its `ef_search` by it.
@@ -28,7 +25,16 @@ pub(crate) use calibration_record::CalibrationRecord;
 /// On queries of the same distribution as the measured ones, the `ef_search` chosen for a target
 /// reaches it on average, with a confidence of 95 %. The guarantee holds for the rows searched
 /// in the measurement: calibrate again once the index has changed. The queries must not be vectors
-/// of the index, because a search finds its own vector more easily.
+/// of the index, because a search finds its own vector more easily. An index of several segments,
+/// such as a corpus, is measured by the merged result of all of them.
+///
+/// # Filters
+///
+/// The recall is also measured for random sets of [50, 10 and 1 %](Self::FILTER_SHARES) of the
+/// rows. A filter that allows a share between two of these gets the larger `ef_search` of both. Its
+/// own recall is not measured. A search by recall is exact if the filter allows under 1 % of the
+/// rows, or if its share of the segment is under half or over twice that of the whole index.
+/// Nothing is proven for filters that depend on the distance to the query.
 ///
 /// The lower bound of each step is that of Wilson's one-sided score interval at 95 %, with each
 /// query as one trial. If queries find a part of their neighbors, the bound is conservative: of all
@@ -53,6 +59,17 @@ pub struct Calibration {
     pub k: usize,
     /// Number of queries measured.
     pub queries: usize,
+    /// Ascending by `ef_search`.
+    steps: Vec<MeasuredStep>,
+    /// By descending share; empty if the calibration was stored by an earlier version.
+    filtered: Vec<FilteredSteps>,
+}
+
+/// Recalls for a filter that allows a random share of the rows.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+struct FilteredSteps {
+    /// Share of the rows in percent.
+    percent: u32,
     /// Ascending by `ef_search`.
     steps: Vec<MeasuredStep>,
 }
@@ -87,6 +104,14 @@ pub enum Shortfall {
     /// No number of queries proves a recall of 1.
     #[error("no number of queries proves a recall of 1: ask for less, or for an exact search")]
     Certainty,
+    /// The recall was not measured for so strong a filter.
+    #[error(
+        "the recall was not measured for a filter that allows a share of {share:.4}: such a search is exact"
+    )]
+    FilterNotMeasured {
+        /// Share of the rows that the filter allows, in `0.0..1.0`.
+        share: f64,
+    },
     /// The queries are too few, even if all neighbors are found.
     #[error("{queries} queries cannot prove this recall: calibrate with {needed} or more")]
     TooFewQueries {
@@ -120,36 +145,8 @@ pub enum Shortfall {
 }
 
 impl Calibration {
-    /// Measures the recall of `index` on `queries`, for 1 to `params.k` neighbors among the allowed
-    /// rows, on the threads of the current `rayon` pool.
-    #[instrument(level = "debug", skip_all, fields(queries = queries.len(), k = params.k))]
-    pub(crate) fn measure(
-        index: &dyn VectorIndex,
-        queries: &Vectors,
-        params: &SearchParams,
-    ) -> Result<Self> {
-        Error::check_setting("k", params.k, 1.., "1 or more")?;
-        Error::check_setting("queries", queries.len(), 1.., "1 or more")?;
-        let rows = params.allowed.map_or(index.len(), RowSet::len);
-        let depth = params.k.clamp(1, rows.max(1));
-        let exact = SearchParams { k: depth, effort: SearchEffort::Exact, ..*params };
-        let truth = search_all(index, queries, &exact)?;
-        let mut steps = Vec::new();
-        for ef_search in ladder(depth, rows) {
-            let k = depth.min(ef_search);
-            let graph = SearchParams { k, effort: SearchEffort::Ef(ef_search), ..*params };
-            let found = search_all(index, queries, &graph)?;
-            let recall = mean_recalls(&found, &truth, k);
-            let all_found = k == depth && recall.iter().all(|recall| *recall >= 1.0);
-            steps.push(MeasuredStep { ef_search, recall });
-            // A wider beam finds whatever this one found, so larger steps would pass every test
-            // that this step passes.
-            if all_found {
-                break;
-            }
-        }
-        Ok(Self { k: params.k, queries: queries.len(), steps })
-    }
+    /// Shares of the rows for which searches with a random filter are measured, in descending order.
+    pub const FILTER_SHARES: [f64; 3] = [0.5, 0.1, 0.01];
 
     /// Returns the smallest `ef_search` that reaches recall `target` for `k` neighbors, if any.
     /// [`reach`](Self::reach) also returns the reason for `None`.
@@ -163,8 +160,44 @@ impl Calibration {
     /// # Errors
     ///
     /// The [`Shortfall`] if no step is known to reach it.
-    #[expect(clippy::missing_panics_doc, reason = "every calibration has steps with recalls")]
     pub fn reach(&self, target: f32, k: usize) -> Result<CalibrationStep, Shortfall> {
+        self.reach_in(&self.steps, target, k)
+    }
+
+    /// Returns the step that reaches recall `target` for `k` neighbors among the rows of a filter, which
+    /// allows `share` of all rows, `0.0..=1.0`.
+    ///
+    /// # Errors
+    ///
+    /// The [`Shortfall`] if no step is known to reach it: [`Shortfall::FilterNotMeasured`] for a share
+    /// below that of the strongest measured filter.
+    pub fn reach_filtered(
+        &self,
+        share: f64,
+        target: f32,
+        k: usize,
+    ) -> Result<CalibrationStep, Shortfall> {
+        let percent = 100.0 * share;
+        if percent >= 100.0 {
+            return self.reach(target, k);
+        }
+        let percent_of = |filtered: &FilteredSteps| f64::from(filtered.percent);
+        let above = self.filtered.iter().take_while(|one| percent_of(one) >= percent).last();
+        let above = above.map_or(&self.steps, |filtered| &filtered.steps);
+        let below = self.filtered.iter().find(|one| percent_of(one) <= percent);
+        let below = &below.ok_or(Shortfall::FilterNotMeasured { share })?.steps;
+        let above = self.reach_in(above, target, k)?;
+        let below = self.reach_in(below, target, k)?;
+        Ok(if below.ef_search > above.ef_search { below } else { above })
+    }
+
+    /// Returns the first step of `steps` from which on all reach recall `target` for `k` neighbors.
+    fn reach_in(
+        &self,
+        steps: &[MeasuredStep],
+        target: f32,
+        k: usize,
+    ) -> Result<CalibrationStep, Shortfall> {
         let target = f64::from(target);
         let queries = self.queries;
         if k > self.k {
@@ -176,7 +209,7 @@ impl Calibration {
         if lower_bound(1.0, queries) < target {
             return Err(Shortfall::TooFewQueries { queries, needed: queries_needed(target) });
         }
-        let steps = self.steps(k);
+        let steps = self.steps_for(steps, k);
         let passed = steps.iter().rev().take_while(|step| step.lower_bound >= target).last();
         passed.copied().ok_or_else(|| {
             let largest = *steps.last().expect("the last step covers every `k` of a calibration");
@@ -191,15 +224,16 @@ impl Calibration {
     /// Returns the steps for `k` neighbors, ascending by `ef_search`; empty if `k` is over
     /// [`Calibration::k`]. The steps end at the first that finds all [`Calibration::k`] neighbors.
     #[must_use]
-    #[expect(clippy::missing_panics_doc, reason = "every calibration has steps with recalls")]
     pub fn steps(&self, k: usize) -> Vec<CalibrationStep> {
-        if k > self.k {
-            return Vec::new();
-        }
+        if k > self.k { Vec::new() } else { self.steps_for(&self.steps, k) }
+    }
+
+    /// Returns those of `steps` that keep `k` neighbors, `k` at most [`Calibration::k`].
+    fn steps_for(&self, steps: &[MeasuredStep], k: usize) -> Vec<CalibrationStep> {
         // The last step covers all rows if they are fewer than `k`.
-        let last = self.steps.last().expect("a calibration has at least one step");
+        let last = steps.last().expect("a calibration has at least one step");
         let place = k.clamp(1, last.recall.len()) - 1;
-        let steps = self.steps.iter().filter_map(|step| {
+        let steps = steps.iter().filter_map(|step| {
             let recall = *step.recall.get(place)?;
             let lower_bound = lower_bound(recall, self.queries);
             Some(CalibrationStep { ef_search: step.ef_search, recall, lower_bound })
@@ -246,120 +280,68 @@ impl HnswIndex {
     /// # Ok::<(), passim::Error>(())
     /// ```
     pub fn calibrate(&mut self, k: usize, queries: &Vectors) -> Result<Calibration> {
-        let params = SearchParams { k, ..SearchParams::default() };
-        let calibration = Calibration::measure(self, queries, &params)?;
+        let part = MeasuredPart { index: self, has_graph: true, live: None };
+        let calibration = Calibration::measure(&[part], k, queries, &Cancel::new())?;
         self.calibration = Some(calibration.clone());
         Ok(calibration)
     }
 }
 
+/// Share of the rows that a filter allows; 1 without a filter.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct FilterShare {
+    /// In the whole index.
+    pub(crate) index: f64,
+    /// In the segment that is searched.
+    pub(crate) segment: f64,
+}
+
+impl FilterShare {
+    /// Share of `allowed` of `live` rows.
+    pub(crate) fn of(allowed: usize, live: usize) -> f64 {
+        if allowed == live { 1.0 } else { as_f64(allowed) / as_f64(live) }
+    }
+
+    /// Whether a random filter is likely to allow such a share of the segment. A filter that depends
+    /// on the segment, such as one by date, moves the neighbors of a query into few segments.
+    fn is_uniform(self) -> bool {
+        self.segment <= 2.0 * self.index && self.index <= 2.0 * self.segment
+    }
+}
+
 /// Returns the route that `params` request of an index with a graph; a recall is resolved by the
 /// calibration of `params`, else by the index's `own`.
-pub(super) fn requested_route(params: &SearchParams, own: Option<&Calibration>) -> Result<Route> {
+pub(super) fn requested_route(
+    params: &SearchParams,
+    own: Option<&Calibration>,
+    share: FilterShare,
+) -> Result<Route> {
     Ok(match params.effort {
         SearchEffort::Ef(ef_search) => Route::Graph { ef_search },
         SearchEffort::Exact => Route::Scan(ScanReason::Requested),
         SearchEffort::Recall(target) => {
             let calibration = params.calibration.or(own).ok_or(Error::NotCalibrated)?;
-            match calibration.ef_search(target, params.k) {
-                Some(ef_search) => Route::Graph { ef_search },
-                None => Route::Scan(ScanReason::RecallOutOfReach),
+            match calibration.reach_filtered(share.index, target, params.k) {
+                Ok(step) if share.is_uniform() => Route::Graph { ef_search: step.ef_search },
+                Ok(_) | Err(Shortfall::FilterNotMeasured { .. }) => {
+                    Route::Scan(ScanReason::FilterNotMeasured)
+                }
+                Err(_) => Route::Scan(ScanReason::RecallOutOfReach),
             }
         }
     })
-}
-
-/// Largest `ef_search` measured, unless `k * EF_PER_NEIGHBOR` is larger. Beyond it, a scan is seldom
-/// slower.
-const MAX_EF: usize = 4_096;
-/// The largest `ef_search` measured is at least this many times the number of neighbors.
-const EF_PER_NEIGHBOR: usize = 4;
-
-/// Values of `ef_search` to measure: each about √2 times the one before. The last covers all rows
-/// if they are fewer than the maximum.
-fn ladder(k: usize, rows: usize) -> impl Iterator<Item = usize> {
-    // The caller chooses `k` freely, so the product may exceed every number of rows.
-    let largest = MAX_EF.max(k.saturating_mul(EF_PER_NEIGHBOR)).min(rows.max(MIN_EF));
-    let root_two = |ef: &usize| ef.checked_mul(17).map(|product| product / 12);
-    let steps = std::iter::successors(Some(MIN_EF), root_two);
-    steps.take_while(move |ef| *ef < largest).chain(std::iter::once(largest))
-}
-
-/// Returns the neighbors of every query.
-fn search_all(
-    index: &dyn VectorIndex,
-    queries: &Vectors,
-    params: &SearchParams,
-) -> Result<Vec<Vec<Neighbor>>> {
-    params.cancel.map_or(Ok(()), Cancel::check)?;
-    let answers = index.search_many(queries, params)?.into_iter().map(|found| {
-        // The recall of an interrupted search is not that of the graph.
-        if found.plan.complete { Ok(found.neighbors) } else { Err(Error::Cancelled) }
-    });
-    answers.collect()
-}
-
-/// Returns the mean recall@1 to recall@k of the queries.
-fn mean_recalls(found: &[Vec<Neighbor>], truth: &[Vec<Neighbor>], k: usize) -> Vec<f64> {
-    let pairs = || found.iter().zip(truth);
-    (1..=k)
-        .map(|k| pairs().map(|(found, truth)| recall_at(k, found, truth)).sum::<f64>())
-        .map(|sum| sum / as_f64(truth.len()))
-        .collect()
-}
-
-/// Share of the first `k` of `truth` that are among `found`; both are closest first.
-fn recall_at(k: usize, found: &[Neighbor], truth: &[Neighbor]) -> f64 {
-    let wanted = k.min(truth.len());
-    let Some(last) = truth[..wanted].last() else { return 1.0 };
-    let near = found.partition_point(|neighbor| neighbor.similarity >= last.similarity);
-    as_f64(near.min(wanted)) / as_f64(wanted)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn ladder_grows_by_a_constant_factor() {
-        let full: Vec<usize> = ladder(10, 1_000_000).collect();
-        assert_eq!((full[0], full.last()), (16, Some(&4_096)));
-        let ratios = full.windows(2).map(|pair| as_f64(pair[1]) / as_f64(pair[0]));
-        assert!(ratios.clone().all(|ratio| ratio > 1.0 && ratio < 1.45), "{full:?}");
-        assert_eq!(ladder(2_000, 1_000_000).last(), Some(8_000));
-        assert_eq!(ladder(10, 40).collect::<Vec<_>>(), [16, 22, 31, 40]);
-        assert_eq!(ladder(1, 3).collect::<Vec<_>>(), [16]);
-        assert_eq!(ladder(usize::MAX, usize::MAX).last(), Some(usize::MAX));
-    }
-
-    fn neighbors(similarities: &[f32]) -> Vec<Neighbor> {
-        let similarities = similarities.iter().zip(0..);
-        similarities.map(|(&similarity, row)| Neighbor { row, similarity }).collect()
-    }
-
-    #[test]
-    fn recall_counts_ties_and_short_results() {
-        let truth = neighbors(&[0.9, 0.8, 0.8, 0.5]);
-        for (found, k, want) in [
-            (&[0.9, 0.8, 0.8, 0.5][..], 4, 1.0),
-            (&[0.9, 0.8, 0.5, 0.4], 4, 0.75),
-            (&[0.8, 0.8, 0.5], 1, 0.0),
-            (&[0.8, 0.8, 0.8], 2, 1.0),
-            (&[0.9, 0.8, 0.8, 0.5], 9, 1.0),
-            (&[], 2, 0.0),
-        ] {
-            let got = recall_at(k, &neighbors(found), &truth);
-            assert!((got - want).abs() < 1e-12, "recall@{k} of {found:?} is {got}");
-        }
-        assert!(recall_at(3, &[], &[]) >= 1.0);
-    }
-
     fn calibration(queries: usize, recalls: &[f64]) -> Calibration {
         let steps = recalls
             .iter()
             .zip(1..)
             .map(|(recall, at)| MeasuredStep { ef_search: 16 * at, recall: vec![*recall] });
-        Calibration { k: 1, queries, steps: steps.collect() }
+        Calibration { k: 1, queries, steps: steps.collect(), filtered: Vec::new() }
     }
 
     #[test]
@@ -381,5 +363,24 @@ mod tests {
         let few = calibration(3, &[1.0]).reach(0.98, 1);
         assert_eq!(few, Err(TooFewQueries { queries: 3, needed: 133 }));
         assert_eq!(calibration(133, &[1.0]).ef_search(0.98, 1), Some(16));
+    }
+
+    #[test]
+    fn a_filter_gets_the_larger_ef_of_the_shares_around_it() {
+        let mut measured = calibration(1_000, &[0.9, 1.0]);
+        let filtered = |percent, recalls: &[f64]| FilteredSteps {
+            percent,
+            steps: calibration(1_000, recalls).steps,
+        };
+        measured.filtered = vec![filtered(50, &[1.0]), filtered(10, &[0.5, 0.9, 1.0])];
+        let reach = |measured: &Calibration, share| {
+            measured.reach_filtered(share, 0.98, 1).map(|step| step.ef_search)
+        };
+        for (share, want) in [(1.0, 32), (0.7, 32), (0.5, 16), (0.3, 48), (0.1, 48)] {
+            assert_eq!(reach(&measured, share), Ok(want), "a share of {share}");
+        }
+        assert_eq!(reach(&measured, 0.09), Err(Shortfall::FilterNotMeasured { share: 0.09 }));
+        measured.filtered.clear();
+        assert_eq!(reach(&measured, 0.5), Err(Shortfall::FilterNotMeasured { share: 0.5 }));
     }
 }

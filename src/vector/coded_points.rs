@@ -65,6 +65,11 @@ impl CodedPoints {
         Self { points: points.reordered(order), codes, coarse, precision, sample }
     }
 
+    /// The points in eight bits per value, if they are in four.
+    pub(super) fn without_coarse_codes(self) -> Self {
+        Self { coarse: CoarseCodes::default(), precision: Precision::Quantized, ..self }
+    }
+
     /// The points in the lowest precision that discriminates close ones.
     fn in_best_precision(points: Points, codes: Quantized) -> Self {
         let sample = sample_of(&points);

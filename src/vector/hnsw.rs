@@ -3,32 +3,26 @@
 use std::{ops::RangeInclusive, sync::Arc};
 
 use serde::{Deserialize, Serialize};
-use tracing::instrument;
 
 use super::{
     Calibration, IndexPlan, Neighbors, Route, RowSet, ScanReason, SearchParams, TopK, VectorIndex,
     beam::{Beam, End, MIN_EF, Restriction, Traversal},
-    build::{link_all, linking_order},
-    calibrate::requested_route,
+    calibrate::{FilterShare, requested_route},
     checked,
     coarse_codes::CoarseCodes,
-    coded_points::CodedPoints,
     graph::Graph,
-    hierarchy::over_sample,
     kernel,
     points::Points,
     precision::{PointSpace, Precision},
     quantized::Quantized,
-    repair::repair,
-    row_count,
     scan::Scan,
     search_each,
     space::Space,
 };
 use crate::{
-    Cancel, Error, Neighbor, Progress, Result, Vectors,
+    Error, Neighbor, Result, Vectors,
     format::{column::Column, settings_text::json_text},
-    work::{ScratchPool, WorkMonitor},
+    work::ScratchPool,
 };
 
 /// Shape of the graph, in the symbols of Malkov & Yashunin (2018).
@@ -67,9 +61,9 @@ impl HnswParams {
 /// A hierarchical navigable small world graph.
 ///
 /// The same vectors give the same graph, for any number of threads that build it.
-/// Equal vectors share one point of the graph, as do vectors of equal codes. After the build, a repair searches for every
-/// vector and links a vector that is not found from the point where its search ended. So every
-/// vector is found by its own query.
+/// Equal vectors share one point of the graph, as do vectors of equal codes. After the build, a
+/// repair searches for every vector and links a vector that is not found from the point where its
+/// search ended. So every vector is found by its own query.
 ///
 /// A search visits a small part of the graph and may miss neighbors, fewer with a
 /// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). It compares vectors in four bits per
@@ -114,92 +108,6 @@ pub struct HnswIndex {
 }
 
 impl HnswIndex {
-    /// Builds the graph over `vectors` on the threads of the current `rayon` pool.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] for more than 2^31
-    /// vectors or 2^16 dimensions.
-    pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
-        Self::build_with(WorkMonitor::new(&Cancel::new(), None), vectors, params)
-    }
-
-    /// Builds the graph as [`build`](Self::build) does, reports its progress and ends early once
-    /// `cancel` is used.
-    ///
-    /// `progress` is called at least once per 4,096 distinct vectors, from any of the threads, with
-    /// counts that only grow. Both are used between vectors.
-    ///
-    /// # Errors
-    ///
-    /// As [`build`](Self::build); [`Error::Cancelled`].
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use std::sync::Arc;
-    /// use passim::{Cancel, Error, HnswIndex, HnswParams, Vectors};
-    ///
-    /// let angles = (0..100_u8).map(|i| f32::from(i) / 20.0);
-    /// let vectors = Vectors::normalized(2, angles.flat_map(|a| [a.cos(), a.sin()]).collect())?;
-    /// let cancel = Cancel::new(); // a clone of it cancels from another thread
-    /// let built = HnswIndex::build_monitored(
-    ///     Arc::new(vectors),
-    ///     HnswParams::default(),
-    ///     &cancel,
-    ///     |progress| println!("{} of {}", progress.done, progress.total),
-    /// );
-    /// assert!(!matches!(built, Err(Error::Cancelled)));
-    /// # Ok::<(), passim::Error>(())
-    /// ```
-    pub fn build_monitored(
-        vectors: Arc<Vectors>,
-        params: HnswParams,
-        cancel: &Cancel,
-        progress: impl Fn(Progress) + Sync,
-    ) -> Result<Self> {
-        Self::build_with(WorkMonitor::new(cancel, Some(&progress)), vectors, params)
-    }
-
-    #[instrument(
-        name = "build_graph",
-        level = "debug",
-        skip_all,
-        fields(vectors = vectors.len(), ?params)
-    )]
-    pub(super) fn build_with(
-        monitor: WorkMonitor,
-        vectors: Arc<Vectors>,
-        params: HnswParams,
-    ) -> Result<Self> {
-        params.check()?;
-        let rows = row_count(&vectors)?;
-        let coded = CodedPoints::of(&vectors, rows);
-        let order = linking_order(&coded.space(&vectors), coded.sample, monitor)?;
-        let coded = coded.reordered(&order);
-        let space = coded.space(&vectors);
-        let upper = over_sample(&space, coded.sample, params, monitor)?;
-        let graph = link_all(&space, upper, params, monitor)?;
-        let order = graph.by_breadth();
-        let mut graph = graph.reordered(&order);
-        let coded = coded.reordered(&order);
-        let always_compared = repair(&mut graph, &coded.space(&vectors), monitor)?;
-        let CodedPoints { points, codes, coarse, precision, .. } = coded;
-        Ok(Self {
-            vectors,
-            rows,
-            points,
-            codes,
-            coarse,
-            precision,
-            graph,
-            always_compared: always_compared.into(),
-            params,
-            calibration: None,
-            beams: ScratchPool::default(),
-        })
-    }
-
     fn space(&self) -> PointSpace<'_> {
         let Self { precision, vectors, points, codes, coarse, .. } = self;
         PointSpace::new(*precision, vectors, points, codes, coarse)
@@ -208,6 +116,12 @@ impl HnswIndex {
     /// Number of rows that `params` allow.
     fn allowed(&self, params: &SearchParams) -> usize {
         params.allowed.map_or(self.rows as usize, RowSet::len)
+    }
+
+    fn requested_route(&self, params: &SearchParams) -> Result<Route> {
+        let share = FilterShare::of(self.allowed(params), self.rows as usize);
+        let share = FilterShare { index: share, segment: share };
+        requested_route(params, self.calibration.as_ref(), share)
     }
 
     /// Returns the `requested` route with an `ef_search` that suffices for `k`, or a scan if that
@@ -382,7 +296,7 @@ impl VectorIndex for HnswIndex {
 
     fn search(&self, query: &[f32], params: &SearchParams) -> Result<Neighbors> {
         let query = checked(query, &self.vectors, params)?;
-        let requested = requested_route(params, self.calibration.as_ref())?;
+        let requested = self.requested_route(params)?;
         let ef_search = match self.choose_route(requested, params) {
             Route::Graph { ef_search } => ef_search,
             Route::Scan(reason) => return self.scan().run(&query, params, reason, &[]),
@@ -400,7 +314,7 @@ impl VectorIndex for HnswIndex {
             return Ok(Vec::new());
         }
         params.effort.check()?;
-        match self.choose_route(requested_route(params, self.calibration.as_ref())?, params) {
+        match self.choose_route(self.requested_route(params)?, params) {
             Route::Graph { .. } => search_each(self, queries, params),
             Route::Scan(reason) => self.scan().run_each(queries, params, reason),
         }

@@ -4,7 +4,7 @@ use std::{path::Path, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-use super::{CalibrationRecord, IndexRecord, SegmentIndex, open_vectors};
+use super::{CalibrationRecord, FilteredRecords, IndexRecord, SegmentIndex, open_vectors};
 use crate::{
     Calibration, Error, ExactIndex, HnswIndex, Result, Vectors,
     format::{
@@ -114,8 +114,12 @@ impl HnswIndex {
     /// ```
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let calibration = self.calibration.as_ref().map(CalibrationRecord::from);
+        let filtered = self.calibration.as_ref().map(FilteredRecords::from).unwrap_or_default();
+        let filtered = codec::encode(&filtered, "bytes in the recalls of an index")?;
         let record = record_of(&self.vectors, IndexRecord::Graph(self.record()), calibration);
-        save(path.as_ref(), &self.vectors, &record, self.sections())
+        let mut sections = self.sections();
+        sections.push(Section::new(Tag::FilteredRecalls, &filtered));
+        save(path.as_ref(), &self.vectors, &record, sections)
     }
 
     /// Opens the index that [`save`](Self::save) wrote to the file at `path`.
@@ -179,6 +183,7 @@ fn decode(map: MappedFile) -> Result<OpenedIndex, DecodeError> {
     let vectors = open_vectors(&sections, record.dim)?;
     let index = SegmentIndex::open(&record.index, &sections, Arc::new(vectors))?;
     index.check(&sections)?;
-    let calibration = record.calibration.map(CalibrationRecord::checked).transpose()?;
+    let filtered = sections.optional_record(Tag::FilteredRecalls)?;
+    let calibration = record.calibration.map(|record| record.checked(filtered)).transpose()?;
     Ok(OpenedIndex { index, calibration })
 }

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{DEGREE_FITS, Links, require_below},
+    calibrate::{FilterShare, requested_route},
     coarse_codes::CoarseCodes,
     graph::{Graph, LayerRecord, UpperLayers},
     points::Points,
@@ -17,8 +18,8 @@ use super::{
     row_count, to_u32,
 };
 use crate::{
-    Calibration, Cancel, ExactIndex, HnswIndex, HnswParams, Neighbors, Result, Route, RowSet,
-    ScanReason, SearchEffort, SearchParams, VectorIndex, Vectors,
+    ExactIndex, HnswIndex, HnswParams, Neighbors, Result, Route, ScanReason, SearchEffort,
+    SearchParams, VectorIndex, Vectors,
     format::{
         decode_error::{DecodeError, require},
         lazy_checked::Check,
@@ -113,20 +114,18 @@ impl SegmentIndex {
     }
 
     /// Returns the neighbors of `query`. A recall is reached by the calibration of `params`, or by
-    /// comparing all rows without one.
+    /// comparing all rows without one. A filter allows `share` of the rows.
     ///
     /// A graph can be built at a moment that no caller knows, so an uncalibrated one is no error.
     pub(crate) fn search_calibrated(
         &self,
         query: &[f32],
         params: &SearchParams,
+        share: FilterShare,
     ) -> Result<Neighbors> {
-        if self.is_calibrated_for(params) {
-            return self.search(query, params);
-        }
-        params.effort.check()?;
-        let exact = SearchParams { effort: SearchEffort::Exact, ..*params };
-        Ok(not_calibrated(self.search(query, &exact)?))
+        let ResolvedEffort { effort, reason } = self.resolved(params, share)?;
+        let found = self.search(query, &SearchParams { effort, ..*params })?;
+        Ok(with_reason(found, reason))
     }
 
     /// As [`search_calibrated`](Self::search_calibrated), for each of `queries`.
@@ -134,34 +133,32 @@ impl SegmentIndex {
         &self,
         queries: &Vectors,
         params: &SearchParams,
+        share: FilterShare,
     ) -> Result<Vec<Neighbors>> {
-        if self.is_calibrated_for(params) {
-            return self.search_many(queries, params);
-        }
+        let ResolvedEffort { effort, reason } = self.resolved(params, share)?;
+        let found = self.search_many(queries, &SearchParams { effort, ..*params })?;
+        Ok(found.into_iter().map(|found| with_reason(found, reason)).collect())
+    }
+
+    /// Resolves a recall by the calibration of `params`.
+    fn resolved(&self, params: &SearchParams, share: FilterShare) -> Result<ResolvedEffort> {
         params.effort.check()?;
-        let exact = SearchParams { effort: SearchEffort::Exact, ..*params };
-        Ok(self.search_many(queries, &exact)?.into_iter().map(not_calibrated).collect())
-    }
-
-    /// Whether the effort of `params` needs no calibration that is missing.
-    fn is_calibrated_for(&self, params: &SearchParams) -> bool {
         let asks_recall = matches!(params.effort, SearchEffort::Recall(_));
-        !asks_recall || self.graph().is_none() || params.calibration.is_some()
-    }
-
-    /// Measures the recall of the graph, if there is one, of up to `k` neighbors of `queries` among
-    /// the rows `live`, all if `None`.
-    pub(crate) fn measure(
-        &self,
-        k: usize,
-        queries: &Vectors,
-        live: Option<&RowSet>,
-        cancel: &Cancel,
-    ) -> Result<Option<Calibration>> {
-        let Some(graph) = self.graph() else { return Ok(None) };
-        let params =
-            SearchParams { k, allowed: live, cancel: Some(cancel), ..SearchParams::default() };
-        Calibration::measure(graph, queries, &params).map(Some)
+        if !asks_recall || self.graph().is_none() {
+            return Ok(ResolvedEffort { effort: params.effort, reason: None });
+        }
+        let route = match params.calibration {
+            Some(_) => requested_route(params, None, share)?,
+            None => Route::Scan(ScanReason::NotCalibrated),
+        };
+        Ok(match route {
+            Route::Graph { ef_search } => {
+                ResolvedEffort { effort: SearchEffort::Ef(ef_search), reason: None }
+            }
+            Route::Scan(reason) => {
+                ResolvedEffort { effort: SearchEffort::Exact, reason: Some(reason) }
+            }
+        })
     }
 
     fn as_index(&self) -> &dyn VectorIndex {
@@ -172,10 +169,17 @@ impl SegmentIndex {
     }
 }
 
-/// Gives the reason of a scan that was requested because the graph is not calibrated.
-fn not_calibrated(mut found: Neighbors) -> Neighbors {
-    if found.plan.route == Route::Scan(ScanReason::Requested) {
-        found.plan.route = Route::Scan(ScanReason::NotCalibrated);
+/// The effort of a search whose recall is resolved.
+struct ResolvedEffort {
+    effort: SearchEffort,
+    /// The reason of an exact search that stands for a recall.
+    reason: Option<ScanReason>,
+}
+
+/// Gives the `reason` of a scan that stands for a recall.
+fn with_reason(mut found: Neighbors, reason: Option<ScanReason>) -> Neighbors {
+    if let (Some(reason), Route::Scan(ScanReason::Requested)) = (reason, found.plan.route) {
+        found.plan.route = Route::Scan(reason);
     }
     found
 }

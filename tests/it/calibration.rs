@@ -107,6 +107,34 @@ fn assert_compares_all(index: &HnswIndex, query: &[f32], params: &SearchParams) 
 }
 
 #[test]
+fn row_sets_keep_the_recall_or_are_exact() {
+    let mut index = poor_index();
+    let calibration = index.calibrate(10, &spread(10, DIM, 300)).unwrap();
+    let fresh = spread(11, DIM, 300);
+    for every in [1, 2, 3, 9, 150] {
+        let mut allowed = RowSet::none(3_000);
+        (0..3_000).step_by(every).for_each(|row| _ = allowed.insert(row));
+        let params =
+            SearchParams { allowed: Some(&allowed), ..with(10, SearchEffort::Recall(0.95)) };
+        let found = recall(&index, &fresh, &params);
+        assert!(found >= 0.95, "every {every}: {found}");
+        let routes = fresh.rows().map(|query| search(&index, query, &params).plan.route);
+        let routes: Vec<Route> = routes.collect();
+        let share = allowed.len() as f64 / 3_000.0;
+        match calibration.reach_filtered(share, 0.95, 10) {
+            Ok(step) if every <= 2 => {
+                assert!(routes.contains(&Route::Graph { ef_search: step.ef_search }));
+            }
+            Ok(_) => assert_eq!(routes, [Route::Scan(ScanReason::FewAllowed); 300]),
+            Err(shortfall) => {
+                assert_eq!((shortfall, every), (Shortfall::FilterNotMeasured { share }, 150));
+                assert_eq!(routes, [Route::Scan(ScanReason::FilterNotMeasured); 300]);
+            }
+        }
+    }
+}
+
+#[test]
 fn too_few_queries_prove_nothing() {
     let mut index = poor_index();
     let calibration = index.calibrate(10, &spread(6, DIM, 3)).unwrap();

@@ -3,7 +3,8 @@
 #![allow(clippy::cast_precision_loss, reason = "small numbers")]
 
 use passim::{
-    Article, Cancel, Error, Hits, IndexChoice, Mode, Query, Retriever, Route, ScanReason, Searcher,
+    Article, Cancel, Error, Filter, Hits, IndexChoice, Mode, Query, Retriever, Route, ScanReason,
+    Searcher,
 };
 use passim_testkit::{FakeEmbedder, corpus};
 
@@ -64,7 +65,8 @@ fn growing_corpus_stays_calibrated() {
     retriever.commit().unwrap();
     let grown = retriever.calibration().unwrap();
     assert_eq!(grown.graphs.len(), 2, "{grown:?}");
-    assert_eq!(grown.graphs[0], report.graphs[0], "an unchanged graph is not measured again");
+    assert_eq!(grown.graphs[0].ladder, grown.graphs[1].ladder, "both are measured together");
+    assert_ne!(grown.graphs[0].ladder, report.graphs[0].ladder);
     let want: Vec<Route> = grown
         .graphs
         .iter()
@@ -76,6 +78,85 @@ fn growing_corpus_stays_calibrated() {
     let unaware = routes(&by_recall(&before, "Strom", 0.9));
     assert_eq!(unaware, [Route::Scan(ScanReason::NotCalibrated)], "a snapshot does not change");
     assert_eq!(routes(&by_recall(&searcher, "Strom", 0.9)), [Route::Graph { ef_search: first }]);
+}
+
+/// The recall of each of many graphs may reach the target while that of their merged result misses
+/// it: a question has few neighbors in each.
+#[test]
+fn the_recall_is_that_of_the_merged_result() {
+    let mut retriever = poor_corpus();
+    for seed in 0..6 {
+        retriever.add(articles(80 + seed, 1_500 >> seed)).unwrap();
+        retriever.commit().unwrap();
+    }
+    let asked = questions(79, 300);
+    let report = retriever.calibrate(0.9, &asked).unwrap();
+    assert!(report.graphs.len() > 1, "{report:?}");
+    retriever.commit().unwrap();
+    let step = report.graphs[0].outcome.unwrap();
+    let searcher = retriever.searcher();
+    let shares = asked.iter().map(|question| {
+        let query = || Query::new(question).mode(Mode::Dense);
+        let exact = searcher.search(query().exact()).unwrap();
+        let last = exact.last().unwrap().score;
+        let hits = searcher.search(query().ef_search(step.ef_search)).unwrap();
+        hits.iter().filter(|hit| hit.score >= last).count() as f64 / exact.len() as f64
+    });
+    let measured = shares.sum::<f64>() / asked.len() as f64;
+    assert!((measured - step.recall).abs() < 1e-9, "{measured} is not {}", step.recall);
+    assert!(overall_recall(&searcher, 0.9) >= 0.9);
+}
+
+#[test]
+fn filters_keep_the_recall_or_are_exact() {
+    let mut retriever = poor_corpus();
+    let numbered = articles(90, 5_000).zip(0..);
+    retriever.add(numbered.map(|(article, number)| article.metadata("n", number))).unwrap();
+    retriever.commit().unwrap();
+    retriever.calibrate(0.9, &questions(91, 250)).unwrap();
+    let asked = questions(92, 100);
+    for (allowed, has_proof) in [(5_000, true), (3_000, true), (600, true), (40, false)] {
+        let mut shares = Vec::new();
+        for question in &asked {
+            let filter = Filter::range("n", ..allowed);
+            let query = || Query::new(question).mode(Mode::Dense).filter(filter.clone());
+            let exact = retriever.search(query().exact()).unwrap();
+            let hits = retriever.search(query().recall(0.9)).unwrap();
+            let is_unproven = routes(&hits) == [Route::Scan(ScanReason::FilterNotMeasured)];
+            assert_eq!(is_unproven, !has_proof, "{allowed}: {:?}", routes(&hits));
+            let last = exact.last().unwrap().score;
+            let found = hits.iter().filter(|hit| hit.score >= last).count();
+            shares.push(found as f64 / exact.len() as f64);
+        }
+        let recall = shares.iter().sum::<f64>() / shares.len() as f64;
+        assert!(recall >= if has_proof { 0.9 } else { 1.0 }, "{allowed} allowed: {recall}");
+    }
+    let half = Query::new(&asked[0]).mode(Mode::Dense).filter(Filter::range("n", ..3_000));
+    let hits = retriever.search(half.recall(0.9)).unwrap();
+    assert!(matches!(routes(&hits)[..], [Route::Graph { .. }]), "{:?}", routes(&hits));
+}
+
+/// The neighbors of a question move into the segments that such a filter allows.
+#[test]
+fn a_filter_of_some_segments_is_exact() {
+    let mut retriever = poor_corpus();
+    for (seed, len) in [(95_u64, 5_000), (96, 300)] {
+        let articles = articles(seed, len);
+        retriever
+            .add(articles.map(|article| article.metadata("seed", seed.cast_signed())))
+            .unwrap();
+        retriever.commit().unwrap();
+    }
+    retriever.calibrate(0.9, &questions(97, 250)).unwrap();
+    let query = |seed: u64| {
+        let seed = i64::try_from(seed).unwrap();
+        Query::new("Strom").mode(Mode::Dense).recall(0.9).filter(Filter::equals("seed", seed))
+    };
+    let unproven = Route::Scan(ScanReason::FilterNotMeasured);
+    assert_eq!(routes(&retriever.search(query(96)).unwrap()), [unproven; 2]);
+    let [most, none] = routes(&retriever.search(query(95)).unwrap())[..] else { panic!("two") };
+    assert!(matches!(most, Route::Graph { .. }), "a share of 1 beside one of .94: {most:?}");
+    assert_eq!(none, unproven);
 }
 
 #[test]

@@ -257,6 +257,10 @@ fn the_document_is_enough_to_read_a_vector_index() {
     assert_eq!((stored.max_neighbors, stored.questions), (5, calibration.queries));
     let stored: Vec<_> =
         stored.steps.iter().map(|step| (step.ef_search, step.recalls[4])).collect();
+    let shares: Vec<u32> = read.filtered.iter().map(|filtered| filtered.percent).collect();
+    assert_eq!(shares, [50, 10, 1]);
+    let half = calibration.reach_filtered(0.5, 0.5, 5).unwrap();
+    assert!(read.filtered[0].steps.iter().any(|step| step.ef_search == half.ef_search));
     let measured = calibration.steps(5);
     let measured: Vec<_> = measured.iter().map(|step| (step.ef_search, step.recall)).collect();
     assert_eq!(stored, measured);

@@ -51,22 +51,43 @@ fn assert_all_find_themselves(index: &HnswIndex, vectors: &Vectors, ef: usize) {
     }
 }
 
+/// Vectors of over 64 values are searched by codes of four bits.
 #[test]
 fn recall_on_loose_clusters_is_at_least_95_percent() {
-    let (hnsw, exact, vectors) = both(clustered(1, 64, 50, 80, 1.0));
-    let queries = clustered(2, 64, 50, 4, 1.0);
-    let recall = ann_recall_at_10(&hnsw, &exact, &queries, 96);
-    assert!(recall >= 0.95, "recall@10 {recall}");
+    for (dim, noise, bits) in [(64, 1.0, 8), (160, 0.5, 4)] {
+        let (hnsw, exact, vectors) = both(clustered(1, dim, 50, 80, noise));
+        let report = hnsw.verify();
+        assert_eq!((report.bits_per_value, report.always_compared), (bits, 0));
+        let queries = clustered(2, dim, 50, 4, noise);
+        let recall = ann_recall_at_10(&hnsw, &exact, &queries, 96);
+        assert!(recall >= 0.95, "recall@10 {recall}");
+        assert_all_find_themselves(&hnsw, &vectors, 16);
+    }
+}
+
+/// Groups of near-duplicates that four bits do not tell apart, among so many other vectors that a
+/// sample does not show them.
+#[test]
+fn near_duplicates_are_told_apart_by_more_bits() {
+    let groups = clustered(18, 160, 3, 80, 0.01);
+    let others = spread(19, 160, 6_000);
+    let (hnsw, exact, vectors) = both(Vectors::concat(160, [&groups, &others]).unwrap());
+    let report = hnsw.verify();
+    assert!(report.always_compared <= 16, "{report:?}");
     assert_all_find_themselves(&hnsw, &vectors, 16);
+    let recall = ann_recall_at_10(&hnsw, &exact, &groups, 96);
+    assert!(recall >= 0.99, "recall@10 {recall}");
 }
 
 #[test]
 fn recall_on_tight_clusters_in_order_is_at_least_99_percent() {
-    let (hnsw, exact, vectors) = both(clustered(3, 64, 20, 500, 0.05));
-    assert_all_find_themselves(&hnsw, &vectors, 1);
-    let queries = vectors.select(&(0..vectors.len()).step_by(40).collect::<Vec<_>>());
-    let recall = ann_recall_at_10(&hnsw, &exact, &queries, 128);
-    assert!(recall >= 0.99, "recall@10 {recall}");
+    for dim in [64, 160] {
+        let (hnsw, exact, vectors) = both(clustered(3, dim, 20, 500, 0.05));
+        assert_all_find_themselves(&hnsw, &vectors, 1);
+        let queries = vectors.select(&(0..vectors.len()).step_by(40).collect::<Vec<_>>());
+        let recall = ann_recall_at_10(&hnsw, &exact, &queries, 128);
+        assert!(recall >= 0.99, "{dim} values: recall@10 {recall}");
+    }
 }
 
 /// Eight bits per value do not discriminate vectors of one cluster.
@@ -100,7 +121,9 @@ fn recall_on_vectors_with_outliers_is_at_least_99_percent() {
 
 #[test]
 fn the_graph_does_not_depend_on_the_number_of_threads() {
-    for vectors in [clustered(14, 48, 30, 200, 0.7), clustered(15, 48, 12, 250, 0.001)] {
+    let sets = [(14, 48, 0.7), (15, 48, 0.001), (20, 160, 0.7)];
+    for (seed, dim, noise) in sets {
+        let vectors = clustered(seed, dim, 12, 250, noise);
         let vectors = Arc::new(vectors);
         let built = [1, 2, 8, 8].map(|threads| {
             let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();

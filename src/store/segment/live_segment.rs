@@ -7,7 +7,7 @@ use std::{
 
 use super::Segment;
 use crate::{
-    Calibration, Cancel, Filter, Neighbors, Result, RowSet, SearchParams, Vectors,
+    Calibration, Filter, Neighbors, Result, RowSet, SearchParams,
     format::{
         column::MappedFile,
         sections::{FileId, Section},
@@ -15,7 +15,7 @@ use crate::{
     lexical::LiveIndex,
     search::language_totals::LanguageTotals,
     store::{corpus_contents::CorpusContents, stored_segment::StoredSegment},
-    vector::to_row,
+    vector::{FilterShare, MeasuredPart, to_row},
 };
 
 /// A segment without the articles removed from it.
@@ -153,18 +153,23 @@ impl LiveSegment {
         Ok(())
     }
 
-    /// The neighbors of `query` among the rows `allowed`, all if `None`, closest first.
+    /// The neighbors of `query` among the rows `allowed`, all if `None`, closest first. The filter
+    /// allows `index_share` of the rows of the whole index.
     pub(crate) fn closest(
         &self,
         query: &[f32],
         params: &SearchParams,
         allowed: Option<&RowSet>,
+        index_share: f64,
     ) -> Result<Neighbors> {
         // A hit is read from the columns: their damage shows before the search.
         self.segment.columns.get()?;
         let index = self.segment.index.get()?;
-        let params = SearchParams { allowed, calibration: self.calibration(), ..*params };
-        index.search_calibrated(query, &params)
+        let calibration = self.calibration.as_deref();
+        let params = SearchParams { allowed, calibration, ..*params };
+        let segment = allowed.map_or(1.0, |rows| FilterShare::of(rows.len(), self.passages()));
+        let share = FilterShare { index: index_share, segment };
+        index.search_calibrated(query, &params, share)
     }
 
     /// The lexical index with its removed rows.
@@ -196,16 +201,6 @@ impl LiveSegment {
     pub(crate) fn live_rows(&self) -> Option<&RowSet> {
         let all_live = self.passages.len() == self.segment.len() as usize;
         (!all_live).then_some(&*self.passages)
-    }
-
-    /// Calibrates the graph, if there is one, by its recall of up to `k` live neighbors of
-    /// `queries`.
-    pub(crate) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
-        let index = self.segment.index.get()?;
-        if let Some(measured) = index.measure(k, queries, self.live_rows(), cancel)? {
-            self.calibration = Some(Arc::new(measured));
-        }
-        Ok(())
     }
 
     /// The vector of `row`, checked by its checksum.
@@ -269,11 +264,20 @@ impl StoredSegment for LiveSegment {
         self.removals = Some(file);
     }
 
-    fn calibration(&self) -> Option<&Calibration> {
-        self.calibration.as_deref()
+    fn has_graph(&self) -> bool {
+        self.segment.has_graph()
     }
 
-    fn set_calibration(&mut self, calibration: Option<Calibration>) {
-        self.calibration = calibration.map(Arc::new);
+    fn measured_part(&self) -> Result<MeasuredPart<'_>> {
+        let index = self.segment.index.get()?;
+        Ok(MeasuredPart { index, has_graph: index.graph().is_some(), live: self.live_rows() })
+    }
+
+    fn calibration(&self) -> Option<&Arc<Calibration>> {
+        self.calibration.as_ref()
+    }
+
+    fn set_calibration(&mut self, calibration: Option<Arc<Calibration>>) {
+        self.calibration = calibration;
     }
 }

@@ -4,13 +4,13 @@ use std::{borrow::Cow, sync::Arc};
 
 use super::{id_search::IdFilter, vector_contents::VectorContents, vector_segment::VectorSegment};
 use crate::{
-    Calibration, Cancel, Error, IndexChoice, Result, RowSet, Vectors,
+    Calibration, Error, IndexChoice, Result, RowSet, Vectors,
     format::{
         column::MappedFile,
         sections::{FileId, Section},
     },
     store::{merge_policy::SegmentSize, stored_segment::StoredSegment},
-    vector::VectorRow,
+    vector::{MeasuredPart, VectorRow},
     work::WorkMonitor,
 };
 
@@ -142,16 +142,6 @@ impl LiveVectors {
         }
         Ok(Some(Cow::Owned(allowed)))
     }
-
-    /// Calibrates the graph, if there is one, by its recall of up to `k` live neighbors of
-    /// `queries`.
-    pub(super) fn calibrate(&mut self, k: usize, queries: &Vectors, cancel: &Cancel) -> Result<()> {
-        let index = self.segment.index()?;
-        if let Some(measured) = index.measure(k, queries, self.live_rows(), cancel)? {
-            self.set_calibration(Some(measured));
-        }
-        Ok(())
-    }
 }
 
 impl StoredSegment for LiveVectors {
@@ -209,11 +199,20 @@ impl StoredSegment for LiveVectors {
         self.removals = Some(file);
     }
 
-    fn calibration(&self) -> Option<&Calibration> {
-        self.calibration.as_deref()
+    fn has_graph(&self) -> bool {
+        self.segment.graph_params().is_some()
     }
 
-    fn set_calibration(&mut self, calibration: Option<Calibration>) {
-        self.calibration = calibration.map(Arc::new);
+    fn measured_part(&self) -> Result<MeasuredPart<'_>> {
+        let index = self.segment.index()?;
+        Ok(MeasuredPart { index, has_graph: index.graph().is_some(), live: self.live_rows() })
+    }
+
+    fn calibration(&self) -> Option<&Arc<Calibration>> {
+        self.calibration.as_ref()
+    }
+
+    fn set_calibration(&mut self, calibration: Option<Arc<Calibration>>) {
+        self.calibration = calibration;
     }
 }

@@ -5,7 +5,10 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use super::VectorStore;
-use crate::{CalibrationReport, Error, Result, Vectors, store::Questions};
+use crate::{
+    CalibrationReport, Error, Result, Vectors,
+    store::{Questions, calibrate_segments::calibrate_all},
+};
 
 impl VectorStore {
     /// Maximum number of neighbors for which graphs are calibrated. A search by recall for more
@@ -19,10 +22,10 @@ impl VectorStore {
     /// Choose queries like those of users, which are not vectors of the store. Proving a recall of
     /// 0.98 takes at least 133 queries, 0.99 takes 268;
     /// [`Calibration`](crate::Calibration) documents what is proven. The graphs are those of the last
-    /// commit, so calibrate after it. The next commit stores the calibration and the queries, and
-    /// calibrates each graph that it or a later one builds. Removing vectors leaves the calibration
-    /// of a graph unchanged until the graph is built again. The proof holds for searches without a
-    /// filter.
+    /// commit, so calibrate after it. The recall is that of the merged result of all segments, and is
+    /// also measured for [filters](crate::Calibration#filters). The next commit stores the
+    /// calibration and the queries. A commit that builds a graph measures all graphs again. Adding
+    /// or removing vectors leaves the calibration unchanged until then.
     ///
     /// # Errors
     ///
@@ -66,11 +69,10 @@ impl VectorStore {
         if queries.dim() != self.dim() {
             return Err(Error::Dimension { expected: self.dim(), got: queries.dim() });
         }
-        let mut segments = self.segments().to_vec();
-        for segment in &mut segments {
-            segment.calibrate(Self::CALIBRATED_K, queries, &self.settings.cancel)?;
-        }
         let questions = Questions { target_recall, vectors: queries.clone() };
+        let mut segments = self.segments().to_vec();
+        let cancel = &self.settings.cancel;
+        calibrate_all(&mut segments, Self::CALIBRATED_K, &questions, cancel)?;
         let report = CalibrationReport::of(&segments, &questions);
         *self.segments_mut() = segments;
         Arc::make_mut(&mut self.reader.snapshot).questions = Some(Arc::new(questions));

@@ -12,6 +12,7 @@ use crate::{
     Result,
     store::{
         Manifest,
+        calibrate_segments::calibrate_new,
         merge_policy::{PlannedRange, first_to_merge, plan_ranges},
     },
 };
@@ -51,7 +52,7 @@ impl VectorStore {
             PlannedRange::Rebuild(range) => self.rebuilt(&present[range]),
         });
         let segments = segments.collect::<Result<_>>()?;
-        self.publish(segments)
+        self.publish_calibrated(segments)
     }
 
     /// Commits all vectors in one segment, the smallest and fastest form of the store. Returns the
@@ -68,7 +69,7 @@ impl VectorStore {
             [segment] if segment.is_compact(self.index) => self.commit(),
             _ => {
                 let segment = self.rebuilt(&present)?;
-                self.publish(vec![segment])
+                self.publish_calibrated(vec![segment])
             }
         }
     }
@@ -78,13 +79,17 @@ impl VectorStore {
         self.segments().iter().filter(|segment| segment.len() > 0).cloned().collect()
     }
 
-    /// Makes one segment of `segments`, with a calibrated graph if the store is calibrated.
+    /// Makes one segment of `segments`.
     fn rebuilt(&self, segments: &[LiveVectors]) -> Result<LiveVectors> {
-        let mut merged = LiveVectors::merge(segments, self.dim(), self.index, self.monitor())?;
-        if let Some(questions) = self.reader.snapshot.questions.as_deref() {
-            merged.calibrate(Self::CALIBRATED_K, &questions.vectors, &self.settings.cancel)?;
-        }
-        Ok(merged)
+        LiveVectors::merge(segments, self.dim(), self.index, self.monitor())
+    }
+
+    /// Publishes `segments`, whose new graphs are calibrated if the store is.
+    fn publish_calibrated(&mut self, mut segments: Vec<LiveVectors>) -> Result<u64> {
+        let questions = self.reader.snapshot.questions.as_deref();
+        let cancel = &self.settings.cancel;
+        calibrate_new(&mut segments, Self::CALIBRATED_K, questions, cancel)?;
+        self.publish(segments)
     }
 
     /// Publishes `segments` as the next generation. After an error the last commit remains.

@@ -10,7 +10,7 @@ use crate::{
     Error, Neighbors, Result, SearchParams, Vectors,
     format::sections::FileId,
     store::{Generation, Questions, stored_segment::StoredSegment},
-    vector::{SegmentIndex, vectors::unit_query},
+    vector::{FilterShare, SegmentIndex, vectors::unit_query},
 };
 
 /// A published generation or, in a writer, one with uncommitted changes.
@@ -89,8 +89,8 @@ impl VectorSnapshot {
     pub(super) fn search(&self, query: &[f32], params: &IdSearchParams) -> Result<IdNeighbors> {
         // A store without segments refuses what all others refuse.
         unit_query(query, self.dim)?;
-        let mut found = self.search_each(1, params, |index, search| {
-            Ok(vec![index.search_calibrated(query, search)?])
+        let mut found = self.search_each(1, params, |index, search, share| {
+            Ok(vec![index.search_calibrated(query, search, share)?])
         })?;
         Ok(found.pop().unwrap_or_default())
     }
@@ -104,8 +104,8 @@ impl VectorSnapshot {
         if queries.dim() != self.dim {
             return Err(Error::Dimension { expected: self.dim, got: queries.dim() });
         }
-        self.search_each(queries.len(), params, |index, search| {
-            index.search_many_calibrated(queries, search)
+        self.search_each(queries.len(), params, |index, search, share| {
+            index.search_many_calibrated(queries, search, share)
         })
     }
 
@@ -115,19 +115,26 @@ impl VectorSnapshot {
         &self,
         queries: usize,
         params: &IdSearchParams,
-        search: impl Fn(&SegmentIndex, &SearchParams) -> Result<Vec<Neighbors>>,
+        search: impl Fn(&SegmentIndex, &SearchParams, FilterShare) -> Result<Vec<Neighbors>>,
     ) -> Result<Vec<IdNeighbors>> {
         Error::check_setting("k", params.k, 1.., "1 or more")?;
         params.effort.check()?;
         let mut found = vec![IdNeighbors::default(); queries];
-        for segment in &self.segments {
-            let allowed = segment.allowed_by(params.filter)?;
+        let allowed = self.segments.iter().map(|segment| segment.allowed_by(params.filter));
+        let allowed = allowed.collect::<Result<Vec<_>>>()?;
+        let counts = self.segments.iter().zip(&allowed).map(|(segment, allowed)| {
+            allowed.as_ref().map_or_else(|| segment.len(), |rows| rows.len())
+        });
+        let counts: Vec<usize> = counts.collect();
+        let index = FilterShare::of(counts.iter().sum(), self.len());
+        for ((segment, allowed), count) in self.segments.iter().zip(&allowed).zip(counts) {
+            let share = FilterShare { index, segment: FilterShare::of(count, segment.len()) };
             let params = SearchParams {
                 allowed: allowed.as_deref(),
-                calibration: segment.calibration(),
+                calibration: segment.calibration().map(Arc::as_ref),
                 ..params.of_segment()
             };
-            let in_segment = search(segment.sealed().index()?, &params)?;
+            let in_segment = search(segment.sealed().index()?, &params, share)?;
             let ids = segment.sealed().ids()?;
             for (found, Neighbors { neighbors, plan }) in found.iter_mut().zip(in_segment) {
                 found.plans.push(plan);

@@ -149,7 +149,7 @@ fn cases_cover_all_precisions_and_both_routes() {
         (600, 600, 32),
         (1, 1, 4),
         (0, 0, 8),
-        (600, 561, 4),
+        (600, 561, 8),
         (600, 600, 8),
     ];
     assert!(seen.eq(want), "{reports:?}");
@@ -181,13 +181,33 @@ fn a_missing_section_is_refused() {
     for case in &*CASES {
         for missing in 0..case.parts().len() {
             let mut parts = case.parts();
-            // Files of earlier versions lack these sections.
+            let (tag, bytes) = parts.remove(missing);
+            // Files of earlier versions lack the first section. The others may be missing together.
             let optional = [Tag::DistinctRows, Tag::CoarseCodes, Tag::CoarseCodeNorms];
-            if optional.contains(&parts.remove(missing).0) {
+            if tag == optional[0] || bytes.is_empty() && optional.contains(&tag) {
                 continue;
             }
             assert!(opened(&file(&parts), &case.index.record()).is_err());
         }
+    }
+}
+
+/// Files of earlier versions have no coarse codes: their searches compare eight bits.
+#[test]
+fn a_file_without_coarse_codes_is_searched_by_codes() {
+    let case = &CASES[1];
+    let coarse = [Tag::CoarseCodes, Tag::CoarseCodeNorms];
+    for missing in coarse {
+        let mut parts = case.parts();
+        parts.retain(|(tag, _)| *tag != missing);
+        assert!(opened(&file(&parts), &case.index.record()).is_err(), "without {missing:?}");
+    }
+    let mut parts = case.parts();
+    parts.retain(|(tag, _)| !coarse.contains(tag));
+    let opened = opened(&file(&parts), &case.index.record()).unwrap();
+    assert_eq!(opened.index.graph().unwrap().verify().bits_per_value, 8);
+    for answer in answers(&opened.index, case.queries()) {
+        assert_eq!(answer.unwrap().neighbors.len(), 10);
     }
 }
 

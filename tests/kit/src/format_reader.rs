@@ -65,6 +65,8 @@ pub struct StoredCalibration {
     pub target_recall: f32,
     pub questions: Vec<Vec<f32>>,
     pub graphs: Vec<GraphMeasurement>,
+    /// Per graph; none in files of earlier versions.
+    pub filtered: Vec<Vec<FilteredRecall>>,
 }
 
 /// The recall of one graph.
@@ -73,6 +75,13 @@ pub struct GraphMeasurement {
     pub segment: u64,
     pub max_neighbors: usize,
     pub questions: usize,
+    pub steps: Vec<MeasuredStep>,
+}
+
+/// The recall of searches with a filter.
+#[derive(Debug)]
+pub struct FilteredRecall {
+    pub percent: u32,
     pub steps: Vec<MeasuredStep>,
 }
 
@@ -180,12 +189,16 @@ fn index_choice(record: &mut Record) -> IndexChoice {
 
 impl StoredCalibration {
     fn read(file: &File, dim: usize) -> Self {
-        assert_eq!(file.tags(), [1, 100]);
+        let has_filtered = file.tags() == [1, 100, 101];
+        assert!(has_filtered || file.tags() == [1, 100]);
         let (target_recall, stated, graphs) = file
             .record(|record| (record.f32(), record.size(), record.list(GraphMeasurement::read)));
         assert_eq!(stated, dim);
         let questions = file.f32s(100).chunks(dim).map(<[f32]>::to_vec).collect();
-        Self { target_recall, questions, graphs }
+        let read_filtered =
+            |record: &mut Record| record.list(|record| record.list(FilteredRecall::read));
+        let filtered = has_filtered.then(|| Record::whole(file.section(101), read_filtered));
+        Self { target_recall, questions, graphs, filtered: filtered.unwrap_or_default() }
     }
 }
 
@@ -197,6 +210,12 @@ impl GraphMeasurement {
             questions: record.size(),
             steps: record.list(MeasuredStep::read),
         }
+    }
+}
+
+impl FilteredRecall {
+    fn read(record: &mut Record) -> Self {
+        Self { percent: record.u32(), steps: record.list(MeasuredStep::read) }
     }
 }
 

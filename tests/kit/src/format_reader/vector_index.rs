@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::{
-    MeasuredStep,
+    FilteredRecall, MeasuredStep,
     bytes::{File, Record},
     graph::{Graph, GraphRecord},
     segment::{PointCode, codes_of, vectors_of},
@@ -20,6 +20,7 @@ pub struct VectorIndexFile {
     pub codes: Vec<PointCode>,
     pub graph: Option<Graph>,
     pub calibration: Option<OwnCalibration>,
+    pub filtered: Vec<FilteredRecall>,
 }
 
 /// The calibration of the graph in the same file.
@@ -63,7 +64,13 @@ impl VectorIndexFile {
         if graph.is_some() {
             tags.extend([63, 64, 70, 71, 72, 73, 80, 81, 82, 83, 84, 85, 86]);
         }
+        if graph.is_some() {
+            tags.push(101);
+        }
         assert_eq!(file.tags(), tags);
+        let filtered = graph
+            .is_some()
+            .then(|| Record::whole(file.section(101), |record| record.list(FilteredRecall::read)));
         let rows = file.section(51).len() / 4;
         let graph = graph.map(|record| Graph::read(&file, &record, rows));
         let points = graph.as_ref().map_or(rows, |graph| graph.first_rows.len());
@@ -72,6 +79,6 @@ impl VectorIndexFile {
         if let Some(graph) = &graph {
             graph.check_distinct(&vectors);
         }
-        Self { dim, vectors, codes, graph, calibration }
+        Self { dim, vectors, codes, graph, calibration, filtered: filtered.unwrap_or_default() }
     }
 }

@@ -1,0 +1,136 @@
+//! Build of an HNSW index: codes, upper layers, links, repair.
+
+use std::sync::Arc;
+
+use tracing::instrument;
+
+use super::{
+    build::{link_all, linking_order},
+    coded_points::CodedPoints,
+    graph::Graph,
+    hierarchy::over_sample,
+    precision::Precision,
+    repair::repair,
+    row_count,
+};
+use crate::{
+    Cancel, HnswIndex, HnswParams, Progress, Result, Vectors,
+    work::{ScratchPool, WorkMonitor},
+};
+
+/// Maximum number of points that searches of coarse codes may lose. Every query is compared with each
+/// of them.
+const MAX_LOST: usize = 16;
+
+impl HnswIndex {
+    /// Builds the graph over `vectors` on the threads of the current `rayon` pool.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] for more than 2^31
+    /// vectors or 2^16 dimensions.
+    pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
+        Self::build_with(WorkMonitor::new(&Cancel::new(), None), vectors, params)
+    }
+
+    /// Builds the graph as [`build`](Self::build) does, reports its progress and ends early once
+    /// `cancel` is used.
+    ///
+    /// `progress` is called at least once per 4,096 distinct vectors, from any of the threads, with
+    /// counts that only grow. Both are used between vectors.
+    ///
+    /// # Errors
+    ///
+    /// As [`build`](Self::build); [`Error::Cancelled`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use passim::{Cancel, Error, HnswIndex, HnswParams, Vectors};
+    ///
+    /// let angles = (0..100_u8).map(|i| f32::from(i) / 20.0);
+    /// let vectors = Vectors::normalized(2, angles.flat_map(|a| [a.cos(), a.sin()]).collect())?;
+    /// let cancel = Cancel::new(); // a clone of it cancels from another thread
+    /// let built = HnswIndex::build_monitored(
+    ///     Arc::new(vectors),
+    ///     HnswParams::default(),
+    ///     &cancel,
+    ///     |progress| println!("{} of {}", progress.done, progress.total),
+    /// );
+    /// assert!(!matches!(built, Err(Error::Cancelled)));
+    /// # Ok::<(), passim::Error>(())
+    /// ```
+    pub fn build_monitored(
+        vectors: Arc<Vectors>,
+        params: HnswParams,
+        cancel: &Cancel,
+        progress: impl Fn(Progress) + Sync,
+    ) -> Result<Self> {
+        Self::build_with(WorkMonitor::new(cancel, Some(&progress)), vectors, params)
+    }
+
+    #[instrument(
+        name = "build_graph",
+        level = "debug",
+        skip_all,
+        fields(vectors = vectors.len(), ?params)
+    )]
+    pub(super) fn build_with(
+        monitor: WorkMonitor,
+        vectors: Arc<Vectors>,
+        params: HnswParams,
+    ) -> Result<Self> {
+        params.check()?;
+        let rows = row_count(&vectors)?;
+        let coded = CodedPoints::of(&vectors, rows);
+        let order = linking_order(&coded.space(&vectors), coded.sample, monitor)?;
+        let coded = coded.reordered(&order);
+        let space = coded.space(&vectors);
+        let upper = over_sample(&space, coded.sample, params, monitor)?;
+        let graph = link_all(&space, upper, params, monitor)?;
+        let order = graph.by_breadth();
+        let graph = graph.reordered(&order);
+        let repaired = repaired(graph, coded.reordered(&order), &vectors, monitor)?;
+        let RepairedGraph { graph, coded, lost } = repaired;
+        let CodedPoints { points, codes, coarse, precision, .. } = coded;
+        Ok(Self {
+            vectors,
+            rows,
+            points,
+            codes,
+            coarse,
+            precision,
+            graph,
+            always_compared: lost.into(),
+            params,
+            calibration: None,
+            beams: ScratchPool::default(),
+        })
+    }
+}
+
+/// A graph in which searches find all points but the `lost` ones.
+struct RepairedGraph {
+    graph: Graph,
+    coded: CodedPoints,
+    /// Ascending.
+    lost: Vec<u32>,
+}
+
+/// Repairs `graph` over the points `coded`. If coarse codes lose too many points, near-duplicates that
+/// they do not tell apart, searches compare eight bits.
+fn repaired(
+    mut graph: Graph,
+    mut coded: CodedPoints,
+    vectors: &Vectors,
+    monitor: WorkMonitor,
+) -> Result<RepairedGraph> {
+    let mut lost = repair(&mut graph, &coded.space(vectors), monitor)?;
+    if coded.precision == Precision::Coarse && lost.len() > MAX_LOST {
+        tracing::debug!(lost = lost.len(), "four bits do not tell the points apart");
+        coded = coded.without_coarse_codes();
+        lost = repair(&mut graph, &coded.space(vectors), monitor)?;
+    }
+    Ok(RepairedGraph { graph, coded, lost })
+}
