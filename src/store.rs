@@ -19,6 +19,7 @@ mod index_choice_record;
 mod local_view;
 mod manifest;
 pub(crate) mod merge_policy;
+mod removals;
 mod reserved_file;
 pub(crate) mod segment;
 mod sorted_articles;
@@ -266,24 +267,23 @@ impl<S: StoredSegment> Store<S> {
         };
         let entry = |segment: &S| SegmentEntry {
             file: segment.file_id().expect("`write_segment` returns segments in files"),
-            removals: segment.removals_file(),
+            removals: segment.removals().files(),
         };
         let entries = segments.iter().map(entry).collect();
         let next_number = self.next_number;
         let manifest = Manifest { segments: entries, calibration, next_number, ..manifest };
-        let record = manifest.encode()?;
+        let encoded = manifest.encode()?;
         let name = FileNumber { kind: S::Contents::MANIFEST, number: manifest.generation }.name();
         // The file exists if an earlier attempt could not rename it.
         _ = self.folder.remove(&name);
-        let sections = [Section::new(Tag::Record, &record)];
         let kind = S::Contents::MANIFEST;
-        let id = self.folder.write(&name, kind, manifest.generation, &sections)?;
+        let id = self.folder.write(&name, kind, manifest.generation, &encoded.sections())?;
         written.push(name);
         self.folder.fsync()?;
         Ok(Prepared { manifest, id, segments })
     }
 
-    /// Writes the files of `segment` and of its removals that do not exist yet.
+    /// Writes the file of `segment`, if it has none, and that of the removals that no file lists.
     fn write_segment(&mut self, segment: &S, written: &mut Vec<String>) -> Result<S> {
         let mut stored = segment.clone();
         if segment.file_id().is_none() {
@@ -292,14 +292,13 @@ impl<S: StoredSegment> Store<S> {
                 segment.with_sections(|sections| self.write_file(kind, sections, written))?;
             stored = segment.moved_to(&open_written(&self.folder, &file.name)?);
         }
-        if stored.removals_file().is_some() {
-            return Ok(stored);
-        }
-        let removed = stored.removed_items();
-        if !removed.is_empty() {
+        if !stored.removals().are_listed() {
+            let mut removals = stored.removals().clone();
+            let removed = removals.take_next();
             let section = Section::new(Tag::Removed, bytemuck::cast_slice(&removed));
             let file = self.write_file(Kind::Removals, &[section], written)?;
-            stored.set_removals_file(file.id);
+            removals.push(file.id, removed);
+            stored.set_removals(removals);
         }
         Ok(stored)
     }

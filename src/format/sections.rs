@@ -107,6 +107,7 @@ pub(crate) enum Tag {
     LayerLinkCounts = 85,
     AlwaysCompared = 86,
     Removed = 90,
+    FurtherRemovals = 91,
     Questions = 100,
     FilteredRecalls = 101,
     Lexical = 110,

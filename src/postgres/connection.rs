@@ -4,6 +4,7 @@
 //! no text of a user becomes part of one.
 
 mod copy_rows;
+mod owned_client;
 mod params;
 mod server_fault;
 mod session_state;
@@ -17,6 +18,7 @@ use std::time::{Duration, Instant};
 
 use ::postgres::{Client, fallible_iterator::FallibleIterator, types::FromSql};
 
+use owned_client::OwnedClient;
 pub(super) use params::Params;
 pub(super) use server_fault::ServerFault;
 pub(super) use shard_address::{Access, ShardAddress};
@@ -31,7 +33,7 @@ pub(super) const BEGIN_WRITE: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// A connection to the server of one shard.
 pub(super) struct Connection {
-    client: Client,
+    client: OwnedClient,
     transport: Transport,
     shard: usize,
     access: Access,
@@ -65,7 +67,7 @@ impl Connection {
 
     fn new(client: Client, transport: Transport, shard: usize, access: Access) -> Self {
         Self {
-            client,
+            client: client.into(),
             transport,
             shard,
             access,

@@ -95,7 +95,7 @@ impl SqlView<'_> {
         let ef_search = match request.effort {
             SearchEffort::Exact => return Route::Scan(ScanReason::Requested),
             _ if !self.statistics.has_graph[shard] => return Route::Scan(ScanReason::NoGraph),
-            SearchEffort::Recall(_) => return Route::Scan(ScanReason::RecallOutOfReach),
+            SearchEffort::Recall(_) => return Route::Scan(ScanReason::NotCalibrated),
             SearchEffort::Ef(ef) => ef.max(rows_for(request.k)).max(MIN_EF_SEARCH),
         };
         if request.allowed.by_shard[shard] <= most_compared(self.statistics.shard_passages[shard]) {

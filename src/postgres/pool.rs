@@ -3,6 +3,7 @@
 use std::{
     ops::{Deref, DerefMut},
     sync::{Condvar, Mutex, MutexGuard, PoisonError},
+    thread,
 };
 
 use super::connection::{Access, Connection, ServerFault, ShardAddress};
@@ -190,7 +191,8 @@ impl DerefMut for PooledConnection<'_> {
 impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
         let usable = self.connection.take().and_then(|mut connection| {
-            let is_usable = connection.reset();
+            // A panic may come from a connection that must not block here.
+            let is_usable = !thread::panicking() && connection.reset();
             is_usable.then_some(connection)
         });
         self.pool.release(usable);

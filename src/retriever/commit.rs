@@ -33,7 +33,8 @@ impl Retriever {
     ///   call that reported it. The next call commits.
     /// - [`Error::Write`](crate::Error::Write) or [`Error::Read`](crate::Error::Read) if the
     ///   folder cannot be written or read.
-    /// - [`Error::Corrupt`](crate::Error::Corrupt) if a segment to merge is damaged.
+    /// - [`Error::Corrupt`](crate::Error::Corrupt) if a segment to merge is damaged, or any segment of
+    ///   a calibrated index for which the call builds a graph.
     /// - [`Error::Locked`](crate::Error::Locked) if another process wrote to the folder without
     ///   the lock.
     /// - [`Error::TooLarge`](crate::Error::TooLarge) if there are more passages than an index can

@@ -95,7 +95,7 @@ pub(super) fn carry_over(
     for segment in &latest.segments {
         if let Some(changed) = same_segment(changed, segment) {
             let mut changed = changed.clone();
-            changed.share_removals_file(segment);
+            changed.share_removals(segment);
             segments.push(Carried::Changed(changed));
         } else {
             segments.push(Carried::Copy(copies.len()));
@@ -121,9 +121,9 @@ enum Carried {
     Copy(usize),
 }
 
-/// Gives the graphs of `segments` their calibration for `questions`: that of `latest`, if it has the
-/// same questions. Graphs that are not among the `changed` ones were not calibrated with
-/// uncommitted questions: then all are measured.
+/// Gives the graphs of `segments` their calibration for `questions`. If `latest` has the same
+/// questions, they get its calibration. If the questions are uncommitted, the `changed` graphs were
+/// calibrated with them; if there are others, all are measured again.
 pub(super) fn calibrate_carried(
     segments: &mut [LiveSegment],
     changed: &[LiveSegment],

@@ -57,7 +57,7 @@ impl ClaimedMerge<'_> {
 /// The segment that replaces the inputs of a merge.
 struct FinishedMerge {
     segment: LiveSegment,
-    /// The questions that the graphs were calibrated with, if it has one.
+    /// The questions of the corpus when its graph, if there is one, was calibrated.
     questions: Option<Arc<Questions>>,
 }
 

@@ -270,10 +270,11 @@ impl Query {
     /// Requests a recall, `0.0 < target <= 1.0`: the share of the closest passages that a search
     /// finds.
     ///
-    /// Each graph is traversed with the `ef_search` that
-    /// [`Retriever::calibrate`](crate::Retriever::calibrate) proved to reach the recall without a
-    /// [filter](Self::filter). Without such an `ef_search`, and before the first calibration, the query
-    /// is compared with every passage, and the [plan](crate::Hits::plan) reports the reason.
+    /// The graphs are traversed with the `ef_search` that
+    /// [`Retriever::calibrate`](crate::Retriever::calibrate) proved to reach the recall, without a
+    /// filter or with a random one of [some shares](crate::Calibration#filters). Without such an
+    /// `ef_search`, and before the first calibration, the query is compared with every passage, and
+    /// the [plan](crate::Hits::plan) reports the reason.
     #[must_use]
     pub fn recall(mut self, target: f32) -> Self {
         self.effort = SearchEffort::Recall(target);

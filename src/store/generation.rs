@@ -9,6 +9,7 @@ use super::{
     file_names::{FileNumber, MANIFEST},
     folder::Folder,
     manifest::ListedFile,
+    removals::Removals,
     segment::LiveSegment,
     stored_segment::StoredSegment,
 };
@@ -205,10 +206,13 @@ fn open_all<S: StoredSegment>(
             Some(segment) => segment.with_all_items(),
             None => open_segment(folder, entry.file, manifest.contents.dim())?,
         };
-        if let Some(id) = entry.removals {
-            let file = ListedFile { kind: Kind::Removals, id };
-            remove_all(&mut segment, &open_file(folder, file)?)?;
+        let mut removals = Removals::default();
+        for id in &entry.removals {
+            let file = ListedFile { kind: Kind::Removals, id: *id };
+            let removed = remove_all(&mut segment, &open_file(folder, file)?)?;
+            removals.push(*id, removed);
         }
+        segment.set_removals(removals);
         segments.push(segment);
     }
     let Some(id) = manifest.calibration else {
@@ -261,8 +265,8 @@ fn decode_listed(map: MappedFile, file: ListedFile) -> Result<Sections, DecodeEr
 /// Failure of a file whose id or dimension is not that of the manifest.
 const NOT_LISTED: &str = "the file is not the one that the manifest names";
 
-/// Removes the items that `sections`, a file of removals, lists from `segment`.
-fn remove_all<S: StoredSegment>(segment: &mut S, sections: &Sections) -> Result<()> {
+/// Removes the items that `sections`, a file of removals, lists from `segment`. Returns them.
+fn remove_all<S: StoredSegment>(segment: &mut S, sections: &Sections) -> Result<Vec<u32>> {
     let in_file = |error: DecodeError| error.in_file(sections.file().path().display());
     let removed = sections.column::<u32>(Tag::Removed).map_err(in_file)?;
     let items = to_row(segment.items());
@@ -270,8 +274,7 @@ fn remove_all<S: StoredSegment>(segment: &mut S, sections: &Sections) -> Result<
         removed.is_sorted_by(|a, b| a < b) && removed.last().is_none_or(|last| *last < items);
     require(exist, "the removals name an item that the segment lacks").map_err(in_file)?;
     removed.iter().try_for_each(|number| segment.remove_item(*number))?;
-    segment.set_removals_file(sections.id());
-    Ok(())
+    Ok(removed.to_vec())
 }
 
 pub(super) fn missing(folder: &Folder, name: &str) -> Error {

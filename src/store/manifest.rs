@@ -8,7 +8,7 @@ use crate::{
     format::{
         codec,
         decode_error::{DecodeError, require},
-        sections::{FileId, Kind, Sections, Tag},
+        sections::{FileId, Kind, Section, Sections, Tag},
     },
 };
 
@@ -26,11 +26,11 @@ pub(crate) struct Manifest<C = CorpusContents> {
 }
 
 /// A segment of a generation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct SegmentEntry {
     pub(crate) file: FileId,
-    /// File that lists the removed articles or vectors; `None` if there are none.
-    pub(crate) removals: Option<FileId>,
+    /// Files that list the removed articles or vectors.
+    pub(crate) removals: Vec<FileId>,
 }
 
 /// A file of a generation, other than the manifest.
@@ -56,8 +56,38 @@ struct ManifestRecord<R> {
     next_number: u64,
     contents: R,
     #[serde(deserialize_with = "codec::list")]
-    segments: Vec<SegmentEntry>,
+    segments: Vec<EntryRecord>,
     calibration: Option<FileId>,
+}
+
+/// A segment and the first file of its removals.
+#[derive(Serialize, Deserialize)]
+struct EntryRecord {
+    file: FileId,
+    removals: Option<FileId>,
+}
+
+/// The further files of the removals of each segment; empty if no segment has any.
+#[derive(Default, Serialize, Deserialize)]
+struct FurtherRemovals(#[serde(deserialize_with = "codec::list")] Vec<FileList>);
+
+#[derive(Serialize, Deserialize)]
+struct FileList(#[serde(deserialize_with = "codec::list")] Vec<FileId>);
+
+/// Encoded manifest.
+pub(super) struct EncodedManifest {
+    record: Vec<u8>,
+    /// `None` if no segment has further removals.
+    further_removals: Option<Vec<u8>>,
+}
+
+impl EncodedManifest {
+    /// The sections of the file.
+    pub(super) fn sections(&self) -> Vec<Section<'_>> {
+        let further = self.further_removals.as_deref();
+        let further = further.map(|bytes| Section::new(Tag::FurtherRemovals, bytes));
+        [Section::new(Tag::Record, &self.record)].into_iter().chain(further).collect()
+    }
 }
 
 impl<C: Contents> Manifest<C> {
@@ -66,32 +96,57 @@ impl<C: Contents> Manifest<C> {
         Self { generation: 0, next_number: 1, contents, segments: Vec::new(), calibration: None }
     }
 
-    /// Encodes the record.
-    pub(super) fn encode(&self) -> Result<Vec<u8>> {
+    pub(super) fn encode(&self) -> Result<EncodedManifest> {
+        let segment = |entry: &SegmentEntry| EntryRecord {
+            file: entry.file,
+            removals: entry.removals.first().copied(),
+        };
         let record = ManifestRecord {
             generation: self.generation,
             next_number: self.next_number,
             contents: self.contents.record(),
-            segments: self.segments.clone(),
+            segments: self.segments.iter().map(segment).collect(),
             calibration: self.calibration,
         };
-        codec::encode(&record, "bytes in the manifest")
+        let record = codec::encode(&record, "bytes in the manifest")?;
+        let further = self.segments.iter().map(|entry| entry.removals.iter().skip(1));
+        let further: Vec<FileList> =
+            further.map(|files| FileList(files.copied().collect())).collect();
+        let has_further = further.iter().any(|FileList(files)| !files.is_empty());
+        let further = has_further
+            .then(|| codec::encode(&FurtherRemovals(further), "bytes in the list of removals"));
+        Ok(EncodedManifest { record, further_removals: further.transpose()? })
     }
 
     /// Reads a manifest file and checks every byte.
     pub(super) fn read(sections: &Sections) -> Result<Self, DecodeError> {
         sections.check_all()?;
         let record = codec::decode(sections.checked_bytes(Tag::Record)?);
-        let manifest = record.and_then(Self::of_record);
+        let further: FurtherRemovals = sections.optional_record(Tag::FurtherRemovals)?;
+        let manifest = record.and_then(|record| Self::of_record(record, further));
         let manifest =
             manifest.ok_or(DecodeError::Corrupt("the record of the manifest cannot be decoded"))?;
         manifest.check_numbers(sections.id().number)?;
         Ok(manifest)
     }
 
-    fn of_record(record: ManifestRecord<C::Record<'_>>) -> Option<Self> {
+    fn of_record(
+        record: ManifestRecord<C::Record<'_>>,
+        FurtherRemovals(mut further): FurtherRemovals,
+    ) -> Option<Self> {
         let ManifestRecord { generation, next_number, contents, segments, calibration } = record;
         let contents = C::checked(contents)?;
+        if further.is_empty() {
+            further.resize_with(segments.len(), || FileList(Vec::new()));
+        }
+        if further.len() != segments.len() {
+            return None;
+        }
+        let entry = |(segment, FileList(further)): (EntryRecord, FileList)| SegmentEntry {
+            file: segment.file,
+            removals: segment.removals.into_iter().chain(further).collect(),
+        };
+        let segments = segments.into_iter().zip(further).map(entry).collect();
         Some(Self { generation, next_number, contents, segments, calibration })
     }
 
@@ -123,7 +178,7 @@ impl<C: Contents> Manifest<C> {
     pub(super) fn files(&self) -> impl Iterator<Item = ListedFile> {
         let file = |kind| move |id| ListedFile { kind, id };
         let segments = self.segments.iter().map(|entry| entry.file).map(file(C::SEGMENT));
-        let removals = self.segments.iter().filter_map(|entry| entry.removals);
+        let removals = self.segments.iter().flat_map(|entry| entry.removals.iter().copied());
         let removals = removals.map(file(Kind::Removals));
         let calibration = self.calibration.into_iter().map(file(Kind::Calibration));
         segments.chain(removals).chain(calibration)

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::contents::Contents;
+use super::{contents::Contents, removals::Removals};
 use crate::{
     Calibration, Result,
     format::{
@@ -45,17 +45,14 @@ pub(crate) trait StoredSegment: Clone {
     /// Number of live vectors.
     fn live_vectors(&self) -> usize;
 
-    /// The items that were removed, in ascending order.
-    fn removed_items(&self) -> Vec<u32>;
-
     /// Removes item `number`, which is live.
     fn remove_item(&mut self, number: u32) -> Result<()>;
 
-    /// The file that lists all removed items, if there is one.
-    fn removals_file(&self) -> Option<FileId>;
+    /// The removed items.
+    fn removals(&self) -> &Removals;
 
-    /// Records that `file` lists all removed items.
-    fn set_removals_file(&mut self, file: FileId);
+    /// Replaces the removed items by the same ones, in other files.
+    fn set_removals(&mut self, removals: Removals);
 
     /// Whether the index of the segment is a graph.
     fn has_graph(&self) -> bool;

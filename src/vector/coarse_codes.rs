@@ -26,8 +26,8 @@ use crate::format::{
 /// compressed indices".
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct CoarseCodes {
-    /// Per row, each two blocks of eight-bit codes as one: the first in the lower four bits of each
-    /// byte, the second in the upper four. Codes plus 8, row-major.
+    /// Codes plus 8, row-major. A block holds two blocks of eight-bit codes: the first in the lower
+    /// four bits of its bytes, the second in the upper four.
     blocks: Column<CodeBlock<u8>>,
     /// `1 / norm` of the codes of every row.
     inverse_norms: Column<f32>,

@@ -9,7 +9,7 @@ use super::{
     coded_points::CodedPoints,
     graph::Graph,
     hierarchy::over_sample,
-    precision::Precision,
+    precision::{PointSpace, Precision, in_precision},
     repair::repair,
     row_count,
 };
@@ -84,11 +84,14 @@ impl HnswIndex {
         params.check()?;
         let rows = row_count(&vectors)?;
         let coded = CodedPoints::of(&vectors, rows);
-        let order = linking_order(&coded.space(&vectors), coded.sample, monitor)?;
+        let order = in_precision!(coded.space(&vectors), |space| {
+            linking_order(&space, coded.sample, monitor)?
+        });
         let coded = coded.reordered(&order);
-        let space = coded.space(&vectors);
-        let upper = over_sample(&space, coded.sample, params, monitor)?;
-        let graph = link_all(&space, upper, params, monitor)?;
+        let graph = in_precision!(coded.space(&vectors), |space| {
+            let upper = over_sample(&space, coded.sample, params, monitor)?;
+            link_all(&space, upper, params, monitor)?
+        });
         let order = graph.by_breadth();
         let graph = graph.reordered(&order);
         let repaired = repaired(graph, coded.reordered(&order), &vectors, monitor)?;
@@ -126,11 +129,12 @@ fn repaired(
     vectors: &Vectors,
     monitor: WorkMonitor,
 ) -> Result<RepairedGraph> {
-    let mut lost = repair(&mut graph, &coded.space(vectors), monitor)?;
+    let mut lost =
+        in_precision!(coded.space(vectors), |space| repair(&mut graph, &space, monitor)?);
     if coded.precision == Precision::Coarse && lost.len() > MAX_LOST {
         tracing::debug!(lost = lost.len(), "four bits do not tell the points apart");
         coded = coded.without_coarse_codes();
-        lost = repair(&mut graph, &coded.space(vectors), monitor)?;
+        lost = in_precision!(coded.space(vectors), |space| repair(&mut graph, &space, monitor)?);
     }
     Ok(RepairedGraph { graph, coded, lost })
 }

@@ -13,7 +13,7 @@ use super::{
     graph::Graph,
     kernel,
     points::Points,
-    precision::{PointSpace, Precision},
+    precision::{PointSpace, Precision, in_precision},
     quantized::Quantized,
     scan::Scan,
     search_each,
@@ -158,13 +158,23 @@ impl HnswIndex {
 
     /// Searches the graph, or gives up and returns the reason for a scan.
     fn search_graph(&self, unit: &[f32], params: &SearchParams, ef: usize) -> Result<GraphOutcome> {
-        let space = self.space();
+        in_precision!(self.space(), |space| self.search_space(&space, unit, params, ef))
+    }
+
+    /// Searches the graph over the points of `space`; see [`search_graph`](Self::search_graph).
+    fn search_space<S: Space>(
+        &self,
+        space: &S,
+        unit: &[f32],
+        params: &SearchParams,
+        ef: usize,
+    ) -> Result<GraphOutcome> {
         let query = space.query(unit);
         let traversal = Traversal {
-            space: &space,
+            space,
             links: self.graph.base.view(),
             query: &query,
-            entry: self.graph.upper.entry(&space, &query),
+            entry: self.graph.upper.entry(space, &query),
             ef,
         };
         let is_interrupted = || params.is_interrupted();

@@ -34,7 +34,8 @@ pub struct GraphReport {
     /// Vectors whose own query, with `ef_search` 16, finds neither them nor an equal vector.
     pub self_misses: usize,
     /// Bits per value in which searches compare vectors: 4, or 8 or 32 if the vectors are so close
-    /// together that fewer do not discriminate them. Vectors of up to 64 values have 8 or 32.
+    /// together that fewer do not discriminate them. Vectors of up to 64 values, and graphs of earlier
+    /// versions, have 8 or 32.
     pub bits_per_value: u32,
     /// Bytes in memory of codes, links and point numbers, without the vectors.
     pub bytes: usize,

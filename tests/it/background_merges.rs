@@ -375,6 +375,29 @@ fn a_calibration_during_a_merge_holds_for_the_merged_graph() {
 }
 
 #[test]
+fn a_merge_calibrates_all_graphs_together() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut retriever = plain().create(folder.path()).unwrap();
+    retriever.add(articles(0..2_000)).unwrap();
+    retriever.commit().unwrap();
+    retriever.wait_for_merges().unwrap();
+    let questions: Vec<String> = (0..60).map(|at| format!("Wo hält der Zug {at}?")).collect();
+    assert_eq!(retriever.calibrate(0.5, &questions).unwrap().graphs.len(), 1);
+    retriever.commit().unwrap();
+    retriever.add(articles(2_000..2_030)).unwrap();
+    retriever.commit().unwrap();
+    // An uncommitted change keeps its segment, but gets the new calibration.
+    assert!(retriever.remove("007").unwrap());
+    retriever.wait_for_merges().unwrap();
+    let later = retriever.calibration().unwrap();
+    assert_eq!(later.graphs.len(), 2, "{later:?}");
+    assert_eq!(later.graphs[0].ladder, later.graphs[1].ladder);
+    retriever.commit().unwrap();
+    drop(retriever);
+    assert_eq!(plain().open(folder.path()).unwrap().calibration(), Some(later));
+}
+
+#[test]
 fn writes_of_a_shared_retriever_do_not_wait_for_merges() {
     let folder = tempfile::tempdir().unwrap();
     let gate = Gate::closed();

@@ -12,7 +12,7 @@ use std::{
 use ndarray::{Array1, Array2, s};
 use passim::{
     Cancel, Error, ErrorKind, ExactIndex, HnswIndex, HnswParams, Neighbors, Phase, Retriever,
-    Route, RowSet, SearchEffort, SearchParams, VectorIndex, Vectors,
+    Route, RowSet, ScanReason, SearchEffort, SearchParams, VectorIndex, Vectors,
 };
 use passim_testkit::{
     crafted_file::{CraftedFile, Kind, seal},
@@ -23,6 +23,9 @@ use proptest::prelude::*;
 
 const PARAMS: HnswParams = HnswParams { m: 4, ef_construction: 20 };
 
+/// Section of the recalls of searches with a filter.
+const FILTERED_RECALLS: u32 = 101;
+
 fn exact(vectors: &Vectors) -> ExactIndex {
     ExactIndex::new(Arc::new(vectors.clone())).unwrap()
 }
@@ -31,7 +34,7 @@ fn graph(vectors: &Vectors) -> HnswIndex {
     HnswIndex::build(Arc::new(vectors.clone()), PARAMS).unwrap()
 }
 
-/// Data that graphs index in both precisions, with and without duplicates, and none.
+/// Data that graphs index in all precisions, with and without duplicates, and none.
 fn data() -> Vec<Vectors> {
     let one = clustered(4, 16, 1, 1, 0.0);
     let copies = Vectors::concat(16, std::iter::repeat_n(&one, 40)).unwrap();
@@ -42,6 +45,7 @@ fn data() -> Vec<Vectors> {
         Vectors::concat(16, [&clustered(7, 16, 2, 60, 1e-6), &spread(8, 16, 300)]).unwrap(),
         spread(6, 16, 1),
         Vectors::empty(16),
+        clustered(9, 130, 6, 60, 0.5),
     ]
 }
 
@@ -70,12 +74,12 @@ fn undamaged(index: &dyn VectorIndex, queries: &Vectors) -> Vec<Neighbors> {
 fn opened_indexes_answer_like_saved_ones() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
-    let queries = spread(9, 16, 200);
     for vectors in data() {
+        let queries = spread(9, vectors.dim(), 200);
         let built = exact(&vectors);
         built.save(&path).unwrap();
         let opened = ExactIndex::open(&path).unwrap();
-        assert_eq!((opened.len(), opened.dim()), (vectors.len(), 16));
+        assert_eq!((opened.len(), opened.dim()), (vectors.len(), vectors.dim()));
         assert_eq!(undamaged(&opened, &queries), undamaged(&built, &queries));
 
         let built = graph(&vectors);
@@ -104,10 +108,30 @@ fn a_calibration_is_saved_with_its_graph() {
     let query = spread(3, 16, 1);
     let found = opened.search(query.row(0), &params).unwrap();
     assert_eq!(found, built.search(query.row(0), &params).unwrap());
-    match found.plan.route {
+    let route = found.plan.route;
+    match route {
         Route::Graph { ef_search } => assert_eq!(ef_search, ef.max(16)),
         route => assert!(ef * PARAMS.m >= vectors.len(), "{route}"),
     }
+    let mut half = RowSet::none(3_000);
+    half.insert_range(500..2_000);
+    let filtered = SearchParams { allowed: Some(&half), ..params };
+    let found = opened.search(query.row(0), &filtered).unwrap();
+    assert_eq!(found, built.search(query.row(0), &filtered).unwrap());
+    assert_ne!(found.plan.route, Route::Scan(ScanReason::FilterNotMeasured));
+
+    let mut file = CraftedFile::of(&fs::read(&path).unwrap());
+    file.replace(FILTERED_RECALLS, vec![9; 12]);
+    fs::write(&path, file.bytes(Kind::VectorIndex, 0).0).unwrap();
+    assert!(matches!(HnswIndex::open(&path), Err(Error::Corrupt { .. })));
+    // Files of earlier versions lack the section.
+    file.sections.retain(|section| section.tag != FILTERED_RECALLS);
+    fs::write(&path, file.bytes(Kind::VectorIndex, 0).0).unwrap();
+    let opened = HnswIndex::open(&path).unwrap();
+    assert_eq!(opened.search(query.row(0), &params).unwrap().plan.route, route);
+    let found = opened.search(query.row(0), &filtered).unwrap();
+    assert_eq!(found.plan.route, Route::Scan(ScanReason::FilterNotMeasured));
+
     // An index without a calibration keeps none.
     graph(&vectors).save(&path).unwrap();
     let refused = HnswIndex::open(&path).unwrap().search(query.row(0), &params);

@@ -14,7 +14,7 @@ use crate::{
     },
     lexical::LiveIndex,
     search::language_totals::LanguageTotals,
-    store::{corpus_contents::CorpusContents, stored_segment::StoredSegment},
+    store::{corpus_contents::CorpusContents, removals::Removals, stored_segment::StoredSegment},
     vector::{FilterShare, MeasuredPart, to_row},
 };
 
@@ -27,8 +27,7 @@ pub(crate) struct LiveSegment {
     /// Calibration of the graph, if there is one. It is kept beside the shared segment, so that a
     /// searcher keeps the calibration of its generation.
     calibration: Option<Arc<Calibration>>,
-    /// The file that lists the removed articles, if it lists all of them.
-    removals: Option<FileId>,
+    removals: Arc<Removals>,
     /// The removed rows, computed when first needed.
     removed: OnceLock<Removed>,
     /// The totals of the live vectors if rows were removed, computed when first needed.
@@ -82,7 +81,7 @@ impl LiveSegment {
             passages: Arc::new(RowSet::all(segment.len())),
             segment,
             calibration: None,
-            removals: None,
+            removals: Arc::default(),
             removed: OnceLock::new(),
             live_totals: OnceLock::new(),
         }
@@ -108,12 +107,10 @@ impl LiveSegment {
         self.segment.articles() - self.articles()
     }
 
-    /// Records the file of removed articles of `earlier`, an earlier state of this segment, if no
-    /// article was removed since.
-    pub(crate) fn share_removals_file(&mut self, earlier: &Self) {
-        if self.articles() == earlier.articles() {
-            self.removals = earlier.removals;
-        }
+    /// Takes over the files of the removed articles of `committed`, an earlier or the same state of this
+    /// segment.
+    pub(crate) fn share_removals(&mut self, committed: &Self) {
+        Arc::make_mut(&mut self.removals).follow(&committed.removals);
     }
 
     /// The live articles.
@@ -147,7 +144,7 @@ impl LiveSegment {
         let live = Arc::make_mut(&mut self.passages);
         rows.for_each(|row| _ = live.remove(row));
         Arc::make_mut(&mut self.articles).remove(number);
-        self.removals = None;
+        Arc::make_mut(&mut self.removals).add(number);
         self.removed.take();
         self.live_totals.take();
         Ok(())
@@ -244,24 +241,16 @@ impl StoredSegment for LiveSegment {
         self.passages()
     }
 
-    fn removed_items(&self) -> Vec<u32> {
-        let all = 0..to_row(self.segment.articles());
-        if self.articles.len() == all.len() {
-            return Vec::new();
-        }
-        all.filter(|number| !self.articles.contains(*number)).collect()
-    }
-
     fn remove_item(&mut self, number: u32) -> Result<()> {
         self.remove(number)
     }
 
-    fn removals_file(&self) -> Option<FileId> {
-        self.removals
+    fn removals(&self) -> &Removals {
+        &self.removals
     }
 
-    fn set_removals_file(&mut self, file: FileId) {
-        self.removals = Some(file);
+    fn set_removals(&mut self, removals: Removals) {
+        self.removals = Arc::new(removals);
     }
 
     fn has_graph(&self) -> bool {

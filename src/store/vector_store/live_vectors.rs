@@ -9,7 +9,7 @@ use crate::{
         column::MappedFile,
         sections::{FileId, Section},
     },
-    store::{merge_policy::SegmentSize, stored_segment::StoredSegment},
+    store::{merge_policy::SegmentSize, removals::Removals, stored_segment::StoredSegment},
     vector::{MeasuredPart, VectorRow},
     work::WorkMonitor,
 };
@@ -22,8 +22,7 @@ pub(crate) struct LiveVectors {
     /// Calibration of the graph, if there is one. It is kept beside the shared segment, so that a
     /// reader keeps the calibration of its generation.
     calibration: Option<Arc<Calibration>>,
-    /// The file that lists the removed vectors, if it lists all of them.
-    removals: Option<FileId>,
+    removals: Arc<Removals>,
 }
 
 /// A live vector of one of the segments to merge; ordered by id.
@@ -38,7 +37,7 @@ impl LiveVectors {
     /// `segment` with all of its vectors live.
     pub(super) fn all(segment: Arc<VectorSegment>) -> Self {
         let live = Arc::new(RowSet::all(segment.len()));
-        Self { segment, live, calibration: None, removals: None }
+        Self { segment, live, calibration: None, removals: Arc::default() }
     }
 
     /// Copies the live vectors of `segments`, each of which has `dim` values, into a new one, and
@@ -117,8 +116,11 @@ impl LiveVectors {
 
     /// Removes the vector in `row`; returns `false` if it was removed before.
     pub(super) fn remove_row(&mut self, row: u32) -> bool {
-        self.removals = None;
-        Arc::make_mut(&mut self.live).remove(row)
+        let is_removed = Arc::make_mut(&mut self.live).remove(row);
+        if is_removed {
+            Arc::make_mut(&mut self.removals).add(row);
+        }
+        is_removed
     }
 
     /// The live rows that `filter` allows; `None` if all rows of the segment are.
@@ -179,24 +181,17 @@ impl StoredSegment for LiveVectors {
         self.len()
     }
 
-    fn removed_items(&self) -> Vec<u32> {
-        if self.live_rows().is_none() {
-            return Vec::new();
-        }
-        (0..self.segment.len()).filter(|row| !self.live.contains(*row)).collect()
-    }
-
     fn remove_item(&mut self, number: u32) -> Result<()> {
         self.remove_row(number);
         Ok(())
     }
 
-    fn removals_file(&self) -> Option<FileId> {
-        self.removals
+    fn removals(&self) -> &Removals {
+        &self.removals
     }
 
-    fn set_removals_file(&mut self, file: FileId) {
-        self.removals = Some(file);
+    fn set_removals(&mut self, removals: Removals) {
+        self.removals = Arc::new(removals);
     }
 
     fn has_graph(&self) -> bool {

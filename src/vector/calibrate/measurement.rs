@@ -28,7 +28,7 @@ impl Calibration {
     /// Measures the recall of the merged result of `parts` on `queries`, for 1 to `k` neighbors among
     /// the live rows and among random shares of them, on the threads of the current `rayon` pool.
     ///
-    /// A part without a graph is compared in full whatever the effort.
+    /// Parts without a graph are searched exactly.
     #[instrument(level = "debug", skip_all, fields(queries = queries.len(), k))]
     pub(crate) fn measure(
         parts: &[MeasuredPart],
@@ -184,6 +184,14 @@ fn recall_at(k: usize, found: &[Neighbor], truth: &[Neighbor]) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn measured_percents_are_the_documented_shares() {
+        let pairs = FILTER_PERCENTS.iter().zip(Calibration::FILTER_SHARES);
+        for (percent, share) in pairs {
+            assert!((f64::from(*percent) / 100.0 - share).abs() < 1e-12, "{percent} %");
+        }
+    }
 
     #[test]
     fn ladder_grows_by_a_constant_factor() {

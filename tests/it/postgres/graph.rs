@@ -94,7 +94,7 @@ fn a_graph_is_built_searched_and_dropped() {
     assert!(hits.plan().dense.iter().all(|plan| plan.route == few));
     for (query, reason) in [
         (any().exact(), ScanReason::Requested),
-        (any().recall(0.9), ScanReason::RecallOutOfReach),
+        (any().recall(0.9), ScanReason::NotCalibrated),
         (any().k(1_200), ScanReason::WideSearch),
     ] {
         assert!(routes(&corpus, query).iter().all(|route| *route == Route::Scan(reason)));

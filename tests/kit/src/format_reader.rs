@@ -57,7 +57,7 @@ pub struct Probe {
 #[derive(Debug)]
 struct SegmentFiles {
     segment: FileId,
-    removals: Option<FileId>,
+    removals: Vec<FileId>,
 }
 
 #[derive(Debug)]
@@ -95,8 +95,10 @@ pub struct MeasuredStep {
 impl Folder {
     pub fn read(path: &Path) -> Self {
         let file = File::read(&path.join("manifest.passim"));
-        assert_eq!((file.kind, file.tags()), (MANIFEST, vec![1]));
-        let manifest = file.record(Manifest::read);
+        assert_eq!(file.kind, MANIFEST);
+        let mut manifest = file.record(Manifest::read);
+        let removals = manifest.segments.iter_mut().map(|files| &mut files.removals);
+        add_further_removals(&file, removals);
         assert_eq!(manifest.generation, file.id.number);
         let names = vec!["manifest.passim".to_owned()];
         let mut files = Files { path, names, manifest: &manifest };
@@ -142,8 +144,8 @@ impl Files<'_> {
         let segment = |files: &SegmentFiles| {
             let mut segment = Segment::read(&self.open("segment", SEGMENT, files.segment));
             assert_eq!(segment.dim, manifest.dim);
-            if let Some(removals) = files.removals {
-                segment.remove(&self.open("removals", REMOVALS, removals));
+            for removals in &files.removals {
+                segment.remove(&self.open("removals", REMOVALS, *removals));
             }
             segment
         };
@@ -164,10 +166,26 @@ impl Manifest {
                 .list(|record| Probe { text: record.text(), vector: record.list(Record::f32) }),
             segments: record.list(|record| SegmentFiles {
                 segment: FileId::read(record),
-                removals: record.optional(FileId::read),
+                removals: record.optional(FileId::read).into_iter().collect(),
             }),
             calibration: record.optional(FileId::read),
         }
+    }
+}
+
+/// Adds the files of section 91 of a manifest to the `removals` of its segments.
+fn add_further_removals<'r>(file: &File, removals: impl Iterator<Item = &'r mut Vec<FileId>>) {
+    if file.tags() == [1] {
+        return;
+    }
+    assert_eq!(file.tags(), [1, 91]);
+    let lists = |record: &mut Record| record.list(|record| record.list(FileId::read));
+    let further = Record::whole(file.section(91), lists);
+    assert!(further.iter().any(|files| !files.is_empty()));
+    let removals: Vec<&mut Vec<FileId>> = removals.collect();
+    assert_eq!(removals.len(), further.len());
+    for (removals, further) in removals.into_iter().zip(further) {
+        removals.extend(further);
     }
 }
 

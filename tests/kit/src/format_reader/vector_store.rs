@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, path::Path};
 use passim::IndexChoice;
 
 use super::{
-    StoredCalibration,
+    StoredCalibration, add_further_removals,
     bytes::{File, FileId, Record},
     graph::{Graph, GraphRecord},
     index_choice,
@@ -48,7 +48,7 @@ struct VectorManifest {
 
 struct VectorSegmentFiles {
     vectors: FileId,
-    removals: Option<FileId>,
+    removals: Vec<FileId>,
 }
 
 impl VectorManifest {
@@ -60,7 +60,7 @@ impl VectorManifest {
             index: index_choice(record),
             segments: record.list(|record| VectorSegmentFiles {
                 vectors: FileId::read(record),
-                removals: record.optional(FileId::read),
+                removals: record.optional(FileId::read).into_iter().collect(),
             }),
             calibration: record.optional(FileId::read),
         }
@@ -70,8 +70,10 @@ impl VectorManifest {
 impl VectorFolder {
     pub fn read(path: &Path) -> Self {
         let file = File::read(&path.join("manifest.passim"));
-        assert_eq!((file.kind, file.tags()), (VECTOR_MANIFEST, vec![1]));
-        let manifest = file.record(VectorManifest::read);
+        assert_eq!(file.kind, VECTOR_MANIFEST);
+        let mut manifest = file.record(VectorManifest::read);
+        let removals = manifest.segments.iter_mut().map(|files| &mut files.removals);
+        add_further_removals(&file, removals);
         assert_eq!(manifest.generation, file.id.number);
         let mut names = vec!["manifest.passim".to_owned()];
         let mut open = |name: &str, kind: u32, id: FileId| {
@@ -85,8 +87,9 @@ impl VectorFolder {
         let mut segments = Vec::new();
         for files in manifest.segments {
             let vectors = open("vectors", VECTOR_SEGMENT, files.vectors);
-            let removals = files.removals.map(|id| open("removals", REMOVALS, id));
-            segments.push(StoredVectors::read(&vectors, removals.as_ref(), manifest.dim));
+            let removals = files.removals.into_iter().map(|id| open("removals", REMOVALS, id));
+            let removals: Vec<File> = removals.collect();
+            segments.push(StoredVectors::read(&vectors, &removals, manifest.dim));
         }
         let calibration = manifest.calibration.map(|id| open("calibration", CALIBRATION, id));
         let calibration = calibration.map(|file| StoredCalibration::read(&file, manifest.dim));
@@ -97,7 +100,7 @@ impl VectorFolder {
 }
 
 impl StoredVectors {
-    fn read(file: &File, removals: Option<&File>, dim: usize) -> Self {
+    fn read(file: &File, removals: &[File], dim: usize) -> Self {
         let record = file.record(|record| {
             assert_eq!(record.size(), dim);
             match record.u32() {
@@ -117,10 +120,11 @@ impl StoredVectors {
         let graph = record.map(|record| Graph::read(file, &record, ids.len()));
         let points = graph.as_ref().map_or(ids.len(), |graph| graph.first_rows.len());
         codes_of(file, points, dim);
-        let removed: Vec<u64> = removals.map_or_else(Vec::new, |removals| {
+        let removed = removals.iter().flat_map(|removals| {
             assert_eq!(removals.tags(), [90]);
-            removals.u32s(90).into_iter().map(|row| ids[row as usize]).collect()
+            removals.u32s(90)
         });
+        let removed: Vec<u64> = removed.map(|row| ids[row as usize]).collect();
         let vectors = vectors_of(file, ids.len(), dim);
         let all = ids.into_iter().zip(vectors);
         let live = all.filter(|(id, _)| !removed.contains(id)).collect();
