@@ -27,8 +27,8 @@ impl HnswIndex {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `params` are out of range, [`Error::TooLarge`] for more than 2^31
-    /// vectors or 2^16 dimensions.
+    /// [`Error::Setting`](crate::Error::Setting) if `params` are out of range,
+    /// [`Error::TooLarge`](crate::Error::TooLarge) for more than 2^31 vectors or 2^16 dimensions.
     pub fn build(vectors: Arc<Vectors>, params: HnswParams) -> Result<Self> {
         Self::build_with(WorkMonitor::new(&Cancel::new(), None), vectors, params)
     }
@@ -41,7 +41,7 @@ impl HnswIndex {
     ///
     /// # Errors
     ///
-    /// As [`build`](Self::build); [`Error::Cancelled`].
+    /// As [`build`](Self::build); [`Error::Cancelled`](crate::Error::Cancelled).
     ///
     /// # Examples
     ///
