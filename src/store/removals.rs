@@ -6,9 +6,9 @@ use crate::format::sections::FileId;
 
 /// The removed items of a segment: those that files list, and those that no file lists yet.
 ///
-/// A commit writes a file of the new items. The file also takes over the last files that list no more
-/// items than it does. So each list is over twice as long as the next one: there are few files, and
-/// each item is written a few times only.
+/// A commit writes a file of the new items. The file also takes over the last files, as long as they
+/// list at most twice as many items as it does. So each list is over twice as long as the next one:
+/// there are few files, and each item is written a few times only.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Removals {
     files: Vec<RemovalsFile>,
@@ -45,6 +45,7 @@ impl Removals {
             items.extend_from_slice(&last.items);
         }
         items.sort_unstable();
+        items.dedup();
         items
     }
 
@@ -55,6 +56,12 @@ impl Removals {
 
     /// Takes over the files of `committed`, an earlier or the same state of this segment.
     pub(super) fn follow(&mut self, committed: &Self) {
+        let is_same_file = |(own, other): (&RemovalsFile, &RemovalsFile)| own.id == other.id;
+        let have_same_files = self.files.len() == committed.files.len()
+            && self.files.iter().zip(&committed.files).all(is_same_file);
+        if have_same_files {
+            return;
+        }
         let mut unlisted = std::mem::take(&mut self.unlisted);
         unlisted.extend(self.items());
         unlisted.sort_unstable();

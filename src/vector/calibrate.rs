@@ -104,7 +104,7 @@ pub enum Shortfall {
     /// No number of queries proves a recall of 1.
     #[error("no number of queries proves a recall of 1: ask for less, or for an exact search")]
     Certainty,
-    /// The recall was not measured for so strong a filter.
+    /// The recall was not measured for a filter of this share.
     #[error(
         "the recall was not measured for a filter that allows a share of {share:.4}: such a search is exact"
     )]
@@ -249,7 +249,8 @@ impl HnswIndex {
     /// The queries have the distribution of later queries and are not vectors of the index. A recall
     /// of 0.98 takes at least 133 of them, 0.99 at least 268. The threads of the current `rayon` pool
     /// search for each exactly, then with growing `ef_search`, from 16 until all neighbors are found,
-    /// at most to `max(4096, 4 * k)`.
+    /// at most to `max(4096, 4 * k)`; first without a filter, then with each of the
+    /// [shares](Calibration::FILTER_SHARES).
     ///
     /// # Errors
     ///

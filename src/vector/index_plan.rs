@@ -68,7 +68,7 @@ pub enum ScanReason {
     TooFewFound,
     /// The calibration has no `ef_search` that reaches the requested recall.
     RecallOutOfReach,
-    /// A recall is requested, and the filter allows fewer rows than the recall was measured for.
+    /// A recall is requested, and was not measured for such a [filter](crate::Calibration#filters).
     FilterNotMeasured,
     /// A recall is requested, and the graph of the corpus or the
     /// [`VectorStore`](crate::VectorStore) is not [calibrated](crate::Retriever::calibrate).
@@ -106,7 +106,7 @@ impl fmt::Display for ScanReason {
             Self::BudgetSpent => "the graph search compared too many vectors",
             Self::TooFewFound => "the graph search found too few allowed vectors",
             Self::RecallOutOfReach => "no ef_search is known to reach the requested recall",
-            Self::FilterNotMeasured => "the recall was not measured for so strong a filter",
+            Self::FilterNotMeasured => "the recall was not measured for such a filter",
             Self::NotCalibrated => "the graph is not calibrated for a recall",
         })
     }

@@ -2,6 +2,7 @@
 
 use std::{
     ops::{Deref, DerefMut},
+    sync::{Arc, Mutex, PoisonError},
     thread,
 };
 
@@ -33,13 +34,22 @@ impl DerefMut for OwnedClient {
     }
 }
 
+fn take(client: &Mutex<Option<Client>>) -> Option<Client> {
+    client.lock().unwrap_or_else(PoisonError::into_inner).take()
+}
+
 impl Drop for OwnedClient {
     fn drop(&mut self) {
-        let client = self.0.take();
+        // Shared, since a thread that cannot be started would drop what it owns here.
+        let client = Arc::new(Mutex::new(self.0.take()));
+        let closed = Arc::clone(&client);
         let closing = thread::Builder::new().name("passim-close".to_owned());
-        match closing.spawn(move || drop(client)) {
+        match closing.spawn(move || drop(take(&closed))) {
             Ok(closing) => _ = closing.join(),
-            Err(error) => tracing::warn!(%error, "a connection could not be closed apart"),
+            Err(error) => {
+                tracing::warn!(%error, "a connection stays open until the process ends");
+                std::mem::forget(take(&client));
+            }
         }
     }
 }

@@ -143,8 +143,10 @@ impl LiveSegment {
         let rows = self.segment.rows_of(number)?;
         let live = Arc::make_mut(&mut self.passages);
         rows.for_each(|row| _ = live.remove(row));
-        Arc::make_mut(&mut self.articles).remove(number);
-        Arc::make_mut(&mut self.removals).add(number);
+        let is_removed = Arc::make_mut(&mut self.articles).remove(number);
+        if is_removed {
+            Arc::make_mut(&mut self.removals).add(number);
+        }
         self.removed.take();
         self.live_totals.take();
         Ok(())

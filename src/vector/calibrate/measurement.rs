@@ -104,7 +104,7 @@ impl Measurement<'_> {
         let truth = self.search(&graphs, others.clone(), depth, SearchEffort::Exact)?;
         let largest_graph = graphs.iter().map(|graph| graph.rows()).max().unwrap_or(0);
         let mut steps = Vec::new();
-        for ef_search in ladder(depth, largest_graph) {
+        for ef_search in ladder(depth, largest_graph.max(depth)) {
             let kept = depth.min(ef_search);
             let found = self.search(&graphs, others.clone(), kept, SearchEffort::Ef(ef_search))?;
             let recall = mean_recalls(&found, &truth, kept);
