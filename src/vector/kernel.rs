@@ -14,6 +14,25 @@ macro_rules! cpu_has {
     };
 }
 
+/// Calls the implementation of a kernel of codes that suits the CPU.
+macro_rules! by_cpu {
+    ($kernel:ident($($argument:expr),+)) => {{
+        #[cfg(target_arch = "x86_64")]
+        {
+            if cpu_has!("avx512vnni", "avx512bw") {
+                // SAFETY: AVX-512 VNNI and BW were detected on the line above; a CPU that
+                // has them has AVX-512 F and AVX2.
+                return unsafe { avx512::$kernel($($argument),+) };
+            }
+            if cpu_has!("avx2") {
+                // SAFETY: the feature was detected on the line above.
+                return unsafe { avx2::$kernel($($argument),+) };
+            }
+        }
+        scalar::$kernel($($argument),+);
+    }};
+}
+
 mod aligned_block;
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -58,19 +77,7 @@ pub(crate) fn code_dots(
     dots: &mut [i32],
 ) {
     assert_eq!(rows.len(), dots.len(), "one dot product per row");
-    #[cfg(target_arch = "x86_64")]
-    {
-        if cpu_has!("avx512vnni", "avx512bw") {
-            // SAFETY: AVX-512 VNNI and BW were detected on the line above; a CPU that
-            // has them has AVX-512 F and AVX2.
-            return unsafe { avx512::code_dots(query, codes, rows, dots) };
-        }
-        if cpu_has!("avx2") {
-            // SAFETY: the feature was detected on the line above.
-            return unsafe { avx2::code_dots(query, codes, rows, dots) };
-        }
-    }
-    scalar::code_dots(query, codes, rows, dots);
+    by_cpu!(code_dots(query, codes, rows, dots));
 }
 
 /// Writes the dot product of `query` and each of `rows` of coarse `codes` to `dots`, in their order.
@@ -89,19 +96,7 @@ pub(crate) fn coarse_dots(
     dots: &mut [i32],
 ) {
     assert_eq!(rows.len(), dots.len(), "one dot product per row");
-    #[cfg(target_arch = "x86_64")]
-    {
-        if cpu_has!("avx512vnni", "avx512bw") {
-            // SAFETY: AVX-512 VNNI and BW were detected on the line above; a CPU that
-            // has them has AVX-512 F and AVX2.
-            return unsafe { avx512::coarse_dots(query, codes, rows, dots) };
-        }
-        if cpu_has!("avx2") {
-            // SAFETY: the feature was detected on the line above.
-            return unsafe { avx2::coarse_dots(query, codes, rows, dots) };
-        }
-    }
-    scalar::coarse_dots(query, codes, rows, dots);
+    by_cpu!(coarse_dots(query, codes, rows, dots));
 }
 
 /// Rows per pass of a kernel: they share the loads of the query.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     adjacency::{DEGREE_FITS, Links, require_below},
-    calibrate::{FilterShare, requested_route},
+    calibrate::{FilterShare, MeasuredPart, requested_route},
     coarse_codes::CoarseCodes,
     graph::{Graph, LayerRecord, UpperLayers},
     points::Points,
@@ -18,7 +18,7 @@ use super::{
     row_count, to_u32,
 };
 use crate::{
-    ExactIndex, HnswIndex, HnswParams, Neighbors, Result, Route, ScanReason, SearchEffort,
+    ExactIndex, HnswIndex, HnswParams, Neighbors, Result, Route, RowSet, ScanReason, SearchEffort,
     SearchParams, VectorIndex, Vectors,
     format::{
         decode_error::{DecodeError, require},
@@ -79,6 +79,11 @@ impl SegmentIndex {
             Self::Exact(_) => None,
             Self::Graph(graph) => Some(graph),
         }
+    }
+
+    /// The index as a part whose recall is measured, with its `live` rows, all if `None`.
+    pub(crate) fn measured_part<'a>(&'a self, live: Option<&'a RowSet>) -> MeasuredPart<'a> {
+        MeasuredPart { index: self, has_graph: self.graph().is_some(), live }
     }
 
     /// Properties to store beside the sections.

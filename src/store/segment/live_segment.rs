@@ -260,8 +260,7 @@ impl StoredSegment for LiveSegment {
     }
 
     fn measured_part(&self) -> Result<MeasuredPart<'_>> {
-        let index = self.segment.index.get()?;
-        Ok(MeasuredPart { index, has_graph: index.graph().is_some(), live: self.live_rows() })
+        Ok(self.segment.index.get()?.measured_part(self.live_rows()))
     }
 
     fn calibration(&self) -> Option<&Arc<Calibration>> {

@@ -199,8 +199,7 @@ impl StoredSegment for LiveVectors {
     }
 
     fn measured_part(&self) -> Result<MeasuredPart<'_>> {
-        let index = self.segment.index()?;
-        Ok(MeasuredPart { index, has_graph: index.graph().is_some(), live: self.live_rows() })
+        Ok(self.segment.index()?.measured_part(self.live_rows()))
     }
 
     fn calibration(&self) -> Option<&Arc<Calibration>> {
