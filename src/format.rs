@@ -11,3 +11,4 @@ pub(crate) mod mapped_file;
 pub(crate) mod replaced_file;
 pub(crate) mod sections;
 pub(crate) mod settings_text;
+pub(crate) mod tag;

@@ -21,6 +21,7 @@ mod corpus_select;
 mod corpus_settings;
 mod corpus_size;
 mod corpus_sync;
+mod create_corpus;
 mod dense_arm;
 mod extension;
 mod filter_condition;

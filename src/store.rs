@@ -36,7 +36,8 @@ use crate::{
     format::{
         decode_error::DecodeError,
         locked_file::LockedFile,
-        sections::{FileId, Kind, Section, Tag, header},
+        sections::{FileId, Kind, Section, header},
+        tag::Tag,
     },
 };
 use contents::Contents;
@@ -222,9 +223,12 @@ impl<S: StoredSegment> Store<S> {
                 Ok(Published { segments, durable: self.make_durable() })
             }
             Err(error) => {
-                // No manifest names these files; opening the index removes any that remain.
-                for name in written {
-                    _ = self.folder.remove(&name);
+                // Unless the manifest is known to be the last one, it may name these files. Opening the
+                // index removes those that it does not name.
+                if self.current_id().is_ok_and(|id| id == self.id) {
+                    for name in written {
+                        _ = self.folder.remove(&name);
+                    }
                 }
                 Err(error)
             }

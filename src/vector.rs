@@ -160,14 +160,17 @@ pub struct SearchParams<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum SearchEffort {
-    /// `ef`: number of candidates that a graph search keeps, raised to `max(k, 16)`.
+    /// `ef`: number of candidates that a graph search keeps, raised to `max(k, 16)`. A search by codes of
+    /// four bits keeps an eighth more.
     Ef(usize),
     /// Compare the query with every vector, even if the index has a graph. The recall of a graph is
     /// measured against this search.
     Exact,
     /// The smallest `ef` that reaches this recall, in `0.0..=1.0` without 0, by a [`Calibration`].
     ///
-    /// If the calibration has no such `ef`, the query is compared with every vector. The recall
+    /// If the calibration has no such `ef`, the query is compared with every vector. Without a
+    /// calibration, an `HnswIndex` returns [`Error::NotCalibrated`], and a corpus or a `VectorStore`
+    /// compares every vector. The recall
     /// holds for searches among the rows that the calibration was measured on, and for random
     /// [filters](Calibration#filters) of the measured shares.
     Recall(f32),

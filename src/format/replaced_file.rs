@@ -82,7 +82,7 @@ impl UnfinishedFile {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::format::sections::Tag;
+    use crate::format::tag::Tag;
 
     fn names(folder: &Path) -> Vec<String> {
         let entries = fs::read_dir(folder).unwrap();

@@ -14,6 +14,7 @@ use super::{
     column::{Column, MappedFile},
     decode_error::{DecodeError, require, u32_at, u64_at},
     file_signature::FileSignature,
+    tag::Tag,
 };
 
 const SIGNATURE: FileSignature = FileSignature {
@@ -65,62 +66,6 @@ pub(crate) enum Kind {
     VectorSegment = 7,
     /// Files that a sync of a folder read.
     FileStamps = 8,
-}
-
-/// Content of a section. The numbers are part of the format.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u32)]
-pub(crate) enum Tag {
-    Record = 1,
-    Keys = 10,
-    KeyEnds = 11,
-    KeySums = 12,
-    KeyOrder = 13,
-    Heads = 20,
-    HeadEnds = 21,
-    HeadSums = 22,
-    Texts = 30,
-    TextEnds = 31,
-    TextSums = 32,
-    ContentHashes = 33,
-    FirstRows = 40,
-    Passages = 41,
-    TableHeaders = 42,
-    MarkdownWithoutPassages = 43,
-    Vectors = 50,
-    VectorSums = 51,
-    LanguageTotals = 52,
-    Codes = 60,
-    CodeNorms = 61,
-    QuantizationErrors = 62,
-    CoarseCodes = 63,
-    CoarseCodeNorms = 64,
-    Points = 70,
-    PointsOfRows = 71,
-    DuplicateRows = 72,
-    DistinctRows = 73,
-    Links = 80,
-    LinkCounts = 81,
-    LayerPoints = 82,
-    LayerBelow = 83,
-    LayerLinks = 84,
-    LayerLinkCounts = 85,
-    AlwaysCompared = 86,
-    Removed = 90,
-    FurtherRemovals = 91,
-    Questions = 100,
-    FilteredRecalls = 101,
-    Lexical = 110,
-    Pieces = 120,
-    PieceEnds = 121,
-    PieceSums = 122,
-    PieceFingerprint = 123,
-    Ids = 130,
-    FileNames = 140,
-    FileNameEnds = 141,
-    FileStamps = 142,
-    FileKeys = 143,
-    FileKeyEnds = 144,
 }
 
 /// Identity of a file. Two files of the same name differ in their checksums.

@@ -190,11 +190,25 @@ impl DerefMut for PooledConnection<'_> {
 
 impl Drop for PooledConnection<'_> {
     fn drop(&mut self) {
-        let usable = self.connection.take().and_then(|mut connection| {
-            // A panic may come from a connection that must not block here.
-            let is_usable = !thread::panicking() && connection.reset();
-            is_usable.then_some(connection)
-        });
-        self.pool.release(usable);
+        let mut place = ReturnedPlace { pool: self.pool, usable: None };
+        let Some(mut connection) = self.connection.take() else { return };
+        // A panic may come from a connection that must not block here.
+        if !thread::panicking() && connection.reset() {
+            place.usable = Some(connection);
+        }
+    }
+}
+
+/// A place among the connections of a pool, which is given back when it is dropped, also by a panic
+/// while its connection is reset.
+struct ReturnedPlace<'p> {
+    pool: &'p Pool,
+    /// `None` if the connection is closed.
+    usable: Option<Connection>,
+}
+
+impl Drop for ReturnedPlace<'_> {
+    fn drop(&mut self) {
+        self.pool.release(self.usable.take());
     }
 }

@@ -33,8 +33,8 @@ impl Retriever {
     ///   call that reported it. The next call commits.
     /// - [`Error::Write`](crate::Error::Write) or [`Error::Read`](crate::Error::Read) if the
     ///   folder cannot be written or read.
-    /// - [`Error::Corrupt`](crate::Error::Corrupt) if a segment to merge is damaged, or any segment of
-    ///   a calibrated index for which the call builds a graph.
+    /// - [`Error::Corrupt`](crate::Error::Corrupt) if a segment of a calibrated index is damaged and the
+    ///   call measures the calibration; without background merges also if a segment to merge is.
     /// - [`Error::Locked`](crate::Error::Locked) if another process wrote to the folder without
     ///   the lock.
     /// - [`Error::TooLarge`](crate::Error::TooLarge) if there are more passages than an index can
@@ -83,7 +83,8 @@ impl Retriever {
     ///
     /// # Errors
     ///
-    /// As [`commit`](Self::commit).
+    /// As [`commit`](Self::commit), and [`Error::Corrupt`](crate::Error::Corrupt) if a segment is
+    /// damaged.
     #[instrument(
         level = "debug",
         skip_all,
@@ -119,19 +120,30 @@ impl Retriever {
         self.follow_merges()?;
         let checkpoint = self.settings.checkpoint;
         let plan = MergePlan::for_checkpoint(self.segments(), checkpoint, publisher.merging());
-        self.publish(publisher, plan, IndexChoice::Exact).map(drop)
+        let monitor = self.settings.monitor();
+        let segments = plan.merge_undamaged(self.embedder().dim(), monitor)?;
+        self.publish_segments(publisher, segments).map(drop)
     }
 
     /// Publishes the segments of `plan` as the next generation. New segments are indexed as
     /// `index` chooses.
     fn publish(
         &mut self,
-        mut publisher: LockedPublisher,
+        publisher: LockedPublisher,
         plan: MergePlan,
         index: IndexChoice,
     ) -> Result<u64> {
         let merged = plan.merge(self.embedder().dim(), self.settings.monitor())?;
-        let mut segments = self.build_graphs(merged, index)?;
+        let segments = self.build_graphs(merged, index)?;
+        self.publish_segments(publisher, segments)
+    }
+
+    /// Publishes `segments` as the next generation, their new graphs calibrated.
+    fn publish_segments(
+        &mut self,
+        mut publisher: LockedPublisher,
+        mut segments: Vec<LiveSegment>,
+    ) -> Result<u64> {
         let questions = self.searcher.snapshot.questions.as_deref();
         calibrate_new(&mut segments, Self::CALIBRATED_K, questions, &self.settings.cancel)?;
         let PublishedSnapshot { snapshot, durable } = publisher.publish(NextSnapshot {

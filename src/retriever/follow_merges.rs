@@ -62,10 +62,10 @@ impl Retriever {
         }
         let (committed, added) = self.segments().split_at(self.committed);
         let mut segments = carry_over(&self.base, committed, &latest)?;
+        segments.extend_from_slice(added);
         let questions = self.searcher.snapshot.questions.clone();
         let cancel = &self.settings.cancel;
         calibrate_carried(&mut segments, committed, questions.as_ref(), &latest, cancel)?;
-        segments.extend_from_slice(added);
         self.committed = latest.segments.len();
         self.searcher.snapshot =
             Arc::new(Snapshot { segments, questions, ..Snapshot::clone(&latest) });
@@ -121,9 +121,10 @@ enum Carried {
     Copy(usize),
 }
 
-/// Gives the graphs of `segments` their calibration for `questions`. If `latest` has the same
-/// questions, they get its calibration. If the questions are uncommitted, the `changed` graphs were
-/// calibrated with them; if there are others, all are measured again.
+/// Gives the graphs of `segments`, those of `latest` and later ones without a graph, their calibration
+/// for `questions`. If `latest` has the same questions, they get its calibration. If the questions are
+/// uncommitted, the `changed` graphs were calibrated with them; if there are others, all are measured
+/// again.
 pub(super) fn calibrate_carried(
     segments: &mut [LiveSegment],
     changed: &[LiveSegment],

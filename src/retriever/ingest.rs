@@ -264,7 +264,7 @@ impl Retriever {
         let mut stored = FxHashMap::default();
         for (row, passage) in sealed.rows_of(number)?.zip(sealed.passages_of(number, &article)?) {
             if sealed.has_current_context(row)? {
-                sealed.vectors().checked_row(row as usize)?;
+                sealed.checked_vector(row)?;
                 stored.insert(passage.text_in_context(&article), StoredVector { segment, row });
             }
         }

@@ -41,7 +41,7 @@ struct FailedRequests {
 }
 
 /// Number of a request for merges.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct MergeRequest(u64);
 
 /// Delay of the first repetition of a failed merge. It doubles with each failure.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use super::unindexed_segment::UnindexedSegment;
 use crate::{
-    IndexChoice, Result,
+    Error, IndexChoice, Result,
     store::{
         merge_policy::{
             MAX_JOINED, PlannedRange, SegmentSize, first_to_join, first_to_merge,
@@ -21,6 +21,7 @@ use crate::{
 /// Minimum number of small segments that a checkpoint merges. A segment is small if it has less
 /// than this many checkpoints of live passages and articles.
 const MIN_SMALL: usize = 8;
+
 /// The segments of the next generation, in order.
 pub(super) struct MergePlan(Vec<PlannedSegment>);
 
@@ -191,11 +192,58 @@ impl MergePlan {
         sealed.collect()
     }
 
+    /// As [`merge_without_graphs`](Self::merge_without_graphs), but damaged segments, and those of
+    /// their merge before them, stay apart.
+    pub(super) fn merge_undamaged(
+        self,
+        dim: usize,
+        monitor: WorkMonitor,
+    ) -> Result<Vec<LiveSegment>> {
+        let mut merged = Vec::with_capacity(self.0.len());
+        for planned in self.0 {
+            match planned {
+                PlannedSegment::Keep(segment) => merged.push(segment),
+                PlannedSegment::Rebuild(segments) => {
+                    merged.extend(joined_undamaged(segments, dim, monitor)?);
+                }
+            }
+        }
+        Ok(merged)
+    }
+
     /// Whether the plan leaves `segments`, which it was made for, as they are.
     pub(super) fn keeps_all(&self, segments: &[LiveSegment]) -> bool {
         let is_kept = |planned: &PlannedSegment| matches!(planned, PlannedSegment::Keep(_));
         self.0.len() == segments.len() && self.0.iter().all(is_kept)
     }
+}
+
+/// Joins `segments`, or those after the last damaged one, into one without a graph.
+fn joined_undamaged(
+    segments: Vec<LiveSegment>,
+    dim: usize,
+    monitor: WorkMonitor,
+) -> Result<Vec<LiveSegment>> {
+    let join = |segments: &[LiveSegment]| {
+        UnindexedSegment::merge(segments, dim, monitor)?.seal(IndexChoice::Exact, monitor)
+    };
+    let error = match join(&segments) {
+        Err(error @ Error::Corrupt { .. }) => error,
+        joined => return Ok(vec![joined?]),
+    };
+    tracing::warn!(%error, "damaged segments stay apart");
+    let mut first = 0;
+    for (position, segment) in segments.iter().enumerate() {
+        if UnindexedSegment::is_damaged(segment, dim, monitor)? {
+            first = position + 1;
+        }
+    }
+    let (apart, rest) = segments.split_at(first);
+    let mut joined = apart.to_vec();
+    if !rest.is_empty() {
+        joined.push(join(rest)?);
+    }
+    Ok(joined)
 }
 
 /// Segments with live articles, and those that are being merged.

@@ -4,6 +4,7 @@
 use std::{
     fmt,
     panic::{AssertUnwindSafe, catch_unwind},
+    slice,
     sync::Arc,
 };
 
@@ -54,6 +55,14 @@ impl ClaimedMerge<'_> {
     }
 }
 
+/// Segments that cannot be copied, since an article of theirs is damaged.
+#[derive(Default)]
+struct DamagedSegments {
+    segments: Vec<LiveSegment>,
+    /// The error of the first one, until it is reported.
+    error: Option<Error>,
+}
+
 /// The segment that replaces the inputs of a merge.
 struct FinishedMerge {
     segment: LiveSegment,
@@ -68,52 +77,103 @@ impl fmt::Debug for MergeThread {
 }
 
 impl MergeThread {
-    /// Merges until no merge is due, one fails, or the queue is cancelled.
+    /// Merges until no merge is due, one fails, or the queue is cancelled. Merges of damaged segments
+    /// fail once the others are done.
     pub(super) fn run(self) {
+        let mut damaged = DamagedSegments::default();
         loop {
             let request = self.queue.last_request();
             // A panic, such as one of the progress callback, leaves the published corpus as it was.
-            let outcome = catch_unwind(AssertUnwindSafe(|| self.merge_next()));
+            let outcome = catch_unwind(AssertUnwindSafe(|| self.merge_next(&mut damaged)));
             let outcome = outcome
                 .unwrap_or_else(|panic| Err(Error::MergePanic(panic_message(&*panic).into())));
             match outcome {
-                Ok(false) if self.queue.answer(request) => return,
-                Ok(_) => {}
+                Ok(true) => {}
+                Ok(false) => match damaged.error.take() {
+                    None if self.queue.answer(request) => return,
+                    None => {}
+                    // A later request can be due to other segments.
+                    Some(error) if self.queue.last_request() != request => {
+                        damaged.error = Some(error);
+                    }
+                    Some(error) => return self.fail(error),
+                },
                 Err(Error::Cancelled) => return self.queue.stop(),
-                Err(error) => {
-                    tracing::warn!(%error, "a merge in the background failed");
-                    return self.queue.fail(error);
-                }
+                Err(error) => return self.fail(error),
             }
         }
     }
 
-    /// Whether the last commit needs a merge.
-    pub(super) fn is_due(&self) -> bool {
-        self.next_inputs(&self.corpus.latest().get()).is_some()
+    fn fail(&self, error: Error) {
+        tracing::warn!(%error, "a merge in the background failed");
+        self.queue.fail(error);
     }
 
-    /// Does one merge; returns `false` if none is due.
-    fn merge_next(&self) -> Result<bool> {
+    /// Whether the last commit needs a merge.
+    pub(super) fn is_due(&self) -> bool {
+        self.next_inputs(&self.corpus.latest().get(), &[]).is_some()
+    }
+
+    /// Does one merge, or finds which of its segments are `damaged`; returns `false` if no merge of
+    /// other segments is due.
+    fn merge_next(&self, damaged: &mut DamagedSegments) -> Result<bool> {
         self.queue.cancel().check()?;
-        let Some(merge) = self.claim() else { return Ok(false) };
+        let Some(merge) = self.claim(&damaged.segments) else { return Ok(false) };
         let pool = ThreadPoolBuilder::new()
             .num_threads(self.threads)
             .thread_name(|number| format!("passim-merge-{number}"))
             .build()
             .map_err(|error| Error::Threads(error.into()))?;
-        pool.install(|| self.finish(&merge).and_then(|finished| self.publish(&merge, finished)))?;
+        pool.install(|| {
+            let merged = self.finish(&merge).and_then(|finished| self.publish(&merge, finished));
+            match merged {
+                Err(error @ Error::Corrupt { .. }) => self.set_aside(&merge.inputs, error, damaged),
+                merged => merged,
+            }
+        })?;
         Ok(true)
     }
 
-    fn next_inputs(&self, snapshot: &Snapshot) -> Option<Vec<LiveSegment>> {
-        MergePlan::for_background(&snapshot.segments, self.index).into_smallest_merge()
+    /// Adds those of `inputs` that cannot be copied to `damaged`.
+    ///
+    /// # Errors
+    ///
+    /// `error`, that of their merge, if each of them can be copied.
+    fn set_aside(
+        &self,
+        inputs: &[LiveSegment],
+        error: Error,
+        damaged: &mut DamagedSegments,
+    ) -> Result<()> {
+        let known = damaged.segments.len();
+        for input in inputs {
+            if UnindexedSegment::is_damaged(input, self.dim, self.monitor())? {
+                damaged.segments.push(input.clone());
+            }
+        }
+        if damaged.segments.len() == known {
+            return Err(error);
+        }
+        damaged.error.get_or_insert(error);
+        Ok(())
+    }
+
+    /// Returns the segments of the smallest merge that is due, none of which is `damaged`.
+    fn next_inputs(
+        &self,
+        snapshot: &Snapshot,
+        damaged: &[LiveSegment],
+    ) -> Option<Vec<LiveSegment>> {
+        let segments = snapshot.segments.iter();
+        let undamaged = segments.filter(|segment| same_segment(damaged, segment).is_none());
+        let undamaged: Vec<LiveSegment> = undamaged.cloned().collect();
+        MergePlan::for_background(&undamaged, self.index).into_smallest_merge()
     }
 
     /// Chooses the next merge; `None` if none is due.
-    fn claim(&self) -> Option<ClaimedMerge<'_>> {
+    fn claim(&self, damaged: &[LiveSegment]) -> Option<ClaimedMerge<'_>> {
         let mut publisher = self.corpus.lock();
-        let inputs = self.next_inputs(&self.corpus.latest().get())?;
+        let inputs = self.next_inputs(&self.corpus.latest().get(), damaged)?;
         publisher.set_merging(inputs.iter().map(|input| Arc::clone(input.sealed())).collect());
         let file = publisher.store().map(Store::reserve_file);
         Some(ClaimedMerge { corpus: &self.corpus, inputs, file })
@@ -194,7 +254,7 @@ fn publish_locked(
     for input in &merge.inputs {
         let now = same_segment(&latest.segments, input);
         let now = now.expect("a commit keeps the segments that are merged");
-        remove_in_copies(std::slice::from_mut(&mut merged), input, now)?;
+        remove_in_copies(slice::from_mut(&mut merged), input, now)?;
     }
     let is_input = |segment: &LiveSegment| merge.has_input(segment);
     let position = latest.segments.iter().position(is_input).expect("a merge has an input");

@@ -334,13 +334,14 @@ impl SharedRetriever {
     ///
     /// # Errors
     ///
-    /// As [`commit`](Self::commit).
+    /// As [`Retriever::compact`]; [`Error::Closed`] after [`close`](Self::close).
     pub fn compact(&self) -> Result<u64> {
         self.parts.writer.run_alone(Retriever::compact)
     }
 
     /// Waits until the segments of the last commit are merged and their graphs are built, as
-    /// [`Retriever::wait_for_merges`] does. Writes and commits of other threads run meanwhile.
+    /// [`Retriever::wait_for_merges`] does. Writes and commits of other threads run meanwhile. If they
+    /// make further merges due, it waits for these, too.
     ///
     /// # Errors
     ///
@@ -364,7 +365,8 @@ impl SharedRetriever {
     ///
     /// # Errors
     ///
-    /// As [`commit`](Self::commit) and [`Retriever::calibrate`].
+    /// As [`commit`](Self::commit) and [`Retriever::calibrate`]. If the last commit fails, the calibration
+    /// remains, as other changes do, and the next commit publishes it.
     #[instrument(level = "debug", skip_all, fields(questions = questions.len(), target_recall))]
     pub fn calibrate(
         &self,

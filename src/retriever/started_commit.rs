@@ -52,14 +52,14 @@ impl StartedCommit {
         let latest = self.corpus.latest().get();
         let (committed, added) = self.changed.segments.split_at(self.committed);
         let mut segments = carry_over(&self.base, committed, &latest)?;
+        segments.extend_from_slice(added);
         let questions = self.changed.questions.as_ref();
         calibrate_carried(&mut segments, committed, questions, &latest, &self.cancel)?;
-        segments.extend_from_slice(added);
         let plan = MergePlan::for_small_commit(&segments, publisher.merging());
         let monitor = WorkMonitor::new(&self.cancel, None);
         publisher.publish(NextSnapshot {
             generation: latest.generation + 1,
-            segments: plan.merge_without_graphs(self.dim, monitor)?,
+            segments: plan.merge_undamaged(self.dim, monitor)?,
             questions: questions.cloned(),
             settings: Some(self.settings.clone()),
         })
@@ -103,7 +103,10 @@ impl Retriever {
         self.is_committing = false;
         match published {
             Ok(PublishedSnapshot { snapshot, durable }) => {
-                self.follow_merges()?;
+                // The commit is published, so an error here is left to the next call that follows.
+                if let Err(error) = self.follow_merges() {
+                    tracing::warn!(%error, "the writer does not follow its commit yet");
+                }
                 durable?;
                 self.start_merges();
                 Ok(snapshot.generation)

@@ -1,9 +1,11 @@
 //! A segment before its vectors are indexed, built of new articles or copied from other segments.
 
+use std::slice;
+
 use tracing::instrument;
 
 use crate::{
-    IndexChoice, Result, Vectors,
+    Error, IndexChoice, Result, Vectors,
     lexical::MergedRow,
     store::segment::{LiveSegment, SegmentBuilder, SegmentPieces, SegmentWords},
     vector::VectorRow,
@@ -42,12 +44,27 @@ impl UnindexedSegment {
             vectors: segments[from.part as usize].sealed().vectors(),
             row: from.row,
         };
-        let vectors = Vectors::gather(dim, rows.iter().map(vector))?;
+        let damaged =
+            |from: &MergedRow| segments[from.part as usize].sealed().checked_vector(from.row).err();
+        let vectors = Vectors::gather(dim, rows.iter().map(vector))
+            .map_err(|error| rows.iter().find_map(damaged).unwrap_or(error))?;
         monitor.check()?;
         let words = SegmentWords::merge(segments, &rows)?;
         monitor.check()?;
         let pieces = SegmentPieces::merge(segments, &rows)?;
         Ok(Self { builder, vectors, words, pieces })
+    }
+
+    /// Whether `segment` cannot be copied, since a live article is damaged.
+    pub(super) fn is_damaged(
+        segment: &LiveSegment,
+        dim: usize,
+        monitor: WorkMonitor,
+    ) -> Result<bool> {
+        match Self::merge(slice::from_ref(segment), dim, monitor) {
+            Err(Error::Corrupt { .. }) => Ok(true),
+            copied => copied.map(|_| false),
+        }
     }
 
     /// Indexes the vectors as `index` chooses.

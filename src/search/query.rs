@@ -259,8 +259,8 @@ impl Query {
         self
     }
 
-    /// Sets the number of candidates that a graph traversal keeps. More candidates give a higher
-    /// recall and take more time.
+    /// Sets the number of candidates that a graph traversal keeps; see [`SearchEffort::Ef`]. More
+    /// candidates give a higher recall and take more time.
     #[must_use]
     pub fn ef_search(mut self, ef_search: usize) -> Self {
         self.effort = SearchEffort::Ef(ef_search);

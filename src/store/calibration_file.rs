@@ -10,7 +10,8 @@ use crate::{
     format::{
         codec,
         decode_error::{DecodeError, require},
-        sections::{Section, Sections, Tag},
+        sections::{Section, Sections},
+        tag::Tag,
     },
     vector::{CalibrationRecord, FilteredRecords},
 };

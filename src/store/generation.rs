@@ -18,7 +18,8 @@ use crate::{
     format::{
         column::MappedFile,
         decode_error::{DecodeError, require},
-        sections::{FileId, Kind, Sections, Tag},
+        sections::{FileId, Kind, Sections},
+        tag::Tag,
     },
     vector::to_row,
 };

@@ -8,7 +8,8 @@ use crate::{
     format::{
         codec,
         decode_error::{DecodeError, require},
-        sections::{FileId, Kind, Section, Sections, Tag},
+        sections::{FileId, Kind, Section, Sections},
+        tag::Tag,
     },
 };
 

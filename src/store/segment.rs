@@ -34,7 +34,8 @@ use crate::{
         decode_error::{DecodeError, require},
         head_record::StoredHead,
         lazy_checked::LazyChecked,
-        sections::{FileId, Kind, Section, Sections, Tag},
+        sections::{FileId, Kind, Section, Sections},
+        tag::Tag,
     },
     search::{
         language_totals::LanguageTotals,
@@ -254,6 +255,18 @@ impl Segment {
     /// The vectors of all passages, by row.
     pub(crate) fn vectors(&self) -> &Vectors {
         &self.vectors
+    }
+
+    /// The vector of the passage in `row`, checked by its checksum.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] with the key of the article.
+    pub(crate) fn checked_vector(&self, row: u32) -> Result<&[f32]> {
+        match self.vectors.checked_row(row as usize) {
+            Err(_) => Err(self.damaged(self.article_of(row)?)),
+            vector => vector,
+        }
     }
 
     /// The number of the article of `row`.

@@ -19,7 +19,8 @@ use crate::{
         codec,
         column::{Column, MappedFile},
         decode_error::{DecodeError, require},
-        sections::{Kind, Section, Sections, Tag},
+        sections::{Kind, Section, Sections},
+        tag::Tag,
     },
     text::{ContentHash, FileStamp, FileState},
 };

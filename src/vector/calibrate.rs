@@ -40,7 +40,7 @@ pub(crate) use measurement::MeasuredPart;
 /// query as one trial. If queries find a part of their neighbors, the bound is conservative: of all
 /// values in `0.0..=1.0` with a given mean, 0 and 1 have the largest variance. If all values are 0
 /// or 1 (`k == 1`) and the recall is close to 1, the interval is approximate: one bound in fifteen
-/// can be too high.
+/// (`exp(-1.645²)`) can be too high.
 ///
 /// Choosing among the steps costs no confidence. They are tested from the largest `ef_search` down,
 /// and the first failed test ends the sequence. So the choice is wrong only if one test errs: that
@@ -83,11 +83,11 @@ struct MeasuredStep {
     recall: Vec<f64>,
 }
 
-/// Recall@k of a graph search that keeps `ef_search` candidates.
+/// Recall@k of a graph search with an `ef_search`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CalibrationStep {
-    /// Number of candidates kept.
+    /// `ef` of the searches; see [`SearchEffort::Ef`].
     pub ef_search: usize,
     /// Mean recall of the queries, in `0.0..=1.0`.
     pub recall: f64,
@@ -255,7 +255,8 @@ impl HnswIndex {
     /// # Errors
     ///
     /// [`Error::Setting`] if `k` is 0 or there are no queries, [`Error::Dimension`] if the queries
-    /// have another dimension.
+    /// have another dimension, [`Error::Corrupt`] if a vector is damaged in the file that the index was
+    /// opened from.
     ///
     /// # Examples
     ///

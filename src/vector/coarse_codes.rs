@@ -13,7 +13,8 @@ use super::{
 use crate::format::{
     column::Column,
     decode_error::{DecodeError, require},
-    sections::{Section, Sections, Tag},
+    sections::{Section, Sections},
+    tag::Tag,
 };
 
 /// The upper four bits of [`Quantized`] codes, rounded.
@@ -176,6 +177,12 @@ impl Space for CoarseView<'_> {
                 cosine(*dot - bias, query.inverse_norm, self.inverse_norms[*point as usize])
             }));
         }
+    }
+
+    /// An eighth more. Then the closest `ef_search` points by eight bits are among them about as often
+    /// as a search by eight bits finds them.
+    fn beam_width(&self, ef_search: usize) -> usize {
+        ef_search + ef_search / 8
     }
 
     fn refine(&self, query: &QuantizedQuery, found: &mut Vec<ScoredPoint>) {

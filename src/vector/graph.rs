@@ -13,7 +13,8 @@ use super::{
 use crate::format::{
     column::Column,
     decode_error::{DecodeError, require},
-    sections::{Section, Sections, Tag},
+    sections::{Section, Sections},
+    tag::Tag,
 };
 
 /// A navigable graph over points that are numbered from 0.

@@ -37,7 +37,7 @@ impl HnswIndex {
     /// `cancel` is used.
     ///
     /// `progress` is called at least once per 4,096 distinct vectors, from any of the threads, with
-    /// counts that only grow. Both are used between vectors.
+    /// counts that only grow. `cancel` is read between vectors.
     ///
     /// # Errors
     ///

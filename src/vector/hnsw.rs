@@ -62,14 +62,16 @@ impl HnswParams {
 ///
 /// The same vectors give the same graph, for any number of threads that build it.
 /// Equal vectors share one point of the graph, as do vectors of equal codes. After the build, a
-/// repair searches for every vector and links a vector that is not found from the point where its
-/// search ended. So every vector is found by its own query.
+/// repair searches for every vector. If the search misses the vector, repair links to it from the
+/// point where the search ended. Points that cannot be made findable are compared with every query.
+/// So every vector is found by its own query.
 ///
 /// A search visits a small part of the graph and may miss neighbors, fewer with a
 /// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). It compares vectors in four bits per
-/// value, the `ef_search` candidates in eight bits, then the closest in full precision. If four bits do
-/// not discriminate the vectors, it compares in eight bits, then in full precision, or in full
-/// precision only. If few rows are allowed, it compares all of them.
+/// value, the candidates that it keeps in eight bits, then the closest in full precision. If vectors
+/// have at most 64 values, or if four bits do not discriminate them, it compares in eight bits, then
+/// in full precision, or in full precision only. If few rows are allowed, or `ef` times `m` reaches
+/// the number of rows, it compares all of them.
 ///
 /// # Examples
 ///
@@ -108,6 +110,18 @@ pub struct HnswIndex {
 }
 
 impl HnswIndex {
+    /// The parameters that the graph was built with.
+    #[must_use]
+    pub fn params(&self) -> HnswParams {
+        self.params
+    }
+
+    /// The calibration by which searches reach a requested recall, if there is one.
+    #[must_use]
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref()
+    }
+
     fn space(&self) -> PointSpace<'_> {
         let Self { precision, vectors, points, codes, coarse, .. } = self;
         PointSpace::new(*precision, vectors, points, codes, coarse)
@@ -136,10 +150,12 @@ impl HnswIndex {
         if ef >= allowed || ef * self.params.m >= self.rows as usize {
             return Route::Scan(ScanReason::WideSearch);
         }
-        // Let `s` be the allowed share of the rows. A graph search compares about `ef * m / s`
+        // Let `s` be the allowed share of the rows. A graph search compares about `width * m / s`
         // points. A scan compares `s * rows`, each in less than half the time (measured). No product
-        // overflows: `allowed` is below 2^32, `ef * m` and the number of rows are at most 2^31.
-        let visits = (ef * self.params.m) as u64 * u64::from(self.rows);
+        // overflows: `allowed` is below 2^32, the number of rows is at most 2^31, as is `ef * m`, and
+        // `width` is at most twice `ef`.
+        let width = in_precision!(self.space(), |space| space.beam_width(ef));
+        let visits = (width * self.params.m) as u64 * u64::from(self.rows);
         if params.allowed.is_some() && (allowed as u64).pow(2) <= 2 * visits {
             return Route::Scan(ScanReason::FewAllowed);
         }
@@ -175,7 +191,7 @@ impl HnswIndex {
             links: self.graph.base.view(),
             query: &query,
             entry: self.graph.upper.entry(space, &query),
-            ef,
+            ef: space.beam_width(ef),
         };
         let is_interrupted = || params.is_interrupted();
         self.beams.with(|beam| {
@@ -328,5 +344,46 @@ impl VectorIndex for HnswIndex {
             Route::Graph { .. } => search_each(self, queries, params),
             Route::Scan(reason) => self.scan().run_each(queries, params, reason),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xxhash_rust::xxh3::xxh3_64;
+
+    use super::*;
+    use crate::{SearchEffort, vector::to_row};
+
+    const DIM: usize = 96;
+    const K: usize = 40;
+
+    /// Mean recall@[`K`] of searches with [`SearchEffort::Ef`] of [`K`], for every 20th vector.
+    fn recall_with_few_candidates(index: &HnswIndex) -> f64 {
+        let search = |row: u32, effort| {
+            let params = SearchParams { k: K, effort, ..SearchParams::default() };
+            index.search(index.vectors.row(row as usize), &params).unwrap().neighbors
+        };
+        let queries = (0..index.rows).step_by(20);
+        let count = queries.len();
+        let found = queries.map(|row| {
+            let exact = search(row, SearchEffort::Exact);
+            let found = search(row, SearchEffort::Ef(K));
+            exact.iter().filter(|neighbor| found.contains(neighbor)).count()
+        });
+        f64::from(to_row(found.sum())) / f64::from(to_row(count * K))
+    }
+
+    #[test]
+    fn four_bits_find_as_much_as_eight() {
+        let noise = |at: u32| f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) - 127.5;
+        let values = (0..4_000 * to_row(DIM)).map(noise);
+        let vectors = Arc::new(Vectors::normalized(DIM, values.collect()).unwrap());
+        let params = HnswParams { m: 16, ef_construction: 100 };
+        let mut index = HnswIndex::build(vectors, params).unwrap();
+        assert_eq!(index.precision, Precision::Coarse);
+        let with_four = recall_with_few_candidates(&index);
+        index.precision = Precision::Quantized;
+        let with_eight = recall_with_few_candidates(&index);
+        assert!(with_four > with_eight - 0.01, "{with_four} is less than {with_eight}");
     }
 }

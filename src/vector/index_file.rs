@@ -13,7 +13,8 @@ use crate::{
         decode_error::DecodeError,
         lazy_checked::Check,
         replaced_file::replace,
-        sections::{Kind, Section, Sections, Tag},
+        sections::{Kind, Section, Sections},
+        tag::Tag,
     },
 };
 

@@ -42,7 +42,7 @@ pub struct IndexPlan {
 pub enum Route {
     /// Graph search.
     Graph {
-        /// Number of candidates kept.
+        /// `ef` of the search; see [`SearchEffort::Ef`](crate::SearchEffort::Ef).
         ef_search: usize,
     },
     /// Comparison with every allowed vector, and the reason for it.

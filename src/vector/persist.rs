@@ -23,7 +23,8 @@ use crate::{
     format::{
         decode_error::{DecodeError, require},
         lazy_checked::Check,
-        sections::{Section, Sections, Tag},
+        sections::{Section, Sections},
+        tag::Tag,
     },
     work::ScratchPool,
 };
@@ -232,11 +233,6 @@ impl VectorIndex for SegmentIndex {
 }
 
 impl HnswIndex {
-    /// Parameters of the build.
-    pub(crate) fn params(&self) -> HnswParams {
-        self.params
-    }
-
     pub(super) fn record(&self) -> GraphRecord {
         GraphRecord {
             m: to_u32(self.params.m, "`m` is at most 255"),

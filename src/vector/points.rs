@@ -9,7 +9,8 @@ use crate::{
     format::{
         column::Column,
         decode_error::{DecodeError, require},
-        sections::{Section, Sections, Tag},
+        sections::{Section, Sections},
+        tag::Tag,
     },
 };
 

@@ -13,7 +13,8 @@ use super::{
 use crate::format::{
     column::Column,
     decode_error::{DecodeError, require},
-    sections::{Section, Sections, Tag},
+    sections::{Section, Sections},
+    tag::Tag,
 };
 
 /// Unit vectors quantized to eight bits per value, each row with its own step size.

@@ -30,6 +30,12 @@ pub(super) trait Space: Sync {
     /// Replaces the content of `similarities` by those of `query` and `points`, in their order.
     fn similarities(&self, query: &Self::Query, points: &[u32], similarities: &mut Vec<f32>);
 
+    /// Returns the number of points that a search with `ef_search` keeps while it traverses the graph:
+    /// more than `ef_search`, if the similarities are too coarse to tell which these are.
+    fn beam_width(&self, ef_search: usize) -> usize {
+        ef_search
+    }
+
     /// Compares `found` again, if the space has points in a higher precision than that of
     /// [`similarities`](Self::similarities), and sorts it: closest first.
     fn refine(&self, _: &Self::Query, _: &mut Vec<ScoredPoint>) {}

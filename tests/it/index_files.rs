@@ -104,6 +104,7 @@ fn a_calibration_is_saved_with_its_graph() {
     let ef = calibration.ef_search(recall, 10).unwrap();
     built.save(&path).unwrap();
     let opened = HnswIndex::open(&path).unwrap();
+    assert_eq!((opened.params(), opened.calibration()), (PARAMS, Some(&calibration)));
     let params = SearchParams { effort: SearchEffort::Recall(recall), ..SearchParams::default() };
     let query = spread(3, 16, 1);
     let found = opened.search(query.row(0), &params).unwrap();

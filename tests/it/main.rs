@@ -12,6 +12,7 @@ mod chunking_properties;
 mod context;
 mod corpus_calibration;
 mod counts;
+mod damaged_merges;
 mod embedding;
 mod filter_expressions;
 mod filter_oracle;

@@ -13,7 +13,8 @@ use crate::{
         decode_error::{DecodeError, require},
         head_record::{HeadRecord, StoredHead},
         lazy_checked::Check,
-        sections::{Section, Sections, Tag, short_sum},
+        sections::{Section, Sections, short_sum},
+        tag::Tag,
     },
     text::ContentHash,
 };

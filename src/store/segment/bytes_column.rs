@@ -3,7 +3,8 @@
 use crate::format::{
     column::Column,
     decode_error::{DecodeError, require},
-    sections::{Section, Sections, Tag, short_sum},
+    sections::{Section, Sections, short_sum},
+    tag::Tag,
 };
 
 /// Byte strings by number, from 0.

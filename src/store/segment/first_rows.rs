@@ -7,7 +7,8 @@ use crate::{
         column::Column,
         decode_error::{DecodeError, require},
         lazy_checked::Check,
-        sections::{Section, Sections, Tag},
+        sections::{Section, Sections},
+        tag::Tag,
     },
     vector::to_row,
 };

@@ -42,7 +42,7 @@ impl Segment {
     }
 
     fn verify_vector(&self, row: u32) -> Result<()> {
-        let is_normalized = is_unit(self.vectors.checked_row(row as usize)?);
+        let is_normalized = is_unit(self.checked_vector(row)?);
         require(is_normalized, "a vector does not have length 1")
             .map_err(|error| error.in_file(self.origin()))
     }

@@ -204,7 +204,7 @@ impl LiveSegment {
 
     /// The vector of `row`, checked by its checksum.
     pub(crate) fn vector(&self, row: u32) -> Result<&[f32]> {
-        self.segment.vectors().checked_row(row as usize)
+        self.segment.checked_vector(row)
     }
 }
 

@@ -14,7 +14,8 @@ use crate::{
     format::{
         decode_error::{DecodeError, require},
         lazy_checked::{Check, LazyChecked},
-        sections::{Section, Sections, Tag},
+        sections::{Section, Sections},
+        tag::Tag,
     },
     lexical::MergedRow,
     search::late::{self, PieceList},

@@ -5,7 +5,7 @@ use crate::{
     Error, Result,
     format::{
         decode_error::{DecodeError, require},
-        sections::Tag,
+        tag::Tag,
     },
     language::AnalyzedLanguage,
     search::language_totals::LanguageTotals,
@@ -93,7 +93,7 @@ impl Segment {
     fn sum_vectors(&self) -> Result<LanguageTotals> {
         let mut totals = LanguageTotals::empty(self.dim());
         for row in 0..self.len() {
-            totals.add(self.language(row)?, self.vectors.checked_row(row as usize)?);
+            totals.add(self.language(row)?, self.checked_vector(row)?);
         }
         Ok(totals)
     }

@@ -7,7 +7,8 @@ use crate::{
     Error, Language, Passage, Result, RowSet,
     format::{
         decode_error::{DecodeError, require},
-        sections::{Section, Tag},
+        sections::Section,
+        tag::Tag,
     },
     language::AnalyzedLanguage,
     lexical::{LexicalIndex, MergedRow, WordConditions},

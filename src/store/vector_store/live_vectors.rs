@@ -65,7 +65,10 @@ impl LiveVectors {
             vectors: segments[from.part].segment.vectors(),
             row: from.row,
         };
-        let vectors = Vectors::gather(dim, merged.iter().map(row))?;
+        let damaged =
+            |from: &MergedVector| segments[from.part].segment.checked_vector(from.row).err();
+        let vectors = Vectors::gather(dim, merged.iter().map(row))
+            .map_err(|error| merged.iter().find_map(damaged).unwrap_or(error))?;
         let ids = merged.into_iter().map(|vector| vector.id).collect();
         monitor.check()?;
         let segment = VectorSegment::build(ids, vectors, index, monitor)?;

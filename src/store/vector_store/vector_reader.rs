@@ -85,7 +85,7 @@ impl VectorReader {
         Ok(true)
     }
 
-    /// The number of the commit that the reader answers from: how many there were.
+    /// Number of the commit that the reader answers from, counted from 1; 0 before the first.
     #[must_use]
     pub fn generation(&self) -> u64 {
         self.snapshot.generation

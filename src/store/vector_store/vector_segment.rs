@@ -5,13 +5,14 @@ use std::{fmt, sync::Arc};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    GraphReport, HnswIndex, HnswParams, IndexChoice, Result, VectorIndex, Vectors,
+    Error, GraphReport, HnswIndex, HnswParams, IndexChoice, Result, VectorIndex, Vectors,
     format::{
         codec,
         column::{Column, MappedFile},
         decode_error::{DecodeError, require},
         lazy_checked::{Check, LazyChecked},
-        sections::{FileId, Kind, Section, Sections, Tag},
+        sections::{FileId, Kind, Section, Sections},
+        tag::Tag,
     },
     vector::{IndexRecord, SegmentIndex, open_vectors, to_row, vectors::is_unit},
     work::WorkMonitor,
@@ -136,6 +137,20 @@ impl VectorSegment {
         &self.vectors
     }
 
+    /// The vector in `row`, checked by its checksum.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Corrupt`] with the id of the vector.
+    pub(super) fn checked_vector(&self, row: u32) -> Result<&[f32]> {
+        self.vectors.checked_row(row as usize).or_else(|_| {
+            let id = self.ids()?[row as usize];
+            let origin = format!("the vector with id {id} in {}", self.origin());
+            let fault = "its stored bytes are invalid; remove the id or add its vector again";
+            Err(Error::Corrupt { origin, fault })
+        })
+    }
+
     /// The parameters of the graph, if there is one.
     pub(super) fn graph_params(&self) -> Option<HnswParams> {
         self.graph_params
@@ -166,8 +181,8 @@ impl VectorSegment {
     /// Checks every byte and every vector, and searches the graph, if there is one, for each vector.
     pub(super) fn verify(&self) -> Result<Option<GraphReport>> {
         self.ids()?;
-        for row in 0..self.vectors.len() {
-            let is_normalized = is_unit(self.vectors.checked_row(row)?);
+        for row in 0..self.len() {
+            let is_normalized = is_unit(self.checked_vector(row)?);
             require(is_normalized, "a vector does not have length 1")
                 .map_err(|error| error.in_file(self.origin()))?;
         }

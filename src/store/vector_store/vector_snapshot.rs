@@ -72,7 +72,7 @@ impl VectorSnapshot {
     /// The vector with this id, compared with its checksum.
     pub(super) fn get(&self, id: u64) -> Result<Option<&[f32]>> {
         let Some(LivePlace { segment, row }) = self.find(id)? else { return Ok(None) };
-        self.segments[segment].sealed().vectors().checked_row(row as usize).map(Some)
+        self.segments[segment].sealed().checked_vector(row).map(Some)
     }
 
     /// The ids of all vectors, in ascending order.
