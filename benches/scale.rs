@@ -3,6 +3,7 @@
 //! ```sh
 //! cargo bench --bench scale                        # all sizes; the last takes minutes
 //! cargo bench --bench scale -- --sizes 1000,50000  # these
+//! cargo bench --bench scale -- --sizes 50000 --m 16 # graphs with this many links
 //! ```
 //!
 //! The vectors are seeded clusters of 256 values, or with `PASSIM_BENCH_TEXT=FILE` the lines
@@ -21,6 +22,7 @@ use std::{
 };
 
 use cpu_time::ProcessTime;
+use passim::HnswParams;
 
 use support::datasets::{DataSet, Source};
 use support::extent::{chosen, option};
@@ -32,10 +34,11 @@ const QUERIES: usize = 1_000;
 const ROUNDS: usize = 3;
 /// The recall@10 at which speed is reported.
 const RECALL: f64 = 0.95;
-const COLUMNS: [&str; 11] = [
+const COLUMNS: [&str; 12] = [
     "data",
     "vectors",
     "dim",
+    "m",
     "build s",
     "build CPU s",
     "peak MiB",
@@ -51,7 +54,9 @@ const SIZES: [usize; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 fn main() -> Result<(), Box<dyn Error>> {
     if let Some(size) = option("--one") {
-        if let Some(row) = measured(size.parse()?) {
+        let default = HnswParams::default();
+        let m = option("--m").map_or(Ok(default.m), |m| m.parse())?;
+        if let Some(row) = measured(size.parse()?, HnswParams { m, ..default }) {
             println!("{}", row.join(","));
         }
         return Ok(());
@@ -69,7 +74,10 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// The row for `size` vectors, measured in a separate process; `None` if there are fewer.
 fn row_of_child(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
     let mut child = Command::new(env::current_exe()?);
-    let child = child.args(["--one", &size.to_string()]).stderr(Stdio::inherit());
+    child.args(["--one", &size.to_string()]).stderr(Stdio::inherit());
+    if let Some(m) = option("--m") {
+        child.args(["--m", &m]);
+    }
     let output = child.output()?;
     if !output.status.success() {
         return Err(format!("{size} vectors: {}", output.status).into());
@@ -79,7 +87,7 @@ fn row_of_child(size: usize) -> Result<Option<Vec<String>>, Box<dyn Error>> {
 }
 
 /// Builds and searches; `None` if there are fewer than `size` vectors.
-fn measured(size: usize) -> Option<Vec<String>> {
+fn measured(size: usize, params: HnswParams) -> Option<Vec<String>> {
     let clusters = Source::Clusters { dim: 256, queries: QUERIES };
     let data = Source::text(size, QUERIES).unwrap_or(clusters).cut(size);
     if data.vectors.len() < size {
@@ -88,7 +96,7 @@ fn measured(size: usize) -> Option<Vec<String>> {
     }
     let started = Instant::now();
     let cpu_started = ProcessTime::now();
-    let graph = graph(&data.vectors);
+    let graph = graph(&data.vectors, params);
     let wall = started.elapsed();
     let cpu = cpu_started.elapsed();
     let peak = peak_mib();
@@ -97,6 +105,7 @@ fn measured(size: usize) -> Option<Vec<String>> {
         data.name.to_owned(),
         size.to_string(),
         data.vectors.dim().to_string(),
+        params.m.to_string(),
         format!("{:.2}", wall.as_secs_f64()),
         format!("{:.2}", cpu.as_secs_f64()),
         peak.map_or("-".to_owned(), |mib| mib.to_string()),

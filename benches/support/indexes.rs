@@ -21,7 +21,7 @@ pub struct Indexes {
 
 impl Indexes {
     pub fn build(vectors: &Arc<Vectors>) -> Self {
-        Self::with_graph(vectors, graph(vectors))
+        Self::with_graph(vectors, graph(vectors, HnswParams::default()))
     }
 
     /// Builds the exact index and a graph over the same `vectors`.
@@ -47,9 +47,9 @@ impl Indexes {
     }
 }
 
-/// The graph over `vectors`, with default settings.
-pub fn graph(vectors: &Arc<Vectors>) -> HnswIndex {
-    HnswIndex::build(Arc::clone(vectors), HnswParams::default()).expect("valid settings")
+/// The graph over `vectors`.
+pub fn graph(vectors: &Arc<Vectors>, params: HnswParams) -> HnswIndex {
+    HnswIndex::build(Arc::clone(vectors), params).expect("valid settings")
 }
 
 /// An index and its search effort.
