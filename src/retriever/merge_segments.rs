@@ -204,7 +204,7 @@ impl MergePlan {
             match planned {
                 PlannedSegment::Keep(segment) => merged.push(segment),
                 PlannedSegment::Rebuild(segments) => {
-                    merged.extend(joined_undamaged(segments, dim, monitor)?);
+                    merged.extend(joined_undamaged(&segments, dim, monitor)?);
                 }
             }
         }
@@ -220,14 +220,14 @@ impl MergePlan {
 
 /// Joins `segments`, or those after the last damaged one, into one without a graph.
 fn joined_undamaged(
-    segments: Vec<LiveSegment>,
+    segments: &[LiveSegment],
     dim: usize,
     monitor: WorkMonitor,
 ) -> Result<Vec<LiveSegment>> {
     let join = |segments: &[LiveSegment]| {
         UnindexedSegment::merge(segments, dim, monitor)?.seal(IndexChoice::Exact, monitor)
     };
-    let error = match join(&segments) {
+    let error = match join(segments) {
         Err(error @ Error::Corrupt { .. }) => error,
         joined => return Ok(vec![joined?]),
     };

@@ -1,5 +1,7 @@
 //! Upper layers: a graph over a sample of the points, built by `hnsw_rs`. No other file uses it.
 
+use std::sync::{Mutex, PoisonError};
+
 use hnsw_rs::prelude::{Distance, Hnsw};
 
 use super::{
@@ -11,12 +13,38 @@ use super::{
 use crate::{Result, work::WorkMonitor};
 
 /// `1 - similarity` of two points. `hnsw_rs` gets point numbers, since it would copy every vector.
-struct PointDistance<'a, S>(&'a S);
+struct PointDistance<'a, S: Space> {
+    space: &'a S,
+    /// `hnsw_rs` compares one point with many, one after the other.
+    last: Mutex<LoadedPoint<S::Query>>,
+}
+
+/// A point prepared for comparisons.
+#[derive(Default)]
+struct LoadedPoint<Q> {
+    point: Option<u32>,
+    query: Q,
+    /// Reused by all comparisons.
+    similarities: Vec<f32>,
+}
+
+impl<'a, S: Space> PointDistance<'a, S> {
+    fn new(space: &'a S) -> Self {
+        Self { space, last: Mutex::default() }
+    }
+}
 
 impl<S: Space> Distance<u32> for PointDistance<'_, S> {
     fn eval(&self, a: &[u32], b: &[u32]) -> f32 {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let LoadedPoint { point, query, similarities } = &mut *last;
+        if *point != Some(a[0]) {
+            self.space.load(a[0], query);
+            *point = Some(a[0]);
+        }
+        self.space.similarities(query, b, similarities);
         // Clamped, since `hnsw_rs` rejects a distance that rounding made negative.
-        (1.0 - self.0.between(a[0], b[0])).max(0.0)
+        (1.0 - similarities[0]).max(0.0)
     }
 }
 
@@ -38,7 +66,7 @@ pub(super) fn over_sample<S: Space>(
 ) -> Result<UpperLayers> {
     let points = sample as usize;
     let ef = params.ef_construction.min(points);
-    let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance(space));
+    let hnsw = Hnsw::new(params.m, points, MAX_LAYERS, ef, PointDistance::new(space));
     for point in 0..sample {
         monitor.check()?;
         insert(&hnsw, point);
@@ -136,7 +164,7 @@ mod tests {
         let vectors = Vectors::normalized(8, (0..POINTS * 8).map(noise).collect()).unwrap();
         let rows: Vec<u32> = (0..POINTS).collect();
         let space = FullPrecision::new(&vectors, &rows);
-        let hnsw = Hnsw::new(4, rows.len(), MAX_LAYERS, 40, PointDistance(&space));
+        let hnsw = Hnsw::new(4, rows.len(), MAX_LAYERS, 40, PointDistance::new(&space));
         for point in &rows {
             insert(&hnsw, *point);
         }

@@ -6,7 +6,7 @@ use crate::Vectors;
 /// Points, numbered from 0, that a query can be compared with.
 pub(super) trait Space: Sync {
     /// A query prepared for comparisons.
-    type Query: Default;
+    type Query: Default + Send;
 
     /// Number of points.
     fn len(&self) -> u32;
@@ -43,13 +43,6 @@ pub(super) trait Space: Sync {
     /// Bound that the error of [refined](Self::refine) similarities rarely exceeds, compared with full
     /// precision.
     fn likely_error(&self, query: &Self::Query, point: u32) -> f32;
-
-    /// Returns the similarity of two points.
-    fn between(&self, a: u32, b: u32) -> f32 {
-        let mut similarities = Vec::with_capacity(1);
-        self.similarities(&self.point(a), &[b], &mut similarities);
-        similarities[0]
-    }
 }
 
 /// Points compared in full precision.
@@ -99,9 +92,5 @@ impl Space for FullPrecision<'_> {
 
     fn likely_error(&self, _: &Vec<f32>, _: u32) -> f32 {
         0.0
-    }
-
-    fn between(&self, a: u32, b: u32) -> f32 {
-        kernel::dot(self.vector(a), self.vector(b))
     }
 }
