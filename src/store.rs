@@ -225,7 +225,7 @@ impl<S: StoredSegment> Store<S> {
             Err(error) => {
                 // Unless the manifest is known to be the last one, it may name these files. Opening the
                 // index removes those that it does not name.
-                if self.current_id().is_ok_and(|id| id == self.id) {
+                if self.is_last() {
                     for name in written {
                         _ = self.folder.remove(&name);
                     }
@@ -248,6 +248,12 @@ impl<S: StoredSegment> Store<S> {
             Err(_) if self.current_id().is_ok_and(|id| id == Some(prepared.id)) => Ok(()),
             renamed => renamed,
         }
+    }
+
+    /// Whether the folder is known to hold the last generation of this store. It may hold another one
+    /// after a rename that reported an error, or if a writer ignored the lock.
+    fn is_last(&self) -> bool {
+        self.current_id().is_ok_and(|id| id == self.id)
     }
 
     /// Identity of the manifest that is in the folder now.

@@ -240,8 +240,9 @@ fn joined_undamaged(
     }
     let (apart, rest) = segments.split_at(first);
     let mut joined = apart.to_vec();
-    if !rest.is_empty() {
-        joined.push(join(rest)?);
+    match rest {
+        [] | [_] => joined.extend_from_slice(rest),
+        _ => joined.push(join(rest)?),
     }
     Ok(joined)
 }

@@ -28,7 +28,7 @@ impl Store {
         let mut named = self.manifest.segments.iter();
         let is_named = named.any(|entry| entry.file.number == file.number());
         // After a failed fsync, a power cut could bring back a manifest that names it.
-        if !is_named && !self.needs_fsync {
+        if !is_named && !self.needs_fsync && self.is_last() {
             // A file that cannot be removed now is removed by the next commit.
             _ = self.folder.remove(&file.name());
         }
@@ -55,7 +55,7 @@ impl Store {
     pub(crate) fn discard_staged(&mut self) {
         self.staged.clear();
         // After a failed fsync a power cut can restore the previous generation, which needs its files.
-        if !self.needs_fsync {
+        if !self.needs_fsync && self.is_last() {
             _ = self.remove_strays();
         }
     }
