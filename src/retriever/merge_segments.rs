@@ -184,12 +184,7 @@ impl MergePlan {
         dim: usize,
         monitor: WorkMonitor,
     ) -> Result<Vec<LiveSegment>> {
-        let merged = self.merge(dim, monitor)?;
-        let sealed = merged.into_iter().map(|merged| match merged {
-            MergedSegment::Kept(segment) => Ok(segment),
-            MergedSegment::New(unindexed) => unindexed.seal(IndexChoice::Exact, monitor),
-        });
-        sealed.collect()
+        self.rebuilt_by(|segments| Ok(vec![joined(segments, dim, monitor)?]))
     }
 
     /// As [`merge_without_graphs`](Self::merge_without_graphs), but damaged segments, and those of
@@ -199,16 +194,22 @@ impl MergePlan {
         dim: usize,
         monitor: WorkMonitor,
     ) -> Result<Vec<LiveSegment>> {
-        let mut merged = Vec::with_capacity(self.0.len());
+        self.rebuilt_by(|segments| joined_undamaged(segments, dim, monitor))
+    }
+
+    /// Returns the segments of the plan, those of each merge replaced by what `rebuild` makes of them.
+    fn rebuilt_by(
+        self,
+        rebuild: impl Fn(&[LiveSegment]) -> Result<Vec<LiveSegment>>,
+    ) -> Result<Vec<LiveSegment>> {
+        let mut segments = Vec::with_capacity(self.0.len());
         for planned in self.0 {
             match planned {
-                PlannedSegment::Keep(segment) => merged.push(segment),
-                PlannedSegment::Rebuild(segments) => {
-                    merged.extend(joined_undamaged(&segments, dim, monitor)?);
-                }
+                PlannedSegment::Keep(segment) => segments.push(segment),
+                PlannedSegment::Rebuild(inputs) => segments.extend(rebuild(&inputs)?),
             }
         }
-        Ok(merged)
+        Ok(segments)
     }
 
     /// Whether the plan leaves `segments`, which it was made for, as they are.
@@ -218,16 +219,18 @@ impl MergePlan {
     }
 }
 
-/// Joins `segments`, or those after the last damaged one, into one without a graph.
+/// Joins `segments` into one without a graph.
+fn joined(segments: &[LiveSegment], dim: usize, monitor: WorkMonitor) -> Result<LiveSegment> {
+    UnindexedSegment::merge(segments, dim, monitor)?.seal(IndexChoice::Exact, monitor)
+}
+
+/// As [`joined`], but damaged segments, and those before the last of them, stay apart.
 fn joined_undamaged(
     segments: &[LiveSegment],
     dim: usize,
     monitor: WorkMonitor,
 ) -> Result<Vec<LiveSegment>> {
-    let join = |segments: &[LiveSegment]| {
-        UnindexedSegment::merge(segments, dim, monitor)?.seal(IndexChoice::Exact, monitor)
-    };
-    let error = match join(segments) {
+    let error = match joined(segments, dim, monitor) {
         Err(error @ Error::Corrupt { .. }) => error,
         joined => return Ok(vec![joined?]),
     };
@@ -239,12 +242,12 @@ fn joined_undamaged(
         }
     }
     let (apart, rest) = segments.split_at(first);
-    let mut joined = apart.to_vec();
+    let mut segments = apart.to_vec();
     match rest {
-        [] | [_] => joined.extend_from_slice(rest),
-        _ => joined.push(join(rest)?),
+        [] | [_] => segments.extend_from_slice(rest),
+        _ => segments.push(joined(rest, dim, monitor)?),
     }
-    Ok(joined)
+    Ok(segments)
 }
 
 /// Segments with live articles, and those that are being merged.

@@ -4,6 +4,7 @@ use std::{fs, path::Path};
 
 use passim::{Article, Error, HnswParams, IndexChoice, Retriever, RetrieverBuilder, VectorStore};
 use passim_testkit::{FakeEmbedder, vectors::spread};
+use tempfile::TempDir;
 
 const GRAPH: IndexChoice = IndexChoice::Hnsw(HnswParams { m: 4, ef_construction: 16 });
 
@@ -19,6 +20,10 @@ fn articles(numbers: std::ops::Range<usize>) -> impl Iterator<Item = Article> {
     numbers.map(|number| Article::new(format!("{number:03}"), text(number)))
 }
 
+fn bytes_of(vector: &[f32]) -> Vec<u8> {
+    vector.iter().flat_map(|x| x.to_le_bytes()).collect()
+}
+
 /// Changes one bit of the first file in `folder` that has these `bytes`.
 fn damage(folder: &Path, bytes: &[u8]) {
     for entry in fs::read_dir(folder).unwrap() {
@@ -31,6 +36,19 @@ fn damage(folder: &Path, bytes: &[u8]) {
         }
     }
     panic!("no file has the bytes");
+}
+
+/// A folder of seven commits of one article each, of which article `003` is damaged.
+fn with_damaged_small_segment() -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let mut retriever = builder(IndexChoice::Exact).create(folder.path()).unwrap();
+    for number in 0..7 {
+        retriever.add(articles(number..number + 1)).unwrap();
+        retriever.commit().unwrap();
+    }
+    drop(retriever);
+    damage(folder.path(), text(3).as_bytes());
+    folder
 }
 
 /// Asserts that `error` names `origin` as damaged, at once or as the cause of a failed merge.
@@ -49,18 +67,9 @@ fn commit(retriever: &mut Retriever, key: &str) -> u64 {
 
 #[test]
 fn a_damaged_small_segment_stops_no_commit() {
-    let folder = tempfile::tempdir().unwrap();
-    let builder = || builder(IndexChoice::Exact);
-    let mut retriever = builder().create(folder.path()).unwrap();
-    for number in 0..7 {
-        retriever.add(articles(number..number + 1)).unwrap();
-        retriever.commit().unwrap();
-    }
-    drop(retriever);
-    damage(folder.path(), text(3).as_bytes());
-
+    let folder = with_damaged_small_segment();
+    let mut retriever = builder(IndexChoice::Exact).open(folder.path()).unwrap();
     // From the eighth segment on, commits join them.
-    let mut retriever = builder().open(folder.path()).unwrap();
     for number in 7..12 {
         retriever.add(articles(number..number + 1)).unwrap();
         assert_eq!(retriever.commit().unwrap(), number as u64 + 1);
@@ -79,17 +88,9 @@ fn a_damaged_small_segment_stops_no_commit() {
 
 #[test]
 fn checkpoints_leave_damaged_segments_apart() {
-    let folder = tempfile::tempdir().unwrap();
-    let builder = || builder(IndexChoice::Exact).checkpoint(10);
-    let mut retriever = builder().create(folder.path()).unwrap();
-    for number in 0..7 {
-        retriever.add(articles(number..number + 1)).unwrap();
-        retriever.commit().unwrap();
-    }
-    drop(retriever);
-    damage(folder.path(), text(3).as_bytes());
-
-    let mut retriever = builder().open(folder.path()).unwrap();
+    let folder = with_damaged_small_segment();
+    let builder = builder(IndexChoice::Exact).checkpoint(10);
+    let mut retriever = builder.open(folder.path()).unwrap();
     let report = retriever.sync(articles(0..40)).unwrap();
     assert_eq!(report.added, 33);
     assert_eq!(retriever.articles(), 40);
@@ -104,9 +105,8 @@ fn damaged_segments_do_not_stop_other_merges() {
         retriever.commit().unwrap();
     }
     let last = retriever.iter_embedded().nth(60).unwrap().unwrap();
-    let vector: Vec<u8> = last.vectors().row(0).iter().flat_map(|x| x.to_le_bytes()).collect();
     drop(retriever);
-    damage(folder.path(), &vector);
+    damage(folder.path(), &bytes_of(last.vectors().row(0)));
 
     let mut retriever = builder(GRAPH).open(folder.path()).unwrap();
     // The merge of the smaller segment, the damaged one, comes first.
@@ -126,7 +126,7 @@ fn a_store_names_the_id_of_a_damaged_vector() {
     let folder = tempfile::tempdir().unwrap();
     let vectors = spread(1, 8, 10);
     let mut store = VectorStore::builder().create(folder.path(), 8).unwrap();
-    let bytes: Vec<u8> = vectors.row(4).iter().flat_map(|x| x.to_le_bytes()).collect();
+    let bytes = bytes_of(vectors.row(4));
     store.add(&(70..80).collect::<Vec<u64>>(), vectors).unwrap();
     store.commit().unwrap();
     drop(store);
