@@ -150,13 +150,16 @@ impl HnswIndex {
         if ef >= allowed || ef * self.params.m >= self.rows as usize {
             return Route::Scan(ScanReason::WideSearch);
         }
+        if params.allowed.is_none() {
+            return Route::Graph { ef_search: ef };
+        }
         // Let `s` be the allowed share of the rows. A graph search compares about `width * m / s`
         // points. A scan compares `s * rows`, each in less than half the time (measured). No product
         // overflows: `allowed` is below 2^32, the number of rows is at most 2^31, as is `ef * m`, and
         // `width` is at most twice `ef`.
         let width = in_precision!(self.space(), |space| space.beam_width(ef));
         let visits = (width * self.params.m) as u64 * u64::from(self.rows);
-        if params.allowed.is_some() && (allowed as u64).pow(2) <= 2 * visits {
+        if (allowed as u64).pow(2) <= 2 * visits {
             return Route::Scan(ScanReason::FewAllowed);
         }
         Route::Graph { ef_search: ef }
