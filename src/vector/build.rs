@@ -169,6 +169,10 @@ impl<S: Space> BaseLayerBuilder<'_, S> {
 /// are not strictly needed, and searches take fewer steps.
 const SLACK: f32 = 1.1;
 
+/// Closest candidates to prefetch while another one is compared: the next one selected is mostly one
+/// of them.
+const LOADED_NEXT: usize = 4;
+
 /// Selects at most `limit` of `candidates`, which are sorted closest first.
 ///
 /// Each selected candidate is closer to the new point than [`SLACK`] times its distance to any
@@ -188,6 +192,9 @@ fn select_diverse<S: Space>(space: &S, mut candidates: Vec<ScoredPoint>, limit: 
         selected.push(next);
         points.clear();
         points.extend(candidates.iter().map(|candidate| candidate.point()));
+        for point in points.iter().take(LOADED_NEXT) {
+            space.prefetch_load(*point);
+        }
         space.load(next, &mut query);
         space.similarities(&query, &points, &mut similarities);
         let mut similarities = similarities.iter();

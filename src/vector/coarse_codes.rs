@@ -166,6 +166,10 @@ impl Space for CoarseView<'_> {
         kernel::prefetch(&self.inverse_norms[point as usize..][..1]);
     }
 
+    fn prefetch_load(&self, point: u32) {
+        self.codes.prefetch(point);
+    }
+
     fn similarities(&self, query: &QuantizedQuery, points: &[u32], similarities: &mut Vec<f32>) {
         similarities.clear();
         let bias = query.bias / i32::from(BIAS) * i32::from(COARSE_BIAS);

@@ -27,6 +27,11 @@ pub(super) trait Space: Sync {
     /// Prefetches the values of `point` into the cache.
     fn prefetch(&self, point: u32);
 
+    /// Prefetches what [`load`](Self::load) reads of `point`.
+    fn prefetch_load(&self, point: u32) {
+        self.prefetch(point);
+    }
+
     /// Replaces the content of `similarities` by those of `query` and `points`, in their order.
     fn similarities(&self, query: &Self::Query, points: &[u32], similarities: &mut Vec<f32>);
 
