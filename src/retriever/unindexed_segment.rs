@@ -51,7 +51,7 @@ impl UnindexedSegment {
         monitor.check()?;
         let words = SegmentWords::merge(segments, &rows)?;
         monitor.check()?;
-        let pieces = SegmentPieces::merge(segments, &rows)?;
+        let pieces = SegmentPieces::merge(segments, &rows, monitor)?;
         Ok(Self { builder, vectors, words, pieces })
     }
 

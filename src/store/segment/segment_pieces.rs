@@ -6,10 +6,12 @@ use rayon::prelude::*;
 
 use super::{
     LiveSegment, Segment,
+    article_columns::PassageText,
     bytes_column::{BytesColumn, BytesColumnBuilder, BytesColumnTags},
 };
 use crate::{
     Error, Result,
+    article::{ShownContext, shown_title},
     embed::PieceRows,
     format::{
         decode_error::{DecodeError, require},
@@ -19,6 +21,7 @@ use crate::{
     },
     lexical::MergedRow,
     search::late::{self, PieceList},
+    work::WorkMonitor,
 };
 
 const PIECES: BytesColumnTags =
@@ -53,10 +56,15 @@ impl SegmentPieces {
     }
 
     /// Copies `rows` of `segments`. Lists that are missing or damaged are cut from the texts.
-    pub(crate) fn merge(segments: &[LiveSegment], rows: &[MergedRow]) -> Result<Self> {
+    pub(crate) fn merge(
+        segments: &[LiveSegment],
+        rows: &[MergedRow],
+        monitor: WorkMonitor,
+    ) -> Result<Self> {
         let piece_rows = PieceRows::bundled()?;
         let mut lists = BytesColumnBuilder::default();
         for from in rows {
+            monitor.check()?;
             let segment = segments[from.part as usize].sealed();
             let list = match segment.stored_pieces(from.row, piece_rows.len()) {
                 Ok(Some(list)) => list,
@@ -138,11 +146,22 @@ impl Segment {
     }
 
     fn cut_pieces(&self, row: u32, rows: &PieceRows) -> Result<PieceList> {
+        Ok(PieceList::of(&self.embedded_text(row)?, rows))
+    }
+
+    /// Reads the text that is embedded for the passage in `row`, and no more of its article.
+    fn embedded_text(&self, row: u32) -> Result<String> {
         let number = self.article_of(row)?;
-        let article = self.article(number)?;
-        let passages = self.passages_of(number, &article)?;
-        let passage = &passages[(row - self.rows_of(number)?.start) as usize];
-        Ok(PieceList::of(&passage.text_in_context(&article), rows))
+        let head = self.head(number)?;
+        let passage = self.columns.get()?.passage(row);
+        let PassageText { text, heading, table_header } = self.passage_text(row, number)?;
+        let context = ShownContext {
+            title: shown_title(head.title.as_deref()).filter(|_| passage.titled),
+            heading: heading.as_deref(),
+            table_header: table_header.as_deref(),
+            markup: passage.markup,
+        };
+        Ok(context.embedded_text(&text))
     }
 
     /// Compares the stored pieces with those cut from the texts.
