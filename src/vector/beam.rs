@@ -72,6 +72,12 @@ impl CandidateList {
         self.next = self.next.min(place);
     }
 
+    /// Whether `point` is the closest one and expanded.
+    fn is_settled(&self, point: u32) -> bool {
+        let closest = self.candidates.first();
+        closest.is_some_and(|closest| closest.point() == point && closest.is_expanded())
+    }
+
     /// Marks the closest point that is not expanded, and returns it.
     fn expand(&mut self) -> Option<u32> {
         self.expand_before(self.candidates.len())
@@ -147,6 +153,9 @@ pub(super) struct Traversal<'a, S: Space> {
     pub(super) entry: u32,
     /// Number of candidates kept.
     pub(super) ef: usize,
+    /// The point that a search without a restriction is for, if it is for one: it ends once that point
+    /// is closer than its neighbors and all others found.
+    pub(super) target: Option<u32>,
 }
 
 /// Restriction of a search to allowed points.
@@ -244,6 +253,9 @@ impl Beam {
             }
             if step % STEPS_PER_CHECK == 0 && is_interrupted() {
                 return End::Interrupted;
+            }
+            if traversal.target.is_some_and(|target| self.list.is_settled(target)) {
+                break;
             }
             let expanded = match restriction {
                 None => self.expand_list(traversal.links),

@@ -139,6 +139,7 @@ impl<S: Space> BaseLayerBuilder<'_, S> {
             query: &query,
             entry: self.upper.entry(self.space, &query),
             ef: self.params.ef_construction,
+            target: None,
         };
         self.beams.with(|beam| {
             beam.search(&traversal, || false);

@@ -195,6 +195,7 @@ impl HnswIndex {
             query: &query,
             entry: self.graph.upper.entry(space, &query),
             ef: space.beam_width(ef),
+            target: None,
         };
         let is_interrupted = || params.is_interrupted();
         self.beams.with(|beam| {

@@ -19,9 +19,12 @@ const MAX_ROUNDS: usize = 24;
 /// Maximum links added to one point per round. Unreachable points form groups, and one link into a
 /// group often leads to all of it.
 const LINKS_PER_ROUND: usize = 4;
+/// Rounds in which links start at the nearest candidate, then at the next one, and so on. A candidate
+/// has room for the links of a few rounds only: later ones take the place of earlier ones.
+const ROUNDS_PER_CANDIDATE: usize = 4;
 
-/// Links every point that its own search does not find, from the point where that search ends;
-/// returns the points that are still not found, ascending.
+/// Links every point that its own search does not find, from points that the search finds; returns the
+/// points that are still not found, ascending.
 pub(super) fn repair<S: Space>(
     graph: &mut Graph,
     space: &S,
@@ -29,7 +32,7 @@ pub(super) fn repair<S: Space>(
 ) -> Result<Vec<u32>> {
     let mut searches = OwnSearches::of_all(graph, space, monitor)?;
     for round in 0..MAX_ROUNDS {
-        let missing = searches.missing_links(graph);
+        let missing = searches.missing_links(graph, round);
         if missing.is_empty() {
             break;
         }
@@ -58,8 +61,8 @@ struct OwnSearches(Vec<OwnSearch>);
 
 /// The search of a point for itself.
 struct OwnSearch {
-    /// The point where the search ends, if that is another one and the point is not found.
-    ends_at: Option<u32>,
+    /// The points found, closest first; empty if the point itself is one of them.
+    others: Box<[u32]>,
     /// The points whose links determine the course of the search.
     expanded: Box<[u32]>,
 }
@@ -89,14 +92,18 @@ impl OwnSearches {
         })
     }
 
-    /// Returns a link for each point that is not found, from the point where its search ends. A link
-    /// that `graph` has already is left out, since it did not help.
-    fn missing_links(&self, graph: &Graph) -> Vec<Link> {
+    /// Returns a link for each point that is not found, from a point that its search finds. A point
+    /// that is linked from one of them is left out: it was compared, and others are closer.
+    fn missing_links(&self, graph: &Graph, round: usize) -> Vec<Link> {
         let links = graph.base.view();
+        let link = |search: &OwnSearch, to| {
+            let last = search.others.len().checked_sub(1)?;
+            let is_linked = search.others.iter().any(|from| links.of(*from).contains(&to));
+            let from = search.others[last.min(round / ROUNDS_PER_CANDIDATE)];
+            (!is_linked).then_some(Link { from, to })
+        };
         let searches = self.0.iter().zip(0..);
-        let missing = searches.filter_map(|(search, to)| Some(Link { from: search.ends_at?, to }));
-        let mut missing: Vec<Link> =
-            missing.filter(|link| !links.of(link.from).contains(&link.to)).collect();
+        let mut missing: Vec<Link> = searches.filter_map(|(search, to)| link(search, to)).collect();
         missing.sort_unstable();
         missing
     }
@@ -104,7 +111,7 @@ impl OwnSearches {
     /// The points that are not found, ascending.
     fn lost(&self) -> Vec<u32> {
         let searches = self.0.iter().zip(0..);
-        searches.filter_map(|(search, point)| search.ends_at.map(|_| point)).collect()
+        searches.filter(|(search, _)| search.is_lost()).map(|(_, point)| point).collect()
     }
 }
 
@@ -124,13 +131,87 @@ impl OwnSearch {
             query: &query,
             entry: graph.upper.entry(space, &query),
             ef: MIN_EF,
+            target: Some(point),
         };
         Ok(beams.with(|beam| {
             beam.search(&traversal, || false);
             let found = beam.found();
-            let is_lost = found.iter().all(|candidate| candidate.point() != point);
-            let nearest = found.first().filter(|_| is_lost).map(|nearest| nearest.point());
-            Self { ends_at: nearest, expanded: beam.expanded().into() }
+            let others = found.iter().map(|candidate| candidate.point());
+            let is_found = others.clone().any(|other| other == point);
+            let others = if is_found { Box::default() } else { others.collect() };
+            Self { others, expanded: beam.expanded().into() }
         }))
+    }
+
+    fn is_lost(&self) -> bool {
+        !self.others.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use xxhash_rust::xxh3::xxh3_64;
+
+    use super::*;
+    use crate::{
+        Cancel, HnswParams, Vectors,
+        vector::{
+            adjacency::Links, build::link_all, graph::UpperLayers, hierarchy::over_sample,
+            space::FullPrecision,
+        },
+    };
+
+    #[test]
+    fn a_search_for_a_point_ends_early_and_finds_what_a_whole_search_finds() {
+        let noise = |at: u32| f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) - 127.3;
+        let vectors = Vectors::normalized(8, (0..8 * 2_000).map(noise).collect()).unwrap();
+        let rows: Vec<u32> = (0..2_000).collect();
+        let space = FullPrecision::new(&vectors, &rows);
+        let cancel = Cancel::new();
+        let monitor = WorkMonitor::new(&cancel, None);
+        // Few links: some points are not found.
+        let params = HnswParams { m: 3, ef_construction: 8, ..HnswParams::default() };
+        let upper = over_sample(&space, 256, params, monitor).unwrap();
+        let graph = link_all(&space, upper, params, monitor).unwrap();
+
+        let beams = ScratchPool::default();
+        let mut beam = Beam::default();
+        let [mut steps, mut whole_steps, mut lost] = [0; 3];
+        for point in rows.iter().copied() {
+            let search = OwnSearch::of(point, &graph, &space, &beams, monitor).unwrap();
+            let query = space.point(point);
+            let entry = graph.upper.entry(&space, &query);
+            let links = graph.base.view();
+            let whole =
+                Traversal { space: &space, links, query: &query, entry, ef: MIN_EF, target: None };
+            beam.search(&whole, || false);
+            let is_found = beam.found().iter().any(|found| found.point() == point);
+            assert_eq!(!search.is_lost(), is_found, "point {point}");
+            assert!(beam.expanded().starts_with(&search.expanded), "point {point}");
+            steps += search.expanded.len();
+            whole_steps += beam.expanded().len();
+            lost += usize::from(!is_found);
+        }
+        assert!(2 * steps < whole_steps, "{steps} of {whole_steps}");
+        assert!(lost > 0, "all points are found");
+    }
+
+    #[test]
+    fn points_without_room_at_their_nearest_one_are_linked_from_others() {
+        const SPOKES: usize = 24;
+        // The hub is point 0; no link leads to any point. All spokes are closest to the hub, whose list
+        // has room for a third of them.
+        let mut values = vec![1.0; SPOKES];
+        for spoke in 0..SPOKES {
+            values.extend((0..SPOKES).map(|at| if at == spoke { 1.0 } else { 0.0 }));
+        }
+        let vectors = Vectors::normalized(SPOKES, values).unwrap();
+        let rows: Vec<u32> = (0..=to_row(SPOKES)).collect();
+        let space = FullPrecision::new(&vectors, &rows);
+        let links = Links::none(rows.len(), SPOKES / 3);
+        let mut graph = Graph { upper: UpperLayers::of(&[]), base: links };
+        let cancel = Cancel::new();
+        let lost = repair(&mut graph, &space, WorkMonitor::new(&cancel, None)).unwrap();
+        assert!(lost.is_empty(), "{lost:?}");
     }
 }

@@ -149,7 +149,7 @@ fn cases_cover_all_precisions_and_both_routes() {
         (600, 600, 32),
         (1, 1, 4),
         (0, 0, 8),
-        (600, 561, 8),
+        (600, 561, 4),
         (600, 600, 8),
     ];
     assert!(seen.eq(want), "{reports:?}");
