@@ -161,8 +161,9 @@ impl<'a> LinksView<'a> {
         order
     }
 
-    /// Prefetches the links of `point` into the cache.
+    /// Prefetches the links of `point` and their number into the cache.
     pub(super) fn prefetch(self, point: u32) {
+        kernel::prefetch(&self.counts[point as usize..][..1]);
         kernel::prefetch(&self.targets[point as usize * self.max_degree..][..self.max_degree]);
     }
 
