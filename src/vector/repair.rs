@@ -170,7 +170,7 @@ mod tests {
         let cancel = Cancel::new();
         let monitor = WorkMonitor::new(&cancel, None);
         // Few links: some points are not found.
-        let params = HnswParams { m: 3, ef_construction: 8, ..HnswParams::default() };
+        let params = HnswParams { m: 3, ef_construction: 8 };
         let upper = over_sample(&space, 256, params, monitor).unwrap();
         let graph = link_all(&space, upper, params, monitor).unwrap();
 
