@@ -88,6 +88,12 @@ impl Links {
         self.counts.to_mut()[point as usize] = count;
     }
 
+    /// Number of links that [`add`](Self::add) can add to any list of capacity `max_degree` before added
+    /// ones give way.
+    pub(super) fn room_to_add(max_degree: usize) -> usize {
+        max_degree - max_degree / 2
+    }
+
     /// Adds links after the first half of a full list; its last links give way. So the first half
     /// always remains, and links added earlier give way last.
     pub(super) fn add(&mut self, from: u32, added: &[u32]) {

@@ -37,6 +37,9 @@ impl ScoredPoint {
 /// `ef` finds. Repair relies on it: it searches with this `ef` only.
 pub(super) const MIN_EF: usize = 16;
 
+/// Smaller differences of similarities can be rounding errors.
+const LEAST_DISTANCE: f32 = 1e-6;
+
 /// The closest points found so far, at most `ef`, closest first.
 #[derive(Debug, Default)]
 pub(super) struct CandidateList {
@@ -72,10 +75,17 @@ impl CandidateList {
         self.next = self.next.min(place);
     }
 
-    /// Whether `point` is the closest one and expanded.
+    /// Whether `point` is expanded and at most half as far as every other candidate.
+    ///
+    /// By codes, other points can be closer to the query than `point` itself. Such a point is less than
+    /// twice as far from `point` as `point` is from the query, by the triangle inequality. `point` most
+    /// likely links to points that close, and its expansion has compared them.
     fn is_settled(&self, point: u32) -> bool {
-        let closest = self.candidates.first();
-        closest.is_some_and(|closest| closest.point() == point && closest.is_expanded())
+        let [first, rest @ ..] = &*self.candidates else { return false };
+        // The square of the distance of unit vectors, halved.
+        let distance = |candidate: &ScoredPoint| 1.0 - candidate.similarity();
+        let is_far = |second| distance(second) >= 4.0 * distance(first).max(LEAST_DISTANCE);
+        first.point() == point && first.is_expanded() && rest.first().is_none_or(is_far)
     }
 
     /// Marks the closest point that is not expanded, and returns it.
@@ -138,6 +148,10 @@ impl VisitedSet {
         }
     }
 
+    fn contains(&self, point: u32) -> bool {
+        self.words[point as usize / 64] >> (point % 64) & 1 == 1
+    }
+
     /// The points added after the first `len`.
     fn since(&self, len: usize) -> &[u32] {
         &self.points[len..self.len]
@@ -153,8 +167,8 @@ pub(super) struct Traversal<'a, S: Space> {
     pub(super) entry: u32,
     /// Number of candidates kept.
     pub(super) ef: usize,
-    /// The point that a search without a restriction is for, if it is for one: it ends once that point
-    /// is closer than its neighbors and all others found.
+    /// A point to find: the search ends once this point is clearly the closest one. A restricted search
+    /// ignores it.
     pub(super) target: Option<u32>,
 }
 
@@ -168,7 +182,7 @@ pub(super) struct Restriction<A> {
 /// Outcome of a search.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
-    /// No link leads to a closer point.
+    /// No link leads to a closer point, or the target is found.
     Complete,
     /// Deadline or cancellation.
     Interrupted,
@@ -196,6 +210,11 @@ pub(super) struct Beam {
 }
 
 impl Beam {
+    /// Whether the search compared `point`.
+    pub(super) fn has_compared(&self, point: u32) -> bool {
+        self.visited.contains(point)
+    }
+
     /// Number of points compared.
     pub(super) fn compared(&self) -> usize {
         self.visited.len
@@ -212,7 +231,7 @@ impl Beam {
         &self.expanded
     }
 
-    /// Finds the at most `ef` points nearest to the query.
+    /// Finds the at most `ef` points nearest to the query, or ends at the target of `traversal`.
     ///
     /// # Source
     ///
@@ -254,7 +273,8 @@ impl Beam {
             if step % STEPS_PER_CHECK == 0 && is_interrupted() {
                 return End::Interrupted;
             }
-            if traversal.target.is_some_and(|target| self.list.is_settled(target)) {
+            let is_settled = |target| restriction.is_none() && self.list.is_settled(target);
+            if traversal.target.is_some_and(is_settled) {
                 break;
             }
             let expanded = match restriction {

@@ -62,9 +62,9 @@ impl HnswParams {
 ///
 /// The same vectors give the same graph, for any number of threads that build it.
 /// Equal vectors share one point of the graph, as do vectors of equal codes. After the build, a
-/// repair searches for every vector. If the search misses the vector, repair links to it from the
-/// point where the search ended. Points that cannot be made findable are compared with every query.
-/// So every vector is found by its own query.
+/// repair searches for every vector. If the search misses the vector, repair links to it from one of
+/// the closest points that the search finds. Points that cannot be made findable are compared with
+/// every query. So every vector is found by its own query.
 ///
 /// A search visits a small part of the graph and may miss neighbors, fewer with a
 /// higher [`SearchEffort::Ef`](crate::SearchEffort::Ef). It compares vectors in four bits per

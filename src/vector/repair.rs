@@ -4,6 +4,7 @@ use rayon::prelude::*;
 
 use super::{
     RowSet,
+    adjacency::Links,
     beam::{Beam, MIN_EF, Traversal},
     graph::Graph,
     space::Space,
@@ -19,29 +20,33 @@ const MAX_ROUNDS: usize = 24;
 /// Maximum links added to one point per round. Unreachable points form groups, and one link into a
 /// group often leads to all of it.
 const LINKS_PER_ROUND: usize = 4;
-/// Rounds in which links start at the nearest candidate, then at the next one, and so on. A candidate
-/// has room for the links of a few rounds only: later ones take the place of earlier ones.
-const ROUNDS_PER_CANDIDATE: usize = 4;
 
-/// Links every point that its own search does not find, from points that the search finds; returns the
-/// points that are still not found, ascending.
+/// Links every point that its own search does not find, from the closest points that the search finds;
+/// returns the points that are still not found, ascending.
 pub(super) fn repair<S: Space>(
     graph: &mut Graph,
     space: &S,
     monitor: WorkMonitor,
 ) -> Result<Vec<u32>> {
+    let room = Links::room_to_add(graph.base.view().max_degree());
+    // Number of links added to each list. With more than `room`, some would give way.
+    let mut counts = vec![0; space.len() as usize];
     let mut searches = OwnSearches::of_all(graph, space, monitor)?;
     for round in 0..MAX_ROUNDS {
-        let missing = searches.missing_links(graph, round);
+        let missing = searches.missing_links(|from| counts[from as usize] < room);
         if missing.is_empty() {
             break;
         }
         tracing::debug!(round, links = missing.len(), "linking points that are not found");
         let mut changed = RowSet::none(space.len());
         for links in missing.chunk_by(|a, b| a.from == b.from) {
-            let added: Vec<u32> = links.iter().take(LINKS_PER_ROUND).map(|link| link.to).collect();
-            graph.base.add(links[0].from, &added);
-            changed.insert(links[0].from);
+            let from = links[0].from;
+            let count = &mut counts[from as usize];
+            let limit = LINKS_PER_ROUND.min(room - *count);
+            let added: Vec<u32> = links.iter().take(limit).map(|link| link.to).collect();
+            *count += added.len();
+            graph.base.add(from, &added);
+            changed.insert(from);
         }
         // Added links can divert a search that found its point before.
         searches.repeat(graph, space, &changed, monitor)?;
@@ -61,10 +66,19 @@ struct OwnSearches(Vec<OwnSearch>);
 
 /// The search of a point for itself.
 struct OwnSearch {
-    /// The points found, closest first; empty if the point itself is one of them.
-    others: Box<[u32]>,
+    outcome: Outcome,
     /// The points whose links determine the course of the search.
     expanded: Box<[u32]>,
+}
+
+/// What the search of a point for itself found.
+enum Outcome {
+    Found,
+    /// The search compared the point, but keeps [`MIN_EF`] others that are at least as close. No link
+    /// would help.
+    CrowdedOut,
+    /// The points found instead, closest first.
+    NotReached(Box<[u32]>),
 }
 
 impl OwnSearches {
@@ -92,15 +106,15 @@ impl OwnSearches {
         })
     }
 
-    /// Returns a link for each point that is not found, from a point that its search finds. A point
-    /// that is linked from one of them is left out: it was compared, and others are closer.
-    fn missing_links(&self, graph: &Graph, round: usize) -> Vec<Link> {
-        let links = graph.base.view();
-        let link = |search: &OwnSearch, to| {
-            let last = search.others.len().checked_sub(1)?;
-            let is_linked = search.others.iter().any(|from| links.of(*from).contains(&to));
-            let from = search.others[last.min(round / ROUNDS_PER_CANDIDATE)];
-            (!is_linked).then_some(Link { from, to })
+    /// Returns a link to each point that its search does not reach, from the closest point found whose
+    /// list `has_room`; none if no list has.
+    fn missing_links(&self, has_room: impl Fn(u32) -> bool) -> Vec<Link> {
+        let link = |search: &OwnSearch, to| match &search.outcome {
+            Outcome::NotReached(found) => {
+                let from = *found.iter().find(|from| has_room(**from))?;
+                Some(Link { from, to })
+            }
+            Outcome::Found | Outcome::CrowdedOut => None,
         };
         let searches = self.0.iter().zip(0..);
         let mut missing: Vec<Link> = searches.filter_map(|(search, to)| link(search, to)).collect();
@@ -111,7 +125,7 @@ impl OwnSearches {
     /// The points that are not found, ascending.
     fn lost(&self) -> Vec<u32> {
         let searches = self.0.iter().zip(0..);
-        searches.filter(|(search, _)| search.is_lost()).map(|(_, point)| point).collect()
+        searches.filter(|(search, _)| !search.is_found()).map(|(_, point)| point).collect()
     }
 }
 
@@ -135,16 +149,20 @@ impl OwnSearch {
         };
         Ok(beams.with(|beam| {
             beam.search(&traversal, || false);
-            let found = beam.found();
-            let others = found.iter().map(|candidate| candidate.point());
-            let is_found = others.clone().any(|other| other == point);
-            let others = if is_found { Box::default() } else { others.collect() };
-            Self { others, expanded: beam.expanded().into() }
+            let found = beam.found().iter().map(|candidate| candidate.point());
+            let outcome = if found.clone().any(|found| found == point) {
+                Outcome::Found
+            } else if beam.has_compared(point) {
+                Outcome::CrowdedOut
+            } else {
+                Outcome::NotReached(found.collect())
+            };
+            Self { outcome, expanded: beam.expanded().into() }
         }))
     }
 
-    fn is_lost(&self) -> bool {
-        !self.others.is_empty()
+    fn is_found(&self) -> bool {
+        matches!(self.outcome, Outcome::Found)
     }
 }
 
@@ -156,62 +174,121 @@ mod tests {
     use crate::{
         Cancel, HnswParams, Vectors,
         vector::{
-            adjacency::Links, build::link_all, graph::UpperLayers, hierarchy::over_sample,
-            space::FullPrecision,
+            build::link_all, coarse_codes::CoarseCodes, graph::UpperLayers, hierarchy::over_sample,
+            quantized::Quantized, space::FullPrecision,
         },
     };
 
-    #[test]
-    fn a_search_for_a_point_ends_early_and_finds_what_a_whole_search_finds() {
-        let noise = |at: u32| f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) - 127.3;
-        let vectors = Vectors::normalized(8, (0..8 * 2_000).map(noise).collect()).unwrap();
-        let rows: Vec<u32> = (0..2_000).collect();
-        let space = FullPrecision::new(&vectors, &rows);
+    fn noise(at: usize) -> f32 {
+        f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) - 127.3
+    }
+
+    /// A graph of so few links that some points are not found.
+    fn unrepaired<S: Space>(space: &S, monitor: WorkMonitor) -> Graph {
+        let params = HnswParams { m: 3, ef_construction: 8 };
+        let upper = over_sample(space, 256, params, monitor).unwrap();
+        link_all(space, upper, params, monitor).unwrap()
+    }
+
+    /// Compares the searches for all points with those that do not end early; returns the number of
+    /// points that are not found.
+    fn compare_with_whole_searches<S: Space>(space: &S) -> usize {
         let cancel = Cancel::new();
         let monitor = WorkMonitor::new(&cancel, None);
-        // Few links: some points are not found.
-        let params = HnswParams { m: 3, ef_construction: 8 };
-        let upper = over_sample(&space, 256, params, monitor).unwrap();
-        let graph = link_all(&space, upper, params, monitor).unwrap();
-
-        let beams = ScratchPool::default();
+        let graph = unrepaired(space, monitor);
+        let searches = OwnSearches::of_all(&graph, space, monitor).unwrap();
         let mut beam = Beam::default();
-        let [mut steps, mut whole_steps, mut lost] = [0; 3];
-        for point in rows.iter().copied() {
-            let search = OwnSearch::of(point, &graph, &space, &beams, monitor).unwrap();
+        let mut steps = 0;
+        for (search, point) in searches.0.iter().zip(0..) {
             let query = space.point(point);
-            let entry = graph.upper.entry(&space, &query);
+            let entry = graph.upper.entry(space, &query);
             let links = graph.base.view();
-            let whole =
-                Traversal { space: &space, links, query: &query, entry, ef: MIN_EF, target: None };
+            let whole = Traversal { space, links, query: &query, entry, ef: MIN_EF, target: None };
             beam.search(&whole, || false);
             let is_found = beam.found().iter().any(|found| found.point() == point);
-            assert_eq!(!search.is_lost(), is_found, "point {point}");
+            assert_eq!(search.is_found(), is_found, "point {point}");
             assert!(beam.expanded().starts_with(&search.expanded), "point {point}");
-            steps += search.expanded.len();
-            whole_steps += beam.expanded().len();
-            lost += usize::from(!is_found);
+            steps += beam.expanded().len();
         }
-        assert!(2 * steps < whole_steps, "{steps} of {whole_steps}");
-        assert!(lost > 0, "all points are found");
+        let early_steps: usize = searches.0.iter().map(|search| search.expanded.len()).sum();
+        assert!(4 * early_steps < 3 * steps, "{early_steps} of {steps}");
+        searches.lost().len()
+    }
+
+    #[test]
+    fn a_search_for_a_point_ends_early_and_finds_what_a_whole_search_finds() {
+        let vectors = Vectors::normalized(8, (0..8 * 2_000).map(noise).collect()).unwrap();
+        let rows: Vec<u32> = (0..2_000).collect();
+        assert!(compare_with_whole_searches(&FullPrecision::new(&vectors, &rows)) > 0);
+    }
+
+    #[test]
+    fn a_search_by_coarse_codes_goes_on_among_near_duplicates() {
+        const DIM: usize = 160;
+        const GROUP: usize = 80;
+        let value = |at: usize| {
+            let row = at / DIM;
+            let apart = if row < GROUP { 0.01 } else { 0.0 };
+            noise((row.max(GROUP) - GROUP) * DIM + at % DIM) + apart * noise(usize::MAX - at)
+        };
+        let vectors = Vectors::normalized(DIM, (0..DIM * 2_000).map(value).collect()).unwrap();
+        let codes = Quantized::of(DIM, vectors.len(), |row| vectors.row(row));
+        let coarse = CoarseCodes::of(&codes);
+        assert!(compare_with_whole_searches(&coarse.view(codes.view())) > 0);
+    }
+
+    /// Repairs the graph of `vectors` with the links `lists` and the entry 0; returns the lost points and
+    /// the repaired links.
+    fn repaired(vectors: &Vectors, lists: Links) -> (Vec<u32>, Links) {
+        let rows: Vec<u32> = (0..to_row(vectors.len())).collect();
+        let space = FullPrecision::new(vectors, &rows);
+        let mut graph = Graph { upper: UpperLayers::of(&[]), base: lists };
+        let cancel = Cancel::new();
+        let monitor = WorkMonitor::new(&cancel, None);
+        let lost = repair(&mut graph, &space, monitor).unwrap();
+        let searches = OwnSearches::of_all(&graph, &space, monitor).unwrap();
+        assert_eq!(lost, searches.lost(), "an outdated search");
+        (lost, graph.base)
     }
 
     #[test]
     fn points_without_room_at_their_nearest_one_are_linked_from_others() {
         const SPOKES: usize = 24;
         // The hub is point 0; no link leads to any point. All spokes are closest to the hub, whose list
-        // has room for a third of them.
+        // has room for a part of them only.
         let mut values = vec![1.0; SPOKES];
         for spoke in 0..SPOKES {
             values.extend((0..SPOKES).map(|at| if at == spoke { 1.0 } else { 0.0 }));
         }
         let vectors = Vectors::normalized(SPOKES, values).unwrap();
-        let rows: Vec<u32> = (0..=to_row(SPOKES)).collect();
-        let space = FullPrecision::new(&vectors, &rows);
-        let links = Links::none(rows.len(), SPOKES / 3);
-        let mut graph = Graph { upper: UpperLayers::of(&[]), base: links };
-        let cancel = Cancel::new();
-        let lost = repair(&mut graph, &space, WorkMonitor::new(&cancel, None)).unwrap();
-        assert!(lost.is_empty(), "{lost:?}");
+        for max_degree in [4, 6, 16] {
+            let (lost, links) = repaired(&vectors, Links::none(vectors.len(), max_degree));
+            assert!(lost.is_empty(), "{max_degree} links: {lost:?}");
+            let room = Links::room_to_add(max_degree);
+            assert!(links.view().lists().all(|list| list.len() <= room), "{links:?}");
+        }
+        let (lost, _) = repaired(&vectors, Links::none(vectors.len(), 0));
+        assert_eq!(lost.len(), SPOKES, "no list has room");
+    }
+
+    #[test]
+    fn points_among_too_many_equal_ones_get_no_links() {
+        let vectors = Vectors::normalized(1, vec![1.0; 20]).unwrap();
+        let rest: Vec<u32> = (2..20).collect();
+        let lists = [&[1][..], &rest].into_iter().chain([&[][..]; 18]);
+        let links = Links::new(lists.collect::<Vec<_>>().into_iter());
+        assert_eq!(repaired(&vectors, links.clone()), (vec![16, 17, 18, 19], links));
+    }
+
+    #[test]
+    fn a_search_goes_on_among_equal_points() {
+        let values = [0.0, 1.0].into_iter().chain([1.0, 0.0].repeat(19));
+        let vectors = Vectors::normalized(2, values.collect()).unwrap();
+        let mut lists = vec![Vec::new(); 20];
+        lists[0] = vec![17];
+        lists[17] = vec![18, 19];
+        lists[18] = (1..17).collect();
+        let links = Links::new(lists.iter().map(Vec::as_slice));
+        assert_eq!(repaired(&vectors, links.clone()), (vec![17, 18, 19], links));
     }
 }

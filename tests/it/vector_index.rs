@@ -73,6 +73,7 @@ fn near_duplicates_are_told_apart_by_more_bits() {
     let others = spread(19, 160, 6_000);
     let (hnsw, exact, vectors) = both(Vectors::concat(160, [&groups, &others]).unwrap());
     let report = hnsw.verify();
+    assert_eq!(report.bits_per_value, 8);
     assert!(report.always_compared <= 16, "{report:?}");
     assert_all_find_themselves(&hnsw, &vectors, 16);
     let recall = ann_recall_at_10(&hnsw, &exact, &groups, 96);

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::xxh3_64;
 
 use super::*;
 use crate::{
-    Cancel, Error, HnswParams, IndexChoice, Route, RowSet, SearchEffort,
+    Cancel, Error, GraphReport, HnswParams, IndexChoice, Route, RowSet, SearchEffort,
     format::{
         column::MappedFile,
         sections::{Kind, header, padding},
@@ -153,6 +153,7 @@ fn cases_cover_all_precisions_and_both_routes() {
         (600, 600, 8),
     ];
     assert!(seen.eq(want), "{reports:?}");
+    assert!(reports.iter().all(GraphReport::is_sound), "{reports:?}");
     assert!(reports[1].always_compared == 0 && reports[3].always_compared > 0, "{reports:?}");
     let answers = answers(&CASES[1].index, CASES[1].queries());
     let ways = answers.iter().map(|answer| answer.as_ref().unwrap().plan.route);
