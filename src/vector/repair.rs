@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_search_by_coarse_codes_goes_on_among_near_duplicates() {
+    fn a_search_by_coarse_codes_finds_what_a_whole_search_finds() {
         const DIM: usize = 160;
         const GROUP: usize = 80;
         let value = |at: usize| {
