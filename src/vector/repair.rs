@@ -66,13 +66,13 @@ struct OwnSearches(Vec<OwnSearch>);
 
 /// The search of a point for itself.
 struct OwnSearch {
-    outcome: Outcome,
+    reach: Reach,
     /// The points whose links determine the course of the search.
     expanded: Box<[u32]>,
 }
 
-/// What the search of a point for itself found.
-enum Outcome {
+/// Whether the search of a point for itself reaches the point.
+enum Reach {
     Found,
     /// The search compared the point, but keeps [`MIN_EF`] others that are at least as close. No link
     /// would help.
@@ -109,12 +109,12 @@ impl OwnSearches {
     /// Returns a link to each point that its search does not reach, from the closest point found whose
     /// list `has_room`; none if no list has.
     fn missing_links(&self, has_room: impl Fn(u32) -> bool) -> Vec<Link> {
-        let link = |search: &OwnSearch, to| match &search.outcome {
-            Outcome::NotReached(found) => {
+        let link = |search: &OwnSearch, to| match &search.reach {
+            Reach::NotReached(found) => {
                 let from = *found.iter().find(|from| has_room(**from))?;
                 Some(Link { from, to })
             }
-            Outcome::Found | Outcome::CrowdedOut => None,
+            Reach::Found | Reach::CrowdedOut => None,
         };
         let searches = self.0.iter().zip(0..);
         let mut missing: Vec<Link> = searches.filter_map(|(search, to)| link(search, to)).collect();
@@ -150,19 +150,19 @@ impl OwnSearch {
         Ok(beams.with(|beam| {
             beam.search(&traversal, || false);
             let found = beam.found().iter().map(|candidate| candidate.point());
-            let outcome = if found.clone().any(|found| found == point) {
-                Outcome::Found
+            let reach = if found.clone().any(|found| found == point) {
+                Reach::Found
             } else if beam.has_compared(point) {
-                Outcome::CrowdedOut
+                Reach::CrowdedOut
             } else {
-                Outcome::NotReached(found.collect())
+                Reach::NotReached(found.collect())
             };
-            Self { outcome, expanded: beam.expanded().into() }
+            Self { reach, expanded: beam.expanded().into() }
         }))
     }
 
     fn is_found(&self) -> bool {
-        matches!(self.outcome, Outcome::Found)
+        matches!(self.reach, Reach::Found)
     }
 }
 
@@ -216,14 +216,14 @@ mod tests {
     }
 
     #[test]
-    fn a_search_for_a_point_ends_early_and_finds_what_a_whole_search_finds() {
+    fn early_ends_find_what_whole_searches_find() {
         let vectors = Vectors::normalized(8, (0..8 * 2_000).map(noise).collect()).unwrap();
         let rows: Vec<u32> = (0..2_000).collect();
         assert!(compare_with_whole_searches(&FullPrecision::new(&vectors, &rows)) > 0);
     }
 
     #[test]
-    fn a_search_by_coarse_codes_finds_what_a_whole_search_finds() {
+    fn early_ends_by_coarse_codes_find_what_whole_searches_find() {
         const DIM: usize = 160;
         const GROUP: usize = 80;
         let value = |at: usize| {
@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn points_without_room_at_their_nearest_one_are_linked_from_others() {
+    fn points_without_room_at_the_nearest_are_linked_from_others() {
         const SPOKES: usize = 24;
         // The hub is point 0; no link leads to any point. All spokes are closest to the hub, whose list
         // has room for a part of them only.
