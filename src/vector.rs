@@ -3,11 +3,16 @@
 mod adjacency;
 mod beam;
 mod build;
+mod build_stage;
 mod calibrate;
+mod cell_scan;
+mod cells;
 mod coarse_codes;
 mod coded_points;
 mod discrimination;
 mod exact;
+#[cfg(test)]
+mod fixtures;
 mod graph;
 mod graph_build;
 mod hierarchy;
@@ -16,7 +21,6 @@ mod index_choice;
 mod index_file;
 mod index_plan;
 pub(crate) mod kernel;
-mod locality;
 mod persist;
 mod points;
 mod precision;

@@ -45,7 +45,8 @@ pub enum Phase {
 pub struct Progress {
     /// Phase that the numbers refer to.
     pub phase: Phase,
-    /// Number of articles or files taken, of texts embedded, or of vectors added, so far.
+    /// Number of articles or files taken, of texts embedded, or of vectors added, so far. Each stage of the
+    /// build of a graph counts as a part of every vector.
     pub done: usize,
     /// Number of articles or files to take, of texts to embed, or of vectors to add. During a
     /// [sync](crate::Retriever::sync) the number of texts grows as articles are taken.
@@ -85,7 +86,7 @@ impl<'a> WorkMonitor<'a> {
         }
     }
 
-    /// Reports that the graph holds `done` of `total` vectors.
+    /// Reports that the build of a graph is done for `done` of `total` vectors.
     pub(crate) fn report_linked(self, done: usize, total: usize) {
         if let Some(progress) = self.progress {
             progress(Progress { phase: Phase::BuildGraph, done, total, tokens: 0 });

@@ -108,11 +108,13 @@ impl Links {
         self.set(from, &links);
     }
 
-    /// Replaces every target `t`, unused entries included, by `numbers[t]`.
-    pub(super) fn renumber(&mut self, numbers: &[u32]) {
-        for target in self.targets.to_mut() {
-            *target = numbers[*target as usize];
+    /// The same links, with capacity for the longest list.
+    pub(super) fn without_spare_room(self) -> Self {
+        let longest = self.counts.iter().max().copied().unwrap_or(0);
+        if usize::from(longest) == self.max_degree {
+            return self;
         }
+        Self::new(self.view().lists())
     }
 }
 

@@ -18,6 +18,12 @@ impl ScoredPoint {
         Self(u64::from(!ascending) << 32 | u64::from(point) << 1)
     }
 
+    /// The `points` with their `similarities`.
+    pub(super) fn all(points: &[u32], similarities: &[f32]) -> Vec<Self> {
+        let pairs = points.iter().zip(similarities);
+        pairs.map(|(point, similarity)| Self::new(*similarity, *point)).collect()
+    }
+
     #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
     pub(super) fn point(self) -> u32 {
         self.0 as u32 >> 1

@@ -10,8 +10,6 @@ use crate::Vectors;
 
 /// One in this many points is in the sample that the upper layers are built over.
 const SAMPLE_RATIO: u32 = 64;
-/// Maximum size of the sample: a single thread links it.
-const MAX_SAMPLE: u32 = 1 << 14;
 /// Minimum size of the sample, if there are as many points.
 const MIN_SAMPLE: u32 = 256;
 
@@ -22,8 +20,6 @@ pub(super) struct CodedPoints {
     /// Empty if `precision` is not [`Precision::Coarse`].
     pub(super) coarse: CoarseCodes,
     pub(super) precision: Precision,
-    /// The points below it are the sample that the upper layers are built over.
-    pub(super) sample: u32,
 }
 
 impl CodedPoints {
@@ -47,6 +43,12 @@ impl CodedPoints {
         }
     }
 
+    /// Size of the sample that the upper layers are built over: the first points, as long as the points
+    /// are in the order of [`of`](Self::of).
+    pub(super) fn sample(&self) -> u32 {
+        sample_of(&self.points)
+    }
+
     /// The points in the precision that suits them.
     pub(super) fn space<'a>(&'a self, vectors: &'a Vectors) -> PointSpace<'a> {
         PointSpace::new(self.precision, vectors, &self.points, &self.codes, &self.coarse)
@@ -55,14 +57,14 @@ impl CodedPoints {
     /// Renumbers the points: `order[i]` becomes `i`. Not more than two copies of the codes are in
     /// memory at once.
     pub(super) fn reordered(self, order: &[u32]) -> Self {
-        let Self { points, codes, coarse, precision, sample } = self;
+        let Self { points, codes, coarse, precision } = self;
         drop(coarse);
         let codes = codes.select(order);
         let coarse = match precision {
             Precision::Coarse => CoarseCodes::of(&codes),
             Precision::Quantized | Precision::Full => CoarseCodes::default(),
         };
-        Self { points: points.reordered(order), codes, coarse, precision, sample }
+        Self { points: points.reordered(order), codes, coarse, precision }
     }
 
     /// The points in eight bits per value, if they are in four.
@@ -80,18 +82,17 @@ impl CodedPoints {
         let has_coarse =
             coarse.is_smaller_than(&codes) && coarse.view(codes.view()).is_discriminative(sample);
         if has_coarse {
-            return Self { points, codes, coarse, precision: Precision::Coarse, sample };
+            return Self { points, codes, coarse, precision: Precision::Coarse };
         }
         let coarse = CoarseCodes::default();
-        Self { points, codes, coarse, precision: Precision::Quantized, sample }
+        Self { points, codes, coarse, precision: Precision::Quantized }
     }
 
     fn in_full_precision(points: Points, codes: Quantized) -> Self {
-        let sample = sample_of(&points);
-        Self { points, codes, coarse: CoarseCodes::default(), precision: Precision::Full, sample }
+        Self { points, codes, coarse: CoarseCodes::default(), precision: Precision::Full }
     }
 }
 
 fn sample_of(points: &Points) -> u32 {
-    (points.len() / SAMPLE_RATIO).clamp(MIN_SAMPLE, MAX_SAMPLE).min(points.len())
+    (points.len() / SAMPLE_RATIO).max(MIN_SAMPLE).min(points.len())
 }

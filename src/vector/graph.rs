@@ -80,27 +80,6 @@ impl Graph {
         self.base.view().bytes() + self.upper.layers().map(layer).sum::<usize>()
     }
 
-    /// Returns all points in breadth-first order from point 0, then from each point not reached.
-    ///
-    /// Points numbered in this order are close in memory if searches visit them together.
-    pub(super) fn by_breadth(&self) -> Vec<u32> {
-        let base = self.base.view();
-        base.by_breadth(0..to_row(base.len()))
-    }
-
-    /// Renumbers the points: `order[i]` becomes `i`.
-    pub(super) fn reordered(mut self, order: &[u32]) -> Self {
-        let mut numbers = vec![0; order.len()];
-        for (number, point) in (0..).zip(order) {
-            numbers[*point as usize] = number;
-        }
-        let old = self.base.view();
-        let mut base = Links::new(order.iter().map(|point| old.of(*point)));
-        base.renumber(&numbers);
-        self.upper.renumber(&numbers);
-        Self { upper: self.upper, base }
-    }
-
     /// Checks every stored number that is used as an index.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
         let base = self.base.view();
@@ -116,6 +95,15 @@ impl Graph {
         }
         Ok(())
     }
+}
+
+/// Returns the numbers that `order` gives: the place of each point in it.
+pub(super) fn inverse(order: &[u32]) -> Vec<u32> {
+    let mut numbers = vec![0; order.len()];
+    for (number, point) in (0..).zip(order) {
+        numbers[*point as usize] = number;
+    }
+    numbers
 }
 
 impl UpperLayers {
@@ -153,7 +141,7 @@ impl UpperLayers {
     }
 
     /// Replaces every point `p` by `numbers[p]`.
-    fn renumber(&mut self, numbers: &[u32]) {
+    pub(super) fn renumber(&mut self, numbers: &[u32]) {
         let renumber = |points: &mut [u32]| {
             for point in points {
                 *point = numbers[*point as usize];

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use super::{
-    build::{link_all, linking_order},
+    build::link_all,
+    cells::Division,
     coded_points::CodedPoints,
-    graph::Graph,
+    graph::{Graph, inverse},
     hierarchy::over_sample,
     precision::{PointSpace, Precision, in_precision},
     repair::repair,
@@ -37,7 +38,8 @@ impl HnswIndex {
     /// `cancel` is used.
     ///
     /// `progress` is called at least once per 4,096 distinct vectors, from any of the threads, with
-    /// counts that only grow. `cancel` is read between vectors.
+    /// counts that only grow; each of the four stages of a build counts as a quarter of it. `cancel` is read
+    /// at least once per 64 vectors.
     ///
     /// # Errors
     ///
@@ -84,17 +86,18 @@ impl HnswIndex {
         params.check()?;
         let rows = row_count(&vectors)?;
         let coded = CodedPoints::of(&vectors, rows);
-        let order = in_precision!(coded.space(&vectors), |space| {
-            linking_order(&space, coded.sample, monitor)?
+        let mut upper = in_precision!(coded.space(&vectors), |space| {
+            over_sample(&space, coded.sample(), params, monitor)?
+        });
+        let Division { cells, order } = in_precision!(coded.space(&vectors), |space| {
+            Division::of(&space, &upper, monitor)?
         });
         let coded = coded.reordered(&order);
-        let graph = in_precision!(coded.space(&vectors), |space| {
-            let upper = over_sample(&space, coded.sample, params, monitor)?;
-            link_all(&space, upper, params, monitor)?
+        upper.renumber(&inverse(&order));
+        let base = in_precision!(coded.space(&vectors), |space| {
+            link_all(&space, &upper, cells, params, monitor)?
         });
-        let order = graph.by_breadth();
-        let graph = graph.reordered(&order);
-        let repaired = repaired(graph, coded.reordered(&order), &vectors, monitor)?;
+        let repaired = repaired(Graph { upper, base }, coded, &vectors, monitor)?;
         let RepairedGraph { graph, coded, lost } = repaired;
         let CodedPoints { points, codes, coarse, precision, .. } = coded;
         Ok(Self {
@@ -136,5 +139,6 @@ fn repaired(
         coded = coded.without_coarse_codes();
         lost = in_precision!(coded.space(vectors), |space| repair(&mut graph, &space, monitor)?);
     }
+    graph.base = graph.base.without_spare_room();
     Ok(RepairedGraph { graph, coded, lost })
 }

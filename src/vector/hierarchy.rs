@@ -7,6 +7,7 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 use super::{
     HnswParams,
     adjacency::Links,
+    build_stage::BuildStage,
     graph::{Layer, UpperLayers},
     space::Space,
 };
@@ -51,8 +52,8 @@ impl<S: Space> Distance<u32> for PointDistance<'_, S> {
 /// Maximum number of layers in `hnsw_rs`.
 const MAX_LAYERS: usize = 16;
 
-/// Points linked between two progress reports.
-const PROGRESS_INTERVAL: u32 = 256;
+/// Points of the sample linked between two progress reports.
+const PROGRESS_INTERVAL: u32 = 128;
 
 /// Builds a graph over the points below `sample`; all of its layers become upper layers.
 ///
@@ -71,7 +72,8 @@ pub(super) fn over_sample<S: Space>(
         monitor.check()?;
         insert(&hnsw, point);
         if point % PROGRESS_INTERVAL == 0 {
-            monitor.report_linked(point as usize, space.len() as usize);
+            let share = space.len() / sample * point;
+            BuildStage::Sample.report(monitor, share, space.len());
         }
     }
     Ok(UpperLayers::of(&frozen(&hnsw)))

@@ -32,7 +32,7 @@ pub struct HnswParams {
     /// `M`: links per vector and layer, in `2..=255`; twice as many on the lowest layer.
     /// More links give higher recall and use more memory.
     pub m: usize,
-    /// `efConstruction`: candidates kept while linking a vector, in `m..=65_536`.
+    /// `efConstruction`: closest candidates kept for the links of a vector, in `m..=65_536`.
     /// More candidates give better links and a longer build.
     pub ef_construction: usize,
 }
@@ -60,7 +60,10 @@ impl HnswParams {
 
 /// A hierarchical navigable small world graph.
 ///
-/// The same vectors give the same graph, for any number of threads that build it.
+/// The same vectors give the same graph, for any number of threads that build it. Its upper layers are
+/// built over a sample by insertion. On the lowest layer, each vector is compared with those around the
+/// sampled ones near it; then searches along the links of these find the rest.
+///
 /// Equal vectors share one point of the graph, as do vectors of equal codes. After the build, a
 /// repair searches for every vector. If the search misses the vector, repair links to it from one of
 /// the closest points that the search finds. Points that cannot be made findable are compared with
@@ -90,7 +93,10 @@ impl HnswParams {
 /// # Source
 ///
 /// Malkov & Yashunin (2018), "Efficient and robust approximate nearest neighbor search
-/// using Hierarchical Navigable Small World graphs".
+/// using Hierarchical Navigable Small World graphs". First links within parts of the vectors: Manohar et
+/// al. (2024), "`ParlayANN`: scalable and deterministic parallel graph-based approximate nearest neighbor
+/// search algorithms", section on HCNNG. Parts by a sample that is searched by a graph: Baranchuk et al.
+/// (2018), "Revisiting the inverted indices for billion-scale approximate nearest neighbors".
 #[derive(Debug)]
 pub struct HnswIndex {
     pub(super) vectors: Arc<Vectors>,

@@ -43,8 +43,7 @@ pub(super) struct PointsView<'a> {
 impl Points {
     /// The distinct vectors of the first `rows` rows, in a reproducible pseudorandom order.
     ///
-    /// Adjacent passages of an article are similar. Linked in row order, such groups would lose the
-    /// links to each other.
+    /// The first ones are therefore a random sample, over which a graph is built.
     pub(super) fn shuffled(vectors: &Vectors, rows: u32) -> Self {
         // Maps -0.0 to 0.0, since they are equal: a sum is -0.0 only if both terms are.
         let bits = |row: u32| vectors.row(row as usize).iter().map(|x| (x + 0.0).to_bits());

@@ -168,35 +168,29 @@ impl OwnSearch {
 
 #[cfg(test)]
 mod tests {
-    use xxhash_rust::xxh3::xxh3_64;
-
     use super::*;
     use crate::{
-        Cancel, HnswParams, Vectors,
+        HnswParams, Vectors,
         vector::{
-            build::link_all, coarse_codes::CoarseCodes, graph::UpperLayers, hierarchy::over_sample,
-            quantized::Quantized, space::FullPrecision,
+            build::link_all,
+            coarse_codes::CoarseCodes,
+            fixtures::{Divided, divided, noise, unmonitored, vectors},
+            graph::UpperLayers,
+            quantized::Quantized,
+            space::FullPrecision,
         },
     };
 
-    fn noise(at: usize) -> f32 {
-        f32::from(xxh3_64(&at.to_le_bytes()).to_le_bytes()[0]) - 127.3
-    }
-
-    /// A graph of so few links that some points are not found.
-    fn unrepaired<S: Space>(space: &S, monitor: WorkMonitor) -> Graph {
-        let params = HnswParams { m: 3, ef_construction: 8 };
-        let upper = over_sample(space, 256, params, monitor).unwrap();
-        link_all(space, upper, params, monitor).unwrap()
-    }
+    /// Graphs of so few links that some points are not found.
+    const FEW_LINKS: HnswParams = HnswParams { m: 3, ef_construction: 8 };
 
     /// Compares the searches for all points with those that do not end early; returns the number of
-    /// points that are not found.
-    fn compare_with_whole_searches<S: Space>(space: &S) -> usize {
-        let cancel = Cancel::new();
-        let monitor = WorkMonitor::new(&cancel, None);
-        let graph = unrepaired(space, monitor);
-        let searches = OwnSearches::of_all(&graph, space, monitor).unwrap();
+    /// points that are not found. `space` has the points in the order of the cells.
+    fn compare_with_whole_searches<S: Space>(space: &S, points: Divided) -> usize {
+        let Divided { upper, cells, .. } = points;
+        let base = unmonitored(|monitor| link_all(space, &upper, cells, FEW_LINKS, monitor));
+        let graph = Graph { upper, base: base.unwrap() };
+        let searches = unmonitored(|monitor| OwnSearches::of_all(&graph, space, monitor)).unwrap();
         let mut beam = Beam::default();
         let mut steps = 0;
         for (search, point) in searches.0.iter().zip(0..) {
@@ -217,24 +211,35 @@ mod tests {
 
     #[test]
     fn early_ends_find_what_whole_searches_find() {
-        let vectors = Vectors::normalized(8, (0..8 * 2_000).map(noise).collect()).unwrap();
+        let vectors = vectors(8, 2_000, noise);
         let rows: Vec<u32> = (0..2_000).collect();
-        assert!(compare_with_whole_searches(&FullPrecision::new(&vectors, &rows)) > 0);
+        let points = divided(&FullPrecision::new(&vectors, &rows), 256, FEW_LINKS);
+        let order = points.order.clone();
+        let space = FullPrecision::new(&vectors, &order);
+        assert!(compare_with_whole_searches(&space, points) > 0);
     }
 
     #[test]
     fn early_ends_by_coarse_codes_find_what_whole_searches_find() {
         const DIM: usize = 160;
+        const FACTORS: usize = 16;
         const GROUP: usize = 80;
+        // The first vectors are near-duplicates.
+        let factor = |row: usize, factor: usize| noise((row.max(GROUP) - GROUP) * FACTORS + factor);
+        let direction = |factor: usize, at: usize| noise(usize::MAX / 2 - factor * DIM - at);
         let value = |at: usize| {
-            let row = at / DIM;
-            let apart = if row < GROUP { 0.01 } else { 0.0 };
-            noise((row.max(GROUP) - GROUP) * DIM + at % DIM) + apart * noise(usize::MAX - at)
+            let (row, at_row) = (at / DIM, at % DIM);
+            let factors = (0..FACTORS).map(|of| factor(row, of) * direction(of, at_row));
+            let apart = if row < GROUP { 1.0 } else { 0.0 };
+            factors.sum::<f32>() + apart * noise(usize::MAX - at)
         };
-        let vectors = Vectors::normalized(DIM, (0..DIM * 2_000).map(value).collect()).unwrap();
+        let vectors = vectors(DIM, 2_000, value);
         let codes = Quantized::of(DIM, vectors.len(), |row| vectors.row(row));
         let coarse = CoarseCodes::of(&codes);
-        assert!(compare_with_whole_searches(&coarse.view(codes.view())) > 0);
+        let points = divided(&coarse.view(codes.view()), 256, FEW_LINKS);
+        let codes = codes.select(&points.order);
+        let coarse = CoarseCodes::of(&codes);
+        assert!(compare_with_whole_searches(&coarse.view(codes.view()), points) > 0);
     }
 
     /// Repairs the graph of `vectors` with the links `lists` and the entry 0; returns the lost points and
@@ -243,10 +248,8 @@ mod tests {
         let rows: Vec<u32> = (0..to_row(vectors.len())).collect();
         let space = FullPrecision::new(vectors, &rows);
         let mut graph = Graph { upper: UpperLayers::of(&[]), base: lists };
-        let cancel = Cancel::new();
-        let monitor = WorkMonitor::new(&cancel, None);
-        let lost = repair(&mut graph, &space, monitor).unwrap();
-        let searches = OwnSearches::of_all(&graph, &space, monitor).unwrap();
+        let lost = unmonitored(|monitor| repair(&mut graph, &space, monitor)).unwrap();
+        let searches = unmonitored(|monitor| OwnSearches::of_all(&graph, &space, monitor)).unwrap();
         assert_eq!(lost, searches.lost(), "an outdated search");
         (lost, graph.base)
     }

@@ -48,11 +48,12 @@ fn chosen_ef_holds_its_recall_on_fresh_queries() {
     let calibrations: Vec<(u64, Calibration)> = (100..120)
         .map(|seed| (seed, index.calibrate(10, &spread(seed, DIM, 120)).unwrap()))
         .collect();
-    for (target, k) in [(0.9, 1), (0.97, 10)] {
+    // These targets lie between the recalls of two steps of `ef_search`, so not all calibrations choose alike.
+    for (target, k) in [(0.9, 1), (0.96, 10)] {
         let mut true_recall: HashMap<usize, f64> = HashMap::new();
         let mut broken = Vec::new();
         for (seed, calibration) in &calibrations {
-            let ef = calibration.ef_search(target, k).expect("120 queries prove 0.97");
+            let ef = calibration.ef_search(target, k).expect("120 queries prove 0.96");
             let measure = || recall(&index, &fresh, &with(k, SearchEffort::Ef(ef)));
             let recall = *true_recall.entry(ef).or_insert_with(measure);
             if recall < f64::from(target) {
@@ -111,17 +112,18 @@ fn row_sets_keep_the_recall_or_are_exact() {
     let mut index = poor_index();
     let calibration = index.calibrate(10, &spread(10, DIM, 300)).unwrap();
     let fresh = spread(11, DIM, 300);
+    // A graph search that finds nine of ten allowed rows costs less than a scan of half of the rows.
     for every in [1, 2, 3, 9, 150] {
         let mut allowed = RowSet::none(3_000);
         (0..3_000).step_by(every).for_each(|row| _ = allowed.insert(row));
         let params =
-            SearchParams { allowed: Some(&allowed), ..with(10, SearchEffort::Recall(0.95)) };
+            SearchParams { allowed: Some(&allowed), ..with(10, SearchEffort::Recall(0.9)) };
         let found = recall(&index, &fresh, &params);
-        assert!(found >= 0.95, "every {every}: {found}");
+        assert!(found >= 0.9, "every {every}: {found}");
         let routes = fresh.rows().map(|query| search(&index, query, &params).plan.route);
         let routes: Vec<Route> = routes.collect();
         let share = allowed.len() as f64 / 3_000.0;
-        match calibration.reach_filtered(share, 0.95, 10) {
+        match calibration.reach_filtered(share, 0.9, 10) {
             Ok(step) if every <= 2 => {
                 assert!(routes.contains(&Route::Graph { ef_search: step.ef_search }));
             }

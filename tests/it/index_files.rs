@@ -308,16 +308,21 @@ fn a_watched_build_reports_progress_and_can_be_cancelled() {
     let unwatched = HnswIndex::build(Arc::clone(&vectors), PARAMS).unwrap();
     assert_eq!(watched.verify().fingerprint, unwatched.verify().fingerprint);
 
-    let cancel = Cancel::new();
-    let calls = AtomicUsize::new(0);
-    let cancelled = HnswIndex::build_monitored(Arc::clone(&vectors), PARAMS, &cancel, |progress| {
-        calls.fetch_add(1, Relaxed);
-        if progress.done < progress.total {
-            cancel.cancel();
-        }
-    });
-    assert!(matches!(cancelled, Err(Error::Cancelled)));
-    assert!(calls.load(Relaxed) < reports.len());
+    // In every stage of the build.
+    for quarter in 0..4 {
+        let cancel = Cancel::new();
+        let calls = AtomicUsize::new(0);
+        let cancelled =
+            HnswIndex::build_monitored(Arc::clone(&vectors), PARAMS, &cancel, |progress| {
+                assert!(!cancel.is_cancelled(), "a report after the cancellation");
+                calls.fetch_add(1, Relaxed);
+                if progress.done >= quarter * progress.total / 4 {
+                    cancel.cancel();
+                }
+            });
+        assert!(matches!(cancelled, Err(Error::Cancelled)));
+        assert!(calls.load(Relaxed) < reports.len());
+    }
 }
 
 #[test]

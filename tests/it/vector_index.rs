@@ -268,6 +268,18 @@ fn the_smallest_and_the_largest_m_find_every_vector() {
     }
 }
 
+#[test]
+fn graphs_of_few_vectors_are_sound() {
+    for len in (0..70).chain([255, 256, 257, 300]) {
+        let vectors = Arc::new(spread(8, 16, len));
+        for m in [2, 24] {
+            let params = HnswParams { m, ef_construction: 24 };
+            let report = HnswIndex::build(Arc::clone(&vectors), params).unwrap().verify();
+            assert!(report.is_sound(), "{len} vectors, m {m}: {report:?}");
+        }
+    }
+}
+
 /// A graph with so few links has unreachable points, which every search compares.
 #[test]
 fn every_ef_finds_every_vector() {
