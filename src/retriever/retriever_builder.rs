@@ -158,9 +158,10 @@ impl RetrieverBuilder {
     /// Sets the handle that ends adding, committing, calibrating and
     /// [rebuilding](Self::rebuild) with [`Error::Cancelled`].
     ///
-    /// It is checked between files, between batches of texts, at least once per 64 vectors of a graph and between
-    /// questions of a calibration. These operations fail until the handle is
-    /// [reset](Cancel::reset). It ends [waiting](Retriever::wait_for_merges) for background merges, but not the merges.
+    /// It is checked between files, between batches of texts, at least once per 64 vectors of a graph
+    /// and between questions of a calibration. These operations fail until the handle is
+    /// [reset](Cancel::reset). It ends [waiting](Retriever::wait_for_merges) for background merges, but
+    /// not the merges.
     #[must_use]
     pub fn cancel(mut self, cancel: &Cancel) -> Self {
         self.cancel = cancel.clone();

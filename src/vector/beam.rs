@@ -18,10 +18,15 @@ impl ScoredPoint {
         Self(u64::from(!ascending) << 32 | u64::from(point) << 1)
     }
 
+    /// Each of the `points` with its similarity.
+    pub(super) fn each(points: &[u32], similarities: &[f32]) -> impl Iterator<Item = Self> + Clone {
+        let pairs = points.iter().zip(similarities);
+        pairs.map(|(point, similarity)| Self::new(*similarity, *point))
+    }
+
     /// The `points` with their `similarities`.
     pub(super) fn all(points: &[u32], similarities: &[f32]) -> Vec<Self> {
-        let pairs = points.iter().zip(similarities);
-        pairs.map(|(point, similarity)| Self::new(*similarity, *point)).collect()
+        Self::each(points, similarities).collect()
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the lower half")]
@@ -309,8 +314,7 @@ impl Beam {
         }
         traversal.space.similarities(traversal.query, points, &mut self.similarities);
         self.fresh.clear();
-        let pairs = points.iter().zip(&self.similarities);
-        self.fresh.extend(pairs.map(|(point, similarity)| ScoredPoint::new(*similarity, *point)));
+        self.fresh.extend(ScoredPoint::each(points, &self.similarities));
     }
 
     fn keep_fresh<A: Fn(u32) -> bool>(

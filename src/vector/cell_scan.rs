@@ -83,8 +83,7 @@ impl Found {
 
     /// Offers a block of points; `is_sampled` tells whether the first one is sampled, as no other is.
     fn offer(&mut self, block: &[u32], similarities: &[f32], is_sampled: bool) {
-        let points = block.iter().zip(similarities);
-        let points = points.map(|(point, similarity)| ScoredPoint::new(*similarity, *point));
+        let points = ScoredPoint::each(block, similarities);
         self.closest.offer(points.clone());
         self.strided.offer(points.clone().step_by(STRIDE));
         self.sampled.extend(points.take(usize::from(is_sampled)));

@@ -197,8 +197,7 @@ impl Space for CoarseView<'_> {
         let mut similarities = Vec::with_capacity(points.len());
         self.codes.similarities(query, &points, &mut similarities);
         found.clear();
-        let pairs = points.iter().zip(&similarities);
-        found.extend(pairs.map(|(point, similarity)| ScoredPoint::new(*similarity, *point)));
+        found.extend(ScoredPoint::each(&points, &similarities));
         found.sort_unstable();
     }
 
@@ -245,12 +244,10 @@ mod tests {
                 prop_assert!((f64::from(*similarity) - want).abs() < 1e-5, "{similarity} is not {want}");
             }
 
-            let scored = rows.iter().zip(&similarities);
-            let mut found: Vec<ScoredPoint> = scored.map(|(row, x)| ScoredPoint::new(*x, *row)).collect();
+            let mut found = ScoredPoint::all(&rows, &similarities);
             space.refine(&query, &mut found);
             codes.view().similarities(&query, &rows, &mut similarities);
-            let scored = rows.iter().zip(&similarities);
-            let mut want: Vec<ScoredPoint> = scored.map(|(row, x)| ScoredPoint::new(*x, *row)).collect();
+            let mut want = ScoredPoint::all(&rows, &similarities);
             want.sort_unstable();
             prop_assert_eq!(found, want);
         }

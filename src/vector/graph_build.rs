@@ -99,7 +99,7 @@ impl HnswIndex {
         });
         let repaired = repaired(Graph { upper, base }, coded, &vectors, monitor)?;
         let RepairedGraph { graph, coded, lost } = repaired;
-        let CodedPoints { points, codes, coarse, precision, .. } = coded;
+        let CodedPoints { points, codes, coarse, precision } = coded;
         Ok(Self {
             vectors,
             rows,
