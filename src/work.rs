@@ -45,8 +45,8 @@ pub enum Phase {
 pub struct Progress {
     /// Phase that the numbers refer to.
     pub phase: Phase,
-    /// Number of articles or files taken, of texts embedded, or of vectors added, so far. Each stage of the
-    /// build of a graph counts as a part of every vector.
+    /// Number of articles or files taken, of texts embedded, or of vectors added, so far. A vector is
+    /// added to the lowest layer of a graph in three stages; each counts as a third.
     pub done: usize,
     /// Number of articles or files to take, of texts to embed, or of vectors to add. During a
     /// [sync](crate::Retriever::sync) the number of texts grows as articles are taken.
@@ -68,6 +68,11 @@ pub(crate) struct WorkMonitor<'a> {
 impl<'a> WorkMonitor<'a> {
     pub(crate) fn new(cancel: &'a Cancel, progress: Option<&'a (dyn Fn(Progress) + Sync)>) -> Self {
         Self { cancel, progress }
+    }
+
+    /// The same without reports.
+    pub(crate) fn silent(self) -> Self {
+        Self { progress: None, ..self }
     }
 
     /// Checks that the operation is not cancelled.

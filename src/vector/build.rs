@@ -1,4 +1,4 @@
-//! Links of the lowest layer.
+//! Links of a layer.
 
 use std::ops::Range;
 
@@ -28,7 +28,8 @@ const GROUP_SIZE: u32 = 64;
 /// have missed.
 const SEARCH_DIVISOR: usize = 3;
 
-/// Links all points of `space`, which `cells` divide; the sampled ones are on layer 1 of `upper`.
+/// Links the points of `cells`, the first ones of `space`; the sampled ones are on the lowest layer of
+/// `upper`.
 ///
 /// Each point is linked twice: to the closest points in the cells near it, then to the closest ones that a
 /// search along these links finds. A pass reads no links that it makes, so the graph does not depend on the
@@ -46,7 +47,7 @@ pub(super) fn link_all<S: Space>(
     params: HnswParams,
     monitor: WorkMonitor,
 ) -> Result<Links> {
-    let linker = Linker { space, params, monitor };
+    let linker = Linker { space, points: cells.len(), params, monitor };
     let mut first = linker.link_in_cells(&cells)?;
     drop(cells);
     linker.add_backlinks(&mut first)?;
@@ -54,24 +55,10 @@ pub(super) fn link_all<S: Space>(
     drop(first);
     linker.add_backlinks(&mut links)?;
     if let Some(layer) = upper.layers().next() {
-        add_layer_links(layer, &mut links);
+        linker.add_layer_links(layer, &mut links);
     }
-    BuildStage::Search.report(monitor, space.len(), space.len());
+    BuildStage::Search.report(monitor, linker.points, linker.points);
     Ok(links)
-}
-
-/// Adds the links of `layer` 1 as far as there is room, the farthest ones first: only these lead out of
-/// clusters that are so large that all cells near a point are in them.
-fn add_layer_links(layer: LayerView, links: &mut Links) {
-    for (place, from) in (0..).zip(layer.points) {
-        let mut targets = links.view().of(*from).to_vec();
-        // Closest first.
-        let on_layer = layer.links.of(place).iter().map(|place| layer.points[*place as usize]);
-        let missing: Vec<u32> = on_layer.filter(|to| !targets.contains(to)).collect();
-        let room = links.view().max_degree() - targets.len();
-        targets.extend(missing.iter().rev().take(room));
-        links.set(*from, &targets);
-    }
 }
 
 /// Lists that are merged at once. Their number bounds the memory of merged lists.
@@ -84,9 +71,11 @@ struct Backlink {
     to: u32,
 }
 
-/// Links the points of the lowest layer.
+/// Links the points of a layer.
 struct Linker<'a, S> {
     space: &'a S,
+    /// Number of points.
+    points: u32,
     params: HnswParams,
     monitor: WorkMonitor<'a>,
 }
@@ -104,7 +93,7 @@ impl<S: Space> Linker<'_, S> {
     /// Links each point to close points that a search along `links` finds.
     fn link_by_search(&self, links: LinksView) -> Result<Links> {
         let beams: ScratchPool<Beam> = ScratchPool::default();
-        let groups: Vec<Range<u32>> = chunks(0..self.space.len(), GROUP_SIZE).collect();
+        let groups: Vec<Range<u32>> = chunks(0..self.points, GROUP_SIZE).collect();
         self.link_groups(BuildStage::Search, &groups, |group| {
             beams.with(|beam| group.map(|point| self.search_from(point, links, beam)).collect())
         })
@@ -138,7 +127,7 @@ impl<S: Space> Linker<'_, S> {
         groups: &[Range<u32>],
         candidates: impl Fn(Range<u32>) -> Result<Vec<Vec<ScoredPoint>>> + Sync,
     ) -> Result<Links> {
-        let mut links = Links::none(self.space.len() as usize, 2 * self.params.m);
+        let mut links = Links::none(self.points as usize, 2 * self.params.m);
         let select = |group: &Range<u32>| -> Result<Vec<Vec<u32>>> {
             let found = candidates(group.clone())?.into_iter().zip(group.clone());
             let selected = found.map(|(found, point)| {
@@ -150,7 +139,7 @@ impl<S: Space> Linker<'_, S> {
         let interval = |group: &Range<u32>| group.start / PROGRESS_INTERVAL;
         for chunk in groups.chunk_by(|a, b| interval(a) == interval(b)) {
             let start = chunk[0].start;
-            stage.report(self.monitor, start, self.space.len());
+            stage.report(self.monitor, start, self.points);
             let selected = chunk.par_iter().map(select).collect::<Result<Vec<_>>>()?;
             for (point, targets) in (start..).zip(selected.iter().flatten()) {
                 links.set(point, targets);
@@ -172,6 +161,23 @@ impl<S: Space> Linker<'_, S> {
             }
         }
         Ok(())
+    }
+
+    /// Adds the links of `layer`, the one above, as far as there is room, the farthest ones first: only
+    /// these lead out of clusters that are so large that all cells near a point are in them.
+    fn add_layer_links(&self, layer: LayerView, links: &mut Links) {
+        let mut similarities = Vec::new();
+        for (place, from) in (0..).zip(layer.points) {
+            let mut targets = links.view().of(*from).to_vec();
+            let on_layer = layer.links.of(place).iter().map(|place| layer.points[*place as usize]);
+            let missing: Vec<u32> = on_layer.filter(|to| !targets.contains(to)).collect();
+            self.space.similarities(&self.space.point(*from), &missing, &mut similarities);
+            let mut missing = ScoredPoint::all(&missing, &similarities);
+            missing.sort_unstable();
+            let farthest = missing.iter().rev().map(|scored| scored.point());
+            targets.extend(farthest.take(links.view().max_degree() - targets.len()));
+            links.set(*from, &targets);
+        }
     }
 
     /// Returns the links of a point with its backlinks `added`; keeps a diverse selection if they
@@ -254,6 +260,7 @@ mod tests {
         Vectors,
         vector::{
             fixtures::{Divided, divided, noise, unmonitored, vectors},
+            graph::Layer,
             space::FullPrecision,
         },
     };
@@ -324,6 +331,25 @@ mod tests {
                 reached.iter().map(|point| order[*point as usize] % 3).collect();
             assert_eq!(clusters.len(), 3, "m {m}");
         }
+    }
+
+    #[test]
+    fn links_of_the_layer_above_fill_a_list_the_farthest_first() {
+        let angles = (0..5_u8).map(|point| f32::from(point) / 10.0);
+        let values = angles.flat_map(|angle| [angle.cos(), angle.sin()]).collect();
+        let vectors = Vectors::normalized(2, values).unwrap();
+        let rows: Vec<u32> = (0..5).collect();
+        let lists: [&[u32]; 5] = [&[3, 1, 4, 2], &[], &[], &[], &[]];
+        let links = Links::new(lists.into_iter());
+        let upper = UpperLayers::of(&[Layer { points: rows.clone(), below: rows.clone(), links }]);
+        let space = FullPrecision::new(&vectors, &rows);
+        let mut links = Links::none(rows.len(), 3);
+        links.set(0, &[1]);
+        unmonitored(|monitor| {
+            let linker = Linker { space: &space, points: 5, params: PARAMS, monitor };
+            linker.add_layer_links(upper.layers().next().unwrap(), &mut links);
+        });
+        assert_eq!(links.view().of(0), [1, 4, 3]);
     }
 
     #[test]

@@ -1,12 +1,10 @@
-//! Stages of a build of a graph, and their progress.
+//! Stages of the links of a layer, and their progress.
 
 use crate::work::WorkMonitor;
 
-/// A stage of a build of a graph; each counts as a quarter of it.
+/// A stage of the links of a layer; each counts as a third of them.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum BuildStage {
-    /// The upper layers are built over the sample.
-    Sample,
     /// Points are divided into cells.
     Divide,
     /// Points are linked to close ones in the cells near them.
@@ -15,14 +13,14 @@ pub(super) enum BuildStage {
     Search,
 }
 
-const STAGES: usize = 4;
+const STAGES: usize = 3;
 
-/// Points of a stage between two reports. A point of a stage counts as a quarter of a vector, so a report
-/// is due at least once per 2,048 vectors.
+/// Points of a stage between two reports. A point of a stage counts as a third of a vector, so a report
+/// is due at least once per 2,731 vectors.
 pub(super) const PROGRESS_INTERVAL: u32 = 8_192;
 
 impl BuildStage {
-    /// Reports that the stage is done for `done` of the `points` of a graph.
+    /// Reports that the stage is done for `done` of the `points` of a layer.
     pub(super) fn report(self, monitor: WorkMonitor, done: u32, points: u32) {
         let linked = self as usize * points as usize + done as usize;
         monitor.report_linked(linked / STAGES, points as usize);

@@ -50,8 +50,8 @@ struct Member {
 }
 
 impl Division {
-    /// Divides the points of `space`. The sample is on layer 1 of `upper`, and its points are the first
-    /// ones.
+    /// Divides the first `points` points of `space`. The sample is on the lowest layer of `upper`, and
+    /// its points are the first ones.
     ///
     /// # Source
     ///
@@ -59,11 +59,12 @@ impl Division {
     /// inverted indices for billion-scale approximate nearest neighbors".
     pub(super) fn of<S: Space>(
         space: &S,
+        points: u32,
         upper: &UpperLayers,
         monitor: WorkMonitor,
     ) -> Result<Self> {
-        let sample = upper.layers().next().expect("layer 1 has the sample");
-        let near_sampled = NearSampled::of(space, upper, sample, monitor)?;
+        let sample = upper.layers().next().expect("a layer has the sample");
+        let near_sampled = NearSampled::of(space, points, upper, sample, monitor)?;
         // Close cells are close in memory.
         let cell_of = inverse(&sample.links.by_breadth(0..to_row(sample.points.len())));
         let members = near_sampled.members(&cell_of);
@@ -88,6 +89,7 @@ struct NearSampled {
 impl NearSampled {
     fn of<S: Space>(
         space: &S,
+        points: u32,
         upper: &UpperLayers,
         sample: LayerView,
         monitor: WorkMonitor,
@@ -97,13 +99,13 @@ impl NearSampled {
             monitor.check()?;
             Ok(beams.with(|beam| near_sampled(space, upper, sample, beam, point)))
         };
-        let mut lists = Links::none(space.len() as usize, NEAR_CELLS.min(sample.points.len()));
-        let mut similarities = Vec::with_capacity(space.len() as usize);
-        for points in chunks(0..space.len(), PROGRESS_INTERVAL) {
-            BuildStage::Divide.report(monitor, points.start, space.len());
-            let near = points.clone().into_par_iter().map(near_of);
+        let mut lists = Links::none(points as usize, NEAR_CELLS.min(sample.points.len()));
+        let mut similarities = Vec::with_capacity(points as usize);
+        for chunk in chunks(0..points, PROGRESS_INTERVAL) {
+            BuildStage::Divide.report(monitor, chunk.start, points);
+            let near = chunk.clone().into_par_iter().map(near_of);
             let near = near.collect::<Result<Vec<Vec<ScoredPoint>>>>()?;
-            for (point, near) in points.zip(near) {
+            for (point, near) in chunk.zip(near) {
                 similarities.push(near[0].similarity());
                 let list: Vec<u32> = near.iter().map(|sampled| sampled.point()).collect();
                 lists.set(point, &list);
@@ -146,7 +148,7 @@ fn near_sampled<S: Space>(
     let query = space.point(point);
     let traversal = Traversal {
         space,
-        // On layer 1, places are point numbers.
+        // On the layer of the sample, places are point numbers.
         links: sample.links,
         query: &query,
         entry: upper.entry(space, &query),
@@ -161,6 +163,11 @@ fn near_sampled<S: Space>(
 }
 
 impl Cells {
+    /// Number of points.
+    pub(super) fn len(&self) -> u32 {
+        self.starts[self.starts.len() - 1]
+    }
+
     /// The points of every cell.
     pub(super) fn ranges(&self) -> impl Iterator<Item = Range<u32>> {
         self.starts.windows(2).map(|bounds| bounds[0]..bounds[1])

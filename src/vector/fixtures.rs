@@ -37,7 +37,7 @@ pub(super) struct Divided {
 pub(super) fn divided<S: Space>(space: &S, sample: u32, params: HnswParams) -> Divided {
     unmonitored(|monitor| {
         let mut upper = over_sample(space, sample, params, monitor).unwrap();
-        let Division { cells, order } = Division::of(space, &upper, monitor).unwrap();
+        let Division { cells, order } = Division::of(space, space.len(), &upper, monitor).unwrap();
         upper.renumber(&inverse(&order));
         Divided { upper, cells, order }
     })

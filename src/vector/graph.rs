@@ -80,6 +80,11 @@ impl Graph {
         self.base.view().bytes() + self.upper.layers().map(layer).sum::<usize>()
     }
 
+    /// Makes layer 0 another upper layer, for a graph of more points. Its points keep their numbers.
+    pub(super) fn into_upper_layers(self) -> UpperLayers {
+        self.upper.with_lowest(&self.base.without_spare_room())
+    }
+
     /// Checks every stored number that is used as an index.
     pub(super) fn check(&self) -> Result<(), DecodeError> {
         let base = self.base.view();
@@ -126,6 +131,21 @@ impl UpperLayers {
         }
     }
 
+    /// Adds a layer below the others, which has all points of `links`.
+    fn with_lowest(self, links: &Links) -> Self {
+        let points = 0..to_row(links.view().len());
+        let max_degree = to_u32(links.view().max_degree(), DEGREE_FITS);
+        let lowest = LayerRecord { points: points.end, max_degree };
+        Self {
+            extents: extents([lowest].into_iter().chain(self.records()))
+                .expect("the layers are in memory"),
+            points: points.clone().chain(self.points.iter().copied()).collect(),
+            below: points.chain(self.below.iter().copied()).collect(),
+            counts: links.counts().iter().chain(&*self.counts).copied().collect(),
+            targets: links.targets().iter().chain(&*self.targets).copied().collect(),
+        }
+    }
+
     /// The layers, from layer 1 on.
     pub(super) fn layers(&self) -> impl DoubleEndedIterator<Item = LayerView<'_>> {
         self.extents.iter().map(move |extent| {
@@ -153,7 +173,8 @@ impl UpperLayers {
         }
     }
 
-    /// Returns the entry point on layer 0 for `query`, by greedy descent through the upper layers.
+    /// Returns the entry point on layer 0 for `query`, by greedy descent through the upper layers. While
+    /// the points of layer 1 are the first ones, it is a place on that layer as well.
     ///
     /// # Source
     ///

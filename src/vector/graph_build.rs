@@ -7,8 +7,8 @@ use tracing::instrument;
 use super::{
     build::link_all,
     cells::Division,
-    coded_points::CodedPoints,
-    graph::{Graph, inverse},
+    coded_points::{CodedPoints, sample_sizes},
+    graph::{Graph, UpperLayers, inverse},
     hierarchy::over_sample,
     precision::{PointSpace, Precision, in_precision},
     repair::repair,
@@ -37,9 +37,10 @@ impl HnswIndex {
     /// Builds the graph as [`build`](Self::build) does, reports its progress and ends early once
     /// `cancel` is used.
     ///
-    /// `progress` is called at least once per 4,096 distinct vectors, from any of the threads, with
-    /// counts that only grow; each of the four stages of a build counts as a quarter of it. `cancel` is read
-    /// at least once per 64 vectors.
+    /// Once the upper layers are built, `progress` is called at least once per 4,096 distinct vectors,
+    /// from any of the threads, with counts that only grow. The lowest layer is linked in three stages;
+    /// each counts as a third. Repair, after them, counts as nothing. `cancel` is read at least once per
+    /// 64 vectors.
     ///
     /// # Errors
     ///
@@ -86,18 +87,9 @@ impl HnswIndex {
         params.check()?;
         let rows = row_count(&vectors)?;
         let coded = CodedPoints::of(&vectors, rows);
-        let mut upper = in_precision!(coded.space(&vectors), |space| {
-            over_sample(&space, coded.sample(), params, monitor)?
-        });
-        let Division { cells, order } = in_precision!(coded.space(&vectors), |space| {
-            Division::of(&space, &upper, monitor)?
-        });
-        let coded = coded.reordered(&order);
-        upper.renumber(&inverse(&order));
-        let base = in_precision!(coded.space(&vectors), |space| {
-            link_all(&space, &upper, cells, params, monitor)?
-        });
-        let repaired = repaired(Graph { upper, base }, coded, &vectors, monitor)?;
+        let build = GraphBuild { vectors: &vectors, params, monitor };
+        let sample_sizes = sample_sizes(coded.points.len());
+        let repaired = build.repaired(build.link_layers(coded, &sample_sizes)?)?;
         let RepairedGraph { graph, coded, lost } = repaired;
         let CodedPoints { points, codes, coarse, precision } = coded;
         Ok(Self {
@@ -116,6 +108,12 @@ impl HnswIndex {
     }
 }
 
+/// A graph over the first ones of the points `coded`.
+struct CodedGraph {
+    graph: Graph,
+    coded: CodedPoints,
+}
+
 /// A graph in which searches find all points but the `lost` ones.
 struct RepairedGraph {
     graph: Graph,
@@ -124,21 +122,171 @@ struct RepairedGraph {
     lost: Vec<u32>,
 }
 
-/// Repairs `graph` over the points `coded`. If coarse codes lose too many points, near-duplicates that
-/// they do not tell apart, searches compare eight bits.
-fn repaired(
-    mut graph: Graph,
-    mut coded: CodedPoints,
-    vectors: &Vectors,
-    monitor: WorkMonitor,
-) -> Result<RepairedGraph> {
-    let mut lost =
-        in_precision!(coded.space(vectors), |space| repair(&mut graph, &space, monitor)?);
-    if coded.precision == Precision::Coarse && lost.len() > MAX_LOST {
-        tracing::debug!(lost = lost.len(), "four bits do not tell the points apart");
-        coded = coded.without_coarse_codes();
-        lost = in_precision!(coded.space(vectors), |space| repair(&mut graph, &space, monitor)?);
+/// Builds the layers of a graph, the highest ones first.
+struct GraphBuild<'a> {
+    vectors: &'a Vectors,
+    params: HnswParams,
+    monitor: WorkMonitor<'a>,
+}
+
+impl GraphBuild<'_> {
+    /// Links the points `coded`. The first `sample_sizes[0]` of them become layer 1, the first
+    /// `sample_sizes[1]` layer 2, and so on.
+    fn link_layers(&self, mut coded: CodedPoints, sample_sizes: &[u32]) -> Result<CodedGraph> {
+        let (inserted, below) = sample_sizes.split_last().expect("layer 1 has a sample");
+        let mut upper = in_precision!(coded.space(self.vectors), |space| {
+            over_sample(&space, *inserted, self.params, self.monitor)?
+        });
+        for points in below.iter().rev() {
+            let layer = self.link_layer(*points, upper, coded, self.monitor.silent())?;
+            upper = layer.graph.into_upper_layers();
+            coded = layer.coded;
+        }
+        self.link_layer(coded.points.len(), upper, coded, self.monitor)
     }
-    graph.base = graph.base.without_spare_room();
-    Ok(RepairedGraph { graph, coded, lost })
+
+    /// Links the first `points` points, a sample of which has the layers `upper`, and numbers them by
+    /// cell.
+    fn link_layer(
+        &self,
+        points: u32,
+        mut upper: UpperLayers,
+        coded: CodedPoints,
+        monitor: WorkMonitor,
+    ) -> Result<CodedGraph> {
+        let Division { cells, order } = in_precision!(coded.space(self.vectors), |space| {
+            Division::of(&space, points, &upper, monitor)?
+        });
+        upper.renumber(&inverse(&order));
+        let coded = coded.reordered(order);
+        let base = in_precision!(coded.space(self.vectors), |space| {
+            link_all(&space, &upper, cells, self.params, monitor)?
+        });
+        Ok(CodedGraph { graph: Graph { upper, base }, coded })
+    }
+
+    /// Repairs a graph. If coarse codes lose too many points, near-duplicates that they do not tell
+    /// apart, searches compare eight bits.
+    fn repaired(&self, linked: CodedGraph) -> Result<RepairedGraph> {
+        let CodedGraph { mut graph, mut coded } = linked;
+        let mut lost = self.repair(&mut graph, &coded)?;
+        if coded.precision == Precision::Coarse && lost.len() > MAX_LOST {
+            tracing::debug!(lost = lost.len(), "four bits do not tell the points apart");
+            coded = coded.without_coarse_codes();
+            lost = self.repair(&mut graph, &coded)?;
+        }
+        graph.base = graph.base.without_spare_room();
+        Ok(RepairedGraph { graph, coded, lost })
+    }
+
+    fn repair(&self, graph: &mut Graph, coded: &CodedPoints) -> Result<Vec<u32>> {
+        in_precision!(coded.space(self.vectors), |space| repair(graph, &space, self.monitor))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashSet, mem, sync::Mutex};
+
+    use rayon::ThreadPoolBuilder;
+
+    use super::*;
+    use crate::{
+        Error,
+        vector::{
+            fixtures::{noise, unmonitored, vectors},
+            graph::LayerView,
+            to_row,
+        },
+    };
+
+    const POINTS: u32 = 3_000;
+    const SAMPLE_SIZES: [u32; 3] = [900, 300, 50];
+    const PARAMS: HnswParams = HnswParams { m: 6, ef_construction: 40 };
+
+    fn linked(vectors: &Vectors, monitor: WorkMonitor) -> Result<CodedGraph> {
+        let build = GraphBuild { vectors, params: PARAMS, monitor };
+        build.link_layers(CodedPoints::of(vectors, POINTS), &SAMPLE_SIZES)
+    }
+
+    #[test]
+    fn each_layer_has_a_sample_of_the_layer_below() {
+        let sets = [
+            (Precision::Coarse, 96, 0.0),
+            (Precision::Quantized, 8, 0.0),
+            (Precision::Full, 8, 3e4),
+        ];
+        for (precision, dim, center) in sets {
+            let value = |at: usize| noise(at) + if at.is_multiple_of(dim) { center } else { 0.0 };
+            let vectors = vectors(dim, POINTS, value);
+            let CodedGraph { graph, coded } =
+                unmonitored(|monitor| linked(&vectors, monitor)).unwrap();
+            assert_eq!(coded.precision, precision);
+            graph.check().unwrap();
+            let layers: Vec<LayerView> = graph.upper.layers().collect();
+            let sizes = layers.iter().map(|layer| to_row(layer.points.len()));
+            assert!(sizes.take(SAMPLE_SIZES.len()).eq(SAMPLE_SIZES));
+            // `hnsw_rs` may leave a point alone on a layer.
+            let linked = layers.iter().take(SAMPLE_SIZES.len() - 1);
+            assert!(linked.flat_map(|layer| layer.links.lists()).all(|list| !list.is_empty()));
+            let mut below: Vec<u32> = (0..POINTS).collect();
+            for layer in layers {
+                let points = layer.below.iter().map(|place| below[*place as usize]);
+                assert!(points.eq(layer.points.iter().copied()));
+                below = layer.points.to_vec();
+            }
+        }
+    }
+
+    /// On each layer that is linked by cells, each of three clusters has more cells than are near a point.
+    #[test]
+    fn links_lead_to_all_large_clusters() {
+        const DIM: usize = 8;
+        const CLUSTERS: usize = 3;
+        let value = |at: usize| {
+            let is_center = at % DIM == at / DIM % CLUSTERS;
+            noise(at) + if is_center { 1_000.0 } else { 0.0 }
+        };
+        let vectors = vectors(DIM, POINTS, value);
+        let CodedGraph { graph, coded } = unmonitored(|monitor| linked(&vectors, monitor)).unwrap();
+        let cluster = |point: &u32| coded.points.rows[*point as usize] as usize % CLUSTERS;
+        let is_everywhere = |points: &mut dyn Iterator<Item = u32>| {
+            points.map(|point| cluster(&point)).collect::<HashSet<_>>().len() == CLUSTERS
+        };
+        assert!(is_everywhere(&mut graph.base.view().by_breadth([0]).into_iter()));
+        for layer in graph.upper.layers().take(SAMPLE_SIZES.len() - 1) {
+            let reached = layer.links.by_breadth([0]);
+            assert!(is_everywhere(&mut reached.iter().map(|place| layer.points[*place as usize])));
+        }
+    }
+
+    #[test]
+    fn layers_do_not_depend_on_the_number_of_threads() {
+        let vectors = vectors(96, POINTS, noise);
+        let graphs = [1, 2, 8].map(|threads| {
+            let pool = ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            let linked = pool.install(|| unmonitored(|monitor| linked(&vectors, monitor)));
+            linked.unwrap().graph
+        });
+        assert!(graphs.iter().all(|graph| *graph == graphs[0]));
+    }
+
+    #[test]
+    fn upper_layers_report_nothing_and_can_be_cancelled() {
+        let vectors = vectors(8, POINTS, noise);
+        let reports = Mutex::new(Vec::new());
+        let report = |progress| reports.lock().unwrap().push(progress);
+        let cancel = Cancel::new();
+        let monitor = WorkMonitor::new(&cancel, Some(&report));
+        linked(&vectors, monitor).unwrap();
+        let done = mem::take(&mut *reports.lock().unwrap())
+            .into_iter()
+            .map(|Progress { done, total, .. }| (done, total));
+        let stages = [0, 1_000, 2_000, 3_000].map(|done| (done, POINTS as usize));
+        assert!(done.eq(stages));
+
+        cancel.cancel();
+        assert!(matches!(linked(&vectors, monitor), Err(Error::Cancelled)));
+        assert!(reports.into_inner().unwrap().is_empty());
+    }
 }

@@ -1,4 +1,4 @@
-//! Upper layers: a graph over a sample of the points, built by `hnsw_rs`. No other file uses it.
+//! The highest layers: a graph over a sample of the points, built by `hnsw_rs`. No other file uses it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -7,7 +7,6 @@ use hnsw_rs::prelude::{Distance, Hnsw};
 use super::{
     HnswParams,
     adjacency::Links,
-    build_stage::BuildStage,
     graph::{Layer, UpperLayers},
     space::Space,
 };
@@ -52,9 +51,6 @@ impl<S: Space> Distance<u32> for PointDistance<'_, S> {
 /// Maximum number of layers in `hnsw_rs`.
 const MAX_LAYERS: usize = 16;
 
-/// Points of the sample linked between two progress reports.
-const PROGRESS_INTERVAL: u32 = 128;
-
 /// Builds a graph over the points below `sample`; all of its layers become upper layers.
 ///
 /// Points are inserted sequentially, so the graph is reproducible. Threads that start on an almost
@@ -71,10 +67,6 @@ pub(super) fn over_sample<S: Space>(
     for point in 0..sample {
         monitor.check()?;
         insert(&hnsw, point);
-        if point % PROGRESS_INTERVAL == 0 {
-            let share = space.len() / sample * point;
-            BuildStage::Sample.report(monitor, share, space.len());
-        }
     }
     Ok(UpperLayers::of(&frozen(&hnsw)))
 }

@@ -60,8 +60,8 @@ impl HnswParams {
 
 /// A hierarchical navigable small world graph.
 ///
-/// The same vectors give the same graph, for any number of threads that build it. Its upper layers are
-/// built over a sample by insertion. On the lowest layer, each vector is compared with those around the
+/// The same vectors give the same graph, for any number of threads that build it. Each layer but the
+/// highest ones is built over a sample of its vectors: each vector is compared with those around the
 /// sampled ones near it; then searches along the links of these find the rest.
 ///
 /// Equal vectors share one point of the graph, as do vectors of equal codes. After the build, a

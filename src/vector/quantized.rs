@@ -95,11 +95,13 @@ impl Quantized {
     /// Returns the codes of `rows`, in that order.
     pub(super) fn select(&self, rows: &[u32]) -> Self {
         let codes = self.view();
-        let blocks = rows.iter().flat_map(|row| codes.row(*row)).copied();
+        let mut blocks = vec![CodeBlock([0; BLOCK]); rows.len() * codes.width()];
+        let selected = blocks.par_chunks_mut(codes.width()).zip(rows);
+        selected.for_each(|(blocks, row)| blocks.copy_from_slice(codes.row(*row)));
         let select = |values: &[f32]| rows.iter().map(|row| values[*row as usize]).collect();
         Self {
             shape: self.shape,
-            blocks: blocks.collect(),
+            blocks: blocks.into(),
             inverse_norms: select(codes.inverse_norms),
             quantization_errors: select(codes.quantization_errors),
         }
