@@ -70,7 +70,7 @@ impl<'a> WorkMonitor<'a> {
         Self { cancel, progress }
     }
 
-    /// The same without reports.
+    /// Returns this monitor without progress reports.
     pub(crate) fn silent(self) -> Self {
         Self { progress: None, ..self }
     }

@@ -146,10 +146,10 @@ impl RetrieverBuilder {
     ///
     /// While a sync takes articles or files whose number is known, it is called from the thread of
     /// the sync. While articles are embedded, it is called after every batch, from the thread that
-    /// embedded the batch. While a graph is built, it is called at least once per 4,096 vectors as soon
-    /// as its upper layers are built, from the thread of [background merges](Self::merge_threads) or
-    /// the one that commits. The callback must not wait for the retriever: compacting and dropping it
-    /// wait for the callback.
+    /// embedded the batch. Once the upper layers of a graph are built, it is called at least once per
+    /// 4,096 vectors that are linked, from the thread of [background merges](Self::merge_threads) or the
+    /// one that commits. The callback must not wait for the retriever: compacting and dropping it wait
+    /// for the callback.
     #[must_use]
     pub fn progress(mut self, progress: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         self.progress = Some(Arc::new(progress));

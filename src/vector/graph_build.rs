@@ -39,7 +39,7 @@ impl HnswIndex {
     ///
     /// Once the upper layers are built, `progress` is called at least once per 4,096 distinct vectors,
     /// from any of the threads, with counts that only grow. The lowest layer is linked in three stages;
-    /// each counts as a third. Repair, after them, counts as nothing. `cancel` is read at least once per
+    /// each counts as a third. Repair follows and is not counted. `cancel` is read at least once per
     /// 64 vectors.
     ///
     /// # Errors
@@ -108,7 +108,7 @@ impl HnswIndex {
     }
 }
 
-/// A graph over the first ones of the points `coded`.
+/// A graph over the first points of `coded`.
 struct CodedGraph {
     graph: Graph,
     coded: CodedPoints,

@@ -60,9 +60,9 @@ impl HnswParams {
 
 /// A hierarchical navigable small world graph.
 ///
-/// The same vectors give the same graph, for any number of threads that build it. Each layer but the
-/// highest ones is built over a sample of its vectors: each vector is compared with those around the
-/// sampled ones near it; then searches along the links of these find the rest.
+/// The same vectors give the same graph, for any number of threads that build it. The highest
+/// layers are built by insertion. On each other layer, every vector is compared with those around the
+/// sampled vectors near it; searches along the resulting links then find the rest.
 ///
 /// Equal vectors share one point of the graph, as do vectors of equal codes. After the build, a
 /// repair searches for every vector. If the search misses the vector, repair links to it from one of
