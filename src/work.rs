@@ -46,7 +46,7 @@ pub struct Progress {
     /// Phase that the numbers refer to.
     pub phase: Phase,
     /// Number of articles or files taken, of texts embedded, or of vectors added, so far. A vector is
-    /// added to the lowest layer of a graph in three stages; each counts as a third.
+    /// added to the lowest layer of a graph in four stages; each counts as a quarter.
     pub done: usize,
     /// Number of articles or files to take, of texts to embed, or of vectors to add. During a
     /// [sync](crate::Retriever::sync) the number of texts grows as articles are taken.

@@ -57,7 +57,6 @@ pub(super) fn link_all<S: Space>(
     if let Some(layer) = upper.layers().next() {
         linker.add_layer_links(layer, &mut links);
     }
-    BuildStage::Search.report(monitor, linker.points, linker.points);
     Ok(links)
 }
 

@@ -1,8 +1,8 @@
-//! Stages of the links of a layer, and their progress.
+//! Stages of the build of a layer, and their progress.
 
 use crate::work::WorkMonitor;
 
-/// A stage of the links of a layer; each counts as a third of them.
+/// A stage of the build of a layer; each counts as a quarter of it.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum BuildStage {
     /// Points are divided into cells.
@@ -11,12 +11,14 @@ pub(super) enum BuildStage {
     Cells,
     /// Points are linked again, to close ones that a search finds.
     Search,
+    /// Points that no search finds are linked. Only the lowest layer is repaired.
+    Repair,
 }
 
-const STAGES: usize = 3;
+const STAGES: usize = 4;
 
-/// Points of a stage between two reports. A point of a stage counts as a third of a vector, so a report
-/// is due at least once per 2,731 vectors.
+/// Points of a stage between two reports. A point of a stage counts as a quarter of a vector, so a report
+/// is due at least once per 2,048 vectors.
 pub(super) const PROGRESS_INTERVAL: u32 = 8_192;
 
 impl BuildStage {

@@ -6,6 +6,7 @@ use tracing::instrument;
 
 use super::{
     build::link_all,
+    build_stage::BuildStage,
     cells::Division,
     coded_points::{CodedPoints, sample_sizes},
     graph::{Graph, UpperLayers, inverse},
@@ -38,9 +39,9 @@ impl HnswIndex {
     /// `cancel` is used.
     ///
     /// Once the upper layers are built, `progress` is called at least once per 4,096 distinct vectors,
-    /// from any of the threads, with counts that only grow. The lowest layer is linked in three stages;
-    /// each counts as a third. Repair follows and is not counted. `cancel` is read at least once per
-    /// 64 vectors.
+    /// from any of the threads, with counts that only grow. The lowest layer is built in four stages,
+    /// and each counts as a quarter: cells, links by cells, links by search, repair. `cancel` is read at
+    /// least once per 64 vectors.
     ///
     /// # Errors
     ///
@@ -169,18 +170,26 @@ impl GraphBuild<'_> {
     /// apart, searches compare eight bits.
     fn repaired(&self, linked: CodedGraph) -> Result<RepairedGraph> {
         let CodedGraph { mut graph, mut coded } = linked;
-        let mut lost = self.repair(&mut graph, &coded)?;
+        let mut lost = self.repair(&mut graph, &coded, self.monitor)?;
         if coded.precision == Precision::Coarse && lost.len() > MAX_LOST {
             tracing::debug!(lost = lost.len(), "four bits do not tell the points apart");
             coded = coded.without_coarse_codes();
-            lost = self.repair(&mut graph, &coded)?;
+            // What this repairs was reported before.
+            lost = self.repair(&mut graph, &coded, self.monitor.silent())?;
         }
         graph.base = graph.base.without_spare_room();
+        BuildStage::Repair.report(self.monitor, coded.points.len(), coded.points.len());
         Ok(RepairedGraph { graph, coded, lost })
     }
 
-    fn repair(&self, graph: &mut Graph, coded: &CodedPoints) -> Result<Vec<u32>> {
-        in_precision!(coded.space(self.vectors), |space| repair(graph, &space, self.monitor))
+    /// Repairs the graph of the points `coded` in their precision; returns the lost points.
+    fn repair(
+        &self,
+        graph: &mut Graph,
+        coded: &CodedPoints,
+        monitor: WorkMonitor,
+    ) -> Result<Vec<u32>> {
+        in_precision!(coded.space(self.vectors), |space| repair(graph, &space, monitor))
     }
 }
 
@@ -282,7 +291,7 @@ mod tests {
         let done = mem::take(&mut *reports.lock().unwrap())
             .into_iter()
             .map(|Progress { done, total, .. }| (done, total));
-        let stages = [0, 1_000, 2_000, 3_000].map(|done| (done, POINTS as usize));
+        let stages = [0, 750, 1_500].map(|done| (done, POINTS as usize));
         assert!(done.eq(stages));
 
         cancel.cancel();

@@ -6,6 +6,8 @@ use super::{
     RowSet,
     adjacency::Links,
     beam::{Beam, MIN_EF, Traversal},
+    build_stage::{BuildStage, PROGRESS_INTERVAL},
+    cells::chunks,
     graph::Graph,
     space::Space,
     to_row,
@@ -84,9 +86,13 @@ enum Reach {
 impl OwnSearches {
     fn of_all<S: Space>(graph: &Graph, space: &S, monitor: WorkMonitor) -> Result<Self> {
         let beams = ScratchPool::default();
-        let points = (0..space.len()).into_par_iter();
         let search = |point| OwnSearch::of(point, graph, space, &beams, monitor);
-        points.map(search).collect::<Result<_>>().map(Self)
+        let mut searches = Vec::with_capacity(space.len() as usize);
+        for points in chunks(0..space.len(), PROGRESS_INTERVAL) {
+            BuildStage::Repair.report(monitor, points.start, space.len());
+            searches.append(&mut points.into_par_iter().map(search).collect::<Result<_>>()?);
+        }
+        Ok(Self(searches))
     }
 
     /// Repeats the searches that the `changed` links of points can alter.

@@ -309,14 +309,14 @@ fn a_watched_build_reports_progress_and_can_be_cancelled() {
     assert_eq!(watched.verify().fingerprint, unwatched.verify().fingerprint);
 
     // In every stage of the build.
-    for third in 0..3 {
+    for quarter in 0..4 {
         let cancel = Cancel::new();
         let calls = AtomicUsize::new(0);
         let cancelled =
             HnswIndex::build_monitored(Arc::clone(&vectors), PARAMS, &cancel, |progress| {
                 assert!(!cancel.is_cancelled(), "a report after the cancellation");
                 calls.fetch_add(1, Relaxed);
-                if progress.done >= third * progress.total / 3 {
+                if progress.done >= quarter * progress.total / 4 {
                     cancel.cancel();
                 }
             });
