@@ -55,9 +55,37 @@ pub(super) fn link_all<S: Space>(
     drop(first);
     linker.add_backlinks(&mut links)?;
     if let Some(layer) = upper.layers().next() {
-        linker.add_layer_links(layer, &mut links);
+        add_layer_links(layer, &mut links);
     }
     Ok(links)
+}
+
+/// Adds the links of `layer`, the one above, as far as there is room, the farthest ones first: only these
+/// lead out of clusters that are so large that all cells near a point are in them.
+fn add_layer_links(layer: LayerView, links: &mut Links) {
+    for (place, from) in (0..).zip(layer.points) {
+        let mut targets = links.view().of(*from).to_vec();
+        // Closest first.
+        let on_layer = layer.links.of(place).iter().map(|place| layer.points[*place as usize]);
+        let missing: Vec<u32> = on_layer.filter(|to| !targets.contains(to)).collect();
+        let room = links.view().max_degree() - targets.len();
+        targets.extend(missing.iter().rev().take(room));
+        links.set(*from, &targets);
+    }
+}
+
+/// Sorts the links of each point: closest first, as those of `hnsw_rs` are. Cells are numbered along these
+/// links, so that close cells are close in memory.
+pub(super) fn sort_links<S: Space>(space: &S, links: &mut Links) {
+    let mut similarities = Vec::new();
+    for point in 0..to_row(links.view().len()) {
+        let targets = links.view().of(point);
+        space.similarities(&space.point(point), targets, &mut similarities);
+        let mut scored = ScoredPoint::all(targets, &similarities);
+        scored.sort_unstable();
+        let sorted: Vec<u32> = scored.iter().map(|link| link.point()).collect();
+        links.set(point, &sorted);
+    }
 }
 
 /// Lists that are merged at once. Their number bounds the memory of merged lists.
@@ -160,23 +188,6 @@ impl<S: Space> Linker<'_, S> {
             }
         }
         Ok(())
-    }
-
-    /// Adds the links of `layer`, the one above, as far as there is room, the farthest ones first: only
-    /// these lead out of clusters that are so large that all cells near a point are in them.
-    fn add_layer_links(&self, layer: LayerView, links: &mut Links) {
-        let mut similarities = Vec::new();
-        for (place, from) in (0..).zip(layer.points) {
-            let mut targets = links.view().of(*from).to_vec();
-            let on_layer = layer.links.of(place).iter().map(|place| layer.points[*place as usize]);
-            let missing: Vec<u32> = on_layer.filter(|to| !targets.contains(to)).collect();
-            self.space.similarities(&self.space.point(*from), &missing, &mut similarities);
-            let mut missing = ScoredPoint::all(&missing, &similarities);
-            missing.sort_unstable();
-            let farthest = missing.iter().rev().map(|scored| scored.point());
-            targets.extend(farthest.take(links.view().max_degree() - targets.len()));
-            links.set(*from, &targets);
-        }
     }
 
     /// Returns the links of a point with its backlinks `added`; keeps a diverse selection if they
@@ -339,15 +350,14 @@ mod tests {
         let vectors = Vectors::normalized(2, values).unwrap();
         let rows: Vec<u32> = (0..5).collect();
         let lists: [&[u32]; 5] = [&[3, 1, 4, 2], &[], &[], &[], &[]];
-        let links = Links::new(lists.into_iter());
+        let mut links = Links::new(lists.into_iter());
+        sort_links(&FullPrecision::new(&vectors, &rows), &mut links);
+        assert_eq!(links.view().of(0), [1, 2, 3, 4]);
+
         let upper = UpperLayers::of(&[Layer { points: rows.clone(), below: rows.clone(), links }]);
-        let space = FullPrecision::new(&vectors, &rows);
         let mut links = Links::none(rows.len(), 3);
         links.set(0, &[1]);
-        unmonitored(|monitor| {
-            let linker = Linker { space: &space, points: 5, params: PARAMS, monitor };
-            linker.add_layer_links(upper.layers().next().unwrap(), &mut links);
-        });
+        add_layer_links(upper.layers().next().unwrap(), &mut links);
         assert_eq!(links.view().of(0), [1, 4, 3]);
     }
 

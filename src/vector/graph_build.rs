@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tracing::instrument;
 
 use super::{
-    build::link_all,
+    build::{link_all, sort_links},
     build_stage::BuildStage,
     cells::Division,
     coded_points::{CodedPoints, sample_sizes},
@@ -139,7 +139,10 @@ impl GraphBuild<'_> {
             over_sample(&space, *inserted, self.params, self.monitor)?
         });
         for points in below.iter().rev() {
-            let layer = self.link_layer(*points, upper, coded, self.monitor.silent())?;
+            let mut layer = self.link_layer(*points, upper, coded, self.monitor.silent())?;
+            in_precision!(layer.coded.space(self.vectors), |space| {
+                sort_links(&space, &mut layer.graph.base);
+            });
             upper = layer.graph.into_upper_layers();
             coded = layer.coded;
         }
@@ -205,6 +208,7 @@ mod tests {
         vector::{
             fixtures::{noise, unmonitored, vectors},
             graph::LayerView,
+            space::Space,
             to_row,
         },
     };
@@ -216,6 +220,16 @@ mod tests {
     fn linked(vectors: &Vectors, monitor: WorkMonitor) -> Result<CodedGraph> {
         let build = GraphBuild { vectors, params: PARAMS, monitor };
         build.link_layers(CodedPoints::of(vectors, POINTS), &SAMPLE_SIZES)
+    }
+
+    /// Checks that each point of `layer` has links, closest first.
+    fn check_links<S: Space>(space: &S, layer: LayerView) {
+        let mut similarities = Vec::new();
+        for (point, list) in layer.points.iter().zip(layer.links.lists()) {
+            let targets: Vec<u32> = list.iter().map(|to| layer.points[*to as usize]).collect();
+            space.similarities(&space.point(*point), &targets, &mut similarities);
+            assert!(!list.is_empty() && similarities.is_sorted_by(|a, b| a >= b), "point {point}");
+        }
     }
 
     #[test]
@@ -236,8 +250,9 @@ mod tests {
             let sizes = layers.iter().map(|layer| to_row(layer.points.len()));
             assert!(sizes.take(SAMPLE_SIZES.len()).eq(SAMPLE_SIZES));
             // `hnsw_rs` may leave a point alone on a layer.
-            let linked = layers.iter().take(SAMPLE_SIZES.len() - 1);
-            assert!(linked.flat_map(|layer| layer.links.lists()).all(|list| !list.is_empty()));
+            for layer in layers.iter().take(SAMPLE_SIZES.len() - 1) {
+                in_precision!(coded.space(&vectors), |space| check_links(&space, *layer));
+            }
             let mut below: Vec<u32> = (0..POINTS).collect();
             for layer in layers {
                 let points = layer.below.iter().map(|place| below[*place as usize]);
