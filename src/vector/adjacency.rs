@@ -133,6 +133,16 @@ impl<'a> LinksView<'a> {
         self.max_degree
     }
 
+    /// Number of links per point.
+    pub(super) fn counts(self) -> &'a [u16] {
+        self.counts
+    }
+
+    /// Targets of the links, `max_degree` entries per point.
+    pub(super) fn targets(self) -> &'a [u32] {
+        self.targets
+    }
+
     /// Bytes in memory.
     pub(super) fn bytes(self) -> usize {
         size_of_val(self.counts) + size_of_val(self.targets)

@@ -269,8 +269,7 @@ mod tests {
     use crate::{
         Vectors,
         vector::{
-            fixtures::{Divided, divided, noise, unmonitored, vectors},
-            graph::Layer,
+            fixtures::{Divided, divided, noise, separate_clusters, unmonitored, vectors},
             space::FullPrecision,
         },
     };
@@ -329,11 +328,7 @@ mod tests {
     /// Each of three clusters has more cells than are near a point.
     #[test]
     fn links_of_the_sample_connect_large_clusters() {
-        let value = |at: usize| {
-            let is_center = at % DIM == at / DIM % 3;
-            noise(at) + if is_center { 1_000.0 } else { 0.0 }
-        };
-        let vectors = vectors(DIM, POINTS, value);
+        let vectors = separate_clusters(3, POINTS);
         for m in [4, 6] {
             let (links, order) = linked(&vectors, 300, HnswParams { m, ..PARAMS });
             let reached = links.view().by_breadth([0]);
@@ -354,11 +349,11 @@ mod tests {
         sort_links(&FullPrecision::new(&vectors, &rows), &mut links);
         assert_eq!(links.view().of(0), [1, 2, 3, 4]);
 
-        let upper = UpperLayers::of(&[Layer { points: rows.clone(), below: rows.clone(), links }]);
-        let mut links = Links::none(rows.len(), 3);
-        links.set(0, &[1]);
-        add_layer_links(upper.layers().next().unwrap(), &mut links);
-        assert_eq!(links.view().of(0), [1, 4, 3]);
+        let layer = LayerView { points: &rows, below: &rows, links: links.view() };
+        let mut below = Links::none(rows.len(), 3);
+        below.set(0, &[1]);
+        add_layer_links(layer, &mut below);
+        assert_eq!(below.view().of(0), [1, 4, 3]);
     }
 
     #[test]

@@ -20,6 +20,15 @@ pub(super) fn vectors(dim: usize, len: u32, value: impl FnMut(usize) -> f32) -> 
     Vectors::normalized(dim, (0..dim * len as usize).map(value).collect()).unwrap()
 }
 
+/// `len` vectors of 8 values in `clusters` separate clusters: that of a row is its remainder.
+pub(super) fn separate_clusters(clusters: usize, len: u32) -> Vectors {
+    const DIM: usize = 8;
+    vectors(DIM, len, |at| {
+        let is_center = at % DIM == at / DIM % clusters;
+        noise(at) + if is_center { 1_000.0 } else { 0.0 }
+    })
+}
+
 /// Calls `work` with a monitor of which nobody makes use.
 pub(super) fn unmonitored<T>(work: impl FnOnce(WorkMonitor) -> T) -> T {
     work(WorkMonitor::new(&Cancel::new(), None))

@@ -82,7 +82,10 @@ impl Graph {
 
     /// Makes layer 0 another upper layer, for a graph of more points. Its points keep their numbers.
     pub(super) fn into_upper_layers(self) -> UpperLayers {
-        self.upper.with_lowest(&self.base.without_spare_room())
+        let links = self.base.without_spare_room();
+        let points: Vec<u32> = (0..to_row(links.view().len())).collect();
+        let lowest = LayerView { points: &points, below: &points, links: links.view() };
+        UpperLayers::of([lowest].into_iter().chain(self.upper.layers()))
     }
 
     /// Checks every stored number that is used as an index.
@@ -113,41 +116,22 @@ pub(super) fn inverse(order: &[u32]) -> Vec<u32> {
 
 impl UpperLayers {
     /// Concatenates `layers`, from layer 1 on.
-    pub(super) fn of(layers: &[Layer]) -> Self {
-        let records = layers.iter().map(|layer| LayerRecord {
+    pub(super) fn of<'a>(layers: impl Iterator<Item = LayerView<'a>> + Clone) -> Self {
+        let records = layers.clone().map(|layer| LayerRecord {
             points: to_row(layer.points.len()),
-            max_degree: to_u32(layer.links.view().max_degree(), DEGREE_FITS),
+            max_degree: to_u32(layer.links.max_degree(), DEGREE_FITS),
         });
         Self {
             extents: extents(records).expect("the layers are in memory"),
-            points: layers.iter().flat_map(|layer| &layer.points).copied().collect(),
-            below: layers.iter().flat_map(|layer| &layer.below).copied().collect(),
-            counts: layers.iter().flat_map(|layer| layer.links.counts().iter()).copied().collect(),
-            targets: layers
-                .iter()
-                .flat_map(|layer| layer.links.targets().iter())
-                .copied()
-                .collect(),
-        }
-    }
-
-    /// Adds a layer below the others, which has all points of `links`.
-    fn with_lowest(self, links: &Links) -> Self {
-        let points = 0..to_row(links.view().len());
-        let max_degree = to_u32(links.view().max_degree(), DEGREE_FITS);
-        let lowest = LayerRecord { points: points.end, max_degree };
-        Self {
-            extents: extents([lowest].into_iter().chain(self.records()))
-                .expect("the layers are in memory"),
-            points: points.clone().chain(self.points.iter().copied()).collect(),
-            below: points.chain(self.below.iter().copied()).collect(),
-            counts: links.counts().iter().chain(&*self.counts).copied().collect(),
-            targets: links.targets().iter().chain(&*self.targets).copied().collect(),
+            points: layers.clone().flat_map(|layer| layer.points).copied().collect(),
+            below: layers.clone().flat_map(|layer| layer.below).copied().collect(),
+            counts: layers.clone().flat_map(|layer| layer.links.counts()).copied().collect(),
+            targets: layers.flat_map(|layer| layer.links.targets()).copied().collect(),
         }
     }
 
     /// The layers, from layer 1 on.
-    pub(super) fn layers(&self) -> impl DoubleEndedIterator<Item = LayerView<'_>> {
+    pub(super) fn layers(&self) -> impl DoubleEndedIterator<Item = LayerView<'_>> + Clone {
         self.extents.iter().map(move |extent| {
             let points = extent.points.clone();
             let counts = &self.counts[points.clone()];
@@ -242,6 +226,12 @@ fn extents(records: impl Iterator<Item = LayerRecord>) -> Option<Vec<LayerExtent
         Some(LayerExtent { points, targets: targets_start..targets_end, max_degree })
     };
     records.map(extent).collect()
+}
+
+impl Layer {
+    pub(super) fn view(&self) -> LayerView<'_> {
+        LayerView { points: &self.points, below: &self.below, links: self.links.view() }
+    }
 }
 
 impl LayerView<'_> {

@@ -206,7 +206,7 @@ mod tests {
     use crate::{
         Error,
         vector::{
-            fixtures::{noise, unmonitored, vectors},
+            fixtures::{noise, separate_clusters, unmonitored, vectors},
             graph::LayerView,
             space::Space,
             to_row,
@@ -265,13 +265,8 @@ mod tests {
     /// On each layer that is linked by cells, each of three clusters has more cells than are near a point.
     #[test]
     fn links_lead_to_all_large_clusters() {
-        const DIM: usize = 8;
         const CLUSTERS: usize = 3;
-        let value = |at: usize| {
-            let is_center = at % DIM == at / DIM % CLUSTERS;
-            noise(at) + if is_center { 1_000.0 } else { 0.0 }
-        };
-        let vectors = vectors(DIM, POINTS, value);
+        let vectors = separate_clusters(CLUSTERS, POINTS);
         let CodedGraph { graph, coded } = unmonitored(|monitor| linked(&vectors, monitor)).unwrap();
         let cluster = |point: &u32| coded.points.rows[*point as usize] as usize % CLUSTERS;
         let is_everywhere = |points: &mut dyn Iterator<Item = u32>| {

@@ -68,7 +68,7 @@ pub(super) fn over_sample<S: Space>(
         monitor.check()?;
         insert(&hnsw, point);
     }
-    Ok(UpperLayers::of(&frozen(&hnsw)))
+    Ok(UpperLayers::of(frozen(&hnsw).iter().map(Layer::view)))
 }
 
 fn insert<S: Space>(hnsw: &Hnsw<u32, PointDistance<S>>, point: u32) {

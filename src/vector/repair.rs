@@ -253,7 +253,7 @@ mod tests {
     fn repaired(vectors: &Vectors, lists: Links) -> (Vec<u32>, Links) {
         let rows: Vec<u32> = (0..to_row(vectors.len())).collect();
         let space = FullPrecision::new(vectors, &rows);
-        let mut graph = Graph { upper: UpperLayers::of(&[]), base: lists };
+        let mut graph = Graph { upper: UpperLayers::of([].into_iter()), base: lists };
         let lost = unmonitored(|monitor| repair(&mut graph, &space, monitor)).unwrap();
         let searches = unmonitored(|monitor| OwnSearches::of_all(&graph, &space, monitor)).unwrap();
         assert_eq!(lost, searches.lost(), "an outdated search");
